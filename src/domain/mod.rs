@@ -1,0 +1,13 @@
+//! The words of phasebot: what is known, what happened, what is to be done.
+//!
+//! Nothing here does I/O, reads a clock, or knows the name of a forge, a
+//! monitoring system or a database.
+
+pub mod derived;
+pub mod effect;
+pub mod event;
+pub mod fact;
+pub mod id;
+pub mod needs;
+pub mod policy;
+pub mod when;

@@ -1,0 +1,220 @@
+//! A policy in force: what the decisions read. How it is written in a file
+//! is the business of [`crate::policy`].
+
+use std::collections::BTreeMap;
+
+use globset::GlobMatcher;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+
+/// How far phasebot may go in a repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Decides and records, writes nothing.
+    Observe,
+    /// Labels, answers to commands and feedback issues.
+    #[default]
+    Label,
+    /// Gates and deploys too.
+    Act,
+}
+
+/// A glob that also keeps its own text.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    text: String,
+    matcher: GlobMatcher,
+}
+
+impl Pattern {
+    /// Compiles a glob; `*` matches `/` too, as in the forges' branch rules.
+    pub fn new(text: &str) -> Result<Self, globset::Error> {
+        Ok(Self { text: text.to_owned(), matcher: globset::GlobBuilder::new(text).build()?.compile_matcher() })
+    }
+
+    /// Whether `name` matches.
+    pub fn matches(&self, name: &str) -> bool {
+        self.text == name || self.matcher.is_match(name)
+    }
+
+    /// The glob as written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// Everything that the decisions ask of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Where it was read: `built-in`, or a file and its blob.
+    pub source: String,
+    /// Short content hash: which version decided.
+    pub version: String,
+    /// How far the bot may go.
+    pub mode: Mode,
+    /// The phases, first to last.
+    pub phases: Vec<PhaseRule>,
+    /// Branches that count beside the default one.
+    pub branches: Vec<Pattern>,
+    /// Which checks count and when they have settled.
+    pub checks: CheckRules,
+    /// Whose items are left alone.
+    pub ignore: Ignore,
+    /// What is said of environments, by lower-case name.
+    pub environments: BTreeMap<String, EnvironmentRule>,
+}
+
+/// One phase: what it is called, how it looks, when an item is in it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhaseRule {
+    /// Name, as in `/phase NAME`.
+    pub name: String,
+    /// The label that shows it.
+    pub label: String,
+    /// Six hex digits, without `#`.
+    pub color: String,
+    /// One line, at most 100 characters.
+    pub description: String,
+    /// Any of these puts an item into the phase.
+    pub when: Vec<Evidence>,
+    /// Line of the rule in its file, from 1.
+    pub line: u32,
+}
+
+/// Evidence for a phase, with the conditions that narrow it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    /// What must have happened.
+    pub kind: EvidenceKind,
+    /// Only items that carry one of these labels; empty: all.
+    pub labels: Vec<Pattern>,
+    /// Only this base, branch or carrier branch; empty: any listed branch.
+    pub branches: Vec<Pattern>,
+}
+
+/// What may be evidence (the contract, §4).
+#[derive(Debug, Clone, PartialEq)]
+pub enum EvidenceKind {
+    /// The issue is open.
+    IssueOpen,
+    /// A pull request is open.
+    PullRequestOpen,
+    /// A branch for the issue exists; `numeric`: `12-title` counts without the forge's word.
+    BranchLinked {
+        /// Whether a bare leading number links.
+        numeric: bool,
+    },
+    /// A person with write approved the pull request.
+    PullRequestApproved,
+    /// The carrier is on a listed branch.
+    Merged,
+    /// The checks of the carrier, or of a later commit, passed.
+    ChecksPassed {
+        /// Only these checks are looked at, and each must be there; empty: all that report.
+        named: Vec<Pattern>,
+    },
+    /// A version tag contains the carrier.
+    Tagged {
+        /// Tags that count although they are not final versions.
+        also: Vec<Pattern>,
+    },
+    /// A published release contains the carrier.
+    ReleasePublished {
+        /// Whether pre-releases count.
+        prereleases: bool,
+    },
+    /// A deployment that contains the carrier is under way.
+    DeploymentStarted(EnvironmentFilter),
+    /// A deployment that contains the carrier succeeded.
+    DeploymentSucceeded(EnvironmentFilter),
+    /// It has run undisturbed for this long.
+    Soaked {
+        /// Where.
+        environments: EnvironmentFilter,
+        /// How long without an incident.
+        quiet: SignedDuration,
+    },
+}
+
+impl EvidenceKind {
+    /// The key that a policy file uses.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::IssueOpen => "issue_open",
+            Self::PullRequestOpen => "pull_request_open",
+            Self::BranchLinked { .. } => "branch_linked",
+            Self::PullRequestApproved => "pull_request_approved",
+            Self::Merged => "merged",
+            Self::ChecksPassed { .. } => "checks_passed",
+            Self::Tagged { .. } => "tagged",
+            Self::ReleasePublished { .. } => "release_published",
+            Self::DeploymentStarted(_) => "deployment_started",
+            Self::DeploymentSucceeded(_) => "deployment_succeeded",
+            Self::Soaked { .. } => "soaked",
+        }
+    }
+}
+
+/// Which environments a deployment must be to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EnvironmentFilter {
+    /// Names, without case; empty: any.
+    pub names: Vec<Pattern>,
+    /// `Some(true)` only production, `Some(false)` only others, `None` as the
+    /// evidence's own rule has it.
+    pub production: Option<bool>,
+}
+
+/// Which checks count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CheckRules {
+    /// Names that never count.
+    pub ignore: Vec<Pattern>,
+    /// How long nothing new may have come before the verdict stands.
+    pub settle: SignedDuration,
+}
+
+/// What is left alone.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Ignore {
+    /// Authors whose pull requests carry no label unless they close an issue.
+    pub authors: Vec<String>,
+    /// Labels that opt an item out.
+    pub labels: Vec<Pattern>,
+}
+
+/// What a policy says of one environment.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct EnvironmentRule {
+    /// Whether it is production; `None`: the forge's own flag decides.
+    pub production: Option<bool>,
+}
+
+impl Policy {
+    /// The index of the phase with this name.
+    pub fn phase_index(&self, name: &str) -> Option<usize> {
+        self.phases.iter().position(|p| p.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The index of the phase that this label shows.
+    pub fn label_index(&self, label: &str) -> Option<usize> {
+        self.phases.iter().position(|p| p.label.eq_ignore_ascii_case(label))
+    }
+
+    /// Whether commits on `branch` count: the default branch always does.
+    pub fn lists_branch(&self, branch: &str, default_branch: &str) -> bool {
+        branch == default_branch || self.branches.iter().any(|p| p.matches(branch))
+    }
+
+    /// Whether the policy itself calls an environment production, or not.
+    pub fn production(&self, environment: &str) -> Option<bool> {
+        self.environments.get(&environment.to_lowercase()).and_then(|e| e.production)
+    }
+}

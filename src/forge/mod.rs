@@ -1,0 +1,3 @@
+//! Adapters to forges.
+
+pub mod github;

@@ -1,0 +1,3 @@
+//! The `phasebot` program.
+
+fn main() {}

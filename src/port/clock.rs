@@ -1,0 +1,14 @@
+//! The time, as something that can be simulated.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// A clock.
+#[async_trait]
+pub trait Clock: Send + Sync + 'static {
+    /// The moment that it is.
+    fn now(&self) -> Timestamp;
+
+    /// Returns once `now() >= at`, also when the clock is set forward.
+    async fn sleep_until(&self, at: Timestamp);
+}

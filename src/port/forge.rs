@@ -1,0 +1,164 @@
+//! A forge: understands its deliveries, answers questions, does what it is told.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::domain::{
+    effect::Effect,
+    event::Event,
+    id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey},
+    needs::{Answer, Need},
+};
+
+/// A forge instance. Implementations hold no state that a restart may not lose.
+#[async_trait]
+pub trait Forge: Send + Sync + 'static {
+    /// The configured name, as in the webhook route.
+    fn name(&self) -> &ForgeName;
+
+    /// Proves that the forge sent `body`, before anything in it is looked at.
+    ///
+    /// Compares in constant time with each live secret. The headers that name
+    /// the delivery are read only after the signature held.
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal>;
+
+    /// Reads only what routing needs. `None` if the body is not what the forge
+    /// sends at all (not JSON, not an object): such a delivery is quarantined.
+    fn route(&self, event: &str, body: &[u8]) -> Option<Route>;
+
+    /// Understands a delivery. Unknown events, actions, fields and enum values
+    /// are never errors: what says nothing to us becomes `Seen::Nothing`.
+    fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable>;
+
+    /// Our own account on this forge.
+    async fn identity(&self) -> Result<Actor, ForgeError>;
+
+    /// Which installation of ours serves a repository; `None` if none does.
+    async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError>;
+
+    /// Answers a question, with as few calls as the forge allows.
+    async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError>;
+
+    /// How many writes `effect` will take, so that they can be paced.
+    fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
+
+    /// Does one thing. Sends each request at most once: whether to try again
+    /// is the caller's decision.
+    async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
+}
+
+/// A delivery whose signature held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// The forge's event name, such as `pull_request`.
+    pub event: String,
+    /// The forge's delivery id.
+    pub delivery: String,
+    /// The hook that sent it; empty where the forge does not say.
+    pub hook: String,
+}
+
+/// Why a request is not let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No signature.
+    #[error("the signature header is missing")]
+    MissingSignature,
+    /// Wrong, malformed or repeated signature.
+    #[error("the signature does not match any configured secret")]
+    BadSignature,
+    /// A required header is missing or not text.
+    #[error("the required header {0} is missing or malformed")]
+    BadHeader(&'static str),
+}
+
+/// Where a delivery belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Route {
+    /// The repository, if it concerns one.
+    pub repo: Option<u64>,
+    /// The installation, if it names one.
+    pub installation: Option<InstallationId>,
+    /// The payload's action, for lists.
+    pub action: Option<String>,
+}
+
+/// A signed body that can't be understood: kept, and run again after an upgrade.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct Undecodable {
+    /// Where in the payload.
+    pub path: String,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// Where to act, from our own records, never from a payload alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// In whose name.
+    pub installation: InstallationId,
+    /// Which repository.
+    pub repo: RepoKey,
+    /// Its present `owner/name`.
+    pub full_name: String,
+}
+
+/// What is known at the moment of acting.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApplyContext {
+    /// The item's labels; `None` if never seen.
+    pub item_labels: Option<BTreeSet<String>>,
+    /// Labels that are known to exist in the repository with our look.
+    pub repo_labels: BTreeSet<String>,
+    /// An earlier attempt may have gone through: look before sending again.
+    pub in_doubt: bool,
+}
+
+/// Writes that an effect takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cost {
+    /// Requests that change something.
+    pub writes: u32,
+    /// Of these, requests that make content (issues, comments): limited on their own.
+    pub creates: u32,
+}
+
+/// What came of an effect.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The item's labels as the forge answered them.
+    pub labels: Option<(ItemNumber, BTreeSet<String>)>,
+    /// Labels that now exist in the repository.
+    pub made_labels: BTreeSet<String>,
+    /// The repository's new name, if the forge redirected us.
+    pub renamed_to: Option<String>,
+    /// Web or API id of what was made, for the record.
+    pub made: Option<String>,
+}
+
+/// Errors by what the caller does about them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ForgeError {
+    /// Ask nothing of this installation before `until`.
+    #[error("rate limited until {until}")]
+    RateLimited {
+        /// When the limit lifts.
+        until: Timestamp,
+    },
+    /// The object is gone, hidden or was never there (404, 410, 451).
+    #[error("not found: {0}")]
+    NotFound(String),
+    /// The forge refuses for good: repeating the same request is useless.
+    #[error("refused: {0}")]
+    Permanent(String),
+    /// It may work later, and surely was not done.
+    #[error("not done: {0}")]
+    Transient(String),
+    /// It may work later, and may have been done already.
+    #[error("in doubt: {0}")]
+    Doubt(String),
+}

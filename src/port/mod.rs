@@ -1,0 +1,8 @@
+//! What the application asks of the world: a forge, a store, a clock.
+//!
+//! Each trait states its contract; `tests/it` holds the conformance suite that
+//! every implementation must pass.
+
+pub mod clock;
+pub mod forge;
+pub mod store;

@@ -1,0 +1,9 @@
+//! One test program for everything that is tested from outside.
+
+mod forge_act;
+mod forge_understand;
+mod layers;
+mod policy;
+mod sim;
+mod store;
+mod webhook;

@@ -1,0 +1,1 @@
+pub fn reference_markdown() -> String { String::new() }

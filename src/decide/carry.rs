@@ -26,6 +26,8 @@ pub(super) struct Carrier {
     pub(super) from: Timestamp,
     /// When it was taken back.
     pub(super) until: Option<Timestamp>,
+    /// Since when the commit exists: nothing older can contain it.
+    pub(super) born: Timestamp,
     /// The commit.
     pub(super) sha: Sha,
     /// The branch.
@@ -98,6 +100,7 @@ impl Look<'_> {
                         carriers.push(Carrier {
                             from: merge.at,
                             until: None,
+                            born: self.born(&merge.sha, merge.at),
                             sha: merge.sha.clone(),
                             branch: shape.base_ref.clone(),
                             how: format!("#{number} merged into `{}` as {}", shape.base_ref, merge.sha.short()),
@@ -124,7 +127,13 @@ impl Look<'_> {
         let push = landed.min_by_key(|push| (push.at, &push.name))?;
         let branch = push.name.name().to_owned();
         let how = format!("{how} on `{branch}` as {}", sha.short());
-        Some(Carrier { from: push.at, until: None, sha: sha.clone(), branch, how })
+        Some(Carrier { from: push.at, until: None, born: self.born(sha, push.at), sha: sha.clone(), branch, how })
+    }
+
+    /// When a commit was first seen, at `seen` or by an earlier push.
+    fn born(&self, sha: &Sha, seen: Timestamp) -> Timestamp {
+        let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
+        pushes.filter_map(|id| self.facts.pushes.get(id)).map(|push| push.at).fold(seen, Timestamp::min)
     }
 
     /// What carries the pull requests whose branch this one was merged into.

@@ -32,13 +32,10 @@ struct Past<'a> {
 impl<'a> Look<'a> {
     /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
     pub(super) fn contains(&self, newer: &Sha, older: &Sha) -> bool {
-        match self.known_to_contain(newer, older) {
-            Some(known) => known,
-            None => {
-                self.want(Need::Commits { base: Some(older.clone()), head: newer.clone() });
-                false
-            }
-        }
+        self.known_to_contain(newer, older).unwrap_or_else(|| {
+            self.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
+            false
+        })
     }
 
     /// Whether `newer` contains `older`, if the record can tell.
@@ -77,11 +74,6 @@ impl<'a> Look<'a> {
         let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
         match &self.facts.answers.get(&need)?.answer {
             Answer::Commits { merge_base, .. } => Some(merge_base.as_ref() == Some(older)),
-            // Asked, and not to be had: asked again in time, no by now.
-            Answer::Unavailable { .. } => {
-                self.lasting(&need);
-                Some(false)
-            }
             _ => None,
         }
     }
@@ -121,7 +113,11 @@ impl<'a> Look<'a> {
             pushes.map(|push| Step { base: Some(&push.before), more: Box::new(push.commits.iter()) }).collect();
         for need in facts.index.compared.get(commit).into_iter().flatten() {
             let answer = facts.answers.get(need).map(|a| &a.answer);
-            if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer {
+            // Where the head itself is the common ancestor the answer says
+            // nothing of its past.
+            if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer
+                && merge_base.as_ref() != Some(commit)
+            {
                 steps.push(Step { base: merge_base.as_ref(), more: Box::new(commits.iter().map(|c| &c.sha)) });
             }
         }

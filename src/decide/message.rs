@@ -23,13 +23,17 @@ pub fn duration(span: SignedDuration) -> String {
 }
 
 /// What would bring an item into a phase.
-pub(super) fn would_move(rule: &PhaseRule) -> String {
-    let ways: Vec<String> = rule.when.iter().map(|evidence| way(&evidence.kind)).collect();
+pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
+    let kinds = rule.when.iter().map(|evidence| &evidence.kind);
+    let ways: Vec<String> = kinds.filter(|kind| !is_pull || kind.is_of_work()).map(|kind| way(kind, is_pull)).collect();
     format!("{} when {}", quoted(&rule.name), ways.join(", or "))
 }
 
-fn way(kind: &EvidenceKind) -> String {
+fn way(kind: &EvidenceKind, is_pull: bool) -> String {
     match kind {
+        EvidenceKind::PullRequestOpen if is_pull => "it is open".into(),
+        EvidenceKind::PullRequestApproved if is_pull => "someone with write approves it".into(),
+        EvidenceKind::Merged if is_pull => "it is merged into a branch that counts".into(),
         EvidenceKind::IssueOpen => "the issue is open".into(),
         EvidenceKind::PullRequestOpen => "a pull request that closes it is open".into(),
         EvidenceKind::BranchLinked { .. } => "a branch for it is pushed".into(),

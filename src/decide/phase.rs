@@ -254,8 +254,13 @@ impl<'a, 'f> Sweep<'a, 'f> {
     /// What would move it on, and what stands in the way.
     fn next(&self, current: Option<&Hit>) -> Vec<String> {
         let next = current.map_or(0, |hit| hit.phase + 1);
-        let Some(rule) = self.look.policy.phases.get(next) else { return Vec::new() };
-        let mut lines = vec![message::would_move(rule)];
+        let is_pull = self.item.is_pull;
+        let ended = current.is_none() && self.item.closed(self.look.now).is_some();
+        let mut rules = self.look.policy.phases.iter().skip(next);
+        let Some(rule) = rules.find(|rule| !ended && rule.when.iter().any(|e| !is_pull || e.kind.is_of_work())) else {
+            return Vec::new();
+        };
+        let mut lines = vec![message::would_move(rule, is_pull)];
         let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(self.look.now)).collect();
         for evidence in &rule.when {
             let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
@@ -297,7 +302,8 @@ fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> O
         }
     };
     let merged = pull.as_ref().map_or(landed, |(_, merged, _)| *merged);
-    if merged.is_some_and(|at| at < cycle) {
+    let again = carriers.iter().any(|c| c.from >= cycle);
+    if merged.is_some_and(|at| at < cycle) && !again {
         return None;
     }
     let mut lives = Vec::new();
@@ -309,7 +315,10 @@ fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> O
             if carriers.is_empty() {
                 lives.push((merged.max(from), None));
             }
-            lives.extend(carriers.iter().map(|c| (c.from.min(merged).max(from), c.until)));
+            let counting = carriers.iter().filter(|c| c.from >= cycle);
+            lives.extend(
+                counting.map(|c| (if merged < cycle { c.from } else { c.from.min(merged) }.max(from), c.until)),
+            );
         }
     }
     let proofs = match &pull {

@@ -32,7 +32,10 @@ impl<'f> Look<'f> {
                 continue;
             }
             for (from, until, sha) in places(facts) {
-                if until.is_none_or(|end| end > carrier.from) && self.contains(sha, &carrier.sha) {
+                if from >= carrier.born
+                    && until.is_none_or(|end| end > carrier.from)
+                    && self.contains(sha, &carrier.sha)
+                {
                     let because = format!("tag {} contains {}", message::quoted(tag), carrier.sha.short());
                     spans.extend(Span::between(from, until, because));
                 }
@@ -47,7 +50,11 @@ impl<'f> Look<'f> {
         for release in self.facts.releases.values() {
             let state = &release.state.value;
             let Some(published) = state.published_at else { continue };
-            if state.withdrawn || (state.prerelease && !prereleases) || is_floating(&state.tag) {
+            if published < carrier.born
+                || state.withdrawn
+                || (state.prerelease && !prereleases)
+                || is_floating(&state.tag)
+            {
                 continue;
             }
             if !prereleases && is_prerelease(&state.tag) {
@@ -98,7 +105,8 @@ impl<'f> Look<'f> {
                     let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                if until.is_some_and(|end| end <= carrier.from) || !self.contains(&deployment.sha, &carrier.sha) {
+                let too_old = deployment.created_at < carrier.born || until.is_some_and(|end| end <= carrier.from);
+                if too_old || !self.contains(&deployment.sha, &carrier.sha) {
                     continue;
                 }
                 let because = format!(
@@ -173,7 +181,7 @@ impl<'f> Look<'f> {
     fn runs_of(&self, environment: &str, carrier: &Carrier) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for running in self.running(environment) {
-            if running.until.is_some_and(|end| end <= carrier.from) {
+            if running.deployment.created_at < carrier.born || running.until.is_some_and(|end| end <= carrier.from) {
                 continue;
             }
             if !self.contains(&running.deployment.sha, &carrier.sha) {
@@ -249,7 +257,10 @@ impl<'f> Look<'f> {
             for deployment in ids.iter().filter_map(|id| self.facts.deployments.get(id)) {
                 let failed = deployment.statuses.iter().filter(|s| s.state == DeployState::Failure).map(|s| s.at);
                 let failed: Vec<_> = failed.collect();
-                if !failed.is_empty() && self.contains(&deployment.sha, &carrier.sha) {
+                if !failed.is_empty()
+                    && deployment.created_at >= carrier.born
+                    && self.contains(&deployment.sha, &carrier.sha)
+                {
                     falls.extend(failed);
                 }
             }

@@ -144,6 +144,11 @@ pub enum EvidenceKind {
 }
 
 impl EvidenceKind {
+    /// Whether a pull request or commit gives it, rather than an issue by itself.
+    pub fn is_of_work(&self) -> bool {
+        !matches!(self, Self::IssueOpen | Self::BranchLinked { .. })
+    }
+
     /// The key that a policy file uses.
     pub fn key(&self) -> &'static str {
         match self {

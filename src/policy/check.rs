@@ -23,13 +23,8 @@ pub struct Report {
 
 /// Checks a text. `name` is the file's name for the messages.
 pub fn check_report(name: &str, text: &str) -> Report {
-    let wrong = |problems| Report {
-        file: name.to_owned(),
-        valid: false,
-        summary: String::new(),
-        problems,
-        notes: Vec::new(),
-    };
+    let wrong =
+        |problems| Report { file: name.to_owned(), valid: false, summary: String::new(), problems, notes: Vec::new() };
     let parsed = match parse(name, text) {
         Ok(parsed) => parsed,
         Err(problems) => return wrong(problems),

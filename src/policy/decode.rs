@@ -149,7 +149,10 @@ impl<'a> Reader<'a> {
 
     fn map(self, entries: &'a [Entry], known: Option<&[&str]>) -> Entries<'a> {
         if let Some(known) = known {
-            entries.iter().filter(|e| !known.contains(&e.key.as_str())).for_each(|e| self.context.unknown_key(e, known));
+            entries
+                .iter()
+                .filter(|e| !known.contains(&e.key.as_str()))
+                .for_each(|e| self.context.unknown_key(e, known));
         }
         let is_known = |e: &&Entry| known.is_none_or(|known| known.contains(&e.key.as_str()));
         let left: Vec<&Entry> = entries.iter().filter(is_known).collect();
@@ -347,9 +350,7 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
         let (id, mark) = (self.key.id, self.key.mark);
-        visitor
-            .visit_newtype_struct(self)
-            .map_err(|fault| Fault { place: fault.place.or(Some((id, mark))), ..fault })
+        visitor.visit_newtype_struct(self).map_err(|fault| Fault { place: fault.place.or(Some((id, mark))), ..fault })
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -306,7 +306,8 @@ fn environment_over(
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
     let above = entry(environments, name);
-    let EnvironmentFile { production, after, deploy, auto, unmerged, pin, require: required, rollback, overridable } = below;
+    let EnvironmentFile { production, after, deploy, auto, unmerged, pin, require: required, rollback, overridable } =
+        below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     over(&mut above.production, production);
     over(&mut above.after, after);

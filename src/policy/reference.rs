@@ -1,1 +1,3 @@
-pub fn reference_markdown() -> String { String::new() }
+pub fn reference_markdown() -> String {
+    String::new()
+}

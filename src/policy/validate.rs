@@ -110,7 +110,8 @@ impl Check<'_> {
         for (name, environment) in self.parsed.file.environments.iter().flatten() {
             let here = path(["environments".into(), name.as_str().into()]);
             if !seen.insert(name.as_str().to_lowercase()) {
-                let message = format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
+                let message =
+                    format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
                 self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
             }
             self.conditions(&below(&here, "require"), environment.require.as_deref().unwrap_or_default());
@@ -195,7 +196,8 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
         }
         let label = label_of(phase);
         if let Some(other) = labels.insert(label.to_lowercase(), name) {
-            let message = format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
+            let message =
+                format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
             problems.push(merged.phases_from().problem(&here, message));
         }
     }

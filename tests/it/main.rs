@@ -4,6 +4,8 @@ mod forge_act;
 mod forge_understand;
 mod layers;
 mod policy;
+mod scenario;
 mod sim;
 mod store;
+mod support;
 mod webhook;

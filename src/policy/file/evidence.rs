@@ -147,7 +147,9 @@ impl EvidenceFile {
     /// The conditions that every kind has.
     pub fn narrow(&self) -> Narrow<'_> {
         match self {
-            Self::IssueOpen(c) | Self::PullRequestOpen(c) | Self::PullRequestApproved(c) | Self::Merged(c) => c.narrow(),
+            Self::IssueOpen(c) | Self::PullRequestOpen(c) | Self::PullRequestApproved(c) | Self::Merged(c) => {
+                c.narrow()
+            }
             Self::BranchLinked(c) => c.narrow(),
             Self::ChecksPassed(c) => c.narrow(),
             Self::Tagged(c) => c.narrow(),

@@ -57,8 +57,10 @@ fn order_and_repetition_of_deliveries_change_nothing() {
             ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() },
             proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
         );
-        let orders = prop::collection::vec(0..acts.events.len().max(1), 0..acts.events.len() / 2 + 1)
-            .prop_flat_map(|doubles| Just((0..acts_len(&doubles)).collect::<Vec<usize>>()).prop_map(move |_| doubles.clone()));
+        let orders =
+            prop::collection::vec(0..acts.events.len().max(1), 0..acts.events.len() / 2 + 1).prop_flat_map(|doubles| {
+                Just((0..acts_len(&doubles)).collect::<Vec<usize>>()).prop_map(move |_| doubles.clone())
+            });
         let count = acts.events.len();
         runner
             .run(&(orders, prop::collection::vec(any::<u32>(), count * 2)), |(doubles, keys)| {

@@ -114,7 +114,8 @@ pub fn narrate(steps: &str) -> String {
                 writeln!(out, "    label #{}: {label}", derived.item).unwrap();
             }
             if !decided.note.is_empty() {
-                let rule = if derived.reason.rule.is_empty() { String::new() } else { format!(" [{}]", derived.reason.code) };
+                let rule =
+                    if derived.reason.rule.is_empty() { String::new() } else { format!(" [{}]", derived.reason.code) };
                 writeln!(out, "    {}{rule}", decided.note).unwrap();
             }
         }

@@ -6,10 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{
-    event::*,
-    id::*,
-};
+use phasebot::domain::{event::*, id::*};
 
 /// One line of a scenario.
 pub enum Act {
@@ -122,14 +119,8 @@ pub fn read(steps: &str) -> Acts {
             continue;
         }
         let (name, sender, seen) = world.happen(at, &w[1..]).unwrap_or_else(|| panic!("can't read {text:?}"));
-        let event = Event {
-            name,
-            installation: Some(1),
-            repo: Some(repo()),
-            sender: sender.map(|s| actor(&s)),
-            at,
-            seen,
-        };
+        let event =
+            Event { name, installation: Some(1), repo: Some(repo()), sender: sender.map(|s| actor(&s)), at, seen };
         events.push(event.clone());
         lines.push((text.to_owned(), Act::Event(Box::new(event))));
     }
@@ -176,7 +167,14 @@ impl World {
                 item.updated_at = at;
                 item.change = ItemChange::Other;
                 let author = by.as_deref().map(actor);
-                let comment = CommentSeen { item: item.clone(), id: self.id(), author, body: w[3].clone(), created_at: at, created: true };
+                let comment = CommentSeen {
+                    item: item.clone(),
+                    id: self.id(),
+                    author,
+                    body: w[3].clone(),
+                    created_at: at,
+                    created: true,
+                };
                 ("issue_comment.created".into(), Seen::Comment(Box::new(comment)))
             }
             "review" => ("pull_request_review.submitted".into(), Seen::Review(Box::new(self.review(at, w)?))),

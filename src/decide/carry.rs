@@ -221,7 +221,8 @@ impl Look<'_> {
         let association = item.association.as_ref().map(|a| a.value).unwrap_or_default();
         // Who merged may write; nothing needs to be asked.
         let merged = pull.merged.as_ref().map(|m| m.at);
-        if item.author.as_ref().is_some_and(|a| self.writes(&a.login, association)) {
+        // An App can open a pull request only where it was given the right to.
+        if item.author.as_ref().is_some_and(|a| a.bot || self.writes(&a.login, association)) {
             return item.created_at;
         }
         let approved = self.approvals(pull).map(|(at, _)| at).min();

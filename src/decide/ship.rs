@@ -180,24 +180,27 @@ impl<'f> Look<'f> {
     /// When an environment ran a commit that contains the carrier.
     fn runs_of(&self, environment: &str, carrier: &Carrier) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
+        // Each success is a fact of its own, and what it put there runs on for
+        // as long as the next one still has it.
+        let mut going_on = 0;
         for running in self.running(environment) {
-            if running.deployment.created_at < carrier.born || running.until.is_some_and(|end| end <= carrier.from) {
+            let too_old = running.deployment.created_at < carrier.born;
+            if too_old
+                || running.until.is_some_and(|end| end <= carrier.from)
+                || !self.contains(&running.deployment.sha, &carrier.sha)
+            {
                 continue;
             }
-            if !self.contains(&running.deployment.sha, &carrier.sha) {
-                continue;
+            if spans.last().is_some_and(|last| last.until != Some(running.from)) {
+                going_on = spans.len();
             }
-            match spans.last_mut() {
-                // The next deployment still has it: it went on running.
-                Some(last) if last.until == Some(running.from) => last.until = running.until,
-                _ => {
-                    let deployment = running.deployment;
-                    let name = message::quoted(&deployment.environment);
-                    let because =
-                        format!("deployed to {name} as {} (deployment {})", deployment.sha.short(), running.id);
-                    spans.push(Span { from: running.from, until: running.until, because });
-                }
+            for span in &mut spans[going_on..] {
+                span.until = running.until;
             }
+            let deployment = running.deployment;
+            let name = message::quoted(&deployment.environment);
+            let because = format!("deployed to {name} as {} (deployment {})", deployment.sha.short(), running.id);
+            spans.push(Span { from: running.from, until: running.until, because });
         }
         within(spans, carrier)
     }

@@ -46,6 +46,27 @@ pub fn check_report(name: &str, text: &str) -> Report {
     }
 }
 
+impl Report {
+    /// The report on a file that can't be read.
+    pub fn unreadable(name: &str, why: &str) -> Self {
+        let problem = Problem {
+            file: name.to_owned(),
+            line: 1,
+            column: 1,
+            message: why.to_owned(),
+            suggestion: None,
+            snippet: None,
+        };
+        Self {
+            file: name.to_owned(),
+            valid: false,
+            summary: String::new(),
+            problems: vec![problem],
+            notes: Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Report {
     /// For people: each problem with its line, or one line and the notes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

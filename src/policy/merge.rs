@@ -1,4 +1,4 @@
-//! Several files into one. The rule, for people, is in `reference.intro.md`.
+//! Several files into one. The rule, for people, is in `reference/intro.md`.
 
 use std::collections::BTreeMap;
 

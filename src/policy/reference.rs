@@ -1,3 +1,0 @@
-pub fn reference_markdown() -> String {
-    String::new()
-}

@@ -4,11 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{
-    client::Client,
-    commits, graphql, path,
-    repo::Repo,
-};
+use super::{client::Client, commits, graphql, path, repo::Repo};
 use crate::{
     domain::{
         id::Sha,
@@ -25,9 +21,7 @@ pub(super) async fn answer(client: &Client, target: &Target, need: &Need) -> Res
     let mut repo = Repo::new(client, target)?;
     match need {
         Need::Writer { login } => writer(&mut repo, login).await.map(Answer::Writer),
-        Need::LinkedIssues { pull } => {
-            graphql::linked_issues(client, target, *pull).await.map(Answer::LinkedIssues)
-        }
+        Need::LinkedIssues { pull } => graphql::linked_issues(client, target, *pull).await.map(Answer::LinkedIssues),
         Need::LinkedBranches { issue } => {
             graphql::linked_branches(client, target, *issue).await.map(Answer::LinkedBranches)
         }

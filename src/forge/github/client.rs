@@ -126,13 +126,7 @@ impl Client {
         }
     }
 
-    fn success(
-        &self,
-        call: &Call,
-        key: Key,
-        raw: Raw,
-        moved_to: Option<String>,
-    ) -> Result<Reply, Failure> {
+    fn success(&self, call: &Call, key: Key, raw: Raw, moved_to: Option<String>) -> Result<Reply, Failure> {
         let next = has_next(&raw.headers);
         let body = match raw.body {
             Some(body) => body,

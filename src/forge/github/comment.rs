@@ -64,8 +64,7 @@ async fn find(
     let route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
     let tail = format!("/issues/{item}/comments");
     for page in 1..=MAX_PAGES {
-        let (comments, more) =
-            repo.page(route, &tail, page, |found: &Vec<Written>| found.len() >= PER_PAGE).await?;
+        let (comments, more) = repo.page(route, &tail, page, |found: &Vec<Written>| found.len() >= PER_PAGE).await?;
         for comment in comments {
             let marked = comment.body.as_deref().is_some_and(|body| marker::carries(body, line));
             if marked && identity.wrote(repo.client, &comment).await? {

@@ -59,9 +59,7 @@ impl Failure {
         let text = format!("{}: {}{}{message}", call.route, status.as_u16(), if message.is_empty() { "" } else { " " });
         let error = match status.as_u16() {
             429 => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
-            403 if is_limit(&raw.headers, &message) => {
-                ForgeError::RateLimited { until: lifts_at(&raw.headers, now) }
-            }
+            403 if is_limit(&raw.headers, &message) => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
             404 | 410 | 451 => ForgeError::NotFound(text),
             401 | 409 => ForgeError::Transient(text),
             408 | 500..=599 if call.read => ForgeError::Transient(text),
@@ -92,7 +90,9 @@ impl Failure {
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
-        .filter(|c| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
         .take(MAX_TEXT)
         .collect()
 }

@@ -87,10 +87,9 @@ pub(super) async fn set_phase(
                 Some(json!({ "labels": [look.name] })),
             )
             .await?;
-        on = reply.made().map_or_else(
-            || on.iter().chain([&look.name]).cloned().collect(),
-            |labels: Vec<Label>| names(labels),
-        );
+        on = reply
+            .made()
+            .map_or_else(|| on.iter().chain([&look.name]).cloned().collect(), |labels: Vec<Label>| names(labels));
         applied.labels = Some((item, on));
     }
     Ok(applied)

@@ -152,18 +152,11 @@ impl Transport {
         .await
     }
 
-    async fn send(
-        &self,
-        call: &Call,
-        path: &str,
-        credential: Credential<'_>,
-        etag: Option<&str>,
-    ) -> Result<Raw, Lost> {
+    async fn send(&self, call: &Call, path: &str, credential: Credential<'_>, etag: Option<&str>) -> Result<Raw, Lost> {
         let mut token = HeaderValue::from_str(&format!("Bearer {}", credential.token.expose_secret()))
             .map_err(|_| Lost::NotSent("the token is not text".to_owned()))?;
         token.set_sensitive(true);
-        let mut request =
-            Request::builder().method(call.method.clone()).uri(path).header(header::AUTHORIZATION, token);
+        let mut request = Request::builder().method(call.method.clone()).uri(path).header(header::AUTHORIZATION, token);
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
@@ -195,9 +188,7 @@ fn lost(error: &octocrab::Error) -> Lost {
     // The innermost cause has no address in it, the outer ones have.
     match by_reqwest {
         Some((true, _)) => Lost::NotSent(format!("no connection to GitHub: {cause}")),
-        Some((false, true)) => {
-            Lost::Unanswered(format!("GitHub did not answer within {} s", TOTAL_TIMEOUT.as_secs()))
-        }
+        Some((false, true)) => Lost::Unanswered(format!("GitHub did not answer within {} s", TOTAL_TIMEOUT.as_secs())),
         _ => Lost::Unanswered(format!("the connection to GitHub broke: {cause}")),
     }
 }

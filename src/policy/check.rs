@@ -57,13 +57,7 @@ impl Report {
             suggestion: None,
             snippet: None,
         };
-        Self {
-            file: name.to_owned(),
-            valid: false,
-            summary: String::new(),
-            problems: vec![problem],
-            notes: Vec::new(),
-        }
+        Self { file: name.to_owned(), valid: false, summary: String::new(), problems: vec![problem], notes: Vec::new() }
     }
 }
 

@@ -109,7 +109,9 @@ fn kind(schema: &Value) -> &str {
 /// The words of a definition that consists of nothing else.
 fn enumeration(definition: &Value) -> Option<String> {
     let words: Vec<String> = match definition.get("oneOf").and_then(Value::as_array) {
-        Some(variants) => variants.iter().map(|v| Some(format!("`{}`", v.get("const")?.as_str()?))).collect::<Option<_>>()?,
+        Some(variants) => {
+            variants.iter().map(|v| Some(format!("`{}`", v.get("const")?.as_str()?))).collect::<Option<_>>()?
+        }
         None => {
             let values = definition.get("enum").and_then(Value::as_array)?;
             values.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect()

@@ -35,7 +35,9 @@ fn the_contracts_example_is_read_whole() {
     let test = &policy.phases[3];
     assert_eq!((test.label.as_str(), test.color.as_str(), test.line), ("phase/test", "0072B2", 9));
     assert_eq!(policy.source, "p.yml");
-    let [Evidence { kind: EvidenceKind::ChecksPassed { named }, .. }] = test.when.as_slice() else { panic!("{test:?}") };
+    let [Evidence { kind: EvidenceKind::ChecksPassed { named }, .. }] = test.when.as_slice() else {
+        panic!("{test:?}")
+    };
     assert!(named[0].matches("ci/unit"));
     assert!(policy.lists_branch("release/2", "trunk") && !policy.lists_branch("feature/2", "trunk"));
     assert_eq!(policy.production("Production"), Some(true));

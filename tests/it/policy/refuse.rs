@@ -88,7 +88,10 @@ pub const SAMPLES: &[Sample] = &[
 #[test]
 fn samples_print() {
     for s in SAMPLES {
-        match load("p.yml", s.text) { Ok(_) => println!("ACCEPTED {}", s.text), Err(p) => println!("{}\n", rendered(&p)) }
+        match load("p.yml", s.text) {
+            Ok(_) => println!("ACCEPTED {}", s.text),
+            Err(p) => println!("{}\n", rendered(&p)),
+        }
     }
     let _ = check_report("x", "");
     let _ = said("x: 1");

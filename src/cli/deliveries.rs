@@ -11,6 +11,9 @@ use crate::port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store,
 /// How much of a body `show` prints unless asked for all, in lines.
 const SHOWN_LINES: usize = 200;
 
+/// How much of each such line, in characters.
+const SHOWN_WIDTH: usize = 500;
+
 /// What arrived, and what became of it. Works beside a running `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -196,13 +199,22 @@ fn show(stored: &StoredDelivery, full: bool, out: &mut dyn Write) -> Result<(), 
     }
     writeln!(out)?;
     let body = pretty(&stored.body);
-    let total = body.lines().count();
-    let shown = if full { total } else { SHOWN_LINES };
-    for line in body.lines().take(shown) {
-        writeln!(out, "{line}")?;
+    if full {
+        writeln!(out, "{body}")?;
+        return Ok(());
     }
-    if total > shown {
-        writeln!(out, "… {} more lines: --full shows them", total - shown)?;
+    let mut cut = false;
+    for (index, line) in body.lines().enumerate() {
+        if index == SHOWN_LINES {
+            cut = true;
+            break;
+        }
+        let shown: String = line.chars().take(SHOWN_WIDTH).collect();
+        cut |= shown.len() < line.len();
+        writeln!(out, "{shown}{}", if shown.len() < line.len() { "…" } else { "" })?;
+    }
+    if cut {
+        writeln!(out, "… this is not all: --full shows the rest")?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use std::{
     io,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::{Failure, Format};
 use crate::policy::{self, MAX_BYTES, Report, check_report};
 
 /// Validate policy files.
@@ -23,30 +23,21 @@ pub struct CheckArgs {
     #[arg(long)]
     pub schema: bool,
     /// How to print the result.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// How a result is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Text,
-    /// For scripts: a list with one report for each file.
-    Json,
-}
-
-/// Runs the command: 0 if every file is right, else 1.
-pub fn run(args: &CheckArgs) -> ExitCode {
-    match write(args, &mut io::stdout().lock()) {
-        Ok(true) => ExitCode::SUCCESS,
-        // A reader that closed the pipe, as `head` does, is no news to anybody.
-        Ok(false) | Err(_) => ExitCode::FAILURE,
+/// Runs the command: an error that says nothing more if a file is wrong.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failure> {
+    match write(args, out) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Reported),
+        Err(_) => Err(Failure::OutputClosed),
     }
 }
 
 /// Writes the result; whether every file is right.
-pub fn write(args: &CheckArgs, out: &mut impl io::Write) -> io::Result<bool> {
+pub fn write(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<bool> {
     if args.schema {
         writeln!(out, "{:#}", policy::schema())?;
         return Ok(true);

@@ -1,10 +1,12 @@
 //! One test program for everything that is tested from outside.
 
+mod cli;
 mod forge_act;
 mod forge_understand;
 mod layers;
 mod policy;
 mod scenario;
+mod settings;
 mod sim;
 mod store;
 mod support;

@@ -45,6 +45,10 @@ pub(crate) struct Backlog {
     running: usize,
     /// Everything up to here was offered.
     cursor: Seq,
+    /// The last reading stopped for want of room.
+    stopped: bool,
+    /// A partition was cut and has room again: the cursor went back.
+    went_back: bool,
 }
 
 impl Backlog {
@@ -53,30 +57,27 @@ impl Backlog {
         self.cursor
     }
 
-    /// Whether there is room for more numbers.
-    pub(crate) fn has_room(&self) -> bool {
-        self.len < MOST
+    /// Whether the store holds more that there is room for by now.
+    pub(crate) fn wants_more(&self) -> bool {
+        self.went_back || (self.stopped && self.len < MOST / 2)
     }
 
-    /// Whether it ran low after having been full: time to read on.
-    pub(crate) fn is_low(&self) -> bool {
-        self.len < MOST / 2
-    }
-
-    /// Nothing waits and nothing runs.
+    /// Nothing waits, here or in the store as far as it was read, and nothing runs.
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0 && self.running == 0
+        self.len == 0 && self.running == 0 && !self.wants_more()
     }
 
-    /// How many run.
-    pub(crate) fn running(&self) -> usize {
-        self.running
+    /// A reading from [`Self::cursor`] on begins.
+    pub(crate) fn reading(&mut self) {
+        self.stopped = false;
+        self.went_back = false;
     }
 
     /// Takes a number in while reading on; `false` once there is no room: the
     /// reading must stop there.
     pub(crate) fn offer(&mut self, pending: &Pending) -> bool {
-        if !self.has_room() {
+        if self.len >= MOST {
+            self.stopped = true;
             return false;
         }
         self.add(pending);
@@ -86,7 +87,7 @@ impl Backlog {
 
     /// Takes in a number that was put back behind the cursor (a replay).
     pub(crate) fn offer_again(&mut self, pending: &Pending) {
-        if pending.seq <= self.cursor && self.has_room() {
+        if pending.seq <= self.cursor && self.len < MOST {
             self.add(pending);
         }
     }
@@ -143,6 +144,7 @@ impl Backlog {
             && let Some(cut) = line.cut_at.take()
         {
             self.cursor = self.cursor.min(cut.saturating_sub(1));
+            self.went_back = true;
         }
         if line.waiting.is_empty() && line.cut_at.is_none() {
             self.lines.remove(partition);

@@ -45,10 +45,15 @@ impl Pulse {
         });
     }
 
-    /// Returns once the loop rested after hearing poke `number`; at once if the loop is gone.
+    /// Returns once the loop rested after hearing poke `number`.
     pub(crate) async fn rested(&self, number: u64) {
         let _ = self.rested.subscribe().wait_for(|last| *last >= number).await;
     }
+}
+
+/// Returns once `stop` turned true, or nobody is left to turn it.
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 #[cfg(test)]

@@ -119,9 +119,11 @@ pub fn decide(_facts: &RepoFacts, item: ItemNumber, derived: &Derived, shown: &S
     if shown.written && shown.phase == derived.phase {
         return Decided::default();
     }
-    let label = derived.phase.as_deref().and_then(|name| policy.phases.iter().find(|p| p.name == name)).map(|p| {
-        LabelLook { name: p.label.clone(), color: p.color.clone(), description: p.description.clone() }
-    });
+    let label = derived
+        .phase
+        .as_deref()
+        .and_then(|name| policy.phases.iter().find(|p| p.name == name))
+        .map(|p| LabelLook { name: p.label.clone(), color: p.color.clone(), description: p.description.clone() });
     let phase_labels = policy.phases.iter().map(|p| p.label.clone()).collect();
     Decided { effect: Some(Effect::SetPhase { item, label, phase_labels }), note: String::new() }
 }

@@ -115,6 +115,8 @@ pub struct Shown {
     pub phase: Option<String>,
     /// Whether its labels were ours to touch.
     pub ours: bool,
+    /// Whether a write was queued for it: `false` while nothing may be written.
+    pub written: bool,
 }
 
 /// The difference between what is derived and what is shown.
@@ -143,7 +145,7 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
         let rule = &policy.phases[index];
         LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
     });
-    let moved = was != derived.phase || shown.is_some_and(|s| !s.ours);
+    let moved = was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
     let present = facts.item_labels(item).into_iter().flatten().filter(|l| policy.label_index(l).is_some());
     let as_wanted = {
         let present: Vec<&String> = present.collect();
@@ -154,8 +156,9 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     };
     // The one time that another bot's hand is put right.
     let meddled = facts.items.get(&item).is_some_and(|i| !i.meddling.is_empty()) && !as_wanted;
-    let unseen_before = shown.is_none() && derived.phase.is_none();
-    if (!moved && !meddled) || (unseen_before && as_wanted) {
+    // An item that never had a phase and has none now is nobody's news.
+    let nothing_yet = derived.phase.is_none() && was.is_none();
+    if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
         return Decided::default();
     }
     let phase_labels = policy.phases.iter().map(|p| p.label.clone()).collect();

@@ -216,6 +216,11 @@ impl RepoFacts {
         self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())
     }
 
+    /// Labels that exist in the repository.
+    pub fn known_labels(&self) -> &BTreeSet<String> {
+        &self.about.known_labels
+    }
+
     /// Labels on an item as last seen or written.
     pub fn item_labels(&self, item: ItemNumber) -> Option<&BTreeSet<String>> {
         self.items.get(&item).and_then(|i| i.labels.as_ref()).map(|l| &l.names)

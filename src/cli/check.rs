@@ -12,7 +12,9 @@ use crate::policy::{self, MAX_BYTES, Report, check_report};
 
 /// Validate policy files.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  phasebot check .github/phasebot.yml\n  phasebot check --schema > phasebot.schema.json")]
+#[command(
+    after_help = "Example:\n  phasebot check .github/phasebot.yml\n  phasebot check --schema > phasebot.schema.json"
+)]
 pub struct CheckArgs {
     /// Files to check.
     #[arg(value_name = "FILE", default_value = policy::PATH)]

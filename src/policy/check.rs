@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layer, Problem, Rank, compile, dormant, merge, parse};
+use super::{Layer, Problem, Rank, compile, dormant, merge, parse, problem::quote};
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,13 +23,8 @@ pub struct Report {
 
 /// Checks a text. `name` is the file's name for the messages.
 pub fn check_report(name: &str, text: &str) -> Report {
-    let wrong = |problems| Report {
-        file: name.to_owned(),
-        valid: false,
-        summary: String::new(),
-        problems,
-        notes: Vec::new(),
-    };
+    let wrong =
+        |problems| Report { file: name.to_owned(), valid: false, summary: String::new(), problems, notes: Vec::new() };
     let parsed = match parse(name, text) {
         Ok(parsed) => parsed,
         Err(problems) => return wrong(problems),
@@ -47,7 +42,9 @@ pub fn check_report(name: &str, text: &str) -> Report {
         valid: true,
         summary: format!("mode {mode}, phases {}, version {}", phases.join(" → "), policy.version),
         problems: Vec::new(),
-        notes: idle.map(|key| format!("`{key}` is read and checked; this version does not act on it")).collect(),
+        notes: idle
+            .map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)))
+            .collect(),
     }
 }
 
@@ -62,13 +59,7 @@ impl Report {
             suggestion: None,
             snippet: None,
         };
-        Self {
-            file: name.to_owned(),
-            valid: false,
-            summary: String::new(),
-            problems: vec![problem],
-            notes: Vec::new(),
-        }
+        Self { file: name.to_owned(), valid: false, summary: String::new(), problems: vec![problem], notes: Vec::new() }
     }
 }
 

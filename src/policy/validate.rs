@@ -7,6 +7,7 @@ use super::{
     file::{
         condition::Condition,
         environment::{EnvironmentFile, Via},
+        evidence::EvidenceFile,
         phase::PhaseFile,
     },
     problem::{nearest, quote},
@@ -15,10 +16,14 @@ use super::{
 
 /// Most phases in a policy.
 const MAX_PHASES: usize = 50;
+/// Most globs of one file that are made ready to match: each costs memory and
+/// a moment, and anybody who installs the App may write a file.
+const MAX_GLOBS: usize = 300;
 
 /// Contradictions within one file, in its order.
 pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
     let mut check = Check { parsed, problems: Vec::new() };
+    check.globs();
     check.phases();
     check.gates();
     check.environments();
@@ -66,6 +71,21 @@ impl Check<'_> {
         }
     }
 
+    fn globs(&mut self) {
+        let file = &self.parsed.file;
+        let evidence = file.phases.iter().flatten().flat_map(|phase| phase.when.iter().flatten());
+        let lists = [
+            file.branches.as_ref(),
+            file.checks.as_ref().and_then(|checks| checks.ignore.as_ref()),
+            file.ignore.as_ref().and_then(|ignore| ignore.labels.as_ref()),
+        ];
+        let count =
+            evidence.map(EvidenceFile::globs).sum::<usize>() + lists.iter().flatten().map(|l| l.len()).sum::<usize>();
+        if count > MAX_GLOBS {
+            self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
+        }
+    }
+
     fn phases(&mut self) {
         let Some(phases) = &self.parsed.file.phases else { return };
         let list = path(["phases".into()]);
@@ -110,7 +130,8 @@ impl Check<'_> {
         for (name, environment) in self.parsed.file.environments.iter().flatten() {
             let here = path(["environments".into(), name.as_str().into()]);
             if !seen.insert(name.as_str().to_lowercase()) {
-                let message = format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
+                let message =
+                    format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
                 self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
             }
             self.conditions(&below(&here, "require"), environment.require.as_deref().unwrap_or_default());
@@ -195,7 +216,8 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
         }
         let label = label_of(phase);
         if let Some(other) = labels.insert(label.to_lowercase(), name) {
-            let message = format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
+            let message =
+                format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
             problems.push(merged.phases_from().problem(&here, message));
         }
     }

@@ -162,7 +162,8 @@ pub(crate) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
         block_nesting_limit: MAX_DEPTH,
         disallow_directives: true,
     };
-    let mut builder = Builder { source, open: Vec::new(), anchors: BTreeMap::new(), next: 0, root: None, twice: Vec::new() };
+    let mut builder =
+        Builder { source, open: Vec::new(), anchors: BTreeMap::new(), next: 0, root: None, twice: Vec::new() };
     for event in Parser::new_from_str_with_options(&source.text, options) {
         let (event, span) = event.map_err(|error| {
             let marker = error.marker();

@@ -256,7 +256,9 @@ impl Freeze {
     /// What is wrong between its two ends.
     pub fn contradiction(&self) -> Option<&'static str> {
         match (self.from.as_str().parse(), self.until.as_str().parse()) {
-            (Ok(End::Once(from, _)), Ok(End::Once(until, _))) if until < from => Some("the freeze ends before it begins"),
+            (Ok(End::Once(from, _)), Ok(End::Once(until, _))) if until < from => {
+                Some("the freeze ends before it begins")
+            }
             (Ok(End::Once(..)), Ok(End::Yearly(..))) | (Ok(End::Yearly(..)), Ok(End::Once(..))) => {
                 Some("both ends have a year, or neither")
             }

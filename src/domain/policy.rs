@@ -53,7 +53,8 @@ impl PartialEq for Pattern {
 /// Everything that the decisions ask of a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Where it was read: `built-in`, or a file and its blob.
+    /// Where its phases were read: `built-in`, or a file. With a phase's line
+    /// this is the place of a rule.
     pub source: String,
     /// Short content hash: which version decided.
     pub version: String,
@@ -170,7 +171,8 @@ impl EvidenceKind {
 /// Which environments a deployment must be to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentFilter {
-    /// Names, without case; empty: any.
+    /// Names, without case: the patterns are lower case and match a name in
+    /// lower case; empty: any.
     pub names: Vec<Pattern>,
     /// `Some(true)` only production, `Some(false)` only others, `None` as the
     /// evidence's own rule has it.

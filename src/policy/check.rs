@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layer, Problem, Rank, compile, dormant, merge, parse};
+use super::{Layer, Problem, Rank, compile, dormant, merge, parse, problem::quote};
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,7 +42,9 @@ pub fn check_report(name: &str, text: &str) -> Report {
         valid: true,
         summary: format!("mode {mode}, phases {}, version {}", phases.join(" → "), policy.version),
         problems: Vec::new(),
-        notes: idle.map(|key| format!("`{key}` is read and checked; this version does not act on it")).collect(),
+        notes: idle
+            .map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)))
+            .collect(),
     }
 }
 

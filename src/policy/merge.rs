@@ -7,14 +7,8 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Parsed, PolicyFile, Problem, built_in,
     file::{
-        ChecksFile, IgnoreFile, OverrideFile,
-        alerts::AlertsFile,
-        command::CommandsFile,
-        condition::Condition,
-        environment::EnvironmentFile,
-        gate::GateFile,
-        phase::PhaseFile,
-        text::{LOCKABLE, Name},
+        ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
+        environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
     },
     problem::quote,
 };
@@ -83,7 +77,9 @@ pub fn merge(layers: &[Layer]) -> Merged {
     for (index, layer) in layers.iter().enumerate() {
         let mut file = layer.parsed.file.clone();
         if layer.rank > Rank::Operator {
-            locked.iter().for_each(|key| unlock_not(key, &mut file, &layer.parsed, &mut notes));
+            for key in &locked {
+                withdraw(key, &mut file, &layer.parsed, &mut notes);
+            }
             if file.locked.take().is_some() {
                 let message = "`locked` counts in the operator's policy only";
                 notes.push(layer.parsed.problem_of_key(&[], "locked", message));
@@ -111,7 +107,7 @@ fn version(layers: &[Layer]) -> String {
 }
 
 /// Takes a locked key out of a file.
-fn unlock_not(key: &str, file: &mut PolicyFile, parsed: &Parsed, notes: &mut Vec<Problem>) {
+fn withdraw(key: &str, file: &mut PolicyFile, parsed: &Parsed, notes: &mut Vec<Problem>) {
     let was = match key.split_once('.') {
         Some(("gates", name)) => remove(&mut file.gates, name),
         Some(("environments", name)) => remove(&mut file.environments, name),
@@ -138,9 +134,9 @@ fn same(name: &Name, other: &str) -> bool {
     name.as_str().to_lowercase() == other.to_lowercase()
 }
 
-/// Clears a top-level key; whether it was there. The keys are those of [`LOCKABLE`].
+/// Clears a top-level key; whether it was there. The keys are those of
+/// [`super::file::text::LOCKABLE`].
 fn take(key: &str, file: &mut PolicyFile) -> bool {
-    debug_assert!(LOCKABLE.contains(&key));
     match key {
         "mode" => file.mode.take().is_some(),
         "policy_check" => file.policy_check.take().is_some(),
@@ -203,7 +199,7 @@ impl Merging {
         section(&mut above.commands, file.commands, |above, below| {
             let CommandsFile { bare, permissions } = below;
             over(&mut above.bare, bare);
-            section(&mut above.permissions, permissions, |above, below| above.extend(below));
+            section(&mut above.permissions, permissions, Extend::extend);
         });
         section(&mut above.overrides, file.overrides, |above, below| {
             let OverrideFile { teams, second, ttl, never } = below;

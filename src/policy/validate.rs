@@ -7,6 +7,7 @@ use super::{
     file::{
         condition::Condition,
         environment::{EnvironmentFile, Via},
+        evidence::EvidenceFile,
         phase::PhaseFile,
     },
     problem::{nearest, quote},
@@ -15,10 +16,14 @@ use super::{
 
 /// Most phases in a policy.
 const MAX_PHASES: usize = 50;
+/// Most globs of one file that are made ready to match: each costs memory and
+/// a moment, and anybody who installs the App may write a file.
+const MAX_GLOBS: usize = 300;
 
 /// Contradictions within one file, in its order.
 pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
     let mut check = Check { parsed, problems: Vec::new() };
+    check.globs();
     check.phases();
     check.gates();
     check.environments();
@@ -63,6 +68,21 @@ impl Check<'_> {
     fn within(&mut self, path: &[Step], number: Option<u8>, most: u8) {
         if let Some(number) = number.filter(|n| *n == 0 || *n > most) {
             self.say(path, format!("{number} is not between 1 and {most}"));
+        }
+    }
+
+    fn globs(&mut self) {
+        let file = &self.parsed.file;
+        let evidence = file.phases.iter().flatten().flat_map(|phase| phase.when.iter().flatten());
+        let lists = [
+            file.branches.as_ref(),
+            file.checks.as_ref().and_then(|checks| checks.ignore.as_ref()),
+            file.ignore.as_ref().and_then(|ignore| ignore.labels.as_ref()),
+        ];
+        let count =
+            evidence.map(EvidenceFile::globs).sum::<usize>() + lists.iter().flatten().map(|l| l.len()).sum::<usize>();
+        if count > MAX_GLOBS {
+            self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }
     }
 

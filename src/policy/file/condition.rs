@@ -149,6 +149,7 @@ pub struct AncestryCondition {
 /// A condition without settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("properties" = {}))]
 pub struct NoSettings {}
 
 /// Adds the bare words of conditions that need no settings.

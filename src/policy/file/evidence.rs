@@ -144,6 +144,21 @@ pub enum EvidenceFile {
 }
 
 impl EvidenceFile {
+    /// How many globs it holds.
+    pub fn globs(&self) -> usize {
+        fn count((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> usize {
+            usize::from(one.is_some()) + several.as_ref().map_or(0, Vec::len)
+        }
+        let own = match self {
+            Self::ChecksPassed(c) => count((&None, &c.named)),
+            Self::Tagged(c) => count((&None, &c.also)),
+            Self::DeploymentStarted(c) | Self::DeploymentSucceeded(c) => count((&c.environment, &c.environments)),
+            Self::Soaked(c) => count((&c.environment, &c.environments)),
+            _ => 0,
+        };
+        own + count(self.narrow().labels) + count(self.narrow().branches)
+    }
+
     /// The conditions that every kind has.
     pub fn narrow(&self) -> Narrow<'_> {
         match self {

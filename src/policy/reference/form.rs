@@ -1,24 +1,19 @@
 //! How a value is written, in words, from its schema.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde_json::{Map, Value};
 
-/// How a value is written.
-pub(super) struct Form {
-    /// In words.
-    pub(super) words: String,
-    /// The definition with keys of its own that it leads to, and the path to there.
-    pub(super) leads_to: Option<(String, String)>,
-}
-
-impl From<String> for Form {
-    fn from(words: String) -> Self {
-        Self { words, leads_to: None }
-    }
-}
+use super::super::problem::list;
 
 /// The keys of a mapping's schema.
 pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
+}
+
+/// The name of the definition that a value refers to.
+pub(super) fn name_of(value: &Value) -> Option<&str> {
+    value.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
 /// The description of a schema, fit for a table.
@@ -29,30 +24,45 @@ pub(super) fn description(schema: &Value) -> String {
 
 /// The forms of a whole schema.
 pub(super) struct Forms<'a> {
-    pub(super) root: &'a Value,
+    root: &'a Value,
+    /// Definitions with keys of their own, each with the path that first led to it.
+    sections: BTreeMap<String, String>,
+    /// Those of them that the page has not shown yet.
+    waiting: VecDeque<String>,
 }
 
 impl<'a> Forms<'a> {
+    pub(super) fn new(root: &'a Value) -> Self {
+        Self { root, sections: BTreeMap::new(), waiting: VecDeque::new() }
+    }
+
+    /// The next definition that needs a section, with its path.
+    pub(super) fn next_section(&mut self) -> Option<(String, String)> {
+        let name = self.waiting.pop_front()?;
+        Some((self.sections.get(&name)?.clone(), name))
+    }
+
+    /// Definitions that are text with a form: name in words, description.
+    pub(super) fn texts(&self) -> Vec<(String, String)> {
+        let all = self.root.get("$defs").and_then(Value::as_object).into_iter().flatten();
+        all.filter(|(_, one)| is_text(one)).map(|(name, one)| (words(name), description(one))).collect()
+    }
+
     /// The definition of that name.
     pub(super) fn definition(&self, name: &str) -> Option<&'a Value> {
         self.root.get("$defs")?.get(name)
     }
 
-    /// The name of the definition that a value refers to.
-    pub(super) fn name<'b>(&self, value: &'b Value) -> Option<&'b str> {
-        value.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
-    }
-
     /// The keys of the definition that a value refers to.
     pub(super) fn keys(&self, value: &Value) -> Option<&'a Map<String, Value>> {
-        let definition = self.definition(self.name(value)?)?;
+        let definition = self.definition(name_of(value)?)?;
         // A mapping without any key has keys too, namely none.
         properties(definition)
     }
 
     /// How a value at `path` is written.
-    pub(super) fn of(&self, path: &str, schema: &Value) -> Form {
-        if let Some(name) = self.name(schema) {
+    pub(super) fn of(&mut self, path: &str, schema: &Value) -> String {
+        if let Some(name) = name_of(schema) {
             return self.named(path, name);
         }
         let options = schema.get("anyOf").and_then(Value::as_array);
@@ -60,41 +70,58 @@ impl<'a> Forms<'a> {
             return self.of(path, option);
         }
         if let Some(value) = schema.get("const") {
-            return format!("`{value}`").into();
+            return format!("`{value}`");
         }
         if let Some(items) = schema.get("items") {
-            let form = self.of(&format!("{path}[]"), items);
-            return Form { words: format!("list: {}", form.words), ..form };
+            return format!("list: {}", self.of(&format!("{path}[]"), items));
         }
-        if let Some(values) = schema.get("additionalProperties").filter(|values| values.is_object()) {
-            let form = self.of(&format!("{path}.NAME"), values);
-            return Form { words: format!("mapping, from names to: {}", form.words), ..form };
+        let values = schema.get("additionalProperties").filter(|values| values.is_object());
+        // Else a mapping whose keys are known words and whose values are alike.
+        if let Some(values) = values.or_else(|| properties(schema)?.values().next()) {
+            return format!("mapping from names to: {}", self.of(&format!("{path}.NAME"), values));
         }
-        if let Some(values) = properties(schema).and_then(|keys| keys.values().next()) {
-            // A mapping whose keys are known words and whose values are alike.
-            let form = self.of(&format!("{path}.NAME"), values);
-            return Form { words: format!("mapping, from names to: {}", form.words), ..form };
-        }
-        let words = match kind(schema) {
+        match kind(schema) {
             "boolean" => "`true` or `false`",
             "integer" => "number",
             _ => "text",
-        };
-        words.to_owned().into()
+        }
+        .to_owned()
     }
 
-    fn named(&self, path: &str, name: &str) -> Form {
-        let Some(definition) = self.definition(name) else { return "text".to_owned().into() };
+    fn named(&mut self, path: &str, name: &str) -> String {
+        let Some(definition) = self.definition(name) else { return "text".to_owned() };
         if let Some(words) = enumeration(definition) {
-            return words.into();
+            return words;
         }
-        if kind(definition) == "string" {
-            return description(definition).trim_end_matches('.').to_owned().into();
+        if is_text(definition) {
+            return format!("[{}](#kinds-of-text)", words(name));
         }
+        if !self.sections.contains_key(name) {
+            self.sections.insert(name.to_owned(), path.to_owned());
+            self.waiting.push_back(name.to_owned());
+        }
+        let path = self.sections.get(name).map_or(path, String::as_str);
+        // The anchor that forges make of a heading: no punctuation, lower case.
         let anchor: String = path.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
-        let words = format!("[`{path}`](#{})", anchor.to_lowercase());
-        Form { words, leads_to: Some((path.to_owned(), name.to_owned())) }
+        format!("[`{path}`](#{})", anchor.to_lowercase())
     }
+}
+
+/// Text with a form, not a choice of words.
+fn is_text(definition: &Value) -> bool {
+    kind(definition) == "string" && definition.get("enum").is_none()
+}
+
+/// `PhaseName` as people write it: `phase name`.
+fn words(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(c.to_lowercase());
+    }
+    words
 }
 
 /// The one type of a value, beside `null`.
@@ -108,6 +135,7 @@ fn kind(schema: &Value) -> &str {
 
 /// The words of a definition that consists of nothing else.
 fn enumeration(definition: &Value) -> Option<String> {
+<<<<<<< HEAD
     let words: Vec<String> = match definition.get("oneOf").and_then(Value::as_array) {
         Some(variants) => {
             variants.iter().map(|v| Some(format!("`{}`", v.get("const")?.as_str()?))).collect::<Option<_>>()?
@@ -116,6 +144,13 @@ fn enumeration(definition: &Value) -> Option<String> {
             let values = definition.get("enum").and_then(Value::as_array)?;
             values.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect()
         }
+=======
+    let listed = definition.get("enum").and_then(Value::as_array);
+    let single = definition.get("oneOf").and_then(Value::as_array);
+    let words: Vec<&str> = match (listed, single) {
+        (Some(words), _) => words.iter().map(Value::as_str).collect::<Option<_>>()?,
+        (None, variants) => variants?.iter().map(|one| one.get("const")?.as_str()).collect::<Option<_>>()?,
+>>>>>>> policy
     };
-    Some(words.join(", "))
+    Some(list(words))
 }

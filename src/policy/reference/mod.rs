@@ -2,11 +2,11 @@
 
 mod form;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use self::form::{Form, Forms, description, properties};
+use self::form::{Forms, description, name_of, properties};
 use super::schema;
 
 /// The rules, written by hand; the keys follow.
@@ -15,23 +15,23 @@ const INTRO: &str = include_str!("intro.md");
 /// The whole page, in Markdown.
 pub fn reference_markdown() -> String {
     let root = schema();
-    let forms = Forms { root: &root };
-    let mut page = Page { forms, text: INTRO.to_owned(), waiting: VecDeque::new(), seen: BTreeSet::new() };
+    let mut page = Page { forms: Forms::new(&root), text: INTRO.to_owned(), seen: BTreeSet::new() };
     page.line("\n## Every key\n");
     page.keys("", properties(&root).into_iter().flatten(), &root);
-    while let Some((path, name)) = page.waiting.pop_front() {
+    while let Some((path, name)) = page.forms.next_section() {
         page.section(&path, &name);
     }
-    page.text.truncate(page.text.trim_end().len());
-    page.text.push('\n');
+    page.line("## Kinds of text\n\n| kind | |\n| --- | --- |");
+    for (name, about) in page.forms.texts() {
+        page.line(format!("| {name} | {about} |"));
+    }
     page.text
 }
 
 struct Page<'a> {
     forms: Forms<'a>,
     text: String,
-    /// Definitions that still need a section, each with the path that first led to it.
-    waiting: VecDeque<(String, String)>,
+    /// Settings of variants that were shown.
     seen: BTreeSet<String>,
 }
 
@@ -50,19 +50,9 @@ impl<'a> Page<'a> {
             let form = self.forms.of(&here, schema);
             let needed = required.is_some_and(|all| all.iter().any(|one| one == key));
             let needed = if needed { " Required." } else { "" };
-            self.line(format!("| `{key}` | {} | {}{needed} |", form.words, description(schema)));
-            self.wait(form);
+            self.line(format!("| `{key}` | {} | {}{needed} |", form, description(schema)));
         }
         self.line("");
-    }
-
-    /// Remembers the definition that a value leads to, once.
-    fn wait(&mut self, form: Form) {
-        if let Some((path, name)) = form.leads_to
-            && self.seen.insert(name.clone())
-        {
-            self.waiting.push_back((path, name));
-        }
     }
 
     fn section(&mut self, path: &str, name: &str) {
@@ -76,7 +66,7 @@ impl<'a> Page<'a> {
 
     /// A value that is a word, or a mapping from a word to its settings.
     fn variants(&mut self, path: &str, variants: &'a [Value]) {
-        let settings: Vec<(&String, &Value)> =
+        let settings: Vec<(&String, &'a Value)> =
             variants.iter().filter_map(properties).filter_map(|keys| keys.iter().next()).collect();
         let alone: Vec<&str> =
             variants.iter().filter_map(|v| v.get("enum")?.as_array()).flatten().filter_map(Value::as_str).collect();
@@ -88,13 +78,11 @@ impl<'a> Page<'a> {
                 self.line(format!("| `{word}` | none | {} |", description(variant)));
             }
             let Some((word, value)) = properties(variant).and_then(|keys| keys.iter().next()) else { continue };
-            let words = if self.forms.name(value).is_some_and(|name| !path.ends_with(name)) {
-                let keys = self.forms.keys(value).into_iter().flatten().map(|(key, _)| key);
-                let own: Vec<String> = keys.filter(|key| !common.contains(key)).map(|key| format!("`{key}`")).collect();
-                own.join(", ")
-            } else {
-                self.forms.of(path, value).words
-            };
+            let own: Option<Vec<String>> = self
+                .forms
+                .keys(value)
+                .map(|keys| keys.keys().filter(|key| !common.contains(key)).map(|key| format!("`{key}`")).collect());
+            let words = own.map_or_else(|| self.forms.of(path, value), |own| own.join(", "));
             let needed = if alone.contains(&word.as_str()) { "" } else { " (required)" };
             self.line(format!("| `{word}` | {words}{needed} | {} |", description(variant)));
         }
@@ -111,7 +99,7 @@ impl<'a> Page<'a> {
     /// A table for each set of settings that not all variants have.
     fn own_settings(&mut self, path: &str, settings: &[(&String, &'a Value)], common: &[&String]) {
         for (_, value) in settings {
-            let (Some(name), Some(keys)) = (self.forms.name(value), self.forms.keys(value)) else { continue };
+            let (Some(name), Some(keys)) = (name_of(value), self.forms.keys(value)) else { continue };
             let own: Vec<_> = keys.iter().filter(|(key, _)| !common.contains(key)).collect();
             let Some(definition) = self.forms.definition(name).filter(|_| !own.is_empty()) else { continue };
             if self.seen.insert(name.to_owned()) {

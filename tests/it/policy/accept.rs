@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use phasebot::{
-    domain::policy::{EnvironmentFilter, Evidence, EvidenceKind, Mode, Policy},
+    domain::policy::{EnvironmentFilter, Evidence, EvidenceKind, Mode, Pattern, Policy},
     policy::{built_in, check_report, dormant, load, parse},
 };
 
@@ -106,10 +106,10 @@ fn evidence_takes_its_conditions() {
     let when = &policy.phases[0].when;
     assert_eq!(when[0].kind, EvidenceKind::BranchLinked { numeric: true });
     assert!(when[0].labels[0].matches("kind/bug"));
-    assert_eq!(when[1].branches.iter().map(|b| b.as_str()).collect::<Vec<_>>(), ["dev", "main"]);
+    assert_eq!(when[1].branches.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["dev", "main"]);
     assert_eq!(when[2].kind, EvidenceKind::ReleasePublished { prereleases: true });
     let EvidenceKind::DeploymentStarted(filter) = &when[3].kind else { panic!() };
-    assert_eq!(filter.names.iter().map(|n| n.as_str()).collect::<Vec<_>>(), ["staging", "eu-*"]);
+    assert_eq!(filter.names.iter().map(Pattern::as_str).collect::<Vec<_>>(), ["staging", "eu-*"]);
     assert_eq!(filter.production, Some(false));
     let EvidenceKind::Soaked { quiet, .. } = when[4].kind else { panic!() };
     assert_eq!(quiet, SignedDuration::from_hours(36));

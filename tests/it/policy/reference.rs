@@ -60,6 +60,14 @@ fn every_key_is_described() {
     assert_eq!(missing, Vec::<String>::new());
 }
 
+#[test]
+fn the_pages_example_is_right() {
+    let page = reference_markdown();
+    let example = page.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let phases: Vec<String> = load("p.yml", example).unwrap().phases.into_iter().map(|p| p.name).collect();
+    assert_eq!(phases, ["plan", "code", "build", "test", "live"]);
+}
+
 /// `BLESS=1` rewrites the page.
 #[test]
 fn the_page_is_up_to_date() {

@@ -4,13 +4,13 @@
 //! ones are reported as they are met. Any other mistake ends one pass: it is
 //! noted, the value is left out, and the tree is read again.
 
+mod access;
+
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
-use serde::de::{
-    self, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor, value::StrDeserializer,
-};
+use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
+use self::access::{Choice, Entries, Items};
 use super::{
     problem::{Mark, Problem, list, nearest, quote},
     yaml::{Entry, Kind, Node, Source},
@@ -140,6 +140,15 @@ impl<'a> Reader<'a> {
         Fault::new(format!("expected {what}, found {found}")).at(self.node)
     }
 
+    fn not_a_number(self) -> Fault {
+        match &self.node.kind {
+            Kind::Scalar { text, plain: true } if text.parse::<i128>().is_ok() => {
+                Fault::new(format!("{} is out of range", quote(text))).at(self.node)
+            }
+            _ => self.expected("a whole number"),
+        }
+    }
+
     fn text(self) -> Result<&'a str, Fault> {
         match &self.node.kind {
             Kind::Scalar { text, .. } if !self.node.is_null() => Ok(text),
@@ -178,7 +187,7 @@ macro_rules! numbers {
                 Kind::Scalar { text, plain: true } => text.parse::<$type>().ok(),
                 _ => None,
             };
-            let number = number.ok_or_else(|| self.expected("a whole number"))?;
+            let number = number.ok_or_else(|| self.not_a_number())?;
             visitor.$visit(number).map_err(|fault: Fault| fault.at(self.node))
         }
     )*};
@@ -290,6 +299,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     serde::forward_to_deserialize_any! { i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct }
 }
+<<<<<<< HEAD:src/policy/decode.rs
 
 /// The elements of a list.
 struct Items<'a> {
@@ -451,3 +461,5 @@ impl<'de> Deserializer<'de> for Bare<'de> {
         seq tuple tuple_struct map enum identifier ignored_any
     }
 }
+=======
+>>>>>>> policy:src/policy/decode/mod.rs

@@ -88,8 +88,8 @@ fn sqlite_path(url: &str) -> Result<&Path, OpenError> {
 
 impl OpenError {
     /// The engine's refusal, for the file at `path`.
-    fn engine(path: &Path, message: impl ToString) -> Self {
-        Self::Engine { path: shown(path), message: message.to_string() }
+    fn engine(path: &Path, refusal: &impl ToString) -> Self {
+        Self::Engine { path: shown(path), message: refusal.to_string() }
     }
 }
 

@@ -72,13 +72,13 @@ impl SqliteStore {
 
     /// [`SqliteStore::open`] with other options than the usual ones.
     pub fn open_with(path: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
-        make_private(path).map_err(|failed| OpenError::engine(path, failed))?;
-        let engine = |failed: rusqlite::Error| OpenError::engine(path, failed);
+        make_private(path).map_err(|failed| OpenError::engine(path, &failed))?;
+        let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
         let write = connection::open(path, Role::Write, options).map_err(engine)?;
         schema::migrate(&write, path)?;
         let readers = (0..READERS).map(|_| connection::open(path, Role::Read, options)).collect::<Result<_, _>>();
         let readers = Readers::new(readers.map_err(engine)?);
-        let writer = Writer::start(write, options.queue).map_err(|failed| OpenError::engine(path, failed))?;
+        let writer = Writer::start(write, options.queue).map_err(|failed| OpenError::engine(path, &failed))?;
         Ok(Self { readers, writer })
     }
 }

@@ -14,7 +14,7 @@ const APPLICATION_ID: i32 = 0x7068_6173;
 
 /// Brings the schema up to date, in one transaction.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    let engine = |failed: rusqlite::Error| OpenError::engine(path, failed);
+    let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     // Immediate: of two processes that start together the second one waits and finds the work done.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(engine)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -34,7 +34,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
 
 /// The version of the file's schema; 0 if it is empty.
 fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
-    let engine = |failed: rusqlite::Error| OpenError::engine(path, failed);
+    let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(engine)?;
     if application == APPLICATION_ID {
         return connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(engine);

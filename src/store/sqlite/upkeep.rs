@@ -10,13 +10,13 @@ use crate::port::store::{StoreError, StoreStats};
 /// taken in: `before` bounds how late a repetition is still recognised.
 pub(super) const PRUNE_DELIVERIES: &str = "
     DELETE FROM delivery WHERE seq IN (
-        SELECT seq FROM delivery
+        SELECT seq FROM delivery INDEXED BY delivery_age
         WHERE state IN ('done', 'ignored', 'dropped') AND coalesce(decided_at, received_at) < ?1
         ORDER BY coalesce(decided_at, received_at) LIMIT ?2)";
 
 pub(super) const PRUNE_EFFECTS: &str = "
     DELETE FROM effect WHERE id IN (
-        SELECT id FROM effect WHERE state IN ('done', 'dropped') AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
+        SELECT id FROM effect INDEXED BY effect_age WHERE state IN ('done', 'dropped') AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
 
 /// Forgets what ended before `before`.
 pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use phasebot::port::store::{
-    Accepted, DeliveryFilter, DeliveryState, Document, EffectEnd, EffectState, Store, StoredEffect,
+    Accepted, DeliveryFilter, DeliveryState, Document, EffectEnd, EffectState, NewEffect, Store, StoredEffect,
 };
 use proptest::{
     prelude::*,
@@ -63,7 +63,6 @@ struct Delivery {
 struct Waiting {
     key: String,
     version: u64,
-    label: u8,
     state: EffectState,
     attempts: u32,
     not_before: i64,
@@ -87,23 +86,28 @@ struct Model {
 }
 
 impl Model {
-    fn accept(&mut self, id: &str) -> Accepted {
-        if let Some((seq, _)) = self.deliveries.iter().find(|(_, kept)| kept.id == id) {
-            return Accepted::Duplicate(*seq);
+    /// A number given to a new row: any that is larger than all before.
+    fn accept(&mut self, id: &str, answer: Accepted) {
+        let known = self.deliveries.iter().find(|(_, kept)| kept.id == id).map(|(seq, _)| *seq);
+        match (known, answer) {
+            (Some(seq), Accepted::Duplicate(found)) => assert_eq!(found, seq),
+            (None, Accepted::New(seq)) => {
+                assert!(seq > self.last_seq, "{seq} after {}", self.last_seq);
+                self.last_seq = seq;
+                let new = Delivery { id: id.to_owned(), state: DeliveryState::Pending, attempts: 0, ended: 0 };
+                self.deliveries.insert(seq, new);
+            }
+            _ => panic!("{answer:?}, but the model knows {known:?}"),
         }
-        self.last_seq += 1;
-        let new = Delivery { id: id.to_owned(), state: DeliveryState::Pending, attempts: 0, ended: 0 };
-        self.deliveries.insert(self.last_seq, new);
-        Accepted::New(self.last_seq)
     }
 
-    fn queue(&mut self, key: String, replaces: bool, label: u8) {
+    /// `newest` is the number of the newest effect afterwards.
+    fn queue(&mut self, key: String, replaces: bool, newest: u64) {
         let now = self.now;
         let same_key = |waiting: &&mut Waiting| waiting.key == key;
         if replaces {
             if let Some(waiting) = self.effects.values_mut().filter(|waiting| waiting.live()).find(same_key) {
                 waiting.version += 1;
-                waiting.label = label;
                 waiting.attempts = 0;
                 let in_doubt = waiting.state == EffectState::Sending;
                 waiting.not_before = if in_doubt { waiting.not_before.max(now) } else { now };
@@ -112,9 +116,10 @@ impl Model {
         } else if self.effects.values().any(|waiting| waiting.key == key) {
             return;
         }
-        self.last_id += 1;
+        assert!(newest > self.last_id, "{newest} after {}", self.last_id);
+        self.last_id = newest;
         let state = EffectState::Queued;
-        let new = Waiting { key, version: 1, label, state, attempts: 0, not_before: now, ended: 0 };
+        let new = Waiting { key, version: 1, state, attempts: 0, not_before: now, ended: 0 };
         self.effects.insert(self.last_id, new);
     }
 
@@ -180,7 +185,7 @@ async fn step(store: &dyn Store, model: &mut Model, operation: &Operation) {
     match operation.clone() {
         Operation::Accept { id } => {
             let id = id.to_string();
-            assert_eq!(store.accept(delivery(&id)).await, Ok(model.accept(&id)), "{operation:?}");
+            model.accept(&id, store.accept(delivery(&id)).await.unwrap());
         }
         Operation::Decide { nth, state } => {
             let Some((&seq, kept)) = model.deliveries.iter_mut().nth_back(nth) else { return };
@@ -211,9 +216,10 @@ async fn step(store: &dyn Store, model: &mut Model, operation: &Operation) {
         Operation::Queue { key, replaces, label } => {
             let effect = if replaces { labels(1, &label.to_string()) } else { react(label.into()) };
             let key = format!("{replaces} {key}");
-            model.queue(key.clone(), replaces, label);
-            let new = phasebot::port::store::NewEffect { replaces, ..replacing(&key, effect) };
+            let new = NewEffect { replaces, ..replacing(&key, effect) };
             queue(store, at(now), vec![new]).await;
+            let newest = store.effects(false, 1).await.unwrap().first().map_or(0, |effect| effect.id);
+            model.queue(key, replaces, newest);
         }
         Operation::Mark { nth, stale } => {
             let Some((&id, waiting)) = model.effects.iter_mut().nth_back(nth) else { return };

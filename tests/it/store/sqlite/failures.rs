@@ -156,7 +156,7 @@ async fn a_lock_held_by_another_process_is_waited_for_and_then_refused() {
 #[tokio::test]
 async fn too_many_waiting_deliveries_are_refused_at_once() {
     let file = SqliteFile::new();
-    let options = SqliteOptions { busy_timeout: Duration::from_secs(60), queue: 4, ..SqliteOptions::default() };
+    let options = SqliteOptions { busy_timeout: Duration::from_mins(1), queue: 4, ..SqliteOptions::default() };
     let store = Arc::new(file.open_with(&options));
     let other = rusqlite::Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();

@@ -463,4 +463,7 @@ pub enum StoreError {
     /// What it holds makes no sense to this version.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+    /// What was asked makes no sense: a defect of the caller. Nothing was kept.
+    #[error("the store was asked for something that makes no sense: {0}")]
+    Invalid(String),
 }

@@ -11,9 +11,5 @@ pub fn route(body: &[u8]) -> Option<Route> {
     let json = json(body);
     let payload = Payload::parse(&json).ok()?;
     let number = |name| payload.get(name).and_then(|object: Numbered| object.id.0);
-    Some(Route {
-        repo: number("repository"),
-        installation: number("installation"),
-        action: payload.get("action"),
-    })
+    Some(Route { repo: number("repository"), installation: number("installation"), action: payload.get("action") })
 }

@@ -95,9 +95,8 @@ fn name(headers: &HeaderMap, header: &'static str) -> Result<Option<String>, Ref
     let mut values = headers.get_all(header).iter();
     let Some(value) = values.next() else { return Ok(None) };
     let text = value.as_bytes();
-    let fine = values.next().is_none()
-        && (1..=LONGEST_NAME).contains(&text.len())
-        && text.iter().all(u8::is_ascii_graphic);
+    let fine =
+        values.next().is_none() && (1..=LONGEST_NAME).contains(&text.len()) && text.iter().all(u8::is_ascii_graphic);
     match value.to_str() {
         Ok(text) if fine => Ok(Some(text.to_owned())),
         _ => Err(Refusal::BadHeader(header)),

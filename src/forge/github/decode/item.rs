@@ -6,9 +6,7 @@ use jiff::Timestamp;
 
 use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
-    domain::event::{
-        Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,
-    },
+    domain::event::{Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict},
     forge::github::payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
 };
 
@@ -115,8 +113,7 @@ fn from_fork(head: &PullEnd, base_repo: u64) -> bool {
 
 /// What an issue and a pull request share. `None` without a number.
 fn item(issue: Issue, change: ItemChange, delivery: &Delivery<'_>) -> Option<ItemSeen> {
-    let updated_at =
-        issue.updated_at.0.or(issue.closed_at.0).or(issue.created_at.0).unwrap_or(delivery.received_at);
+    let updated_at = issue.updated_at.0.or(issue.closed_at.0).or(issue.created_at.0).unwrap_or(delivery.received_at);
     let open = match (issue.state.0.as_deref(), &change) {
         (Some("open"), _) => true,
         (Some("closed"), _) => false,

@@ -121,7 +121,10 @@ mod tests {
         assert_eq!(thing.id, Maybe(None));
         assert_eq!(thing.name, Maybe(None));
         assert_eq!(thing.inner, Maybe(None));
-        assert_eq!(thing.list, Maybe(Some(vec![Maybe(Some(1)), Maybe(None), Maybe(None), Maybe(None), Maybe(Some(5))])));
+        assert_eq!(
+            thing.list,
+            Maybe(Some(vec![Maybe(Some(1)), Maybe(None), Maybe(None), Maybe(None), Maybe(Some(5))]))
+        );
     }
 
     #[test]

@@ -21,6 +21,6 @@ pub use body::{Payload, json};
 pub use check::{CheckRun, Commit as StatusCommit, WorkflowRun};
 pub use common::{Label, Numbered, Repository, User};
 pub use deploy::{Deployment, DeploymentStatus, Release};
-pub use git::{MergeGroup, Pusher, PushedCommit};
+pub use git::{MergeGroup, PushedCommit, Pusher};
 pub use item::{Comment, Issue, Pull, PullEnd, Review};
 pub use lenient::{Maybe, Read};

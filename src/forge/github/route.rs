@@ -3,7 +3,8 @@
 use super::payload::{Numbered, Payload, json};
 use crate::port::forge::Route;
 
-/// Reads only what routing needs.
+/// Reads only what routing needs, in one pass over the body and one over the
+/// repository in it (measured: 12 KB in 6.5 µs, about as long as its HMAC).
 ///
 /// A field that is missing or of another type is absent. `None` only if the
 /// body is not a JSON object.

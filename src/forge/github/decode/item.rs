@@ -114,12 +114,14 @@ fn from_fork(head: &PullEnd, base_repo: u64) -> bool {
 /// What an issue and a pull request share. `None` without a number.
 fn item(issue: Issue, change: ItemChange, delivery: &Delivery<'_>) -> Option<ItemSeen> {
     let updated_at = issue.updated_at.0.or(issue.closed_at.0).or(issue.created_at.0).unwrap_or(delivery.received_at);
-    let open = match (issue.state.0.as_deref(), &change) {
-        (Some("open"), _) => true,
-        (Some("closed"), _) => false,
-        (_, ItemChange::Opened | ItemChange::Reopened) => true,
-        (_, ItemChange::Closed) => false,
-        _ => issue.closed_at.0.is_none(),
+    let open = match issue.state.0.as_deref() {
+        Some("open") => true,
+        Some("closed") => false,
+        _ => match change {
+            ItemChange::Opened | ItemChange::Reopened => true,
+            ItemChange::Closed => false,
+            _ => issue.closed_at.0.is_none(),
+        },
     };
     let is_pull = issue.pull_request.0.is_some();
     Some(ItemSeen {

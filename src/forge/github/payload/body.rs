@@ -20,13 +20,14 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// The body is not JSON, or not an object. The message quotes nothing of it.
     pub fn parse(json: &'a [u8]) -> Result<Self, Undecodable> {
-        serde_json::from_slice(json).map(Self).map_err(|error| Undecodable {
-            path: "$".to_owned(),
-            message: if error.is_data() {
+        let undecodable = |message| Undecodable { path: "$".to_owned(), message };
+        let text = str::from_utf8(json).map_err(|_| undecodable("the body is not UTF-8".to_owned()))?;
+        serde_json::from_str(text).map(Self).map_err(|error| {
+            undecodable(if error.is_data() {
                 "the body is not a JSON object".to_owned()
             } else {
                 format!("the body is not JSON: line {}, column {}", error.line(), error.column())
-            },
+            })
         })
     }
 

@@ -1,5 +1,6 @@
 //! GitHub and GitHub Enterprise Server.
 //!
+//! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
 
@@ -10,6 +11,7 @@ mod cache;
 mod client;
 mod comment;
 mod commits;
+pub mod decode;
 mod failure;
 mod graphql;
 mod identity;
@@ -17,10 +19,13 @@ mod issue;
 mod label;
 mod marker;
 mod path;
+pub mod payload;
 mod repo;
 mod root;
+pub mod route;
 mod transport;
 mod understand;
+pub mod verify;
 
 use std::{fmt, sync::Arc};
 
@@ -119,8 +124,8 @@ impl Forge for GitHub {
         self.understanding.verify(headers, body)
     }
 
-    fn route(&self, event: &str, body: &[u8]) -> Option<Route> {
-        self.understanding.route(event, body)
+    fn route(&self, _event: &str, body: &[u8]) -> Option<Route> {
+        route::route(body)
     }
 
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {

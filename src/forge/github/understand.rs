@@ -1,34 +1,34 @@
-//! Understanding deliveries: hands on to those who do.
+//! Understanding deliveries: what the instance is, handed on to those who read.
 
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+use super::{decode, verify::Verifier};
 use crate::{
     domain::{event::Event, id::ForgeName},
-    port::forge::{Refusal, Route, Undecodable, Verified},
+    port::forge::{Refusal, Undecodable, Verified},
 };
 
 /// What it takes to understand an instance's deliveries.
 pub(super) struct Understanding {
     forge: ForgeName,
     app_id: u64,
+    verifier: Verifier,
 }
 
 impl Understanding {
-    pub(super) fn new(forge: ForgeName, app_id: u64, _secrets: &[SecretString]) -> Self {
-        Self { forge, app_id }
+    pub(super) fn new(forge: ForgeName, app_id: u64, secrets: &[SecretString]) -> Self {
+        Self { forge, app_id, verifier: Verifier::new(secrets) }
     }
 
-    pub(super) fn verify(&self, _headers: &HeaderMap, _body: &[u8]) -> Result<Verified, Refusal> {
-        Err(Refusal::BadSignature)
+    /// See [`crate::port::forge::Forge::verify`].
+    pub(super) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
+        self.verifier.verify(headers, body)
     }
 
-    pub(super) fn route(&self, _event: &str, _body: &[u8]) -> Option<Route> {
-        None
-    }
-
-    pub(super) fn decode(&self, event: &str, _body: &[u8], _at: Timestamp) -> Result<Event, Undecodable> {
-        Err(Undecodable { path: event.to_owned(), message: format!("{} {}", self.forge, self.app_id) })
+    /// See [`crate::port::forge::Forge::decode`].
+    pub(super) fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {
+        decode::decode(&self.forge, self.app_id, event, body, received_at)
     }
 }

@@ -179,7 +179,7 @@ async fn deliveries_are_understood_through_the_port() {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"a webhook secret").unwrap();
     mac.update(body);
     let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
-    let mut headers = axum::http::HeaderMap::new();
+    let mut headers = http::HeaderMap::new();
     headers.insert("x-hub-signature-256", signature.parse().unwrap());
     headers.insert("x-github-event", "star".parse().unwrap());
     headers.insert("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap());

@@ -19,7 +19,8 @@ const MAX_HISTORY_PAGES: usize = 10;
 #[derive(Deserialize)]
 struct Commit {
     sha: String,
-    commit: Message,
+    #[serde(rename = "commit")]
+    git: Message,
     #[serde(default)]
     parents: Vec<Named>,
 }
@@ -39,7 +40,7 @@ impl From<Commit> for CommitSeen {
     fn from(commit: Commit) -> Self {
         Self {
             sha: Sha::from(commit.sha.as_str()),
-            message: commit.commit.message,
+            message: commit.git.message,
             parents: Some(commit.parents.iter().map(|parent| Sha::from(parent.sha.as_str())).collect()),
         }
     }

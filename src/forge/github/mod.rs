@@ -1,6 +1,6 @@
 //! GitHub and GitHub Enterprise Server.
 //!
-//! Understanding: `verify`, `route`, `decode` (with the shapes in `payload`).
+//! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
 
@@ -125,7 +125,7 @@ impl Forge for GitHub {
     }
 
     fn route(&self, _event: &str, body: &[u8]) -> Option<Route> {
-        Understanding::route(body)
+        route::route(body)
     }
 
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {

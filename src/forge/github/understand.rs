@@ -1,13 +1,13 @@
-//! Understanding deliveries: hands on to those who do.
+//! Understanding deliveries: what the instance is, handed on to those who read.
 
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{decode::decode, route::route, verify::Verifier};
+use super::{decode, verify::Verifier};
 use crate::{
     domain::{event::Event, id::ForgeName},
-    port::forge::{Refusal, Route, Undecodable, Verified},
+    port::forge::{Refusal, Undecodable, Verified},
 };
 
 /// What it takes to understand an instance's deliveries.
@@ -22,15 +22,13 @@ impl Understanding {
         Self { forge, app_id, verifier: Verifier::new(secrets) }
     }
 
+    /// See [`crate::port::forge::Forge::verify`].
     pub(super) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
         self.verifier.verify(headers, body)
     }
 
-    pub(super) fn route(body: &[u8]) -> Option<Route> {
-        route(body)
-    }
-
-    pub(super) fn decode(&self, event: &str, body: &[u8], at: Timestamp) -> Result<Event, Undecodable> {
-        decode(&self.forge, self.app_id, event, body, at)
+    /// See [`crate::port::forge::Forge::decode`].
+    pub(super) fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {
+        decode::decode(&self.forge, self.app_id, event, body, received_at)
     }
 }

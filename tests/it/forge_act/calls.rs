@@ -1,13 +1,12 @@
-//! What every call has in common: errors, redirects, conditional requests, metrics.
+//! What every call has in common: errors, pages, conditional requests, metrics.
 
 use phasebot::{
     domain::{effect::Effect, needs::Need},
     port::forge::{ApplyContext, Forge, ForgeError},
 };
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::server::{Answer, Server, World, answer, clock, github, target, world, world_at};
+use super::server::{Answer, World, answer, target, world, world_at};
 
 const READ: &str = "GET /repos/acme/shop/collaborators/alice/permission";
 const WRITE: &str = "POST /repos/acme/shop/issues/12/comments";
@@ -108,150 +107,6 @@ async fn the_words_of_an_error_are_made_harmless() {
     assert!(written(page).await.to_string().ends_with("comments: 502"), "no HTML in our logs");
 }
 
-/// Takes connections, reads what comes until the end of the request's head,
-/// and hangs up, after `answer` bytes if there are some. Counts requests.
-async fn hangs_up(answer: &'static str) -> (String, std::sync::Arc<std::sync::Mutex<Vec<String>>>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let heard = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let log = heard.clone();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut text = Vec::new();
-            while !text.windows(4).any(|end| end == b"\r\n\r\n") {
-                let mut buffer = [0; 4096];
-                match stream.read(&mut buffer).await {
-                    Ok(0) | Err(_) => break,
-                    Ok(n) => text.extend_from_slice(&buffer[..n]),
-                }
-            }
-            let text = String::from_utf8_lossy(&text).into_owned();
-            let line = text.lines().next().unwrap_or_default().to_owned();
-            if line.starts_with("POST /app/") {
-                let body = r#"{"token":"t","expires_at":"2026-11-22T13:00:00Z"}"#;
-                let head = format!(
-                    "HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
-                    body.len()
-                );
-                let _ = stream.write_all(head.as_bytes()).await;
-            } else {
-                log.lock().unwrap().push(line);
-                let _ = stream.write_all(answer.as_bytes()).await;
-            }
-            let _ = stream.shutdown().await;
-        }
-    });
-    (url, heard)
-}
-
-#[tokio::test]
-async fn a_connection_that_breaks_after_the_request_leaves_a_doubt() {
-    let (url, heard) = hangs_up("").await;
-    let github = github(&url, clock());
-    let error = github.apply(&target(), &comment(), &ApplyContext::default()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Doubt(_)), "{error}");
-    assert_eq!(heard.lock().unwrap().len(), 1, "sent once");
-    let error = github.answer(&target(), &need()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Transient(_)), "{error}");
-    assert!(!error.to_string().contains("127.0.0.1"), "no address in it: {error}");
-}
-
-#[tokio::test]
-async fn a_write_whose_success_breaks_off_was_done_all_the_same() {
-    let (url, heard) = hangs_up("HTTP/1.1 201 Created\r\ncontent-length: 500\r\n\r\n{\"id\": 9").await;
-    let github = github(&url, clock());
-    let applied = github.apply(&target(), &comment(), &ApplyContext::default()).await.unwrap();
-    assert_eq!(applied.made, None);
-    assert_eq!(heard.lock().unwrap().len(), 1);
-    let error = github.answer(&target(), &need()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Transient(_)), "a read was not: {error}");
-}
-
-#[tokio::test]
-async fn without_a_connection_surely_nothing_was_done() {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    drop(listener);
-    let github = github(&url, clock());
-    let error = github.apply(&target(), &comment(), &ApplyContext::default()).await.unwrap_err();
-    assert!(matches!(&error, ForgeError::Transient(why) if why.contains("no connection")), "{error}");
-}
-
-#[tokio::test]
-async fn a_renamed_repository_is_followed_with_method_and_body() {
-    for status in [301, 302, 307, 308] {
-        let world = world().await;
-        world
-            .server
-            .on(WRITE, answer(status, Value::Null).with("location", "/repositories/7/issues/12/comments"))
-            .on("POST /repositories/7/issues/12/comments", answer(201, json!({ "id": 9 })))
-            .on("GET /repositories/7", answer(200, json!({ "id": 7, "full_name": "acme/store" })));
-        let applied = world.github.apply(&target(), &comment(), &ApplyContext::default()).await.unwrap();
-        assert_eq!(applied.renamed_to.as_deref(), Some("acme/store"));
-        assert_eq!(applied.made.as_deref(), Some("9"));
-        let asked = world.server.asked();
-        assert_eq!(asked.len(), 3);
-        assert_eq!(asked[0].body, asked[1].body);
-        assert_eq!(asked[1].headers["authorization"], "Bearer ghs_verysecret1");
-    }
-}
-
-#[tokio::test]
-async fn a_redirect_that_tells_the_new_name_costs_no_question() {
-    let world = world().await;
-    let moved = "/repos/acme/store/issues/12";
-    let to = format!("{}{moved}/labels/phase%2Fplan", world.server.url);
-    world
-        .server
-        .on("DELETE /repos/acme/shop/issues/12/labels/phase%2Fplan", answer(301, Value::Null).with("location", to))
-        .on(&format!("DELETE {moved}/labels/phase%2Fplan"), answer(200, json!([])))
-        .on(&format!("POST {moved}/labels"), answer(200, json!([{ "name": "phase/code" }])));
-    let look = |name: &str| phasebot::domain::effect::LabelLook {
-        name: name.to_owned(),
-        color: "ffffff".to_owned(),
-        description: String::new(),
-    };
-    let labels: std::collections::BTreeSet<String> = ["phase/plan".to_owned(), "phase/code".to_owned()].into();
-    let effect = Effect::SetPhase { item: 12, label: Some(look("phase/code")), phase_labels: labels.clone() };
-    let context =
-        ApplyContext { item_labels: Some(["phase/plan".to_owned()].into()), repo_labels: labels, in_doubt: false };
-    let applied = world.github.apply(&target(), &effect, &context).await.unwrap();
-    assert_eq!(applied.renamed_to.as_deref(), Some("acme/store"));
-    assert_eq!(world.server.lines().len(), 3, "the second call goes to the new place at once");
-}
-
-#[tokio::test]
-async fn credentials_never_go_to_another_host() {
-    let elsewhere = Server::start().await;
-    for location in [
-        format!("{}/repos/acme/shop/issues/12/comments", elsewhere.url),
-        elsewhere.url.replace("http://", "//"),
-        "ftp://127.0.0.1/x".to_owned(),
-        "not a place".to_owned(),
-        String::new(),
-    ] {
-        let error = written(answer(307, Value::Null).with("location", location)).await;
-        assert!(matches!(&error, ForgeError::Permanent(why) if why.contains("another host")), "{error}");
-    }
-    assert!(matches!(written(answer(307, Value::Null)).await, ForgeError::Permanent(_)));
-    assert!(elsewhere.lines().is_empty());
-}
-
-#[tokio::test]
-async fn a_name_that_now_leads_to_another_repository_is_not_followed() {
-    let error = written(answer(307, Value::Null).with("location", "/repositories/8/issues/12/comments")).await;
-    assert!(matches!(error, ForgeError::NotFound(_)), "{error}");
-}
-
-#[tokio::test]
-async fn a_circle_of_redirects_has_an_end() {
-    let world = world().await;
-    world.server.on(WRITE, answer(307, Value::Null).with("location", "/repos/acme/shop/issues/12/comments"));
-    let error = write(&world).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Permanent(_)), "{error}");
-    assert_eq!(world.server.lines().len(), 4);
-}
-
 #[tokio::test]
 async fn an_enterprise_server_keeps_its_prefix() {
     let world = world_at("/api/v3").await;
@@ -313,4 +168,26 @@ async fn calls_are_measured_by_route() {
         assert!(text.contains(&line), "{line}\nis not in\n{text}");
     }
     assert!(!text.contains("acme"), "no names of tenants' repositories in metrics");
+}
+
+#[tokio::test]
+async fn deliveries_are_understood_through_the_port() {
+    use hmac::{Hmac, KeyInit, Mac};
+
+    let world = world().await;
+    let body = br#"{"action":"created","repository":{"id":7},"installation":{"id":5}}"#;
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(b"a webhook secret").unwrap();
+    mac.update(body);
+    let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+    let mut headers = http::HeaderMap::new();
+    headers.insert("x-hub-signature-256", signature.parse().unwrap());
+    headers.insert("x-github-event", "star".parse().unwrap());
+    headers.insert("x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958".parse().unwrap());
+    let verified = world.github.verify(&headers, body).unwrap();
+    assert_eq!(verified.event, "star");
+    assert!(world.github.verify(&headers, b"{}").is_err());
+    let route = world.github.route("star", body).unwrap();
+    assert_eq!((route.repo, route.installation, route.action.as_deref()), (Some(7), Some(5), Some("created")));
+    let event = world.github.decode("star", body, super::server::START.parse().unwrap()).unwrap();
+    assert_eq!(event.name, "star.created");
 }

@@ -106,23 +106,26 @@ async fn linked_branches() {
 
 #[tokio::test]
 async fn graphql_tells_its_errors_in_the_body() {
-    fn failed(error: Value) -> Answer {
+    fn failed(error: &Value) -> Answer {
         answer(200, json!({ "data": { "repository": null }, "errors": [error] }))
     }
     let until = "2026-11-22T12:01:00Z".parse().unwrap();
     for (answer, expected) in [
-        (failed(json!({ "type": "NOT_FOUND", "message": "no" })), ForgeError::NotFound("POST /graphql: no".to_owned())),
-        (failed(json!({ "type": "RATE_LIMITED", "message": "slow" })), ForgeError::RateLimited { until }),
         (
-            failed(json!({ "type": "FORBIDDEN", "message": "no" })),
+            failed(&json!({ "type": "NOT_FOUND", "message": "no" })),
+            ForgeError::NotFound("POST /graphql: no".to_owned()),
+        ),
+        (failed(&json!({ "type": "RATE_LIMITED", "message": "slow" })), ForgeError::RateLimited { until }),
+        (
+            failed(&json!({ "type": "FORBIDDEN", "message": "no" })),
             ForgeError::Permanent("POST /graphql: no".to_owned()),
         ),
         (
-            failed(json!({ "extensions": { "code": "undefinedField" }, "message": "no field" })),
+            failed(&json!({ "extensions": { "code": "undefinedField" }, "message": "no field" })),
             ForgeError::Permanent("POST /graphql: no field".to_owned()),
         ),
         (
-            failed(json!({ "message": "Something went wrong" })),
+            failed(&json!({ "message": "Something went wrong" })),
             ForgeError::Transient("POST /graphql: Something went wrong".to_owned()),
         ),
         (

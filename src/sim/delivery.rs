@@ -1,0 +1,96 @@
+//! Webhook deliveries, signed as GitHub signs them.
+
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use serde_json::Value;
+use sha2::Sha256;
+
+/// A webhook delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// Its number in the list of the App's deliveries.
+    pub id: u64,
+    /// `X-GitHub-Delivery`: a redelivery keeps it.
+    pub guid: String,
+    /// `X-GitHub-Event`.
+    pub event: String,
+    /// The payload's action.
+    pub action: Option<String>,
+    /// The payload.
+    pub payload: Value,
+    /// When the event happened.
+    pub at: Timestamp,
+    /// The installation that it is for.
+    pub installation: Option<u64>,
+    /// The repository that it concerns.
+    pub repository: Option<u64>,
+    /// Sent again on request.
+    pub redelivery: bool,
+}
+
+impl Delivery {
+    /// The body, as it is signed and sent.
+    pub fn body(&self) -> Vec<u8> {
+        self.payload.to_string().into_bytes()
+    }
+
+    /// The headers that go with [`Delivery::body`].
+    ///
+    /// <https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers>
+    pub fn headers(&self, hook_id: u64, app_id: u64, secret: &str) -> Vec<(&'static str, String)> {
+        vec![
+            ("content-type", "application/json".to_owned()),
+            ("user-agent", "GitHub-Hookshot/simulated".to_owned()),
+            ("x-github-delivery", self.guid.clone()),
+            ("x-github-event", self.event.clone()),
+            ("x-github-hook-id", hook_id.to_string()),
+            ("x-github-hook-installation-target-id", app_id.to_string()),
+            ("x-github-hook-installation-target-type", "integration".to_owned()),
+            ("x-hub-signature-256", sign(secret, &self.body())),
+        ]
+    }
+}
+
+/// The value of `X-Hub-Signature-256`.
+///
+/// <https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries>
+pub fn sign(secret: &str, body: &[u8]) -> String {
+    // HMAC takes a key of any length, so that this can't fail.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
+    mac.update(body);
+    format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+}
+
+/// A delivery that was tried, as the App's list of deliveries has it.
+#[derive(Debug, Clone)]
+pub(super) struct Attempt {
+    /// The attempt's own number: a redelivery gets a new one.
+    pub(super) id: u64,
+    pub(super) delivery: Delivery,
+    pub(super) at: Timestamp,
+    /// What the receiver answered; 502 if it could not be reached.
+    pub(super) status: u16,
+}
+
+impl Attempt {
+    /// What the list says of it.
+    pub(super) fn verdict(&self) -> &'static str {
+        match self.status {
+            200..=299 => "OK",
+            502 => "failed to connect to host",
+            _ => "Invalid HTTP Response",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The example that GitHub's documentation gives for checking an implementation.
+    #[test]
+    fn signs_as_documented() {
+        assert_eq!(
+            super::sign("It's a Secret to Everybody", b"Hello, World!"),
+            "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+        );
+    }
+}

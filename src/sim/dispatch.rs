@@ -1,0 +1,229 @@
+//! One request: found, authenticated, counted, carried out, recorded.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    auth::check_jwt,
+    exchange::Exchange,
+    fault::FaultKind,
+    git::hash,
+    limits::{Exceeded, HOURLY},
+    route::{Auth, Call, Reply, Route, find_route, unescape},
+    state::State,
+};
+
+/// A request.
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) authorization: String,
+    pub(super) if_none_match: String,
+    pub(super) user_agent: String,
+    pub(super) body: Vec<u8>,
+}
+
+/// What comes of it.
+pub(super) enum Outcome {
+    Answer(Reply),
+    /// The connection closes without an answer.
+    Close,
+    /// Nothing is ever answered.
+    Hang,
+}
+
+/// Answers a request and records it.
+pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
+    let now = state.now();
+    let path = by_name(state, &asked.path);
+    let found = find_route(&asked.method, &path);
+    let (route, params) = found.map_or((None, Vec::new()), |(route, params)| (Some(route), params));
+    let template = route.map_or("", |r| r.template);
+    let fault = state.faults.take(&asked.method, template);
+    let body = serde_json::from_slice(&asked.body).ok();
+    let mut call = Call {
+        params,
+        query: query_of(&asked.query),
+        body: body.clone().unwrap_or_default(),
+        repo: 0,
+        installation: 0,
+        link: path,
+        stale: fault == Some(FaultKind::StaleList),
+    };
+
+    let result = match (route, fault) {
+        (Some(route), fault) if fault.is_none_or(FaultKind::applies) => carry_out(state, asked, route, &mut call, now),
+        (None, None) => Err(Reply::not_found()),
+        _ => Ok(Reply::no_content()),
+    };
+    let mut reply = result.unwrap_or_else(|error| error);
+    if call.installation != 0 && asked.method == "GET" && reply.status == 200 {
+        reply = conditional(state, asked, &call, reply, now);
+    }
+    let outcome = match fault {
+        Some(FaultKind::Status502Before | FaultKind::Status502AfterApply) => Outcome::Answer(Reply::bad_gateway()),
+        Some(FaultKind::ResetBefore | FaultKind::ResetAfterApply) => Outcome::Close,
+        Some(FaultKind::Timeout) => Outcome::Hang,
+        Some(FaultKind::RateLimit429 { retry_after }) => {
+            let seconds = i64::try_from(retry_after.as_secs()).unwrap_or(i64::MAX);
+            Outcome::Answer(Reply::secondary_limit(429, Some(seconds)))
+        }
+        Some(FaultKind::SecondaryLimit403) => Outcome::Answer(Reply::secondary_limit(403, None)),
+        Some(FaultKind::NotFoundThenOk) => Outcome::Answer(Reply::not_found()),
+        Some(FaultKind::StaleList) | None => Outcome::Answer(reply),
+    };
+    let outcome = with_standing(state, &call, outcome);
+    let shown = match &outcome {
+        Outcome::Answer(reply) => Some(reply.clone()),
+        Outcome::Close | Outcome::Hang => None,
+    };
+    state.exchanges.push(Exchange {
+        at: now,
+        method: asked.method.clone(),
+        route: template.to_owned(),
+        path: asked.path.clone(),
+        params: call.params,
+        query: call.query,
+        installation: (call.installation != 0).then_some(call.installation),
+        request: body,
+        status: shown.as_ref().map(|r| r.status),
+        response: shown.and_then(|r| r.body),
+        fault,
+    });
+    outcome
+}
+
+fn carry_out(state: &mut State, asked: &Asked, route: &Route, call: &mut Call, now: Timestamp) -> Result<Reply, Reply> {
+    if asked.user_agent.is_empty() {
+        return Err(Reply::forbidden(
+            "Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
+        ));
+    }
+    if !asked.body.is_empty() && call.body.is_null() {
+        return Err(Reply::bad_request());
+    }
+    authenticate(state, asked, route, call)?;
+    if call.installation != 0 {
+        let write = asked.method != "GET" && route.template != "/graphql";
+        state.limits.charge(call.installation, write, route.creates, now).map_err(|exceeded| match exceeded {
+            Exceeded::Primary => Reply::primary_limit(call.installation),
+            Exceeded::Secondary(wait) => Reply::secondary_limit(403, Some(wait)),
+        })?;
+    }
+    locate(state, asked, route, call)?;
+    allow(state, asked, route, call)?;
+    (route.handle)(state, call)
+}
+
+/// Finds out who asks.
+fn authenticate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Result<(), Reply> {
+    let (scheme, secret) = asked.authorization.split_once(' ').unwrap_or_default();
+    if secret.is_empty() {
+        return Err(Reply::unauthorized("Requires authentication"));
+    }
+    let now = state.auth_clock.now();
+    if route.auth == Auth::App {
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Reply::unauthorized("A JSON web token could not be decoded"));
+        }
+        return check_jwt(secret, &state.app.key, state.app.id, now).map_err(Reply::unauthorized);
+    }
+    let token = state.tokens.get(secret).filter(|t| t.expires_at > now);
+    call.installation = token.ok_or_else(|| Reply::unauthorized("Bad credentials"))?.installation;
+    Ok(())
+}
+
+/// Finds the repository that the path names. One that the token does not reach
+/// is not found, as GitHub hides it.
+fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Result<(), Reply> {
+    if !route.template.starts_with("/repos/{owner}/{repo}") {
+        return Ok(());
+    }
+    let name = format!("{}/{}", call.param("owner"), call.param("repo")).to_lowercase();
+    let present = state.names.get(&name).copied();
+    let repo = present.or_else(|| state.old_names.get(&name).copied()).ok_or_else(Reply::not_found)?;
+    if route.auth == Auth::Installation {
+        let token = asked.authorization.split_once(' ').and_then(|(_, secret)| state.tokens.get(secret));
+        let mine = state.installations.get(&call.installation).is_some_and(|i| i.repos.contains(&repo));
+        let narrowed = token.and_then(|t| t.only.as_ref()).is_some_and(|only| !only.contains(&repo));
+        if !mine || narrowed {
+            return Err(Reply::not_found());
+        }
+    }
+    // Behind «/repos/owner/name».
+    let rest = asked.path.splitn(5, '/').nth(4).map_or_else(String::new, |rest| format!("/{rest}"));
+    let numbered = if asked.path.starts_with("/repositories/") {
+        asked.path.clone()
+    } else {
+        format!("/repositories/{repo}{rest}")
+    };
+    if present.is_none() {
+        let query = if asked.query.is_empty() { String::new() } else { format!("?{}", asked.query) };
+        return Err(Reply::moved(&asked.method, &format!("{}{numbered}{query}", state.api)));
+    }
+    call.repo = repo;
+    call.link = numbered;
+    Ok(())
+}
+
+/// Whether the App has the permission, and the repository can be changed.
+fn allow(state: &State, asked: &Asked, route: &Route, call: &Call) -> Result<(), Reply> {
+    let held = |wanted: &&str| {
+        let (name, level) = wanted.split_once(':').unwrap_or((wanted, "read"));
+        state.app.permissions.get(name).is_some_and(|have| have == "write" || have == level)
+    };
+    if !route.permissions.is_empty() && !route.permissions.iter().any(held) {
+        return Err(Reply::forbidden("Resource not accessible by integration"));
+    }
+    let archived = state.repos.get(&call.repo).is_some_and(|r| r.archived);
+    if archived && asked.method != "GET" {
+        return Err(Reply::forbidden("Repository was archived so is read-only."));
+    }
+    Ok(())
+}
+
+/// Answers 304 to who has the answer already; that is free of the hourly limit.
+fn conditional(state: &mut State, asked: &Asked, call: &Call, mut reply: Reply, now: Timestamp) -> Reply {
+    let text = reply.body.as_ref().map(Value::to_string).unwrap_or_default();
+    let tag = format!("W/\"{}\"", hash(&[&text]));
+    if asked.if_none_match.split(',').any(|known| known.trim() == tag) {
+        state.limits.refund(call.installation, now);
+        reply = Reply { status: 304, body: None, headers: Vec::new() };
+    }
+    reply.headers.push(("etag", tag));
+    reply
+}
+
+fn with_standing(state: &mut State, call: &Call, outcome: Outcome) -> Outcome {
+    let Outcome::Answer(mut reply) = outcome else { return outcome };
+    if call.installation != 0 {
+        let standing = state.limits.standing(call.installation, state.clock.now());
+        reply.headers.extend([
+            ("x-ratelimit-limit", HOURLY.to_string()),
+            ("x-ratelimit-remaining", standing.remaining.to_string()),
+            ("x-ratelimit-used", standing.used.to_string()),
+            ("x-ratelimit-reset", standing.reset.as_second().to_string()),
+            ("x-ratelimit-resource", "core".to_owned()),
+        ]);
+    }
+    Outcome::Answer(reply)
+}
+
+/// `/repositories/{id}/…` as `/repos/{owner}/{name}/…`: GitHub serves both,
+/// and redirects and links to the former.
+fn by_name(state: &State, path: &str) -> String {
+    let named = || {
+        let rest = path.strip_prefix("/repositories/")?;
+        let (id, rest) = rest.split_once('/').map_or((rest, String::new()), |(id, rest)| (id, format!("/{rest}")));
+        let repo = state.repos.get(&id.parse().ok()?)?;
+        Some(format!("/repos/{}{rest}", repo.full_name()))
+    };
+    named().unwrap_or_else(|| path.to_owned())
+}
+
+fn query_of(query: &str) -> Vec<(String, String)> {
+    let plain = |text: &str| unescape(&text.replace('+', " "));
+    let pairs = query.split('&').filter(|p| !p.is_empty());
+    pairs.map(|p| p.split_once('=').unwrap_or((p, ""))).map(|(n, v)| (plain(n), plain(v))).collect()
+}

@@ -1,0 +1,100 @@
+//! Faults that a test asks for.
+
+use std::time::Duration;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// 502, nothing done.
+    Status502Before,
+    /// Done, but answered with 502.
+    Status502AfterApply,
+    /// The connection closes, nothing done.
+    ResetBefore,
+    /// Done, but the connection closes before the answer.
+    ResetAfterApply,
+    /// Done, but never answered: the client has to give up.
+    Timeout,
+    /// 429 with `Retry-After`, nothing done.
+    RateLimit429 {
+        /// How long to wait, in whole seconds.
+        retry_after: Duration,
+    },
+    /// The secondary limit's 403 with its words and no header that says how long.
+    SecondaryLimit403,
+    /// 404 although it exists, as a replica that lags answers; later requests find it.
+    NotFoundThenOk,
+    /// A list without its newest element, as a replica that lags answers.
+    StaleList,
+}
+
+impl FaultKind {
+    /// Whether the request is carried out all the same.
+    pub(super) fn applies(self) -> bool {
+        matches!(self, Self::Status502AfterApply | Self::ResetAfterApply | Self::Timeout | Self::StaleList)
+    }
+}
+
+/// Which requests a fault hits.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Matcher {
+    /// Method; `None`: each.
+    pub method: Option<String>,
+    /// Route template as in GitHub's description, such as
+    /// `/repos/{owner}/{repo}/issues/{issue_number}/labels`; `None`: each.
+    pub route: Option<String>,
+}
+
+impl Matcher {
+    /// Requests of this method to this route template.
+    pub fn of(method: &str, route: &str) -> Self {
+        Self { method: Some(method.to_owned()), route: Some(route.to_owned()) }
+    }
+
+    /// Every request.
+    pub fn any() -> Self {
+        Self::default()
+    }
+
+    fn hits(&self, method: &str, route: &str) -> bool {
+        self.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(method))
+            && self.route.as_ref().is_none_or(|r| r == route)
+    }
+}
+
+/// Something that goes wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// For which requests.
+    pub matcher: Matcher,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// Faults still to come.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Vec<(Fault, u32)>);
+
+impl Faults {
+    /// Lets `fault` happen to the next `times` requests that match.
+    pub(super) fn add(&mut self, fault: Fault, times: u32) {
+        self.0.push((fault, times));
+    }
+
+    /// What happens to this request.
+    pub(super) fn take(&mut self, method: &str, route: &str) -> Option<FaultKind> {
+        let (fault, left) = self.0.iter_mut().find(|(f, left)| *left > 0 && f.matcher.hits(method, route))?;
+        *left -= 1;
+        Some(fault.kind)
+    }
+
+    /// How many have not happened yet.
+    pub(super) fn left(&self) -> u32 {
+        self.0.iter().map(|(_, left)| left).sum()
+    }
+
+    /// None happens any more.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}

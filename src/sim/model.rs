@@ -1,0 +1,301 @@
+//! What a simulated repository holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::git::Git;
+
+/// An account.
+#[derive(Debug, Clone)]
+pub(super) struct User {
+    pub(super) id: u64,
+    pub(super) login: String,
+    /// `User`, `Bot` or `Organization`.
+    pub(super) kind: &'static str,
+}
+
+/// A label of a repository.
+#[derive(Debug, Clone)]
+pub(super) struct Label {
+    pub(super) id: u64,
+    pub(super) name: String,
+    pub(super) color: String,
+    pub(super) description: Option<String>,
+}
+
+/// An issue or a pull request.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    pub(super) id: u64,
+    pub(super) number: u64,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) author: String,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) open: bool,
+    pub(super) state_reason: Option<String>,
+    pub(super) closed_at: Option<Timestamp>,
+    pub(super) closed_by: Option<String>,
+    pub(super) locked: bool,
+    /// Names in lower case: the keys of the repository's labels.
+    pub(super) labels: Vec<String>,
+    pub(super) assignees: Vec<String>,
+    /// Deleted or moved away: answered with 410.
+    pub(super) gone: bool,
+    pub(super) pull: Option<Pull>,
+    /// Branches that the issue's «Development» box lists.
+    pub(super) linked_branches: BTreeSet<String>,
+    pub(super) history: Vec<LabelChange>,
+}
+
+/// A change of an item's labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelChange {
+    /// When.
+    pub at: Timestamp,
+    /// Which label.
+    pub label: String,
+    /// Put on, or taken off.
+    pub added: bool,
+    /// By which account.
+    pub by: String,
+}
+
+/// What a pull request has more than an issue.
+#[derive(Debug, Clone)]
+pub(super) struct Pull {
+    pub(super) id: u64,
+    pub(super) draft: bool,
+    /// `branch`, or `owner:branch` of a fork.
+    pub(super) head: String,
+    pub(super) head_sha: String,
+    pub(super) base: String,
+    pub(super) base_sha: String,
+    pub(super) merged: Option<Merged>,
+    /// Issues linked by hand.
+    pub(super) linked_issues: BTreeSet<u64>,
+}
+
+impl Pull {
+    /// The fork's owner, if the head is in a fork.
+    pub(super) fn fork(&self) -> Option<&str> {
+        self.head.split_once(':').map(|(owner, _)| owner)
+    }
+
+    /// The head's branch without the fork's owner.
+    pub(super) fn head_ref(&self) -> &str {
+        self.head.split_once(':').map_or(self.head.as_str(), |(_, branch)| branch)
+    }
+}
+
+/// A merge.
+#[derive(Debug, Clone)]
+pub(super) struct Merged {
+    pub(super) at: Timestamp,
+    pub(super) by: String,
+    pub(super) sha: String,
+}
+
+/// A comment.
+#[derive(Debug, Clone)]
+pub(super) struct Comment {
+    pub(super) id: u64,
+    pub(super) item: u64,
+    pub(super) author: String,
+    pub(super) body: String,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) reactions: Vec<Reaction>,
+}
+
+/// A reaction.
+#[derive(Debug, Clone)]
+pub(super) struct Reaction {
+    pub(super) id: u64,
+    pub(super) user: String,
+    pub(super) content: String,
+    pub(super) at: Timestamp,
+}
+
+/// A check run.
+#[derive(Debug, Clone)]
+pub(super) struct CheckRun {
+    pub(super) id: u64,
+    pub(super) suite: u64,
+    /// Slug of the App that made it.
+    pub(super) app: String,
+    pub(super) sha: String,
+    pub(super) name: String,
+    pub(super) status: String,
+    pub(super) conclusion: Option<String>,
+    pub(super) started_at: Timestamp,
+    pub(super) completed_at: Option<Timestamp>,
+    pub(super) external_id: String,
+    pub(super) details_url: Option<String>,
+    pub(super) output: Value,
+}
+
+/// A commit status.
+#[derive(Debug, Clone)]
+pub(super) struct Status {
+    pub(super) id: u64,
+    pub(super) sha: String,
+    pub(super) context: String,
+    pub(super) state: String,
+    pub(super) description: Option<String>,
+    pub(super) target_url: Option<String>,
+    pub(super) at: Timestamp,
+    pub(super) creator: String,
+}
+
+/// A deployment.
+#[derive(Debug, Clone)]
+pub(super) struct Deployment {
+    pub(super) id: u64,
+    pub(super) sha: String,
+    pub(super) reference: String,
+    pub(super) environment: String,
+    pub(super) task: String,
+    pub(super) payload: Value,
+    pub(super) description: Option<String>,
+    pub(super) production: bool,
+    pub(super) transient: bool,
+    pub(super) creator: String,
+    pub(super) created_at: Timestamp,
+    pub(super) statuses: Vec<DeploymentStatus>,
+}
+
+/// A status of a deployment.
+#[derive(Debug, Clone)]
+pub(super) struct DeploymentStatus {
+    pub(super) id: u64,
+    pub(super) state: String,
+    pub(super) description: String,
+    pub(super) log_url: String,
+    pub(super) environment_url: String,
+    pub(super) creator: String,
+    pub(super) at: Timestamp,
+}
+
+/// A release.
+#[derive(Debug, Clone)]
+pub(super) struct Release {
+    pub(super) id: u64,
+    pub(super) tag: String,
+    pub(super) target: String,
+    pub(super) name: Option<String>,
+    pub(super) body: Option<String>,
+    pub(super) draft: bool,
+    pub(super) prerelease: bool,
+    pub(super) author: String,
+    pub(super) created_at: Timestamp,
+    pub(super) published_at: Option<Timestamp>,
+}
+
+/// A workflow run.
+#[derive(Debug, Clone)]
+pub(super) struct WorkflowRun {
+    pub(super) id: u64,
+    pub(super) suite: u64,
+    /// The workflow's path in the repository.
+    pub(super) path: String,
+    pub(super) sha: String,
+    pub(super) branch: String,
+    pub(super) trigger: String,
+    pub(super) title: String,
+    pub(super) inputs: Value,
+    pub(super) status: String,
+    pub(super) conclusion: Option<String>,
+    pub(super) actor: String,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+}
+
+/// An answer to a deployment protection rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtectionAnswer {
+    /// The workflow run that waits.
+    pub run: u64,
+    /// Environment.
+    pub environment: String,
+    /// `approved` or `rejected`; `None` for a report without a verdict.
+    pub state: Option<String>,
+    /// The words with it.
+    pub comment: String,
+}
+
+/// A repository.
+#[derive(Debug)]
+pub(super) struct Repo {
+    pub(super) id: u64,
+    pub(super) owner: String,
+    pub(super) name: String,
+    pub(super) private: bool,
+    pub(super) archived: bool,
+    pub(super) default_branch: String,
+    pub(super) created_at: Timestamp,
+    pub(super) pushed_at: Timestamp,
+    pub(super) next_number: u64,
+    pub(super) git: Git,
+    /// By name in lower case.
+    pub(super) labels: BTreeMap<String, Label>,
+    pub(super) items: BTreeMap<u64, Item>,
+    pub(super) comments: BTreeMap<u64, Comment>,
+    pub(super) checks: BTreeMap<u64, CheckRun>,
+    /// Check suites by App and commit.
+    pub(super) suites: BTreeMap<(String, String), u64>,
+    pub(super) statuses: Vec<Status>,
+    pub(super) deployments: BTreeMap<u64, Deployment>,
+    pub(super) releases: BTreeMap<u64, Release>,
+    pub(super) runs: BTreeMap<u64, WorkflowRun>,
+    /// Workflows by path, with their ids.
+    pub(super) workflows: BTreeMap<String, u64>,
+    /// Roles by login in lower case: `read`, `triage`, `write`, `maintain`, `admin`.
+    pub(super) roles: BTreeMap<String, String>,
+    /// Checks that a branch's rules require.
+    pub(super) required: BTreeMap<String, Vec<String>>,
+    /// Ids of forks by owner.
+    pub(super) forks: BTreeMap<String, u64>,
+    pub(super) answers: Vec<ProtectionAnswer>,
+}
+
+impl Repo {
+    /// `owner/name`.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}/{}", self.owner, self.name)
+    }
+
+    /// An account's role; the owner is an admin.
+    pub(super) fn role(&self, login: &str) -> Option<&str> {
+        if login.eq_ignore_ascii_case(&self.owner) {
+            return Some("admin");
+        }
+        self.roles.get(&login.to_ascii_lowercase()).map(String::as_str)
+    }
+
+    /// Whether an account may push.
+    pub(super) fn may_write(&self, login: &str) -> bool {
+        matches!(self.role(login), Some("write" | "maintain" | "admin"))
+    }
+}
+
+/// An installation of the App.
+#[derive(Debug, Clone)]
+pub(super) struct Installation {
+    pub(super) id: u64,
+    pub(super) owner: String,
+    pub(super) repos: BTreeSet<u64>,
+    pub(super) created_at: Timestamp,
+}
+
+/// An installation token.
+#[derive(Debug, Clone)]
+pub(super) struct Token {
+    pub(super) installation: u64,
+    pub(super) expires_at: Timestamp,
+    /// Repositories that it was narrowed to.
+    pub(super) only: Option<BTreeSet<u64>>,
+}

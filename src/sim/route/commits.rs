@@ -1,0 +1,138 @@
+//! Commits, comparisons, branches, tags.
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{model::Repo, shape, state::State},
+    Call, Reply, Route,
+    reply::cut,
+};
+
+const READ: &[&str] = &["contents:read"];
+
+pub(super) const ROUTES: &[Route] = &[
+    Route::new("GET", "/repos/{owner}/{repo}/compare/{basehead}", READ, compare),
+    Route::new("GET", "/repos/{owner}/{repo}/commits", READ, list),
+    Route::new("GET", "/repos/{owner}/{repo}/commits/{ref}", READ, get),
+    Route::new("GET", "/repos/{owner}/{repo}/git/ref/{ref}", READ, git_ref),
+    Route::new("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref}", READ, matching),
+    Route::new("GET", "/repos/{owner}/{repo}/tags", READ, tags),
+];
+
+/// Without `page` and `per_page`, a comparison lists no more commits than this.
+const COMPARED: usize = 250;
+
+/// A commit, or GitHub's 422 for what is none.
+pub(super) fn resolve(state: &State, call: &Call, name: &str) -> Result<String, Reply> {
+    let found = state.repo(call.repo)?.git.resolve(name);
+    found.ok_or_else(|| Reply::invalid_message(&format!("No commit found for SHA: {name}")))
+}
+
+fn shown(state: &State, repo: &Repo, sha: &str) -> Option<Value> {
+    repo.git.get(sha).map(|c| shape::commit(state, repo, c))
+}
+
+fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let (base_name, head_name) = call.param("basehead").split_once("...").ok_or_else(Reply::not_found)?;
+    let repo = state.repo(call.repo)?;
+    let at = |name: &str| {
+        let own = name.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(name);
+        repo.git.resolve(own).ok_or_else(Reply::not_found)
+    };
+    let (base, head) = (at(base_name)?, at(head_name)?);
+    let none = || Reply::not_found_because(&format!("No common ancestor between {base_name} and {head_name}."));
+    let found = repo.git.compare(&base, &head).ok_or_else(none)?;
+    let status = match (found.ahead.len(), found.behind) {
+        (0, 0) => "identical",
+        (_, 0) => "ahead",
+        (0, _) => "behind",
+        _ => "diverged",
+    };
+    let paged = call.query("page").is_some() || call.query("per_page").is_some();
+    let all = found.ahead.iter().filter_map(|s| shown(state, repo, s)).collect();
+    let (commits, links) = if paged { cut(&state.api, call, all, COMPARED, COMPARED) } else { (last(all), Vec::new()) };
+    let web = format!("{}/{}/compare/{}", state.api, repo.full_name(), shape::escape(call.param("basehead")));
+    let body = json!({
+        "url": format!("{}/repos/{}/compare/{}", state.api, repo.full_name(), shape::escape(call.param("basehead"))),
+        "html_url": web,
+        "permalink_url": web,
+        "diff_url": format!("{web}.diff"),
+        "patch_url": format!("{web}.patch"),
+        "base_commit": shown(state, repo, &base),
+        "merge_base_commit": shown(state, repo, &found.merge_base),
+        "status": status,
+        "ahead_by": found.ahead.len(),
+        "behind_by": found.behind,
+        "total_commits": found.ahead.len(),
+        "commits": commits,
+        "files": [],
+    });
+    Ok(Reply { headers: links, ..Reply::ok(body) })
+}
+
+/// What is shown of a long comparison without pages: the newest commits.
+fn last(mut all: Vec<Value>) -> Vec<Value> {
+    let from = all.len().saturating_sub(COMPARED);
+    all.split_off(from)
+}
+
+fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let from = call.query("sha").unwrap_or(&repo.default_branch);
+    let head = repo.git.resolve(from).ok_or_else(Reply::not_found)?;
+    let all = repo.git.log(&head).iter().filter_map(|s| shown(state, repo, s)).collect();
+    Ok(Reply::page(&state.api, call, all))
+}
+
+fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let sha = resolve(state, call, call.param("ref"))?;
+    let repo = state.repo(call.repo)?;
+    let mut commit = shown(state, repo, &sha).ok_or_else(Reply::not_found)?;
+    commit["stats"] = json!({ "additions": 0, "deletions": 0, "total": 0 });
+    commit["files"] = json!([]);
+    Ok(Reply::ok(commit))
+}
+
+fn git_ref(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let name = call.param("ref");
+    let found = match name.split_once('/') {
+        Some(("heads", branch)) => repo.git.branches.get(branch),
+        Some(("tags", tag)) => repo.git.tags.get(tag),
+        _ => None,
+    };
+    let sha = found.ok_or_else(Reply::not_found)?;
+    Ok(Reply::ok(shape::git_ref(state, repo, name, sha)))
+}
+
+fn matching(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let branches = repo.git.branches.iter().filter(|(n, _)| !n.contains(':')).map(|(n, s)| (format!("heads/{n}"), s));
+    let tags = repo.git.tags.iter().map(|(n, s)| (format!("tags/{n}"), s));
+    let all = branches
+        .chain(tags)
+        .filter(|(name, _)| name.starts_with(call.param("ref")))
+        .map(|(name, sha)| shape::git_ref(state, repo, &name, sha))
+        .collect();
+    Ok(Reply::ok(Value::Array(all)))
+}
+
+fn tags(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let place = format!("{}/repos/{}", state.api, repo.full_name());
+    let all = repo
+        .git
+        .tags
+        .iter()
+        .map(|(name, sha)| {
+            json!({
+                "name": name,
+                "node_id": shape::node("REF_kwDO", repo.id),
+                "commit": { "sha": sha, "url": format!("{place}/commits/{sha}") },
+                "zipball_url": format!("{place}/zipball/refs/tags/{}", shape::escape(name)),
+                "tarball_url": format!("{place}/tarball/refs/tags/{}", shape::escape(name)),
+            })
+        })
+        .collect();
+    Ok(Reply::page(&state.api, call, all))
+}

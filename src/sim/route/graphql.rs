@@ -1,0 +1,131 @@
+//! The GraphQL endpoint: which issues a pull request closes, which branches an
+//! issue is linked to.
+
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        model::{Item, Repo},
+        shape,
+        state::State,
+    },
+    Call, Reply, Route,
+    query::{self, Field},
+};
+
+pub(super) const ROUTES: &[Route] = &[Route::new("POST", "/graphql", &["metadata:read"], answer)];
+
+fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let Some(text) = call.text("query") else {
+        return Ok(failed(&Value::Null, "", "A query attribute must be specified and must be a string."));
+    };
+    let fields = match query::parse(text, call.body.get("variables").unwrap_or(&Value::Null)) {
+        Ok(fields) => fields,
+        Err(why) => return Ok(failed(&Value::Null, "PARSE_ERROR", &why)),
+    };
+    let mut data = json!({});
+    for field in &fields {
+        let found = match field.name.as_str() {
+            "repository" => repository(state, call, field),
+            "rateLimit" => query::project(&json!({ "cost": 1, "limit": 5000, "remaining": 4999 }), &field.fields)
+                .map_err(|why| ("UNDEFINED_FIELD", why)),
+            other => Err(("UNDEFINED_FIELD", format!("Field '{other}' doesn't exist on type 'Query'"))),
+        };
+        match found {
+            Ok(value) => data[&field.alias] = value,
+            Err((kind, why)) => {
+                data[&field.alias] = Value::Null;
+                return Ok(failed(&data, kind, &why));
+            }
+        }
+    }
+    Ok(Reply::ok(json!({ "data": data })))
+}
+
+/// GraphQL tells of errors with status 200.
+fn failed(data: &Value, kind: &str, message: &str) -> Reply {
+    Reply::ok(json!({ "data": data, "errors": [{ "type": kind, "message": message }] }))
+}
+
+type Found = Result<Value, (&'static str, String)>;
+
+fn repository(state: &State, call: &Call, field: &Field) -> Found {
+    let argument = |name: &str| field.arguments.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+    let full_name = format!("{}/{}", argument("owner"), argument("name"));
+    let id = state.names.get(&full_name.to_lowercase()).or_else(|| state.old_names.get(&full_name.to_lowercase()));
+    let visible = id.filter(|id| state.installations.get(&call.installation).is_some_and(|i| i.repos.contains(id)));
+    let missing = || ("NOT_FOUND", format!("Could not resolve to a Repository with the name '{full_name}'."));
+    let repo = visible.and_then(|id| state.repos.get(id)).ok_or_else(missing)?;
+    let mut out = json!({});
+    for asked in &field.fields {
+        let number = asked.arguments.get("number").and_then(Value::as_u64);
+        let item = number.and_then(|n| repo.items.get(&n)).filter(|i| !i.gone);
+        let shown = match asked.name.as_str() {
+            "pullRequest" => item.filter(|i| i.pull.is_some()).map(|i| pull(state, repo, i)),
+            "issue" => item.filter(|i| i.pull.is_none()).map(|i| issue(repo, i)),
+            _ => {
+                let known = named(repo);
+                out[&asked.alias] = query::project(&known, std::slice::from_ref(asked))
+                    .map_err(|why| ("UNDEFINED_FIELD", why))?[&asked.alias]
+                    .clone();
+                continue;
+            }
+        };
+        let number = number.unwrap_or_default();
+        let shown = shown.ok_or_else(|| {
+            let kind = if asked.name == "issue" { "an Issue" } else { "a PullRequest" };
+            ("NOT_FOUND", format!("Could not resolve to {kind} with the number of {number}."))
+        })?;
+        out[&asked.alias] = query::project(&shown, &asked.fields).map_err(|why| ("UNDEFINED_FIELD", why))?;
+    }
+    Ok(out)
+}
+
+fn named(repo: &Repo) -> Value {
+    json!({
+        "id": shape::node("R_kgDO", repo.id),
+        "databaseId": repo.id,
+        "name": repo.name,
+        "nameWithOwner": repo.full_name(),
+        "isArchived": repo.archived,
+        "owner": { "login": repo.owner },
+        "defaultBranchRef": { "name": repo.default_branch },
+    })
+}
+
+fn basics(repo: &Repo, item: &Item) -> Value {
+    json!({
+        "number": item.number,
+        "databaseId": item.id,
+        "title": item.title,
+        "state": if item.open { "OPEN" } else { "CLOSED" },
+        "repository": named(repo),
+    })
+}
+
+fn connection(nodes: Vec<Value>) -> Value {
+    json!({
+        "totalCount": nodes.len(),
+        "pageInfo": { "hasNextPage": false, "endCursor": null },
+        "nodes": nodes,
+    })
+}
+
+fn pull(state: &State, repo: &Repo, item: &Item) -> Value {
+    let closing = state.closing_issues(repo.id, item.number).unwrap_or_default();
+    let nodes = closing.iter().filter_map(|n| repo.items.get(n)).map(|i| basics(repo, i)).collect();
+    let mut out = basics(repo, item);
+    out["closingIssuesReferences"] = connection(nodes);
+    out
+}
+
+fn issue(repo: &Repo, item: &Item) -> Value {
+    let nodes = item
+        .linked_branches
+        .iter()
+        .map(|name| json!({ "ref": { "name": name, "prefix": "refs/heads/", "repository": named(repo) } }))
+        .collect();
+    let mut out = basics(repo, item);
+    out["linkedBranches"] = connection(nodes);
+    out
+}

@@ -1,0 +1,169 @@
+//! Answers, and GitHub's words for errors.
+
+use serde_json::{Value, json};
+
+use super::Call;
+
+const DOCS: &str = "https://docs.github.com/rest";
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub(in crate::sim) struct Reply {
+    pub(in crate::sim) status: u16,
+    pub(in crate::sim) body: Option<Value>,
+    pub(in crate::sim) headers: Vec<(&'static str, String)>,
+}
+
+impl Reply {
+    fn with(status: u16, body: Value) -> Self {
+        Self { status, body: Some(body), headers: Vec::new() }
+    }
+
+    fn error(status: u16, message: &str) -> Self {
+        Self::with(status, json!({ "message": message, "documentation_url": DOCS, "status": status.to_string() }))
+    }
+
+    pub(in crate::sim) fn ok(body: Value) -> Self {
+        Self::with(200, body)
+    }
+
+    pub(in crate::sim) fn created(body: Value) -> Self {
+        Self::with(201, body)
+    }
+
+    pub(in crate::sim) fn accepted() -> Self {
+        Self::with(202, json!({}))
+    }
+
+    pub(in crate::sim) fn no_content() -> Self {
+        Self { status: 204, body: None, headers: Vec::new() }
+    }
+
+    pub(in crate::sim) fn not_found() -> Self {
+        Self::error(404, "Not Found")
+    }
+
+    pub(in crate::sim) fn not_found_because(why: &str) -> Self {
+        Self::error(404, why)
+    }
+
+    pub(in crate::sim) fn gone() -> Self {
+        Self::error(410, "This issue was deleted")
+    }
+
+    pub(in crate::sim) fn unauthorized(why: &str) -> Self {
+        Self::error(401, why)
+    }
+
+    pub(in crate::sim) fn bad_request() -> Self {
+        Self::error(400, "Problems parsing JSON")
+    }
+
+    pub(in crate::sim) fn forbidden(why: &str) -> Self {
+        Self::error(403, why)
+    }
+
+    pub(in crate::sim) fn bad_gateway() -> Self {
+        Self::error(502, "Server Error")
+    }
+
+    /// The secondary limit's answer, with or without a time to wait.
+    pub(in crate::sim) fn secondary_limit(status: u16, retry_after: Option<i64>) -> Self {
+        let mut reply = Self::error(
+            status,
+            "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+        );
+        reply.headers.extend(retry_after.map(|s| ("retry-after", s.to_string())));
+        reply
+    }
+
+    /// The hourly limit's answer.
+    pub(in crate::sim) fn primary_limit(installation: u64) -> Self {
+        Self::error(403, &format!("API rate limit exceeded for installation ID {installation}."))
+    }
+
+    /// 422 for one field: `missing_field`, `already_exists`, `invalid`.
+    pub(in crate::sim) fn invalid(resource: &str, field: &str, code: &str) -> Self {
+        let errors = json!([{ "resource": resource, "field": field, "code": code }]);
+        Self::with(
+            422,
+            json!({ "message": "Validation Failed", "errors": errors, "documentation_url": DOCS, "status": "422" }),
+        )
+    }
+
+    /// 422 in words.
+    pub(in crate::sim) fn invalid_message(why: &str) -> Self {
+        let errors = json!([{ "resource": "Repository", "code": "custom", "message": why }]);
+        Self::with(
+            422,
+            json!({ "message": "Validation Failed", "errors": errors, "documentation_url": DOCS, "status": "422" }),
+        )
+    }
+
+    /// The repository has another name now. GitHub keeps the method of a
+    /// request that changes something, by 307.
+    pub(in crate::sim) fn moved(method: &str, location: &str) -> Self {
+        let status = if matches!(method, "GET" | "HEAD") { 301 } else { 307 };
+        let body = json!({ "message": "Moved Permanently", "url": location, "documentation_url": DOCS });
+        Self { headers: vec![("location", location.to_owned())], ..Self::with(status, body) }
+    }
+
+    /// One page of a list, with links to the others.
+    pub(in crate::sim) fn page(api: &str, call: &Call, all: Vec<Value>) -> Self {
+        let (items, links) = cut(api, call, all, 30, 100);
+        Self { headers: links, ..Self::ok(Value::Array(items)) }
+    }
+
+    /// One page of a list within an object that tells how many there are.
+    pub(in crate::sim) fn page_of(api: &str, call: &Call, field: &str, all: Vec<Value>) -> Self {
+        let total = all.len() - usize::from(call.stale && !all.is_empty());
+        let (items, links) = cut(api, call, all, 30, 100);
+        Self { headers: links, ..Self::ok(json!({ "total_count": total, field: items })) }
+    }
+}
+
+/// Cuts one page out of a list whose newest element is the last one or, with
+/// `call.stale`, was the last one. Returns it with the `Link` header.
+///
+/// <https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>
+pub(super) fn cut(
+    api: &str,
+    call: &Call,
+    mut all: Vec<Value>,
+    default: usize,
+    most: usize,
+) -> (Vec<Value>, Vec<(&'static str, String)>) {
+    if call.stale {
+        let newest = all.iter().enumerate().max_by_key(|(_, v)| v.get("id").and_then(Value::as_u64)).map(|(at, _)| at);
+        if let Some(at) = newest {
+            all.remove(at);
+        }
+    }
+    let number = |name: &str| call.query(name).and_then(|v| v.parse::<usize>().ok());
+    let per_page = number("per_page").unwrap_or(default).clamp(1, most);
+    let page = number("page").unwrap_or(1).max(1);
+    let last = all.len().div_ceil(per_page).max(1);
+    let to = |page: usize, rel: &str| {
+        let mut query: Vec<String> = call
+            .query
+            .iter()
+            .filter(|(n, _)| n != "page")
+            .map(|(n, v)| format!("{n}={}", crate::sim::shape::escape(v)))
+            .collect();
+        query.push(format!("page={page}"));
+        format!("<{api}{}?{}>; rel=\"{rel}\"", call.link, query.join("&"))
+    };
+    let mut links = Vec::new();
+    if page > 1 {
+        links.push(to(page - 1, "prev"));
+    }
+    if page < last {
+        links.push(to(page + 1, "next"));
+        links.push(to(last, "last"));
+    }
+    if page > 1 {
+        links.push(to(1, "first"));
+    }
+    let header = if links.is_empty() { Vec::new() } else { vec![("link", links.join(", "))] };
+    (all.into_iter().skip((page - 1) * per_page).take(per_page).collect(), header)
+}

@@ -1,0 +1,100 @@
+//! Connections: the requests that come in and the answers that go out, or don't.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State as Shares,
+    http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header},
+    response::IntoResponse,
+};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+use super::{
+    dispatch::{Asked, Outcome, dispatch},
+    forge::Shared,
+    route::Reply,
+};
+
+/// Marks an answer that is never sent: the connection closes instead.
+#[derive(Clone)]
+struct Closes;
+
+/// Told to hyper in place of an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is closed on purpose")]
+struct Closed;
+
+/// Takes connections until the task is ended; its connections end with it.
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let router = Router::new().fallback(answer).with_state(shared);
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        // A small answer must not wait for the acknowledgement of the one before.
+        let _ = stream.set_nodelay(true);
+        while connections.try_join_next().is_some() {}
+        let router = router.clone();
+        connections.spawn(async move {
+            let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+                let router = router.clone();
+                async move {
+                    let Ok(response) = router.oneshot(request.map(Body::new)).await;
+                    if response.extensions().get::<Closes>().is_some() { Err(Closed) } else { Ok(response) }
+                }
+            });
+            // What goes wrong here is the client's to notice.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+async fn answer(
+    Shares(shared): Shares<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response<Body>, Infallible> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let asked = Asked {
+        method: method.as_str().to_owned(),
+        path: uri.path().to_owned(),
+        query: uri.query().unwrap_or("").to_owned(),
+        authorization: text(header::AUTHORIZATION),
+        if_none_match: text(header::IF_NONE_MATCH),
+        user_agent: text(header::USER_AGENT),
+        body: body.to_vec(),
+    };
+    let outcome = dispatch(&mut shared.state(), &asked);
+    shared.news.notify_one();
+    Ok(match outcome {
+        Outcome::Answer(reply) => respond(reply),
+        Outcome::Close => {
+            let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
+            response.extensions_mut().insert(Closes);
+            response
+        }
+        Outcome::Hang => std::future::pending().await,
+    })
+}
+
+fn respond(reply: Reply) -> Response<Body> {
+    let body = reply.body.map_or_else(Body::empty, |b| Body::from(b.to_string()));
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let fixed = [
+        ("content-type", "application/json; charset=utf-8".to_owned()),
+        ("x-github-media-type", "github.v3; format=json".to_owned()),
+    ];
+    for (name, value) in reply.headers.into_iter().chain(fixed) {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

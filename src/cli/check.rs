@@ -4,7 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use super::Failure;
 
-/// Check policy files: says file, line and column, what is wrong, and the nearest valid key.
+/// Check policy files.
+///
+/// Says file, line and column, what is wrong, and the nearest valid key.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot check\n  phasebot check .github/phasebot.yml config/operator.yml\n  phasebot check --schema > phasebot.schema.json"

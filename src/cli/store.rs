@@ -14,8 +14,8 @@ pub(super) fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
         DatabaseUrl::Sqlite(path) => {
             Err(Failure::Message(format!("the store {} can't be opened by this build", path.display())))
         }
-        DatabaseUrl::Postgres(_) => Err(Failure::Message(
-            "database_url: this version can't open PostgreSQL; use sqlite://FILE".to_owned(),
-        )),
+        DatabaseUrl::Postgres(_) => {
+            Err(Failure::Message("database_url: this version can't open PostgreSQL; use sqlite://FILE".to_owned()))
+        }
     }
 }

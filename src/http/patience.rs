@@ -143,3 +143,85 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// Soon over; what is to pass passes however late a test runs.
+    const SHORT: Duration = Duration::from_millis(20);
+    /// Longer than any test: whoever waits for it hangs.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    fn connection(active: Duration, rest: Duration) -> (DuplexStream, PatientStream<DuplexStream>, Arc<Progress>) {
+        let (peer, ours) = duplex(64);
+        let progress = Arc::new(Progress::default());
+        (peer, PatientStream::new(ours, Arc::clone(&progress), active, rest), progress)
+    }
+
+    async fn read(stream: &mut PatientStream<DuplexStream>) -> Result<usize, io::ErrorKind> {
+        stream.read(&mut [0; 64]).await.map_err(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_may_not_rest() {
+        let (_peer, mut stream, _) = connection(SHORT, LONG);
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn bytes_do_not_prolong_a_head() {
+        let (mut peer, mut stream, _) = connection(SHORT, LONG);
+        tokio::spawn(async move {
+            while peer.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 10).await;
+            }
+        });
+        while read(&mut stream).await.is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn nothing_is_timed_while_a_request_is_served() {
+        let (mut peer, mut stream, progress) = connection(SHORT, SHORT);
+        let served = progress.begin();
+        let sender = tokio::spawn(async move {
+            sleep(SHORT * 5).await;
+            peer.write_all(b"body").await.unwrap();
+            peer
+        });
+        assert_eq!(read(&mut stream).await, Ok(4));
+        let _peer = sender.await.unwrap();
+        drop(served);
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_served_connection_may_rest_but_its_next_head_may_not() {
+        let (mut peer, mut stream, progress) = connection(SHORT, LONG);
+        drop(progress.begin());
+        let sender = tokio::spawn(async move {
+            sleep(SHORT * 5).await;
+            peer.write_all(b"POST").await.unwrap();
+            peer
+        });
+        assert_eq!(read(&mut stream).await, Ok(4));
+        let _peer = sender.await.unwrap();
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_rest_ends_too() {
+        let (_peer, mut stream, progress) = connection(LONG, SHORT);
+        drop(progress.begin());
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_cut() {
+        let (_peer, mut stream, _) = connection(SHORT, LONG);
+        let written = stream.write_all(&[0; 65]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    }
+}

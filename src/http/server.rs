@@ -98,12 +98,8 @@ fn connection(
     limits: &Limits,
 ) -> http1::Connection<
     TokioIo<PatientStream<TcpStream>>,
-    impl hyper::service::Service<
-        Request<Incoming>,
-        Response = Response<axum::body::Body>,
-        Error = Infallible,
-        Future: Send,
-    > + use<>,
+    impl hyper::service::Service<Request<Incoming>, Response = Response<axum::body::Body>, Error = Infallible, Future: Send>
+    + use<>,
 > {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY can't be set: {error}");

@@ -129,9 +129,8 @@ impl Draft {
     /// What is wrong with the connection as a whole.
     pub(super) fn problems(&self, name: &str) -> Vec<Problem> {
         const GENERIC_ONLY: [&str; 5] = ["type", "signature_header", "fields", "firing", "resolved"];
-        let problem = |key: &str, message: &str| {
-            Problem::new(Place::Setting(format!("alerts.{name}.{key}")), message.to_owned())
-        };
+        let problem =
+            |key: &str, message: &str| Problem::new(Place::Setting(format!("alerts.{name}.{key}")), message.to_owned());
         let mut problems = Vec::new();
         for key in ["kind", "repositories"] {
             if !self.given.contains(key) {

@@ -195,7 +195,9 @@ fn find<'k, T>(keys: &'k [Key<T>], name: &str) -> Option<&'k Key<T>> {
 fn apply<T>(keys: &[Key<T>], name: &str, section: &mut T, value: &Given<'_>) -> Result<(), Refused> {
     let key = find(keys, name).ok_or(Refused::Unknown(None))?;
     if key.environment_only && matches!(value, Given::Toml(_)) {
-        return Err(Refused::Value("belongs into the environment, or into a file that private_key_file names".to_owned()));
+        return Err(Refused::Value(
+            "belongs into the environment, or into a file that private_key_file names".to_owned(),
+        ));
     }
     (key.set)(section, value).map_err(Refused::Value)
 }

@@ -162,10 +162,9 @@ impl Settings {
         if let Some(path) = &file {
             match std::fs::read_to_string(path) {
                 Ok(text) => file::read(&mut draft, path, &text),
-                Err(error) => draft.problems.push(Problem::new(
-                    Place::Path(path.clone()),
-                    format!("the settings file can't be read: {error}"),
-                )),
+                Err(error) => draft
+                    .problems
+                    .push(Problem::new(Place::Path(path.clone()), format!("the settings file can't be read: {error}"))),
             }
         }
         environment::read(&mut draft, &environment);

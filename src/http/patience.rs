@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
@@ -30,7 +31,12 @@ use tokio::{
 /// A count and not a flag, so that the stream also notices a request that began
 /// and ended between two looks. HTTP/1 serves one request of a connection at a time.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU64);
+pub(super) struct Progress {
+    count: AtomicU64,
+    /// Who reads while a request is served, watching for the peer to hang up.
+    /// hyper does not read again by itself when the request has ended.
+    reader: AtomicWaker,
+}
 
 /// A request that is being served.
 pub(super) struct Served(Arc<Progress>);
@@ -38,14 +44,15 @@ pub(super) struct Served(Arc<Progress>);
 impl Progress {
     /// A request's head is complete; it is served until the answer drops.
     pub(super) fn begin(self: Arc<Self>) -> Served {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.count.fetch_add(1, Ordering::AcqRel);
         Served(self)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        self.0.reader.wake();
     }
 }
 
@@ -92,8 +99,11 @@ impl<S> PatientStream<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let progress = this.progress.0.load(Ordering::Acquire);
+        let progress = this.progress.count.load(Ordering::Acquire);
         let serving = progress % 2 == 1;
+        if serving {
+            this.progress.reader.register(cx.waker());
+        }
         if progress != this.seen && !serving {
             this.seen = progress;
             this.in_head = false;
@@ -153,7 +163,7 @@ mod tests {
     /// Soon over; what is to pass passes however late a test runs.
     const SHORT: Duration = Duration::from_millis(20);
     /// Longer than any test: whoever waits for it hangs.
-    const LONG: Duration = Duration::from_secs(3600);
+    const LONG: Duration = Duration::from_hours(1);
 
     fn connection(active: Duration, rest: Duration) -> (DuplexStream, PatientStream<DuplexStream>, Arc<Progress>) {
         let (peer, ours) = duplex(64);
@@ -194,6 +204,17 @@ mod tests {
         assert_eq!(read(&mut stream).await, Ok(4));
         let _peer = sender.await.unwrap();
         drop(served);
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_began_while_a_request_was_served_is_timed_after_it() {
+        let (_peer, mut stream, progress) = connection(LONG, SHORT);
+        let served = progress.begin();
+        tokio::spawn(async move {
+            sleep(SHORT).await;
+            drop(served);
+        });
         assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
     }
 

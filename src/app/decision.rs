@@ -32,7 +32,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::NotNow(error.to_string()),
-            StoreError::Corrupt(_) => Self::Fault(error.to_string()),
+            StoreError::Corrupt(_) | StoreError::Invalid(_) => Self::Fault(error.to_string()),
         }
     }
 }

@@ -14,7 +14,9 @@ const SHOWN_LINES: usize = 200;
 /// How much of each such line, in characters.
 const SHOWN_WIDTH: usize = 500;
 
-/// What arrived, and what became of it. Works beside a running `serve`.
+/// What arrived, and what became of it.
+///
+/// Works beside a running `serve`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot deliveries list --state dead\n  phasebot deliveries show 4711\n  phasebot deliveries replay 4711"
@@ -165,16 +167,15 @@ fn list(rows: &[DeliveryRow], out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out, "{:>8}  {:20}  {:11}  {:32}  {:>12}  NOTE", "NUMBER", "RECEIVED", "STATE", "EVENT", "REPOSITORY")?;
     for row in rows {
         let repository = row.repo.map_or_else(|| "-".to_owned(), |repo| repo.to_string());
-        writeln!(
-            out,
-            "{:>8}  {:20}  {:11}  {:32}  {:>12}  {}",
+        let line = format!(
+            "{:>8}  {:20}  {:11}  {:32}  {repository:>12}  {}",
             row.seq,
             row.received_at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             row.state.as_str(),
             text::line(&event_name(row)),
-            repository,
             text::line(&row.note),
-        )?;
+        );
+        writeln!(out, "{}", line.trim_end())?;
     }
     Ok(())
 }

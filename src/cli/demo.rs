@@ -4,10 +4,11 @@ use std::io::Write;
 
 use super::{Context, Failure};
 
-/// Start the bot and a simulated forge in one process, and play a story through all eight phases.
+/// Show the whole loop on this machine: no account, no network.
 ///
-/// Events go over real signed HTTP. Each one is shown with what the bot did
-/// and why. Stays up until Ctrl-C.
+/// Starts the bot and a simulated forge in one process, and plays a story
+/// through all eight phases over real signed HTTP. Each event is shown with what
+/// the bot did and why. Stays up until Ctrl-C.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot demo\n  phasebot demo --exit --speed 10")]
 pub(super) struct Args {

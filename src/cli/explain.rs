@@ -4,7 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use super::{Failure, Format};
 
-/// Tell which phase an event leads to, by which rule, with which effects, and why. Uses no network.
+/// Tell what an event would do, and why.
+///
+/// Shows which phase it leads to, by which rule, and with which effects. Uses no network.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot explain --event pull_request merged.json\n  phasebot explain --event issues opened.json --policy .github/phasebot.yml --format json"

@@ -37,17 +37,15 @@ pub struct Cli {
     command: Option<Command>,
 }
 
+/// Each command's help stands with its arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the bot (also what no command does).
     Serve(serve::Args),
-    /// Show the whole loop on this machine: no account, no network.
     Demo(demo::Args),
     /// Check policy files.
     Check(check::CheckArgs),
     /// Tell what an event would do, and why, without a network.
     Explain(explain::Args),
-    /// What arrived, and what became of it.
     Deliveries(deliveries::Args),
 }
 

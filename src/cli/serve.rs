@@ -6,11 +6,11 @@ use tokio::sync::watch;
 
 use super::{Context, Failure};
 
-/// Run the bot.
+/// Run the bot (also what no command does).
+///
+/// Ends in good order on SIGTERM and Ctrl-C.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  PHASEBOT_GITHUB__WEBHOOK_SECRETS_FILE=/run/secrets/webhook phasebot serve --config /etc/phasebot.toml\n\nEnds in good order on SIGTERM and Ctrl-C."
-)]
+#[command(after_help = "Examples:\n  phasebot serve\n  phasebot serve --config /etc/phasebot.toml")]
 pub struct Args {}
 
 /// Serves until a signal.

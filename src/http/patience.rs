@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep, sleep},
@@ -30,7 +31,12 @@ use tokio::{
 /// A count and not a flag, so that the stream also notices a request that began
 /// and ended between two looks. HTTP/1 serves one request of a connection at a time.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU64);
+pub(super) struct Progress {
+    count: AtomicU64,
+    /// Who reads while a request is served, watching for the peer to hang up.
+    /// hyper does not read again by itself when the request has ended.
+    reader: AtomicWaker,
+}
 
 /// A request that is being served.
 pub(super) struct Served(Arc<Progress>);
@@ -38,14 +44,15 @@ pub(super) struct Served(Arc<Progress>);
 impl Progress {
     /// A request's head is complete; it is served until the answer drops.
     pub(super) fn begin(self: Arc<Self>) -> Served {
-        self.0.fetch_add(1, Ordering::AcqRel);
+        self.count.fetch_add(1, Ordering::AcqRel);
         Served(self)
     }
 }
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.0.fetch_add(1, Ordering::AcqRel);
+        self.0.count.fetch_add(1, Ordering::AcqRel);
+        self.0.reader.wake();
     }
 }
 
@@ -92,8 +99,11 @@ impl<S> PatientStream<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let progress = this.progress.0.load(Ordering::Acquire);
+        let progress = this.progress.count.load(Ordering::Acquire);
         let serving = progress % 2 == 1;
+        if serving {
+            this.progress.reader.register(cx.waker());
+        }
         if progress != this.seen && !serving {
             this.seen = progress;
             this.in_head = false;
@@ -141,5 +151,98 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    /// Soon over; what is to pass passes however late a test runs.
+    const SHORT: Duration = Duration::from_millis(20);
+    /// Longer than any test: whoever waits for it hangs.
+    const LONG: Duration = Duration::from_hours(1);
+
+    fn connection(active: Duration, rest: Duration) -> (DuplexStream, PatientStream<DuplexStream>, Arc<Progress>) {
+        let (peer, ours) = duplex(64);
+        let progress = Arc::new(Progress::default());
+        (peer, PatientStream::new(ours, Arc::clone(&progress), active, rest), progress)
+    }
+
+    async fn read(stream: &mut PatientStream<DuplexStream>) -> Result<usize, io::ErrorKind> {
+        stream.read(&mut [0; 64]).await.map_err(|error| error.kind())
+    }
+
+    #[tokio::test]
+    async fn a_new_connection_may_not_rest() {
+        let (_peer, mut stream, _) = connection(SHORT, LONG);
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn bytes_do_not_prolong_a_head() {
+        let (mut peer, mut stream, _) = connection(SHORT, LONG);
+        tokio::spawn(async move {
+            while peer.write_all(b"x").await.is_ok() {
+                sleep(SHORT / 10).await;
+            }
+        });
+        while read(&mut stream).await.is_ok() {}
+    }
+
+    #[tokio::test]
+    async fn nothing_is_timed_while_a_request_is_served() {
+        let (mut peer, mut stream, progress) = connection(SHORT, SHORT);
+        let served = progress.begin();
+        let sender = tokio::spawn(async move {
+            sleep(SHORT * 5).await;
+            peer.write_all(b"body").await.unwrap();
+            peer
+        });
+        assert_eq!(read(&mut stream).await, Ok(4));
+        let _peer = sender.await.unwrap();
+        drop(served);
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_read_that_began_while_a_request_was_served_is_timed_after_it() {
+        let (_peer, mut stream, progress) = connection(LONG, SHORT);
+        let served = progress.begin();
+        tokio::spawn(async move {
+            sleep(SHORT).await;
+            drop(served);
+        });
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_served_connection_may_rest_but_its_next_head_may_not() {
+        let (mut peer, mut stream, progress) = connection(SHORT, LONG);
+        drop(progress.begin());
+        let sender = tokio::spawn(async move {
+            sleep(SHORT * 5).await;
+            peer.write_all(b"POST").await.unwrap();
+            peer
+        });
+        assert_eq!(read(&mut stream).await, Ok(4));
+        let _peer = sender.await.unwrap();
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_rest_ends_too() {
+        let (_peer, mut stream, progress) = connection(LONG, SHORT);
+        drop(progress.begin());
+        assert_eq!(read(&mut stream).await, Err(io::ErrorKind::TimedOut));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_does_not_read_is_cut() {
+        let (_peer, mut stream, _) = connection(SHORT, LONG);
+        let written = stream.write_all(&[0; 65]).await;
+        assert_eq!(written.unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -3,9 +3,9 @@
 //! Plain HTTP/1.1: TLS and HTTP/2 end at the proxy before us, and what is not
 //! spoken can't be attacked.
 
-use std::{convert::Infallible, future::Future, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, body::Body};
 use http::{HeaderValue, Request, Response, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{rt::TokioIo, server::graceful::GracefulShutdown};
@@ -98,8 +98,7 @@ fn connection(
     limits: &Limits,
 ) -> http1::Connection<
     TokioIo<PatientStream<TcpStream>>,
-    impl hyper::service::Service<Request<Incoming>, Response = Response<axum::body::Body>, Error = Infallible, Future: Send>
-    + use<>,
+    impl hyper::service::Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send> + use<>,
 > {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("TCP_NODELAY can't be set: {error}");
@@ -114,19 +113,17 @@ fn connection(
         .serve_connection(TokioIo::new(stream), service)
 }
 
-fn answer(
+async fn answer(
     routes: Router,
     request: Request<Incoming>,
     progress: Arc<Progress>,
-) -> impl Future<Output = Result<Response<axum::body::Body>, Infallible>> + Send {
-    async move {
-        let served = progress.begin();
-        let mut response = routes.oneshot(request.map(axum::body::Body::new)).await?;
-        // Only who was welcome may keep the connection.
-        if !response.status().is_success() {
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-        }
-        drop(served);
-        Ok(response)
+) -> Result<Response<Body>, Infallible> {
+    let served = progress.begin();
+    let mut response = routes.oneshot(request.map(Body::new)).await?;
+    // Only who was welcome may keep the connection.
+    if !response.status().is_success() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    drop(served);
+    Ok(response)
 }

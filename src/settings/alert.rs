@@ -170,7 +170,7 @@ pub(super) fn repositories(list: Vec<String>) -> Result<Vec<String>, String> {
 }
 
 /// Reads a header's name; empty: none.
-pub(super) fn header(name: String) -> Result<Option<HeaderName>, String> {
+pub(super) fn header(name: &str) -> Result<Option<HeaderName>, String> {
     if name.is_empty() {
         return Ok(None);
     }

@@ -70,14 +70,13 @@ fn set(draft: &mut Draft, name: &str, path: &[&str], value: &Given<'_>) {
 
 fn unknown(draft: &mut Draft, name: &str, path: &[&str]) {
     let place = Place::Variable(name.to_owned());
-    let problem = match key::section_problem(path) {
-        Some(message) => Problem::new(place, message.to_owned()),
-        None => {
-            let mut candidates: Vec<String> = key::names(path).iter().map(|key| variable(key)).collect();
-            candidates.push("PHASEBOT_CONFIG".to_owned());
-            Problem::new(place, "there is no such setting".to_owned())
-                .with_help(nearest(name, candidates).map(|nearest| format!("did you mean {nearest}?")))
-        }
+    let problem = if let Some(message) = key::section_problem(path) {
+        Problem::new(place, message.to_owned())
+    } else {
+        let mut candidates: Vec<String> = key::names(path).iter().map(|key| variable(key)).collect();
+        candidates.push("PHASEBOT_CONFIG".to_owned());
+        Problem::new(place, "there is no such setting".to_owned())
+            .with_help(nearest(name, candidates).map(|nearest| format!("did you mean {nearest}?")))
     };
     draft.problems.push(problem);
 }

@@ -20,7 +20,14 @@ struct File<'a> {
 pub(super) fn read(draft: &mut Draft, name: &Path, text: &str) {
     let file = File { name, text };
     match DeTable::parse(text) {
-        Ok(table) => file.table(draft, &[], table.get_ref()),
+        Ok(table) => {
+            file.table(draft, &[], table.get_ref());
+            // The table is in the order of its names.
+            draft.problems.sort_by_key(|problem| match problem.place {
+                Place::Text { line, column, .. } => (line, column),
+                _ => (0, 0),
+            });
+        }
         Err(error) => {
             let place = Place::in_text(name, text, error.span().unwrap_or(0..0), true);
             draft.problems.push(Problem::new(place, error.message().to_owned()));

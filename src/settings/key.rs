@@ -72,7 +72,7 @@ pub(super) const ALERT: &[Key<alert::Draft>] = &[
     plain("type", |s, v| v.one_of(&AlertType::ALL).map(|it| s.connection.r#type = it)),
     secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
-    plain("signature_header", |s, v| alert::header(v.text()?).map(|it| s.connection.signature_header = it)),
+    plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
     plain("firing", |s, v| v.list().map(|it| s.connection.firing = it)),
     plain("resolved", |s, v| v.list().map(|it| s.connection.resolved = it)),
 ];

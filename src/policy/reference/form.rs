@@ -135,22 +135,11 @@ fn kind(schema: &Value) -> &str {
 
 /// The words of a definition that consists of nothing else.
 fn enumeration(definition: &Value) -> Option<String> {
-<<<<<<< HEAD
-    let words: Vec<String> = match definition.get("oneOf").and_then(Value::as_array) {
-        Some(variants) => {
-            variants.iter().map(|v| Some(format!("`{}`", v.get("const")?.as_str()?))).collect::<Option<_>>()?
-        }
-        None => {
-            let values = definition.get("enum").and_then(Value::as_array)?;
-            values.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect()
-        }
-=======
     let listed = definition.get("enum").and_then(Value::as_array);
     let single = definition.get("oneOf").and_then(Value::as_array);
     let words: Vec<&str> = match (listed, single) {
         (Some(words), _) => words.iter().map(Value::as_str).collect::<Option<_>>()?,
         (None, variants) => variants?.iter().map(|one| one.get("const")?.as_str()).collect::<Option<_>>()?,
->>>>>>> policy
     };
     Some(list(words))
 }

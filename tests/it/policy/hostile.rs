@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Whatever the text: an answer, soon, and no panic.
 
 use std::fmt::Write as _;
@@ -177,4 +174,3 @@ fn globs_are_counted_before_they_cost_anything() {
     assert_eq!(refused(&globs(3900))[0].message, "3900 globs; at most 300 are possible");
     assert!(load("p.yml", &globs(300)).is_ok());
 }
->>>>>>> policy

@@ -1,6 +1,3 @@
-<<<<<<< HEAD
-
-=======
 //! Several files together.
 
 use Rank::{Operator, Organisation, Repository};
@@ -203,4 +200,3 @@ fn a_problem_between_files_points_into_the_right_one() {
     let seen: Vec<_> = problems.iter().map(|p| (p.file.as_str(), p.line, p.column)).collect();
     assert_eq!(seen, [("Repository", 2, 34)]);
 }
->>>>>>> policy

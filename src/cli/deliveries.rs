@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let loaded = context.settings()?;
     context.start_logs(&loaded)?;
     runtime()?.block_on(async {
-        let store = store::open(&loaded.settings)?;
+        let store = store::open(&loaded.settings).await?;
         perform(&args.verb, store.as_ref(), out).await
     })
 }

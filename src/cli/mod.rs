@@ -4,6 +4,7 @@ pub mod check;
 pub mod deliveries;
 mod demo;
 mod explain;
+mod policy;
 pub mod serve;
 mod store;
 mod text;
@@ -108,6 +109,11 @@ impl Context {
             tracing::warn!("{warning}");
         }
         Ok(())
+    }
+
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
     /// Whether the user wants no colours: <https://no-color.org>.

@@ -6,16 +6,14 @@ use super::Failure;
 use crate::{
     port::store::Store,
     settings::{DatabaseUrl, Settings},
+    store,
 };
 
-/// Opens the store.
-pub(super) fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
-    match &settings.database_url {
-        DatabaseUrl::Sqlite(path) => {
-            Err(Failure::Message(format!("the store {} can't be opened by this build", path.display())))
-        }
-        DatabaseUrl::Postgres(_) => {
-            Err(Failure::Message("database_url: this version can't open PostgreSQL; use sqlite://FILE".to_owned()))
-        }
-    }
+/// Opens the store, and brings its schema up to date.
+pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    let url = match &settings.database_url {
+        DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+        DatabaseUrl::Postgres(_) => "postgres://".to_owned(),
+    };
+    store::open(&url).await.map_err(|error| Failure::Message(error.to_string()))
 }

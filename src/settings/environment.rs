@@ -19,7 +19,7 @@ pub(super) fn read(draft: &mut Draft, environment: &BTreeMap<String, String>) {
     }
     for (name, value) in environment {
         let Some(rest) = name.strip_prefix(PREFIX) else { continue };
-        if name == "PHASEBOT_CONFIG" || is_service_link(rest) {
+        if name == "PHASEBOT_CONFIG" || name == "PHASEBOT_CRASH_AT" || is_service_link(rest) {
             continue;
         }
         let lower = rest.to_ascii_lowercase();

@@ -1,9 +1,12 @@
 //! One test program for everything that is tested from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod app;
 mod forge_act;
 mod forge_understand;
 mod layers;
 mod policy;
 mod sim;
 mod store;
+mod support;
 mod webhook;

@@ -1,4 +1,4 @@
-//! The door: what HTTP hands over once a signature held.
+//! Taking deliveries in: what the HTTP server asks of the application.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,12 +9,13 @@ use super::{
 };
 use crate::domain::id::ForgeName;
 
-/// Takes deliveries in.
+/// Takes in deliveries whose signature held.
 #[async_trait]
-pub trait TakeIn: Send + Sync {
-    /// Keeps a verified delivery; what returns `Ok` is on disk.
+pub trait TakeIn: Send + Sync + 'static {
+    /// Keeps a delivery. `Ok` means that it is on disk, or had been taken in
+    /// before. A body that can't be understood is kept all the same.
     async fn take_in(&self, forge: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError>;
 
-    /// Whether deliveries can be taken in: the store answers, and nobody is shutting us down.
+    /// Whether the store answers at the moment.
     fn ready(&self) -> bool;
 }

@@ -206,10 +206,14 @@ fn jitter(attempts: u32) -> SignedDuration {
 /// Notes an outcome with what it taught. What was sent can't be unsent, so
 /// this goes on until the store takes it; a crash meanwhile leaves an effect
 /// that is repeated harmlessly, looked up by its marker, or given up.
-async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, applied: Option<&Applied>) {
+async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, mut applied: Option<&Applied>) {
     let mut wait = NOTE_FIRST_WAIT;
     while let Err(error) = note_once(shell, effect, end.clone(), applied).await {
         tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
+        if !matches!(error, StoreError::Unavailable(_)) {
+            // The repository's facts can't be read or kept: the outcome alone still can.
+            applied = None;
+        }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(NOTE_LONGEST_WAIT);
     }

@@ -57,6 +57,11 @@ impl Backlog {
         self.cursor
     }
 
+    /// How many numbers wait here.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Whether the store holds more that there is room for by now.
     pub(crate) fn wants_more(&self) -> bool {
         self.went_back || (self.stopped && self.len < MOST / 2)
@@ -219,6 +224,10 @@ mod tests {
         while let Some((partition, seq)) = backlog.next() {
             decided.push(seq);
             backlog.ended(&partition, seq, false, Instant::now());
+            if !backlog.wants_more() {
+                continue;
+            }
+            backlog.reading();
             let (cursor, done) = (backlog.cursor(), decided.clone());
             for p in store.iter().filter(|p| p.seq > cursor && !done.contains(&p.seq)) {
                 backlog.offer(p);

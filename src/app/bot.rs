@@ -7,6 +7,7 @@ use std::{
 };
 
 use futures_util::FutureExt;
+use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
@@ -96,6 +97,12 @@ impl Bot {
                 return;
             }
         }
+    }
+
+    /// After [`Self::idle`]: the next moment at which a timer is due or an
+    /// effect may go. A simulation may set its clock straight to it.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        [self.shell.timers.wake(), self.shell.outbox.wake()].into_iter().flatten().min()
     }
 
     /// Takes nothing in any more, lets what is under way end, at most for

@@ -1,7 +1,6 @@
 //! The real clock, and one that tests and the demo set.
 
 use std::{
-    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -63,8 +62,6 @@ struct SimState {
     anchor: Instant,
     /// Simulated seconds per real second; 0 stands still.
     speed: f64,
-    /// How many sleep until each moment.
-    sleepers: BTreeMap<Timestamp, usize>,
 }
 
 impl SimState {
@@ -82,7 +79,7 @@ impl SimState {
 impl SimClock {
     /// A clock that stands still at `start`.
     pub fn new(start: Timestamp) -> Self {
-        let state = SimState { base: start, anchor: Instant::now(), speed: 0.0, sleepers: BTreeMap::new() };
+        let state = SimState { base: start, anchor: Instant::now(), speed: 0.0 };
         Self { state: Mutex::new(state), changed: watch::channel(0).0 }
     }
 
@@ -113,42 +110,12 @@ impl SimClock {
         self.tell();
     }
 
-    /// The next moment that somebody sleeps for.
-    pub fn next_sleeper(&self) -> Option<Timestamp> {
-        self.lock().sleepers.keys().next().copied()
-    }
-
     fn lock(&self) -> MutexGuard<'_, SimState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell(&self) {
         self.changed.send_modify(|n| *n = n.wrapping_add(1));
-    }
-}
-
-/// Counts a sleeper for as long as it lives, however its sleep ends.
-struct Sleeper<'a> {
-    clock: &'a SimClock,
-    at: Timestamp,
-}
-
-impl<'a> Sleeper<'a> {
-    fn new(clock: &'a SimClock, at: Timestamp) -> Self {
-        *clock.lock().sleepers.entry(at).or_default() += 1;
-        Self { clock, at }
-    }
-}
-
-impl Drop for Sleeper<'_> {
-    fn drop(&mut self) {
-        let mut state = self.clock.lock();
-        if let Some(count) = state.sleepers.get_mut(&self.at) {
-            *count -= 1;
-            if *count == 0 {
-                state.sleepers.remove(&self.at);
-            }
-        }
     }
 }
 
@@ -160,7 +127,6 @@ impl Clock for SimClock {
 
     async fn sleep_until(&self, at: Timestamp) {
         let mut changed = self.changed.subscribe();
-        let _sleeper = Sleeper::new(self, at);
         loop {
             changed.borrow_and_update();
             let (now, speed) = {
@@ -196,14 +162,11 @@ mod tests {
             let clock = clock.clone();
             async move { clock.sleep_until(at).await }
         });
-        while clock.next_sleeper() != Some(at) {
-            tokio::task::yield_now().await;
-        }
         clock.advance(SignedDuration::from_mins(59));
+        tokio::task::yield_now().await;
         assert!(!sleeping.is_finished());
         clock.advance(SignedDuration::from_mins(1));
         sleeping.await.unwrap();
-        assert_eq!(clock.next_sleeper(), None);
     }
 
     #[tokio::test]

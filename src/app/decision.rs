@@ -30,10 +30,9 @@ pub(crate) enum Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(_) => Self::NotNow(error.to_string()),
-            StoreError::Corrupt(_) | StoreError::Invalid(_) => Self::Fault(error.to_string()),
-        }
+        let passes = matches!(error, StoreError::Unavailable(_));
+        let why = error.to_string();
+        if passes { Self::NotNow(why) } else { Self::Fault(why) }
     }
 }
 

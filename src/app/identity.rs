@@ -43,13 +43,12 @@ impl Identities {
             Known::Account(_) => true,
             Known::NotYet(at) => at.elapsed() < ASK_AGAIN_AFTER,
         });
-        let known = match fresh {
-            Some(known) => known.clone(),
-            None => {
-                let known = ask(forge).await;
-                all.insert(forge.name().clone(), known.clone());
-                known
-            }
+        let known = if let Some(known) = fresh {
+            known.clone()
+        } else {
+            let known = ask(forge).await;
+            all.insert(forge.name().clone(), known.clone());
+            known
         };
         drop(all);
         match known {

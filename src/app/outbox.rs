@@ -56,7 +56,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             }),
         };
         if outbox.running.is_empty() && paused_until.is_none() {
-            shell.outbox.rest(heard);
+            shell.outbox.rest(heard, wake);
         }
         tokio::select! {
             () = shell.outbox.poked() => {}

@@ -2,7 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
+
+/// How a loop rests.
+#[derive(Debug, Clone, Copy, Default)]
+struct Rest {
+    heard: u64,
+    wake: Option<Timestamp>,
+}
 
 /// Wakes one loop. Every poke has a number; a loop that rests names the last
 /// poke that it had heard when it last looked for work.
@@ -10,13 +18,13 @@ use tokio::sync::{Notify, watch};
 pub(crate) struct Pulse {
     pokes: AtomicU64,
     bell: Notify,
-    rested: watch::Sender<u64>,
+    rested: watch::Sender<Rest>,
 }
 
 impl Pulse {
     pub(crate) fn new() -> Self {
         // The first look counts as asked for, so that work left by an earlier run is found.
-        Self { pokes: AtomicU64::new(1), bell: Notify::new(), rested: watch::channel(0).0 }
+        Self { pokes: AtomicU64::new(1), bell: Notify::new(), rested: watch::channel(Rest::default()).0 }
     }
 
     /// There may be work. Returns the poke's number.
@@ -36,18 +44,20 @@ impl Pulse {
         self.bell.notified().await;
     }
 
-    /// The loop looked after having heard poke `heard`, and has nothing to do or under way.
-    pub(crate) fn rest(&self, heard: u64) {
-        self.rested.send_if_modified(|last| {
-            let newer = heard > *last;
-            *last = heard.max(*last);
-            newer
-        });
+    /// The loop looked after having heard poke `heard`, and has nothing to do
+    /// or under way until `wake`.
+    pub(crate) fn rest(&self, heard: u64, wake: Option<Timestamp>) {
+        self.rested.send_replace(Rest { heard, wake });
+    }
+
+    /// When the loop last meant to go on by itself.
+    pub(crate) fn wake(&self) -> Option<Timestamp> {
+        self.rested.borrow().wake
     }
 
     /// Returns once the loop rested after hearing poke `number`.
     pub(crate) async fn rested(&self, number: u64) {
-        let _ = self.rested.subscribe().wait_for(|last| *last >= number).await;
+        let _ = self.rested.subscribe().wait_for(|rest| rest.heard >= number).await;
     }
 }
 
@@ -65,13 +75,13 @@ mod tests {
         let pulse = Pulse::new();
         let before = pulse.heard();
         let poke = pulse.poke();
-        pulse.rest(before);
+        pulse.rest(before, None);
         tokio::select! {
             biased;
             () = pulse.rested(poke) => panic!("rested before the poke was heard"),
             () = std::future::ready(()) => {}
         }
-        pulse.rest(pulse.heard());
+        pulse.rest(pulse.heard(), None);
         pulse.rested(poke).await;
         pulse.poked().await;
     }

@@ -13,6 +13,8 @@ use crate::port::store::{Partition, Seq, StoreError};
 
 /// Numbers read from the store at once.
 const PAGE: usize = 512;
+/// With fewer than these in memory, the store is read from its first pending number.
+const FEW: usize = 64;
 /// How often the store is looked at unasked: another process may replay or insert.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -27,7 +29,8 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     loop {
         let heard = shell.inbox.heard();
         if answered != heard || backlog.wants_more() {
-            match read_on(&shell, &mut backlog).await {
+            let from_start = backlog.len() < FEW;
+            match read(&shell, &mut backlog, from_start).await {
                 Ok(()) => answered = heard,
                 Err(error) => {
                     tracing::warn!(%error, "the inbox can't be read and is tried again");
@@ -43,7 +46,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             running.spawn(async move { (partition, seq, worker::run(&shell, seq).await) });
         }
         if answered == heard && backlog.is_empty() {
-            shell.inbox.rest(heard);
+            shell.inbox.rest(heard, None);
         }
         tokio::select! {
             () = shell.inbox.poked() => {}
@@ -54,7 +57,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
                 }
             }
             _ = look.tick() => {
-                if let Err(error) = read_again(&shell, &mut backlog).await {
+                if let Err(error) = read(&shell, &mut backlog, true).await {
                     tracing::warn!(%error, "the inbox can't be read and is tried again");
                 }
             }
@@ -65,8 +68,21 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     while running.join_next().await.is_some() {}
 }
 
-/// Takes in what came after the last reading, as far as there is room.
-async fn read_on(shell: &Shell, backlog: &mut Backlog) -> Result<(), StoreError> {
+/// Takes in what the store holds and there is room for.
+///
+/// Usually little waits, and one look from the beginning also finds what was
+/// put back behind the cursor. A long queue is read on from the cursor.
+async fn read(shell: &Shell, backlog: &mut Backlog, from_start: bool) -> Result<(), StoreError> {
+    if from_start {
+        let page = shell.store.pending(0, PAGE).await?;
+        for pending in &page {
+            backlog.offer_again(pending);
+        }
+        if page.len() < PAGE && page.iter().all(|pending| pending.seq <= backlog.cursor() || backlog.offer(pending)) {
+            backlog.reading();
+            return Ok(());
+        }
+    }
     backlog.reading();
     loop {
         let page = shell.store.pending(backlog.cursor(), PAGE).await?;
@@ -74,14 +90,6 @@ async fn read_on(shell: &Shell, backlog: &mut Backlog) -> Result<(), StoreError>
             return Ok(());
         }
     }
-}
-
-/// Looks from the beginning for deliveries that were put back, and for new ones of other processes.
-async fn read_again(shell: &Shell, backlog: &mut Backlog) -> Result<(), StoreError> {
-    for pending in shell.store.pending(0, PAGE).await? {
-        backlog.offer_again(&pending);
-    }
-    read_on(shell, backlog).await
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -39,7 +39,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
         let heard = shell.timers.heard();
         let (next, failed) = match pass(&shell).await {
             Ok(next) => {
-                shell.timers.rest(heard);
+                shell.timers.rest(heard, next);
                 (next, false)
             }
             Err(error) => {

@@ -1,5 +1,7 @@
 //! One test program for everything that is tested from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod app;
 mod cli;
 mod forge_act;
 mod forge_understand;

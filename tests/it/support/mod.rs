@@ -1,4 +1,7 @@
-//! What several tests share.
+//! What several test modules stand on.
+
+pub mod memory_store;
+pub mod scripted_forge;
 
 use phasebot::{domain::policy::Policy, policy};
 

@@ -3,6 +3,7 @@
 mod forge_act;
 mod forge_understand;
 mod layers;
+mod openapi;
 mod policy;
 mod sim;
 mod store;

@@ -51,10 +51,10 @@ pub fn check_request(exchange: &Exchange) -> Result<(), String> {
         (None, _) => Ok(()),
         (Some(sent), Some(schema)) => {
             // The description leaves objects open; a field that it does not know is a mistake of ours all the same.
-            if let (Some(known), Some(sent)) = (schema.get("properties").and_then(Value::as_object), sent.as_object()) {
-                if let Some(unknown) = sent.keys().find(|k| !known.contains_key(*k)) {
-                    return Err(at(format!("the body's field {unknown} is unknown")));
-                }
+            if let (Some(known), Some(sent)) = (schema.get("properties").and_then(Value::as_object), sent.as_object())
+                && let Some(unknown) = sent.keys().find(|k| !known.contains_key(*k))
+            {
+                return Err(at(format!("the body's field {unknown} is unknown")));
             }
             DESCRIPTION.validate(&format!("{} request", exchange.name()), schema, sent).map_err(at)
         }
@@ -120,10 +120,10 @@ impl Description {
         // enterprise, everywhere else one of the two.
         let account =
             "/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items/properties/account";
-        if let Some(Value::Object(account)) = document.pointer_mut(account) {
-            if let Some(both) = account.remove("allOf") {
-                account.insert("anyOf".to_owned(), both);
-            }
+        if let Some(Value::Object(account)) = document.pointer_mut(account)
+            && let Some(both) = account.remove("allOf")
+        {
+            account.insert("anyOf".to_owned(), both);
         }
         Self { document: as_draft_4(document), validators: Mutex::default() }
     }
@@ -166,13 +166,12 @@ impl Description {
 
     fn validate(&self, key: &str, schema: &Value, value: &Value) -> Result<(), String> {
         let known = self.validators.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned();
-        let validator = match known {
-            Some(validator) => validator,
-            None => {
-                let made = Arc::new(self.validator(schema)?);
-                self.validators.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), made.clone());
-                made
-            }
+        let validator = if let Some(validator) = known {
+            validator
+        } else {
+            let made = Arc::new(self.validator(schema)?);
+            self.validators.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), made.clone());
+            made
         };
         let errors: Vec<String> =
             validator.iter_errors(value).take(5).map(|e| format!("at {}: {e}", e.instance_path())).collect();
@@ -200,10 +199,10 @@ impl Description {
             Value::Object(map) => {
                 let target =
                     map.get("$ref").and_then(Value::as_str).and_then(|r| r.strip_prefix("#/components/schemas/"));
-                if let Some(name) = target {
-                    if found.insert(name.to_owned()) {
-                        self.references(&self.document["components"]["schemas"][name], found);
-                    }
+                if let Some(name) = target
+                    && found.insert(name.to_owned())
+                {
+                    self.references(&self.document["components"]["schemas"][name], found);
                 }
                 map.values().for_each(|v| self.references(v, found));
             }

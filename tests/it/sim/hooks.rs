@@ -218,9 +218,9 @@ async fn a_lost_delivery_is_listed_and_sent_again_under_its_id() {
     bob.open_issue("Lost", "", &[]).unwrap();
     let lost = world.sim.take_pending().remove(0);
     world.sim.lose(&lost);
-    let (_, list) = world.app(Method::GET, "/app/hook/deliveries?per_page=1", None).await;
-    assert_eq!((&list[0]["guid"], &list[0]["status_code"]), (&json!(lost.guid), &json!(502)));
-    let again = format!("/app/hook/deliveries/{}/attempts", list[0]["id"]);
+    let (_, listed) = world.app(Method::GET, "/app/hook/deliveries?per_page=1", None).await;
+    assert_eq!((&listed[0]["guid"], &listed[0]["status_code"]), (&json!(lost.guid), &json!(502)));
+    let again = format!("/app/hook/deliveries/{}/attempts", listed[0]["id"]);
     assert_eq!(world.app(Method::POST, &again, None).await.0, 202);
     world.sim.deliver_pending().await;
     let received = received.lock().unwrap();

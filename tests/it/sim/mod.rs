@@ -1,6 +1,8 @@
 //! The simulated forge: its answers and webhooks against GitHub's own
 //! description, and what it refuses.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod api;
 mod hooks;
 mod rules;
@@ -42,7 +44,7 @@ impl Clock for HandClock {
     }
 
     async fn sleep_until(&self, _at: Timestamp) {
-        unimplemented!("the simulation never sleeps")
+        unreachable!("the simulation never sleeps")
     }
 }
 
@@ -52,6 +54,7 @@ static KEY: LazyLock<(String, AppKey)> = LazyLock::new(|| AppKey::generate().unw
 /// A simulation with the App installed on `acme/shop`, and a client for it.
 struct World {
     clock: Arc<HandClock>,
+    signs_by: Arc<dyn Clock>,
     sim: SimForge,
     http: reqwest::Client,
     installation: u64,
@@ -65,6 +68,15 @@ impl World {
 
     async fn with(change: impl FnOnce(&mut Options)) -> Self {
         let clock = HandClock::new();
+        Self::start(clock.clone(), clock, change).await
+    }
+
+    /// JSON Web Tokens and tokens are judged by another clock.
+    async fn new_signed_by(clock: Arc<dyn Clock>) -> Self {
+        Self::start(HandClock::new(), clock.clone(), |o| o.auth_clock = Some(clock)).await
+    }
+
+    async fn start(clock: Arc<HandClock>, signs_by: Arc<dyn Clock>, change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::new(APP, KEY.1.clone(), SecretString::from(SECRET), clock.clone());
         change(&mut options);
         let sim = SimForge::start(options).await.unwrap();
@@ -76,9 +88,10 @@ impl World {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        let mut world = Self { clock, sim, http, installation, token: String::new() };
+        let mut world = Self { clock, signs_by, sim, http, installation, token: String::new() };
         world.token = world.new_token(json!({})).await;
-        sim_is_quiet(&world.sim);
+        world.sim.clear_requests();
+        world.sim.take_pending();
         world
     }
 
@@ -87,10 +100,7 @@ impl World {
     }
 
     fn jwt(&self, iss: &Value, from: i64, until: i64) -> String {
-        let now = self.clock.now().as_second();
-        let claims = json!({ "iss": iss, "iat": now + from, "exp": now + until });
-        let key = EncodingKey::from_rsa_pem(KEY.0.as_bytes()).unwrap();
-        jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap()
+        signed(&KEY.0, self.signs_by.now(), iss, from, until)
     }
 
     async fn send(&self, method: Method, path: &str, authorization: &str, body: Option<Value>) -> Response {
@@ -133,9 +143,12 @@ impl World {
     }
 }
 
-fn sim_is_quiet(sim: &SimForge) {
-    sim.clear_requests();
-    sim.take_pending();
+/// A JSON Web Token whose times are seconds from `now`.
+fn signed(pem: &str, now: Timestamp, iss: &Value, from: i64, until: i64) -> String {
+    let now = now.as_second();
+    let claims = json!({ "iss": iss, "iat": now + from, "exp": now + until });
+    let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
+    jsonwebtoken::encode(&Header::new(Algorithm::RS256), &claims, &key).unwrap()
 }
 
 async fn json_of(response: Response) -> (u16, Value) {

@@ -1,27 +1,24 @@
 //! What the simulation refuses, and the faults that a test can ask for.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
-use phasebot::sim::{AppKey, Fault, FaultKind, Matcher, NewPull};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    port::clock::Clock,
+    sim::{AppKey, Fault, FaultKind, Matcher, NewPull},
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{APP, REPO, World, json_of};
+use super::{APP, KEY, REPO, World, json_of, signed};
 use crate::openapi::check_response;
 
 #[tokio::test]
 async fn only_a_valid_json_web_token_is_taken() {
     let world = World::new().await;
-    let foreign = {
-        let (pem, _) = AppKey::generate().unwrap();
-        let now = world.sim.requests().len();
-        assert_eq!(now, 0);
-        let key = jsonwebtoken::EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
-        let at = phasebot::port::clock::Clock::now(&*world.clock).as_second();
-        let claims = json!({ "iss": APP, "iat": at, "exp": at + 60 });
-        jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256), &claims, &key).unwrap()
-    };
+    let (pem, _) = AppKey::generate().unwrap();
+    let foreign = signed(&pem, world.clock.now(), &json!(APP), -60, 540);
     for (why, jwt, expected) in [
         ("right", world.jwt(&json!(APP), -60, 600), 200),
         ("id as text", world.jwt(&json!(APP.to_string()), -60, 600), 200),
@@ -228,4 +225,43 @@ async fn graphql_tells_of_links() {
     let answer =
         ask(&format!("{{ repository(owner: \"acme\", name: \"shop\") {{ issue(number: {one}) {{ mood }} }} }}")).await;
     assert_eq!(answer["errors"][0]["type"], "UNDEFINED_FIELD");
+}
+
+/// The system's time: what octocrab signs with.
+struct SystemTime;
+
+#[async_trait]
+impl Clock for SystemTime {
+    #[expect(clippy::disallowed_methods, reason = "octocrab signs with the system's time, so it is judged by it")]
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+
+    async fn sleep_until(&self, _at: Timestamp) {
+        unreachable!("the simulation never sleeps")
+    }
+}
+
+#[tokio::test]
+async fn octocrab_signs_in_and_follows_pages() {
+    let world = World::new_signed_by(Arc::new(SystemTime)).await;
+    let bob = world.person("bob");
+    for n in 0..3 {
+        bob.open_issue(&format!("issue {n}"), "", &[]).unwrap();
+    }
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(KEY.0.as_bytes()).unwrap();
+    let client = octocrab::Octocrab::builder()
+        .base_uri(world.sim.api_url())
+        .unwrap()
+        .app(APP.into(), key)
+        .build_with_reqwest(world.http.clone())
+        .unwrap()
+        .installation(world.installation.into())
+        .unwrap();
+    let first = client.issues("acme", "shop").list().per_page(2).send().await.unwrap();
+    // By its path: octocrab sends no token to an address with a host other than api.github.com.
+    let next = first.next.unwrap();
+    let second: Vec<octocrab::models::issues::Issue> =
+        client.get(next.path_and_query().unwrap().as_str(), None::<&()>).await.unwrap();
+    assert_eq!((first.items.len(), second.len()), (2, 1));
 }

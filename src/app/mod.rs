@@ -1,1 +1,40 @@
-//! app
+//! The imperative shell: carries deliveries, timers and effects between the
+//! ports, and asks the pure core what they mean.
+//!
+//! ```text
+//! intake ─▶ inbox ─▶ scheduler ─▶ worker ─┬─▶ one commit ─▶ outbox ─▶ attempt ─▶ forge
+//!                          timers ─▶ tick ┘
+//! ```
+//!
+//! Three loops ([`scheduler`], [`tick`], [`outbox`]) look for work in the store
+//! when woken; nothing is handed over in memory alone, so a crash at any
+//! moment loses nothing that was acknowledged. What may happen at once is
+//! ruled by three things: one delivery of a repository at a time
+//! ([`backlog`]), one holder of a repository's facts at a time ([`repos`]),
+//! one write of an installation at a time ([`outbox`]).
+
+mod ask;
+mod attempt;
+mod backlog;
+mod bot;
+pub mod clock;
+pub mod crash;
+mod decision;
+mod draft;
+mod identity;
+mod installation;
+mod intake;
+mod limits;
+mod outbox;
+mod place;
+mod pulse;
+mod repos;
+mod scheduler;
+mod shell;
+mod tick;
+mod upkeep;
+mod worker;
+
+pub use bot::{Bot, Parts};
+pub use intake::Intake;
+pub use shell::{BotSettings, PolicySource};

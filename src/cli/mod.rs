@@ -1,1 +1,170 @@
-//! cli
+//! The command line: what can be asked of `phasebot`, one file per subcommand.
+
+pub mod check;
+pub mod deliveries;
+mod demo;
+mod explain;
+mod policy;
+pub mod serve;
+mod store;
+mod text;
+
+use std::{
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::{
+    port::store::StoreError,
+    settings::{Loaded, Settings, SettingsError},
+    telemetry::{self, TelemetryError},
+};
+
+/// Tells in which DevOps phase every issue and pull request is, and why.
+#[derive(Debug, Parser)]
+#[command(
+    name = "phasebot",
+    version,
+    after_help = "Without a command, phasebot serves.\n\nExample:\n  phasebot --config /etc/phasebot.toml serve"
+)]
+pub struct Cli {
+    /// Settings file; else the one that PHASEBOT_CONFIG names, else config/phasebot.toml if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Each command's help stands with its arguments.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Demo(demo::Args),
+    /// Check policy files.
+    Check(check::CheckArgs),
+    /// Tell what an event would do, and why, without a network.
+    Explain(explain::Args),
+    Deliveries(deliveries::Args),
+}
+
+/// How a command writes its result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For scripts.
+    Json,
+}
+
+/// Why a command did not do as asked. Its text is for the user, remedy included.
+#[derive(Debug)]
+pub enum Failure {
+    /// In its own words.
+    Message(String),
+    /// The settings.
+    Settings(SettingsError),
+    /// Whoever reads our output has gone: nothing to complain about.
+    OutputClosed,
+    /// The output itself says it.
+    Reported,
+}
+
+impl Cli {
+    /// Does what was asked. Output goes to `out`, logs to stderr.
+    pub fn run(self, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), Failure> {
+        let context = Context { config: self.config, environment };
+        match self.command.unwrap_or(Command::Serve(serve::Args {})) {
+            Command::Serve(args) => serve::run(&args, &context),
+            Command::Demo(args) => demo::run(&args, &context, out),
+            Command::Check(args) => check::run(&args, out),
+            Command::Explain(args) => explain::run(&args, out),
+            Command::Deliveries(args) => deliveries::run(&args, &context, out),
+        }
+    }
+}
+
+/// What every command may need.
+pub struct Context {
+    /// The settings file that was named.
+    config: Option<PathBuf>,
+    /// The environment, as it was when the program started.
+    environment: Vec<(String, String)>,
+}
+
+impl Context {
+    /// Reads the settings.
+    fn settings(&self) -> Result<Loaded, Failure> {
+        Ok(Settings::load(self.config.as_deref(), self.environment.iter().cloned())?)
+    }
+
+    /// Starts the logs as the settings have it, and gives the warnings to them.
+    fn start_logs(&self, loaded: &Loaded) -> Result<(), Failure> {
+        let settings = &loaded.settings;
+        telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
+        for warning in &loaded.warnings {
+            tracing::warn!("{warning}");
+        }
+        Ok(())
+    }
+
+    /// A variable of the environment.
+    fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the user wants no colours: <https://no-color.org>.
+    fn no_color(&self) -> bool {
+        self.environment.iter().any(|(name, value)| name == "NO_COLOR" && !value.is_empty())
+    }
+}
+
+/// A runtime for a command that waits for something.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Message(format!("the async runtime can't be started: {error}")))
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) => f.write_str(message),
+            Self::Settings(error) => write!(f, "the settings are not right\n{error}"),
+            Self::OutputClosed => f.write_str("the output was closed"),
+            Self::Reported => f.write_str("see above"),
+        }
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<TelemetryError> for Failure {
+    fn from(error: TelemetryError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::OutputClosed
+        } else {
+            Self::Message(format!("the output can't be written: {error}"))
+        }
+    }
+}

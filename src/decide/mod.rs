@@ -1,1 +1,169 @@
-//! decide
+//! The functional core: facts in, phases out, effects as the difference.
+//!
+//! Nothing here does I/O, waits, reads a clock or can fail. An event only adds
+//! facts ([`observe`]); what an item's label should say is derived from facts,
+//! policy and time ([`derive`]); what is to be done is the difference to what
+//! is shown ([`decide`]). So neither the order nor the repetition of
+//! deliveries can matter.
+
+mod affect;
+mod carry;
+mod checks;
+mod graph;
+mod look;
+pub mod message;
+mod observe;
+mod phase;
+mod ship;
+mod source;
+mod text;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    derived::Derived,
+    effect::{Effect, LabelLook},
+    event::Event,
+    fact::{DocumentKey, RepoFacts},
+    id::ItemNumber,
+    needs::{Answered, Need},
+    policy::Policy,
+};
+use look::Look;
+pub use observe::{Us, applied};
+
+/// What an event or an answer changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Documents to store again.
+    pub changed: BTreeSet<DocumentKey>,
+    /// Items to derive again.
+    pub items: BTreeSet<ItemNumber>,
+}
+
+/// Adds what an event shows to the facts, and tells which items it concerns.
+pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> Observed {
+    // What an edit takes out of a pull request's text concerns the issues it
+    // named before, too; and whether a push came late shows only before it is in.
+    let touched = event.seen.item().into_iter().flat_map(|n| Look::new(facts, policy, event.at).named_issues(n));
+    let mut items: BTreeSet<ItemNumber> = touched.collect();
+    let default_branch = facts.default_branch().to_owned();
+    let late = match &event.seen {
+        crate::domain::event::Seen::Push(push) => {
+            let brought = push.commits.iter().map(|c| &c.sha).chain([&push.after]);
+            Some(brought.filter(|c| facts.index.spoken_of.contains(*c)).count() > 0)
+        }
+        _ => None,
+    };
+    let changed = observe::observe(facts, event, policy, us);
+    let look = Look::new(facts, policy, event.at);
+    for key in &changed {
+        match key {
+            // Names and owners turn nothing; another default branch does.
+            DocumentKey::About if facts.default_branch() == default_branch => {}
+            DocumentKey::Push(..) => look.concerned_by_push(key, late == Some(true), &mut items),
+            _ => look.concerned(key, &mut items),
+        }
+    }
+    items.retain(|n| facts.items.contains_key(n));
+    Observed { changed, items }
+}
+
+/// Adds what the forge answered. The items that asked are derived again by the caller.
+pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
+    let changed = observe::learn(facts, answered);
+    let look = Look::new(facts, policy, answered.at);
+    let mut items = BTreeSet::new();
+    for key in &changed {
+        look.concerned(key, &mut items);
+    }
+    if let Need::LinkedIssues { pull } = &answered.need {
+        items.extend(look.named_issues(*pull));
+    }
+    items.retain(|n| facts.items.contains_key(n));
+    Observed { changed, items }
+}
+
+/// Facts that deriving `items` would want and that are not known.
+pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Need> {
+    let look = Look::new(facts, policy, now);
+    for item in items {
+        look.want_links(*item);
+        phase::derive(&look, *item);
+    }
+    look.into_wants().into_iter().collect()
+}
+
+/// What follows for one item from facts, policy and time.
+pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
+    let look = Look::new(facts, policy, now);
+    let mut derived = phase::derive(&look, item);
+    if derived.ours && !look.into_wants().is_empty() {
+        // Something could not be had: look again before long.
+        let again = now.checked_add(look::RETRY_AFTER).ok();
+        derived.wake_at = crate::domain::when::earlier(derived.wake_at, again);
+    }
+    derived
+}
+
+/// What was last decided for an item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its phase.
+    pub phase: Option<String>,
+    /// Whether its labels were ours to touch.
+    pub ours: bool,
+    /// Whether a write was queued for it: `false` while nothing may be written.
+    pub written: bool,
+}
+
+/// The difference between what is derived and what is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Decided {
+    /// What to do.
+    pub effect: Option<Effect>,
+    /// A queued effect on the item's label is no longer wanted.
+    pub withdraw: bool,
+    /// What moved, for people; empty if nothing did.
+    pub note: String,
+}
+
+/// Compares what is derived with what was last shown.
+pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, policy: &Policy) -> Decided {
+    let item = derived.item;
+    let was = shown.and_then(|s| s.phase.clone());
+    if !derived.ours {
+        let note = match shown.filter(|s| s.ours) {
+            Some(_) => format!("#{item} left alone: {}", derived.reason.sentence),
+            None => String::new(),
+        };
+        return Decided { effect: None, withdraw: shown.is_some_and(|s| s.ours), note };
+    }
+    let label = derived.phase.as_deref().and_then(|name| policy.phase_index(name)).map(|index| {
+        let rule = &policy.phases[index];
+        LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
+    });
+    let moved = was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
+    let present = facts.item_labels(item).into_iter().flatten().filter(|l| policy.label_index(l).is_some());
+    let as_wanted = {
+        let present: Vec<&String> = present.collect();
+        match &label {
+            Some(look) => matches!(present.as_slice(), [only] if only.eq_ignore_ascii_case(&look.name)),
+            None => present.is_empty(),
+        }
+    };
+    // The one time that another bot's hand is put right.
+    let meddled = facts.items.get(&item).is_some_and(|i| !i.meddling.is_empty()) && !as_wanted;
+    // An item that never had a phase and has none now is nobody's news.
+    let nothing_yet = derived.phase.is_none() && was.is_none();
+    if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
+        return Decided::default();
+    }
+    let phase_labels = policy.phases.iter().map(|p| p.label.clone()).collect();
+    let name = |phase: Option<&String>| phase.cloned().unwrap_or_else(|| "none".into());
+    let note =
+        format!("#{item} {} → {}: {}", name(was.as_ref()), name(derived.phase.as_ref()), derived.reason.sentence);
+    Decided { effect: Some(Effect::SetPhase { item, label, phase_labels }), withdraw: false, note }
+}

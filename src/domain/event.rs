@@ -88,6 +88,19 @@ pub enum Seen {
     },
 }
 
+impl Seen {
+    /// The item that the event is about, if it is about one.
+    pub fn item(&self) -> Option<ItemNumber> {
+        match self {
+            Self::Issue(item) => Some(item.number),
+            Self::Pull(pull) => Some(pull.item.number),
+            Self::Review(review) => Some(review.pull.item.number),
+            Self::Comment(comment) => Some(comment.item.number),
+            _ => None,
+        }
+    }
+}
+
 /// Why an item was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CloseReason {

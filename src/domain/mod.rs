@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, or knows the name of a forge, a
 //! monitoring system or a database.
 
+pub mod branch;
 pub mod derived;
 pub mod effect;
 pub mod event;

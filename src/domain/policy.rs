@@ -53,7 +53,8 @@ impl PartialEq for Pattern {
 /// Everything that the decisions ask of a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Where it was read: `built-in`, or a file and its blob.
+    /// Where its phases were read: `built-in`, or a file. With a phase's line
+    /// this is the place of a rule.
     pub source: String,
     /// Short content hash: which version decided.
     pub version: String,
@@ -144,6 +145,11 @@ pub enum EvidenceKind {
 }
 
 impl EvidenceKind {
+    /// Whether a pull request or commit gives it, rather than an issue by itself.
+    pub fn is_of_work(&self) -> bool {
+        !matches!(self, Self::IssueOpen | Self::BranchLinked { .. })
+    }
+
     /// The key that a policy file uses.
     pub fn key(&self) -> &'static str {
         match self {
@@ -165,7 +171,8 @@ impl EvidenceKind {
 /// Which environments a deployment must be to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentFilter {
-    /// Names, without case; empty: any.
+    /// Names, without case: the patterns are lower case and match a name in
+    /// lower case; empty: any.
     pub names: Vec<Pattern>,
     /// `Some(true)` only production, `Some(false)` only others, `None` as the
     /// evidence's own rule has it.

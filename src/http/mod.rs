@@ -1,1 +1,157 @@
-//! http
+//! The HTTP server: every route, and nothing of what a forge or a store is.
+
+mod admin;
+mod answer;
+mod body;
+mod health;
+mod patience;
+mod server;
+mod webhook;
+
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{Next, from_fn},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use metrics::{counter, histogram};
+use tokio::{
+    sync::{Semaphore, watch},
+    time::Instant,
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+pub use answer::Problem;
+pub use server::serve;
+pub use webhook::VerifiedDelivery;
+
+use crate::{
+    domain::id::ForgeName,
+    port::{forge::Forge, intake::TakeIn},
+    telemetry::{Metrics, name},
+};
+
+/// Limits that keep one sender, or many, from taking all there is.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Connections served at a time on each address; more of them wait.
+    pub connections: usize,
+    /// Time for a request's head, and for a peer to read some of an answer.
+    pub head: Duration,
+    /// Time for a request's body.
+    pub body: Duration,
+    /// Time that a connection may rest between two requests. Longer than
+    /// common proxies keep one (60 s), so that they close it and not we.
+    pub rest: Duration,
+    /// Time that a sender waits for the store. GitHub hangs up after 10 s.
+    pub intake: Duration,
+    /// Longest body, in bytes. GitHub sends none over 25 MiB.
+    pub body_bytes: usize,
+    /// Bytes of bodies held at once, over all connections.
+    pub memory_bytes: usize,
+}
+
+/// What the handlers share.
+pub struct ServerState {
+    forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
+    intake: Arc<dyn TakeIn>,
+    metrics: Metrics,
+    limits: Limits,
+    bodies: body::Limits,
+    shutdown: watch::Receiver<bool>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 2048,
+            head: Duration::from_secs(5),
+            body: Duration::from_secs(8),
+            rest: Duration::from_secs(75),
+            intake: Duration::from_secs(9),
+            body_bytes: 25 * 1024 * 1024,
+            memory_bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+impl ServerState {
+    /// What the server needs. `shutdown` becomes `true` when it is to end.
+    pub fn new(
+        forges: impl IntoIterator<Item = Arc<dyn Forge>>,
+        intake: Arc<dyn TakeIn>,
+        metrics: Metrics,
+        limits: Limits,
+        shutdown: watch::Receiver<bool>,
+    ) -> Arc<Self> {
+        let bodies = body::Limits {
+            longest: limits.body_bytes,
+            patience: limits.body,
+            memory: Arc::new(Semaphore::new(limits.memory_bytes.min(Semaphore::MAX_PERMITS))),
+        };
+        let forges = forges.into_iter().map(|forge| (forge.name().clone(), forge)).collect();
+        Arc::new(Self { forges, intake, metrics, limits, bodies, shutdown })
+    }
+}
+
+/// The routes of the public address.
+pub fn public(state: Arc<ServerState>) -> Router {
+    let routes = Router::new()
+        .route("/webhooks/{forge}", post(webhook::receive).fallback(only_post))
+        .route("/healthz", get(health::alive).fallback(only_get))
+        .route("/readyz", get(health::ready).fallback(only_get))
+        .fallback(nothing);
+    around(routes).with_state(state)
+}
+
+/// The routes of the private address.
+pub fn admin(state: Arc<ServerState>) -> Router {
+    let routes = Router::new().route("/metrics", get(admin::metrics).fallback(only_get)).fallback(nothing);
+    around(routes).with_state(state)
+}
+
+fn around(routes: Router<Arc<ServerState>>) -> Router<Arc<ServerState>> {
+    routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(measure))
+}
+
+async fn nothing(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {
+    refuse(&state, request, Problem::NotFound).await
+}
+
+async fn only_post(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {
+    refuse(&state, request, Problem::Method("POST")).await
+}
+
+async fn only_get(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {
+    refuse(&state, request, Problem::Method("GET, HEAD")).await
+}
+
+async fn refuse(state: &ServerState, request: Request, problem: Problem) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    state.bodies.discard(&parts.headers, body).await;
+    Err(problem)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands the panic over")]
+fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+    let what = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!("a handler panicked: {what}");
+    Problem::Internal.into_response()
+}
+
+/// Counts and times a request by its route, never by its path.
+async fn measure(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let begun = Instant::now();
+    let response = next.run(request).await;
+    histogram!(name::HTTP_SECONDS, "route" => route.clone()).record(begun.elapsed());
+    counter!(name::HTTP_REQUESTS, "route" => route, "status" => response.status().as_str().to_owned()).increment(1);
+    response
+}

@@ -1,1 +1,104 @@
-//! policy
+//! The policy file: how it is written, checked, merged and put into force.
+//!
+//! `text → yaml (tree with places) → decode (types) → validate → merge → compile`.
+//! Pure: no I/O, no clock. Nothing here panics, whatever the text.
+
+pub mod built_in;
+pub mod check;
+pub mod compile;
+mod decode;
+pub mod dormant;
+pub mod file;
+pub mod merge;
+mod problem;
+pub mod reference;
+pub mod schema;
+mod validate;
+mod yaml;
+
+use std::sync::Arc;
+
+pub use self::{
+    built_in::built_in,
+    check::{Report, check_report},
+    compile::compile,
+    dormant::dormant,
+    file::PolicyFile,
+    merge::{Layer, Merged, Rank, merge},
+    problem::{Problem, Snippet},
+    reference::reference_markdown,
+    schema::schema,
+    yaml::{MAX_BYTES, MAX_DEPTH, MAX_NODES},
+};
+use self::{
+    problem::Mark,
+    yaml::{Node, Source, Step},
+};
+use crate::domain::policy::Policy;
+
+/// Where repositories keep their policy.
+pub const PATH: &str = ".github/phasebot.yml";
+
+/// A file that is right in itself, with the places of everything in it.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    /// What it says.
+    pub file: PolicyFile,
+    origin: Arc<Origin>,
+}
+
+#[derive(Debug)]
+struct Origin {
+    source: Source,
+    root: Node,
+}
+
+impl Parsed {
+    /// The name under which it was read.
+    pub fn name(&self) -> &str {
+        &self.origin.source.name
+    }
+
+    /// Its text.
+    pub fn text(&self) -> &str {
+        &self.origin.source.text
+    }
+
+    /// A problem with the value at `path`.
+    fn problem(&self, path: &[Step], message: impl Into<String>) -> Problem {
+        self.at(self.origin.root.place(path), message)
+    }
+
+    /// A problem with a key of the mapping at `path`.
+    fn problem_of_key(&self, path: &[Step], key: &str, message: impl Into<String>) -> Problem {
+        self.at(self.origin.root.place_of_key(path, key), message)
+    }
+
+    fn at(&self, mark: Mark, message: impl Into<String>) -> Problem {
+        self.origin.source.problem(mark, message)
+    }
+}
+
+/// Reads one file. `name` is what problems and rules call it.
+///
+/// A syntax error is reported alone; else all unknown keys, wrong values and
+/// contradictions within the file, in the order of the file. What depends on
+/// other layers is checked by [`compile`].
+pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
+    let source = Source { name: name.to_owned(), text: text.to_owned() };
+    let root = yaml::read(&source)?;
+    let mut file: PolicyFile = decode::decode(&source, &root)?;
+    for (index, phase) in file.phases.iter_mut().flatten().enumerate() {
+        phase.line = root.place(&["phases".into(), index.into()]).line;
+    }
+    let parsed = Parsed { file, origin: Arc::new(Origin { source, root }) };
+    let problems = validate::alone(&parsed);
+    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
+}
+
+/// The policy that a single file makes on top of the built-in one, as if it
+/// were a repository's.
+pub fn load(name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
+    let parsed = parse(name, text)?;
+    compile(&merge(&[Layer { rank: Rank::Repository, parsed }]))
+}

@@ -5,4 +5,5 @@
 
 pub mod clock;
 pub mod forge;
+pub mod intake;
 pub mod store;

@@ -1,7 +1,8 @@
 //! Where everything is kept.
 //!
 //! What returns `Ok` is on disk. One call is one transaction: all of it or
-//! nothing. Implementations may gather several calls into one commit.
+//! nothing. Implementations may gather several calls into one commit. Times
+//! are kept in whole milliseconds.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -31,7 +32,8 @@ pub trait Store: Send + Sync + 'static {
     /// Lists deliveries, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// Puts a decided, quarantined or dead delivery back to pending. `false` if there is none.
+    /// Puts a decided, quarantined, dead or dropped delivery back to pending,
+    /// under its old number and with no attempts. `false` if there is none.
     async fn replay(&self, seq: Seq) -> Result<bool, StoreError>;
 
     /// Ends a delivery by an operator's word. `false` if there is none that is open.
@@ -103,7 +105,8 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets decided deliveries and ended effects older than `before`, at
     /// most `limit` rows of each; returns how many went. Never touches what is
-    /// pending, quarantined or dead.
+    /// pending, quarantined or dead. A forgotten delivery or key is new again:
+    /// `before` must lie further back than any replay is to be feared.
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError>;
 
     /// Figures for `/metrics`.
@@ -322,9 +325,10 @@ pub struct NewEffect {
 pub struct Commit {
     /// The repository decided on.
     pub repo: Option<RepoKey>,
-    /// When.
+    /// When. Needed with deliveries, effects and cancelled effects.
     pub now: Option<Timestamp>,
     /// Deliveries that it ends, or tries again (`Pending` counts an attempt).
+    /// One that does not wait any more, such as one dropped by hand, stays as it is.
     pub deliveries: Vec<(Seq, DeliveryState, String)>,
     /// Changes to the map of repositories.
     pub repositories: Vec<RepositoryRow>,
@@ -332,11 +336,14 @@ pub struct Commit {
     pub facts: Vec<Document>,
     /// Items whose derivation changed.
     pub items: Vec<ItemRow>,
-    /// New histories of these items: replace what was logged of the same cycle.
+    /// New histories of these items: each replaces all that was logged since
+    /// its first transition. An empty one replaces nothing.
     pub histories: Vec<(ItemNumber, Vec<Transition>)>,
     /// Effects to queue.
     pub effects: Vec<NewEffect>,
-    /// Queued effects to forget, by key (the state wanted is the state shown).
+    /// Effects to drop, by key, if they have not ended (the state wanted is the
+    /// state shown). Done before `effects` are queued. One that is being sent
+    /// is not tried again; what its answer teaches is still kept.
     pub cancel_effects: Vec<String>,
     /// Timers to set (`Some`) or stop (`None`), by item.
     pub timers: Vec<(ItemNumber, Option<Timestamp>)>,
@@ -463,4 +470,7 @@ pub enum StoreError {
     /// What it holds makes no sense to this version.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
+    /// What was asked makes no sense: a defect of the caller. Nothing was kept.
+    #[error("the store was asked for something that makes no sense: {0}")]
+    Invalid(String),
 }

@@ -1,1 +1,126 @@
-//! store
+//! The stores behind [`crate::port::store::Store`].
+
+mod pack;
+pub mod sqlite;
+
+use std::{path::Path, sync::Arc};
+
+use crate::port::store::Store;
+use sqlite::SqliteStore;
+
+/// Why a store could not be opened. Never quotes the URL: it may hold a password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// A database that this version can't use.
+    #[error("database_url: PostgreSQL is not supported by this version of phasebot; use sqlite://FILE")]
+    PostgresUnsupported,
+    /// Not a URL of a database that we know.
+    #[error("database_url: {0:?} is not a known kind of database; use sqlite://FILE")]
+    UnknownScheme(String),
+    /// A SQLite URL that names no file that lasts.
+    #[error("database_url: {0}; use sqlite://FILE, such as sqlite://phasebot.db")]
+    BadPath(&'static str),
+    /// Written by a newer phasebot.
+    #[error(
+        "the database {path} has schema version {found}, this phasebot knows versions up to {known}: \
+         use the newer phasebot, or restore a backup made before the upgrade"
+    )]
+    TooNew {
+        /// The file.
+        path: String,
+        /// Its version.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// A SQLite database of another program.
+    #[error("{path} is a database of another program: choose another file in database_url")]
+    Foreign {
+        /// The file.
+        path: String,
+    },
+    /// The engine refused.
+    #[error("can't open the database {path}: {message}")]
+    Engine {
+        /// The file.
+        path: String,
+        /// What the engine said.
+        message: String,
+    },
+}
+
+/// Opens the store that `url` names, and brings its schema up to date.
+///
+/// `sqlite://phasebot.db` is a file in the working directory,
+/// `sqlite:///var/lib/phasebot.db` one by its absolute path. The path is taken
+/// as it is written, without percent-decoding.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let path = sqlite_path(url)?.to_owned();
+    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
+    match opened {
+        Ok(store) => Ok(Arc::new(store?)),
+        Err(stopped) => Err(OpenError::Engine { path: "file".to_owned(), message: stopped.to_string() }),
+    }
+}
+
+/// The file that a SQLite URL names.
+fn sqlite_path(url: &str) -> Result<&Path, OpenError> {
+    let Some((scheme, rest)) = url.split_once(':') else {
+        return Err(OpenError::BadPath("it is not a URL"));
+    };
+    match scheme {
+        "sqlite" => {}
+        "postgres" | "postgresql" => return Err(OpenError::PostgresUnsupported),
+        other => return Err(OpenError::UnknownScheme(other.to_owned())),
+    }
+    let path = rest.strip_prefix("//").unwrap_or(rest);
+    if path.is_empty() {
+        return Err(OpenError::BadPath("it names no file"));
+    }
+    if path.contains('?') {
+        return Err(OpenError::BadPath("options after a question mark are not supported"));
+    }
+    if path == ":memory:" {
+        return Err(OpenError::BadPath("a database in memory would forget what was acknowledged"));
+    }
+    Ok(Path::new(path))
+}
+
+impl OpenError {
+    /// The engine's refusal, for the file at `path`.
+    fn engine(path: &Path, refusal: &impl ToString) -> Self {
+        Self::Engine { path: shown(path), message: refusal.to_string() }
+    }
+}
+
+/// A path as an error shows it.
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_of_files() {
+        assert_eq!(sqlite_path("sqlite://phasebot.db"), Ok(Path::new("phasebot.db")));
+        assert_eq!(sqlite_path("sqlite:///var/lib/phasebot.db"), Ok(Path::new("/var/lib/phasebot.db")));
+        assert_eq!(sqlite_path("sqlite:data/phasebot.db"), Ok(Path::new("data/phasebot.db")));
+    }
+
+    #[test]
+    fn urls_of_nothing_that_lasts() {
+        for url in ["sqlite://", "sqlite:", "sqlite::memory:", "sqlite://:memory:", "sqlite://a.db?mode=ro", "a.db"] {
+            assert!(matches!(sqlite_path(url), Err(OpenError::BadPath(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_repeated() {
+        let refused = sqlite_path("postgres://phasebot:hunter2@db/phasebot").unwrap_err();
+        assert_eq!(refused, OpenError::PostgresUnsupported);
+        let refused = sqlite_path("mysql://phasebot:hunter2@db/phasebot").unwrap_err();
+        assert!(!refused.to_string().contains("hunter2"));
+    }
+}

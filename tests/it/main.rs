@@ -1,10 +1,16 @@
 //! One test program for everything that is tested from outside.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod app;
+mod cli;
 mod forge_act;
 mod forge_understand;
 mod layers;
 mod openapi;
 mod policy;
+mod scenario;
+mod settings;
 mod sim;
 mod store;
+mod support;
 mod webhook;

@@ -1,1 +1,9 @@
-//! policy
+//! The policy file, from outside: what is accepted, what is said of the rest.
+#![expect(clippy::unwrap_used, reason = "a test may fail, its helpers too")]
+
+mod accept;
+mod command;
+mod hostile;
+mod merge;
+mod reference;
+mod refuse;

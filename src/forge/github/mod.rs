@@ -1,1 +1,168 @@
 //! GitHub and GitHub Enterprise Server.
+//!
+//! Understanding: `verify`, `route`, `decode` with `payload`.
+//! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
+//! conditional request, redirect, error) → `transport` (one request).
+
+mod answer;
+mod apply;
+mod auth;
+mod cache;
+mod client;
+mod comment;
+mod commits;
+pub mod decode;
+mod failure;
+mod graphql;
+mod identity;
+mod issue;
+mod label;
+mod marker;
+mod path;
+pub mod payload;
+mod repo;
+mod root;
+pub mod route;
+mod transport;
+mod understand;
+pub mod verify;
+
+use std::{fmt, sync::Arc};
+
+use async_trait::async_trait;
+use http::{HeaderMap, Method};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use self::{
+    auth::AppKey,
+    client::{Caller, Client},
+    identity::Identity,
+    repo::Repo,
+    transport::{Call, Transport},
+    understand::Understanding,
+};
+use crate::{
+    domain::{
+        effect::Effect,
+        event::Event,
+        id::{Actor, ForgeName, InstallationId},
+        needs::{Answer, Need},
+    },
+    port::{
+        clock::Clock,
+        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+    },
+};
+
+/// What it takes to work with a GitHub instance.
+pub struct GitHubConfig {
+    /// The instance's configured name.
+    pub name: ForgeName,
+    /// Our App's id there.
+    pub app_id: u64,
+    /// The App's private key, PEM.
+    pub private_key: SecretString,
+    /// The webhook's live secrets.
+    pub webhook_secrets: Vec<SecretString>,
+    /// `https://api.github.com`, or `https://HOST/api/v3`.
+    pub api_url: String,
+    /// The time, by which tokens run and the App signs.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Why a GitHub instance can't be worked with as configured.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// The API's address.
+    #[error("api_url is not usable: {0}")]
+    ApiUrl(String),
+    /// The App's key.
+    #[error("the private key is not an RSA key in PEM form: {0}")]
+    PrivateKey(String),
+    /// The HTTP client, such as missing CA certificates.
+    #[error("the HTTP client can't be made: {0}")]
+    Client(String),
+}
+
+/// A GitHub instance.
+pub struct GitHub {
+    name: ForgeName,
+    identity: Identity,
+    understanding: Understanding,
+    client: Client,
+}
+
+impl GitHub {
+    /// Prepares everything and sends nothing. Call it within a Tokio runtime.
+    pub fn new(config: GitHubConfig) -> Result<Self, SetupError> {
+        let transport = Transport::new(config.name.clone(), &config.api_url)?;
+        let key = AppKey::new(config.app_id, &config.private_key)?;
+        Ok(Self {
+            understanding: Understanding::new(config.name.clone(), config.app_id, &config.webhook_secrets),
+            identity: Identity::new(config.app_id),
+            client: Client::new(transport, key, config.clock),
+            name: config.name,
+        })
+    }
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Forge for GitHub {
+    fn name(&self) -> &ForgeName {
+        &self.name
+    }
+
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
+        self.understanding.verify(headers, body)
+    }
+
+    fn route(&self, _event: &str, body: &[u8]) -> Option<Route> {
+        route::route(body)
+    }
+
+    fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {
+        self.understanding.decode(event, body, received_at)
+    }
+
+    async fn identity(&self) -> Result<Actor, ForgeError> {
+        self.identity.actor(&self.client).await
+    }
+
+    async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError> {
+        #[derive(Deserialize)]
+        struct Body {
+            id: InstallationId,
+        }
+        let path = self.client.transport.root.rest(&format!("{}/installation", path::repository(full_name)?));
+        let call =
+            Call { route: "GET /repos/{owner}/{repo}/installation", method: Method::GET, path, body: None, read: true };
+        match self.client.call(&call, Caller::App).await {
+            Ok(reply) => Ok(Some(reply.json::<Body>()?.id)),
+            Err(failure) => match failure.error {
+                ForgeError::NotFound(_) => Ok(None),
+                other => Err(other),
+            },
+        }
+    }
+
+    async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
+        answer::answer(&self.client, target, need).await
+    }
+
+    fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost {
+        apply::cost(effect, context)
+    }
+
+    async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError> {
+        let mut repo = Repo::new(&self.client, target)?;
+        apply::apply(&mut repo, &self.identity, effect, context).await
+    }
+}

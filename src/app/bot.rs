@@ -1,0 +1,116 @@
+//! The whole of the shell, started and stopped.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tokio::{sync::watch, task::JoinSet};
+
+use super::{
+    intake::Intake,
+    outbox, scheduler,
+    shell::{BotSettings, PolicySource, Shell},
+    tick, upkeep,
+    worker::panic_text,
+};
+use crate::port::{clock::Clock, forge::Forge, store::Store};
+
+/// What a bot is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The forges it serves.
+    pub forges: Vec<Arc<dyn Forge>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Which policy is in force where.
+    pub policies: Arc<dyn PolicySource>,
+    /// How to run.
+    pub settings: BotSettings,
+}
+
+/// A loop that ends before it was told to makes the process not ready, so that somebody notices.
+async fn watched(name: &'static str, shell: Arc<Shell>, run: impl Future<Output = ()> + Send) {
+    let outcome = AssertUnwindSafe(run).catch_unwind().await;
+    if !shell.draining() {
+        let why = outcome.as_ref().err().map_or("it returned", |panic| panic_text(panic.as_ref()));
+        tracing::error!(name, why, "a loop of the bot ended; restart the process");
+        shell.broken.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A running bot. Dropping it stops everything at once, as a crash would.
+pub struct Bot {
+    shell: Arc<Shell>,
+    stop: watch::Sender<bool>,
+    loops: JoinSet<()>,
+}
+
+impl Bot {
+    /// Starts all loops. Must be called within a Tokio runtime.
+    pub fn start(parts: Parts) -> Self {
+        let Parts { store, forges, clock, policies, settings } = parts;
+        let shell = Arc::new(Shell::new(store, forges, clock, policies, settings));
+        let (stop, stopped) = watch::channel(false);
+        let mut loops = JoinSet::new();
+        loops.spawn(watched("scheduler", shell.clone(), scheduler::run(shell.clone(), stopped.clone())));
+        loops.spawn(watched("timers", shell.clone(), tick::run(shell.clone(), stopped.clone())));
+        loops.spawn(watched("outbox", shell.clone(), outbox::run(shell.clone(), stopped.clone())));
+        loops.spawn(watched("health", shell.clone(), upkeep::watch_store(shell.clone(), stopped.clone())));
+        loops.spawn(watched("retention", shell.clone(), upkeep::prune(shell.clone(), stopped)));
+        Self { shell, stop, loops }
+    }
+
+    /// The door for deliveries.
+    pub fn intake(&self) -> Arc<Intake> {
+        Arc::new(Intake::new(self.shell.clone()))
+    }
+
+    /// Stops sending effects; what is under way ends. Deciding goes on.
+    pub fn pause(&self) {
+        self.shell.paused.store(true, Ordering::SeqCst);
+    }
+
+    /// Sends effects again.
+    pub fn resume(&self) {
+        self.shell.paused.store(false, Ordering::SeqCst);
+        self.shell.outbox.poke();
+    }
+
+    /// Returns once nothing is left to do at this moment of the clock: every
+    /// delivery decided, every due timer handled, every effect sent that may
+    /// be sent now. Effects that wait for a later time (a retry, a limit, a
+    /// parked installation) are not waited for, nor are they while paused.
+    pub async fn idle(&self) {
+        let shell = &self.shell;
+        loop {
+            let before = shell.work.load(Ordering::SeqCst);
+            for pulse in [&shell.inbox, &shell.timers, &shell.outbox] {
+                let poke = pulse.poke();
+                pulse.rested(poke).await;
+            }
+            if shell.work.load(Ordering::SeqCst) == before {
+                return;
+            }
+        }
+    }
+
+    /// After [`Self::idle`]: the next moment at which a timer is due or an
+    /// effect may go. A simulation may set its clock straight to it.
+    pub fn next_wake(&self) -> Option<Timestamp> {
+        [self.shell.timers.wake(), self.shell.outbox.wake()].into_iter().flatten().min()
+    }
+
+    /// Takes nothing in any more, lets what is under way end, at most for
+    /// `grace`. What remains is in the store. Returns whether all ended in time.
+    pub async fn shutdown(mut self, grace: Duration) -> bool {
+        self.shell.draining.store(true, Ordering::SeqCst);
+        let _ = self.stop.send(true);
+        let ending = async { while self.loops.join_next().await.is_some() {} };
+        tokio::time::timeout(grace, ending).await.is_ok()
+    }
+}

@@ -1,0 +1,99 @@
+//! From changed facts to a commit, for deliveries and timers alike.
+
+use std::collections::BTreeSet;
+
+use super::{
+    ask::{Inquiry, ask},
+    crash::crash_point,
+    draft::{self, Terms, Writes},
+    place,
+    repos::{Held, RepoState},
+    shell::Shell,
+};
+use crate::{
+    domain::{
+        fact::DocumentKey,
+        id::{ItemNumber, RepoKey},
+        policy::Policy,
+    },
+    port::store::{Commit, RepositoryRow, Seq, StoreError},
+};
+
+/// Why something was not decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Nothing is wrong with it: try again later, as often as it takes.
+    NotNow(String),
+    /// It fails by itself: counts as an attempt.
+    Fault(String),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let passes = matches!(error, StoreError::Unavailable(_));
+        let why = error.to_string();
+        if passes { Self::NotNow(why) } else { Self::Fault(why) }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Fault(format!("what was derived can't be written down: {error}"))
+    }
+}
+
+/// What is to be decided.
+pub(crate) struct Scope<'a> {
+    pub(crate) repo: &'a RepoKey,
+    /// Where the repository is, if known.
+    pub(crate) place: Option<&'a RepositoryRow>,
+    pub(crate) policy: &'a Policy,
+    /// Items to derive again.
+    pub(crate) items: BTreeSet<ItemNumber>,
+    /// Documents that changed already.
+    pub(crate) changed: BTreeSet<DocumentKey>,
+    /// The delivery that is decided; `None`: timers of all `items` fired.
+    pub(crate) cause: Option<Seq>,
+}
+
+/// Asks for facts that are missing, derives, and drafts the commit. Returns it
+/// with a sentence for each item that moved.
+pub(crate) async fn reach(
+    shell: &Shell,
+    state: &mut RepoState,
+    scope: Scope<'_>,
+) -> Result<(Commit, Vec<String>), Failure> {
+    let Scope { repo, place, policy, mut items, mut changed, cause } = scope;
+    let target = place.and_then(place::target);
+    let again_at = match (&target, shell.forge(&repo.forge)) {
+        (Some(target), Some(forge)) => {
+            let inquiry = Inquiry { facts: &mut state.facts, items: &mut items, changed: &mut changed, policy };
+            ask(shell, forge.as_ref(), target, inquiry).await
+        }
+        _ => None,
+    };
+    let now = shell.clock.now();
+    let writes = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation));
+    let terms = Terms { policy, now, writes, cause, again_at, reset_timers: cause.is_none() };
+    let mut commit = Commit { repo: Some(repo.clone()), now: Some(now), ..Commit::default() };
+    let told = draft::derive(state, &items, &terms, &mut commit)?;
+    commit.facts = draft::documents(state, &changed);
+    Ok((commit, told))
+}
+
+/// Commits, puts the state back, and wakes the loops that have work now.
+pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, commit: Commit) -> Result<(), Failure> {
+    let (effects, timers) = (!commit.effects.is_empty(), !commit.timers.is_empty());
+    crash_point("decision_uncommitted");
+    shell.store.commit(commit).await?;
+    crash_point("decision_committed");
+    held.put(state);
+    drop(held);
+    if effects {
+        shell.outbox.poke();
+    }
+    if timers {
+        shell.timers.poke();
+    }
+    Ok(())
+}

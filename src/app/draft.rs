@@ -1,0 +1,179 @@
+//! From items to derive to a commit: rows, histories, effects, timers, a note.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{clock::after, repos::RepoState};
+use crate::{
+    decide::{self, Shown},
+    domain::{
+        derived::Derived,
+        fact::DocumentKey,
+        id::{InstallationId, ItemNumber},
+        policy::{Mode, Policy},
+    },
+    port::store::{Commit, Document, ItemRow, NewEffect, Seq},
+};
+
+/// How long a note may be, in characters.
+const LONGEST_NOTE: usize = 2000;
+/// How many moved items a note tells one by one.
+const MOVES_TOLD: usize = 20;
+/// A timer is never set closer than this, so that none can spin.
+const CLOSEST_TIMER: SignedDuration = SignedDuration::from_secs(1);
+
+/// An item's derivation as it is kept in [`ItemRow::derived`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    #[serde(flatten)]
+    derived: Derived,
+    /// The forge shows it, or an effect that will was queued.
+    written: bool,
+}
+
+/// Whether effects may be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// In the name of this installation.
+    As(InstallationId),
+    /// Not at all, and why.
+    No(&'static str),
+}
+
+impl Writes {
+    /// What may be written under a policy, in a place.
+    pub(crate) fn allowed(dry_run: bool, policy: &Policy, installation: Option<InstallationId>) -> Self {
+        match installation {
+            _ if dry_run => Self::No("dry run"),
+            _ if policy.mode == Mode::Observe => Self::No("mode: observe"),
+            Some(installation) => Self::As(installation),
+            None => Self::No("phasebot is not installed there"),
+        }
+    }
+}
+
+/// Under what an item is derived.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) now: Timestamp,
+    pub(crate) writes: Writes,
+    /// The delivery that is decided, if it is one.
+    pub(crate) cause: Option<Seq>,
+    /// Look again at this time, whatever is derived.
+    pub(crate) again_at: Option<Timestamp>,
+    /// Set every item's timer anew: the old one has fired.
+    pub(crate) reset_timers: bool,
+}
+
+/// Derives `items` and adds what follows to `commit`; keeps `state` equal to
+/// what the store will hold. Returns a sentence for each item that moved.
+pub(crate) fn derive(
+    state: &mut RepoState,
+    items: &BTreeSet<ItemNumber>,
+    terms: &Terms<'_>,
+    commit: &mut Commit,
+) -> Result<Vec<String>, serde_json::Error> {
+    let mut told = Vec::new();
+    for &item in items {
+        derive_one(state, item, terms, commit, &mut told)?;
+    }
+    Ok(told)
+}
+
+fn derive_one(
+    state: &mut RepoState,
+    item: ItemNumber,
+    terms: &Terms<'_>,
+    commit: &mut Commit,
+    told: &mut Vec<String>,
+) -> Result<(), serde_json::Error> {
+    let row = state.items.get(&item);
+    let kept: Option<Kept> = row.and_then(|row| serde_json::from_str(&row.derived).ok());
+    let shown = kept.as_ref().map(|kept| Shown {
+        phase: kept.derived.phase.clone(),
+        ours: kept.derived.ours,
+        written: kept.written,
+    });
+    let derived = decide::derive(&state.facts, item, terms.policy, terms.now);
+    let decided = decide::decide(&state.facts, &derived, shown.as_ref(), terms.policy);
+
+    let key = format!("phase/{item}");
+    let mut aside = String::new();
+    let written = match (decided.effect, terms.writes) {
+        (Some(effect), Writes::As(installation)) => {
+            commit.effects.push(NewEffect { key, replaces: true, installation, effect, cause: terms.cause });
+            true
+        }
+        (Some(_), Writes::No(why)) => {
+            aside = format!(" [not written: {why}]");
+            commit.cancel_effects.push(key);
+            false
+        }
+        (None, _) => {
+            if decided.withdraw {
+                commit.cancel_effects.push(key);
+            }
+            shown.is_none_or(|s| s.written)
+        }
+    };
+    if !decided.note.is_empty() {
+        told.push(format!("{}{aside}", decided.note));
+    }
+
+    set_timer(&derived, kept.as_ref(), terms, commit);
+    let history_changed = kept.as_ref().is_none_or(|k| k.derived.history != derived.history);
+    let (phase, since, history) = (derived.phase.clone(), derived.since, derived.history.clone());
+    let now_kept = Kept { derived, written };
+    if kept.as_ref() != Some(&now_kept) {
+        let row = ItemRow { item, phase, since, derived: serde_json::to_string(&now_kept)? };
+        state.items.insert(item, row.clone());
+        commit.items.push(row);
+        if history_changed {
+            commit.histories.push((item, history));
+        }
+    }
+    Ok(())
+}
+
+fn set_timer(derived: &Derived, kept: Option<&Kept>, terms: &Terms<'_>, commit: &mut Commit) {
+    let before = kept.and_then(|k| k.derived.wake_at);
+    if before == derived.wake_at && terms.again_at.is_none() && !terms.reset_timers {
+        return;
+    }
+    let wake = [derived.wake_at, terms.again_at].into_iter().flatten().min();
+    let wake = wake.map(|at| at.max(after(terms.now, CLOSEST_TIMER)));
+    commit.timers.push((derived.item, wake));
+}
+
+/// The documents under changed keys, as they are now.
+pub(crate) fn documents(state: &RepoState, changed: &BTreeSet<DocumentKey>) -> Vec<Document> {
+    changed.iter().map(|key| Document { key: key.to_string(), body: state.facts.document(key) }).collect()
+}
+
+/// One note from several sentences: bounded, and without control characters,
+/// since titles and branch names in it are other people's words.
+pub(crate) fn note(sentences: &[String]) -> String {
+    let told = sentences.iter().filter(|s| !s.is_empty());
+    let mut text = told.clone().take(MOVES_TOLD).cloned().collect::<Vec<_>>().join("; ");
+    let more = told.count().saturating_sub(MOVES_TOLD);
+    if more > 0 {
+        text = format!("{text}; and {more} more");
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_NOTE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_bounded_and_one_line() {
+        let sentences: Vec<String> = (0..600).map(|n| format!("#{n}\nplan\u{7}")).collect();
+        let note = note(&sentences);
+        assert!(note.ends_with("and 580 more"), "{note}");
+        assert!(!note.chars().any(char::is_control));
+    }
+}

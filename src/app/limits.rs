@@ -1,0 +1,241 @@
+//! What a forge lets one installation write in a time.
+//!
+//! The figures are GitHub's, published in «Rate limits for the REST API» and
+//! «Best practices for using the REST API»: one write a second with short
+//! bursts, 80 content-creating requests a minute and 500 an hour.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::clock::after;
+use crate::{
+    domain::{
+        effect::Lane,
+        id::{ForgeName, InstallationId},
+    },
+    port::forge::Cost,
+};
+
+/// One installation on one forge.
+pub(crate) type Tenant = (ForgeName, InstallationId);
+
+/// Writes in a row before the pace of one a second holds.
+const BURST: u32 = 10;
+/// Writes beyond that, which only the safety lane may use.
+const RESERVE: u32 = 10;
+/// Creates allowed within each span. The spans are a second longer than
+/// published: the forge counts by arrival, not by our sending.
+const CREATES: [(usize, SignedDuration); 2] =
+    [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
+/// No forge lifts a limit later than within the hour; what names a later time is not believed.
+const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
+/// Installations remembered before those that rest are forgotten.
+const REMEMBERED: usize = 1024;
+
+/// Whether a write may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Now.
+    Now,
+    /// The installation may write nothing before.
+    NothingBefore(Timestamp),
+    /// Only what creates nothing may go before.
+    NoCreateBefore(Timestamp),
+}
+
+/// One installation's budget.
+#[derive(Debug, Clone)]
+struct Budget {
+    /// When the writes so far would be paid for at one a second (a «theoretical arrival time»).
+    paid_at: Timestamp,
+    /// When content was made, within the last hour.
+    creates: VecDeque<Timestamp>,
+    /// The forge said: nothing before.
+    parked_until: Timestamp,
+}
+
+impl Budget {
+    fn new() -> Self {
+        Self { paid_at: Timestamp::MIN, creates: VecDeque::new(), parked_until: Timestamp::MIN }
+    }
+
+    fn admits(&self, lane: Lane, cost: Cost, now: Timestamp) -> Admission {
+        if self.parked_until > now {
+            return Admission::NothingBefore(self.parked_until);
+        }
+        let burst = if lane == Lane::Safety { BURST + RESERVE } else { BURST };
+        let beyond = i64::from(cost.writes.min(burst)) - i64::from(burst);
+        let ready = after(self.paid_at.max(now), SignedDuration::from_secs(beyond));
+        if ready > now {
+            return Admission::NothingBefore(ready);
+        }
+        let ready = CREATES.iter().filter_map(|(limit, span)| {
+            let allowed = limit.saturating_sub(cost.creates as usize);
+            let hinders = self.creates.len().checked_sub(allowed + 1)?;
+            self.creates.get(hinders).map(|at| after(*at, *span))
+        });
+        match ready.max() {
+            Some(ready) if cost.creates > 0 && ready > now => Admission::NoCreateBefore(ready),
+            _ => Admission::Now,
+        }
+    }
+
+    fn spend(&mut self, cost: Cost, now: Timestamp) {
+        self.paid_at = after(self.paid_at.max(now), SignedDuration::from_secs(cost.writes.into()));
+        self.forget(now);
+        self.creates.extend((0..cost.creates).map(|_| now));
+    }
+
+    fn give_back(&mut self, cost: Cost) {
+        self.paid_at = after(self.paid_at, -SignedDuration::from_secs(cost.writes.into()));
+        let left = self.creates.len().saturating_sub(cost.creates as usize);
+        self.creates.truncate(left);
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        let longest = CREATES[1].1;
+        while self.creates.front().is_some_and(|at| after(*at, longest) <= now) {
+            self.creates.pop_front();
+        }
+    }
+
+    fn rests(&mut self, now: Timestamp) -> bool {
+        self.forget(now);
+        self.paid_at <= now && self.parked_until <= now && self.creates.is_empty()
+    }
+}
+
+/// The budgets of all installations.
+#[derive(Debug, Default)]
+pub(crate) struct Limits {
+    budgets: Mutex<HashMap<Tenant, Budget>>,
+}
+
+impl Limits {
+    /// Whether a write of this cost may go; if so, it is counted.
+    pub(crate) fn admit(&self, tenant: &Tenant, lane: Lane, cost: Cost, now: Timestamp) -> Admission {
+        self.with(tenant, now, |budget| {
+            let admission = budget.admits(lane, cost, now);
+            if admission == Admission::Now {
+                budget.spend(cost, now);
+            }
+            admission
+        })
+    }
+
+    /// Gives back what was counted and turned out not to be needed.
+    pub(crate) fn give_back(&self, tenant: &Tenant, cost: Cost, now: Timestamp) {
+        self.with(tenant, now, |budget| budget.give_back(cost));
+    }
+
+    /// The forge said: ask nothing before `until`. Returns the moment that is kept to.
+    pub(crate) fn park(&self, tenant: &Tenant, until: Timestamp, now: Timestamp) -> Timestamp {
+        let until = until.clamp(after(now, SignedDuration::from_secs(1)), after(now, LONGEST_PARKING));
+        self.with(tenant, now, |budget| {
+            budget.parked_until = budget.parked_until.max(until);
+            budget.parked_until
+        })
+    }
+
+    /// Until when the installation is parked, if it is.
+    pub(crate) fn parked(&self, tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
+        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.get(tenant).map(|b| b.parked_until).filter(|until| *until > now)
+    }
+
+    fn with<T>(&self, tenant: &Tenant, now: Timestamp, f: impl FnOnce(&mut Budget) -> T) -> T {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if budgets.len() >= REMEMBERED && !budgets.contains_key(tenant) {
+            budgets.retain(|_, budget| !budget.rests(now));
+        }
+        f(budgets.entry(tenant.clone()).or_insert_with(Budget::new))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITE: Cost = Cost { writes: 1, creates: 0 };
+    const CREATE: Cost = Cost { writes: 1, creates: 1 };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn a_burst_goes_at_once_then_one_a_second() {
+        let mut budget = Budget::new();
+        let sent = (0..100)
+            .flat_map(|s| std::iter::repeat_n(s, 20))
+            .filter(|s| {
+                let go = budget.admits(Lane::Labels, WRITE, at(*s)) == Admission::Now;
+                if go {
+                    budget.spend(WRITE, at(*s));
+                }
+                go
+            })
+            .count();
+        assert_eq!(sent, 10 + 99);
+    }
+
+    #[test]
+    fn the_safety_lane_has_a_reserve_that_labels_cannot_use_up() {
+        let mut budget = Budget::new();
+        while budget.admits(Lane::Labels, WRITE, at(0)) == Admission::Now {
+            budget.spend(WRITE, at(0));
+        }
+        assert_eq!(budget.admits(Lane::Conversation, WRITE, at(0)), Admission::NothingBefore(at(1)));
+        assert_eq!(budget.admits(Lane::Safety, WRITE, at(0)), Admission::Now);
+    }
+
+    #[test]
+    fn creates_keep_to_the_minute_and_the_hour() {
+        let mut budget = Budget::new();
+        let mut sent = Vec::new();
+        for second in 0..7200 {
+            while budget.admits(Lane::Conversation, CREATE, at(second)) == Admission::Now {
+                budget.spend(CREATE, at(second));
+                sent.push(second);
+            }
+        }
+        let most_in = |span: i64| {
+            sent.iter().map(|s| sent.iter().filter(|t| (*s..*s + span).contains(*t)).count()).max().unwrap()
+        };
+        assert!(most_in(60) <= 80, "{} in a minute", most_in(60));
+        assert!(most_in(3600) <= 500, "{} in an hour", most_in(3600));
+        assert!(sent.len() > 900, "{} in two hours is too shy", sent.len());
+    }
+
+    #[test]
+    fn without_creates_left_labels_still_go() {
+        let mut budget = Budget::new();
+        for _ in 0..80 {
+            budget.creates.push_back(at(0));
+        }
+        assert_eq!(budget.admits(Lane::Conversation, CREATE, at(5)), Admission::NoCreateBefore(at(61)));
+        assert_eq!(budget.admits(Lane::Labels, WRITE, at(5)), Admission::Now);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again() {
+        let mut budget = Budget::new();
+        budget.spend(Cost { writes: 10, creates: 1 }, at(0));
+        budget.give_back(Cost { writes: 9, creates: 1 });
+        assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
+        assert!(budget.creates.is_empty());
+    }
+
+    #[test]
+    fn parking_for_years_is_not_believed() {
+        let limits = Limits::default();
+        let tenant = (ForgeName::github(), 1);
+        assert_eq!(limits.park(&tenant, Timestamp::MAX, at(0)), at(7200));
+        assert_eq!(limits.parked(&tenant, at(7199)), Some(at(7200)));
+        assert_eq!(limits.parked(&tenant, at(7200)), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! Which effects go when: per installation one at a time, safety before
+//! conversation before labels, within the forge's limits.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
+
+use super::{
+    attempt::{self, Attempt},
+    clock::after,
+    limits::{Admission, Tenant},
+    pulse::stopped,
+    shell::Shell,
+};
+use crate::{
+    domain::effect::Repeat,
+    port::{
+        forge::{ApplyContext, Cost},
+        store::{EffectState, StoreError, StoredEffect},
+    },
+};
+
+/// Effects under way at once, of all installations together.
+const AT_ONCE: usize = 25;
+/// How many of one installation are looked at to find one that may go.
+const LOOK_AHEAD: usize = 32;
+/// How long a forge may take until its lists show what it was sent: a doubt
+/// left by an earlier run is looked into only then.
+const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
+/// Wait after the store failed.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
+
+struct Outbox {
+    shell: Arc<Shell>,
+    running: JoinSet<(Tenant, Attempt)>,
+    /// Installations with an effect under way.
+    busy: HashSet<Tenant>,
+    started_at: Timestamp,
+}
+
+/// Runs until `stop` turns true, then lets what is under way end.
+pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    let started_at = shell.clock.now();
+    let mut outbox = Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at };
+    let mut paused_until: Option<Instant> = None;
+    loop {
+        let heard = shell.outbox.heard();
+        paused_until = paused_until.filter(|at| *at > Instant::now());
+        let wake = match paused_until {
+            Some(_) => None,
+            None => outbox.pass().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outbox can't be read and is tried again");
+                paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                None
+            }),
+        };
+        if outbox.running.is_empty() && paused_until.is_none() {
+            shell.outbox.rest(heard, wake);
+        }
+        tokio::select! {
+            () = shell.outbox.poked() => {}
+            Some(ended) = outbox.running.join_next() => {
+                if outbox.ended(ended.ok()) == Attempt::StoreFailed {
+                    paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                }
+            }
+            () = sleep_until(&shell, wake) => {}
+            () = tokio::time::sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {}
+            () = stopped(&mut stop) => break,
+        }
+    }
+    while let Some(ended) = outbox.running.join_next().await {
+        outbox.ended(ended.ok());
+    }
+}
+
+async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+    match at {
+        Some(at) => shell.clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Outbox {
+    /// Starts what may go; returns when something that waits may.
+    async fn pass(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        if self.shell.silent() || self.shell.draining() {
+            return Ok(None);
+        }
+        let now = self.shell.clock.now();
+        let mut due = self.shell.store.due_effects(now, LOOK_AHEAD).await?;
+        due.sort_by_key(|effect| effect.lane);
+        let mut wake = self.shell.store.next_effect_at(now).await?;
+        let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
+        // Once one of an installation has to wait for its pace, none behind it may take its place.
+        let mut waiting: HashSet<Tenant> = HashSet::new();
+        for effect in due {
+            if self.running.len() >= AT_ONCE {
+                break;
+            }
+            let tenant = (effect.repo.forge.clone(), effect.installation);
+            if self.busy.contains(&tenant) || waiting.contains(&tenant) {
+                continue;
+            }
+            if let Some(at) = self.doubt_ripens(&effect).filter(|at| *at > now) {
+                may_go(at);
+                continue;
+            }
+            // Labels are not known here yet, so the dearest case is reserved; the attempt gives back the rest.
+            let Some(forge) = self.shell.forge(&effect.repo.forge) else { continue };
+            let reserved = forge.cost(&effect.effect, &ApplyContext::default());
+            match self.shell.limits.admit(&tenant, effect.lane, reserved, now) {
+                Admission::Now => self.start(tenant, effect, reserved),
+                Admission::NoCreateBefore(at) => may_go(at),
+                Admission::NothingBefore(at) => {
+                    may_go(at);
+                    waiting.insert(tenant);
+                }
+            }
+        }
+        Ok(wake)
+    }
+
+    /// When a doubt of an earlier run may be looked into.
+    fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
+        let in_doubt = effect.state == EffectState::Sending && effect.effect.repeat() == Repeat::MarkedCreate;
+        in_doubt.then(|| after(self.started_at, LISTS_LAG))
+    }
+
+    fn start(&mut self, tenant: Tenant, effect: StoredEffect, reserved: Cost) {
+        self.busy.insert(tenant.clone());
+        let shell = self.shell.clone();
+        self.running.spawn(async move {
+            let ended = attempt::run(&shell, effect, reserved).await;
+            shell.worked();
+            (tenant, ended)
+        });
+    }
+
+    fn ended(&mut self, ended: Option<(Tenant, Attempt)>) -> Attempt {
+        // `None` would be a panic, and `attempt::run` lets none out.
+        let Some((tenant, attempt)) = ended else { return Attempt::StoreFailed };
+        self.busy.remove(&tenant);
+        attempt
+    }
+}

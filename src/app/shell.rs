@@ -1,0 +1,188 @@
+//! What all loops share.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use jiff::SignedDuration;
+
+use super::{identity::Identities, limits::Limits, pulse::Pulse, repos::Repos};
+use crate::{
+    domain::{
+        id::{ForgeName, RepoKey},
+        policy::Policy,
+    },
+    port::{
+        clock::Clock,
+        forge::Forge,
+        store::{Seq, Store},
+    },
+};
+
+/// Which policy is in force in a repository.
+pub trait PolicySource: Send + Sync + 'static {
+    /// The policy, ready to be used. Called for every decision: must not block.
+    fn policy(&self, repo: &RepoKey) -> Arc<Policy>;
+}
+
+/// One policy everywhere.
+impl PolicySource for Arc<Policy> {
+    fn policy(&self, _repo: &RepoKey) -> Arc<Policy> {
+        self.clone()
+    }
+}
+
+/// How the bot is to run.
+#[derive(Debug, Clone)]
+pub struct BotSettings {
+    /// Decide and record, never write to a forge.
+    pub dry_run: bool,
+    /// Deliveries decided at once, each of another repository.
+    pub workers: usize,
+    /// Repositories whose facts stay in memory.
+    pub cached_repositories: usize,
+    /// How long decided deliveries and ended effects are kept.
+    pub retention: SignedDuration,
+}
+
+impl Default for BotSettings {
+    fn default() -> Self {
+        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 90) }
+    }
+}
+
+pub(crate) struct Shell {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) policies: Arc<dyn PolicySource>,
+    pub(crate) settings: BotSettings,
+    pub(crate) repos: Repos,
+    pub(crate) identities: Identities,
+    pub(crate) limits: Limits,
+    pub(crate) causes: Causes,
+    /// Wakes the scheduler.
+    pub(crate) inbox: Pulse,
+    /// Wakes the ticker.
+    pub(crate) timers: Pulse,
+    /// Wakes the outbox.
+    pub(crate) outbox: Pulse,
+    /// Counts everything that was done, so that «nothing happened since» can be told.
+    pub(crate) work: AtomicU64,
+    pub(crate) draining: AtomicBool,
+    pub(crate) paused: AtomicBool,
+    pub(crate) store_answers: AtomicBool,
+    /// A loop ended that should not have: this process is of no use any more.
+    pub(crate) broken: AtomicBool,
+    pub(crate) event_names: EventNames,
+    forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
+}
+
+impl Shell {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        forges: Vec<Arc<dyn Forge>>,
+        clock: Arc<dyn Clock>,
+        policies: Arc<dyn PolicySource>,
+        settings: BotSettings,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            policies,
+            repos: Repos::new(settings.cached_repositories),
+            settings,
+            identities: Identities::default(),
+            limits: Limits::default(),
+            causes: Causes::default(),
+            inbox: Pulse::new(),
+            timers: Pulse::new(),
+            outbox: Pulse::new(),
+            work: AtomicU64::new(0),
+            draining: AtomicBool::new(false),
+            paused: AtomicBool::new(false),
+            store_answers: AtomicBool::new(true),
+            broken: AtomicBool::new(false),
+            event_names: EventNames::default(),
+            forges: forges.into_iter().map(|f| (f.name().clone(), f)).collect(),
+        }
+    }
+
+    pub(crate) fn forge(&self, name: &ForgeName) -> Option<&Arc<dyn Forge>> {
+        self.forges.get(name)
+    }
+
+    pub(crate) fn worked(&self) {
+        self.work.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Effects are not sent: by a switch, or because this is a dry run.
+    pub(crate) fn silent(&self) -> bool {
+        self.settings.dry_run || self.paused.load(Ordering::SeqCst)
+    }
+}
+
+/// Event names as metric labels.
+///
+/// The name comes in a header that no signature covers: whoever replays a
+/// signed body could make up any number of them.
+#[derive(Debug, Default)]
+pub(crate) struct EventNames {
+    known: Mutex<BTreeSet<String>>,
+}
+
+/// Forges have some seventy events.
+const MOST_EVENT_NAMES: usize = 100;
+
+impl EventNames {
+    pub(crate) fn label(&self, event: &str) -> String {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(event) {
+            if known.len() >= MOST_EVENT_NAMES {
+                return "other".to_owned();
+            }
+            known.insert(event.to_owned());
+        }
+        event.to_owned()
+    }
+}
+
+/// The forge's ids of recent deliveries, so that an effect's log line can name the one that caused it.
+#[derive(Debug, Default)]
+pub(crate) struct Causes {
+    recent: Mutex<(HashMap<Seq, String>, VecDeque<Seq>)>,
+}
+
+/// How many ids are remembered; an older one is read from the store.
+const REMEMBERED: usize = 4096;
+
+impl Causes {
+    pub(crate) fn remember(&self, seq: Seq, delivery: &str) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.0.insert(seq, delivery.to_owned()).is_none() {
+            recent.1.push_back(seq);
+        }
+        if recent.1.len() > REMEMBERED
+            && let Some(oldest) = recent.1.pop_front()
+        {
+            recent.0.remove(&oldest);
+        }
+    }
+
+    /// The delivery's id; empty if there is none any more.
+    pub(crate) async fn delivery_id(&self, store: &dyn Store, cause: Option<Seq>) -> String {
+        let Some(seq) = cause else { return String::new() };
+        let known = self.recent.lock().unwrap_or_else(PoisonError::into_inner).0.get(&seq).cloned();
+        match known {
+            Some(id) => id,
+            None => store.delivery(seq).await.ok().flatten().map_or_else(String::new, |d| d.row.delivery),
+        }
+    }
+}

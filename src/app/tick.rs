@@ -1,0 +1,123 @@
+//! Timers that are due: derives their items again.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures_util::{FutureExt, StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::{
+    clock::after,
+    decision::{self, Failure, Scope},
+    draft,
+    pulse::stopped,
+    shell::Shell,
+    worker::panic_text,
+};
+use crate::{
+    domain::id::{ItemNumber, RepoKey},
+    port::store::{Commit, Timer},
+};
+
+/// Timers read from the store at once.
+const PAGE: usize = 256;
+/// Repositories handled beside each other.
+const AT_ONCE: usize = 4;
+/// Wait after a failure that is not the timer's own.
+const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// A timer whose item can't be derived is tried again after so long.
+const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
+
+/// Runs until `stop` turns true.
+pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let heard = shell.timers.heard();
+        let (next, failed) = match pass(&shell).await {
+            Ok(next) => {
+                shell.timers.rest(heard, next);
+                (next, false)
+            }
+            Err(error) => {
+                tracing::warn!(?error, "timers can't be handled and are tried again");
+                (None, true)
+            }
+        };
+        tokio::select! {
+            () = shell.timers.poked() => {}
+            () = sleep_until(&shell, next) => {}
+            () = tokio::time::sleep(WAIT_AFTER_FAILURE), if failed => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+    match at {
+        Some(at) => shell.clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Handles everything that is due now; returns when the next timer is.
+async fn pass(shell: &Shell) -> Result<Option<Timestamp>, Failure> {
+    while !shell.draining() {
+        let due = shell.store.due_timers(shell.clock.now(), PAGE).await?;
+        if due.is_empty() {
+            break;
+        }
+        let handled = stream::iter(by_repository(due))
+            .map(|(repo, items)| handle(shell, repo, items))
+            .buffer_unordered(AT_ONCE)
+            .collect::<Vec<_>>()
+            .await;
+        handled.into_iter().collect::<Result<(), _>>()?;
+    }
+    Ok(shell.store.next_timer_at().await?)
+}
+
+fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, BTreeSet<ItemNumber>> {
+    let mut repositories: BTreeMap<RepoKey, BTreeSet<ItemNumber>> = BTreeMap::new();
+    for timer in timers {
+        repositories.entry(timer.repo).or_default().insert(timer.item);
+    }
+    repositories
+}
+
+async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Result<(), Failure> {
+    let outcome = AssertUnwindSafe(derive_again(shell, &repo, items.clone())).catch_unwind().await;
+    let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
+    shell.worked();
+    match outcome {
+        Ok(told) => {
+            metrics::counter!("phasebot_timers_total", "outcome" => "done").increment(1);
+            let note = draft::note(&told);
+            tracing::info!(repo = %repo, items = items.len(), note, "timers done");
+            Ok(())
+        }
+        Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
+        Err(Failure::Fault(why)) => {
+            metrics::counter!("phasebot_timers_total", "outcome" => "failed").increment(1);
+            tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
+            let later = after(shell.clock.now(), PUT_OFF);
+            let timers = items.into_iter().map(|item| (item, Some(later))).collect();
+            let commit = Commit { repo: Some(repo), now: Some(shell.clock.now()), timers, ..Commit::default() };
+            Ok(shell.store.commit(commit).await?)
+        }
+    }
+}
+
+async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>) -> Result<Vec<String>, Failure> {
+    let policy = shell.policies.policy(repo);
+    let mut held = shell.repos.hold(repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let place = state.row.clone();
+    let scope = Scope { repo, place: place.as_ref(), policy: &policy, items, changed: BTreeSet::new(), cause: None };
+    let (commit, told) = decision::reach(shell, &mut state, scope).await?;
+    decision::keep(shell, held, state, commit).await?;
+    Ok(told)
+}

@@ -1,0 +1,91 @@
+//! Health, figures and forgetting.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use tokio::{sync::watch, time::MissedTickBehavior};
+
+use super::{clock::after, pulse::stopped, shell::Shell};
+use crate::port::store::{StoreError, StoreStats};
+
+/// How often the store is asked whether it answers.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// Patience with its answer.
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// Figures are read at every so many pings.
+const FIGURES_EVERY: u32 = 5;
+/// How often old rows are forgotten.
+const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// Rows forgotten at once; deliveries wait no longer than such a step.
+const PRUNE_STEP: usize = 200;
+/// Rest between steps.
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Watches the store and publishes its figures.
+pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    let mut tick = tokio::time::interval(PING_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut round: u32 = 0;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stopped(&mut stop) => return,
+        }
+        let answers = matches!(tokio::time::timeout(PING_PATIENCE, shell.store.ping()).await, Ok(Ok(())));
+        if shell.store_answers.swap(answers, Ordering::Relaxed) != answers {
+            tracing::warn!(answers, "the store's health changed");
+        }
+        if answers && round.is_multiple_of(FIGURES_EVERY) {
+            match shell.store.stats().await {
+                Ok(stats) => publish(&shell, &stats),
+                Err(error) => tracing::warn!(%error, "the store's figures can't be read"),
+            }
+        }
+        round = round.wrapping_add(1);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts this large don't occur")]
+fn publish(shell: &Shell, stats: &StoreStats) {
+    let age = stats.oldest_pending.map_or(0.0, |at| shell.clock.now().duration_since(at).as_secs_f64().max(0.0));
+    metrics::gauge!("phasebot_queue_depth", "queue" => "inbox").set(stats.pending as f64);
+    metrics::gauge!("phasebot_oldest_pending_age_seconds").set(age);
+    for (lane, waiting) in ["safety", "conversation", "labels"].into_iter().zip(stats.queued_effects) {
+        metrics::gauge!("phasebot_queue_depth", "queue" => lane).set(waiting as f64);
+    }
+    metrics::gauge!("phasebot_dead_letters", "kind" => "delivery").set(stats.dead_deliveries as f64);
+    metrics::gauge!("phasebot_dead_letters", "kind" => "effect").set(stats.dead_effects as f64);
+    metrics::gauge!("phasebot_quarantined").set(stats.quarantined as f64);
+}
+
+/// Forgets what is older than the retention, hourly, in small steps.
+pub(crate) async fn prune(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    loop {
+        let next = after(shell.clock.now(), PRUNE_EVERY);
+        match forget(&shell).await {
+            Ok(0) => {}
+            Ok(rows) => tracing::info!(rows, "old deliveries and effects forgotten"),
+            Err(error) => tracing::warn!(%error, "old rows can't be forgotten now"),
+        }
+        tokio::select! {
+            () = shell.clock.sleep_until(next) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+async fn forget(shell: &Shell) -> Result<u64, StoreError> {
+    let before = after(shell.clock.now(), -shell.settings.retention);
+    let mut all = 0;
+    loop {
+        let rows = shell.store.prune(before, PRUNE_STEP).await?;
+        all += rows;
+        if rows == 0 || shell.draining() {
+            return Ok(all);
+        }
+        tokio::time::sleep(PRUNE_PAUSE).await;
+    }
+}

@@ -1,0 +1,181 @@
+//! Decides one delivery: facts in, one commit out.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration, time::Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use jiff::Timestamp;
+use tracing::Instrument;
+
+use super::{
+    decision::{self, Failure, Scope},
+    draft, installation, place,
+    shell::Shell,
+};
+use crate::{
+    decide,
+    domain::event::{Event, RepoSeen, Seen},
+    port::{
+        forge::{Forge, Undecodable},
+        store::{Commit, DeliveryRow, DeliveryState, Seq, StoredDelivery},
+    },
+};
+
+/// Failures after which a delivery is given up, so that its repository goes on.
+const MOST_ATTEMPTS: u32 = 5;
+/// Bodies beyond this size are parsed on a thread of their own.
+const LARGE_BODY: usize = 1024 * 1024;
+
+/// Decides delivery `seq`. Returns whether it has to be tried again.
+pub(crate) async fn run(shell: &Shell, seq: Seq) -> bool {
+    let stored = match shell.store.delivery(seq).await {
+        Ok(Some(stored)) if stored.row.state == DeliveryState::Pending => stored,
+        // Decided meanwhile, or ended by an operator.
+        Ok(_) => return false,
+        Err(error) => {
+            tracing::warn!(seq, %error, "a delivery can't be read and is tried again");
+            return true;
+        }
+    };
+    shell.causes.remember(seq, &stored.row.delivery);
+    let row = stored.row.clone();
+    let span = tracing::info_span!("delivery", id = %row.delivery, seq, event = %row.event, repo = row.repo);
+    async {
+        let started = Instant::now();
+        // A panic must cost this delivery only. What it held in memory is thrown away with it.
+        let outcome = match AssertUnwindSafe(decide_one(shell, stored)).catch_unwind().await {
+            Ok(outcome) => outcome,
+            Err(panic) => Err(Failure::Fault(format!("panicked: {}", panic_text(panic.as_ref())))),
+        };
+        let again = match outcome {
+            Ok((state, note)) => {
+                told(shell, &row, state, &note, started.elapsed());
+                false
+            }
+            Err(Failure::NotNow(why)) => {
+                tracing::warn!(why, "not decided now, tried again");
+                true
+            }
+            Err(Failure::Fault(why)) => failed(shell, &row, &why, started.elapsed()).await,
+        };
+        shell.worked();
+        again
+    }
+    .instrument(span)
+    .await
+}
+
+async fn decide_one(shell: &Shell, stored: StoredDelivery) -> Result<(DeliveryState, String), Failure> {
+    let StoredDelivery { row, body } = stored;
+    let Some(forge) = shell.forge(&row.forge) else {
+        let note = format!("no forge named {} is configured", row.forge);
+        return end(shell, row.seq, DeliveryState::Quarantined, note).await;
+    };
+    let event = match decode(forge, &row.event, body, row.received_at).await? {
+        Ok(event) => event,
+        Err(error) => return end(shell, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await,
+    };
+    match (&event.seen, &event.repo) {
+        (Seen::Nothing { reason }, _) => {
+            end(shell, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await
+        }
+        (Seen::Installation(seen), _) => installation::decide(shell, &row.forge, row.seq, &event, seen).await,
+        (_, Some(repo)) => decide_for_repository(shell, forge.as_ref(), &row, &event, repo).await,
+        (_, None) => end(shell, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
+    }
+}
+
+async fn decide_for_repository(
+    shell: &Shell,
+    forge: &dyn Forge,
+    row: &DeliveryRow,
+    event: &Event,
+    seen: &RepoSeen,
+) -> Result<(DeliveryState, String), Failure> {
+    let us = shell.identities.on(forge).await;
+    let policy = shell.policies.policy(&seen.key);
+    let mut held = shell.repos.hold(&seen.key).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let place = place::settle(forge, state.row.as_ref(), event, seen).await;
+
+    let observed = decide::observe(&mut state.facts, event, &policy, &us);
+    let scope = Scope {
+        repo: &seen.key,
+        place: Some(&place.row),
+        policy: &policy,
+        items: observed.items,
+        changed: observed.changed,
+        cause: Some(row.seq),
+    };
+    let (mut commit, told) = decision::reach(shell, &mut state, scope).await?;
+    if state.row.as_ref() != Some(&place.row) {
+        commit.repositories.push(place.row.clone());
+        state.row = Some(place.row);
+    }
+    let mut sentences = told;
+    sentences.extend(place.odd);
+    if sentences.iter().all(String::is_empty) {
+        let what = if commit.facts.is_empty() { "it says nothing new" } else { "kept; nothing moved" };
+        sentences.push(what.to_owned());
+    }
+    let note = draft::note(&sentences);
+    commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
+    decision::keep(shell, held, state, commit).await?;
+    Ok((DeliveryState::Done, note))
+}
+
+async fn decode(
+    forge: &Arc<dyn Forge>,
+    event: &str,
+    body: Bytes,
+    received_at: Timestamp,
+) -> Result<Result<Event, Undecodable>, Failure> {
+    if body.len() < LARGE_BODY {
+        return Ok(forge.decode(event, &body, received_at));
+    }
+    let (forge, event) = (forge.clone(), event.to_owned());
+    let decoding = tokio::task::spawn_blocking(move || forge.decode(&event, &body, received_at));
+    decoding.await.map_err(|error| Failure::Fault(format!("decoding panicked: {error}")))
+}
+
+/// Ends a delivery that changes nothing else.
+async fn end(shell: &Shell, seq: Seq, state: DeliveryState, note: String) -> Result<(DeliveryState, String), Failure> {
+    let deliveries = vec![(seq, state, note.clone())];
+    shell.store.commit(Commit { now: Some(shell.clock.now()), deliveries, ..Commit::default() }).await?;
+    Ok((state, note))
+}
+
+/// Counts a failed attempt; gives the delivery up after several. Returns whether to try again.
+async fn failed(shell: &Shell, row: &DeliveryRow, why: &str, took: Duration) -> bool {
+    let note = draft::note(&[why.to_owned()]);
+    // Attempts are counted in the store: those of earlier runs count too.
+    let dead = row.attempts + 1 >= MOST_ATTEMPTS;
+    let state = if dead { DeliveryState::Dead } else { DeliveryState::Pending };
+    match end(shell, row.seq, state, note.clone()).await {
+        Ok(_) if dead => told(shell, row, state, &note, took),
+        Ok(_) => tracing::warn!(why = note, attempt = row.attempts + 1, "deciding failed, tried again"),
+        Err(error) => tracing::warn!(why = note, ?error, "deciding failed, and so did noting it"),
+    }
+    !dead
+}
+
+fn told(shell: &Shell, row: &DeliveryRow, state: DeliveryState, note: &str, took: Duration) {
+    let (event, outcome) = (shell.event_names.label(&row.event), state.as_str());
+    metrics::counter!("phasebot_deliveries_total", "event" => event, "outcome" => outcome).increment(1);
+    metrics::histogram!("phasebot_decision_seconds").record(took);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    match state {
+        DeliveryState::Dead => tracing::error!(outcome, note, micros, "delivery given up"),
+        DeliveryState::Quarantined => tracing::warn!(outcome, note, micros, "delivery quarantined"),
+        _ => tracing::info!(outcome, note, micros, "delivery decided"),
+    }
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a word")
+}

@@ -1,0 +1,78 @@
+//! `phasebot check`: are these policy files right?
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+
+use super::{Failure, Format};
+use crate::policy::{self, MAX_BYTES, Report, check_report};
+
+/// Validate policy files.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  phasebot check .github/phasebot.yml\n  phasebot check --schema > phasebot.schema.json"
+)]
+pub struct CheckArgs {
+    /// Files to check.
+    #[arg(value_name = "FILE", default_value = policy::PATH)]
+    pub files: Vec<PathBuf>,
+    /// Print the JSON Schema of policy files instead.
+    #[arg(long)]
+    pub schema: bool,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// Runs the command: an error that says nothing more if a file is wrong.
+pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failure> {
+    match write(args, out) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Reported),
+        Err(_) => Err(Failure::OutputClosed),
+    }
+}
+
+/// Writes the result; whether every file is right.
+pub fn write(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<bool> {
+    if args.schema {
+        writeln!(out, "{:#}", policy::schema())?;
+        return Ok(true);
+    }
+    let reports: Vec<Report> = args.files.iter().map(|file| check(file)).collect();
+    match args.format {
+        Format::Text => reports.iter().try_for_each(|report| write!(out, "{report}"))?,
+        Format::Json => writeln!(out, "{:#}", serde_json::json!(reports))?,
+    }
+    Ok(reports.iter().all(|report| report.valid))
+}
+
+fn check(file: &Path) -> Report {
+    let name = file.display().to_string();
+    match read(file) {
+        Ok(text) => check_report(&name, &text),
+        Err(message) => Report::unreadable(&name, &message),
+    }
+}
+
+/// Reads no more than a policy file may have and one byte.
+fn read(file: &Path) -> Result<String, String> {
+    use io::Read as _;
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);
+    let opened = std::fs::File::open(file).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => "no such file; without one the built-in policy is in force".to_owned(),
+        _ => error.to_string(),
+    })?;
+    let mut bytes = Vec::new();
+    opened.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    if bytes.len() > MAX_BYTES {
+        return Err(format!("larger than the {MAX_BYTES} bytes that a policy file may have"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let byte = error.utf8_error().valid_up_to();
+        format!("not UTF-8 text: byte {byte} is wrong")
+    })
+}

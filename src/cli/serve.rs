@@ -1,0 +1,155 @@
+//! `phasebot serve`.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{Context, Failure, policy, runtime, store};
+use crate::{
+    app::{Bot, BotSettings, Parts, clock::SystemClock, crash},
+    domain::id::ForgeName,
+    forge::github::{GitHub, GitHubConfig},
+    http::{self, ServerState},
+    port::{clock::Clock, forge::Forge},
+    settings::{Credentials, Settings},
+    telemetry::Metrics,
+};
+
+/// Run the bot (also what no command does).
+///
+/// Ends in good order on SIGTERM and Ctrl-C.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  phasebot serve\n  phasebot serve --config /etc/phasebot.toml")]
+pub struct Args {}
+
+/// Serves until a signal.
+pub(super) fn run(_: &Args, context: &Context) -> Result<(), Failure> {
+    let loaded = context.settings()?;
+    context.start_logs(&loaded)?;
+    let credentials = loaded.settings.credentials()?;
+    for warning in &credentials.warnings {
+        tracing::warn!("{warning}");
+    }
+    // Only a test kills the program at a chosen point; release builds refuse.
+    if let Some(spec) = context.variable("PHASEBOT_CRASH_AT") {
+        crash::arm(spec).map_err(Failure::Message)?;
+    }
+    runtime()?.block_on(serve(&loaded.settings, &credentials))
+}
+
+async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Failure> {
+    let metrics = Metrics::install()?;
+    let policies = policy::operators(settings.policy_file.as_deref())?;
+    let store = store::open(settings).await?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let github = GitHub::new(GitHubConfig {
+        name: ForgeName::github(),
+        app_id: credentials.app_id,
+        private_key: credentials.private_key.clone(),
+        webhook_secrets: credentials.webhook_secrets.clone(),
+        api_url: settings.github.api_url.clone(),
+        clock: clock.clone(),
+    });
+    let github = github.map_err(|error| Failure::Message(format!("[github]: {error}")))?;
+    let forges: Vec<Arc<dyn Forge>> = vec![Arc::new(github)];
+    let public = bind("listen", settings.listen).await?;
+    let admin = bind("admin_listen", settings.admin_listen).await?;
+    let bot = Bot::start(Parts {
+        store,
+        forges: forges.clone(),
+        clock,
+        policies: Arc::new(policies),
+        settings: BotSettings {
+            dry_run: settings.dry_run,
+            workers: settings.workers,
+            retention: settings.retention,
+            ..BotSettings::default()
+        },
+    });
+    let (shutdown, ending) = watch::channel(false);
+    let limits = http::Limits { connections: settings.max_connections, ..http::Limits::default() };
+    let state = ServerState::new(forges, bot.intake(), metrics.clone(), limits, ending);
+    let upkeep = tokio::spawn(metrics.upkeep());
+    tracing::info!(
+        listen = %settings.listen,
+        admin = %settings.admin_listen,
+        dry_run = settings.dry_run,
+        "phasebot serves"
+    );
+    let grace = settings.shutdown_grace.unsigned_abs();
+    let served = until_signal(http::serve(state, public, admin), &shutdown, grace).await;
+    upkeep.abort();
+    if !bot.shutdown(grace).await {
+        tracing::warn!("work was still under way after {grace:?}; it goes on at the next start");
+    }
+    served.map_err(|error| Failure::Message(format!("signals can't be heard: {error}")))
+}
+
+async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::Message(format!("{setting}: can't listen on {address}: {error}")))
+}
+
+/// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and at most `grace` more.
+///
+/// At the signal `shutdown` becomes `true`: from then on the bot is not ready
+/// and takes in nothing new. A second signal ends the wait.
+pub async fn until_signal(
+    serving: impl Future<Output = ()>,
+    shutdown: &watch::Sender<bool>,
+    grace: Duration,
+) -> io::Result<()> {
+    let mut signals = Signals::new()?;
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => return Ok(()),
+        name = signals.next() => tracing::info!("{name}: ending within {grace:?}"),
+    }
+    shutdown.send_replace(true);
+    tokio::select! {
+        () = serving => tracing::info!("ended in good order"),
+        () = tokio::time::sleep(grace) => tracing::warn!("requests were still being served after {grace:?}: cut"),
+        name = signals.next() => tracing::warn!("{name} again: cut"),
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        "Ctrl-C"
+    }
+}

@@ -1,0 +1,19 @@
+//! Opening the store that the settings name.
+
+use std::sync::Arc;
+
+use super::Failure;
+use crate::{
+    port::store::Store,
+    settings::{DatabaseUrl, Settings},
+    store,
+};
+
+/// Opens the store, and brings its schema up to date.
+pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    let url = match &settings.database_url {
+        DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
+        DatabaseUrl::Postgres(_) => "postgres://".to_owned(),
+    };
+    store::open(&url).await.map_err(|error| Failure::Message(error.to_string()))
+}

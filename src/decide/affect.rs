@@ -1,0 +1,173 @@
+//! Which items an event concerns.
+//!
+//! Naming too many costs time, naming too few loses a move; so each kind of
+//! fact names what it can possibly turn, and the derivation decides.
+
+use std::collections::BTreeSet;
+
+use super::{carry::Work, look::Look, source::LATER_COMMITS};
+use crate::domain::{
+    event::RefName,
+    fact::DocumentKey,
+    id::{ItemNumber, Sha},
+};
+
+/// Reverts of reverts are followed this far.
+const REVERT_DEPTH: usize = 4;
+
+impl Look<'_> {
+    /// The items that a changed document can turn.
+    pub(super) fn concerned(&self, key: &DocumentKey, items: &mut BTreeSet<ItemNumber>) {
+        match key {
+            DocumentKey::Item(number) => {
+                items.insert(*number);
+                self.with_pull(*number, items, REVERT_DEPTH);
+            }
+            DocumentKey::Commit(sha) => self.with_commit(sha, items, REVERT_DEPTH),
+            DocumentKey::Push(..) => self.concerned_by_push(key, false, items),
+            DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
+            DocumentKey::Ref(RefName::Tag(_))
+            | DocumentKey::Release(_)
+            | DocumentKey::Deployment(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::About => self.landed(items),
+            DocumentKey::Checks(sha) => self.with_checks(sha, items),
+            DocumentKey::Group(sha) => {
+                if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
+                    self.with_pull(pull, items, 0);
+                }
+            }
+            // Answers are learnt while deriving the items that asked.
+            DocumentKey::Answer(_) => {}
+        }
+    }
+
+    /// The items that a push can turn; `late` if something spoke of its
+    /// commits before it arrived, so that it may settle any open question.
+    pub(super) fn concerned_by_push(&self, key: &DocumentKey, late: bool, items: &mut BTreeSet<ItemNumber>) {
+        let DocumentKey::Push(name, before, after) = key else { return };
+        let Some(push) = self.facts.pushes.get(&(name.clone(), before.clone(), after.clone())) else { return };
+        if let RefName::Branch(branch) = name {
+            self.with_branch(branch, items);
+        }
+        if late {
+            self.landed(items);
+        }
+        for sha in push.commits.iter().chain([after]) {
+            self.with_commit(sha, items, REVERT_DEPTH);
+        }
+    }
+
+    /// A pull request, the issues it closes, what is stacked on it, what it reverts.
+    fn with_pull(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+        let Some(pull) = self.facts.pull(number) else { return };
+        items.insert(number);
+        items.extend(self.named_issues(number));
+        let Some(depth) = depth.checked_sub(1) else { return };
+        if let Some(shape) = pull.shape.as_ref().map(|s| &s.value).filter(|s| !s.from_fork) {
+            for above in self.facts.index.pulls_into.get(&shape.head_ref).into_iter().flatten() {
+                if !items.contains(above) {
+                    self.with_pull(*above, items, depth);
+                }
+            }
+        }
+        for target in pull.refs.iter().flat_map(|r| &r.value.reverts) {
+            self.with_pull(*target, items, depth);
+        }
+        if let Some(commit) = pull.merged.as_ref().and_then(|m| self.facts.commits.get(&m.sha)) {
+            for target in &commit.reverts {
+                self.with_commit(target, items, depth);
+            }
+        }
+    }
+
+    /// What a commit carries, picks or reverts.
+    fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+        for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
+            self.with_pull(*pull, items, depth.min(1));
+        }
+        let Some(commit) = self.facts.commits.get(sha) else { return };
+        items.extend(&commit.closes);
+        let Some(depth) = depth.checked_sub(1) else { return };
+        for other in commit.picked_from.iter().chain(&commit.reverts) {
+            self.with_commit(other, items, depth);
+            for (name, _, _) in self.facts.index.brought_by.get(other).into_iter().flatten() {
+                for pull in self.facts.index.pulls_from.get(name.name()).into_iter().flatten() {
+                    self.with_pull(*pull, items, 0);
+                }
+            }
+            for pull in self.facts.items.values().filter(|i| head_is(i, other)).map(|i| i.number) {
+                self.with_pull(pull, items, 0);
+            }
+        }
+    }
+
+    fn with_branch(&self, branch: &str, items: &mut BTreeSet<ItemNumber>) {
+        let named = crate::domain::branch::named_issue(branch).map(|n| n.issue);
+        items.extend(named.filter(|n| self.facts.items.contains_key(n)));
+        for pull in self.facts.index.pulls_from.get(branch).into_iter().flatten() {
+            self.with_pull(*pull, items, 0);
+        }
+    }
+
+    /// What a check on `sha` can speak for: a merge group's pull request, and
+    /// whatever landed up to some pushes before it on the same branch.
+    fn with_checks(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {
+        if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
+            self.with_pull(pull, items, 0);
+        }
+        for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
+            self.with_pull(*pull, items, 1);
+        }
+        let ended = self.facts.index.ended_at.get(sha).into_iter().flatten();
+        for push in ended.filter(|(name, _, _)| self.listed_ref(name)).filter_map(|id| self.facts.pushes.get(id)) {
+            let last = (push.at, push.after.clone(), push.name.name().to_owned());
+            let before = self.facts.index.by_time.range(..=last.clone()).rev();
+            for (_, after, branch) in before.filter(|(_, _, b)| *b == last.2).take(LATER_COMMITS) {
+                for id in
+                    self.facts.index.ended_at.get(after).into_iter().flatten().filter(|(n, _, _)| n.name() == branch)
+                {
+                    let commits = self.facts.pushes.get(id).into_iter().flat_map(|p| &p.commits);
+                    for commit in commits.chain([after]) {
+                        self.with_commit(commit, items, 1);
+                    }
+                }
+            }
+            // Pull requests whose push we never saw landed all the same.
+            self.landed_near(push.at, items);
+        }
+    }
+
+    /// Pull requests merged shortly before `at`.
+    fn landed_near(&self, at: jiff::Timestamp, items: &mut BTreeSet<ItemNumber>) {
+        let pulls = self.facts.index.merged_as.values().flatten();
+        let near = pulls.filter(|n| {
+            let merged = self.facts.pull(**n).and_then(|p| p.merged.as_ref());
+            merged.is_some_and(|m| {
+                m.at <= at
+                    && at.duration_since(m.at) <= jiff::SignedDuration::from_hours(24)
+                    && !self.facts.index.brought_by.contains_key(&m.sha)
+            })
+        });
+        for pull in near {
+            self.with_pull(*pull, items, 1);
+        }
+    }
+
+    /// Everything that has landed.
+    fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
+        for pull in self.facts.index.merged_as.values().flatten() {
+            items.insert(*pull);
+            items.extend(self.named_issues(*pull));
+        }
+        for (issue, commits) in &self.facts.index.commits_closing {
+            if commits.iter().any(|sha| !self.carriers(&Work::Commit(sha.clone())).is_empty()) {
+                items.insert(*issue);
+            }
+        }
+    }
+}
+
+fn head_is(item: &crate::domain::fact::item::ItemFacts, sha: &Sha) -> bool {
+    item.pull.as_ref().and_then(|p| p.shape.as_ref()).is_some_and(|s| s.value.head_sha == *sha)
+}

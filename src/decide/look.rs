@@ -1,0 +1,119 @@
+//! What a derivation looks at, and what it finds missing.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    event::{Association, RefName},
+    fact::RepoFacts,
+    id::ItemNumber,
+    needs::{Answer, Need},
+    policy::Policy,
+};
+
+/// An answer that the forge could not give is asked for again after this long.
+pub(super) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// Rights and rules change without an event that we hear; ask again after this long.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
+
+/// Facts, policy and time, with a list of facts that were wanted and are not known.
+pub(super) struct Look<'a> {
+    pub(super) facts: &'a RepoFacts,
+    pub(super) policy: &'a Policy,
+    pub(super) now: Timestamp,
+    wants: RefCell<BTreeSet<Need>>,
+}
+
+impl<'a> Look<'a> {
+    pub(super) fn new(facts: &'a RepoFacts, policy: &'a Policy, now: Timestamp) -> Self {
+        Self { facts, policy, now, wants: RefCell::default() }
+    }
+
+    pub(super) fn into_wants(self) -> BTreeSet<Need> {
+        self.wants.into_inner()
+    }
+
+    /// The answer to `need`, asking for it if it is missing, could not be
+    /// given some time ago, or (if `stale`) is old.
+    fn answer(&self, need: &Need, stale: bool) -> Option<&'a Answer> {
+        let Some(known) = self.facts.answers.get(need) else {
+            self.want(need.clone());
+            return None;
+        };
+        let age = self.now.duration_since(known.at);
+        let unavailable = matches!(known.answer, Answer::Unavailable { .. });
+        if (unavailable && age >= RETRY_AFTER) || (stale && age >= STALE_AFTER) {
+            self.want(need.clone());
+        }
+        (!unavailable).then_some(&known.answer)
+    }
+
+    /// Notes that an answer is wanted.
+    pub(super) fn want(&self, need: Need) {
+        self.wants.borrow_mut().insert(need);
+    }
+
+    /// Whether an account may write. Unknown means no, except that a forge
+    /// which can't be asked about its members is taken at the word that came
+    /// with the event.
+    pub(super) fn writes(&self, login: &str, association: Association) -> bool {
+        if association == Association::Owner
+            || self.facts.about.owner.as_ref().is_some_and(|o| o.value.eq_ignore_ascii_case(login))
+        {
+            return true;
+        }
+        let need = Need::Writer { login: login.to_ascii_lowercase() };
+        match self.answer(&need, true) {
+            Some(Answer::Writer(may)) => *may,
+            _ => {
+                self.facts.answers.contains_key(&need)
+                    && matches!(association, Association::Member | Association::Collaborator)
+            }
+        }
+    }
+
+    /// What the branch's rules require, if the forge told.
+    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeSet<String>> {
+        match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, true) {
+            Some(Answer::RequiredChecks(names)) => Some(names),
+            _ => None,
+        }
+    }
+
+    /// The answer to a question whose answer never changes.
+    pub(super) fn lasting(&self, need: &Need) -> Option<&'a Answer> {
+        self.answer(need, false)
+    }
+
+    /// Asks for the issues that the forge links to a pull request: when it is
+    /// first seen without a link in its text, and once more when it was merged.
+    pub(super) fn want_links(&self, number: ItemNumber) {
+        let Some(pull) = self.facts.pull(number) else { return };
+        let need = Need::LinkedIssues { pull: number };
+        let asked = self.facts.answers.get(&need).map(|a| a.at);
+        let item_open = self.facts.items.get(&number).is_some_and(|i| i.closed(self.now).is_none() && i.gone.is_none());
+        let wanted = match (&pull.merged, asked) {
+            (Some(merge), asked) => {
+                let recorded = self.facts.items.get(&number).is_some_and(|i| !i.before_record(merge.at));
+                recorded && asked.is_none_or(|at| at < merge.at)
+            }
+            (None, None) => item_open && pull.refs.as_ref().is_none_or(|r| r.value.closes.is_empty()),
+            (None, Some(_)) => false,
+        };
+        if wanted {
+            self.want(need);
+        }
+    }
+
+    /// Whether commits on `branch` count.
+    pub(super) fn listed(&self, branch: &str) -> bool {
+        self.policy.lists_branch(branch, self.facts.default_branch())
+    }
+
+    /// Whether a ref is a branch whose commits count.
+    pub(super) fn listed_ref(&self, name: &RefName) -> bool {
+        matches!(name, RefName::Branch(branch) if self.listed(branch))
+    }
+}

@@ -1,0 +1,73 @@
+//! Sentences. Whatever comes from outside is quoted so that it can do nothing.
+
+use jiff::SignedDuration;
+
+use crate::domain::policy::{EvidenceKind, PhaseRule};
+
+/// A name from outside as inline code: no mention, link or command can live in it.
+pub fn quoted(name: &str) -> String {
+    const MOST: usize = 80;
+    let mut text: String = name.chars().filter(|c| !c.is_control() && *c != '`').take(MOST).collect();
+    if name.chars().count() > MOST {
+        text.push('…');
+    }
+    if text.trim().is_empty() { "`?`".to_owned() } else { format!("`{text}`") }
+}
+
+/// A duration as people write it: `30m`, `1h 30m`, `2d`.
+pub fn duration(span: SignedDuration) -> String {
+    let total = span.as_secs().max(0);
+    let parts = [(total / 86_400, "d"), (total / 3_600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
+    let text: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
+}
+
+/// What would bring an item into a phase.
+pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
+    let kinds = rule.when.iter().map(|evidence| &evidence.kind);
+    let ways: Vec<String> = kinds.filter(|kind| !is_pull || kind.is_of_work()).map(|kind| way(kind, is_pull)).collect();
+    format!("{} when {}", quoted(&rule.name), ways.join(", or "))
+}
+
+fn way(kind: &EvidenceKind, is_pull: bool) -> String {
+    match kind {
+        EvidenceKind::PullRequestOpen if is_pull => "it is open".into(),
+        EvidenceKind::PullRequestApproved if is_pull => "someone with write approves it".into(),
+        EvidenceKind::Merged if is_pull => "it is merged into a branch that counts".into(),
+        EvidenceKind::IssueOpen => "the issue is open".into(),
+        EvidenceKind::PullRequestOpen => "a pull request that closes it is open".into(),
+        EvidenceKind::BranchLinked { .. } => "a branch for it is pushed".into(),
+        EvidenceKind::PullRequestApproved => "someone with write approves its pull request".into(),
+        EvidenceKind::Merged => "its pull request is merged into a branch that counts".into(),
+        EvidenceKind::ChecksPassed { named } if named.is_empty() => {
+            "the checks of its commit, or of a later one, have passed".into()
+        }
+        EvidenceKind::ChecksPassed { named } => {
+            let names: Vec<String> = named.iter().map(|p| quoted(p.as_str())).collect();
+            format!("{} passed on its commit, or on a later one", names.join(", "))
+        }
+        EvidenceKind::Tagged { .. } => "a version tag contains it".into(),
+        EvidenceKind::ReleasePublished { .. } => "a published release contains it".into(),
+        EvidenceKind::DeploymentStarted(_) => "a deployment that contains it begins".into(),
+        EvidenceKind::DeploymentSucceeded(_) => "a deployment that contains it succeeds".into(),
+        EvidenceKind::Soaked { quiet, .. } => format!("it has run {} without an incident", duration(*quiet)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quoting_takes_the_teeth_out() {
+        assert_eq!(quoted("v1`@everyone`\n"), "`v1@everyone`");
+        assert_eq!(quoted("``"), "`?`");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(duration(SignedDuration::from_mins(90)), "1h 30m");
+        assert_eq!(duration(SignedDuration::from_secs(0)), "0s");
+        assert_eq!(duration(SignedDuration::from_hours(24)), "1d");
+    }
+}

@@ -1,0 +1,368 @@
+//! Events and answers become facts.
+//!
+//! Every change is a join (see [`crate::domain::fact`]): what is added depends
+//! on the event alone, never on what arrived before it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::text;
+use crate::domain::{
+    event::{
+        CheckSeen, CommitSeen, DeploymentSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen,
+        RefName, ReleaseSeen, ReviewSeen, Seen, StatusSeen, WorkflowSeen,
+    },
+    fact::{
+        DocumentKey, Newest, RepoFacts,
+        commit::{GroupFacts, PushFacts, RunFact, StatusFact},
+        item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
+        keep_earliest,
+        ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+    },
+    id::Actor,
+    needs::{Answer, Answered},
+    policy::Policy,
+};
+
+/// Our own account, to know our own hand again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Us {
+    /// The account; `None` until the forge has told it.
+    pub bot: Option<Actor>,
+}
+
+impl Us {
+    /// Whether `actor` is us. While our own name is unknown every bot might be:
+    /// taking a stranger for us changes nothing, taking us for a stranger would.
+    fn are(&self, actor: &Actor) -> bool {
+        self.bot.as_ref().map_or(actor.bot, |us| us.is(&actor.login))
+    }
+}
+
+/// Adds what an event shows; returns the documents that changed.
+pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> BTreeSet<DocumentKey> {
+    let mut notes = Notes { facts, policy, us, event, changed: BTreeSet::new() };
+    notes.about();
+    match &event.seen {
+        Seen::Issue(item) => notes.item(item),
+        Seen::Pull(pull) => notes.pull(pull),
+        Seen::Review(review) => notes.review(review),
+        Seen::Comment(comment) => notes.item(&comment.item),
+        Seen::Push(push) => notes.push(push),
+        Seen::Ref(seen) => notes.reference(&seen.name, seen.exists),
+        Seen::Check(check) => notes.check(check),
+        Seen::Status(status) => notes.status(status),
+        Seen::Workflow(run) => notes.workflow(run),
+        Seen::Release(release) => notes.release(release),
+        Seen::Deployment(deployment) => notes.deployment(deployment),
+        Seen::MergeGroup(group) => notes.merge_group(group),
+        Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
+        Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
+    }
+    let changed = notes.changed;
+    for key in &changed {
+        facts.reindex(key);
+    }
+    changed
+}
+
+/// Adds what the forge answered.
+pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    if let Answer::Commits { commits, .. } = &answered.answer {
+        let full_name = full_name(facts);
+        for commit in commits {
+            changed.extend(add_commit(facts, commit, &full_name));
+        }
+    }
+    facts.answers.insert(answered.need.clone(), answered.clone());
+    changed.insert(DocumentKey::Answer(answered.need.clone()));
+    for key in &changed {
+        facts.reindex(key);
+    }
+    changed
+}
+
+fn full_name(facts: &RepoFacts) -> String {
+    facts.about.full_name.as_ref().map(|n| n.value.clone()).unwrap_or_default()
+}
+
+fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Option<DocumentKey> {
+    let said = text::commit_facts(&commit.message, full_name);
+    if said.is_silent() || facts.commits.get(&commit.sha) == Some(&said) {
+        return None;
+    }
+    facts.commits.insert(commit.sha.clone(), said);
+    Some(DocumentKey::Commit(commit.sha.clone()))
+}
+
+struct Notes<'a> {
+    facts: &'a mut RepoFacts,
+    policy: &'a Policy,
+    us: &'a Us,
+    event: &'a Event,
+    changed: BTreeSet<DocumentKey>,
+}
+
+impl Notes<'_> {
+    fn about(&mut self) {
+        let Some(seen) = &self.event.repo else { return };
+        let at = self.event.at;
+        let about = &mut self.facts.about;
+        let before = about.clone();
+        Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
+        Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
+        if let Some(branch) = &seen.default_branch {
+            Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
+        }
+        // A newer sight of the same values is not worth a write.
+        let same = |a: &Option<Newest<String>>, b: &Option<Newest<String>>| {
+            a.as_ref().map(|n| &n.value) == b.as_ref().map(|n| &n.value)
+        };
+        if !same(&before.full_name, &about.full_name)
+            || !same(&before.owner, &about.owner)
+            || !same(&before.default_branch, &about.default_branch)
+        {
+            self.changed.insert(DocumentKey::About);
+        }
+    }
+
+    fn item(&mut self, seen: &ItemSeen) {
+        let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
+        item.is_pull |= seen.is_pull;
+        if item.author.is_none() {
+            item.author.clone_from(&seen.author);
+        }
+        Newest::join(&mut item.association, Newest::new(seen.updated_at, seen.association));
+        keep_earliest(&mut item.created_at, seen.created_at);
+        keep_earliest(&mut item.recorded_from, seen.updated_at);
+        Newest::join(&mut item.title, Newest::new(seen.updated_at, seen.title.clone()));
+        Newest::join(&mut item.open, Newest::new(seen.updated_at, seen.open));
+        if let Some(labels) = &seen.labels {
+            Labels::join(&mut item.labels, seen.updated_at, labels);
+        }
+        if let Some(at) = seen.closed_at.filter(|_| !seen.open) {
+            let reason = seen.close_reason.unwrap_or(crate::domain::event::CloseReason::Completed);
+            let kept = item.closings.entry(at).or_insert(reason);
+            *kept = reason.max(*kept);
+        }
+        match &seen.change {
+            ItemChange::Reopened => drop(item.reopenings.insert(seen.updated_at)),
+            ItemChange::Gone => keep_earliest(&mut item.gone, seen.updated_at),
+            ItemChange::Labeled(label) => self.labelled(seen, label, true),
+            ItemChange::Unlabeled(label) => self.labelled(seen, label, false),
+            ItemChange::Opened | ItemChange::Closed | ItemChange::Other => {}
+        }
+        self.changed.insert(DocumentKey::Item(seen.number));
+    }
+
+    /// A phase label was put on or taken off by someone.
+    fn labelled(&mut self, seen: &ItemSeen, label: &str, on: bool) {
+        let (Some(index), Some(sender)) = (self.policy.label_index(label), &self.event.sender) else { return };
+        let Some(item) = self.facts.items.get_mut(&seen.number) else { return };
+        let (at, by) = (seen.updated_at, sender.login.clone());
+        if self.us.are(sender) {
+            return;
+        }
+        if sender.bot {
+            item.meddling.insert(Meddling { at, label: label.to_owned(), on, by });
+        } else if on {
+            let phase = self.policy.phases[index].name.clone();
+            item.marks.insert(Mark { at, word: Word::Baseline { phase, pin: false }, by });
+        } else {
+            // Taking off one of several phase labels is a swap, not an opt-out.
+            let others = seen.labels.iter().flatten().any(|l| self.policy.label_index(l).is_some());
+            if !others {
+                item.marks.insert(Mark { at, word: Word::OptOut, by });
+            }
+        }
+    }
+
+    fn pull(&mut self, seen: &PullSeen) {
+        self.item(&seen.item);
+        let full_name = full_name(self.facts);
+        let Some(item) = self.facts.items.get_mut(&seen.item.number) else { return };
+        item.is_pull = true;
+        let pull = item.pull.get_or_insert_default();
+        let at = seen.item.updated_at;
+        let shape = PullShape {
+            head_ref: seen.head_ref.clone(),
+            head_sha: seen.head_sha.clone(),
+            from_fork: seen.from_fork,
+            base_ref: seen.base_ref.clone(),
+            draft: seen.draft,
+        };
+        Newest::join(&mut pull.shape, Newest::new(at, shape));
+        let refs = text::pull_refs(&seen.item.title, &seen.item.body, &full_name);
+        Newest::join(&mut pull.refs, Newest::new(at, refs));
+        if let (Some(at), Some(sha)) = (seen.merged_at, &seen.merge_sha) {
+            let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(|a| a.login.clone()) };
+            // A merge never changes; of a sight with and one without its author keep the fuller.
+            if pull.merged.as_ref().is_none_or(|known| known.by.is_none() || merge < *known && merge.by.is_some()) {
+                pull.merged = Some(merge);
+            }
+        }
+    }
+
+    fn review(&mut self, seen: &ReviewSeen) {
+        self.pull(&seen.pull);
+        let Some(reviewer) = &seen.reviewer else { return };
+        let pull = self.facts.items.get_mut(&seen.pull.item.number).and_then(|i| i.pull.as_mut());
+        let Some(pull) = pull else { return };
+        let review = ReviewFact {
+            verdict: seen.verdict,
+            submitted_at: seen.submitted_at,
+            reviewer: reviewer.login.clone(),
+            association: seen.association,
+            commit: seen.commit.clone(),
+        };
+        // `submitted_at` stays the same when a review is dismissed; the pull
+        // request's own time tells when.
+        let at = seen.pull.item.updated_at.max(seen.submitted_at);
+        let mut slot = pull.reviews.remove(&seen.id);
+        Newest::join(&mut slot, Newest::new(at, review));
+        pull.reviews.extend(slot.map(|s| (seen.id, s)));
+    }
+
+    fn push(&mut self, seen: &PushSeen) {
+        let full_name = full_name(self.facts);
+        for commit in &seen.commits {
+            self.changed.extend(add_commit(self.facts, commit, &full_name));
+        }
+        let key = (seen.name.clone(), seen.before.clone(), seen.after.clone());
+        let fact = PushFacts {
+            name: seen.name.clone(),
+            before: seen.before.clone(),
+            after: seen.after.clone(),
+            forced: seen.forced,
+            commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
+            truncated: seen.truncated,
+            at: self.event.at,
+        };
+        let at = match self.facts.pushes.get_mut(&key) {
+            Some(known) => {
+                known.at = known.at.min(fact.at);
+                known.at
+            }
+            None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,
+        };
+        self.changed.insert(DocumentKey::Push(key.0, key.1, key.2));
+        let place = self.facts.refs.entry(seen.name.clone()).or_default();
+        place.moves.insert((at, (!seen.after.is_zero()).then(|| seen.after.clone())));
+        self.changed.insert(DocumentKey::Ref(seen.name.clone()));
+    }
+
+    fn reference(&mut self, name: &RefName, exists: bool) {
+        let place = self.facts.refs.entry(name.clone()).or_default();
+        let before = place.clone();
+        Newest::join(&mut place.seen_at, Newest::new(self.event.at, exists));
+        if !exists {
+            place.moves.insert((self.event.at, None));
+        }
+        if *place != before {
+            self.changed.insert(DocumentKey::Ref(name.clone()));
+        }
+    }
+
+    fn check(&mut self, seen: &CheckSeen) {
+        let fact = RunFact {
+            completed: seen.completed,
+            started_at: seen.started_at,
+            name: seen.name.clone(),
+            app: seen.app,
+            suite: seen.suite,
+            ours: seen.ours,
+        };
+        let checks = self.facts.checks.entry(seen.sha.clone()).or_default();
+        let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
+        let greater = fact.max(known.clone());
+        *known = greater;
+        self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+    }
+
+    fn status(&mut self, seen: &StatusSeen) {
+        let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
+        let checks = self.facts.checks.entry(seen.sha.clone()).or_default();
+        let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
+        let greater = fact.max(known.clone());
+        *known = greater;
+        self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+    }
+
+    fn workflow(&mut self, seen: &WorkflowSeen) {
+        let Some(suite) = seen.suite.filter(|_| seen.trigger == "schedule") else { return };
+        if self.facts.checks.entry(seen.sha.clone()).or_default().scheduled_suites.insert(suite) {
+            self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+        }
+    }
+
+    fn release(&mut self, seen: &ReleaseSeen) {
+        let state = ReleaseState {
+            withdrawn: seen.withdrawn,
+            published_at: seen.published_at.filter(|_| !seen.draft),
+            tag: seen.tag.clone(),
+            target: seen.target.clone(),
+            prerelease: seen.prerelease,
+        };
+        let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
+        Newest::join(&mut slot, Newest::new(self.event.at, state));
+        self.facts.releases.extend(slot.map(|state| (seen.id, ReleaseFacts { state })));
+        self.changed.insert(DocumentKey::Release(seen.id));
+    }
+
+    fn deployment(&mut self, seen: &DeploymentSeen) {
+        let fact = self.facts.deployments.entry(seen.id).or_insert_with(|| DeploymentFacts {
+            sha: seen.sha.clone(),
+            reference: seen.reference.clone(),
+            environment: seen.environment.clone(),
+            production: seen.production,
+            created_at: seen.created_at,
+            creator: seen.creator.as_ref().map(|c| c.login.clone()),
+            statuses: BTreeSet::new(),
+        });
+        fact.statuses.extend(seen.status.clone());
+        self.changed.insert(DocumentKey::Deployment(seen.id));
+    }
+
+    fn merge_group(&mut self, seen: &MergeGroupSeen) {
+        let fact = GroupFacts { base_sha: seen.base_sha.clone(), base_ref: seen.base_ref.clone(), pull: seen.pull };
+        self.facts.groups.insert(seen.head_sha.clone(), fact);
+        self.changed.insert(DocumentKey::Group(seen.head_sha.clone()));
+    }
+
+    fn label(&mut self, name: &str, gone: Option<&str>) {
+        // A label that someone made or changed may look otherwise; it exists,
+        // and how it looks is theirs.
+        let known = &mut self.facts.about.known_labels;
+        let mut differs = gone.is_some_and(|old| known.remove(old));
+        if gone != Some(name) && self.policy.label_index(name).is_some() {
+            differs |= known.insert(name.to_owned());
+        }
+        if differs {
+            self.changed.insert(DocumentKey::About);
+        }
+    }
+}
+
+/// Adds what a write of ours taught: the labels on an item after it, and the
+/// labels that now exist.
+pub fn applied(
+    facts: &mut RepoFacts,
+    labels: Option<(crate::domain::id::ItemNumber, &BTreeSet<String>)>,
+    made: &BTreeSet<String>,
+    at: Timestamp,
+) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    if let Some((number, names)) = labels
+        && let Some(item) = facts.items.get_mut(&number)
+    {
+        // The forge's answer to our own write is the newest sight there is.
+        item.labels = Some(Labels { at, names: names.clone() });
+        changed.insert(DocumentKey::Item(number));
+    }
+    if made.iter().any(|name| facts.about.known_labels.insert(name.clone())) {
+        changed.insert(DocumentKey::About);
+    }
+    changed
+}

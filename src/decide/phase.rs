@@ -1,0 +1,468 @@
+//! The phase of an item, and its whole history, from evidence.
+//!
+//! Each evidence is a set of spans of time. At any moment the phase is the
+//! furthest one of which a span covers that moment; sweeping over the ends of
+//! all spans gives the history. Nothing here depends on when an event arrived.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    carry::{Carrier, Work},
+    look::Look,
+    message,
+};
+use crate::domain::{
+    derived::{Derived, Reason, Transition},
+    event::CloseReason,
+    fact::item::{ItemFacts, Word},
+    id::ItemNumber,
+    policy::{Evidence, EvidenceKind},
+    when::{Span, earlier},
+};
+
+/// A forge closes an issue some seconds after the merge that closes it.
+const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
+
+/// A phase that stands, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hit {
+    phase: usize,
+    reason: Reason,
+}
+
+/// A span of evidence for a phase.
+struct Proof {
+    phase: usize,
+    code: &'static str,
+    line: u32,
+    span: Span,
+}
+
+/// One way by which an item advances: a pull request, or a commit without one.
+struct Strand {
+    work: Work,
+    /// From when on it counts for the item, until when.
+    lives: Vec<(Timestamp, Option<Timestamp>)>,
+    proofs: Vec<Proof>,
+    landed: Option<Timestamp>,
+}
+
+impl Strand {
+    fn is_live(&self, at: Timestamp) -> bool {
+        self.lives.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
+    }
+}
+
+/// Derives everything about one item. See [`crate::decide::derive`].
+pub(super) fn derive(look: &Look<'_>, number: ItemNumber) -> Derived {
+    let Some(item) = look.facts.items.get(&number) else {
+        return nothing(number, "unknown", "nothing is recorded of it", false);
+    };
+    if let Some(left_alone) = left_alone(look, item) {
+        return left_alone;
+    }
+    let sweep = Sweep::new(look, item);
+    let history = sweep.history();
+    let current = sweep.at(look.now);
+    let reason = current.clone().map_or_else(|| sweep.why_nothing(look.now), |hit| hit.reason);
+    let wake_at = sweep.moments.range(look.now..).find(|at| **at > look.now).copied();
+    Derived {
+        item: number,
+        phase: current.as_ref().map(|hit| look.policy.phases[hit.phase].name.clone()),
+        ours: true,
+        since: history.last().map(|t| t.at),
+        reason,
+        next: sweep.next(current.as_ref()),
+        history,
+        wake_at,
+    }
+}
+
+fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived {
+    let reason = Reason { code: code.into(), sentence: sentence.into(), rule: String::new() };
+    Derived { item, phase: None, ours, since: None, reason, next: Vec::new(), history: Vec::new(), wake_at: None }
+}
+
+/// Items whose labels are not ours to touch.
+fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
+    let leave = |code: &str, sentence: &str| Some(nothing(item.number, code, sentence, false));
+    if item.gone.is_some() {
+        return leave("gone", "it was deleted or moved to another repository");
+    }
+    if let Some(mark) = item.mark(look.now).filter(|m| m.word == Word::OptOut) {
+        let by = message::quoted(&mark.by);
+        return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
+    }
+    let since = item.mark(look.now).filter(|m| m.word == Word::Auto).map(|m| m.at);
+    let mut meddling = item.meddling.iter().filter(|m| since.is_none_or(|s| m.at > s));
+    if let (Some(_), Some(second)) = (meddling.next(), meddling.next()) {
+        let by = message::quoted(&second.by);
+        return leave(
+            "contested",
+            &format!("{by} sets phase labels too; we stepped back. `/phase auto` takes it up again"),
+        );
+    }
+    let labels = item.labels.iter().flat_map(|l| &l.names);
+    if let Some(label) = labels.into_iter().find(|l| look.policy.ignore.labels.iter().any(|p| p.matches(l))) {
+        return leave("ignored", &format!("the policy ignores items labelled {}", message::quoted(label)));
+    }
+    let author = item.author.as_ref().filter(|a| look.policy.ignore.authors.iter().any(|login| a.is(login)));
+    if let Some(author) = author
+        && look.named_issues(item.number).is_empty()
+    {
+        return leave("ignored", &format!("the policy ignores items by {}", message::quoted(&author.login)));
+    }
+    let ended = item.closed(look.now).map(|(at, _)| at);
+    if ended.is_some_and(|at| item.before_record(at)) {
+        return leave("before_record", "it was closed before the recorded history");
+    }
+    None
+}
+
+/// Everything that a sweep over an item's history needs.
+struct Sweep<'a, 'f> {
+    look: &'a Look<'f>,
+    item: &'f ItemFacts,
+    cycle: Timestamp,
+    /// Evidence of the item itself.
+    own: Vec<Proof>,
+    /// Pull requests and commits that an issue follows; empty for a pull request.
+    strands: Vec<Strand>,
+    /// Every moment at which something may turn.
+    moments: BTreeSet<Timestamp>,
+}
+
+impl<'a, 'f> Sweep<'a, 'f> {
+    fn new(look: &'a Look<'f>, item: &'f ItemFacts) -> Self {
+        let cycle = item.cycle_start(look.now).unwrap_or(Timestamp::MIN);
+        let (own, strands) = if item.is_pull {
+            (proofs(look, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
+        } else {
+            let works = look.works_on(item.number);
+            let strands = works.into_iter().filter_map(|work| strand(look, item, work, cycle));
+            (proofs(look, item, None, cycle), strands.collect())
+        };
+        let mut moments = BTreeSet::from([cycle]);
+        for proof in own.iter().chain(strands.iter().flat_map(|s| &s.proofs)) {
+            moments.insert(proof.span.from);
+            moments.extend(proof.span.until);
+        }
+        for (from, until) in strands.iter().flat_map(|s| &s.lives) {
+            moments.insert(*from);
+            moments.extend(*until);
+        }
+        moments.extend(item.closings.keys());
+        moments.extend(item.marks.iter().map(|m| m.at));
+        moments.retain(|at| *at >= cycle);
+        Self { look, item, cycle, own, strands, moments }
+    }
+
+    fn history(&self) -> Vec<Transition> {
+        let mut history: Vec<Transition> = Vec::new();
+        for at in self.moments.range(..=self.look.now) {
+            let hit = self.at(*at);
+            let to = hit.as_ref().map(|h| self.look.policy.phases[h.phase].name.clone());
+            if to == history.last().and_then(|t| t.to.clone()) {
+                continue;
+            }
+            let reason = hit.map_or_else(|| self.why_nothing(*at), |h| h.reason);
+            history.push(Transition { at: *at, to, reason });
+        }
+        history
+    }
+
+    /// The phase at a moment.
+    fn at(&self, at: Timestamp) -> Option<Hit> {
+        let mark = self.item.mark(at);
+        let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
+            Some((Word::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
+                let hit = self.look.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
+                if *pin && hit.is_some() {
+                    return hit;
+                }
+                (hit, Some(since))
+            }
+            _ => (None, None),
+        };
+        let closed = self.item.closed(at);
+        if self.item.is_pull {
+            let merged = self.item.pull.as_ref().and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at <= at);
+            if closed.is_some() && !merged {
+                return None;
+            }
+        } else {
+            match closed {
+                Some((_, CloseReason::NotPlanned | CloseReason::Duplicate)) => return None,
+                Some((closing, CloseReason::Completed)) if self.by_hand(closing) => {
+                    let just_before = closing.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(closing);
+                    return self.standing(just_before, after, baseline);
+                }
+                _ => {}
+            }
+        }
+        self.standing(at, after, baseline)
+    }
+
+    fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
+        let best = |proofs: &[Proof]| self.furthest(proofs, at, after);
+        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
+            (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
+            _ => None,
+        });
+        [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+    }
+
+    fn furthest(&self, proofs: &[Proof], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
+        let standing = proofs.iter().filter(|p| p.span.covers(at) && after.is_none_or(|a| p.span.from > a));
+        let best = standing.min_by_key(|p| (std::cmp::Reverse(p.phase), p.span.from, &p.span.because))?;
+        let rule = format!("{}:{}", self.look.policy.source, best.line);
+        let reason = Reason { code: best.code.into(), sentence: best.span.because.clone(), rule };
+        Some(Hit { phase: best.phase, reason })
+    }
+
+    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&crate::domain::fact::item::Mark>) -> Hit {
+        let by = mark.map_or_else(String::new, |m| message::quoted(&m.by));
+        let name = message::quoted(&self.look.policy.phases[phase].name);
+        let sentence = if pin { format!("{by} pinned it to {name}") } else { format!("{by} set it to {name}") };
+        Hit { phase, reason: Reason { code: "baseline".into(), sentence, rule: String::new() } }
+    }
+
+    /// Whether an issue was closed by a person rather than by a merge.
+    fn by_hand(&self, closing: Timestamp) -> bool {
+        let deadline = closing.checked_add(CLOSING_LAG).unwrap_or(closing);
+        !self
+            .strands
+            .iter()
+            .any(|s| s.landed.is_some_and(|at| at <= deadline) && s.is_live(closing.max(s.landed.unwrap_or(closing))))
+    }
+
+    fn why_nothing(&self, at: Timestamp) -> Reason {
+        let (code, sentence) = match self.item.closed(at) {
+            Some(_) if self.item.is_pull && self.item.pull.as_ref().is_none_or(|p| p.merged.is_none()) => {
+                ("closed_unmerged", "it was closed without being merged")
+            }
+            Some((_, CloseReason::NotPlanned)) => ("not_planned", "it was closed as not planned"),
+            Some((_, CloseReason::Duplicate)) => ("duplicate", "it was closed as a duplicate"),
+            _ => ("nothing_stands", "no evidence for any phase stands"),
+        };
+        Reason { code: code.into(), sentence: sentence.into(), rule: String::new() }
+    }
+
+    /// What would move it on, and what stands in the way.
+    fn next(&self, current: Option<&Hit>) -> Vec<String> {
+        let next = current.map_or(0, |hit| hit.phase + 1);
+        let is_pull = self.item.is_pull;
+        let ended = current.is_none() && self.item.closed(self.look.now).is_some();
+        let mut rules = self.look.policy.phases.iter().skip(next);
+        let Some(rule) = rules.find(|rule| !ended && rule.when.iter().any(|e| !is_pull || e.kind.is_of_work())) else {
+            return Vec::new();
+        };
+        let mut lines = vec![message::would_move(rule, is_pull)];
+        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(self.look.now)).collect();
+        for evidence in &rule.when {
+            let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
+            let own = self.item.is_pull.then_some(Work::Pull(self.item.number));
+            for work in live.iter().map(|s| &s.work).chain(own.as_ref()) {
+                lines.extend(
+                    self.look
+                        .carriers(work)
+                        .iter()
+                        .filter(|c| c.until.is_none())
+                        .map(|c| self.look.why_not_passed(&c.sha, named)),
+                );
+            }
+        }
+        if live.len() > 1 {
+            let behind = live.iter().min_by_key(|s| self.furthest(&s.proofs, self.look.now, None).map(|h| h.phase));
+            if let Some(Work::Pull(number)) = behind.map(|s| &s.work) {
+                lines.push(format!("#{number} is the least advanced of its {} pull requests", live.len()));
+            }
+        }
+        lines.dedup();
+        lines
+    }
+}
+
+/// A piece of work as a strand of an issue, if it counts in this cycle.
+fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> Option<Strand> {
+    let carriers = look.carriers(&work);
+    let landed = carriers.iter().map(|c| c.from).min();
+    let (from, open_until, pull) = match &work {
+        Work::Commit(_) => (landed?, landed, None),
+        Work::Pull(number) => {
+            let pull = look.facts.items.get(number)?;
+            let merged = pull.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
+            // Closed without a merge it counts no more, until it is opened again.
+            let closed = pull.closed(look.now).map(|(at, _)| at).filter(|_| merged.is_none());
+            let from = look.counts_from(pull)?.max(pull.reopened_at(look.now).unwrap_or(Timestamp::MIN));
+            (from, merged.or(closed), Some((pull, merged, closed)))
+        }
+    };
+    let merged = pull.as_ref().map_or(landed, |(_, merged, _)| *merged);
+    let again = carriers.iter().any(|c| c.from >= cycle);
+    if merged.is_some_and(|at| at < cycle) && !again {
+        return None;
+    }
+    let mut lives = Vec::new();
+    match (merged, pull.as_ref().and_then(|(_, _, closed)| *closed)) {
+        (None, closed) => lives.push((from, closed)),
+        (Some(merged), _) => {
+            // Open until it landed, then for as long as something carries it.
+            lives.push((from, open_until));
+            if carriers.is_empty() {
+                lives.push((merged.max(from), None));
+            }
+            let counting = carriers.iter().filter(|c| c.from >= cycle);
+            lives.extend(
+                counting.map(|c| (if merged < cycle { c.from } else { c.from.min(merged) }.max(from), c.until)),
+            );
+        }
+    }
+    let proofs = match &pull {
+        Some((pull, _, _)) => proofs_for(look, issue, pull, Some(&work), cycle),
+        None => proofs_for(look, issue, issue, Some(&work), cycle),
+    };
+    Some(Strand { work, lives, proofs, landed: merged.or(landed) })
+}
+
+fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
+    proofs_for(look, item, item, work, cycle)
+}
+
+/// The evidence that `work`, or without one the item itself, gives to `shown`.
+fn proofs_for(
+    look: &Look<'_>,
+    shown: &ItemFacts,
+    source: &ItemFacts,
+    work: Option<&Work>,
+    cycle: Timestamp,
+) -> Vec<Proof> {
+    let carriers: Vec<Carrier> = work.map(|w| look.carriers(w)).unwrap_or_default();
+    let carriers: Vec<Carrier> = carriers.into_iter().filter(|c| c.from >= cycle).collect();
+    let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
+    let mut proofs = Vec::new();
+    for (phase, rule) in look.policy.phases.iter().enumerate() {
+        for evidence in &rule.when {
+            if !labels_match(shown, evidence) {
+                continue;
+            }
+            let spans = match work {
+                None => own_spans(look, source, evidence),
+                Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
+            };
+            let code = evidence.kind.key();
+            proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
+                phase,
+                code,
+                line: rule.line,
+                span,
+            }));
+        }
+    }
+    proofs
+}
+
+fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
+    evidence.labels.is_empty()
+        || item.labels.iter().flat_map(|l| &l.names).any(|name| evidence.labels.iter().any(|p| p.matches(name)))
+}
+
+/// Evidence that an issue has by itself.
+fn own_spans(look: &Look<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
+    match &evidence.kind {
+        EvidenceKind::IssueOpen => open_spans(issue, look.now)
+            .map(|(from, until)| Span { from, until, because: "the issue is open".into() })
+            .collect(),
+        EvidenceKind::BranchLinked { numeric } => {
+            let branches = look.linked_branches(issue.number, *numeric);
+            let branches = branches.into_iter().filter(|(name, _, _)| branch_matches(evidence, name));
+            let spans = branches.filter_map(|(name, from, until)| {
+                Span::between(from, until, format!("branch {} is for it", message::quoted(&name)))
+            });
+            let open: Vec<_> = open_spans(issue, look.now).collect();
+            spans
+                .flat_map(|s| open.iter().filter_map(move |(from, until)| s.clip(*from, *until)).collect::<Vec<_>>())
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Evidence that a pull request or a commit gives.
+fn work_spans(
+    look: &Look<'_>,
+    source: &ItemFacts,
+    work: &Work,
+    evidence: &Evidence,
+    carriers: &[Carrier],
+    released: &[Vec<Span>],
+) -> Vec<Span> {
+    let on_branch = || carriers.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
+    match &evidence.kind {
+        EvidenceKind::IssueOpen | EvidenceKind::BranchLinked { .. } => Vec::new(),
+        EvidenceKind::PullRequestOpen => match work {
+            Work::Pull(_) => look.pull_open_spans(source, carriers, evidence),
+            Work::Commit(_) => Vec::new(),
+        },
+        EvidenceKind::PullRequestApproved => {
+            let Some(pull) = source.pull.as_ref() else { return Vec::new() };
+            look.approvals(pull)
+                .map(|(at, by)| Span::open(at, format!("{} approved #{}", message::quoted(by), source.number)))
+                .collect()
+        }
+        EvidenceKind::Merged => {
+            on_branch().filter_map(|(c, _)| Span::between(c.from, c.until, c.how.clone())).collect()
+        }
+        EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| look.tested(c, work, named)).collect(),
+        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| look.tagged(c, also)).collect(),
+        EvidenceKind::ReleasePublished { prereleases } => {
+            on_branch().flat_map(|(c, _)| look.released(c, *prereleases)).collect()
+        }
+        EvidenceKind::DeploymentStarted(filter) => {
+            on_branch().flat_map(|(c, released)| look.deploying(c, filter, released)).collect()
+        }
+        EvidenceKind::DeploymentSucceeded(filter) => {
+            on_branch().flat_map(|(c, _)| look.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
+        }
+        EvidenceKind::Soaked { environments, quiet } => {
+            on_branch().flat_map(|(c, _)| look.soaked(c, environments, *quiet)).collect()
+        }
+    }
+}
+
+fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
+    evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
+}
+
+/// When the carrier was in a release, by whatever the policy calls one.
+fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
+    let mut asked = false;
+    let mut spans = Vec::new();
+    for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {
+        match &evidence.kind {
+            EvidenceKind::Tagged { also } => spans.extend(look.tagged(carrier, also)),
+            EvidenceKind::ReleasePublished { prereleases } => spans.extend(look.released(carrier, *prereleases)),
+            _ => continue,
+        }
+        asked = true;
+    }
+    if !asked {
+        // A policy without releases has nothing to wait for.
+        spans.extend(Span::between(carrier.from, carrier.until, ""));
+    }
+    spans
+}
+
+/// When an item was open.
+pub(super) fn open_spans(item: &ItemFacts, now: Timestamp) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> {
+    let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
+    let openings: BTreeSet<Timestamp> =
+        item.created_at.into_iter().chain(item.reopenings.iter().copied()).chain(item.reopened_at(now)).collect();
+    openings.into_iter().map(move |from| {
+        let closed = item.closings.range(from..).next().map(|(at, _)| *at);
+        (from, earlier(closed, merged.filter(|at| *at >= from)))
+    })
+}

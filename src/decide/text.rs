@@ -1,0 +1,169 @@
+//! What titles, bodies and commit messages say of other items.
+//!
+//! The closing keywords are GitHub's documented nine
+//! (docs.github.com, «Linking a pull request to an issue»); other forges use
+//! a superset, and a word that one of them does not know links nothing there.
+
+use pulldown_cmark::{Event as Markdown, Parser, Tag, TagEnd};
+
+use crate::domain::{
+    fact::{commit::CommitFacts, item::TextRefs},
+    id::{ItemNumber, Sha},
+};
+
+/// Links beyond this many in one text are not followed (the contract, §4).
+const MOST_LINKS: usize = 10;
+
+const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
+
+/// Reads a pull request's title and body. Code, HTML and quotes say nothing.
+pub fn pull_refs(title: &str, body: &str, full_name: &str) -> TextRefs {
+    let mut refs = TextRefs::default();
+    read_refs(title, full_name, &mut refs);
+    read_refs(&prose(body), full_name, &mut refs);
+    refs
+}
+
+/// Reads a commit message, which is plain text.
+pub fn commit_facts(message: &str, full_name: &str) -> CommitFacts {
+    let mut refs = TextRefs::default();
+    read_refs(message, full_name, &mut refs);
+    CommitFacts {
+        closes: refs.closes,
+        picked_from: commits_after(message, "cherry picked from commit"),
+        reverts: commits_after(message, "This reverts commit"),
+    }
+}
+
+/// The words of a Markdown text that its reader sees as the author's own prose.
+fn prose(body: &str) -> String {
+    let mut text = String::new();
+    let mut hidden = 0_u32;
+    for event in Parser::new(body) {
+        match event {
+            Markdown::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock) => hidden += 1,
+            Markdown::End(TagEnd::CodeBlock | TagEnd::BlockQuote(_) | TagEnd::HtmlBlock) => {
+                hidden = hidden.saturating_sub(1);
+            }
+            Markdown::Text(words) if hidden == 0 => text.push_str(&words),
+            // A space keeps «Fixes `x` #12» from joining into a link.
+            Markdown::Code(_) => text.push_str(" ` "),
+            Markdown::SoftBreak | Markdown::HardBreak | Markdown::End(_) => text.push('\n'),
+            _ => {}
+        }
+    }
+    text
+}
+
+fn read_refs(text: &str, full_name: &str, refs: &mut TextRefs) {
+    let mut words = text.split_whitespace().peekable();
+    while let Some(word) = words.next() {
+        let keyword =
+            word.trim_start_matches(['(', '[', '*', '_', '-', '"', '\'']).trim_end_matches(':').to_ascii_lowercase();
+        let closes = CLOSING.contains(&keyword.as_str());
+        if !closes && keyword != "reverts" {
+            continue;
+        }
+        let Some(number) = words.peek().and_then(|next| item_ref(next, full_name)) else { continue };
+        let list = if closes { &mut refs.closes } else { &mut refs.reverts };
+        if list.len() < MOST_LINKS && !list.contains(&number) {
+            list.push(number);
+        }
+    }
+}
+
+/// Reads `#12`, `GH-12`, `owner/name#12` and the item's address, all of this
+/// repository only.
+fn item_ref(word: &str, full_name: &str) -> Option<ItemNumber> {
+    let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '#' && c != '/');
+    let digits = if let Some(digits) = word.strip_prefix('#') {
+        digits
+    } else if let Some(digits) = word.get(..3).filter(|p| p.eq_ignore_ascii_case("gh-")).and_then(|_| word.get(3..)) {
+        digits
+    } else if let Some((repo, digits)) = word.rsplit_once('#') {
+        repo.eq_ignore_ascii_case(full_name).then_some(digits)?
+    } else {
+        let path = word.strip_prefix("https://")?.split_once('/')?.1;
+        let (repo, rest) = path.split_at_checked(full_name.len())?;
+        if !repo.eq_ignore_ascii_case(full_name) {
+            return None;
+        }
+        rest.strip_prefix("/issues/").or_else(|| rest.strip_prefix("/pull/"))?
+    };
+    let end = digits.bytes().take_while(u8::is_ascii_digit).count();
+    if end == 0 || end > 9 || digits[end..].starts_with(|c: char| c.is_alphanumeric()) {
+        return None;
+    }
+    digits[..end].parse().ok().filter(|n| *n > 0)
+}
+
+/// The commits named after each occurrence of `words`.
+fn commits_after(message: &str, words: &str) -> Vec<Sha> {
+    let mut found = Vec::new();
+    for (at, _) in message.match_indices(words) {
+        let rest = message[at + words.len()..].trim_start();
+        let end = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+        // Git and the forges write whole object names (SHA-1 or SHA-256).
+        if matches!(end, 40 | 64) && found.len() < MOST_LINKS {
+            let sha = Sha::from(&rest[..end]);
+            if !found.contains(&sha) {
+                found.push(sha);
+            }
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closes(body: &str) -> Vec<ItemNumber> {
+        pull_refs("", body, "acme/shop").closes
+    }
+
+    #[test]
+    fn every_form_of_a_link() {
+        assert_eq!(closes("Fixes #1, closes: #2 and RESOLVES GH-3."), [1, 2, 3]);
+        assert_eq!(closes("(fixes acme/shop#4)"), [4]);
+        assert_eq!(closes("Closes https://github.com/acme/shop/issues/5."), [5]);
+        assert_eq!(closes("**Fixes** #6"), [6]);
+        assert_eq!(pull_refs("Fix #7", "", "acme/shop").closes, [7]);
+    }
+
+    #[test]
+    fn what_links_nothing() {
+        for body in [
+            "see #1",
+            "Fixes other/repo#1",
+            "Fixes https://github.com/acme/shopping/issues/1",
+            "```\nfixes #1\n```",
+            "    fixes #1",
+            "`fixes #1`",
+            "fixes `x` #1",
+            "> fixes #1",
+            "<!-- fixes #1 -->",
+            "fixes #0",
+            "fixes #1x",
+            "fixes #99999999999",
+            "prefixes #1",
+        ] {
+            assert!(closes(body).is_empty(), "{body:?} gave {:?}", closes(body));
+        }
+    }
+
+    #[test]
+    fn at_most_ten() {
+        let body: String = (1..=12).map(|n| format!("fixes #{n}\n")).collect();
+        assert_eq!(closes(&body).len(), MOST_LINKS);
+    }
+
+    #[test]
+    fn reverts_and_picks() {
+        assert_eq!(pull_refs("", "Reverts acme/shop#9", "acme/shop").reverts, [9]);
+        let sha = "a".repeat(40);
+        let facts = commit_facts(&format!("x\n\nThis reverts commit {sha}.\n(cherry picked from commit {sha})"), "a/b");
+        assert_eq!((facts.reverts.len(), facts.picked_from.len()), (1, 1));
+        assert!(commit_facts("This reverts commit abc1234.", "a/b").is_silent());
+    }
+}

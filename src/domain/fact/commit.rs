@@ -1,0 +1,116 @@
+//! Facts about commits, branches and checks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Newest;
+use crate::domain::{
+    event::{Outcome, RefName},
+    id::{ItemNumber, Sha},
+};
+
+/// What a commit's message says of others. Only this is kept of the message.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommitFacts {
+    /// Issues that it closes.
+    pub closes: Vec<ItemNumber>,
+    /// Commits that it was cherry-picked from.
+    pub picked_from: Vec<Sha>,
+    /// Commits that it reverts.
+    pub reverts: Vec<Sha>,
+}
+
+impl CommitFacts {
+    /// Says nothing of others, so it needs no record.
+    pub fn is_silent(&self) -> bool {
+        self.closes.is_empty() && self.picked_from.is_empty() && self.reverts.is_empty()
+    }
+}
+
+/// A ref moved from one commit to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushFacts {
+    /// Which ref.
+    pub name: RefName,
+    /// From; all zeroes when new.
+    pub before: Sha,
+    /// To; all zeroes when removed.
+    pub after: Sha,
+    /// History may have been rewritten.
+    pub forced: bool,
+    /// The commits that came, oldest first.
+    pub commits: Vec<Sha>,
+    /// More came than are listed.
+    pub truncated: bool,
+    /// When; the earliest sight.
+    pub at: Timestamp,
+}
+
+impl PushFacts {
+    /// Whether «after = before and these commits» is the whole truth.
+    pub fn is_exact(&self) -> bool {
+        !self.forced && !self.truncated && !self.before.is_zero() && !self.after.is_zero()
+    }
+}
+
+/// What ran on a commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CommitChecks {
+    /// Every check run, by id.
+    pub runs: BTreeMap<u64, RunFact>,
+    /// Every commit status, by id.
+    pub statuses: BTreeMap<u64, StatusFact>,
+    /// Check suites that a schedule started: their runs don't count.
+    pub scheduled_suites: BTreeSet<u64>,
+}
+
+/// A check run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunFact {
+    /// When it ended, and how; a run that ended outweighs one that did not.
+    pub completed: Option<(Timestamp, Outcome)>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// Its name.
+    pub name: String,
+    /// The App that made it.
+    pub app: u64,
+    /// Its check suite.
+    pub suite: Option<u64>,
+    /// Made by ourselves.
+    pub ours: bool,
+}
+
+/// A commit status.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct StatusFact {
+    /// When it was set.
+    pub at: Timestamp,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// Its context.
+    pub context: String,
+}
+
+/// A merge queue's group.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupFacts {
+    /// The commit it was built on.
+    pub base_sha: Sha,
+    /// Target branch.
+    pub base_ref: String,
+    /// The pull request that its ref names.
+    pub pull: Option<ItemNumber>,
+}
+
+/// Where a tag or branch was, over time.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RefFacts {
+    /// Moves by time: to a commit, or `None` for removed. A sight without a
+    /// commit (a `create` event) is not a move.
+    pub moves: BTreeSet<(Timestamp, Option<Sha>)>,
+    /// When it was first seen to exist, whatever it names.
+    pub seen_at: Option<Newest<bool>>,
+}

@@ -1,0 +1,129 @@
+//! Keeping the look-up tables of [`RepoFacts`] in step with the facts.
+//!
+//! Entries are only added: a table may name a candidate that no longer holds,
+//! and whoever reads it checks the fact itself.
+
+use super::repo::{DocumentKey, RepoFacts};
+use crate::domain::{
+    event::RefName,
+    id::ItemNumber,
+    needs::{Answer, Need},
+};
+
+impl RepoFacts {
+    /// Builds every table anew.
+    pub(super) fn rebuild_index(&mut self) {
+        let keys: Vec<DocumentKey> = (self.items.keys().map(|n| DocumentKey::Item(*n)))
+            .chain(self.commits.keys().cloned().map(DocumentKey::Commit))
+            .chain(self.pushes.keys().cloned().map(|(n, b, a)| DocumentKey::Push(n, b, a)))
+            .chain(self.refs.keys().cloned().map(DocumentKey::Ref))
+            .chain(self.checks.keys().cloned().map(DocumentKey::Checks))
+            .chain(self.groups.keys().cloned().map(DocumentKey::Group))
+            .chain(self.deployments.keys().map(|id| DocumentKey::Deployment(*id)))
+            .chain(self.answers.keys().cloned().map(DocumentKey::Answer))
+            .collect();
+        for key in keys {
+            self.reindex(&key);
+        }
+    }
+
+    /// Takes a changed document into the tables.
+    pub fn reindex(&mut self, key: &DocumentKey) {
+        match key {
+            DocumentKey::Item(number) => self.index_item(*number),
+            DocumentKey::Commit(sha) => {
+                let Some(commit) = self.commits.get(sha) else { return };
+                for issue in &commit.closes {
+                    self.index.commits_closing.entry(*issue).or_default().insert(sha.clone());
+                }
+                for origin in &commit.picked_from {
+                    self.index.picks.entry(origin.clone()).or_default().insert(sha.clone());
+                }
+                for target in &commit.reverts {
+                    self.index.reverters.entry(target.clone()).or_default().insert(sha.clone());
+                }
+            }
+            DocumentKey::Push(name, before, after) => {
+                let id = (name.clone(), before.clone(), after.clone());
+                let Some(push) = self.pushes.get(&id) else { return };
+                if after.is_zero() {
+                    return;
+                }
+                for sha in push.commits.iter().chain([after]) {
+                    self.index.brought_by.entry(sha.clone()).or_default().insert(id.clone());
+                }
+                self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
+                self.index.spoken_of.insert(before.clone());
+                if let RefName::Branch(branch) = name {
+                    self.index.by_time.insert((push.at, after.clone(), branch.clone()));
+                }
+            }
+            DocumentKey::Ref(RefName::Branch(branch)) => {
+                if let Some(named) = crate::domain::branch::named_issue(branch) {
+                    self.index.branches_for.entry(named.issue).or_default().insert(branch.clone());
+                }
+            }
+            DocumentKey::Group(sha) => {
+                if let Some(pull) = self.groups.get(sha).and_then(|g| g.pull) {
+                    self.index.groups_of.entry(pull).or_default().insert(sha.clone());
+                }
+            }
+            DocumentKey::Deployment(id) => {
+                if let Some(deployment) = self.deployments.get(id) {
+                    let environment = deployment.environment.to_lowercase();
+                    self.index.deployments_to.entry(environment).or_default().insert(*id);
+                    self.index.spoken_of.insert(deployment.sha.clone());
+                }
+            }
+            DocumentKey::Answer(need) => self.index_answer(need),
+            DocumentKey::Ref(name @ RefName::Tag(_)) => {
+                let moves = self.refs.get(name).into_iter().flat_map(|r| &r.moves);
+                self.index.spoken_of.extend(moves.filter_map(|(_, sha)| sha.clone()));
+            }
+            DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
+            DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) => {}
+        }
+    }
+
+    fn index_item(&mut self, number: ItemNumber) {
+        let Some(pull) = self.items.get(&number).and_then(|i| i.pull.as_ref()) else { return };
+        let index = &mut self.index;
+        if let Some(refs) = &pull.refs {
+            for issue in &refs.value.closes {
+                index.pulls_naming.entry(*issue).or_default().insert(number);
+            }
+            for target in &refs.value.reverts {
+                index.reverting_pulls.entry(*target).or_default().insert(number);
+            }
+        }
+        if let Some(shape) = &pull.shape {
+            if !shape.value.from_fork {
+                index.pulls_from.entry(shape.value.head_ref.clone()).or_default().insert(number);
+            }
+            index.pulls_into.entry(shape.value.base_ref.clone()).or_default().insert(number);
+        }
+        if let Some(merge) = &pull.merged {
+            index.merged_as.entry(merge.sha.clone()).or_default().insert(number);
+        }
+    }
+
+    fn index_answer(&mut self, need: &Need) {
+        let Some(answered) = self.answers.get(need) else { return };
+        match (need, &answered.answer) {
+            (Need::Commits { head, .. }, Answer::Commits { .. }) => {
+                self.index.compared.entry(head.clone()).or_default().insert(need.clone());
+            }
+            (Need::LinkedIssues { pull }, Answer::LinkedIssues(issues)) => {
+                for issue in issues {
+                    self.index.pulls_naming.entry(*issue).or_default().insert(*pull);
+                }
+            }
+            (Need::LinkedBranches { issue }, Answer::LinkedBranches(branches)) => {
+                for branch in branches {
+                    self.index.branches_for.entry(*issue).or_default().insert(branch.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+}

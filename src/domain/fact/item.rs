@@ -1,0 +1,231 @@
+//! Facts about issues and pull requests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Newest;
+use crate::domain::{
+    event::{Association, CloseReason, Verdict},
+    id::{Actor, ItemNumber, Sha},
+};
+
+/// Everything seen of one issue or pull request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ItemFacts {
+    /// Its number.
+    pub number: ItemNumber,
+    /// It is a pull request.
+    pub is_pull: bool,
+    /// Who opened it.
+    pub author: Option<Actor>,
+    /// How the author stands to the repository, in the forge's words.
+    pub association: Option<Newest<Association>>,
+    /// When it was opened.
+    pub created_at: Option<Timestamp>,
+    /// The earliest state of it that was seen: what it was before is not in our record.
+    pub recorded_from: Option<Timestamp>,
+    /// Title.
+    pub title: Option<Newest<String>>,
+    /// Open, at the newest sight.
+    pub open: Option<Newest<bool>>,
+    /// Every closing, with its reason.
+    pub closings: BTreeMap<Timestamp, CloseReason>,
+    /// Every reopening.
+    pub reopenings: BTreeSet<Timestamp>,
+    /// All its labels at the newest sight, and at our own last write.
+    pub labels: Option<Labels>,
+    /// Deleted or transferred.
+    pub gone: Option<Timestamp>,
+    /// What people said about its phase.
+    pub marks: BTreeSet<Mark>,
+    /// Phase labels that other bots set or took.
+    pub meddling: BTreeSet<Meddling>,
+    /// What only pull requests have.
+    pub pull: Option<PullFacts>,
+}
+
+impl ItemFacts {
+    /// An item of which only the number is known.
+    pub fn new(number: ItemNumber, is_pull: bool) -> Self {
+        Self {
+            number,
+            is_pull,
+            author: None,
+            association: None,
+            created_at: None,
+            recorded_from: None,
+            title: None,
+            open: None,
+            closings: BTreeMap::new(),
+            reopenings: BTreeSet::new(),
+            labels: None,
+            gone: None,
+            marks: BTreeSet::new(),
+            meddling: BTreeSet::new(),
+            pull: None,
+        }
+    }
+
+    /// When the present cycle began: the last reopening, else the opening.
+    pub fn cycle_start(&self, now: Timestamp) -> Option<Timestamp> {
+        self.reopened_at(now).or(self.created_at)
+    }
+
+    /// The last reopening. One whose event was missed shows itself by an
+    /// open state that is newer than the last closing.
+    pub fn reopened_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let told = self.reopenings.range(..=now).next_back().copied();
+        let last_closing = self.closings.range(..=now).next_back().map(|(at, _)| *at);
+        let seen_open = self
+            .open
+            .as_ref()
+            .filter(|o| o.value && last_closing.is_some_and(|c| c < o.at) && told < last_closing)
+            .map(|o| o.at);
+        told.max(seen_open)
+    }
+
+    /// The closing that holds at `now`, if it is closed.
+    pub fn closed(&self, now: Timestamp) -> Option<(Timestamp, CloseReason)> {
+        let (at, reason) = self.closings.range(..=now).next_back()?;
+        (self.reopened_at(now) < Some(*at)).then_some((*at, *reason))
+    }
+
+    /// Whether something at `at` lies before our record of this item. The
+    /// forge stamps an item's update up to some seconds after what caused it.
+    pub fn before_record(&self, at: Timestamp) -> bool {
+        const SLACK: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
+        self.recorded_from.is_some_and(|from| from.duration_since(at) > SLACK)
+    }
+
+    /// The mark that holds at `now`.
+    pub fn mark(&self, now: Timestamp) -> Option<&Mark> {
+        self.marks.iter().rev().find(|m| m.at <= now)
+    }
+}
+
+/// The labels on an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labels {
+    /// When they were seen.
+    pub at: Timestamp,
+    /// Their names. Of two sights within one moment both are kept: taking off
+    /// a label that is not there does no harm, leaving one on does.
+    pub names: BTreeSet<String>,
+}
+
+impl Labels {
+    /// Joins a sight.
+    pub fn join(slot: &mut Option<Self>, at: Timestamp, names: &BTreeSet<String>) {
+        match slot {
+            Some(known) if known.at > at => {}
+            Some(known) if known.at == at => known.names.extend(names.iter().cloned()),
+            _ => *slot = Some(Self { at, names: names.clone() }),
+        }
+    }
+}
+
+/// A word about an item's phase by someone who may say it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Mark {
+    /// When.
+    pub at: Timestamp,
+    /// What was said. Within one moment a label put on outweighs one taken
+    /// off (people swap labels), and a command outweighs both.
+    pub word: Word,
+    /// By whom.
+    pub by: String,
+}
+
+/// What was said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Word {
+    /// Took the label off: leave the item alone.
+    OptOut,
+    /// It is in this phase.
+    Baseline {
+        /// Phase name.
+        phase: String,
+        /// And stays there.
+        pin: bool,
+    },
+    /// Back to what the facts say.
+    Auto,
+}
+
+/// Another bot's hand on a phase label.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Meddling {
+    /// When.
+    pub at: Timestamp,
+    /// Which label.
+    pub label: String,
+    /// Put on, or taken off.
+    pub on: bool,
+    /// Whose hand.
+    pub by: String,
+}
+
+/// What only pull requests have.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct PullFacts {
+    /// Where it comes from and where it goes.
+    pub shape: Option<Newest<PullShape>>,
+    /// What title and body say of other items.
+    pub refs: Option<Newest<TextRefs>>,
+    /// Its merge.
+    pub merged: Option<Merge>,
+    /// Reviews by id: the newest verdict of each.
+    pub reviews: BTreeMap<u64, Newest<ReviewFact>>,
+}
+
+/// Where a pull request comes from and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PullShape {
+    /// Source branch.
+    pub head_ref: String,
+    /// Source commit.
+    pub head_sha: Sha,
+    /// From another repository.
+    pub from_fork: bool,
+    /// Target branch.
+    pub base_ref: String,
+    /// Not ready for review.
+    pub draft: bool,
+}
+
+/// What a text says of other items.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct TextRefs {
+    /// Issues that it closes, in the order of the text.
+    pub closes: Vec<ItemNumber>,
+    /// Pull requests that it reverts.
+    pub reverts: Vec<ItemNumber>,
+}
+
+/// A merge.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Merge {
+    /// When.
+    pub at: Timestamp,
+    /// The commit that it put on the target branch.
+    pub sha: Sha,
+    /// By whom.
+    pub by: Option<String>,
+}
+
+/// A review.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReviewFact {
+    /// What it says now.
+    pub verdict: Verdict,
+    /// When it was first submitted.
+    pub submitted_at: Timestamp,
+    /// By whom.
+    pub reviewer: String,
+    /// How the reviewer stands to the repository.
+    pub association: Association,
+    /// Which commit was reviewed.
+    pub commit: Option<Sha>,
+}

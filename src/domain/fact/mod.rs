@@ -1,0 +1,46 @@
+//! What is known of a repository.
+//!
+//! Facts only grow: each kind is a join of sets, or keeps the newest value by
+//! the forge's own time. Joining is commutative, associative and idempotent,
+//! so it does not matter in which order, or how often, deliveries arrive.
+
+pub mod commit;
+mod index;
+pub mod item;
+mod repo;
+pub mod ship;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+pub use repo::{DocumentKey, RepoFacts};
+
+/// The newest value that was seen, with its time at the source.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Newest<T> {
+    /// When the forge says that it was true.
+    pub at: Timestamp,
+    /// The value.
+    pub value: T,
+}
+
+impl<T: Ord> Newest<T> {
+    /// A value seen at a moment.
+    pub fn new(at: Timestamp, value: T) -> Self {
+        Self { at, value }
+    }
+
+    /// Keeps the newer of both; within one moment the greater value, so that
+    /// every order of arrival ends the same.
+    pub fn join(slot: &mut Option<Self>, seen: Self) {
+        match slot {
+            Some(known) if *known >= seen => {}
+            _ => *slot = Some(seen),
+        }
+    }
+}
+
+/// Keeps the earlier of what is known and what was seen.
+pub fn keep_earliest(slot: &mut Option<Timestamp>, seen: Timestamp) {
+    *slot = Some(slot.map_or(seen, |known| known.min(seen)));
+}

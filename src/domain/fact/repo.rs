@@ -1,0 +1,233 @@
+//! All facts of one repository, in memory, with the indexes that decisions use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    Newest,
+    commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    item::ItemFacts,
+    ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
+};
+use crate::domain::{
+    event::RefName,
+    id::{ItemNumber, RepoKey, Sha},
+    needs::{Answered, Need},
+};
+
+/// What a repository itself is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct About {
+    /// `owner/name`, newest.
+    pub full_name: Option<Newest<String>>,
+    /// Default branch, newest.
+    pub default_branch: Option<Newest<String>>,
+    /// Owner's login, newest.
+    pub owner: Option<Newest<String>>,
+    /// Labels that exist with our look.
+    pub known_labels: BTreeSet<String>,
+}
+
+/// Every fact of one repository. Read through its fields, changed through
+/// [`crate::decide::observe`] and [`crate::decide::learn`] only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepoFacts {
+    /// Which repository.
+    pub key: RepoKey,
+    /// The repository itself.
+    pub about: About,
+    /// Issues and pull requests.
+    pub items: BTreeMap<ItemNumber, ItemFacts>,
+    /// Commits whose messages speak of others.
+    pub commits: BTreeMap<Sha, CommitFacts>,
+    /// Pushes by ref, before and after.
+    pub pushes: BTreeMap<(RefName, Sha, Sha), PushFacts>,
+    /// Tags and branches over time.
+    pub refs: BTreeMap<RefName, RefFacts>,
+    /// Releases by id.
+    pub releases: BTreeMap<u64, ReleaseFacts>,
+    /// Checks by commit.
+    pub checks: BTreeMap<Sha, CommitChecks>,
+    /// Merge groups by head commit.
+    pub groups: BTreeMap<Sha, GroupFacts>,
+    /// Deployments by id.
+    pub deployments: BTreeMap<u64, DeploymentFacts>,
+    /// Incidents by id.
+    pub incidents: BTreeMap<String, IncidentFacts>,
+    /// What the forge answered.
+    pub answers: BTreeMap<Need, Answered>,
+    /// Look-up tables, rebuilt from the above.
+    pub index: Index,
+}
+
+/// Look-up tables that follow from the facts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Index {
+    /// Pull requests whose text or linked issues name this issue.
+    pub pulls_naming: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    /// Commits whose messages close this issue.
+    pub commits_closing: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    /// Pull requests by source branch (of this repository).
+    pub pulls_from: BTreeMap<String, BTreeSet<ItemNumber>>,
+    /// Pull requests by target branch.
+    pub pulls_into: BTreeMap<String, BTreeSet<ItemNumber>>,
+    /// Pull requests by merge commit.
+    pub merged_as: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    /// Pull requests that revert this one.
+    pub reverting_pulls: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    /// Commits that were picked from this one.
+    pub picks: BTreeMap<Sha, BTreeSet<Sha>>,
+    /// Commits that revert this one.
+    pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
+    /// Pushes that brought this commit.
+    pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    /// Pushes that ended at this commit.
+    pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    /// Commits that something already speaks of: a later push's beginning, a
+    /// tag, a deployment, a check. A push that brings one of them came late.
+    pub spoken_of: BTreeSet<Sha>,
+    /// Branch pushes in order of time.
+    pub by_time: BTreeSet<(Timestamp, Sha, String)>,
+    /// Ancestry answers by newer end.
+    pub compared: BTreeMap<Sha, BTreeSet<Need>>,
+    /// Merge groups by pull request.
+    pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    /// Deployments by lower-case environment.
+    pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
+    /// Branches whose names speak of an issue.
+    pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
+}
+
+/// The name under which a fact is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DocumentKey {
+    /// The repository itself.
+    About,
+    /// An item.
+    Item(ItemNumber),
+    /// A commit.
+    Commit(Sha),
+    /// A push.
+    Push(RefName, Sha, Sha),
+    /// A ref.
+    Ref(RefName),
+    /// A release.
+    Release(u64),
+    /// A commit's checks.
+    Checks(Sha),
+    /// A merge group.
+    Group(Sha),
+    /// A deployment.
+    Deployment(u64),
+    /// An incident.
+    Incident(String),
+    /// An answer.
+    Answer(Need),
+}
+
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // JSON, because a branch name may hold any separator that we might choose.
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl RepoFacts {
+    /// A repository of which nothing is known.
+    pub fn new(key: RepoKey) -> Self {
+        Self {
+            key,
+            about: About::default(),
+            items: BTreeMap::new(),
+            commits: BTreeMap::new(),
+            pushes: BTreeMap::new(),
+            refs: BTreeMap::new(),
+            releases: BTreeMap::new(),
+            checks: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deployments: BTreeMap::new(),
+            incidents: BTreeMap::new(),
+            answers: BTreeMap::new(),
+            index: Index::default(),
+        }
+    }
+
+    /// Reads stored documents. Those that this version can't read are left
+    /// out and named, so that they are reported and not overwritten unseen.
+    pub fn load<'a>(key: RepoKey, documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<String>) {
+        let mut facts = Self::new(key);
+        let mut unreadable = Vec::new();
+        for (name, body) in documents {
+            if facts.read(name, body).is_none() {
+                unreadable.push(name.to_owned());
+            }
+        }
+        facts.rebuild_index();
+        (facts, unreadable)
+    }
+
+    fn read(&mut self, name: &str, body: &str) -> Option<()> {
+        fn json<T: DeserializeOwned>(body: &str) -> Option<T> {
+            serde_json::from_str(body).ok()
+        }
+        match json::<DocumentKey>(name)? {
+            DocumentKey::About => self.about = json(body)?,
+            DocumentKey::Item(n) => drop(self.items.insert(n, json(body)?)),
+            DocumentKey::Commit(sha) => drop(self.commits.insert(sha, json(body)?)),
+            DocumentKey::Push(name, before, after) => drop(self.pushes.insert((name, before, after), json(body)?)),
+            DocumentKey::Ref(name) => drop(self.refs.insert(name, json(body)?)),
+            DocumentKey::Release(id) => drop(self.releases.insert(id, json(body)?)),
+            DocumentKey::Checks(sha) => drop(self.checks.insert(sha, json(body)?)),
+            DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
+            DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
+            DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
+        }
+        Some(())
+    }
+
+    /// The stored form of a document; `None` if there is none (any more).
+    pub fn document(&self, key: &DocumentKey) -> Option<String> {
+        fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
+            value.and_then(|v| serde_json::to_string(v).ok())
+        }
+        match key {
+            DocumentKey::About => json(Some(&self.about)),
+            DocumentKey::Item(n) => json(self.items.get(n)),
+            DocumentKey::Commit(sha) => json(self.commits.get(sha)),
+            DocumentKey::Push(name, before, after) => {
+                json(self.pushes.get(&(name.clone(), before.clone(), after.clone())))
+            }
+            DocumentKey::Ref(name) => json(self.refs.get(name)),
+            DocumentKey::Release(id) => json(self.releases.get(id)),
+            DocumentKey::Checks(sha) => json(self.checks.get(sha)),
+            DocumentKey::Group(sha) => json(self.groups.get(sha)),
+            DocumentKey::Deployment(id) => json(self.deployments.get(id)),
+            DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Answer(need) => json(self.answers.get(need)),
+        }
+    }
+
+    /// The default branch; `main` until a payload tells.
+    pub fn default_branch(&self) -> &str {
+        self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())
+    }
+
+    /// Labels that exist in the repository.
+    pub fn known_labels(&self) -> &BTreeSet<String> {
+        &self.about.known_labels
+    }
+
+    /// Labels on an item as last seen or written.
+    pub fn item_labels(&self, item: ItemNumber) -> Option<&BTreeSet<String>> {
+        self.items.get(&item).and_then(|i| i.labels.as_ref()).map(|l| &l.names)
+    }
+
+    /// The pull request's facts, if `item` is one.
+    pub fn pull(&self, item: ItemNumber) -> Option<&super::item::PullFacts> {
+        self.items.get(&item).and_then(|i| i.pull.as_ref())
+    }
+}

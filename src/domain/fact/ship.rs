@@ -1,0 +1,61 @@
+//! Facts about releases and deployments.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Newest;
+use crate::domain::{event::DeployStatus, id::Sha};
+
+/// A release at its newest sight.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReleaseFacts {
+    /// Its state, newest by the forge's time.
+    pub state: Newest<ReleaseState>,
+}
+
+/// How a release stands.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReleaseState {
+    /// Deleted or unpublished: outweighs everything of the same moment.
+    pub withdrawn: bool,
+    /// When it was published; `None` for a draft.
+    pub published_at: Option<Timestamp>,
+    /// Its tag.
+    pub tag: String,
+    /// Branch or commit that the tag is made from.
+    pub target: String,
+    /// Not for production.
+    pub prerelease: bool,
+}
+
+/// A deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeploymentFacts {
+    /// Commit.
+    pub sha: Sha,
+    /// What was asked for.
+    pub reference: String,
+    /// Environment, as written.
+    pub environment: String,
+    /// The forge's own production flag.
+    pub production: Option<bool>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Who made it.
+    pub creator: Option<String>,
+    /// Every status seen.
+    pub statuses: BTreeSet<DeployStatus>,
+}
+
+/// A disturbance of an environment: an incident that was open there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IncidentFacts {
+    /// Environment, lower case.
+    pub environment: String,
+    /// When it began, at the source.
+    pub from: Timestamp,
+    /// When it was over.
+    pub until: Option<Timestamp>,
+}

@@ -1,0 +1,224 @@
+//! Calls to GitHub: token, conditional request, redirect, and what the answer means.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode, header};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, de::DeserializeOwned};
+
+use super::{
+    auth::{AppKey, Minted, TokenBroker},
+    cache::{Cache, Kept, Key},
+    failure::Failure,
+    transport::{Call, Credential, Raw, Transport},
+};
+use crate::{
+    domain::id::InstallationId,
+    port::{clock::Clock, forge::ForgeError},
+};
+
+/// How many redirects of one call are followed.
+const MAX_REDIRECTS: u32 = 3;
+
+/// Makes calls.
+pub(super) struct Client {
+    pub(super) transport: Transport,
+    key: AppKey,
+    broker: TokenBroker,
+    cache: Cache,
+    clock: Arc<dyn Clock>,
+}
+
+/// In whose name a call goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Caller {
+    /// The App itself.
+    App,
+    /// An installation, which must end up at this repository: a redirect to
+    /// another one is not followed.
+    Installation(InstallationId, u64),
+}
+
+/// A successful answer.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    route: &'static str,
+    /// The body; empty if it broke off (a write was done all the same).
+    pub(super) body: Bytes,
+    /// Whether a further page exists, where the answer says so.
+    pub(super) next: Option<bool>,
+    /// Where a redirect led.
+    pub(super) moved_to: Option<String>,
+}
+
+impl Reply {
+    /// The body of a read. GitHub not saying what it documents is its trouble
+    /// of the moment (a proxy's page, a cut-off body), so it may work later.
+    pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ForgeError::Transient(format!("{}: the answer makes no sense: {error}", self.route)))
+    }
+
+    /// The body of a write: what can't be read changes nothing about its being done.
+    pub(super) fn made<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(&self.body).ok()
+    }
+}
+
+impl Client {
+    /// A client with no token and nothing cached.
+    pub(super) fn new(transport: Transport, key: AppKey, clock: Arc<dyn Clock>) -> Self {
+        Self { transport, key, broker: TokenBroker::new(clock.clone()), cache: Cache::default(), clock }
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Makes one call. It is sent again only where the answer proves that it
+    /// was not executed: a 401 (once, with a new token) and a redirect.
+    pub(super) async fn call(&self, call: &Call, caller: Caller) -> Result<Reply, Failure> {
+        let mut path = call.path.clone();
+        let mut redirects = 0;
+        let mut renewed = false;
+        loop {
+            let (installation, token) = match caller {
+                Caller::App => (None, self.key.sign(self.now())?),
+                Caller::Installation(id, _) => (Some(id), self.broker.token(id, self.mint(id)).await?),
+            };
+            let key: Key = (installation, path.clone());
+            let kept = if call.method == Method::GET { self.cache.get(&key) } else { None };
+            let etag = kept.as_ref().map(|kept| kept.etag.as_str());
+            let credential = Credential { installation, token: &token.secret };
+            let raw = self
+                .transport
+                .exchange(call, &path, credential, etag)
+                .await
+                .map_err(|lost| Failure::lost(call, lost))?;
+
+            let moved_to = (redirects > 0).then(|| path.clone());
+            match (raw.status, kept) {
+                (StatusCode::UNAUTHORIZED, _) if !renewed && installation.is_some() => {
+                    if let Some(id) = installation {
+                        self.broker.forget(id, &token).await;
+                    }
+                    renewed = true;
+                }
+                (StatusCode::NOT_MODIFIED, Some(kept)) => {
+                    return Ok(Reply { route: call.route, body: kept.body, next: kept.next, moved_to });
+                }
+                (
+                    StatusCode::MOVED_PERMANENTLY
+                    | StatusCode::FOUND
+                    | StatusCode::TEMPORARY_REDIRECT
+                    | StatusCode::PERMANENT_REDIRECT,
+                    _,
+                ) => {
+                    redirects += 1;
+                    path = self.redirected(call, caller, &raw, redirects)?;
+                }
+                (status, _) if status.is_success() => return self.success(call, key, raw, moved_to),
+                _ => return Err(Failure::answered(call, &raw, self.now())),
+            }
+        }
+    }
+
+    fn success(&self, call: &Call, key: Key, raw: Raw, moved_to: Option<String>) -> Result<Reply, Failure> {
+        let next = has_next(&raw.headers);
+        let body = match raw.body {
+            Some(body) => body,
+            None if call.read => {
+                return Err(ForgeError::Transient(format!("{}: the answer broke off", call.route)).into());
+            }
+            None => Bytes::new(),
+        };
+        if call.method == Method::GET
+            && let Some(etag) = raw.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok())
+        {
+            self.cache.put(key, Kept { etag: etag.to_owned(), body: body.clone(), next });
+        }
+        Ok(Reply { route: call.route, body, next, moved_to })
+    }
+
+    /// Where to go on. GitHub redirects what was renamed or moved, and asks
+    /// for method and body to be kept; a redirected request was not executed.
+    fn redirected(&self, call: &Call, caller: Caller, raw: &Raw, redirects: u32) -> Result<String, Failure> {
+        let refused = |why: &str| Failure {
+            status: Some(raw.status),
+            message: String::new(),
+            error: ForgeError::Permanent(format!("{}: {why}", call.route)),
+        };
+        if redirects > MAX_REDIRECTS {
+            return Err(refused("GitHub redirects in a circle"));
+        }
+        let root = &self.transport.root;
+        let location = raw.headers.get(header::LOCATION).and_then(|location| location.to_str().ok());
+        let Some(path) = location.and_then(|location| root.local(location)) else {
+            return Err(refused("a redirect leads to another host, where our credentials never go"));
+        };
+        if let Caller::Installation(_, repo) = caller
+            && root.repository_id(&path).is_some_and(|id| id != repo)
+        {
+            let error = format!("{}: the repository's old name now leads to another repository", call.route);
+            return Err(ForgeError::NotFound(error).into());
+        }
+        Ok(path)
+    }
+
+    /// Asks for a new installation token. Nothing else is done by it, so that
+    /// no failure leaves a doubt.
+    async fn mint(&self, installation: InstallationId) -> Result<Minted, ForgeError> {
+        #[derive(Deserialize)]
+        struct Body {
+            token: SecretString,
+            expires_at: Timestamp,
+        }
+        let path = self.transport.root.rest(&format!("/app/installations/{installation}/access_tokens"));
+        let call = Call {
+            route: "POST /app/installations/{installation_id}/access_tokens",
+            method: Method::POST,
+            path,
+            body: None,
+            read: true,
+        };
+        let signed = self.key.sign(self.now())?;
+        let credential = Credential { installation: None, token: &signed.secret };
+        let raw = self
+            .transport
+            .exchange(&call, &call.path, credential, None)
+            .await
+            .map_err(|lost| Failure::lost(&call, lost))?;
+        if raw.status.is_success() {
+            // The error would quote the body, and with it the token.
+            let body: Option<Body> = raw.body.and_then(|body| serde_json::from_slice(&body).ok());
+            return body
+                .map(|body| Minted { secret: body.token, expires_at: body.expires_at })
+                .ok_or_else(|| ForgeError::Transient(format!("{}: the answer makes no sense", call.route)));
+        }
+        let failure = Failure::answered(&call, &raw, self.now());
+        Err(match (raw.status, failure.error) {
+            (_, limited @ ForgeError::RateLimited { .. }) => limited,
+            (StatusCode::NOT_FOUND, _) => ForgeError::NotFound(format!(
+                "installation {installation}: the App is no longer installed there, or never was"
+            )),
+            (StatusCode::FORBIDDEN, _) => ForgeError::Permanent(format!(
+                "installation {installation}: GitHub gives no token, the App is suspended there ({})",
+                failure.message
+            )),
+            (StatusCode::UNAUTHORIZED, _) => ForgeError::Transient(format!(
+                "GitHub does not accept the App's own signature: check app_id, the private key and this machine's clock ({})",
+                failure.message
+            )),
+            (_, error) => error,
+        })
+    }
+}
+
+/// Whether `Link` announces a further page; `None` without the header.
+fn has_next(headers: &HeaderMap) -> Option<bool> {
+    let link = headers.get(header::LINK)?.to_str().ok()?;
+    Some(link.split(',').any(|link| link.split(';').skip(1).any(|p| p.trim().eq_ignore_ascii_case("rel=\"next\""))))
+}

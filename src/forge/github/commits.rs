@@ -1,0 +1,88 @@
+//! Reads commits: what one has that another has not, or what led to it.
+
+use serde::Deserialize;
+
+use super::{
+    path,
+    repo::{PER_PAGE, Repo},
+};
+use crate::{
+    domain::{event::CommitSeen, id::Sha, needs::Answer},
+    port::forge::ForgeError,
+};
+
+/// Pages of a comparison, at 100 commits each.
+const MAX_COMPARE_PAGES: usize = 30;
+/// Pages of a commit's past, at 100 commits each.
+const MAX_HISTORY_PAGES: usize = 10;
+
+#[derive(Deserialize)]
+struct Commit {
+    sha: String,
+    #[serde(rename = "commit")]
+    git: Message,
+    #[serde(default)]
+    parents: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    sha: String,
+}
+
+impl From<Commit> for CommitSeen {
+    fn from(commit: Commit) -> Self {
+        Self {
+            sha: Sha::from(commit.sha.as_str()),
+            message: commit.git.message,
+            parents: Some(commit.parents.iter().map(|parent| Sha::from(parent.sha.as_str())).collect()),
+        }
+    }
+}
+
+/// The commits that `head` has and `base` has not, oldest first. If the two
+/// share no history, these are all commits of `head`.
+pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Answer, ForgeError> {
+    #[derive(Deserialize)]
+    struct Comparison {
+        merge_base_commit: Option<Named>,
+        total_commits: Option<usize>,
+        #[serde(default)]
+        commits: Vec<Commit>,
+    }
+    let route = "GET /repos/{owner}/{repo}/compare/{basehead}";
+    let tail = format!("/compare/{}...{}", path::segment(&base.0)?, path::segment(&head.0)?);
+    let mut merge_base = None;
+    let mut commits: Vec<CommitSeen> = Vec::new();
+    for page in 1..=MAX_COMPARE_PAGES {
+        let full = |found: &Comparison| found.commits.len() >= PER_PAGE;
+        let (found, more) = match repo.page(route, &tail, page, full).await {
+            Ok(found) => found,
+            Err(failure) if failure.says(404, "no common ancestor") => return before(repo, head).await,
+            Err(failure) => return Err(failure.into()),
+        };
+        merge_base = merge_base.or(found.merge_base_commit.map(|commit| Sha::from(commit.sha.as_str())));
+        commits.extend(found.commits.into_iter().map(CommitSeen::from));
+        let all = found.total_commits.is_some_and(|total| commits.len() >= total);
+        if all || !more {
+            let complete = found.total_commits.is_none_or(|total| commits.len() >= total);
+            return Ok(Answer::Commits { merge_base, commits, complete });
+        }
+    }
+    Ok(Answer::Commits { merge_base, commits, complete: false })
+}
+
+/// The recent past of `head`, oldest first.
+pub(super) async fn before(repo: &mut Repo<'_>, head: &Sha) -> Result<Answer, ForgeError> {
+    let tail = format!("/commits?sha={}", path::value(&head.0));
+    let (commits, complete) =
+        repo.list::<Commit>("GET /repos/{owner}/{repo}/commits", &tail, MAX_HISTORY_PAGES).await?;
+    let commits = commits.into_iter().rev().map(CommitSeen::from).collect();
+    Ok(Answer::Commits { merge_base: None, commits, complete })
+}

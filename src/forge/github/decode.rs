@@ -1,0 +1,168 @@
+//! From a delivery to an [`Event`].
+//!
+//! Nothing that a well-formed payload may hold is an error. An event that we
+//! don't use, and one that lacks something we can't do without, become
+//! [`Seen::Nothing`] with the reason.
+
+mod admin;
+mod check;
+mod deploy;
+mod git;
+mod item;
+
+use jiff::Timestamp;
+
+use super::payload::{Numbered, Payload, Repository, User, json};
+use crate::{
+    domain::{
+        event::{Event, RepoSeen, Seen},
+        id::{Actor, ForgeName, RepoKey},
+    },
+    port::forge::Undecodable,
+};
+
+/// Understands a delivery.
+///
+/// `our_app_id` tells our own check runs from others'. `received_at` stands in
+/// where the payload carries no time of its own.
+///
+/// # Errors
+/// The body is not a JSON object.
+pub fn decode(
+    forge: &ForgeName,
+    our_app_id: u64,
+    event: &str,
+    body: &[u8],
+    received_at: Timestamp,
+) -> Result<Event, Undecodable> {
+    let json = json(body);
+    let payload = Payload::parse(&json)?;
+    let action: Option<String> = payload.get("action");
+    let repository: Option<Repository> = payload.get("repository");
+    let delivery = Delivery {
+        forge,
+        our_app_id,
+        action: action.as_deref().unwrap_or_default(),
+        repo: repository.as_ref().and_then(|repository| repo_seen(forge, repository)),
+        pushed_at: repository.as_ref().and_then(|r| r.pushed_at.0),
+        repo_updated_at: repository.as_ref().and_then(|r| r.updated_at.0),
+        sender: payload.get("sender").and_then(actor),
+        payload: &payload,
+        received_at,
+    };
+    let (seen, at) = match understand(event, &delivery) {
+        Ok(Understood { seen, at }) => (seen, at),
+        Err(Useless::Because(reason)) => (Seen::Nothing { reason }, None),
+        Err(Useless::Lacks(field)) => (Seen::Nothing { reason: format!("{event} payload without {field}") }, None),
+    };
+    Ok(Event {
+        name: if delivery.action.is_empty() { event.to_owned() } else { format!("{event}.{}", delivery.action) },
+        installation: payload.get("installation").and_then(|installation: Numbered| installation.id.0),
+        repo: delivery.repo,
+        sender: delivery.sender,
+        at: at.unwrap_or(received_at),
+        seen,
+    })
+}
+
+/// What the decoders of all events need.
+struct Delivery<'a> {
+    forge: &'a ForgeName,
+    our_app_id: u64,
+    /// Empty if the payload names none.
+    action: &'a str,
+    repo: Option<RepoSeen>,
+    pushed_at: Option<Timestamp>,
+    repo_updated_at: Option<Timestamp>,
+    sender: Option<Actor>,
+    payload: &'a Payload<'a>,
+    received_at: Timestamp,
+}
+
+impl Delivery<'_> {
+    fn repo(&self) -> Result<&RepoSeen, Useless> {
+        self.repo.as_ref().ok_or(Useless::Lacks("repository.id or repository.full_name"))
+    }
+}
+
+/// What an event says, and when that happened if the payload tells.
+struct Understood {
+    seen: Seen,
+    at: Option<Timestamp>,
+}
+
+/// Why an event says nothing to us.
+enum Useless {
+    /// A field that we can't do without is missing or of the wrong type.
+    Lacks(&'static str),
+    /// Anything else.
+    Because(String),
+}
+
+impl Useless {
+    fn because(reason: impl Into<String>) -> Self {
+        Self::Because(reason.into())
+    }
+}
+
+fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    match event {
+        "issues" => item::issue(delivery),
+        "issue_comment" => item::comment(delivery),
+        "pull_request" => item::pull_request(delivery),
+        "pull_request_review" => item::review(delivery),
+        "push" => git::push(delivery),
+        "create" => git::create_or_delete(delivery, true),
+        "delete" => git::create_or_delete(delivery, false),
+        "merge_group" => git::merge_group(delivery),
+        "check_run" => check::check_run(delivery),
+        "status" => check::status(delivery),
+        "workflow_run" => check::workflow_run(delivery),
+        "release" => deploy::release(delivery),
+        "deployment" => deploy::deployment(delivery),
+        "deployment_status" => deploy::deployment_status(delivery),
+        "deployment_protection_rule" => deploy::protection(delivery),
+        "installation" => admin::installation(delivery),
+        "installation_repositories" => admin::installation_repositories(delivery),
+        "repository" => admin::repository(delivery),
+        "label" => admin::label(delivery),
+        "check_suite" => Err(Useless::because("a suite's runs arrive as `check_run`")),
+        "ping" => Err(Useless::because("ping")),
+        _ => Err(Useless::because(format!("event `{event}` is not used"))),
+    }
+}
+
+/// A field that we can't do without.
+fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, Useless> {
+    value.ok_or(Useless::Lacks(field))
+}
+
+fn actor(user: User) -> Option<Actor> {
+    let login = user.login.0.filter(|login| !login.is_empty())?;
+    let bot = user.kind.0.is_some_and(|kind| kind == "Bot") || login.ends_with("[bot]");
+    Some(Actor { login, bot })
+}
+
+fn repo_seen(forge: &ForgeName, repository: &Repository) -> Option<RepoSeen> {
+    let owner = repository.owner.0.as_ref().and_then(|owner| owner.login.0.as_deref().or(owner.name.0.as_deref()));
+    let full_name = repository.full_name.0.clone().filter(|name| is_full_name(name)).or_else(|| {
+        let built = format!("{}/{}", owner?, repository.name.0.as_deref()?);
+        is_full_name(&built).then_some(built)
+    })?;
+    Some(RepoSeen {
+        key: RepoKey { forge: forge.clone(), id: repository.id.0? },
+        default_branch: repository.default_branch.0.clone().filter(|branch| !branch.is_empty()),
+        owner: owner.or_else(|| full_name.split('/').next()).unwrap_or_default().to_owned(),
+        full_name,
+    })
+}
+
+/// Whether this is `owner/name`. It becomes part of API paths, so nothing
+/// else is taken for one.
+fn is_full_name(text: &str) -> bool {
+    let part = |part: &str| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    text.split_once('/').is_some_and(|(owner, name)| part(owner) && part(name))
+}

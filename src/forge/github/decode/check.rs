@@ -1,0 +1,78 @@
+//! Check runs, commit statuses, workflow runs.
+
+use jiff::Timestamp;
+
+use super::{Delivery, Understood, Useless, needed};
+use crate::{
+    domain::event::{CheckSeen, Outcome, Seen, StatusSeen, WorkflowSeen},
+    forge::github::payload::{CheckRun, StatusCommit, WorkflowRun},
+};
+
+pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let run: CheckRun = needed(delivery.payload.get("check_run"), "check_run")?;
+    let suite = run.check_suite.0.unwrap_or_default();
+    let app = run.app.0.unwrap_or_default().id.0.unwrap_or(0);
+    let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
+    let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
+    let at = if outcome == Outcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
+    let seen = CheckSeen {
+        id: needed(run.id.0, "check_run.id")?,
+        sha: needed(run.head_sha.0, "check_run.head_sha")?,
+        name: needed(run.name.0, "check_run.name")?,
+        app,
+        suite: suite.id.0,
+        started_at: run.started_at.0.or(at).unwrap_or(delivery.received_at),
+        completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(delivery.received_at), outcome)),
+        ours: app != 0 && app == delivery.our_app_id,
+    };
+    Ok(Understood { seen: Seen::Check(seen), at })
+}
+
+pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let payload = delivery.payload;
+    let commit = || payload.get::<StatusCommit>("commit").and_then(|commit| commit.sha.0);
+    let at: Option<Timestamp> = payload.get("updated_at").or_else(|| payload.get("created_at"));
+    let state: Option<String> = payload.get("state");
+    let seen = StatusSeen {
+        id: needed(payload.get("id"), "id")?,
+        sha: needed(payload.get("sha").or_else(commit), "sha")?,
+        // GitHub's own name for a status that was set without one.
+        context: payload.get("context").unwrap_or_else(|| "default".to_owned()),
+        outcome: match state.as_deref() {
+            Some("pending") => Outcome::Running,
+            Some("success") => Outcome::Success,
+            Some("failure" | "error") => Outcome::Failure,
+            _ => Outcome::NoVerdict,
+        },
+        at: at.unwrap_or(delivery.received_at),
+    };
+    Ok(Understood { seen: Seen::Status(seen), at })
+}
+
+pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let run: WorkflowRun = needed(delivery.payload.get("workflow_run"), "workflow_run")?;
+    let seen = WorkflowSeen {
+        id: needed(run.id.0, "workflow_run.id")?,
+        sha: needed(run.head_sha.0, "workflow_run.head_sha")?,
+        suite: run.check_suite_id.0,
+        trigger: needed(run.event.0, "workflow_run.event")?,
+        outcome: outcome(run.status.0.as_deref(), run.conclusion.0.as_deref()),
+    };
+    Ok(Understood { seen: Seen::Workflow(seen), at: run.updated_at.0.or(run.created_at.0) })
+}
+
+/// How a check run or workflow run stands.
+fn outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
+    match (status, conclusion) {
+        (Some("completed"), conclusion) | (None, conclusion @ Some(_)) => match conclusion {
+            Some("success") => Outcome::Success,
+            Some("failure" | "timed_out" | "action_required" | "startup_failure") => Outcome::Failure,
+            Some("neutral" | "skipped") => Outcome::Skipped,
+            _ => Outcome::NoVerdict,
+        },
+        _ => Outcome::Running,
+    }
+}

@@ -1,0 +1,87 @@
+//! Pushes, new and deleted refs, merge groups.
+
+use super::{Delivery, Understood, Useless, needed};
+use crate::{
+    domain::{
+        event::{CommitSeen, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
+        id::{Actor, Sha},
+    },
+    forge::github::payload::{Maybe, MergeGroup, PushedCommit, Pusher},
+};
+
+/// A push lists at most so many commits (GitHub Docs, «push»: «The array
+/// includes a maximum of 2048 commits»).
+const MOST_COMMITS: usize = 2048;
+
+pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let name: String = needed(delivery.payload.get("ref"), "ref")?;
+    let name = ref_name(&name).ok_or_else(|| Useless::because("a push to a ref that is neither branch nor tag"))?;
+    let before: Sha = needed(delivery.payload.get("before"), "before")?;
+    let mut after: Sha = needed(delivery.payload.get("after"), "after")?;
+    // Of an annotated tag `after` is the tag object; the commit stands in `head_commit`.
+    let head: Option<PushedCommit> = delivery.payload.get("head_commit");
+    if let (RefName::Tag(_), Some(commit), false) = (&name, head.and_then(|head| head.id.0), after.is_zero()) {
+        after = commit;
+    }
+    let listed: Option<Vec<Maybe<PushedCommit>>> = delivery.payload.get("commits");
+    let expected = listed.as_ref().map(Vec::len);
+    let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
+    let truncated = expected != Some(commits.len()) || commits.len() >= MOST_COMMITS;
+    let pusher = delivery.sender.clone().or_else(|| {
+        let login = delivery.payload.get::<Pusher>("pusher")?.name.0.filter(|name| !name.is_empty())?;
+        let bot = login.ends_with("[bot]");
+        Some(Actor { login, bot })
+    });
+    let forced = delivery.payload.get("forced").unwrap_or(false);
+    let seen = PushSeen { name, before, after, forced, commits, truncated, pusher };
+    Ok(Understood { seen: Seen::Push(Box::new(seen)), at: delivery.pushed_at })
+}
+
+pub(super) fn create_or_delete(delivery: &Delivery<'_>, exists: bool) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let name: String = needed(delivery.payload.get("ref").filter(|name: &String| !name.is_empty()), "ref")?;
+    let kind: String = needed(delivery.payload.get("ref_type"), "ref_type")?;
+    let name = match kind.as_str() {
+        "branch" => RefName::Branch(name),
+        "tag" => RefName::Tag(name),
+        _ => return Err(Useless::because("neither a branch nor a tag")),
+    };
+    Ok(Understood { seen: Seen::Ref(RefSeen { name, exists }), at: delivery.pushed_at })
+}
+
+pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    if delivery.action == "destroyed" {
+        return Err(Useless::because("a merge group was dissolved; what it merged arrives as a push"));
+    }
+    let group: MergeGroup = needed(delivery.payload.get("merge_group"), "merge_group")?;
+    let base_ref = needed(group.base_ref.0, "merge_group.base_ref")?;
+    let seen = MergeGroupSeen {
+        head_sha: needed(group.head_sha.0, "merge_group.head_sha")?,
+        base_sha: needed(group.base_sha.0, "merge_group.base_sha")?,
+        base_ref: base_ref.strip_prefix("refs/heads/").unwrap_or(&base_ref).to_owned(),
+        pull: group.head_ref.0.as_deref().and_then(queued_pull),
+    };
+    // The queue makes the commit as it builds the group.
+    let at = group.head_commit.0.and_then(|commit| commit.timestamp.0);
+    Ok(Understood { seen: Seen::MergeGroup(seen), at })
+}
+
+fn commit(commit: Maybe<PushedCommit>) -> Option<CommitSeen> {
+    let commit = commit.0?;
+    Some(CommitSeen { sha: commit.id.0?, message: commit.message.0.unwrap_or_default(), parents: None })
+}
+
+fn ref_name(full: &str) -> Option<RefName> {
+    let branch = full.strip_prefix("refs/heads/").map(|name| RefName::Branch(name.to_owned()));
+    let name = branch.or_else(|| full.strip_prefix("refs/tags/").map(|name| RefName::Tag(name.to_owned())));
+    name.filter(|name| !name.name().is_empty())
+}
+
+/// The pull request in `refs/heads/gh-readonly-queue/BRANCH/pr-NUMBER-SHA`.
+fn queued_pull(head_ref: &str) -> Option<u64> {
+    let (queue, group) = head_ref.rsplit_once('/')?;
+    let (number, _) = group.strip_prefix("pr-")?.split_once('-')?;
+    queue.starts_with("refs/heads/gh-readonly-queue/").then(|| number.parse().ok()).flatten()
+}

@@ -1,0 +1,177 @@
+//! Issues, pull requests, their comments and reviews.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{Delivery, Understood, Useless, actor, needed};
+use crate::{
+    domain::event::{Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict},
+    forge::github::payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
+};
+
+pub(super) fn issue(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let issue: Issue = needed(delivery.payload.get("issue"), "issue")?;
+    let at = issue.updated_at.0;
+    let change = match delivery.action {
+        "deleted" | "transferred" => ItemChange::Gone,
+        _ => item_change(delivery),
+    };
+    let item = item(issue, change, delivery).ok_or(Useless::Lacks("issue.number"))?;
+    Ok(Understood { seen: Seen::Issue(Box::new(item)), at })
+}
+
+pub(super) fn comment(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    delivery.repo()?;
+    let issue: Issue = needed(delivery.payload.get("issue"), "issue")?;
+    let comment: Comment = needed(delivery.payload.get("comment"), "comment")?;
+    let item_at = issue.updated_at.0;
+    let written_at = comment.created_at.0;
+    let at = match delivery.action {
+        "created" => written_at,
+        "edited" => comment.updated_at.0,
+        // The payload has no time of the deletion; the item shows it at best.
+        _ => item_at,
+    };
+    let item = item(issue, ItemChange::Other, delivery).ok_or(Useless::Lacks("issue.number"))?;
+    let seen = CommentSeen {
+        item,
+        id: needed(comment.id.0, "comment.id")?,
+        author: comment.user.0.and_then(actor),
+        body: comment.body.0.unwrap_or_default(),
+        created_at: written_at.or(item_at).unwrap_or(delivery.received_at),
+        created: delivery.action == "created",
+    };
+    Ok(Understood { seen: Seen::Comment(Box::new(seen)), at: at.or(written_at).or(item_at) })
+}
+
+pub(super) fn pull_request(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    let (seen, at) = pull(delivery, item_change(delivery))?;
+    Ok(Understood { seen: Seen::Pull(Box::new(seen)), at })
+}
+
+pub(super) fn review(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    let (pull, pull_at) = pull(delivery, ItemChange::Other)?;
+    let review: Review = needed(delivery.payload.get("review"), "review")?;
+    let submitted = delivery.action == "submitted";
+    let submitted_at = review.submitted_at.0;
+    // An edit or a dismissal leaves `submitted_at` as it was.
+    let at = if submitted { submitted_at.or(pull_at) } else { review.updated_at.0.or(pull_at.max(submitted_at)) };
+    let seen = ReviewSeen {
+        pull,
+        id: needed(review.id.0, "review.id")?,
+        reviewer: review.user.0.and_then(actor),
+        association: association(review.author_association.0.as_deref()),
+        verdict: match (delivery.action, review.state.0.unwrap_or_default().to_ascii_lowercase().as_str()) {
+            ("dismissed", _) | (_, "dismissed") => Verdict::Dismissed,
+            (_, "approved") => Verdict::Approved,
+            (_, "changes_requested") => Verdict::ChangesRequested,
+            // A verdict that we don't know grants nothing and blocks nothing.
+            _ => Verdict::Commented,
+        },
+        commit: review.commit_id.0,
+        submitted_at: submitted_at.or(at).unwrap_or(delivery.received_at),
+        body: review.body.0.unwrap_or_default(),
+        submitted,
+    };
+    Ok(Understood { seen: Seen::Review(Box::new(seen)), at })
+}
+
+/// The payload's pull request, and when it last changed.
+fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option<Timestamp>), Useless> {
+    let repo = delivery.repo()?.key.id;
+    let shared: Issue = needed(delivery.payload.get("pull_request"), "pull_request")?;
+    let own: Pull = delivery.payload.get("pull_request").unwrap_or_default();
+    let changed_at = shared.updated_at.0;
+    let mut item = item(shared, change, delivery).ok_or(Useless::Lacks("pull_request.number"))?;
+    item.is_pull = true;
+    // A state_reason belongs to issues.
+    item.close_reason = None;
+    let head = own.head.0.unwrap_or_default();
+    let base = own.base.0.unwrap_or_default();
+    let merged = own.merged_at.0.is_some() || own.merged.0 == Some(true);
+    let pull = PullSeen {
+        draft: own.draft.0.unwrap_or(false),
+        from_fork: from_fork(&head, base.repo.0.as_ref().and_then(|repo| repo.id.0).unwrap_or(repo)),
+        head_ref: needed(head.branch.0, "pull_request.head.ref")?,
+        head_sha: needed(head.sha.0, "pull_request.head.sha")?,
+        base_ref: needed(base.branch.0, "pull_request.base.ref")?,
+        merged_at: merged.then(|| own.merged_at.0.or(item.closed_at).unwrap_or(item.updated_at)),
+        merge_sha: own.merge_commit_sha.0.filter(|_| merged),
+        merged_by: own.merged_by.0.and_then(actor).filter(|_| merged),
+        item,
+    };
+    Ok((pull, changed_at))
+}
+
+/// Whether the source is elsewhere. A repository that is not shown was
+/// deleted, which the target was not.
+fn from_fork(head: &PullEnd, base_repo: u64) -> bool {
+    head.repo.0.as_ref().and_then(|repo| repo.id.0) != Some(base_repo)
+}
+
+/// What an issue and a pull request share. `None` without a number.
+fn item(issue: Issue, change: ItemChange, delivery: &Delivery<'_>) -> Option<ItemSeen> {
+    let updated_at = issue.updated_at.0.or(issue.closed_at.0).or(issue.created_at.0).unwrap_or(delivery.received_at);
+    let open = match issue.state.0.as_deref() {
+        Some("open") => true,
+        Some("closed") => false,
+        _ => match change {
+            ItemChange::Opened | ItemChange::Reopened => true,
+            ItemChange::Closed => false,
+            _ => issue.closed_at.0.is_none(),
+        },
+    };
+    let is_pull = issue.pull_request.0.is_some();
+    Some(ItemSeen {
+        number: issue.number.0?,
+        is_pull,
+        title: issue.title.0.unwrap_or_default(),
+        body: issue.body.0.unwrap_or_default(),
+        author: issue.user.0.and_then(actor),
+        association: association(issue.author_association.0.as_deref()),
+        created_at: issue.created_at.0.unwrap_or(updated_at),
+        updated_at,
+        open,
+        closed_at: (!open).then(|| issue.closed_at.0.unwrap_or(updated_at)),
+        close_reason: (!open && !is_pull).then(|| close_reason(issue.state_reason.0.as_deref())),
+        labels: issue.labels.0.and_then(names),
+        locked: issue.locked.0.unwrap_or(false),
+        change,
+    })
+}
+
+fn item_change(delivery: &Delivery<'_>) -> ItemChange {
+    let label = || delivery.payload.get("label").and_then(|label: Label| label.name.0);
+    match delivery.action {
+        "opened" => ItemChange::Opened,
+        "closed" => ItemChange::Closed,
+        "reopened" => ItemChange::Reopened,
+        "labeled" => label().map_or(ItemChange::Other, ItemChange::Labeled),
+        "unlabeled" => label().map_or(ItemChange::Other, ItemChange::Unlabeled),
+        _ => ItemChange::Other,
+    }
+}
+
+/// The labels' names. With one that can't be read the set is not known.
+fn names(labels: Vec<Maybe<Label>>) -> Option<BTreeSet<String>> {
+    labels.into_iter().map(|label| label.0?.name.0).collect()
+}
+
+fn close_reason(state_reason: Option<&str>) -> CloseReason {
+    match state_reason {
+        Some("not_planned") => CloseReason::NotPlanned,
+        Some("duplicate") => CloseReason::Duplicate,
+        _ => CloseReason::Completed,
+    }
+}
+
+fn association(text: Option<&str>) -> Association {
+    match text {
+        Some("OWNER") => Association::Owner,
+        Some("MEMBER") => Association::Member,
+        Some("COLLABORATOR") => Association::Collaborator,
+        _ => Association::Other,
+    }
+}

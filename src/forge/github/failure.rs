@@ -1,0 +1,151 @@
+//! What an answer that is no success means for the caller.
+//!
+//! | answer | error |
+//! | --- | --- |
+//! | 429; 403 with `retry-after`, with no requests left, or that speaks of a rate limit | `RateLimited` |
+//! | 404, 410, 451 | `NotFound` |
+//! | 401 although the token is fresh | `Transient`: an operator or GitHub must put it right |
+//! | 409 (a state that passes, such as a merge under way; an empty repository) | `Transient` |
+//! | 408 and 5xx, or no answer, to a write | `Doubt`: it may have been done |
+//! | 408 and 5xx, or no answer, to a read; no connection at all | `Transient` |
+//! | 400, 403, 422 and whatever else | `Permanent` |
+
+use http::{HeaderMap, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{
+    auth::later,
+    transport::{Call, Lost, Raw},
+};
+use crate::port::forge::ForgeError;
+
+/// Longest text of GitHub's that goes into an error, in characters.
+const MAX_TEXT: usize = 300;
+/// GitHub: without other word, wait at least a minute.
+const DEFAULT_WAIT: SignedDuration = SignedDuration::from_secs(60);
+/// GitHub's limits are per hour; no header parks an installation much longer.
+const MAX_WAIT: SignedDuration = SignedDuration::from_hours(2);
+
+/// A call that did not succeed.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    /// The status, if GitHub answered.
+    pub(super) status: Option<StatusCode>,
+    /// GitHub's words, made safe.
+    pub(super) message: String,
+    /// What it means.
+    pub(super) error: ForgeError,
+}
+
+impl From<Failure> for ForgeError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+impl From<ForgeError> for Failure {
+    fn from(error: ForgeError) -> Self {
+        Self { status: None, message: String::new(), error }
+    }
+}
+
+impl Failure {
+    /// Reads an answer that is no success.
+    pub(super) fn answered(call: &Call, raw: &Raw, now: Timestamp) -> Self {
+        let message = message(raw.body.as_deref().unwrap_or_default());
+        let status = raw.status;
+        let text = format!("{}: {}{}{message}", call.route, status.as_u16(), if message.is_empty() { "" } else { " " });
+        let error = match status.as_u16() {
+            429 => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
+            403 if is_limit(&raw.headers, &message) => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
+            404 | 410 | 451 => ForgeError::NotFound(text),
+            401 | 409 => ForgeError::Transient(text),
+            408 | 500..=599 if call.read => ForgeError::Transient(text),
+            408 | 500..=599 => ForgeError::Doubt(text),
+            _ => ForgeError::Permanent(text),
+        };
+        Self { status: Some(status), message, error }
+    }
+
+    /// No answer came.
+    pub(super) fn lost(call: &Call, lost: Lost) -> Self {
+        let error = match lost {
+            Lost::NotSent(why) => ForgeError::Transient(format!("{}: {why}", call.route)),
+            Lost::Unanswered(why) if call.read => ForgeError::Transient(format!("{}: {why}", call.route)),
+            Lost::Unanswered(why) => ForgeError::Doubt(format!("{}: {why}", call.route)),
+        };
+        error.into()
+    }
+
+    /// Whether GitHub answered `status` and its words hold `part`, without case.
+    pub(super) fn says(&self, status: u16, part: &str) -> bool {
+        self.status.is_some_and(|s| s.as_u16() == status) && self.message.to_lowercase().contains(part)
+    }
+}
+
+/// Text of a stranger, fit for a log line: one line, no control or direction
+/// characters, at most [`MAX_TEXT`] characters.
+pub(super) fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_whitespace() { ' ' } else { c })
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
+        .take(MAX_TEXT)
+        .collect()
+}
+
+/// GitHub's message with its list of errors; empty if the body is not GitHub's JSON.
+fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Body {
+        message: Option<String>,
+        #[serde(default)]
+        errors: Value,
+    }
+    let Ok(Body { message, errors }) = serde_json::from_slice(body) else { return String::new() };
+    let mut text = message.unwrap_or_default();
+    for error in errors.as_array().into_iter().flatten() {
+        text.push_str("; ");
+        match error {
+            Value::String(words) => text.push_str(words),
+            Value::Object(fields) => {
+                let words: Vec<&str> =
+                    ["resource", "field", "code", "message"].iter().filter_map(|k| fields.get(*k)?.as_str()).collect();
+                text.push_str(&words.join(" "));
+            }
+            _ => {}
+        }
+    }
+    harmless(&text)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn is_limit(headers: &HeaderMap, message: &str) -> bool {
+    let message = message.to_lowercase();
+    headers.contains_key(header::RETRY_AFTER)
+        || text(headers, "x-ratelimit-remaining") == Some("0")
+        || message.contains("rate limit")
+        || message.contains("abuse detection")
+}
+
+/// When a limit lifts: `retry-after` (seconds), else `x-ratelimit-reset`
+/// (seconds since 1970) where no requests are left, else in a minute.
+fn lifts_at(headers: &HeaderMap, now: Timestamp) -> Timestamp {
+    let number = |name: &str| text(headers, name).and_then(|text| text.trim().parse::<i64>().ok());
+    let until = if let Some(seconds) = number("retry-after") {
+        later(now, SignedDuration::from_secs(seconds.max(0)).min(MAX_WAIT))
+    } else if text(headers, "x-ratelimit-remaining") == Some("0") {
+        number("x-ratelimit-reset")
+            .and_then(|seconds| Timestamp::from_second(seconds).ok())
+            .unwrap_or_else(|| later(now, DEFAULT_WAIT))
+    } else {
+        later(now, DEFAULT_WAIT)
+    };
+    until.clamp(later(now, SignedDuration::from_secs(1)), later(now, MAX_WAIT))
+}

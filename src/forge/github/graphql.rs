@@ -1,0 +1,160 @@
+//! GraphQL, for what REST does not tell: which issues and branches are linked.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use jiff::SignedDuration;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    auth::later,
+    client::{Caller, Client},
+    failure::harmless,
+    transport::Call,
+};
+use crate::{
+    domain::id::ItemNumber,
+    port::forge::{ForgeError, Target},
+};
+
+const LINKED_ISSUES: &str = "query($owner: String!, $name: String!, $number: Int!) { \
+    repository(owner: $owner, name: $name) { nameWithOwner pullRequest(number: $number) { \
+    closingIssuesReferences(first: 10) { nodes { number repository { nameWithOwner } } } } } }";
+
+const LINKED_BRANCHES: &str = "query($owner: String!, $name: String!, $number: Int!) { \
+    repository(owner: $owner, name: $name) { issue(number: $number) { \
+    linkedBranches(first: 10) { nodes { ref { name } } } } } }";
+
+#[derive(Deserialize)]
+struct Data<T> {
+    repository: Option<T>,
+}
+
+#[derive(Deserialize)]
+struct Nodes<T> {
+    nodes: Option<Vec<Option<T>>>,
+}
+
+impl<T> Nodes<T> {
+    fn all(self) -> impl Iterator<Item = T> {
+        self.nodes.into_iter().flatten().flatten()
+    }
+}
+
+/// The issues of the same repository that a pull request closes, at most 10.
+pub(super) async fn linked_issues(
+    client: &Client,
+    target: &Target,
+    pull: ItemNumber,
+) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Repository {
+        name_with_owner: String,
+        pull_request: Option<PullRequest>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct PullRequest {
+        closing_issues_references: Option<Nodes<Issue>>,
+    }
+    #[derive(Deserialize)]
+    struct Issue {
+        number: ItemNumber,
+        repository: Named,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        name_with_owner: String,
+    }
+    let found: Repository = ask(client, target, LINKED_ISSUES, pull).await?;
+    let pull_request = found.pull_request.ok_or_else(|| gone("pull request", pull))?;
+    let issues = pull_request.closing_issues_references.into_iter().flat_map(Nodes::all);
+    Ok(issues
+        .filter(|issue| issue.repository.name_with_owner.eq_ignore_ascii_case(&found.name_with_owner))
+        .map(|issue| issue.number)
+        .collect())
+}
+
+/// The branches that GitHub lists as linked to an issue, at most 10.
+pub(super) async fn linked_branches(
+    client: &Client,
+    target: &Target,
+    issue: ItemNumber,
+) -> Result<BTreeSet<String>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Repository {
+        issue: Option<Issue>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Issue {
+        linked_branches: Option<Nodes<Linked>>,
+    }
+    #[derive(Deserialize)]
+    struct Linked {
+        /// `None` once the branch is deleted.
+        r#ref: Option<Ref>,
+    }
+    #[derive(Deserialize)]
+    struct Ref {
+        name: String,
+    }
+    let found: Repository = ask(client, target, LINKED_BRANCHES, issue).await?;
+    let found = found.issue.ok_or_else(|| gone("issue", issue))?;
+    let linked = found.linked_branches.into_iter().flat_map(Nodes::all);
+    Ok(linked.filter_map(|linked| linked.r#ref).map(|branch| branch.name).collect())
+}
+
+fn gone(what: &str, number: ItemNumber) -> ForgeError {
+    ForgeError::NotFound(format!("GraphQL: no {what} #{number}"))
+}
+
+async fn ask<T: DeserializeOwned>(
+    client: &Client,
+    target: &Target,
+    query: &str,
+    number: ItemNumber,
+) -> Result<T, ForgeError> {
+    let Some((owner, name)) = target.full_name.split_once('/') else {
+        return Err(ForgeError::Permanent(format!("{:?} is not an owner/name", target.full_name)));
+    };
+    let call = Call {
+        route: "POST /graphql",
+        method: Method::POST,
+        path: client.transport.root.graphql(),
+        body: Some(json!({
+            "query": query,
+            "variables": { "owner": owner, "name": name, "number": number },
+        })),
+        read: true,
+    };
+    let caller = Caller::Installation(target.installation, target.repo.id);
+    let reply = client.call(&call, caller).await?;
+    let answer: Value = reply.json()?;
+    if let Some(error) = answer.get("errors").and_then(Value::as_array).and_then(|errors| errors.first()) {
+        return Err(refusal(error, client));
+    }
+    let data = answer.get("data").cloned().unwrap_or_default();
+    let data: Data<T> = serde_json::from_value(data)
+        .map_err(|error| ForgeError::Transient(format!("POST /graphql: the answer makes no sense: {error}")))?;
+    data.repository.ok_or_else(|| ForgeError::NotFound("GraphQL: no such repository".to_owned()))
+}
+
+/// GraphQL answers 200 and tells its errors in the body. One without any kind
+/// is GitHub's own trouble; a field that an old server does not know has a code.
+fn refusal(error: &Value, client: &Client) -> ForgeError {
+    let kind = error.get("type").or_else(|| error.pointer("/extensions/code")).and_then(Value::as_str);
+    let message = error.get("message").and_then(Value::as_str).unwrap_or_default();
+    let text = format!("POST /graphql: {}", harmless(message));
+    match kind {
+        Some("NOT_FOUND") => ForgeError::NotFound(text),
+        Some("RATE_LIMITED" | "RATE_LIMIT") => {
+            ForgeError::RateLimited { until: later(client.now(), SignedDuration::from_secs(60)) }
+        }
+        Some(_) => ForgeError::Permanent(text),
+        None => ForgeError::Transient(text),
+    }
+}

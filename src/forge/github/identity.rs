@@ -1,0 +1,78 @@
+//! Who we are on GitHub, and what we wrote there.
+
+use http::Method;
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use super::{
+    client::{Caller, Client},
+    transport::Call,
+};
+use crate::{domain::id::Actor, port::forge::ForgeError};
+
+/// Our App.
+pub(super) struct Identity {
+    app_id: u64,
+    actor: OnceCell<Actor>,
+}
+
+/// A comment or issue, as far as it tells who wrote it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Written {
+    /// A comment's id; an issue has one too, but goes by its number.
+    pub(super) id: u64,
+    /// An issue's number.
+    pub(super) number: Option<u64>,
+    /// Its text.
+    pub(super) body: Option<String>,
+    user: Option<User>,
+    performed_via_github_app: Option<App>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct User {
+    login: String,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct App {
+    id: u64,
+}
+
+impl Identity {
+    /// The App with this id.
+    pub(super) fn new(app_id: u64) -> Self {
+        Self { app_id, actor: OnceCell::new() }
+    }
+
+    /// Our account; asked of GitHub once.
+    pub(super) async fn actor(&self, client: &Client) -> Result<Actor, ForgeError> {
+        #[derive(Deserialize)]
+        struct Body {
+            slug: String,
+        }
+        let ask = || async {
+            let path = client.transport.root.rest("/app");
+            let call = Call { route: "GET /app", method: Method::GET, path, body: None, read: true };
+            let body: Body = client.call(&call, Caller::App).await?.json()?;
+            Ok::<_, ForgeError>(Actor { login: format!("{}[bot]", body.slug), bot: true })
+        };
+        self.actor.get_or_try_init(ask).await.cloned()
+    }
+
+    /// Whether we wrote it. A marker proves nothing: anyone can copy ours.
+    /// GitHub names the App; where it does not, the author must be our bot.
+    pub(super) async fn wrote(&self, client: &Client, it: &Written) -> Result<bool, ForgeError> {
+        let Some(user) = &it.user else { return Ok(false) };
+        // A person may write through our App and is not us.
+        if user.kind.as_deref() != Some("Bot") {
+            return Ok(false);
+        }
+        match &it.performed_via_github_app {
+            Some(app) => Ok(app.id == self.app_id),
+            None => Ok(self.actor(client).await?.is(&user.login)),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Phase labels on items, and labels in the repository.
+
+use std::collections::BTreeSet;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{path, repo::Repo};
+use crate::{
+    domain::{effect::LabelLook, id::ItemNumber},
+    port::forge::{Applied, ApplyContext, Cost, ForgeError},
+};
+
+/// Labels on one item: GitHub allows 100.
+const MAX_LABEL_PAGES: usize = 2;
+/// GitHub's limit for a label's description, in characters.
+const MAX_DESCRIPTION: usize = 100;
+
+#[derive(Deserialize)]
+struct Label {
+    name: String,
+}
+
+/// What is to be changed on an item.
+struct Change {
+    remove: Vec<String>,
+    add: bool,
+}
+
+impl Change {
+    /// What separates the labels `on` an item from the phase wanted.
+    fn new(on: &BTreeSet<String>, wanted: Option<&LabelLook>, phase_labels: &BTreeSet<String>) -> Self {
+        let is_wanted = |name: &str| wanted.is_some_and(|look| same(&look.name, name));
+        let shows_phase = |name: &str| phase_labels.iter().any(|label| same(label, name));
+        Self {
+            remove: on.iter().filter(|name| shows_phase(name) && !is_wanted(name)).cloned().collect(),
+            add: wanted.is_some() && !on.iter().any(|name| is_wanted(name)),
+        }
+    }
+}
+
+/// GitHub tells labels apart without case.
+fn same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+fn knows(labels: &BTreeSet<String>, name: &str) -> bool {
+    labels.iter().any(|label| same(label, name))
+}
+
+/// Makes the item carry exactly the wanted phase label: others come off
+/// first, one by one, so that never two show and no other label is touched.
+pub(super) async fn set_phase(
+    repo: &mut Repo<'_>,
+    context: &ApplyContext,
+    item: ItemNumber,
+    wanted: Option<&LabelLook>,
+    phase_labels: &BTreeSet<String>,
+) -> Result<Applied, ForgeError> {
+    let mut applied = Applied::default();
+    // After a doubt what we know is from before it.
+    let mut on = match &context.item_labels {
+        Some(labels) if !context.in_doubt => labels.clone(),
+        _ => {
+            let labels = on_item(repo, item).await?;
+            applied.labels = Some((item, labels.clone()));
+            labels
+        }
+    };
+    let change = Change::new(&on, wanted, phase_labels);
+    let wanted = wanted.filter(|_| change.add);
+    if let Some(look) = wanted {
+        // Before anything comes off, so that the item is without a label only for a moment.
+        ensure(repo, context, look, &mut applied).await?;
+    }
+    for name in &change.remove {
+        on = take_off(repo, item, name, on).await?;
+        applied.labels = Some((item, on.clone()));
+    }
+    if let Some(look) = wanted {
+        let reply = repo
+            .send(
+                Method::POST,
+                "POST /repos/{owner}/{repo}/issues/{issue_number}/labels",
+                &format!("/issues/{item}/labels"),
+                Some(json!({ "labels": [look.name] })),
+            )
+            .await?;
+        on = reply
+            .made()
+            .map_or_else(|| on.iter().chain([&look.name]).cloned().collect(), |labels: Vec<Label>| names(labels));
+        applied.labels = Some((item, on));
+    }
+    Ok(applied)
+}
+
+/// Writes that [`set_phase`] will make. Of an item never seen it is assumed
+/// that it carries one other phase label.
+pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelLook>, phase_labels: &BTreeSet<String>) -> Cost {
+    let change = match &context.item_labels {
+        Some(on) => Change::new(on, wanted, phase_labels),
+        None => Change { remove: vec![String::new()], add: wanted.is_some() },
+    };
+    let make = wanted.is_some_and(|look| change.add && !knows(&context.repo_labels, &look.name));
+    let writes = change.remove.len() + usize::from(change.add) + usize::from(make);
+    Cost { writes: u32::try_from(writes).unwrap_or(u32::MAX), creates: 0 }
+}
+
+/// How many labels [`ensure`] will make.
+pub(super) fn missing(context: &ApplyContext, looks: &[LabelLook]) -> usize {
+    looks.iter().filter(|look| !knows(&context.repo_labels, &look.name)).count()
+}
+
+/// Makes a label with its look, unless it is known to exist. An existing
+/// label keeps the look that people gave it.
+///
+/// Without leave to make labels putting it on makes it too, in grey: so a
+/// refusal is no reason to stop. Nor does it leave a doubt, as making a label
+/// twice changes nothing.
+pub(super) async fn ensure(
+    repo: &mut Repo<'_>,
+    context: &ApplyContext,
+    look: &LabelLook,
+    applied: &mut Applied,
+) -> Result<(), ForgeError> {
+    if knows(&context.repo_labels, &look.name) || knows(&applied.made_labels, &look.name) {
+        return Ok(());
+    }
+    let description: String = look.description.chars().take(MAX_DESCRIPTION).collect();
+    let body = json!({
+        "name": look.name,
+        "color": look.color.trim_start_matches('#'),
+        "description": description,
+    });
+    let made = repo.send(Method::POST, "POST /repos/{owner}/{repo}/labels", "/labels", Some(body)).await;
+    match made {
+        Ok(_) => {}
+        Err(failure) if failure.says(422, "already_exists") => {}
+        Err(failure) => match failure.error {
+            ForgeError::Permanent(_) | ForgeError::NotFound(_) => return Ok(()),
+            ForgeError::Doubt(why) => return Err(ForgeError::Transient(why)),
+            other => return Err(other),
+        },
+    }
+    applied.made_labels.insert(look.name.clone());
+    Ok(())
+}
+
+/// Takes one label off; returns what is left. A label that is not there is
+/// as good as taken off, an item that is not there is an error: GitHub
+/// answers 404 to both and tells them apart only in words.
+async fn take_off(
+    repo: &mut Repo<'_>,
+    item: ItemNumber,
+    name: &str,
+    mut on: BTreeSet<String>,
+) -> Result<BTreeSet<String>, ForgeError> {
+    let tail = format!("/issues/{item}/labels/{}", path::segment(name)?);
+    let route = "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}";
+    match repo.send(Method::DELETE, route, &tail, None).await {
+        Ok(reply) => {
+            if let Some(labels) = reply.made() {
+                return Ok(names(labels));
+            }
+        }
+        Err(failure) if failure.says(404, "label does not exist") => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    on.retain(|label| !same(label, name));
+    Ok(on)
+}
+
+async fn on_item(repo: &mut Repo<'_>, item: ItemNumber) -> Result<BTreeSet<String>, ForgeError> {
+    let route = "GET /repos/{owner}/{repo}/issues/{issue_number}/labels";
+    let (labels, _) = repo.list(route, &format!("/issues/{item}/labels"), MAX_LABEL_PAGES).await?;
+    Ok(names(labels))
+}
+
+fn names(labels: Vec<Label>) -> BTreeSet<String> {
+    labels.into_iter().map(|label| label.name).collect()
+}

@@ -1,0 +1,73 @@
+//! Check runs, commit statuses, workflow runs.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{Maybe, Numbered, lenient::objects};
+use crate::domain::id::Sha;
+
+/// A check run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CheckRun {
+    /// Its number.
+    pub id: Maybe<u64>,
+    /// Commit.
+    pub head_sha: Maybe<Sha>,
+    /// Name.
+    pub name: Maybe<String>,
+    /// `queued`, `in_progress`, `completed`, `waiting`, `requested`, `pending`.
+    pub status: Maybe<String>,
+    /// `success`, `failure`, …; null until completed.
+    pub conclusion: Maybe<String>,
+    /// When it began.
+    pub started_at: Maybe<Timestamp>,
+    /// When it ended.
+    pub completed_at: Maybe<Timestamp>,
+    /// The App that made it.
+    pub app: Maybe<Numbered>,
+    /// Its suite.
+    pub check_suite: Maybe<CheckSuite>,
+}
+
+/// A check suite.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CheckSuite {
+    /// Its number.
+    pub id: Maybe<u64>,
+    /// When it last changed.
+    pub updated_at: Maybe<Timestamp>,
+}
+
+/// The commit that a status is about.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Commit {
+    /// Which.
+    pub sha: Maybe<Sha>,
+}
+
+/// A workflow run.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct WorkflowRun {
+    /// Its number.
+    pub id: Maybe<u64>,
+    /// Commit.
+    pub head_sha: Maybe<Sha>,
+    /// The check suite of its jobs.
+    pub check_suite_id: Maybe<u64>,
+    /// What started it.
+    pub event: Maybe<String>,
+    /// As of a check run.
+    pub status: Maybe<String>,
+    /// As of a check run.
+    pub conclusion: Maybe<String>,
+    /// When it was made.
+    pub created_at: Maybe<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Maybe<Timestamp>,
+}
+
+objects!(CheckRun, CheckSuite, Commit, WorkflowRun);

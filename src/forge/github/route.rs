@@ -1,0 +1,16 @@
+//! Where a delivery belongs: the little that is read before it is kept.
+
+use super::payload::{Numbered, Payload, json};
+use crate::port::forge::Route;
+
+/// Reads only what routing needs, in one pass over the body and one over the
+/// repository in it (measured: 12 KB in 6.5 µs, about as long as its HMAC).
+///
+/// A field that is missing or of another type is absent. `None` only if the
+/// body is not a JSON object.
+pub fn route(body: &[u8]) -> Option<Route> {
+    let json = json(body);
+    let payload = Payload::parse(&json).ok()?;
+    let number = |name| payload.get(name).and_then(|object: Numbered| object.id.0);
+    Some(Route { repo: number("repository"), installation: number("installation"), action: payload.get("action") })
+}

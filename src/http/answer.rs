@@ -1,0 +1,155 @@
+//! What the server says: JSON bodies, and one code for each way to be refused.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::port::forge::Refusal;
+
+/// How long a sender should wait after a 503, in seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// Longest delivery id that is repeated in an answer or a log line, in characters.
+const MAX_DELIVERY_ID: usize = 128;
+
+/// A delivery that was kept, now or before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// 202: it is on disk.
+    Accepted(String),
+    /// 200: it had been taken in before.
+    Duplicate(String),
+}
+
+/// Why a request was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// 404: no such page.
+    #[error("there is nothing here")]
+    NotFound,
+    /// 404: no forge of that name is configured.
+    #[error("no forge of this name is configured")]
+    NoSuchForge,
+    /// 405: another method is needed.
+    #[error("use {0}")]
+    Method(&'static str),
+    /// 415: the body is encoded.
+    #[error("send the body as it is, without Content-Encoding")]
+    Encoded,
+    /// 413: the body is too long.
+    #[error("the body is longer than {0} bytes")]
+    TooLarge(usize),
+    /// 408: the body came too slowly.
+    #[error("the body did not arrive within {0:?}")]
+    TooSlow(Duration),
+    /// 400: the connection or its framing broke while the body was read.
+    #[error("the body could not be read")]
+    Broken,
+    /// 401 or 400: it could not be verified.
+    #[error("{0}")]
+    Unverified(#[from] Refusal),
+    /// 503: too many bodies are being read at once.
+    #[error("too much is arriving at once")]
+    Overloaded,
+    /// 503: the store did not keep it.
+    #[error("the delivery could not be kept; send it again later")]
+    Store,
+    /// 500: a defect of ours.
+    #[error("an error of ours; the log has more")]
+    Internal,
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::NotFound | Self::NoSuchForge => StatusCode::NOT_FOUND,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::Broken | Self::Unverified(Refusal::BadHeader(_)) => StatusCode::BAD_REQUEST,
+            Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) => StatusCode::UNAUTHORIZED,
+            Self::Overloaded | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code in the body, which scripts may rely on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NoSuchForge => "no_such_forge",
+            Self::Method(_) => "method_not_allowed",
+            Self::Encoded => "encoded_body",
+            Self::TooLarge(_) => "body_too_large",
+            Self::TooSlow(_) => "body_too_slow",
+            Self::Broken => "body_unreadable",
+            Self::Unverified(Refusal::MissingSignature) => "missing_signature",
+            Self::Unverified(Refusal::BadSignature) => "bad_signature",
+            Self::Unverified(Refusal::BadHeader(_)) => "bad_header",
+            Self::Overloaded => "overloaded",
+            Self::Store => "store_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ErrorBody {
+    error: ErrorDetail,
+}
+
+#[derive(Serialize)]
+struct ErrorDetail {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct StatusBody<'a> {
+    status: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delivery: Option<String>,
+}
+
+/// A body that says how something stands.
+pub(super) fn status(code: StatusCode, status: &str) -> Response {
+    (code, Json(StatusBody { status, delivery: None })).into_response()
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let body = ErrorBody { error: ErrorDetail { code: self.code(), message: self.to_string() } };
+        let mut response = (status, Json(body)).into_response();
+        let headers = response.headers_mut();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if let Self::Method(allowed) = self {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Kept {
+    fn into_response(self) -> Response {
+        let (code, status, delivery) = match self {
+            Self::Accepted(delivery) => (StatusCode::ACCEPTED, "accepted", delivery),
+            Self::Duplicate(delivery) => (StatusCode::OK, "duplicate", delivery),
+        };
+        (code, Json(StatusBody { status, delivery: Some(delivery) })).into_response()
+    }
+}
+
+/// A delivery id as it may be shown: printable ASCII, cut to a decent length.
+/// The id comes from a header, which no signature covers.
+pub(super) fn showable(delivery: &str) -> String {
+    delivery.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_DELIVERY_ID).collect()
+}

@@ -1,0 +1,80 @@
+//! What `phasebot check` says of one file.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use super::{Layer, Problem, Rank, compile, dormant, merge, parse, problem::quote};
+
+/// The verdict on one file, taken as a repository's policy over the built-in one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The file.
+    pub file: String,
+    /// Whether it can be put into force.
+    pub valid: bool,
+    /// What it makes, in one line; empty if it is not valid.
+    pub summary: String,
+    /// What is wrong, in the order of the file.
+    pub problems: Vec<Problem>,
+    /// What is right but may surprise.
+    pub notes: Vec<String>,
+}
+
+/// Checks a text. `name` is the file's name for the messages.
+pub fn check_report(name: &str, text: &str) -> Report {
+    let wrong =
+        |problems| Report { file: name.to_owned(), valid: false, summary: String::new(), problems, notes: Vec::new() };
+    let parsed = match parse(name, text) {
+        Ok(parsed) => parsed,
+        Err(problems) => return wrong(problems),
+    };
+    let merged = merge(&[Layer { rank: Rank::Repository, parsed: parsed.clone() }]);
+    let policy = match compile(&merged) {
+        Ok(policy) => policy,
+        Err(problems) => return wrong(problems),
+    };
+    let phases: Vec<&str> = policy.phases.iter().map(|phase| phase.name.as_str()).collect();
+    let mode = format!("{:?}", policy.mode).to_lowercase();
+    let idle = dormant(&parsed.file).into_iter();
+    Report {
+        file: name.to_owned(),
+        valid: true,
+        summary: format!("mode {mode}, phases {}, version {}", phases.join(" → "), policy.version),
+        problems: Vec::new(),
+        notes: idle
+            .map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)))
+            .collect(),
+    }
+}
+
+impl Report {
+    /// The report on a file that can't be read.
+    pub fn unreadable(name: &str, why: &str) -> Self {
+        let problem = Problem {
+            file: name.to_owned(),
+            line: 1,
+            column: 1,
+            message: why.to_owned(),
+            suggestion: None,
+            snippet: None,
+        };
+        Self { file: name.to_owned(), valid: false, summary: String::new(), problems: vec![problem], notes: Vec::new() }
+    }
+}
+
+impl fmt::Display for Report {
+    /// For people: each problem with its line, or one line and the notes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for problem in &self.problems {
+            writeln!(f, "{problem}")?;
+        }
+        if self.valid {
+            writeln!(f, "{}: valid: {}", self.file, self.summary)?;
+        } else {
+            let count = self.problems.len();
+            writeln!(f, "{}: {count} problem{}", self.file, if count == 1 { "" } else { "s" })?;
+        }
+        self.notes.iter().try_for_each(|note| writeln!(f, "{}: note: {note}", self.file))
+    }
+}

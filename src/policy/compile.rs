@@ -1,0 +1,118 @@
+//! From a merged file to what the decisions read.
+
+use jiff::SignedDuration;
+
+use super::{
+    Merged, Problem,
+    file::{
+        evidence::EvidenceFile,
+        phase::PhaseFile,
+        text::{Color, Description, Glob},
+        time::Length,
+    },
+    validate::{self, label_of},
+};
+use crate::domain::policy::{
+    CheckRules, EnvironmentFilter, EnvironmentRule, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
+};
+
+/// Colour of a label whose phase names none: a light grey.
+const GREY: &str = "EDEDED";
+const SETTLE: SignedDuration = SignedDuration::from_secs(60);
+const QUIET: SignedDuration = SignedDuration::from_mins(30);
+
+/// Puts a merged file into force. The problems are those that only show once
+/// the layers are together; each points into the file that it stands in.
+pub fn compile(merged: &Merged) -> Result<Policy, Vec<Problem>> {
+    let problems = validate::together(merged);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    policy(merged).map_err(|message| vec![merged.phases_from().problem(&[], message)])
+}
+
+fn policy(merged: &Merged) -> Result<Policy, String> {
+    let file = &merged.file;
+    let checks = file.checks.clone().unwrap_or_default();
+    let ignore = file.ignore.clone().unwrap_or_default();
+    let environments = file.environments.iter().flatten();
+    Ok(Policy {
+        source: merged.phases_from().name().to_owned(),
+        version: merged.version.clone(),
+        mode: file.mode.unwrap_or_default(),
+        phases: file.phases.iter().flatten().map(phase).collect::<Result<_, _>>()?,
+        branches: patterns(file.branches.as_deref())?,
+        checks: CheckRules {
+            ignore: patterns(checks.ignore.as_deref())?,
+            settle: checks.settle.map_or(SETTLE, Length::duration),
+        },
+        ignore: Ignore {
+            authors: ignore.authors.iter().flatten().map(|author| author.as_str().to_owned()).collect(),
+            labels: patterns(ignore.labels.as_deref())?,
+        },
+        environments: environments
+            .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
+            .collect(),
+    })
+}
+
+fn phase(file: &PhaseFile) -> Result<PhaseRule, String> {
+    Ok(PhaseRule {
+        name: file.name.as_str().to_owned(),
+        label: label_of(file),
+        color: file.color.as_ref().map_or(GREY, Color::as_str).to_owned(),
+        description: file.description.as_ref().map_or("", Description::as_str).to_owned(),
+        when: file.when.iter().flatten().map(evidence).collect::<Result<_, _>>()?,
+        line: file.line,
+    })
+}
+
+fn evidence(file: &EvidenceFile) -> Result<Evidence, String> {
+    let narrow = file.narrow();
+    Ok(Evidence { kind: kind(file)?, labels: either(narrow.labels)?, branches: either(narrow.branches)? })
+}
+
+fn kind(file: &EvidenceFile) -> Result<EvidenceKind, String> {
+    Ok(match file {
+        EvidenceFile::IssueOpen(_) => EvidenceKind::IssueOpen,
+        EvidenceFile::PullRequestOpen(_) => EvidenceKind::PullRequestOpen,
+        EvidenceFile::BranchLinked(c) => EvidenceKind::BranchLinked { numeric: c.numeric.unwrap_or(false) },
+        EvidenceFile::PullRequestApproved(_) => EvidenceKind::PullRequestApproved,
+        EvidenceFile::Merged(_) => EvidenceKind::Merged,
+        EvidenceFile::ChecksPassed(c) => EvidenceKind::ChecksPassed { named: patterns(c.named.as_deref())? },
+        EvidenceFile::Tagged(c) => EvidenceKind::Tagged { also: patterns(c.also.as_deref())? },
+        EvidenceFile::ReleasePublished(c) => {
+            EvidenceKind::ReleasePublished { prereleases: c.prereleases.unwrap_or(false) }
+        }
+        EvidenceFile::DeploymentStarted(c) => {
+            EvidenceKind::DeploymentStarted(environments((&c.environment, &c.environments), c.production)?)
+        }
+        EvidenceFile::DeploymentSucceeded(c) => {
+            EvidenceKind::DeploymentSucceeded(environments((&c.environment, &c.environments), c.production)?)
+        }
+        EvidenceFile::Soaked(c) => EvidenceKind::Soaked {
+            environments: environments((&c.environment, &c.environments), c.production)?,
+            quiet: c.quiet.map_or(QUIET, Length::duration),
+        },
+    })
+}
+
+/// Environments are compared without case: their patterns are lower case, as
+/// the names that they are matched with.
+fn environments(
+    (one, several): (&Option<Glob>, &Option<Vec<Glob>>),
+    production: Option<bool>,
+) -> Result<EnvironmentFilter, String> {
+    let lower = |glob: &Glob| Glob::try_from(glob.as_str().to_lowercase())?.pattern();
+    let names = one.iter().chain(several.iter().flatten()).map(lower).collect::<Result<_, _>>()?;
+    Ok(EnvironmentFilter { names, production })
+}
+
+/// `label: x` and `labels: [x]` say the same.
+fn either((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> Result<Vec<Pattern>, String> {
+    one.iter().chain(several.iter().flatten()).map(Glob::pattern).collect()
+}
+
+fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
+    globs.unwrap_or_default().iter().map(Glob::pattern).collect()
+}

@@ -1,0 +1,69 @@
+//! Slash-commands: form and permission.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::condition::Team;
+
+/// How commands are written and who may use them.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Commands")]
+pub struct CommandsFile {
+    /// Whether `/deploy` works beside `/phasebot deploy`. Default: `true`.
+    pub bare: Option<bool>,
+    /// Who may use a command, by its name. Default: as `/help` lists it.
+    pub permissions: Option<BTreeMap<CommandName, Permission>>,
+}
+
+/// Who may use a command: people with at least this permission on the
+/// repository, or members of teams.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    /// May read.
+    Read,
+    /// May manage issues.
+    Triage,
+    /// May push.
+    Write,
+    /// May manage the repository.
+    Maintain,
+    /// May do everything.
+    Admin,
+    /// Members of one of these teams.
+    Teams(Vec<Team>),
+}
+
+/// The name of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is the command of that name")]
+pub enum CommandName {
+    Help,
+    Status,
+    Why,
+    Phase,
+    Assign,
+    Milestone,
+    Hold,
+    Unhold,
+    Retest,
+    Deploy,
+    Promote,
+    Rollback,
+    Approve,
+    Override,
+    Lock,
+    Unlock,
+    Freeze,
+    Unfreeze,
+    Release,
+    Ack,
+    Mute,
+    Unmute,
+    Resolve,
+    Cause,
+    Audit,
+}

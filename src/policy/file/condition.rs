@@ -1,0 +1,166 @@
+//! Conditions of gates and environments.
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+use super::{
+    text::{Glob, LabelName, Name, word},
+    time::{Length, Weekly, Zone},
+};
+
+word! {
+    /// A team of the organisation, by the name in its address; with or without `org/`.
+    Team, check_team, { "minLength": 1, "maxLength": 200 }
+}
+
+fn check_team(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if text.is_empty() || text.chars().count() > 200 || !text.chars().all(fits) {
+        return Err("a team is named like `sre` or `acme/sre`, without `@`".to_owned());
+    }
+    Ok(())
+}
+
+/// One thing that must hold.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(transform = also_bare)]
+pub enum Condition {
+    /// The required checks of the commit passed, and those named here.
+    Checks(ChecksCondition),
+    /// No open issue carries a blocking label.
+    Blockers(BlockersCondition),
+    /// No incident is open.
+    Alerts(AlertsCondition),
+    /// The same commit runs in another environment.
+    Deployed(DeployedCondition),
+    /// It is a time at which this may happen.
+    Window(WindowCondition),
+    /// People agreed; the one who asks doesn't count.
+    Approval(ApprovalCondition),
+    /// The commit is on one of these branches.
+    Ancestry(AncestryCondition),
+    /// Nobody else holds the environment's lock. Counts also where it is not listed.
+    Lock(NoSettings),
+    /// No freeze covers the environment. Counts also where it is not listed.
+    Freeze(NoSettings),
+    /// No item that the commit contains is on hold. Counts also where it is not listed.
+    Hold(NoSettings),
+    /// All of these hold.
+    All(Vec<Condition>),
+    /// One of these holds.
+    Any(Vec<Condition>),
+    /// This does not hold. What is unknown stays unknown.
+    Not(Box<Condition>),
+}
+
+/// The name of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionName {
+    /// Checks passed.
+    Checks,
+    /// No open blocking issue.
+    Blockers,
+    /// No open incident.
+    Alerts,
+    /// It runs in another environment.
+    Deployed,
+    /// The time fits.
+    Window,
+    /// People agreed.
+    Approval,
+    /// The commit is on a listed branch.
+    Ancestry,
+    /// The lock is free.
+    Lock,
+    /// No freeze.
+    Freeze,
+    /// No hold.
+    Hold,
+}
+
+/// Settings of `checks`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChecksCondition {
+    /// Checks that must have passed beside the required ones; globs.
+    pub named: Option<Vec<Glob>>,
+    /// A check that has not reported by then counts as failed.
+    pub report_within: Option<Length>,
+}
+
+/// Settings of `blockers`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BlockersCondition {
+    /// The label of blocking issues.
+    pub label: LabelName,
+}
+
+/// Settings of `alerts`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AlertsCondition {
+    /// Only incidents on this environment. Default: the one that the gate is about.
+    pub environment: Option<Name>,
+}
+
+/// Settings of `deployed`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeployedCondition {
+    /// Where it must run.
+    pub environment: Name,
+    /// For how long, without an incident. Default: `0s`.
+    pub soak: Option<Length>,
+}
+
+/// Settings of `window`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WindowCondition {
+    /// When it may happen.
+    #[schemars(length(min = 1))]
+    pub allow: Vec<Weekly>,
+    /// Time zone. Default: `UTC`.
+    pub tz: Option<Zone>,
+}
+
+/// Settings of `approval`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalCondition {
+    /// How many people, 1 to 20. Default: 1.
+    #[schemars(range(min = 1, max = 20))]
+    pub count: Option<u8>,
+    /// Members of which teams. Default: people who maintain the repository.
+    pub teams: Option<Vec<Team>>,
+}
+
+/// Settings of `ancestry`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AncestryCondition {
+    /// Branches; globs. Default: the default branch and those in `branches`.
+    pub of: Option<Vec<Glob>>,
+}
+
+/// A condition without settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("properties" = {}))]
+pub struct NoSettings {}
+
+/// Adds the bare words of conditions that need no settings.
+fn also_bare(schema: &mut Schema) {
+    let Some(serde_json::Value::Array(variants)) = schema.get_mut("oneOf") else { return };
+    variants.insert(
+        0,
+        serde_json::json!({
+            "description": "Without settings.",
+            "type": "string",
+            "enum": ["checks", "alerts", "approval", "ancestry", "lock", "freeze", "hold"],
+        }),
+    );
+}

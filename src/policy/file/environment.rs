@@ -1,0 +1,106 @@
+//! Environments and how something gets there.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{
+    condition::{Condition, ConditionName},
+    text::Name,
+};
+
+/// One environment.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Environment")]
+pub struct EnvironmentFile {
+    /// Whether it is production. Default: what the forge says of it.
+    pub production: Option<bool>,
+    /// Environments in which a commit must run before it goes here.
+    pub after: Option<Vec<Name>>,
+    /// How a deploy starts.
+    pub deploy: Option<DeployFile>,
+    /// What starts a deploy without anybody asking.
+    pub auto: Option<AutoFile>,
+    /// Whether the head of an open pull request may be deployed. Default: `false`.
+    pub unmerged: Option<bool>,
+    /// `strict` (default): only the very commit that was asked for;
+    /// `best_effort`: also by a workflow that can't be told the commit, whose
+    /// run is compared and cancelled if it differs.
+    pub pin: Option<Pin>,
+    /// What must hold. Added to what the layers above require.
+    pub require: Option<Vec<Condition>>,
+    /// What a rollback may do.
+    pub rollback: Option<RollbackFile>,
+    /// Whether a layer below may replace what is required here. Default: `false`.
+    pub overridable: Option<bool>,
+}
+
+/// How a deploy starts.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Deploy")]
+pub struct DeployFile {
+    /// By which means.
+    pub via: Via,
+    /// The workflow file, for `via: workflow_dispatch`.
+    pub workflow: Option<Name>,
+    /// Inputs that `/deploy` may set, by name.
+    pub inputs: Option<BTreeMap<Name, InputFile>>,
+}
+
+/// By which means a deploy starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    /// A deployment on the forge, which workflows with `on: deployment` run.
+    Deployment,
+    /// A workflow with `on: workflow_dispatch`.
+    WorkflowDispatch,
+}
+
+/// An input of a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Input")]
+pub struct InputFile {
+    /// The values that may be given.
+    #[serde(rename = "enum")]
+    #[schemars(length(min = 1))]
+    pub values: Vec<Name>,
+}
+
+/// Deploys without anybody asking.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Auto")]
+pub struct AutoFile {
+    /// What starts one.
+    pub on: Vec<Trigger>,
+}
+
+/// What starts a deploy by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A new version tag.
+    Tag,
+}
+
+/// How exact a deploy's commit is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Pin {
+    /// Only the commit that was asked for.
+    Strict,
+    /// Compared after the start.
+    BestEffort,
+}
+
+/// What a rollback may do.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Rollback")]
+pub struct RollbackFile {
+    /// How many earlier deploys may be gone back to, 1 to 100. Default: 3.
+    #[schemars(range(min = 1, max = 100))]
+    pub last: Option<u8>,
+    /// Conditions that a rollback need not meet.
+    pub waive: Option<Vec<ConditionName>>,
+}

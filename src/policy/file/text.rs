@@ -1,0 +1,191 @@
+//! Words of a policy file that have a form: each type checks its own.
+
+use globset::GlobBuilder;
+use serde::Deserialize;
+
+use crate::domain::policy::Pattern;
+
+/// Declares a word with a form: a newtype whose conversion checks it and whose
+/// schema says the same.
+macro_rules! word {
+    ($(#[doc = $doc:literal])+ $name:ident, $check:path, { $($schema:tt)* }) => {
+        $(#[doc = $doc])+
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The word as written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+
+            fn try_from(text: String) -> Result<Self, String> {
+                $check(&text)?;
+                Ok(Self(text))
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({
+                    "description": concat!($($doc),+).trim(),
+                    "type": "string",
+                    $($schema)*
+                })
+            }
+        }
+    };
+}
+pub(super) use word;
+
+word! {
+    /// A glob: `*` matches any text, `?` one character, `[ab]` a set, `{a,b}` alternatives.
+    Glob, check_glob, { "minLength": 1, "maxLength": 255 }
+}
+
+word! {
+    /// One line, up to 255 characters.
+    Name, check_name, { "minLength": 1, "maxLength": 255 }
+}
+
+word! {
+    /// The name of a phase: letters, digits, `-` and `_`, up to 40 of them; not `auto`.
+    PhaseName, check_phase_name, { "pattern": "^[\\p{L}\\p{N}][\\p{L}\\p{N}_-]{0,39}$", "not": { "const": "auto" } }
+}
+
+word! {
+    /// The name of a label, up to 50 characters.
+    LabelName, check_label, { "minLength": 1, "maxLength": 50 }
+}
+
+word! {
+    /// Six hex digits without `#`. Quote it: `"000000"`.
+    Color, check_color, { "pattern": "^[0-9A-Fa-f]{6}$" }
+}
+
+word! {
+    /// One line, up to 100 characters.
+    Description, check_description, { "maxLength": 100 }
+}
+
+word! {
+    /// An account name; an App's ends in `[bot]`.
+    Login, check_login, { "minLength": 1, "maxLength": 100 }
+}
+
+word! {
+    /// A top-level key of the policy, `gates.NAME` or `environments.NAME`.
+    LockKey, check_lock_key, { "minLength": 1, "maxLength": 300 }
+}
+
+/// Keys that an operator can lock.
+pub const LOCKABLE: [&str; 12] = [
+    "mode",
+    "policy_check",
+    "ignore",
+    "phases",
+    "branches",
+    "checks",
+    "commands",
+    "gates",
+    "environments",
+    "freezes",
+    "override",
+    "alerts",
+];
+
+/// Sections of which one entry can be locked.
+pub const LOCKABLE_BY_NAME: [&str; 2] = ["gates", "environments"];
+
+impl Glob {
+    /// The glob, ready to match.
+    pub fn pattern(&self) -> Result<Pattern, String> {
+        Pattern::new(&self.0).map_err(|error| format!("not a glob: {}", error.kind()))
+    }
+}
+
+fn check_length(text: &str, what: &str, least: usize, most: usize) -> Result<(), String> {
+    let length = text.chars().count();
+    if length < least {
+        return Err(format!("{what} must not be empty"));
+    }
+    if length > most {
+        return Err(format!("{what} has at most {most} characters; this has {length}"));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(format!("{what} is one line without control characters"));
+    }
+    Ok(())
+}
+
+fn check_glob(text: &str) -> Result<(), String> {
+    check_length(text, "a glob", 1, 255)?;
+    // Only its form: making it ready to match costs a thousand times more.
+    GlobBuilder::new(text).build().map(drop).map_err(|error| format!("not a glob: {}", error.kind()))
+}
+
+fn check_name(text: &str) -> Result<(), String> {
+    check_length(text, "a name", 1, 255)
+}
+
+fn check_phase_name(text: &str) -> Result<(), String> {
+    check_length(text, "a phase's name", 1, 40)?;
+    let inner = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    if !text.starts_with(char::is_alphanumeric) || !text.chars().all(inner) {
+        return Err("a phase's name is a word of letters, digits, `-` and `_`".to_owned());
+    }
+    if text == "auto" {
+        return Err("`auto` can't name a phase: `/phase auto` means something else".to_owned());
+    }
+    Ok(())
+}
+
+fn check_label(text: &str) -> Result<(), String> {
+    check_length(text, "a label", 1, 50)?;
+    if text.trim() != text {
+        return Err("a label neither starts nor ends with a space".to_owned());
+    }
+    Ok(())
+}
+
+fn check_color(text: &str) -> Result<(), String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    if digits.len() != 6 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err("a colour is six hex digits, such as `0072B2`".to_owned());
+    }
+    if digits.len() != text.len() {
+        return Err(format!("a colour is written without `#`: `{digits}`"));
+    }
+    Ok(())
+}
+
+fn check_description(text: &str) -> Result<(), String> {
+    check_length(text, "a description", 0, 100)
+}
+
+fn check_login(text: &str) -> Result<(), String> {
+    check_length(text, "an account name", 1, 100)?;
+    if text.starts_with('@') || text.contains(char::is_whitespace) {
+        return Err("an account is named without `@` and spaces".to_owned());
+    }
+    Ok(())
+}
+
+fn check_lock_key(text: &str) -> Result<(), String> {
+    check_length(text, "a key", 1, 300)?;
+    let named = text.split_once('.').is_some_and(|(top, name)| LOCKABLE_BY_NAME.contains(&top) && !name.is_empty());
+    if named || LOCKABLE.contains(&text) {
+        return Ok(());
+    }
+    let known = super::super::problem::list(LOCKABLE);
+    Err(format!("no such key can be locked; known here: {known}, `gates.NAME`, `environments.NAME`"))
+}

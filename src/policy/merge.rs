@@ -1,0 +1,316 @@
+//! Several files into one. The rule, for people, is in `reference/intro.md`.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Parsed, PolicyFile, Problem, built_in,
+    file::{
+        ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
+        environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
+    },
+    problem::quote,
+};
+
+/// How far up a file stands; a later one goes before an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// Part of the program. [`merge`] always puts it beneath the others.
+    BuiltIn,
+    /// The operator's `policy_file`.
+    Operator,
+    /// The organisation's `.github` repository.
+    Organisation,
+    /// The repository's own.
+    Repository,
+}
+
+/// One file with its rank.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// How far up it stands.
+    pub rank: Rank,
+    /// The file.
+    pub parsed: Parsed,
+}
+
+/// What all layers say together.
+#[derive(Debug, Clone)]
+pub struct Merged {
+    /// The result; every key that the built-in policy gives is there.
+    pub file: PolicyFile,
+    /// Short hash of all layers' texts.
+    pub version: String,
+    /// What a layer says without effect, because the operator locked it.
+    pub notes: Vec<Problem>,
+    layers: Vec<Layer>,
+    phases: usize,
+}
+
+impl Merged {
+    /// The layers, furthest up first.
+    pub(crate) fn layers(&self) -> &[Layer] {
+        &self.layers
+    }
+
+    /// The file whose list of phases is in force.
+    pub fn phases_from(&self) -> &Parsed {
+        self.layers.get(self.phases).map_or_else(|| built_in::parsed(), |layer| &layer.parsed)
+    }
+}
+
+/// Merges any layers, in whatever order they come, over the built-in policy.
+pub fn merge(layers: &[Layer]) -> Merged {
+    let mut layers: Vec<Layer> = layers.iter().filter(|layer| layer.rank != Rank::BuiltIn).cloned().collect();
+    layers.push(Layer { rank: Rank::BuiltIn, parsed: built_in::parsed().clone() });
+    layers.sort_by_key(|layer| layer.rank);
+
+    let locked: Vec<String> = layers
+        .iter()
+        .filter(|layer| layer.rank == Rank::Operator)
+        .flat_map(|layer| layer.parsed.file.locked.iter().flatten().map(|key| key.as_str().to_owned()))
+        .collect();
+    let mut merging = Merging::default();
+    let mut notes = Vec::new();
+    let mut phases = 0;
+    for (index, layer) in layers.iter().enumerate() {
+        let mut file = layer.parsed.file.clone();
+        if layer.rank > Rank::Operator {
+            for key in &locked {
+                withdraw(key, &mut file, &layer.parsed, &mut notes);
+            }
+            if file.locked.take().is_some() {
+                let message = "`locked` counts in the operator's policy only";
+                notes.push(layer.parsed.problem_of_key(&[], "locked", message));
+            }
+        }
+        if file.phases.is_some() {
+            phases = index;
+        }
+        merging.add(file);
+    }
+    let version = version(&layers);
+    Merged { file: merging.file, version, notes, layers, phases }
+}
+
+/// Short hash of the texts, each with its rank and length, so that no two
+/// different sets run together.
+fn version(layers: &[Layer]) -> String {
+    let mut hash = Sha256::new();
+    for layer in layers {
+        hash.update([layer.rank as u8]);
+        hash.update(layer.parsed.text().len().to_be_bytes());
+        hash.update(layer.parsed.text().as_bytes());
+    }
+    hex::encode(hash.finalize()).chars().take(12).collect()
+}
+
+/// Takes a locked key out of a file.
+fn withdraw(key: &str, file: &mut PolicyFile, parsed: &Parsed, notes: &mut Vec<Problem>) {
+    let was = match key.split_once('.') {
+        Some(("gates", name)) => remove(&mut file.gates, name),
+        Some(("environments", name)) => remove(&mut file.environments, name),
+        _ => take(key, file).then(|| key.to_owned()),
+    };
+    let Some(written) = was else { return };
+    let message = format!("{} is locked by the operator's policy; what is said here has no effect", quote(key));
+    let (path, last) = match key.split_once('.') {
+        Some((top, _)) => (vec![top.into()], written.as_str()),
+        None => (Vec::new(), key),
+    };
+    notes.push(parsed.problem_of_key(&path, last, message));
+}
+
+/// Removes an entry, whose name is compared without case; returns how it was written.
+fn remove<T>(map: &mut Option<BTreeMap<Name, T>>, name: &str) -> Option<String> {
+    let map = map.as_mut()?;
+    let key = map.keys().find(|key| same(key, name))?.clone();
+    map.remove(&key);
+    Some(key.as_str().to_owned())
+}
+
+fn same(name: &Name, other: &str) -> bool {
+    name.as_str().to_lowercase() == other.to_lowercase()
+}
+
+/// Clears a top-level key; whether it was there. The keys are those of
+/// [`super::file::text::LOCKABLE`].
+fn take(key: &str, file: &mut PolicyFile) -> bool {
+    match key {
+        "mode" => file.mode.take().is_some(),
+        "policy_check" => file.policy_check.take().is_some(),
+        "ignore" => file.ignore.take().is_some(),
+        "phases" => file.phases.take().is_some(),
+        "branches" => file.branches.take().is_some(),
+        "checks" => file.checks.take().is_some(),
+        "commands" => file.commands.take().is_some(),
+        "gates" => file.gates.take().is_some(),
+        "environments" => file.environments.take().is_some(),
+        "freezes" => file.freezes.take().is_some(),
+        "override" => file.overrides.take().is_some(),
+        "alerts" => file.alerts.take().is_some(),
+        _ => false,
+    }
+}
+
+/// What one layer requires of a gate or environment, and whether a later one may replace it.
+type Block = (Vec<Condition>, bool);
+
+#[derive(Default)]
+struct Merging {
+    file: PolicyFile,
+    gates: BTreeMap<String, Vec<Block>>,
+    environments: BTreeMap<String, Vec<Block>>,
+}
+
+/// The lower layer's value, where it gives one.
+fn over<T>(above: &mut Option<T>, below: Option<T>) {
+    if below.is_some() {
+        *above = below;
+    }
+}
+
+/// A section: key by key.
+fn section<T: Default>(above: &mut Option<T>, below: Option<T>, merge: impl FnOnce(&mut T, T)) {
+    if let Some(below) = below {
+        merge(above.get_or_insert_default(), below);
+    }
+}
+
+impl Merging {
+    fn add(&mut self, file: PolicyFile) {
+        let above = &mut self.file;
+        over(&mut above.version, file.version);
+        over(&mut above.mode, file.mode);
+        over(&mut above.policy_check, file.policy_check);
+        over(&mut above.branches, file.branches);
+        over(&mut above.locked, file.locked);
+        section(&mut above.ignore, file.ignore, |above, below| {
+            let IgnoreFile { authors, labels } = below;
+            over(&mut above.authors, authors);
+            over(&mut above.labels, labels);
+        });
+        section(&mut above.checks, file.checks, |above, below| {
+            let ChecksFile { ignore, settle } = below;
+            over(&mut above.ignore, ignore);
+            over(&mut above.settle, settle);
+        });
+        section(&mut above.commands, file.commands, |above, below| {
+            let CommandsFile { bare, permissions } = below;
+            over(&mut above.bare, bare);
+            section(&mut above.permissions, permissions, Extend::extend);
+        });
+        section(&mut above.overrides, file.overrides, |above, below| {
+            let OverrideFile { teams, second, ttl, never } = below;
+            over(&mut above.teams, teams);
+            over(&mut above.second, second);
+            over(&mut above.ttl, ttl);
+            over(&mut above.never, never);
+        });
+        section(&mut above.alerts, file.alerts, |above, below| {
+            let AlertsFile { routes, auto_close, hold, grace, reopen_window, storm } = below;
+            over(&mut above.routes, routes);
+            over(&mut above.auto_close, auto_close);
+            over(&mut above.hold, hold);
+            over(&mut above.grace, grace);
+            over(&mut above.reopen_window, reopen_window);
+            section(&mut above.storm, storm, |above, below| {
+                over(&mut above.issues, below.issues);
+                over(&mut above.within, below.within);
+            });
+        });
+        section(&mut above.freezes, file.freezes, |above, below| {
+            for freeze in below {
+                if !above.contains(&freeze) {
+                    above.push(freeze);
+                }
+            }
+        });
+        if let Some(below) = file.phases {
+            above.phases = Some(phases(above.phases.as_deref().unwrap_or_default(), below));
+        }
+        for (name, gate) in file.gates.into_iter().flatten() {
+            gate_over(&mut above.gates, &mut self.gates, name, gate);
+        }
+        for (name, environment) in file.environments.into_iter().flatten() {
+            environment_over(&mut above.environments, &mut self.environments, name, environment);
+        }
+    }
+}
+
+/// The lower list, its gaps filled from the phases of the same name above.
+fn phases(above: &[PhaseFile], below: Vec<PhaseFile>) -> Vec<PhaseFile> {
+    let fill = |mut phase: PhaseFile| {
+        let name = phase.name.as_str().to_lowercase();
+        if let Some(model) = above.iter().find(|p| p.name.as_str().to_lowercase() == name) {
+            phase.when = phase.when.or_else(|| model.when.clone());
+            phase.label = phase.label.or_else(|| model.label.clone());
+            phase.color = phase.color.or_else(|| model.color.clone());
+            phase.description = phase.description.or_else(|| model.description.clone());
+        }
+        phase
+    };
+    below.into_iter().map(fill).collect()
+}
+
+/// The entry that `name` means, without case; made where there is none.
+fn entry<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut T {
+    let map = map.get_or_insert_default();
+    let name = map.keys().find(|key| same(key, name.as_str())).cloned().unwrap_or(name);
+    map.entry(name).or_default()
+}
+
+/// What is required once another layer has spoken.
+fn require(blocks: &mut Vec<Block>, below: Option<Vec<Condition>>, overridable: bool) -> Option<Vec<Condition>> {
+    if let Some(below) = below {
+        blocks.retain(|(_, replaceable)| !replaceable);
+        blocks.push((below, overridable));
+    }
+    let mut all: Vec<Condition> = Vec::new();
+    for condition in blocks.iter().flat_map(|(conditions, _)| conditions) {
+        if !all.contains(condition) {
+            all.push(condition.clone());
+        }
+    }
+    (!blocks.is_empty()).then_some(all)
+}
+
+fn gate_over(
+    gates: &mut Option<BTreeMap<Name, GateFile>>,
+    blocks: &mut BTreeMap<String, Vec<Block>>,
+    name: Name,
+    below: GateFile,
+) {
+    let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
+    let above = entry(gates, name);
+    let GateFile { on, report, require: required, overridable } = below;
+    above.require = require(blocks, required, overridable.unwrap_or(false));
+    section(&mut above.on, on, |above, below| {
+        over(&mut above.tag, below.tag);
+        over(&mut above.draft, below.draft);
+    });
+    over(&mut above.report, report);
+    over(&mut above.overridable, overridable);
+}
+
+fn environment_over(
+    environments: &mut Option<BTreeMap<Name, EnvironmentFile>>,
+    blocks: &mut BTreeMap<String, Vec<Block>>,
+    name: Name,
+    below: EnvironmentFile,
+) {
+    let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
+    let above = entry(environments, name);
+    let EnvironmentFile { production, after, deploy, auto, unmerged, pin, require: required, rollback, overridable } =
+        below;
+    above.require = require(blocks, required, overridable.unwrap_or(false));
+    over(&mut above.production, production);
+    over(&mut above.after, after);
+    over(&mut above.deploy, deploy);
+    over(&mut above.auto, auto);
+    over(&mut above.unmerged, unmerged);
+    over(&mut above.pin, pin);
+    over(&mut above.rollback, rollback);
+    over(&mut above.overridable, overridable);
+}

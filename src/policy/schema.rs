@@ -1,0 +1,14 @@
+//! The JSON Schema of the policy file, for editors.
+
+use schemars::generate::SchemaSettings;
+
+use super::file::PolicyFile;
+
+/// The schema, draft 2020-12. It accepts what [`super::parse`] accepts; what
+/// it can't say (two phases with one label, an unknown time zone) only
+/// [`super::parse`] refuses.
+pub fn schema() -> serde_json::Value {
+    let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PolicyFile>();
+    schema.insert("title".to_owned(), "phasebot policy".into());
+    schema.to_value()
+}

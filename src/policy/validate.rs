@@ -1,0 +1,263 @@
+//! What no single value can show: contradictions within a file, and between layers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Merged, Parsed, Problem,
+    file::{
+        condition::Condition,
+        environment::{EnvironmentFile, Via},
+        evidence::EvidenceFile,
+        phase::PhaseFile,
+    },
+    problem::{nearest, quote},
+    yaml::Step,
+};
+
+/// Most phases in a policy.
+const MAX_PHASES: usize = 50;
+/// Most globs of one file that are made ready to match: each costs memory and
+/// a moment, and anybody who installs the App may write a file.
+const MAX_GLOBS: usize = 300;
+
+/// Contradictions within one file, in its order.
+pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
+    let mut check = Check { parsed, problems: Vec::new() };
+    check.globs();
+    check.phases();
+    check.gates();
+    check.environments();
+    check.freezes();
+    check.storm();
+    let mut problems = check.problems;
+    problems.sort_by(|a, b| a.order().cmp(&b.order()));
+    problems
+}
+
+/// Contradictions that only show once the layers are merged.
+pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    merged_phases(merged, &mut problems);
+    merged_order(merged, &mut problems);
+    problems
+}
+
+/// The label that shows a phase.
+pub(crate) fn label_of(phase: &PhaseFile) -> String {
+    phase.label.as_ref().map_or_else(|| format!("phase/{}", phase.name.as_str()), |label| label.as_str().to_owned())
+}
+
+fn path<const N: usize>(steps: [Step; N]) -> Vec<Step> {
+    steps.into()
+}
+
+fn below(path: &[Step], step: impl Into<Step>) -> Vec<Step> {
+    path.iter().cloned().chain([step.into()]).collect()
+}
+
+struct Check<'a> {
+    parsed: &'a Parsed,
+    problems: Vec<Problem>,
+}
+
+impl Check<'_> {
+    fn say(&mut self, path: &[Step], message: impl Into<String>) {
+        self.problems.push(self.parsed.problem(path, message));
+    }
+
+    fn within(&mut self, path: &[Step], number: Option<u8>, most: u8) {
+        if let Some(number) = number.filter(|n| *n == 0 || *n > most) {
+            self.say(path, format!("{number} is not between 1 and {most}"));
+        }
+    }
+
+    fn globs(&mut self) {
+        let file = &self.parsed.file;
+        let evidence = file.phases.iter().flatten().flat_map(|phase| phase.when.iter().flatten());
+        let lists = [
+            file.branches.as_ref(),
+            file.checks.as_ref().and_then(|checks| checks.ignore.as_ref()),
+            file.ignore.as_ref().and_then(|ignore| ignore.labels.as_ref()),
+        ];
+        let count =
+            evidence.map(EvidenceFile::globs).sum::<usize>() + lists.iter().flatten().map(|l| l.len()).sum::<usize>();
+        if count > MAX_GLOBS {
+            self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
+        }
+    }
+
+    fn phases(&mut self) {
+        let Some(phases) = &self.parsed.file.phases else { return };
+        let list = path(["phases".into()]);
+        if phases.is_empty() {
+            self.say(&list, "at least one phase is needed; leave `phases` out to keep those above");
+        }
+        if phases.len() > MAX_PHASES {
+            self.say(&list, format!("at most {MAX_PHASES} phases are possible; these are {}", phases.len()));
+        }
+        let mut names = BTreeMap::new();
+        let mut labels = BTreeMap::new();
+        for (index, phase) in phases.iter().enumerate() {
+            let here = below(&list, index);
+            if phase.when.as_ref().is_some_and(Vec::is_empty) {
+                self.say(&below(&here, "when"), "a phase needs at least one piece of evidence");
+            }
+            let name = phase.name.as_str();
+            if let Some(line) = names.insert(name.to_lowercase(), phase.line) {
+                self.say(&below(&here, "name"), format!("phase {} stands twice; first in line {line}", quote(name)));
+                continue;
+            }
+            let Some(label) = &phase.label else { continue };
+            if let Some(line) = labels.insert(label.as_str().to_lowercase(), phase.line) {
+                let label = quote(label.as_str());
+                self.say(
+                    &below(&here, "label"),
+                    format!("label {label} already shows another phase; first in line {line}"),
+                );
+            }
+        }
+    }
+
+    fn gates(&mut self) {
+        for (name, gate) in self.parsed.file.gates.iter().flatten() {
+            let require = path(["gates".into(), name.as_str().into(), "require".into()]);
+            self.conditions(&require, gate.require.as_deref().unwrap_or_default());
+        }
+    }
+
+    fn environments(&mut self) {
+        let mut seen = BTreeSet::new();
+        for (name, environment) in self.parsed.file.environments.iter().flatten() {
+            let here = path(["environments".into(), name.as_str().into()]);
+            if !seen.insert(name.as_str().to_lowercase()) {
+                let message =
+                    format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
+                self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
+            }
+            self.conditions(&below(&here, "require"), environment.require.as_deref().unwrap_or_default());
+            self.within(
+                &below(&below(&here, "rollback"), "last"),
+                environment.rollback.as_ref().and_then(|r| r.last),
+                100,
+            );
+            self.deploy(&below(&here, "deploy"), environment);
+        }
+    }
+
+    fn deploy(&mut self, here: &[Step], environment: &EnvironmentFile) {
+        let Some(deploy) = &environment.deploy else { return };
+        match (deploy.via, &deploy.workflow) {
+            (Via::WorkflowDispatch, None) => {
+                self.say(here, "`via: workflow_dispatch` needs `workflow`, the workflow's file name");
+            }
+            (Via::Deployment, Some(_)) => {
+                self.say(&below(here, "workflow"), "`workflow` belongs to `via: workflow_dispatch`");
+            }
+            _ => {}
+        }
+        for (name, input) in deploy.inputs.iter().flatten() {
+            if input.values.is_empty() {
+                let values = below(&below(&below(here, "inputs"), name.as_str()), "enum");
+                self.say(&values, "an input needs at least one value");
+            }
+        }
+    }
+
+    fn freezes(&mut self) {
+        for (index, freeze) in self.parsed.file.freezes.iter().flatten().enumerate() {
+            if let Some(message) = freeze.contradiction() {
+                self.say(&path(["freezes".into(), index.into(), "until".into()]), message);
+            }
+        }
+    }
+
+    fn storm(&mut self) {
+        let issues = self.parsed.file.alerts.as_ref().and_then(|a| a.storm.as_ref()).and_then(|s| s.issues);
+        self.within(&path(["alerts".into(), "storm".into(), "issues".into()]), issues, 100);
+    }
+
+    fn conditions(&mut self, here: &[Step], conditions: &[Condition]) {
+        for (index, condition) in conditions.iter().enumerate() {
+            self.condition(&below(here, index), condition);
+        }
+    }
+
+    fn condition(&mut self, here: &[Step], condition: &Condition) {
+        match condition {
+            Condition::Window(window) if window.allow.is_empty() => {
+                self.say(&below(&below(here, "window"), "allow"), "a window that is never open lets nothing pass");
+            }
+            Condition::Approval(approval) => {
+                self.within(&below(&below(here, "approval"), "count"), approval.count, 20);
+            }
+            Condition::All(inner) => self.group(&below(here, "all"), inner),
+            Condition::Any(inner) => self.group(&below(here, "any"), inner),
+            Condition::Not(inner) => self.condition(&below(here, "not"), inner),
+            _ => {}
+        }
+    }
+
+    fn group(&mut self, here: &[Step], inner: &[Condition]) {
+        if inner.is_empty() {
+            self.say(here, "a group needs at least one condition");
+        }
+        self.conditions(here, inner);
+    }
+}
+
+fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
+    let mut labels: BTreeMap<String, &str> = BTreeMap::new();
+    for (index, phase) in merged.file.phases.iter().flatten().enumerate() {
+        let here = path(["phases".into(), index.into()]);
+        let name = phase.name.as_str();
+        if phase.when.is_none() {
+            let message = format!("phase {} needs `when`: no phase above has its name", quote(name));
+            problems.push(merged.phases_from().problem(&here, message));
+        }
+        let label = label_of(phase);
+        if let Some(other) = labels.insert(label.to_lowercase(), name) {
+            let message =
+                format!("phases {} and {} would have one label, {}", quote(other), quote(name), quote(&label));
+            problems.push(merged.phases_from().problem(&here, message));
+        }
+    }
+}
+
+/// `after` names environments that some layer describes, and never leads back.
+fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
+    let empty = BTreeMap::new();
+    let all = merged.file.environments.as_ref().unwrap_or(&empty);
+    let known: BTreeMap<String, &EnvironmentFile> = all.iter().map(|(n, e)| (n.as_str().to_lowercase(), e)).collect();
+    for layer in merged.layers() {
+        for (name, environment) in layer.parsed.file.environments.iter().flatten() {
+            for (index, before) in environment.after.iter().flatten().enumerate() {
+                let here = path(["environments".into(), name.as_str().into(), "after".into(), index.into()]);
+                let before = before.as_str();
+                if !known.contains_key(&before.to_lowercase()) {
+                    let meant = nearest(before, all.keys().map(super::file::text::Name::as_str));
+                    let message = format!("environment {} is described nowhere", quote(before));
+                    problems.push(layer.parsed.problem(&here, message).meant(meant));
+                } else if leads_to(&known, before, name.as_str()) {
+                    let message = format!("{} would have to run before itself", quote(name.as_str()));
+                    problems.push(layer.parsed.problem(&here, message));
+                }
+            }
+        }
+    }
+}
+
+/// Whether `after` leads from one environment to another, in any number of steps.
+fn leads_to(known: &BTreeMap<String, &EnvironmentFile>, from: &str, to: &str) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut left = vec![from.to_lowercase()];
+    while let Some(name) = left.pop() {
+        if name == to.to_lowercase() {
+            return true;
+        }
+        if seen.insert(name.clone()) {
+            let next = known.get(&name).and_then(|e| e.after.as_ref()).into_iter().flatten();
+            left.extend(next.map(|n| n.as_str().to_lowercase()));
+        }
+    }
+    false
+}

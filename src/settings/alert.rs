@@ -1,0 +1,188 @@
+//! `[alerts.NAME]`: one monitoring connection.
+//!
+//! This version reads and checks these sections; it does not serve them yet.
+
+use std::collections::BTreeSet;
+
+use http::HeaderName;
+use secrecy::SecretString;
+
+use super::problem::{Place, Problem};
+
+/// A monitoring connection.
+#[derive(Debug, Clone)]
+pub struct AlertConnection {
+    /// Which system sends.
+    pub kind: AlertKind,
+    /// What it sends (`generic` only).
+    pub r#type: AlertType,
+    /// Bearer token or HMAC key, as the kind has it; one or two.
+    pub secrets: Vec<SecretString>,
+    /// `owner/name` of the repositories it may open issues in; the first is the default target.
+    pub repositories: Vec<String>,
+    /// Header with the hex HMAC-SHA256 of the body; `None`: a bearer token (`generic` only).
+    pub signature_header: Option<HeaderName>,
+    /// Where in the body things are (`generic` only).
+    pub fields: AlertFields,
+    /// Values of the field `status` that mean firing (`generic` only).
+    pub firing: Vec<String>,
+    /// Values of the field `status` that mean resolved (`generic` only).
+    pub resolved: Vec<String>,
+}
+
+/// Which monitoring system sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertKind {
+    /// Prometheus Alertmanager.
+    Alertmanager,
+    /// Grafana.
+    Grafana,
+    /// PlanetScale.
+    Planetscale,
+    /// Anything else that can post JSON.
+    Generic,
+}
+
+/// What a generic connection sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertType {
+    /// Alerts, which fire and are resolved.
+    Alert,
+    /// A user's words, filed as a plain feedback issue.
+    Feedback,
+}
+
+/// JSON pointers into the body of a generic alert; empty: there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertFields {
+    /// What identifies the incident.
+    pub key: String,
+    /// Firing or resolved.
+    pub status: String,
+    /// Title.
+    pub title: String,
+    /// Text.
+    pub text: String,
+    /// Where to read more.
+    pub url: String,
+    /// When it began.
+    pub started_at: String,
+    /// Labels.
+    pub labels: String,
+}
+
+impl AlertKind {
+    /// Every kind with its name.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Alertmanager, "alertmanager"),
+        (Self::Grafana, "grafana"),
+        (Self::Planetscale, "planetscale"),
+        (Self::Generic, "generic"),
+    ];
+}
+
+impl AlertType {
+    /// Every type with its name.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Alert, "alert"), (Self::Feedback, "feedback")];
+}
+
+impl Default for AlertFields {
+    fn default() -> Self {
+        Self {
+            key: "/id".to_owned(),
+            status: "/state".to_owned(),
+            title: "/title".to_owned(),
+            text: "/text".to_owned(),
+            url: "/url".to_owned(),
+            started_at: "/at".to_owned(),
+            labels: "/labels".to_owned(),
+        }
+    }
+}
+
+/// A connection while it is read, with the names of the settings that were given.
+pub(super) struct Draft {
+    pub(super) connection: AlertConnection,
+    pub(super) given: BTreeSet<String>,
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        let words = |list: [&str; 2]| list.map(str::to_owned).to_vec();
+        Self {
+            connection: AlertConnection {
+                kind: AlertKind::Generic,
+                r#type: AlertType::Alert,
+                secrets: Vec::new(),
+                repositories: Vec::new(),
+                signature_header: None,
+                fields: AlertFields::default(),
+                firing: words(["open", "firing"]),
+                resolved: words(["closed", "resolved"]),
+            },
+            given: BTreeSet::new(),
+        }
+    }
+}
+
+impl Draft {
+    /// What is wrong with the connection as a whole.
+    pub(super) fn problems(&self, name: &str) -> Vec<Problem> {
+        const GENERIC_ONLY: [&str; 5] = ["type", "signature_header", "fields", "firing", "resolved"];
+        let problem =
+            |key: &str, message: &str| Problem::new(Place::Setting(format!("alerts.{name}.{key}")), message.to_owned());
+        let mut problems = Vec::new();
+        for key in ["kind", "repositories"] {
+            if !self.given.contains(key) {
+                problems.push(problem(key, "is missing"));
+            }
+        }
+        if self.given.contains("kind") && self.connection.kind != AlertKind::Generic {
+            let misplaced = GENERIC_ONLY.iter().filter(|key| self.given.contains(**key));
+            problems.extend(misplaced.map(|key| problem(key, "is only for connections of kind \"generic\"")));
+        }
+        problems
+    }
+}
+
+/// Whether a connection may have this name: it is part of a route and of variables' names.
+pub(super) fn is_name(name: &str) -> bool {
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        && !name.contains("__")
+        && !name.starts_with('_')
+        && !name.ends_with('_')
+}
+
+/// Checks a list of repositories.
+pub(super) fn repositories(list: Vec<String>) -> Result<Vec<String>, String> {
+    let is_part = |part: &str| {
+        !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let whole = |name: &String| name.split_once('/').is_some_and(|(owner, name)| is_part(owner) && is_part(name));
+    if list.is_empty() {
+        Err("expected at least one repository".to_owned())
+    } else if list.iter().all(whole) {
+        Ok(list)
+    } else {
+        Err("expected repositories as owner/name".to_owned())
+    }
+}
+
+/// Reads a header's name; empty: none.
+pub(super) fn header(name: &str) -> Result<Option<HeaderName>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    name.parse().map(Some).map_err(|_| "expected the name of an HTTP header".to_owned())
+}
+
+/// Checks a JSON pointer (RFC 6901); empty: none.
+pub(super) fn pointer(text: String) -> Result<String, String> {
+    let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    if (text.is_empty() || text.starts_with('/')) && escapes {
+        Ok(text)
+    } else {
+        Err("expected a JSON pointer, such as /alert/title".to_owned())
+    }
+}

@@ -1,0 +1,103 @@
+//! What `serve` can't do without: the App's number and key, and webhook secrets.
+
+use std::{io, path::Path};
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::{Settings, SettingsError, environment::variable, problem::Place, problem::Problem};
+
+/// Proof that the settings name everything that a forge is served with.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// The App's number.
+    pub app_id: u64,
+    /// The App's private key, PEM.
+    pub private_key: SecretString,
+    /// Webhook secrets, one or two.
+    pub webhook_secrets: Vec<SecretString>,
+    /// Sentences for the log; nothing here stops the program.
+    pub warnings: Vec<String>,
+}
+
+impl Settings {
+    /// The credentials, or every setting that is missing for them. Reads the key's file.
+    pub fn credentials(&self) -> Result<Credentials, SettingsError> {
+        let mut problems = Vec::new();
+        let mut warnings = Vec::new();
+        if self.github.app_id == 0 {
+            problems.push(missing("github.app_id", "the App's number is on its settings page"));
+        }
+        if self.github.webhook_secrets.is_empty() {
+            problems.push(missing("github.webhook_secrets", "use the secret that the App's webhook signs with"));
+        }
+        for (name, connection) in &self.alerts {
+            if connection.secrets.is_empty() {
+                problems.push(missing(&format!("alerts.{name}.secrets"), "use the token or key that the sender has"));
+            }
+        }
+        let private_key = match self.private_key(&mut warnings) {
+            Ok(key) => key,
+            Err(problem) => {
+                problems.push(problem);
+                SecretString::default()
+            }
+        };
+        if !problems.is_empty() {
+            return Err(SettingsError(problems));
+        }
+        Ok(Credentials {
+            app_id: self.github.app_id,
+            private_key,
+            webhook_secrets: self.github.webhook_secrets.clone(),
+            warnings,
+        })
+    }
+
+    fn private_key(&self, warnings: &mut Vec<String>) -> Result<SecretString, Problem> {
+        if let Some(key) = &self.github.private_key {
+            // Many places that keep variables can't hold a line break.
+            let text = key.expose_secret().replace("\\n", "\n");
+            return pem(text, Place::Variable(variable("github.private_key")));
+        }
+        let Some(file) = &self.github.private_key_file else {
+            let help = "name the PEM file that GitHub gave you, or set PHASEBOT_GITHUB__PRIVATE_KEY to what is in it";
+            return Err(Problem::new(Place::Setting("github.private_key_file".to_owned()), "is not set".to_owned())
+                .with_help(help.to_owned()));
+        };
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Problem::new(Place::Path(file.clone()), format!("the key can't be read: {error}")))?;
+        if let Ok(Some(mode)) = open_to_others(file) {
+            let file = file.display();
+            warnings.push(format!("other users may read the private key {file} (mode {mode:04o}): chmod 600 {file}"));
+        }
+        pem(text, Place::Path(file.clone()))
+    }
+}
+
+fn pem(text: String, place: Place) -> Result<SecretString, Problem> {
+    if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY-----") {
+        Ok(SecretString::from(text))
+    } else {
+        Err(Problem::new(place, "is not a private key in PEM form".to_owned())
+            .with_help("it begins with -----BEGIN RSA PRIVATE KEY-----".to_owned()))
+    }
+}
+
+fn missing(setting: &str, help: &str) -> Problem {
+    let help = format!("set {} or {}; {help}", setting, variable(setting));
+    Problem::new(Place::Setting(setting.to_owned()), "is not set".to_owned()).with_help(help)
+}
+
+/// The file's mode, if anyone but its owner may use it.
+#[cfg(unix)]
+fn open_to_others(file: &Path) -> io::Result<Option<u32>> {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mode = std::fs::metadata(file)?.permissions().mode() & 0o7777;
+    Ok((mode & 0o077 != 0).then_some(mode))
+}
+
+#[cfg(not(unix))]
+fn open_to_others(_: &Path) -> io::Result<Option<u32>> {
+    Ok(None)
+}

@@ -1,0 +1,203 @@
+//! One row per setting: its name, and how it is read.
+
+use jiff::SignedDuration;
+
+use super::{
+    AlertFields, Draft, Github, LogFormat, Settings,
+    alert::{self, AlertKind, AlertType},
+    problem::nearest,
+    value::Given,
+};
+
+/// A setting of a section `T`.
+pub(super) struct Key<T> {
+    /// Its name within the section.
+    pub(super) name: &'static str,
+    /// May be named by a `…_FILE` variable; never shown.
+    pub(super) secret: bool,
+    /// Not to be written into the settings file.
+    pub(super) environment_only: bool,
+    /// Reads it.
+    pub(super) set: fn(&mut T, &Given<'_>) -> Result<(), String>,
+}
+
+type Set<T> = fn(&mut T, &Given<'_>) -> Result<(), String>;
+
+const fn plain<T>(name: &'static str, set: Set<T>) -> Key<T> {
+    Key { name, secret: false, environment_only: false, set }
+}
+
+const fn secret<T>(name: &'static str, set: Set<T>) -> Key<T> {
+    Key { name, secret: true, environment_only: false, set }
+}
+
+/// GitHub lets a delivery be sent again for up to a week: until then it must be
+/// known as already taken in.
+const LEAST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Settings outside any section.
+pub(super) const ROOT: &[Key<Settings>] = &[
+    plain("listen", |s, v| v.address().map(|it| s.listen = it)),
+    plain("admin_listen", |s, v| v.address().map(|it| s.admin_listen = it)),
+    plain("public_url", |s, v| v.web_address().map(|it| s.public_url = it)),
+    secret("database_url", |s, v| v.database().map(|it| s.database_url = it)),
+    plain("dry_run", |s, v| v.flag().map(|it| s.dry_run = it)),
+    plain("log", |s, v| v.log_filter().map(|it| s.log = it)),
+    plain("log_format", |s, v| v.one_of(&LogFormat::ALL).map(|it| s.log_format = it)),
+    plain("policy_file", |s, v| v.path().map(|it| s.policy_file = it)),
+    plain("retention", |s, v| v.duration(LEAST_RETENTION).map(|it| s.retention = it)),
+    plain("max_connections", |s, v| v.count().map(|it| s.max_connections = it)),
+    plain("workers", |s, v| v.count().map(|it| s.workers = it)),
+    plain("shutdown_grace", |s, v| v.duration(SignedDuration::ZERO).map(|it| s.shutdown_grace = it)),
+];
+
+/// Settings of `[github]`.
+pub(super) const GITHUB: &[Key<Github>] = &[
+    plain("app_id", |s, v| v.number().map(|it| s.app_id = it)),
+    plain("private_key_file", |s, v| v.path().map(|it| s.private_key_file = it)),
+    Key {
+        name: "private_key",
+        secret: true,
+        environment_only: true,
+        set: |s, v| v.secret().map(|it| s.private_key = Some(it)),
+    },
+    secret("webhook_secrets", |s, v| v.secrets().map(|it| s.webhook_secrets = it)),
+    plain("api_url", |s, v| v.web_address().map(|it| s.api_url = it)),
+    plain("web_url", |s, v| v.web_address().map(|it| s.web_url = it)),
+];
+
+/// Settings of `[alerts.NAME]`.
+pub(super) const ALERT: &[Key<alert::Draft>] = &[
+    plain("kind", |s, v| v.one_of(&AlertKind::ALL).map(|it| s.connection.kind = it)),
+    plain("type", |s, v| v.one_of(&AlertType::ALL).map(|it| s.connection.r#type = it)),
+    secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
+    plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
+    plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
+    plain("firing", |s, v| v.list().map(|it| s.connection.firing = it)),
+    plain("resolved", |s, v| v.list().map(|it| s.connection.resolved = it)),
+];
+
+/// Settings of `fields` in `[alerts.NAME]`.
+pub(super) const FIELDS: &[Key<AlertFields>] = &[
+    plain("key", |s, v| alert::pointer(v.text()?).map(|it| s.key = it)),
+    plain("status", |s, v| alert::pointer(v.text()?).map(|it| s.status = it)),
+    plain("title", |s, v| alert::pointer(v.text()?).map(|it| s.title = it)),
+    plain("text", |s, v| alert::pointer(v.text()?).map(|it| s.text = it)),
+    plain("url", |s, v| alert::pointer(v.text()?).map(|it| s.url = it)),
+    plain("started_at", |s, v| alert::pointer(v.text()?).map(|it| s.started_at = it)),
+    plain("labels", |s, v| alert::pointer(v.text()?).map(|it| s.labels = it)),
+];
+
+/// Sections that hold settings, with `NAME` where the operator chooses.
+const SECTIONS: [&str; 3] = ["github", "alerts", "forge"];
+
+/// Why a setting was not set.
+pub(super) enum Refused {
+    /// There is none of that name; the nearest name, whole.
+    Unknown(Option<String>),
+    /// A section's name, or a name inside one, can't be used.
+    Section(String),
+    /// The value is wrong.
+    Value(String),
+}
+
+/// Whether a table under this name holds settings, rather than being the value of one.
+pub(super) fn is_section(path: &[&str]) -> bool {
+    match path {
+        [section] => SECTIONS.contains(section),
+        ["alerts" | "forge", _] | ["alerts", _, "fields"] => true,
+        _ => false,
+    }
+}
+
+/// Why no setting under `path` can be used, whatever its name.
+pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
+    match path {
+        ["forge", ..] => {
+            Some("only the forge [github] can be configured at present; [forge.NAME] is kept for later versions")
+        }
+        ["alerts", name, ..] if !alert::is_name(name) => {
+            Some("a connection's name may have lower-case letters, digits, - and _, at most 40 of them")
+        }
+        _ => None,
+    }
+}
+
+/// Makes a section exist, even if nothing in it is set.
+pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
+    if let Some(problem) = section_problem(path) {
+        return Err(Refused::Section(problem.to_owned()));
+    }
+    if let ["alerts", name, ..] = path {
+        draft.alerts.entry((*name).to_owned()).or_default();
+    }
+    Ok(())
+}
+
+/// Whether the setting of this name is a secret; `None` if there is no such setting.
+pub(super) fn is_secret(path: &[&str]) -> Option<bool> {
+    match path {
+        [name] => find(ROOT, name).map(|key| key.secret),
+        ["github", name] => find(GITHUB, name).map(|key| key.secret),
+        ["alerts", _, name] => find(ALERT, name).map(|key| key.secret),
+        ["alerts", _, "fields", name] => find(FIELDS, name).map(|key| key.secret),
+        _ => None,
+    }
+}
+
+/// Sets a setting.
+pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result<(), Refused> {
+    if is_secret(path).is_none() {
+        return Err(Refused::Unknown(suggest(path)));
+    }
+    open(draft, path)?;
+    match path {
+        [name] => apply(ROOT, name, &mut draft.settings, value),
+        ["github", name] => apply(GITHUB, name, &mut draft.settings.github, value),
+        ["alerts", connection, rest @ ..] => {
+            let alert = draft.alerts.entry((*connection).to_owned()).or_default();
+            alert.given.insert(rest[0].to_owned());
+            match rest {
+                ["fields", name] => apply(FIELDS, name, &mut alert.connection.fields, value),
+                [name] => apply(ALERT, name, alert, value),
+                _ => Err(Refused::Unknown(None)),
+            }
+        }
+        _ => Err(Refused::Unknown(None)),
+    }
+}
+
+/// Every setting's whole name, with the connections that `path` names.
+pub(super) fn names(path: &[&str]) -> Vec<String> {
+    let connection = match path {
+        ["alerts", name, ..] => name,
+        _ => "NAME",
+    };
+    let root = ROOT.iter().map(|key| key.name.to_owned());
+    let github = GITHUB.iter().map(|key| format!("github.{}", key.name));
+    let alert = ALERT.iter().map(|key| format!("alerts.{connection}.{}", key.name));
+    let fields = FIELDS.iter().map(|key| format!("alerts.{connection}.fields.{}", key.name));
+    root.chain(github).chain(alert).chain(fields).collect()
+}
+
+fn suggest(path: &[&str]) -> Option<String> {
+    let mut candidates = names(path);
+    if path.len() == 1 {
+        candidates.extend(SECTIONS.map(str::to_owned));
+    }
+    nearest(&path.join("."), candidates)
+}
+
+fn find<'k, T>(keys: &'k [Key<T>], name: &str) -> Option<&'k Key<T>> {
+    keys.iter().find(|key| key.name == name)
+}
+
+fn apply<T>(keys: &[Key<T>], name: &str, section: &mut T, value: &Given<'_>) -> Result<(), Refused> {
+    let key = find(keys, name).ok_or(Refused::Unknown(None))?;
+    if key.environment_only && matches!(value, Given::Toml(_)) {
+        return Err(Refused::Value(
+            "belongs into the environment, or into a file that private_key_file names".to_owned(),
+        ));
+    }
+    (key.set)(section, value).map_err(Refused::Value)
+}

@@ -1,0 +1,70 @@
+//! How connections to the file are opened.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::SqliteOptions;
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The one that writes.
+    Write,
+    /// One of several that only read.
+    Read,
+}
+
+/// The log is copied into the database whenever it has grown by this much
+/// (pages of 4 KiB). A higher value raises throughput and the slowest
+/// acknowledgements with it.
+const CHECKPOINT_PAGES: u32 = 2048;
+
+/// The log's file is cut back to this size once it has been copied (bytes).
+const LOG_FILE_LIMIT: u32 = 64 * 1024 * 1024;
+
+/// Page caches, in KiB; SQLite's sign for KiB is a minus.
+const WRITE_CACHE_KIB: i32 = -8 * 1024;
+const READ_CACHE_KIB: i32 = -2 * 1024;
+
+/// Statements that a connection keeps ready.
+const STATEMENTS: usize = 64;
+
+/// Opens a connection. The file must be there already.
+pub(super) fn open(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    // Without the URI flag, so that a path means only itself.
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(options.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    match role {
+        Role::Write => {
+            let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+            if mode != "wal" {
+                return Err(no_log(&mode));
+            }
+            // FULL syncs the log at each commit: what was acknowledged survives a power cut.
+            connection.pragma_update(None, "synchronous", "full")?;
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+            connection.pragma_update(None, "journal_size_limit", LOG_FILE_LIMIT)?;
+            connection.pragma_update(None, "cache_size", WRITE_CACHE_KIB)?;
+            if let Some(pages) = options.max_pages {
+                connection.pragma_update(None, "max_page_count", pages)?;
+            }
+        }
+        Role::Read => {
+            connection.pragma_update(None, "query_only", true)?;
+            connection.pragma_update(None, "cache_size", READ_CACHE_KIB)?;
+        }
+    }
+    Ok(connection)
+}
+
+/// The file system can't share memory between processes, which the log needs.
+fn no_log(mode: &str) -> rusqlite::Error {
+    let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+    let message = format!("its journal mode stays {mode:?}, not \"wal\": is it on a network file system?");
+    rusqlite::Error::SqliteFailure(failure, Some(message))
+}

@@ -1,0 +1,165 @@
+//! Deliveries.
+
+use bytes::Bytes;
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+
+use super::value::{Id, Moment, number};
+use crate::{
+    port::store::{
+        Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, Seq, StoreError,
+        StoredDelivery,
+    },
+    store::pack::{Packed, unpack},
+};
+
+/// Length of a list when the filter names none.
+const DEFAULT_LIST: usize = 50;
+
+pub(super) const ACCEPT: &str = "
+    INSERT INTO delivery
+        (forge, hook, delivery, event, action, repo, installation, received_at, state, note)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (delivery, hook, forge) DO NOTHING";
+
+pub(super) const FIND: &str = "SELECT seq FROM delivery WHERE delivery = ?1 AND hook = ?2 AND forge = ?3";
+
+/// Keeps a delivery with its packed body, unless it is there already.
+pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Result<Accepted, StoreError> {
+    let (state, note) = match &new.quarantined {
+        Some(why) => (DeliveryState::Quarantined, why.as_str()),
+        None => (DeliveryState::Pending, ""),
+    };
+    let kept = db.prepare_cached(ACCEPT)?.execute(params![
+        new.forge.0,
+        new.hook,
+        new.delivery,
+        new.event,
+        new.action,
+        new.repo.map(Id),
+        new.installation.map(Id),
+        Moment(new.received_at),
+        state.as_str(),
+        note,
+    ])?;
+    if kept == 0 {
+        let seq = db.prepare_cached(FIND)?.query_row(params![new.delivery, new.hook, new.forge.0], |row| row.get(0))?;
+        return Ok(Accepted::Duplicate(seq));
+    }
+    let seq = db.last_insert_rowid();
+    db.prepare_cached("INSERT INTO delivery_body (seq, size, body) VALUES (?1, ?2, ?3)")?.execute(params![
+        seq,
+        number(body.size),
+        body.frame,
+    ])?;
+    Ok(Accepted::New(seq.cast_unsigned()))
+}
+
+pub(super) const PENDING: &str =
+    "SELECT seq, forge, repo FROM delivery WHERE state = 'pending' AND seq > ?1 ORDER BY seq LIMIT ?2";
+
+/// What waits to be decided, in order of arrival.
+pub(super) fn pending(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+    let mut statement = db.prepare_cached(PENDING)?;
+    let rows = statement.query_map(params![number(after), number(limit)], |row| {
+        let partition = Partition { forge: row.get(1)?, repo: optional_id(row, 2)? };
+        Ok(Pending { seq: row.get(0)?, partition })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) const DELIVERY: &str = "
+    SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
+           attempts, size, body
+    FROM delivery JOIN delivery_body USING (seq)
+    WHERE seq = ?1";
+
+/// One delivery, whole.
+pub(super) fn delivery(db: &Connection, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
+    let found = db
+        .prepare_cached(DELIVERY)?
+        .query_row([number(seq)], |row| Ok((read(row)?, row.get::<_, usize>(13)?, row.get::<_, Vec<u8>>(14)?)))
+        .optional()?;
+    let Some((row, size, frame)) = found else { return Ok(None) };
+    let body: Bytes = unpack(&frame, size)?;
+    Ok(Some(StoredDelivery { row, body }))
+}
+
+/// Lists deliveries, newest first.
+pub(super) fn deliveries(db: &Connection, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+    let (sql, values) = list_query(filter);
+    let mut statement = db.prepare_cached(&sql)?;
+    let values: Vec<&dyn ToSql> = values.iter().map(AsRef::as_ref).collect();
+    let rows = statement.query_map(values.as_slice(), read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The query for a list: its text depends only on which filters are set.
+pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Box<dyn ToSql + '_>>) {
+    let mut sql = "
+    SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
+           attempts
+    FROM delivery WHERE true"
+        .to_owned();
+    let mut values: Vec<Box<dyn ToSql + '_>> = Vec::new();
+    if let Some(delivery) = &filter.delivery {
+        sql.push_str(" AND delivery = ?");
+        values.push(Box::new(delivery));
+    }
+    if let Some(state) = filter.state {
+        // The id finds fewer rows than the state: the plus keeps the state's index out of the choice.
+        sql.push_str(if filter.delivery.is_some() { " AND +state = ?" } else { " AND state = ?" });
+        values.push(Box::new(state.as_str()));
+    }
+    if let Some(event) = &filter.event {
+        sql.push_str(" AND event = ?");
+        values.push(Box::new(event));
+    }
+    if let Some(repo) = filter.repo {
+        sql.push_str(" AND repo = ?");
+        values.push(Box::new(Id(repo)));
+    }
+    sql.push_str(" ORDER BY seq DESC LIMIT ?");
+    values.push(Box::new(number(if filter.limit == 0 { DEFAULT_LIST } else { filter.limit })));
+    (sql, values)
+}
+
+pub(super) const REPLAY: &str = "
+    UPDATE delivery SET state = 'pending', note = '', attempts = 0, decided_at = NULL
+    WHERE seq = ?1 AND state <> 'pending'";
+
+/// Puts a delivery that does not wait back to pending.
+pub(super) fn replay(db: &Connection, seq: Seq) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(REPLAY)?.execute([number(seq)])? > 0)
+}
+
+pub(super) const DROP: &str = "
+    UPDATE delivery SET state = 'dropped', note = ?2
+    WHERE seq = ?1 AND state IN ('pending', 'quarantined', 'dead')";
+
+/// Ends a delivery that is open.
+pub(super) fn drop_delivery(db: &Connection, seq: Seq, why: &str) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(DROP)?.execute(params![number(seq), why])? > 0)
+}
+
+/// The columns that a list shows, in the order of both queries above.
+fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
+    Ok(DeliveryRow {
+        seq: row.get(0)?,
+        forge: row.get(1)?,
+        hook: row.get(2)?,
+        delivery: row.get(3)?,
+        event: row.get(4)?,
+        action: row.get(5)?,
+        repo: optional_id(row, 6)?,
+        installation: optional_id(row, 7)?,
+        received_at: row.get::<_, Moment>(8)?.0,
+        decided_at: row.get::<_, Option<Moment>>(9)?.map(|at| at.0),
+        state: row.get(10)?,
+        note: row.get(11)?,
+        attempts: row.get(12)?,
+    })
+}
+
+fn optional_id(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<Id>>(column)?.map(|id| id.0))
+}

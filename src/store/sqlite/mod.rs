@@ -1,0 +1,211 @@
+//! The store on SQLite: one file, one writing thread per process, a few readers.
+//!
+//! Other processes may open the same file beside us, so nothing here assumes
+//! that only we write. Times are kept in whole milliseconds.
+
+mod connection;
+mod decision;
+mod error;
+mod inbox;
+mod outbox;
+#[cfg(test)]
+mod plan;
+mod reader;
+mod repo;
+mod schema;
+mod timer;
+mod upkeep;
+mod value;
+mod writer;
+
+use std::{path::Path, time::Duration};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use self::{connection::Role, reader::Readers, writer::Writer};
+use super::{OpenError, pack::pack};
+use crate::{
+    domain::{
+        derived::Transition,
+        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    },
+    port::store::{
+        Accepted, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, NewDelivery, Pending,
+        RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
+    },
+};
+
+/// Connections for reading. More would only wait for the same processors.
+const READERS: usize = 3;
+
+/// How the file is used.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// How long to wait for another process that writes.
+    pub busy_timeout: Duration,
+    /// Writes that may wait; a delivery beyond that is refused.
+    pub queue: usize,
+    /// The database may not grow beyond so many pages of 4 KiB; `None`: only the disk limits it.
+    pub max_pages: Option<u32>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { busy_timeout: Duration::from_secs(5), queue: 1024, max_pages: None }
+    }
+}
+
+/// A store in one SQLite file. Dropping it writes what waits and closes the file.
+pub struct SqliteStore {
+    // Closed before the writer: the last connection to close tidies up the log.
+    readers: Readers,
+    writer: Writer,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, makes it if it is not there, and brings
+    /// its schema up to date. Blocks.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        Self::open_with(path, &SqliteOptions::default())
+    }
+
+    /// [`SqliteStore::open`] with other options than the usual ones.
+    pub fn open_with(path: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
+        make_private(path).map_err(|failed| OpenError::engine(path, &failed))?;
+        let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
+        let write = connection::open(path, Role::Write, options).map_err(engine)?;
+        schema::migrate(&write, path)?;
+        let readers = (0..READERS).map(|_| connection::open(path, Role::Read, options)).collect::<Result<_, _>>();
+        let readers = Readers::new(readers.map_err(engine)?);
+        let writer = Writer::start(write, options.queue).map_err(|failed| OpenError::engine(path, &failed))?;
+        Ok(Self { readers, writer })
+    }
+}
+
+/// Makes a missing file readable by its owner only: it will hold the contents of private repositories.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    match options.open(path) {
+        Err(failed) if failed.kind() != std::io::ErrorKind::AlreadyExists => Err(failed),
+        _ => Ok(()),
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn accept(&self, mut delivery: NewDelivery) -> Result<Accepted, StoreError> {
+        let body = pack(std::mem::take(&mut delivery.body)).await?;
+        self.writer.write_or_refuse(body.frame.len(), move |db| inbox::accept(db, &delivery, &body)).await
+    }
+
+    async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.readers.read(move |db| inbox::pending(db, after, limit)).await
+    }
+
+    async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
+        self.readers.read(move |db| inbox::delivery(db, seq)).await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        let filter = filter.clone();
+        self.readers.read(move |db| inbox::deliveries(db, &filter)).await
+    }
+
+    async fn replay(&self, seq: Seq) -> Result<bool, StoreError> {
+        self.writer.write(move |db| inbox::replay(db, seq)).await
+    }
+
+    async fn drop_delivery(&self, seq: Seq, why: &str) -> Result<bool, StoreError> {
+        let why = why.to_owned();
+        self.writer.write(move |db| inbox::drop_delivery(db, seq, &why)).await
+    }
+
+    async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
+        let repo = repo.clone();
+        self.readers.read(move |db| repo::repository(db, &repo)).await
+    }
+
+    async fn repositories(
+        &self,
+        forge: &ForgeName,
+        installation: InstallationId,
+    ) -> Result<Vec<RepositoryRow>, StoreError> {
+        let forge = forge.clone();
+        self.readers.read(move |db| repo::repositories(db, &forge, installation)).await
+    }
+
+    async fn facts(&self, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
+        let repo = repo.clone();
+        self.readers.read(move |db| repo::facts(db, &repo)).await
+    }
+
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+        let repo = repo.clone();
+        self.readers.read(move |db| repo::items(db, &repo)).await
+    }
+
+    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+        let repo = repo.clone();
+        self.readers.read(move |db| repo::transitions(db, &repo, item)).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        self.writer.write(move |db| decision::keep(db, &commit)).await
+    }
+
+    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        self.readers.read(move |db| outbox::due(db, now, per_installation)).await
+    }
+
+    async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(move |db| outbox::next_at(db, now)).await
+    }
+
+    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        self.writer.write(move |db| outbox::mark_sending(db, id, version)).await
+    }
+
+    async fn finish_effect(
+        &self,
+        id: EffectId,
+        version: u64,
+        end: EffectEnd,
+        repo: &RepoKey,
+        facts: Vec<Document>,
+    ) -> Result<(), StoreError> {
+        let repo = repo.clone();
+        self.writer.write(move |db| outbox::finish(db, (id, version), &end, &repo, &facts)).await
+    }
+
+    async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        self.readers.read(move |db| outbox::effects(db, dead_only, limit)).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        self.readers.read(move |db| timer::due(db, now, limit)).await
+    }
+
+    async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.readers.read(timer::next).await
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.writer.write(move |db| upkeep::prune(db, before, limit)).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        self.readers.read(upkeep::stats).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        // An empty transaction of the writer: proves its thread, the lock and the file, and costs no sync.
+        self.writer.write(|_| Ok(())).await
+    }
+}

@@ -1,0 +1,91 @@
+//! No query that runs often may read a large table from end to end.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params_from_iter, types::Value};
+
+use super::{decision, inbox, outbox, repo, schema, timer, upkeep};
+use crate::port::store::{DeliveryFilter, DeliveryState};
+
+/// SQLite's plan for a query, line by line.
+fn plan(db: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let nothing = std::iter::repeat_n(Value::Null, statement.parameter_count());
+    let rows = statement.query_map(params_from_iter(nothing), |row| row.get("detail")).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn database() -> Connection {
+    let db = Connection::open_in_memory().unwrap();
+    schema::migrate(&db, Path::new("a.db")).unwrap();
+    db
+}
+
+#[test]
+fn every_hot_query_uses_an_index() {
+    let db = database();
+    for (sql, index) in [
+        (inbox::ACCEPT, ""),
+        (inbox::FIND, "delivery_identity"),
+        (inbox::PENDING, "delivery_by_state"),
+        (inbox::DELIVERY, "INTEGER PRIMARY KEY"),
+        (inbox::REPLAY, "INTEGER PRIMARY KEY"),
+        (inbox::DROP, "INTEGER PRIMARY KEY"),
+        (decision::END_DELIVERY, "INTEGER PRIMARY KEY"),
+        (repo::REPOSITORY, "sqlite_autoindex_repository_1"),
+        (repo::REPOSITORIES, "repository_by_installation"),
+        (repo::FACTS, "sqlite_autoindex_fact_1"),
+        (repo::ITEMS, "sqlite_autoindex_item_1"),
+        (repo::TRANSITIONS, "PRIMARY KEY"),
+        (outbox::QUEUE_REPLACING, ""),
+        (outbox::QUEUE_ONCE, "effect_key"),
+        (outbox::CANCEL, "effect_live_key"),
+        (outbox::NEXT_LINE, "effect_line"),
+        (outbox::DUE_IN_LINE, "effect_line"),
+        (outbox::NEXT_AT, "effect_not_before"),
+        (outbox::MARK_SENDING, "INTEGER PRIMARY KEY"),
+        (outbox::RETRY, "INTEGER PRIMARY KEY"),
+        (outbox::END, "INTEGER PRIMARY KEY"),
+        (timer::DUE, "timer_at"),
+        (upkeep::PRUNE_DELIVERIES, "delivery_age"),
+        (upkeep::PRUNE_EFFECTS, "effect_age"),
+        (upkeep::COUNT_DELIVERIES, "delivery_by_state"),
+        (upkeep::OLDEST_PENDING, "delivery_by_state"),
+    ] {
+        let plan = plan(&db, sql);
+        let text = plan.join("\n");
+        assert!(text.contains(index), "{sql}\nshould use {index}:\n{text}");
+        assert!(!plan.iter().any(|line| line.starts_with("SCAN") && line != "SCAN CONSTANT ROW"), "{sql}\n{text}");
+        assert!(!text.contains("TEMP B-TREE"), "{sql}\nsorts:\n{text}");
+    }
+}
+
+#[test]
+fn lists_read_only_as_far_as_they_show() {
+    let db = database();
+    // These read an index from one end and stop at the limit, or read an index of few rows.
+    for (sql, index) in [
+        (outbox::NEWEST, "SCAN effect"),
+        (outbox::NEWEST_DEAD, "effect_dead"),
+        (timer::NEXT, "timer_at"),
+        (upkeep::COUNT_DEAD, "effect_dead"),
+        (upkeep::COUNT_LANES, "effect_line"),
+    ] {
+        let text = plan(&db, sql).join("\n");
+        assert!(text.contains(index), "{sql}\nshould use {index}:\n{text}");
+    }
+}
+
+#[test]
+fn a_list_of_deliveries_uses_the_index_of_its_narrowest_filter() {
+    let db = database();
+    let by_id = DeliveryFilter { delivery: Some(String::new()), ..DeliveryFilter::default() };
+    let by_state = DeliveryFilter { state: Some(DeliveryState::Dead), ..DeliveryFilter::default() };
+    let by_both = DeliveryFilter { state: Some(DeliveryState::Dead), ..by_id.clone() };
+    for (filter, index) in
+        [(by_id, "delivery_identity"), (by_state, "delivery_by_state"), (by_both, "delivery_identity")]
+    {
+        let text = plan(&db, &inbox::list_query(&filter).0).join("\n");
+        assert!(text.contains(&format!("SEARCH delivery USING INDEX {index}")), "{filter:?}:\n{text}");
+    }
+}

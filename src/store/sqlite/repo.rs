@@ -1,0 +1,150 @@
+//! Repositories: their place, their facts, what is derived for their items.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::value::{Id, Json, Moment, to_json};
+use crate::{
+    domain::{
+        derived::{Reason, Transition},
+        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    },
+    port::store::{Document, ItemRow, RepositoryRow, StoreError},
+};
+
+pub(super) const REPOSITORY: &str =
+    "SELECT forge, repo, full_name, installation, active FROM repository WHERE forge = ?1 AND repo = ?2";
+
+/// A repository's place.
+pub(super) fn repository(db: &Connection, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
+    Ok(db.prepare_cached(REPOSITORY)?.query_row(params![repo.forge.0, Id(repo.id)], read_repository).optional()?)
+}
+
+pub(super) const REPOSITORIES: &str = "
+    SELECT forge, repo, full_name, installation, active FROM repository
+    WHERE forge = ?1 AND installation = ?2
+    ORDER BY repo";
+
+/// All repositories that an installation serves.
+pub(super) fn repositories(
+    db: &Connection,
+    forge: &ForgeName,
+    installation: InstallationId,
+) -> Result<Vec<RepositoryRow>, StoreError> {
+    let mut statement = db.prepare_cached(REPOSITORIES)?;
+    let rows = statement.query_map(params![forge.0, Id(installation)], read_repository)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn read_repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
+    Ok(RepositoryRow {
+        repo: RepoKey { forge: row.get(0)?, id: row.get::<_, Id>(1)?.0 },
+        full_name: row.get(2)?,
+        installation: row.get::<_, Option<Id>>(3)?.map(|id| id.0),
+        active: row.get(4)?,
+    })
+}
+
+/// Keeps a repository's place.
+pub(super) fn keep_repository(db: &Connection, row: &RepositoryRow) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO repository (forge, repo, full_name, installation, active) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (forge, repo) DO UPDATE
+         SET full_name = excluded.full_name, installation = excluded.installation, active = excluded.active",
+    )?
+    .execute(params![row.repo.forge.0, Id(row.repo.id), row.full_name, row.installation.map(Id), row.active])?;
+    Ok(())
+}
+
+pub(super) const FACTS: &str = "SELECT key, body FROM fact WHERE forge = ?1 AND repo = ?2 ORDER BY key";
+
+/// All fact documents of a repository, by key.
+pub(super) fn facts(db: &Connection, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
+    let mut statement = db.prepare_cached(FACTS)?;
+    let rows = statement
+        .query_map(params![repo.forge.0, Id(repo.id)], |row| Ok(Document { key: row.get(0)?, body: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Keeps, changes and deletes fact documents.
+pub(super) fn keep_facts(db: &Connection, repo: &RepoKey, facts: &[Document]) -> Result<(), StoreError> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let mut keep = db.prepare_cached(
+        "INSERT INTO fact (forge, repo, key, body) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (forge, repo, key) DO UPDATE SET body = excluded.body WHERE body <> excluded.body",
+    )?;
+    let mut delete = db.prepare_cached("DELETE FROM fact WHERE forge = ?1 AND repo = ?2 AND key = ?3")?;
+    for fact in facts {
+        match &fact.body {
+            Some(body) => keep.execute(params![repo.forge.0, Id(repo.id), fact.key, body])?,
+            None => delete.execute(params![repo.forge.0, Id(repo.id), fact.key])?,
+        };
+    }
+    Ok(())
+}
+
+pub(super) const ITEMS: &str =
+    "SELECT item, phase, since, derived FROM item WHERE forge = ?1 AND repo = ?2 ORDER BY item";
+
+/// The derived rows of a repository's items, by number.
+pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+    let mut statement = db.prepare_cached(ITEMS)?;
+    let rows = statement.query_map(params![repo.forge.0, Id(repo.id)], |row| {
+        Ok(ItemRow {
+            item: row.get::<_, Id>(0)?.0,
+            phase: row.get(1)?,
+            since: row.get::<_, Option<Moment>>(2)?.map(|at| at.0),
+            derived: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Keeps what is derived for an item.
+pub(super) fn keep_item(db: &Connection, repo: &RepoKey, row: &ItemRow) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO item (forge, repo, item, phase, since, derived) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (forge, repo, item) DO UPDATE
+         SET phase = excluded.phase, since = excluded.since, derived = excluded.derived",
+    )?
+    .execute(params![repo.forge.0, Id(repo.id), Id(row.item), row.phase, row.since.map(Moment), row.derived])?;
+    Ok(())
+}
+
+pub(super) const TRANSITIONS: &str =
+    "SELECT at, phase, reason FROM transition WHERE forge = ?1 AND repo = ?2 AND item = ?3 ORDER BY n";
+
+/// The transition log of one item, oldest first.
+pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    let mut statement = db.prepare_cached(TRANSITIONS)?;
+    let rows = statement.query_map(params![repo.forge.0, Id(repo.id), Id(item)], |row| {
+        Ok(Transition { at: row.get::<_, Moment>(0)?.0, to: row.get(1)?, reason: row.get::<_, Json<Reason>>(2)?.0 })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Puts a cycle's history in the place of all that was logged since it began.
+/// An empty history says nothing of when its cycle began, and replaces nothing.
+pub(super) fn keep_history(
+    db: &Connection,
+    repo: &RepoKey,
+    item: ItemNumber,
+    history: &[Transition],
+) -> Result<(), StoreError> {
+    let Some(begins) = history.iter().map(|transition| transition.at).min() else { return Ok(()) };
+    let (forge, id, item) = (&repo.forge.0, Id(repo.id), Id(item));
+    db.prepare_cached("DELETE FROM transition WHERE forge = ?1 AND repo = ?2 AND item = ?3 AND at >= ?4")?
+        .execute(params![forge, id, item, Moment(begins)])?;
+    let first: i64 = db
+        .prepare_cached("SELECT coalesce(max(n) + 1, 0) FROM transition WHERE forge = ?1 AND repo = ?2 AND item = ?3")?
+        .query_row(params![forge, id, item], |row| row.get(0))?;
+    let mut insert = db.prepare_cached(
+        "INSERT INTO transition (forge, repo, item, n, at, phase, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (n, transition) in (first..).zip(history) {
+        let reason = to_json(&transition.reason)?;
+        insert.execute(params![forge, id, item, n, Moment(transition.at), transition.to, reason])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The schema and its migrations.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::store::{OpenError, shown};
+
+/// Every migration, oldest first: the version that it leads to is its place, from 1.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_foundation.sql")];
+
+/// Marks the file as ours: "phas" in ASCII.
+const APPLICATION_ID: i32 = 0x7068_6173;
+
+/// Brings the schema up to date, in one transaction.
+pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
+    // Immediate: of two processes that start together the second one waits and finds the work done.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(engine)?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let found = version(&transaction, path)?;
+    if found > known {
+        return Err(OpenError::TooNew { path: shown(path), found, known });
+    }
+    if found < known {
+        for migration in MIGRATIONS.iter().skip(found as usize) {
+            transaction.execute_batch(migration).map_err(engine)?;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(engine)?;
+        transaction.pragma_update(None, "user_version", known).map_err(engine)?;
+    }
+    transaction.commit().map_err(engine)
+}
+
+/// The version of the file's schema; 0 if it is empty.
+fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
+    let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
+    let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(engine)?;
+    if application == APPLICATION_ID {
+        return connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(engine);
+    }
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(engine)?;
+    if application == 0 && tables == 0 { Ok(0) } else { Err(OpenError::Foreign { path: shown(path) }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrating_twice_changes_nothing() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, Path::new("a.db")).unwrap();
+        migrate(&connection, Path::new("a.db")).unwrap();
+        assert_eq!(version(&connection, Path::new("a.db")), Ok(1));
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_left_as_it_is() {
+        let connection = Connection::open_in_memory().unwrap();
+        migrate(&connection, Path::new("a.db")).unwrap();
+        connection.pragma_update(None, "user_version", 7).unwrap();
+        let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
+        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: 1 });
+        assert!(refused.to_string().contains("version 7"), "{refused}");
+    }
+
+    #[test]
+    fn a_database_of_another_program_is_refused() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE customer (name TEXT)").unwrap();
+        let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
+        assert_eq!(refused, OpenError::Foreign { path: "a.db".to_owned() });
+    }
+}

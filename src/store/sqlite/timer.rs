@@ -1,0 +1,49 @@
+//! Timers: one per item.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::value::{Id, Moment, number};
+use crate::{
+    domain::id::{ItemNumber, RepoKey},
+    port::store::{StoreError, Timer},
+};
+
+pub(super) const DUE: &str = "SELECT forge, repo, item, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
+
+/// Timers due at `now`, oldest first.
+pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
+    let mut statement = db.prepare_cached(DUE)?;
+    let rows = statement.query_map(params![Moment(now), number(limit)], |row| {
+        Ok(Timer {
+            repo: RepoKey { forge: row.get(0)?, id: row.get::<_, Id>(1)?.0 },
+            item: row.get::<_, Id>(2)?.0,
+            at: row.get::<_, Moment>(3)?.0,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) const NEXT: &str = "SELECT at FROM timer ORDER BY at LIMIT 1";
+
+/// When the next timer is due.
+pub(super) fn next(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    Ok(db.prepare_cached(NEXT)?.query_row([], |row| row.get::<_, Moment>(0)).optional()?.map(|at| at.0))
+}
+
+/// Sets an item's timer, or stops it.
+pub(super) fn set(db: &Connection, repo: &RepoKey, item: ItemNumber, at: Option<Timestamp>) -> Result<(), StoreError> {
+    let (forge, id, item) = (&repo.forge.0, Id(repo.id), Id(item));
+    match at {
+        Some(at) => db
+            .prepare_cached(
+                "INSERT INTO timer (forge, repo, item, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (forge, repo, item) DO UPDATE SET at = excluded.at WHERE at <> excluded.at",
+            )?
+            .execute(params![forge, id, item, Moment(at)])?,
+        None => db
+            .prepare_cached("DELETE FROM timer WHERE forge = ?1 AND repo = ?2 AND item = ?3")?
+            .execute(params![forge, id, item])?,
+    };
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! What keeps the database small, and the figures about it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::value::{Moment, number};
+use crate::port::store::{StoreError, StoreStats};
+
+/// A body goes with its delivery. So does the memory that the delivery was
+/// taken in: `before` bounds how late a repetition is still recognised.
+pub(super) const PRUNE_DELIVERIES: &str = "
+    DELETE FROM delivery WHERE seq IN (
+        SELECT seq FROM delivery INDEXED BY delivery_age
+        WHERE state IN ('done', 'ignored', 'dropped') AND coalesce(decided_at, received_at) < ?1
+        ORDER BY coalesce(decided_at, received_at) LIMIT ?2)";
+
+pub(super) const PRUNE_EFFECTS: &str = "
+    DELETE FROM effect WHERE id IN (
+        SELECT id FROM effect INDEXED BY effect_age WHERE state IN ('done', 'dropped') AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
+
+/// Forgets what ended before `before`.
+pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+    let mut gone = 0;
+    for sql in [PRUNE_DELIVERIES, PRUNE_EFFECTS] {
+        gone += db.prepare_cached(sql)?.execute(params![Moment(before), number(limit)])?;
+    }
+    Ok(gone.try_into().unwrap_or(u64::MAX))
+}
+
+pub(super) const COUNT_DELIVERIES: &str = "SELECT count(*) FROM delivery WHERE state = ?1";
+
+/// The first in order of arrival.
+pub(super) const OLDEST_PENDING: &str = "SELECT received_at FROM delivery WHERE state = 'pending' ORDER BY seq LIMIT 1";
+
+pub(super) const COUNT_LANES: &str = "
+    SELECT lane, count(*) FROM effect INDEXED BY effect_line WHERE ended_at IS NULL GROUP BY lane";
+
+pub(super) const COUNT_DEAD: &str = "SELECT count(*) FROM effect WHERE state = 'dead'";
+
+/// Figures of one moment.
+pub(super) fn stats(db: &Connection) -> Result<StoreStats, StoreError> {
+    let _snapshot = db.unchecked_transaction()?;
+    let deliveries = |state: &str| -> rusqlite::Result<u64> {
+        db.prepare_cached(COUNT_DELIVERIES)?.query_row([state], |row| row.get(0))
+    };
+    let oldest = db.prepare_cached(OLDEST_PENDING)?.query_row([], |row| row.get::<_, Moment>(0)).optional()?;
+    let mut stats = StoreStats {
+        pending: deliveries("pending")?,
+        oldest_pending: oldest.map(|at| at.0),
+        quarantined: deliveries("quarantined")?,
+        dead_deliveries: deliveries("dead")?,
+        queued_effects: [0; 3],
+        dead_effects: db.prepare_cached(COUNT_DEAD)?.query_row([], |row| row.get(0))?,
+    };
+    let mut lanes = db.prepare_cached(COUNT_LANES)?;
+    let rows = lanes.query_map([], |row| Ok((row.get::<_, usize>(0)?, row.get::<_, u64>(1)?)))?;
+    for row in rows {
+        let (lane, waiting) = row?;
+        if let Some(count) = stats.queued_effects.get_mut(lane) {
+            *count = waiting;
+        }
+    }
+    Ok(stats)
+}

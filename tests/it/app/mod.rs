@@ -1,0 +1,234 @@
+//! The shell between a store in memory and a scripted forge, in simulated time.
+
+mod deliveries;
+mod effects;
+mod tenants;
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    app::{Bot, BotSettings, Parts, clock::SimClock},
+    domain::{
+        effect::{Effect, LabelLook},
+        event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
+        id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+        policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
+    },
+    port::{
+        clock::Clock,
+        forge::Verified,
+        intake::TakeIn,
+        store::{Accepted, Commit, DeliveryRow, NewEffect, RepositoryRow, Seq, Store, StoredEffect},
+    },
+};
+
+use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
+
+pub const INSTALLATION: InstallationId = 7;
+
+/// A running bot with its surroundings.
+pub struct World {
+    pub store: Arc<MemoryStore>,
+    pub forge: Arc<ScriptedForge>,
+    pub clock: Arc<SimClock>,
+    pub bot: Bot,
+}
+
+pub fn start() -> Timestamp {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
+pub fn repo(id: u64) -> RepoKey {
+    RepoKey { forge: ForgeName::github(), id }
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Mode::Label, BotSettings::default())
+    }
+
+    pub fn with(mode: Mode, settings: BotSettings) -> Self {
+        let clock = Arc::new(SimClock::new(start()));
+        let forge = Arc::new(ScriptedForge::new(clock.clone()));
+        Self::over(Arc::default(), forge, clock, mode, settings)
+    }
+
+    pub fn over(
+        store: Arc<MemoryStore>,
+        forge: Arc<ScriptedForge>,
+        clock: Arc<SimClock>,
+        mode: Mode,
+        settings: BotSettings,
+    ) -> Self {
+        let bot = Bot::start(Parts {
+            store: store.clone(),
+            forges: vec![forge.clone()],
+            clock: clock.clone(),
+            policies: Arc::new(Arc::new(policy(mode))),
+            settings,
+        });
+        Self { store, forge, clock, bot }
+    }
+
+    pub async fn take_in_raw(&self, event: &str, delivery: &str, body: impl Into<bytes::Bytes>) -> Accepted {
+        let verified = Verified { event: event.to_owned(), delivery: delivery.to_owned(), hook: "1".to_owned() };
+        self.bot.intake().take_in(&ForgeName::github(), verified, body.into()).await.unwrap()
+    }
+
+    /// Takes an event in; its name is its delivery id.
+    pub async fn take_in(&self, event: &Event) -> Seq {
+        match self.take_in_raw("event", &event.name, serde_json::to_vec(event).unwrap()).await {
+            Accepted::New(seq) | Accepted::Duplicate(seq) => seq,
+        }
+    }
+
+    pub async fn delivery(&self, seq: Seq) -> DeliveryRow {
+        self.store.delivery(seq).await.unwrap().unwrap().row
+    }
+
+    pub async fn effect(&self, key: &str) -> StoredEffect {
+        let effects = self.store.effects(false, usize::MAX).await.unwrap();
+        effects.into_iter().find(|e| e.key == key).unwrap_or_else(|| panic!("no effect {key}"))
+    }
+
+    /// Lets simulated time pass, from one thing that somebody waits for to the next.
+    pub async fn run(&self, by: SignedDuration) {
+        let end = self.clock.now().checked_add(by).unwrap();
+        loop {
+            self.bot.idle().await;
+            match self.bot.next_wake() {
+                Some(at) if at <= end => self.clock.set(at),
+                _ => break,
+            }
+        }
+        self.clock.set(end);
+        self.bot.idle().await;
+    }
+
+    /// Makes a repository known, and queues effects there.
+    pub async fn queue(&self, id: u64, effects: impl IntoIterator<Item = (String, Effect)>) {
+        let row = RepositoryRow {
+            repo: repo(id),
+            full_name: format!("acme/shop-{id}"),
+            installation: Some(INSTALLATION),
+            active: true,
+        };
+        let effects = effects.into_iter().map(|(key, effect)| NewEffect {
+            key,
+            replaces: effect.kind() == "set_phase",
+            installation: INSTALLATION,
+            effect,
+            cause: None,
+        });
+        let commit = Commit {
+            repo: Some(repo(id)),
+            now: Some(self.clock.now()),
+            repositories: vec![row],
+            effects: effects.collect(),
+            ..Commit::default()
+        };
+        self.store.commit(commit).await.unwrap();
+    }
+}
+
+pub fn label(name: &str) -> LabelLook {
+    LabelLook { name: name.to_owned(), color: "0072b2".to_owned(), description: String::new() }
+}
+
+pub fn set_phase(item: ItemNumber, name: &str) -> (String, Effect) {
+    let effect = Effect::SetPhase { item, label: Some(label(name)), phase_labels: BTreeSet::from([name.to_owned()]) };
+    (format!("phase/{item}"), effect)
+}
+
+pub fn open_issue(number: u64) -> (String, Effect) {
+    let (marker, title, body) = (format!("incident:{number}"), "Down".to_owned(), String::new());
+    (format!("issue/{number}"), Effect::OpenIssue { marker, title, body, labels: Vec::new() })
+}
+
+pub fn rollback() -> (String, Effect) {
+    let (workflow, reference) = ("rollback.yml".to_owned(), "main".to_owned());
+    let effect = Effect::Dispatch { workflow, reference, sha: Sha::from("abc"), request: "r1".to_owned() };
+    ("rollback".to_owned(), effect)
+}
+
+fn item(number: ItemNumber, at: Timestamp) -> ItemSeen {
+    ItemSeen {
+        number,
+        is_pull: false,
+        title: "A wish".to_owned(),
+        body: String::new(),
+        author: Some(person()),
+        association: Association::Owner,
+        created_at: start(),
+        updated_at: at,
+        open: true,
+        closed_at: None,
+        close_reason: None,
+        labels: Some(BTreeSet::new()),
+        locked: false,
+        change: ItemChange::Opened,
+    }
+}
+
+fn person() -> Actor {
+    Actor { login: "ada".to_owned(), bot: false }
+}
+
+pub fn event(name: &str, id: u64, seen: Seen) -> Event {
+    Event {
+        name: name.to_owned(),
+        installation: Some(INSTALLATION),
+        repo: Some(RepoSeen {
+            key: repo(id),
+            full_name: format!("acme/shop-{id}"),
+            default_branch: Some("main".to_owned()),
+            owner: "acme".to_owned(),
+        }),
+        sender: Some(person()),
+        at: start(),
+        seen,
+    }
+}
+
+/// An issue was opened.
+pub fn issue(name: &str, id: u64, number: ItemNumber) -> Event {
+    event(name, id, Seen::Issue(Box::new(item(number, start()))))
+}
+
+/// A pull request was opened.
+pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
+    let pull = PullSeen {
+        item: ItemSeen { is_pull: true, body: "Closes #1".to_owned(), ..item(number, start()) },
+        draft: false,
+        head_ref: "topic".to_owned(),
+        head_sha: Sha::from("1111111111111111111111111111111111111111"),
+        from_fork: false,
+        base_ref: "main".to_owned(),
+        merged_at: None,
+        merge_sha: None,
+        merged_by: None,
+    };
+    event(name, id, Seen::Pull(Box::new(pull)))
+}
+
+fn policy(mode: Mode) -> Policy {
+    let rule = |name: &str, kind: EvidenceKind| PhaseRule {
+        name: name.to_owned(),
+        label: format!("phase/{name}"),
+        color: "0072b2".to_owned(),
+        description: String::new(),
+        when: vec![Evidence { kind, labels: Vec::new(), branches: Vec::new() }],
+        line: 1,
+    };
+    Policy {
+        source: "built-in".to_owned(),
+        version: "1".to_owned(),
+        mode,
+        phases: vec![rule("plan", EvidenceKind::IssueOpen), rule("code", EvidenceKind::PullRequestOpen)],
+        branches: Vec::new(),
+        checks: CheckRules { ignore: Vec::new(), settle: SignedDuration::from_secs(60) },
+        ignore: Ignore::default(),
+        environments: std::collections::BTreeMap::new(),
+    }
+}

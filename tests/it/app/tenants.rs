@@ -1,0 +1,129 @@
+//! In whose name we act: our own map, never a payload alone.
+
+use phasebot::{
+    domain::{
+        event::{InstallationSeen, RepositoryChange, Seen},
+        id::InstallationId,
+    },
+    port::{
+        forge::{Applied, ForgeError},
+        store::{EffectState, Store},
+    },
+};
+
+use super::{INSTALLATION, World, event, issue, repo};
+
+async fn place(world: &World, id: u64) -> phasebot::port::store::RepositoryRow {
+    world.store.repository(&repo(id)).await.unwrap().unwrap()
+}
+
+async fn named_another(says: Result<Option<InstallationId>, ForgeError>) -> World {
+    let world = World::new();
+    world.take_in(&issue("a", 1, 1)).await;
+    world.bot.idle().await;
+    *world.forge.installation.lock().unwrap() = says;
+    let mut wrong = issue("b", 1, 2);
+    wrong.installation = Some(666);
+    let seq = world.take_in(&wrong).await;
+    world.bot.idle().await;
+    assert!(world.delivery(seq).await.note.contains("the payload names installation 666"));
+    world
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_payload_moves_no_repository_to_another_tenant() {
+    for says in [Ok(Some(INSTALLATION)), Err(ForgeError::Transient("502".to_owned()))] {
+        let world = named_another(says).await;
+        assert_eq!(place(&world, 1).await.installation, Some(INSTALLATION));
+        let sent = world.forge.sent();
+        assert_eq!(sent.len(), 2);
+        assert!(sent.iter().all(|s| s.target.installation == INSTALLATION));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_forge_can_move_it() {
+    let world = named_another(Ok(Some(8))).await;
+    assert_eq!(place(&world, 1).await.installation, Some(8));
+    assert_eq!(world.forge.sent()[1].target.installation, 8);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_repository_that_none_serves_gets_no_writes() {
+    let world = named_another(Ok(None)).await;
+    assert!(!place(&world, 1).await.active);
+    assert_eq!(world.forge.sent().len(), 1);
+}
+
+fn installation(name: &str, seen: InstallationSeen) -> phasebot::domain::event::Event {
+    let mut event = event(name, 1, Seen::Installation(seen));
+    event.repo = None;
+    event
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
+    let world = World::new();
+    let added = vec![(repo(1), "acme/shop-1".to_owned()), (repo(2), "acme/shop-2".to_owned())];
+    let come = InstallationSeen { active: true, added, removed: Vec::new() };
+    let seq = world.take_in(&installation("come", come)).await;
+    world.bot.idle().await;
+    assert!(world.delivery(seq).await.note.contains("2 repositories changed"));
+    assert!(place(&world, 2).await.active);
+    assert!(world.forge.sent().is_empty());
+
+    world.bot.pause();
+    world.take_in(&issue("a", 1, 1)).await;
+    world.take_in(&issue("b", 2, 2)).await;
+    world.bot.idle().await;
+    let gone = InstallationSeen { active: false, added: Vec::new(), removed: Vec::new() };
+    world.take_in(&installation("gone", gone)).await;
+    world.bot.idle().await;
+    assert!(!place(&world, 1).await.active && !place(&world, 2).await.active);
+    world.bot.resume();
+    world.bot.idle().await;
+    assert!(world.forge.sent().is_empty());
+    assert_eq!(world.effect("phase/1").await.state, EffectState::Dropped);
+
+    // Installed anew under another number: events of the repository count again.
+    let added = vec![(repo(1), "acme/shop-1".to_owned())];
+    let mut again = installation("again", InstallationSeen { active: true, added, removed: Vec::new() });
+    again.installation = Some(8);
+    world.take_in(&again).await;
+    world.bot.idle().await;
+    assert_eq!(place(&world, 1).await.installation, Some(8));
+    assert!(place(&world, 1).await.active);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_or_archived_repository_gets_no_writes() {
+    for change in [RepositoryChange::Deleted, RepositoryChange::Archived] {
+        let world = World::new();
+        world.take_in(&event("gone", 1, Seen::Repository(change))).await;
+        world.take_in(&issue("a", 1, 1)).await;
+        world.bot.idle().await;
+        assert!(world.forge.sent().is_empty());
+        world.take_in(&event("back", 1, Seen::Repository(RepositoryChange::Unarchived))).await;
+        world.take_in(&issue("b", 1, 1)).await;
+        world.bot.idle().await;
+        assert_eq!(world.forge.sent().len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_name_comes_from_the_event_or_from_a_redirect() {
+    let world = World::new();
+    world.take_in(&issue("a", 1, 1)).await;
+    world.bot.idle().await;
+    let mut renamed = event("renamed", 1, Seen::Repository(RepositoryChange::Described));
+    renamed.repo.as_mut().unwrap().full_name = "acme/store".to_owned();
+    world.take_in(&renamed).await;
+    world.bot.idle().await;
+    assert_eq!(place(&world, 1).await.full_name, "acme/store");
+
+    world.forge.apply_with(|_, _, _| Ok(Applied { renamed_to: Some("acme/bazaar".to_owned()), ..Applied::default() }));
+    world.take_in(&issue("b", 1, 2)).await;
+    world.bot.idle().await;
+    assert_eq!(world.forge.sent()[1].target.full_name, "acme/store");
+    assert_eq!(place(&world, 1).await.full_name, "acme/bazaar");
+}

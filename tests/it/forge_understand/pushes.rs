@@ -1,0 +1,108 @@
+//! Pushes, refs, merge groups.
+
+use phasebot::domain::event::{CommitSeen, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen};
+use serde_json::{Value, json};
+
+use super::fixture::{Fixture, bot, fixture, person, received_at, sha, shop, time};
+
+fn push(fixture: &Fixture) -> PushSeen {
+    match fixture.seen() {
+        Seen::Push(push) => *push,
+        seen => panic!("no push: {seen:?}"),
+    }
+}
+
+fn commit(digit: &str, message: &str) -> CommitSeen {
+    CommitSeen { sha: sha(digit), message: message.to_owned(), parents: None }
+}
+
+#[test]
+fn a_push_to_a_branch() {
+    let event = fixture("push").event();
+    assert_eq!(event.name, "push");
+    assert_eq!(event.repo, Some(shop()));
+    assert_eq!(event.at, time("2026-11-02T12:00:00Z"), "seconds since 1970 are read");
+    let expected = PushSeen {
+        name: RefName::Branch("main".to_owned()),
+        before: sha("b"),
+        after: sha("c"),
+        forced: false,
+        commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
+        truncated: false,
+        pusher: Some(person("bob")),
+    };
+    assert_eq!(event.seen, Seen::Push(Box::new(expected)));
+    assert!(push(&fixture("push").with("/forced", true)).forced);
+}
+
+#[test]
+fn an_annotated_tag_names_its_commit() {
+    let seen = push(&fixture("push.annotated-tag"));
+    assert_eq!(seen.name, RefName::Tag("v1.2.0".to_owned()));
+    assert_eq!(seen.after, sha("c"), "not the tag object ddd…");
+    assert!(seen.before.is_zero());
+    assert_eq!(seen.pusher, Some(person("bob")), "from the pusher, as there is no sender");
+    assert!(!seen.truncated);
+}
+
+#[test]
+fn a_removed_tag_has_no_commit() {
+    let removed = fixture("push.annotated-tag").with("/after", "0".repeat(40)).with("/head_commit", Value::Null);
+    assert!(push(&removed).after.is_zero());
+}
+
+#[test]
+fn a_list_that_may_be_cut_short_says_so() {
+    let list = |commits: usize| json!(vec![json!({"id": "a".repeat(40), "message": "x"}); commits]);
+    assert!(!push(&fixture("push").with("/commits", list(2047))).truncated);
+    assert!(push(&fixture("push").with("/commits", list(2048))).truncated);
+    assert!(!push(&fixture("push").with("/commits", list(0))).truncated);
+    assert!(push(&fixture("push").without("/commits")).truncated);
+    let unreadable = push(&fixture("push").with("/commits", json!([{"id": "a".repeat(40)}, {"id": "main"}])));
+    assert!(unreadable.truncated);
+    assert_eq!(unreadable.commits, vec![commit("a", "")]);
+}
+
+#[test]
+fn other_refs_say_nothing() {
+    for name in ["refs/notes/commits", "refs/heads/", "main"] {
+        let reason = fixture("push").with("/ref", name).reason();
+        assert_eq!(reason, "a push to a ref that is neither branch nor tag");
+    }
+    assert_eq!(fixture("push").with("/after", "abc").reason(), "push payload without after");
+}
+
+#[test]
+fn refs_are_made_and_removed() {
+    let created = fixture("create").event();
+    assert_eq!(created.name, "create");
+    assert_eq!(created.at, time("2026-11-02T10:00:00Z"));
+    let branch = RefName::Branch("feature/12-cart".to_owned());
+    assert_eq!(created.seen, Seen::Ref(RefSeen { name: branch, exists: true }));
+    let tag = RefName::Tag("v1.1.9".to_owned());
+    assert_eq!(fixture("delete").seen(), Seen::Ref(RefSeen { name: tag, exists: false }));
+    assert_eq!(fixture("create").with("/ref_type", "repository").reason(), "neither a branch nor a tag");
+}
+
+#[test]
+fn a_merge_group_names_its_pull_request() {
+    let event = fixture("merge_group.checks_requested").event();
+    let expected =
+        MergeGroupSeen { head_sha: sha("8"), base_sha: sha("b"), base_ref: "release/1.x".to_owned(), pull: Some(34) };
+    assert_eq!(event.seen, Seen::MergeGroup(expected));
+    assert_eq!(event.at, time("2026-11-02T11:45:00Z"));
+    assert_eq!(event.sender, Some(bot("github-merge-queue[bot]")));
+}
+
+#[test]
+fn a_merge_group_of_another_shape_names_none() {
+    for head_ref in ["refs/heads/pr-34-abc", "refs/heads/gh-readonly-queue/main/group-1", "pr-1-2", ""] {
+        let group = fixture("merge_group.checks_requested").with("/merge_group/head_ref", head_ref);
+        let Seen::MergeGroup(seen) = group.seen() else { panic!("a merge group") };
+        assert_eq!(seen.pull, None, "{head_ref}");
+    }
+    let destroyed = fixture("merge_group.checks_requested").with("/action", "destroyed");
+    assert!(destroyed.reason().contains("dissolved"));
+    let timeless = fixture("merge_group.checks_requested").without("/merge_group/head_commit");
+    assert_eq!(timeless.event().at, received_at());
+}

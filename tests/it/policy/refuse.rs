@@ -1,0 +1,279 @@
+//! Files that are wrong, and what is said of them.
+
+use phasebot::policy::{Problem, check_report, load};
+
+pub fn rendered(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// What is said of a text that must be refused.
+fn said(text: &str) -> String {
+    match load("p.yml", text) {
+        Ok(policy) => panic!("accepted: {policy:?}"),
+        Err(problems) => rendered(&problems),
+    }
+}
+
+/// A text that must be refused, and whether the JSON Schema can tell.
+pub struct Sample {
+    pub text: &'static str,
+    pub schema_too: bool,
+}
+
+const fn both(text: &'static str) -> Sample {
+    Sample { text, schema_too: true }
+}
+
+const fn parser_only(text: &'static str) -> Sample {
+    Sample { text, schema_too: false }
+}
+
+pub const SAMPLES: &[Sample] = &[
+    both("modes: act"),
+    both("mode: acting"),
+    both("version: 2"),
+    both("version: one"),
+    both("phases: []"),
+    both("phases: plan"),
+    both("phases: [{ when: [merged] }]"),
+    both("phases: [{ name: a, when: [] }]"),
+    both("phases: [{ name: a, when: [merge] }]"),
+    both("phases: [{ name: a, when: [merged: { numeric: true }] }]"),
+    both("phases: [{ name: a, when: [merged: ] }]"),
+    both("phases: [{ name: a, when: [{ merged: {}, tagged: {} }] }]"),
+    both("phases: [{ name: a, when: [merged], color: blue }]"),
+    both("phases: [{ name: a, when: [merged], color: '#0072B2' }]"),
+    both("phases: [{ name: 'two words', when: [merged] }]"),
+    both("phases: [{ name: auto, when: [merged] }]"),
+    both("phases: [{ name: a, when: [merged], label: 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' }]"),
+    both("phases: [{ name: a, when: [soaked: { for: 30 }] }]"),
+    both("phases: [{ name: a, when: [soaked: { for: 30min }] }]"),
+    both("phases: [{ name: a, when: [soaked: { for: '' }] }]"),
+    both("phases: [{ name: plan, paths: [api] }]"),
+    both("targets: {}"),
+    both("checks: { settle: 1m1h }"),
+    both("branches: main"),
+    both("commands: { permissions: { deploys: write } }"),
+    both("commands: { permissions: { deploy: owner } }"),
+    both("commands: { bare: sometimes }"),
+    both("gates: { release: { require: [blockers] } }"),
+    both("gates: { release: { require: [lock: { x: 1 }] } }"),
+    both("gates: { release: { require: [approval: { count: 0 }] } }"),
+    both("gates: { release: { require: [window: { allow: [] }] } }"),
+    both("gates: { release: { require: [window: { allow: ['Mo 09:00-10:00'] }] } }"),
+    both("environments: { p: { deploy: { via: ssh } } }"),
+    both("environments: { p: { deploy: { workflow: x } } }"),
+    both("environments: { p: { rollback: { waive: [everything] } } }"),
+    both("override: { ttl: soon }"),
+    both("freezes: [{ environment: all, from: christmas, until: 01-03 }]"),
+    both("alerts: { storm: { issues: 1000 } }"),
+    parser_only("phases: [{ name: a, when: [merged] }, { name: A, when: [tagged] }]"),
+    parser_only("phases: [{ name: a, when: [merged], label: x }, { name: b, when: [tagged], label: X }]"),
+    parser_only("phases: [{ name: a, when: [merged], label: phase/b }, { name: b, when: [tagged] }]"),
+    parser_only("phases: [{ name: new }]"),
+    parser_only("branches: ['[']"),
+    parser_only("gates: { release: { require: [window: { allow: ['Mon 09:00-10:00'], tz: Europe/Berlim }] } }"),
+    parser_only("gates: { release: { require: [window: { allow: ['Mon 09:00-29:00'] }] } }"),
+    parser_only("gates: { release: { require: [any: []] } }"),
+    parser_only("environments: { production: { after: [staging] } }"),
+    parser_only("environments: { a: { after: [b] }, b: { after: [a] } }"),
+    parser_only("environments: { a: {}, A: {} }"),
+    parser_only("environments: { a: { deploy: { via: workflow_dispatch } } }"),
+    parser_only("freezes: [{ environment: all, from: 02-30, until: 03-03 }]"),
+    parser_only("freezes: [{ environment: all, from: 2026-12-20, until: 2026-01-03 }]"),
+    parser_only("freezes: [{ environment: all, from: 2026-12-20, until: 01-03 }]"),
+    parser_only("locked: [everything]"),
+];
+
+#[test]
+fn an_unknown_key_names_the_nearest() {
+    assert_eq!(
+        said("version: 1\nphases:\n  - name: plan\n    colour: F0E442\n"),
+        "p.yml:4:5: unknown key `colour`
+  4 |     colour: F0E442
+    |     ^^^^^^ did you mean `color`?"
+    );
+}
+
+#[test]
+fn an_unknown_key_like_no_other_gets_the_list() {
+    assert_eq!(
+        said("checks: { xyz: 1 }"),
+        "p.yml:1:11: unknown key `xyz`; known here: `ignore`, `settle`
+  1 | checks: { xyz: 1 }
+    |           ^^^"
+    );
+}
+
+#[test]
+fn an_unknown_value_names_the_nearest() {
+    assert_eq!(
+        said("mode: lable\nphases:\n  - { name: test, when: [checks-passed] }\n"),
+        "p.yml:1:7: unknown value `lable`
+  1 | mode: lable
+    |       ^^^^^ did you mean `label`?
+p.yml:3:26: unknown value `checks-passed`
+  3 |   - { name: test, when: [checks-passed] }
+    |                          ^^^^^^^^^^^^^ did you mean `checks_passed`?"
+    );
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_in_the_order_of_the_file() {
+    assert_eq!(
+        said(
+            "mode: off
+phases:
+  - name: plan
+    color: red
+  - when: [merged]
+  - name: test
+    when:
+      - checks_passed:
+        named: [ci]
+branch: [main]
+checks:
+  settle: 1 minute
+"
+        ),
+        "p.yml:1:7: unknown value `off`; known here: `observe`, `label`, `act`
+  1 | mode: off
+    |       ^^^
+p.yml:4:12: a colour is six hex digits, such as `0072B2`
+  4 |     color: red
+    |            ^^^
+p.yml:5:5: missing key `name`
+  5 |   - when: [merged]
+    |     ^
+p.yml:8:9: expected one key, found 2: indent what belongs to `checks_passed` under it, or start another list entry
+  8 |       - checks_passed:
+    |         ^
+p.yml:10:1: unknown key `branch`
+  10 | branch: [main]
+     | ^^^^^^ did you mean `branches`?
+p.yml:12:11: a length of time is written like `60s`, `30m`, `2h` or `1d12h`
+  12 |   settle: 1 minute
+     |           ^^^^^^^^"
+    );
+}
+
+#[test]
+fn what_only_follows_from_a_mistake_is_not_said() {
+    assert_eq!(
+        said("phases: [{ name: 'a b', when: [merged] }]"),
+        "p.yml:1:18: a phase's name is a word of letters, digits, `-` and `_`
+  1 | phases: [{ name: 'a b', when: [merged] }]
+    |                  ^^^^^"
+    );
+}
+
+#[test]
+fn a_syntax_error_is_said_alone() {
+    assert_eq!(
+        said("mode: [label\nphasen: 1\n"),
+        "p.yml:2:7: illegal placement of ':' indicator
+  2 | phasen: 1
+    |       ^"
+    );
+}
+
+#[test]
+fn duplicates_are_found() {
+    assert_eq!(
+        said("mode: label\nmode: act\n"),
+        "p.yml:2:1: key `mode` stands twice; first in line 1
+  2 | mode: act
+    | ^^^^"
+    );
+    assert_eq!(
+        said("phases:\n  - { name: a, when: [merged] }\n  - { name: A, when: [tagged] }\n"),
+        "p.yml:3:13: phase `A` stands twice; first in line 2
+  3 |   - { name: A, when: [tagged] }
+    |             ^"
+    );
+    assert_eq!(
+        said("phases:\n  - { name: a, when: [merged] }\n  - { name: b, when: [tagged], label: phase/A }\n"),
+        "p.yml:3:5: phases `a` and `b` would have one label, `phase/A`
+  3 |   - { name: b, when: [tagged], label: phase/A }
+    |     ^"
+    );
+}
+
+#[test]
+fn an_environment_that_nobody_describes_is_found() {
+    assert_eq!(
+        said("environments:\n  staging: {}\n  production:\n    after: [stagign]\n"),
+        "p.yml:4:13: environment `stagign` is described nowhere
+  4 |     after: [stagign]
+    |             ^^^^^^^ did you mean `staging`?"
+    );
+}
+
+#[test]
+fn targets_by_path_are_refused_in_their_own_words() {
+    assert_eq!(
+        said("targets:\n  api: { paths: ['api/**'] }\n"),
+        "p.yml:1:1: `targets`: targets by path within a repository are not supported yet
+  1 | targets:
+    | ^^^^^^^"
+    );
+}
+
+#[test]
+fn a_bare_word_that_needs_settings_says_so() {
+    assert_eq!(
+        said("gates: { release: { require: [blockers] } }"),
+        "p.yml:1:31: `blockers` needs settings: missing key `label`
+  1 | gates: { release: { require: [blockers] } }
+    |                               ^^^^^^^^"
+    );
+    assert_eq!(
+        said("commands: { permissions: { deploy: teams } }"),
+        "p.yml:1:36: `teams` needs a value
+  1 | commands: { permissions: { deploy: teams } }
+    |                                    ^^^^^"
+    );
+}
+
+#[test]
+fn numbers_words_and_zones() {
+    assert_eq!(
+        said("alerts: { storm: { issues: 1000 } }"),
+        "p.yml:1:28: `1000` is out of range
+  1 | alerts: { storm: { issues: 1000 } }
+    |                            ^^^^"
+    );
+    assert_eq!(
+        said("gates: { r: { require: [window: { allow: ['Mon 09:00-10:00'], tz: Europe/Berlim }] } }"),
+        "p.yml:1:67: no time zone of the IANA database; did you mean `Europe/Berlin`?
+  1 | gates: { r: { require: [window: { allow: ['Mon 09:00-10:00'], tz: Europe/Berlim }] } }
+    |                                                                   ^^^^^^^^^^^^^"
+    );
+    let label = "x".repeat(51);
+    assert_eq!(
+        said(&format!("phases:\n- name: plan\n  label: {label}\n  description: {}", "y".repeat(101))),
+        format!(
+            "p.yml:3:10: a label has at most 50 characters; this has 51
+  3 |   label: {label}
+    |          {}
+p.yml:4:16: a description has at most 100 characters; this has 101
+  4 |   description: {}
+    |                {}",
+            "^".repeat(51),
+            "y".repeat(85),
+            "^".repeat(85)
+        )
+    );
+}
+
+#[test]
+fn the_report_counts() {
+    assert_eq!(
+        check_report("p.yml", "mod: act").to_string(),
+        "p.yml:1:1: unknown key `mod`
+  1 | mod: act
+    | ^^^ did you mean `mode`?
+p.yml: 1 problem
+"
+    );
+}

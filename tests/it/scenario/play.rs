@@ -1,0 +1,182 @@
+//! Plays a scenario through the pure core, as the worker would.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use phasebot::{
+    decide::{self, Decided, Shown, Us},
+    domain::{
+        derived::Derived,
+        effect::Effect,
+        event::{CommitSeen, Event},
+        fact::RepoFacts,
+        id::{Actor, ItemNumber, Sha},
+        needs::{Answer, Answered, Need},
+        policy::Policy,
+    },
+};
+
+use super::world::{Act, Acts, World, read, repo};
+
+/// The core with what it decided so far.
+pub struct Stage<'a> {
+    acts: &'a Acts,
+    policy: Policy,
+    facts: RepoFacts,
+    shown: BTreeMap<ItemNumber, Derived>,
+    asked: Vec<Need>,
+}
+
+/// What must not depend on the order of deliveries.
+pub type Ending = BTreeMap<ItemNumber, Derived>;
+
+impl<'a> Stage<'a> {
+    pub fn new(acts: &'a Acts) -> Self {
+        let policy = super::super::support::policy(acts.policy.as_deref());
+        Self { acts, policy, facts: RepoFacts::new(repo().key), shown: BTreeMap::new(), asked: Vec::new() }
+    }
+
+    /// Plays the events in this order, then lets all timers fire.
+    pub fn run(mut self, order: &[usize]) -> Ending {
+        for index in order {
+            let event = self.acts.events[*index].clone();
+            self.event(&event, event.at);
+        }
+        // Answers arrive late, too: whoever asked is derived again at the end.
+        let all: BTreeSet<ItemNumber> = self.facts.items.keys().copied().collect();
+        self.settle(all, self.acts.end);
+        let ending: Ending = self.shown.clone();
+        // What was decided step by step must be what a fresh look derives.
+        for (item, derived) in &ending {
+            let fresh = decide::derive(&self.facts, *item, &self.policy, self.acts.end);
+            assert_eq!(*derived, fresh, "#{item} was left stale");
+        }
+        ending
+    }
+
+    fn event(&mut self, event: &Event, now: Timestamp) -> Vec<(Derived, Decided)> {
+        let us = Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) };
+        let observed = decide::observe(&mut self.facts, event, &self.policy, &us);
+        self.settle(observed.items, now)
+    }
+
+    fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) -> Vec<(Derived, Decided)> {
+        for _ in 0..8 {
+            let needs = decide::needs(&self.facts, &items, &self.policy, now);
+            if needs.is_empty() {
+                break;
+            }
+            for need in needs {
+                self.asked.push(need.clone());
+                let answer = answer(&self.acts.world, &need);
+                let learnt = decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+                items.extend(learnt.items);
+            }
+        }
+        let mut moved = Vec::new();
+        for item in items {
+            let derived = decide::derive(&self.facts, item, &self.policy, now);
+            let shown = self.shown.get(&item).map(|d| Shown { phase: d.phase.clone(), ours: d.ours, written: true });
+            let decided = decide::decide(&self.facts, &derived, shown.as_ref(), &self.policy);
+            self.shown.insert(item, derived.clone());
+            moved.push((derived, decided));
+        }
+        moved
+    }
+
+    /// Derives the items whose timer is due.
+    fn tick(&mut self, now: Timestamp) -> Vec<(Derived, Decided)> {
+        let due: BTreeSet<_> =
+            self.shown.values().filter(|d| d.wake_at.is_some_and(|at| at <= now)).map(|d| d.item).collect();
+        self.settle(due, now)
+    }
+}
+
+/// Plays the lines in order and tells what moved.
+pub fn narrate(steps: &str) -> String {
+    let acts = read(steps);
+    let mut stage = Stage::new(&acts);
+    let mut out = String::new();
+    for (line, act) in &acts.lines {
+        let moved = match act {
+            Act::Event(event) => {
+                let mut moved = stage.tick(event.at);
+                moved.extend(stage.event(event, event.at));
+                moved
+            }
+            Act::Tick(at) => stage.tick(*at),
+        };
+        writeln!(out, "{line}").unwrap();
+        for (derived, decided) in moved {
+            if let Some(Effect::SetPhase { label, .. }) = &decided.effect {
+                let label = label.as_ref().map_or("no label", |l| l.name.as_str());
+                writeln!(out, "    label #{}: {label}", derived.item).unwrap();
+            }
+            if !decided.note.is_empty() {
+                let rule =
+                    if derived.reason.rule.is_empty() { String::new() } else { format!(" [{}]", derived.reason.code) };
+                writeln!(out, "    {}{rule}", decided.note).unwrap();
+            }
+        }
+    }
+    writeln!(out, "end").unwrap();
+    for derived in stage.shown.values() {
+        let phase = derived.phase.as_deref().unwrap_or("none");
+        let since = derived.since.map_or_else(String::new, |at| format!(" since {}", clock(at)));
+        writeln!(out, "    #{} {phase}{since}: {}", derived.item, derived.reason.sentence).unwrap();
+        for next in &derived.next {
+            writeln!(out, "        next: {next}").unwrap();
+        }
+    }
+    if !stage.asked.is_empty() {
+        let asked: BTreeSet<String> = stage.asked.iter().map(|n| format!("{n:?}")).collect();
+        writeln!(out, "asked").unwrap();
+        for need in asked {
+            writeln!(out, "    {need}").unwrap();
+        }
+    }
+    for (short, name) in &acts.world.names {
+        let long = format!("{short}{}", "");
+        out = out.replace(&long, name);
+    }
+    // What is left of a whole object name after its first seven digits.
+    while let Some(at) = out.find("0000000") {
+        let end = out[at..].find(|c: char| c != '0').map_or(out.len(), |n| at + n);
+        out.replace_range(at..end, "");
+    }
+    out
+}
+
+fn clock(at: Timestamp) -> String {
+    let days = at.duration_since(super::world::start()).as_hours() / 24;
+    let time = at.strftime("%H:%M:%S");
+    if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
+}
+
+/// What the forge says, from the whole truth of the world.
+fn answer(world: &World, need: &Need) -> Answer {
+    if world.offline {
+        return Answer::Unavailable { why: "offline".into() };
+    }
+    match need {
+        Need::Writer { login } => Answer::Writer(!world.readers.contains(login)),
+        Need::LinkedIssues { pull } => Answer::LinkedIssues(world.linked.get(pull).cloned().unwrap_or_default()),
+        Need::LinkedBranches { issue } => {
+            Answer::LinkedBranches(world.linked_branches.get(issue).cloned().unwrap_or_default())
+        }
+        Need::RequiredChecks { .. } => Answer::RequiredChecks(world.required.clone()),
+        Need::TagCommit { .. } => Answer::Unavailable { why: "no such tag".into() },
+        Need::Commits { base, head } => {
+            let new = world.ancestors(head);
+            let old = base.as_ref().map(|b| world.ancestors(b)).unwrap_or_default();
+            let merge_base: Option<&Sha> = new.intersection(&old).max_by_key(|c| world.ancestors(c).len());
+            let commits = new.difference(&old).map(|sha| CommitSeen {
+                sha: sha.clone(),
+                message: world.messages.get(sha).cloned().unwrap_or_default(),
+                parents: world.parents.get(sha).cloned(),
+            });
+            Answer::Commits { merge_base: merge_base.cloned(), commits: commits.collect(), complete: true }
+        }
+    }
+}

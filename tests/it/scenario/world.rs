@@ -1,0 +1,500 @@
+//! Reads the steps of a scenario into the events a forge would send.
+//!
+//! The world keeps what a forge keeps (titles, labels, branch tips, parents),
+//! so that every event shows what it would really show at that moment.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::domain::{event::*, id::*};
+
+/// One line of a scenario.
+pub enum Act {
+    Event(Box<Event>),
+    Tick(Timestamp),
+}
+
+/// A scenario, read.
+pub struct Acts {
+    pub lines: Vec<(String, Act)>,
+    pub events: Vec<Event>,
+    pub end: Timestamp,
+    pub world: World,
+    pub policy: Option<String>,
+}
+
+/// What the forge knows.
+#[derive(Default)]
+pub struct World {
+    items: BTreeMap<u64, ItemSeen>,
+    pulls: BTreeMap<u64, PullSeen>,
+    tips: BTreeMap<RefName, Sha>,
+    pub parents: BTreeMap<Sha, Vec<Sha>>,
+    pub messages: BTreeMap<Sha, String>,
+    pub names: BTreeMap<String, String>,
+    pub readers: BTreeSet<String>,
+    pub linked: BTreeMap<u64, BTreeSet<u64>>,
+    pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
+    pub required: BTreeSet<String>,
+    pub offline: bool,
+    runs: BTreeMap<String, CheckSeen>,
+    deployments: BTreeMap<u64, DeploymentSeen>,
+    releases: BTreeMap<u64, ReleaseSeen>,
+    next_id: u64,
+}
+
+pub fn start() -> Timestamp {
+    "2026-03-02T00:00:00Z".parse().unwrap()
+}
+
+pub fn repo() -> RepoSeen {
+    RepoSeen {
+        key: RepoKey { forge: ForgeName::github(), id: 7 },
+        full_name: "acme/shop".into(),
+        default_branch: Some("main".into()),
+        owner: "acme".into(),
+    }
+}
+
+/// Splits at blanks, keeping `"quoted words"` together.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = line.trim();
+    while !rest.is_empty() {
+        let (word, tail) = if let Some(quoted) = rest.strip_prefix('"') {
+            let (word, tail) = quoted.split_once('"').expect("a closing quote");
+            (word.replace("\\n", "\n"), tail)
+        } else {
+            let (word, tail) = rest.split_once(' ').unwrap_or((rest, ""));
+            (word.to_owned(), tail)
+        };
+        words.push(word);
+        rest = tail.trim_start();
+    }
+    words
+}
+
+/// `10:00`, `10:00:30` or `2d10:00` (the day after next).
+fn time(word: &str) -> Option<Timestamp> {
+    let (days, clock) = word.split_once('d').map_or((0, word), |(d, c)| (d.parse().unwrap_or(0), c));
+    let parts: Vec<i64> = clock.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [h, m, s] = match parts[..] {
+        [h, m] => [h, m, 0],
+        [h, m, s] => [h, m, s],
+        _ => return None,
+    };
+    Some(start() + SignedDuration::from_secs(((days * 24 + h) * 60 + m) * 60 + s))
+}
+
+/// The word after `key`, if it is there.
+fn after<'a>(words: &'a [String], key: &str) -> Option<&'a str> {
+    words.iter().position(|w| w == key).and_then(|i| words.get(i + 1)).map(String::as_str)
+}
+
+fn actor(name: &str) -> Actor {
+    Actor { login: name.to_owned(), bot: name.ends_with("[bot]") }
+}
+
+pub fn read(steps: &str) -> Acts {
+    let mut world = World { next_id: 100, ..World::default() };
+    let (mut lines, mut events, mut policy) = (Vec::new(), Vec::new(), None);
+    let mut end = start();
+    for line in steps.lines() {
+        let text = line.trim();
+        if let Some(yaml) = line.strip_prefix("| ") {
+            policy.get_or_insert_with(String::new).push_str(&format!("{yaml}\n"));
+            continue;
+        }
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let w = words(text);
+        let Some(at) = time(&w[0]) else {
+            world.set(&w);
+            continue;
+        };
+        end = end.max(at);
+        if w[1] == "tick" {
+            lines.push((text.to_owned(), Act::Tick(at)));
+            continue;
+        }
+        let (name, sender, seen) = world.happen(at, &w[1..]).unwrap_or_else(|| panic!("can't read {text:?}"));
+        let event =
+            Event { name, installation: Some(1), repo: Some(repo()), sender: sender.map(|s| actor(&s)), at, seen };
+        events.push(event.clone());
+        lines.push((text.to_owned(), Act::Event(Box::new(event))));
+    }
+    Acts { lines, events, end, world, policy }
+}
+
+impl World {
+    pub fn sha(&mut self, name: &str) -> Sha {
+        let hex: String = name.bytes().map(|b| format!("{b:02x}")).collect();
+        let sha = format!("{hex:0<40}");
+        self.names.insert(sha[..7].to_owned(), name.to_owned());
+        Sha(sha[..40].to_owned())
+    }
+
+    fn set(&mut self, w: &[String]) {
+        match w[0].as_str() {
+            "readers" => self.readers.extend(w[1..].iter().cloned()),
+            "required" => self.required.extend(w[1..].iter().cloned()),
+            "offline" => self.offline = true,
+            "linked" => {
+                let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
+                self.linked.insert(w[1].parse().unwrap(), issues);
+            }
+            "linked-branch" => {
+                self.linked_branches.entry(w[1].parse().unwrap()).or_default().insert(w[2].clone());
+            }
+            other => panic!("unknown setting {other:?}"),
+        }
+    }
+
+    fn id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id
+    }
+
+    fn happen(&mut self, at: Timestamp, w: &[String]) -> Option<(String, Option<String>, Seen)> {
+        let by = after(w, "by").map(str::to_owned);
+        let (name, seen) = match w[0].as_str() {
+            "issue" => (format!("issues.{}", w[2]), Seen::Issue(Box::new(self.item(at, w, false)?))),
+            "pull" => (format!("pull_request.{}", w[2]), Seen::Pull(Box::new(self.pull(at, w)?))),
+            "comment" => {
+                let number: u64 = w[2].parse().ok()?;
+                let item = self.items.get_mut(&number)?;
+                item.updated_at = at;
+                item.change = ItemChange::Other;
+                let author = by.as_deref().map(actor);
+                let comment = CommentSeen {
+                    item: item.clone(),
+                    id: self.id(),
+                    author,
+                    body: w[3].clone(),
+                    created_at: at,
+                    created: true,
+                };
+                ("issue_comment.created".into(), Seen::Comment(Box::new(comment)))
+            }
+            "review" => ("pull_request_review.submitted".into(), Seen::Review(Box::new(self.review(at, w)?))),
+            "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.push(w)?))),
+            "branch" => {
+                let name = RefName::Branch(w[1].clone());
+                let exists = w[2] == "created";
+                ((if exists { "create" } else { "delete" }).into(), Seen::Ref(RefSeen { name, exists }))
+            }
+            "tag" => ("push".into(), Seen::Push(Box::new(self.tag(w)?))),
+            "release" => (format!("release.{}", w[2]), Seen::Release(self.release(at, w)?)),
+            "check" => (format!("check_run.{}", w[2]), Seen::Check(self.check(at, w)?)),
+            "status" => {
+                let outcome = outcome(&w[2])?;
+                let sha = self.sha(after(w, "on")?);
+                ("status".into(), Seen::Status(StatusSeen { id: self.id(), sha, context: w[1].clone(), outcome, at }))
+            }
+            "workflow" => {
+                let sha = self.sha(after(w, "on")?);
+                let suite = after(w, "suite").and_then(|s| s.parse().ok());
+                let seen = WorkflowSeen { id: self.id(), sha, suite, trigger: w[1].clone(), outcome: Outcome::Running };
+                ("workflow_run.requested".into(), Seen::Workflow(seen))
+            }
+            "group" => {
+                let (head, base) = (self.sha(&w[1]), self.sha(after(w, "on")?));
+                let pull = after(w, "pull").and_then(|n| n.parse().ok());
+                let seen = MergeGroupSeen { head_sha: head, base_sha: base, base_ref: "main".into(), pull };
+                ("merge_group.checks_requested".into(), Seen::MergeGroup(seen))
+            }
+            "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
+            "repository" => {
+                let change = if w[1] == "deleted" { RepositoryChange::Deleted } else { RepositoryChange::Described };
+                (format!("repository.{}", w[1]), Seen::Repository(change))
+            }
+            _ => return None,
+        };
+        Some((name, by, seen))
+    }
+
+    fn item(&mut self, at: Timestamp, w: &[String], is_pull: bool) -> Option<ItemSeen> {
+        let number: u64 = w[1].parse().ok()?;
+        let author = after(w, "by").map(actor);
+        let association = match author.as_ref().map(|a| a.login.as_str()) {
+            Some("acme") => Association::Owner,
+            _ => Association::Other,
+        };
+        let item = self.items.entry(number).or_insert_with(|| ItemSeen {
+            number,
+            is_pull,
+            title: format!("Item {number}"),
+            body: String::new(),
+            author,
+            association,
+            created_at: at,
+            updated_at: at,
+            open: true,
+            closed_at: None,
+            close_reason: None,
+            labels: Some(BTreeSet::new()),
+            locked: false,
+            change: ItemChange::Opened,
+        });
+        item.updated_at = at;
+        if let Some(body) = after(w, "body") {
+            body.clone_into(&mut item.body);
+        }
+        if let Some(title) = after(w, "title") {
+            title.clone_into(&mut item.title);
+        }
+        if let Some(since) = after(w, "since") {
+            item.created_at = time(since)?;
+        }
+        let labels = item.labels.get_or_insert_default();
+        item.change = match w[2].as_str() {
+            "opened" => ItemChange::Opened,
+            "closed" | "merged" => {
+                item.open = false;
+                item.closed_at = Some(at);
+                item.close_reason = Some(match after(w, "as") {
+                    Some("not_planned") => CloseReason::NotPlanned,
+                    Some("duplicate") => CloseReason::Duplicate,
+                    _ => CloseReason::Completed,
+                });
+                ItemChange::Closed
+            }
+            "reopened" => {
+                item.open = true;
+                item.closed_at = None;
+                item.close_reason = None;
+                ItemChange::Reopened
+            }
+            "labeled" => {
+                labels.insert(w[3].clone());
+                ItemChange::Labeled(w[3].clone())
+            }
+            "unlabeled" => {
+                labels.remove(&w[3]);
+                ItemChange::Unlabeled(w[3].clone())
+            }
+            "deleted" | "transferred" => ItemChange::Gone,
+            _ => ItemChange::Other,
+        };
+        if w[2] == "locked" {
+            item.locked = true;
+        }
+        Some(item.clone())
+    }
+
+    fn pull(&mut self, at: Timestamp, w: &[String]) -> Option<PullSeen> {
+        let item = self.item(at, w, true)?;
+        let number = item.number;
+        let head = self.sha(&format!("h{number}"));
+        let merge = after(w, "as").map(str::to_owned).map(|name| self.sha(&name));
+        let pull = self.pulls.entry(number).or_insert_with(|| PullSeen {
+            item: item.clone(),
+            draft: w.iter().any(|x| x == "draft"),
+            head_ref: after(w, "head").unwrap_or("topic").to_owned(),
+            head_sha: head,
+            from_fork: w.iter().any(|x| x == "fork"),
+            base_ref: after(w, "base").unwrap_or("main").to_owned(),
+            merged_at: None,
+            merge_sha: None,
+            merged_by: None,
+        });
+        pull.item = item;
+        match w[2].as_str() {
+            "merged" => {
+                pull.merged_at = Some(at);
+                pull.merge_sha = merge;
+                pull.merged_by = after(w, "by").map(actor);
+            }
+            "ready_for_review" => pull.draft = false,
+            _ => {}
+        }
+        Some(pull.clone())
+    }
+
+    fn review(&mut self, at: Timestamp, w: &[String]) -> Option<ReviewSeen> {
+        let number: u64 = w[1].parse().ok()?;
+        let id = self.id();
+        let pull = self.pulls.get_mut(&number)?;
+        pull.item.updated_at = at;
+        pull.item.change = ItemChange::Other;
+        let verdict = match w[2].as_str() {
+            "approved" => Verdict::Approved,
+            "rejected" => Verdict::ChangesRequested,
+            _ => Verdict::Commented,
+        };
+        Some(ReviewSeen {
+            pull: pull.clone(),
+            id,
+            reviewer: after(w, "by").map(actor),
+            association: Association::Other,
+            verdict,
+            commit: Some(pull.head_sha.clone()),
+            submitted_at: at,
+            body: String::new(),
+            submitted: true,
+        })
+    }
+
+    /// `push main c1 "message" m1`: commits in order, each on the one before.
+    fn push(&mut self, w: &[String]) -> Option<PushSeen> {
+        let name = RefName::Branch(w[1].clone());
+        let zero = Sha("0".repeat(40));
+        let before = self.tips.get(&name).cloned().unwrap_or_else(|| zero.clone());
+        let mut tip = match after(w, "from") {
+            Some(from) => self.sha(from),
+            None => before.clone(),
+        };
+        let mut commits: Vec<CommitSeen> = Vec::new();
+        let stop = w.iter().position(|x| x == "from" || x == "by").unwrap_or(w.len());
+        let mut merges: Option<Sha> = None;
+        for word in &w[2..stop] {
+            if word.contains(' ') || word.contains('#') {
+                let mut text = word.clone();
+                for part in word.split(|c: char| !c.is_ascii_alphanumeric()) {
+                    // `commit c1` in a message stands for the commit's object name.
+                    if let Some(name) = part.strip_prefix("SHA") {
+                        text = text.replace(part, &self.sha(name).0);
+                    }
+                }
+                commits.last_mut()?.message = text;
+                continue;
+            }
+            if let Some(other) = word.strip_prefix("merge:") {
+                merges = Some(self.sha(other));
+                continue;
+            }
+            let sha = self.sha(word);
+            let mut parents: Vec<Sha> = if tip.is_zero() { Vec::new() } else { vec![tip.clone()] };
+            parents.extend(merges.take());
+            self.parents.insert(sha.clone(), parents);
+            tip = sha.clone();
+            commits.push(CommitSeen { sha, message: format!("commit {word}"), parents: None });
+        }
+        for commit in &commits {
+            self.messages.insert(commit.sha.clone(), commit.message.clone());
+        }
+        self.tips.insert(name.clone(), tip.clone());
+        let forced = w[0] == "force-push";
+        // What a push brings: everything that the end has and the beginning has not.
+        let (old, mut all) = (self.ancestors(&before), Vec::new());
+        for sha in self.ancestors(&tip).difference(&old) {
+            let message = self.messages.get(sha).cloned().unwrap_or_default();
+            all.push(CommitSeen { sha: sha.clone(), message, parents: None });
+        }
+        if before.is_zero() {
+            all = commits;
+        }
+        Some(PushSeen { name, before, after: tip, forced, commits: all, truncated: false, pusher: None })
+    }
+
+    pub fn ancestors(&self, sha: &Sha) -> BTreeSet<Sha> {
+        let mut seen = BTreeSet::new();
+        let mut open = vec![sha.clone()];
+        while let Some(sha) = open.pop() {
+            if !sha.is_zero() && seen.insert(sha.clone()) {
+                open.extend(self.parents.get(&sha).into_iter().flatten().cloned());
+            }
+        }
+        seen
+    }
+
+    fn tag(&mut self, w: &[String]) -> Option<PushSeen> {
+        let name = RefName::Tag(w[1].clone());
+        let zero = Sha("0".repeat(40));
+        let before = self.tips.get(&name).cloned().unwrap_or_else(|| zero.clone());
+        let to = match w[2].as_str() {
+            "deleted" => zero,
+            _ => self.sha(after(w, "at")?),
+        };
+        self.tips.insert(name.clone(), to.clone());
+        let forced = !before.is_zero() && !to.is_zero();
+        Some(PushSeen { name, before, after: to, forced, commits: Vec::new(), truncated: false, pusher: None })
+    }
+
+    fn release(&mut self, at: Timestamp, w: &[String]) -> Option<ReleaseSeen> {
+        let id: u64 = w[1].parse().ok()?;
+        let release = self.releases.entry(id).or_insert_with(|| ReleaseSeen {
+            id,
+            tag: w.get(3).cloned().unwrap_or_default(),
+            target: "main".into(),
+            draft: true,
+            prerelease: w.iter().any(|x| x == "prerelease"),
+            published_at: None,
+            withdrawn: false,
+        });
+        match w[2].as_str() {
+            "published" => {
+                release.draft = false;
+                release.published_at = Some(at);
+            }
+            "deleted" => release.withdrawn = true,
+            _ => {}
+        }
+        Some(release.clone())
+    }
+
+    /// `check ci running on m1`, then `check ci success on m1` ends that run.
+    fn check(&mut self, at: Timestamp, w: &[String]) -> Option<CheckSeen> {
+        let sha = self.sha(after(w, "on")?);
+        let key = format!("{} {sha}", w[1]);
+        let how = outcome(&w[2])?;
+        let begins = how == Outcome::Running || !self.runs.contains_key(&key);
+        if begins {
+            let fresh = CheckSeen {
+                id: self.id(),
+                sha,
+                name: w[1].clone(),
+                app: after(w, "app").and_then(|a| a.parse().ok()).unwrap_or(15368),
+                suite: after(w, "suite").and_then(|s| s.parse().ok()),
+                started_at: at,
+                completed: None,
+                ours: w.iter().any(|x| x == "ours"),
+            };
+            self.runs.insert(key.clone(), fresh);
+        }
+        let run = self.runs.get_mut(&key)?;
+        if how != Outcome::Running {
+            run.completed = Some((at, how));
+        }
+        Some(run.clone())
+    }
+
+    /// `deploy 9 production of m1 in_progress [production]`
+    fn deploy(&mut self, at: Timestamp, w: &[String]) -> Option<DeploymentSeen> {
+        let id: u64 = w[1].parse().ok()?;
+        let sha = after(w, "of").map(str::to_owned).map(|name| self.sha(&name));
+        let status_id = self.id();
+        let deployment = self.deployments.entry(id).or_insert_with(|| DeploymentSeen {
+            id,
+            sha: sha.clone().unwrap_or_else(|| panic!("deployment {id} of what?")),
+            reference: "main".into(),
+            environment: w[2].clone(),
+            production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),
+            created_at: at,
+            creator: None,
+            status: None,
+        });
+        let state = w.iter().find_map(|x| match x.as_str() {
+            "waiting" => Some(DeployState::Waiting),
+            "in_progress" => Some(DeployState::InProgress),
+            "success" => Some(DeployState::Success),
+            "failure" => Some(DeployState::Failure),
+            "inactive" => Some(DeployState::Inactive),
+            _ => None,
+        });
+        deployment.status = state.map(|state| DeployStatus { at, id: status_id, state });
+        Some(deployment.clone())
+    }
+}
+
+fn outcome(word: &str) -> Option<Outcome> {
+    Some(match word {
+        "running" | "pending" => Outcome::Running,
+        "success" => Outcome::Success,
+        "failure" => Outcome::Failure,
+        "cancelled" => Outcome::NoVerdict,
+        "skipped" => Outcome::Skipped,
+        _ => return None,
+    })
+}

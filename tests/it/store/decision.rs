@@ -1,0 +1,229 @@
+//! Clauses on decisions: facts, items, transitions, timers, all or nothing.
+
+use phasebot::{
+    domain::id::{ForgeName, RepoKey},
+    port::store::{Commit, DeliveryState, ItemRow, RepositoryRow, Store, StoreError, Timer},
+};
+
+use super::{
+    Database,
+    given::{
+        accept, all_effects, at, decide, delivery, fact, labels, no_fact, once, replacing, repo, state, transition,
+    },
+};
+
+fn item(number: u64, phase: Option<&str>) -> ItemRow {
+    ItemRow {
+        item: number,
+        phase: phase.map(str::to_owned),
+        since: phase.map(|_| at(5)),
+        derived: "{\"why\":\"\"}".to_owned(),
+    }
+}
+
+fn place(repo: RepoKey, name: &str, installation: Option<u64>) -> RepositoryRow {
+    RepositoryRow { repo, full_name: name.to_owned(), installation, active: installation.is_some() }
+}
+
+/// A commit with a piece of every kind.
+fn whole(seq: u64) -> Commit {
+    Commit {
+        repo: Some(repo(1)),
+        now: Some(at(9)),
+        deliveries: vec![(seq, DeliveryState::Done, "#12 plan → code".to_owned())],
+        repositories: vec![place(repo(1), "acme/shop", Some(10))],
+        facts: vec![fact("item/12", "{}")],
+        items: vec![item(12, Some("code")), item(13, None)],
+        histories: vec![(12, vec![transition(at(1), Some("plan")), transition(at(5), Some("code"))])],
+        effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
+        cancel_effects: vec!["labels/13".to_owned()],
+        timers: vec![(12, Some(at(60)))],
+    }
+}
+
+pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
+    let store = database.open().await;
+    let seq = accept(&*store, delivery("a")).await;
+    store.commit(whole(seq)).await.unwrap();
+
+    let row = store.delivery(seq).await.unwrap().unwrap().row;
+    assert_eq!((row.state, row.note.as_str(), row.decided_at), (DeliveryState::Done, "#12 plan → code", Some(at(9))));
+    assert_eq!(store.repository(&repo(1)).await.unwrap(), Some(place(repo(1), "acme/shop", Some(10))));
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("item/12", "{}")]);
+    assert_eq!(store.items(&repo(1)).await.unwrap(), [item(12, Some("code")), item(13, None)]);
+    let history = [transition(at(1), Some("plan")), transition(at(5), Some("code"))];
+    assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), history);
+    assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), []);
+    let effects = store.due_effects(at(9), 10).await.unwrap();
+    assert_eq!(effects.len(), 2);
+    let first = &effects[0];
+    assert_eq!(first.effect, labels(12, "phase/code"));
+    assert_eq!((&first.repo, first.installation, first.cause, first.version), (&repo(1), 10, Some(1), 1));
+    assert_eq!((first.created_at, first.not_before, first.attempts), (at(9), at(9), 0));
+    assert_eq!(store.due_timers(at(60), 10).await.unwrap(), [Timer { repo: repo(1), item: 12, at: at(60) }]);
+
+    // An empty decision is one, too.
+    store.commit(Commit::default()).await.unwrap();
+}
+
+/// Nothing of [`whole`] is there.
+async fn nothing_kept(store: &dyn Store) {
+    assert_eq!(store.repository(&repo(1)).await.unwrap(), None);
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), []);
+    assert_eq!(store.items(&repo(1)).await.unwrap(), []);
+    assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), []);
+    assert_eq!(all_effects(store).await, []);
+    assert_eq!(store.next_timer_at().await.unwrap(), None);
+}
+
+pub(crate) async fn a_decision_that_makes_no_sense_leaves_no_trace(database: &dyn Database) {
+    let store = database.open().await;
+    let seq = accept(&*store, delivery("a")).await;
+    let mut unknown_delivery = whole(seq);
+    unknown_delivery.deliveries.push((seq + 100, DeliveryState::Done, String::new()));
+    for broken in [unknown_delivery, Commit { repo: None, ..whole(seq) }, Commit { now: None, ..whole(seq) }] {
+        let refused = store.commit(broken).await.unwrap_err();
+        assert!(matches!(refused, StoreError::Invalid(_)), "{refused}");
+        nothing_kept(&*store).await;
+        assert_eq!(state(&*store, seq).await, DeliveryState::Pending);
+    }
+    // Others that wait beside it are not harmed.
+    let (bad, good) = tokio::join!(store.commit(Commit { repo: None, ..whole(seq) }), store.commit(whole(seq)));
+    assert!(bad.is_err());
+    good.unwrap();
+    assert_eq!(state(&*store, seq).await, DeliveryState::Done);
+}
+
+pub(crate) async fn facts_are_replaced_and_deleted(database: &dyn Database) {
+    let store = database.open().await;
+    let keep = async |facts| store.commit(Commit { repo: Some(repo(1)), facts, ..Commit::default() }).await.unwrap();
+    keep(vec![fact("b", "1"), fact("a", "1")]).await;
+    keep(vec![fact("b", "2"), no_fact("a"), no_fact("never")]).await;
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "2")]);
+    keep(vec![fact("a", "3"), fact("b", "2")]).await;
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("a", "3"), fact("b", "2")], "by key");
+    keep(vec![fact("a", "4"), no_fact("a"), fact("b", "5"), fact("b", "6")]).await;
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("b", "6")], "the last word on a key counts");
+}
+
+pub(crate) async fn repositories_are_told_apart(database: &dyn Database) {
+    let store = database.open().await;
+    let ghes = RepoKey { forge: ForgeName("ghes".to_owned()), id: 1 };
+    let places = [
+        place(repo(1), "acme/shop", Some(10)),
+        place(repo(u64::MAX), "acme/big", Some(u64::MAX)),
+        place(repo(3), "acme/cart", Some(10)),
+        place(ghes.clone(), "acme/shop", Some(10)),
+    ];
+    store.commit(Commit { repositories: places.to_vec(), ..Commit::default() }).await.unwrap();
+    for (key, body) in [(repo(1), "1"), (repo(u64::MAX), "2"), (ghes.clone(), "3")] {
+        let facts = vec![fact("a", body)];
+        store.commit(Commit { repo: Some(key), facts, ..Commit::default() }).await.unwrap();
+    }
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("a", "1")]);
+    assert_eq!(store.facts(&repo(u64::MAX)).await.unwrap(), [fact("a", "2")]);
+    assert_eq!(store.facts(&ghes).await.unwrap(), [fact("a", "3")]);
+    assert_eq!(store.facts(&repo(3)).await.unwrap(), []);
+
+    let github = ForgeName::github();
+    assert_eq!(store.repositories(&github, 10).await.unwrap(), [places[0].clone(), places[2].clone()]);
+    assert_eq!(store.repositories(&github, u64::MAX).await.unwrap(), [places[1].clone()]);
+    assert_eq!(store.repositories(&github, 11).await.unwrap(), []);
+
+    let moved = place(repo(1), "other/store", None);
+    store.commit(Commit { repositories: vec![moved.clone()], ..Commit::default() }).await.unwrap();
+    assert_eq!(store.repository(&repo(1)).await.unwrap(), Some(moved));
+    assert_eq!(store.repositories(&github, 10).await.unwrap(), [places[2].clone()]);
+}
+
+pub(crate) async fn a_history_replaces_its_cycle_and_keeps_the_earlier_ones(database: &dyn Database) {
+    let store = database.open().await;
+    let log = async |item, history| {
+        let histories = vec![(item, history)];
+        store.commit(Commit { repo: Some(repo(1)), histories, ..Commit::default() }).await.unwrap();
+    };
+    let first = vec![transition(at(1), Some("plan")), transition(at(2), Some("code")), transition(at(3), None)];
+    log(12, first.clone()).await;
+    log(13, vec![transition(at(2), Some("plan"))]).await;
+    // A second cycle, told three times, each time better.
+    log(12, vec![transition(at(10), Some("plan")), transition(at(14), Some("build"))]).await;
+    log(12, vec![transition(at(10), Some("plan"))]).await;
+    let second = vec![transition(at(10), Some("plan")), transition(at(12), Some("code"))];
+    log(12, second.clone()).await;
+    assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), [first.clone(), second].concat());
+    // Nothing is known of when an empty history's cycle began.
+    log(12, vec![]).await;
+    assert_eq!(store.transitions(&repo(1), 12).await.unwrap().len(), 5);
+    log(12, first.clone()).await;
+    assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), first);
+    assert_eq!(store.transitions(&repo(1), 13).await.unwrap(), [transition(at(2), Some("plan"))]);
+}
+
+pub(crate) async fn transitions_of_one_moment_keep_their_order(database: &dyn Database) {
+    let store = database.open().await;
+    let history: Vec<_> = ["z", "b", "m", "a"].map(|phase| transition(at(1), Some(phase))).into();
+    let histories = vec![(12, history.clone())];
+    let commit = Commit { repo: Some(repo(1)), histories, ..Commit::default() };
+    for _ in 0..2 {
+        store.commit(commit.clone()).await.unwrap();
+        assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), history);
+    }
+}
+
+pub(crate) async fn trying_again_counts_attempts(database: &dyn Database) {
+    let store = database.open().await;
+    let seq = accept(&*store, delivery("a")).await;
+    for attempt in 1..=2 {
+        decide(&*store, seq, DeliveryState::Pending, at(1)).await;
+        let row = store.delivery(seq).await.unwrap().unwrap().row;
+        assert_eq!((row.state, row.attempts, row.decided_at), (DeliveryState::Pending, attempt, None));
+        assert_eq!(row.note, "note");
+    }
+    decide(&*store, seq, DeliveryState::Dead, at(2)).await;
+    let row = store.delivery(seq).await.unwrap().unwrap().row;
+    assert_eq!((row.state, row.attempts, row.decided_at), (DeliveryState::Dead, 3, Some(at(2))));
+}
+
+pub(crate) async fn a_decision_on_a_dropped_delivery_keeps_the_drop(database: &dyn Database) {
+    let store = database.open().await;
+    let seq = accept(&*store, delivery("a")).await;
+    store.drop_delivery(seq, "by hand").await.unwrap();
+    store.commit(whole(seq)).await.unwrap();
+    assert_eq!(state(&*store, seq).await, DeliveryState::Dropped);
+    assert_eq!(store.facts(&repo(1)).await.unwrap().len(), 1, "what was learnt is kept");
+}
+
+pub(crate) async fn timers_are_set_moved_and_stopped(database: &dyn Database) {
+    let store = database.open().await;
+    let set = async |key: RepoKey, timers| {
+        store.commit(Commit { repo: Some(key), timers, ..Commit::default() }).await.unwrap();
+    };
+    assert_eq!(store.next_timer_at().await, Ok(None));
+    set(repo(1), vec![(12, Some(at(30))), (13, Some(at(10))), (14, Some(at(20)))]).await;
+    set(repo(2), vec![(12, Some(at(15)))]).await;
+    assert_eq!(store.next_timer_at().await, Ok(Some(at(10))));
+
+    let due = async |now, limit| -> Vec<(u64, u64)> {
+        store.due_timers(now, limit).await.unwrap().iter().map(|timer| (timer.repo.id, timer.item)).collect()
+    };
+    assert_eq!(due(at(9), 10).await, []);
+    assert_eq!(due(at(20), 10).await, [(1, 13), (2, 12), (1, 14)], "oldest first, the limit moment included");
+    assert_eq!(due(at(20), 2).await, [(1, 13), (2, 12)]);
+    assert_eq!(due(at(20), 10).await.len(), 3, "looking does not stop them");
+
+    set(repo(1), vec![(13, None), (14, Some(at(40))), (99, None)]).await;
+    assert_eq!(due(at(50), 10).await, [(2, 12), (1, 12), (1, 14)]);
+    assert_eq!(store.next_timer_at().await, Ok(Some(at(15))));
+}
+
+pub(crate) async fn what_was_committed_is_there_after_opening_again(database: &dyn Database) {
+    let store = database.open().await;
+    let seq = accept(&*store, delivery("a")).await;
+    store.commit(whole(seq)).await.unwrap();
+    drop(store);
+    let store = database.open().await;
+    assert_eq!(state(&*store, seq).await, DeliveryState::Done);
+    assert_eq!(store.facts(&repo(1)).await.unwrap(), [fact("item/12", "{}")]);
+    assert_eq!(store.due_effects(at(9), 10).await.unwrap().len(), 2);
+    assert_eq!(store.next_timer_at().await, Ok(Some(at(60))));
+}

@@ -1,0 +1,333 @@
+//! A store in memory that keeps the port's contract, and can fail on demand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU32, AtomicUsize, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use phasebot::{
+    domain::{
+        derived::Transition,
+        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    },
+    port::store::{
+        Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
+        ItemRow, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        StoredEffect, Timer,
+    },
+};
+
+/// See the module's words.
+#[derive(Default)]
+pub struct MemoryStore {
+    inner: Mutex<Inner>,
+    /// So many of the next commits fail.
+    pub failing_commits: AtomicU32,
+    /// So many of the next outcomes of effects fail to be noted.
+    pub failing_finishes: AtomicU32,
+    /// Commits that succeeded.
+    pub commits: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Inner {
+    deliveries: Vec<StoredDelivery>,
+    repositories: BTreeMap<RepoKey, RepositoryRow>,
+    facts: BTreeMap<(RepoKey, String), String>,
+    items: BTreeMap<(RepoKey, ItemNumber), ItemRow>,
+    histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
+    effects: Vec<StoredEffect>,
+    timers: BTreeMap<(RepoKey, ItemNumber), Timestamp>,
+}
+
+fn fails(counter: &AtomicU32) -> Result<(), StoreError> {
+    let one_less = |n: u32| n.checked_sub(1);
+    match counter.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less) {
+        Ok(_) => Err(StoreError::Unavailable("told to fail".to_owned())),
+        Err(_) => Ok(()),
+    }
+}
+
+fn open(state: EffectState) -> bool {
+    matches!(state, EffectState::Queued | EffectState::Sending)
+}
+
+impl Inner {
+    fn row(&mut self, seq: Seq) -> Option<&mut DeliveryRow> {
+        self.deliveries.iter_mut().map(|d| &mut d.row).find(|r| r.seq == seq)
+    }
+
+    fn keep(&mut self, repo: &RepoKey, documents: Vec<Document>) {
+        for document in documents {
+            let key = (repo.clone(), document.key);
+            match document.body {
+                Some(body) => drop(self.facts.insert(key, body)),
+                None => drop(self.facts.remove(&key)),
+            }
+        }
+    }
+
+    fn queue(&mut self, repo: &RepoKey, new: phasebot::port::store::NewEffect, now: Timestamp) {
+        let known = self.effects.iter_mut().rev().find(|e| e.repo == *repo && e.key == new.key);
+        match known {
+            Some(row) if new.replaces && open(row.state) => {
+                row.version += 1;
+                row.installation = new.installation;
+                row.effect = new.effect;
+                row.state = EffectState::Queued;
+                row.attempts = 0;
+                row.created_at = now;
+                row.not_before = now;
+                row.cause = new.cause;
+            }
+            Some(_) if !new.replaces => {}
+            _ => {
+                let id = self.effects.len() as EffectId + 1;
+                self.effects.push(StoredEffect {
+                    id,
+                    version: 0,
+                    repo: repo.clone(),
+                    key: new.key,
+                    installation: new.installation,
+                    lane: new.effect.lane(),
+                    effect: new.effect,
+                    state: EffectState::Queued,
+                    attempts: 0,
+                    created_at: now,
+                    not_before: now,
+                    note: String::new(),
+                    cause: new.cause,
+                });
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn accept(&self, d: NewDelivery) -> Result<Accepted, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let same = |r: &DeliveryRow| r.forge == d.forge && r.hook == d.hook && r.delivery == d.delivery;
+        if let Some(known) = inner.deliveries.iter().find(|k| same(&k.row)) {
+            return Ok(Accepted::Duplicate(known.row.seq));
+        }
+        let seq = inner.deliveries.len() as Seq + 1;
+        let row = DeliveryRow {
+            seq,
+            forge: d.forge,
+            hook: d.hook,
+            delivery: d.delivery,
+            event: d.event,
+            action: d.action,
+            repo: d.repo,
+            installation: d.installation,
+            received_at: d.received_at,
+            decided_at: None,
+            state: if d.quarantined.is_some() { DeliveryState::Quarantined } else { DeliveryState::Pending },
+            note: d.quarantined.unwrap_or_default(),
+            attempts: 0,
+        };
+        inner.deliveries.push(StoredDelivery { row, body: d.body });
+        Ok(Accepted::New(seq))
+    }
+
+    async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let waiting = inner.deliveries.iter().map(|d| &d.row);
+        let waiting = waiting.filter(|r| r.state == DeliveryState::Pending && r.seq > after);
+        let pending =
+            |r: &DeliveryRow| Pending { seq: r.seq, partition: Partition { forge: r.forge.clone(), repo: r.repo } };
+        Ok(waiting.take(limit).map(pending).collect())
+    }
+
+    async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
+        Ok(self.inner.lock().unwrap().deliveries.iter().find(|d| d.row.seq == seq).cloned())
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let limit = if filter.limit == 0 { 50 } else { filter.limit };
+        let wanted = |r: &&DeliveryRow| {
+            filter.state.is_none_or(|s| s == r.state)
+                && filter.event.as_ref().is_none_or(|e| *e == r.event)
+                && filter.repo.is_none_or(|n| Some(n) == r.repo)
+                && filter.delivery.as_ref().is_none_or(|d| *d == r.delivery)
+        };
+        Ok(inner.deliveries.iter().rev().map(|d| &d.row).filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn replay(&self, seq: Seq) -> Result<bool, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let Some(row) = inner.row(seq) else { return Ok(false) };
+        row.state = DeliveryState::Pending;
+        row.attempts = 0;
+        Ok(true)
+    }
+
+    async fn drop_delivery(&self, seq: Seq, why: &str) -> Result<bool, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let Some(row) = inner.row(seq) else { return Ok(false) };
+        row.state = DeliveryState::Dropped;
+        why.clone_into(&mut row.note);
+        Ok(true)
+    }
+
+    async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
+        Ok(self.inner.lock().unwrap().repositories.get(repo).cloned())
+    }
+
+    async fn repositories(&self, forge: &ForgeName, id: InstallationId) -> Result<Vec<RepositoryRow>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let served = |r: &&RepositoryRow| r.repo.forge == *forge && r.installation == Some(id);
+        Ok(inner.repositories.values().filter(served).cloned().collect())
+    }
+
+    async fn facts(&self, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let own = inner.facts.iter().filter(|((r, _), _)| r == repo);
+        Ok(own.map(|((_, key), body)| Document { key: key.clone(), body: Some(body.clone()) }).collect())
+    }
+
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        Ok(inner.items.iter().filter(|((r, _), _)| r == repo).map(|(_, row)| row.clone()).collect())
+    }
+
+    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+        Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        fails(&self.failing_commits)?;
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let mut inner = self.inner.lock().unwrap();
+        for (seq, state, note) in commit.deliveries {
+            if let Some(row) = inner.row(seq) {
+                row.attempts += u32::from(state == DeliveryState::Pending);
+                row.decided_at = commit.now.filter(|_| state != DeliveryState::Pending);
+                (row.state, row.note) = (state, note);
+            }
+        }
+        for row in commit.repositories {
+            inner.repositories.insert(row.repo.clone(), row);
+        }
+        let Some(repo) = commit.repo else { return Ok(()) };
+        inner.keep(&repo, commit.facts);
+        for row in commit.items {
+            inner.items.insert((repo.clone(), row.item), row);
+        }
+        for (item, history) in commit.histories {
+            inner.histories.insert((repo.clone(), item), history);
+        }
+        for key in commit.cancel_effects {
+            for e in inner.effects.iter_mut().filter(|e| e.repo == repo && e.key == key && open(e.state)) {
+                e.state = EffectState::Dropped;
+            }
+        }
+        for effect in commit.effects {
+            inner.queue(&repo, effect, commit.now.unwrap_or(Timestamp::UNIX_EPOCH));
+        }
+        for (item, at) in commit.timers {
+            let key = (repo.clone(), item);
+            match at {
+                Some(at) => drop(inner.timers.insert(key, at)),
+                None => drop(inner.timers.remove(&key)),
+            }
+        }
+        Ok(())
+    }
+
+    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let mut due: Vec<_> = inner.effects.iter().filter(|e| open(e.state) && e.not_before <= now).cloned().collect();
+        due.sort_by_key(|e| (e.lane, e.id));
+        let mut counts: BTreeMap<InstallationId, usize> = BTreeMap::new();
+        due.retain(|e| {
+            let count = counts.entry(e.installation).or_default();
+            *count += 1;
+            *count <= per_installation
+        });
+        Ok(due)
+    }
+
+    async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        Ok(inner.effects.iter().filter(|e| open(e.state) && e.not_before > now).map(|e| e.not_before).min())
+    }
+
+    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let row = inner.effects.iter_mut().find(|e| e.id == id && e.version == version && open(e.state));
+        Ok(row.map(|row| row.state = EffectState::Sending).is_some())
+    }
+
+    async fn finish_effect(
+        &self,
+        id: EffectId,
+        version: u64,
+        end: EffectEnd,
+        repo: &RepoKey,
+        facts: Vec<Document>,
+    ) -> Result<(), StoreError> {
+        fails(&self.failing_finishes)?;
+        let mut inner = self.inner.lock().unwrap();
+        inner.keep(repo, facts);
+        let row = inner.effects.iter_mut().find(|e| e.id == id && e.version == version && open(e.state));
+        let Some(row) = row else { return Ok(()) };
+        match end {
+            EffectEnd::Done { note, .. } => (row.state, row.note) = (EffectState::Done, note),
+            EffectEnd::Dead { error, .. } => (row.state, row.note) = (EffectState::Dead, error),
+            EffectEnd::Dropped { reason, .. } => (row.state, row.note) = (EffectState::Dropped, reason),
+            EffectEnd::Retry { not_before, error, in_doubt, counts } => {
+                row.state = if in_doubt { EffectState::Sending } else { EffectState::Queued };
+                row.attempts += u32::from(counts);
+                (row.not_before, row.note) = (not_before, error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let wanted = |e: &&StoredEffect| !dead_only || e.state == EffectState::Dead;
+        Ok(inner.effects.iter().rev().filter(wanted).take(limit).cloned().collect())
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let timers = inner.timers.iter().map(|((repo, item), at)| Timer { repo: repo.clone(), item: *item, at: *at });
+        let mut due: Vec<_> = timers.filter(|t| t.at <= now).collect();
+        due.sort_by_key(|t| t.at);
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        Ok(self.inner.lock().unwrap().timers.values().min().copied())
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        let old = |r: &DeliveryRow| {
+            matches!(r.state, DeliveryState::Done | DeliveryState::Ignored | DeliveryState::Dropped)
+                && r.decided_at.is_some_and(|at| at < before)
+        };
+        let gone: Vec<Seq> =
+            inner.deliveries.iter().map(|d| &d.row).filter(|r| old(r)).map(|r| r.seq).take(limit).collect();
+        inner.deliveries.retain(|d| !gone.contains(&d.row.seq));
+        Ok(gone.len() as u64)
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        Ok(StoreStats::default())
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

@@ -1,0 +1,14 @@
+//! What several test modules stand on.
+
+pub mod memory_store;
+pub mod scripted_forge;
+
+use phasebot::{domain::policy::Policy, policy};
+
+/// The built-in policy, or this one on top of it.
+pub fn policy(text: Option<&str>) -> Policy {
+    match text {
+        None => policy::built_in(),
+        Some(text) => policy::load(".github/phasebot.yml", text).unwrap_or_else(|problems| panic!("{problems:?}")),
+    }
+}

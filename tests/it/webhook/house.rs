@@ -1,0 +1,284 @@
+//! The real server on real sockets, with a forge and an intake that tests can bend.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderMap;
+use jiff::Timestamp;
+use phasebot::{
+    domain::{
+        effect::Effect,
+        event::Event,
+        id::{Actor, ForgeName, InstallationId},
+        needs::{Answer, Need},
+    },
+    http::{Limits, ServerState, serve},
+    port::{
+        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+        intake::TakeIn,
+        store::{Accepted, StoreError},
+    },
+    telemetry::Metrics,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+
+/// The signature of [`Fake`]: as strong as the tests need.
+pub const GOOD: &str = "X-Signature: good\r\nX-Event: issues\r\nX-Delivery: d-1\r\n";
+
+/// A forge that takes `X-Signature: good` for a proof.
+struct Fake(ForgeName);
+
+#[async_trait]
+impl Forge for Fake {
+    fn name(&self) -> &ForgeName {
+        &self.0
+    }
+
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
+        let mut signatures = headers.get_all("x-signature").iter();
+        let signature = signatures.next().ok_or(Refusal::MissingSignature)?;
+        if signatures.next().is_some() || signature != "good" {
+            return Err(Refusal::BadSignature);
+        }
+        assert!(body != b"panic in verify", "asked to panic");
+        let header = |name: &'static str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.map(str::to_owned).ok_or(Refusal::BadHeader(name))
+        };
+        // Not by `to_str`: an id may hold bytes that are no ASCII.
+        let delivery = headers.get("x-delivery").ok_or(Refusal::BadHeader("X-Delivery"))?;
+        let delivery = String::from_utf8_lossy(delivery.as_bytes()).into_owned();
+        Ok(Verified { event: header("x-event")?, delivery, hook: String::new() })
+    }
+
+    fn route(&self, _: &str, _: &[u8]) -> Option<Route> {
+        unreachable!("the server does not route")
+    }
+
+    fn decode(&self, _: &str, _: &[u8], _: Timestamp) -> Result<Event, Undecodable> {
+        unreachable!("the server does not decode")
+    }
+
+    async fn identity(&self) -> Result<Actor, ForgeError> {
+        unreachable!("the server asks no forge")
+    }
+
+    async fn installation_of(&self, _: &str) -> Result<Option<InstallationId>, ForgeError> {
+        unreachable!("the server asks no forge")
+    }
+
+    async fn answer(&self, _: &Target, _: &Need) -> Result<Answer, ForgeError> {
+        unreachable!("the server asks no forge")
+    }
+
+    fn cost(&self, _: &Effect, _: &ApplyContext) -> Cost {
+        unreachable!("the server does nothing on a forge")
+    }
+
+    async fn apply(&self, _: &Target, _: &Effect, _: &ApplyContext) -> Result<Applied, ForgeError> {
+        unreachable!("the server does nothing on a forge")
+    }
+}
+
+/// What the intake does with the next delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mood {
+    Keep,
+    Duplicate,
+    Fail,
+    Panic,
+    /// Keeps it once [`Intake::release`] is notified.
+    Wait,
+}
+
+/// An intake that remembers what it was given.
+pub struct Intake {
+    mood: Mutex<Mood>,
+    ready: AtomicBool,
+    kept: Mutex<Vec<(Verified, Bytes)>>,
+    /// Told when a delivery has been handed over.
+    pub entered: Notify,
+    /// Lets a delivery that waits go on.
+    pub release: Notify,
+    /// Told when a delivery was kept.
+    pub done: Notify,
+}
+
+#[async_trait]
+impl TakeIn for Intake {
+    async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
+        let mood = *self.mood.lock().unwrap();
+        self.entered.notify_one();
+        match mood {
+            Mood::Duplicate => return Ok(Accepted::Duplicate(1)),
+            Mood::Fail => return Err(StoreError::Unavailable("disk full at /secret/path".to_owned())),
+            Mood::Panic => panic!("asked to panic"),
+            Mood::Wait => self.release.notified().await,
+            Mood::Keep => {}
+        }
+        self.kept.lock().unwrap().push((verified, body));
+        self.done.notify_one();
+        Ok(Accepted::New(1))
+    }
+
+    fn ready(&self) -> bool {
+        self.ready.load(Ordering::SeqCst)
+    }
+}
+
+impl Intake {
+    pub fn set(&self, mood: Mood) {
+        *self.mood.lock().unwrap() = mood;
+    }
+
+    pub fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::SeqCst);
+    }
+
+    pub fn kept(&self) -> Vec<(Verified, Bytes)> {
+        self.kept.lock().unwrap().clone()
+    }
+}
+
+/// A running server.
+pub struct House {
+    pub public: SocketAddr,
+    pub admin: SocketAddr,
+    pub intake: Arc<Intake>,
+    pub shutdown: watch::Sender<bool>,
+    pub server: JoinHandle<()>,
+}
+
+/// Limits under which nothing that a test does in earnest is cut.
+pub fn limits() -> Limits {
+    Limits { head: Duration::from_secs(60), body: Duration::from_secs(60), ..Limits::default() }
+}
+
+impl House {
+    pub async fn open(limits: Limits) -> Self {
+        let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (shutdown, ending) = watch::channel(false);
+        let intake = Arc::new(Intake {
+            mood: Mutex::new(Mood::Keep),
+            ready: AtomicBool::new(true),
+            kept: Mutex::default(),
+            entered: Notify::new(),
+            release: Notify::new(),
+            done: Notify::new(),
+        });
+        let forge: Arc<dyn Forge> = Arc::new(Fake(ForgeName::github()));
+        let metrics = Metrics::detached().unwrap();
+        let taker: Arc<dyn TakeIn> = intake.clone();
+        let state = ServerState::new([forge], taker, metrics, limits, ending);
+        let (public_address, admin_address) = (public.local_addr().unwrap(), admin.local_addr().unwrap());
+        let server = tokio::spawn(serve(state, public, admin));
+        Self { public: public_address, admin: admin_address, intake, shutdown, server }
+    }
+
+    pub async fn connect(&self) -> Peer {
+        Peer { stream: TcpStream::connect(self.public).await.unwrap(), ahead: Vec::new() }
+    }
+
+    /// One request on a connection of its own.
+    pub async fn ask(&self, request: &[u8]) -> Answered {
+        let mut peer = self.connect().await;
+        peer.send(request).await;
+        peer.answer().await
+    }
+
+    /// A webhook with these header lines and body.
+    pub async fn post(&self, headers: &str, body: &[u8]) -> Answered {
+        self.ask(&post("/webhooks/github", headers, body)).await
+    }
+}
+
+/// A POST request, with its length.
+pub fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// A client that knows no more HTTP than it needs.
+pub struct Peer {
+    stream: TcpStream,
+    /// Bytes that came after the last answer.
+    ahead: Vec<u8>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: u16,
+    /// The head, in lower case.
+    pub head: String,
+    pub body: String,
+}
+
+impl Answered {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// The status and the code of a refusal.
+    pub fn refusal(&self) -> (u16, String) {
+        let json = self.json();
+        assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
+        (self.status, json["error"]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Peer {
+    /// Sends, as far as the server reads it.
+    pub async fn send(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Reads one answer with a length.
+    pub async fn answer(&mut self) -> Answered {
+        let mut bytes = std::mem::take(&mut self.ahead);
+        loop {
+            if let Some(end) = find(&bytes, b"\r\n\r\n") {
+                let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_ascii_lowercase();
+                let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                let length: usize = length.map_or(0, |length| length.parse().unwrap());
+                if bytes.len() >= end + 4 + length {
+                    self.ahead = bytes.split_off(end + 4 + length);
+                    let body = String::from_utf8(bytes.split_off(end + 4)).unwrap();
+                    let status = head[9..12].parse().unwrap();
+                    return Answered { status, head, body };
+                }
+            }
+            let read = self.stream.read_buf(&mut bytes).await.unwrap();
+            assert!(read > 0, "the server closed after {:?}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    /// Waits until the server closes, and tells what it said before.
+    pub async fn closed(&mut self) -> String {
+        let mut bytes = std::mem::take(&mut self.ahead);
+        loop {
+            match self.stream.read_buf(&mut bytes).await {
+                Ok(0) | Err(_) => return String::from_utf8_lossy(&bytes).into_owned(),
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
+    haystack.windows(needle.len()).position(|window| window == needle)
+}

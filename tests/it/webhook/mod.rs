@@ -1,0 +1,5 @@
+//! The server from outside: every answer of the contract, on real sockets.
+
+mod answers;
+mod house;
+mod waits;

@@ -340,8 +340,8 @@ fn proofs_for(
     work: Option<&Work>,
     cycle: Timestamp,
 ) -> Vec<Proof> {
-    let carriers: Vec<Carrier> = work.map(|w| look.carriers(w)).unwrap_or_default();
-    let carriers: Vec<Carrier> = carriers.into_iter().filter(|c| c.from >= cycle).collect();
+    let carriers = work.map(|w| look.carriers(w));
+    let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
     let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
     let mut proofs = Vec::new();
     for (phase, rule) in look.policy.phases.iter().enumerate() {

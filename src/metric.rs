@@ -90,14 +90,14 @@ figures! {
 /// The table of `docs/operations.md`, in Markdown.
 pub fn reference_markdown() -> String {
     let mut page = String::from("| name | kind | labels | |\n| --- | --- | --- | --- |\n");
-    for metric in ALL {
-        let kind = match metric.kind {
+    for Metric { name, kind, labels, help } in ALL {
+        let kind = match kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Histogram(_) => "histogram",
         };
-        let labels = metric.labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
-        page.push_str(&format!("| `{}` | {kind} | {labels} | {} |\n", metric.name, metric.help));
+        let labels = labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ");
+        page.extend(["| `", name, "` | ", kind, " | ", &labels, " | ", help, " |\n"]);
     }
     page
 }

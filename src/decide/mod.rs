@@ -1,8 +1,8 @@
 //! The functional core: facts in, phases out, effects as the difference.
 //!
 //! Nothing here does I/O, waits, reads a clock or can fail. An event only adds
-//! facts ([`observe`]); what an item's label should say is derived from facts,
-//! policy and time ([`derive`]); what is to be done is the difference to what
+//! facts ([`observe()`]); what an item's label should say is derived from facts,
+//! policy and time ([`derive()`]); what is to be done is the difference to what
 //! is shown ([`decide`]). So neither the order nor the repetition of
 //! deliveries can matter.
 

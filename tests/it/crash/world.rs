@@ -44,7 +44,17 @@ pub struct World {
     acknowledged: BTreeSet<String>,
     /// How often the program was started.
     pub starts: usize,
-    _folder: TempDir,
+    folder: TempDir,
+}
+
+impl Drop for World {
+    /// Keeps database and log of a failure.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("database and log: {}", self.folder.path().display());
+        }
+    }
 }
 
 impl World {
@@ -63,7 +73,7 @@ impl World {
         };
         process::empty(&program.log);
         let waiting = VecDeque::new();
-        Self { sim, program, running: None, waiting, acknowledged: BTreeSet::new(), starts: 0, _folder: folder }
+        Self { sim, program, running: None, waiting, acknowledged: BTreeSet::new(), starts: 0, folder }
     }
 
     /// Makes a repository with the App installed; gives somebody who may write there, and the installation.

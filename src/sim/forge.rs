@@ -1,7 +1,7 @@
 //! The running simulation, as the demo and tests hold it.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -14,10 +14,8 @@ use super::{
     SimError,
     auth::AppKey,
     delivery::{Attempt, Delivery},
-    exchange::Exchange,
-    fault::{Fault, Faults},
+    fault::Faults,
     limits::Limits,
-    model::{LabelChange, ProtectionAnswer},
     person::{Act, Person},
     server,
     state::{App, State},
@@ -105,7 +103,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn send(&self, delivery: &Delivery) -> u16 {
+    pub(super) async fn send(&self, delivery: &Delivery) -> u16 {
         let app = self.state().app.id;
         let target = self.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let mut status = 502;
@@ -122,13 +120,13 @@ impl Shared {
         status
     }
 
-    fn note(&self, delivery: &Delivery, status: u16) {
+    pub(super) fn note(&self, delivery: &Delivery, status: u16) {
         let mut state = self.state();
         let (id, at) = (state.id(), state.now());
         state.attempts.push(Attempt { id, delivery: delivery.clone(), at, status });
     }
 
-    async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
+    pub(super) async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
         let _turn = self.turn.lock().await;
         let mut sent = Vec::new();
         loop {
@@ -300,108 +298,10 @@ impl SimForge {
         self.shared().news.notify_one();
         Ok(Act { made, deliveries })
     }
-
-    // ── Deliveries ──
-
-    /// Sends what waits, in order, and what comes meanwhile; with the receiver's answers (502: not reached).
-    pub async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
-        self.shared().deliver_pending().await
-    }
-
-    /// Takes what waits without sending it.
-    pub fn take_pending(&self) -> Vec<Delivery> {
-        self.shared().state().outgoing.drain(..).collect()
-    }
-
-    /// Sends one delivery now: again, late, or out of order. Gives the receiver's answer.
-    pub async fn send(&self, delivery: &Delivery) -> u16 {
-        self.shared().send(delivery).await
-    }
-
-    /// Notes that a delivery failed without sending it: the receiver was down.
-    pub fn lose(&self, delivery: &Delivery) {
-        self.shared().note(delivery, 502);
-    }
-
-    /// Every delivery that was made so far.
-    pub fn deliveries(&self) -> Vec<Delivery> {
-        self.shared().state().made.clone()
-    }
-
-    // ── What was asked, what is seen ──
-
-    /// Every request so far, with its answer.
-    pub fn requests(&self) -> Vec<Exchange> {
-        self.shared().state().exchanges.clone()
-    }
-
-    /// Forgets the requests so far.
-    pub fn clear_requests(&self) {
-        self.shared().state().exchanges.clear();
-    }
-
-    /// The labels on an item, as people see them; none if there is no such item.
-    pub fn visible_labels(&self, full_name: &str, number: u64) -> BTreeSet<String> {
-        let state = self.shared().state();
-        let Some(repo) = number_of(&state, full_name).ok().and_then(|r| state.repos.get(&r)) else {
-            return BTreeSet::new();
-        };
-        let on = repo.items.get(&number).map_or(&[][..], |i| &i.labels);
-        on.iter().filter_map(|key| repo.labels.get(key)).map(|l| l.name.clone()).collect()
-    }
-
-    /// Everything that ever happened to an item's labels, oldest first.
-    pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
-        let state = self.shared().state();
-        let repo = number_of(&state, full_name).ok().and_then(|r| state.repos.get(&r));
-        repo.and_then(|r| r.items.get(&number)).map(|i| i.history.clone()).unwrap_or_default()
-    }
-
-    /// An item's comments, oldest first: author and text.
-    pub fn comments(&self, full_name: &str, number: u64) -> Vec<(String, String)> {
-        let state = self.shared().state();
-        let repo = number_of(&state, full_name).ok().and_then(|r| state.repos.get(&r));
-        let all = repo.into_iter().flat_map(|r| r.comments.values()).filter(|c| c.item == number);
-        all.map(|c| (c.author.clone(), c.body.clone())).collect()
-    }
-
-    /// Answers to deployment protection rules, oldest first.
-    pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
-        let state = self.shared().state();
-        let repo = number_of(&state, full_name).ok().and_then(|r| state.repos.get(&r));
-        repo.map(|r| r.answers.clone()).unwrap_or_default()
-    }
-
-    /// The commit that a branch, tag or commit name stands for.
-    pub fn commit_of(&self, full_name: &str, name: &str) -> Result<String, SimError> {
-        let state = self.shared().state();
-        state.resolve(number_of(&state, full_name)?, name)
-    }
-
-    // ── Faults ──
-
-    /// Lets something go wrong the next `times` that a request matches.
-    pub fn inject(&self, fault: Fault, times: u32) {
-        self.shared().state().faults.add(fault, times);
-    }
-
-    /// How many faults have not happened yet.
-    pub fn faults_left(&self) -> u32 {
-        self.shared().state().faults.left()
-    }
-
-    /// No fault happens any more.
-    pub fn clear_faults(&self) {
-        self.shared().state().faults.clear();
-    }
-
-    /// Ends all installation tokens, as GitHub does when a key is revoked.
-    pub fn revoke_tokens(&self) {
-        self.shared().state().tokens.clear();
-    }
 }
 
-fn number_of(state: &State, full_name: &str) -> Result<u64, SimError> {
+/// The number of the repository that has this name now.
+pub(super) fn number_of(state: &State, full_name: &str) -> Result<u64, SimError> {
     let found = state.names.get(&full_name.to_lowercase()).copied();
     found.ok_or_else(|| SimError::NoSuch(format!("repository {full_name}")))
 }

@@ -9,7 +9,7 @@
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | `forge`, `person` | the handles that the demo and tests hold |
+//! | `forge`, `watch`, `person` | the handles that the demo and tests hold |
 //! | `server` | connections; `dispatch` one request |
 //! | `route` | the API, one file per family |
 //! | `change` | what happens, with its webhooks |
@@ -36,6 +36,7 @@ mod route;
 mod server;
 mod shape;
 mod state;
+mod watch;
 
 pub use auth::AppKey;
 pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease};
@@ -44,7 +45,7 @@ pub use exchange::Exchange;
 pub use fault::{Fault, FaultKind, Matcher};
 pub use forge::{Options, Sending, SimForge};
 pub use git::NewCommit;
-pub use model::{LabelChange, ProtectionAnswer};
+pub use model::{Dispatched, LabelChange, ProtectionAnswer};
 pub use person::{Act, Person};
 
 /// Every route as `METHOD /template`, in the words of GitHub's description.

@@ -214,6 +214,21 @@ pub(super) struct WorkflowRun {
     pub(super) updated_at: Timestamp,
 }
 
+/// A workflow run that the API started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dispatched {
+    /// The run.
+    pub run: u64,
+    /// The workflow's path in the repository.
+    pub workflow: String,
+    /// Branch or tag that it runs from.
+    pub reference: String,
+    /// The commit that it runs at.
+    pub sha: String,
+    /// Its inputs.
+    pub inputs: Value,
+}
+
 /// An answer to a deployment protection rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtectionAnswer {
@@ -274,11 +289,6 @@ impl Repo {
             return Some("admin");
         }
         self.roles.get(&login.to_ascii_lowercase()).map(String::as_str)
-    }
-
-    /// Whether an account may push.
-    pub(super) fn may_write(&self, login: &str) -> bool {
-        matches!(self.role(login), Some("write" | "maintain" | "admin"))
     }
 }
 

@@ -35,6 +35,7 @@ impl Person {
     }
 
     /// Another account on the same repository.
+    #[must_use]
     pub fn colleague(&self, login: &str) -> Self {
         self.sim.shared().state().user(login, "User");
         Self { login: login.to_owned(), ..self.clone() }
@@ -259,7 +260,7 @@ impl Person {
     pub fn deployment_status(&self, id: u64, to: &str) -> Done<u64> {
         self.act(|state, repo, by| {
             let status = state.new_deployment_status(to, by);
-            state.set_deployment_status(repo, id, by, status, true)
+            state.set_deployment_status(repo, id, by, &status, true)
         })
     }
 

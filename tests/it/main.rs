@@ -6,6 +6,7 @@ mod cli;
 mod forge_act;
 mod forge_understand;
 mod layers;
+mod openapi;
 mod policy;
 mod scenario;
 mod settings;

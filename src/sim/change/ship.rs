@@ -163,7 +163,7 @@ impl State {
         repo: u64,
         id: u64,
         by: &str,
-        status: DeploymentStatus,
+        status: &DeploymentStatus,
         auto_inactive: bool,
     ) -> Result<u64, SimError> {
         let environment = self.deployment(repo, id)?.environment.clone();
@@ -180,7 +180,7 @@ impl State {
                 .collect();
             for old in older {
                 let status = self.new_deployment_status("inactive", by);
-                self.note_deployment_status(repo, old, by, status)?;
+                self.note_deployment_status(repo, old, by, &status)?;
             }
         }
         Ok(made)
@@ -204,7 +204,7 @@ impl State {
         repo: u64,
         id: u64,
         by: &str,
-        status: DeploymentStatus,
+        status: &DeploymentStatus,
     ) -> Result<u64, SimError> {
         self.user(by, "User");
         let made = status.id;
@@ -214,7 +214,7 @@ impl State {
         let place = self.repo(repo)?;
         let deployment = self.deployment(repo, id)?;
         let own = json!({
-            "deployment_status": shape::deployment_status(self, place, deployment, &status),
+            "deployment_status": shape::deployment_status(self, place, deployment, status),
             "deployment": shape::deployment(self, place, deployment),
             "check_run": null,
             "workflow": null,

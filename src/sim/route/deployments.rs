@@ -112,7 +112,7 @@ fn set_status(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     call.text("log_url").or_else(|| call.text("target_url")).unwrap_or("").clone_into(&mut status.log_url);
     call.text("environment_url").unwrap_or("").clone_into(&mut status.environment_url);
     let auto_inactive = call.flag("auto_inactive").unwrap_or(true);
-    let made = state.set_deployment_status(call.repo, id, &bot, status, auto_inactive)?;
+    let made = state.set_deployment_status(call.repo, id, &bot, &status, auto_inactive)?;
     let deployment = state.deployment(call.repo, id)?;
     let status = deployment.statuses.iter().find(|s| s.id == made).ok_or_else(Reply::not_found)?;
     Ok(Reply::created(shape::deployment_status(state, state.repo(call.repo)?, deployment, status)))

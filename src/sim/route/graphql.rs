@@ -103,7 +103,7 @@ fn basics(repo: &Repo, item: &Item) -> Value {
     })
 }
 
-fn connection(nodes: Vec<Value>) -> Value {
+fn connection(nodes: &[Value]) -> Value {
     json!({
         "totalCount": nodes.len(),
         "pageInfo": { "hasNextPage": false, "endCursor": null },
@@ -113,19 +113,19 @@ fn connection(nodes: Vec<Value>) -> Value {
 
 fn pull(state: &State, repo: &Repo, item: &Item) -> Value {
     let closing = state.closing_issues(repo.id, item.number).unwrap_or_default();
-    let nodes = closing.iter().filter_map(|n| repo.items.get(n)).map(|i| basics(repo, i)).collect();
+    let nodes: Vec<Value> = closing.iter().filter_map(|n| repo.items.get(n)).map(|i| basics(repo, i)).collect();
     let mut out = basics(repo, item);
-    out["closingIssuesReferences"] = connection(nodes);
+    out["closingIssuesReferences"] = connection(&nodes);
     out
 }
 
 fn issue(repo: &Repo, item: &Item) -> Value {
-    let nodes = item
+    let nodes: Vec<Value> = item
         .linked_branches
         .iter()
         .map(|name| json!({ "ref": { "name": name, "prefix": "refs/heads/", "repository": named(repo) } }))
         .collect();
     let mut out = basics(repo, item);
-    out["linkedBranches"] = connection(nodes);
+    out["linkedBranches"] = connection(&nodes);
     out
 }

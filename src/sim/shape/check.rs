@@ -89,6 +89,10 @@ fn suite(state: &State, repo: &Repo, run: &CheckRun) -> Value {
 pub(in crate::sim) fn check_suite(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     let mut out = suite(state, repo, run);
     let url = format!("{}/repos/{}/check-suites/{}", state.api, repo.full_name(), run.suite);
+    // GitHub's description of this event does not know all events that an App can have.
+    if let Some(app) = out["app"].as_object_mut() {
+        app.remove("events");
+    }
     out["latest_check_runs_count"] = repo.checks.values().filter(|c| c.suite == run.suite).count().into();
     out["check_runs_url"] = format!("{url}/check-runs").into();
     out["head_commit"] = repo.git.get(&run.sha).map_or(Value::Null, simple_commit);

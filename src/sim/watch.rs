@@ -1,0 +1,129 @@
+//! What a test or the demo reads of the simulation, and how it steers it.
+
+use std::collections::BTreeSet;
+
+use super::{
+    SimError,
+    delivery::Delivery,
+    exchange::Exchange,
+    fault::Fault,
+    forge::{SimForge, number_of},
+    model::{Dispatched, LabelChange, ProtectionAnswer, Repo},
+};
+
+impl SimForge {
+    // ── Deliveries ──
+
+    /// Sends what waits, in order, and what comes meanwhile; with the receiver's answers (502: not reached).
+    pub async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
+        self.shared().deliver_pending().await
+    }
+
+    /// Takes what waits without sending it.
+    pub fn take_pending(&self) -> Vec<Delivery> {
+        self.shared().state().outgoing.drain(..).collect()
+    }
+
+    /// Sends one delivery now: again, late, or out of order. Gives the receiver's answer.
+    pub async fn send(&self, delivery: &Delivery) -> u16 {
+        self.shared().send(delivery).await
+    }
+
+    /// Notes that a delivery failed without sending it: the receiver was down.
+    pub fn lose(&self, delivery: &Delivery) {
+        self.shared().note(delivery, 502);
+    }
+
+    /// Every delivery that was made so far.
+    pub fn deliveries(&self) -> Vec<Delivery> {
+        self.shared().state().made.clone()
+    }
+
+    // ── What was asked, what is seen ──
+
+    /// Every request so far, with its answer.
+    pub fn requests(&self) -> Vec<Exchange> {
+        self.shared().state().exchanges.clone()
+    }
+
+    /// Forgets the requests so far.
+    pub fn clear_requests(&self) {
+        self.shared().state().exchanges.clear();
+    }
+
+    /// The labels on an item, as people see them; none if there is no such item.
+    pub fn visible_labels(&self, full_name: &str, number: u64) -> BTreeSet<String> {
+        self.look(full_name, |repo| {
+            let on = repo.items.get(&number).map_or(&[][..], |i| &i.labels);
+            on.iter().filter_map(|key| repo.labels.get(key)).map(|l| l.name.clone()).collect()
+        })
+    }
+
+    /// Everything that ever happened to an item's labels, oldest first.
+    pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
+        self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
+    }
+
+    /// An item's comments, oldest first: author and text.
+    pub fn comments(&self, full_name: &str, number: u64) -> Vec<(String, String)> {
+        self.look(full_name, |repo| {
+            let all = repo.comments.values().filter(|c| c.item == number);
+            all.map(|c| (c.author.clone(), c.body.clone())).collect()
+        })
+    }
+
+    /// Answers to deployment protection rules, oldest first.
+    pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
+        self.look(full_name, |repo| repo.answers.clone())
+    }
+
+    /// Workflow runs that were dispatched, oldest first.
+    pub fn dispatched(&self, full_name: &str) -> Vec<Dispatched> {
+        self.look(full_name, |repo| {
+            let runs = repo.runs.values().filter(|r| r.trigger == "workflow_dispatch");
+            runs.map(|r| Dispatched {
+                run: r.id,
+                workflow: r.path.clone(),
+                reference: r.branch.clone(),
+                sha: r.sha.clone(),
+                inputs: r.inputs.clone(),
+            })
+            .collect()
+        })
+    }
+
+    /// Reads something of a repository; empty if there is none of that name.
+    fn look<T: Default>(&self, full_name: &str, read: impl FnOnce(&Repo) -> T) -> T {
+        let state = self.shared().state();
+        let repo = number_of(&state, full_name).ok().and_then(|id| state.repos.get(&id));
+        repo.map(read).unwrap_or_default()
+    }
+
+    /// The commit that a branch, tag or commit name stands for.
+    pub fn commit_of(&self, full_name: &str, name: &str) -> Result<String, SimError> {
+        let state = self.shared().state();
+        state.resolve(number_of(&state, full_name)?, name)
+    }
+
+    // ── Faults ──
+
+    /// Lets something go wrong the next `times` that a request matches.
+    pub fn inject(&self, fault: Fault, times: u32) {
+        self.shared().state().faults.add(fault, times);
+    }
+
+    /// How many faults have not happened yet.
+    pub fn faults_left(&self) -> u32 {
+        self.shared().state().faults.left()
+    }
+
+    /// No fault happens any more.
+    pub fn clear_faults(&self) {
+        self.shared().state().faults.clear();
+    }
+
+    /// Ends all installation tokens, as GitHub does when a key is revoked.
+    pub fn revoke_tokens(&self) {
+        self.shared().state().tokens.clear();
+    }
+}

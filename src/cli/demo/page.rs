@@ -48,6 +48,11 @@ impl<'a> Page<'a> {
         self.out.flush()
     }
 
+    /// Writes a paragraph.
+    pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
+        wrapped(text, WIDTH).iter().try_for_each(|line| self.line(line))
+    }
+
     /// Writes a paragraph behind a word that says what it is; further lines stand below it.
     pub(super) fn entry(&mut self, name: &str, text: &str) -> io::Result<()> {
         let name = self.faint(&format!("{name:>9}"));
@@ -92,8 +97,8 @@ impl<'a> Page<'a> {
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| line.chars().count());
-        if last > 0 && last + 1 + word.chars().count() > width {
+        let last = lines.last().map_or(0, |line| shown_width(line));
+        if last > 0 && last + 1 + shown_width(word) > width {
             lines.push(word.to_owned());
         } else if let Some(line) = lines.last_mut() {
             let gap = if last > 0 { " " } else { "" };
@@ -101,6 +106,17 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How many characters are seen: colours take no room.
+fn shown_width(text: &str) -> usize {
+    let mut hidden = false;
+    let seen = text.chars().filter(|c| {
+        let was_hidden = hidden;
+        hidden = *c == '\u{1b}' || (hidden && *c != 'm');
+        !hidden && !was_hidden
+    });
+    seen.count()
 }
 
 /// The same in ASCII; a drawing keeps its shape.
@@ -149,6 +165,7 @@ mod tests {
         assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
         assert_eq!(wrapped("", 7), [""]);
         assert_eq!(wrapped("unbreakable", 3), ["unbreakable"]);
+        assert_eq!(wrapped("\u{1b}[1;30mone\u{1b}[0m two", 7).len(), 1);
     }
 
     #[test]

@@ -55,7 +55,7 @@ impl<'a> Play<'a> {
     /// The title.
     pub(super) fn open(&self, page: &mut Page<'_>) -> Result<(), Failure> {
         page.line(&page.strong("phasebot: one request through the whole loop"))?;
-        page.line(
+        page.text(
             "The bot is the real one. The forge is simulated, so is the time; what they say to each other \
              is signed HTTP.",
         )?;
@@ -235,8 +235,9 @@ fn arrived(outcome: &Outcome) -> Option<String> {
     }
     let mut parts: Vec<String> = theirs.iter().map(|d| format!("{} {}", name(d), short(d))).collect();
     if !ours.is_empty() {
-        let s = if ours.len() == 1 { "" } else { "s" };
-        parts.push(format!("and {} echo{} of its own writes", ours.len(), if s.is_empty() { "" } else { "es" }));
+        let and = if parts.is_empty() { "" } else { "and " };
+        let echoes = if ours.len() == 1 { "echo" } else { "echoes" };
+        parts.push(format!("{and}{} {echoes} of its own writes", ours.len()));
     }
     Some(parts.join(", "))
 }

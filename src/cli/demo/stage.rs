@@ -75,7 +75,8 @@ impl Stage {
         let id = forge.create_repo(REPO).map_err(simulation)?;
 
         let folder = tempfile::Builder::new().prefix("phasebot-demo-").tempdir();
-        let folder = folder.map_err(|error| Failure::Message(format!("no temporary directory can be made: {error}")))?;
+        let folder =
+            folder.map_err(|error| Failure::Message(format!("no temporary directory can be made: {error}")))?;
         let store = store::open(&format!("sqlite://{}", folder.path().join("demo.db").display())).await;
         let store = store.map_err(|error| Failure::Message(error.to_string()))?;
         let github = assembly::github(GitHubConfig {

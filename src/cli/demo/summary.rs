@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     page::Page,
-    stage::Stage,
+    stage::{REPO, Stage},
     story::ISSUE,
 };
 use crate::{cli::Failure, sim::Exchange};
@@ -18,10 +18,7 @@ pub(super) async fn write(stage: &Stage, page: &mut Page<'_>) -> Result<(), Fail
         let phase = transition.to.as_deref().unwrap_or("no phase");
         let shown = stage.policy.phase_index(phase).map_or_else(
             || phase.to_owned(),
-            |index| {
-                let gap = " ".repeat(9_usize.saturating_sub(phase.chars().count()));
-                format!("{}{gap}", page.label(&format!(" {phase} "), &stage.policy.phases[index].color))
-            },
+            |index| page.label(&format!(" {phase:<8}"), &stage.policy.phases[index].color),
         );
         page.line(&format!("  {}  {shown}  {}", transition.at.strftime("%a %H:%M"), transition.reason.sentence))?;
     }
@@ -59,7 +56,10 @@ pub(super) fn addresses(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failur
     page.line(&page.strong("Everything is still up. Try:"))?;
     page.line(&format!("  health   curl http://{}/readyz", stage.public))?;
     page.line(&format!("  metrics  curl http://{}/metrics", stage.admin))?;
-    page.line(&format!("  forge    curl -A me {}/repos/acme/shop/issues/{ISSUE}/labels", stage.forge.api_url()))?;
+    if let Some(installation) = stage.forge.deliveries().iter().find_map(|delivery| delivery.installation) {
+        let (token, api) = (stage.forge.new_token(installation), stage.forge.api_url());
+        page.line(&format!("  forge    curl -H 'Authorization: Bearer {token}' {api}/repos/{REPO}/issues/{ISSUE}"))?;
+    }
     page.line("Ctrl-C ends it.")?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 mod app;
 mod cli;
+mod demo;
 mod flow;
 mod forge_act;
 mod forge_understand;

@@ -78,7 +78,14 @@ async fn a_whole_life_costs_its_label_changes_and_three_questions() {
     assert_eq!(counts.remove(ADD), Some(8 + 7));
     assert_eq!(counts.remove(TAKE_OFF), Some(7 + 6));
     let rest: Vec<String> = counts.into_iter().map(|(call, count)| format!("{count} {call}")).collect();
-    insta::assert_snapshot!(rest.join("\n"), @"");
+    insta::assert_snapshot!(rest.join("\n"), @r"
+    1 GET /app
+    1 GET /repos/{owner}/{repo}/collaborators/{username}/permission
+    1 GET /repos/{owner}/{repo}/rules/branches/{branch}
+    1 POST /app/installations/{installation_id}/access_tokens
+    1 POST /graphql
+    8 POST /repos/{owner}/{repo}/labels
+    ");
 }
 
 #[tokio::test]
@@ -87,6 +94,7 @@ async fn a_merge_asks_little() {
     let bob = world.person("bob");
     through_the_loop(&world, "v1.0.0").await;
     let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
+    world.minute().await;
     let pull = world.open_pull("cart", &format!("Fixes #{issue}"));
     world.minute().await;
     calls(&world);

@@ -69,7 +69,7 @@ async fn any_order_ends_the_same() {
     let world = World::new().await;
     let story = untold(&world);
     let in_order = outline(&told(&world, &story).await);
-    assert_eq!(in_order[0].len(), 7, "{in_order:?}");
+    assert_eq!(in_order[0].len(), 8, "{in_order:?}");
 
     for seed in 0..6 {
         let world = World::new().await;

@@ -19,7 +19,8 @@ async fn a_renamed_repository_keeps_working() {
     world.minute().await;
     assert_eq!(world.label_in("acme/store", issue), None);
     let statuses: Vec<Option<u16>> = world.forge.requests().iter().map(|e| e.status).collect();
-    assert_eq!(statuses, [Some(307), Some(200)]);
+    // The redirect names the repository by its number; its name is asked for once.
+    assert_eq!(statuses, [Some(307), Some(200), Some(200)]);
 
     // From then on the new name is known.
     world.forge.clear_requests();

@@ -80,7 +80,8 @@ impl World {
     }
 
     pub async fn with(setup: Setup) -> Self {
-        let start: Timestamp = "2026-03-02T09:00:00Z".parse().unwrap();
+        // Not at a whole second: a forge's own times are, and lie just before ours.
+        let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
         let clock = Arc::new(SimClock::new(start));
         let secret = SecretString::from("a webhook secret");
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();

@@ -3,11 +3,13 @@
 
 mod app;
 mod cli;
+mod crash;
 mod demo;
 mod flow;
 mod forge_act;
 mod forge_understand;
 mod layers;
+mod licences;
 mod openapi;
 mod policy;
 mod scenario;

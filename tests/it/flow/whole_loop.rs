@@ -5,7 +5,7 @@ use phasebot::sim::{MergeMethod, NewRelease};
 
 use super::{BOT, Setup, World};
 
-/// A request from Plan to Monitor, letting `between` happen after each step.
+/// A request from Plan to Monitor, looking at every step.
 /// Gives the numbers of the issue and of the pull request.
 pub async fn through_the_loop(world: &World, tag: &str) -> (u64, u64) {
     let (ada, bob) = (world.person("ada"), world.person("bob"));

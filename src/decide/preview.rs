@@ -42,10 +42,10 @@ pub struct Move {
 
 /// Compares what open items are shown as under `current` with what follows
 /// under `proposed`. `shown` tells the phase that an item was last decided to
-/// be in.
-pub fn preview<'a>(
+/// be in, if anything was decided on it yet.
+pub fn preview(
     facts: &RepoFacts,
-    shown: impl Fn(ItemNumber) -> Option<&'a str>,
+    shown: impl Fn(ItemNumber) -> Option<Option<String>>,
     current: &Policy,
     proposed: &Policy,
     now: Timestamp,
@@ -62,7 +62,8 @@ pub fn preview<'a>(
         if !derived.ours {
             continue;
         }
-        let before = shown(item.number).and_then(|phase| label(current, phase));
+        let shown = shown(item.number).unwrap_or_else(|| super::derive(facts, item.number, current, now).phase);
+        let before = shown.as_deref().and_then(|phase| label(current, phase));
         let then = derived.phase.as_deref().and_then(|phase| label(proposed, phase));
         if same(before, then) {
             continue;

@@ -8,6 +8,8 @@ mod forge_understand;
 mod layers;
 mod openapi;
 mod policy;
+mod policy_life;
+mod preview;
 mod scenario;
 mod settings;
 mod sim;

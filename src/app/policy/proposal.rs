@@ -175,7 +175,7 @@ impl Looker<'_> {
     }
 
     fn preview(&self, state: &RepoState, proposed: &Policy) -> Preview {
-        let shown = |item: ItemNumber| state.items.get(&item).and_then(|row| row.phase.as_deref());
+        let shown = |item: ItemNumber| state.items.get(&item).map(|row| row.phase.clone());
         decide::preview::preview(&state.facts, shown, self.policy, proposed, self.shell.clock.now())
     }
 

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     domain::id::{ItemNumber, RepoKey},
+    metric,
     port::store::{Commit, Timer},
 };
 
@@ -96,14 +97,14 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
     shell.worked();
     match outcome {
         Ok(told) => {
-            metrics::counter!("phasebot_timers_total", "outcome" => "done").increment(1);
+            metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
             let note = draft::note(&told);
             tracing::info!(repo = %repo, items = items.len(), note, "timers done");
             Ok(())
         }
         Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
         Err(Failure::Fault(why)) => {
-            metrics::counter!("phasebot_timers_total", "outcome" => "failed").increment(1);
+            metrics::counter!(metric::TIMERS, "outcome" => "failed").increment(1);
             tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
             let later = after(shell.clock.now(), PUT_OFF);
             let timers = items.into_iter().map(|item| (item, Some(later))).collect();
@@ -119,7 +120,7 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
     let target = place.as_ref().and_then(place::target);
-    let aim = shell.forge(&repo.forge).map(|forge| forge.as_ref()).zip(target.as_ref());
+    let aim = shell.forge(&repo.forge).map(AsRef::as_ref).zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: own.contains(&policy::ORGANISATION_TIMER) };
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
     items.append(&mut attention.items);

@@ -1,5 +1,7 @@
 //! What a proposed policy would change: the same facts, derived under it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::domain::{
@@ -50,19 +52,16 @@ pub fn preview(
     proposed: &Policy,
     now: Timestamp,
 ) -> Preview {
-    let mut preview = Preview::default();
-    for item in facts.items.values().rev().filter(|item| is_open(item, now)) {
-        preview.open += 1;
-        if preview.looked_at >= LOOKED_AT {
-            continue;
-        }
-        preview.looked_at += 1;
-        let derived = super::derive(facts, item.number, proposed, now);
+    let open = facts.items.values().rev().filter(|item| is_open(item, now)).map(|item| item.number);
+    let newest: BTreeSet<ItemNumber> = open.clone().take(LOOKED_AT).collect();
+    let mut preview = Preview { open: open.count(), looked_at: newest.len(), ..Preview::default() };
+    for derived in super::derive_all(facts, &newest, proposed, now).into_iter().rev() {
         // What is left alone keeps what it carries.
         if !derived.ours {
             continue;
         }
-        let shown = shown(item.number).unwrap_or_else(|| super::derive(facts, item.number, current, now).phase);
+        let item = derived.item;
+        let shown = shown(item).unwrap_or_else(|| super::derive(facts, item, current, now).phase);
         let before = shown.as_deref().and_then(|phase| label(current, phase));
         let then = derived.phase.as_deref().and_then(|phase| label(proposed, phase));
         if same(before, then) {
@@ -70,12 +69,8 @@ pub fn preview(
         }
         preview.changed += 1;
         if preview.first.len() < TOLD {
-            preview.first.push(Move {
-                item: item.number,
-                now: before.map(str::to_owned),
-                then: then.map(str::to_owned),
-                why: derived.reason.sentence,
-            });
+            let (now, then) = (before.map(str::to_owned), then.map(str::to_owned));
+            preview.first.push(Move { item, now, then, why: derived.reason.sentence });
         }
     }
     preview

@@ -3,9 +3,11 @@
 
 mod app;
 mod cli;
+mod crash;
 mod forge_act;
 mod forge_understand;
 mod layers;
+mod licences;
 mod openapi;
 mod policy;
 mod policy_life;

@@ -125,9 +125,9 @@ pub(crate) async fn attend(
     }
     if let Some((forge, target)) = place {
         let looker = Looker { shell, policies, forge, target, policy: &policy };
-        let looked = looker.look(state).await;
-        attention.changed.extend(looked.changed);
-        attention.said = looked.said;
+        let found = looker.look(state).await;
+        attention.changed.extend(found.changed);
+        attention.said = found.said;
     }
     attention.timer = goes_on_at(&state.facts.policy_files, now);
     if news {

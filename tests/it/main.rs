@@ -4,6 +4,8 @@
 mod app;
 mod cli;
 mod crash;
+mod demo;
+mod flow;
 mod forge_act;
 mod forge_understand;
 mod layers;

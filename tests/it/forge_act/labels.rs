@@ -180,6 +180,25 @@ async fn a_label_that_is_gone_is_taken_off_and_an_item_that_is_gone_is_not_there
 }
 
 #[tokio::test]
+async fn a_label_that_was_thought_to_be_on_is_put_on_once_the_answer_shows_that_it_is_not() {
+    // Two sights of one second are kept as one: one of these labels may have gone.
+    let context = known(set(["phase/plan", "phase/code"]));
+    let gone = json!({ "message": "Label does not exist" });
+    for (taken_off, calls) in
+        [(answer(200, labels(&[])), 2), (answer(404, gone), 2), (answer(200, labels(&["phase/plan"])), 1)]
+    {
+        let world = world().await;
+        world
+            .server
+            .on(&format!("DELETE {ON}/phase%2Fcode"), taken_off)
+            .on(&format!("POST {ON}"), answer(200, labels(&["phase/plan"])));
+        let applied = world.github.apply(&target(), &to(Some("phase/plan")), &context).await.unwrap();
+        assert_eq!(world.server.lines().len(), calls);
+        assert_eq!(applied.labels, Some((12, set(["phase/plan"]))));
+    }
+}
+
+#[tokio::test]
 async fn a_label_name_cannot_change_what_is_deleted() {
     let world = world().await;
     for name in [".", "..", ""] {

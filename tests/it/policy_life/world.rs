@@ -28,6 +28,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
+use crate::openapi::check_exchange;
+
 const APP: u64 = 4711;
 const SECRET: &str = "a webhook secret";
 pub const REPO: &str = "acme/shop";
@@ -248,6 +250,17 @@ impl World {
     /// Numbers of all issues that the App opened.
     pub fn issues_by_us(&self) -> BTreeSet<u64> {
         self.asked("POST", ISSUES).iter().map(|e| e.response.as_ref().unwrap()["number"].as_u64().unwrap()).collect()
+    }
+}
+
+impl Drop for World {
+    /// Whatever was asked and answered is as GitHub describes it.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            for exchange in self.sim.requests().iter().filter(|e| e.fault.is_none()) {
+                check_exchange(exchange).unwrap_or_else(|why| panic!("{why}"));
+            }
+        }
     }
 }
 

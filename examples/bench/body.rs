@@ -17,17 +17,56 @@ pub const SECRET: &str = "a secret of the bench that nobody else knows";
 
 /// Links of an account in GitHub's payloads.
 const ACCOUNT: [&str; 11] = [
-    "followers", "following{/other_user}", "gists{/gist_id}", "starred{/owner}{/repo}", "subscriptions", "orgs",
-    "repos", "events{/privacy}", "received_events", "hooks", "members{/member}",
+    "followers",
+    "following{/other_user}",
+    "gists{/gist_id}",
+    "starred{/owner}{/repo}",
+    "subscriptions",
+    "orgs",
+    "repos",
+    "events{/privacy}",
+    "received_events",
+    "hooks",
+    "members{/member}",
 ];
 /// Links of a repository.
 const REPOSITORY: [&str; 36] = [
-    "forks", "keys{/key_id}", "collaborators{/collaborator}", "teams", "hooks", "issues/events{/number}", "events",
-    "assignees{/user}", "branches{/branch}", "tags", "git/blobs{/sha}", "git/tags{/sha}", "git/refs{/sha}",
-    "git/trees{/sha}", "statuses/{sha}", "languages", "stargazers", "contributors", "subscribers", "subscription",
-    "commits{/sha}", "git/commits{/sha}", "comments{/number}", "issues/comments{/number}", "contents/{+path}",
-    "compare/{base}...{head}", "merges", "{archive_format}{/ref}", "downloads", "issues{/number}", "pulls{/number}",
-    "milestones{/number}", "notifications{?since,all,participating}", "labels{/name}", "releases{/id}", "deployments",
+    "forks",
+    "keys{/key_id}",
+    "collaborators{/collaborator}",
+    "teams",
+    "hooks",
+    "issues/events{/number}",
+    "events",
+    "assignees{/user}",
+    "branches{/branch}",
+    "tags",
+    "git/blobs{/sha}",
+    "git/tags{/sha}",
+    "git/refs{/sha}",
+    "git/trees{/sha}",
+    "statuses/{sha}",
+    "languages",
+    "stargazers",
+    "contributors",
+    "subscribers",
+    "subscription",
+    "commits{/sha}",
+    "git/commits{/sha}",
+    "comments{/number}",
+    "issues/comments{/number}",
+    "contents/{+path}",
+    "compare/{base}...{head}",
+    "merges",
+    "{archive_format}{/ref}",
+    "downloads",
+    "issues{/number}",
+    "pulls{/number}",
+    "milestones{/number}",
+    "notifications{?since,all,participating}",
+    "labels{/name}",
+    "releases{/id}",
+    "deployments",
 ];
 /// What a customer may write.
 const WORDS: &str = "The basket forgets its contents when the page is left open over lunch. \
@@ -81,7 +120,8 @@ impl Repository {
         account(&mut start, &owner, 7_000_000 + installation, "Organization");
         start.push_str(",\"sender\":");
         account(&mut start, "customer-care", 9_000_001, "User");
-        let _ = write!(start, ",\"installation\":{{\"id\":{},\"node_id\":\"MDIz\"}},\"issue\":{{", 1_000 + installation);
+        let _ =
+            write!(start, ",\"installation\":{{\"id\":{},\"node_id\":\"MDIz\"}},\"issue\":{{", 1_000 + installation);
         start.push_str("\"user\":");
         account(&mut start, "customer-care", 9_000_001, "User");
         start.push_str(

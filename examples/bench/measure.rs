@@ -124,7 +124,8 @@ pub async fn rate(plan: &Plan) -> Result<()> {
         }
     }
     let failed: u64 = kept.iter().chain(&verified).map(|o| o.failed + o.refused).sum();
-    let (durable, plain) = (median(kept.iter().map(Outcome::rate).collect()), median(verified.iter().map(Outcome::rate).collect()));
+    let (durable, plain) =
+        (median(kept.iter().map(Outcome::rate).collect()), median(verified.iter().map(Outcome::rate).collect()));
     let ratio = durable / plain;
     row("signature verified, nothing kept (acks/s)", &format!("{plain:.0}"), "", None);
     row("durable acknowledgements/s, deciding beside", &format!("{durable:.0}"), "", None);
@@ -202,9 +203,19 @@ pub async fn latency(plan: &Plan) -> Result<()> {
     acks.sort_by(f64::total_cmp);
     calls.sort_by(f64::total_cmp);
     let (half, slow, ack) = (permille(&calls, 500), permille(&calls, 990), permille(&acks, 990));
-    row(&format!("event → API call, {PACE}/s over {INSTALLATIONS} installations, p50"), &format!("{half:.1} ms"), "≤ 4 ms", Some(half <= 4.0));
+    row(
+        &format!("event → API call, {PACE}/s over {INSTALLATIONS} installations, p50"),
+        &format!("{half:.1} ms"),
+        "≤ 4 ms",
+        Some(half <= 4.0),
+    );
     row("the same, p99", &format!("{slow:.1} ms"), "≤ 10 ms", Some(slow <= 10.0));
-    row("time to its acknowledgement, p50 / p99", &format!("{:.1} / {ack:.1} ms", permille(&acks, 500)), "p99 ≤ 5 ms", Some(ack <= 5.0));
+    row(
+        "time to its acknowledgement, p50 / p99",
+        &format!("{:.1} / {ack:.1} ms", permille(&acks, 500)),
+        "p99 ≤ 5 ms",
+        Some(ack <= 5.0),
+    );
     let kinds = stub.calls(|calls| calls.kinds.iter().map(|(kind, n)| format!("{n} {kind}")).collect::<Vec<_>>());
     row(&format!("API calls for {} events", sent.len()), &kinds.join(", "), "", None);
     row("labels that did not come", &missing.to_string(), "0", Some(missing == 0));
@@ -256,10 +267,16 @@ pub async fn growth(plan: &Plan, rows: u64) -> Result<()> {
     }
     let (empty, filled) = (median(empty_rates), median(full_rates));
     let ratio = filled / empty;
-    row(&format!("acknowledgements/s with {rows} rows ({size} MiB), and empty"), &format!("{filled:.0}, {empty:.0}"), "", None);
+    row(
+        &format!("acknowledgements/s with {rows} rows ({size} MiB), and empty"),
+        &format!("{filled:.0}, {empty:.0}"),
+        "",
+        None,
+    );
     row("ratio of the two", &format!("{ratio:.2}"), "≥ 0.8", Some(ratio >= 0.8));
     for name in ["full", "empty"] {
-        fs::remove_file(plan.database(name)?).or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+        fs::remove_file(plan.database(name)?)
+            .or_else(|e| if e.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
     }
     Ok(())
 }

@@ -149,12 +149,7 @@ struct KeepNothing;
 
 #[async_trait]
 impl TakeIn for KeepNothing {
-    async fn take_in(
-        &self,
-        _: &ForgeName,
-        _: Verified,
-        _: Bytes,
-    ) -> std::result::Result<Accepted, StoreError> {
+    async fn take_in(&self, _: &ForgeName, _: Verified, _: Bytes) -> std::result::Result<Accepted, StoreError> {
         Ok(Accepted::New(1))
     }
 

@@ -4,6 +4,7 @@
 mod app;
 mod cli;
 mod crash;
+mod docs;
 mod forge_act;
 mod forge_understand;
 mod layers;

@@ -86,7 +86,12 @@ async fn storm(size: Size) {
         story.check(&world.sim, false);
     }
     labels_made_once(&world.sim);
-    println!("{} starts, {} deliveries, {} stories: nothing lost, nothing repeated", world.starts, world.sim.deliveries().len(), stories.len());
+    println!(
+        "{} starts, {} deliveries, {} stories: nothing lost, nothing repeated",
+        world.starts,
+        world.sim.deliveries().len(),
+        stories.len()
+    );
 }
 
 fn number(variable: &str) -> Option<u64> {

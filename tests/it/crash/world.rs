@@ -212,7 +212,14 @@ impl World {
     }
 
     /// Queues comments in the store as a decision of the program would.
-    pub async fn queue_comments(&self, person: &Person, installation: u64, full_name: &str, item: u64, texts: &[String]) {
+    pub async fn queue_comments(
+        &self,
+        person: &Person,
+        installation: u64,
+        full_name: &str,
+        item: u64,
+        texts: &[String],
+    ) {
         let store = store::open(&self.program.database_url).await.unwrap();
         let repo = RepoKey { forge: ForgeName::github(), id: person.repo() };
         let place = RepositoryRow {

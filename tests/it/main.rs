@@ -13,6 +13,8 @@ mod layers;
 mod licences;
 mod openapi;
 mod policy;
+mod policy_life;
+mod preview;
 mod scenario;
 mod settings;
 mod sim;

@@ -11,7 +11,7 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
-/// Links beyond this many in one text are not followed (the contract, §4).
+/// Links beyond this many in one text are not followed.
 const MOST_LINKS: usize = 10;
 
 const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];

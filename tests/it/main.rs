@@ -5,6 +5,7 @@ mod app;
 mod cli;
 mod crash;
 mod demo;
+mod docs;
 mod flow;
 mod forge_act;
 mod forge_understand;

@@ -9,12 +9,17 @@ use tracing::Instrument;
 
 use super::{
     decision::{self, Failure, Scope},
-    draft, installation, place,
+    draft::{self, Writes},
+    installation, place,
+    policy::{self, Occasion},
     shell::Shell,
 };
 use crate::{
     decide,
-    domain::event::{Event, RepoSeen, Seen},
+    domain::{
+        event::{Event, RepoSeen, Seen},
+        fact::DocumentKey,
+    },
     metric,
     port::{
         forge::{Forge, Undecodable},
@@ -94,12 +99,20 @@ async fn decide_for_repository(
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let us = shell.identities.on(forge).await;
-    let policy = shell.policies.policy(&seen.key);
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = place::settle(forge, state.row.as_ref(), event, seen).await;
+    let target = place::target(&place.row);
 
-    let observed = decide::observe(&mut state.facts, event, &policy, &us);
+    let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
+    let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
+    let mut observed = decide::observe(&mut state.facts, event, &known, &us);
+    if read {
+        observed.changed.insert(DocumentKey::Policy);
+    }
+    let occasion = Occasion::Event(event, &observed.items);
+    let aim = target.as_ref().map(|target| (forge, target));
+    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion).await?;
     let scope = Scope {
         repo: &seen.key,
         place: Some(&place.row),
@@ -108,7 +121,9 @@ async fn decide_for_repository(
         changed: observed.changed,
         cause: Some(row.seq),
     };
-    let (mut commit, told) = decision::reach(shell, &mut state, scope).await?;
+    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
+    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
+    told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
         state.row = Some(place.row);

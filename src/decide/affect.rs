@@ -39,7 +39,8 @@ impl Look<'_> {
                 }
             }
             // Answers are learnt while deriving the items that asked.
-            DocumentKey::Answer(_) => {}
+            // A changed policy sets the items' own steps going.
+            DocumentKey::Answer(_) | DocumentKey::Policy => {}
         }
     }
 

@@ -7,6 +7,9 @@ use globset::GlobMatcher;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+/// Where a repository, and an organisation's `.github` repository, keeps its policy.
+pub const FILE: &str = ".github/phasebot.yml";
+
 /// How far phasebot may go in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -70,6 +73,9 @@ pub struct Policy {
     pub ignore: Ignore,
     /// What is said of environments, by lower-case name.
     pub environments: BTreeMap<String, EnvironmentRule>,
+    /// The check `phasebot/policy` appears on every pull request and merge
+    /// group, not only on pull requests that change the file.
+    pub policy_check_required: bool,
 }
 
 /// One phase: what it is called, how it looks, when an item is in it.

@@ -5,6 +5,7 @@ use jiff::SignedDuration;
 use super::{
     Merged, Problem,
     file::{
+        PolicyCheck,
         evidence::EvidenceFile,
         phase::PhaseFile,
         text::{Color, Description, Glob},
@@ -53,6 +54,7 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         environments: environments
             .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
             .collect(),
+        policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
 }
 

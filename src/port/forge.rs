@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use crate::domain::{
     effect::Effect,
     event::Event,
-    id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey},
+    fact::policy::FileSeen,
+    id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
     needs::{Answer, Need},
 };
 
@@ -41,6 +42,33 @@ pub trait Forge: Send + Sync + 'static {
 
     /// Answers a question, with as few calls as the forge allows.
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError>;
+
+    /// A file as it stands at a commit or branch; `None` if there is none.
+    ///
+    /// `of`: another repository by its `owner/name`, read with the same
+    /// rights; one that those don't reach is not found. `at`: by default the
+    /// default branch.
+    async fn file(
+        &self,
+        _target: &Target,
+        _of: Option<&str>,
+        _path: &str,
+        _at: Option<&str>,
+    ) -> Result<Option<FileSeen>, ForgeError> {
+        Err(ForgeError::Permanent("this forge gives no files".to_owned()))
+    }
+
+    /// Whether `head` changes the file at `path`, seen from where it left the
+    /// branch `base`. `None`: the forge lists not all that was changed.
+    async fn changes_file(
+        &self,
+        _target: &Target,
+        _base: &str,
+        _head: &Sha,
+        _path: &str,
+    ) -> Result<Option<bool>, ForgeError> {
+        Err(ForgeError::Permanent("this forge compares nothing".to_owned()))
+    }
 
     /// How many writes `effect` will take, so that they can be paced.
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
@@ -114,6 +142,8 @@ pub struct ApplyContext {
     pub item_labels: Option<BTreeSet<String>>,
     /// Labels that are known to exist in the repository with our look.
     pub repo_labels: BTreeSet<String>,
+    /// The number of the issue that is to be kept up to date, if it is known.
+    pub issue: Option<ItemNumber>,
     /// An earlier attempt may have gone through: look before sending again.
     pub in_doubt: bool,
 }
@@ -138,6 +168,8 @@ pub struct Applied {
     pub renamed_to: Option<String>,
     /// Web or API id of what was made, for the record.
     pub made: Option<String>,
+    /// The number of the issue that is kept up to date.
+    pub issue: Option<ItemNumber>,
 }
 
 /// Errors by what the caller does about them.

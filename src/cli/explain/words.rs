@@ -105,6 +105,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
         DocumentKey::Answer(need) => question(need),
+        DocumentKey::Policy => "its policy file".to_owned(),
     })
 }
 

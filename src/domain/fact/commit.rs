@@ -44,6 +44,9 @@ pub struct PushFacts {
     pub commits: Vec<Sha>,
     /// More came than are listed.
     pub truncated: bool,
+    /// Whether one of its commits changed the policy file; `None`: unknown.
+    #[serde(default)]
+    pub policy_file: Option<bool>,
     /// When; the earliest sight.
     pub at: Timestamp,
 }

@@ -7,6 +7,7 @@
 pub mod commit;
 mod index;
 pub mod item;
+pub mod policy;
 mod repo;
 pub mod ship;
 

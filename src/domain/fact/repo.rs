@@ -10,6 +10,7 @@ use super::{
     Newest,
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     item::ItemFacts,
+    policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
 };
 use crate::domain::{
@@ -59,6 +60,8 @@ pub struct RepoFacts {
     pub incidents: BTreeMap<String, IncidentFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
+    /// The policy files that hold here.
+    pub policy_files: PolicyFiles,
     /// Look-up tables, rebuilt from the above.
     pub index: Index,
 }
@@ -99,6 +102,8 @@ pub struct Index {
     pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Deployments by lower-case environment.
     pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
+    /// Branches to which a change of the policy file was pushed.
+    pub policy_branches: BTreeSet<String>,
     /// Branches whose names speak of an issue.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
@@ -128,6 +133,8 @@ pub enum DocumentKey {
     Incident(String),
     /// An answer.
     Answer(Need),
+    /// The policy files.
+    Policy,
 }
 
 impl fmt::Display for DocumentKey {
@@ -153,6 +160,7 @@ impl RepoFacts {
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
             answers: BTreeMap::new(),
+            policy_files: PolicyFiles::default(),
             index: Index::default(),
         }
     }
@@ -187,6 +195,7 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
+            DocumentKey::Policy => self.policy_files = json(body)?,
         }
         Some(())
     }
@@ -210,6 +219,7 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
+            DocumentKey::Policy => json(Some(&self.policy_files)),
         }
     }
 

@@ -23,6 +23,10 @@ pub(super) struct Written {
     pub(super) id: u64,
     /// An issue's number.
     pub(super) number: Option<u64>,
+    /// An issue's title.
+    pub(super) title: Option<String>,
+    /// An issue's state: `open` or `closed`.
+    pub(super) state: Option<String>,
     /// Its text.
     pub(super) body: Option<String>,
     user: Option<User>,
@@ -45,6 +49,11 @@ impl Identity {
     /// The App with this id.
     pub(super) fn new(app_id: u64) -> Self {
         Self { app_id, actor: OnceCell::new() }
+    }
+
+    /// Our App's id.
+    pub(super) fn app_id(&self) -> u64 {
+        self.app_id
     }
 
     /// Our account; asked of GitHub once.

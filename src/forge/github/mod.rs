@@ -8,11 +8,13 @@ mod answer;
 mod apply;
 mod auth;
 mod cache;
+mod check;
 mod client;
 mod comment;
 mod commits;
 pub mod decode;
 mod failure;
+mod file;
 mod graphql;
 mod identity;
 mod issue;
@@ -47,7 +49,8 @@ use crate::{
     domain::{
         effect::Effect,
         event::Event,
-        id::{Actor, ForgeName, InstallationId},
+        fact::policy::FileSeen,
+        id::{Actor, ForgeName, InstallationId, Sha},
         needs::{Answer, Need},
     },
     port::{
@@ -155,6 +158,26 @@ impl Forge for GitHub {
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
         answer::answer(&self.client, target, need).await
+    }
+
+    async fn file(
+        &self,
+        target: &Target,
+        of: Option<&str>,
+        path: &str,
+        at: Option<&str>,
+    ) -> Result<Option<FileSeen>, ForgeError> {
+        file::read(&self.client, target, of, path, at).await
+    }
+
+    async fn changes_file(
+        &self,
+        target: &Target,
+        base: &str,
+        head: &Sha,
+        path: &str,
+    ) -> Result<Option<bool>, ForgeError> {
+        file::changes(&mut Repo::new(&self.client, target)?, base, head, path).await
     }
 
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost {

@@ -32,7 +32,7 @@ fn known(labels: BTreeSet<String>) -> ApplyContext {
     ApplyContext {
         item_labels: Some(labels),
         repo_labels: set(["phase/plan", "phase/code", "phase/build", "phase/test"]),
-        in_doubt: false,
+        ..ApplyContext::default()
     }
 }
 

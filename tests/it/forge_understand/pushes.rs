@@ -29,6 +29,7 @@ fn a_push_to_a_branch() {
         forced: false,
         commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
         truncated: false,
+        policy_file: Some(false),
         pusher: Some(person("bob")),
     };
     assert_eq!(event.seen, Seen::Push(Box::new(expected)));

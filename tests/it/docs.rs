@@ -7,7 +7,7 @@ use std::{
     collections::BTreeSet,
     fmt::Write,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use phasebot::{metric, policy};

@@ -16,10 +16,7 @@ use super::{
 };
 use crate::{
     decide,
-    domain::{
-        event::{Event, RepoSeen, Seen},
-        fact::DocumentKey,
-    },
+    domain::event::{Event, RepoSeen, Seen},
     metric,
     port::{
         forge::{Forge, Undecodable},
@@ -106,13 +103,10 @@ async fn decide_for_repository(
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
     let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
-    let mut observed = decide::observe(&mut state.facts, event, &known, &us);
-    if read {
-        observed.changed.insert(DocumentKey::Policy);
-    }
+    let observed = decide::observe(&mut state.facts, event, &known, &us);
     let occasion = Occasion::Event(event, &observed.items);
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion).await?;
+    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;
     let scope = Scope {
         repo: &seen.key,
         place: Some(&place.row),

@@ -106,7 +106,7 @@ pub struct Evidence {
     pub branches: Vec<Pattern>,
 }
 
-/// What may be evidence (the contract, §4).
+/// What may be evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvidenceKind {
     /// The issue is open.

@@ -47,9 +47,8 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
-        Effect::SetCheck { or_comment: None, .. } => Cost { writes: 1, creates: 0 },
-        Effect::SetCheck { .. } => Cost { writes: 2, creates: 1 },
-        Effect::React { .. } => Cost { writes: 1, creates: 0 },
+        Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
+        Effect::SetCheck { or_comment: None, .. } | Effect::React { .. } => Cost { writes: 1, creates: 0 },
         Effect::OpenIssue { labels, .. } => {
             let labels = u32::try_from(label::missing(context, labels)).unwrap_or(u32::MAX);
             Cost { writes: labels.saturating_add(1), creates: 1 }

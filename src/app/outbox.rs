@@ -54,19 +54,18 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
         tokio::time::sleep_until(rested_at).await;
         let heard = shell.outbox.heard();
         paused_until = paused_until.filter(|at| *at > Instant::now());
-        let wake = match paused_until {
-            Some(_) => None,
-            None => {
-                let begun = Instant::now();
-                let wake = outbox.pass().await.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "the outbox can't be read and is tried again");
-                    paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
-                    None
-                });
-                let times = if shell.rush() { REST_IN_RUSH } else { REST };
-                rested_at = Instant::now() + (begun.elapsed() * times).min(LONGEST_REST);
-                wake
-            }
+        let wake = if paused_until.is_some() {
+            None
+        } else {
+            let begun = Instant::now();
+            let wake = outbox.pass().await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "the outbox can't be read and is tried again");
+                paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                None
+            });
+            let times = if shell.rush() { REST_IN_RUSH } else { REST };
+            rested_at = Instant::now() + (begun.elapsed() * times).min(LONGEST_REST);
+            wake
         };
         if outbox.running.is_empty() && paused_until.is_none() {
             shell.outbox.rest(heard, wake);

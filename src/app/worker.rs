@@ -8,8 +8,10 @@ use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::{
+    commands,
     decision::{self, Failure, Scope},
-    draft, installation, place,
+    draft::{self, Writes},
+    installation, place,
     shell::Shell,
 };
 use crate::{
@@ -98,7 +100,12 @@ async fn decide_for_repository(
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = place::settle(forge, state.row.as_ref(), event, seen).await;
 
-    let observed = decide::observe(&mut state.facts, event, &policy, &us);
+    let mut observed = decide::observe(&mut state.facts, event, &policy, &us);
+    let target = place::target(&place.row);
+    let installation = target.as_ref().map(|target| target.installation);
+    let ran = commands::take(shell, &mut state, commands::Place { forge, target, policy: &policy, us: &us }, event).await;
+    observed.changed.extend(ran.observed.changed);
+    observed.items.extend(ran.observed.items);
     let scope = Scope {
         repo: &seen.key,
         place: Some(&place.row),
@@ -108,11 +115,14 @@ async fn decide_for_repository(
         cause: Some(row.seq),
     };
     let (mut commit, told) = decision::reach(shell, &mut state, scope).await?;
+    let writes = Writes::allowed(shell.settings.dry_run, &policy, installation);
+    commands::queue(ran.wishes, writes, Some(row.seq), &mut commit);
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
         state.row = Some(place.row);
     }
-    let mut sentences = told;
+    let mut sentences = ran.told;
+    sentences.extend(told);
     sentences.extend(place.odd);
     if sentences.iter().all(String::is_empty) {
         let what = if commit.facts.is_empty() { "it says nothing new" } else { "kept; nothing moved" };

@@ -37,6 +37,7 @@ impl Look<'_> {
                     self.with_pull(pull, items, 0);
                 }
             }
+            DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             DocumentKey::Answer(_) => {}
         }

@@ -81,7 +81,7 @@ impl RepoFacts {
                 self.index.spoken_of.extend(moves.filter_map(|(_, sha)| sha.clone()));
             }
             DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
-            DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) => {}
+            DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) | DocumentKey::Command(_) => {}
         }
     }
 

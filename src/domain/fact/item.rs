@@ -178,6 +178,9 @@ pub struct PullFacts {
     pub merged: Option<Merge>,
     /// Reviews by id: the newest verdict of each.
     pub reviews: BTreeMap<u64, Newest<ReviewFact>>,
+    /// Every source commit, with the earliest time at which it was seen there.
+    #[serde(default)]
+    pub heads: BTreeMap<Sha, Timestamp>,
 }
 
 /// Where a pull request comes from and where it goes.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Newest,
+    command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     item::ItemFacts,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
@@ -57,6 +58,8 @@ pub struct RepoFacts {
     pub deployments: BTreeMap<u64, DeploymentFacts>,
     /// Incidents by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
+    /// Slash-commands that were decided.
+    pub commands: BTreeMap<CommandId, CommandFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// Look-up tables, rebuilt from the above.
@@ -124,6 +127,8 @@ pub enum DocumentKey {
     Deployment(u64),
     /// An incident.
     Incident(String),
+    /// A slash-command.
+    Command(CommandId),
     /// An answer.
     Answer(Need),
 }
@@ -150,6 +155,7 @@ impl RepoFacts {
             groups: BTreeMap::new(),
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            commands: BTreeMap::new(),
             answers: BTreeMap::new(),
             index: Index::default(),
         }
@@ -184,6 +190,7 @@ impl RepoFacts {
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
         }
         Some(())
@@ -207,6 +214,7 @@ impl RepoFacts {
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
         }
     }

@@ -3,6 +3,7 @@
 
 mod app;
 mod cli;
+mod command;
 mod forge_act;
 mod forge_understand;
 mod layers;

@@ -83,6 +83,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Ok((None, _)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
+            conclude(shell, effect, Err(&reason)).await;
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }

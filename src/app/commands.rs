@@ -94,9 +94,9 @@ async fn answered<T>(
     let now = shell.clock.now();
     let answer = match shell.limits.parked(&tenant, now) {
         Some(until) => Err(ForgeError::RateLimited { until }),
-        None => tokio::time::timeout(PATIENCE, question).await.unwrap_or_else(|_| {
-            Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))
-        }),
+        None => tokio::time::timeout(PATIENCE, question)
+            .await
+            .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),
     };
     if let Err(ForgeError::RateLimited { until }) = &answer {
         shell.limits.park(&tenant, *until, now);

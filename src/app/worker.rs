@@ -103,7 +103,8 @@ async fn decide_for_repository(
     let mut observed = decide::observe(&mut state.facts, event, &policy, &us);
     let target = place::target(&place.row);
     let installation = target.as_ref().map(|target| target.installation);
-    let ran = commands::take(shell, &mut state, commands::Place { forge, target, policy: &policy, us: &us }, event).await;
+    let ran =
+        commands::take(shell, &mut state, commands::Place { forge, target, policy: &policy, us: &us }, event).await;
     observed.changed.extend(ran.observed.changed);
     observed.items.extend(ran.observed.items);
     let scope = Scope {

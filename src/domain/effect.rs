@@ -221,8 +221,9 @@ pub enum Told {
     Reran {
         /// Names of workflows.
         workflows: Vec<String>,
-        /// Failed checks that only someone else can start, with whose they are.
-        others: BTreeMap<String, String>,
+        /// Failed checks that only someone else can start, with whose they
+        /// are if the forge tells.
+        others: BTreeMap<String, Option<String>>,
     },
     /// The forge did not assign these.
     NotAssignable(Vec<String>),

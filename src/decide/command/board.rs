@@ -109,7 +109,9 @@ impl Board<'_, '_> {
         for carrier in works.iter().flat_map(|work| self.look.carriers(work)) {
             for (environment, spans) in self.look.deployed(&carrier, &anywhere) {
                 let from = spans.iter().filter(|span| span.covers(self.now)).map(|span| span.from).min();
-                rows.extend(from.map(|at| format!("- {} since {}", quoted(&environment), say::time(at, self.look.policy))));
+                rows.extend(
+                    from.map(|at| format!("- {} since {}", quoted(&environment), say::time(at, self.look.policy))),
+                );
             }
         }
         rows.sort();
@@ -166,10 +168,14 @@ impl Board<'_, '_> {
         if history.is_empty() {
             return;
         }
-        let _ = writeln!(text, "\n<details><summary>How it came here</summary>\n\n| when | phase | why |\n| --- | --- | --- |");
+        let _ = writeln!(
+            text,
+            "\n<details><summary>How it came here</summary>\n\n| when | phase | why |\n| --- | --- | --- |"
+        );
         for step in history.iter().rev().take(MOST_MOVES) {
             let to = step.to.as_deref().map_or_else(|| "none".to_owned(), quoted);
-            let rule = if step.reason.rule.is_empty() { String::new() } else { format!(" ({})", quoted(&step.reason.rule)) };
+            let rule =
+                if step.reason.rule.is_empty() { String::new() } else { format!(" ({})", quoted(&step.reason.rule)) };
             let _ = writeln!(
                 text,
                 "| {} | {} | {}{} |",
@@ -241,7 +247,8 @@ fn covers(grant: &Grant, evidence: &Evidence) -> bool {
 }
 
 fn right(evidence: &Evidence) -> String {
-    let mut parts = vec![evidence.role.map_or_else(|| "the forge did not say".to_owned(), |role| role.name().to_owned())];
+    let mut parts =
+        vec![evidence.role.map_or_else(|| "the forge did not say".to_owned(), |role| role.name().to_owned())];
     for (team, member) in &evidence.teams {
         let member = match member {
             Some(true) => "member of",
@@ -296,5 +303,8 @@ fn cell(text: &str) -> String {
 
 /// A name between HTML tags, where code spans do not reach.
 fn html(name: &str) -> String {
-    format!("<code>{}</code>", quoted(name).trim_matches('`').replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+    format!(
+        "<code>{}</code>",
+        quoted(name).trim_matches('`').replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    )
 }

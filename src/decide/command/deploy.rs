@@ -10,7 +10,12 @@ use crate::domain::permission::Role;
 
 pub(super) static ROW: Row = Row {
     name: "deploy",
-    forms: &[&[must("ENV", Kind::Word), may("ref", Kind::Key(Value::Word)), may("key=value", Kind::Pairs), may("dry-run", Kind::Flag)]],
+    forms: &[&[
+        must("ENV", Kind::Word),
+        may("ref", Kind::Key(Value::Ref)),
+        may("key=value", Kind::Pairs),
+        may("dry-run", Kind::Flag),
+    ]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: false,

@@ -52,8 +52,8 @@ pub enum Kind {
 /// What a `name=VALUE` may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
-    /// One word.
-    Word,
+    /// A branch, tag or commit.
+    Ref,
     /// A length of time.
     Length,
     /// A moment.
@@ -78,7 +78,7 @@ impl Arg {
             Kind::Users => "@user…".to_owned(),
             Kind::Length => "2h".to_owned(),
             Kind::After => format!("{}: TEXT", self.name),
-            Kind::Key(Value::Word) => format!("{}={}", self.name, self.name.to_uppercase()),
+            Kind::Key(Value::Ref) => format!("{}=REF", self.name),
             Kind::Key(Value::Length) => format!("{}=2h", self.name),
             Kind::Key(Value::Time) => format!("{}=TIME", self.name),
             Kind::Pairs => "key=value…".to_owned(),
@@ -155,7 +155,15 @@ pub(super) fn read(forms: &[&[Arg]], words: &[Word], moment: &Moment) -> Result<
             Err(_) => {}
         }
     }
-    Err(best.map_or_else(|| "it takes no arguments".to_owned(), |miss| miss.why))
+    match (best, words.first()) {
+        // None of several forms even began: what one of them misses is not the point.
+        (Some(miss), None) if miss.reached == 0 && forms.len() > 1 => Err("something is missing".to_owned()),
+        (Some(miss), Some(word)) if miss.reached == 0 && forms.len() > 1 => {
+            Err(format!("{} is not expected here", quoted(&word.text)))
+        }
+        (Some(miss), _) => Err(miss.why),
+        (None, _) => Err("it can't be read".to_owned()),
+    }
 }
 
 /// Why a form does not fit, and how many of its arguments did.
@@ -277,7 +285,7 @@ fn keyed(form: &[Arg], words: &[Word], moment: &Moment, given: &mut Given) -> Re
         match declared {
             Some((name, _)) if given.has(name) => return Err(format!("{} is given twice", quoted(name))),
             Some((name, _)) if value.is_empty() => return Err(format!("{} has no value", quoted(name))),
-            Some((name, Value::Word)) => drop(given.words.insert(name, vec![value.to_owned()])),
+            Some((name, Value::Ref)) => drop(given.words.insert(name, vec![value.to_owned()])),
             Some((name, Value::Length)) => drop(given.lengths.insert(name, time::length(value)?)),
             Some((name, Value::Time)) => {
                 // `until=tomorrow 09:00` needs no quotes: the clock is part of it.
@@ -324,23 +332,24 @@ fn plain<'a>(word: &'a Word, left: &[Word]) -> &'a str {
 
 /// Where `name:` stands among the words.
 fn after_at(words: &[Word], name: &str) -> Option<usize> {
-    words.iter().position(|word| {
-        !word.quoted && word.text.strip_suffix(':').is_some_and(|key| key.eq_ignore_ascii_case(name))
-    })
+    words
+        .iter()
+        .position(|word| !word.quoted && word.text.strip_suffix(':').is_some_and(|key| key.eq_ignore_ascii_case(name)))
 }
 
 fn is_key(key: &str) -> bool {
-    !key.is_empty() && key.len() <= 64 && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+    !key.is_empty()
+        && key.len() <= 64
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// `@user`, also without the `@` and with a comma behind it.
+/// `@user`, perhaps with a comma behind it.
 fn login(text: &str) -> Result<String, String> {
-    let login = text.trim_end_matches([',', ';']);
-    let login = login.strip_prefix('@').unwrap_or(login);
+    let login = text.trim_end_matches([',', ';']).strip_prefix('@').unwrap_or_default();
     let fits = !login.is_empty()
         && login.len() <= 100
         && login.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'[' | b']'));
-    if fits { Ok(login.to_owned()) } else { Err(format!("{} is not an account", quoted(text))) }
+    if fits { Ok(login.to_owned()) } else { Err(format!("{} is no account such as `@alice`", quoted(text))) }
 }
 
 /// A line that the form reads, with or without what is optional.
@@ -354,7 +363,7 @@ pub(super) fn example(form: &[Arg], whole: bool) -> String {
         Kind::Length => "2h".to_owned(),
         Kind::Text => "waits for the customer".to_owned(),
         Kind::After => format!("{}: the customer waits", arg.name),
-        Kind::Key(Value::Word) => format!("{}=v1.2.3", arg.name),
+        Kind::Key(Value::Ref) => format!("{}=v1.2.3", arg.name),
         Kind::Key(Value::Length) => format!("{}=1d12h", arg.name),
         Kind::Key(Value::Time) => format!("{}=tomorrow 09:00", arg.name),
         Kind::Pairs => "region=eu".to_owned(),

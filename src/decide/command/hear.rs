@@ -48,7 +48,7 @@ impl Request {
 pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
     let sender = event.sender.as_ref().filter(|sender| !sender.bot && !us.are(sender))?;
     let wrote = |author: &Option<Actor>| author.as_ref().is_some_and(|author| !author.bot && author.is(&sender.login));
-    let mut request = match &event.seen {
+    let request = match &event.seen {
         Seen::Comment(comment) if comment.created && wrote(&comment.author) => Request {
             item: comment.item.number,
             source: Source::Comment(comment.id),
@@ -69,7 +69,5 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         },
         _ => return None,
     };
-    // A comment is never newer than what the forge showed with it.
-    request.at = request.at.min(event.at);
     (!request.lines.is_empty()).then_some(request)
 }

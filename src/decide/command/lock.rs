@@ -28,7 +28,8 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         return Answer::Refused(say::locked(lock, turn.policy));
     }
     let until = given.length("for").and_then(|length| turn.at.checked_add(length).ok());
-    let done = until.map_or_else(|| "recorded".to_owned(), |at| format!("recorded until {}", say::time(at, turn.policy)));
+    let done =
+        until.map_or_else(|| "recorded".to_owned(), |at| format!("recorded until {}", say::time(at, turn.policy)));
     turn.guard(Deed::Lock { environment, until, reason: given.optional("reason").map(str::to_owned) });
     Answer::Done(done)
 }

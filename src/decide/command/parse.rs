@@ -21,8 +21,30 @@ const ADDRESS: &str = "phasebot";
 
 /// Verbs of other bots and of forges that look like ours mistyped.
 const OTHERS: [&str; 24] = [
-    "add", "apply", "area", "backport", "block", "cc", "check", "close", "code", "copy", "help-wanted", "kind", "label",
-    "merge", "plan", "rebase", "remove", "reopen", "rerun", "retry", "table", "test", "unassign", "uncc",
+    "add",
+    "apply",
+    "area",
+    "backport",
+    "block",
+    "cc",
+    "check",
+    "close",
+    "code",
+    "copy",
+    "help-wanted",
+    "kind",
+    "label",
+    "merge",
+    "plan",
+    "rebase",
+    "remove",
+    "reopen",
+    "rerun",
+    "retry",
+    "table",
+    "test",
+    "unassign",
+    "uncc",
 ];
 
 /// A line that is for us.

@@ -210,7 +210,9 @@ fn introduces(line: &str) -> bool {
 
 /// The same, broken into two lines.
 fn introduces_over(line: &str, next: &str) -> bool {
-    !next.is_empty() && INTRODUCTIONS.iter().any(|(begin, _)| line.starts_with(begin)) && introduces(&format!("{line} {next}"))
+    !next.is_empty()
+        && INTRODUCTIONS.iter().any(|(begin, _)| line.starts_with(begin))
+        && introduces(&format!("{line} {next}"))
 }
 
 #[cfg(test)]

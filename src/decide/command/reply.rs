@@ -109,7 +109,8 @@ fn say_as(facts: &mut RepoFacts, item: ItemNumber, name: &str, sayings: &[Saying
     }
     let unasked = sayings.iter().all(|saying| saying.unasked);
     let replies: Vec<&Reply> = facts.commands_on(item).into_iter().filter_map(|(_, f)| f.reply.as_ref()).collect();
-    let spent = replies.iter().any(|reply| reply.unasked && reply.marker.is_some() && now.duration_since(reply.at) < BUDGET);
+    let spent =
+        replies.iter().any(|reply| reply.unasked && reply.marker.is_some() && now.duration_since(reply.at) < BUDGET);
     let last = replies.iter().filter(|reply| reply.marker.is_some()).max_by_key(|reply| reply.at).map(|r| (*r).clone());
     let marker = (!unasked || !spent).then(|| format!("answer:{name}"));
     let reply = Reply { at: now, marker: marker.clone(), unasked };

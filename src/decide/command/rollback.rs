@@ -10,7 +10,7 @@ use crate::domain::permission::Role;
 
 pub(super) static ROW: Row = Row {
     name: "rollback",
-    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Word))]],
+    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Ref))]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: false,

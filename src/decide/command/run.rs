@@ -182,7 +182,7 @@ fn told(request: &Request, line: &Line, ending: &Ending) -> String {
     };
     let by = decide::message::quoted(&request.by);
     let line = decide::message::quoted(&line.text);
-    if words.is_empty() { format!("{line} by {by}: {word}") } else { format!("{line} by {by}: {word}, {words}") }
+    if words.is_empty() { format!("{line} by {by}: {word}") } else { format!("{line} by {by}: {word}: {words}") }
 }
 
 impl Turn<'_> {

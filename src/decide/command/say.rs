@@ -44,9 +44,9 @@ pub(super) fn who(grant: &Grant) -> String {
 }
 
 pub(super) fn role_too_low(row: &Row, least: Role, role: Role, by_policy: bool, by: &str) -> String {
-    let rule = if by_policy { "by `commands.permissions` in this repository's policy" } else { "by default" };
+    let said = if by_policy { "by `commands.permissions` in this repository's policy" } else { "by default" };
     format!(
-        "{} takes {} here, {rule}; {} has {}. Ask {}.",
+        "{} takes {} here, {said}; {} has {}. Ask {}.",
         quoted(&format!("/{}", row.name)),
         quoted(least.name()),
         quoted(by),
@@ -65,7 +65,11 @@ pub(super) fn not_in_teams(row: &Row, teams: &[String], by: &str) -> String {
 }
 
 pub(super) fn role_unknown(by: &str, why: &str) -> String {
-    format!("The forge did not say what {} may do here ({}). That counts as no; say it again later.", quoted(by), quoted(why))
+    format!(
+        "The forge did not say what {} may do here ({}). That counts as no; say it again later.",
+        quoted(by),
+        quoted(why)
+    )
 }
 
 pub(super) fn teams_unknown(by: &str, teams: &[String], why: &str) -> String {
@@ -155,7 +159,9 @@ pub(super) fn not_ours(why: &str) -> String {
 pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
     match kind {
         EvidenceKind::IssueOpen => "anyone who may reopen the issue",
-        EvidenceKind::PullRequestOpen => "anyone, by a pull request; its link counts once someone with `write` approves or merges it",
+        EvidenceKind::PullRequestOpen => {
+            "anyone, by a pull request; its link counts once someone with `write` approves or merges it"
+        }
         EvidenceKind::BranchLinked { .. }
         | EvidenceKind::PullRequestApproved
         | EvidenceKind::Merged
@@ -176,7 +182,13 @@ pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes are recorded for
 pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
     let reason = guard.reason.map_or_else(String::new, |reason| format!(": {}", quoted(reason)));
-    format!("{} by {} since {}{until} (#{}){reason}", quoted(guard.name), quoted(guard.by), time(guard.since, policy), guard.item)
+    format!(
+        "{} by {} since {}{until} (#{}){reason}",
+        quoted(guard.name),
+        quoted(guard.by),
+        time(guard.since, policy),
+        guard.item
+    )
 }
 
 pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {
@@ -227,7 +239,7 @@ pub(super) fn pull_closed() -> String {
     "The pull request is not open any more.".to_owned()
 }
 
-pub(super) fn reran(workflows: &[String], others: &BTreeMap<String, String>) -> String {
+pub(super) fn reran(workflows: &[String], others: &BTreeMap<String, Option<String>>) -> String {
     let mut text = format!("started the failed jobs of {} again", list(workflows.iter().map(String::as_str)));
     if !others.is_empty() {
         text.push_str("; ");
@@ -236,7 +248,7 @@ pub(super) fn reran(workflows: &[String], others: &BTreeMap<String, String>) -> 
     text
 }
 
-pub(super) fn nothing_to_rerun(others: &BTreeMap<String, String>) -> String {
+pub(super) fn nothing_to_rerun(others: &BTreeMap<String, Option<String>>) -> String {
     if others.is_empty() {
         "No job of the head commit has failed.".to_owned()
     } else {
@@ -244,8 +256,11 @@ pub(super) fn nothing_to_rerun(others: &BTreeMap<String, String>) -> String {
     }
 }
 
-fn not_ours_to_run(others: &BTreeMap<String, String>) -> String {
-    let each = others.iter().take(MOST_NAMES).map(|(check, whose)| format!("{} is for {} to run again", quoted(check), quoted(whose)));
+fn not_ours_to_run(others: &BTreeMap<String, Option<String>>) -> String {
+    let each = others.iter().take(MOST_NAMES).map(|(check, whose)| {
+        let whose = whose.as_deref().map_or_else(|| "the system that reports it".to_owned(), quoted);
+        format!("{} is for {whose} to run again", quoted(check))
+    });
     each.collect::<Vec<_>>().join(", ")
 }
 

@@ -47,7 +47,8 @@ pub(super) fn is_clock(text: &str) -> bool {
 
 fn clock(text: &str) -> Option<Time> {
     let (hour, minute) = text.split_once(':')?;
-    let digits = |part: &str, least: usize| (least..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
+    let digits =
+        |part: &str, least: usize| (least..=2).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(hour, 1) || !digits(minute, 2) {
         return None;
     }
@@ -57,9 +58,7 @@ fn clock(text: &str) -> Option<Time> {
 /// Reads a moment after `moment.at`: `2026-12-24T18:00`, with or without zone,
 /// `2026-12-24` (its end), `tomorrow 09:00`, `friday 18:00`, `18:00`, `2h`.
 pub(super) fn moment(text: &str, moment: &Moment) -> Result<Timestamp, String> {
-    let wrong = || {
-        format!("{} is no time such as `2026-12-24T18:00`, `tomorrow 09:00` or `2h`", quoted(text))
-    };
+    let wrong = || format!("{} is no time such as `2026-12-24T18:00`, `tomorrow 09:00` or `2h`", quoted(text));
     let found = if let Ok(length) = length(text) {
         moment.at.checked_add(length).unwrap_or(Timestamp::MAX)
     } else if let Ok(exact) = text.parse::<Timestamp>() {

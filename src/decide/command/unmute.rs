@@ -2,7 +2,7 @@
 
 use super::{
     Place, Row,
-    grammar::{Given},
+    grammar::Given,
     run::{Answer, Turn},
     say,
 };

@@ -210,14 +210,9 @@ impl RepoFacts {
             .flatten()
             .collect();
         let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
-            Some(Deed::Hold { name, reason }) => Some(Guard {
-                name,
-                by: &facts.by,
-                since: facts.at,
-                until: None,
-                reason: Some(reason),
-                item: id.item,
-            }),
+            Some(Deed::Hold { name, reason }) => {
+                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item })
+            }
             _ => None,
         });
         holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()

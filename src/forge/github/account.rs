@@ -86,7 +86,8 @@ pub(super) async fn is_member(client: &Client, target: &Target, team: &str, logi
     if !org.eq_ignore_ascii_case(owner) {
         return Err(ForgeError::Permanent(format!("the team {team} is not of {owner}, which owns the repository")));
     }
-    let tail = format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(login)?);
+    let tail =
+        format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(login)?);
     let call = Call {
         route: "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
         method: Method::GET,

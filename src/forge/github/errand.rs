@@ -120,7 +120,7 @@ impl Run {
 }
 
 /// Failed checks and statuses that are not Actions', with whose they are.
-async fn failed_elsewhere(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<String, String>, ForgeError> {
+async fn failed_elsewhere(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<String, Option<String>>, ForgeError> {
     #[derive(Deserialize)]
     struct Checks {
         check_runs: Vec<Check>,
@@ -151,14 +151,14 @@ async fn failed_elsewhere(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<Str
     for check in checks.check_runs {
         let failed = matches!(check.conclusion.as_deref(), Some("failure" | "timed_out"));
         if let Some(app) = check.app.filter(|app| failed && app.slug.as_deref() != Some(ACTIONS)) {
-            others.insert(check.name, app.name);
+            others.insert(check.name, Some(app.name));
         }
     }
     let tail = format!("/commits/{sha}/status?per_page=100");
     let combined: Combined = repo.get("GET /repos/{owner}/{repo}/commits/{ref}/status", &tail).await?.json()?;
     for status in combined.statuses {
         if matches!(status.state.as_str(), "failure" | "error") {
-            others.insert(status.context, "whoever reports it".to_owned());
+            others.insert(status.context, None);
         }
     }
     Ok(others)

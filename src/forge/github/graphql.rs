@@ -154,13 +154,7 @@ async fn ask<T: DeserializeOwned>(
 }
 
 /// Runs one operation; returns its data. `read`: it changes nothing.
-async fn run(
-    client: &Client,
-    target: &Target,
-    query: &str,
-    variables: Value,
-    read: bool,
-) -> Result<Value, ForgeError> {
+async fn run(client: &Client, target: &Target, query: &str, variables: Value, read: bool) -> Result<Value, ForgeError> {
     let call = Call {
         route: "POST /graphql",
         method: Method::POST,

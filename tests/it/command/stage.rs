@@ -54,7 +54,8 @@ pub fn narrate(steps: &str) -> String {
         let word = line.split(' ').next().unwrap_or_default();
         if let Some(text) = line.strip_prefix("  :") {
             let text = text.strip_prefix(' ').unwrap_or(text).replace('"', QUOTE);
-            let Some((place, body)) = extra.last_mut().filter(|(place, _): &&mut (usize, String)| *place == plain.lines().count())
+            let Some((place, body)) =
+                extra.last_mut().filter(|(place, _): &&mut (usize, String)| *place == plain.lines().count())
             else {
                 extra.push((plain.lines().count(), text));
                 continue;
@@ -197,7 +198,11 @@ impl Stage {
         }
         let silence = || Err::<Role, String>("no answer".into());
         let member = |team: &String| {
-            if self.mute { Err("no answer".to_owned()) } else { Ok(self.teams.contains(&(team.clone(), request.by.clone()))) }
+            if self.mute {
+                Err("no answer".to_owned())
+            } else {
+                Ok(self.teams.contains(&(team.clone(), request.by.clone())))
+            }
         };
         let standing = Standing {
             role: if self.mute { silence() } else { Ok(self.roles.get(&request.by).copied().unwrap_or_default()) },
@@ -234,7 +239,8 @@ impl Stage {
             "moved" => Told::HeadMoved { known: command.unwrap(), found: commit(words[1]) },
             "reran" => {
                 let but = words.iter().position(|w| *w == "but").unwrap_or(words.len());
-                let others = words[but..].iter().skip(1).map(|w| ((*w).to_owned(), "Jenkins".to_owned())).collect();
+                let others =
+                    words[but..].iter().skip(1).map(|w| ((*w).to_owned(), Some("Jenkins".to_owned()))).collect();
                 Told::Reran { workflows: strings(&words[1..but]), others }
             }
             "unassignable" => Told::NotAssignable(strings(&words[1..])),

@@ -10,6 +10,7 @@ pub mod decide;
 pub mod domain;
 pub mod forge;
 pub mod http;
+pub mod metric;
 pub mod policy;
 pub mod port;
 pub mod settings;

@@ -17,6 +17,7 @@ use crate::{
         needs::{Answer, Answered, Need},
         policy::Policy,
     },
+    metric,
     port::forge::{Forge, ForgeError, Target},
 };
 
@@ -65,7 +66,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             None => one(forge, target, &need).await,
         };
         let outcome = if answer.is_ok() { "answered" } else { "unavailable" };
-        metrics::counter!("phasebot_questions_total", "outcome" => outcome).increment(1);
+        metrics::counter!(metric::QUESTIONS, "outcome" => outcome).increment(1);
         let answer = match answer {
             Ok(answer) => answer,
             // What fails for the moment is not an answer: it is asked again.

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     decide,
     domain::effect::{Effect, Repeat, Told},
+    metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
         store::{Commit, EffectEnd, EffectState, StoreError, StoredEffect},
@@ -162,7 +163,7 @@ async fn send(
 ) -> Result<Applied, ForgeError> {
     let started = std::time::Instant::now();
     let outcome = tokio::time::timeout(PATIENCE, forge.apply(target, &effect.effect, context)).await;
-    metrics::histogram!("phasebot_effect_seconds", "kind" => effect.effect.kind()).record(started.elapsed());
+    metrics::histogram!(metric::EFFECT_SECONDS, "kind" => effect.effect.kind()).record(started.elapsed());
     outcome.unwrap_or_else(|_| Err(ForgeError::Doubt(format!("no answer within {} s", PATIENCE.as_secs()))))
 }
 
@@ -170,7 +171,7 @@ async fn send(
 fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
     let ForgeError::RateLimited { until } = error else { return error };
     let until = shell.limits.park(tenant, until, now);
-    metrics::counter!("phasebot_parked_total", "forge" => tenant.0.to_string()).increment(1);
+    metrics::counter!(metric::PARKED, "forge" => tenant.0.to_string()).increment(1);
     tracing::warn!(installation = tenant.1, %until, "rate limited: the installation is parked");
     ForgeError::RateLimited { until }
 }
@@ -282,11 +283,11 @@ fn told(effect: &StoredEffect, end: &EffectEnd) {
         EffectEnd::Dead { .. } => "dead",
         EffectEnd::Dropped { .. } => "dropped",
     };
-    metrics::counter!("phasebot_effects_total", "kind" => effect.effect.kind(), "outcome" => outcome).increment(1);
+    metrics::counter!(metric::EFFECTS, "kind" => effect.effect.kind(), "outcome" => outcome).increment(1);
     match end {
         EffectEnd::Done { note, at } => {
             let waited = at.duration_since(effect.created_at).as_secs_f64().max(0.0);
-            metrics::histogram!("phasebot_effect_wait_seconds").record(waited);
+            metrics::histogram!(metric::EFFECT_WAIT_SECONDS).record(waited);
             tracing::info!(outcome, attempt, note, "effect done");
         }
         EffectEnd::Retry { not_before, error, .. } => {

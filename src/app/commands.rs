@@ -20,6 +20,7 @@ use crate::{
         },
     },
     domain::{effect::Told, event::Event, policy::Policy},
+    metric,
     port::{
         forge::{Forge, ForgeError, Target},
         store::{Commit, NewEffect, Seq, StoreError, StoredEffect},
@@ -54,7 +55,7 @@ pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>,
         Writes::No(why) => Some(why),
     };
     let ran = run(&mut state.facts, &request, &standing, &Terms { policy, now: shell.clock.now(), silent });
-    metrics::counter!("phasebot_commands_total").increment(ran.told.len() as u64);
+    metrics::counter!(metric::COMMANDS).increment(ran.told.len() as u64);
     ran
 }
 

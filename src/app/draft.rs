@@ -82,19 +82,20 @@ pub(crate) fn derive(
     commit: &mut Commit,
 ) -> Result<Vec<String>, serde_json::Error> {
     let mut told = Vec::new();
-    for &item in items {
-        derive_one(state, item, terms, commit, &mut told)?;
+    for derived in decide::derive_all(&state.facts, items, terms.policy, terms.now) {
+        keep(state, derived, terms, commit, &mut told)?;
     }
     Ok(told)
 }
 
-fn derive_one(
+fn keep(
     state: &mut RepoState,
-    item: ItemNumber,
+    derived: Derived,
     terms: &Terms<'_>,
     commit: &mut Commit,
     told: &mut Vec<String>,
 ) -> Result<(), serde_json::Error> {
+    let item = derived.item;
     let row = state.items.get(&item);
     let kept: Option<Kept> = row.and_then(|row| serde_json::from_str(&row.derived).ok());
     let shown = kept.as_ref().map(|kept| Shown {
@@ -102,7 +103,6 @@ fn derive_one(
         ours: kept.derived.ours,
         written: kept.written,
     });
-    let derived = decide::derive(&state.facts, item, terms.policy, terms.now);
     let decided = decide::decide(&state.facts, &derived, shown.as_ref(), terms.policy);
 
     let key = format!("phase/{item}");

@@ -16,7 +16,7 @@ use crate::{
 /// How long to wait for the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After a failure the forge is not asked again before.
-const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
+const ASK_AGAIN_AFTER: Duration = Duration::from_mins(1);
 
 /// What is known of our account on one forge.
 #[derive(Debug, Clone)]

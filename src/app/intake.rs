@@ -12,7 +12,7 @@ use crate::{
     port::{
         forge::Verified,
         intake::TakeIn,
-        store::{Accepted, NewDelivery, StoreError},
+        store::{Accepted, DeliveryState, NewDelivery, StoreError},
     },
 };
 
@@ -32,6 +32,7 @@ impl Intake {
 impl TakeIn for Intake {
     async fn take_in(&self, forge: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
         if self.shell.draining() {
+            self.shell.count_received(forge, &verified.event, "failed");
             return Err(StoreError::Unavailable("shutting down".to_owned()));
         }
         let span = tracing::info_span!("take_in", id = %verified.delivery, event = %verified.event);
@@ -54,7 +55,7 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
     let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
     let route = route.unwrap_or_default();
     let unreadable = quarantined.is_some();
-    let event = shell.event_names.label(&verified.event);
+    let (from, event) = (forge.clone(), verified.event.clone());
     let accepted = shell
         .store
         .accept(NewDelivery {
@@ -71,18 +72,18 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
         })
         .await;
     let outcome = match &accepted {
-        Ok(Accepted::New(_)) if unreadable => "quarantined",
         Ok(Accepted::New(_)) => "accepted",
         Ok(Accepted::Duplicate(_)) => "duplicate",
         Err(_) => "failed",
     };
-    metrics::counter!("phasebot_received_total", "event" => event, "outcome" => outcome).increment(1);
+    shell.count_received(&from, &event, outcome);
     match &accepted {
         Ok(Accepted::New(seq)) => {
             crash_point("inbox_committed");
             tracing::debug!(seq, outcome, "delivery taken in");
             shell.worked();
             if unreadable {
+                shell.count_delivery(&from, &event, DeliveryState::Quarantined);
                 tracing::warn!(seq, "delivery quarantined: its body is not a JSON object");
             } else {
                 shell.inbox.poke();

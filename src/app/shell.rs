@@ -16,10 +16,11 @@ use crate::{
         id::{ForgeName, RepoKey},
         policy::Policy,
     },
+    metric,
     port::{
         clock::Clock,
         forge::Forge,
-        store::{Seq, Store},
+        store::{DeliveryState, Seq, Store},
     },
 };
 
@@ -77,7 +78,7 @@ pub(crate) struct Shell {
     pub(crate) store_answers: AtomicBool,
     /// A loop ended that should not have: this process is of no use any more.
     pub(crate) broken: AtomicBool,
-    pub(crate) event_names: EventNames,
+    event_names: EventNames,
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
 }
 
@@ -121,6 +122,20 @@ impl Shell {
 
     pub(crate) fn draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Counts a delivery at the door.
+    pub(crate) fn count_received(&self, forge: &ForgeName, event: &str, outcome: &'static str) {
+        let event = self.event_names.label(event);
+        metrics::counter!(metric::RECEIVED, "forge" => forge.0.clone(), "event" => event, "outcome" => outcome)
+            .increment(1);
+    }
+
+    /// Counts what became of a delivery.
+    pub(crate) fn count_delivery(&self, forge: &ForgeName, event: &str, state: DeliveryState) {
+        let (event, outcome) = (self.event_names.label(event), state.as_str());
+        metrics::counter!(metric::DELIVERIES, "forge" => forge.0.clone(), "event" => event, "outcome" => outcome)
+            .increment(1);
     }
 
     /// Effects are not sent: by a switch, or because this is a dry run.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     domain::id::{ItemNumber, RepoKey},
+    metric,
     port::store::{Commit, Timer},
 };
 
@@ -94,14 +95,14 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
     shell.worked();
     match outcome {
         Ok(told) => {
-            metrics::counter!("phasebot_timers_total", "outcome" => "done").increment(1);
+            metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
             let note = draft::note(&told);
             tracing::info!(repo = %repo, items = items.len(), note, "timers done");
             Ok(())
         }
         Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
         Err(Failure::Fault(why)) => {
-            metrics::counter!("phasebot_timers_total", "outcome" => "failed").increment(1);
+            metrics::counter!(metric::TIMERS, "outcome" => "failed").increment(1);
             tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
             let later = after(shell.clock.now(), PUT_OFF);
             let timers = items.into_iter().map(|item| (item, Some(later))).collect();

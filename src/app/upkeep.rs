@@ -9,7 +9,10 @@ use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::{clock::after, pulse::stopped, shell::Shell};
-use crate::port::store::{StoreError, StoreStats};
+use crate::{
+    metric,
+    port::store::{StoreError, StoreStats},
+};
 
 /// How often the store is asked whether it answers.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -51,14 +54,14 @@ pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<boo
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts this large don't occur")]
 fn publish(shell: &Shell, stats: &StoreStats) {
     let age = stats.oldest_pending.map_or(0.0, |at| shell.clock.now().duration_since(at).as_secs_f64().max(0.0));
-    metrics::gauge!("phasebot_queue_depth", "queue" => "inbox").set(stats.pending as f64);
-    metrics::gauge!("phasebot_oldest_pending_age_seconds").set(age);
+    metrics::gauge!(metric::QUEUE_DEPTH, "queue" => "inbox").set(stats.pending as f64);
+    metrics::gauge!(metric::OLDEST_PENDING_AGE).set(age);
     for (lane, waiting) in ["safety", "conversation", "labels"].into_iter().zip(stats.queued_effects) {
-        metrics::gauge!("phasebot_queue_depth", "queue" => lane).set(waiting as f64);
+        metrics::gauge!(metric::QUEUE_DEPTH, "queue" => lane).set(waiting as f64);
     }
-    metrics::gauge!("phasebot_dead_letters", "kind" => "delivery").set(stats.dead_deliveries as f64);
-    metrics::gauge!("phasebot_dead_letters", "kind" => "effect").set(stats.dead_effects as f64);
-    metrics::gauge!("phasebot_quarantined").set(stats.quarantined as f64);
+    metrics::gauge!(metric::DEAD_LETTERS, "kind" => "delivery").set(stats.dead_deliveries as f64);
+    metrics::gauge!(metric::DEAD_LETTERS, "kind" => "effect").set(stats.dead_effects as f64);
+    metrics::gauge!(metric::QUARANTINED).set(stats.quarantined as f64);
 }
 
 /// Forgets what is older than the retention, hourly, in small steps.

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     decide,
     domain::event::{Event, RepoSeen, Seen},
+    metric,
     port::{
         forge::{Forge, Undecodable},
         store::{Commit, DeliveryRow, DeliveryState, Seq, StoredDelivery},
@@ -171,9 +172,9 @@ async fn failed(shell: &Shell, row: &DeliveryRow, why: &str, took: Duration) -> 
 }
 
 fn told(shell: &Shell, row: &DeliveryRow, state: DeliveryState, note: &str, took: Duration) {
-    let (event, outcome) = (shell.event_names.label(&row.event), state.as_str());
-    metrics::counter!("phasebot_deliveries_total", "event" => event, "outcome" => outcome).increment(1);
-    metrics::histogram!("phasebot_decision_seconds").record(took);
+    shell.count_delivery(&row.forge, &row.event, state);
+    metrics::histogram!(metric::DECISION_SECONDS).record(took);
+    let outcome = state.as_str();
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     match state {
         DeliveryState::Dead => tracing::error!(outcome, note, micros, "delivery given up"),

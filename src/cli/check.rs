@@ -17,7 +17,7 @@ use crate::policy::{self, MAX_BYTES, Report, check_report};
 )]
 pub struct CheckArgs {
     /// Files to check.
-    #[arg(value_name = "FILE", default_value = policy::PATH)]
+    #[arg(value_name = "FILE", default_value = policy::PATH, conflicts_with = "schema")]
     pub files: Vec<PathBuf>,
     /// Print the JSON Schema of policy files instead.
     #[arg(long)]

@@ -1,8 +1,29 @@
-//! `phasebot demo`.
+//! `phasebot demo`: the real bot, a simulated forge, and a story for both.
 
-use std::io::Write;
+mod drawing;
+mod page;
+mod play;
+mod stage;
+mod story;
+mod summary;
 
-use super::{Context, Failure};
+use std::{
+    io::{IsTerminal, Write, stdout},
+    time::Duration,
+};
+
+use self::{
+    page::{Page, Style},
+    play::Play,
+    stage::Stage,
+};
+use super::{Context, Failure, runtime, serve::Signals};
+use crate::{settings::LogFormat, telemetry};
+
+/// Pause after a step at the usual pace, for people to read.
+const PACE: Duration = Duration::from_millis(1200);
+/// The same where nobody watches.
+const PACE_UNWATCHED: Duration = Duration::from_millis(100);
 
 /// Show the whole loop on this machine: no account, no network.
 ///
@@ -21,9 +42,57 @@ pub(super) struct Args {
 }
 
 /// Plays the story.
-pub(super) fn run(args: &Args, context: &Context, _out: &mut dyn Write) -> Result<(), Failure> {
-    tracing::debug!(exit = args.exit, speed = args.speed, plain = context.no_color(), "demo");
-    Err(Failure::Message("this build has no simulated forge to show".to_owned()))
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
+    // The story is on stdout; the operator's settings are none of a demo's business, but for the logs.
+    let filter = context.variable("PHASEBOT_LOG").filter(|filter| !filter.is_empty()).unwrap_or("warn");
+    telemetry::start_logs(filter, LogFormat::Text, context.no_color())?;
+    let watched = stdout().is_terminal();
+    let pace = (if watched { PACE } else { PACE_UNWATCHED }).div_f64(args.speed.max(0.001));
+    let mut page = Page::new(out, Style::of(|name| context.variable(name), watched));
+    let runtime = runtime()?;
+    runtime.block_on(async {
+        let mut signals = Signals::new().map_err(|error| Failure::Message(format!("signals: {error}")))?;
+        let stage = tokio::select! {
+            stage = Stage::set() => stage?,
+            _ = signals.next() => return Ok(()),
+        };
+        let told = tokio::select! {
+            told = tell(&stage, &mut page, pace, args.exit) => Some(told),
+            _ = signals.next() => None,
+        };
+        // Whoever pressed Ctrl-C wants the end, and not to hear how it came out.
+        let outcome = match told {
+            None => Ok(()),
+            Some(Ok(())) if !args.exit => stay(&stage, &mut page, &mut signals).await,
+            Some(told) => told,
+        };
+        stage.clear().await;
+        outcome
+    })
+}
+
+/// The whole story. With `judge`, a step that came out otherwise is an error.
+async fn tell(stage: &Stage, page: &mut Page<'_>, pace: Duration, judge: bool) -> Result<(), Failure> {
+    let mut play = Play::new(stage, pace)?;
+    play.open(page)?;
+    for step in story::steps() {
+        play.step(page, &step).await?;
+    }
+    summary::write(stage, page).await?;
+    let odd = play.odd();
+    if odd.is_empty() {
+        return Ok(());
+    }
+    let said = format!("the story did not come out as expected\n{}", odd.join("\n"));
+    if judge { Err(Failure::Message(said)) } else { Ok(page.line(&page.alarm(&said))?) }
+}
+
+/// Stays up for people to look around, with the clock running.
+async fn stay(stage: &Stage, page: &mut Page<'_>, signals: &mut Signals) -> Result<(), Failure> {
+    summary::addresses(stage, page)?;
+    stage.let_time_run();
+    let _ = signals.next().await;
+    Ok(())
 }
 
 fn speed(text: &str) -> Result<f64, String> {

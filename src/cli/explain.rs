@@ -1,12 +1,31 @@
 //! `phasebot explain`.
 
-use std::{io::Write, path::PathBuf};
+mod account;
+mod words;
 
-use super::{Failure, Format};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use self::account::Account;
+use super::{Failure, Format, policy};
+use crate::{
+    app::clock::SystemClock,
+    domain::id::ForgeName,
+    forge::github::decode::decode,
+    policy::{Rank, built_in},
+    port::clock::Clock,
+};
+
+/// No forge sends a longer body.
+const LONGEST: u64 = 25 * 1024 * 1024;
 
 /// Tell what an event would do, and why.
 ///
-/// Shows which phase it leads to, by which rule, and with which effects. Uses no network.
+/// Shows which phase it leads to, by which rule, and with which effects, for a
+/// phasebot that has seen nothing else. Uses no network.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot explain --event pull_request merged.json\n  phasebot explain --event issues opened.json --policy .github/phasebot.yml --format json"
@@ -27,7 +46,32 @@ pub(super) struct Args {
 }
 
 /// Explains.
-pub(super) fn run(args: &Args, _out: &mut dyn Write) -> Result<(), Failure> {
-    tracing::debug!(event = args.event, policy = ?args.policy, format = ?args.format, "explain");
-    Err(Failure::Message(format!("{}: this build can't explain events", args.payload.display())))
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let policy = match &args.policy {
+        Some(file) => policy::load(file, Rank::Repository)?,
+        None => built_in(),
+    };
+    let body = read(&args.payload)?;
+    // A GitHub App's own number tells its own check runs from others', and there is no App here.
+    let decoded = decode(&ForgeName::github(), 0, &args.event, &body, SystemClock.now());
+    let account = Account::of(&args.event, decoded, &policy);
+    match args.format {
+        Format::Text => words::write(&account, out)?,
+        Format::Json => writeln!(out, "{}", serde_json::json!(account))?,
+    }
+    Ok(())
+}
+
+/// Reads a payload; `-` is stdin.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let shown = path.display();
+    let unreadable = |error: io::Error| Failure::Message(format!("{shown} can't be read: {error}"));
+    let source: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(unreadable)?) };
+    let mut body = Vec::new();
+    source.take(LONGEST + 1).read_to_end(&mut body).map_err(unreadable)?;
+    if body.len() as u64 > LONGEST {
+        return Err(Failure::Message(format!("{shown} is longer than 25 MiB: no forge sends that")));
+    }
+    Ok(body)
 }

@@ -1,16 +1,20 @@
 //! `phasebot serve`.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, io, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 
-use super::{Context, Failure, policy, runtime, store};
+use super::{
+    Context, Failure,
+    assembly::{self, Materials, Program},
+    policy, runtime, store,
+};
 use crate::{
-    app::{Bot, BotSettings, Parts, clock::SystemClock, crash},
+    app::{BotSettings, clock::SystemClock, crash},
     domain::id::ForgeName,
-    forge::github::{GitHub, GitHubConfig},
-    http::{self, ServerState},
-    port::{clock::Clock, forge::Forge},
+    forge::github::GitHubConfig,
+    http,
+    port::clock::Clock,
     settings::{Credentials, Settings},
     telemetry::Metrics,
 };
@@ -42,34 +46,30 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let github = GitHub::new(GitHubConfig {
+    let github = assembly::github(GitHubConfig {
         name: ForgeName::github(),
         app_id: credentials.app_id,
         private_key: credentials.private_key.clone(),
         webhook_secrets: credentials.webhook_secrets.clone(),
         api_url: settings.github.api_url.clone(),
         clock: clock.clone(),
-    });
-    let github = github.map_err(|error| Failure::Message(format!("[github]: {error}")))?;
-    let forges: Vec<Arc<dyn Forge>> = vec![Arc::new(github)];
-    let public = bind("listen", settings.listen).await?;
-    let admin = bind("admin_listen", settings.admin_listen).await?;
-    let bot = Bot::start(Parts {
+    })?;
+    let program = Program::start(Materials {
         store,
-        forges: forges.clone(),
+        forges: vec![github],
         clock,
         policies: Arc::new(policies),
-        settings: BotSettings {
+        bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,
             retention: settings.retention,
             ..BotSettings::default()
         },
+        limits: http::Limits { connections: settings.max_connections, ..http::Limits::default() },
+        metrics,
+        public: assembly::bind("listen", settings.listen).await?,
+        admin: assembly::bind("admin_listen", settings.admin_listen).await?,
     });
-    let (shutdown, ending) = watch::channel(false);
-    let limits = http::Limits { connections: settings.max_connections, ..http::Limits::default() };
-    let state = ServerState::new(forges, bot.intake(), metrics.clone(), limits, ending);
-    let upkeep = tokio::spawn(metrics.upkeep());
     tracing::info!(
         listen = %settings.listen,
         admin = %settings.admin_listen,
@@ -77,18 +77,11 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         "phasebot serves"
     );
     let grace = settings.shutdown_grace.unsigned_abs();
-    let served = until_signal(http::serve(state, public, admin), &shutdown, grace).await;
-    upkeep.abort();
-    if !bot.shutdown(grace).await {
+    let served = until_signal(program.serving, &program.shutdown, grace).await;
+    if !program.bot.shutdown(grace).await {
         tracing::warn!("work was still under way after {grace:?}; it goes on at the next start");
     }
     served.map_err(|error| Failure::Message(format!("signals can't be heard: {error}")))
-}
-
-async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| Failure::Message(format!("{setting}: can't listen on {address}: {error}")))
 }
 
 /// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and at most `grace` more.
@@ -115,21 +108,22 @@ pub async fn until_signal(
     Ok(())
 }
 
+/// The signals that ask the program to end.
 #[cfg(unix)]
-struct Signals {
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
@@ -137,16 +131,17 @@ impl Signals {
     }
 }
 
+/// The signals that ask the program to end.
 #[cfg(not(unix))]
-struct Signals;
+pub(super) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn new() -> io::Result<Self> {
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    pub(super) async fn next(&mut self) -> &'static str {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

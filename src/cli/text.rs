@@ -11,7 +11,7 @@ pub(super) fn line(text: &str) -> String {
     shown
 }
 
-/// As [`line`], but line breaks and tabs stay.
+/// As [`line()`], but line breaks and tabs stay.
 pub(super) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

@@ -10,6 +10,7 @@ use crate::domain::{
     event::RefName,
     fact::DocumentKey,
     id::{ItemNumber, Sha},
+    policy::EvidenceKind,
 };
 
 /// Reverts of reverts are followed this far.
@@ -125,6 +126,10 @@ impl Look<'_> {
             let last = (push.at, push.after.clone(), push.name.name().to_owned());
             let before = self.facts.index.by_time.range(..=last.clone()).rev();
             for (_, after, branch) in before.filter(|(_, _, b)| *b == last.2).take(LATER_COMMITS) {
+                // What had landed by a commit that passed for good stands on that one.
+                if after != sha && self.stands_tested(after, branch) {
+                    break;
+                }
                 for id in
                     self.facts.index.ended_at.get(after).into_iter().flatten().filter(|(n, _, _)| n.name() == branch)
                 {
@@ -137,6 +142,15 @@ impl Look<'_> {
             // Pull requests whose push we never saw landed all the same.
             self.landed_near(push.at, items);
         }
+    }
+
+    /// Whether a commit stands as tested by every measure of the policy.
+    fn stands_tested(&self, sha: &Sha, branch: &str) -> bool {
+        let mut measures = self.policy.phases.iter().flat_map(|p| &p.when).filter_map(|e| match &e.kind {
+            EvidenceKind::ChecksPassed { named } => Some(named),
+            _ => None,
+        });
+        measures.all(|named| self.passed(sha, branch, named).iter().any(|s| s.until.is_none() && s.from <= self.now))
     }
 
     /// Pull requests merged shortly before `at`.

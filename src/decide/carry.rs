@@ -1,7 +1,7 @@
 //! The commits that carry a change: where it landed, how it was picked or
 //! taken back, and which issues it closes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, rc::Rc};
 
 use jiff::Timestamp;
 
@@ -37,7 +37,7 @@ pub(super) struct Carrier {
 }
 
 /// What can be carried, reverted and linked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Work {
     /// A pull request.
     Pull(ItemNumber),
@@ -47,8 +47,13 @@ pub(super) enum Work {
 
 impl Look<'_> {
     /// Where a piece of work is on listed branches, reverts considered.
-    pub(super) fn carriers(&self, work: &Work) -> Vec<Carrier> {
-        self.carriers_within(work, &mut Vec::new())
+    pub(super) fn carriers(&self, work: &Work) -> Rc<[Carrier]> {
+        if let Some(known) = self.carried.borrow().get(work) {
+            return known.clone();
+        }
+        let carriers: Rc<[Carrier]> = self.carriers_within(work, &mut Vec::new()).into();
+        self.carried.borrow_mut().insert(work.clone(), carriers.clone());
+        carriers
     }
 
     fn carriers_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Carrier> {

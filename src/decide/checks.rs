@@ -1,6 +1,9 @@
 //! When a commit's checks stood as passed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -34,8 +37,19 @@ struct Turn<'a> {
 
 impl Look<'_> {
     /// The spans in which the checks of `sha` stood as passed.
-    pub(super) fn passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Vec<Span> {
-        let Some(checks) = self.facts.checks.get(sha) else { return Vec::new() };
+    pub(super) fn passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Rc<[Span]> {
+        let Some(checks) = self.facts.checks.get(sha) else { return Rc::new([]) };
+        let names = named.iter().map(|p| p.as_str().to_owned()).collect();
+        let key = (sha.clone(), branch.to_owned(), names);
+        if let Some(known) = self.passes.borrow().get(&key) {
+            return known.clone();
+        }
+        let spans: Rc<[Span]> = self.spans_of(checks, sha, branch, named).into();
+        self.passes.borrow_mut().insert(key, spans.clone());
+        spans
+    }
+
+    fn spans_of(&self, checks: &CommitChecks, sha: &Sha, branch: &str, named: &[Pattern]) -> Vec<Span> {
         let turns = self.turns(checks, named);
         if turns.is_empty() {
             return Vec::new();

@@ -6,7 +6,7 @@
 //! comparison. From these two alone «contains» and «does not contain» can both
 //! be proven; what can't be proven is unknown, and asked.
 
-use std::collections::BTreeSet;
+use std::{collections::HashSet, rc::Rc};
 
 use super::look::Look;
 use crate::domain::{
@@ -15,21 +15,27 @@ use crate::domain::{
 };
 
 /// What is exactly known of a commit's past: all of `base`'s past, and `more`.
-struct Step<'a> {
-    base: Option<&'a Sha>,
-    more: Box<dyn Iterator<Item = &'a Sha> + 'a>,
+struct Step<'f> {
+    base: Option<&'f Sha>,
+    more: Vec<&'f Sha>,
 }
 
 /// The past of a commit, as far as the record goes.
 #[derive(Default)]
-struct Past<'a> {
-    /// Commits that are in it for certain.
-    commits: BTreeSet<&'a Sha>,
+pub(super) struct Past<'f> {
+    /// Commits that are in it for certain, the commit itself not among them.
+    commits: HashSet<&'f Sha>,
     /// Commits beyond which nothing is recorded.
-    roots: BTreeSet<&'a Sha>,
+    roots: Vec<&'f Sha>,
+    /// Not even the commit's own past is recorded.
+    unrecorded: bool,
 }
 
-impl<'a> Look<'a> {
+/// So many pushes back are looked at before a whole past is gathered: most
+/// questions are about neighbours.
+const NEAR: usize = 32;
+
+impl<'f> Look<'f> {
     /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
     pub(super) fn contains(&self, newer: &Sha, older: &Sha) -> bool {
         self.known_to_contain(newer, older).unwrap_or_else(|| {
@@ -46,31 +52,51 @@ impl<'a> Look<'a> {
         if let Some(compared) = self.compared(newer, older) {
             return Some(compared);
         }
-        let past = self.past(newer, Some(older));
+        let gathered = self.pasts.borrow().contains_key(newer);
+        if !gathered && self.is_near(newer, older) {
+            return Some(true);
+        }
+        let past = self.past(newer);
         if past.commits.contains(older) {
             return Some(true);
         }
-        if past.roots.is_empty() {
+        if past.roots.is_empty() && !past.unrecorded {
             return Some(false);
         }
         // `older` came after `newer`.
-        if self.past(older, Some(newer)).commits.contains(newer) {
+        if self.is_near(older, newer) || self.past(older).commits.contains(newer) {
             return Some(false);
         }
-        self.came_after_all(older, &past.roots).then_some(false)
+        self.came_after_all(older, newer, &past).then_some(false)
     }
 
-    /// Whether `commit` was new in a push that already stood on every one of
-    /// `roots`: then no root's past can hold it.
-    fn came_after_all(&self, commit: &Sha, roots: &BTreeSet<&Sha>) -> bool {
+    /// Whether the last pushes before `newer` brought `older`, or stood on it.
+    fn is_near(&self, newer: &Sha, older: &Sha) -> bool {
+        let mut at = newer;
+        for _ in 0..NEAR {
+            let Some(step) = self.steps(at).into_iter().next() else { return false };
+            if step.base == Some(older) || step.more.contains(&older) {
+                return true;
+            }
+            let Some(base) = step.base else { return false };
+            at = base;
+        }
+        false
+    }
+
+    /// Whether `commit` was new in a push that already stood on everything
+    /// beyond which `newer`'s record ends: then that can't hold it.
+    fn came_after_all(&self, commit: &Sha, newer: &Sha, past: &Past<'_>) -> bool {
         let pushes = self.facts.index.brought_by.get(commit).into_iter().flatten();
         pushes.filter_map(|id| self.facts.pushes.get(id)).filter(|push| push.is_exact()).any(|push| {
-            let before = self.past(&push.before, None);
-            roots.iter().all(|root| before.commits.contains(*root))
+            let before = self.past(&push.before);
+            let held = |root: &Sha| *root == push.before || before.commits.contains(root);
+            if past.unrecorded { held(newer) } else { past.roots.iter().all(|root| held(root)) }
         })
     }
 
     fn compared(&self, newer: &Sha, older: &Sha) -> Option<bool> {
+        self.facts.index.compared.get(newer)?;
         let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
         match &self.facts.answers.get(&need)?.answer {
             Answer::Commits { merge_base, .. } => Some(merge_base.as_ref() == Some(older)),
@@ -78,39 +104,43 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// Walks back from `start` until the record ends or `goal` is met.
-    fn past(&self, start: &'a Sha, goal: Option<&Sha>) -> Past<'a> {
+    /// Everything recorded of a commit's past; gathered once for each look.
+    fn past(&self, start: &Sha) -> Rc<Past<'f>> {
+        if let Some(known) = self.pasts.borrow().get(start) {
+            return known.clone();
+        }
         let mut past = Past::default();
-        let mut open = vec![start];
+        let mut open = Vec::new();
+        let first = self.steps(start);
+        past.unrecorded = first.is_empty();
+        for step in first {
+            past.commits.extend(step.more.iter().filter(|c| **c != start));
+            open.extend(step.base);
+        }
         while let Some(commit) = open.pop() {
             if !past.commits.insert(commit) {
                 continue;
             }
-            if goal == Some(commit) {
-                break;
+            let steps = self.steps(commit);
+            if steps.is_empty() {
+                past.roots.push(commit);
             }
-            let mut recorded = false;
-            for step in self.steps(commit) {
-                recorded = true;
-                past.commits.extend(step.more.filter(|c| *c != commit));
+            for step in steps {
+                past.commits.extend(step.more.iter().filter(|c| **c != commit));
                 open.extend(step.base);
             }
-            if !recorded {
-                past.roots.insert(commit);
-            }
-            if goal.is_some_and(|goal| past.commits.contains(goal)) {
-                break;
-            }
         }
+        let past = Rc::new(past);
+        self.pasts.borrow_mut().insert(start.clone(), past.clone());
         past
     }
 
-    fn steps(&self, commit: &Sha) -> Vec<Step<'a>> {
+    fn steps(&self, commit: &Sha) -> Vec<Step<'f>> {
         let facts = self.facts;
         let pushes = facts.index.ended_at.get(commit).into_iter().flatten();
         let pushes = pushes.filter_map(|id| facts.pushes.get(id)).filter(|push| push.is_exact());
-        let mut steps: Vec<Step<'a>> =
-            pushes.map(|push| Step { base: Some(&push.before), more: Box::new(push.commits.iter()) }).collect();
+        let mut steps: Vec<Step<'f>> =
+            pushes.map(|push| Step { base: Some(&push.before), more: push.commits.iter().collect() }).collect();
         for need in facts.index.compared.get(commit).into_iter().flatten() {
             let answer = facts.answers.get(need).map(|a| &a.answer);
             // Where the head itself is the common ancestor the answer says
@@ -118,7 +148,7 @@ impl<'a> Look<'a> {
             if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer
                 && merge_base.as_ref() != Some(commit)
             {
-                steps.push(Step { base: merge_base.as_ref(), more: Box::new(commits.iter().map(|c| &c.sha)) });
+                steps.push(Step { base: merge_base.as_ref(), more: commits.iter().map(|c| &c.sha).collect() });
             }
         }
         steps

@@ -1,16 +1,25 @@
 //! What a derivation looks at, and what it finds missing.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeSet, HashMap},
+    rc::Rc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::{
+    carry::{Carrier, Work},
+    environment::Environment,
+    graph::Past,
+};
 use crate::domain::{
     event::{Association, RefName},
     fact::RepoFacts,
-    id::ItemNumber,
+    id::{ItemNumber, Sha},
     needs::{Answer, Need},
     policy::Policy,
+    when::Span,
 };
 
 /// An answer that the forge could not give is asked for again after this long.
@@ -18,21 +27,39 @@ pub(super) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Rights and rules change without an event that we hear; ask again after this long.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// Facts, policy and time, with a list of facts that were wanted and are not known.
+/// A commit, its branch, and the names that a policy asks for.
+type Tested = (Sha, String, Vec<String>);
+
+/// Facts, policy and time, with a list of facts that were wanted and are not
+/// known. What costs time to find out is remembered for as long as it lives.
 pub(super) struct Look<'a> {
     pub(super) facts: &'a RepoFacts,
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
     wants: RefCell<BTreeSet<Need>>,
+    pub(super) pasts: RefCell<HashMap<Sha, Rc<Past<'a>>>>,
+    pub(super) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
+    pub(super) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
+    pub(super) environments: OnceCell<Vec<Environment<'a>>>,
 }
 
 impl<'a> Look<'a> {
     pub(super) fn new(facts: &'a RepoFacts, policy: &'a Policy, now: Timestamp) -> Self {
-        Self { facts, policy, now, wants: RefCell::default() }
+        Self {
+            facts,
+            policy,
+            now,
+            wants: RefCell::default(),
+            pasts: RefCell::default(),
+            passes: RefCell::default(),
+            carried: RefCell::default(),
+            environments: OnceCell::new(),
+        }
     }
 
-    pub(super) fn into_wants(self) -> BTreeSet<Need> {
-        self.wants.into_inner()
+    /// What was wanted since this was last asked.
+    pub(super) fn take_wants(&self) -> BTreeSet<Need> {
+        self.wants.take()
     }
 
     /// The answer to `need`, asking for it if it is missing, could not be

@@ -1,8 +1,8 @@
 //! The functional core: facts in, phases out, effects as the difference.
 //!
 //! Nothing here does I/O, waits, reads a clock or can fail. An event only adds
-//! facts ([`observe`]); what an item's label should say is derived from facts,
-//! policy and time ([`derive`]); what is to be done is the difference to what
+//! facts ([`observe()`]); what an item's label should say is derived from facts,
+//! policy and time ([`derive()`]); what is to be done is the difference to what
 //! is shown ([`decide`]). So neither the order nor the repetition of
 //! deliveries can matter.
 
@@ -10,6 +10,7 @@ mod affect;
 mod carry;
 mod checks;
 pub mod command;
+mod environment;
 mod graph;
 mod look;
 pub mod message;
@@ -94,16 +95,25 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         look.want_links(*item);
         phase::derive(&look, *item);
     }
-    look.into_wants().into_iter().collect()
+    look.take_wants().into_iter().collect()
 }
 
 /// What follows for one item from facts, policy and time.
 pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
+    derive_one(&Look::new(facts, policy, now), item)
+}
+
+/// What follows for several items at once: what they share is found out once.
+pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
     let look = Look::new(facts, policy, now);
-    let mut derived = phase::derive(&look, item);
-    if derived.ours && !look.into_wants().is_empty() {
+    items.iter().map(|item| derive_one(&look, *item)).collect()
+}
+
+fn derive_one(look: &Look<'_>, item: ItemNumber) -> Derived {
+    let mut derived = phase::derive(look, item);
+    if !look.take_wants().is_empty() && derived.ours {
         // Something could not be had: look again before long.
-        let again = now.checked_add(look::RETRY_AFTER).ok();
+        let again = look.now.checked_add(look::RETRY_AFTER).ok();
         derived.wake_at = crate::domain::when::earlier(derived.wake_at, again);
     }
     derived

@@ -196,8 +196,12 @@ impl<'a, 'f> Sweep<'a, 'f> {
             match closed {
                 Some((_, CloseReason::NotPlanned | CloseReason::Duplicate)) => return None,
                 Some((closing, CloseReason::Completed)) if self.by_hand(closing) => {
+                    // What ended with the closing still counts. So does what began in its
+                    // moment: forges count seconds, and a script is faster than that.
                     let just_before = closing.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(closing);
-                    return self.standing(just_before, after, baseline);
+                    let ended = self.standing(just_before, after, baseline.clone());
+                    let begun = self.standing(closing, after, baseline);
+                    return [ended, begun].into_iter().flatten().max_by_key(|hit| hit.phase);
                 }
                 _ => {}
             }
@@ -340,8 +344,8 @@ fn proofs_for(
     work: Option<&Work>,
     cycle: Timestamp,
 ) -> Vec<Proof> {
-    let carriers: Vec<Carrier> = work.map(|w| look.carriers(w)).unwrap_or_default();
-    let carriers: Vec<Carrier> = carriers.into_iter().filter(|c| c.from >= cycle).collect();
+    let carriers = work.map(|w| look.carriers(w));
+    let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
     let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
     let mut proofs = Vec::new();
     for (phase, rule) in look.policy.phases.iter().enumerate() {

@@ -14,23 +14,17 @@ use crate::domain::{
     when::{Span, earlier},
 };
 
-/// One stretch of time in which an environment ran one commit.
-struct Running<'a> {
-    from: Timestamp,
-    until: Option<Timestamp>,
-    id: u64,
-    deployment: &'a DeploymentFacts,
-}
-
-impl<'f> Look<'f> {
+impl Look<'_> {
     /// When a version tag contained the carrier.
     pub(super) fn tagged(&self, carrier: &Carrier, also: &[Pattern]) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (name, facts) in &self.facts.refs {
-            let RefName::Tag(tag) = name else { continue };
+        let moved = self.facts.index.tag_moves.range((carrier.born, String::new())..);
+        let tags: BTreeSet<&String> = moved.map(|(_, tag)| tag).collect();
+        for tag in tags {
             if !is_final_version(tag) && !also.iter().any(|p| p.matches(tag)) {
                 continue;
             }
+            let Some(facts) = self.facts.refs.get(&RefName::Tag(tag.clone())) else { continue };
             for (from, until, sha) in places(facts) {
                 if from >= carrier.born
                     && until.is_none_or(|end| end > carrier.from)
@@ -69,7 +63,7 @@ impl<'f> Look<'f> {
     }
 
     /// The commit that a tag names now, from pushes or else from the forge.
-    fn tag_commit(&self, tag: &str) -> Option<&'f Sha> {
+    fn tag_commit(&self, tag: &str) -> Option<&Sha> {
         let facts = self.facts.refs.get(&RefName::Tag(tag.to_owned()));
         if let Some((_, place)) = facts.and_then(|f| f.moves.last()) {
             return place.as_ref();
@@ -84,13 +78,15 @@ impl<'f> Look<'f> {
     /// Without a filter: in production, or elsewhere once `released`.
     pub(super) fn deploying(&self, carrier: &Carrier, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
         let mut spans = Vec::new();
-        let fallen: BTreeSet<Timestamp> = self.production_falls(carrier);
-        for (environment, ids) in &self.facts.index.deployments_to {
+        let fallen = self.production_falls(carrier);
+        for environment in self.environments() {
+            if !names_environment(filter, environment.name) {
+                continue;
+            }
             let runs = self.runs_of(environment, carrier);
-            for id in ids {
-                let Some(deployment) = self.facts.deployments.get(id) else { continue };
+            for (_, deployment) in environment.since(carrier) {
                 let production = self.is_production(deployment);
-                if !names_environment(filter, environment) || filter.production.is_some_and(|p| p != production) {
+                if filter.production.is_some_and(|p| p != production) {
                     continue;
                 }
                 let Some(from) =
@@ -105,8 +101,7 @@ impl<'f> Look<'f> {
                     let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                let too_old = deployment.created_at < carrier.born || until.is_some_and(|end| end <= carrier.from);
-                if too_old || !self.contains(&deployment.sha, &carrier.sha) {
+                if until.is_some_and(|end| end <= carrier.from) || !self.contains(&deployment.sha, &carrier.sha) {
                     continue;
                 }
                 let because = format!(
@@ -134,18 +129,11 @@ impl<'f> Look<'f> {
     /// When environments that match the filter ran the carrier.
     pub(super) fn deployed(&self, carrier: &Carrier, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
         let production = filter.production.or_else(|| filter.names.is_empty().then_some(true));
-        let mut found = Vec::new();
-        for environment in self.facts.index.deployments_to.keys() {
-            let wanted = names_environment(filter, environment)
-                && production.is_none_or(|p| p == self.environment_is_production(environment));
-            if wanted {
-                let spans = self.runs_of(environment, carrier);
-                if !spans.is_empty() {
-                    found.push((environment.clone(), spans));
-                }
-            }
-        }
-        found
+        let wanted = self.environments().iter().filter(|environment| {
+            names_environment(filter, environment.name) && production.is_none_or(|p| p == environment.production)
+        });
+        let runs = wanted.map(|environment| (environment.name.to_owned(), self.runs_of(environment, carrier)));
+        runs.filter(|(_, spans)| !spans.is_empty()).collect()
     }
 
     /// When the carrier had run undisturbed for `quiet`.
@@ -176,113 +164,6 @@ impl<'f> Look<'f> {
         }
         within(spans, carrier)
     }
-
-    /// When an environment ran a commit that contains the carrier.
-    fn runs_of(&self, environment: &str, carrier: &Carrier) -> Vec<Span> {
-        let mut spans: Vec<Span> = Vec::new();
-        // Each success is a fact of its own, and what it put there runs on for
-        // as long as the next one still has it.
-        let mut going_on = 0;
-        for running in self.running(environment) {
-            let too_old = running.deployment.created_at < carrier.born;
-            if too_old
-                || running.until.is_some_and(|end| end <= carrier.from)
-                || !self.contains(&running.deployment.sha, &carrier.sha)
-            {
-                continue;
-            }
-            if spans.last().is_some_and(|last| last.until != Some(running.from)) {
-                going_on = spans.len();
-            }
-            for span in &mut spans[going_on..] {
-                span.until = running.until;
-            }
-            let deployment = running.deployment;
-            let name = message::quoted(&deployment.environment);
-            let because = format!("deployed to {name} as {} (deployment {})", deployment.sha.short(), running.id);
-            spans.push(Span { from: running.from, until: running.until, because });
-        }
-        within(spans, carrier)
-    }
-
-    /// What an environment ran, in order of time. A deployment runs from its
-    /// success until the next success, or until it is said to have failed
-    /// after all: then what ran before runs again.
-    fn running(&self, environment: &str) -> Vec<Running<'f>> {
-        let ids = self.facts.index.deployments_to.get(environment).into_iter().flatten();
-        let known: Vec<(u64, &'f DeploymentFacts)> =
-            ids.filter_map(|id| self.facts.deployments.get(id).map(|d| (*id, d))).collect();
-        let mut stretches: Vec<(Timestamp, Option<Timestamp>, u64, &'f DeploymentFacts)> = Vec::new();
-        let mut moments: BTreeSet<Timestamp> = BTreeSet::new();
-        for (id, deployment) in known {
-            if let Some(success) = first(deployment, DeployState::Success) {
-                let failed = deployment
-                    .statuses
-                    .iter()
-                    .find(|s| s.state == DeployState::Failure && s.at > success)
-                    .map(|s| s.at);
-                stretches.push((success, failed, id, deployment));
-                moments.insert(success);
-                moments.extend(failed);
-            }
-        }
-        let mut running: Vec<Running<'f>> = Vec::new();
-        for at in moments {
-            let now_runs = stretches
-                .iter()
-                .filter(|(from, failed, _, _)| *from <= at && failed.is_none_or(|f| f > at))
-                .max_by_key(|(from, _, id, _)| (*from, *id));
-            let current = running.last_mut().filter(|r| r.until.is_none());
-            if current.as_ref().map(|r| r.id) == now_runs.map(|(_, _, id, _)| *id) {
-                continue;
-            }
-            if let Some(current) = current {
-                current.until = Some(at);
-            }
-            running.extend(now_runs.map(|(_, _, id, deployment)| Running {
-                from: at,
-                until: None,
-                id: *id,
-                deployment,
-            }));
-        }
-        running
-    }
-
-    /// When production deployments of the carrier failed or were rolled back.
-    fn production_falls(&self, carrier: &Carrier) -> BTreeSet<Timestamp> {
-        let mut falls = BTreeSet::new();
-        for (environment, ids) in &self.facts.index.deployments_to {
-            if !self.environment_is_production(environment) {
-                continue;
-            }
-            falls.extend(self.runs_of(environment, carrier).iter().filter_map(|run| run.until));
-            for deployment in ids.iter().filter_map(|id| self.facts.deployments.get(id)) {
-                let failed = deployment.statuses.iter().filter(|s| s.state == DeployState::Failure).map(|s| s.at);
-                let failed: Vec<_> = failed.collect();
-                if !failed.is_empty()
-                    && deployment.created_at >= carrier.born
-                    && self.contains(&deployment.sha, &carrier.sha)
-                {
-                    falls.extend(failed);
-                }
-            }
-        }
-        falls
-    }
-
-    /// Whether a deployment is to production: the policy says so, else the forge.
-    pub(super) fn is_production(&self, deployment: &DeploymentFacts) -> bool {
-        self.policy
-            .production(&deployment.environment)
-            .or(deployment.production)
-            .unwrap_or_else(|| deployment.environment.eq_ignore_ascii_case("production"))
-    }
-
-    fn environment_is_production(&self, environment: &str) -> bool {
-        let ids = self.facts.index.deployments_to.get(environment).into_iter().flatten();
-        ids.filter_map(|id| self.facts.deployments.get(id)).any(|d| self.is_production(d))
-    }
 }
 
 /// Where a ref was: from, until, commit.
@@ -292,7 +173,7 @@ fn places(facts: &RefFacts) -> Vec<(Timestamp, Option<Timestamp>, &Sha)> {
     moves.iter().zip(ends).filter_map(|((at, sha), end)| Some((*at, end, sha.as_ref()?))).collect()
 }
 
-fn first(deployment: &DeploymentFacts, state: DeployState) -> Option<Timestamp> {
+pub(super) fn first(deployment: &DeploymentFacts, state: DeployState) -> Option<Timestamp> {
     deployment.statuses.iter().find(|s| s.state == state).map(|s| s.at)
 }
 
@@ -301,7 +182,7 @@ fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
         || filter.names.iter().any(|p| p.matches(environment) || p.as_str().eq_ignore_ascii_case(environment))
 }
 
-fn within(spans: Vec<Span>, carrier: &Carrier) -> Vec<Span> {
+pub(super) fn within(spans: Vec<Span>, carrier: &Carrier) -> Vec<Span> {
     spans.into_iter().filter_map(|span| span.clip(carrier.from, carrier.until)).collect()
 }
 

@@ -97,12 +97,12 @@ impl Look<'_> {
     /// When a carrier stood as tested: by its own commit, its merge group's, or
     /// a later one of its branch.
     pub(super) fn tested(&self, carrier: &Carrier, work: &Work, named: &[Pattern]) -> Vec<Span> {
-        let mut spans = self.passed(&carrier.sha, &carrier.branch, named);
+        let mut spans = self.passed(&carrier.sha, &carrier.branch, named).to_vec();
         if let Work::Pull(number) = work {
             for head in self.facts.index.groups_of.get(number).into_iter().flatten() {
                 let base = self.facts.groups.get(head).map(|g| g.base_ref.as_str());
                 if *head != carrier.sha && base == Some(carrier.branch.as_str()) {
-                    spans.extend(self.passed(head, &carrier.branch, named));
+                    spans.extend(self.passed(head, &carrier.branch, named).iter().cloned());
                 }
             }
         }
@@ -113,7 +113,7 @@ impl Look<'_> {
             // Only a commit with checks can speak; ask no graph for others.
             let passed = self.passed(later, &carrier.branch, named);
             if !passed.is_empty() && self.contains(later, &carrier.sha) {
-                spans.extend(passed);
+                spans.extend(passed.iter().cloned());
             }
         }
         spans.into_iter().filter_map(|s| s.clip(carrier.from, carrier.until)).collect()

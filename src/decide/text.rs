@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn at_most_ten() {
-        let body: String = (1..=12).map(|n| format!("fixes #{n}\n")).collect();
+        let body = (1..=12).map(|n| format!("fixes #{n}")).collect::<Vec<_>>().join("\n");
         assert_eq!(closes(&body).len(), MOST_LINKS);
     }
 

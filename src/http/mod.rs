@@ -30,8 +30,9 @@ pub use webhook::VerifiedDelivery;
 
 use crate::{
     domain::id::ForgeName,
+    metric,
     port::{forge::Forge, intake::TakeIn},
-    telemetry::{Metrics, name},
+    telemetry::Metrics,
 };
 
 /// Limits that keep one sender, or many, from taking all there is.
@@ -151,7 +152,7 @@ async fn measure(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let begun = Instant::now();
     let response = next.run(request).await;
-    histogram!(name::HTTP_SECONDS, "route" => route.clone()).record(begun.elapsed());
-    counter!(name::HTTP_REQUESTS, "route" => route, "status" => response.status().as_str().to_owned()).increment(1);
+    histogram!(metric::HTTP_SECONDS, "route" => route.clone()).record(begun.elapsed());
+    counter!(metric::HTTP_REQUESTS, "route" => route, "status" => response.status().as_str().to_owned()).increment(1);
     response
 }

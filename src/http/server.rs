@@ -22,7 +22,7 @@ use super::{
     patience::{PatientStream, Progress},
     public,
 };
-use crate::telemetry::name;
+use crate::metric;
 
 /// Longest head of a request, in bytes. Also hyper's read buffer, so that it
 /// bounds what a connection takes beside its body.
@@ -60,7 +60,7 @@ async fn listen(name: &'static str, listener: TcpListener, routes: Router, state
         };
         let connection = graceful.watch(connection(stream, routes.clone(), limits));
         connections.spawn(async move {
-            let open = gauge!(name::HTTP_CONNECTIONS, "listener" => name);
+            let open = gauge!(metric::HTTP_CONNECTIONS, "listener" => name);
             open.increment(1);
             if let Err(error) = connection.await {
                 tracing::debug!("a connection ended: {error}");

@@ -19,11 +19,11 @@ use super::{
 };
 use crate::{
     domain::id::ForgeName,
+    metric,
     port::{
         forge::Verified,
         store::{Accepted, StoreError},
     },
-    telemetry::name,
 };
 
 /// A delivery that its forge proved to have sent.
@@ -60,7 +60,7 @@ impl FromRequest<Arc<ServerState>> for VerifiedDelivery {
         result.inspect_err(|problem| {
             let forge = forge.map_or_else(|| "unknown".to_owned(), |forge| forge.name().0.clone());
             tracing::warn!(forge, code = problem.code(), "refused a webhook: {problem}");
-            counter!(name::DELIVERIES, "forge" => forge, "event" => "unverified", "outcome" => "refused").increment(1);
+            counter!(metric::RECEIVED, "forge" => forge, "event" => "unverified", "outcome" => "refused").increment(1);
         })
     }
 }
@@ -72,19 +72,11 @@ pub(super) async fn receive(State(state): State<Arc<ServerState>>, delivery: Ver
     let id = showable(&verified.delivery);
     let event = event_label(&verified.event);
     let span = info_span!("delivery", id, forge = %forge, event, bytes = body.len());
-    let count = {
-        let (forge, event) = (forge.0.clone(), event.to_owned());
-        move |outcome: &'static str| {
-            counter!(name::DELIVERIES, "forge" => forge.clone(), "event" => event.clone(), "outcome" => outcome)
-                .increment(1);
-        }
-    };
     let patience = state.limits.intake;
     let task = tokio::spawn(
         async move {
             let taken = state.intake.take_in(&forge, verified, body).await;
             drop(share);
-            count(outcome(&taken));
             tell(&taken);
             taken
         }
@@ -110,14 +102,6 @@ async fn answer(
             tracing::error!("the store did not answer within {patience:?}");
             Problem::Store.into_response()
         }
-    }
-}
-
-fn outcome(taken: &Result<Accepted, StoreError>) -> &'static str {
-    match taken {
-        Ok(Accepted::New(_)) => "accepted",
-        Ok(Accepted::Duplicate(_)) => "duplicate",
-        Err(_) => "failed",
     }
 }
 

@@ -83,7 +83,7 @@ impl Parsed {
 ///
 /// A syntax error is reported alone; else all unknown keys, wrong values and
 /// contradictions within the file, in the order of the file. What depends on
-/// other layers is checked by [`compile`].
+/// other layers is checked by [`compile()`].
 pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
     let root = yaml::read(&source)?;

@@ -61,6 +61,9 @@ pub struct Options {
     pub sending: Sending,
     /// Refuse what is over GitHub's published limits.
     pub enforce_limits: bool,
+    /// The path before every route: empty as on github.com, `/api/v3` as on
+    /// GitHub Enterprise Server, where GraphQL is at `/api/graphql`.
+    pub base_path: String,
 }
 
 impl Options {
@@ -83,6 +86,7 @@ impl Options {
             permissions,
             sending: Sending::Held,
             enforce_limits: false,
+            base_path: String::new(),
         }
     }
 }
@@ -171,7 +175,8 @@ impl SimForge {
             .build()
             .map_err(|e| SimError::Network(e.to_string()))?;
         let mut state = State {
-            api: format!("http://{address}"),
+            api: format!("http://{address}{}", options.base_path),
+            base_path: options.base_path,
             app: App {
                 id: options.app_id,
                 slug: options.slug,

@@ -61,9 +61,10 @@ async fn answer(
     body: Bytes,
 ) -> Result<Response<Body>, Infallible> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let path = below(&shared.state().base_path, uri.path()).to_owned();
     let asked = Asked {
         method: method.as_str().to_owned(),
-        path: uri.path().to_owned(),
+        path,
         query: uri.query().unwrap_or("").to_owned(),
         authorization: text(header::AUTHORIZATION),
         if_none_match: text(header::IF_NONE_MATCH),
@@ -81,6 +82,14 @@ async fn answer(
         }
         Outcome::Hang => std::future::pending().await,
     })
+}
+
+/// The path below the API's root; empty, so that nothing is found, if it lies elsewhere.
+fn below<'a>(base: &str, path: &'a str) -> &'a str {
+    match base.strip_suffix("/v3") {
+        Some(api) if path.strip_prefix(api) == Some("/graphql") => "/graphql",
+        _ => path.strip_prefix(base).unwrap_or(""),
+    }
 }
 
 fn respond(reply: Reply) -> Response<Body> {

@@ -5,7 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -19,6 +20,9 @@ use super::{
     shape,
 };
 use crate::port::clock::Clock;
+
+/// An installation token lives an hour.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The App, as the forge knows it.
 pub(super) struct App {
@@ -35,6 +39,8 @@ pub(super) struct State {
     pub(super) auth_clock: Arc<dyn Clock>,
     /// Address of the API, without a slash at its end.
     pub(super) api: String,
+    /// The part of `api` behind the host.
+    pub(super) base_path: String,
     pub(super) app: App,
     /// By login in lower case.
     pub(super) users: BTreeMap<String, User>,
@@ -85,6 +91,15 @@ impl State {
     /// The App's own account.
     pub(super) fn bot(&self) -> String {
         format!("{}[bot]", self.app.slug)
+    }
+
+    /// Makes a token of an installation, for all of its repositories or `only` some.
+    pub(super) fn new_token(&mut self, installation: u64, only: Option<BTreeSet<u64>>) -> (String, Timestamp) {
+        let text: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(36).map(char::from).collect();
+        let text = format!("ghs_{text}");
+        let expires_at = self.auth_clock.now() + TOKEN_LIFE;
+        self.tokens.insert(text.clone(), Token { installation, expires_at, only });
+        (text, expires_at)
     }
 
     /// A repository by its number.

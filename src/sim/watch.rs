@@ -136,6 +136,11 @@ impl SimForge {
         state.resolve(number_of(&state, full_name)?, name)
     }
 
+    /// A new token of an installation, for people who want to ask the API themselves.
+    pub fn new_token(&self, installation: u64) -> String {
+        self.shared().state().new_token(installation, None).0
+    }
+
     // ── Faults ──
 
     /// Lets something go wrong the next `times` that a request matches.

@@ -1,1 +1,265 @@
-//! layers
+//! The rules of ARCHITECTURE.md that the compiler does not know: which layer
+//! may import which, where a crate may be used at all, how long a file may be.
+
+mod source;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use source::Source;
+
+/// Which layers a layer may import, beside itself.
+const IMPORTS: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("metric", &[]),
+    ("settings", &[]),
+    ("port", &["domain"]),
+    ("decide", &["domain"]),
+    ("policy", &["domain"]),
+    ("sim", &["domain", "port"]),
+    ("forge", &["domain", "port", "metric"]),
+    ("store", &["domain", "port", "metric"]),
+    ("telemetry", &["metric", "settings"]),
+    ("app", &["domain", "decide", "policy", "port", "metric"]),
+    ("http", &["domain", "port", "metric", "telemetry"]),
+    (
+        "cli",
+        &[
+            "app",
+            "decide",
+            "domain",
+            "forge",
+            "http",
+            "metric",
+            "policy",
+            "port",
+            "settings",
+            "sim",
+            "store",
+            "telemetry",
+        ],
+    ),
+    ("main", &["cli"]),
+];
+
+/// Layers that compute and do nothing else.
+const PURE: &[&str] = &["domain", "decide", "policy", "metric"];
+
+/// What a pure layer must not name: waiting, the world outside, the time, chance.
+const IMPURE: &[&str] = &[
+    "async",
+    "await",
+    "tokio",
+    "futures_util",
+    "rusqlite",
+    "octocrab",
+    "axum",
+    "hyper",
+    "reqwest",
+    "rand",
+    "tracing",
+    "metrics",
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time",
+    "SystemTime",
+    "Instant",
+    "Timestamp::now",
+    "Zoned::now",
+];
+
+/// Crates that belong to certain layers.
+const CRATES: &[(&str, &[&str])] = &[
+    ("axum", &["http", "sim"]),
+    ("hyper", &["http", "sim"]),
+    ("octocrab", &["forge"]),
+    ("reqwest", &["forge", "sim"]),
+    ("rusqlite", &["store"]),
+    ("clap", &["cli", "main"]),
+];
+
+/// Words that promise work instead of doing it.
+const PROMISES: &[&str] = &["todo", "fixme", "xxx", "for now", "unimplemented!", "todo!"];
+
+/// How long a file of `src` may be.
+const LONGEST: usize = 400;
+
+/// Files that are longer because they are one list, with the length that they may have.
+const LONGER: &[(&str, usize)] = &[
+    // Everything that can be seen, field by field.
+    ("src/domain/event.rs", 520),
+    // The one contract of every store.
+    ("src/port/store.rs", 500),
+    // One kind of evidence after the other.
+    ("src/decide/phase.rs", 480),
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below `folder`, with its path from the root.
+fn files(folder: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, found);
+            } else if path.extension().is_some_and(|e| e == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    found.sort();
+    let name = |path: &Path| path.strip_prefix(root()).unwrap().to_str().unwrap().replace('\\', "/");
+    found.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The layer of a file: `src/app/worker.rs` and `src/app.rs` are of `app`.
+fn layer(path: &str) -> &str {
+    let rest = path.strip_prefix("src/").unwrap();
+    rest.split('/').next().unwrap().trim_end_matches(".rs")
+}
+
+/// Everything that is wrong with one file.
+fn breaches(path: &str, text: &str) -> Vec<String> {
+    let layer = layer(path);
+    if layer == "lib" {
+        return promises(path, text);
+    }
+    let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == layer) else {
+        return vec![format!("{path}: the layer `{layer}` has no rule in {}", file!())];
+    };
+    let source = Source::read(path, text);
+    let mut found = promises(path, text);
+    for (line, used) in source.layers(IMPORTS.iter().map(|(name, _)| *name)) {
+        if used != layer && !allowed.contains(&used) {
+            found.push(format!("{path}:{line}: `{layer}` must not import `{used}`"));
+        }
+    }
+    for word in IMPURE.iter().filter(|_| PURE.contains(&layer)) {
+        found
+            .extend(source.lines_with(word).map(|line| format!("{path}:{line}: `{word}` in the pure layer `{layer}`")));
+    }
+    for (name, _) in CRATES.iter().filter(|(_, layers)| !layers.contains(&layer)) {
+        found.extend(source.lines_with(name).map(|line| format!("{path}:{line}: `{name}` is not for `{layer}`")));
+    }
+    let most = LONGER.iter().find(|(name, _)| *name == path).map_or(LONGEST, |(_, most)| *most);
+    let lines = text.lines().count();
+    if lines > most {
+        found.push(format!("{path}: {lines} lines, {most} are the most"));
+    }
+    found
+}
+
+/// Comments count here, other than everywhere else.
+fn promises(path: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.to_lowercase();
+        for word in PROMISES.iter().filter(|word| source::has_word(&line, word)) {
+            found.push(format!("{path}:{}: «{word}»", index + 1));
+        }
+    }
+    found
+}
+
+#[test]
+fn the_sources_keep_the_rules() {
+    let files = files("src");
+    assert!(files.len() > 100, "only {} files were found", files.len());
+    let found: Vec<String> = files.iter().flat_map(|(path, text)| breaches(path, text)).collect();
+    assert!(found.is_empty(), "\n{}\n", found.join("\n"));
+}
+
+#[test]
+fn files_with_leave_to_be_long_need_it() {
+    for (path, most) in LONGER {
+        let lines = fs::read_to_string(root().join(path)).unwrap().lines().count();
+        assert!(lines > LONGEST && lines <= *most, "{path} has {lines} lines: take it off the list");
+    }
+}
+
+#[test]
+fn names_of_figures_stand_in_one_place() {
+    for (path, text) in files("src").iter().filter(|(path, _)| path != "src/metric.rs") {
+        for metric in phasebot::metric::ALL {
+            assert!(!text.contains(metric.name), "{path} names {}: use the constant of src/metric.rs", metric.name);
+        }
+    }
+}
+
+/// A breach of each rule, and what must be said of it.
+#[test]
+fn every_rule_can_fail() {
+    let long = "//\n".repeat(LONGEST + 1);
+    for (path, text, said) in [
+        ("src/domain/a.rs", "use crate::port::store::Store;", "src/domain/a.rs:1: `domain` must not import `port`"),
+        (
+            "src/decide/a.rs",
+            "use crate::{\n    domain::id,\n    app::Bot,\n};",
+            "src/decide/a.rs:3: `decide` must not import `app`",
+        ),
+        (
+            "src/forge/github/a.rs",
+            "fn f() {\n    crate::store::open()\n}",
+            "src/forge/github/a.rs:2: `forge` must not import `store`",
+        ),
+        ("src/store/a.rs", "use super::super::forge::github;", "src/store/a.rs:1: `store` must not import `forge`"),
+        (
+            "src/port/a.rs",
+            "use crate::domain::{id, effect}; use crate::decide;",
+            "src/port/a.rs:1: `port` must not import `decide`",
+        ),
+        ("src/sim/a.rs", "use crate::app::Bot;", "src/sim/a.rs:1: `sim` must not import `app`"),
+        ("src/app/a.rs", "use crate::forge::github::GitHub;", "src/app/a.rs:1: `app` must not import `forge`"),
+        ("src/main.rs", "use phasebot::app::Bot;", "src/main.rs:1: `main` must not import `app`"),
+        ("src/policy/a.rs", "\nasync fn f() {}", "src/policy/a.rs:2: `async` in the pure layer `policy`"),
+        (
+            "src/decide/a.rs",
+            "fn f() -> Timestamp { jiff::Timestamp::now() }",
+            "src/decide/a.rs:1: `Timestamp::now` in the pure layer `decide`",
+        ),
+        (
+            "src/domain/a.rs",
+            "fn f() { std::env::var(\"A\").ok(); }",
+            "src/domain/a.rs:1: `std::env` in the pure layer `domain`",
+        ),
+        ("src/domain/a.rs", "use std::{env, fmt};", "src/domain/a.rs:1: `std::env` in the pure layer `domain`"),
+        ("src/app/a.rs", "use rusqlite::Connection;", "src/app/a.rs:1: `rusqlite` is not for `app`"),
+        ("src/novel/a.rs", "", "src/novel/a.rs: the layer `novel` has no rule in tests/it/layers.rs"),
+        ("src/app/a.rs", "// TODO: later", "src/app/a.rs:1: «todo»"),
+        ("src/app/a.rs", "// Good enough for now.", "src/app/a.rs:1: «for now»"),
+        ("src/app/a.rs", "fn f() { todo!() }", "src/app/a.rs:1: «todo!»"),
+        ("src/app/a.rs", &long, "src/app/a.rs: 401 lines, 400 are the most"),
+    ] {
+        let found = breaches(path, text);
+        assert!(found.iter().any(|one| one == said), "{text:?} in {path}: {found:?}");
+    }
+}
+
+/// What looks like a breach and is none.
+#[test]
+fn no_rule_fails_without_a_reason() {
+    for (path, text) in [
+        ("src/domain/a.rs", "//! The business of [`crate::policy`], not `async`.\n/* use crate::app; */"),
+        (
+            "src/domain/a.rs",
+            "const A: &str = \"use crate::app; async \\\" tokio\"; const B: &str = r#\"crate::app \"tokio\" \"#;",
+        ),
+        ("src/domain/a.rs", "fn f<'a>(x: &'a str, c: char) -> bool { c == '\"' || x == \"tokio\" }"),
+        ("src/decide/a.rs", "use crate::domain::{self, event::Event}; use super::store; fn instant() {}"),
+        ("src/app/a.rs", "use super::http; fn todos() { /* a mastodon */ }"),
+        ("src/app/sub/a.rs", "use super::super::store;"),
+        ("src/cli/a.rs", "use crate::{app::Bot, forge::github::GitHub, store};"),
+    ] {
+        assert_eq!(breaches(path, text), Vec::<String>::new(), "{text}");
+    }
+}

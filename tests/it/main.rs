@@ -4,9 +4,11 @@
 mod app;
 mod cli;
 mod command;
+mod crash;
 mod forge_act;
 mod forge_understand;
 mod layers;
+mod licences;
 mod openapi;
 mod policy;
 mod scenario;

@@ -106,8 +106,9 @@ impl Board<'_, '_> {
         let Ok(any) = Pattern::new("*") else { return };
         let anywhere = EnvironmentFilter { names: vec![any], production: None };
         let mut rows: Vec<String> = Vec::new();
-        for carrier in works.iter().flat_map(|work| self.look.carriers(work)) {
-            for (environment, spans) in self.look.deployed(&carrier, &anywhere) {
+        let carriers: Vec<_> = works.iter().flat_map(|work| self.look.carriers(work).to_vec()).collect();
+        for carrier in &carriers {
+            for (environment, spans) in self.look.deployed(carrier, &anywhere) {
                 let from = spans.iter().filter(|span| span.covers(self.now)).map(|span| span.from).min();
                 rows.extend(
                     from.map(|at| format!("- {} since {}", quoted(&environment), say::time(at, self.look.policy))),

@@ -76,9 +76,11 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Answer(need) => self.index_answer(need),
-            DocumentKey::Ref(name @ RefName::Tag(_)) => {
-                let moves = self.refs.get(name).into_iter().flat_map(|r| &r.moves);
-                self.index.spoken_of.extend(moves.filter_map(|(_, sha)| sha.clone()));
+            DocumentKey::Ref(name @ RefName::Tag(tag)) => {
+                for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| &r.moves) {
+                    self.index.spoken_of.extend(sha.clone());
+                    self.index.tag_moves.insert((*at, tag.clone()));
+                }
             }
             DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
             DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) | DocumentKey::Command(_) => {}

@@ -92,6 +92,8 @@ pub struct Index {
     /// Commits that something already speaks of: a later push's beginning, a
     /// tag, a deployment, a check. A push that brings one of them came late.
     pub spoken_of: BTreeSet<Sha>,
+    /// Moves of tags in order of time.
+    pub tag_moves: BTreeSet<(Timestamp, String)>,
     /// Branch pushes in order of time.
     pub by_time: BTreeSet<(Timestamp, Sha, String)>,
     /// Ancestry answers by newer end.

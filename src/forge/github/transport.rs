@@ -21,7 +21,10 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::{SetupError, root::Root};
-use crate::domain::id::{ForgeName, InstallationId};
+use crate::{
+    domain::id::{ForgeName, InstallationId},
+    metric,
+};
 
 /// Time to reach GitHub.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -137,13 +140,13 @@ impl Transport {
             };
             tracing::Span::current().record("status", status.as_str());
             let forge = self.forge.0.clone();
-            metrics::histogram!("phasebot_forge_api_seconds", "forge" => forge.clone(), "route" => call.route)
+            metrics::histogram!(metric::API_SECONDS, "forge" => forge.clone(), "route" => call.route)
                 .record(began.elapsed().as_secs_f64());
-            metrics::counter!("phasebot_forge_api_calls_total",
+            metrics::counter!(metric::API_CALLS,
                 "forge" => forge, "route" => call.route, "status" => status)
             .increment(1);
             if let (Ok(raw), Some(id)) = (&result, installation) {
-                note_remaining(&raw.headers, id);
+                self.note_remaining(&raw.headers, id);
             }
             tracing::debug!("answered");
             result
@@ -173,6 +176,19 @@ impl Transport {
         let body = Limited::new(body, MAX_ANSWER).collect().await.ok().map(http_body_util::Collected::to_bytes);
         Ok(Raw { status: parts.status, headers: parts.headers, body })
     }
+
+    /// GraphQL and search have limits of their own; the gauge shows the one that labels use.
+    fn note_remaining(&self, headers: &HeaderMap, installation: InstallationId) {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        if text("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
+            return;
+        }
+        if let Some(remaining) = text("x-ratelimit-remaining").and_then(|text| text.parse::<u32>().ok()) {
+            metrics::gauge!(metric::RATE_LIMIT_REMAINING,
+                "forge" => self.forge.0.clone(), "installation" => installation.to_string())
+            .set(f64::from(remaining));
+        }
+    }
 }
 
 /// Tells whether a failed request can have reached GitHub.
@@ -190,17 +206,5 @@ fn lost(error: &octocrab::Error) -> Lost {
         Some((true, _)) => Lost::NotSent(format!("no connection to GitHub: {cause}")),
         Some((false, true)) => Lost::Unanswered(format!("GitHub did not answer within {} s", TOTAL_TIMEOUT.as_secs())),
         _ => Lost::Unanswered(format!("the connection to GitHub broke: {cause}")),
-    }
-}
-
-/// GraphQL and search have limits of their own; the gauge shows the one that labels use.
-fn note_remaining(headers: &HeaderMap, installation: InstallationId) {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    if text("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
-        return;
-    }
-    if let Some(remaining) = text("x-ratelimit-remaining").and_then(|text| text.parse::<u32>().ok()) {
-        metrics::gauge!("phasebot_forge_rate_limit_remaining", "installation" => installation.to_string())
-            .set(f64::from(remaining));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The doc comments of these types are the descriptions in the JSON Schema and
 //! in `docs/policy.md`. Every key may be left out: what a file does not say,
-//! the layer above it says (see [`super::merge`]).
+//! the layer above it says (see [`super::merge()`]).
 
 pub mod alerts;
 pub mod command;

@@ -38,6 +38,7 @@ impl State {
         }
         self.repo_mut(repo)?.git.branches.insert(name.to_owned(), sha.clone());
         if !name.contains(':') {
+            self.note_push(repo)?;
             self.emit_ref(repo, "create", by, "branch", name);
             self.emit_push(repo, by, &format!("refs/heads/{name}"), ZERO, &sha, false);
         }
@@ -50,6 +51,7 @@ impl State {
         let (refs, prefix) =
             if kind == "tag" { (&mut git.tags, "refs/tags") } else { (&mut git.branches, "refs/heads") };
         let sha = refs.remove(name).ok_or_else(|| SimError::NoSuch(format!("{kind} {name}")))?;
+        self.note_push(repo)?;
         self.emit_ref(repo, "delete", by, kind, name);
         self.emit_push(repo, by, &format!("{prefix}/{name}"), &sha, ZERO, false);
         Ok(())
@@ -119,6 +121,13 @@ impl State {
         Ok(())
     }
 
+    /// Whatever changes a branch or a tag is a push to the repository.
+    fn note_push(&mut self, repo: u64) -> Result<(), SimError> {
+        let now = self.now();
+        self.repo_mut(repo)?.pushed_at = now;
+        Ok(())
+    }
+
     /// Open pull requests from a branch that moved get its new head.
     fn follow(&mut self, repo: u64, by: &str, branch: &str, sha: &str) -> Result<(), SimError> {
         let now = self.now();
@@ -141,6 +150,7 @@ impl State {
     pub(in crate::sim) fn set_tag(&mut self, repo: u64, by: &str, name: &str, at: &str) -> Result<String, SimError> {
         let sha = self.resolve(repo, at)?;
         let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.clone());
+        self.note_push(repo)?;
         if before.is_none() {
             self.emit_ref(repo, "create", by, "tag", name);
         }

@@ -2,17 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
-use rand::RngExt;
 use serde_json::{Value, json};
 
 use super::{
-    super::{delivery::Attempt, model::Token, shape, state::State},
+    super::{delivery::Attempt, shape, state::State},
     Auth, Call, Reply, Route,
 };
-
-/// An installation token lives an hour.
-const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) const ROUTES: &[Route] = &[
     Route::app("GET", "/app", app),
@@ -53,9 +48,7 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let id = call.number("installation_id")?;
     let repos = state.installations.get(&id).ok_or_else(Reply::not_found)?.repos.clone();
     let only = narrowed(state, call, &repos)?;
-    let text: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(36).map(char::from).collect();
-    let text = format!("ghs_{text}");
-    let expires_at = state.auth_clock.now() + TOKEN_LIFE;
+    let (text, expires_at) = state.new_token(id, only.clone());
     let shown_repos: Option<Vec<Value>> = only
         .as_ref()
         .map(|only| only.iter().filter_map(|r| state.repos.get(r)).map(|r| shape::repository(state, r)).collect());
@@ -68,7 +61,6 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     if let Some(repos) = shown_repos {
         shown["repositories"] = repos.into();
     }
-    state.tokens.insert(text, Token { installation: id, expires_at, only });
     Ok(Reply::created(shown))
 }
 

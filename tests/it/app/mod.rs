@@ -199,7 +199,7 @@ pub fn issue(name: &str, id: u64, number: ItemNumber) -> Event {
 /// A pull request was opened.
 pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
     let pull = PullSeen {
-        item: ItemSeen { is_pull: true, body: "Closes #1".to_owned(), ..item(number, start()) },
+        item: ItemSeen { is_pull: true, body: "No link in here".to_owned(), ..item(number, start()) },
         draft: false,
         head_ref: "topic".to_owned(),
         head_sha: Sha::from("1111111111111111111111111111111111111111"),

@@ -84,7 +84,7 @@ impl World {
     }
 
     async fn take_in(&self, delivery: &phasebot::sim::Delivery, id: &str) {
-        let verified = Verified { event: delivery.event.to_owned(), delivery: id.to_owned(), hook: "1".to_owned() };
+        let verified = Verified { event: delivery.event.clone(), delivery: id.to_owned(), hook: "1".to_owned() };
         self.bot.intake().take_in(self.forge.name(), verified, delivery.body().into()).await.unwrap();
     }
 

@@ -95,7 +95,7 @@ proptest! {
             format!("{before}\n{ticks}\n{command}"),
             format!("{before}\n\n    {command}\n"),
             format!("`{command}`"),
-            format!("{before} `x\n{command}` y").replace("\"", ""),
+            format!("x{before} `x\n{command}` y").replace('"', ""),
             format!("> {command}\n"),
             format!("> x{before}\n{command}\n"),
             format!("> > {command}\n"),
@@ -133,7 +133,7 @@ proptest! {
         let close = phasebot::decide::command::COMMANDS
             .iter()
             .any(|row| strsim::damerau_levenshtein(row.name, &word) <= 2);
-        let line = format!("/{} x", word);
+        let line = ["/", &word, " x"].concat();
         prop_assert!(close || word == "phasebot" || lines(&line).is_empty());
     }
 }

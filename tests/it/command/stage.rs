@@ -146,8 +146,7 @@ pub fn narrate(steps: &str) -> String {
 }
 
 fn commit(name: &str) -> Sha {
-    let hex: String = name.bytes().map(|b| format!("{b:02x}")).collect();
-    Sha(format!("{hex:0<40}"))
+    Sha(format!("{:0<40}", hex::encode(name)))
 }
 
 impl Stage {

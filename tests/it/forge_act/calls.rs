@@ -162,7 +162,7 @@ async fn calls_are_measured_by_route() {
     for line in [
         format!("phasebot_forge_api_calls_total{{forge=\"github\",route=\"{route}\",status=\"200\"}} 1"),
         "phasebot_forge_api_calls_total{forge=\"github\",route=\"POST /graphql\",status=\"500\"} 1".to_owned(),
-        "phasebot_forge_rate_limit_remaining{installation=\"5\"} 4990".to_owned(),
+        "phasebot_forge_rate_limit_remaining{forge=\"github\",installation=\"5\"} 4990".to_owned(),
         format!("phasebot_forge_api_seconds_count{{forge=\"github\",route=\"{route}\"}} 1"),
     ] {
         assert!(text.contains(&line), "{line}\nis not in\n{text}");

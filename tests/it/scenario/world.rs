@@ -102,7 +102,7 @@ pub fn read(steps: &str) -> Acts {
     for line in steps.lines() {
         let text = line.trim();
         if let Some(yaml) = line.strip_prefix("| ") {
-            policy.get_or_insert_with(String::new).push_str(&format!("{yaml}\n"));
+            policy.get_or_insert_with(String::new).extend([yaml, "\n"]);
             continue;
         }
         if text.is_empty() || text.starts_with('#') {
@@ -129,7 +129,7 @@ pub fn read(steps: &str) -> Acts {
 
 impl World {
     pub fn sha(&mut self, name: &str) -> Sha {
-        let hex: String = name.bytes().map(|b| format!("{b:02x}")).collect();
+        let hex = hex::encode(name);
         let sha = format!("{hex:0<40}");
         self.names.insert(sha[..7].to_owned(), name.to_owned());
         Sha(sha[..40].to_owned())

@@ -226,3 +226,24 @@ async fn a_lost_delivery_is_listed_and_sent_again_under_its_id() {
     let received = received.lock().unwrap();
     assert_eq!(received.last().unwrap().0["x-github-delivery"], lost.guid.as_str());
 }
+
+#[tokio::test]
+async fn every_change_of_a_branch_or_tag_is_a_push_of_that_moment() {
+    let world = World::new().await;
+    let bob = world.person("bob");
+    let pushed = |made: &[Delivery]| made[0].payload["repository"]["pushed_at"].clone();
+    let mut seen = BTreeSet::new();
+    for act in 0..4 {
+        world.clock.forward(jiff::SignedDuration::from_mins(1));
+        let made = match act {
+            0 => bob.create_branch("work", "main").unwrap().deliveries,
+            1 => bob.tag("v1.0.0", "main").unwrap().deliveries,
+            2 => bob.delete_branch("work").unwrap().deliveries,
+            _ => bob.delete_tag("v1.0.0").unwrap().deliveries,
+        };
+        let now = phasebot::port::clock::Clock::now(world.clock.as_ref()).to_string();
+        assert_eq!(pushed(&made), json!(now), "{:?}", names(&made));
+        seen.insert(now);
+    }
+    assert_eq!(seen.len(), 4);
+}

@@ -164,7 +164,7 @@ pub struct House {
 
 /// Limits under which nothing that a test does in earnest is cut.
 pub fn limits() -> Limits {
-    Limits { head: Duration::from_secs(60), body: Duration::from_secs(60), ..Limits::default() }
+    Limits { head: Duration::from_mins(1), body: Duration::from_mins(1), ..Limits::default() }
 }
 
 impl House {

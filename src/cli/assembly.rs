@@ -1,0 +1,78 @@
+//! Putting the bot and its server together: `serve`, `demo` and the tests of
+//! whole flows all run what is made here.
+
+use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
+
+use tokio::{net::TcpListener, sync::watch};
+
+use super::Failure;
+use crate::{
+    app::{Bot, BotSettings, Parts, PolicySource},
+    forge::github::{GitHub, GitHubConfig},
+    http::{self, Limits, ServerState},
+    port::{clock::Clock, forge::Forge, store::Store},
+    telemetry::Metrics,
+};
+
+/// What a program is made of.
+pub struct Materials {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// The forges it serves.
+    pub forges: Vec<Arc<dyn Forge>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Which policy is in force where.
+    pub policies: Arc<dyn PolicySource>,
+    /// How the bot is to run.
+    pub bot: BotSettings,
+    /// The server's limits.
+    pub limits: Limits,
+    /// The figures that `/metrics` shows.
+    pub metrics: Metrics,
+    /// Takes webhooks.
+    pub public: TcpListener,
+    /// Serves `/metrics`.
+    pub admin: TcpListener,
+}
+
+/// A running bot, and its server ready to run.
+pub struct Program {
+    /// The bot; it works already.
+    pub bot: Bot,
+    /// Serves both addresses until `shutdown`, then until what is being served
+    /// is answered. Dropping it cuts all connections.
+    pub serving: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// `true` ends the server, and says so at `/readyz`.
+    pub shutdown: watch::Sender<bool>,
+}
+
+impl Program {
+    /// Starts the bot. Must be called within a Tokio runtime.
+    pub fn start(materials: Materials) -> Self {
+        let Materials { store, forges, clock, policies, bot, limits, metrics, public, admin } = materials;
+        let bot = Bot::start(Parts { store, forges: forges.clone(), clock, policies, settings: bot });
+        let (shutdown, ending) = watch::channel(false);
+        let state = ServerState::new(forges, bot.intake(), metrics.clone(), limits, ending);
+        let serving = async move {
+            tokio::select! {
+                () = http::serve(state, public, admin) => {}
+                () = metrics.upkeep() => {}
+            }
+        };
+        Self { bot, serving: Box::pin(serving), shutdown }
+    }
+}
+
+/// The adapter for a GitHub instance.
+pub fn github(config: GitHubConfig) -> Result<Arc<dyn Forge>, Failure> {
+    let adapter = GitHub::new(config).map_err(|error| Failure::Message(format!("[github]: {error}")))?;
+    Ok(Arc::new(adapter))
+}
+
+/// Listens on the address that a setting names.
+pub async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| Failure::Message(format!("{setting}: can't listen on {address}: {error}")))
+}

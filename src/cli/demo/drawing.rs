@@ -1,0 +1,97 @@
+//! The loop of eight phases, drawn with the place where an item is.
+
+use super::page::Page;
+use crate::domain::policy::PhaseRule;
+
+/// Draws the loop, which is a figure eight: its left half is made, its right
+/// half is run. Empty unless there are eight phases.
+///
+/// ```text
+/// ╭── code ◂── plan ◂─╮  ╭─▸ release ─▸ deploy ──╮
+/// │                    ╲╱                        │
+/// │                    ╱╲                        │
+/// ╰─▸ build ─▸ test ──╯  ╰── monitor ◂─ operate ◂╯
+/// ```
+pub(super) fn draw(page: &Page<'_>, phases: &[PhaseRule], here: Option<&str>) -> Vec<String> {
+    let [plan, code, build, test, release, deploy, operate, monitor] = phases else { return Vec::new() };
+    let cell = |rule: &PhaseRule| Piece::phase(page, rule, here == Some(rule.name.as_str()));
+    let line = Piece::line;
+    let left = [
+        vec![line("──"), cell(code), line("◂─"), cell(plan), line("◂─")],
+        vec![line("─▸"), cell(build), line("─▸"), cell(test), line("──")],
+    ];
+    let right = [
+        vec![line("─▸"), cell(release), line("─▸"), cell(deploy), line("──")],
+        vec![line("──"), cell(monitor), line("◂─"), cell(operate), line("◂─")],
+    ];
+    let [(left_top, left_bottom), (right_top, right_bottom)] = [joined(&left), joined(&right)];
+    let (wide_left, wide_right) = (width(&left), width(&right));
+    vec![
+        format!("╭{left_top}╮  ╭{right_top}╮"),
+        format!("│{:wide_left$} ╲╱ {:wide_right$}│", "", ""),
+        format!("│{:wide_left$} ╱╲ {:wide_right$}│", "", ""),
+        format!("╰{left_bottom}╯  ╰{right_bottom}╯"),
+    ]
+}
+
+/// A piece of a line: its width, and how it looks.
+struct Piece {
+    width: usize,
+    shown: String,
+}
+
+impl Piece {
+    fn line(text: &str) -> Self {
+        Self { width: text.chars().count(), shown: text.to_owned() }
+    }
+
+    fn phase(page: &Page<'_>, rule: &PhaseRule, here: bool) -> Self {
+        let width = rule.name.chars().count() + 2;
+        let shown = if here {
+            page.label(&format!("[{}]", rule.name.to_uppercase()), &rule.color)
+        } else {
+            format!(" {} ", rule.name)
+        };
+        Self { width, shown }
+    }
+}
+
+fn width(rows: &[Vec<Piece>; 2]) -> usize {
+    rows.iter().map(|row| row.iter().map(|piece| piece.width).sum()).max().unwrap_or(0)
+}
+
+/// Both rows as text of the same width: the shorter one gets a longer line in its middle.
+fn joined(rows: &[Vec<Piece>; 2]) -> (String, String) {
+    let most = width(rows);
+    let row = |pieces: &[Piece]| {
+        let lack = most - pieces.iter().map(|piece| piece.width).sum::<usize>();
+        let mut text = String::new();
+        for (index, piece) in pieces.iter().enumerate() {
+            // An arrow's head stays at its end.
+            let stretched = index == 2;
+            if stretched && piece.shown.ends_with('▸') {
+                text.push_str(&"─".repeat(lack));
+            }
+            text.push_str(&piece.shown);
+            if stretched && !piece.shown.ends_with('▸') {
+                text.push_str(&"─".repeat(lack));
+            }
+        }
+        text
+    };
+    (row(&rows[0]), row(&rows[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::demo::page::Style, policy};
+
+    #[test]
+    fn it_shows_where_the_item_is() {
+        let mut out = Vec::new();
+        let page = Page::new(&mut out, Style { unicode: true, colours: false });
+        let drawn = draw(&page, &policy::built_in().phases, Some("test")).join("\n");
+        insta::assert_snapshot!(drawn, @"");
+    }
+}

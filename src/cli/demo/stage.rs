@@ -1,0 +1,194 @@
+//! Where the story is played: the real bot and its server, the simulated
+//! forge, and one simulated clock for both.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt;
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    app::{
+        Bot, BotSettings,
+        clock::{SimClock, after},
+    },
+    cli::{
+        Failure,
+        assembly::{self, Materials, Program},
+    },
+    domain::{
+        derived::Derived,
+        id::{ForgeName, ItemNumber, RepoKey},
+        policy::Policy,
+    },
+    forge::github::GitHubConfig,
+    http::Limits,
+    policy,
+    port::{clock::Clock, store::Store},
+    sim::{AppKey, Delivery, Options, SimError, SimForge},
+    store,
+    telemetry::Metrics,
+};
+
+/// The repository of the story.
+pub(super) const REPO: &str = "acme/shop";
+/// The App's id.
+const APP_ID: u64 = 4711;
+/// Monday, 2 March 2026, nine o'clock UTC.
+const START: Timestamp = Timestamp::constant(1_772_442_000, 0);
+/// Everything takes milliseconds here: longer, and something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A delivery that was sent, with the answer's status.
+pub(super) type Sent = (Delivery, u16);
+
+/// Everything that runs.
+pub(super) struct Stage {
+    pub(super) forge: SimForge,
+    pub(super) clock: Arc<SimClock>,
+    pub(super) policy: Arc<Policy>,
+    pub(super) public: SocketAddr,
+    pub(super) admin: SocketAddr,
+    store: Arc<dyn Store>,
+    repo: RepoKey,
+    bot: Bot,
+    server: JoinHandle<()>,
+    shutdown: watch::Sender<bool>,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts everything, on free ports of this machine.
+    pub(super) async fn set() -> Result<Self, Failure> {
+        let clock = Arc::new(SimClock::new(START));
+        let (private_key, key) = AppKey::generate().map_err(simulation)?;
+        let secret: SecretString = hex::encode(rand::rng().random::<[u8; 16]>()).into();
+        let forge = SimForge::start(Options::new(APP_ID, key, secret.clone(), clock.clone())).await;
+        let forge = forge.map_err(simulation)?;
+        let id = forge.create_repo(REPO).map_err(simulation)?;
+
+        let folder = tempfile::Builder::new().prefix("phasebot-demo-").tempdir();
+        let folder =
+            folder.map_err(|error| Failure::Message(format!("no temporary directory can be made: {error}")))?;
+        let store = store::open(&format!("sqlite://{}", folder.path().join("demo.db").display())).await;
+        let store = store.map_err(|error| Failure::Message(error.to_string()))?;
+        let github = assembly::github(GitHubConfig {
+            name: ForgeName::github(),
+            app_id: APP_ID,
+            private_key: private_key.into(),
+            webhook_secrets: vec![secret],
+            api_url: forge.api_url(),
+            clock: clock.clone(),
+        })?;
+        let (public, admin) = (listener().await?, listener().await?);
+        let (public_at, admin_at) = (address(&public)?, address(&admin)?);
+        let policy = Arc::new(policy::built_in());
+        let program = Program::start(Materials {
+            store: store.clone(),
+            forges: vec![github],
+            clock: clock.clone(),
+            policies: Arc::new(policy.clone()),
+            bot: BotSettings::default(),
+            limits: Limits::default(),
+            metrics: Metrics::install()?,
+            public,
+            admin,
+        });
+        forge.set_webhook_url(&format!("http://{public_at}/webhooks/github"));
+        Ok(Self {
+            forge,
+            clock,
+            policy,
+            public: public_at,
+            admin: admin_at,
+            store,
+            repo: RepoKey { forge: ForgeName::github(), id },
+            bot: program.bot,
+            server: tokio::spawn(program.serving),
+            shutdown: program.shutdown,
+            folder,
+        })
+    }
+
+    /// Sends the webhooks that wait, and those that follow from what the bot
+    /// does, until nothing is left to do at this moment.
+    pub(super) async fn settle(&self) -> Result<Vec<Sent>, Failure> {
+        let mut all = Vec::new();
+        let settling = async {
+            loop {
+                let sent = self.forge.deliver_pending().await;
+                self.bot.idle().await;
+                if sent.is_empty() {
+                    return;
+                }
+                all.extend(sent);
+            }
+        };
+        let settled = tokio::time::timeout(PATIENCE, settling).await;
+        settled.map_err(|_| Failure::Message("the bot does not come to rest; the log may say why".to_owned()))?;
+        Ok(all)
+    }
+
+    /// Lets time pass, from one moment that the bot waits for to the next.
+    pub(super) async fn pass(&self, by: SignedDuration) -> Result<Vec<Sent>, Failure> {
+        let end = after(self.clock.now(), by);
+        let mut all = self.settle().await?;
+        while let Some(at) = self.bot.next_wake().filter(|at| (self.clock.now()..=end).contains(at)) {
+            self.clock.set(at);
+            all.extend(self.settle().await?);
+        }
+        self.clock.set(end);
+        all.extend(self.settle().await?);
+        Ok(all)
+    }
+
+    /// Lets the clock run as any other.
+    pub(super) fn let_time_run(&self) {
+        self.clock.set_speed(1.0);
+    }
+
+    /// What the bot has derived for an item.
+    pub(super) async fn derived(&self, item: ItemNumber) -> Result<Option<Derived>, Failure> {
+        let rows = self.store.items(&self.repo).await?;
+        let row = rows.into_iter().find(|row| row.item == item);
+        Ok(row.and_then(|row| serde_json::from_str(&row.derived).ok()))
+    }
+
+    /// The phase labels that people see on an item.
+    pub(super) fn phase_labels(&self, item: ItemNumber) -> BTreeSet<String> {
+        let mut labels = self.forge.visible_labels(REPO, item);
+        labels.retain(|label| self.policy.label_index(label).is_some());
+        labels
+    }
+
+    /// Ends everything and removes what was kept.
+    pub(super) async fn clear(self) {
+        self.shutdown.send_replace(true);
+        self.bot.shutdown(Duration::from_secs(2)).await;
+        self.server.abort();
+        drop(self.store);
+        if let Err(error) = self.folder.close() {
+            tracing::warn!("the temporary directory can't be removed: {error}");
+        }
+    }
+}
+
+/// What the simulation would not do.
+pub(super) fn simulation(error: SimError) -> Failure {
+    Failure::Message(format!("the simulated forge: {error}"))
+}
+
+async fn listener() -> Result<TcpListener, Failure> {
+    assembly::bind("demo", SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::Message(format!("no address: {error}")))
+}

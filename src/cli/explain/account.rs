@@ -1,0 +1,150 @@
+//! What an event would do, worked out by the same functions that the bot uses.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::{
+    decide::{self, Us},
+    domain::{
+        derived::{Derived, Reason},
+        effect::Effect,
+        event::{Event, Seen},
+        fact::{DocumentKey, RepoFacts},
+        id::ItemNumber,
+        needs::Need,
+        policy::{Mode, Policy},
+    },
+    port::forge::Undecodable,
+};
+
+/// What would become of a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Outcome {
+    /// It would be decided on.
+    Done,
+    /// It would be kept, and says nothing to us.
+    Ignored,
+    /// It would be kept as not understood, and can be replayed after an upgrade.
+    Quarantined,
+}
+
+/// What an event would do.
+#[derive(Debug, Serialize)]
+pub(super) struct Account {
+    /// The event's name with its action.
+    pub(super) event: String,
+    /// The repository it concerns.
+    pub(super) repository: Option<String>,
+    /// When it happened.
+    pub(super) at: Option<Timestamp>,
+    /// What would become of it.
+    pub(super) outcome: Outcome,
+    /// Why it would be ignored or quarantined, or what it does beside moving items.
+    pub(super) note: String,
+    /// What it adds to the facts.
+    pub(super) facts: Vec<DocumentKey>,
+    /// What follows for the items that it concerns.
+    pub(super) items: Vec<ItemAccount>,
+    /// What the bot would ask the forge before it decides.
+    pub(super) asks: Vec<Need>,
+}
+
+/// What follows for one item.
+#[derive(Debug, Serialize)]
+pub(super) struct ItemAccount {
+    /// Its number.
+    pub(super) item: ItemNumber,
+    /// Its phase, if it has one.
+    pub(super) phase: Option<String>,
+    /// Since when.
+    pub(super) since: Option<Timestamp>,
+    /// Whether its labels are the bot's to touch.
+    pub(super) ours: bool,
+    /// Why it is there.
+    pub(super) reason: Reason,
+    /// What would move it on.
+    pub(super) next: Vec<String>,
+    /// When something next turns by itself.
+    pub(super) wake_at: Option<Timestamp>,
+    /// What the bot would do on the forge.
+    pub(super) effects: Vec<Effect>,
+    /// Phase labels that would come off.
+    pub(super) takes_off: Vec<String>,
+}
+
+impl Account {
+    /// Works it out for facts that hold nothing else, at the moment of the event.
+    pub(super) fn of(name: &str, decoded: Result<Event, Undecodable>, policy: &Policy) -> Self {
+        let event = match decoded {
+            Ok(event) => event,
+            Err(error) => return Self::empty(name.to_owned(), Outcome::Quarantined, error.to_string()),
+        };
+        let mut account = Self::empty(event.name.clone(), Outcome::Done, String::new());
+        account.repository = event.repo.as_ref().map(|repo| repo.full_name.clone());
+        account.at = Some(event.at);
+        match (&event.seen, &event.repo) {
+            (Seen::Nothing { reason }, _) => {
+                account.outcome = Outcome::Ignored;
+                account.note.clone_from(reason);
+            }
+            (Seen::Installation(seen), _) => {
+                account.note = format!(
+                    "the installation is {}; {} repositories come, {} go. Installing writes nothing by itself",
+                    if seen.active { "active" } else { "no longer active" },
+                    seen.added.len(),
+                    seen.removed.len(),
+                );
+            }
+            (_, None) => {
+                account.outcome = Outcome::Ignored;
+                "it concerns no repository".clone_into(&mut account.note);
+            }
+            (_, Some(repo)) => account.decide(RepoFacts::new(repo.key.clone()), &event, policy),
+        }
+        account
+    }
+
+    fn empty(event: String, outcome: Outcome, note: String) -> Self {
+        Self {
+            event,
+            repository: None,
+            at: None,
+            outcome,
+            note,
+            facts: Vec::new(),
+            items: Vec::new(),
+            asks: Vec::new(),
+        }
+    }
+
+    fn decide(&mut self, mut facts: RepoFacts, event: &Event, policy: &Policy) {
+        let observed = decide::observe(&mut facts, event, policy, &Us::default());
+        self.asks = decide::needs(&facts, &observed.items, policy, event.at);
+        for item in &observed.items {
+            let derived = decide::derive(&facts, *item, policy, event.at);
+            self.items.push(item_account(&facts, derived, policy));
+        }
+        self.facts = observed.changed.into_iter().collect();
+        if policy.mode == Mode::Observe {
+            "mode: observe, so that nothing is written".clone_into(&mut self.note);
+        }
+    }
+}
+
+fn item_account(facts: &RepoFacts, derived: Derived, policy: &Policy) -> ItemAccount {
+    let decided = decide::decide(facts, &derived, None, policy);
+    let effects: Vec<Effect> = decided.effect.into_iter().filter(|_| policy.mode != Mode::Observe).collect();
+    let takes_off = effects.iter().flat_map(|effect| taken_off(facts, effect)).collect();
+    let Derived { item, phase, ours, since, reason, next, wake_at, .. } = derived;
+    ItemAccount { item, phase, since, ours, reason, next, wake_at, effects, takes_off }
+}
+
+/// Which labels on the item an effect takes off.
+fn taken_off(facts: &RepoFacts, effect: &Effect) -> Vec<String> {
+    let Effect::SetPhase { item, label, phase_labels } = effect else { return Vec::new() };
+    let among = |name: &str| phase_labels.iter().any(|label| label.eq_ignore_ascii_case(name));
+    let wanted = |name: &str| label.as_ref().is_some_and(|label| label.name.eq_ignore_ascii_case(name));
+    let on = facts.item_labels(*item).into_iter().flatten();
+    on.filter(|name| among(name) && !wanted(name)).cloned().collect()
+}

@@ -1,0 +1,124 @@
+//! An account in words.
+
+use std::io::{self, Write};
+
+use super::account::{Account, ItemAccount, Outcome};
+use crate::{
+    cli::text,
+    decide::message::quoted,
+    domain::{
+        effect::{Effect, LabelLook},
+        fact::DocumentKey,
+        needs::Need,
+    },
+};
+
+/// Writes an account for people.
+pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
+    let place = account.repository.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
+    let at = account.at.map(|at| format!(", {at}")).unwrap_or_default();
+    writeln!(out, "{}{}{at}", text::line(&account.event), text::line(&place))?;
+    match account.outcome {
+        Outcome::Done => {}
+        Outcome::Ignored => {
+            entry(out, "ignored", &account.note)?;
+            return writeln!(out, "It would be kept; no item moves by it.");
+        }
+        Outcome::Quarantined => {
+            entry(out, "not understood", &account.note)?;
+            return writeln!(out, "It would be kept as quarantined, and could be replayed after an upgrade.");
+        }
+    }
+    if !account.note.is_empty() {
+        entry(out, "note", &account.note)?;
+    }
+    let facts: Vec<String> = account.facts.iter().filter_map(fact).collect();
+    if !facts.is_empty() {
+        entry(out, "facts", &facts.join(", "))?;
+    }
+    for item in &account.items {
+        writeln!(out)?;
+        write_item(item, out)?;
+    }
+    if account.items.is_empty() && account.repository.is_some() {
+        writeln!(out)?;
+        writeln!(out, "It concerns no item that this event alone makes known.")?;
+    }
+    if !account.asks.is_empty() {
+        writeln!(out)?;
+        writeln!(out, "The bot would ask the forge first, which is not done here:")?;
+        for need in &account.asks {
+            writeln!(out, "  {}", text::line(&question(need)))?;
+        }
+    }
+    if account.repository.is_some() {
+        writeln!(out)?;
+        writeln!(out, "This is told from the one event. What the bot saw before it may lead further.")?;
+    }
+    Ok(())
+}
+
+fn write_item(item: &ItemAccount, out: &mut dyn Write) -> io::Result<()> {
+    let phase = item.phase.as_ref().map_or_else(|| "phase: none".to_owned(), |phase| format!("phase: {phase}"));
+    let since = item.since.map(|since| format!(", since {since}")).unwrap_or_default();
+    writeln!(out, "#{} {}{since}", item.item, text::line(&phase))?;
+    let rule = if item.reason.rule.is_empty() { String::new() } else { format!("  [rule {}]", item.reason.rule) };
+    entry(out, "why", &format!("{}{rule}", item.reason.sentence))?;
+    let mut effects: Vec<String> = item.effects.iter().map(effect).collect();
+    effects.extend(item.takes_off.iter().map(|label| format!("take {} off", quoted(label))));
+    if effects.is_empty() {
+        effects.push(if item.ours { "nothing" } else { "nothing: its labels are left alone" }.to_owned());
+    }
+    entry(out, "effect", &effects.join(", "))?;
+    for next in &item.next {
+        entry(out, "next", next)?;
+    }
+    if let Some(at) = item.wake_at {
+        entry(out, "again", &format!("the bot looks again at {at}"))?;
+    }
+    Ok(())
+}
+
+fn entry(out: &mut dyn Write, name: &str, what: &str) -> io::Result<()> {
+    writeln!(out, "  {name:<8}  {}", text::line(what))
+}
+
+fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::SetPhase { label: Some(LabelLook { name, .. }), .. } => format!("put {} on", quoted(name)),
+        Effect::SetPhase { label: None, .. } => "no phase label".to_owned(),
+        other => other.kind().to_owned(),
+    }
+}
+
+/// A fact by its name; `None` for what every event tells.
+fn fact(key: &DocumentKey) -> Option<String> {
+    Some(match key {
+        DocumentKey::About => return None,
+        DocumentKey::Item(number) => format!("item #{number}"),
+        DocumentKey::Commit(sha) => format!("commit {}", sha.short()),
+        DocumentKey::Push(name, _, after) => format!("push of {} to {}", after.short(), quoted(name.name())),
+        DocumentKey::Ref(name) => format!("where {} is", quoted(name.name())),
+        DocumentKey::Release(id) => format!("release {id}"),
+        DocumentKey::Checks(sha) => format!("checks of {}", sha.short()),
+        DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
+        DocumentKey::Deployment(id) => format!("deployment {id}"),
+        DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
+        DocumentKey::Command(id) => format!("a command on #{}", id.item),
+        DocumentKey::Answer(need) => question(need),
+    })
+}
+
+fn question(need: &Need) -> String {
+    match need {
+        Need::Writer { login } => format!("whether {} may write", quoted(login)),
+        Need::LinkedIssues { pull } => format!("which issues it links to #{pull}"),
+        Need::LinkedBranches { issue } => format!("which branches it links to #{issue}"),
+        Need::Commits { base: Some(base), head } => {
+            format!("which commits {} has that {} has not", head.short(), base.short())
+        }
+        Need::Commits { base: None, head } => format!("which commits lead to {}", head.short()),
+        Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
+        Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),
+    }
+}

@@ -1,0 +1,85 @@
+//! `kill -9` at any moment loses no acknowledged delivery and repeats nothing
+//! that people see.
+//!
+//! The real program runs as a process of its own beside the simulated forge,
+//! and dies: at each crash point (`phasebot::app::crash`), and at random
+//! moments. What the forge sends and nobody acknowledges is sent again under
+//! the same id; what is acknowledged is never sent again.
+
+mod process;
+mod storm;
+mod story;
+mod world;
+
+use futures_util::future::join_all;
+use phasebot::app::crash::POINTS;
+
+use self::{
+    story::{Story, labels_made_once},
+    world::World,
+};
+
+const REPOSITORY: &str = "acme/shop";
+/// Which passings of each point are died at.
+const PASSINGS: std::ops::RangeInclusive<u32> = 1..=3;
+
+/// A story with labels in which the program dies at `point`.
+async fn dies_while_labelling(point: String) {
+    let mut world = World::new().await;
+    let (person, _) = world.repository(REPOSITORY);
+    world.start(Some(&point)).await;
+    let mut story = Story::new(&person, REPOSITORY, "the basket");
+    while story.go_on() {
+        world.post_until("a label", |sim| story.shown(sim)).await;
+    }
+    world.quiet().await;
+    assert_eq!(world.starts, 2, "{point} was never passed");
+    world.nothing_is_lost();
+    story.check(&world.sim, true);
+    labels_made_once(&world.sim);
+}
+
+/// Comments, which a forge would take twice, while the program dies at `point`.
+async fn dies_while_commenting(point: String) {
+    let mut world = World::new().await;
+    let (person, installation) = world.repository(REPOSITORY);
+    let issue = person.open_issue("the basket", "", &[]).unwrap().made;
+    world.sim.take_pending();
+    let texts: Vec<String> = (1..=4).map(|n| format!("Word {n} of four.")).collect();
+    world.queue_comments(&person, installation, REPOSITORY, issue, &texts).await;
+    world.start(Some(&point)).await;
+    while !world.running.as_mut().unwrap().crashed() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        assert!(world.sim.comments(REPOSITORY, issue).len() < texts.len(), "{point} was never passed");
+    }
+    world.quiet().await;
+    let seen: Vec<String> = world.sim.comments(REPOSITORY, issue).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(seen.len(), texts.len(), "{point}: {seen:#?}");
+    for text in &texts {
+        assert_eq!(seen.iter().filter(|s| s.contains(text)).count(), 1, "{point}: {seen:#?}");
+    }
+}
+
+fn every(point: &&str) -> impl Iterator<Item = String> + use<> {
+    let point = (*point).to_owned();
+    PASSINGS.map(move |n| format!("{point}:{n}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_survive_every_crash_point() {
+    // Labels are not marked before they are sent: they may be repeated freely.
+    let points = POINTS.iter().filter(|point| **point != "effect_marked");
+    join_all(points.flat_map(every).map(|point| tokio::spawn(dies_while_labelling(point))))
+        .await
+        .into_iter()
+        .for_each(Result::unwrap);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn comments_survive_every_crash_point_around_sending() {
+    let points = POINTS.iter().skip_while(|point| **point != "effect_marked");
+    join_all(points.flat_map(every).map(|point| tokio::spawn(dies_while_commenting(point))))
+        .await
+        .into_iter()
+        .for_each(Result::unwrap);
+}

@@ -1,0 +1,160 @@
+//! The real program, as a process that can be killed.
+
+use std::{
+    fs::{File, OpenOptions},
+    net::{SocketAddr, TcpListener},
+    os::unix::process::ExitStatusExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_phasebot");
+/// Patience with a start; a machine that runs many tests at once is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Another process may take a free port before ours does.
+const STARTS: usize = 5;
+
+/// How to start the program; the same for each start of one world.
+pub struct Installed {
+    /// `database_url`.
+    pub database_url: String,
+    /// Root of the forge's API.
+    pub api_url: String,
+    /// The webhook secret.
+    pub secret: String,
+    /// The App's number.
+    pub app_id: u64,
+    /// Where its log goes.
+    pub log: PathBuf,
+}
+
+/// A running program. Dropping it kills it.
+pub struct Running {
+    child: Child,
+    /// Where webhooks go.
+    pub address: SocketAddr,
+}
+
+impl Installed {
+    /// Starts `phasebot serve` and waits until it is ready, or has crashed at `crash_at`.
+    pub async fn start(&self, crash_at: Option<&str>) -> Running {
+        for _ in 0..STARTS {
+            if let Some(running) = self.try_start(crash_at).await {
+                return running;
+            }
+        }
+        panic!("phasebot does not start:\n{}", self.log_tail());
+    }
+
+    async fn try_start(&self, crash_at: Option<&str>) -> Option<Running> {
+        let address = free_port();
+        let mut command = self.command(&["serve"]);
+        command
+            .env("PHASEBOT_LISTEN", address.to_string())
+            .env("PHASEBOT_ADMIN_LISTEN", free_port().to_string())
+            .env("PHASEBOT_LOG", "info")
+            .env("PHASEBOT_GITHUB__APP_ID", self.app_id.to_string())
+            .env("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", key_file())
+            .env("PHASEBOT_GITHUB__WEBHOOK_SECRETS", &self.secret)
+            .env("PHASEBOT_GITHUB__API_URL", &self.api_url)
+            .stderr(OpenOptions::new().create(true).append(true).open(&self.log).unwrap());
+        if let Some(point) = crash_at {
+            command.env("PHASEBOT_CRASH_AT", point);
+        }
+        let child = command.spawn().unwrap();
+        let mut running = Running { child, address };
+        let begun = Instant::now();
+        loop {
+            if ready(address).await || running.crashed() {
+                return Some(running);
+            }
+            if running.ended() {
+                return None;
+            }
+            assert!(begun.elapsed() < PATIENCE, "phasebot is not ready:\n{}", self.log_tail());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// What became of every delivery: id and state, as `phasebot deliveries list` tells it.
+    pub fn deliveries(&self) -> Vec<(String, String)> {
+        let listed = self.command(&["deliveries", "list", "--limit", "10000", "--format", "json"]).output().unwrap();
+        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+        let rows: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
+        let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
+        rows.iter().map(|row| (text(row, "delivery"), text(row, "state"))).collect()
+    }
+
+    /// The end of its log, for a message that explains a failure.
+    pub fn log_tail(&self) -> String {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(PROGRAM);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PHASEBOT_DATABASE_URL", &self.database_url)
+            .env("NO_COLOR", "1")
+            .current_dir(self.log.parent().unwrap())
+            .stdin(Stdio::null());
+        command
+    }
+}
+
+impl Running {
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Whether the process is gone.
+    pub fn ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
+    }
+
+    /// Whether it aborted, as a crash point does.
+    pub fn crashed(&mut self) -> bool {
+        const SIGABRT: i32 = 6;
+        self.child.try_wait().unwrap().is_some_and(|status| status.signal() == Some(SIGABRT))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+async fn ready(address: SocketAddr) -> bool {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let answer = client.get(format!("http://{address}/readyz")).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// The App's key in all tests, copied to where only we may read it: the program insists.
+pub fn key() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/test-key.pem")).unwrap()
+}
+
+fn key_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/test-key.pem")
+}
+
+/// Makes an empty file, so that there is a log even if nothing starts.
+pub fn empty(path: &Path) {
+    File::create(path).unwrap();
+}

@@ -1,0 +1,101 @@
+//! What happens to one issue, and what its labels must have shown in the end.
+
+use std::collections::BTreeSet;
+
+use phasebot::sim::{MergeMethod, NewCommit, NewPull, Person, SimForge};
+
+/// The phases of this story, in order.
+pub const PHASES: [&str; 3] = ["phase/plan", "phase/code", "phase/build"];
+
+/// An issue and the pull request that closes it.
+pub struct Story {
+    person: Person,
+    full_name: String,
+    name: String,
+    issue: u64,
+    pull: u64,
+    told: usize,
+}
+
+impl Story {
+    /// Nothing has happened yet.
+    pub fn new(person: &Person, full_name: &str, name: &str) -> Self {
+        let (full_name, name) = (full_name.to_owned(), name.to_owned());
+        Self { person: person.clone(), full_name, name, issue: 0, pull: 0, told: 0 }
+    }
+
+    /// Lets the next thing happen; `false` once there is none.
+    pub fn go_on(&mut self) -> bool {
+        let branch = format!("work-on-{}", self.name);
+        match self.told {
+            0 => self.issue = self.person.open_issue(&self.name, "It should work.", &[]).unwrap().made,
+            1 => {
+                self.person.create_branch(&branch, "main").unwrap();
+                self.person.push(&branch, &[NewCommit::from("Make it work")]).unwrap();
+                let (title, body) = (format!("Mend {}", self.name), format!("Closes #{}", self.issue));
+                let pull = NewPull { head: branch, title, body, ..NewPull::default() };
+                self.pull = self.person.open_pull(&pull).unwrap().made;
+            }
+            2 => {
+                self.person.merge_pull(self.pull, MergeMethod::Squash).unwrap();
+            }
+            _ => return false,
+        }
+        self.told += 1;
+        true
+    }
+
+    /// Whether the labels show what has happened so far.
+    pub fn shown(&self, sim: &SimForge) -> bool {
+        let Some(phase) = self.told.checked_sub(1).map(|n| PHASES[n]) else { return true };
+        let wanted = BTreeSet::from([phase.to_owned()]);
+        let pull_too = self.told < 2 || sim.visible_labels(&self.full_name, self.pull) == wanted;
+        pull_too && sim.visible_labels(&self.full_name, self.issue) == wanted
+    }
+
+    /// Checks what people saw. `each`: every phase of the issue was waited for,
+    /// so that none may have been passed over.
+    pub fn check(&self, sim: &SimForge, each: bool) {
+        assert!(self.shown(sim), "{}: {:?}", self.name, sim.visible_labels(&self.full_name, self.issue));
+        let issue = self.put_on(sim, self.issue);
+        let pull = self.put_on(sim, self.pull);
+        if each {
+            assert_eq!(issue, PHASES, "{}", self.name);
+            assert_eq!(pull, PHASES[1..], "{}", self.name);
+        }
+        for seen in [issue, pull] {
+            let places: Vec<usize> = seen.iter().map(|l| PHASES.iter().position(|p| p == l).unwrap()).collect();
+            assert!(places.is_sorted_by(|a, b| a < b), "{}: a label came twice or went back: {seen:?}", self.name);
+        }
+    }
+
+    /// The labels that were put on an item, in order; fails if two were on it at a time.
+    fn put_on(&self, sim: &SimForge, item: u64) -> Vec<String> {
+        let mut on = BTreeSet::new();
+        let mut all = Vec::new();
+        let history = sim.label_history(&self.full_name, item);
+        for change in &history {
+            assert_eq!(change.by, "phasebot[bot]");
+            if change.added {
+                all.push(change.label.clone());
+                on.insert(change.label.clone());
+            } else {
+                on.remove(&change.label);
+            }
+            assert!(on.len() <= 1, "{} #{item} showed two phases at a time: {history:#?}", self.full_name);
+        }
+        all
+    }
+}
+
+/// Each label of the repository was made once.
+pub fn labels_made_once(sim: &SimForge) {
+    let made: Vec<_> = sim
+        .deliveries()
+        .into_iter()
+        .filter(|d| d.event == "label" && d.action.as_deref() == Some("created"))
+        .map(|d| (d.repository, d.payload["label"]["name"].to_string()))
+        .collect();
+    let distinct: BTreeSet<_> = made.iter().collect();
+    assert_eq!(distinct.len(), made.len(), "{made:?}");
+}

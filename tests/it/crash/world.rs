@@ -1,0 +1,247 @@
+//! A forge, the program beside it, and the post between them.
+
+use std::{
+    cell::Cell,
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use phasebot::{
+    app::clock::SystemClock,
+    domain::{
+        effect::Effect,
+        id::{ForgeName, RepoKey},
+    },
+    port::{
+        clock::Clock,
+        store::{Commit, NewEffect, RepositoryRow},
+    },
+    sim::{AppKey, Delivery, Options, Person, SimForge},
+    store,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::process::{self, Installed, Running};
+
+const APP: u64 = 4711;
+const SECRET: &str = "a webhook secret";
+/// Patience until all is quiet.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Rest before a delivery that was refused is sent again.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// One database, one forge; the program comes and goes.
+pub struct World {
+    pub sim: SimForge,
+    pub program: Installed,
+    pub running: Option<Running>,
+    /// Deliveries to be sent, or sent again.
+    waiting: VecDeque<Delivery>,
+    /// Those that were answered with 2xx: never sent again.
+    acknowledged: BTreeSet<String>,
+    /// How often the program was started.
+    pub starts: usize,
+    folder: TempDir,
+}
+
+impl Drop for World {
+    /// Keeps database and log of a failure.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("database and log: {}", self.folder.path().display());
+        }
+    }
+}
+
+impl World {
+    /// A forge without repositories, and a program that has never run.
+    pub async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let key = AppKey::from_private_pem(&process::key()).unwrap();
+        let options = Options::new(APP, key, SecretString::from(SECRET), Arc::new(SystemClock));
+        let sim = SimForge::start(options).await.unwrap();
+        let program = Installed {
+            database_url: format!("sqlite://{}", folder.path().join("phasebot.db").display()),
+            api_url: sim.api_url(),
+            secret: SECRET.to_owned(),
+            app_id: APP,
+            log: folder.path().join("log"),
+        };
+        process::empty(&program.log);
+        let waiting = VecDeque::new();
+        Self { sim, program, running: None, waiting, acknowledged: BTreeSet::new(), starts: 0, folder }
+    }
+
+    /// Makes a repository with the App installed; gives somebody who may write there, and the installation.
+    pub fn repository(&self, full_name: &str) -> (Person, u64) {
+        self.sim.create_repo(full_name).unwrap();
+        self.sim.set_role(full_name, "ada", "write").unwrap();
+        let installation = self.sim.install("ada", &[full_name]).unwrap().made;
+        (self.sim.person("ada", full_name).unwrap(), installation)
+    }
+
+    /// Starts the program.
+    pub async fn start(&mut self, crash_at: Option<&str>) {
+        let running = self.program.start(crash_at).await;
+        self.sim.set_webhook_url(&format!("http://{}/webhooks/github", running.address));
+        self.running = Some(running);
+        self.starts += 1;
+    }
+
+    /// Posts for so long, `at_once` deliveries side by side; then the program
+    /// `dies` in the middle of whatever it does, and is started again.
+    pub async fn live(&mut self, life: Duration, dies: bool, at_once: usize) {
+        let mut running = self.running.take();
+        let over = Cell::new(false);
+        tokio::join!(
+            async {
+                tokio::time::sleep(life).await;
+                if let Some(running) = running.as_mut().filter(|_| dies) {
+                    running.kill();
+                }
+                over.set(true);
+            },
+            async {
+                while !over.get() {
+                    self.post(at_once).await;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        );
+        self.running = running;
+        self.revive().await;
+    }
+
+    /// Starts the program again if it has crashed.
+    pub async fn revive(&mut self) {
+        if self.running.as_mut().is_none_or(Running::ended) {
+            self.start(None).await;
+        }
+    }
+
+    /// Sends what waits, at most `at_once` side by side, each once. What is not
+    /// acknowledged is kept to be sent again under the same id.
+    pub async fn post(&mut self, at_once: usize) {
+        self.waiting.extend(self.sim.take_pending());
+        let mut sending = JoinSet::new();
+        for delivery in self.waiting.drain(..self.waiting.len().min(at_once)) {
+            let sim = self.sim.clone();
+            sending.spawn(async move {
+                let status = sim.send(&delivery).await;
+                (delivery, status)
+            });
+        }
+        let mut refused = false;
+        while let Some(sent) = sending.join_next().await {
+            let (delivery, status) = sent.unwrap();
+            if (200..300).contains(&status) {
+                let first = self.acknowledged.insert(delivery.guid.clone());
+                assert!(first, "an acknowledged delivery was sent again by this test");
+            } else {
+                refused = true;
+                self.waiting.push_back(delivery);
+            }
+        }
+        if refused {
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    /// Lets deliveries be sent in another order than they were made.
+    pub fn shuffle(&mut self, mut pick: impl FnMut(usize) -> usize) {
+        self.waiting.extend(self.sim.take_pending());
+        for last in (1..self.waiting.len()).rev() {
+            self.waiting.swap(last, pick(last + 1));
+        }
+    }
+
+    /// Whether every delivery so far is acknowledged.
+    fn posted(&mut self) -> bool {
+        self.waiting.extend(self.sim.take_pending());
+        self.waiting.is_empty()
+    }
+
+    /// Posts, and starts the program again where it crashes, until `done`.
+    pub async fn post_until(&mut self, what: &str, mut done: impl FnMut(&SimForge) -> bool) {
+        let begun = Instant::now();
+        while !(self.posted() && done(&self.sim)) {
+            self.revive().await;
+            if self.posted() {
+                tokio::time::sleep(AGAIN).await;
+            } else {
+                self.post(1).await;
+            }
+            let tail = || self.program.log_tail();
+            assert!(begun.elapsed() < PATIENCE, "{what} does not come:\n{}", tail());
+        }
+    }
+
+    /// Goes on until nothing is left to send, to decide or to do.
+    pub async fn quiet(&mut self) {
+        let begun = Instant::now();
+        loop {
+            self.post_until("an acknowledgement", |_| true).await;
+            self.revive().await;
+            // A connection to the database only while nobody is to be killed: the
+            // last one to close tidies up what the next start should find.
+            let store = store::open(&self.program.database_url).await.unwrap();
+            let stats = store.stats().await.unwrap();
+            let left = stats.pending + stats.queued_effects.iter().sum::<u64>();
+            if left == 0 && self.posted() {
+                assert_eq!((stats.quarantined, stats.dead_deliveries, stats.dead_effects), (0, 0, 0));
+                return;
+            }
+            drop(store);
+            assert!(begun.elapsed() < PATIENCE, "{stats:?} is never done:\n{}", self.program.log_tail());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Every acknowledged delivery is there, and decided.
+    pub fn nothing_is_lost(&self) {
+        let listed = self.program.deliveries();
+        let decided: BTreeSet<&str> =
+            listed.iter().filter(|(_, s)| s == "done" || s == "ignored").map(|(id, _)| id.as_str()).collect();
+        let lost: Vec<&String> = self.acknowledged.iter().filter(|id| !decided.contains(id.as_str())).collect();
+        assert!(lost.is_empty(), "acknowledged, and lost or not decided: {lost:?} of {listed:?}");
+        assert_eq!(listed.len(), decided.len(), "something is not decided: {listed:?}");
+    }
+
+    /// Queues comments in the store as a decision of the program would.
+    pub async fn queue_comments(
+        &self,
+        person: &Person,
+        installation: u64,
+        full_name: &str,
+        item: u64,
+        texts: &[String],
+    ) {
+        let store = store::open(&self.program.database_url).await.unwrap();
+        let repo = RepoKey { forge: ForgeName::github(), id: person.repo() };
+        let place = RepositoryRow {
+            repo: repo.clone(),
+            full_name: full_name.to_owned(),
+            installation: Some(installation),
+            active: true,
+        };
+        let effects = texts.iter().enumerate().map(|(n, text)| NewEffect {
+            key: format!("comment/{n}"),
+            replaces: false,
+            installation,
+            effect: Effect::UpsertComment { item, marker: format!("test:{n}"), body: text.clone(), sticky: false },
+            cause: None,
+        });
+        let commit = Commit {
+            repo: Some(repo),
+            now: Some(SystemClock.now()),
+            repositories: vec![place],
+            effects: effects.collect(),
+            ..Commit::default()
+        };
+        store.commit(commit).await.unwrap();
+    }
+}

@@ -1,0 +1,181 @@
+//! Just enough reading of Rust to find paths and words in its code.
+
+/// A file's code, without comments and the contents of literals.
+pub(super) struct Source {
+    /// Tokens with the line that they stand in.
+    tokens: Vec<(usize, String)>,
+    /// Paths, spelt out: `use a::{b, c::d}` is `a`, `a::b`, `a::c::d`.
+    paths: Vec<(usize, Vec<String>)>,
+    /// How many modules the file is away from the crate's root.
+    depth: usize,
+}
+
+impl Source {
+    /// Reads a file.
+    pub(super) fn read(path: &str, text: &str) -> Self {
+        let tokens = tokens(&bare(text));
+        let mut paths = Vec::new();
+        let mut at = 0;
+        while at < tokens.len() {
+            if is_name(&tokens[at].1) {
+                at = read_path(&tokens, at, &[], &mut paths);
+            } else {
+                at += 1;
+            }
+        }
+        let module = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+        Self { tokens, paths, depth: module.split('/').count() }
+    }
+
+    /// Which of `layers` are named, and in which line.
+    pub(super) fn layers<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
+        let layers: Vec<&str> = layers.collect();
+        let mut found = Vec::new();
+        for (line, path) in &self.paths {
+            let ups = path.iter().take_while(|part| *part == "super").count();
+            let from_root = match path[0].as_str() {
+                "crate" | "phasebot" => path.get(1),
+                "super" if ups >= self.depth => path.get(ups),
+                _ => None,
+            };
+            let named = from_root.and_then(|name| layers.iter().find(|layer| *layer == name));
+            found.extend(named.map(|layer| (*line, *layer)));
+        }
+        found.dedup();
+        found
+    }
+
+    /// The lines whose code has this name (`tokio`) or end of a path (`std::env`).
+    pub(super) fn lines_with(&self, word: &str) -> impl Iterator<Item = usize> {
+        let parts: Vec<&str> = word.split("::").collect();
+        let mut lines: Vec<usize> = if parts.len() == 1 {
+            self.tokens.iter().filter(|(_, token)| token == word).map(|(line, _)| *line).collect()
+        } else {
+            let has = |path: &[String]| path.windows(parts.len()).any(|window| window == parts);
+            self.paths.iter().filter(|(_, path)| has(path)).map(|(line, _)| *line).collect()
+        };
+        lines.dedup();
+        lines.into_iter()
+    }
+}
+
+/// Whether `line` has `word`, not as a part of a longer one.
+pub(super) fn has_word(line: &str, word: &str) -> bool {
+    line.match_indices(word).any(|(at, _)| {
+        let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !joins(line[..at].chars().next_back()) && !joins(line[at + word.len()..].chars().next())
+    })
+}
+
+/// Reads the path at `at`, with its groups; returns where it ends.
+fn read_path(
+    tokens: &[(usize, String)],
+    mut at: usize,
+    before: &[String],
+    paths: &mut Vec<(usize, Vec<String>)>,
+) -> usize {
+    let mut path = before.to_vec();
+    let token = |at: usize| tokens.get(at).map(|(_, token)| token.as_str());
+    let line = tokens[at].0;
+    while token(at).is_some_and(is_name) {
+        path.push(tokens[at].1.clone());
+        at += 1;
+        if token(at) != Some("::") {
+            break;
+        }
+        at += 1;
+        if token(at) == Some("{") {
+            at += 1;
+            while token(at).is_some_and(|token| token != "}") {
+                at = if token(at).is_some_and(is_name) { read_path(tokens, at, &path, paths) } else { at + 1 };
+            }
+            at += 1;
+        }
+    }
+    paths.push((line, path));
+    at
+}
+
+fn is_name(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_alphabetic() || c == '_')
+}
+
+fn tokens(code: &str) -> Vec<(usize, String)> {
+    let mut tokens: Vec<(usize, String)> = Vec::new();
+    for (index, line) in code.lines().enumerate() {
+        let mut rest = line.trim_start();
+        while let Some(first) = rest.chars().next() {
+            let name = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let length = match name {
+                0 if rest.starts_with("::") => 2,
+                0 => first.len_utf8(),
+                _ => name,
+            };
+            tokens.push((index + 1, rest[..length].to_owned()));
+            rest = rest[length..].trim_start();
+        }
+    }
+    tokens
+}
+
+/// The text with comments and the contents of literals blanked out; lines stay.
+fn bare(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut bare = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < chars.len() {
+        let rest = &chars[at..];
+        let before = at.checked_sub(1).map(|at| chars[at]);
+        let length = comment(rest).or_else(|| raw_string(rest, before)).or_else(|| literal(rest)).unwrap_or(0);
+        if length == 0 {
+            bare.push(rest[0]);
+            at += 1;
+        } else {
+            bare.push(' ');
+            bare.extend(rest[..length].iter().filter(|c| **c == '\n'));
+            at += length;
+        }
+    }
+    bare
+}
+
+/// The length of a comment that begins here.
+fn comment(rest: &[char]) -> Option<usize> {
+    match rest {
+        ['/', '/', ..] => Some(rest.iter().position(|c| *c == '\n').unwrap_or(rest.len())),
+        ['/', '*', ..] => {
+            let end = rest.windows(2).position(|pair| pair == ['*', '/']);
+            Some(end.map_or(rest.len(), |end| end + 2))
+        }
+        _ => None,
+    }
+}
+
+/// The length of a raw string that begins here.
+fn raw_string(rest: &[char], before: Option<char>) -> Option<usize> {
+    if rest[0] != 'r' || before.is_some_and(|c| (c.is_alphanumeric() && c != 'b') || c == '_') {
+        return None;
+    }
+    let hashes = rest[1..].iter().take_while(|c| **c == '#').count();
+    if rest.get(1 + hashes) != Some(&'"') {
+        return None;
+    }
+    let close: Vec<char> = std::iter::once('"').chain(std::iter::repeat_n('#', hashes)).collect();
+    let body = 2 + hashes;
+    let end = rest[body..].windows(close.len()).position(|window| window == close);
+    Some(end.map_or(rest.len(), |end| body + end + close.len()))
+}
+
+/// The length of a string or character that begins here. A lifetime is neither.
+fn literal(rest: &[char]) -> Option<usize> {
+    let quote = rest[0];
+    let is_char = matches!(rest, ['\'', '\\', ..] | ['\'', _, '\'', ..]);
+    if quote != '"' && !is_char {
+        return None;
+    }
+    let mut at = 1;
+    while at < rest.len() && rest[at] != quote {
+        at += if rest[at] == '\\' { 2 } else { 1 };
+    }
+    Some((at + 1).min(rest.len()))
+}

@@ -48,21 +48,20 @@ impl Server {
     /// `phasebot serve` with everything switched on, on a database file.
     pub async fn phasebot(database: &Path, api: SocketAddr) -> Result<Self> {
         let mut command = Command::new(beside("phasebot")?);
-        command.arg("serve").env("PHASEBOT_DATABASE_URL", format!("sqlite://{}", database.display()));
+        command.arg("serve").env_clear().env("PHASEBOT_DATABASE_URL", format!("sqlite://{}", database.display()));
         Self::start(command, api).await
     }
 
     /// The same server and routes, which verify signatures and keep nothing.
     pub async fn verify_only() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("verify-only");
+        command.arg("verify-only").env_clear();
         Self::start(command, SocketAddr::from(([127, 0, 0, 1], 9))).await
     }
 
     async fn start(mut command: Command, api: SocketAddr) -> Result<Self> {
         let (address, admin) = (free_port()?, free_port()?);
         let child = command
-            .env_clear()
             .env("PHASEBOT_LISTEN", address.to_string())
             .env("PHASEBOT_ADMIN_LISTEN", admin.to_string())
             .env("PHASEBOT_LOG", "warn")

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     decide,
-    domain::effect::{Effect, Repeat, Told},
+    domain::{
+        effect::{Effect, Repeat, Told},
+        fact::DocumentKey,
+    },
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
@@ -149,7 +152,11 @@ async fn aim(
         Effect::SetPhase { item, .. } => state.facts.item_labels(*item).cloned(),
         _ => None,
     };
-    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), in_doubt };
+    let issue = match &effect.effect {
+        Effect::UpsertIssue { .. } => state.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
+        _ => None,
+    };
+    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), issue, in_doubt };
     let target = state.row.as_ref().and_then(place::target);
     held.put(state);
     Ok((target, context))
@@ -255,7 +262,13 @@ async fn note_once(
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
-    let changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
+    let mut changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
+    if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
+        && let Some(complaint) = state.facts.policy_files.complaint.as_mut()
+    {
+        complaint.issue = Some(number);
+        changed.insert(DocumentKey::Policy);
+    }
     let documents = draft::documents(&state, &changed);
     if let (Some(name), Some(row)) = (&applied.renamed_to, &mut state.row)
         && row.full_name != *name

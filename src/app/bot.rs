@@ -12,8 +12,10 @@ use tokio::{sync::watch, task::JoinSet};
 
 use super::{
     intake::Intake,
-    outbox, scheduler,
-    shell::{BotSettings, PolicySource, Shell},
+    outbox,
+    policy::PolicySource,
+    scheduler,
+    shell::{BotSettings, Shell},
     tick, upkeep,
     worker::panic_text,
 };

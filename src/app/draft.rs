@@ -36,6 +36,9 @@ struct Kept {
     /// Short hash of the status comment that was last queued; empty: none was.
     #[serde(default)]
     board: String,
+    /// The label that shows the phase.
+    #[serde(default)]
+    label: Option<String>,
 }
 
 /// Whether effects may be queued.
@@ -102,6 +105,7 @@ fn keep(
         phase: kept.derived.phase.clone(),
         ours: kept.derived.ours,
         written: kept.written,
+        label: kept.label.clone(),
     });
     let decided = decide::decide(&state.facts, &derived, shown.as_ref(), terms.policy);
 
@@ -132,7 +136,13 @@ fn keep(
     set_timer(&derived, kept.as_ref(), terms, commit);
     let history_changed = kept.as_ref().is_none_or(|k| k.derived.history != derived.history);
     let (phase, since, history) = (derived.phase.clone(), derived.since, derived.history.clone());
-    let now_kept = Kept { derived, written, board };
+    let label = match derived.phase.as_deref() {
+        Some(phase) => terms.policy.phase_index(phase).map(|index| terms.policy.phases[index].label.clone()),
+        // What is left alone keeps what it carries.
+        None if !derived.ours => kept.as_ref().and_then(|kept| kept.label.clone()),
+        None => None,
+    };
+    let now_kept = Kept { derived, written, board, label };
     if kept.as_ref() != Some(&now_kept) {
         let row = ItemRow { item, phase, since, derived: serde_json::to_string(&now_kept)? };
         state.items.insert(item, row.clone());

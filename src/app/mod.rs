@@ -28,6 +28,7 @@ mod intake;
 mod limits;
 mod outbox;
 mod place;
+mod policy;
 mod pulse;
 mod repos;
 mod scheduler;
@@ -38,4 +39,5 @@ mod worker;
 
 pub use bot::{Bot, Parts};
 pub use intake::Intake;
-pub use shell::{BotSettings, PolicySource};
+pub use policy::{FilePolicies, PolicySource};
+pub use shell::BotSettings;

@@ -10,12 +10,9 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{identity::Identities, limits::Limits, pulse::Pulse, repos::Repos};
+use super::{identity::Identities, limits::Limits, policy::PolicySource, pulse::Pulse, repos::Repos};
 use crate::{
-    domain::{
-        id::{ForgeName, RepoKey},
-        policy::Policy,
-    },
+    domain::id::ForgeName,
     metric,
     port::{
         clock::Clock,
@@ -23,19 +20,6 @@ use crate::{
         store::{DeliveryState, Seq, Store},
     },
 };
-
-/// Which policy is in force in a repository.
-pub trait PolicySource: Send + Sync + 'static {
-    /// The policy, ready to be used. Called for every decision: must not block.
-    fn policy(&self, repo: &RepoKey) -> Arc<Policy>;
-}
-
-/// One policy everywhere.
-impl PolicySource for Arc<Policy> {
-    fn policy(&self, _repo: &RepoKey) -> Arc<Policy> {
-        self.clone()
-    }
-}
 
 /// How the bot is to run.
 #[derive(Debug, Clone)]
@@ -52,7 +36,7 @@ pub struct BotSettings {
 
 impl Default for BotSettings {
     fn default() -> Self {
-        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 90) }
+        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 30) }
     }
 }
 

@@ -14,7 +14,9 @@ use tokio::sync::watch;
 use super::{
     clock::after,
     decision::{self, Failure, Scope},
-    draft,
+    draft::{self, Writes},
+    place,
+    policy::{self, Brought, Occasion},
     pulse::stopped,
     shell::Shell,
     worker::panic_text,
@@ -113,12 +115,19 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
 }
 
 async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>) -> Result<Vec<String>, Failure> {
-    let policy = shell.policies.policy(repo);
+    let (own, mut items): (BTreeSet<_>, BTreeSet<_>) = items.into_iter().partition(|n| policy::is_repository_timer(*n));
     let mut held = shell.repos.hold(repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
+    let target = place.as_ref().and_then(place::target);
+    let aim = shell.forge(&repo.forge).map(AsRef::as_ref).zip(target.as_ref());
+    let occasion = Occasion::Timers { organisation: own.contains(&policy::ORGANISATION_TIMER) };
+    let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
+    items.append(&mut attention.items);
     let scope = Scope { repo, place: place.as_ref(), policy: &policy, items, changed: BTreeSet::new(), cause: None };
-    let (commit, told) = decision::reach(shell, &mut state, scope).await?;
+    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
+    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
+    told.extend(attention.into_commit(&mut state, writes, None, !own.is_empty(), &mut commit));
     decision::keep(shell, held, state, commit).await?;
     Ok(told)
 }

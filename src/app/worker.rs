@@ -12,6 +12,7 @@ use super::{
     decision::{self, Failure, Scope},
     draft::{self, Writes},
     installation, place,
+    policy::{self, Occasion},
     shell::Shell,
 };
 use crate::{
@@ -96,16 +97,19 @@ async fn decide_for_repository(
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let us = shell.identities.on(forge).await;
-    let policy = shell.policies.policy(&seen.key);
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = place::settle(forge, state.row.as_ref(), event, seen).await;
-
-    let mut observed = decide::observe(&mut state.facts, event, &policy, &us);
     let target = place::target(&place.row);
-    let installation = target.as_ref().map(|target| target.installation);
-    let ran =
-        commands::take(shell, &mut state, commands::Place { forge, target, policy: &policy, us: &us }, event).await;
+
+    let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
+    let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
+    let mut observed = decide::observe(&mut state.facts, event, &known, &us);
+    let occasion = Occasion::Event(event, &observed.items);
+    let aim = target.as_ref().map(|target| (forge, target));
+    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;
+    let here = commands::Place { forge, target: target.clone(), policy: &policy, us: &us };
+    let ran = commands::take(shell, &mut state, here, event).await;
     observed.changed.extend(ran.observed.changed);
     observed.items.extend(ran.observed.items);
     let scope = Scope {
@@ -116,8 +120,9 @@ async fn decide_for_repository(
         changed: observed.changed,
         cause: Some(row.seq),
     };
-    let (mut commit, told) = decision::reach(shell, &mut state, scope).await?;
-    let writes = Writes::allowed(shell.settings.dry_run, &policy, installation);
+    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
+    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
+    told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
     commands::queue(ran.wishes, writes, Some(row.seq), &mut commit);
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());

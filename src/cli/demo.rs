@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let filter = context.variable("PHASEBOT_LOG").filter(|filter| !filter.is_empty()).unwrap_or("warn");
     telemetry::start_logs(filter, LogFormat::Text, context.no_color())?;
     let watched = stdout().is_terminal();
-    let pace = (if watched { PACE } else { PACE_UNWATCHED }).div_f64(args.speed.max(0.001));
+    let pause = (if watched { PACE } else { PACE_UNWATCHED }).div_f64(args.speed.max(0.001));
     let mut page = Page::new(out, Style::of(|name| context.variable(name), watched));
     let runtime = runtime()?;
     runtime.block_on(async {
@@ -57,7 +57,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             _ = signals.next() => return Ok(()),
         };
         let told = tokio::select! {
-            told = tell(&stage, &mut page, pace, args.exit) => Some(told),
+            told = tell(&stage, &mut page, pause, args.exit) => Some(told),
             _ = signals.next() => None,
         };
         // Whoever pressed Ctrl-C wants the end, and not to hear how it came out.
@@ -72,9 +72,9 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 }
 
 /// The whole story. With `judge`, a step that came out otherwise is an error.
-async fn tell(stage: &Stage, page: &mut Page<'_>, pace: Duration, judge: bool) -> Result<(), Failure> {
-    let mut play = Play::new(stage, pace)?;
-    play.open(page)?;
+async fn tell(stage: &Stage, page: &mut Page<'_>, pause: Duration, judge: bool) -> Result<(), Failure> {
+    let mut play = Play::new(stage, pause)?;
+    play::open(page)?;
     for step in story::steps() {
         play.step(page, &step).await?;
     }

@@ -4,23 +4,28 @@ use std::{path::Path, sync::Arc};
 
 use super::Failure;
 use crate::{
+    app::FilePolicies,
     domain::policy::Policy,
-    policy::{self, Layer, Rank},
+    policy::{self, Layer, Parsed, Rank},
 };
 
-/// Reads the operator's policy on top of the built-in one; without a file, the built-in one.
-pub(super) fn operators(file: Option<&Path>) -> Result<Arc<Policy>, Failure> {
-    let Some(file) = file else { return Ok(Arc::new(policy::built_in())) };
-    load(file, Rank::Operator).map(Arc::new)
+/// The policies over the operator's file; without one, over the built-in policy alone.
+pub(super) fn operators(file: Option<&Path>) -> Result<Arc<FilePolicies>, Failure> {
+    let operator = file.map(read).transpose()?;
+    FilePolicies::new(operator).map(Arc::new).map_err(|problems| wrong(&problems))
 }
 
 /// Reads a policy file as one of this rank.
 pub(super) fn load(file: &Path, rank: Rank) -> Result<Policy, Failure> {
+    let parsed = read(file)?;
+    policy::compile(&policy::merge(&[Layer { rank, parsed }])).map_err(|problems| wrong(&problems))
+}
+
+fn read(file: &Path) -> Result<Parsed, Failure> {
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Message(format!("the policy file {name} can't be read: {error}")))?;
-    let parsed = policy::parse(&name, &text).map_err(|problems| wrong(&problems))?;
-    policy::compile(&policy::merge(&[Layer { rank, parsed }])).map_err(|problems| wrong(&problems))
+    policy::parse(&name, &text).map_err(|problems| wrong(&problems))
 }
 
 fn wrong(problems: &[policy::Problem]) -> Failure {

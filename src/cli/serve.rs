@@ -58,7 +58,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         store,
         forges: vec![github],
         clock,
-        policies: Arc::new(policies),
+        policies,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,

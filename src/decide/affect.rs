@@ -40,7 +40,8 @@ impl Look<'_> {
             }
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
-            DocumentKey::Answer(_) => {}
+            // A changed policy sets the items' own steps going.
+            DocumentKey::Answer(_) | DocumentKey::Policy => {}
         }
     }
 

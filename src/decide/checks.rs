@@ -39,8 +39,8 @@ impl Look<'_> {
     /// The spans in which the checks of `sha` stood as passed.
     pub(super) fn passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Rc<[Span]> {
         let Some(checks) = self.facts.checks.get(sha) else { return Rc::new([]) };
-        let names = named.iter().map(|p| p.as_str().to_owned()).collect();
-        let key = (sha.clone(), branch.to_owned(), names);
+        let patterns = named.iter().map(|p| p.as_str().to_owned()).collect();
+        let key = (sha.clone(), branch.to_owned(), patterns);
         if let Some(known) = self.passes.borrow().get(&key) {
             return known.clone();
         }

@@ -16,6 +16,8 @@ mod look;
 pub mod message;
 mod observe;
 mod phase;
+pub mod preview;
+pub mod proposal;
 mod ship;
 mod source;
 mod text;
@@ -128,6 +130,8 @@ pub struct Shown {
     pub ours: bool,
     /// Whether a write was queued for it: `false` while nothing may be written.
     pub written: bool,
+    /// The label that was to show the phase; `None`: none, or not known.
+    pub label: Option<String>,
 }
 
 /// The difference between what is derived and what is shown.
@@ -156,8 +160,12 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
         let rule = &policy.phases[index];
         LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
     });
-    let moved = was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
-    let present = facts.item_labels(item).into_iter().flatten().filter(|l| policy.label_index(l).is_some());
+    // The same phase may be shown by another label under a new policy.
+    let name = |look: &LabelLook| look.name.clone();
+    let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
+    let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
+    let shows_phase = |l: &&String| policy.label_index(l).is_some() || facts.policy_files.was_phase_label(l);
+    let present = facts.item_labels(item).into_iter().flatten().filter(shows_phase);
     let as_wanted = {
         let present: Vec<&String> = present.collect();
         match &label {
@@ -172,7 +180,8 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
         return Decided::default();
     }
-    let phase_labels = policy.phases.iter().map(|p| p.label.clone()).collect();
+    let phase_labels = policy.phases.iter().map(|p| &p.label).chain(&facts.policy_files.former_labels);
+    let phase_labels = phase_labels.cloned().collect();
     let name = |phase: Option<&String>| phase.cloned().unwrap_or_else(|| "none".into());
     let note =
         format!("#{item} {} → {}: {}", name(was.as_ref()), name(derived.phase.as_ref()), derived.reason.sentence);

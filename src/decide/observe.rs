@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::text;
 use crate::domain::{
+    effect::POLICY_MARKER,
     event::{
         CheckSeen, CommitSeen, DeploymentSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen,
         RefName, ReleaseSeen, ReviewSeen, Seen, StatusSeen, WorkflowSeen,
@@ -97,6 +98,11 @@ fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Op
     Some(DocumentKey::Commit(commit.sha.clone()))
 }
 
+/// Whether a text is that of our own issue about the policy file.
+fn is_notice(body: &str) -> bool {
+    body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
+}
+
 struct Notes<'a> {
     facts: &'a mut RepoFacts,
     policy: &'a Policy,
@@ -134,6 +140,7 @@ impl Notes<'_> {
         if item.author.is_none() {
             item.author.clone_from(&seen.author);
         }
+        item.notice |= seen.author.as_ref().is_some_and(|a| self.us.are(a)) && is_notice(&seen.body);
         Newest::join(&mut item.association, Newest::new(seen.updated_at, seen.association));
         keep_earliest(&mut item.created_at, seen.created_at);
         keep_earliest(&mut item.recorded_from, seen.updated_at);
@@ -240,8 +247,17 @@ impl Notes<'_> {
             forced: seen.forced,
             commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
             truncated: seen.truncated,
+            policy_file: seen.policy_file,
             at: self.event.at,
         };
+        // A branch that is made, removed or rewritten does not list what went.
+        let unlisted = seen.forced || seen.before.is_zero() || seen.after.is_zero();
+        if (seen.policy_file != Some(false) || unlisted)
+            && seen.name == RefName::Branch(self.facts.default_branch().to_owned())
+        {
+            self.facts.policy_files.own.stale = true;
+            self.changed.insert(DocumentKey::Policy);
+        }
         let at = match self.facts.pushes.get_mut(&key) {
             Some(known) => {
                 known.at = known.at.min(fact.at);

@@ -91,6 +91,9 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
     if item.gone.is_some() {
         return leave("gone", "it was deleted or moved to another repository");
     }
+    if item.notice {
+        return leave("notice", "it is phasebot's own notice about the policy file");
+    }
     if let Some(mark) = item.mark(look.now).filter(|m| m.word == Word::OptOut) {
         let by = message::quoted(&mark.by);
         return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));

@@ -22,6 +22,35 @@ pub struct LabelLook {
     pub description: String,
 }
 
+/// The marker of our issue about an invalid policy file, and of the comment
+/// on a pull request that changes it.
+pub const POLICY_MARKER: &str = "policy";
+
+/// What a check run of ours may say. There is no «neutral» and no «skipped»:
+/// forges take both for a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckVerdict {
+    /// Not known yet.
+    InProgress,
+    /// Passed.
+    Success,
+    /// Failed.
+    Failure,
+    /// A person is needed.
+    ActionRequired,
+}
+
+/// Words on a line of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Annotation {
+    /// The file's path in the repository.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// The words.
+    pub message: String,
+}
+
 /// Which writes go first, per installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lane {
@@ -128,6 +157,38 @@ pub enum Effect {
         /// Labels.
         labels: Vec<LabelLook>,
     },
+    /// An issue of ours that is kept up to date: made if it should be open and
+    /// is not there, else brought to this title, text and state.
+    UpsertIssue {
+        /// Hidden text that identifies it.
+        marker: String,
+        /// Title.
+        title: String,
+        /// Text; the marker is added by the adapter.
+        body: String,
+        /// Open, or closed.
+        open: bool,
+    },
+    /// A check run on a commit; brought up to date when it is there.
+    SetCheck {
+        /// Its name, such as `phasebot/policy`.
+        name: String,
+        /// The commit.
+        sha: Sha,
+        /// Our id for it: tells it from another of ours with this name.
+        external_id: String,
+        /// What it says.
+        verdict: CheckVerdict,
+        /// One line.
+        title: String,
+        /// Markdown.
+        summary: String,
+        /// Words on lines of files; the adapter sends no more than the forge takes.
+        annotations: Vec<Annotation>,
+        /// Where we may not write checks: the same in a comment here, which
+        /// is found again by `external_id`.
+        or_comment: Option<ItemNumber>,
+    },
     /// Start a workflow.
     Dispatch {
         /// Workflow file.
@@ -153,7 +214,9 @@ impl Effect {
             | Self::Assign { .. }
             | Self::SetMilestone { .. }
             | Self::RerunFailed { .. }
-            | Self::OpenIssue { .. } => Lane::Conversation,
+            | Self::OpenIssue { .. }
+            | Self::UpsertIssue { .. }
+            | Self::SetCheck { .. } => Lane::Conversation,
             Self::SetPhase { .. } => Lane::Labels,
         }
     }
@@ -169,7 +232,9 @@ impl Effect {
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::SetMilestone { .. } => Repeat::Natural,
-            Self::UpsertComment { .. } | Self::OpenIssue { .. } => Repeat::MarkedCreate,
+            Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
+                Repeat::MarkedCreate
+            }
             Self::Dispatch { .. } => Repeat::Unverifiable,
         }
     }
@@ -186,6 +251,8 @@ impl Effect {
             Self::SetMilestone { .. } => "set_milestone",
             Self::RerunFailed { .. } => "rerun_failed",
             Self::OpenIssue { .. } => "open_issue",
+            Self::UpsertIssue { .. } => "upsert_issue",
+            Self::SetCheck { .. } => "set_check",
             Self::Dispatch { .. } => "dispatch",
         }
     }

@@ -275,6 +275,9 @@ pub struct PushSeen {
     pub commits: Vec<CommitSeen>,
     /// The list may have been cut short by the forge.
     pub truncated: bool,
+    /// Whether one of the commits changed the policy file; `None`: they don't
+    /// tell all that they changed.
+    pub policy_file: Option<bool>,
     /// Who pushed.
     pub pusher: Option<Actor>,
 }

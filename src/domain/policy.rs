@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::permission::Grant;
 
+/// Where a repository, and an organisation's `.github` repository, keeps its policy.
+pub const FILE: &str = ".github/phasebot.yml";
+
 /// How far phasebot may go in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -74,6 +77,9 @@ pub struct Policy {
     pub environments: BTreeMap<String, EnvironmentRule>,
     /// How commands are written and who may use them.
     pub commands: CommandRules,
+    /// The check `phasebot/policy` appears on every pull request and merge
+    /// group, not only on pull requests that change the file.
+    pub policy_check_required: bool,
 }
 
 /// One phase: what it is called, how it looks, when an item is in it.
@@ -104,7 +110,7 @@ pub struct Evidence {
     pub branches: Vec<Pattern>,
 }
 
-/// What may be evidence (the contract, §4).
+/// What may be evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvidenceKind {
     /// The issue is open.

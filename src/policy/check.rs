@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{Layer, Problem, Rank, compile, dormant, merge, parse, problem::quote};
+use crate::domain::policy::Policy;
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,29 +24,43 @@ pub struct Report {
 
 /// Checks a text. `name` is the file's name for the messages.
 pub fn check_report(name: &str, text: &str) -> Report {
+    check_over(name, text, &[]).0
+}
+
+/// Checks a text as a repository's file beneath these layers; with the policy
+/// that it makes there, if it is right.
+pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Policy>) {
     let wrong =
         |problems| Report { file: name.to_owned(), valid: false, summary: String::new(), problems, notes: Vec::new() };
     let parsed = match parse(name, text) {
         Ok(parsed) => parsed,
-        Err(problems) => return wrong(problems),
+        Err(problems) => return (wrong(problems), None),
     };
-    let merged = merge(&[Layer { rank: Rank::Repository, parsed: parsed.clone() }]);
+    let mut layers = above.to_vec();
+    layers.push(Layer { rank: Rank::Repository, parsed: parsed.clone() });
+    let merged = merge(&layers);
     let policy = match compile(&merged) {
         Ok(policy) => policy,
-        Err(problems) => return wrong(problems),
+        Err(problems) => return (wrong(problems), None),
     };
-    let phases: Vec<&str> = policy.phases.iter().map(|phase| phase.name.as_str()).collect();
-    let mode = format!("{:?}", policy.mode).to_lowercase();
     let idle = dormant(&parsed.file).into_iter();
-    Report {
+    let idle = idle.map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)));
+    let without_effect = merged.notes.iter().filter(|note| note.file == name);
+    let report = Report {
         file: name.to_owned(),
         valid: true,
-        summary: format!("mode {mode}, phases {}, version {}", phases.join(" → "), policy.version),
+        summary: summary(&policy),
         problems: Vec::new(),
-        notes: idle
-            .map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)))
-            .collect(),
-    }
+        notes: without_effect.map(|note| format!("line {}: {}", note.line, note.message)).chain(idle).collect(),
+    };
+    (report, Some(policy))
+}
+
+/// A policy in one line.
+fn summary(policy: &Policy) -> String {
+    let phases: Vec<&str> = policy.phases.iter().map(|phase| phase.name.as_str()).collect();
+    let mode = format!("{:?}", policy.mode).to_lowercase();
+    format!("mode {mode}, phases {}, version {}", phases.join(" → "), policy.version)
 }
 
 impl Report {

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use super::{
     Merged, Problem,
     file::{
-        PolicyFile,
+        PolicyCheck, PolicyFile,
         command::Permission,
         condition::Team,
         evidence::EvidenceFile,
@@ -63,6 +63,7 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         environments: environments
             .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
             .collect(),
+        policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
 }
 

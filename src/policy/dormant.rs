@@ -1,14 +1,11 @@
 //! What this version of the program reads but does not act on.
 
 use super::file::{PolicyFile, environment::EnvironmentFile};
-use crate::domain::policy::Mode;
 
 /// Keys of the file that are checked and kept without effect, so that a file
 /// can be written ahead of the program and nobody relies on a gate that isn't there.
 pub fn dormant(file: &PolicyFile) -> Vec<String> {
     let sections = [
-        ("mode: act", file.mode == Some(Mode::Act)),
-        ("policy_check", file.policy_check.is_some()),
         ("commands", file.commands.is_some()),
         ("gates", file.gates.is_some()),
         ("freezes", file.freezes.is_some()),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use self::{
     built_in::built_in,
-    check::{Report, check_report},
+    check::{Report, check_over, check_report},
     compile::compile,
     dormant::dormant,
     file::PolicyFile,
@@ -37,7 +37,7 @@ use self::{
 use crate::domain::policy::Policy;
 
 /// Where repositories keep their policy.
-pub const PATH: &str = ".github/phasebot.yml";
+pub const PATH: &str = crate::domain::policy::FILE;
 
 /// A file that is right in itself, with the places of everything in it.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::domain::{
     effect::{Effect, Told},
     event::Event,
+    fact::policy::FileSeen,
     id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
     needs::{Answer, Need},
     permission::Role,
@@ -58,6 +59,33 @@ pub trait Forge: Send + Sync + 'static {
     /// The head commit of a pull request, at this moment.
     async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<Sha, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
+    }
+
+    /// A file as it stands at a commit or branch; `None` if there is none.
+    ///
+    /// `of`: another repository by its `owner/name`, read with the same
+    /// rights; one that those don't reach is not found. `at`: by default the
+    /// default branch.
+    async fn file(
+        &self,
+        _target: &Target,
+        _of: Option<&str>,
+        _path: &str,
+        _at: Option<&str>,
+    ) -> Result<Option<FileSeen>, ForgeError> {
+        Err(ForgeError::Permanent("this forge gives no files".to_owned()))
+    }
+
+    /// Whether `head` changes the file at `path`, seen from where it left the
+    /// branch `base`. `None`: the forge lists not all that was changed.
+    async fn changes_file(
+        &self,
+        _target: &Target,
+        _base: &str,
+        _head: &Sha,
+        _path: &str,
+    ) -> Result<Option<bool>, ForgeError> {
+        Err(ForgeError::Permanent("this forge compares nothing".to_owned()))
     }
 
     /// How many writes `effect` will take, so that they can be paced.
@@ -132,6 +160,8 @@ pub struct ApplyContext {
     pub item_labels: Option<BTreeSet<String>>,
     /// Labels that are known to exist in the repository with our look.
     pub repo_labels: BTreeSet<String>,
+    /// The number of the issue that is to be kept up to date, if it is known.
+    pub issue: Option<ItemNumber>,
     /// An earlier attempt may have gone through: look before sending again.
     pub in_doubt: bool,
 }
@@ -158,6 +188,8 @@ pub struct Applied {
     pub made: Option<String>,
     /// What a waiting command has to hear.
     pub told: Option<Told>,
+    /// The number of the issue that is kept up to date.
+    pub issue: Option<ItemNumber>,
 }
 
 /// Errors by what the caller does about them.

@@ -7,10 +7,10 @@ use crate::domain::policy::PhaseRule;
 /// half is run. Empty unless there are eight phases.
 ///
 /// ```text
-/// ╭── code ◂── plan ◂─╮  ╭─▸ release ─▸ deploy ──╮
-/// │                    ╲╱                        │
-/// │                    ╱╲                        │
-/// ╰─▸ build ─▸ test ──╯  ╰── monitor ◂─ operate ◂╯
+/// ╭── code ◂── plan ◂─╮  ╭─▸ release ──▸ deploy ──╮
+/// │                    ╲╱                         │
+/// │                    ╱╲                         │
+/// ╰─▸ build ─▸[TEST]──╯  ╰── monitor ◂─ operate ◂─╯
 /// ```
 pub(super) fn draw(page: &Page<'_>, phases: &[PhaseRule], here: Option<&str>) -> Vec<String> {
     let [plan, code, build, test, release, deploy, operate, monitor] = phases else { return Vec::new() };
@@ -92,6 +92,11 @@ mod tests {
         let mut out = Vec::new();
         let page = Page::new(&mut out, Style { unicode: true, colours: false });
         let drawn = draw(&page, &policy::built_in().phases, Some("test")).join("\n");
-        insta::assert_snapshot!(drawn, @"");
+        insta::assert_snapshot!(drawn, @r"
+        ╭── code ◂── plan ◂─╮  ╭─▸ release ──▸ deploy ──╮
+        │                    ╲╱                         │
+        │                    ╱╲                         │
+        ╰─▸ build ─▸[TEST]──╯  ╰── monitor ◂─ operate ◂─╯
+        ");
     }
 }

@@ -24,7 +24,7 @@ pub(super) const ITEMS: [ItemNumber; 2] = [ISSUE, PULL];
 pub(super) struct Play<'a> {
     stage: &'a Stage,
     cast: Cast,
-    pace: Duration,
+    pause: Duration,
     steps: usize,
     /// How much of each item's label history was told.
     told: BTreeMap<ItemNumber, usize>,
@@ -41,25 +41,15 @@ struct Outcome {
 }
 
 impl<'a> Play<'a> {
-    /// Everybody takes their places; a step is followed by a pause of `pace`.
-    pub(super) fn new(stage: &'a Stage, pace: Duration) -> Result<Self, Failure> {
+    /// Everybody takes their places; a step is followed by `pause`.
+    pub(super) fn new(stage: &'a Stage, pause: Duration) -> Result<Self, Failure> {
         let cast = Cast::new(&stage.forge).map_err(simulation)?;
-        Ok(Self { stage, cast, pace, steps: 0, told: BTreeMap::new(), odd: Vec::new() })
+        Ok(Self { stage, cast, pause, steps: 0, told: BTreeMap::new(), odd: Vec::new() })
     }
 
     /// What did not come out as expected, a sentence each.
     pub(super) fn odd(&self) -> &[String] {
         &self.odd
-    }
-
-    /// The title.
-    pub(super) fn open(&self, page: &mut Page<'_>) -> Result<(), Failure> {
-        page.line(&page.strong("phasebot: one request through the whole loop"))?;
-        page.text(
-            "The bot is the real one. The forge is simulated, so is the time; what they say to each other \
-             is signed HTTP.",
-        )?;
-        Ok(())
     }
 
     /// Plays a step.
@@ -74,7 +64,7 @@ impl<'a> Play<'a> {
         outcome.calls = self.stage.forge.requests().len() - calls;
         self.tell(page, step, begun, &outcome).await?;
         self.judge(page, step, &outcome)?;
-        tokio::time::sleep(self.pace).await;
+        tokio::time::sleep(self.pause).await;
         Ok(())
     }
 
@@ -222,6 +212,16 @@ impl<'a> Play<'a> {
         }
         Ok(())
     }
+}
+
+/// The title.
+pub(super) fn open(page: &mut Page<'_>) -> Result<(), Failure> {
+    page.line(&page.strong("phasebot: one request through the whole loop"))?;
+    page.text(
+        "The bot is the real one. The forge is simulated, so is the time; what they say to each other \
+         is signed HTTP.",
+    )?;
+    Ok(())
 }
 
 /// The webhooks of a step, by name with the end of their ids.

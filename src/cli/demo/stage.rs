@@ -41,10 +41,11 @@ use crate::{
 pub(super) const REPO: &str = "acme/shop";
 /// The App's id.
 const APP_ID: u64 = 4711;
-/// Monday, 2 March 2026, nine o'clock UTC.
-const START: Timestamp = Timestamp::constant(1_772_442_000, 0);
+/// Monday, 2 March 2026, nine o'clock UTC and half a second: what the forge
+/// stamps, in whole seconds, lies just before what the bot does about it.
+const START: Timestamp = Timestamp::constant(1_772_442_000, 500_000_000);
 /// Everything takes milliseconds here: longer, and something is broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A delivery that was sent, with the answer's status.
 pub(super) type Sent = (Delivery, u16);
@@ -181,6 +182,7 @@ impl Stage {
 }
 
 /// What the simulation would not do.
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 pub(super) fn simulation(error: SimError) -> Failure {
     Failure::Message(format!("the simulated forge: {error}"))
 }

@@ -55,6 +55,9 @@ impl RepoFacts {
                 self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
                 self.index.spoken_of.insert(before.clone());
                 if let RefName::Branch(branch) = name {
+                    if push.policy_file == Some(true) {
+                        self.index.policy_branches.insert(branch.clone());
+                    }
                     self.index.by_time.insert((push.at, after.clone(), branch.clone()));
                 }
             }
@@ -83,7 +86,11 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
-            DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) | DocumentKey::Command(_) => {}
+            DocumentKey::About
+            | DocumentKey::Release(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::Command(_)
+            | DocumentKey::Policy => {}
         }
     }
 

@@ -42,6 +42,9 @@ pub struct ItemFacts {
     pub marks: BTreeSet<Mark>,
     /// Phase labels that other bots set or took.
     pub meddling: BTreeSet<Meddling>,
+    /// Our own issue about the policy file: a notice, not work.
+    #[serde(default)]
+    pub notice: bool,
     /// What only pull requests have.
     pub pull: Option<PullFacts>,
 }
@@ -64,6 +67,7 @@ impl ItemFacts {
             gone: None,
             marks: BTreeSet::new(),
             meddling: BTreeSet::new(),
+            notice: false,
             pull: None,
         }
     }
@@ -181,6 +185,18 @@ pub struct PullFacts {
     /// Every source commit, with the earliest time at which it was seen there.
     #[serde(default)]
     pub heads: BTreeMap<Sha, Timestamp>,
+    /// What was last found of the policy file in it.
+    #[serde(default)]
+    pub policy: Option<PolicyInPull>,
+}
+
+/// What a pull request does to the policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PolicyInPull {
+    /// The head that was looked at.
+    pub head: Sha,
+    /// It changes the file: a check or comment of ours says what was found.
+    pub changes: bool,
 }
 
 /// Where a pull request comes from and where it goes.

@@ -8,6 +8,7 @@ pub mod command;
 pub mod commit;
 mod index;
 pub mod item;
+pub mod policy;
 mod repo;
 pub mod ship;
 

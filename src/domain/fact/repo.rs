@@ -11,6 +11,7 @@ use super::{
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     item::ItemFacts,
+    policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
 };
 use crate::domain::{
@@ -62,6 +63,8 @@ pub struct RepoFacts {
     pub commands: BTreeMap<CommandId, CommandFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
+    /// The policy files that hold here.
+    pub policy_files: PolicyFiles,
     /// Look-up tables, rebuilt from the above.
     pub index: Index,
 }
@@ -102,6 +105,8 @@ pub struct Index {
     pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Deployments by lower-case environment.
     pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
+    /// Branches to which a change of the policy file was pushed.
+    pub policy_branches: BTreeSet<String>,
     /// Branches whose names speak of an issue.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
@@ -133,6 +138,8 @@ pub enum DocumentKey {
     Command(CommandId),
     /// An answer.
     Answer(Need),
+    /// The policy files.
+    Policy,
 }
 
 impl fmt::Display for DocumentKey {
@@ -159,6 +166,7 @@ impl RepoFacts {
             incidents: BTreeMap::new(),
             commands: BTreeMap::new(),
             answers: BTreeMap::new(),
+            policy_files: PolicyFiles::default(),
             index: Index::default(),
         }
     }
@@ -194,6 +202,7 @@ impl RepoFacts {
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
+            DocumentKey::Policy => self.policy_files = json(body)?,
         }
         Some(())
     }
@@ -218,6 +227,7 @@ impl RepoFacts {
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
+            DocumentKey::Policy => json(Some(&self.policy_files)),
         }
     }
 

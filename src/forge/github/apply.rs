@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::{comment, errand, graphql, identity::Identity, issue, label, path, repo::Repo};
+use super::{check, comment, errand, graphql, identity::Identity, issue, label, path, repo::Repo};
 use crate::{
     domain::{effect::Effect, id::Sha},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
@@ -34,6 +34,14 @@ pub(super) async fn apply(
         Effect::OpenIssue { marker, title, body, labels } => {
             issue::open(repo, identity, context, marker, title, body, labels).await?
         }
+        Effect::UpsertIssue { marker, title, body, open } => {
+            issue::upsert(repo, identity, context, marker, title, body, *open).await?
+        }
+        Effect::SetCheck { name, sha, external_id, verdict, title, summary, annotations, or_comment } => {
+            let (verdict, or_comment) = (*verdict, *or_comment);
+            let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
+            check::set(repo, identity, context, &check).await?
+        }
         Effect::Dispatch { workflow, reference, sha, request } => {
             dispatch(repo, context, workflow, reference, sha, request).await?
         }
@@ -45,8 +53,10 @@ pub(super) async fn apply(
 pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
-        Effect::UpsertComment { .. } => Cost { writes: 1, creates: 1 },
-        Effect::React { .. }
+        Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
+        Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
+        Effect::SetCheck { or_comment: None, .. }
+        | Effect::React { .. }
         | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }

@@ -25,6 +25,10 @@ pub(super) struct Written {
     pub(super) number: Option<u64>,
     /// Its global id, as GraphQL knows it.
     pub(super) node_id: Option<String>,
+    /// An issue's title.
+    pub(super) title: Option<String>,
+    /// An issue's state: `open` or `closed`.
+    pub(super) state: Option<String>,
     /// Its text.
     pub(super) body: Option<String>,
     user: Option<User>,
@@ -47,6 +51,11 @@ impl Identity {
     /// The App with this id.
     pub(super) fn new(app_id: u64) -> Self {
         Self { app_id, actor: OnceCell::new() }
+    }
+
+    /// Our App's id.
+    pub(super) fn app_id(&self) -> u64 {
+        self.app_id
     }
 
     /// Our account; asked of GitHub once.

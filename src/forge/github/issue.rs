@@ -41,7 +41,7 @@ pub(super) async fn open(
 ) -> Result<Applied, ForgeError> {
     let body = marker::mark(marker, text)?;
     if context.in_doubt
-        && let Some(found) = find(repo, identity, &marker::line(marker)?).await?
+        && let Some(found) = find(repo, identity, &marker::line(marker)?).await?.and_then(|issue| issue.number)
     {
         return Ok(Applied { made: Some(found.to_string()), ..Applied::default() });
     }
@@ -60,9 +60,72 @@ pub(super) async fn open(
     Ok(applied)
 }
 
-/// The number of our issue that carries the marker. Lists rather than
+/// Brings our issue with the marker to a title, text and state; makes it if
+/// it should be open and is not there.
+pub(super) async fn upsert(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    context: &ApplyContext,
+    marker: &str,
+    title: &str,
+    text: &str,
+    open: bool,
+) -> Result<Applied, ForgeError> {
+    let body = marker::mark(marker, text)?;
+    let line = marker::line(marker)?;
+    let mut found = match context.issue {
+        Some(number) => known(repo, identity, number, &line).await?,
+        None => None,
+    };
+    if found.is_none() {
+        found = find(repo, identity, &line).await?;
+    }
+    let state = if open { "open" } else { "closed" };
+    let Some((number, issue)) = found.and_then(|issue| Some((issue.number?, issue))) else {
+        if !open {
+            return Ok(Applied::default());
+        }
+        let issue = json!({ "title": title, "body": body });
+        let reply = repo.send(Method::POST, "POST /repos/{owner}/{repo}/issues", "/issues", Some(issue)).await?;
+        let number = reply.made::<Opened>().map(|opened| opened.number);
+        return Ok(Applied { made: number.map(|n| n.to_string()), issue: number, ..Applied::default() });
+    };
+    let shown = issue.state.as_deref() == Some(state)
+        && issue.title.as_deref() == Some(title)
+        && issue.body.as_deref().is_some_and(|shown| marker::same(shown, &body));
+    if !shown {
+        let route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
+        let mut change = json!({ "title": title, "body": body, "state": state });
+        if !open {
+            change["state_reason"] = json!("completed");
+        }
+        repo.send(Method::PATCH, route, &format!("/issues/{number}"), Some(change)).await?;
+    }
+    Ok(Applied { made: Some(number.to_string()), issue: Some(number), ..Applied::default() })
+}
+
+/// The issue with this number, if it is still there, ours, and carries the marker.
+async fn known(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    number: u64,
+    line: &str,
+) -> Result<Option<Written>, ForgeError> {
+    let reply = repo.get("GET /repos/{owner}/{repo}/issues/{issue_number}", &format!("/issues/{number}")).await;
+    let issue: Written = match reply {
+        Ok(reply) => reply.json()?,
+        Err(failure) => match failure.error {
+            ForgeError::NotFound(_) => return Ok(None),
+            other => return Err(other),
+        },
+    };
+    let marked = issue.body.as_deref().is_some_and(|body| marker::carries(body, line));
+    Ok(if marked && identity.wrote(repo.client, &issue).await? { Some(issue) } else { None })
+}
+
+/// Our issue that carries the marker, newest first. Lists rather than
 /// searches: GitHub's search lags behind.
-async fn find(repo: &mut Repo<'_>, identity: &Identity, line: &str) -> Result<Option<u64>, ForgeError> {
+async fn find(repo: &mut Repo<'_>, identity: &Identity, line: &str) -> Result<Option<Written>, ForgeError> {
     let me = identity.actor(repo.client).await?.login;
     let tail = format!("/issues?creator={}&state=all&sort=created&direction=desc", path::value(&me));
     let route = "GET /repos/{owner}/{repo}/issues";
@@ -70,7 +133,7 @@ async fn find(repo: &mut Repo<'_>, identity: &Identity, line: &str) -> Result<Op
     for issue in issues {
         let marked = issue.body.as_deref().is_some_and(|body| marker::carries(body, line));
         if marked && identity.wrote(repo.client, &issue).await? {
-            return Ok(issue.number);
+            return Ok(Some(issue));
         }
     }
     Ok(None)

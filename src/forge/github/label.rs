@@ -69,16 +69,21 @@ pub(super) async fn set_phase(
         }
     };
     let change = Change::new(&on, wanted, phase_labels);
-    let wanted = wanted.filter(|_| change.add);
-    if let Some(look) = wanted {
+    if let Some(look) = wanted.filter(|_| change.add) {
         // Before anything comes off, so that the item is without a label only for a moment.
         ensure(repo, context, look, &mut applied).await?;
     }
+    let mut told = true;
     for name in &change.remove {
-        on = take_off(repo, item, name, on).await?;
+        told = take_off(repo, item, name, &mut on).await?;
         applied.labels = Some((item, on.clone()));
     }
-    if let Some(look) = wanted {
+    // What was known may be two sights of one second, with a label that is no
+    // longer on: what was answered counts, and without an answer nothing is sure.
+    if let Some(look) = wanted.filter(|look| !told || !knows(&on, &look.name)) {
+        if !change.add {
+            ensure(repo, context, look, &mut applied).await?;
+        }
         let reply = repo
             .send(
                 Method::POST,
@@ -147,28 +152,30 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Takes one label off; returns what is left. A label that is not there is
-/// as good as taken off, an item that is not there is an error: GitHub
-/// answers 404 to both and tells them apart only in words.
+/// Takes one label off and notes what is left; returns whether the forge told
+/// that. A label that is not there is as good as taken off, an item that is
+/// not there is an error: GitHub answers 404 to both and tells them apart only
+/// in words.
 async fn take_off(
     repo: &mut Repo<'_>,
     item: ItemNumber,
     name: &str,
-    mut on: BTreeSet<String>,
-) -> Result<BTreeSet<String>, ForgeError> {
+    on: &mut BTreeSet<String>,
+) -> Result<bool, ForgeError> {
     let tail = format!("/issues/{item}/labels/{}", path::segment(name)?);
     let route = "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}";
     match repo.send(Method::DELETE, route, &tail, None).await {
         Ok(reply) => {
             if let Some(labels) = reply.made() {
-                return Ok(names(labels));
+                *on = names(labels);
+                return Ok(true);
             }
         }
         Err(failure) if failure.says(404, "label does not exist") => {}
         Err(failure) => return Err(failure.into()),
     }
     on.retain(|label| !same(label, name));
-    Ok(on)
+    Ok(false)
 }
 
 async fn on_item(repo: &mut Repo<'_>, item: ItemNumber) -> Result<BTreeSet<String>, ForgeError> {

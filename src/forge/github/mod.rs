@@ -9,12 +9,14 @@ mod answer;
 mod apply;
 mod auth;
 mod cache;
+mod check;
 mod client;
 mod comment;
 mod commits;
 pub mod decode;
 mod errand;
 mod failure;
+mod file;
 mod graphql;
 mod identity;
 mod issue;
@@ -49,6 +51,7 @@ use crate::{
     domain::{
         effect::Effect,
         event::Event,
+        fact::policy::FileSeen,
         id::{Actor, ForgeName, InstallationId, ItemNumber, Sha},
         needs::{Answer, Need},
         permission::Role,
@@ -170,6 +173,26 @@ impl Forge for GitHub {
 
     async fn head(&self, target: &Target, pull: ItemNumber) -> Result<Sha, ForgeError> {
         account::head(&mut Repo::new(&self.client, target)?, pull).await
+    }
+
+    async fn file(
+        &self,
+        target: &Target,
+        of: Option<&str>,
+        path: &str,
+        at: Option<&str>,
+    ) -> Result<Option<FileSeen>, ForgeError> {
+        file::read(&self.client, target, of, path, at).await
+    }
+
+    async fn changes_file(
+        &self,
+        target: &Target,
+        base: &str,
+        head: &Sha,
+        path: &str,
+    ) -> Result<Option<bool>, ForgeError> {
+        file::changes(&mut Repo::new(&self.client, target)?, base, head, path).await
     }
 
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{model::Repo, shape, state::State},
+    super::{git::hash, model::Repo, shape, state::State},
     Call, Reply, Route,
     reply::cut,
 };
@@ -65,9 +65,38 @@ fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         "behind_by": found.behind,
         "total_commits": found.ahead.len(),
         "commits": commits,
-        "files": [],
+        "files": files(state, repo, &base, &head),
     });
     Ok(Reply { headers: links, ..Reply::ok(body) })
+}
+
+/// The files that `head` changed since it left `base`, on the first page only.
+fn files(state: &State, repo: &Repo, base: &str, head: &str) -> Vec<Value> {
+    let before = repo.git.compare(base, head).and_then(|c| repo.git.get(&c.merge_base).cloned());
+    let shown = |(path, text): (String, Option<String>)| {
+        let old = before.as_ref().and_then(|c| c.tree.get(&path));
+        let status = match (old, &text) {
+            (None, None) => return None,
+            (Some(old), Some(text)) if old == text => return None,
+            (None, Some(_)) => "added",
+            (Some(_), None) => "removed",
+            (Some(_), Some(_)) => "modified",
+        };
+        let place = format!("{}/{}", state.api, repo.full_name());
+        let escaped = shape::escape(&path);
+        Some(json!({
+            "sha": hash(&["blob", &path, text.as_deref().unwrap_or("")]),
+            "filename": path,
+            "status": status,
+            "additions": 1,
+            "deletions": u8::from(old.is_some()),
+            "changes": 1 + u8::from(old.is_some()),
+            "blob_url": format!("{place}/blob/{head}/{escaped}"),
+            "raw_url": format!("{place}/raw/{head}/{escaped}"),
+            "contents_url": format!("{}/repos/{}/contents/{escaped}?ref={head}", state.api, repo.full_name()),
+        }))
+    };
+    repo.git.changes(base, head).into_iter().filter_map(shown).collect()
 }
 
 /// What is shown of a long comparison without pages: the newest commits.

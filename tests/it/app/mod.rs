@@ -231,5 +231,6 @@ fn policy(mode: Mode) -> Policy {
         ignore: Ignore::default(),
         environments: std::collections::BTreeMap::new(),
         commands: phasebot::domain::policy::CommandRules::default(),
+        policy_check_required: false,
     }
 }

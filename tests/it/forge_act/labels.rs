@@ -32,7 +32,7 @@ fn known(labels: BTreeSet<String>) -> ApplyContext {
     ApplyContext {
         item_labels: Some(labels),
         repo_labels: set(["phase/plan", "phase/code", "phase/build", "phase/test"]),
-        in_doubt: false,
+        ..ApplyContext::default()
     }
 }
 
@@ -176,6 +176,25 @@ async fn a_label_that_is_gone_is_taken_off_and_an_item_that_is_gone_is_not_there
         let error = world.github.apply(&target(), &to(Some("phase/plan")), &context).await.unwrap_err();
         assert!(matches!(error, ForgeError::NotFound(_)), "{error}");
         assert_eq!(world.server.lines().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_label_that_was_thought_to_be_on_is_put_on_once_the_answer_shows_that_it_is_not() {
+    // Two sights of one second are kept as one: one of these labels may have gone.
+    let context = known(set(["phase/plan", "phase/code"]));
+    let gone = json!({ "message": "Label does not exist" });
+    for (taken_off, calls) in
+        [(answer(200, labels(&[])), 2), (answer(404, gone), 2), (answer(200, labels(&["phase/plan"])), 1)]
+    {
+        let world = world().await;
+        world
+            .server
+            .on(&format!("DELETE {ON}/phase%2Fcode"), taken_off)
+            .on(&format!("POST {ON}"), answer(200, labels(&["phase/plan"])));
+        let applied = world.github.apply(&target(), &to(Some("phase/plan")), &context).await.unwrap();
+        assert_eq!(world.server.lines().len(), calls);
+        assert_eq!(applied.labels, Some((12, set(["phase/plan"]))));
     }
 }
 

@@ -58,7 +58,7 @@ async fn a_redirect_that_tells_the_new_name_costs_no_question() {
     let labels: BTreeSet<String> = ["phase/plan".to_owned(), "phase/code".to_owned()].into();
     let effect = Effect::SetPhase { item: 12, label: Some(look("phase/code")), phase_labels: labels.clone() };
     let context =
-        ApplyContext { item_labels: Some(["phase/plan".to_owned()].into()), repo_labels: labels, in_doubt: false };
+        ApplyContext { item_labels: Some(["phase/plan".to_owned()].into()), repo_labels: labels, ..Default::default() };
     let applied = world.github.apply(&target(), &effect, &context).await.unwrap();
     assert_eq!(applied.renamed_to.as_deref(), Some("acme/store"));
     assert_eq!(world.server.lines().len(), 3, "the second call goes to the new place at once");

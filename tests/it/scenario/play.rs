@@ -77,7 +77,12 @@ impl<'a> Stage<'a> {
         let mut moved = Vec::new();
         for item in items {
             let derived = decide::derive(&self.facts, item, &self.policy, now);
-            let shown = self.shown.get(&item).map(|d| Shown { phase: d.phase.clone(), ours: d.ours, written: true });
+            let shown = self.shown.get(&item).map(|d| Shown {
+                phase: d.phase.clone(),
+                ours: d.ours,
+                written: true,
+                label: None,
+            });
             let decided = decide::decide(&self.facts, &derived, shown.as_ref(), &self.policy);
             self.shown.insert(item, derived.clone());
             moved.push((derived, decided));

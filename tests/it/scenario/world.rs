@@ -387,7 +387,16 @@ impl World {
         if before.is_zero() {
             all = commits;
         }
-        Some(PushSeen { name, before, after: tip, forced, commits: all, truncated: false, pusher: None })
+        Some(PushSeen {
+            name,
+            before,
+            after: tip,
+            forced,
+            commits: all,
+            truncated: false,
+            policy_file: Some(false),
+            pusher: None,
+        })
     }
 
     pub fn ancestors(&self, sha: &Sha) -> BTreeSet<Sha> {
@@ -411,7 +420,16 @@ impl World {
         };
         self.tips.insert(name.clone(), to.clone());
         let forced = !before.is_zero() && !to.is_zero();
-        Some(PushSeen { name, before, after: to, forced, commits: Vec::new(), truncated: false, pusher: None })
+        Some(PushSeen {
+            name,
+            before,
+            after: to,
+            forced,
+            commits: Vec::new(),
+            truncated: false,
+            policy_file: Some(false),
+            pusher: None,
+        })
     }
 
     fn release(&mut self, at: Timestamp, w: &[String]) -> Option<ReleaseSeen> {

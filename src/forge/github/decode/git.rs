@@ -5,6 +5,7 @@ use crate::{
     domain::{
         event::{CommitSeen, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
         id::{Actor, Sha},
+        policy::FILE,
     },
     forge::github::payload::{Maybe, MergeGroup, PushedCommit, Pusher},
 };
@@ -12,6 +13,10 @@ use crate::{
 /// A push lists at most so many commits (GitHub Docs, «push»: «The array
 /// includes a maximum of 2048 commits»).
 const MOST_COMMITS: usize = 2048;
+
+/// A commit lists at most so many files of each kind (GitHub Docs, «push»:
+/// «A maximum of 3000 changed files will be reported per commit»).
+const MOST_FILES: usize = 3000;
 
 pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     delivery.repo()?;
@@ -26,6 +31,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     }
     let listed: Option<Vec<Maybe<PushedCommit>>> = delivery.payload.get("commits");
     let expected = listed.as_ref().map(Vec::len);
+    let policy_file = changes_policy_file(listed.iter().flatten());
     let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
     let truncated = expected != Some(commits.len()) || commits.len() >= MOST_COMMITS;
     let pusher = delivery.sender.clone().or_else(|| {
@@ -34,7 +40,8 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         Some(Actor { login, bot })
     });
     let forced = delivery.payload.get("forced").unwrap_or(false);
-    let seen = PushSeen { name, before, after, forced, commits, truncated, pusher };
+    let policy_file = if truncated && policy_file == Some(false) { None } else { policy_file };
+    let seen = PushSeen { name, before, after, forced, commits, truncated, policy_file, pusher };
     Ok(Understood { seen: Seen::Push(Box::new(seen)), at: delivery.pushed_at })
 }
 
@@ -66,6 +73,26 @@ pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless
     // The queue makes the commit as it builds the group.
     let at = group.head_commit.0.and_then(|commit| commit.timestamp.0);
     Ok(Understood { seen: Seen::MergeGroup(seen), at })
+}
+
+/// Whether one of the commits changed the policy file; `None` if none says so
+/// and not all tell what they changed.
+fn changes_policy_file<'a>(commits: impl Iterator<Item = &'a Maybe<PushedCommit>>) -> Option<bool> {
+    let mut all_tell = true;
+    for commit in commits {
+        let Some(commit) = &commit.0 else {
+            all_tell = false;
+            continue;
+        };
+        for list in [&commit.added, &commit.modified, &commit.removed] {
+            let files = list.0.as_deref().unwrap_or_default();
+            if files.iter().any(|file| file.0.as_deref() == Some(FILE)) {
+                return Some(true);
+            }
+            all_tell &= list.0.is_some() && files.len() < MOST_FILES && files.iter().all(|file| file.0.is_some());
+        }
+    }
+    all_tell.then_some(false)
 }
 
 fn commit(commit: Maybe<PushedCommit>) -> Option<CommitSeen> {

@@ -16,6 +16,12 @@ pub struct PushedCommit {
     pub message: Maybe<String>,
     /// When it was committed.
     pub timestamp: Maybe<Timestamp>,
+    /// Files that it added.
+    pub added: Maybe<Vec<Maybe<String>>>,
+    /// Files that it changed.
+    pub modified: Maybe<Vec<Maybe<String>>>,
+    /// Files that it removed.
+    pub removed: Maybe<Vec<Maybe<String>>>,
 }
 
 /// Who pushed, in git's words.

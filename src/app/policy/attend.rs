@@ -1,0 +1,220 @@
+//! Everything that a decision does about policy files, in its order.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    ORGANISATION_TIMER, REPOSITORY_TIMER, notice,
+    proposal::{Looker, Said},
+    read::{self, Brought},
+    source::FilePolicies,
+    step,
+};
+use crate::{
+    app::{
+        clock::after,
+        draft::{self, Writes},
+        repos::RepoState,
+        shell::Shell,
+    },
+    decide,
+    domain::{
+        event::Event,
+        fact::{DocumentKey, policy::PolicyFiles},
+        id::ItemNumber,
+        policy::Policy,
+    },
+    port::{
+        forge::{Forge, Target},
+        store::{Commit, NewEffect, Seq, StoreError},
+    },
+};
+
+/// Pause between two steps of the same work.
+const STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// Why policy files are attended to.
+pub(crate) enum Occasion<'a> {
+    /// An event was observed; it concerns these items.
+    Event(&'a Event, &'a BTreeSet<ItemNumber>),
+    /// Timers fired.
+    Timers {
+        /// The organisation's file is said to have changed.
+        organisation: bool,
+    },
+}
+
+/// What came of it: goes into the decision's commit.
+#[derive(Default)]
+pub(crate) struct Attention {
+    /// Items to derive again because of another policy.
+    pub(crate) items: BTreeSet<ItemNumber>,
+    /// Documents that changed.
+    pub(crate) changed: BTreeSet<DocumentKey>,
+    /// For the delivery's note.
+    pub(crate) told: Vec<String>,
+    said: Vec<Said>,
+    /// When the repository's own business goes on.
+    timer: Option<Timestamp>,
+}
+
+/// Reads the files of a repository of which nothing is known yet: by its
+/// policy already the first event is to be understood.
+pub(crate) async fn before_first_look(
+    shell: &Shell,
+    forge: &dyn Forge,
+    target: Option<&Target>,
+    state: &mut RepoState,
+    event: &Event,
+) -> Brought {
+    let (Some(policies), Some(target)) = (shell.policies.files(), target) else { return Brought::default() };
+    if state.facts.policy_files.own.read_at.is_some() {
+        return Brought::default();
+    }
+    let told = event.repo.as_ref().and_then(|repo| repo.default_branch.clone());
+    let branch = told.unwrap_or_else(|| state.facts.default_branch().to_owned());
+    read::refresh(shell, policies, (forge, target), &mut state.facts.policy_files, &branch, false).await
+}
+
+/// Brings what is known of the files up to date. `before`: what reading them
+/// brought already in this decision. Returns the policy in force with what is to be done.
+pub(crate) async fn attend(
+    shell: &Shell,
+    place: Option<(&dyn Forge, &Target)>,
+    state: &mut RepoState,
+    occasion: Occasion<'_>,
+    before: Brought,
+) -> Result<(Arc<Policy>, Attention), StoreError> {
+    let key = state.facts.key.clone();
+    let mut attention = Attention::default();
+    let Some(policies) = shell.policies.files() else {
+        return Ok((shell.policies.policy(&key, &state.facts.policy_files), attention));
+    };
+    let now = shell.clock.now();
+    let mut news = before.news;
+    if let Some((forge, target)) = place {
+        let branch = state.facts.default_branch().to_owned();
+        let told = matches!(occasion, Occasion::Timers { organisation: true });
+        let files = &mut state.facts.policy_files;
+        let brought = read::refresh(shell, policies, (forge, target), files, &branch, told).await;
+        let brought = Brought { news: brought.news || before.news, own: brought.own || before.own };
+        news |= brought.news;
+        if brought.own && files.broken.is_some() {
+            attention.told.push("the policy file is not right; what was in force stays so".to_owned());
+        }
+        announce(shell, policies, target, &state.facts.policy_files, brought).await?;
+    }
+    let policy = shell.policies.policy(&key, &state.facts.policy_files);
+    if step::notice(&mut state.facts.policy_files, &policy, !state.items.is_empty()) {
+        news = true;
+        if state.facts.policy_files.rederive_below.is_some() {
+            attention.told.push(format!("policy {} is in force from here on", policy.version));
+        }
+    }
+    match occasion {
+        Occasion::Event(event, items) => {
+            for proposal in decide::proposal::brought(&state.facts, event, items, &policy) {
+                news |= state.facts.policy_files.unchecked.insert(proposal);
+            }
+        }
+        Occasion::Timers { .. } => {
+            news |= state.facts.policy_files.rederive_below.is_some();
+            attention.items = step::next(&mut state.facts.policy_files, &state.items);
+        }
+    }
+    if let Some((forge, target)) = place {
+        let looker = Looker { shell, policies, forge, target, policy: &policy };
+        let found = looker.look(state).await;
+        attention.changed.extend(found.changed);
+        attention.said = found.said;
+    }
+    attention.timer = goes_on_at(&state.facts.policy_files, now);
+    if news {
+        attention.changed.insert(DocumentKey::Policy);
+    }
+    Ok((policy, attention))
+}
+
+/// When there is something to do although nothing happens.
+fn goes_on_at(files: &PolicyFiles, now: Timestamp) -> Option<Timestamp> {
+    let soon = after(now, STEP);
+    let again = files.rederive_below.map(|_| soon);
+    let look = files.unchecked.first().map(|_| files.check_at.map_or(soon, |at| at.max(soon)));
+    let read = [&files.own, &files.organisation].into_iter().filter_map(|reading| reading.retry_at);
+    again.into_iter().chain(look).chain(read.map(|at| at.max(soon))).min()
+}
+
+/// The organisation's file changed: tells its other repositories.
+///
+/// Only timers are set there, before our own decision is kept: a crash between
+/// repeats them.
+async fn announce(
+    shell: &Shell,
+    policies: &FilePolicies,
+    target: &Target,
+    files: &PolicyFiles,
+    brought: Brought,
+) -> Result<(), StoreError> {
+    let Some((owner, ".github")) = target.full_name.split_once('/') else { return Ok(()) };
+    if !brought.own {
+        return Ok(());
+    }
+    let now = shell.clock.now();
+    let whose = (target.repo.forge.clone(), target.installation, owner.to_lowercase());
+    policies.share(whose, now, files.own.seen.clone());
+    for row in shell.store.repositories(&target.repo.forge, target.installation).await? {
+        let same = row.full_name.split_once('/').is_some_and(|(other, _)| other.eq_ignore_ascii_case(owner));
+        if same && row.active && row.repo != target.repo {
+            let timers = vec![(ORGANISATION_TIMER, Some(now))];
+            shell.store.commit(Commit { repo: Some(row.repo), now: Some(now), timers, ..Commit::default() }).await?;
+        }
+    }
+    shell.timers.poke();
+    Ok(())
+}
+
+impl Attention {
+    /// Adds everything to a decision's commit. `fired`: the repository's own timers did.
+    pub(crate) fn into_commit(
+        mut self,
+        state: &mut RepoState,
+        writes: Writes,
+        cause: Option<Seq>,
+        fired: bool,
+        commit: &mut Commit,
+    ) -> Vec<String> {
+        let files = &mut state.facts.policy_files;
+        if let (Some(effect), Writes::As(installation)) = (notice::due(files), writes) {
+            notice::said(files);
+            self.changed.insert(DocumentKey::Policy);
+            commit.effects.push(NewEffect { key: notice::KEY.to_owned(), replaces: true, installation, effect, cause });
+            let what = if files.broken.is_some() { "is not right" } else { "is right again" };
+            self.told.push(format!("the policy file {what}: our issue says so"));
+        }
+        for Said { key, effect, note } in self.said {
+            match writes {
+                Writes::As(installation) => {
+                    commit.effects.push(NewEffect { key, replaces: true, installation, effect, cause });
+                    self.told.push(note);
+                }
+                Writes::No(why) => self.told.push(format!("{note} [not written: {why}]")),
+            }
+        }
+        if fired {
+            commit.timers.push((ORGANISATION_TIMER, None));
+        }
+        if fired || self.timer.is_some() {
+            commit.timers.push((REPOSITORY_TIMER, self.timer));
+        }
+        let documents = draft::documents(state, &self.changed);
+        commit.facts.retain(|older| documents.iter().all(|newer| newer.key != older.key));
+        commit.facts.extend(documents);
+        self.told
+    }
+}
+
+/// Whether a timer is a repository's own rather than an item's.
+pub(crate) fn is_repository_timer(item: ItemNumber) -> bool {
+    matches!(item, REPOSITORY_TIMER | ORGANISATION_TIMER)
+}

@@ -1,0 +1,36 @@
+//! The policy file's life: read, judged, put into force, complained about,
+//! and looked at in pull requests before it is merged.
+//!
+//! | module | purpose |
+//! | --- | --- |
+//! | `attend` | what a decision does about all this, in its order |
+//! | `source` | which policy is in force, from texts that were read |
+//! | `read` | reads the texts when they may have changed |
+//! | `step` | derives the items again when another policy is in force |
+//! | `notice` | the one issue about a file that is not right |
+//! | `proposal` | the check `phasebot/policy` on what may bring a new file |
+//! | `words` | every sentence of these |
+//!
+//! What is known of the files is a fact like any other and is kept with them:
+//! a decision finds it in memory, and a restart costs no call.
+
+mod attend;
+mod notice;
+mod proposal;
+mod read;
+mod source;
+mod step;
+mod words;
+
+pub(crate) use attend::{Occasion, attend, before_first_look, is_repository_timer};
+pub(crate) use read::Brought;
+pub use source::{FilePolicies, PolicySource};
+
+use crate::domain::id::ItemNumber;
+
+/// The timer of a repository's own business: what could not be read, items
+/// that are still to be derived again. No forge numbers an item so.
+pub(crate) const REPOSITORY_TIMER: ItemNumber = 0;
+
+/// The timer that says: the organisation's file may have changed.
+pub(crate) const ORGANISATION_TIMER: ItemNumber = ItemNumber::MAX >> 1;

@@ -1,0 +1,232 @@
+//! Looks at what pull requests and merge groups would make of the policy
+//! file. What they hold is read to be checked and previewed, never applied.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    source::FilePolicies,
+    words::{self, Verdict},
+};
+use crate::{
+    app::{clock::after, repos::RepoState, shell::Shell},
+    decide::{self, preview::Preview},
+    domain::{
+        effect::{CheckVerdict, Effect, POLICY_MARKER},
+        fact::{DocumentKey, item::PolicyInPull, policy::Proposal},
+        id::{ItemNumber, Sha},
+        policy::{FILE, Mode, Policy},
+    },
+    policy::Report,
+    port::forge::{Forge, ForgeError, Target},
+};
+
+/// The check's name.
+const CHECK: &str = "phasebot/policy";
+/// So many proposals are looked at in one decision.
+const AT_ONCE: usize = 5;
+/// How long to wait for one answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What could not be looked at is tried again after this long.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Something to say about a proposal.
+pub(super) struct Said {
+    pub(super) key: String,
+    pub(super) effect: Effect,
+    /// For the delivery's note.
+    pub(super) note: String,
+}
+
+/// What looking brought.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) said: Vec<Said>,
+    pub(super) changed: Vec<DocumentKey>,
+}
+
+/// Where to look, and by what.
+pub(super) struct Looker<'a> {
+    pub(super) shell: &'a Shell,
+    pub(super) policies: &'a FilePolicies,
+    pub(super) forge: &'a dyn Forge,
+    pub(super) target: &'a Target,
+    pub(super) policy: &'a Policy,
+}
+
+impl Looker<'_> {
+    /// Looks at what nobody has looked at yet.
+    pub(super) async fn look(&self, state: &mut RepoState) -> Looked {
+        let mut looked = Looked::default();
+        let now = self.shell.clock.now();
+        if state.facts.policy_files.check_at.is_some_and(|at| at > now) {
+            return looked;
+        }
+        let waiting: Vec<Proposal> = state.facts.policy_files.unchecked.iter().take(AT_ONCE).cloned().collect();
+        for proposal in waiting {
+            let outcome = match &proposal {
+                Proposal::Pull(item) => self.pull(state, *item, &mut looked).await,
+                Proposal::Group(sha) => self.group(state, sha, &mut looked).await,
+            };
+            looked.changed.push(DocumentKey::Policy);
+            match outcome {
+                Ok(()) => {
+                    state.facts.policy_files.unchecked.remove(&proposal);
+                    state.facts.policy_files.check_at = None;
+                }
+                Err(again_at) => {
+                    state.facts.policy_files.check_at = Some(again_at);
+                    break;
+                }
+            }
+        }
+        looked
+    }
+
+    async fn pull(&self, state: &mut RepoState, item: ItemNumber, looked: &mut Looked) -> Result<(), Timestamp> {
+        let Some(known) = state.facts.items.get(&item) else { return Ok(()) };
+        let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
+        let Some(pull) = known.pull.as_ref().filter(|_| open) else { return Ok(()) };
+        let Some(shape) = pull.shape.as_ref().map(|shape| shape.value.clone()) else { return Ok(()) };
+        if pull.policy.as_ref().is_some_and(|seen| seen.head == shape.head_sha) {
+            return Ok(());
+        }
+        let changed_before = pull.policy.as_ref().is_some_and(|seen| seen.changes);
+        let changes = self.changes(state, &shape.base_ref, &shape.head_sha, shape.from_fork, &shape.head_ref).await?;
+        let act = self.policy.mode == Mode::Act;
+        let verdict = if changes {
+            Some(self.verdict_on(state, &shape.head_sha).await?)
+        } else if changed_before || (act && self.policy.policy_check_required) {
+            Some((CheckVerdict::Success, words::untouched()))
+        } else {
+            None
+        };
+        if let Some((verdict, words)) = verdict {
+            let subject = format!("#{item}");
+            // A comment where nothing ever was changed would only be noise.
+            let comment = Some(item).filter(|_| changes || changed_before);
+            looked.said.push(say(&subject, &shape.head_sha, verdict, words, comment, act));
+        }
+        if let Some(pull) = state.facts.items.get_mut(&item).and_then(|known| known.pull.as_mut()) {
+            pull.policy = Some(PolicyInPull { head: shape.head_sha, changes });
+            looked.changed.push(DocumentKey::Item(item));
+        }
+        Ok(())
+    }
+
+    async fn group(&self, state: &mut RepoState, sha: &Sha, looked: &mut Looked) -> Result<(), Timestamp> {
+        if self.policy.mode != Mode::Act || !self.policy.policy_check_required {
+            return Ok(());
+        }
+        let asked = self.forge.file(self.target, None, FILE, Some(&sha.0));
+        let (verdict, words) = match self.patiently(asked).await? {
+            Some(file) => {
+                let (report, _) = self.policies.check(&state.facts.policy_files, &file);
+                (verdict_of(&report), words::grouped(&report))
+            }
+            None => (CheckVerdict::Success, words::untouched()),
+        };
+        looked.said.push(say("a merge group", sha, verdict, words, None, true));
+        Ok(())
+    }
+
+    /// Whether a head changes the file, seen from its target branch.
+    async fn changes(
+        &self,
+        state: &RepoState,
+        base: &str,
+        head: &Sha,
+        from_fork: bool,
+        branch: &str,
+    ) -> Result<bool, Timestamp> {
+        if !from_fork && decide::proposal::is_untouched(&state.facts, branch, head) {
+            return Ok(false);
+        }
+        let asked = self.forge.changes_file(self.target, base, head, FILE);
+        if let Some(changes) = self.patiently(asked).await? {
+            return Ok(changes);
+        }
+        // Too much was changed to be listed: what stands there tells.
+        let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
+        let there = self.patiently(asked).await?;
+        let now = state.facts.policy_files.own.seen.as_ref();
+        Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
+    }
+
+    async fn verdict_on(&self, state: &RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
+        let files = &state.facts.policy_files;
+        let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
+        let Some(file) = self.patiently(asked).await? else {
+            let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
+            return Ok((CheckVerdict::Success, words::removed(preview.as_ref())));
+        };
+        let (report, proposed) = self.policies.check(files, &file);
+        let preview = proposed.map(|proposed| self.preview(state, &proposed));
+        Ok((verdict_of(&report), words::changed(&report, preview.as_ref())))
+    }
+
+    fn preview(&self, state: &RepoState, proposed: &Policy) -> Preview {
+        let shown = |item: ItemNumber| state.items.get(&item).map(|row| row.phase.clone());
+        decide::preview::preview(&state.facts, shown, self.policy, proposed, self.shell.clock.now())
+    }
+
+    /// Waits for an answer, where a refusal is none; or tells when to ask again.
+    async fn patiently<T>(
+        &self,
+        asked: impl Future<Output = Result<Option<T>, ForgeError>>,
+    ) -> Result<Option<T>, Timestamp> {
+        let now = self.shell.clock.now();
+        let tenant = (self.target.repo.forge.clone(), self.target.installation);
+        if let Some(until) = self.shell.limits.parked(&tenant, now) {
+            return Err(until);
+        }
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now)),
+            Ok(Err(ForgeError::NotFound(why) | ForgeError::Permanent(why))) => {
+                tracing::debug!(why, "a proposed policy file could not be looked at");
+                Ok(None)
+            }
+            Ok(Err(ForgeError::Transient(_) | ForgeError::Doubt(_))) | Err(_) => Err(after(now, RETRY_AFTER)),
+        }
+    }
+}
+
+fn verdict_of(report: &Report) -> CheckVerdict {
+    if report.valid { CheckVerdict::Success } else { CheckVerdict::Failure }
+}
+
+/// A check run where we may write one, else a comment.
+fn say(
+    subject: &str,
+    sha: &Sha,
+    verdict: CheckVerdict,
+    words: Verdict,
+    comment: Option<ItemNumber>,
+    act: bool,
+) -> Said {
+    let note = format!("{CHECK} on {subject}: {}", words.title);
+    let Verdict { title, summary, annotations } = words;
+    match comment {
+        Some(item) if !act => {
+            let body = format!("**{title}**\n\n{summary}");
+            let marker = POLICY_MARKER.to_owned();
+            let effect = Effect::UpsertComment { item, marker, body, sticky: true };
+            Said { key: format!("policy/comment/{item}"), effect, note }
+        }
+        or_comment => {
+            let effect = Effect::SetCheck {
+                name: CHECK.to_owned(),
+                sha: sha.clone(),
+                external_id: POLICY_MARKER.to_owned(),
+                verdict,
+                title,
+                summary,
+                annotations,
+                or_comment,
+            };
+            Said { key: format!("policy/check/{sha}"), effect, note }
+        }
+    }
+}

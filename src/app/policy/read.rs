@@ -1,0 +1,186 @@
+//! Reads the policy files when they may have changed.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::source::FilePolicies;
+use crate::{
+    app::{clock::after, shell::Shell},
+    domain::{
+        fact::policy::{FileSeen, PolicyFiles, Reading},
+        policy::FILE,
+    },
+    port::forge::{Forge, ForgeError, Target},
+};
+
+/// How long to wait for one file.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// An organisation's file of whose changes nobody tells us is looked at this often.
+const ORGANISATION_STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// What could not be read for the moment is tried again after this long.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// What the forge refuses takes a person to mend.
+const REFUSED_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
+
+/// What reading brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Brought {
+    /// Something of what is known of the files changed.
+    pub(crate) news: bool,
+    /// The repository's own file is another one.
+    pub(crate) own: bool,
+}
+
+/// Reads what may have changed, and judges it.
+///
+/// `branch` is the default branch; `told`: the organisation's file is said to
+/// have changed. A failure leaves everything as it is, to be tried again.
+pub(super) async fn refresh(
+    shell: &Shell,
+    policies: &FilePolicies,
+    (forge, target): (&dyn Forge, &Target),
+    files: &mut PolicyFiles,
+    branch: &str,
+    told: bool,
+) -> Brought {
+    let now = shell.clock.now();
+    let (owner, name) = target.full_name.split_once('/').unwrap_or((&target.full_name, ""));
+    let own_due = is_due(&files.own, branch, now);
+    // The organisation's own `.github` repository has no other above it.
+    let organisation_due = name != ".github" && organisation_is_due(shell, target, files, owner, told, now).await;
+    let mut brought = Brought { news: told, own: false };
+    if files.organisation.of != owner {
+        // Also where there is none: its name is the repository's owner.
+        owner.clone_into(&mut files.organisation.of);
+        brought.news = true;
+    }
+    // Until all texts are known nothing can be said of them together.
+    let all_known = |files: &PolicyFiles| {
+        files.own.read_at.is_some() && (name == ".github" || files.organisation.read_at.is_some())
+    };
+    if !own_due && !organisation_due {
+        if all_known(files) && files.judged_by != policies.ground() {
+            policies.judge(files);
+            brought.news = true;
+        }
+        return brought;
+    }
+    let (own, organisation) =
+        tokio::join!(async { if own_due { Some(one(shell, forge, target, None).await) } else { None } }, async {
+            if !organisation_due {
+                return None;
+            }
+            Some(of_organisation(shell, policies, (forge, target), owner, files.organisation.read_at).await)
+        });
+    if let Some(outcome) = own {
+        let before = files.own.seen.clone();
+        note(&mut files.own, branch, outcome, now);
+        brought.own = files.own.seen != before && files.own.read_at == Some(now);
+    }
+    if let Some(outcome) = organisation {
+        note(&mut files.organisation, owner, outcome, now);
+    }
+    if all_known(files) {
+        policies.judge(files);
+    }
+    brought.news = true;
+    brought
+}
+
+fn is_due(reading: &Reading, of: &str, now: Timestamp) -> bool {
+    let wanted = reading.read_at.is_none() || reading.stale || reading.of != of;
+    wanted && reading.retry_at.is_none_or(|at| at <= now)
+}
+
+async fn organisation_is_due(
+    shell: &Shell,
+    target: &Target,
+    files: &mut PolicyFiles,
+    owner: &str,
+    told: bool,
+    now: Timestamp,
+) -> bool {
+    let reading = &mut files.organisation;
+    reading.stale |= told;
+    if is_due(reading, owner, now) {
+        return true;
+    }
+    let old = reading.read_at.is_some_and(|at| now.duration_since(at) >= ORGANISATION_STALE_AFTER);
+    if !old || reading.retry_at.is_some_and(|at| at > now) {
+        return false;
+    }
+    // Where we serve the organisation's repository its pushes tell us.
+    let served = shell.store.repositories(&target.repo.forge, target.installation).await.unwrap_or_default();
+    let place = format!("{owner}/.github");
+    !served.iter().any(|row| row.active && row.full_name.eq_ignore_ascii_case(&place))
+}
+
+fn note(reading: &mut Reading, of: &str, outcome: Result<Option<FileSeen>, Timestamp>, now: Timestamp) {
+    match outcome {
+        Ok(seen) => {
+            let of = of.to_owned();
+            *reading = Reading { read_at: Some(now), of, seen, stale: false, retry_at: None };
+        }
+        Err(retry_at) => {
+            // Not read at all is stale, too.
+            reading.stale |= reading.read_at.is_some();
+            reading.retry_at = Some(retry_at);
+        }
+    }
+}
+
+/// The organisation's file: as another of its repositories read it since, or by asking.
+async fn of_organisation(
+    shell: &Shell,
+    policies: &FilePolicies,
+    (forge, target): (&dyn Forge, &Target),
+    owner: &str,
+    read_at: Option<Timestamp>,
+) -> Result<Option<FileSeen>, Timestamp> {
+    let whose = (target.repo.forge.clone(), target.installation, owner.to_lowercase());
+    let now = shell.clock.now();
+    if let Some((at, file)) = policies.shared(&whose)
+        && read_at.is_none_or(|read_at| at > read_at)
+        && now.duration_since(at) < ORGANISATION_STALE_AFTER
+    {
+        return Ok(file);
+    }
+    let file = one(shell, forge, target, Some(&format!("{owner}/.github"))).await?;
+    policies.share(whose, now, file.clone());
+    Ok(file)
+}
+
+/// Reads one file; or tells when to try again.
+async fn one(
+    shell: &Shell,
+    forge: &dyn Forge,
+    target: &Target,
+    of: Option<&str>,
+) -> Result<Option<FileSeen>, Timestamp> {
+    let now = shell.clock.now();
+    let tenant = (target.repo.forge.clone(), target.installation);
+    if let Some(until) = shell.limits.parked(&tenant, now) {
+        return Err(until);
+    }
+    let asked = tokio::time::timeout(PATIENCE, forge.file(target, of, FILE, None)).await;
+    let error = match asked {
+        Ok(Ok(file)) => return Ok(file),
+        Ok(Err(error)) => error,
+        Err(_) => ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())),
+    };
+    let place = of.unwrap_or(&target.full_name);
+    match error {
+        ForgeError::RateLimited { until } => Err(shell.limits.park(&tenant, until, now)),
+        // An organisation's repository that we may not read is none of ours.
+        ForgeError::NotFound(_) | ForgeError::Permanent(_) if of.is_some() => Ok(None),
+        ForgeError::NotFound(why) | ForgeError::Permanent(why) => {
+            tracing::warn!(place, why, "the policy file may not be read; what was in force stays so");
+            Err(after(now, REFUSED_RETRY_AFTER))
+        }
+        ForgeError::Transient(why) | ForgeError::Doubt(why) => {
+            tracing::warn!(place, why, "the policy file can't be read now; what was in force stays so");
+            Err(after(now, RETRY_AFTER))
+        }
+    }
+}

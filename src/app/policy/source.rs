@@ -1,0 +1,196 @@
+//! Which policy is in force, from texts that were read.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    domain::{
+        fact::policy::{FileSeen, InForce, PolicyFiles},
+        id::{ForgeName, InstallationId, RepoKey},
+        policy::{FILE, Mode, Policy},
+    },
+    policy::{self, Layer, Parsed, Problem, Rank, Report},
+};
+
+/// So many compiled policies stay in memory.
+const REMEMBERED: usize = 512;
+
+/// Which policy is in force in a repository.
+pub trait PolicySource: Send + Sync + 'static {
+    /// The policy, ready to be used. Called for every decision: must not block.
+    fn policy(&self, repo: &RepoKey, files: &PolicyFiles) -> Arc<Policy>;
+
+    /// The source as one that wants repositories' files read, if it is one.
+    fn files(&self) -> Option<&FilePolicies> {
+        None
+    }
+}
+
+/// One policy everywhere.
+impl PolicySource for Arc<Policy> {
+    fn policy(&self, _repo: &RepoKey, _files: &PolicyFiles) -> Arc<Policy> {
+        self.clone()
+    }
+}
+
+/// An organisation's file: on which forge, in whose name it was read, and whose it is.
+type Whose = (ForgeName, InstallationId, String);
+
+/// What makes a policy: the organisation with its file's hash, the own file's hash, and caution.
+type Ingredients = (Option<(String, String)>, Option<String>, bool);
+
+/// Policies from the operator's file, the organisation's and the repository's own.
+pub struct FilePolicies {
+    operator: Option<Parsed>,
+    /// Of the program and the operator's text: what texts are judged by.
+    ground: String,
+    /// In force where no text could be read yet: no further than labels.
+    cautious: Arc<Policy>,
+    compiled: Mutex<HashMap<Ingredients, Arc<Policy>>>,
+    organisations: Mutex<HashMap<Whose, (Timestamp, Option<FileSeen>)>>,
+}
+
+impl FilePolicies {
+    /// Over the operator's policy, or the built-in one alone.
+    pub fn new(operator: Option<Parsed>) -> Result<Self, Vec<Problem>> {
+        let layers: Vec<Layer> =
+            operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() }).collect();
+        let policy = policy::compile(&policy::merge(&layers))?;
+        let ground = format!("{} {}", env!("CARGO_PKG_VERSION"), policy.version);
+        Ok(Self {
+            operator,
+            ground: hex::encode(Sha256::digest(ground)),
+            cautious: Arc::new(no_further_than_labels(policy)),
+            compiled: Mutex::default(),
+            organisations: Mutex::default(),
+        })
+    }
+
+    /// By what texts are judged: they are judged again when it changes.
+    pub(super) fn ground(&self) -> &str {
+        &self.ground
+    }
+
+    /// What stands above a repository's own file.
+    fn above(&self, owner: &str, organisation: Option<&FileSeen>) -> Option<Vec<Layer>> {
+        let operator = self.operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() });
+        let mut layers: Vec<Layer> = operator.collect();
+        if let Some(file) = organisation {
+            let name = format!("{owner}/.github:{FILE}");
+            let parsed = policy::parse(&name, file.text.as_ref().ok()?).ok()?;
+            layers.push(Layer { rank: Rank::Organisation, parsed });
+        }
+        Some(layers)
+    }
+
+    /// The policy that these texts make together, if they are right.
+    fn compile(&self, owner: &str, organisation: Option<&FileSeen>, own: Option<&FileSeen>) -> Option<Policy> {
+        let mut layers = self.above(owner, organisation)?;
+        if let Some(file) = own {
+            let parsed = policy::parse(FILE, file.text.as_ref().ok()?).ok()?;
+            layers.push(Layer { rank: Rank::Repository, parsed });
+        }
+        policy::compile(&policy::merge(&layers)).ok()
+    }
+
+    /// Decides what is in force after something was read. What is wrong never
+    /// takes the place of what was right.
+    pub(super) fn judge(&self, files: &mut PolicyFiles) {
+        self.ground.clone_into(&mut files.judged_by);
+        let owner = files.organisation.of.clone();
+        let last = files.in_force.clone();
+        let seen = files.organisation.seen.as_ref();
+        let organisation = match seen {
+            Some(_) if self.compile(&owner, seen, None).is_none() => last.as_ref().and_then(|l| l.organisation.clone()),
+            _ => seen.cloned(),
+        };
+        let own = files.own.seen.clone();
+        let verdict = own.as_ref().map(|file| self.check_beneath(&owner, organisation.as_ref(), file));
+        let broken = verdict.and_then(|(report, policy)| policy.is_none().then(|| report.to_string()));
+        let right = InForce { organisation: organisation.clone(), own, cautious: false };
+        files.in_force = Some(match (&broken, last) {
+            (None, _) => right,
+            (Some(_), Some(last)) => {
+                let together = self.compile(&owner, organisation.as_ref(), last.own.as_ref()).is_some();
+                if together { InForce { organisation, ..last } } else { last }
+            }
+            (Some(_), None) => InForce { organisation, own: None, cautious: true },
+        });
+        files.broken = broken;
+    }
+
+    /// Checks a text as the own file beneath what is in force above it.
+    pub(super) fn check(&self, files: &PolicyFiles, file: &FileSeen) -> (Report, Option<Policy>) {
+        let organisation = files.in_force.as_ref().and_then(|texts| texts.organisation.as_ref());
+        self.check_beneath(&files.organisation.of, organisation, file)
+    }
+
+    fn check_beneath(&self, owner: &str, above: Option<&FileSeen>, file: &FileSeen) -> (Report, Option<Policy>) {
+        match &file.text {
+            Ok(text) => policy::check_over(FILE, text, &self.above(owner, above).unwrap_or_default()),
+            Err(why) => (Report::unreadable(FILE, why), None),
+        }
+    }
+
+    /// The policy without a file of the repository's own.
+    pub(super) fn without_own(&self, files: &PolicyFiles) -> Option<Policy> {
+        let organisation = files.in_force.as_ref().and_then(|texts| texts.organisation.as_ref());
+        self.compile(&files.organisation.of, organisation, None)
+    }
+
+    /// An organisation's file as it was read for another of its repositories, and when.
+    pub(super) fn shared(&self, whose: &Whose) -> Option<(Timestamp, Option<FileSeen>)> {
+        self.organisations.lock().unwrap_or_else(PoisonError::into_inner).get(whose).cloned()
+    }
+
+    /// Keeps an organisation's file for its other repositories.
+    pub(super) fn share(&self, whose: Whose, at: Timestamp, file: Option<FileSeen>) {
+        let mut all = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= REMEMBERED && !all.contains_key(&whose) {
+            all.clear();
+        }
+        all.insert(whose, (at, file));
+    }
+}
+
+impl PolicySource for FilePolicies {
+    fn policy(&self, repo: &RepoKey, files: &PolicyFiles) -> Arc<Policy> {
+        let Some(texts) = &files.in_force else { return self.cautious.clone() };
+        let owner = &files.organisation.of;
+        let organisation = texts.organisation.as_ref();
+        let own = texts.own.as_ref();
+        let ingredients: Ingredients = (
+            organisation.map(|file| (owner.clone(), file.digest.clone())),
+            own.map(|file| file.digest.clone()),
+            texts.cautious,
+        );
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(policy) = compiled.get(&ingredients) {
+            return policy.clone();
+        }
+        let Some(policy) = self.compile(owner, organisation, own) else {
+            // Judged right by another version of the program, and not judged again yet.
+            tracing::warn!(%repo, "the policy in force can't be read by this version; the operator's holds meanwhile");
+            return self.cautious.clone();
+        };
+        let policy = Arc::new(if texts.cautious { no_further_than_labels(policy) } else { policy });
+        if compiled.len() >= REMEMBERED {
+            compiled.clear();
+        }
+        compiled.insert(ingredients, policy.clone());
+        policy
+    }
+
+    fn files(&self) -> Option<&FilePolicies> {
+        Some(self)
+    }
+}
+
+fn no_further_than_labels(policy: Policy) -> Policy {
+    Policy { mode: policy.mode.min(Mode::Label), ..policy }
+}

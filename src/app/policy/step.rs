@@ -1,0 +1,45 @@
+//! Derives a repository's items again when another policy is in force: some
+//! at a time, the newest first, so that one change of a file holds up nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    domain::{
+        fact::policy::{DerivedBy, PolicyFiles},
+        id::ItemNumber,
+        policy::Policy,
+    },
+    port::store::ItemRow,
+};
+
+/// So many items are derived at once.
+const ITEMS: usize = 200;
+/// Labels of earlier policies that are remembered. A policy has at most 50 phases.
+const MOST_FORMER_LABELS: usize = 500;
+
+/// Notices that another policy is in force than the one by which items were
+/// derived. Returns whether anything was noted.
+pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) -> bool {
+    if files.derived_by.as_ref().is_some_and(|by| by.version == policy.version) {
+        return false;
+    }
+    let labels: BTreeSet<String> = policy.phases.iter().map(|phase| phase.label.clone()).collect();
+    if let Some(by) = files.derived_by.take() {
+        files.former_labels.extend(by.labels);
+    }
+    files.former_labels.retain(|former| !labels.iter().any(|label| label.eq_ignore_ascii_case(former)));
+    while files.former_labels.len() > MOST_FORMER_LABELS {
+        files.former_labels.pop_first();
+    }
+    files.derived_by = Some(DerivedBy { version: policy.version.clone(), labels });
+    files.rederive_below = has_items.then_some(ItemNumber::MAX);
+    true
+}
+
+/// The next items to derive again.
+pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemNumber, ItemRow>) -> BTreeSet<ItemNumber> {
+    let Some(below) = files.rederive_below else { return BTreeSet::new() };
+    let items: BTreeSet<ItemNumber> = rows.range(..below).rev().take(ITEMS).map(|(item, _)| *item).collect();
+    files.rederive_below = items.first().copied().filter(|_| items.len() == ITEMS);
+    items
+}

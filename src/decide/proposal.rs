@@ -1,0 +1,80 @@
+//! Which pull requests and merge groups may bring a changed policy file.
+
+use std::collections::BTreeSet;
+
+use crate::domain::{
+    event::{Event, RefName, Seen},
+    fact::{RepoFacts, commit::PushFacts, policy::Proposal},
+    id::{ItemNumber, Sha},
+    policy::Policy,
+};
+
+/// A branch's pushes are followed back so far.
+const MOST_PUSHES: usize = 1000;
+
+/// The proposals that an event brings and that nobody has looked at yet.
+/// `items` are those that the event concerns.
+pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, policy: &Policy) -> Vec<Proposal> {
+    match &event.seen {
+        Seen::Pull(_) | Seen::Push(_) => {
+            let unseen = items.iter().filter(|item| is_unseen(facts, **item, policy));
+            unseen.map(|item| Proposal::Pull(*item)).collect()
+        }
+        Seen::MergeGroup(group) if policy.policy_check_required => vec![Proposal::Group(group.head_sha.clone())],
+        _ => Vec::new(),
+    }
+}
+
+/// Whether an item is an open pull request whose head nobody has looked at
+/// and which our record does not prove to leave the file alone.
+fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
+    let Some(known) = facts.items.get(&item) else { return false };
+    let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
+    let Some(pull) = known.pull.as_ref().filter(|_| open) else { return false };
+    let Some(shape) = pull.shape.as_ref().map(|shape| &shape.value) else { return false };
+    if pull.policy.as_ref().is_some_and(|seen| seen.head == shape.head_sha) {
+        return false;
+    }
+    // What was said of an earlier head is to be said of this one too.
+    let told = pull.policy.as_ref().is_some_and(|seen| seen.changes);
+    told || policy.policy_check_required || shape.from_fork || !is_untouched(facts, &shape.head_ref, &shape.head_sha)
+}
+
+/// Whether the pushes to a branch of this repository prove that it leaves the
+/// policy file as it is: all of them, back to one at which that is known.
+pub fn is_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
+    let name = RefName::Branch(branch.to_owned());
+    let mut at = head;
+    for _ in 0..MOST_PUSHES {
+        if was_untouched(facts, branch, at) {
+            return true;
+        }
+        let ended = facts.index.ended_at.get(at).into_iter().flatten().find(|(to, _, _)| *to == name);
+        match ended.and_then(|push| facts.pushes.get(push)) {
+            Some(PushFacts { policy_file: Some(false), before, .. }) if before.is_zero() => {
+                // A new branch lists what is new; the rest may come from another branch.
+                return !others_touch(facts, branch);
+            }
+            Some(PushFacts { policy_file: Some(false), before, .. }) => at = before,
+            _ => return false,
+        }
+    }
+    false
+}
+
+/// Whether a pull request from the branch was looked at when it stood at `head`.
+fn was_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
+    let pulls = facts.index.pulls_from.get(branch).into_iter().flatten();
+    let mut seen = pulls.filter_map(|pull| facts.pull(*pull)?.policy.as_ref());
+    seen.any(|seen| seen.head == *head && !seen.changes)
+}
+
+/// Whether a change of the file is known on another branch that still exists
+/// and is not the default one.
+fn others_touch(facts: &RepoFacts, branch: &str) -> bool {
+    facts.index.policy_branches.iter().any(|other| {
+        let moves = facts.refs.get(&RefName::Branch(other.clone())).and_then(|known| known.moves.last());
+        let exists = moves.is_none_or(|(_, to)| to.is_some());
+        other != branch && other != facts.default_branch() && exists
+    })
+}

@@ -1,0 +1,11 @@
+//! Whole flows over real HTTP: from a signed webhook to the label on the forge.
+
+mod budget;
+mod order;
+mod people;
+mod places;
+mod trouble;
+mod whole_loop;
+mod world;
+
+pub use world::{BOT, REPO, Setup, World};

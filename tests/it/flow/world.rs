@@ -1,0 +1,299 @@
+//! Everything that runs in a flow: the bot and its server as `serve` wires
+//! them, the GitHub adapter, SQLite in a file, and the simulated forge, with
+//! one simulated clock for all.
+
+use std::{
+    collections::BTreeSet,
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    app::{Bot, BotSettings, clock::SimClock},
+    cli::assembly::{self, Materials, Program},
+    domain::{
+        derived::Derived,
+        id::{ForgeName, ItemNumber, RepoKey},
+        policy::Policy,
+    },
+    forge::github::GitHubConfig,
+    http::Limits,
+    policy,
+    port::{clock::Clock, store::Store},
+    sim::{AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge},
+    store,
+    telemetry::Metrics,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use crate::openapi::check_exchange;
+
+/// The repository of most flows.
+pub const REPO: &str = "acme/shop";
+/// What the bot is called on the forge.
+pub const BOT: &str = "phasebot[bot]";
+
+const APP: u64 = 4711;
+const PRIVATE_KEY: &str = include_str!("../../fixtures/test-key.pem");
+
+/// A delivery that was sent, with the answer's status.
+pub type Sent = (Delivery, u16);
+
+/// What a flow may want otherwise.
+#[derive(Default)]
+pub struct Setup {
+    /// A repository's policy file; empty: the built-in policy.
+    pub policy: &'static str,
+    pub dry_run: bool,
+    /// See [`Options::base_path`].
+    pub base_path: &'static str,
+    /// The App is not yet installed.
+    pub not_installed: bool,
+}
+
+/// A flow's surroundings.
+pub struct World {
+    pub forge: SimForge,
+    pub clock: Arc<SimClock>,
+    pub store: Arc<dyn Store>,
+    pub bot: Bot,
+    pub installation: u64,
+    policy: Arc<Policy>,
+    repo: RepoKey,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl World {
+    /// The App is installed on `acme/shop`, where `bob` may write, and nothing else has happened.
+    pub async fn new() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub async fn with(setup: Setup) -> Self {
+        // Not at a whole second: a forge's own times are, and lie just before ours.
+        let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
+        let clock = Arc::new(SimClock::new(start));
+        let secret = SecretString::from("a webhook secret");
+        let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
+        let mut options = Options::new(APP, key, secret.clone(), clock.clone());
+        setup.base_path.clone_into(&mut options.base_path);
+        let forge = SimForge::start(options).await.unwrap();
+        let id = forge.create_repo(REPO).unwrap();
+        forge.set_role(REPO, "bob", "write").unwrap();
+
+        let folder = TempDir::new().unwrap();
+        let store = store::open(&format!("sqlite://{}/flow.db", folder.path().display())).await.unwrap();
+        let github = assembly::github(GitHubConfig {
+            name: ForgeName::github(),
+            app_id: APP,
+            private_key: PRIVATE_KEY.into(),
+            webhook_secrets: vec![secret],
+            api_url: forge.api_url(),
+            clock: clock.clone(),
+        });
+        let policy = match setup.policy {
+            "" => policy::built_in(),
+            text => policy::load(policy::PATH, text).unwrap(),
+        };
+        let policy = Arc::new(policy);
+        let (public, admin) = (listener().await, listener().await);
+        forge.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));
+        let program = Program::start(Materials {
+            store: store.clone(),
+            forges: vec![github.unwrap()],
+            clock: clock.clone(),
+            policies: Arc::new(policy.clone()),
+            bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
+            limits: Limits::default(),
+            metrics: Metrics::detached().unwrap(),
+            public,
+            admin,
+        });
+        let mut world = Self {
+            forge,
+            clock,
+            store,
+            bot: program.bot,
+            installation: 0,
+            policy,
+            repo: RepoKey { forge: ForgeName::github(), id },
+            server: tokio::spawn(async move {
+                // The server ends when nobody is left who could tell it to.
+                let _shutdown = program.shutdown;
+                program.serving.await;
+            }),
+            _folder: folder,
+        };
+        if !setup.not_installed {
+            world.installation = world.forge.install("alice", &[REPO]).unwrap().made;
+            world.settle().await;
+        }
+        world
+    }
+
+    /// Somebody at work on `acme/shop`.
+    pub fn person(&self, login: &str) -> Person {
+        self.forge.person(login, REPO).unwrap()
+    }
+
+    /// Sends the webhooks that wait, and those that follow from what the bot
+    /// does, until nothing is left to do at this moment.
+    pub async fn settle(&self) -> Vec<Sent> {
+        let mut all = Vec::new();
+        loop {
+            let sent = self.forge.deliver_pending().await;
+            self.bot.idle().await;
+            if sent.is_empty() {
+                return all;
+            }
+            all.extend(sent);
+        }
+    }
+
+    /// Lets time pass, from one moment that the bot waits for to the next.
+    pub async fn run(&self, by: SignedDuration) -> Vec<Sent> {
+        let end = self.clock.now().checked_add(by).unwrap();
+        let mut all = self.settle().await;
+        while let Some(at) = self.bot.next_wake().filter(|at| *at <= end) {
+            self.clock.set(at);
+            all.extend(self.settle().await);
+        }
+        self.clock.set(end);
+        all.extend(self.settle().await);
+        all
+    }
+
+    /// A minute: long enough for every write that is paced.
+    pub async fn minute(&self) -> Vec<Sent> {
+        self.run(SignedDuration::from_mins(1)).await
+    }
+
+    /// The phase label that people see on an item. Two are a failure.
+    pub fn label(&self, item: ItemNumber) -> Option<String> {
+        self.label_in(REPO, item)
+    }
+
+    pub fn label_in(&self, full_name: &str, item: ItemNumber) -> Option<String> {
+        let mut labels = self.forge.visible_labels(full_name, item);
+        labels.retain(|label| self.policy.label_index(label).is_some());
+        assert!(labels.len() <= 1, "#{item} carries {labels:?}");
+        labels.pop_first()
+    }
+
+    /// Asserts an item's phase; the empty name is no phase label.
+    #[track_caller]
+    pub fn in_phase(&self, item: ItemNumber, phase: &str) {
+        let expected = (!phase.is_empty()).then(|| format!("phase/{phase}"));
+        assert_eq!(self.label(item), expected, "#{item}");
+    }
+
+    /// What the bot derived for an item.
+    pub async fn derived(&self, item: ItemNumber) -> Option<Derived> {
+        let rows = self.store.items(&self.repo).await.unwrap();
+        let row = rows.into_iter().find(|row| row.item == item)?;
+        serde_json::from_str(&row.derived).ok()
+    }
+
+    /// Every phase that an item's label showed, in order. Fails if ever two showed at once.
+    pub fn phases_shown(&self, item: ItemNumber) -> Vec<String> {
+        let mut on: BTreeSet<String> = BTreeSet::new();
+        let mut shown = Vec::new();
+        for change in self.phase_changes(item) {
+            if change.added {
+                on.insert(change.label.clone());
+                shown.push(change.label.trim_start_matches("phase/").to_owned());
+            } else {
+                on.remove(&change.label);
+            }
+            assert!(on.len() <= 1, "#{item} carried {on:?} at {}", change.at);
+        }
+        shown
+    }
+
+    /// What happened to the phase labels of an item.
+    pub fn phase_changes(&self, item: ItemNumber) -> Vec<LabelChange> {
+        let mut history = self.forge.label_history(REPO, item);
+        history.retain(|change| self.policy.label_index(&change.label).is_some());
+        history
+    }
+
+    /// Requests since the last [`SimForge::clear_requests`], by name.
+    pub fn calls(&self) -> Vec<String> {
+        self.forge.requests().iter().map(Exchange::name).collect()
+    }
+
+    /// Requests that asked for a change on the forge; getting a token is none.
+    pub fn writes(&self) -> Vec<Exchange> {
+        let mut all = self.forge.requests();
+        all.retain(|exchange| exchange.is_write() && !exchange.route.ends_with("/access_tokens"));
+        all
+    }
+
+    /// Nothing was given up, and every request was one that GitHub describes.
+    pub async fn check(&self) {
+        for exchange in self.forge.requests() {
+            if exchange.fault.is_none() {
+                check_exchange(&exchange).unwrap_or_else(|why| panic!("{why}"));
+            }
+        }
+        let stats = self.store.stats().await.unwrap();
+        assert_eq!((stats.pending, stats.quarantined, stats.dead_deliveries, stats.dead_effects), (0, 0, 0, 0));
+        assert_eq!(stats.queued_effects, [0, 0, 0]);
+    }
+
+    // ── Pieces of stories ──
+
+    /// bob pushes `branch` and opens a pull request from it; gives its number.
+    pub fn open_pull(&self, branch: &str, body: &str) -> ItemNumber {
+        let bob = self.person("bob");
+        bob.push(branch, &[NewCommit::from(format!("Work on {branch}"))]).unwrap();
+        let new = NewPull {
+            head: branch.to_owned(),
+            title: format!("Work on {branch}"),
+            body: body.to_owned(),
+            ..NewPull::default()
+        };
+        bob.open_pull(&new).unwrap().made
+    }
+
+    /// A deployment begins; gives its id.
+    pub fn deploy(&self, reference: &str, environment: &str) -> u64 {
+        let deployer = self.person("deployer[bot]");
+        let new = NewDeployment {
+            reference: reference.to_owned(),
+            environment: environment.to_owned(),
+            ..NewDeployment::default()
+        };
+        let id = deployer.deployment(&new).unwrap().made;
+        deployer.deployment_status(id, "in_progress").unwrap();
+        id
+    }
+
+    /// A deployment ends.
+    pub fn deployed(&self, id: u64, how: &str) {
+        self.person("deployer[bot]").deployment_status(id, how).unwrap();
+    }
+
+    /// Both kinds of checks pass on a commit.
+    pub fn pass_checks(&self, sha: &str) {
+        let (actions, jenkins) = (self.person("github-actions"), self.person("jenkins"));
+        let check = actions.start_check(sha, "unit tests").unwrap().made;
+        jenkins.status(sha, "jenkins", "pending").unwrap();
+        actions.complete_check(check, "success").unwrap();
+        jenkins.status(sha, "jenkins", "success").unwrap();
+    }
+}
+
+async fn listener() -> TcpListener {
+    assembly::bind("test", SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.unwrap()
+}

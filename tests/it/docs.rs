@@ -3,12 +3,7 @@
 
 mod blocks;
 
-use std::{
-    collections::BTreeSet,
-    fmt::Write,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
 use phasebot::{decide::command::commands_markdown, metric, policy};
 use serde_json::Value;
@@ -117,8 +112,8 @@ fn files_that_pages_name_exist() {
         for word in code(&text) {
             let is_path = word.contains('/') && !word.contains([' ', ':', '*']) && !word.starts_with(['/', '.']);
             let known = ["src/", "tests/", "scripts/", "config/", "docs/", "migrations/"];
-            let is_ours = known.iter().any(|folder| word.starts_with(folder))
-                || (word.ends_with(".rs") && path == "ARCHITECTURE.md");
+            let is_rust = Path::new(word).extension().is_some_and(|e| e == "rs");
+            let is_ours = known.iter().any(|folder| word.starts_with(folder)) || (is_rust && path == "ARCHITECTURE.md");
             let there = [word.to_owned(), format!("src/{word}")].iter().any(|path| root().join(path).exists());
             // What a user makes.
             if is_path && is_ours && !there && word != "config/phasebot.toml" {

@@ -1,5 +1,6 @@
 //! One test program for everything that is tested from outside.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
 mod app;
 mod cli;

@@ -167,7 +167,7 @@ impl World {
                 assert!(sent.iter().all(|(_, status)| *status == 202), "{sent:?}");
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), settling).await.unwrap();
+        tokio::time::timeout(Duration::from_mins(1), settling).await.unwrap();
     }
 
     /// Lets time pass, from one thing that somebody waits for to the next.

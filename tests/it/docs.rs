@@ -5,7 +5,7 @@ mod blocks;
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
-use phasebot::{metric, policy};
+use phasebot::{decide::command::commands_markdown, metric, policy};
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -204,6 +204,8 @@ fn tables_are_what_the_code_says() {
     let bless = std::env::var_os("BLESS").is_some();
     for (path, name, block) in [
         ("README.md", "phases", phases()),
+        ("README.md", "commands", commands_markdown()),
+        ("docs/commands.md", "commands", commands_markdown()),
         ("docs/operations.md", "metrics", metric::reference_markdown()),
         ("docs/github-app.md", "form", form()),
     ] {

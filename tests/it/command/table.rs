@@ -1,37 +1,9 @@
-//! The documents that are made from the table of commands.
-
-use std::{fs, path::PathBuf};
+//! What is made from the table of commands; `docs.rs` holds the documents to it.
 
 use phasebot::{
-    decide::command::{COMMANDS, commands_markdown, examples, parse},
+    decide::command::{COMMANDS, examples, parse},
     domain::policy::CommandRules,
 };
-
-const BEGIN: &str = "<!-- commands -->\n";
-const END: &str = "<!-- /commands -->";
-
-/// Between the marks in a document stands the table; `BLESS=1` puts it there.
-fn check(path: &str, must: bool) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
-    let text = fs::read_to_string(&path).unwrap_or_default();
-    let marked = text.split_once(BEGIN).and_then(|(before, rest)| Some((before, rest.split_once(END)?)));
-    let Some((before, (table, after))) = marked else {
-        assert!(!must, "{} has no place for the table", path.display());
-        return;
-    };
-    let expected = format!("\n{}\n", commands_markdown());
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, format!("{before}{BEGIN}{expected}{END}{after}")).unwrap();
-    } else {
-        assert_eq!(table, expected, "{} is out of date; BLESS=1 mends it", path.display());
-    }
-}
-
-#[test]
-fn the_documents_show_the_table() {
-    check("docs/commands.md", true);
-    check("README.md", false);
-}
 
 #[test]
 fn what_help_prints_is_understood() {

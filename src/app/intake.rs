@@ -56,6 +56,7 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
     let route = route.unwrap_or_default();
     let unreadable = quarantined.is_some();
     let (from, event) = (forge.clone(), verified.event.clone());
+    let arriving = shell.arrives();
     let accepted = shell
         .store
         .accept(NewDelivery {
@@ -71,6 +72,7 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
             quarantined,
         })
         .await;
+    drop(arriving);
     let outcome = match &accepted {
         Ok(Accepted::New(_)) => "accepted",
         Ok(Accepted::Duplicate(_)) => "duplicate",

@@ -28,6 +28,11 @@ const LOOK_AHEAD: usize = 32;
 /// How long a forge may take until its lists show what it was sent: a doubt
 /// left by an earlier run is looked into only then.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
+/// Reading what is due takes longer the more waits. After it so many times as
+/// long passes before it is done again, more in a rush, but never long.
+const REST: u32 = 4;
+const REST_IN_RUSH: u32 = 40;
+const LONGEST_REST: Duration = Duration::from_millis(250);
 /// Wait after the store failed.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -44,16 +49,23 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     let started_at = shell.clock.now();
     let mut outbox = Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at };
     let mut paused_until: Option<Instant> = None;
+    let mut rested_at = Instant::now();
     loop {
+        tokio::time::sleep_until(rested_at).await;
         let heard = shell.outbox.heard();
         paused_until = paused_until.filter(|at| *at > Instant::now());
-        let wake = match paused_until {
-            Some(_) => None,
-            None => outbox.pass().await.unwrap_or_else(|error| {
+        let wake = if paused_until.is_some() {
+            None
+        } else {
+            let begun = Instant::now();
+            let wake = outbox.pass().await.unwrap_or_else(|error| {
                 tracing::warn!(%error, "the outbox can't be read and is tried again");
                 paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
                 None
-            }),
+            });
+            let times = if shell.rush() { REST_IN_RUSH } else { REST };
+            rested_at = Instant::now() + (begun.elapsed() * times).min(LONGEST_REST);
+            wake
         };
         if outbox.running.is_empty() && paused_until.is_none() {
             shell.outbox.rest(heard, wake);

@@ -39,7 +39,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             }
         }
         let wake = backlog.wake(Instant::now());
-        while running.len() < shell.settings.workers.max(1)
+        while running.len() < shell.workers()
             && let Some((partition, seq)) = backlog.next()
         {
             let shell = shell.clone();

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -40,6 +40,9 @@ impl Default for BotSettings {
     }
 }
 
+/// So many deliveries arriving side by side are a rush.
+const RUSH: usize = 16;
+
 pub(crate) struct Shell {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -57,6 +60,8 @@ pub(crate) struct Shell {
     pub(crate) outbox: Pulse,
     /// Counts everything that was done, so that «nothing happened since» can be told.
     pub(crate) work: AtomicU64,
+    /// Deliveries that are being taken in, and whose senders wait.
+    arriving: AtomicUsize,
     pub(crate) draining: AtomicBool,
     pub(crate) paused: AtomicBool,
     pub(crate) store_answers: AtomicBool,
@@ -87,6 +92,7 @@ impl Shell {
             timers: Pulse::new(),
             outbox: Pulse::new(),
             work: AtomicU64::new(0),
+            arriving: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             paused: AtomicBool::new(false),
             store_answers: AtomicBool::new(true),
@@ -102,6 +108,26 @@ impl Shell {
 
     pub(crate) fn worked(&self) {
         self.work.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many deliveries may be decided at once just now.
+    ///
+    /// Senders wait for us, and GitHub does not send again what we refuse; a
+    /// label may come a little later. So in a rush deciding goes on with one
+    /// worker, and the processors are for taking in.
+    pub(crate) fn workers(&self) -> usize {
+        if self.rush() { 1 } else { self.settings.workers.max(1) }
+    }
+
+    /// Whether many deliveries are being taken in side by side.
+    pub(crate) fn rush(&self) -> bool {
+        self.arriving.load(Ordering::Relaxed) >= RUSH
+    }
+
+    /// A delivery is being taken in until what is returned drops.
+    pub(crate) fn arrives(&self) -> Arriving<'_> {
+        self.arriving.fetch_add(1, Ordering::Relaxed);
+        Arriving(&self.arriving)
     }
 
     pub(crate) fn draining(&self) -> bool {
@@ -125,6 +151,15 @@ impl Shell {
     /// Effects are not sent: by a switch, or because this is a dry run.
     pub(crate) fn silent(&self) -> bool {
         self.settings.dry_run || self.paused.load(Ordering::SeqCst)
+    }
+}
+
+/// A delivery that is being taken in.
+pub(crate) struct Arriving<'a>(&'a AtomicUsize);
+
+impl Drop for Arriving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

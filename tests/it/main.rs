@@ -4,6 +4,7 @@
 
 mod app;
 mod cli;
+mod command;
 mod crash;
 mod demo;
 mod docs;

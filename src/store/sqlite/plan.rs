@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, params_from_iter, types::Value};
+use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
-use super::{decision, inbox, outbox, repo, schema, timer, upkeep};
+use super::{SqliteOptions, connection, decision, inbox, outbox, repo, schema, timer, upkeep};
 use crate::port::store::{DeliveryFilter, DeliveryState};
 
 /// SQLite's plan for a query, line by line.
@@ -87,5 +87,41 @@ fn a_list_of_deliveries_uses_the_index_of_its_narrowest_filter() {
     {
         let text = plan(&db, &inbox::list_query(&filter).0).join("\n");
         assert!(text.contains(&format!("SEARCH delivery USING INDEX {index}")), "{filter:?}:\n{text}");
+    }
+}
+
+/// SQLite may look at a value (that of a LIMIT, say) to make a better plan, and
+/// then makes it anew at each use: that costs more than the query.
+#[test]
+fn no_plan_depends_on_the_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.db");
+    std::fs::File::create(&path).unwrap();
+    let db = connection::open(&path, connection::Role::Write, &SqliteOptions::default()).unwrap();
+    schema::migrate(&db, &path).unwrap();
+    for sql in [
+        inbox::FIND,
+        inbox::PENDING,
+        inbox::DELIVERY,
+        decision::END_DELIVERY,
+        repo::REPOSITORY,
+        repo::FACTS,
+        repo::ITEMS,
+        outbox::CANCEL,
+        outbox::NEXT_LINE,
+        outbox::DUE_IN_LINE,
+        outbox::NEXT_AT,
+        outbox::MARK_SENDING,
+        outbox::RETRY,
+        outbox::END,
+        timer::DUE,
+    ] {
+        let mut statement = db.prepare(sql).unwrap();
+        for value in 1..4 {
+            let values = vec![Value::Integer(value); statement.parameter_count()];
+            let mut rows = statement.query(params_from_iter(values)).unwrap();
+            while rows.next().unwrap().is_some() {}
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
     }
 }

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
 use crate::{
@@ -21,6 +22,8 @@ pub(crate) struct RepoState {
     pub(crate) facts: RepoFacts,
     pub(crate) items: BTreeMap<ItemNumber, ItemRow>,
     pub(crate) row: Option<RepositoryRow>,
+    /// When old evidence was last let go of.
+    pub(crate) tidied_at: Option<Timestamp>,
 }
 
 type Slot = Arc<tokio::sync::Mutex<Option<RepoState>>>;
@@ -113,7 +116,7 @@ async fn load(store: &dyn Store, key: &RepoKey) -> Result<RepoState, StoreError>
         tracing::error!(repo = %key, document, "a kept fact can't be read by this version and is left out");
     }
     let items = store.items(key).await?.into_iter().map(|row| (row.item, row)).collect();
-    Ok(RepoState { facts, items, row: store.repository(key).await? })
+    Ok(RepoState { facts, items, row: store.repository(key).await?, tidied_at: None })
 }
 
 #[cfg(test)]
@@ -126,7 +129,7 @@ mod tests {
     }
 
     fn state(id: u64) -> RepoState {
-        RepoState { facts: RepoFacts::new(key(id)), items: BTreeMap::new(), row: None }
+        RepoState { facts: RepoFacts::new(key(id)), items: BTreeMap::new(), row: None, tidied_at: None }
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! Health, figures and forgetting.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -8,8 +9,10 @@ use std::{
 use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use super::{clock::after, pulse::stopped, shell::Shell};
+use super::{clock::after, pulse::stopped, repos::RepoState, shell::Shell};
 use crate::{
+    decide,
+    domain::fact::DocumentKey,
     metric,
     port::store::{StoreError, StoreStats},
 };
@@ -26,6 +29,22 @@ const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
 const PRUNE_STEP: usize = 200;
 /// Rest between steps.
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
+/// Evidence is kept at least so long; settings may ask for longer.
+const EVIDENCE_KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
+/// A repository's facts are looked through so often, with the events that come anyway.
+const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Lets go of a repository's old evidence; returns the documents that went.
+pub(crate) fn tidy(shell: &Shell, state: &mut RepoState) -> BTreeSet<DocumentKey> {
+    let now = shell.clock.now();
+    if state.tidied_at.is_some_and(|at| now.duration_since(at) < TIDY_EVERY) {
+        return BTreeSet::new();
+    }
+    state.tidied_at = Some(now);
+    let kept = EVIDENCE_KEPT.max(shell.settings.retention);
+    now.checked_sub(kept).map(|before| decide::forget(&mut state.facts, before)).unwrap_or_default()
+}
 
 /// Watches the store and publishes its figures.
 pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {

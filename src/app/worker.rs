@@ -14,6 +14,7 @@ use super::{
     installation, place,
     policy::{self, Occasion},
     shell::Shell,
+    upkeep,
 };
 use crate::{
     decide,
@@ -105,6 +106,7 @@ async fn decide_for_repository(
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
     let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
     let mut observed = decide::observe(&mut state.facts, event, &known, &us);
+    observed.changed.extend(upkeep::tidy(shell, &mut state));
     let occasion = Occasion::Event(event, &observed.items);
     let aim = target.as_ref().map(|target| (forge, target));
     let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;

@@ -11,6 +11,7 @@ mod carry;
 mod checks;
 pub mod command;
 mod environment;
+mod forget;
 mod graph;
 mod look;
 pub mod message;
@@ -35,6 +36,7 @@ use crate::domain::{
     needs::{Answered, Need},
     policy::Policy,
 };
+pub use forget::forget;
 use look::Look;
 pub use observe::{Us, applied};
 

@@ -231,6 +231,28 @@ impl RepoFacts {
         }
     }
 
+    /// Takes documents out, and the tables with them.
+    pub fn remove(&mut self, keys: &BTreeSet<DocumentKey>) {
+        for key in keys {
+            match key {
+                DocumentKey::Commit(sha) => drop(self.commits.remove(sha)),
+                DocumentKey::Push(name, before, after) => {
+                    drop(self.pushes.remove(&(name.clone(), before.clone(), after.clone())));
+                }
+                DocumentKey::Ref(name) => drop(self.refs.remove(name)),
+                DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
+                DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Answer(need) => drop(self.answers.remove(need)),
+                // Nothing else is ever let go of.
+                _ => {}
+            }
+        }
+        if !keys.is_empty() {
+            self.index = Index::default();
+            self.rebuild_index();
+        }
+    }
+
     /// The default branch; `main` until a payload tells.
     pub fn default_branch(&self) -> &str {
         self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())

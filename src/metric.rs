@@ -63,6 +63,8 @@ figures! {
         "Time to decide one delivery, with what had to be asked for it";
     QUESTIONS = "phasebot_questions_total", Kind::Counter, ["outcome"],
         "Facts asked of a forge: answered or unavailable";
+    COMMANDS = "phasebot_commands_total", Kind::Counter, [],
+        "Slash-commands decided, whatever came of them";
     TIMERS = "phasebot_timers_total", Kind::Counter, ["outcome"],
         "Repositories with due timers handled: done or failed";
     EFFECTS = "phasebot_effects_total", Kind::Counter, ["kind", "outcome"],

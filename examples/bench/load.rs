@@ -112,13 +112,12 @@ impl Sender {
 
     /// The answer's status, and whether the connection stays.
     async fn exchange(&mut self) -> io::Result<(u16, bool)> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = TcpStream::connect(self.address).await?;
-                stream.set_nodelay(true)?;
-                self.stream.insert(stream)
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let stream = TcpStream::connect(self.address).await?;
+            stream.set_nodelay(true)?;
+            self.stream.insert(stream)
         };
         stream.write_all(&self.request).await?;
         let mut read = 0;

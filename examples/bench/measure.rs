@@ -124,10 +124,10 @@ pub async fn rate(plan: &Plan) -> Result<()> {
         }
     }
     let failed: u64 = kept.iter().chain(&verified).map(|o| o.failed + o.refused).sum();
-    let (durable, plain) =
+    let (durable, bare) =
         (median(kept.iter().map(Outcome::rate).collect()), median(verified.iter().map(Outcome::rate).collect()));
-    let ratio = durable / plain;
-    row("signature verified, nothing kept (acks/s)", &format!("{plain:.0}"), "", None);
+    let ratio = durable / bare;
+    row("signature verified, nothing kept (acks/s)", &format!("{bare:.0}"), "", None);
     row("durable acknowledgements/s, deciding beside", &format!("{durable:.0}"), "", None);
     row("ratio of the two", &format!("{ratio:.2}"), "≥ 0.25, aim 0.33", Some(ratio >= 0.25));
     row("time to the acknowledgement, p50 / p99", &ack_times(&kept), "", None);

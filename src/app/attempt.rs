@@ -7,11 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tracing::Instrument;
 
-use super::{clock::after, crash::crash_point, draft, limits::Tenant, place, shell::Shell, worker::panic_text};
+use super::{
+    clock::after, commands, crash::crash_point, draft, limits::Tenant, place, shell::Shell, worker::panic_text,
+};
 use crate::{
     decide,
     domain::{
-        effect::{Effect, Repeat},
+        effect::{Effect, Repeat, Told},
         fact::DocumentKey,
     },
     metric,
@@ -85,6 +87,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Ok((None, _)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
+            conclude(shell, effect, Err(&reason)).await;
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
@@ -120,12 +123,17 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     let now = shell.clock.now();
     match outcome {
         Ok(applied) => {
+            conclude(shell, effect, Ok(applied.told.as_ref())).await;
             let made = applied.made.clone().unwrap_or_default();
             note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
         Err(error) => {
             let error = park(shell, &tenant, error, now);
-            note(shell, effect, verdict(effect, &error, in_doubt, now), None).await;
+            let end = verdict(effect, &error, in_doubt, now);
+            if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
+                conclude(shell, effect, Err(error)).await;
+            }
+            note(shell, effect, end, None).await;
         }
     }
     crash_point("result_committed");
@@ -188,6 +196,7 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
     let wait = |attempts: u32| after(now, jitter(attempts));
     match failure {
         ForgeError::RateLimited { until } => retry(*until, in_doubt, false),
+        ForgeError::Permanent(_) if effect.effect.is_courtesy() => EffectEnd::Dropped { reason: error, at: now },
         ForgeError::Permanent(_) => EffectEnd::Dead { error, at: now },
         ForgeError::NotFound(_) if effect.attempts < EARLY_NOT_FOUND => {
             retry(after(now, FIRST_WAIT * (1 << effect.attempts)), in_doubt, true)
@@ -209,6 +218,19 @@ fn jitter(attempts: u32) -> SignedDuration {
     let ceiling = FIRST_WAIT.as_millis() << attempts.min(10);
     let ceiling = i64::try_from(ceiling).unwrap_or(i64::MAX).min(LONGEST_WAIT.as_secs() * 1000);
     SignedDuration::from_millis(rand::rng().random_range(1..=ceiling))
+}
+
+/// Tells the command that waits for an effect how it went, as patiently as [`note`].
+async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Result<Option<&Told>, &str>) {
+    let mut wait = NOTE_FIRST_WAIT;
+    while let Err(error) = commands::ended(shell, effect, outcome).await {
+        tracing::warn!(%error, "a command's outcome can't be noted");
+        if !matches!(error, StoreError::Unavailable(_)) {
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
+    }
 }
 
 /// Notes an outcome with what it taught. What was sent can't be unsent, so

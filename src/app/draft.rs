@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{clock::after, repos::RepoState};
 use crate::{
-    decide::{self, Shown},
+    decide::{self, Shown, command::board},
     domain::{
         derived::Derived,
-        fact::DocumentKey,
+        effect::Effect,
+        fact::{DocumentKey, RepoFacts},
         id::{InstallationId, ItemNumber},
         policy::{Mode, Policy},
     },
@@ -31,6 +33,9 @@ struct Kept {
     derived: Derived,
     /// The forge shows it, or an effect that will was queued.
     written: bool,
+    /// Short hash of the status comment that was last queued; empty: none was.
+    #[serde(default)]
+    board: String,
     /// The label that shows the phase.
     #[serde(default)]
     label: Option<String>,
@@ -123,6 +128,7 @@ fn keep(
             shown.is_none_or(|s| s.written)
         }
     };
+    let board = show_board(&state.facts, &derived, kept.as_ref(), terms, commit);
     if !decided.note.is_empty() {
         told.push(format!("{}{aside}", decided.note));
     }
@@ -136,7 +142,7 @@ fn keep(
         None if !derived.ours => kept.as_ref().and_then(|kept| kept.label.clone()),
         None => None,
     };
-    let now_kept = Kept { derived, written, label };
+    let now_kept = Kept { derived, written, board, label };
     if kept.as_ref() != Some(&now_kept) {
         let row = ItemRow { item, phase, since, derived: serde_json::to_string(&now_kept)? };
         state.items.insert(item, row.clone());
@@ -146,6 +152,32 @@ fn keep(
         }
     }
     Ok(())
+}
+
+/// Queues the item's status comment where it says something new.
+fn show_board(
+    facts: &RepoFacts,
+    derived: &Derived,
+    kept: Option<&Kept>,
+    terms: &Terms<'_>,
+    commit: &mut Commit,
+) -> String {
+    let shown = kept.map(|kept| kept.board.clone()).unwrap_or_default();
+    let Writes::As(installation) = terms.writes else { return shown };
+    let Some(body) = board::render(facts, derived, terms.policy, terms.now) else { return shown };
+    let hash: String = hex::encode(Sha256::digest(&body)).chars().take(16).collect();
+    if hash != shown {
+        let item = derived.item;
+        let effect = Effect::UpsertComment { item, marker: "status".to_owned(), body, sticky: true };
+        commit.effects.push(NewEffect {
+            key: format!("board/{item}"),
+            replaces: true,
+            installation,
+            effect,
+            cause: terms.cause,
+        });
+    }
+    hash
 }
 
 fn set_timer(derived: &Derived, kept: Option<&Kept>, terms: &Terms<'_>, commit: &mut Commit) {

@@ -18,6 +18,7 @@ mod attempt;
 mod backlog;
 mod bot;
 pub mod clock;
+mod commands;
 pub mod crash;
 mod decision;
 mod draft;

@@ -36,7 +36,7 @@ pub struct BotSettings {
 
 impl Default for BotSettings {
     fn default() -> Self {
-        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 90) }
+        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 30) }
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     decision::{self, Failure, Scope},
     draft::{self, Writes},
     place,
-    policy::{self, Occasion},
+    policy::{self, Brought, Occasion},
     pulse::stopped,
     shell::Shell,
     worker::panic_text,
@@ -120,9 +120,9 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
     let target = place.as_ref().and_then(place::target);
-    let aim = shell.forge(&repo.forge).map(|forge| forge.as_ref()).zip(target.as_ref());
+    let aim = shell.forge(&repo.forge).map(AsRef::as_ref).zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: own.contains(&policy::ORGANISATION_TIMER) };
-    let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion).await?;
+    let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
     items.append(&mut attention.items);
     let scope = Scope { repo, place: place.as_ref(), policy: &policy, items, changed: BTreeSet::new(), cause: None };
     let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;

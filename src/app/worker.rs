@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::{
+    commands,
     decision::{self, Failure, Scope},
     draft::{self, Writes},
     installation, place,
@@ -16,10 +17,7 @@ use super::{
 };
 use crate::{
     decide,
-    domain::{
-        event::{Event, RepoSeen, Seen},
-        fact::DocumentKey,
-    },
+    domain::event::{Event, RepoSeen, Seen},
     metric,
     port::{
         forge::{Forge, Undecodable},
@@ -107,12 +105,13 @@ async fn decide_for_repository(
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
     let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
     let mut observed = decide::observe(&mut state.facts, event, &known, &us);
-    if read {
-        observed.changed.insert(DocumentKey::Policy);
-    }
     let occasion = Occasion::Event(event, &observed.items);
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion).await?;
+    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;
+    let here = commands::Place { forge, target: target.clone(), policy: &policy, us: &us };
+    let ran = commands::take(shell, &mut state, here, event).await;
+    observed.changed.extend(ran.observed.changed);
+    observed.items.extend(ran.observed.items);
     let scope = Scope {
         repo: &seen.key,
         place: Some(&place.row),
@@ -124,11 +123,13 @@ async fn decide_for_repository(
     let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
     let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
     told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
+    commands::queue(ran.wishes, writes, Some(row.seq), &mut commit);
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
         state.row = Some(place.row);
     }
-    let mut sentences = told;
+    let mut sentences = ran.told;
+    sentences.extend(told);
     sentences.extend(place.odd);
     if sentences.iter().all(String::is_empty) {
         let what = if commit.facts.is_empty() { "it says nothing new" } else { "kept; nothing moved" };

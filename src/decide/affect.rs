@@ -38,6 +38,7 @@ impl Look<'_> {
                     self.with_pull(pull, items, 0);
                 }
             }
+            DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
             DocumentKey::Answer(_) | DocumentKey::Policy => {}

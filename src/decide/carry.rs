@@ -257,13 +257,24 @@ impl Look<'_> {
         direct.cloned().map(Work::Commit).chain(pulls.iter().map(|n| Work::Pull(*n))).collect()
     }
 
-    /// Whether a commit came to its branch by the merge of a pull request.
+    /// Whether a commit came to its branch by the merge of a pull request,
+    /// also of one whose own events are still to come.
     fn came_by_pull(&self, sha: &Sha) -> bool {
         let index = &self.facts.index;
-        index.brought_by.get(sha).into_iter().flatten().any(|(name, _, after)| {
-            index.merged_as.contains_key(after)
-                || index.merged_as.contains_key(sha)
-                || (!self.listed_ref(name) && index.pulls_from.contains_key(name.name()))
-        })
+        self.is_merge(sha)
+            || index.brought_by.get(sha).into_iter().flatten().any(|(name, _, after)| {
+                self.is_merge(after) || (!self.listed_ref(name) && index.pulls_from.contains_key(name.name()))
+            })
+    }
+
+    /// Whether a commit is the merge of a pull request: the pull request says
+    /// so, or the commit does and the pull request has not ended otherwise.
+    fn is_merge(&self, sha: &Sha) -> bool {
+        let named = self.facts.commits.get(sha).and_then(|c| c.merges);
+        let ended_otherwise = |number: ItemNumber| {
+            let item = self.facts.items.get(&number);
+            item.is_some_and(|i| i.pull.as_ref().is_none_or(|p| p.merged.is_none()) && i.closed(self.now).is_some())
+        };
+        self.facts.index.merged_as.contains_key(sha) || named.is_some_and(|number| !ended_otherwise(number))
     }
 }

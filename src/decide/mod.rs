@@ -9,6 +9,7 @@
 mod affect;
 mod carry;
 mod checks;
+pub mod command;
 mod environment;
 mod graph;
 mod look;

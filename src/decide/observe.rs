@@ -36,7 +36,7 @@ pub struct Us {
 impl Us {
     /// Whether `actor` is us. While our own name is unknown every bot might be:
     /// taking a stranger for us changes nothing, taking us for a stranger would.
-    fn are(&self, actor: &Actor) -> bool {
+    pub(super) fn are(&self, actor: &Actor) -> bool {
         self.bot.as_ref().map_or(actor.bot, |us| us.is(&actor.login))
     }
 }
@@ -200,6 +200,8 @@ impl Notes<'_> {
             base_ref: seen.base_ref.clone(),
             draft: seen.draft,
         };
+        let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
+        *first = at.min(*first);
         Newest::join(&mut pull.shape, Newest::new(at, shape));
         let refs = text::pull_refs(&seen.item.title, &seen.item.body, &full_name);
         Newest::join(&mut pull.refs, Newest::new(at, refs));

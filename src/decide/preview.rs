@@ -1,5 +1,7 @@
 //! What a proposed policy would change: the same facts, derived under it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::domain::{
@@ -42,39 +44,33 @@ pub struct Move {
 
 /// Compares what open items are shown as under `current` with what follows
 /// under `proposed`. `shown` tells the phase that an item was last decided to
-/// be in.
-pub fn preview<'a>(
+/// be in, if anything was decided on it yet.
+pub fn preview(
     facts: &RepoFacts,
-    shown: impl Fn(ItemNumber) -> Option<&'a str>,
+    shown: impl Fn(ItemNumber) -> Option<Option<String>>,
     current: &Policy,
     proposed: &Policy,
     now: Timestamp,
 ) -> Preview {
-    let mut preview = Preview::default();
-    for item in facts.items.values().rev().filter(|item| is_open(item, now)) {
-        preview.open += 1;
-        if preview.looked_at >= LOOKED_AT {
-            continue;
-        }
-        preview.looked_at += 1;
-        let derived = super::derive(facts, item.number, proposed, now);
+    let open = facts.items.values().rev().filter(|item| is_open(item, now)).map(|item| item.number);
+    let newest: BTreeSet<ItemNumber> = open.clone().take(LOOKED_AT).collect();
+    let mut preview = Preview { open: open.count(), looked_at: newest.len(), ..Preview::default() };
+    for derived in super::derive_all(facts, &newest, proposed, now).into_iter().rev() {
         // What is left alone keeps what it carries.
         if !derived.ours {
             continue;
         }
-        let before = shown(item.number).and_then(|phase| label(current, phase));
+        let item = derived.item;
+        let shown = shown(item).unwrap_or_else(|| super::derive(facts, item, current, now).phase);
+        let before = shown.as_deref().and_then(|phase| label(current, phase));
         let then = derived.phase.as_deref().and_then(|phase| label(proposed, phase));
         if same(before, then) {
             continue;
         }
         preview.changed += 1;
         if preview.first.len() < TOLD {
-            preview.first.push(Move {
-                item: item.number,
-                now: before.map(str::to_owned),
-                then: then.map(str::to_owned),
-                why: derived.reason.sentence,
-            });
+            let (now, then) = (before.map(str::to_owned), then.map(str::to_owned));
+            preview.first.push(Move { item, now, then, why: derived.reason.sentence });
         }
     }
     preview

@@ -11,7 +11,7 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
-/// Links beyond this many in one text are not followed (the contract, §4).
+/// Links beyond this many in one text are not followed.
 const MOST_LINKS: usize = 10;
 
 const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
@@ -32,7 +32,19 @@ pub fn commit_facts(message: &str, full_name: &str) -> CommitFacts {
         closes: refs.closes,
         picked_from: commits_after(message, "cherry picked from commit"),
         reverts: commits_after(message, "This reverts commit"),
+        merges: merged_pull(message.lines().next().unwrap_or_default()),
     }
+}
+
+/// The pull request that a forge's merge names in its first line:
+/// `Merge pull request #6 from …`, or `Title (#6)` for a squash.
+fn merged_pull(line: &str) -> Option<ItemNumber> {
+    let digits = match line.strip_prefix("Merge pull request #") {
+        Some(rest) => rest.split(' ').next()?,
+        None => line.trim_end().strip_suffix(')')?.rsplit_once("(#")?.1,
+    };
+    let plain = !digits.is_empty() && digits.len() <= 9 && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| digits.parse().ok()).flatten()
 }
 
 /// The words of a Markdown text that its reader sees as the author's own prose.
@@ -165,5 +177,8 @@ mod tests {
         let facts = commit_facts(&format!("x\n\nThis reverts commit {sha}.\n(cherry picked from commit {sha})"), "a/b");
         assert_eq!((facts.reverts.len(), facts.picked_from.len()), (1, 1));
         assert!(commit_facts("This reverts commit abc1234.", "a/b").is_silent());
+        assert_eq!(commit_facts("Merge pull request #6 from acme/topic", "a/b").merges, Some(6));
+        assert_eq!(commit_facts("Let me log in (#7)\n\nFixes #1", "a/b").merges, Some(7));
+        assert_eq!(commit_facts("See (#x) and #7", "a/b").merges, None);
     }
 }

@@ -1,10 +1,15 @@
 //! Things to do on a forge, as data.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::id::{ItemNumber, Sha};
+use jiff::Timestamp;
+
+use super::{
+    fact::command::CommandId,
+    id::{ItemNumber, Sha},
+};
 
 /// How a label looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +103,49 @@ pub enum Effect {
         /// The forge's name for it: `eyes`, `rocket`, `-1`, `confused`.
         content: String,
     },
+    /// A reaction to something that only its global id names, such as a review.
+    ReactTo {
+        /// The forge's global id.
+        node: String,
+        /// As in [`Effect::React`].
+        content: String,
+    },
+    /// Fold one of our comments away: something newer is said.
+    FoldComment {
+        /// The item.
+        item: ItemNumber,
+        /// The comment's marker.
+        marker: String,
+        /// When it was written, at the earliest.
+        since: Timestamp,
+    },
+    /// Assign people, beside those who are.
+    Assign {
+        /// The item.
+        item: ItemNumber,
+        /// Account names.
+        logins: Vec<String>,
+        /// The command that asks for it.
+        command: CommandId,
+    },
+    /// Put an item into an open milestone, or take it out of its own.
+    SetMilestone {
+        /// The item.
+        item: ItemNumber,
+        /// Title; compared without case.
+        milestone: Option<String>,
+        /// The command that asks for it.
+        command: CommandId,
+    },
+    /// Run what failed on a pull request's head again, if it is still this commit.
+    RerunFailed {
+        /// The pull request.
+        pull: ItemNumber,
+        /// The head commit that was meant.
+        sha: Sha,
+        /// The command that asks for it.
+        command: CommandId,
+    },
     /// A new issue.
     OpenIssue {
         /// Hidden text that identifies it.
@@ -161,6 +209,11 @@ impl Effect {
             Self::Dispatch { .. } => Lane::Safety,
             Self::UpsertComment { .. }
             | Self::React { .. }
+            | Self::ReactTo { .. }
+            | Self::FoldComment { .. }
+            | Self::Assign { .. }
+            | Self::SetMilestone { .. }
+            | Self::RerunFailed { .. }
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::SetCheck { .. } => Lane::Conversation,
@@ -171,7 +224,14 @@ impl Effect {
     /// What to do after a doubt.
     pub fn repeat(&self) -> Repeat {
         match self {
-            Self::SetPhase { .. } | Self::React { .. } => Repeat::Natural,
+            // What failed is looked up anew: a run that was started again has not failed.
+            Self::RerunFailed { .. }
+            | Self::SetPhase { .. }
+            | Self::React { .. }
+            | Self::ReactTo { .. }
+            | Self::FoldComment { .. }
+            | Self::Assign { .. }
+            | Self::SetMilestone { .. } => Repeat::Natural,
             Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
                 Repeat::MarkedCreate
             }
@@ -185,10 +245,58 @@ impl Effect {
             Self::SetPhase { .. } => "set_phase",
             Self::UpsertComment { .. } => "upsert_comment",
             Self::React { .. } => "react",
+            Self::ReactTo { .. } => "react_to",
+            Self::FoldComment { .. } => "fold_comment",
+            Self::Assign { .. } => "assign",
+            Self::SetMilestone { .. } => "set_milestone",
+            Self::RerunFailed { .. } => "rerun_failed",
             Self::OpenIssue { .. } => "open_issue",
             Self::UpsertIssue { .. } => "upsert_issue",
             Self::SetCheck { .. } => "set_check",
             Self::Dispatch { .. } => "dispatch",
         }
     }
+
+    /// The command that waits for its outcome.
+    pub fn command(&self) -> Option<CommandId> {
+        match self {
+            Self::Assign { command, .. } | Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => {
+                Some(*command)
+            }
+            _ => None,
+        }
+    }
+
+    /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
+    pub fn is_courtesy(&self) -> bool {
+        matches!(self, Self::React { .. } | Self::ReactTo { .. } | Self::FoldComment { .. })
+    }
+}
+
+/// What the forge found where a command waits to hear of it. An effect that
+/// was simply done tells nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// The pull request's head is another commit; nothing was started.
+    HeadMoved {
+        /// The commit that was meant.
+        known: Sha,
+        /// The head now.
+        found: Sha,
+    },
+    /// What was started again.
+    Reran {
+        /// Names of workflows.
+        workflows: Vec<String>,
+        /// Failed checks that only someone else can start, with whose they
+        /// are if the forge tells.
+        others: BTreeMap<String, Option<String>>,
+    },
+    /// The forge did not assign these.
+    NotAssignable(Vec<String>),
+    /// There is no such milestone; these are open.
+    NoMilestone {
+        /// Titles.
+        known: Vec<String>,
+    },
 }

@@ -223,6 +223,9 @@ pub struct ReviewSeen {
     pub submitted_at: Timestamp,
     /// The review's text: slash-commands count in it.
     pub body: String,
+    /// The forge's global id, for reactions.
+    #[serde(default)]
+    pub node: Option<String>,
     /// The review was submitted by this event (not edited, not dismissed).
     pub submitted: bool,
 }

@@ -10,5 +10,6 @@ pub mod event;
 pub mod fact;
 pub mod id;
 pub mod needs;
+pub mod permission;
 pub mod policy;
 pub mod when;

@@ -4,8 +4,10 @@
 use std::collections::BTreeMap;
 
 use globset::GlobMatcher;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
+
+use super::permission::Grant;
 
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
 pub const FILE: &str = ".github/phasebot.yml";
@@ -73,6 +75,8 @@ pub struct Policy {
     pub ignore: Ignore,
     /// What is said of environments, by lower-case name.
     pub environments: BTreeMap<String, EnvironmentRule>,
+    /// How commands are written and who may use them.
+    pub commands: CommandRules,
     /// The check `phasebot/policy` appears on every pull request and merge
     /// group, not only on pull requests that change the file.
     pub policy_check_required: bool,
@@ -106,7 +110,7 @@ pub struct Evidence {
     pub branches: Vec<Pattern>,
 }
 
-/// What may be evidence (the contract, §4).
+/// What may be evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvidenceKind {
     /// The issue is open.
@@ -208,6 +212,23 @@ pub struct Ignore {
 pub struct EnvironmentRule {
     /// Whether it is production; `None`: the forge's own flag decides.
     pub production: Option<bool>,
+}
+
+/// What a policy says of slash-commands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandRules {
+    /// `/deploy` works beside `/phasebot deploy`.
+    pub bare: bool,
+    /// Who may use a command, by its name; others as the table of commands has it.
+    pub permissions: BTreeMap<String, Grant>,
+    /// The zone of the times that people write and read.
+    pub zone: TimeZone,
+}
+
+impl Default for CommandRules {
+    fn default() -> Self {
+        Self { bare: true, permissions: BTreeMap::new(), zone: TimeZone::UTC }
+    }
 }
 
 impl Policy {

@@ -1,11 +1,15 @@
 //! From a merged file to what the decisions read.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::{
     Merged, Problem,
     file::{
-        PolicyCheck,
+        PolicyCheck, PolicyFile,
+        command::Permission,
+        condition::Team,
         evidence::EvidenceFile,
         phase::PhaseFile,
         text::{Color, Description, Glob},
@@ -13,8 +17,12 @@ use super::{
     },
     validate::{self, label_of},
 };
-use crate::domain::policy::{
-    CheckRules, EnvironmentFilter, EnvironmentRule, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
+use crate::domain::{
+    permission::{Grant, Role},
+    policy::{
+        CheckRules, CommandRules, EnvironmentFilter, EnvironmentRule, Evidence, EvidenceKind, Ignore, Pattern,
+        PhaseRule, Policy,
+    },
 };
 
 /// Colour of a label whose phase names none: a light grey.
@@ -51,11 +59,43 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
             authors: ignore.authors.iter().flatten().map(|author| author.as_str().to_owned()).collect(),
             labels: patterns(ignore.labels.as_deref())?,
         },
+        commands: commands(file),
         environments: environments
             .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
             .collect(),
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
+}
+
+fn commands(file: &PolicyFile) -> CommandRules {
+    let written = file.commands.clone().unwrap_or_default();
+    let mut permissions: BTreeMap<String, Grant> =
+        written.permissions.into_iter().flatten().map(|(name, who)| (name.name().to_owned(), grant(&who))).collect();
+    // Who may override is said in a section of its own, too.
+    if let Some(teams) = file.overrides.as_ref().and_then(|o| o.teams.as_ref()).filter(|teams| !teams.is_empty()) {
+        permissions.entry("override".to_owned()).or_insert_with(|| named(teams));
+    }
+    let rules = CommandRules::default();
+    CommandRules {
+        bare: written.bare.unwrap_or(rules.bare),
+        permissions,
+        zone: written.tz.and_then(|zone| zone.time_zone()).unwrap_or(rules.zone),
+    }
+}
+
+fn grant(file: &Permission) -> Grant {
+    Grant::AtLeast(match file {
+        Permission::Read => Role::Read,
+        Permission::Triage => Role::Triage,
+        Permission::Write => Role::Write,
+        Permission::Maintain => Role::Maintain,
+        Permission::Admin => Role::Admin,
+        Permission::Teams(teams) => return named(teams),
+    })
+}
+
+fn named(teams: &[Team]) -> Grant {
+    Grant::Teams(teams.iter().map(|team| team.as_str().to_owned()).collect())
 }
 
 fn phase(file: &PhaseFile) -> Result<PhaseRule, String> {

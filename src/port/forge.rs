@@ -7,11 +7,12 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::domain::{
-    effect::Effect,
+    effect::{Effect, Told},
     event::Event,
     fact::policy::FileSeen,
     id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
     needs::{Answer, Need},
+    permission::Role,
 };
 
 /// A forge instance. Implementations hold no state that a restart may not lose.
@@ -42,6 +43,23 @@ pub trait Forge: Send + Sync + 'static {
 
     /// Answers a question, with as few calls as the forge allows.
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError>;
+
+    /// What an account may do in a repository, asked at this moment. No such
+    /// account: [`Role::None`].
+    async fn role(&self, _target: &Target, _login: &str) -> Result<Role, ForgeError> {
+        Err(ForgeError::Permanent("this forge does not tell roles".to_owned()))
+    }
+
+    /// Whether an account is in a team (`sre` of the repository's owner, or
+    /// `acme/sre`), asked at this moment.
+    async fn is_member(&self, _target: &Target, _team: &str, _login: &str) -> Result<bool, ForgeError> {
+        Err(ForgeError::Permanent("this forge does not tell the members of teams".to_owned()))
+    }
+
+    /// The head commit of a pull request, at this moment.
+    async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<Sha, ForgeError> {
+        Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
+    }
 
     /// A file as it stands at a commit or branch; `None` if there is none.
     ///
@@ -168,6 +186,8 @@ pub struct Applied {
     pub renamed_to: Option<String>,
     /// Web or API id of what was made, for the record.
     pub made: Option<String>,
+    /// What a waiting command has to hear.
+    pub told: Option<Told>,
     /// The number of the issue that is kept up to date.
     pub issue: Option<ItemNumber>,
 }

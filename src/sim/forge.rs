@@ -73,6 +73,7 @@ impl Options {
         let write = ["issues", "pull_requests", "checks", "statuses", "deployments", "actions", "contents"];
         let mut permissions: BTreeMap<String, String> = write.map(|p| (p.to_owned(), "write".to_owned())).into();
         permissions.insert("metadata".to_owned(), "read".to_owned());
+        permissions.insert("members".to_owned(), "read".to_owned());
         Self {
             app_id,
             slug: "phasebot".to_owned(),
@@ -191,6 +192,7 @@ impl SimForge {
             old_names: BTreeMap::new(),
             installations: BTreeMap::new(),
             tokens: HashMap::new(),
+            teams: BTreeMap::new(),
             outgoing: VecDeque::new(),
             made: Vec::new(),
             attempts: Vec::new(),
@@ -254,6 +256,23 @@ impl SimForge {
         let repo = number_of(&state, full_name)?;
         state.repo_mut(repo)?.roles.insert(login.to_ascii_lowercase(), role.to_owned());
         Ok(())
+    }
+
+    /// Makes a milestone, and gives its number.
+    pub fn add_milestone(&self, full_name: &str, title: &str) -> Result<u64, SimError> {
+        let mut state = self.shared().state();
+        let repo = number_of(&state, full_name)?;
+        let milestones = &mut state.repo_mut(repo)?.milestones;
+        let number = milestones.keys().max().map_or(1, |last| last + 1);
+        milestones.insert(number, title.to_owned());
+        Ok(number)
+    }
+
+    /// Puts an account into a team, `org/team`.
+    pub fn add_to_team(&self, team: &str, login: &str) {
+        let mut state = self.shared().state();
+        state.user(login, "User");
+        state.teams.entry(team.to_lowercase()).or_default().insert(login.to_ascii_lowercase());
     }
 
     /// Sets the checks that a branch's rules require.

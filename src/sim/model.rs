@@ -43,6 +43,7 @@ pub(super) struct Item {
     /// Names in lower case: the keys of the repository's labels.
     pub(super) labels: Vec<String>,
     pub(super) assignees: Vec<String>,
+    pub(super) milestone: Option<u64>,
     /// Deleted or moved away: answered with 410.
     pub(super) gone: bool,
     pub(super) pull: Option<Pull>,
@@ -109,6 +110,8 @@ pub(super) struct Comment {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) reactions: Vec<Reaction>,
+    /// Folded away, as outdated or otherwise.
+    pub(super) minimized: bool,
 }
 
 /// A reaction.
@@ -209,6 +212,7 @@ pub(super) struct WorkflowRun {
     pub(super) inputs: Value,
     pub(super) status: String,
     pub(super) conclusion: Option<String>,
+    pub(super) attempt: u64,
     pub(super) actor: String,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
@@ -259,6 +263,10 @@ pub(super) struct Repo {
     pub(super) labels: BTreeMap<String, Label>,
     pub(super) items: BTreeMap<u64, Item>,
     pub(super) comments: BTreeMap<u64, Comment>,
+    /// Open milestones: their titles by number.
+    pub(super) milestones: BTreeMap<u64, String>,
+    /// Reactions to reviews, by the review's id: who and how.
+    pub(super) review_reactions: BTreeMap<u64, Vec<Reaction>>,
     pub(super) checks: BTreeMap<u64, CheckRun>,
     /// Check suites by App and commit.
     pub(super) suites: BTreeMap<(String, String), u64>,

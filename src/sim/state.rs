@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) old_names: BTreeMap<String, u64>,
     pub(super) installations: BTreeMap<u64, Installation>,
     pub(super) tokens: HashMap<String, Token>,
+    /// Members of teams, by `org/team`; all in lower case.
+    pub(super) teams: BTreeMap<String, BTreeSet<String>>,
     pub(super) outgoing: VecDeque<Delivery>,
     /// Deliveries made since the start, sent or not.
     pub(super) made: Vec<Delivery>,

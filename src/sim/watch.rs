@@ -72,6 +72,37 @@ impl SimForge {
         })
     }
 
+    /// Our reactions to a comment or a review, by its id.
+    pub fn reactions(&self, full_name: &str, id: u64) -> BTreeSet<String> {
+        self.look(full_name, |repo| {
+            let comment = repo.comments.get(&id).map(|c| &c.reactions);
+            let found = comment.or_else(|| repo.review_reactions.get(&id));
+            found.into_iter().flatten().map(|r| r.content.clone()).collect()
+        })
+    }
+
+    /// Comments of an item that were folded away: their texts.
+    pub fn folded(&self, full_name: &str, number: u64) -> Vec<String> {
+        self.look(full_name, |repo| {
+            let all = repo.comments.values().filter(|c| c.item == number && c.minimized);
+            all.map(|c| c.body.clone()).collect()
+        })
+    }
+
+    /// Who is assigned to an item, and the title of its milestone.
+    pub fn assignment(&self, full_name: &str, number: u64) -> (Vec<String>, Option<String>) {
+        self.look(full_name, |repo| {
+            let item = repo.items.get(&number);
+            let milestone = item.and_then(|i| i.milestone).and_then(|n| repo.milestones.get(&n)).cloned();
+            (item.map(|i| i.assignees.clone()).unwrap_or_default(), milestone)
+        })
+    }
+
+    /// How a workflow run stands: its attempt and status.
+    pub fn run_state(&self, full_name: &str, id: u64) -> Option<(u64, String)> {
+        self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
+    }
+
     /// Answers to deployment protection rules, oldest first.
     pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
         self.look(full_name, |repo| repo.answers.clone())

@@ -1,10 +1,13 @@
 //! One test program for everything that is tested from outside.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
 mod app;
 mod cli;
+mod command;
 mod crash;
 mod demo;
+mod docs;
 mod flow;
 mod forge_act;
 mod forge_understand;
@@ -12,6 +15,8 @@ mod layers;
 mod licences;
 mod openapi;
 mod policy;
+mod policy_life;
+mod preview;
 mod scenario;
 mod settings;
 mod sim;

@@ -67,22 +67,24 @@ pub(crate) async fn before_first_look(
     target: Option<&Target>,
     state: &mut RepoState,
     event: &Event,
-) -> bool {
-    let (Some(policies), Some(target)) = (shell.policies.files(), target) else { return false };
+) -> Brought {
+    let (Some(policies), Some(target)) = (shell.policies.files(), target) else { return Brought::default() };
     if state.facts.policy_files.own.read_at.is_some() {
-        return false;
+        return Brought::default();
     }
     let told = event.repo.as_ref().and_then(|repo| repo.default_branch.clone());
     let branch = told.unwrap_or_else(|| state.facts.default_branch().to_owned());
-    read::refresh(shell, policies, (forge, target), &mut state.facts.policy_files, &branch, false).await.news
+    read::refresh(shell, policies, (forge, target), &mut state.facts.policy_files, &branch, false).await
 }
 
-/// Brings what is known of the files up to date. Returns the policy in force with what is to be done.
+/// Brings what is known of the files up to date. `before`: what reading them
+/// brought already in this decision. Returns the policy in force with what is to be done.
 pub(crate) async fn attend(
     shell: &Shell,
     place: Option<(&dyn Forge, &Target)>,
     state: &mut RepoState,
     occasion: Occasion<'_>,
+    before: Brought,
 ) -> Result<(Arc<Policy>, Attention), StoreError> {
     let key = state.facts.key.clone();
     let mut attention = Attention::default();
@@ -90,12 +92,13 @@ pub(crate) async fn attend(
         return Ok((shell.policies.policy(&key, &state.facts.policy_files), attention));
     };
     let now = shell.clock.now();
-    let mut news = false;
+    let mut news = before.news;
     if let Some((forge, target)) = place {
         let branch = state.facts.default_branch().to_owned();
         let told = matches!(occasion, Occasion::Timers { organisation: true });
         let files = &mut state.facts.policy_files;
         let brought = read::refresh(shell, policies, (forge, target), files, &branch, told).await;
+        let brought = Brought { news: brought.news || before.news, own: brought.own || before.own };
         news |= brought.news;
         if brought.own && files.broken.is_some() {
             attention.told.push("the policy file is not right; what was in force stays so".to_owned());
@@ -103,8 +106,7 @@ pub(crate) async fn attend(
         announce(shell, policies, target, &state.facts.policy_files, brought).await?;
     }
     let policy = shell.policies.policy(&key, &state.facts.policy_files);
-    let known = state.facts.policy_files.in_force.is_some();
-    if known && step::notice(&mut state.facts.policy_files, &policy, !state.items.is_empty()) {
+    if step::notice(&mut state.facts.policy_files, &policy, !state.items.is_empty()) {
         news = true;
         if state.facts.policy_files.rederive_below.is_some() {
             attention.told.push(format!("policy {} is in force from here on", policy.version));
@@ -123,9 +125,9 @@ pub(crate) async fn attend(
     }
     if let Some((forge, target)) = place {
         let looker = Looker { shell, policies, forge, target, policy: &policy };
-        let looked = looker.look(state).await;
-        attention.changed.extend(looked.changed);
-        attention.said = looked.said;
+        let found = looker.look(state).await;
+        attention.changed.extend(found.changed);
+        attention.said = found.said;
     }
     attention.timer = goes_on_at(&state.facts.policy_files, now);
     if news {

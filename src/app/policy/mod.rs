@@ -23,6 +23,7 @@ mod step;
 mod words;
 
 pub(crate) use attend::{Occasion, attend, before_first_look, is_repository_timer};
+pub(crate) use read::Brought;
 pub use source::{FilePolicies, PolicySource};
 
 use crate::domain::id::ItemNumber;

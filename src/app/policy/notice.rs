@@ -16,17 +16,11 @@ pub(super) fn due(files: &PolicyFiles) -> Option<Effect> {
     if files.broken.as_ref() == says {
         return None;
     }
-    let marker = POLICY_MARKER.to_owned();
-    Some(match &files.broken {
-        Some(broken) => {
-            let (title, body) = words::broken(files, broken);
-            Effect::UpsertIssue { marker, title, body, open: true }
-        }
-        None => {
-            let (title, body) = words::mended();
-            Effect::UpsertIssue { marker, title, body, open: false }
-        }
-    })
+    let ((title, body), open) = match &files.broken {
+        Some(broken) => (words::broken(files, broken), true),
+        None => (words::mended(), false),
+    };
+    Some(Effect::UpsertIssue { marker: POLICY_MARKER.to_owned(), title, body, open })
 }
 
 /// Notes that it was said.

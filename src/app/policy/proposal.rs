@@ -144,11 +144,7 @@ impl Looker<'_> {
             return Ok(false);
         }
         let asked = self.forge.changes_file(self.target, base, head, FILE);
-        let compared = match self.patiently_or_none(asked).await? {
-            Some(compared) => compared,
-            None => None,
-        };
-        if let Some(changes) = compared {
+        if let Some(changes) = self.patiently(asked).await? {
             return Ok(changes);
         }
         // Too much was changed to be listed: what stands there tells.
@@ -161,36 +157,24 @@ impl Looker<'_> {
     async fn verdict_on(&self, state: &RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
         let files = &state.facts.policy_files;
         let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
-        Ok(match self.patiently(asked).await? {
-            Some(file) => {
-                let (report, proposed) = self.policies.check(files, &file);
-                let preview = proposed.map(|proposed| self.preview(state, &proposed));
-                (verdict_of(&report), words::changed(&report, preview.as_ref()))
-            }
-            None => {
-                let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
-                (CheckVerdict::Success, words::removed(preview.as_ref()))
-            }
-        })
+        let Some(file) = self.patiently(asked).await? else {
+            let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
+            return Ok((CheckVerdict::Success, words::removed(preview.as_ref())));
+        };
+        let (report, proposed) = self.policies.check(files, &file);
+        let preview = proposed.map(|proposed| self.preview(state, &proposed));
+        Ok((verdict_of(&report), words::changed(&report, preview.as_ref())))
     }
 
     fn preview(&self, state: &RepoState, proposed: &Policy) -> Preview {
-        let shown = |item: ItemNumber| state.items.get(&item).and_then(|row| row.phase.as_deref());
+        let shown = |item: ItemNumber| state.items.get(&item).map(|row| row.phase.clone());
         decide::preview::preview(&state.facts, shown, self.policy, proposed, self.shell.clock.now())
     }
 
-    /// Waits for an answer; or tells when to ask again.
+    /// Waits for an answer, where a refusal is none; or tells when to ask again.
     async fn patiently<T>(
         &self,
         asked: impl Future<Output = Result<Option<T>, ForgeError>>,
-    ) -> Result<Option<T>, Timestamp> {
-        Ok(self.patiently_or_none(asked).await?.flatten())
-    }
-
-    /// The same; `None` where the forge refuses for good.
-    async fn patiently_or_none<T>(
-        &self,
-        asked: impl Future<Output = Result<T, ForgeError>>,
     ) -> Result<Option<T>, Timestamp> {
         let now = self.shell.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
@@ -198,7 +182,7 @@ impl Looker<'_> {
             return Err(until);
         }
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => Ok(Some(answer)),
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now)),
             Ok(Err(ForgeError::NotFound(why) | ForgeError::Permanent(why))) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");

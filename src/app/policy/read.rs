@@ -25,11 +25,11 @@ const REFUSED_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// What reading brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Brought {
+pub(crate) struct Brought {
     /// Something of what is known of the files changed.
-    pub(super) news: bool,
+    pub(crate) news: bool,
     /// The repository's own file is another one.
-    pub(super) own: bool,
+    pub(crate) own: bool,
 }
 
 /// Reads what may have changed, and judges it.

@@ -175,7 +175,7 @@ impl PolicySource for FilePolicies {
         }
         let Some(policy) = self.compile(owner, organisation, own) else {
             // Judged right by another version of the program, and not judged again yet.
-            tracing::warn!(%repo, "the policy in force can't be read by this version; the operator's holds for now");
+            tracing::warn!(%repo, "the policy in force can't be read by this version; the operator's holds meanwhile");
             return self.cautious.clone();
         };
         let policy = Arc::new(if texts.cautious { no_further_than_labels(policy) } else { policy });

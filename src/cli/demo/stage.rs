@@ -22,6 +22,7 @@ use crate::{
     cli::{
         Failure,
         assembly::{self, Materials, Program},
+        policy::operators,
     },
     domain::{
         derived::Derived,
@@ -95,7 +96,7 @@ impl Stage {
             store: store.clone(),
             forges: vec![github],
             clock: clock.clone(),
-            policies: Arc::new(policy.clone()),
+            policies: operators(None)?,
             bot: BotSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::install()?,

@@ -104,6 +104,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
+        DocumentKey::Command(id) => format!("a command on #{}", id.item),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })

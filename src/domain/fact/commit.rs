@@ -20,12 +20,15 @@ pub struct CommitFacts {
     pub picked_from: Vec<Sha>,
     /// Commits that it reverts.
     pub reverts: Vec<Sha>,
+    /// The pull request that it says to be the merge of.
+    #[serde(default)]
+    pub merges: Option<ItemNumber>,
 }
 
 impl CommitFacts {
     /// Says nothing of others, so it needs no record.
     pub fn is_silent(&self) -> bool {
-        self.closes.is_empty() && self.picked_from.is_empty() && self.reverts.is_empty()
+        self.closes.is_empty() && self.picked_from.is_empty() && self.reverts.is_empty() && self.merges.is_none()
     }
 }
 

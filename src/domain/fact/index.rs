@@ -86,7 +86,11 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
-            DocumentKey::About | DocumentKey::Release(_) | DocumentKey::Incident(_) | DocumentKey::Policy => {}
+            DocumentKey::About
+            | DocumentKey::Release(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::Command(_)
+            | DocumentKey::Policy => {}
         }
     }
 

@@ -182,6 +182,9 @@ pub struct PullFacts {
     pub merged: Option<Merge>,
     /// Reviews by id: the newest verdict of each.
     pub reviews: BTreeMap<u64, Newest<ReviewFact>>,
+    /// Every source commit, with the earliest time at which it was seen there.
+    #[serde(default)]
+    pub heads: BTreeMap<Sha, Timestamp>,
     /// What was last found of the policy file in it.
     #[serde(default)]
     pub policy: Option<PolicyInPull>,

@@ -4,6 +4,7 @@
 //! the forge's own time. Joining is commutative, associative and idempotent,
 //! so it does not matter in which order, or how often, deliveries arrive.
 
+pub mod command;
 pub mod commit;
 mod index;
 pub mod item;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Newest,
+    command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     item::ItemFacts,
     policy::PolicyFiles,
@@ -58,6 +59,8 @@ pub struct RepoFacts {
     pub deployments: BTreeMap<u64, DeploymentFacts>,
     /// Incidents by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
+    /// Slash-commands that were decided.
+    pub commands: BTreeMap<CommandId, CommandFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -131,6 +134,8 @@ pub enum DocumentKey {
     Deployment(u64),
     /// An incident.
     Incident(String),
+    /// A slash-command.
+    Command(CommandId),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -159,6 +164,7 @@ impl RepoFacts {
             groups: BTreeMap::new(),
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            commands: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -194,6 +200,7 @@ impl RepoFacts {
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -218,6 +225,7 @@ impl RepoFacts {
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::{check, comment, identity::Identity, issue, label, path, repo::Repo};
+use super::{check, comment, errand, graphql, identity::Identity, issue, label, path, repo::Repo};
 use crate::{
     domain::{effect::Effect, id::Sha},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
@@ -24,6 +24,13 @@ pub(super) async fn apply(
             comment::upsert(repo, identity, context, *item, marker, body, *sticky).await?
         }
         Effect::React { comment, content } => comment::react(repo, *comment, content).await?,
+        Effect::ReactTo { node, content } => graphql::react(repo.client, repo.target, node, content).await?,
+        Effect::FoldComment { item, marker, since } => comment::fold(repo, identity, *item, marker, *since).await?,
+        Effect::Assign { item, logins, .. } => errand::assign(repo, *item, logins).await?,
+        Effect::SetMilestone { item, milestone, .. } => {
+            errand::set_milestone(repo, *item, milestone.as_deref()).await?
+        }
+        Effect::RerunFailed { pull, sha, .. } => errand::rerun_failed(repo, *pull, sha).await?,
         Effect::OpenIssue { marker, title, body, labels } => {
             issue::open(repo, identity, context, marker, title, body, labels).await?
         }
@@ -47,9 +54,15 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
-        Effect::SetCheck { or_comment: None, .. } => Cost { writes: 1, creates: 0 },
-        Effect::SetCheck { .. } => Cost { writes: 2, creates: 1 },
-        Effect::React { .. } => Cost { writes: 1, creates: 0 },
+        Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
+        Effect::SetCheck { or_comment: None, .. }
+        | Effect::React { .. }
+        | Effect::ReactTo { .. }
+        | Effect::FoldComment { .. }
+        | Effect::Assign { .. }
+        | Effect::SetMilestone { .. } => Cost { writes: 1, creates: 0 },
+        // How many have failed is found out on the way.
+        Effect::RerunFailed { .. } => Cost { writes: 3, creates: 0 },
         Effect::OpenIssue { labels, .. } => {
             let labels = u32::try_from(label::missing(context, labels)).unwrap_or(u32::MAX);
             Cost { writes: labels.saturating_add(1), creates: 1 }

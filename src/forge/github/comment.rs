@@ -1,9 +1,11 @@
 //! Comments and reactions.
 
 use http::Method;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{
+    graphql,
     identity::{Identity, Written},
     marker,
     repo::{PER_PAGE, Repo},
@@ -61,8 +63,18 @@ async fn find(
     item: ItemNumber,
     line: &str,
 ) -> Result<Option<Written>, ForgeError> {
+    find_in(repo, identity, item, "", line).await
+}
+
+async fn find_in(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    item: ItemNumber,
+    query: &str,
+    line: &str,
+) -> Result<Option<Written>, ForgeError> {
     let route = "GET /repos/{owner}/{repo}/issues/{issue_number}/comments";
-    let tail = format!("/issues/{item}/comments");
+    let tail = format!("/issues/{item}/comments{query}");
     for page in 1..=MAX_PAGES {
         let (comments, more) = repo.page(route, &tail, page, |found: &Vec<Written>| found.len() >= PER_PAGE).await?;
         for comment in comments {
@@ -76,6 +88,25 @@ async fn find(
         }
     }
     Err(ForgeError::Permanent(format!("#{item} has too many comments to look for ours among them")))
+}
+
+/// Folds one of our comments away, if it is still there.
+pub(super) async fn fold(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    item: ItemNumber,
+    marker: &str,
+    since: Timestamp,
+) -> Result<Applied, ForgeError> {
+    // What was written then, by GitHub's clock and not by ours.
+    let since = since.checked_sub(SignedDuration::from_mins(10)).unwrap_or(since);
+    let query = format!("?since={}", since.strftime("%Y-%m-%dT%H:%M:%SZ"));
+    if let Some(found) = find_in(repo, identity, item, &query, &marker::line(marker)?).await?
+        && let Some(node) = &found.node_id
+    {
+        graphql::minimize(repo.client, repo.target, node).await?;
+    }
+    Ok(Applied::default())
 }
 
 /// Reacts to a comment; reacting twice is one reaction.

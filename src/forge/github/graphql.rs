@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     domain::id::ItemNumber,
-    port::forge::{ForgeError, Target},
+    port::forge::{Applied, ForgeError, Target},
 };
 
 const LINKED_ISSUES: &str = "query($owner: String!, $name: String!, $number: Int!) { \
@@ -112,6 +112,32 @@ fn gone(what: &str, number: ItemNumber) -> ForgeError {
     ForgeError::NotFound(format!("GraphQL: no {what} #{number}"))
 }
 
+const ADD_REACTION: &str = "mutation($subject: ID!, $content: ReactionContent!) { \
+    addReaction(input: { subjectId: $subject, content: $content }) { reaction { content } } }";
+
+const MINIMIZE: &str = "mutation($subject: ID!, $classifier: ReportedContentClassifiers!) { \
+    minimizeComment(input: { subjectId: $subject, classifier: $classifier }) { \
+    minimizedComment { isMinimized } } }";
+
+/// Reacts to what a global id names, by REST's name for the reaction.
+pub(super) async fn react(client: &Client, target: &Target, node: &str, content: &str) -> Result<Applied, ForgeError> {
+    let content = match content {
+        "eyes" => "EYES",
+        "rocket" => "ROCKET",
+        "-1" => "THUMBS_DOWN",
+        "confused" => "CONFUSED",
+        other => return Err(ForgeError::Permanent(format!("no reaction is called {other:?}"))),
+    };
+    let variables = json!({ "subject": node, "content": content });
+    run(client, target, ADD_REACTION, variables, false).await.map(|_| Applied::default())
+}
+
+/// Folds a comment away as outdated.
+pub(super) async fn minimize(client: &Client, target: &Target, node: &str) -> Result<(), ForgeError> {
+    let variables = json!({ "subject": node, "classifier": "OUTDATED" });
+    run(client, target, MINIMIZE, variables, false).await.map(drop)
+}
+
 async fn ask<T: DeserializeOwned>(
     client: &Client,
     target: &Target,
@@ -121,15 +147,20 @@ async fn ask<T: DeserializeOwned>(
     let Some((owner, name)) = target.full_name.split_once('/') else {
         return Err(ForgeError::Permanent(format!("{:?} is not an owner/name", target.full_name)));
     };
+    let data = run(client, target, query, json!({ "owner": owner, "name": name, "number": number }), true).await?;
+    let data: Data<T> = serde_json::from_value(data)
+        .map_err(|error| ForgeError::Transient(format!("POST /graphql: the answer makes no sense: {error}")))?;
+    data.repository.ok_or_else(|| ForgeError::NotFound("GraphQL: no such repository".to_owned()))
+}
+
+/// Runs one operation; returns its data. `read`: it changes nothing.
+async fn run(client: &Client, target: &Target, query: &str, variables: Value, read: bool) -> Result<Value, ForgeError> {
     let call = Call {
         route: "POST /graphql",
         method: Method::POST,
         path: client.transport.root.graphql(),
-        body: Some(json!({
-            "query": query,
-            "variables": { "owner": owner, "name": name, "number": number },
-        })),
-        read: true,
+        body: Some(json!({ "query": query, "variables": variables })),
+        read,
     };
     let caller = Caller::Installation(target.installation, target.repo.id);
     let reply = client.call(&call, caller).await?;
@@ -137,10 +168,7 @@ async fn ask<T: DeserializeOwned>(
     if let Some(error) = answer.get("errors").and_then(Value::as_array).and_then(|errors| errors.first()) {
         return Err(refusal(error, client));
     }
-    let data = answer.get("data").cloned().unwrap_or_default();
-    let data: Data<T> = serde_json::from_value(data)
-        .map_err(|error| ForgeError::Transient(format!("POST /graphql: the answer makes no sense: {error}")))?;
-    data.repository.ok_or_else(|| ForgeError::NotFound("GraphQL: no such repository".to_owned()))
+    Ok(answer.get("data").cloned().unwrap_or_default())
 }
 
 /// GraphQL answers 200 and tells its errors in the body. One without any kind

@@ -23,6 +23,8 @@ pub(super) struct Written {
     pub(super) id: u64,
     /// An issue's number.
     pub(super) number: Option<u64>,
+    /// Its global id, as GraphQL knows it.
+    pub(super) node_id: Option<String>,
     /// An issue's title.
     pub(super) title: Option<String>,
     /// An issue's state: `open` or `closed`.

@@ -4,6 +4,7 @@
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
 
+mod account;
 mod answer;
 mod apply;
 mod auth;
@@ -13,6 +14,7 @@ mod client;
 mod comment;
 mod commits;
 pub mod decode;
+mod errand;
 mod failure;
 mod file;
 mod graphql;
@@ -50,8 +52,9 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::policy::FileSeen,
-        id::{Actor, ForgeName, InstallationId, Sha},
+        id::{Actor, ForgeName, InstallationId, ItemNumber, Sha},
         needs::{Answer, Need},
+        permission::Role,
     },
     port::{
         clock::Clock,
@@ -158,6 +161,18 @@ impl Forge for GitHub {
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
         answer::answer(&self.client, target, need).await
+    }
+
+    async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {
+        account::role(&self.client, target, login).await
+    }
+
+    async fn is_member(&self, target: &Target, team: &str, login: &str) -> Result<bool, ForgeError> {
+        account::is_member(&self.client, target, team, login).await
+    }
+
+    async fn head(&self, target: &Target, pull: ItemNumber) -> Result<Sha, ForgeError> {
+        account::head(&mut Repo::new(&self.client, target)?, pull).await
     }
 
     async fn file(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::condition::Team;
+use super::{condition::Team, time::Zone};
 
 /// How commands are written and who may use them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -15,6 +15,8 @@ pub struct CommandsFile {
     pub bare: Option<bool>,
     /// Who may use a command, by its name. Default: as `/help` lists it.
     pub permissions: Option<BTreeMap<CommandName, Permission>>,
+    /// Time zone of the times in commands and in answers. Default: `UTC`.
+    pub tz: Option<Zone>,
 }
 
 /// Who may use a command: people with at least this permission on the
@@ -66,4 +68,37 @@ pub enum CommandName {
     Resolve,
     Cause,
     Audit,
+}
+
+impl CommandName {
+    /// The name as it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Help => "help",
+            Self::Status => "status",
+            Self::Why => "why",
+            Self::Phase => "phase",
+            Self::Assign => "assign",
+            Self::Milestone => "milestone",
+            Self::Hold => "hold",
+            Self::Unhold => "unhold",
+            Self::Retest => "retest",
+            Self::Deploy => "deploy",
+            Self::Promote => "promote",
+            Self::Rollback => "rollback",
+            Self::Approve => "approve",
+            Self::Override => "override",
+            Self::Lock => "lock",
+            Self::Unlock => "unlock",
+            Self::Freeze => "freeze",
+            Self::Unfreeze => "unfreeze",
+            Self::Release => "release",
+            Self::Ack => "ack",
+            Self::Mute => "mute",
+            Self::Unmute => "unmute",
+            Self::Resolve => "resolve",
+            Self::Cause => "cause",
+            Self::Audit => "audit",
+        }
+    }
 }

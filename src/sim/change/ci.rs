@@ -208,6 +208,7 @@ impl State {
             inputs,
             status: "queued".to_owned(),
             conclusion: None,
+            attempt: 1,
             actor: by.to_owned(),
             created_at: now,
             updated_at: now,
@@ -215,6 +216,19 @@ impl State {
         self.repo_mut(repo)?.runs.insert(id, run);
         self.emit_run(repo, id, "requested", by);
         Ok(id)
+    }
+
+    /// Starts the failed jobs of a run again.
+    pub(in crate::sim) fn rerun(&mut self, repo: u64, id: u64, by: &str) -> Result<(), SimError> {
+        let now = self.now();
+        let found = self.repo_mut(repo)?.runs.get_mut(&id);
+        let run = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {id}")))?;
+        "queued".clone_into(&mut run.status);
+        run.conclusion = None;
+        run.attempt += 1;
+        run.updated_at = now;
+        self.emit_run(repo, id, "requested", by);
+        Ok(())
     }
 
     /// Moves a workflow run on: `in_progress`, or `completed` with a conclusion.

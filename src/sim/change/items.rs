@@ -70,6 +70,7 @@ impl State {
             locked: false,
             labels: Vec::new(),
             assignees: Vec::new(),
+            milestone: None,
             gone: false,
             pull,
             linked_branches: BTreeSet::new(),
@@ -183,6 +184,56 @@ impl State {
         Ok(())
     }
 
+    /// Assigns those who can read the repository by a role of their own.
+    pub(in crate::sim) fn assign(
+        &mut self,
+        repo: u64,
+        number: u64,
+        by: &str,
+        logins: &[String],
+    ) -> Result<(), SimError> {
+        let now = self.now();
+        for login in logins {
+            let assignable = self.repo(repo)?.role(login).is_some_and(|role| role != "none");
+            let item = self.item_mut(repo, number)?;
+            if !assignable || item.assignees.iter().any(|a| a.eq_ignore_ascii_case(login)) {
+                continue;
+            }
+            item.assignees.push(login.clone());
+            item.updated_at = now;
+            let assignee = shape::user(self, login);
+            self.emit_item(repo, number, "assigned", by, json!({ "assignee": assignee }));
+        }
+        Ok(())
+    }
+
+    /// Puts an item into a milestone, or takes it out.
+    pub(in crate::sim) fn set_milestone(
+        &mut self,
+        repo: u64,
+        number: u64,
+        by: &str,
+        milestone: Option<u64>,
+    ) -> Result<(), SimError> {
+        let now = self.now();
+        if let Some(number) = milestone.filter(|n| !self.repo(repo).is_ok_and(|r| r.milestones.contains_key(n))) {
+            return Err(SimError::Refused(format!("there is no milestone {number}")));
+        }
+        let item = self.item_mut(repo, number)?;
+        let was = std::mem::replace(&mut item.milestone, milestone);
+        if was == milestone {
+            return Ok(());
+        }
+        item.updated_at = now;
+        if let Some(milestone) = milestone.or(was) {
+            let shown = shape::milestone(self, self.repo(repo)?, milestone);
+            let into = self.item(repo, number)?.milestone.is_some();
+            let action = if into { "milestoned" } else { "demilestoned" };
+            self.emit_item(repo, number, action, by, json!({ "milestone": shown }));
+        }
+        Ok(())
+    }
+
     /// Writes a comment and gives its id.
     pub(in crate::sim) fn comment(&mut self, repo: u64, number: u64, by: &str, body: &str) -> Result<u64, SimError> {
         self.user(by, "User");
@@ -196,6 +247,7 @@ impl State {
             created_at: now,
             updated_at: now,
             reactions: Vec::new(),
+            minimized: false,
         };
         self.repo_mut(repo)?.comments.insert(id, comment);
         self.emit_comment(repo, id, "created", by, Value::Null);
@@ -230,6 +282,26 @@ impl State {
         let new = Reaction { id, user: by.to_owned(), content: content.to_owned(), at: now };
         reactions.push(new.clone());
         Ok((new, true))
+    }
+
+    /// Reacts to what a global id names. `false`: there is no such thing here.
+    pub(in crate::sim) fn react_by_node(&mut self, repo: u64, node: &str, by: &str, content: &str) -> bool {
+        let (id, now) = (self.id(), self.now());
+        let Ok(place) = self.repo_mut(repo) else { return false };
+        let comment = place.comments.values_mut().find(|c| shape::node("IC_kwDO", c.id) == node);
+        let review = place.review_reactions.iter_mut().find(|(id, _)| shape::node("PRR_kwDO", **id) == node);
+        let Some(list) = comment.map(|c| &mut c.reactions).or(review.map(|(_, list)| list)) else { return false };
+        if !list.iter().any(|r| r.user == by && r.content == content) {
+            list.push(Reaction { id, user: by.to_owned(), content: content.to_owned(), at: now });
+        }
+        true
+    }
+
+    /// Folds a comment away. `false`: there is no such comment here.
+    pub(in crate::sim) fn minimize(&mut self, repo: u64, node: &str) -> bool {
+        let Ok(place) = self.repo_mut(repo) else { return false };
+        let found = place.comments.values_mut().find(|c| shape::node("IC_kwDO", c.id) == node);
+        found.map(|comment| comment.minimized = true).is_some()
     }
 
     fn emit_comment(&mut self, repo: u64, id: u64, action: &str, by: &str, more: Value) {

@@ -52,6 +52,8 @@ impl State {
             workflows: BTreeMap::new(),
             roles: BTreeMap::new(),
             required: BTreeMap::new(),
+            milestones: BTreeMap::new(),
+            review_reactions: BTreeMap::new(),
             forks: BTreeMap::new(),
             answers: Vec::new(),
         };

@@ -108,6 +108,7 @@ impl State {
             by,
             json!({ "review": review, "pull_request": shown }),
         );
+        self.repo_mut(repo)?.review_reactions.insert(id, Vec::new());
         Ok(id)
     }
 

@@ -23,6 +23,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs", READ, runs_of),
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs", READ, runs),
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}", READ, run),
+    Route::new("POST", "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs", &["actions:write"], rerun),
     Route::new(
         "POST",
         "/repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule",
@@ -89,6 +90,17 @@ fn run(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let run = repo.runs.get(&call.number("run_id")?).ok_or_else(Reply::not_found)?;
     Ok(Reply::ok(shape::workflow_run(state, repo, run)))
+}
+
+fn rerun(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let id = call.number("run_id")?;
+    let run = state.repo(call.repo)?.runs.get(&id).ok_or_else(Reply::not_found)?;
+    if !matches!(run.conclusion.as_deref(), Some("failure" | "timed_out" | "cancelled")) {
+        return Err(Reply::forbidden("This workflow run cannot be retried"));
+    }
+    let bot = state.bot();
+    state.rerun(call.repo, id, &bot)?;
+    Ok(Reply::created(json!({})))
 }
 
 fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {

@@ -1,5 +1,5 @@
 //! The GraphQL endpoint: which issues a pull request closes, which branches an
-//! issue is linked to.
+//! issue is linked to; reactions to reviews, and comments folded away.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use super::{
         state::State,
     },
     Call, Reply, Route,
-    query::{self, Field},
+    query::{self, Field, Operation},
 };
 
 pub(super) const ROUTES: &[Route] = &[Route::new("POST", "/graphql", &["metadata:read"], answer)];
@@ -19,13 +19,14 @@ fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let Some(text) = call.text("query") else {
         return Ok(failed(&Value::Null, "", "A query attribute must be specified and must be a string."));
     };
-    let fields = match query::parse(text, call.body.get("variables").unwrap_or(&Value::Null)) {
-        Ok(fields) => fields,
+    let Operation { mutation, fields } = match query::parse(text, call.body.get("variables").unwrap_or(&Value::Null)) {
+        Ok(operation) => operation,
         Err(why) => return Ok(failed(&Value::Null, "PARSE_ERROR", &why)),
     };
     let mut data = json!({});
     for field in &fields {
         let found = match field.name.as_str() {
+            _ if mutation => change(state, call, field),
             "repository" => repository(state, call, field),
             "rateLimit" => query::project(&json!({ "cost": 1, "limit": 5000, "remaining": 4999 }), &field.fields)
                 .map_err(|why| ("UNDEFINED_FIELD", why)),
@@ -48,6 +49,31 @@ fn failed(data: &Value, kind: &str, message: &str) -> Reply {
 }
 
 type Found = Result<Value, (&'static str, String)>;
+
+/// `addReaction` to comments and reviews, `minimizeComment`.
+fn change(state: &mut State, call: &Call, field: &Field) -> Found {
+    let input = field.arguments.get("input");
+    let text = |name: &str| input.and_then(|i| i.get(name)).and_then(Value::as_str).unwrap_or("").to_owned();
+    let subject = text("subjectId");
+    let missing = || ("NOT_FOUND", format!("Could not resolve to a node with the global id of '{subject}'"));
+    let reach = state.installations.get(&call.installation).map(|i| i.repos.clone()).unwrap_or_default();
+    let shown = match field.name.as_str() {
+        "addReaction" => {
+            let rest = [("EYES", "eyes"), ("ROCKET", "rocket"), ("THUMBS_DOWN", "-1"), ("CONFUSED", "confused")];
+            let content = rest.iter().find(|(name, _)| *name == text("content"));
+            let (name, content) = content.ok_or_else(|| ("INVALID", "content is not a reaction".to_owned()))?;
+            let bot = state.bot();
+            let done = reach.iter().any(|repo| state.react_by_node(*repo, &subject, &bot, content));
+            done.then(|| json!({ "reaction": { "content": name } })).ok_or_else(missing)?
+        }
+        "minimizeComment" => {
+            let done = reach.iter().any(|repo| state.minimize(*repo, &subject));
+            done.then(|| json!({ "minimizedComment": { "isMinimized": true } })).ok_or_else(missing)?
+        }
+        other => return Err(("UNDEFINED_FIELD", format!("Field '{other}' doesn't exist on type 'Mutation'"))),
+    };
+    query::project(&shown, &field.fields).map_err(|why| ("UNDEFINED_FIELD", why))
+}
 
 fn repository(state: &State, call: &Call, field: &Field) -> Found {
     let argument = |name: &str| field.arguments.get(name).and_then(Value::as_str).unwrap_or("").to_owned();

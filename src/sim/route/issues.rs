@@ -105,6 +105,9 @@ fn edit(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         reason: call.text("state_reason").map(str::to_owned),
     };
     let bot = state.bot();
+    if let Some(milestone) = call.body.get("milestone") {
+        state.set_milestone(call.repo, number, &bot, milestone.as_u64())?;
+    }
     state.edit_item(call.repo, number, &bot, &edit)?;
     Ok(Reply::ok(shown(state, call, number)?))
 }

@@ -10,6 +10,7 @@ mod deployments;
 mod graphql;
 mod issues;
 mod labels;
+mod people;
 mod query;
 mod releases;
 mod reply;
@@ -119,12 +120,13 @@ impl Route {
 }
 
 /// All routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 10] {
+fn tables() -> [&'static [Route]; 11] {
     [
         app::ROUTES,
         repository::ROUTES,
         labels::ROUTES,
         issues::ROUTES,
+        people::ROUTES,
         checks::ROUTES,
         commits::ROUTES,
         deployments::ROUTES,

@@ -1,5 +1,5 @@
-//! As much of the GraphQL language as is needed: one query, with variables,
-//! arguments, aliases and nested selections.
+//! As much of the GraphQL language as is needed: one operation, with
+//! variables, arguments, input objects, aliases and nested selections.
 
 use std::collections::BTreeMap;
 
@@ -14,18 +14,22 @@ pub(super) struct Field {
     pub(super) fields: Vec<Field>,
 }
 
+/// What is asked for, and whether it changes something.
+pub(super) struct Operation {
+    pub(super) mutation: bool,
+    pub(super) fields: Vec<Field>,
+}
+
 /// Parses a document; the error says what was not understood.
-pub(super) fn parse(text: &str, variables: &Value) -> Result<Vec<Field>, String> {
+pub(super) fn parse(text: &str, variables: &Value) -> Result<Operation, String> {
     let tokens = tokens(text);
     let mut parser = Parser { tokens: &tokens, at: 0, variables };
+    let mutation = parser.peek() == Some("mutation");
     // `query Name($a: T!)`: whatever stands before the first selection.
-    if parser.peek() == Some("mutation") {
-        return Err("mutations are not simulated".to_owned());
-    }
     while parser.peek().is_some_and(|t| t != "{") {
         parser.at += 1;
     }
-    parser.selection()
+    Ok(Operation { mutation, fields: parser.selection()? })
 }
 
 /// What `value` shows of the selected fields. An unknown field is an error, as on GitHub.
@@ -128,6 +132,15 @@ impl<'a> Parser<'a> {
 
     fn value(&mut self) -> Result<Value, String> {
         let token = self.next()?;
+        if token == "{" {
+            let mut object = Map::new();
+            while !self.eat("}") {
+                let name = self.next()?.to_owned();
+                self.expect(":")?;
+                object.insert(name, self.value()?);
+            }
+            return Ok(Value::Object(object));
+        }
         if let Some(name) = token.strip_prefix('$') {
             return Ok(self.variables.get(name).cloned().unwrap_or(Value::Null));
         }
@@ -149,7 +162,8 @@ mod tests {
             r#"query($n: Int!) { repository(owner: "a", name: "b") { it: issue(number: $n) { number } } }"#,
             &json!({ "n": 7 }),
         )
-        .unwrap();
+        .unwrap()
+        .fields;
         assert_eq!(fields[0].arguments["owner"], "a");
         assert_eq!(fields[0].fields[0].arguments["number"], 7);
         let data = json!({ "repository": { "issue": { "number": 7, "title": "hidden" } } });

@@ -168,7 +168,7 @@ pub(in crate::sim) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun
         "updated_at": time(run.updated_at),
         "actor": user(state, &run.actor),
         "triggering_actor": user(state, &run.actor),
-        "run_attempt": 1,
+        "run_attempt": run.attempt,
         "run_started_at": time(run.created_at),
         "previous_attempt_url": null,
         "referenced_workflows": [],

@@ -62,6 +62,31 @@ fn reactions(url: &str, of: &[Reaction]) -> Value {
     })
 }
 
+/// An open milestone.
+pub(in crate::sim) fn milestone(state: &State, repo: &Repo, number: u64) -> Value {
+    let url = format!("{}/repos/{}/milestones/{number}", state.api, repo.full_name());
+    let items = repo.items.values().filter(|i| i.milestone == Some(number) && !i.gone);
+    let open = items.clone().filter(|i| i.open).count();
+    json!({
+        "url": url,
+        "html_url": format!("{}/{}/milestone/{number}", state.api, repo.full_name()),
+        "labels_url": format!("{url}/labels"),
+        "id": repo.id * 1000 + number,
+        "node_id": node("MI_kwDO", number),
+        "number": number,
+        "title": repo.milestones.get(&number),
+        "description": null,
+        "creator": user(state, &repo.owner),
+        "open_issues": open,
+        "closed_issues": items.count() - open,
+        "state": "open",
+        "created_at": time(repo.created_at),
+        "updated_at": time(repo.created_at),
+        "closed_at": null,
+        "due_on": null,
+    })
+}
+
 /// An issue, or a pull request as an issue.
 pub(in crate::sim) fn issue(state: &State, repo: &Repo, item: &Item) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
@@ -87,7 +112,7 @@ pub(in crate::sim) fn issue(state: &State, repo: &Repo, item: &Item) -> Value {
         "locked": item.locked,
         "assignee": assignees.first(),
         "assignees": assignees,
-        "milestone": null,
+        "milestone": item.milestone.map(|number| milestone(state, repo, number)),
         "comments": comments,
         "created_at": time(item.created_at),
         "updated_at": time(item.updated_at),

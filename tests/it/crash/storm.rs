@@ -82,9 +82,9 @@ async fn storm(size: Size) {
             world.sim.inject(Fault { matcher: Matcher::any(), kind }, 1);
         }
         world.shuffle(|below| random.random_range(0..below));
-        let life = Duration::from_millis(random.random_range(0..LONGEST_LIFE));
+        let lifetime = Duration::from_millis(random.random_range(0..LONGEST_LIFE));
         let dies = kills < size.kills;
-        world.live(life, dies, AT_ONCE).await;
+        world.live(lifetime, dies, AT_ONCE).await;
         kills += usize::from(dies);
     }
     world.sim.clear_faults();

@@ -29,7 +29,7 @@ use super::process::{self, Installed, Running};
 const APP: u64 = 4711;
 const SECRET: &str = "a webhook secret";
 /// Patience until all is quiet.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// Rest before a delivery that was refused is sent again.
 const AGAIN: Duration = Duration::from_millis(20);
 

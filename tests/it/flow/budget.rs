@@ -65,7 +65,7 @@ async fn what_changes_nothing_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_whole_life_costs_its_label_changes_and_three_questions() {
+async fn a_whole_life_costs_its_label_changes_and_few_questions() {
     let world = World::new().await;
     world.forge.clear_requests();
     through_the_loop(&world, "v1.0.0").await;
@@ -81,6 +81,7 @@ async fn a_whole_life_costs_its_label_changes_and_three_questions() {
     insta::assert_snapshot!(rest.join("\n"), @r"
     1 GET /app
     1 GET /repos/{owner}/{repo}/collaborators/{username}/permission
+    2 GET /repos/{owner}/{repo}/contents/{path}
     1 GET /repos/{owner}/{repo}/rules/branches/{branch}
     1 POST /app/installations/{installation_id}/access_tokens
     1 POST /graphql

@@ -79,7 +79,7 @@ async fn a_rate_limit_parks_the_installation() {
     let bob = world.person("bob");
     bob.open_issue("Warm", "", &[]).unwrap();
     world.minute().await;
-    let retry_after = Duration::from_secs(120);
+    let retry_after = Duration::from_mins(2);
     world.forge.inject(fault("POST", LABELS_OF_ITEM, FaultKind::RateLimit429 { retry_after }), 1);
     let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
     world.settle().await;

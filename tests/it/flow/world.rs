@@ -10,7 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, clock::SimClock},
+    app::{Bot, BotSettings, FilePolicies, clock::SimClock},
     cli::assembly::{self, Materials, Program},
     domain::{
         derived::Derived,
@@ -45,7 +45,7 @@ pub type Sent = (Delivery, u16);
 /// What a flow may want otherwise.
 #[derive(Default)]
 pub struct Setup {
-    /// A repository's policy file; empty: the built-in policy.
+    /// The repository's policy file; empty: it has none.
     pub policy: &'static str,
     pub dry_run: bool,
     /// See [`Options::base_path`].
@@ -112,7 +112,7 @@ impl World {
             store: store.clone(),
             forges: vec![github.unwrap()],
             clock: clock.clone(),
-            policies: Arc::new(policy.clone()),
+            policies: Arc::new(FilePolicies::new(None).unwrap()),
             bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
@@ -134,6 +134,11 @@ impl World {
             }),
             _folder: folder,
         };
+        if !setup.policy.is_empty() {
+            let files = vec![(policy::PATH.to_owned(), Some(setup.policy.to_owned()))];
+            let commit = NewCommit { message: "Our policy".to_owned(), files };
+            world.person("bob").push("main", &[commit]).unwrap();
+        }
         if !setup.not_installed {
             world.installation = world.forge.install("alice", &[REPO]).unwrap().made;
             world.settle().await;

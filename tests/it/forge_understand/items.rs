@@ -329,6 +329,7 @@ fn a_review_is_submitted() {
         commit: Some(sha("a")),
         submitted_at: at,
         body: "Fine.\n\n/phase test".to_owned(),
+        node: None,
         submitted: true,
     };
     assert_eq!(review(&submitted), expected);

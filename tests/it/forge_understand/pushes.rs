@@ -107,3 +107,23 @@ fn a_merge_group_of_another_shape_names_none() {
     let timeless = fixture("merge_group.checks_requested").without("/merge_group/head_commit");
     assert_eq!(timeless.event().at, received_at());
 }
+
+#[test]
+fn commits_tell_whether_they_change_the_policy_file() {
+    let seen = |commits: Value| push(&fixture("push").with("/commits", commits)).policy_file;
+    let commit = |added: &[&str], modified: &[&str], removed: &[&str]| json!({"id": "a".repeat(40), "message": "x", "added": added, "modified": modified, "removed": removed});
+    let file = ".github/phasebot.yml";
+    assert_eq!(seen(json!([commit(&["a"], &["b"], &["c"])])), Some(false));
+    assert_eq!(seen(json!([])), Some(false));
+    for touching in [commit(&[file], &[], &[]), commit(&[], &[file], &[]), commit(&[], &[], &[file])] {
+        assert_eq!(seen(json!([commit(&["a"], &[], &[]), touching])), Some(true));
+    }
+    assert_eq!(seen(json!([commit(&["phasebot.yml", ".GITHUB/phasebot.yml"], &[], &[])])), Some(false));
+    // What does not tell everything may hide it; what tells it is enough.
+    let silent = json!({"id": "a".repeat(40), "message": "x"});
+    assert_eq!(seen(json!([silent])), None);
+    assert_eq!(seen(json!([silent, commit(&[file], &[], &[])])), Some(true));
+    assert_eq!(seen(json!([commit(&vec!["a"; 3000], &[], &[])])), None);
+    assert_eq!(push(&fixture("push").without("/commits")).policy_file, None);
+    assert_eq!(seen(json!(vec![commit(&["a"], &[], &[]); 2048])), None);
+}

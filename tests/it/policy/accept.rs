@@ -132,8 +132,6 @@ fn words_stay_words_and_aliases_are_followed() {
 fn what_has_no_machinery_yet_is_named() {
     let file = parse("p.yml", CONTRACT).unwrap().file;
     let expected = [
-        "mode: act",
-        "policy_check",
         "commands",
         "gates",
         "freezes",

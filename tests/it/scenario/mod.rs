@@ -6,7 +6,7 @@
 //! ticks last, must end in the same labels, reasons and histories.
 
 mod play;
-mod world;
+pub mod world;
 
 use std::{fs, path::PathBuf};
 

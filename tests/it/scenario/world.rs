@@ -307,6 +307,7 @@ impl World {
                 pull.merged_by = after(w, "by").map(actor);
             }
             "ready_for_review" => pull.draft = false,
+            "synchronize" => pull.head_sha = merge.unwrap_or_else(|| pull.head_sha.clone()),
             _ => {}
         }
         Some(pull.clone())
@@ -332,6 +333,7 @@ impl World {
             commit: Some(pull.head_sha.clone()),
             submitted_at: at,
             body: String::new(),
+            node: Some(format!("node-{id}")),
             submitted: true,
         })
     }

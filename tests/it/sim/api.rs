@@ -18,6 +18,8 @@ struct Filled {
     deployment: u64,
     release: u64,
     run: u64,
+    failed_run: u64,
+    milestone: u64,
     head: String,
 }
 
@@ -57,6 +59,9 @@ fn fill(world: &World) -> Filled {
     let deployment = bob.deployment(&new).unwrap().made;
     bob.deployment_status(deployment, "in_progress").unwrap();
     world.sim.require_checks(REPO, "main", &["build"]).unwrap();
+    world.sim.add_to_team("acme/sre", "bob");
+    let failed_run = bob.start_run(".github/workflows/ci.yml", "main", "push").unwrap().made;
+    bob.complete_run(failed_run, "failure").unwrap();
     Filled {
         issue,
         pull,
@@ -64,6 +69,8 @@ fn fill(world: &World) -> Filled {
         check: bob.colleague("github-actions").start_check(&head, "build").unwrap().made,
         deployment,
         release,
+        failed_run,
+        milestone: world.sim.add_milestone(REPO, "Sprint 5").unwrap(),
         run: bob.start_run(".github/workflows/deploy.yml", "main", "push").unwrap().made,
         head,
     }
@@ -127,6 +134,8 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/actions/runs?event=push"),
         format!("{repo}/actions/runs/{}", f.run),
         format!("{repo}/actions/workflows/deploy.yml/runs"),
+        format!("{repo}/milestones?state=open"),
+        "/orgs/acme/teams/sre/memberships/bob".to_owned(),
     ] {
         let (status, body) = world.get(&path).await;
         assert_eq!(status, 200, "{path}: {body}");
@@ -186,6 +195,10 @@ async fn every_route_answers_as_github_describes_it() {
             json!({ "ref": "main", "return_run_details": true }),
             200,
         ),
+        ("POST", format!("{repo}/issues/{issue}/assignees"), json!({ "assignees": ["bob", "nobody"] }), 201),
+        ("PATCH", format!("{repo}/issues/{issue}"), json!({ "milestone": f.milestone }), 200),
+        ("PATCH", format!("{repo}/issues/{issue}"), json!({ "milestone": null }), 200),
+        ("POST", format!("{repo}/actions/runs/{}/rerun-failed-jobs", f.failed_run), json!({}), 201),
         (
             "POST",
             format!("{repo}/actions/runs/{}/deployment_protection_rule", f.run),

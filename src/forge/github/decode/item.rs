@@ -73,6 +73,7 @@ pub(super) fn review(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         commit: review.commit_id.0,
         submitted_at: submitted_at.or(at).unwrap_or(delivery.received_at),
         body: review.body.0.unwrap_or_default(),
+        node: review.node_id.0,
         submitted,
     };
     Ok(Understood { seen: Seen::Review(Box::new(seen)), at })

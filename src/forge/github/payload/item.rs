@@ -98,6 +98,8 @@ pub struct Comment {
 pub struct Review {
     /// Its number.
     pub id: Maybe<u64>,
+    /// Its global id, as GraphQL knows it.
+    pub node_id: Maybe<String>,
     /// Reviewer.
     pub user: Maybe<User>,
     /// `OWNER`, `MEMBER`, `COLLABORATOR`, …

@@ -1,0 +1,105 @@
+//! Who may run what: what has to be asked of the forge, and what follows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Row, hear::Request, parse::Call, say};
+use crate::domain::{
+    fact::{RepoFacts, command::Evidence},
+    id::Sha,
+    permission::{Grant, Role},
+    policy::Policy,
+};
+
+/// What a request needs to know of the forge before it can be decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Asks {
+    /// Anything at all; then the sender's role.
+    pub role: bool,
+    /// Whether the sender is in these teams.
+    pub teams: BTreeSet<String>,
+    /// The pull request's head commit, which was never seen.
+    pub head: bool,
+}
+
+/// What the forge said. An error is its own words or ours.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// The sender's role.
+    pub role: Result<Role, String>,
+    /// The sender's teams.
+    pub teams: BTreeMap<String, Result<bool, String>>,
+    /// The pull request's head commit, if it was asked for.
+    pub head: Option<Result<Sha, String>>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+}
+
+impl Standing {
+    /// For the record.
+    pub(super) fn evidence(&self) -> Evidence {
+        Evidence {
+            role: self.role.as_ref().ok().copied(),
+            teams: self.teams.iter().map(|(team, member)| (team.clone(), member.as_ref().ok().copied())).collect(),
+            asked_at: self.asked_at,
+        }
+    }
+}
+
+/// What to ask before [`super::run::run`].
+pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
+    let mut asks = Asks::default();
+    for (_, line) in request.undecided(facts) {
+        asks.role = true;
+        let row = match &line.call {
+            Call::Known(row, _) | Call::Near(row) => row,
+            Call::Unknown | Call::TooMany => continue,
+        };
+        if row.name == "help" {
+            // It tells of every command whether this person may use it.
+            asks.teams.extend(policy.commands.permissions.values().flat_map(teams).cloned());
+        }
+        asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
+        let known = request.reviewed.is_some() || facts.head_at(request.item, request.at).is_some();
+        asks.head |= row.name == super::retest::ROW.name && !known;
+    }
+    asks
+}
+
+fn teams(grant: &Grant) -> &[String] {
+    match grant {
+        Grant::Teams(teams) => teams,
+        Grant::AtLeast(_) => &[],
+    }
+}
+
+/// Who may use a command, and whether the policy says so.
+pub(super) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
+    match policy.commands.permissions.get(row.name) {
+        Some(grant) => (grant.clone(), true),
+        None => (Grant::AtLeast(row.least), false),
+    }
+}
+
+/// Whether the sender may use a command; if not, why, and who may.
+pub(super) fn permit(policy: &Policy, row: &Row, standing: &Standing, by: &str) -> Result<(), String> {
+    let (grant, by_policy) = grant(policy, row);
+    match &grant {
+        Grant::AtLeast(least) => match &standing.role {
+            Ok(role) if role >= least => Ok(()),
+            Ok(role) => Err(say::role_too_low(row, *least, *role, by_policy, by)),
+            Err(why) => Err(say::role_unknown(by, why)),
+        },
+        Grant::Teams(teams) => {
+            let answers: Vec<_> = teams.iter().filter_map(|team| standing.teams.get(team)).collect();
+            if answers.iter().any(|answer| **answer == Ok(true)) {
+                return Ok(());
+            }
+            match answers.iter().find_map(|answer| answer.as_ref().err()) {
+                Some(why) => Err(say::teams_unknown(by, teams, why)),
+                None => Err(say::not_in_teams(row, teams, by)),
+            }
+        }
+    }
+}

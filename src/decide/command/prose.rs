@@ -1,0 +1,303 @@
+//! Which lines of a comment are its author's own words.
+//!
+//! Reads the Markdown tree, not the text: nothing in code, quotes, HTML,
+//! links, lists, headings or tables is such a line, and what a mail program
+//! put below a reply is not either. Where the tree and the eye disagree, the
+//! line does not count: a command that is overlooked can be written again.
+
+use std::ops::Range;
+
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use super::words::Piece;
+
+/// What GitHub's Markdown has beyond `CommonMark`, so that nothing in it is taken for prose.
+const DIALECT: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_FOOTNOTES)
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_MATH)
+    .union(Options::ENABLE_GFM);
+
+/// Elements that hold nothing, and paragraphs, whose end nobody writes.
+const WITHOUT_END: [&str; 16] = [
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "p", "param", "source", "track", "wbr",
+    "!--",
+];
+
+/// HTML elements open at once that are kept track of.
+const DEEPEST: usize = 64;
+
+/// So many underscores are a mail program's line above the quoted mail.
+const MAIL_RULE: usize = 20;
+
+/// Lines of the author's own prose that begin with a slash, in order. Each is
+/// what the reader sees, with code kept apart.
+pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
+    let mut reader = Reader { body, open: Vec::new(), depth: 0, found: Vec::new() };
+    let mut events = Parser::new_ext(body, DIALECT).into_offset_iter().peekable();
+    while let Some((event, place)) = events.next() {
+        match event {
+            Event::Start(Tag::Paragraph) if reader.depth == 0 => {
+                let mut inner = Vec::new();
+                for (event, place) in events.by_ref() {
+                    match event {
+                        Event::End(pulldown_cmark::TagEnd::Paragraph) => break,
+                        event => inner.push((event, place)),
+                    }
+                }
+                let quoted_below = matches!(events.peek(), Some((Event::Start(Tag::BlockQuote(_)), _)));
+                if reader.paragraph(&inner, place, quoted_below) == Mail::EndsHere {
+                    break;
+                }
+            }
+            Event::Start(_) => reader.depth += 1,
+            Event::End(_) => reader.depth = reader.depth.saturating_sub(1),
+            Event::Html(html) | Event::InlineHtml(html) => reader.html(&html),
+            Event::Rule if reader.depth == 0 && is_mail_rule(&body[place]) => break,
+            _ => {}
+        }
+    }
+    reader.found
+}
+
+/// Whether what follows is a mail that was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mail {
+    GoesOn,
+    EndsHere,
+}
+
+struct Reader<'a> {
+    body: &'a str,
+    /// HTML elements that are open: what stands in one is not plain prose.
+    open: Vec<String>,
+    depth: usize,
+    found: Vec<Vec<Piece>>,
+}
+
+impl Reader<'_> {
+    /// Reads a paragraph at the top of the tree.
+    fn paragraph(&mut self, inner: &[(Event<'_>, Range<usize>)], place: Range<usize>, quoted_below: bool) -> Mail {
+        let cut = mail_begins(&self.body[place.clone()], quoted_below).map(|at| place.start + at);
+        let mut line: Option<Vec<Piece>> = None;
+        let mut at_start = true;
+        let mut nested = 0_u32;
+        for (event, place) in inner {
+            if cut.is_some_and(|cut| place.start >= cut) {
+                break;
+            }
+            match event {
+                Event::SoftBreak | Event::HardBreak => {
+                    self.found.extend(line.take());
+                    at_start = true;
+                    continue;
+                }
+                Event::InlineHtml(html) | Event::Html(html) => self.html(html),
+                Event::Text(text) => {
+                    let begins = at_start && nested == 0 && self.open.is_empty() && self.begins_line(place.start);
+                    if begins && text.starts_with('/') {
+                        line = Some(Vec::new());
+                    }
+                    if let Some(line) = &mut line {
+                        line.push(Piece::Plain(text.to_string()));
+                    }
+                }
+                Event::Code(code) | Event::InlineMath(code) | Event::DisplayMath(code) => {
+                    if let Some(line) = &mut line {
+                        line.push(Piece::Code(code.to_string()));
+                    }
+                }
+                Event::Start(_) => nested += 1,
+                Event::End(_) => nested = nested.saturating_sub(1),
+                _ => {}
+            }
+            at_start = false;
+        }
+        self.found.extend(line);
+        if cut.is_some() { Mail::EndsHere } else { Mail::GoesOn }
+    }
+
+    /// Whether the text at `start` is a literal slash and the first thing on
+    /// its line in the source: neither escaped nor an entity.
+    fn begins_line(&self, start: usize) -> bool {
+        let before = self.body.get(..start).unwrap_or_default();
+        let line = before.rfind(['\n', '\r']).map_or(before, |at| &before[at + 1..]);
+        line.bytes().all(|b| b == b' ') && self.body.get(start..).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// Notes the elements that a piece of HTML opens and closes.
+    fn html(&mut self, html: &str) {
+        let mut rest = html;
+        while let Some(at) = rest.find('<') {
+            rest = &rest[at + 1..];
+            if let Some(comment) = rest.strip_prefix("!--") {
+                rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+                continue;
+            }
+            let closes = rest.starts_with('/');
+            let name = rest.trim_start_matches('/');
+            let name: String = name.chars().take_while(char::is_ascii_alphanumeric).collect();
+            let name = name.to_ascii_lowercase();
+            let end = rest.find('>').unwrap_or(rest.len());
+            let empty = rest[..end].ends_with('/') || WITHOUT_END.contains(&name.as_str());
+            if closes {
+                if let Some(at) = self.open.iter().rposition(|open| *open == name) {
+                    self.open.truncate(at);
+                }
+            } else if !name.is_empty() && !empty {
+                if self.open.len() >= DEEPEST {
+                    // Nobody nests like this to write prose: nothing after it counts.
+                    self.open.insert(0, String::new());
+                    return;
+                }
+                self.open.push(name);
+            }
+        }
+    }
+}
+
+fn is_mail_rule(source: &str) -> bool {
+    source.bytes().filter(|b| *b == b'_').count() >= MAIL_RULE
+}
+
+/// Where in a paragraph's source a signature or an answered mail begins.
+fn mail_begins(source: &str, quoted_below: bool) -> Option<usize> {
+    let mut lines = Vec::new();
+    let mut at = 0;
+    for line in source.split_inclusive('\n') {
+        lines.push((at, line.trim()));
+        at += line.len();
+    }
+    for (index, (at, line)) in lines.iter().enumerate() {
+        let last = index + 1 == lines.len();
+        let next = lines.get(index + 1).map_or("", |(_, line)| line);
+        let signature = matches!(*line, "--" | "—");
+        let forwarded = line.starts_with("-----") && line.trim_matches(['-', ' ']).ends_with("Message");
+        let header = ["From:", "Von:", "De:"].iter().any(|word| line.starts_with(word))
+            && ["Sent:", "Date:", "To:", "Gesendet:", "Envoyé"].iter().any(|word| next.starts_with(word));
+        // What is marked as a quote is one in the tree; below it the author may go on.
+        let ends_at = if introduces(line) { Some(index) } else { introduces_over(line, next).then_some(index + 1) };
+        let introduced = ends_at.is_some_and(|end| end + 1 < lines.len() || !quoted_below);
+        if signature || forwarded || header || introduced {
+            return Some(*at);
+        }
+        if last {
+            break;
+        }
+    }
+    None
+}
+
+/// «On Monday, Bob wrote:», in the languages of the common mail programs.
+const INTRODUCTIONS: [(&str, &[&str]); 5] = [
+    ("On ", &["wrote:"]),
+    ("Am ", &["schrieb", ":"]),
+    ("Le ", &["écrit", ":"]),
+    ("El ", &["escribió:"]),
+    ("Il ", &["scritto:"]),
+];
+
+fn introduces(line: &str) -> bool {
+    INTRODUCTIONS.iter().any(|(begin, parts)| {
+        line.starts_with(begin)
+            && parts.iter().all(|part| line.contains(part))
+            && line.ends_with(':')
+            // An address or a date, so that a sentence ending in «wrote:» is none.
+            && line.contains(|c: char| c.is_ascii_digit() || c == '@')
+    })
+}
+
+/// The same, broken into two lines.
+fn introduces_over(line: &str, next: &str) -> bool {
+    !next.is_empty()
+        && INTRODUCTIONS.iter().any(|(begin, _)| line.starts_with(begin))
+        && introduces(&format!("{line} {next}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(body: &str) -> Vec<String> {
+        let text = |pieces: Vec<Piece>| {
+            pieces
+                .into_iter()
+                .map(|piece| match piece {
+                    Piece::Plain(text) => text,
+                    Piece::Code(code) => format!("[{code}]"),
+                })
+                .collect::<String>()
+        };
+        slash_lines(body).into_iter().map(text).collect()
+    }
+
+    #[test]
+    fn a_line_of_prose_counts() {
+        assert_eq!(lines("/help"), ["/help"]);
+        assert_eq!(lines("Hello\n/status\r\n/why\r\n\r\n   /help me"), ["/status", "/why", "/help me"]);
+        assert_eq!(lines("/lock `prod` *now* a_b_c <!-- x --> &amp;"), ["/lock [prod] now a_b_c  &"]);
+        assert_eq!(lines("> quoted\n\n/help"), ["/help"]);
+        assert_eq!(lines("- item\n\n/help"), ["/help"]);
+    }
+
+    #[test]
+    fn what_is_not_the_authors_prose_does_not() {
+        for body in [
+            "```\n/help\n```",
+            "~~~sh\n/help\n~~~",
+            "    /help",
+            "text\n\n\t/help",
+            "`/help`",
+            "x `a\n/help` y",
+            "> /help",
+            "> quoted\n/help",
+            "> > /help",
+            "> [!NOTE]\n> /help",
+            "- /help",
+            "1. /help",
+            "- item\n  /help",
+            "- [ ] /help",
+            "# /help",
+            "/help\n====",
+            "/help\n---",
+            "| a | b |\n|---|---|\n| /help | x |",
+            "| a |\n|---|\n/help",
+            "[^1]: /help",
+            "<!-- /help -->",
+            "<!--\n/help\n\n/help\n-->",
+            "x <!--\n/help\n-->",
+            "<details>\n\n/help\n\n</details>",
+            "<blockquote>\n\n/help\n\n</blockquote>",
+            "<pre>\n/help\n</pre>",
+            "a <code>b\n/help\n</code>",
+            "<div>\n/help\n</div>",
+            "[/help](https://example.org)",
+            "[x\n/help](https://example.org)",
+            "**/help**",
+            "x **y\n/help** z",
+            "\\/help",
+            "&#47;help",
+            "see /help",
+            "$$\n/help\n$$",
+            "On Mon, 2 Mar 2026 at 10:00, Bob <bob@example.org> wrote:\n\n/help",
+            "On Mon, 2 Mar 2026 at 10:00, Bob Example\n<bob@example.org> wrote:\n\n/help",
+            "On Mon, 2 Mar 2026 at 10:00, Bob <bob@example.org> wrote:\n> /help",
+            "-----Original Message-----\n/help",
+            "Thanks!\n\n-----Ursprüngliche Message-----\n\n/help",
+            "Thanks\n\n-- \nBob\n/help",
+            "Thanks\n\n________________________________\nFrom: Bob\n/help",
+            "From: Bob <bob@example.org>\nSent: Monday\n\n/help",
+        ] {
+            assert_eq!(lines(body), Vec::<String>::new(), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn below_a_marked_quote_the_author_goes_on() {
+        let body = "On Mon, 2 Mar 2026, Bob <bob@example.org> wrote:\n\n> /help\n\n/status";
+        assert_eq!(lines(body), ["/status"]);
+        assert_eq!(lines("/status\n\nOn Mon, 2 Mar 2026, Bob <b@example.org> wrote:\n\n/help"), ["/status"]);
+        assert_eq!(lines("<img src=x>\n\n/status\n\n<br>\n\n/why"), ["/status", "/why"]);
+    }
+}

@@ -1,0 +1,300 @@
+//! Runs the commands of one comment in order, each seeing what the one before did.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Place, Row,
+    hear::Request,
+    parse::{Call, Line},
+    permit::{self, Asks, Standing},
+    reply::{self, Saying, Wish},
+    say,
+};
+use crate::{
+    decide::{self, Observed},
+    domain::{
+        effect::Effect,
+        event::CloseReason,
+        fact::{
+            DocumentKey, RepoFacts,
+            command::{CommandFacts, CommandId, Deed, Ending},
+            item::{ItemFacts, Mark, Word},
+        },
+        id::{ItemNumber, Sha},
+        permission::Role,
+        policy::Policy,
+    },
+};
+
+/// Under what commands run.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The time.
+    pub now: Timestamp,
+    /// Why nothing may be written to the forge, if so.
+    pub silent: Option<&'static str>,
+}
+
+/// What came of a comment's commands.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ran {
+    /// What changed.
+    pub observed: Observed,
+    /// What to do.
+    pub wishes: Vec<Wish>,
+    /// A sentence for each command, for the delivery's note.
+    pub told: Vec<String>,
+}
+
+/// How a command answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// Done; words for the journal.
+    Done(String),
+    /// The forge has to do something first; [`super::conclude`] goes on from there.
+    Errand(Effect),
+    /// Not done, because of how things stand.
+    Refused(String),
+    /// Not understood.
+    Misread(String),
+}
+
+/// What a command sees and changes.
+pub struct Turn<'a> {
+    pub(super) facts: &'a mut RepoFacts,
+    pub(super) policy: &'a Policy,
+    pub(super) request: &'a Request,
+    pub(super) standing: &'a Standing,
+    pub(super) id: CommandId,
+    /// When it was said: the comment's time, a millisecond later for each command.
+    pub(super) at: Timestamp,
+    pub(super) now: Timestamp,
+    pub(super) deed: Option<Deed>,
+    observed: &'a mut Observed,
+}
+
+/// What to ask of the forge before [`run`].
+pub fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
+    permit::asks(facts, policy, request)
+}
+
+/// Runs what was not run before.
+pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms: &Terms<'_>) -> Ran {
+    let mut ran = Ran::default();
+    let mut sayings: Vec<Saying> = Vec::new();
+    let mut moods: BTreeSet<Mood> = BTreeSet::new();
+    let lines: Vec<(CommandId, Line)> = request.undecided(facts).map(|(id, line)| (id, line.clone())).collect();
+    for (id, line) in lines {
+        let mut turn = Turn {
+            at: request.at.checked_add(SignedDuration::from_millis(i64::from(id.index))).unwrap_or(request.at),
+            policy: terms.policy,
+            now: terms.now,
+            deed: None,
+            observed: &mut ran.observed,
+            facts,
+            request,
+            standing,
+            id,
+        };
+        let Some(heard) = turn.line(&line) else { continue };
+        let (at, deed) = (turn.at, turn.deed.take());
+        let mut answer = heard.answer;
+        if let (Answer::Errand(_), Some(why)) = (&answer, terms.silent) {
+            answer = Answer::Refused(say::silent(why));
+        }
+        let ending = match answer {
+            Answer::Done(words) => Ending::Done(words),
+            Answer::Errand(effect) => {
+                ran.wishes.push(Wish { key: format!("command/{}", reply::name(id)), replaces: false, effect });
+                Ending::Pending
+            }
+            Answer::Refused(words) => Ending::Refused(words),
+            Answer::Misread(words) => Ending::Misread(words),
+        };
+        moods.extend([Mood::Taken].iter().filter(|_| heard.verb.is_some()));
+        moods.extend(Mood::of(&ending));
+        ran.told.push(told(request, &line, &ending));
+        sayings.extend(Saying::of(id, &line.text, &ending, heard.unasked));
+        let record = CommandFacts {
+            at,
+            by: request.by.clone(),
+            verb: heard.verb.unwrap_or_default().to_owned(),
+            line: line.text,
+            evidence: standing.evidence(),
+            ending,
+            deed,
+            reply: None,
+            node: request.node.clone(),
+        };
+        facts.commands.insert(id, record);
+        ran.observed.changed.insert(DocumentKey::Command(id));
+        ran.observed.items.insert(id.item);
+    }
+    let mut wishes: Vec<Wish> = moods.into_iter().filter_map(|mood| reply::reaction(request, mood)).collect();
+    wishes.append(&mut ran.wishes);
+    wishes.extend(reply::say(facts, request, &sayings, terms));
+    ran.wishes = if terms.silent.is_none() { wishes } else { Vec::new() };
+    ran
+}
+
+/// How a line was taken.
+struct Heard {
+    verb: Option<&'static str>,
+    answer: Answer,
+    /// Nobody who may use the command asked for an answer.
+    unasked: bool,
+}
+
+/// What a reaction says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mood {
+    /// Taken in.
+    Taken,
+    /// Done.
+    Done,
+    /// Refused.
+    Refused,
+    /// Not understood.
+    Puzzled,
+}
+
+impl Mood {
+    pub(super) fn of(ending: &Ending) -> Option<Self> {
+        match ending {
+            Ending::Done(_) => Some(Self::Done),
+            Ending::Refused(_) => Some(Self::Refused),
+            Ending::Misread(_) => Some(Self::Puzzled),
+            Ending::Pending => None,
+        }
+    }
+}
+
+fn told(request: &Request, line: &Line, ending: &Ending) -> String {
+    let (word, words) = match ending {
+        Ending::Done(words) => ("done", words.as_str()),
+        Ending::Pending => ("under way", ""),
+        Ending::Refused(words) => ("refused", words.as_str()),
+        Ending::Misread(words) => ("not understood", words.as_str()),
+    };
+    let by = decide::message::quoted(&request.by);
+    let line = decide::message::quoted(&line.text);
+    if words.is_empty() { format!("{line} by {by}: {word}") } else { format!("{line} by {by}: {word}: {words}") }
+}
+
+impl Turn<'_> {
+    /// Takes a line; `None` if it is left alone.
+    fn line(&mut self, line: &Line) -> Option<Heard> {
+        let may_speak = self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Triage);
+        let heard = |verb, answer, unasked| Some(Heard { verb, answer, unasked });
+        match &line.call {
+            Call::Near(row) => {
+                // Somebody else's command, or a slip: only who may use ours is asked.
+                permit::permit(self.policy, row, self.standing, &self.request.by).ok()?;
+                heard(None, Answer::Misread(say::did_you_mean(row)), true)
+            }
+            Call::Unknown if may_speak => heard(None, Answer::Misread(say::unknown()), false),
+            Call::Unknown => heard(None, Answer::Misread(String::new()), true),
+            Call::TooMany => heard(None, Answer::Misread(say::too_many()), true),
+            Call::Known(row, given) => {
+                let denied = permit::permit(self.policy, row, self.standing, &self.request.by);
+                let unasked = denied.is_err();
+                let answer = match (denied.and_then(|()| self.fits(row)), given) {
+                    (Err(why), _) => Answer::Refused(why),
+                    (Ok(()), Err(why)) => Answer::Misread(say::usage(why, row)),
+                    (Ok(()), Ok(given)) => (row.run)(self, given),
+                };
+                heard(Some(row.name), answer, unasked)
+            }
+        }
+    }
+
+    /// Whether the command may be used on this item.
+    fn fits(&self, row: &Row) -> Result<(), String> {
+        let item = self.item().ok_or_else(say::no_item)?;
+        match row.place {
+            Place::Pulls if !item.is_pull => return Err(say::only_on_pulls(row)),
+            Place::Feedback if !self.is_feedback() => return Err(say::only_on_feedback(row)),
+            _ => {}
+        }
+        let fork = item.pull.as_ref().and_then(|pull| pull.shape.as_ref()).is_some_and(|shape| shape.value.from_fork);
+        if fork && !row.forks { Err(say::not_on_forks(row)) } else { Ok(()) }
+    }
+
+    /// The item that the comment stands on.
+    pub(super) fn item(&self) -> Option<&ItemFacts> {
+        self.facts.items.get(&self.id.item)
+    }
+
+    fn is_feedback(&self) -> bool {
+        let labelled = self.item().and_then(|item| item.labels.as_ref()).is_some_and(|l| l.names.contains("feedback"));
+        labelled && self.item().is_some_and(|item| !item.is_pull)
+    }
+
+    /// Why a word about the phase would come to nothing, if so.
+    pub(super) fn closed_for_phases(&self) -> Option<&'static str> {
+        let item = self.item()?;
+        let (_, reason) = item.closed(self.now)?;
+        let merged = item.pull.as_ref().is_some_and(|pull| pull.merged.is_some());
+        match reason {
+            _ if item.is_pull => (!merged).then_some("it was closed without being merged"),
+            CloseReason::NotPlanned => Some("it was closed as not planned"),
+            CloseReason::Duplicate => Some("it was closed as a duplicate"),
+            CloseReason::Completed => None,
+        }
+    }
+
+    /// Sets a mark on the item; refused where the item's labels are not ours at all.
+    pub(super) fn mark(&mut self, word: Word, reason: Option<String>) -> Result<(), String> {
+        let mark = Mark { at: self.at, word: word.clone(), by: self.request.by.clone() };
+        let number = self.id.item;
+        let Some(item) = self.facts.items.get_mut(&number) else { return Err(say::no_item()) };
+        item.marks.insert(mark.clone());
+        let derived = decide::derive(self.facts, number, self.policy, self.now.max(self.at));
+        if !derived.ours {
+            if let Some(item) = self.facts.items.get_mut(&number) {
+                item.marks.remove(&mark);
+            }
+            return Err(say::not_ours(&derived.reason.sentence));
+        }
+        self.deed = Some(Deed::Phase { word, reason });
+        self.touch(number);
+        Ok(())
+    }
+
+    /// Notes a guard on an environment: every status comment shows it.
+    pub(super) fn guard(&mut self, deed: Deed) {
+        self.deed = Some(deed);
+        let boards: BTreeSet<ItemNumber> = self.facts.commands.keys().map(|id| id.item).collect();
+        self.observed.items.extend(boards);
+    }
+
+    /// Notes that an item changed.
+    fn touch(&mut self, item: ItemNumber) {
+        self.observed.changed.insert(DocumentKey::Item(item));
+        self.observed.items.insert(item);
+    }
+
+    /// Notes a head commit that the forge told just now.
+    pub(super) fn learn_head(&mut self, sha: &Sha) {
+        let (number, now) = (self.id.item, self.now);
+        if let Some(pull) = self.facts.items.get_mut(&number).map(|item| item.pull.get_or_insert_default()) {
+            pull.heads.entry(sha.clone()).or_insert(now);
+            self.touch(number);
+        }
+    }
+
+    /// An environment's name, if one is known by it or none is known at all.
+    pub(super) fn environment(&self, name: &str) -> Result<String, String> {
+        let wanted = name.to_lowercase();
+        let known: BTreeSet<&str> =
+            self.policy.environments.keys().chain(self.facts.index.deployments_to.keys()).map(String::as_str).collect();
+        if known.is_empty() || known.contains(wanted.as_str()) {
+            return Ok(wanted);
+        }
+        Err(say::no_environment(name, &known))
+    }
+}

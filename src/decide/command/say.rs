@@ -1,0 +1,323 @@
+//! Every sentence of an answer to a command.
+//!
+//! Names and words from outside are quoted, so that no answer can mention,
+//! link or command anything.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Row, grammar};
+use crate::{
+    decide::message::quoted,
+    domain::{
+        fact::command::Guard,
+        id::Sha,
+        permission::{Grant, Role},
+        policy::{EvidenceKind, Mode, Policy},
+    },
+};
+
+/// Names listed in one sentence.
+const MOST_NAMES: usize = 12;
+
+pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.into_iter().map(quoted).collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 { format!("{shown} and {more} more") } else { shown }
+}
+
+/// A time in the repository's zone.
+pub(super) fn time(at: Timestamp, policy: &Policy) -> String {
+    at.to_zoned(policy.commands.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
+// ── Permission ──
+
+/// Who may use a command.
+pub(super) fn who(grant: &Grant) -> String {
+    match grant {
+        Grant::AtLeast(role) => format!("people with {} on this repository", quoted(role.name())),
+        Grant::Teams(teams) => format!("members of {}", list(teams.iter().map(String::as_str))),
+    }
+}
+
+pub(super) fn role_too_low(row: &Row, least: Role, role: Role, by_policy: bool, by: &str) -> String {
+    let said = if by_policy { "by `commands.permissions` in this repository's policy" } else { "by default" };
+    format!(
+        "{} takes {} here, {said}; {} has {}. Ask {}.",
+        quoted(&format!("/{}", row.name)),
+        quoted(least.name()),
+        quoted(by),
+        quoted(role.name()),
+        who(&Grant::AtLeast(least)),
+    )
+}
+
+pub(super) fn not_in_teams(row: &Row, teams: &[String], by: &str) -> String {
+    format!(
+        "{} is for {} by this repository's policy, and {} is not among them. Ask one of them.",
+        quoted(&format!("/{}", row.name)),
+        who(&Grant::Teams(teams.to_vec())),
+        quoted(by),
+    )
+}
+
+pub(super) fn role_unknown(by: &str, why: &str) -> String {
+    format!(
+        "The forge did not say what {} may do here ({}). That counts as no; say it again later.",
+        quoted(by),
+        quoted(why)
+    )
+}
+
+pub(super) fn teams_unknown(by: &str, teams: &[String], why: &str) -> String {
+    format!(
+        "The forge did not say whether {} is in {} ({}). That counts as no; if it goes on, an owner has to let \
+         phasebot read the organisation's members.",
+        quoted(by),
+        list(teams.iter().map(String::as_str)),
+        quoted(why),
+    )
+}
+
+// ── Form ──
+
+pub(super) fn forms(row: &Row) -> Vec<String> {
+    row.forms.iter().map(|form| format!("/{} {}", row.name, grammar::usage(form)).trim_end().to_owned()).collect()
+}
+
+pub(super) fn usage(why: &str, row: &Row) -> String {
+    let forms: Vec<String> = forms(row).iter().map(|form| format!("`{form}`")).collect();
+    format!("{} It is written {}.", sentence(why), forms.join(" or "))
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str())
+}
+
+pub(super) fn did_you_mean(row: &Row) -> String {
+    format!("Did you mean `/{}`?", row.name)
+}
+
+pub(super) fn unknown() -> String {
+    "phasebot has no such command; `/help` lists those that you may use.".to_owned()
+}
+
+pub(super) fn too_many() -> String {
+    format!("Only the first {} commands of a comment run.", super::parse::MOST_COMMANDS)
+}
+
+// ── Place ──
+
+pub(super) fn no_item() -> String {
+    "Nothing is recorded of this item.".to_owned()
+}
+
+pub(super) fn only_on_pulls(row: &Row) -> String {
+    format!("`/{}` works on pull requests; this is an issue.", row.name)
+}
+
+pub(super) fn only_on_feedback(row: &Row) -> String {
+    format!("`/{}` works on feedback issues, which phasebot opens for alerts; this is none.", row.name)
+}
+
+pub(super) fn not_on_forks(row: &Row) -> String {
+    format!(
+        "`/{}` does not work on a pull request from a fork: its author's code would run by your word. Someone with \
+         `write` can start it by hand.",
+        row.name
+    )
+}
+
+pub(super) fn silent(why: &str) -> String {
+    format!("Nothing is written to the forge here: {why}.")
+}
+
+// ── Phases ──
+
+pub(super) fn no_phase(policy: &Policy, name: &str) -> String {
+    let names = policy.phases.iter().map(|phase| phase.name.as_str());
+    let near = names.clone().min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()));
+    let near = near.filter(|known| strsim::damerau_levenshtein(known, &name.to_lowercase()) <= 2);
+    let hint = near.map_or_else(String::new, |near| format!(" Did you mean {}?", quoted(near)));
+    format!("There is no phase {}; the phases here are {}.{hint}", quoted(name), list(names))
+}
+
+pub(super) fn closed(why: &str) -> String {
+    format!("It carries no phase: {why}. Reopen it, or pin a phase with `/phase NAME pin`.")
+}
+
+pub(super) fn not_ours(why: &str) -> String {
+    format!("phasebot leaves this item alone: {why}.")
+}
+
+/// Who can bring about what evidence asks for.
+pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
+    match kind {
+        EvidenceKind::IssueOpen => "anyone who may reopen the issue",
+        EvidenceKind::PullRequestOpen => {
+            "anyone, by a pull request; its link counts once someone with `write` approves or merges it"
+        }
+        EvidenceKind::BranchLinked { .. }
+        | EvidenceKind::PullRequestApproved
+        | EvidenceKind::Merged
+        | EvidenceKind::Tagged { .. }
+        | EvidenceKind::ReleasePublished { .. } => "people with `write`",
+        EvidenceKind::ChecksPassed { .. } => "whoever can make the checks pass; `/retest` starts failed ones again",
+        EvidenceKind::DeploymentStarted(_) | EvidenceKind::DeploymentSucceeded(_) => "whoever deploys",
+        EvidenceKind::Soaked { .. } => "nobody: it takes time",
+    }
+}
+
+// ── Guards ──
+
+/// Said wherever a hold, a lock or a freeze is shown.
+pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes are recorded for people to see. This version of phasebot has no gates yet, so that \
+     nothing holds a release or a deployment back by them.";
+
+pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
+    let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
+    let reason = guard.reason.map_or_else(String::new, |reason| format!(": {}", quoted(reason)));
+    format!(
+        "{} by {} since {}{until} (#{}){reason}",
+        quoted(guard.name),
+        quoted(guard.by),
+        time(guard.since, policy),
+        guard.item
+    )
+}
+
+pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {
+    format!("It is locked already: {}. `/unlock {}` ends that.", guard(lock, policy), lock.name)
+}
+
+pub(super) fn nothing_to_lift(what: &str, name: &str) -> String {
+    format!("There is no {what} on {}.", quoted(name))
+}
+
+pub(super) fn no_hold(name: Option<&str>, standing: &[Guard<'_>]) -> String {
+    let names = list(standing.iter().map(|hold| hold.name));
+    match name {
+        _ if standing.is_empty() => "No hold stands on this item.".to_owned(),
+        Some(name) => format!("There is no hold {}; these stand: {names}.", quoted(name)),
+        None => format!("Several holds stand: {names}. Name one, or `all`."),
+    }
+}
+
+pub(super) fn no_environment(name: &str, known: &BTreeSet<&str>) -> String {
+    format!("There is no environment {} here; known are {}.", quoted(name), list(known.iter().copied()))
+}
+
+// ── Errands ──
+
+pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
+    match sha {
+        Some(sha) => format!(
+            "phasebot had not seen this pull request's head commit before your comment, so that it can't tell which \
+             one you meant. It is {} now; say it again to mean that one.",
+            quoted(sha.short())
+        ),
+        None => "phasebot had not seen this pull request's head commit before your comment, and the forge does not \
+                 tell it now. Say it again later."
+            .to_owned(),
+    }
+}
+
+pub(super) fn head_moved(known: &Sha, found: &Sha) -> String {
+    format!(
+        "The head commit was {} when you said it, and is {} now. Nothing was started; say it again if you mean that one.",
+        quoted(known.short()),
+        quoted(found.short())
+    )
+}
+
+pub(super) fn pull_closed() -> String {
+    "The pull request is not open any more.".to_owned()
+}
+
+pub(super) fn reran(workflows: &[String], others: &BTreeMap<String, Option<String>>) -> String {
+    let mut text = format!("started the failed jobs of {} again", list(workflows.iter().map(String::as_str)));
+    if !others.is_empty() {
+        text.push_str("; ");
+        text.push_str(&not_ours_to_run(others));
+    }
+    text
+}
+
+pub(super) fn nothing_to_rerun(others: &BTreeMap<String, Option<String>>) -> String {
+    if others.is_empty() {
+        "No job of the head commit has failed.".to_owned()
+    } else {
+        format!("No job that phasebot could start again has failed: {}.", not_ours_to_run(others))
+    }
+}
+
+fn not_ours_to_run(others: &BTreeMap<String, Option<String>>) -> String {
+    let each = others.iter().take(MOST_NAMES).map(|(check, whose)| {
+        let whose = whose.as_deref().map_or_else(|| "the system that reports it".to_owned(), quoted);
+        format!("{} is for {whose} to run again", quoted(check))
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn not_assignable(logins: &[String]) -> String {
+    format!(
+        "The forge did not assign {}: only people who can read the repository and take part here can be.",
+        list(logins.iter().map(String::as_str))
+    )
+}
+
+pub(super) fn no_milestone(name: &str, known: &[String]) -> String {
+    if known.is_empty() {
+        return format!("There is no milestone {}, nor any other that is open.", quoted(name));
+    }
+    format!("There is no open milestone {}; open are {}.", quoted(name), list(known.iter().map(String::as_str)))
+}
+
+pub(super) fn failed(why: &str) -> String {
+    format!("The forge did not do it: {}.", quoted(why))
+}
+
+// ── What this version can't do ──
+
+/// A command whose machinery is deploys.
+pub(super) fn no_deploys(policy: &Policy, environment: &str) -> String {
+    let mut wants = Vec::new();
+    if policy.mode != Mode::Act {
+        wants.push("`mode: act`".to_owned());
+    }
+    if !policy.environments.contains_key(environment) {
+        wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
+    }
+    unavailable("deploy", &wants)
+}
+
+/// A command whose machinery is gates.
+pub(super) fn no_gates(policy: &Policy, gate: &str) -> String {
+    let mut wants = Vec::new();
+    if policy.mode != Mode::Act {
+        wants.push("`mode: act`".to_owned());
+    }
+    wants.push(format!("{} under `gates:` or `environments:` with its `require:`", quoted(gate)));
+    unavailable("keep gates", &wants)
+}
+
+/// A command whose machinery is alerts.
+pub(super) fn no_alerts() -> String {
+    "This version of phasebot takes no alerts in yet, so that there is no incident to act on. They will come by \
+     `[alerts.NAME]` in its operator's settings."
+        .to_owned()
+}
+
+fn unavailable(what: &str, wants: &[String]) -> String {
+    let wants = if wants.is_empty() {
+        "What the policy says of it is read and kept for that day.".to_owned()
+    } else {
+        format!("It will take {} in `.github/phasebot.yml`.", wants.join(" and "))
+    };
+    format!("This version of phasebot does not {what} yet; nothing was done. {wants}")
+}

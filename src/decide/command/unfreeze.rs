@@ -1,0 +1,33 @@
+//! `/unfreeze`: ends a freeze before its time.
+
+use super::{
+    Place, Row,
+    grammar::{Given, Kind, must},
+    run::{Answer, Turn},
+    say,
+};
+use crate::{
+    decide::message::quoted,
+    domain::{fact::command::Deed, permission::Role},
+};
+
+pub(super) static ROW: Row = Row {
+    name: "unfreeze",
+    forms: &[&[must("ENV|all", Kind::Word)]],
+    least: Role::Maintain,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Ends a freeze that was set by `/freeze`",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let environment = given.text("ENV|all").to_lowercase();
+    let freezes = turn.facts.freezes(turn.now);
+    let Some(freeze) = freezes.get(environment.as_str()) else {
+        return Answer::Refused(say::nothing_to_lift("freeze", &environment));
+    };
+    let done = format!("ended the freeze by {}", quoted(freeze.by));
+    turn.guard(Deed::Unfreeze { environment });
+    Answer::Done(done)
+}

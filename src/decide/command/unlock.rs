@@ -1,0 +1,33 @@
+//! `/unlock`: ends an environment's lock.
+
+use super::{
+    Place, Row,
+    grammar::{Given, Kind, must},
+    run::{Answer, Turn},
+    say,
+};
+use crate::{
+    decide::message::quoted,
+    domain::{fact::command::Deed, permission::Role},
+};
+
+pub(super) static ROW: Row = Row {
+    name: "unlock",
+    forms: &[&[must("ENV", Kind::Word)]],
+    least: Role::Write,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Unlocks an environment",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let environment = given.text("ENV").to_lowercase();
+    let locks = turn.facts.locks(turn.now);
+    let Some(lock) = locks.get(environment.as_str()) else {
+        return Answer::Refused(say::nothing_to_lift("lock", &environment));
+    };
+    let done = format!("ended the lock by {}", quoted(lock.by));
+    turn.guard(Deed::Unlock { environment });
+    Answer::Done(done)
+}

@@ -1,0 +1,281 @@
+//! Facts about slash-commands: who ran what, by what right, and what came of it.
+//!
+//! A command is decided once, when its comment is first read, and its record
+//! never changes but for the outcome of what it set off. Holds, locks and
+//! freezes are not kept on their own: they follow from the records.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{RepoFacts, item::Word};
+use crate::domain::{
+    id::{ItemNumber, Sha},
+    permission::Role,
+};
+
+/// Where a command was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Source {
+    /// A comment, by its id.
+    Comment(u64),
+    /// A review, by its id.
+    Review(u64),
+}
+
+/// One command of one comment: the key under which it runs at most once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CommandId {
+    /// The item that it was written on.
+    pub item: ItemNumber,
+    /// The comment or review.
+    pub source: Source,
+    /// Its place among the commands there, from 0.
+    pub index: u32,
+}
+
+/// A command that was decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandFacts {
+    /// When it was written, by the forge's clock; later ones of the same
+    /// comment some milliseconds after it.
+    pub at: Timestamp,
+    /// By whom.
+    pub by: String,
+    /// The command's name.
+    pub verb: String,
+    /// The line as it was read, shortened.
+    pub line: String,
+    /// By what right.
+    pub evidence: Evidence,
+    /// How it ended.
+    pub ending: Ending,
+    /// What it changed or asked for.
+    pub deed: Option<Deed>,
+    /// What was answered in words.
+    pub reply: Option<Reply>,
+    /// The forge's global id of a review, for reactions; comments need none.
+    pub node: Option<String>,
+}
+
+/// What the forge said of the sender.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// Role on the repository; `None` if the forge did not say.
+    pub role: Option<Role>,
+    /// Membership in the teams that were asked about; `None` if the forge did not say.
+    pub teams: BTreeMap<String, Option<bool>>,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ending {
+    /// Done; in words for the journal.
+    Done(String),
+    /// Under way: the forge is to do something first.
+    Pending,
+    /// Refused, and why.
+    Refused(String),
+    /// Not understood, and why.
+    Misread(String),
+}
+
+/// What a command changed or asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Deed {
+    /// A word about the item's phase.
+    Phase {
+        /// The word.
+        word: Word,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Holds the item.
+    Hold {
+        /// Its name, such as `h1`.
+        name: String,
+        /// Why.
+        reason: String,
+    },
+    /// Lifts holds.
+    Unhold {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// Locks an environment.
+    Lock {
+        /// Environment, lower case.
+        environment: String,
+        /// Until when.
+        until: Option<Timestamp>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Unlocks an environment.
+    Unlock {
+        /// Environment, lower case.
+        environment: String,
+    },
+    /// Freezes an environment or all.
+    Freeze {
+        /// Environment, lower case; `all` for every one.
+        environment: String,
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: String,
+    },
+    /// Ends a freeze.
+    Unfreeze {
+        /// Environment, lower case; `all` for every one.
+        environment: String,
+    },
+    /// Asks for something on the item's status comment.
+    Show(Wanted),
+}
+
+/// What the status comment is to show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Wanted {
+    /// How it stands.
+    Status,
+    /// Why.
+    Why,
+    /// Which commands the asker may use.
+    Help,
+    /// Who ran what.
+    Audit,
+}
+
+/// Words in answer to a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// When.
+    pub at: Timestamp,
+    /// The marker of the comment that says it; `None`: the hour's comment
+    /// was spent, so that the status comment says it.
+    pub marker: Option<String>,
+    /// Nobody entitled had asked for it: counts against the hour's comment.
+    pub unasked: bool,
+}
+
+/// Something that stands in the way until someone lifts it or its time is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Guard<'a> {
+    /// A hold's name, or an environment.
+    pub name: &'a str,
+    /// Who put it there.
+    pub by: &'a str,
+    /// When.
+    pub since: Timestamp,
+    /// Until when; `None`: until it is lifted.
+    pub until: Option<Timestamp>,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// The item on which it was said.
+    pub item: ItemNumber,
+}
+
+/// Every environment, in [`Deed::Freeze`].
+pub const ALL: &str = "all";
+
+impl Deed {
+    /// Whether the item shows a status comment from then on.
+    pub fn needs_board(&self) -> bool {
+        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. })
+    }
+}
+
+impl RepoFacts {
+    /// The commands on an item, oldest first.
+    pub fn commands_on(&self, item: ItemNumber) -> Vec<(&CommandId, &CommandFacts)> {
+        let first = CommandId { item, source: Source::Comment(0), index: 0 };
+        let mut found: Vec<_> = self.commands.range(first..).take_while(|(id, _)| id.item == item).collect();
+        found.sort_by_key(|(id, facts)| (facts.at, **id));
+        found
+    }
+
+    /// Holds that stand on an item, oldest first.
+    pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
+        let commands = self.commands_on(item);
+        let lifted: Vec<&String> = commands
+            .iter()
+            .filter_map(|(_, facts)| match &facts.deed {
+                Some(Deed::Unhold { names }) => Some(names),
+                _ => None,
+            })
+            .flatten()
+            .collect();
+        let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
+            Some(Deed::Hold { name, reason }) => {
+                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item })
+            }
+            _ => None,
+        });
+        holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()
+    }
+
+    /// Locks that stand at `now`, by environment.
+    pub fn locks(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
+        self.guards(now, |id, facts| match &facts.deed {
+            Some(Deed::Lock { environment, until, reason }) => {
+                Some((environment, Some(guard(id, facts, environment, *until, reason.as_deref()))))
+            }
+            Some(Deed::Unlock { environment }) => Some((environment, None)),
+            _ => None,
+        })
+    }
+
+    /// Freezes by command that stand at `now`, by environment or [`ALL`].
+    pub fn freezes(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
+        self.guards(now, |id, facts| match &facts.deed {
+            Some(Deed::Freeze { environment, until, reason }) => {
+                Some((environment, Some(guard(id, facts, environment, Some(*until), Some(reason)))))
+            }
+            Some(Deed::Unfreeze { environment }) => Some((environment, None)),
+            _ => None,
+        })
+    }
+
+    /// The last word for each name, if it guards and its time is not up.
+    fn guards<'a>(
+        &'a self,
+        now: Timestamp,
+        word: impl Fn(&CommandId, &'a CommandFacts) -> Option<(&'a String, Option<Guard<'a>>)>,
+    ) -> BTreeMap<&'a str, Guard<'a>> {
+        let mut last: BTreeMap<&str, ((Timestamp, CommandId), Option<Guard<'_>>)> = BTreeMap::new();
+        for (id, facts) in &self.commands {
+            let Some((name, guard)) = word(id, facts) else { continue };
+            let order = (facts.at, *id);
+            if last.get(name.as_str()).is_none_or(|(known, _)| *known < order) {
+                last.insert(name, (order, guard));
+            }
+        }
+        let standing = last.into_iter().filter_map(|(name, (_, guard))| Some((name, guard?)));
+        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now)).collect()
+    }
+
+    /// The head commit of a pull request as it was known at `at`: at the newest
+    /// sight before it, else by when each commit was first seen there.
+    pub fn head_at(&self, pull: ItemNumber, at: Timestamp) -> Option<&Sha> {
+        let facts = self.pull(pull)?;
+        if let Some(shape) = facts.shape.as_ref().filter(|shape| shape.at <= at) {
+            return Some(&shape.value.head_sha);
+        }
+        let heads = &facts.heads;
+        heads.iter().filter(|(_, since)| **since <= at).max_by_key(|(sha, since)| (**since, *sha)).map(|(sha, _)| sha)
+    }
+}
+
+fn guard<'a>(
+    id: &CommandId,
+    facts: &'a CommandFacts,
+    name: &'a str,
+    until: Option<Timestamp>,
+    reason: Option<&'a str>,
+) -> Guard<'a> {
+    Guard { name, by: &facts.by, since: facts.at, until, reason, item: id.item }
+}

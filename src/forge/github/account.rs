@@ -1,0 +1,141 @@
+//! What an account may do, asked at the moment it matters.
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+
+use super::{
+    client::{Caller, Client},
+    path,
+    repo::Repo,
+    transport::Call,
+};
+use crate::{
+    domain::{
+        id::{ItemNumber, Sha},
+        permission::Role,
+    },
+    port::forge::{ForgeError, Target},
+};
+
+/// The role of an account.
+///
+/// `permission` knows only four levels (maintain shows as write, triage as
+/// read); `role_name` the fine ones, but for a custom role its own name. What
+/// a custom role may is in the account's `permissions`.
+pub(super) async fn role(client: &Client, target: &Target, login: &str) -> Result<Role, ForgeError> {
+    let route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
+    let tail = format!("/collaborators/{}/permission", path::segment(login)?);
+    match Repo::new(client, target)?.get(route, &tail).await {
+        Ok(reply) => Ok(reply.json::<Answer>()?.role()),
+        // No such account.
+        Err(failure) => match failure.error {
+            ForgeError::NotFound(_) => Ok(Role::None),
+            other => Err(other),
+        },
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    permission: Option<String>,
+    role_name: Option<String>,
+    user: Option<User>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    permissions: Option<Permissions>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Permissions {
+    admin: bool,
+    maintain: bool,
+    push: bool,
+    triage: bool,
+    pull: bool,
+}
+
+impl Answer {
+    fn role(self) -> Role {
+        if let Some(role) = self.role_name.as_deref().and_then(Role::from_name) {
+            return role;
+        }
+        match self.user.and_then(|user| user.permissions) {
+            Some(Permissions { admin: true, .. }) => Role::Admin,
+            Some(Permissions { maintain: true, .. }) => Role::Maintain,
+            Some(Permissions { push: true, .. }) => Role::Write,
+            Some(Permissions { triage: true, .. }) => Role::Triage,
+            Some(Permissions { pull: true, .. }) => Role::Read,
+            Some(_) => Role::None,
+            None => self.permission.as_deref().and_then(Role::from_name).unwrap_or_default(),
+        }
+    }
+}
+
+/// Whether an account is an active member of a team of the repository's owner.
+/// Takes the App's right to read the organisation's members.
+pub(super) async fn is_member(client: &Client, target: &Target, team: &str, login: &str) -> Result<bool, ForgeError> {
+    #[derive(Deserialize)]
+    struct Membership {
+        state: String,
+    }
+    let owner = target.full_name.split('/').next().unwrap_or_default();
+    let (org, slug) = team.split_once('/').unwrap_or((owner, team));
+    if !org.eq_ignore_ascii_case(owner) {
+        return Err(ForgeError::Permanent(format!("the team {team} is not of {owner}, which owns the repository")));
+    }
+    let tail =
+        format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(login)?);
+    let call = Call {
+        route: "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
+        method: Method::GET,
+        path: client.transport.root.rest(&tail),
+        body: None,
+        read: true,
+    };
+    match client.call(&call, Caller::Installation(target.installation, target.repo.id)).await {
+        Ok(reply) => Ok(reply.json::<Membership>()?.state == "active"),
+        Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => Ok(false),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// The head commit of a pull request.
+pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Sha, ForgeError> {
+    #[derive(Deserialize)]
+    struct Pull {
+        head: Head,
+    }
+    #[derive(Deserialize)]
+    struct Head {
+        sha: String,
+    }
+    let reply = repo.get("GET /repos/{owner}/{repo}/pulls/{pull_number}", &format!("/pulls/{pull}")).await?;
+    Ok(Sha::from(reply.json::<Pull>()?.head.sha.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn role(json: &str) -> Role {
+        serde_json::from_str::<Answer>(json).unwrap().role()
+    }
+
+    #[test]
+    fn fine_roles_and_custom_ones() {
+        assert_eq!(role(r#"{"permission":"read","role_name":"triage"}"#), Role::Triage);
+        assert_eq!(role(r#"{"permission":"write","role_name":"maintain"}"#), Role::Maintain);
+        assert_eq!(role(r#"{"permission":"none","role_name":"none"}"#), Role::None);
+        let custom = r#"{"permission":"write","role_name":"releaser",
+            "user":{"permissions":{"admin":false,"maintain":true,"push":true,"triage":true,"pull":true}}}"#;
+        assert_eq!(role(custom), Role::Maintain);
+        // An old server knows no more.
+        assert_eq!(role(r#"{"permission":"admin"}"#), Role::Admin);
+        assert_eq!(role(r#"{"permission":"write","role_name":"releaser"}"#), Role::Write);
+        assert_eq!(role(r#"{"permission":"owner"}"#), Role::None, "what is not known grants nothing");
+        assert_eq!(role("{}"), Role::None);
+    }
+}

@@ -1,0 +1,165 @@
+//! What commands ask for: assignees, milestones, jobs to run again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{account, repo::Repo};
+use crate::{
+    domain::{
+        effect::Told,
+        id::{ItemNumber, Sha},
+    },
+    port::forge::{Applied, ForgeError},
+};
+
+/// Pages of lists to look through, at 100 each.
+const MAX_PAGES: usize = 3;
+/// Workflow runs of one commit that are started again at once.
+pub(super) const MOST_RUNS: usize = 20;
+/// The slug of the App that runs workflows.
+const ACTIONS: &str = "github-actions";
+
+fn told(told: Told) -> Applied {
+    Applied { told: Some(told), ..Applied::default() }
+}
+
+/// Assigns people. GitHub leaves out, without a word, those who can't be.
+pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[String]) -> Result<Applied, ForgeError> {
+    #[derive(Deserialize)]
+    struct Issue {
+        assignees: Vec<User>,
+    }
+    #[derive(Deserialize)]
+    struct User {
+        login: String,
+    }
+    let route = "POST /repos/{owner}/{repo}/issues/{issue_number}/assignees";
+    let reply = repo
+        .send(Method::POST, route, &format!("/issues/{item}/assignees"), Some(json!({ "assignees": logins })))
+        .await?;
+    let Some(issue) = reply.made::<Issue>() else { return Ok(Applied::default()) };
+    let assigned = |login: &String| issue.assignees.iter().any(|user| user.login.eq_ignore_ascii_case(login));
+    let missing: Vec<String> = logins.iter().filter(|login| !assigned(login)).cloned().collect();
+    Ok(if missing.is_empty() { Applied::default() } else { told(Told::NotAssignable(missing)) })
+}
+
+/// Puts an item into an open milestone, or takes it out.
+pub(super) async fn set_milestone(
+    repo: &mut Repo<'_>,
+    item: ItemNumber,
+    title: Option<&str>,
+) -> Result<Applied, ForgeError> {
+    #[derive(Deserialize)]
+    struct Milestone {
+        number: u64,
+        title: String,
+    }
+    let number = match title {
+        None => None,
+        Some(title) => {
+            let (open, _) = repo
+                .list::<Milestone>("GET /repos/{owner}/{repo}/milestones", "/milestones?state=open", MAX_PAGES)
+                .await?;
+            let wanted = title.to_lowercase();
+            match open.iter().find(|milestone| milestone.title.to_lowercase() == wanted) {
+                Some(milestone) => Some(milestone.number),
+                None => return Ok(told(Told::NoMilestone { known: open.into_iter().map(|m| m.title).collect() })),
+            }
+        }
+    };
+    let route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
+    repo.send(Method::PATCH, route, &format!("/issues/{item}"), Some(json!({ "milestone": number }))).await?;
+    Ok(Applied::default())
+}
+
+#[derive(Deserialize)]
+struct Run {
+    id: u64,
+    name: Option<String>,
+    workflow_id: u64,
+    event: String,
+    status: Option<String>,
+    conclusion: Option<String>,
+}
+
+/// Runs the failed jobs of a pull request's head again, if that is still the
+/// commit that was meant.
+pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sha) -> Result<Applied, ForgeError> {
+    #[derive(Deserialize)]
+    struct Runs {
+        workflow_runs: Vec<Run>,
+    }
+    let found = account::head(repo, pull).await?;
+    if found != *sha {
+        return Ok(told(Told::HeadMoved { known: sha.clone(), found }));
+    }
+    let tail = format!("/actions/runs?head_sha={sha}&per_page=100");
+    let runs: Runs = repo.get("GET /repos/{owner}/{repo}/actions/runs", &tail).await?.json()?;
+    // Newest first: of several runs of one workflow only the last one counts.
+    let mut seen = BTreeSet::new();
+    let newest = runs.workflow_runs.into_iter().filter(|run| seen.insert((run.workflow_id, run.event.clone())));
+    let failed: Vec<Run> = newest.filter(Run::has_failed).take(MOST_RUNS).collect();
+    let mut workflows = Vec::new();
+    for run in failed {
+        let route = "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs";
+        repo.send(Method::POST, route, &format!("/actions/runs/{}/rerun-failed-jobs", run.id), Some(json!({}))).await?;
+        workflows.push(run.name.unwrap_or_else(|| format!("run {}", run.id)));
+    }
+    let others = failed_elsewhere(repo, sha).await?;
+    Ok(told(Told::Reran { workflows, others }))
+}
+
+impl Run {
+    fn has_failed(&self) -> bool {
+        self.status.as_deref() == Some("completed")
+            && matches!(self.conclusion.as_deref(), Some("failure" | "timed_out"))
+    }
+}
+
+/// Failed checks and statuses that are not Actions', with whose they are.
+async fn failed_elsewhere(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<String, Option<String>>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Checks {
+        check_runs: Vec<Check>,
+    }
+    #[derive(Deserialize)]
+    struct Check {
+        name: String,
+        conclusion: Option<String>,
+        app: Option<App>,
+    }
+    #[derive(Deserialize)]
+    struct App {
+        slug: Option<String>,
+        name: String,
+    }
+    #[derive(Deserialize)]
+    struct Combined {
+        statuses: Vec<Status>,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        context: String,
+        state: String,
+    }
+    let mut others = BTreeMap::new();
+    let tail = format!("/commits/{sha}/check-runs?per_page=100");
+    let checks: Checks = repo.get("GET /repos/{owner}/{repo}/commits/{ref}/check-runs", &tail).await?.json()?;
+    for check in checks.check_runs {
+        let failed = matches!(check.conclusion.as_deref(), Some("failure" | "timed_out"));
+        if let Some(app) = check.app.filter(|app| failed && app.slug.as_deref() != Some(ACTIONS)) {
+            others.insert(check.name, Some(app.name));
+        }
+    }
+    let tail = format!("/commits/{sha}/status?per_page=100");
+    let combined: Combined = repo.get("GET /repos/{owner}/{repo}/commits/{ref}/status", &tail).await?.json()?;
+    for status in combined.statuses {
+        if matches!(status.state.as_str(), "failure" | "error") {
+            others.insert(status.context, None);
+        }
+    }
+    Ok(others)
+}

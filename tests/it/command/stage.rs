@@ -1,0 +1,269 @@
+//! Plays commands through the pure core, as the shell would.
+//!
+//! Steps are those of `tests/scenarios`, and:
+//!
+//! - `roles alice=write bob=read`: what the forge says; others have `none`;
+//! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
+//! - `head COMMIT`: what the forge says of a head commit;
+//! - `outcome moved COMMIT | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN | no-milestone NAME… | failed WHY`:
+//!   what becomes of the next errand; else it is done;
+//! - `10:00 comment on 1 by alice`, `review 2 commented by alice`, each
+//!   followed by the text in lines `  : …`; `again` at the end delivers it
+//!   twice, `edited` makes it an edit;
+//! - `show 1`: the status comment.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use phasebot::{
+    decide::{
+        self, Us,
+        command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
+    },
+    domain::{
+        effect::{Effect, Told},
+        event::{Event, Seen},
+        fact::RepoFacts,
+        id::{Actor, Sha},
+        permission::Role,
+        policy::Policy,
+    },
+};
+
+use crate::scenario::world::{Act, read, repo};
+
+struct Stage {
+    policy: Policy,
+    facts: RepoFacts,
+    roles: BTreeMap<String, Role>,
+    teams: BTreeSet<(String, String)>,
+    head: Option<Sha>,
+    mute: bool,
+    outcomes: VecDeque<String>,
+    names: BTreeMap<String, String>,
+    out: String,
+}
+
+/// Stands for `"` in a text, which the steps use for themselves.
+const QUOTE: &str = "\u{1}";
+
+pub fn narrate(steps: &str) -> String {
+    let (mut plain, mut extra) = (String::new(), Vec::new());
+    for line in steps.lines() {
+        let word = line.split(' ').next().unwrap_or_default();
+        if let Some(text) = line.strip_prefix("  :") {
+            let text = text.strip_prefix(' ').unwrap_or(text).replace('"', QUOTE);
+            let Some((place, body)) =
+                extra.last_mut().filter(|(place, _): &&mut (usize, String)| *place == plain.lines().count())
+            else {
+                extra.push((plain.lines().count(), text));
+                continue;
+            };
+            let _ = place;
+            body.push('\n');
+            body.push_str(&text);
+        } else if ["roles", "team", "mute", "head", "outcome", "show"].contains(&word) {
+            // Told apart from events by a tick that carries the words.
+            let _ = writeln!(plain, "#! {line}");
+        } else {
+            let _ = writeln!(plain, "{line}");
+        }
+    }
+    // The text belongs to the step before it.
+    let bodies: BTreeMap<usize, String> = extra.into_iter().collect();
+    let mut texts: VecDeque<String> = VecDeque::new();
+    let mut settings: Vec<(usize, String)> = Vec::new();
+    let mut steps = String::new();
+    let mut events = 0;
+    for (index, line) in plain.lines().enumerate() {
+        if let Some(setting) = line.strip_prefix("#! ") {
+            settings.push((events, setting.to_owned()));
+            continue;
+        }
+        if line.contains(" comment on ") {
+            let (head, tail) = line.split_at(line.find(" by ").unwrap());
+            let _ = writeln!(steps, "{head} \"\"{tail}");
+        } else {
+            let _ = writeln!(steps, "{line}");
+        }
+        let is_step = line.starts_with(|c: char| c.is_ascii_digit());
+        if is_step {
+            events += 1;
+            texts.push_back(bodies.get(&(index + 1)).cloned().unwrap_or_default().replace(QUOTE, "\""));
+        }
+    }
+    let acts = read(&steps);
+    let mut stage = Stage {
+        policy: crate::support::policy(acts.policy.as_deref()),
+        facts: RepoFacts::new(repo().key),
+        roles: BTreeMap::new(),
+        teams: BTreeSet::new(),
+        head: None,
+        mute: false,
+        outcomes: VecDeque::new(),
+        names: acts.world.names.clone(),
+        out: String::new(),
+    };
+    let mut settings = settings.into_iter().peekable();
+    let mut now = crate::scenario::world::start();
+    for (index, (line, act)) in acts.lines.iter().enumerate() {
+        while let Some((_, setting)) = settings.next_if(|(at, _)| *at == index) {
+            stage.set(&setting, now);
+        }
+        let body = texts.pop_front().unwrap_or_default();
+        let Act::Event(event) = act else { continue };
+        let mut event = event.as_ref().clone();
+        now = event.at;
+        match &mut event.seen {
+            Seen::Comment(comment) => {
+                comment.body.clone_from(&body);
+                comment.created = !line.ends_with("edited");
+            }
+            Seen::Review(review) => review.body.clone_from(&body),
+            _ => {}
+        }
+        let _ = writeln!(stage.out, "{}", line.replace(" \"\"", ""));
+        for text in body.lines() {
+            let _ = writeln!(stage.out, "  : {text}");
+        }
+        for _ in 0..if line.ends_with("again") { 2 } else { 1 } {
+            stage.event(&event);
+        }
+    }
+    for (_, setting) in settings {
+        stage.set(&setting, now);
+    }
+    let mut out = stage.out;
+    for (short, name) in &stage.names {
+        out = out.replace(short, name);
+    }
+    while let Some(at) = out.find("0000000") {
+        let end = out[at..].find(|c: char| c != '0').map_or(out.len(), |n| at + n);
+        out.replace_range(at..end, "");
+    }
+    out
+}
+
+fn commit(name: &str) -> Sha {
+    Sha(format!("{:0<40}", hex::encode(name)))
+}
+
+impl Stage {
+    fn set(&mut self, setting: &str, now: Timestamp) {
+        let words: Vec<&str> = setting.split(' ').collect();
+        match words[0] {
+            "roles" => self.roles.extend(words[1..].iter().map(|word| {
+                let (login, role) = word.split_once('=').unwrap();
+                (login.to_owned(), Role::from_name(role).unwrap())
+            })),
+            "team" => drop(self.teams.insert((words[1].to_owned(), words[2].to_owned()))),
+            "mute" => self.mute = true,
+            "head" => {
+                self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
+                self.head = Some(commit(words[1]));
+            }
+            "outcome" => {
+                if words[1] == "moved" {
+                    self.names.insert(commit(words[2]).0[..7].to_owned(), words[2].to_owned());
+                }
+                self.outcomes.push_back(words[1..].join(" "));
+            }
+            "show" => {
+                let item = words[1].parse().unwrap();
+                let derived = decide::derive(&self.facts, item, &self.policy, now);
+                let text = board::render(&self.facts, &derived, &self.policy, now);
+                let _ = writeln!(self.out, "show {item}");
+                for line in text.as_deref().unwrap_or("nothing").lines() {
+                    let _ = writeln!(self.out, "{}", format!("    | {line}").trim_end());
+                }
+            }
+            other => panic!("unknown setting {other}"),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        let us = Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) };
+        let number = event.seen.item();
+        let phase = |facts: &RepoFacts, policy: &Policy| {
+            number.map(|n| decide::derive(facts, n, policy, event.at).phase.unwrap_or_else(|| "none".into()))
+        };
+        decide::observe(&mut self.facts, event, &self.policy, &us);
+        let before = phase(&self.facts, &self.policy);
+        let Some(request) = hear(event, &self.policy, &us) else { return };
+        let asks = run::asks(&self.facts, &self.policy, &request);
+        if !asks.role {
+            return;
+        }
+        let silence = || Err::<Role, String>("no answer".into());
+        let member = |team: &String| {
+            if self.mute {
+                Err("no answer".to_owned())
+            } else {
+                Ok(self.teams.contains(&(team.clone(), request.by.clone())))
+            }
+        };
+        let standing = Standing {
+            role: if self.mute { silence() } else { Ok(self.roles.get(&request.by).copied().unwrap_or_default()) },
+            teams: asks.teams.iter().map(|team| (team.clone(), member(team))).collect(),
+            head: asks.head.then(|| self.head.clone().ok_or_else(|| "no answer".to_owned())),
+            asked_at: event.at,
+        };
+        let terms = run::Terms { policy: &self.policy, now: event.at, silent: None };
+        let ran = run::run(&mut self.facts, &request, &standing, &terms);
+        for told in &ran.told {
+            let _ = writeln!(self.out, "    {told}");
+        }
+        let mut wishes: VecDeque<Wish> = ran.wishes.into();
+        while let Some(wish) = wishes.pop_front() {
+            self.effect(&wish.effect);
+            if wish.effect.command().is_some() {
+                let outcome = self.outcome();
+                let told = outcome.as_ref().map(Option::as_ref).map_err(String::as_str);
+                wishes.extend(conclude(&mut self.facts, &wish.effect, told, event.at).wishes);
+            }
+        }
+        let after = phase(&self.facts, &self.policy);
+        if before != after {
+            let _ = writeln!(self.out, "    phase {} → {}", before.unwrap_or_default(), after.unwrap_or_default());
+        }
+    }
+
+    fn outcome(&mut self) -> Result<Option<Told>, String> {
+        let Some(words) = self.outcomes.pop_front() else { return Ok(None) };
+        let words: Vec<&str> = words.split(' ').collect();
+        let strings = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let command = self.facts.pull(2).and_then(|p| p.shape.as_ref()).map(|s| s.value.head_sha.clone());
+        Ok(Some(match words[0] {
+            "moved" => Told::HeadMoved { known: command.unwrap(), found: commit(words[1]) },
+            "reran" => {
+                let but = words.iter().position(|w| *w == "but").unwrap_or(words.len());
+                let others =
+                    words[but..].iter().skip(1).map(|w| ((*w).to_owned(), Some("Jenkins".to_owned()))).collect();
+                Told::Reran { workflows: strings(&words[1..but]), others }
+            }
+            "unassignable" => Told::NotAssignable(strings(&words[1..])),
+            "no-milestone" => Told::NoMilestone { known: strings(&words[1..]) },
+            "failed" => return Err(words[1..].join(" ")),
+            other => panic!("unknown outcome {other}"),
+        }))
+    }
+
+    fn effect(&mut self, effect: &Effect) {
+        let text = match effect {
+            Effect::React { content, .. } => format!("react {content}"),
+            Effect::ReactTo { node, content } => format!("react {content} to {node}"),
+            Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
+            Effect::FoldComment { marker, .. } => format!("fold {marker}"),
+            Effect::Assign { logins, .. } => format!("assign {}", logins.join(" ")),
+            Effect::SetMilestone { milestone, .. } => format!("milestone {milestone:?}"),
+            Effect::RerunFailed { sha, .. } => format!("rerun at {sha}"),
+            other => format!("{other:?}"),
+        };
+        let mut lines = text.lines();
+        let _ = writeln!(self.out, "    {}", lines.next().unwrap_or_default());
+        for line in lines {
+            let _ = writeln!(self.out, "{}", format!("    > {line}").trim_end());
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What a proposed policy would change, from recorded facts alone.
+
+use jiff::Timestamp;
+use phasebot::{
+    decide::{
+        self, Us,
+        preview::{Preview, preview},
+    },
+    domain::{
+        event::{Association, Event, ItemChange, ItemSeen, RepoSeen, Seen},
+        fact::RepoFacts,
+        id::{Actor, ForgeName, ItemNumber, RepoKey},
+        policy::Policy,
+    },
+};
+
+use crate::support::policy;
+
+fn start() -> Timestamp {
+    "2026-03-02T10:00:00Z".parse().unwrap()
+}
+
+fn key() -> RepoKey {
+    RepoKey { forge: ForgeName::github(), id: 1 }
+}
+
+fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
+    let ada = Actor { login: "ada".to_owned(), bot: false };
+    let item = ItemSeen {
+        number,
+        is_pull: false,
+        title: "A wish".to_owned(),
+        body: String::new(),
+        author: Some(ada.clone()),
+        association: Association::Owner,
+        created_at: start(),
+        updated_at: start(),
+        open,
+        closed_at: (!open).then(start),
+        close_reason: None,
+        labels: Some(labels.iter().map(|label| (*label).to_owned()).collect()),
+        locked: false,
+        change: ItemChange::Opened,
+    };
+    Event {
+        name: "issues.opened".to_owned(),
+        installation: Some(1),
+        repo: Some(RepoSeen {
+            key: key(),
+            full_name: "acme/shop".to_owned(),
+            default_branch: Some("main".to_owned()),
+            owner: "acme".to_owned(),
+        }),
+        sender: Some(ada),
+        at: start(),
+        seen: Seen::Issue(Box::new(item)),
+    }
+}
+
+fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
+    let mut facts = RepoFacts::new(key());
+    for event in events {
+        decide::observe(&mut facts, &event, &policy(None), &Us::default());
+    }
+    facts
+}
+
+/// With every item shown as the built-in policy has it.
+fn under(facts: &RepoFacts, proposed: &Policy) -> Preview {
+    preview(facts, |_| None, &policy(None), proposed, start())
+}
+
+#[test]
+fn the_same_policy_changes_nothing() {
+    let facts = facts((1..=5).map(|n| issue(n, true, &[])));
+    assert_eq!(under(&facts, &policy(None)), Preview { open: 5, looked_at: 5, changed: 0, first: Vec::new() });
+}
+
+#[test]
+fn a_renamed_label_shows_on_every_open_item() {
+    let facts = facts((1..=30).map(|n| issue(n, n != 7, &[])));
+    let proposed = policy(Some("phases: [{ name: plan, label: todo }]"));
+    let preview = under(&facts, &proposed);
+    assert_eq!((preview.open, preview.changed, preview.first.len()), (29, 29, 20));
+    let first = &preview.first[0];
+    assert_eq!(first.item, 30, "newest first");
+    assert_eq!((first.now.as_deref(), first.then.as_deref()), (Some("phase/plan"), Some("todo")));
+    assert_eq!(first.why, "the issue is open");
+    assert!(preview.first.iter().all(|row| row.item != 7), "closed");
+}
+
+#[test]
+fn case_alone_is_no_other_label() {
+    let facts = facts([issue(1, true, &[])]);
+    let proposed = policy(Some("phases: [{ name: PLAN, label: Phase/PLAN }]"));
+    assert_eq!(under(&facts, &proposed).changed, 0);
+}
+
+#[test]
+fn a_phase_that_goes_leaves_no_label() {
+    let facts = facts([issue(1, true, &[])]);
+    let proposed = policy(Some("phases: [{ name: code }]"));
+    let preview = under(&facts, &proposed);
+    assert_eq!((preview.changed, preview.first[0].then.clone()), (1, None));
+}
+
+#[test]
+fn what_the_proposed_policy_ignores_keeps_its_label() {
+    let facts = facts([issue(1, true, &["wontfix"]), issue(2, true, &[])]);
+    let proposed = policy(Some("ignore: { labels: [wontfix] }\nphases: [{ name: plan, label: todo }]"));
+    let preview = under(&facts, &proposed);
+    assert_eq!(preview.first.iter().map(|row| row.item).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn what_is_shown_counts_not_what_would_be_derived_now() {
+    let facts = facts([issue(1, true, &[])]);
+    let shown = |_| Some(None);
+    let preview = preview(&facts, shown, &policy(None), &policy(None), start());
+    assert_eq!((preview.changed, preview.first[0].now.clone()), (1, None));
+}
+
+#[test]
+fn only_the_newest_of_very_many_are_looked_at() {
+    let facts = facts((1..=2100).map(|n| issue(n, true, &[])));
+    let preview = under(&facts, &policy(Some("phases: [{ name: plan, label: todo }]")));
+    assert_eq!((preview.open, preview.looked_at, preview.changed), (2100, 2000, 2000));
+}

@@ -72,6 +72,11 @@ impl Backlog {
         self.len == 0 && self.running == 0 && !self.wants_more()
     }
 
+    /// Whether something may be decided next.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// A reading from [`Self::cursor`] on begins.
     pub(crate) fn reading(&mut self) {
         self.stopped = false;

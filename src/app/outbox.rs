@@ -28,11 +28,12 @@ const LOOK_AHEAD: usize = 32;
 /// How long a forge may take until its lists show what it was sent: a doubt
 /// left by an earlier run is looked into only then.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
-/// Reading what is due takes longer the more waits. After it so many times as
-/// long passes before it is done again, more in a rush, but never long.
-const REST: u32 = 4;
-const REST_IN_RUSH: u32 = 40;
-const LONGEST_REST: Duration = Duration::from_millis(250);
+/// A look at a long line costs; after it so much time passes for each effect in
+/// it before the next look, and more while many deliveries arrive.
+const REST: Duration = Duration::from_micros(40);
+const REST_IN_RUSH: Duration = Duration::from_micros(200);
+/// A line of so many costs nothing to speak of.
+const SHORT_LINE: usize = 64;
 /// Wait after the store failed.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -42,31 +43,34 @@ struct Outbox {
     /// Installations with an effect under way.
     busy: HashSet<Tenant>,
     started_at: Timestamp,
+    /// How many effects the last look found.
+    found: usize,
 }
 
 /// Runs until `stop` turns true, then lets what is under way end.
 pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     let started_at = shell.clock.now();
-    let mut outbox = Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at };
+    let mut outbox =
+        Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at, found: 0 };
     let mut paused_until: Option<Instant> = None;
     let mut rested_at = Instant::now();
     loop {
         tokio::time::sleep_until(rested_at).await;
         let heard = shell.outbox.heard();
         paused_until = paused_until.filter(|at| *at > Instant::now());
-        let wake = if paused_until.is_some() {
-            None
-        } else {
-            let begun = Instant::now();
-            let wake = outbox.pass().await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "the outbox can't be read and is tried again");
-                paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
-                None
-            });
-            let times = if shell.rush() { REST_IN_RUSH } else { REST };
-            rested_at = Instant::now() + (begun.elapsed() * times).min(LONGEST_REST);
-            wake
-        };
+        let mut wake = None;
+        if paused_until.is_none() {
+            match outbox.pass().await {
+                Ok(at) => wake = at,
+                Err(error) => {
+                    tracing::warn!(%error, "the outbox can't be read and is tried again");
+                    paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                }
+            }
+            let rest = if shell.rush() { REST_IN_RUSH } else { REST };
+            let long = u32::try_from(outbox.found.saturating_sub(SHORT_LINE)).unwrap_or(u32::MAX);
+            rested_at = Instant::now() + rest.saturating_mul(long);
+        }
         if outbox.running.is_empty() && paused_until.is_none() {
             shell.outbox.rest(heard, wake);
         }
@@ -102,6 +106,7 @@ impl Outbox {
         }
         let now = self.shell.clock.now();
         let mut due = self.shell.store.due_effects(now, LOOK_AHEAD).await?;
+        self.found = due.len();
         due.sort_by_key(|effect| effect.lane);
         let mut wake = self.shell.store.next_effect_at(now).await?;
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));

@@ -28,7 +28,9 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     let mut answered = 0;
     loop {
         let heard = shell.inbox.heard();
-        if answered != heard || backlog.wants_more() {
+        // In a rush the store is read for more only once what is here runs out.
+        let enough = shell.rush() && backlog.has_ready();
+        if (answered != heard && !enough) || backlog.wants_more() {
             let from_start = backlog.len() < FEW;
             match read(&shell, &mut backlog, from_start).await {
                 Ok(()) => answered = heard,

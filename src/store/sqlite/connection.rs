@@ -18,7 +18,7 @@ pub(super) enum Role {
 /// The log is copied into the database whenever it has grown by this much
 /// (pages of 4 KiB). A higher value raises throughput and the slowest
 /// acknowledgements with it.
-const CHECKPOINT_PAGES: u32 = 2048;
+const CHECKPOINT_PAGES: u32 = 4096;
 
 /// The log's file is cut back to this size once it has been copied (bytes).
 const LOG_FILE_LIMIT: u32 = 64 * 1024 * 1024;

@@ -15,7 +15,7 @@ use futures_util::future::join_all;
 use phasebot::app::crash::POINTS;
 
 use self::{
-    story::{Story, labels_made_once},
+    story::{Story, Way, labels_made_once},
     world::World,
 };
 
@@ -35,7 +35,7 @@ async fn dies_while_labelling(point: String) {
     world.quiet().await;
     assert_eq!(world.starts, 2, "{point} was never passed");
     world.nothing_is_lost();
-    story.check(&world.sim, true);
+    story.check(&world.sim, Way::Whole);
     labels_made_once(&world.sim);
 }
 

@@ -1,4 +1,5 @@
-//! Many issues at once, deliveries in any order, and `kill -9` at random moments.
+//! Many issues at once, half of the repositories' deliveries in any order, and
+//! `kill -9` at random moments.
 //!
 //! `scripts/storm` runs a large one. A seed that was printed replays the same
 //! choices; the moments at which the machine does what stay its own.
@@ -9,7 +10,7 @@ use phasebot::sim::{Fault, FaultKind, Matcher};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    story::{Story, labels_made_once},
+    story::{Story, Way, labels_made_once},
     world::World,
 };
 
@@ -49,11 +50,18 @@ async fn storm(size: Size) {
     let mut random = StdRng::seed_from_u64(size.seed);
     let mut world = World::new().await;
     let repositories = (size.events / EVENTS / STORIES).max(1);
-    let mut stories = Vec::new();
+    let (mut stories, mut ways) = (Vec::new(), Vec::new());
     for n in 0..repositories {
         let name = format!("company-{n}/shop");
         let (person, _) = world.repository(&name);
-        stories.extend((0..STORIES).map(|s| Story::new(&person, &name, &format!("wish {n}.{s}"))));
+        let way = if n % 2 == 0 { Way::Forward } else { Way::Any };
+        if way == Way::Forward {
+            world.orderly.insert(person.repo());
+        }
+        for s in 0..STORIES {
+            stories.push(Story::new(&person, &name, &format!("wish {n}.{s}")));
+            ways.push(way);
+        }
     }
     let acts_between_kills = (stories.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..stories.len()).collect();
@@ -82,8 +90,8 @@ async fn storm(size: Size) {
     world.sim.clear_faults();
     world.quiet().await;
     world.nothing_is_lost();
-    for story in &stories {
-        story.check(&world.sim, false);
+    for (story, way) in stories.iter().zip(ways) {
+        story.check(&world.sim, way);
     }
     labels_made_once(&world.sim);
     println!(

@@ -2,7 +2,7 @@
 
 use std::{
     cell::Cell,
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -42,6 +42,8 @@ pub struct World {
     waiting: VecDeque<Delivery>,
     /// Those that were answered with 2xx: never sent again.
     acknowledged: BTreeSet<String>,
+    /// Repositories whose deliveries keep their order; all others' come in any.
+    pub orderly: BTreeSet<u64>,
     /// How often the program was started.
     pub starts: usize,
     folder: TempDir,
@@ -72,8 +74,16 @@ impl World {
             log: folder.path().join("log"),
         };
         process::empty(&program.log);
-        let waiting = VecDeque::new();
-        Self { sim, program, running: None, waiting, acknowledged: BTreeSet::new(), starts: 0, folder }
+        Self {
+            sim,
+            program,
+            running: None,
+            waiting: VecDeque::new(),
+            acknowledged: BTreeSet::new(),
+            orderly: BTreeSet::new(),
+            starts: 0,
+            folder,
+        }
     }
 
     /// Makes a repository with the App installed; gives somebody who may write there, and the installation.
@@ -128,7 +138,7 @@ impl World {
     pub async fn post(&mut self, at_once: usize) {
         self.waiting.extend(self.sim.take_pending());
         let mut sending = JoinSet::new();
-        for delivery in self.waiting.drain(..self.waiting.len().min(at_once)) {
+        for delivery in self.next(at_once) {
             let sim = self.sim.clone();
             sending.spawn(async move {
                 let status = sim.send(&delivery).await;
@@ -149,6 +159,29 @@ impl World {
         if refused {
             tokio::time::sleep(AGAIN).await;
         }
+    }
+
+    /// Takes out what is sent next. Of an orderly repository that is the oldest
+    /// alone, until it is acknowledged.
+    fn next(&mut self, at_once: usize) -> Vec<Delivery> {
+        let mut oldest: BTreeMap<u64, u64> = BTreeMap::new();
+        for delivery in &self.waiting {
+            if let Some(repo) = delivery.repository.filter(|repo| self.orderly.contains(repo)) {
+                let first = oldest.entry(repo).or_insert(delivery.id);
+                *first = delivery.id.min(*first);
+            }
+        }
+        let mut next = Vec::new();
+        for delivery in std::mem::take(&mut self.waiting) {
+            let held =
+                delivery.repository.and_then(|repo| oldest.get(&repo)).is_some_and(|first| *first != delivery.id);
+            if held || next.len() >= at_once {
+                self.waiting.push_back(delivery);
+            } else {
+                next.push(delivery);
+            }
+        }
+        next
     }
 
     /// Lets deliveries be sent in another order than they were made.

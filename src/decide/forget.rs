@@ -78,7 +78,7 @@ mod tests {
                 commits: vec![sha(day)],
                 truncated: false,
                 at: when,
-                policy_file: Default::default(),
+                policy_file: None,
             };
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
             let run =

@@ -1,8 +1,8 @@
 //! How connections to the file are opened.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use super::SqliteOptions;
 
@@ -31,7 +31,22 @@ const READ_CACHE_KIB: i32 = -2 * 1024;
 const STATEMENTS: usize = 64;
 
 /// Opens a connection. The file must be there already.
+///
+/// While another process starts or closes the log, SQLite answers «busy» at
+/// once and does not wait as it does elsewhere: so we wait.
 pub(super) fn open(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Result<Connection> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let tries = options.busy_timeout.as_millis() / PAUSE.as_millis();
+    for _ in 0..tries {
+        match open_once(path, role, options) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => std::thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+    open_once(path, role, options)
+}
+
+fn open_once(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Result<Connection> {
     // Without the URI flag, so that a path means only itself.
     let connection =
         Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

@@ -11,9 +11,9 @@ use super::{
     clock::after, commands, crash::crash_point, draft, limits::Tenant, place, shell::Shell, worker::panic_text,
 };
 use crate::{
-    decide,
+    decide::{self, advance::Outcome},
     domain::{
-        effect::{Effect, Repeat, Told},
+        effect::{Effect, Repeat},
         fact::DocumentKey,
     },
     metric,
@@ -87,7 +87,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Ok((None, _)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            conclude(shell, effect, Err(&reason)).await;
+            conclude(shell, effect, Outcome::Failed(&reason)).await;
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
@@ -101,6 +101,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     if in_doubt && repeat == Repeat::Unverifiable {
         give_back(reserved);
         let error = "it may have been done, and nobody can tell: not sent again".to_owned();
+        conclude(shell, effect, Outcome::Failed(&error)).await;
         note(shell, effect, EffectEnd::Dead { error, at: shell.clock.now() }, None).await;
         return Ok(());
     }
@@ -123,7 +124,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     let now = shell.clock.now();
     match outcome {
         Ok(applied) => {
-            conclude(shell, effect, Ok(applied.told.as_ref())).await;
+            let outcome =
+                Outcome::Done { told: applied.told.as_ref(), made: applied.made.as_deref(), issue: applied.issue };
+            conclude(shell, effect, outcome).await;
             let made = applied.made.clone().unwrap_or_default();
             note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
@@ -131,7 +134,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
             let error = park(shell, &tenant, error, now);
             let end = verdict(effect, &error, in_doubt, now);
             if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
-                conclude(shell, effect, Err(error)).await;
+                conclude(shell, effect, Outcome::Failed(error)).await;
             }
             note(shell, effect, end, None).await;
         }
@@ -220,11 +223,11 @@ fn jitter(attempts: u32) -> SignedDuration {
     SignedDuration::from_millis(rand::rng().random_range(1..=ceiling))
 }
 
-/// Tells the command that waits for an effect how it went, as patiently as [`note`].
-async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Result<Option<&Told>, &str>) {
+/// Tells what waits for an effect how it went, as patiently as [`note`].
+async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) {
     let mut wait = NOTE_FIRST_WAIT;
     while let Err(error) = commands::ended(shell, effect, outcome).await {
-        tracing::warn!(%error, "a command's outcome can't be noted");
+        tracing::warn!(%error, "an awaited outcome can't be noted");
         if !matches!(error, StoreError::Unavailable(_)) {
             return;
         }

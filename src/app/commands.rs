@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    decision::WATCH_TIMER,
     draft::{self, Writes},
     repos::RepoState,
     shell::Shell,
@@ -11,6 +12,7 @@ use super::{
 use crate::{
     decide::{
         Us,
+        advance::{self, Outcome},
         command::{
             conclude::{Conclusion, conclude},
             hear::{Request, hear},
@@ -19,7 +21,7 @@ use crate::{
             run::{Ran, Terms, asks, run},
         },
     },
-    domain::{effect::Told, event::Event, policy::Policy},
+    domain::{event::Event, policy::Policy},
     metric,
     port::{
         forge::{Forge, ForgeError, Target},
@@ -50,10 +52,7 @@ pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>,
         return Ran::default();
     }
     let standing = standing(shell, forge, target.as_ref(), &request, asks).await;
-    let silent = match Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation)) {
-        Writes::As(_) => None,
-        Writes::No(why) => Some(why),
-    };
+    let silent = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation)).silent();
     let ran = run(&mut state.facts, &request, &standing, &Terms { policy, now: shell.clock.now(), silent });
     metrics::counter!(metric::COMMANDS).increment(ran.told.len() as u64);
     ran
@@ -120,27 +119,39 @@ pub(crate) fn queue(wishes: Vec<Wish>, writes: Writes, cause: Option<Seq>, commi
     }));
 }
 
-/// Brings the core the outcome of an effect that a command waits for. What
+/// Brings the core the outcome of an effect that something waits for. What
 /// follows is kept before the effect is ended: a crash in between repeats
 /// both, and repeating changes nothing.
-pub(crate) async fn ended(
-    shell: &Shell,
-    effect: &StoredEffect,
-    outcome: Result<Option<&Told>, &str>,
-) -> Result<(), StoreError> {
-    let Some(command) = effect.effect.command() else { return Ok(()) };
+pub(crate) async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> Result<(), StoreError> {
+    if !effect.effect.is_awaited() {
+        return Ok(());
+    }
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let now = shell.clock.now();
-    let Conclusion { changed, wishes, board } = conclude(&mut state.facts, &effect.effect, outcome, now);
-    if !changed.is_empty() {
-        let mut commit = Commit { repo: Some(effect.repo.clone()), now: Some(now), ..Commit::default() };
+    let mut commit = Commit { repo: Some(effect.repo.clone()), now: Some(now), ..Commit::default() };
+    let writes = Writes::As(effect.installation);
+    if let Some(command) = effect.effect.command() {
+        let Conclusion { changed, wishes, board } = conclude(&mut state.facts, &effect.effect, outcome, now);
         commit.facts = draft::documents(&state, &changed.into_iter().collect());
-        queue(wishes, Writes::As(effect.installation), effect.cause, &mut commit);
+        queue(wishes, writes, effect.cause, &mut commit);
         if board {
             // The item's timer writes its status comment anew.
             commit.timers.push((command.item, Some(now)));
         }
+    } else {
+        let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
+        let terms = Terms { policy: &policy, now, silent: None };
+        let advanced = advance::ended(&mut state.facts, &effect.effect, &effect.key, outcome, &terms);
+        commit.facts = draft::documents(&state, &advanced.changed);
+        queue(advanced.wishes, writes, effect.cause, &mut commit);
+        commit.cancel_effects = advanced.cancel;
+        commit.timers.extend(advanced.items.into_iter().map(|item| (item, Some(now))));
+        // Whatever follows from it follows in the next look at the whole.
+        commit.timers.push((WATCH_TIMER, Some(now)));
+        state.wake_at = Some(now);
+    }
+    if !commit.facts.is_empty() {
         shell.store.commit(commit).await?;
         shell.outbox.poke();
         shell.timers.poke();

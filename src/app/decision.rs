@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     ask::{Inquiry, ask},
+    commands,
     crash::crash_point,
     draft::{self, Terms, Writes},
     place,
@@ -11,6 +12,10 @@ use super::{
     shell::Shell,
 };
 use crate::{
+    decide::{
+        advance::{self, Advanced},
+        command::run,
+    },
     domain::{
         fact::DocumentKey,
         id::{ItemNumber, RepoKey},
@@ -18,6 +23,10 @@ use crate::{
     },
     port::store::{Commit, RepositoryRow, Seq, StoreError},
 };
+
+/// The timer of what concerns a repository as a whole: incidents, gates,
+/// deploys. No forge numbers an item so.
+pub(crate) const WATCH_TIMER: ItemNumber = (ItemNumber::MAX >> 1) - 1;
 
 /// Why something was not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,11 +83,34 @@ pub(crate) async fn reach(
     };
     let now = shell.clock.now();
     let writes = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation));
-    let terms = Terms { policy, now, writes, cause, again_at, reset_timers: cause.is_none() };
     let mut commit = Commit { repo: Some(repo.clone()), now: Some(now), ..Commit::default() };
-    let told = draft::derive(state, &items, &terms, &mut commit)?;
+    let silent = writes.silent();
+    let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, now, silent });
+    items.append(&mut advanced.items);
+    changed.append(&mut advanced.changed);
+    let mut told = Vec::new();
+    told.append(&mut advanced.told);
+    follow(state, advanced, writes, cause, &mut commit);
+    let terms = Terms { policy, now, writes, cause, again_at, reset_timers: cause.is_none() };
+    told.extend(draft::derive(state, &items, &terms, &mut commit)?);
     commit.facts = draft::documents(state, &changed);
     Ok((commit, told))
+}
+
+/// Adds what follows for the repository as a whole to a commit.
+pub(crate) fn follow(
+    state: &mut RepoState,
+    advanced: Advanced,
+    writes: Writes,
+    cause: Option<Seq>,
+    commit: &mut Commit,
+) {
+    commands::queue(advanced.wishes, writes, cause, commit);
+    commit.cancel_effects.extend(advanced.cancel);
+    if state.wake_at != advanced.wake_at {
+        state.wake_at = advanced.wake_at;
+        commit.timers.push((WATCH_TIMER, advanced.wake_at));
+    }
 }
 
 /// Commits, puts the state back, and wakes the loops that have work now.

@@ -60,6 +60,14 @@ impl Writes {
             None => Self::No("phasebot is not installed there"),
         }
     }
+
+    /// Why nothing may be written, if so.
+    pub(crate) fn silent(self) -> Option<&'static str> {
+        match self {
+            Self::As(_) => None,
+            Self::No(why) => Some(why),
+        }
+    }
 }
 
 /// Under what an item is derived.

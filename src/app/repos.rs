@@ -24,6 +24,8 @@ pub(crate) struct RepoState {
     pub(crate) row: Option<RepositoryRow>,
     /// When old evidence was last let go of.
     pub(crate) tidied_at: Option<Timestamp>,
+    /// For when its own timer was set, as far as this process did it.
+    pub(crate) wake_at: Option<Timestamp>,
 }
 
 type Slot = Arc<tokio::sync::Mutex<Option<RepoState>>>;
@@ -116,7 +118,7 @@ async fn load(store: &dyn Store, key: &RepoKey) -> Result<RepoState, StoreError>
         tracing::error!(repo = %key, document, "a kept fact can't be read by this version and is left out");
     }
     let items = store.items(key).await?.into_iter().map(|row| (row.item, row)).collect();
-    Ok(RepoState { facts, items, row: store.repository(key).await?, tidied_at: None })
+    Ok(RepoState { facts, items, row: store.repository(key).await?, tidied_at: None, wake_at: None })
 }
 
 #[cfg(test)]
@@ -129,7 +131,7 @@ mod tests {
     }
 
     fn state(id: u64) -> RepoState {
-        RepoState { facts: RepoFacts::new(key(id)), items: BTreeMap::new(), row: None, tidied_at: None }
+        RepoState { facts: RepoFacts::new(key(id)), items: BTreeMap::new(), row: None, tidied_at: None, wake_at: None }
     }
 
     #[tokio::test]

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     clock::after,
-    decision::{self, Failure, Scope},
+    decision::{self, Failure, Scope, WATCH_TIMER},
     draft::{self, Writes},
     place,
     policy::{self, Brought, Occasion},
@@ -116,6 +116,7 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
 
 async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>) -> Result<Vec<String>, Failure> {
     let (own, mut items): (BTreeSet<_>, BTreeSet<_>) = items.into_iter().partition(|n| policy::is_repository_timer(*n));
+    let watch = items.remove(&WATCH_TIMER);
     let mut held = shell.repos.hold(repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
@@ -125,7 +126,13 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
     items.append(&mut attention.items);
     let scope = Scope { repo, place: place.as_ref(), policy: &policy, items, changed: BTreeSet::new(), cause: None };
+    if watch {
+        state.wake_at = None; // it has fired
+    }
     let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
+    if watch && state.wake_at.is_none() {
+        commit.timers.push((WATCH_TIMER, None));
+    }
     let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
     told.extend(attention.into_commit(&mut state, writes, None, !own.is_empty(), &mut commit));
     decision::keep(shell, held, state, commit).await?;

@@ -6,6 +6,7 @@
 //! is shown ([`decide`]). So neither the order nor the repetition of
 //! deliveries can matter.
 
+pub mod advance;
 mod affect;
 mod carry;
 mod checks;

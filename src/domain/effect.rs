@@ -267,6 +267,11 @@ impl Effect {
         }
     }
 
+    /// Something waits to hear how it ends.
+    pub fn is_awaited(&self) -> bool {
+        self.command().is_some()
+    }
+
     /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
     pub fn is_courtesy(&self) -> bool {
         matches!(self, Self::React { .. } | Self::ReactTo { .. } | Self::FoldComment { .. })

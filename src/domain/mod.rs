@@ -3,7 +3,9 @@
 //! Nothing here does I/O, reads a clock, or knows the name of a forge, a
 //! monitoring system or a database.
 
+pub mod alert;
 pub mod branch;
+pub mod decision;
 pub mod derived;
 pub mod effect;
 pub mod event;

@@ -7,11 +7,14 @@ use super::{
     run::Mood,
     say,
 };
-use crate::domain::{
-    effect::{Effect, Told},
-    fact::{
-        DocumentKey, RepoFacts,
-        command::{CommandId, Ending},
+use crate::{
+    decide::advance::Outcome,
+    domain::{
+        effect::{Effect, Told},
+        fact::{
+            DocumentKey, RepoFacts,
+            command::{CommandId, Ending},
+        },
     },
 };
 
@@ -28,12 +31,7 @@ pub struct Conclusion {
 
 /// Notes how an errand went and says so. An errand that was concluded before
 /// is left as it is.
-pub fn conclude(
-    facts: &mut RepoFacts,
-    effect: &Effect,
-    outcome: Result<Option<&Told>, &str>,
-    now: Timestamp,
-) -> Conclusion {
+pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, now: Timestamp) -> Conclusion {
     let Some(id) = effect.command() else { return Conclusion::default() };
     let Some(command) = facts.commands.get_mut(&id).filter(|command| command.ending == Ending::Pending) else {
         return Conclusion::default();
@@ -50,31 +48,34 @@ pub fn conclude(
 }
 
 /// Most endings speak for themselves; checks that someone else has to run do not.
-fn words(id: CommandId, line: &str, ending: &Ending, outcome: Result<Option<&Told>, &str>) -> Option<Saying> {
+fn words(id: CommandId, line: &str, ending: &Ending, outcome: Outcome<'_>) -> Option<Saying> {
     match (ending, outcome) {
-        (Ending::Done(words), Ok(Some(Told::Reran { others, .. }))) if !others.is_empty() => {
+        (Ending::Done(words), Outcome::Done { told: Some(Told::Reran { others, .. }), .. }) if !others.is_empty() => {
             Some(Saying::done(id, line, words))
         }
         _ => Saying::of(id, line, ending, false),
     }
 }
 
-fn ending(effect: &Effect, outcome: Result<Option<&Told>, &str>) -> Ending {
-    match outcome {
-        Err(why) => Ending::Refused(say::failed(why)),
-        Ok(Some(Told::HeadMoved { known, found })) => Ending::Refused(say::head_moved(known, found)),
-        Ok(Some(Told::Reran { workflows, others })) if workflows.is_empty() => {
+fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
+    let told = match outcome {
+        Outcome::Failed(why) => return Ending::Refused(say::failed(why)),
+        Outcome::Done { told, .. } => told,
+    };
+    match told {
+        Some(Told::HeadMoved { known, found }) => Ending::Refused(say::head_moved(known, found)),
+        Some(Told::Reran { workflows, others }) if workflows.is_empty() => {
             Ending::Refused(say::nothing_to_rerun(others))
         }
-        Ok(Some(Told::Reran { workflows, others })) => Ending::Done(say::reran(workflows, others)),
-        Ok(Some(Told::NotAssignable(logins))) => Ending::Refused(say::not_assignable(logins)),
-        Ok(Some(Told::NoMilestone { known })) => {
+        Some(Told::Reran { workflows, others }) => Ending::Done(say::reran(workflows, others)),
+        Some(Told::NotAssignable(logins)) => Ending::Refused(say::not_assignable(logins)),
+        Some(Told::NoMilestone { known }) => {
             let name = match effect {
                 Effect::SetMilestone { milestone: Some(name), .. } => name.as_str(),
                 _ => "",
             };
             Ending::Refused(say::no_milestone(name, known))
         }
-        Ok(None) => Ending::Done(String::new()),
+        None => Ending::Done(String::new()),
     }
 }

@@ -19,6 +19,7 @@ use jiff::Timestamp;
 use phasebot::{
     decide::{
         self, Us,
+        advance::Outcome,
         command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
     },
     domain::{
@@ -219,7 +220,10 @@ impl Stage {
             self.effect(&wish.effect);
             if wish.effect.command().is_some() {
                 let outcome = self.outcome();
-                let told = outcome.as_ref().map(Option::as_ref).map_err(String::as_str);
+                let told = match &outcome {
+                    Ok(told) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
+                    Err(why) => Outcome::Failed(why),
+                };
                 wishes.extend(conclude(&mut self.facts, &wish.effect, told, event.at).wishes);
             }
         }

@@ -1,0 +1,82 @@
+//! The decision of a gate: one record from which the check run, the answer to
+//! a protection rule, `/why` and every deploy are made.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::id::Sha;
+
+/// How a condition, or a whole gate, stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// It does not hold.
+    Fail,
+    /// Whether it holds can't be found out. Never a pass.
+    Error,
+    /// It does not hold yet.
+    Pending,
+    /// It does not hold, and someone entitled let it go this time. Counts as
+    /// held, and is never shown as a pass.
+    Waived,
+    /// It holds.
+    Pass,
+}
+
+impl Standing {
+    /// Nothing stands in the way.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pass | Self::Waived)
+    }
+}
+
+/// What is decided about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum GateName {
+    /// A gate of the policy's `gates`, by name.
+    Release(String),
+    /// An environment, lower case.
+    Deploy(String),
+}
+
+/// A gate's decision on a commit at a moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Which gate.
+    pub gate: GateName,
+    /// Which commit.
+    pub sha: Sha,
+    /// Version of the policy that decided.
+    pub policy: String,
+    /// When.
+    pub at: Timestamp,
+    /// How it stands as a whole.
+    pub standing: Standing,
+    /// Someone has to do something: approve, confirm, lift.
+    pub needs_person: bool,
+    /// The conditions, in the policy's order, those that always count last.
+    pub conditions: Vec<Condition>,
+    /// When something next turns by itself.
+    pub next_at: Option<Timestamp>,
+}
+
+/// One condition of a decision; those that nest carry what they are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Its name in the policy: `checks`, `window`, `all`.
+    pub name: String,
+    /// How it stands.
+    pub standing: Standing,
+    /// Stable code of the reason, such as `checks_missing`.
+    pub code: String,
+    /// A sentence for people; defused already.
+    pub sentence: String,
+    /// Where the evidence is.
+    pub link: Option<String>,
+    /// When the evidence was true at its source.
+    pub observed_at: Option<Timestamp>,
+    /// When it next turns by itself.
+    pub next_at: Option<Timestamp>,
+    /// What it is made of.
+    pub parts: Vec<Condition>,
+}

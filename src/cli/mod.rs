@@ -1,6 +1,7 @@
 //! The command line: what can be asked of `phasebot`, one file per subcommand.
 
 pub mod assembly;
+pub mod catch_up;
 pub mod check;
 pub mod deliveries;
 mod demo;
@@ -49,6 +50,7 @@ enum Command {
     /// Tell what an event would do, and why, without a network.
     Explain(explain::Args),
     Deliveries(deliveries::Args),
+    CatchUp(catch_up::Args),
 }
 
 /// How a command writes its result.
@@ -84,6 +86,7 @@ impl Cli {
             Command::Check(args) => check::run(&args, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
+            Command::CatchUp(args) => catch_up::run(&args, &context, out),
         }
     }
 }

@@ -180,6 +180,7 @@ impl SimForge {
             app: App {
                 id: options.app_id,
                 slug: options.slug,
+                hook_id: options.hook_id,
                 key: options.key,
                 permissions: options.permissions,
                 created_at: options.clock.now(),

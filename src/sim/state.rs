@@ -28,6 +28,8 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct App {
     pub(super) id: u64,
     pub(super) slug: String,
+    /// `X-GitHub-Hook-ID` of its webhook.
+    pub(super) hook_id: u64,
     pub(super) key: AppKey,
     pub(super) permissions: BTreeMap<String, String>,
     pub(super) created_at: Timestamp,

@@ -20,6 +20,7 @@ mod policy_life;
 mod preview;
 mod scenario;
 mod settings;
+mod setup;
 mod sim;
 mod store;
 mod support;

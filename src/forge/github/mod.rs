@@ -3,6 +3,7 @@
 //! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
+//! The App itself: `grant` (what it asks for), `register`, `inspect`.
 
 mod account;
 mod answer;
@@ -18,13 +19,16 @@ mod delivery;
 mod errand;
 mod failure;
 mod file;
+pub mod grant;
 mod graphql;
 mod identity;
+pub mod inspect;
 mod issue;
 mod label;
 mod marker;
 mod path;
 pub mod payload;
+pub mod register;
 mod repo;
 mod root;
 pub mod route;

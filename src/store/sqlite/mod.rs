@@ -6,6 +6,7 @@
 mod connection;
 mod decision;
 mod error;
+mod file;
 mod inbox;
 mod memo;
 mod outbox;
@@ -24,6 +25,7 @@ use std::{collections::BTreeSet, path::Path, time::Duration};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::file::{BackupError, back_up, look};
 use self::{connection::Role, reader::Readers, writer::Writer};
 use super::{OpenError, pack::pack};
 use crate::{

@@ -15,6 +15,7 @@ mod comment;
 mod commits;
 pub mod decode;
 mod errand;
+mod evidence;
 mod failure;
 mod file;
 mod graphql;
@@ -160,7 +161,7 @@ impl Forge for GitHub {
     }
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-        answer::answer(&self.client, target, need).await
+        answer::answer(&self.client, &self.identity, target, need).await
     }
 
     async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {

@@ -170,7 +170,9 @@ fn answer(world: &World, need: &Need) -> Answer {
         Need::LinkedBranches { issue } => {
             Answer::LinkedBranches(world.linked_branches.get(issue).cloned().unwrap_or_default())
         }
-        Need::RequiredChecks { .. } => Answer::RequiredChecks(world.required.clone()),
+        Need::RequiredChecks { .. } => {
+            Answer::RequiredChecks(world.required.iter().map(|name| (name.clone(), None)).collect())
+        }
         Need::TagCommit { .. } => Answer::Unavailable { why: "no such tag".into() },
         Need::Commits { base, head } => {
             let new = world.ancestors(head);

@@ -87,7 +87,12 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
             (None, _) => {
                 unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
             }
-            (_, None) => unknown = Some(Need::Commits { base: Some(commit), head: base.clone().unwrap_or_else(|| case.subject.sha.clone()) }),
+            (_, None) => {
+                unknown = Some(Need::Commits {
+                    base: Some(commit),
+                    head: base.clone().unwrap_or_else(|| case.subject.sha.clone()),
+                })
+            }
         }
     }
     unknown.map_or(Ok(false), Err)

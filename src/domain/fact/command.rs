@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RepoFacts, item::Word};
+use super::{
+    RepoFacts,
+    item::{ItemFacts, Word},
+};
 use crate::domain::{
     decision::GateName,
     id::{ItemNumber, Sha},
@@ -156,8 +159,11 @@ pub enum Deed {
         reason: String,
         /// Until when.
         until: Timestamp,
-        /// Somebody else has to say the same before it counts.
-        second: bool,
+    },
+    /// Asks how a gate stands, on the item's status comment.
+    ShowGate {
+        /// Which.
+        gate: GateName,
     },
     /// Asks for something on the item's status comment.
     Show(Wanted),
@@ -211,7 +217,10 @@ pub const ALL: &str = "all";
 impl Deed {
     /// Whether the item shows a status comment from then on.
     pub fn needs_board(&self) -> bool {
-        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. })
+        matches!(
+            self,
+            Self::Show(_) | Self::ShowGate { .. } | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. }
+        )
     }
 }
 
@@ -224,9 +233,10 @@ impl RepoFacts {
         found
     }
 
-    /// Holds that stand on an item, oldest first.
+    /// Holds that stand on an item, oldest first. Who gives the item up gives its holds up.
     pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
         let commands = self.commands_on(item);
+        let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
         let lifted: Vec<&String> = commands
             .iter()
             .filter_map(|(_, facts)| match &facts.deed {
@@ -241,7 +251,8 @@ impl RepoFacts {
             }
             _ => None,
         });
-        holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()
+        let stands = |hold: &Guard<'_>| given_up.is_none_or(|at| at < hold.since);
+        holds.filter(|hold| stands(hold) && !lifted.iter().any(|name| *name == hold.name)).collect()
     }
 
     /// Locks that stand at `now`, by environment.
@@ -266,7 +277,8 @@ impl RepoFacts {
         })
     }
 
-    /// The last word for each name, if it guards and its time is not up.
+    /// The last word for each name, if it guards, its time is not up, and the
+    /// item that it was said on was not closed since.
     fn guards<'a>(
         &'a self,
         now: Timestamp,
@@ -281,7 +293,11 @@ impl RepoFacts {
             }
         }
         let standing = last.into_iter().filter_map(|(name, (_, guard))| Some((name, guard?)));
-        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now)).collect()
+        let freed = |guard: &Guard<'_>| {
+            let item = self.items.get(&guard.item);
+            item.is_some_and(|item| item.closings.range(guard.since..=now).next().is_some())
+        };
+        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now) && !freed(guard)).collect()
     }
 
     /// The head commit of a pull request as it was known at `at`: at the newest

@@ -2,6 +2,7 @@
 
 pub mod assembly;
 mod backup;
+pub mod catch_up;
 pub mod check;
 pub mod deliveries;
 mod demo;
@@ -54,6 +55,7 @@ enum Command {
     /// Tell what an event would do, and why, without a network.
     Explain(explain::Args),
     Deliveries(deliveries::Args),
+    CatchUp(catch_up::Args),
     Backup(backup::Args),
 }
 
@@ -92,6 +94,7 @@ impl Cli {
             Command::Check(args) => check::run(&args, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
+            Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backup(args) => backup::run(&args, &context, out),
         }
     }

@@ -212,6 +212,7 @@ impl SimForge {
                 name: options.slug.clone(),
                 owner: options.slug.clone(),
                 slug: options.slug,
+                hook_id: options.hook_id,
                 key: options.key,
                 permissions: options.permissions,
                 events: options.events,

@@ -161,6 +161,7 @@ impl State {
         self.app = App {
             id,
             slug,
+            hook_id: self.app.hook_id,
             name: found.name,
             owner: found.owner,
             key,

@@ -30,6 +30,8 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct App {
     pub(super) id: u64,
     pub(super) slug: String,
+    /// `X-GitHub-Hook-ID` of its webhook.
+    pub(super) hook_id: u64,
     pub(super) name: String,
     /// Login of the account that it belongs to.
     pub(super) owner: String,

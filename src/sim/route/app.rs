@@ -174,6 +174,7 @@ fn delivery(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         "content-type": "application/json",
         "X-GitHub-Delivery": attempt.delivery.guid,
         "X-GitHub-Event": attempt.delivery.event,
+        "X-GitHub-Hook-ID": state.app.hook_id.to_string(),
     });
     out["url"] = "".into();
     out["request"] = json!({ "headers": headers, "payload": attempt.delivery.payload });

@@ -9,6 +9,7 @@ mod command;
 mod crash;
 mod demo;
 mod docs;
+mod doctor;
 mod flow;
 mod forge_act;
 mod forge_understand;

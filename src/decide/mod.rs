@@ -12,6 +12,7 @@ mod carry;
 mod checks;
 pub mod command;
 mod environment;
+pub mod feedback;
 mod forget;
 mod graph;
 mod look;

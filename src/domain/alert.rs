@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One message of a monitoring connection, understood.
@@ -89,4 +89,29 @@ pub struct Feedback {
     pub url: Option<String>,
     /// Labels of the source.
     pub labels: BTreeMap<String, String>,
+}
+
+/// What the operator's settings say of the connections, as far as decisions
+/// depend on it; stands beside the policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertRules {
+    /// By the connection's name.
+    pub connections: BTreeMap<String, ConnectionRules>,
+}
+
+/// What they say of one connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionRules {
+    /// It must be heard of at least this often: it says [`Says::Heartbeat`],
+    /// always to its default target.
+    pub heartbeat: Option<SignedDuration>,
+    /// The operator's template for its issues.
+    pub template: Option<String>,
+}
+
+impl AlertRules {
+    /// The template for a connection's issues; `None`: the built-in one.
+    pub fn template(&self, connection: &str) -> Option<&str> {
+        self.connections.get(connection).and_then(|rules| rules.template.as_deref())
+    }
 }

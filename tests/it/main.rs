@@ -8,6 +8,7 @@ mod command;
 mod crash;
 mod demo;
 mod docs;
+mod feedback;
 mod flow;
 mod forge_act;
 mod forge_understand;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     decide::{self, Observed},
     domain::{
+        alert::AlertRules,
         effect::Effect,
         event::CloseReason,
         fact::{
@@ -33,6 +34,8 @@ use crate::{
 pub struct Terms<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
+    /// What the settings say of monitoring connections.
+    pub alerts: &'a AlertRules,
     /// The time.
     pub now: Timestamp,
     /// Why nothing may be written to the forge, if so.

@@ -23,6 +23,7 @@ use phasebot::{
         command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
     },
     domain::{
+        alert::AlertRules,
         effect::{Effect, Told},
         event::{Event, Seen},
         fact::RepoFacts,
@@ -210,7 +211,7 @@ impl Stage {
             head: asks.head.then(|| self.head.clone().ok_or_else(|| "no answer".to_owned())),
             asked_at: event.at,
         };
-        let terms = run::Terms { policy: &self.policy, now: event.at, silent: None };
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now: event.at, silent: None };
         let ran = run::run(&mut self.facts, &request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");

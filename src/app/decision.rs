@@ -85,10 +85,8 @@ pub(crate) async fn reach(
     let writes = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation));
     let mut commit = Commit { repo: Some(repo.clone()), now: Some(now), ..Commit::default() };
     let silent = writes.silent();
-    let mut advanced = advance::advance(
-        &mut state.facts,
-        &run::Terms { policy, alerts: &crate::domain::alert::AlertRules::default(), now, silent },
-    );
+    let alerts = &shell.alerts.rules;
+    let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);
     let mut told = Vec::new();

@@ -13,6 +13,7 @@
 //! ([`backlog`]), one holder of a repository's facts at a time ([`repos`]),
 //! one write of an installation at a time ([`outbox`]).
 
+mod alert;
 mod ask;
 mod attempt;
 mod backlog;
@@ -37,6 +38,7 @@ mod tick;
 mod upkeep;
 mod worker;
 
+pub use alert::Alerts;
 pub use bot::{Bot, Parts};
 pub use intake::Intake;
 pub use policy::{FilePolicies, PolicySource};

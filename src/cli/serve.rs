@@ -10,7 +10,7 @@ use super::{
     policy, runtime, store,
 };
 use crate::{
-    app::{BotSettings, clock::SystemClock, crash},
+    app::{Alerts, BotSettings, clock::SystemClock, crash},
     domain::id::ForgeName,
     forge::github::GitHubConfig,
     http,
@@ -59,6 +59,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         forges: vec![github],
         clock,
         policies,
+        alerts: Alerts::default(),
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,

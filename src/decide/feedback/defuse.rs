@@ -43,7 +43,7 @@ pub fn block(text: &str, most: usize) -> String {
         // Two spaces: the reader's lines stay lines.
         out.push_str("  \n");
     }
-    out.push_str("> \n\n");
+    out.push('\n');
     out
 }
 

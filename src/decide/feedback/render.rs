@@ -135,7 +135,33 @@ fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> 
     }
     // Spaces and the like may come of the template itself.
     let title = defuse::title(&title, LONGEST_TITLE);
-    Ok((or_untitled(title), body.trim().to_owned()))
+    Ok((or_untitled(title), tidy(&body)))
+}
+
+/// Without the gaps that a template's tags leave; code keeps its own.
+fn tidy(body: &str) -> String {
+    let (mut out, mut fence) = (String::with_capacity(body.len()), String::new());
+    let mut blank = true;
+    for line in body.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        if fence.is_empty() && ticks.len() >= 3 {
+            fence.clone_from(&ticks);
+        } else if !fence.is_empty() && line == fence {
+            fence.clear();
+        }
+        if fence.is_empty() && line.trim().is_empty() {
+            if !blank {
+                out.push('\n');
+            }
+            blank = true;
+        } else {
+            out.push_str(line);
+            out.push('\n');
+            blank = false;
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
 }
 
 /// Where a template prints.

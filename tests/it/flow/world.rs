@@ -10,7 +10,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
     cli::assembly::{self, Materials, Program},
     domain::{
         derived::Derived,
@@ -113,6 +113,7 @@ impl World {
             forges: vec![github.unwrap()],
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
+            alerts: Alerts::default(),
             bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),

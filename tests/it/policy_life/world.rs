@@ -9,7 +9,7 @@ use std::{
 
 use jiff::SignedDuration;
 use phasebot::{
-    app::{Bot, BotSettings, FilePolicies, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, FilePolicies, Parts, clock::SimClock},
     domain::{id::ForgeName, policy::FILE},
     forge::github::{GitHub, GitHubConfig},
     http::{Limits, ServerState, serve},
@@ -129,6 +129,7 @@ impl World {
             forges: vec![forge.clone()],
             clock: self.clock.clone(),
             policies: Arc::new(FilePolicies::new(operator).unwrap()),
+            alerts: Alerts::default(),
             settings: self.settings.clone(),
         });
         let (shutdown, ending) = watch::channel(false);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::text;
+use super::{feedback, text};
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
@@ -59,7 +59,8 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
         Seen::Deployment(deployment) => notes.deployment(deployment),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
-        Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Alert(_) | Seen::Nothing { .. } => {}
+        Seen::Alert(message) => notes.changed.extend(feedback::take(notes.facts, message)),
+        Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
     let changed = notes.changed;
     for key in &changed {

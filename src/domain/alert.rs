@@ -33,7 +33,7 @@ pub enum Says {
 }
 
 /// A group of alerts that belong together at the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Group {
     /// What identifies the group among those of its connection, whatever else
     /// changes about it: its grouping labels in order, or the source's id.
@@ -56,7 +56,7 @@ pub struct Group {
 }
 
 /// One alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Alert {
     /// What tells it from others of its group.
     pub fingerprint: String,
@@ -77,7 +77,7 @@ pub struct Alert {
 }
 
 /// A user's words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feedback {
     /// What tells it from others of its connection: sent again, it is the same.
     pub key: String,

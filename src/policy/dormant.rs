@@ -10,7 +10,6 @@ pub fn dormant(file: &PolicyFile) -> Vec<String> {
         ("gates", file.gates.is_some()),
         ("freezes", file.freezes.is_some()),
         ("override", file.overrides.is_some()),
-        ("alerts", file.alerts.is_some()),
     ];
     let mut keys: Vec<String> = sections.iter().filter(|(_, there)| *there).map(|(key, _)| (*key).to_owned()).collect();
     for (name, environment) in file.environments.iter().flatten() {

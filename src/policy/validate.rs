@@ -81,6 +81,8 @@ impl Check<'_> {
         ];
         let count =
             evidence.map(EvidenceFile::globs).sum::<usize>() + lists.iter().flatten().map(|l| l.len()).sum::<usize>();
+        let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
+        let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
             self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }

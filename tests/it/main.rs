@@ -13,6 +13,7 @@ mod feedback;
 mod flow;
 mod forge_act;
 mod forge_understand;
+mod incident;
 mod layers;
 mod licences;
 mod openapi;

@@ -232,6 +232,7 @@ fn policy(mode: Mode) -> Policy {
         ignore: Ignore::default(),
         environments: std::collections::BTreeMap::new(),
         commands: phasebot::domain::policy::CommandRules::default(),
+        alerts: phasebot::domain::alerting::AlertPolicy::default(),
         policy_check_required: false,
     }
 }

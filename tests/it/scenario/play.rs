@@ -153,14 +153,14 @@ pub fn narrate(steps: &str) -> String {
     out
 }
 
-fn clock(at: Timestamp) -> String {
+pub fn clock(at: Timestamp) -> String {
     let days = at.duration_since(super::world::start()).as_hours() / 24;
     let time = at.strftime("%H:%M:%S");
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
 }
 
 /// What the forge says, from the whole truth of the world.
-fn answer(world: &World, need: &Need) -> Answer {
+pub fn answer(world: &World, need: &Need) -> Answer {
     if world.offline {
         return Answer::Unavailable { why: "offline".into() };
     }

@@ -1,0 +1,1 @@
+//! Whatever the order and however often, the same issues.

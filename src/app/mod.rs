@@ -38,7 +38,7 @@ mod tick;
 mod upkeep;
 mod worker;
 
-pub use alert::Alerts;
+pub use alert::{Alerts, Connection, Labels, Route};
 pub use bot::{Bot, Parts};
 pub use intake::Intake;
 pub use policy::{FilePolicies, PolicySource};

@@ -53,9 +53,10 @@ impl Program {
     /// Starts the bot. Must be called within a Tokio runtime.
     pub fn start(materials: Materials) -> Self {
         let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
+        let sources = alerts.sources();
         let bot = Bot::start(Parts { store, forges: forges.clone(), clock, policies, alerts, settings: bot });
         let (shutdown, ending) = watch::channel(false);
-        let state = ServerState::new(forges, bot.intake(), metrics.clone(), limits, ending);
+        let state = ServerState::new(forges, sources, bot.intake(), metrics.clone(), limits, ending);
         let serving = async move {
             tokio::select! {
                 () = http::serve(state, public, admin) => {}

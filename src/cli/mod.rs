@@ -1,5 +1,6 @@
 //! The command line: what can be asked of `phasebot`, one file per subcommand.
 
+pub mod alerts;
 pub mod assembly;
 pub mod check;
 pub mod deliveries;

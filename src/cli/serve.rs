@@ -5,12 +5,12 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    Context, Failure,
+    Context, Failure, alerts,
     assembly::{self, Materials, Program},
     policy, runtime, store,
 };
 use crate::{
-    app::{Alerts, BotSettings, clock::SystemClock, crash},
+    app::{BotSettings, clock::SystemClock, crash},
     domain::id::ForgeName,
     forge::github::GitHubConfig,
     http,
@@ -46,6 +46,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let alerts = alerts::connections(&settings.alerts, &clock)?;
     let github = assembly::github(GitHubConfig {
         name: ForgeName::github(),
         app_id: credentials.app_id,
@@ -59,7 +60,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         forges: vec![github],
         clock,
         policies,
-        alerts: Alerts::default(),
+        alerts,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,

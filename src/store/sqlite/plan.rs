@@ -28,6 +28,8 @@ fn every_hot_query_uses_an_index() {
         (inbox::ACCEPT, ""),
         (inbox::FIND, "delivery_identity"),
         (inbox::PENDING, "delivery_by_state"),
+        (inbox::NAMED, "PRIMARY KEY"),
+        (inbox::TAKE_UP, "delivery_homeless"),
         (inbox::DELIVERY, "INTEGER PRIMARY KEY"),
         (inbox::REPLAY, "INTEGER PRIMARY KEY"),
         (inbox::DROP, "INTEGER PRIMARY KEY"),

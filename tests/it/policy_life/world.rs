@@ -2,7 +2,7 @@
 //! over signed HTTP and in simulated time.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -134,7 +134,7 @@ impl World {
         });
         let (shutdown, ending) = watch::channel(false);
         let metrics = Metrics::detached().unwrap();
-        let state = ServerState::new([forge], bot.intake(), metrics, Limits::default(), ending);
+        let state = ServerState::new([forge], BTreeMap::new(), bot.intake(), metrics, Limits::default(), ending);
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.sim.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));

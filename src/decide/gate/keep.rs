@@ -116,6 +116,10 @@ fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item 
 
 /// Queues the check run where it says something new, or grows old.
 fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
+    if !gate.live && gate.decision.standing.is_open() {
+        // It went through; what its check says stays true.
+        return;
+    }
     let effect = show::check(&gate.decision, gate.live);
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));

@@ -103,9 +103,11 @@ impl<'f> Case<'f> {
         let run = self.course.last();
         let began = run.map_or(look.now, |run| run.from);
         let environment = self.traits.environment.as_deref();
-        let named = environment.map(|name| suspects(look, name, began)).unwrap_or_default();
+        // Who says that no change did it leaves none to suspect.
+        let cleared = matches!(word.cause, Some((None, _)));
+        let named = environment.filter(|_| !cleared).map(|name| suspects(look, name, began)).unwrap_or_default();
         let acts = look.policy.mode == Mode::Act;
-        let undo = environment.filter(|name| acts && !named.is_empty() && is_plain(name));
+        let undo = environment.filter(|name| acts && self.standing.is_on() && !named.is_empty() && is_plain(name));
         let silence = silence_of(self.facts);
         let group = self.facts.portrait.as_ref().map_or(&silence, |portrait| &portrait.value);
         IncidentView {

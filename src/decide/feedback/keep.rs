@@ -31,6 +31,9 @@ pub(super) struct Want {
     pub(super) text: Rendered,
     /// Its labels, beside those that tell how it stands.
     pub(super) looks: Vec<LabelLook>,
+    /// The label of its first phase: put on when it is opened, and then its
+    /// phase's own business.
+    pub(super) phase: Option<LabelLook>,
     /// Who is assigned when it is opened.
     pub(super) assign: Vec<String>,
     /// The comment if it turns now; `None`: none.
@@ -44,15 +47,8 @@ pub(super) struct Want {
 }
 
 /// Asks for a new issue.
-pub(super) fn open(
-    marker: String,
-    want: &Want,
-    phase: Option<LabelLook>,
-    now: Timestamp,
-    out: &mut Advanced,
-) -> IssueFacts {
-    let looks = want.looks.iter().chain(&phase).cloned().chain(shown(want)).collect();
-    IssueFacts { firing: want.firing, stale: want.stale, ..open_plain(marker, looks, &want.text, now, out) }
+pub(super) fn open(marker: String, want: &Want, now: Timestamp, out: &mut Advanced) -> IssueFacts {
+    IssueFacts { firing: want.firing, stale: want.stale, ..open_plain(marker, first(want), &want.text, now, out) }
 }
 
 /// Asks for a new issue that tells of no incident.
@@ -105,7 +101,7 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &Want, now: Timestamp, out: &mu
         {
             let again = at.checked_add(ASK_AGAIN).unwrap_or(Timestamp::MAX);
             if again <= now {
-                ask(issue, want.looks.iter().cloned().chain(shown(want)).collect(), &want.text, now, out);
+                ask(issue, first(want), &want.text, now, out);
             } else {
                 out.wake(Some(again));
             }
@@ -177,6 +173,11 @@ fn labels(issue: &IssueFacts, want: &Want, item: ItemNumber) -> Effect {
         }
     }
     Effect::SetLabels { item, add, remove }
+}
+
+/// The labels that it is opened with.
+fn first(want: &Want) -> Vec<LabelLook> {
+    want.looks.iter().chain(&want.phase).cloned().chain(shown(want)).collect()
 }
 
 fn shown(want: &Want) -> impl Iterator<Item = LabelLook> {

@@ -17,6 +17,7 @@ impl Tending<'_, '_> {
                 stale: false,
                 text,
                 looks: vec![route::feedback()],
+                phase: first_phase(self.terms.policy),
                 assign: Vec::new(),
                 comment: None,
                 left: false,
@@ -33,9 +34,7 @@ impl Tending<'_, '_> {
                 Some(issue) => keep::keep(issue, &want, self.terms.now, &mut self.out),
                 slot @ None => {
                     let marker = format!("feedback:{id}");
-                    let phase = first_phase(self.terms.policy);
-                    let mut looks = want.looks.clone();
-                    looks.extend(phase);
+                    let looks = want.looks.iter().chain(&want.phase).cloned().collect();
                     *slot = Some(keep::open_plain(marker, looks, &want.text, self.terms.now, &mut self.out));
                     self.out.told.push(format!("feedback {id}: an issue is opened"));
                 }

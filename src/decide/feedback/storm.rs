@@ -54,7 +54,7 @@ impl<'f> Tending<'f, '_> {
         let marker = format!("incident:{id}");
         // The issue is asked for once its rows are known.
         let mut aside = crate::decide::advance::Advanced::default();
-        let issue = keep::open(marker, &want, None, self.terms.now, &mut aside);
+        let issue = keep::open(marker, &want, self.terms.now, &mut aside);
         self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
         self.out.told.push(format!("{id}: more incidents than become issues of their own"));
         id
@@ -110,8 +110,7 @@ impl<'f> Tending<'f, '_> {
         let want = Want { left, reopen, ..self.storm_want(lines, connections.join(", "), on) };
         let mut kept = storm.clone();
         if fresh {
-            let phase = first_phase(self.terms.policy);
-            kept.issue = keep::open(storm.issue.marker.clone(), &want, phase, self.terms.now, &mut self.out);
+            kept.issue = keep::open(storm.issue.marker.clone(), &want, self.terms.now, &mut self.out);
         } else {
             keep::keep(&mut kept.issue, &want, self.terms.now, &mut self.out);
         }
@@ -124,6 +123,7 @@ impl<'f> Tending<'f, '_> {
             stale: false,
             text: render::storm(&lines, &connections),
             looks: vec![route::feedback()],
+            phase: first_phase(self.terms.policy),
             assign: Vec::new(),
             comment: Some(if firing { words::again(None) } else { words::resolved(None) }),
             left: false,

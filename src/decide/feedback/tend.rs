@@ -131,6 +131,9 @@ impl<'f> Tending<'f, '_> {
             Some(Hand::Ended(_)) => left = true,
             None => {}
         }
+        if !issue.firing && matches!(case.standing, Standing::Pending { .. } | Standing::Resolving { .. }) {
+            return false; // too short to be told
+        }
         let word = case.word(&self.look);
         if word.muted_until.is_some() {
             self.out.wake(word.muted_until);
@@ -176,6 +179,7 @@ impl<'f> Tending<'f, '_> {
             stale,
             text: Rendered { title, body, problem },
             looks: case.traits.looks(),
+            phase: first_phase(self.terms.policy),
             assign: case.traits.assign.clone(),
             comment: case.comment(firing),
             left: false,
@@ -205,8 +209,7 @@ impl<'f> Tending<'f, '_> {
     pub(super) fn open_own(&mut self, case: &Case<'f>) {
         let want = self.want(case, &Word::default(), true);
         let marker = format!("incident:{}-{}", case.id, case.facts.cycles.len() + 1);
-        let phase = first_phase(self.terms.policy);
-        let issue = keep::open(marker, &want, phase, self.terms.now, &mut self.out);
+        let issue = keep::open(marker, &want, self.terms.now, &mut self.out);
         if let Some(problem) = want.text.problem {
             self.out.told.push(format!("the template of {} was not used: {problem}", case.facts.connection));
         }

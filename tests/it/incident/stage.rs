@@ -157,6 +157,14 @@ impl Stage {
         self.advance(now);
     }
 
+    /// Takes in a message without looking what follows; that is looked at
+    /// when the next timer is due, a second later at most.
+    pub fn observe(&mut self, event: &Event, now: Timestamp) {
+        decide::observe(&mut self.facts, event, &self.policy, &Self::us());
+        let soon = now + jiff::SignedDuration::from_secs(1);
+        self.wake_at = Some(self.wake_at.map_or(soon, |at| at.min(soon)));
+    }
+
     fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) {
         for _ in 0..8 {
             let needs = decide::needs(&self.facts, &items, &self.policy, now);

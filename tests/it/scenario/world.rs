@@ -165,6 +165,11 @@ impl World {
             "pull" => (format!("pull_request.{}", w[2]), Seen::Pull(Box::new(self.pull(at, w)?))),
             "comment" => {
                 let number: u64 = w[2].parse().ok()?;
+                if !self.items.contains_key(&number) {
+                    // An issue that we opened ourselves.
+                    let words = ["issue", &w[2], "edited", "by", "phasebot[bot]"].map(str::to_owned);
+                    self.item(at, &words, false)?;
+                }
                 let item = self.items.get_mut(&number)?;
                 item.updated_at = at;
                 item.change = ItemChange::Other;

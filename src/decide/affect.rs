@@ -41,7 +41,12 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
-            DocumentKey::Answer(_) | DocumentKey::Policy => {}
+            // Deploys move items by the deployments that they bring about.
+            DocumentKey::Answer(_)
+            | DocumentKey::Policy
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::WaitingJob(..) => {}
         }
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
+    event::DeployState,
     fact::command::CommandId,
     id::{ItemNumber, Sha},
 };
@@ -189,24 +190,106 @@ pub enum Effect {
         /// is found again by `external_id`.
         or_comment: Option<ItemNumber>,
     },
+    /// A deployment of a commit, found again by our id in its payload.
+    CreateDeployment {
+        /// Our id for it.
+        request: String,
+        /// Environment.
+        environment: String,
+        /// Whether it is production, if the policy says so.
+        production: Option<bool>,
+        /// The commit.
+        sha: Sha,
+        /// What must not have moved meanwhile.
+        watched: Watched,
+        /// Inputs, which go into the payload.
+        inputs: BTreeMap<String, String>,
+        /// One line.
+        description: String,
+    },
+    /// A status of a deployment that we made.
+    SetDeployment {
+        /// The deployment.
+        deployment: u64,
+        /// How it stands.
+        state: DeployState,
+        /// One line.
+        description: String,
+        /// Where to read more.
+        log: Option<String>,
+    },
     /// Start a workflow.
     Dispatch {
         /// Workflow file.
         workflow: String,
         /// Branch or tag to run it from.
         reference: String,
-        /// The commit it must run at.
+        /// The commit that is to be deployed.
         sha: Sha,
+        /// What must not have moved meanwhile.
+        watched: Watched,
+        /// Environment.
+        environment: String,
         /// Our id for it, sent as an input where the workflow declares it.
         request: String,
+        /// Inputs that the policy declares.
+        inputs: BTreeMap<String, String>,
+        /// Only a workflow that can be told the commit; else the branch must
+        /// stand at it.
+        strict: bool,
     },
+    /// Cancel a workflow run, if it has not ended.
+    CancelRun {
+        /// The run.
+        run: u64,
+    },
+    /// Answer a job that waits for our word, or tell it how things stand.
+    AnswerProtection {
+        /// The workflow run.
+        run: u64,
+        /// Environment, as written.
+        environment: String,
+        /// Let it go on, or not; `None`: only words.
+        approve: Option<bool>,
+        /// Words; the adapter sends no more than the forge takes.
+        comment: String,
+    },
+    /// Publish a draft release at a commit, and nowhere else.
+    PublishRelease {
+        /// The release.
+        release: u64,
+        /// Its tag.
+        tag: String,
+        /// The commit that passed the gate.
+        sha: Sha,
+        /// The branch that it was to be made from, if it names one.
+        branch: Option<String>,
+    },
+}
+
+/// What a commit was named by, which may move before it is acted on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Watched {
+    /// Nothing: the commit itself was meant.
+    Commit,
+    /// A branch, which must still contain the commit.
+    Branch(String),
+    /// A tag, which must still name it.
+    Tag(String),
+    /// A pull request, whose head it must still be.
+    Pull(ItemNumber),
 }
 
 impl Effect {
     /// The lane it goes in.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Dispatch { .. } => Lane::Safety,
+            Self::CreateDeployment { .. }
+            | Self::SetDeployment { .. }
+            | Self::Dispatch { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { .. }
+            | Self::PublishRelease { .. } => Lane::Safety,
             Self::UpsertComment { .. }
             | Self::React { .. }
             | Self::ReactTo { .. }
@@ -231,11 +314,17 @@ impl Effect {
             | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
-            | Self::SetMilestone { .. } => Repeat::Natural,
-            Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
+            | Self::SetMilestone { .. }
+            // A second status of the same kind, a second «yes» and a second
+            // «stop» say nothing new; a release that is published stays so.
+            | Self::SetDeployment { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { approve: Some(_), .. }
+            | Self::PublishRelease { .. } => Repeat::Natural,
+            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
                 Repeat::MarkedCreate
             }
-            Self::Dispatch { .. } => Repeat::Unverifiable,
+            Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => Repeat::Unverifiable,
         }
     }
 
@@ -253,7 +342,12 @@ impl Effect {
             Self::OpenIssue { .. } => "open_issue",
             Self::UpsertIssue { .. } => "upsert_issue",
             Self::SetCheck { .. } => "set_check",
+            Self::CreateDeployment { .. } => "create_deployment",
+            Self::SetDeployment { .. } => "set_deployment",
             Self::Dispatch { .. } => "dispatch",
+            Self::CancelRun { .. } => "cancel_run",
+            Self::AnswerProtection { .. } => "answer_protection",
+            Self::PublishRelease { .. } => "publish_release",
         }
     }
 
@@ -267,14 +361,28 @@ impl Effect {
         }
     }
 
+    /// The deploy that it starts.
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Self::CreateDeployment { request, .. } | Self::Dispatch { request, .. } => Some(request),
+            _ => None,
+        }
+    }
+
     /// Something waits to hear how it ends.
     pub fn is_awaited(&self) -> bool {
-        self.command().is_some()
+        self.command().is_some() || self.request().is_some() || matches!(self, Self::AnswerProtection { .. } | Self::PublishRelease { .. })
     }
 
     /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
     pub fn is_courtesy(&self) -> bool {
-        matches!(self, Self::React { .. } | Self::ReactTo { .. } | Self::FoldComment { .. })
+        matches!(
+            self,
+            Self::React { .. }
+                | Self::ReactTo { .. }
+                | Self::FoldComment { .. }
+                | Self::AnswerProtection { approve: None, .. }
+        )
     }
 }
 
@@ -299,6 +407,27 @@ pub enum Told {
     },
     /// The forge did not assign these.
     NotAssignable(Vec<String>),
+    /// What the commit was named by has moved; nothing was started.
+    NameMoved {
+        /// Where to; `None`: it is gone.
+        found: Option<Sha>,
+    },
+    /// A deployment was made, or was there already.
+    Deployed {
+        /// Its id.
+        deployment: u64,
+        /// The commit that the forge says it is of.
+        sha: Sha,
+    },
+    /// A workflow was started, or had been already.
+    Started {
+        /// Its run, if the forge told which.
+        run: Option<u64>,
+        /// The commit that it runs at, if the forge told.
+        sha: Option<Sha>,
+    },
+    /// Nothing was started, and why; it would be the same again.
+    NotStarted(String),
     /// There is no such milestone; these are open.
     NoMilestone {
         /// Titles.

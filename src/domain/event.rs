@@ -384,6 +384,21 @@ pub struct WorkflowSeen {
     pub trigger: String,
     /// How it stands.
     pub outcome: Outcome,
+    /// Which attempt at it, from 1.
+    #[serde(default)]
+    pub attempt: u64,
+    /// Its title, as the workflow's `run-name` has it.
+    #[serde(default)]
+    pub title: String,
+    /// The workflow's file.
+    #[serde(default)]
+    pub workflow: String,
+    /// When it was made; `None` where the payload does not say.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// Its page.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A release.
@@ -474,6 +489,9 @@ pub struct ProtectionSeen {
     pub environment: String,
     /// Commit.
     pub sha: Option<Sha>,
+    /// The deployment that the job made.
+    #[serde(default)]
+    pub deployment: Option<u64>,
 }
 
 /// What became of a repository.

@@ -3,13 +3,14 @@
 //! The shell asks the forge once, keeps the answer as a fact, and decides
 //! again. An answer that can't be had is kept as such: unknown is not «no».
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
     event::CommitSeen,
+    fact::deploy::RunFacts,
     id::{ItemNumber, Sha},
 };
 
@@ -48,6 +49,22 @@ pub enum Need {
         /// The branch.
         branch: String,
     },
+    /// What does this name stand for now? Asked anew for each purpose.
+    Named {
+        /// A tag, a branch or a commit.
+        name: String,
+        /// What it is asked for.
+        purpose: String,
+    },
+    /// Which runs did this event start at this commit? Asked anew for each purpose.
+    RunsAt {
+        /// The commit; `None`: any.
+        sha: Option<Sha>,
+        /// `deployment` or `workflow_dispatch`.
+        trigger: String,
+        /// What it is asked for.
+        purpose: String,
+    },
 }
 
 /// The forge's answer to a [`Need`].
@@ -72,11 +89,38 @@ pub enum Answer {
     TagCommit(Sha),
     /// To [`Need::RequiredChecks`]: check names.
     RequiredChecks(BTreeSet<String>),
+    /// To [`Need::Named`]; `None`: nothing has that name.
+    Named(Option<Named>),
+    /// To [`Need::RunsAt`].
+    Runs(BTreeMap<u64, RunFacts>),
     /// The forge would not or could not say.
     Unavailable {
         /// Its words, for `/why`.
         why: String,
     },
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// What it is.
+    pub kind: NamedKind,
+    /// The commit.
+    pub sha: Sha,
+}
+
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NamedKind {
+    /// A tag.
+    Tag,
+    /// A branch.
+    Branch,
+    /// A commit on the default branch.
+    Landed,
+    /// A commit that is not on the default branch. It may be another
+    /// repository's: forges find a fork's commits under every name.
+    Loose,
 }
 
 /// A question with its answer and the moment of asking.

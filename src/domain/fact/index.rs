@@ -90,6 +90,9 @@ impl RepoFacts {
             | DocumentKey::Release(_)
             | DocumentKey::Incident(_)
             | DocumentKey::Command(_)
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
         }
     }

@@ -10,6 +10,7 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    deploy::{DeployRequest, RunFacts, WaitingJob},
     item::ItemFacts,
     policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
@@ -61,6 +62,12 @@ pub struct RepoFacts {
     pub incidents: BTreeMap<String, IncidentFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
+    /// Deploys that were asked of us, by our id for each.
+    pub requests: BTreeMap<String, DeployRequest>,
+    /// Workflow runs that deploy, by id.
+    pub runs: BTreeMap<u64, RunFacts>,
+    /// Jobs that wait or waited for our word, by run and lower-case environment.
+    pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -136,6 +143,12 @@ pub enum DocumentKey {
     Incident(String),
     /// A slash-command.
     Command(CommandId),
+    /// A deploy that was asked of us.
+    Request(String),
+    /// A workflow run that deploys.
+    Run(u64),
+    /// A job that waits for our word, by run and lower-case environment.
+    WaitingJob(u64, String),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -165,6 +178,9 @@ impl RepoFacts {
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
             commands: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            waiting_jobs: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -201,6 +217,9 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
+            DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
+            DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.insert((run, name), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -226,6 +245,9 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::Request(id) => json(self.requests.get(id)),
+            DocumentKey::Run(id) => json(self.runs.get(id)),
+            DocumentKey::WaitingJob(run, name) => json(self.waiting_jobs.get(&(*run, name.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }

@@ -13,6 +13,7 @@ mod checks;
 pub mod command;
 mod environment;
 mod forget;
+pub mod gate;
 mod graph;
 mod look;
 pub mod message;

@@ -159,7 +159,7 @@ async fn aim(
         Effect::UpsertIssue { .. } => state.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
         _ => None,
     };
-    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), issue, in_doubt };
+    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), issue, in_doubt, look_only: false };
     let target = state.row.as_ref().and_then(place::target);
     held.put(state);
     Ok((target, context))

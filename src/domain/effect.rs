@@ -425,7 +425,12 @@ pub enum Told {
         run: Option<u64>,
         /// The commit that it runs at, if the forge told.
         sha: Option<Sha>,
+        /// It was told which commit to deploy, so that the one that it runs
+        /// at does not matter.
+        pinned: bool,
     },
+    /// What may have been made is not there, and was not to be made now.
+    NotFound,
     /// Nothing was started, and why; it would be the same again.
     NotStarted(String),
     /// There is no such milestone; these are open.

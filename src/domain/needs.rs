@@ -53,6 +53,8 @@ pub enum Need {
     Named {
         /// A tag, a branch or a commit.
         name: String,
+        /// The default branch: what is on it is this repository's own.
+        default_branch: String,
         /// What it is asked for.
         purpose: String,
     },

@@ -105,6 +105,9 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
+        DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
+        DocumentKey::Run(id) => format!("workflow run {id}"),
+        DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })
@@ -120,6 +123,8 @@ fn question(need: &Need) -> String {
         }
         Need::Commits { base: None, head } => format!("which commits lead to {}", head.short()),
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
+        Need::Named { name, .. } => format!("what {} stands for", quoted(name)),
+        Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger)),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),
     }
 }

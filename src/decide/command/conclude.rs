@@ -76,6 +76,14 @@ fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
             };
             Ending::Refused(say::no_milestone(name, known))
         }
-        None => Ending::Done(String::new()),
+        // What only deploys hear of is theirs to tell.
+        Some(
+            Told::NameMoved { .. }
+            | Told::Deployed { .. }
+            | Told::Started { .. }
+            | Told::NotStarted(_)
+            | Told::NotFound,
+        )
+        | None => Ending::Done(String::new()),
     }
 }

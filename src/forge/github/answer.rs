@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{client::Client, commits, graphql, path, repo::Repo};
+use super::{client::Client, commits, dispatch, graphql, path, repo::Repo, watch};
 use crate::{
     domain::{
         id::Sha,
@@ -28,6 +28,12 @@ pub(super) async fn answer(client: &Client, target: &Target, need: &Need) -> Res
         Need::Commits { base: Some(base), head } => commits::between(&mut repo, base, head).await,
         Need::Commits { base: None, head } => commits::before(&mut repo, head).await,
         Need::TagCommit { tag } => tag_commit(&mut repo, tag).await.map(Answer::TagCommit),
+        Need::Named { name, default_branch, .. } => {
+            watch::named(&mut repo, name, default_branch).await.map(Answer::Named)
+        }
+        Need::RunsAt { sha, trigger, .. } => {
+            dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
+        }
         Need::RequiredChecks { branch } => required_checks(&mut repo, branch).await.map(Answer::RequiredChecks),
     }
 }
@@ -58,7 +64,7 @@ async fn writer(repo: &mut Repo<'_>, login: &str) -> Result<bool, ForgeError> {
 
 /// The commit that a tag names, through an annotated tag too. `tags/` keeps
 /// a branch of the same name out.
-async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
+pub(super) async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
         sha: String,

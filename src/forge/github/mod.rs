@@ -14,6 +14,8 @@ mod client;
 mod comment;
 mod commits;
 pub mod decode;
+mod deploy;
+mod dispatch;
 mod errand;
 mod failure;
 mod file;
@@ -24,12 +26,16 @@ mod label;
 mod marker;
 mod path;
 pub mod payload;
+mod protection;
+mod release;
 mod repo;
 mod root;
 pub mod route;
 mod transport;
 mod understand;
 pub mod verify;
+mod watch;
+mod workflow;
 
 use std::{fmt, sync::Arc};
 

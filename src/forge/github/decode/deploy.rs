@@ -89,6 +89,7 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
         run: callback.as_deref().and_then(callback_run),
         environment: needed(environment, "environment")?,
         sha: deployment.sha.0,
+        deployment: deployment.id.0,
     };
     Ok(Understood { seen: Seen::Protection(seen), at: deployment.updated_at.0.or(deployment.created_at.0) })
 }

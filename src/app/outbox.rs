@@ -141,7 +141,7 @@ impl Outbox {
 
     /// When a doubt of an earlier run may be looked into.
     fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
-        let in_doubt = effect.state == EffectState::Sending && effect.effect.repeat() == Repeat::MarkedCreate;
+        let in_doubt = effect.state == EffectState::Sending && effect.effect.repeat() != Repeat::Natural;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 

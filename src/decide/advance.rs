@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::command::{reply::Wish, run::Terms};
+use super::{
+    command::{reply::Wish, run::Terms},
+    deploy,
+};
 use crate::domain::{
     effect::{Effect, Told},
     fact::{DocumentKey, RepoFacts},
@@ -51,22 +54,33 @@ pub enum Outcome<'a> {
     },
     /// Given up or not wanted, and why.
     Failed(&'a str),
+    /// Not sent: at the moment of sending it was not wanted any more, and why.
+    Withheld(&'a str),
 }
 
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
-pub fn advance(_facts: &mut RepoFacts, _terms: &Terms<'_>) -> Advanced {
-    Advanced::default()
+pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+    let mut advanced = Advanced::default();
+    deploy::advance(facts, terms, &mut advanced);
+    advanced
+}
+
+/// Whether an effect is still wanted at the moment of sending; if not, why.
+pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(), String> {
+    deploy::stands(facts, effect, terms)
 }
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
 pub fn ended(
-    _facts: &mut RepoFacts,
-    _effect: &Effect,
-    _key: &str,
-    _outcome: Outcome<'_>,
-    _terms: &Terms<'_>,
+    facts: &mut RepoFacts,
+    effect: &Effect,
+    key: &str,
+    outcome: Outcome<'_>,
+    terms: &Terms<'_>,
 ) -> Advanced {
-    Advanced::default()
+    let mut advanced = Advanced::default();
+    deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
+    advanced
 }

@@ -46,6 +46,7 @@ impl Look<'_> {
             | DocumentKey::Policy
             | DocumentKey::Request(_)
             | DocumentKey::Run(_)
+            | DocumentKey::Publication(_)
             | DocumentKey::WaitingJob(..) => {}
         }
     }

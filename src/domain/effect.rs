@@ -264,6 +264,8 @@ pub enum Effect {
         sha: Sha,
         /// The branch that it was to be made from, if it names one.
         branch: Option<String>,
+        /// The command that asks for it, if one does.
+        command: Option<CommandId>,
     },
 }
 
@@ -357,6 +359,7 @@ impl Effect {
             Self::Assign { command, .. } | Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => {
                 Some(*command)
             }
+            Self::PublishRelease { command, .. } => *command,
             _ => None,
         }
     }

@@ -452,6 +452,9 @@ pub struct DeploymentSeen {
     pub created_at: Timestamp,
     /// Who made it.
     pub creator: Option<Actor>,
+    /// The workflow run whose job made it.
+    #[serde(default)]
+    pub run: Option<u64>,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
 }

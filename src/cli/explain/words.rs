@@ -106,6 +106,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
         DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
+        DocumentKey::Publication(_) => return None,
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
         DocumentKey::Answer(need) => question(need),

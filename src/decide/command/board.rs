@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, look::Look, message::quoted},
+    decide::{carry::Work, deploy, look::Look, message::quoted},
     domain::{
         derived::Derived,
         fact::{
@@ -50,6 +50,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     let mut text = board.status();
     board.links(&mut text);
     board.environments(&mut text);
+    section(&mut text, "Deploys", &deploy::board(facts, derived.item, policy));
     board.guards(&mut text);
     if asked(Wanted::Why).is_some() {
         board.why(&mut text);

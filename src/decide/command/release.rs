@@ -6,7 +6,10 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::{deploy, gate},
+    domain::{permission::Role, policy::Mode},
+};
 
 pub(super) static ROW: Row = Row {
     name: "release",
@@ -18,6 +21,20 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_gates(turn.policy, "release"))
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let tag = given.text("TAG");
+    if turn.policy.mode != Mode::Act || !turn.policy.gates.values().any(|gate| gate.draft) {
+        return Answer::Refused(say::no_gates(turn.policy, "release"));
+    }
+    let drafts = deploy::drafts(turn.facts, turn.policy);
+    let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
+        return Answer::Refused(say::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
+    };
+    let mut subject = draft.subject.clone();
+    subject.requester = Some(turn.request.by.clone());
+    let decision = gate::evaluate(turn.facts, turn.policy, &subject, turn.now);
+    if !decision.standing.is_open() {
+        return Answer::Refused(say::gate_closed(&deploy::closed(&decision)));
+    }
+    Answer::Errand(deploy::publication(draft, Some(turn.id)))
 }

@@ -133,6 +133,16 @@ pub enum Deed {
         /// Environment, lower case; `all` for every one.
         environment: String,
     },
+    /// Asks for a deploy.
+    Deploy {
+        /// Our id for it.
+        request: String,
+    },
+    /// Waits no more for the end of a deploy.
+    LetGo {
+        /// Our id for it.
+        request: String,
+    },
     /// Asks for something on the item's status comment.
     Show(Wanted),
 }
@@ -177,6 +187,8 @@ pub struct Guard<'a> {
     pub reason: Option<&'a str>,
     /// The item on which it was said.
     pub item: ItemNumber,
+    /// It binds the one who put it there, too.
+    pub binds_all: bool,
 }
 
 /// Every environment, in [`Deed::Freeze`].
@@ -185,7 +197,7 @@ pub const ALL: &str = "all";
 impl Deed {
     /// Whether the item shows a status comment from then on.
     pub fn needs_board(&self) -> bool {
-        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. })
+        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. } | Self::Deploy { .. })
     }
 }
 
@@ -211,7 +223,7 @@ impl RepoFacts {
             .collect();
         let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
             Some(Deed::Hold { name, reason }) => {
-                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item })
+                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item, binds_all: false })
             }
             _ => None,
         });
@@ -220,13 +232,18 @@ impl RepoFacts {
 
     /// Locks that stand at `now`, by environment.
     pub fn locks(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
-        self.guards(now, |id, facts| match &facts.deed {
+        let mut locks = self.guards(now, |id, facts| match &facts.deed {
             Some(Deed::Lock { environment, until, reason }) => {
                 Some((environment, Some(guard(id, facts, environment, *until, reason.as_deref()))))
             }
             Some(Deed::Unlock { environment }) => Some((environment, None)),
             _ => None,
-        })
+        });
+        // A rollback's lock outweighs a person's: it binds everyone.
+        for request in self.requests.values() {
+            locks.extend(self.rollback_lock(&request.environment).map(|lock| (lock.name, lock)));
+        }
+        locks
     }
 
     /// Freezes by command that stand at `now`, by environment or [`ALL`].
@@ -277,5 +294,5 @@ fn guard<'a>(
     until: Option<Timestamp>,
     reason: Option<&'a str>,
 ) -> Guard<'a> {
-    Guard { name, by: &facts.by, since: facts.at, until, reason, item: id.item }
+    Guard { name, by: &facts.by, since: facts.at, until, reason, item: id.item, binds_all: false }
 }

@@ -48,6 +48,12 @@ pub struct DeployRequest {
     pub started_at: Option<Timestamp>,
     /// The deployment that we made for it.
     pub deployment: Option<u64>,
+    /// How often it was tried to start it.
+    pub attempts: u32,
+    /// The workflow was told the commit: where it runs from does not matter.
+    pub pinned: bool,
+    /// Only to tell what would happen.
+    pub dry_run: bool,
     /// Deployments that its jobs made.
     pub linked: BTreeSet<u64>,
     /// The workflow run that does it, where one was dispatched.
@@ -107,6 +113,8 @@ pub enum RequestEnd {
     Refused,
     /// It was withdrawn before it was started.
     Withdrawn,
+    /// It was to tell what would happen, and did.
+    Told,
 }
 
 impl DeployRequest {
@@ -140,10 +148,10 @@ impl DeployRequest {
 /// A workflow run that does a deploy, or may.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunFacts {
+    /// Which attempt at it: a later one outweighs all before it.
+    pub attempt: u64,
     /// When what is seen here was true.
     pub at: Timestamp,
-    /// Which attempt at it.
-    pub attempt: u64,
     /// How it stands.
     pub outcome: Outcome,
     /// The commit that it runs at.
@@ -163,13 +171,15 @@ pub struct RunFacts {
 /// A job that waits for our word.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WaitingJob {
+    /// Environment, as written.
+    pub name: String,
     /// The commit.
     pub sha: Option<Sha>,
-    /// When it began to wait, by the newest word of the forge.
-    pub at: Option<Timestamp>,
-    /// What we said last; `Some(true)`: approved.
-    pub answered: Option<bool>,
-    /// What the answer was queued for, so that each is given once.
+    /// Every time that it asked, by the deployment that it made for it.
+    pub requests: BTreeMap<Option<u64>, Timestamp>,
+    /// What we said to how many requests; `true`: go on.
+    pub answered: Option<(usize, bool)>,
+    /// How many answers were queued.
     pub answers: u32,
     /// Reports without a verdict so far: the forge takes ten.
     pub reports: u32,
@@ -177,6 +187,17 @@ pub struct WaitingJob {
     pub reported: String,
     /// Approved, and cancelled since because the gate changed its mind.
     pub cancelled: bool,
+}
+
+/// What was done about a draft release, or about a tag that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Publication {
+    /// The commit that it was done for.
+    pub sha: Option<Sha>,
+    /// How often.
+    pub attempts: u32,
+    /// Nothing is left to do.
+    pub settled: bool,
 }
 
 impl RepoFacts {

@@ -92,6 +92,7 @@ impl RepoFacts {
             | DocumentKey::Command(_)
             | DocumentKey::Request(_)
             | DocumentKey::Run(_)
+            | DocumentKey::Publication(_)
             | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
         }

@@ -11,6 +11,7 @@ mod index;
 pub mod item;
 pub mod policy;
 mod repo;
+mod rollback;
 pub mod ship;
 
 use jiff::Timestamp;

@@ -10,7 +10,7 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
-    deploy::{DeployRequest, RunFacts, WaitingJob},
+    deploy::{DeployRequest, Publication, RunFacts, WaitingJob},
     item::ItemFacts,
     policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
@@ -68,6 +68,8 @@ pub struct RepoFacts {
     pub runs: BTreeMap<u64, RunFacts>,
     /// Jobs that wait or waited for our word, by run and lower-case environment.
     pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
+    /// What was done about draft releases and pushed tags.
+    pub publications: BTreeMap<String, Publication>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -149,6 +151,8 @@ pub enum DocumentKey {
     Run(u64),
     /// A job that waits for our word, by run and lower-case environment.
     WaitingJob(u64, String),
+    /// What was done about a draft release or a pushed tag.
+    Publication(String),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -181,6 +185,7 @@ impl RepoFacts {
             requests: BTreeMap::new(),
             runs: BTreeMap::new(),
             waiting_jobs: BTreeMap::new(),
+            publications: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -219,6 +224,7 @@ impl RepoFacts {
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
             DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
+            DocumentKey::Publication(name) => drop(self.publications.insert(name, json(body)?)),
             DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.insert((run, name), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
@@ -247,6 +253,7 @@ impl RepoFacts {
             DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Request(id) => json(self.requests.get(id)),
             DocumentKey::Run(id) => json(self.runs.get(id)),
+            DocumentKey::Publication(name) => json(self.publications.get(name)),
             DocumentKey::WaitingJob(run, name) => json(self.waiting_jobs.get(&(*run, name.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
@@ -264,6 +271,8 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Run(id) => drop(self.runs.remove(id)),
+                DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
                 // Nothing else is ever let go of.
                 _ => {}

@@ -60,10 +60,12 @@ pub(super) async fn apply(
             dispatch::dispatch(repo, context, &it).await?
         }
         Effect::CancelRun { run } => dispatch::cancel(repo, *run).await?,
+        // A report that may have been given is not given twice: the forge counts them.
+        Effect::AnswerProtection { approve: None, .. } if context.in_doubt => Applied::default(),
         Effect::AnswerProtection { run, environment, approve, comment } => {
             protection::answer(repo, *run, environment, *approve, comment).await?
         }
-        Effect::PublishRelease { release, tag, sha, branch } => {
+        Effect::PublishRelease { release, tag, sha, branch, command: _ } => {
             release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
     };

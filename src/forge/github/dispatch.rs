@@ -11,7 +11,6 @@ use super::{file, path, repo::Repo, watch, workflow};
 use crate::{
     domain::{
         effect::{Told, Watched},
-        event::Outcome,
         fact::deploy::RunFacts,
         id::Sha,
     },

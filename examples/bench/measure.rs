@@ -309,7 +309,7 @@ async fn keep(store: &SqliteStore, body: Vec<u8>, repo: u64, at: Timestamp) -> R
     let new = NewDelivery {
         forge: ForgeName::github(),
         hook: "7001".to_owned(),
-        delivery: guid(),
+        delivery: guid(at),
         event: "issues".to_owned(),
         action: Some("opened".to_owned()),
         repo: Some(repo),

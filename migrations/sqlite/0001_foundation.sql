@@ -9,7 +9,7 @@ CREATE TABLE delivery (
     seq          INTEGER PRIMARY KEY AUTOINCREMENT,
     forge        TEXT NOT NULL,
     hook         TEXT NOT NULL,
-    delivery     TEXT NOT NULL,
+    delivery     TEXT NOT NULL, -- a UUID of version 1 with its time first
     event        TEXT NOT NULL,
     action       TEXT,
     repo         INTEGER,

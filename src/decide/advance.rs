@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     command::{reply::Wish, run::Terms},
     deploy,
+    gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -62,6 +63,7 @@ pub enum Outcome<'a> {
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     let mut advanced = Advanced::default();
+    gate::advance(facts, terms, &mut advanced);
     deploy::advance(facts, terms, &mut advanced);
     advanced
 }

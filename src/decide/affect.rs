@@ -47,6 +47,7 @@ impl Look<'_> {
             | DocumentKey::Request(_)
             | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
+            | DocumentKey::Gate(..)
             | DocumentKey::WaitingJob(..) => {}
         }
     }

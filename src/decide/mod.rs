@@ -103,6 +103,7 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         phase::derive(&look, *item);
     }
     deploy::want_all(&look);
+    gate::want_all(&look);
     look.take_wants().into_iter().collect()
 }
 

@@ -11,6 +11,7 @@ mod docs;
 mod flow;
 mod forge_act;
 mod forge_understand;
+mod gate;
 mod layers;
 mod licences;
 mod openapi;

@@ -109,6 +109,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Publication(_) => return None,
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
+        DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })
@@ -126,6 +127,17 @@ fn question(need: &Need) -> String {
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
         Need::Named { name, .. } => format!("what {} stands for", quoted(name)),
         Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger)),
+        Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
+        Need::Tags => "which tags there are".to_owned(),
+        Need::Checks { sha } => format!("what ran on {}", sha.short()),
+        Need::OpenIssues { label: Some(label), .. } => format!("which open issues carry {}", quoted(label)),
+        Need::OpenIssues { milestone, .. } => {
+            format!("which issues of {} are open", quoted(milestone.as_deref().unwrap_or_default()))
+        }
+        Need::CommitAuthors { sha } => format!("who made {}", sha.short()),
+        Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
+        Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
+        Need::Reviews { pull } => format!("what reviewers said of #{pull}"),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),
     }
 }

@@ -26,7 +26,7 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if turn.policy.mode != Mode::Act || !turn.policy.gates.values().any(|gate| gate.draft) {
         return Answer::Refused(say::no_gates(turn.policy, "release"));
     }
-    let drafts = deploy::drafts(turn.facts, turn.policy);
+    let drafts = deploy::drafts(turn.facts, turn.policy, turn.now);
     let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
         return Answer::Refused(say::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
     };

@@ -37,6 +37,7 @@ use crate::domain::{
 pub(super) use place::{carried_back, upstream};
 pub(super) use publish::{drafts, effect as publication};
 pub(super) use say::{board, closed};
+pub(super) use wait::subject;
 
 /// Notes every fact that a deploy under way wants and that is not known.
 pub(super) fn want_all(look: &Look<'_>) {

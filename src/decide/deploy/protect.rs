@@ -14,7 +14,7 @@ use crate::{
         effect::Effect,
         event::{DeployState, Outcome as RunOutcome},
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
-        policy::Mode,
+        policy::{Mode, Policy},
     },
 };
 
@@ -28,7 +28,7 @@ pub(super) fn want_gates(look: &Look<'_>) {
         return;
     }
     for (key, job) in look.facts.waiting_jobs.iter().filter(|(key, job)| !is_over(look.facts, key, job)) {
-        for need in subject(look.facts, key, job).iter().flat_map(|s| gate::needs(look.facts, look.policy, s, look.now)) {
+        for need in subject(look.facts, look.policy, key, job).iter().flat_map(|s| gate::needs(look.facts, look.policy, s, look.now)) {
             look.want(need);
         }
     }
@@ -60,8 +60,8 @@ fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::
     })
 }
 
-fn subject(facts: &RepoFacts, key: &Key, job: &WaitingJob) -> Option<Subject> {
-    let own = owner(facts, key).and_then(|(id, request)| wait::subject(facts, id, request));
+fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Subject> {
+    let own = owner(facts, key).and_then(|(id, request)| wait::subject(facts, policy, id, request));
     own.or_else(|| Some(Subject::new(GateName::Deploy(key.1.clone()), job.sha.clone()?, since(job)?)))
 }
 
@@ -73,7 +73,7 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     }
     let decision = match owner {
         Some((id, request)) => wait::judge(facts, id, request, terms),
-        None => subject(facts, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
+        None => subject(facts, terms.policy, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
     };
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }

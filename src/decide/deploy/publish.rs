@@ -37,19 +37,24 @@ pub(in crate::decide) struct Draft {
 
 /// The drafts that stand before a gate, each with the commit that it is of as
 /// far as that is known.
-pub(in crate::decide) fn drafts(facts: &RepoFacts, policy: &Policy) -> Vec<Draft> {
+pub(in crate::decide) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Draft> {
+    drafts_in(&Look::new(facts, policy, now))
+}
+
+fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
-    for (id, release) in &facts.releases {
+    for (id, release) in &look.facts.releases {
         let state = &release.state.value;
         if state.published_at.is_some() || state.withdrawn {
             continue;
         }
-        let gate = policy.gates.iter().find(|(_, rule)| covers(rule, &state.tag));
-        let Some((gate, _)) = gate else { continue };
-        let (sha, branch) = match commit(facts, &state.tag, &state.target) {
-            Some(found) => found,
-            None => continue,
-        };
+        let Some((gate, _)) = look.policy.gates.iter().find(|(_, rule)| covers(rule, &state.tag)) else { continue };
+        let Some(sha) = look.draft_commit(&state.tag, &state.target) else { continue };
+        let pinned = state.target.eq_ignore_ascii_case(&sha.0);
+        let branch = (!pinned).then(|| match state.target.as_str() {
+            "" => look.facts.default_branch().to_owned(),
+            target => target.to_owned(),
+        });
         let mut subject = Subject::new(GateName::Release(gate.clone()), sha, release.state.at);
         subject.tags.push(state.tag.clone());
         found.push(Draft { id: *id, tag: state.tag.clone(), branch, subject });
@@ -60,20 +65,6 @@ pub(in crate::decide) fn drafts(facts: &RepoFacts, policy: &Policy) -> Vec<Draft
 /// A gate without a pattern stands before every draft.
 fn covers(rule: &GateRule, tag: &str) -> bool {
     rule.draft && rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
-}
-
-/// The commit that a draft's tag will name: where the tag is already, else
-/// the commit or the head of the branch that it is made from.
-fn commit(facts: &RepoFacts, tag: &str, target: &str) -> Option<(Sha, Option<String>)> {
-    let stands = |name: RefName| facts.refs.get(&name).and_then(|place| place.moves.last()?.1.clone());
-    if let Some(sha) = stands(RefName::Tag(tag.to_owned())) {
-        return Some((sha, None));
-    }
-    if target.len() == 40 && target.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Some((Sha::from(target), None));
-    }
-    let branch = if target.is_empty() { facts.default_branch() } else { target };
-    stands(RefName::Branch(branch.to_owned())).map(|sha| (sha, Some(branch.to_owned())))
 }
 
 /// Tags that were pushed lately, with the gate that stands before them.
@@ -101,7 +92,7 @@ pub(super) fn want_gates(look: &Look<'_>) {
     if look.policy.mode != Mode::Act {
         return;
     }
-    let drafts = drafts(look.facts, look.policy).into_iter().map(|draft| draft.subject);
+    let drafts = drafts_in(look).into_iter().map(|draft| draft.subject);
     let tags = pushed(look.facts, look.policy, look.now).into_iter().map(|(.., subject)| subject);
     for subject in drafts.chain(tags) {
         for need in gate::needs(look.facts, look.policy, &subject, look.now) {
@@ -119,7 +110,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanc
 }
 
 fn publish(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
-    for draft in drafts(facts, terms.policy) {
+    for draft in drafts(facts, terms.policy, terms.now) {
         let GateName::Release(gate) = &draft.subject.gate else { continue };
         if !terms.policy.gates.get(gate).is_some_and(|rule| rule.publish) {
             continue;
@@ -154,7 +145,7 @@ pub(in crate::decide) fn effect(draft: &Draft, command: Option<crate::domain::fa
 }
 
 pub(super) fn stands(facts: &RepoFacts, release: u64, sha: &Sha, terms: &Terms<'_>) -> Result<(), String> {
-    let draft = drafts(facts, terms.policy).into_iter().find(|draft| draft.id == release);
+    let draft = drafts(facts, terms.policy, terms.now).into_iter().find(|draft| draft.id == release);
     // One that is published meanwhile is left to the adapter, which looks.
     let Some(draft) = draft else { return Ok(()) };
     if draft.subject.sha != *sha {

@@ -17,7 +17,7 @@ use crate::{
         },
         id::Sha,
         needs::{Answer, Need},
-        policy::Mode,
+        policy::{Mode, Policy},
         rule::{Busy, ConditionName},
     },
 };
@@ -26,6 +26,8 @@ use crate::{
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
 /// How long to wait for an answer that a request can't do without.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// What the forge said within this time is fresh enough to act on.
+const FRESH: SignedDuration = SignedDuration::from_mins(2);
 /// When to look again at something that the forge did not tell.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -53,15 +55,27 @@ pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
 /// What a request wants to know while it waits: its gate's facts, and how its
 /// commit stands to what runs.
 pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
-    let Some(subject) = subject(look.facts, id, request) else { return };
+    let Some(mut subject) = subject(look.facts, look.policy, id, request) else { return };
     for need in gate::needs(look.facts, look.policy, &subject, look.now) {
         look.want(need);
+    }
+    // Before something is done, everything is asked anew.
+    if gate::evaluate(look.facts, look.policy, &subject, look.now).standing.is_open() {
+        subject.fresh_since = fresh(look.now);
+        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+            look.want(need);
+        }
     }
     is_older(look, request);
 }
 
 /// What a request's gate decides about.
-pub(super) fn subject(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Option<Subject> {
+pub(in crate::decide) fn subject(
+    facts: &RepoFacts,
+    policy: &Policy,
+    id: &str,
+    request: &DeployRequest,
+) -> Option<Subject> {
     let gate = GateName::Deploy(request.environment.clone());
     let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
     subject.request = Some(id.to_owned());
@@ -74,18 +88,29 @@ pub(super) fn subject(facts: &RepoFacts, id: &str, request: &DeployRequest) -> O
     if request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
         subject.waived.push((ConditionName::Lock, "the rollback before it took the lock".to_owned()));
     }
-    Some(subject)
-}
-
-/// How the gate of a request stands.
-pub(super) fn judge(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
-    let mut subject = subject(facts, id, request)?;
     if request.kind == RequestKind::Rollback
-        && let Some(rule) = terms.policy.environments.get(&request.environment)
+        && let Some(rule) = policy.environments.get(&request.environment)
     {
         let word = "the policy's `rollback`".to_owned();
         subject.waived.extend(rule.rollback.waive.iter().map(|name| (*name, word.clone())));
     }
+    Some(subject)
+}
+
+fn fresh(now: Timestamp) -> Option<Timestamp> {
+    now.checked_sub(FRESH).ok()
+}
+
+/// How the gate of a request stands.
+pub(super) fn judge(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let subject = subject(facts, terms.policy, id, request)?;
+    Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
+}
+
+/// The same by nothing that the forge said some time ago.
+fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let mut subject = subject(facts, terms.policy, id, request)?;
+    subject.fresh_since = fresh(terms.now);
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
 }
 
@@ -219,6 +244,11 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
             Next::Wait(why, None)
         };
     }
+    let decision = if decision.standing.is_open() {
+        judge_afresh(facts, id, request, terms).unwrap_or(decision)
+    } else {
+        decision
+    };
     match decision.standing {
         standing if standing.is_open() => Next::Start(decision),
         Standing::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {

@@ -5,23 +5,35 @@
 //! pending or an error, and neither is ever a pass.
 
 mod alerts;
+mod ancestry;
+mod approval;
+mod blockers;
 mod calendar;
+mod carried;
+mod checks;
 mod deployed;
 mod finding;
 mod freeze;
+mod hold;
+mod keep;
 mod lock;
+mod reviews;
+pub mod show;
+mod subject;
+mod tag;
 mod tree;
 mod window;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+pub(super) use self::keep::{advance, needs as want_all};
 use self::{finding::Finding, tree::Waiver};
-use super::look::Look;
+use super::{look::Look, message::quoted};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
     fact::RepoFacts,
     id::Sha,
-    needs::Need,
+    needs::{Answer, Need},
     policy::Policy,
     rule::{ConditionName, ConditionRule},
     when,
@@ -42,6 +54,9 @@ pub struct Subject {
     pub requester: Option<String>,
     /// The deploy request that it serves: passes the lock that this request holds.
     pub request: Option<String>,
+    /// Only answers of the forge that were given since count: before something
+    /// is done, everything is asked anew.
+    pub fresh_since: Option<Timestamp>,
     /// Conditions that need not be met, and on whose word: what a rollback may waive.
     pub waived: Vec<(ConditionName, String)>,
 }
@@ -49,7 +64,16 @@ pub struct Subject {
 impl Subject {
     /// A commit at a gate, asked for by nobody in particular.
     pub fn new(gate: GateName, sha: Sha, since: Timestamp) -> Self {
-        Self { gate, sha, tags: Vec::new(), since, requester: None, request: None, waived: Vec::new() }
+        Self {
+            gate,
+            sha,
+            tags: Vec::new(),
+            since,
+            requester: None,
+            request: None,
+            fresh_since: None,
+            waived: Vec::new(),
+        }
     }
 
     /// The environment, lower case, if it is one's gate.
@@ -73,11 +97,43 @@ pub fn needs(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timesta
     look.take_wants().into_iter().collect()
 }
 
+/// Everything that is gated now.
+pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subject> {
+    Look::new(facts, policy, now).subjects()
+}
+
 /// What a condition looks at.
 #[derive(Clone, Copy)]
 struct Case<'a, 'f> {
     look: &'a Look<'f>,
     subject: &'a Subject,
+}
+
+impl<'f> Case<'_, 'f> {
+    /// An answer that is not older than `age`; asks for it otherwise.
+    fn answer(self, need: &Need, age: SignedDuration) -> Option<&'f Answer> {
+        let since = self.look.now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        self.look.answered_since(need, since.max(self.subject.fresh_since.unwrap_or(since)))
+    }
+
+    /// What is said while an answer is not there: it will be, or it can't be had.
+    fn missing(self, need: &Need, code: &str, what: &str) -> Finding {
+        match self.look.facts.answers.get(need).map(|known| &known.answer) {
+            Some(Answer::Unavailable { why }) => {
+                Finding::error(&format!("{code}_unavailable"), format!("{what} can't be found out: {}", quoted(why)))
+            }
+            _ => Finding::unknown(&format!("{code}_asked"), format!("{what} is being asked of the forge")),
+        }
+    }
+
+    /// Whether `newer` contains `older`; `None`: not known, and asked for.
+    fn contains(self, newer: &Sha, older: &Sha) -> Option<bool> {
+        self.look.known_to_contain(newer, older).or_else(|| {
+            let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
+            self.look.lasting(&need);
+            None
+        })
+    }
 }
 
 fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
@@ -118,7 +174,7 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
             };
             let before = rule.after.iter().filter(|name| !listed(name)).map(|environment| ConditionRule::Deployed {
                 environment: environment.clone(),
-                soak: jiff::SignedDuration::ZERO,
+                soak: SignedDuration::ZERO,
             });
             let rules = before.chain(rule.require.iter().cloned()).collect();
             (rules, vec![ConditionRule::Lock, ConditionRule::Freeze, ConditionRule::Hold])
@@ -134,8 +190,8 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
 
 fn unlisted(gate: &GateName) -> Finding {
     let (code, what) = match gate {
-        GateName::Release(name) => ("gate_unlisted", format!("no gate {}", super::message::quoted(name))),
-        GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", super::message::quoted(name))),
+        GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
+        GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
     Finding::fail(code, format!("the policy describes {what}, so nothing may pass")).named("listed")
 }

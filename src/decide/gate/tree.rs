@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Case, alerts, deployed, finding::Finding, freeze, lock, window};
+use super::{
+    Case, alerts, ancestry, approval, blockers, checks, deployed, finding::Finding, freeze, hold, lock, reviews, tag,
+    window,
+};
 use crate::{
     decide::message,
     domain::{
@@ -49,12 +52,22 @@ pub(super) fn judge(case: Case<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]
 
 fn look(case: Case<'_, '_>, rule: &ConditionRule) -> Finding {
     match rule {
+        ConditionRule::Checks { named, report_within } => checks::judge(case, named, *report_within),
+        ConditionRule::Reviews { count } => reviews::judge(case, *count),
+        ConditionRule::Ancestry { of } => ancestry::judge(case, of),
+        ConditionRule::Tag { increasing, signed } => tag::judge(case, *increasing, *signed),
+        ConditionRule::Blockers { label, milestone } => blockers::judge(case, label.as_deref(), milestone.as_deref()),
+        ConditionRule::Approval { count, teams } => approval::judge(case, *count, teams),
+        ConditionRule::Hold => hold::judge(case),
         ConditionRule::Alerts { environment } => alerts::judge(case, environment.as_deref()),
         ConditionRule::Deployed { environment, soak } => deployed::judge(case, environment, *soak),
         ConditionRule::Window(window) => window::judge(case, window),
         ConditionRule::Lock => lock::judge(case),
         ConditionRule::Freeze => freeze::judge(case),
-        other => Finding::error("condition_unknown", format!("{} can't be judged", message::quoted(other.name()))),
+        // What combines others is judged above.
+        ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
+            Finding::error("condition_unknown", "it can't be judged")
+        }
     }
 }
 

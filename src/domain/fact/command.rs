@@ -4,15 +4,17 @@
 //! never changes but for the outcome of what it set off. Holds, locks and
 //! freezes are not kept on their own: they follow from the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{RepoFacts, item::Word};
 use crate::domain::{
+    decision::GateName,
     id::{ItemNumber, Sha},
     permission::Role,
+    rule::ConditionName,
 };
 
 /// Where a command was written.
@@ -142,6 +144,30 @@ pub enum Deed {
     LetGo {
         /// Our id for it.
         request: String,
+    },
+    /// Agrees to a release or a deploy.
+    Approve {
+        /// At which gate.
+        gate: GateName,
+        /// Of which commit.
+        sha: Sha,
+    },
+    /// Lets conditions go, for a time.
+    Override {
+        /// At which gate.
+        gate: GateName,
+        /// For which commit.
+        sha: Sha,
+        /// Under which version of the policy.
+        policy: String,
+        /// Which.
+        conditions: BTreeSet<ConditionName>,
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+        /// Somebody else has to say the same before it counts.
+        second: bool,
     },
     /// Asks for something on the item's status comment.
     Show(Wanted),

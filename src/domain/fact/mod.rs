@@ -7,6 +7,7 @@
 pub mod command;
 pub mod commit;
 pub mod deploy;
+pub mod gate;
 mod index;
 pub mod item;
 pub mod policy;

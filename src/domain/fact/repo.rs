@@ -11,11 +11,13 @@ use super::{
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     deploy::{DeployRequest, Publication, RunFacts, WaitingJob},
+    gate::GateFacts,
     item::ItemFacts,
     policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
 };
 use crate::domain::{
+    decision::GateName,
     event::RefName,
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
@@ -70,6 +72,8 @@ pub struct RepoFacts {
     pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
     /// What was done about draft releases and pushed tags.
     pub publications: BTreeMap<String, Publication>,
+    /// What was decided at gates, by gate and commit.
+    pub gates: BTreeMap<(GateName, Sha), GateFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -153,6 +157,8 @@ pub enum DocumentKey {
     WaitingJob(u64, String),
     /// What was done about a draft release or a pushed tag.
     Publication(String),
+    /// A gate on a commit.
+    Gate(GateName, Sha),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -186,6 +192,7 @@ impl RepoFacts {
             runs: BTreeMap::new(),
             waiting_jobs: BTreeMap::new(),
             publications: BTreeMap::new(),
+            gates: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -226,6 +233,7 @@ impl RepoFacts {
             DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
             DocumentKey::Publication(name) => drop(self.publications.insert(name, json(body)?)),
             DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.insert((run, name), json(body)?)),
+            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -255,6 +263,7 @@ impl RepoFacts {
             DocumentKey::Run(id) => json(self.runs.get(id)),
             DocumentKey::Publication(name) => json(self.publications.get(name)),
             DocumentKey::WaitingJob(run, name) => json(self.waiting_jobs.get(&(*run, name.clone()))),
+            DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }
@@ -273,6 +282,7 @@ impl RepoFacts {
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
                 DocumentKey::Run(id) => drop(self.runs.remove(id)),
                 DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
+                DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
                 // Nothing else is ever let go of.
                 _ => {}

@@ -17,6 +17,7 @@ pub mod decode;
 mod deploy;
 mod dispatch;
 mod errand;
+mod evidence;
 mod failure;
 mod file;
 mod graphql;
@@ -166,7 +167,7 @@ impl Forge for GitHub {
     }
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-        answer::answer(&self.client, target, need).await
+        answer::answer(&self.client, &self.identity, target, need).await
     }
 
     async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {

@@ -50,8 +50,7 @@ fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
 
 /// The commit at the head of a branch. `heads/` keeps a tag of the same name out.
 pub(super) async fn head(repo: &mut Repo<'_>, branch: &str) -> Result<Sha, ForgeError> {
-    let name = path::segments(branch)?;
-    commit(repo, &format!("heads/{name}")).await
+    answer::commit_of(repo, "heads", branch).await
 }
 
 async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {

@@ -9,7 +9,10 @@ use crate::{
         Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, Seq, StoreError,
         StoredDelivery,
     },
-    store::pack::{Packed, unpack},
+    store::{
+        pack::{Packed, unpack},
+        timely::turned,
+    },
 };
 
 /// Length of a list when the filter names none.
@@ -29,10 +32,11 @@ pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Resul
         Some(why) => (DeliveryState::Quarantined, why.as_str()),
         None => (DeliveryState::Pending, ""),
     };
+    let id = turned(&new.delivery);
     let kept = db.prepare_cached(ACCEPT)?.execute(params![
         new.forge.0,
         new.hook,
-        new.delivery,
+        id,
         new.event,
         new.action,
         new.repo.map(Id),
@@ -42,7 +46,7 @@ pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Resul
         note,
     ])?;
     if kept == 0 {
-        let seq = db.prepare_cached(FIND)?.query_row(params![new.delivery, new.hook, new.forge.0], |row| row.get(0))?;
+        let seq = db.prepare_cached(FIND)?.query_row(params![id, new.hook, new.forge.0], |row| row.get(0))?;
         return Ok(Accepted::Duplicate(seq));
     }
     let seq = db.last_insert_rowid();
@@ -103,7 +107,7 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Box<dyn ToSql 
     let mut values: Vec<Box<dyn ToSql + '_>> = Vec::new();
     if let Some(delivery) = &filter.delivery {
         sql.push_str(" AND delivery = ?");
-        values.push(Box::new(delivery));
+        values.push(Box::new(turned(delivery)));
     }
     if let Some(state) = filter.state {
         // The id finds fewer rows than the state: the plus keeps the state's index out of the choice.
@@ -147,7 +151,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         seq: row.get(0)?,
         forge: row.get(1)?,
         hook: row.get(2)?,
-        delivery: row.get(3)?,
+        delivery: turned(row.get_ref(3)?.as_str()?).into_owned(),
         event: row.get(4)?,
         action: row.get(5)?,
         repo: optional_id(row, 6)?,

@@ -1,0 +1,3 @@
+//! Gates: what each condition decides, and the check runs that show it.
+
+mod flow;

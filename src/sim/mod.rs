@@ -39,7 +39,7 @@ mod state;
 mod watch;
 
 pub use auth::AppKey;
-pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease};
+pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease, Worker};
 pub use delivery::{Delivery, sign};
 pub use exchange::Exchange;
 pub use fault::{Fault, FaultKind, Matcher};

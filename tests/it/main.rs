@@ -7,6 +7,7 @@ mod cli;
 mod command;
 mod crash;
 mod demo;
+mod deploys;
 mod docs;
 mod flow;
 mod forge_act;

@@ -148,7 +148,16 @@ pub fn open_issue(number: u64) -> (String, Effect) {
 
 pub fn rollback() -> (String, Effect) {
     let (workflow, reference) = ("rollback.yml".to_owned(), "main".to_owned());
-    let effect = Effect::Dispatch { workflow, reference, sha: Sha::from("abc"), request: "r1".to_owned() };
+    let effect = Effect::Dispatch {
+        workflow,
+        reference,
+        sha: Sha::from("abc"),
+        request: "r1".to_owned(),
+        watched: phasebot::domain::effect::Watched::Commit,
+        environment: "production".to_owned(),
+        inputs: std::collections::BTreeMap::new(),
+        strict: true,
+    };
     ("rollback".to_owned(), effect)
 }
 

@@ -3,7 +3,6 @@
 use phasebot::{
     domain::{
         effect::{Effect, LabelLook},
-        id::Sha,
     },
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };

@@ -168,7 +168,13 @@ async fn aim(
         Effect::UpsertIssue { .. } => state.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
         _ => None,
     };
-    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), issue, in_doubt, look_only: false };
+    let context = ApplyContext {
+        item_labels,
+        repo_labels: state.facts.known_labels().clone(),
+        issue,
+        in_doubt,
+        look_only: false,
+    };
     let target = state.row.as_ref().and_then(place::target);
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);

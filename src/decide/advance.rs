@@ -7,8 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     command::{reply::Wish, run::Terms},
-    deploy,
-    gate,
+    deploy, gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -75,13 +74,7 @@ pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
-pub fn ended(
-    facts: &mut RepoFacts,
-    effect: &Effect,
-    key: &str,
-    outcome: Outcome<'_>,
-    terms: &Terms<'_>,
-) -> Advanced {
+pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
     let mut advanced = Advanced::default();
     deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
     advanced

@@ -3,6 +3,8 @@
 //! Every change is a join (see [`crate::domain::fact`]): what is added depends
 //! on the event alone, never on what arrived before it.
 
+mod ship;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -11,16 +13,14 @@ use super::text;
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
-        CheckSeen, CommitSeen, DeploymentSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, ProtectionSeen, PullSeen, PushSeen,
-        RefName, ReleaseSeen, ReviewSeen, Seen, StatusSeen, WorkflowSeen,
+        CheckSeen, CommitSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen,
+        Seen, StatusSeen, WorkflowSeen,
     },
     fact::{
         DocumentKey, Newest, RepoFacts,
         commit::{GroupFacts, PushFacts, RunFact, StatusFact},
-        deploy::RunFacts,
         item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
         keep_earliest,
-        ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
     },
     id::{Actor, Sha},
     needs::{Answer, Answered, Need},
@@ -355,78 +355,6 @@ impl Notes<'_> {
         if self.facts.checks.entry(seen.sha.clone()).or_default().scheduled_suites.insert(suite) {
             self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
         }
-    }
-
-    /// Runs that deploy, or wait for our word, are kept by themselves.
-    fn run(&mut self, seen: &WorkflowSeen) {
-        let waits = self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
-        if !waits && !matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch") {
-            return;
-        }
-        let fact = RunFacts {
-            attempt: seen.attempt,
-            at: self.event.at,
-            // Of one moment the end outweighs the beginning.
-            outcome: seen.outcome,
-            sha: seen.sha.clone(),
-            trigger: seen.trigger.clone(),
-            title: seen.title.clone(),
-            workflow: seen.workflow.clone(),
-            created_at: seen.created_at.unwrap_or(self.event.at),
-            url: seen.url.clone(),
-        };
-        if self.facts.runs.get(&seen.id).is_none_or(|known| *known < fact) {
-            self.facts.runs.insert(seen.id, fact);
-            self.changed.insert(DocumentKey::Run(seen.id));
-        }
-    }
-
-    fn protection(&mut self, seen: &ProtectionSeen) {
-        let Some(run) = seen.run else { return };
-        let name = seen.environment.to_lowercase();
-        let job = self.facts.waiting_jobs.entry((run, name.clone())).or_default();
-        if job.requests.contains_key(&seen.deployment) {
-            return;
-        }
-        job.requests.insert(seen.deployment, self.event.at);
-        job.name.clone_from(&seen.environment);
-        job.sha = job.sha.clone().max(seen.sha.clone());
-        if let Some(deployment) = seen.deployment.and_then(|id| self.facts.deployments.get_mut(&id)) {
-            deployment.run = Some(run);
-        }
-        self.changed.extend(seen.deployment.map(DocumentKey::Deployment));
-        self.changed.insert(DocumentKey::WaitingJob(run, name));
-    }
-
-    fn release(&mut self, seen: &ReleaseSeen) {
-        let state = ReleaseState {
-            withdrawn: seen.withdrawn,
-            published_at: seen.published_at.filter(|_| !seen.draft),
-            tag: seen.tag.clone(),
-            target: seen.target.clone(),
-            prerelease: seen.prerelease,
-        };
-        let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
-        Newest::join(&mut slot, Newest::new(self.event.at, state));
-        self.facts.releases.extend(slot.map(|state| (seen.id, ReleaseFacts { state })));
-        self.changed.insert(DocumentKey::Release(seen.id));
-    }
-
-    fn deployment(&mut self, seen: &DeploymentSeen) {
-        let fact = self.facts.deployments.entry(seen.id).or_insert_with(|| DeploymentFacts {
-            sha: seen.sha.clone(),
-            reference: seen.reference.clone(),
-            environment: seen.environment.clone(),
-            production: seen.production,
-            created_at: seen.created_at,
-            creator: seen.creator.as_ref().map(|c| c.login.clone()),
-            run: seen.run,
-            told: None,
-            statuses: BTreeSet::new(),
-        });
-        fact.run = fact.run.or(seen.run);
-        fact.statuses.extend(seen.status.clone());
-        self.changed.insert(DocumentKey::Deployment(seen.id));
     }
 
     fn merge_group(&mut self, seen: &MergeGroupSeen) {

@@ -385,19 +385,14 @@ pub struct WorkflowSeen {
     /// How it stands.
     pub outcome: Outcome,
     /// Which attempt at it, from 1.
-    #[serde(default)]
     pub attempt: u64,
     /// Its title, as the workflow's `run-name` has it.
-    #[serde(default)]
     pub title: String,
     /// The workflow's file.
-    #[serde(default)]
     pub workflow: String,
     /// When it was made; `None` where the payload does not say.
-    #[serde(default)]
     pub created_at: Option<Timestamp>,
     /// Its page.
-    #[serde(default)]
     pub url: String,
 }
 
@@ -453,7 +448,6 @@ pub struct DeploymentSeen {
     /// Who made it.
     pub creator: Option<Actor>,
     /// The workflow run whose job made it.
-    #[serde(default)]
     pub run: Option<u64>,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
@@ -493,7 +487,6 @@ pub struct ProtectionSeen {
     /// Commit.
     pub sha: Option<Sha>,
     /// The deployment that the job made.
-    #[serde(default)]
     pub deployment: Option<u64>,
 }
 

@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    fact::deploy::RunFacts,
     event::{CheckSeen, CommitSeen, StatusSeen},
+    fact::deploy::RunFacts,
     fact::item::ReviewFact,
     id::{ItemNumber, Sha},
 };
@@ -89,7 +89,7 @@ pub enum Need {
         /// The branch.
         branch: String,
     },
-    /// What does this name stand for now? Asked anew for each purpose.
+    /// What does this name stand for? Asked anew for each purpose.
     Named {
         /// A tag, a branch or a commit.
         name: String,

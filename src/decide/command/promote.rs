@@ -26,13 +26,9 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Err(answer) => return answer,
     };
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
-        Ok(sha) => Answer::Deploy(Box::new(turn.ask(
-            &environment,
-            RequestKind::Promote,
-            "",
-            Watched::Commit,
-            Some(sha),
-        ))),
+        Ok(sha) => {
+            Answer::Deploy(Box::new(turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha))))
+        }
         Err(why) => Answer::Refused(why),
     }
 }

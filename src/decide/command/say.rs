@@ -307,7 +307,10 @@ pub(super) fn no_deploys(policy: &Policy, environment: &str) -> String {
     if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
-    format!("Nothing was done: phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.", wants.join(" and "))
+    format!(
+        "Nothing was done: phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.",
+        wants.join(" and ")
+    )
 }
 
 pub(super) fn no_input(name: &str, known: &[&str]) -> String {
@@ -340,11 +343,9 @@ pub(super) fn no_way_back(environment: &str, to: Option<&str>, now: &Sha, back: 
         _ if back.is_empty() => {
             format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(now.short()))
         }
-        Some(name) => format!(
-            "{} is not among what {} may go back to by the policy: {known}.",
-            quoted(name),
-            quoted(environment)
-        ),
+        Some(name) => {
+            format!("{} is not among what {} may go back to by the policy: {known}.", quoted(name), quoted(environment))
+        }
         None => format!(
             "Every commit that {} may go back to saw an incident while it ran: {known}. Name one with `to=`.",
             quoted(environment)

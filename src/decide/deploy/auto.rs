@@ -71,7 +71,12 @@ fn newest_merge(facts: &RepoFacts) -> Option<News> {
 /// When the policy file last changed, as far as that was seen.
 fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
     let default = RefName::Branch(facts.default_branch().to_owned());
-    facts.pushes.values().filter(|push| push.name == default && push.policy_file == Some(true)).map(|push| push.at).max()
+    facts
+        .pushes
+        .values()
+        .filter(|push| push.name == default && push.policy_file == Some(true))
+        .map(|push| push.at)
+        .max()
 }
 
 fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_>, out: &mut Advanced) {
@@ -81,7 +86,10 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
     }
     // Of what nobody asked for, the newest counts.
     let older = facts.requests_for(environment).into_iter().filter(|(_, request)| {
-        request.is_open() && !request.is_under_way() && !matches!(request.origin, Origin::Command(_)) && request.at <= news.at
+        request.is_open()
+            && !request.is_under_way()
+            && !matches!(request.origin, Origin::Command(_))
+            && request.at <= news.at
     });
     let older: Vec<String> = older.map(|(id, _)| id.clone()).collect();
     for old in older {

@@ -180,13 +180,7 @@ pub(super) fn began(
     }
 }
 
-fn runs(
-    facts: &mut RepoFacts,
-    id: &str,
-    terms: &Terms<'_>,
-    out: &mut Advanced,
-    how: impl FnOnce(&mut DeployRequest),
-) {
+fn runs(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
     change(facts, id, out, |request| {
         how(request);
         request.started_at = Some(terms.now);

@@ -165,7 +165,8 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
-    if request.run.is_none() && request.deployment.is_none()
+    if request.run.is_none()
+        && request.deployment.is_none()
         && let Some((run, _)) = runs.first_key_value()
     {
         let run = *run;
@@ -225,14 +226,7 @@ fn told_commit(request: &DeployRequest, terms: &Terms<'_>) -> bool {
     workflow && !rule.is_some_and(|rule| rule.best_effort)
 }
 
-fn fail(
-    facts: &mut RepoFacts,
-    id: &str,
-    request: &DeployRequest,
-    why: String,
-    terms: &Terms<'_>,
-    out: &mut Advanced,
-) {
+fn fail(facts: &mut RepoFacts, id: &str, request: &DeployRequest, why: String, terms: &Terms<'_>, out: &mut Advanced) {
     out.wishes.extend(status(id, request, DeployState::Failure, &why));
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }

@@ -83,7 +83,9 @@ pub(in crate::decide) fn carried_back(
     let left: Vec<&Sha> = facts
         .requests_for(environment)
         .into_iter()
-        .filter(|(_, r)| r.kind == RequestKind::Rollback && r.started_at.is_some() && r.end() != Some(RequestEnd::Failed))
+        .filter(|(_, r)| {
+            r.kind == RequestKind::Rollback && r.started_at.is_some() && r.end() != Some(RequestEnd::Failed)
+        })
         .filter_map(|(_, r)| r.from.as_ref())
         .collect();
     let disturbed = |ran: &Ran| {

@@ -28,7 +28,10 @@ pub(super) fn want_gates(look: &Look<'_>) {
         return;
     }
     for (key, job) in look.facts.waiting_jobs.iter().filter(|(key, job)| !is_over(look.facts, key, job)) {
-        for need in subject(look.facts, look.policy, key, job).iter().flat_map(|s| gate::needs(look.facts, look.policy, s, look.now)) {
+        for need in subject(look.facts, look.policy, key, job)
+            .iter()
+            .flat_map(|s| gate::needs(look.facts, look.policy, s, look.now))
+        {
             look.want(need);
         }
     }
@@ -36,7 +39,8 @@ pub(super) fn want_gates(look: &Look<'_>) {
 
 /// The run has ended, or the job has begun: nothing is to be said any more.
 fn is_over(facts: &RepoFacts, key: &Key, job: &WaitingJob) -> bool {
-    let ended = facts.runs.get(&key.0).is_some_and(|run| run.outcome != RunOutcome::Running && since(job) <= Some(run.at));
+    let ended =
+        facts.runs.get(&key.0).is_some_and(|run| run.outcome != RunOutcome::Running && since(job) <= Some(run.at));
     ended || job.cancelled || begun(facts, job)
 }
 
@@ -68,12 +72,15 @@ fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> O
 /// How the gate stands for a job; `Err`: something else holds the environment.
 fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> Result<Decision, String> {
     let owner = owner(facts, key);
-    if owner.is_none() && let Some((_, other)) = facts.under_way(&key.1) {
+    if owner.is_none()
+        && let Some((_, other)) = facts.under_way(&key.1)
+    {
         return Err(say::busy(other, terms.policy));
     }
     let decision = match owner {
         Some((id, request)) => wait::judge(facts, id, request, terms),
-        None => subject(facts, terms.policy, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
+        None => subject(facts, terms.policy, key, job)
+            .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
     };
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }

@@ -68,7 +68,11 @@ fn covers(rule: &GateRule, tag: &str) -> bool {
 }
 
 /// Tags that were pushed lately, with the gate that stands before them.
-fn pushed<'a>(facts: &'a RepoFacts, policy: &'a Policy, now: Timestamp) -> Vec<(&'a String, &'a String, &'a GateRule, Subject)> {
+fn pushed<'a>(
+    facts: &'a RepoFacts,
+    policy: &'a Policy,
+    now: Timestamp,
+) -> Vec<(&'a String, &'a String, &'a GateRule, Subject)> {
     let since = now.checked_sub(NEWS).unwrap_or(Timestamp::MIN);
     let mut found = Vec::new();
     for (at, tag) in facts.index.tag_moves.range((since, String::new())..) {

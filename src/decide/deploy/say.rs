@@ -30,7 +30,8 @@ fn what(request: &DeployRequest) -> String {
         Some(sha) => quoted(sha.short()),
         None => quoted(&request.reference),
     };
-    format!("{verb} {name} to {}", quoted(&request.environment)).replace("rollback to", "rollback of the environment to")
+    format!("{verb} {name} to {}", quoted(&request.environment))
+        .replace("rollback to", "rollback of the environment to")
 }
 
 fn asker(request: &DeployRequest) -> String {
@@ -153,7 +154,10 @@ pub(super) fn older(environment: &str, runs: Option<&Sha>) -> String {
 }
 
 pub(super) fn order_unknown(environment: &str) -> String {
-    format!("The forge does not tell whether this commit is older than what {} runs. Say it again later.", quoted(environment))
+    format!(
+        "The forge does not tell whether this commit is older than what {} runs. Say it again later.",
+        quoted(environment)
+    )
 }
 
 pub(super) fn finding_out() -> &'static str {
@@ -171,7 +175,12 @@ pub(in crate::decide) fn closed(decision: &Decision) -> String {
     if lines.is_empty() { "the gate is not open".to_owned() } else { lines.join("; ") }
 }
 
-pub(super) fn would(request: &DeployRequest, decision: &Decision, busy: Option<&DeployRequest>, policy: &Policy) -> String {
+pub(super) fn would(
+    request: &DeployRequest,
+    decision: &Decision,
+    busy: Option<&DeployRequest>,
+    policy: &Policy,
+) -> String {
     let mut text = if decision.standing.is_open() {
         format!("Nothing was done. The {} would start now", what(request))
     } else {

@@ -25,10 +25,12 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
         NamedKind::Branch if unmerged => Ok(Watched::Branch(name.to_owned())),
         NamedKind::Branch => Err(not_merged(environment, &format!("The branch {}", quoted(name)))),
         NamedKind::Loose => match pull_with_head(look.facts, &named.sha) {
-            Some(pull) => unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|login, association| {
-                look.writes(login, association)
-            })
-            .map(|()| Watched::Pull(pull)),
+            Some(pull) => {
+                unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|login, association| {
+                    look.writes(login, association)
+                })
+                .map(|()| Watched::Pull(pull))
+            }
             // Forges find a fork's commits under every repository's name.
             None => Err(format!(
                 "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag.",

@@ -220,7 +220,11 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
         return Next::Wait(say::silent(why), None);
     }
     if let Some((_, other)) = same(facts, id, request) {
-        return if asked { refused(say::the_same(other, terms.policy)) } else { Next::End(RequestEnd::Withdrawn, say::the_same(other, terms.policy)) };
+        return if asked {
+            refused(say::the_same(other, terms.policy))
+        } else {
+            Next::End(RequestEnd::Withdrawn, say::the_same(other, terms.policy))
+        };
     }
     let look = Look::new(facts, terms.policy, terms.now);
     match is_older(&look, request) {

@@ -223,7 +223,10 @@ pub const ALL: &str = "all";
 impl Deed {
     /// Whether the item shows a status comment from then on.
     pub fn needs_board(&self) -> bool {
-        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. } | Self::Deploy { .. })
+        matches!(
+            self,
+            Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. } | Self::Deploy { .. }
+        )
     }
 }
 
@@ -248,9 +251,15 @@ impl RepoFacts {
             .flatten()
             .collect();
         let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
-            Some(Deed::Hold { name, reason }) => {
-                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item, binds_all: false })
-            }
+            Some(Deed::Hold { name, reason }) => Some(Guard {
+                name,
+                by: &facts.by,
+                since: facts.at,
+                until: None,
+                reason: Some(reason),
+                item: id.item,
+                binds_all: false,
+            }),
             _ => None,
         });
         holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()

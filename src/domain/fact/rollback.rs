@@ -22,7 +22,8 @@ impl RepoFacts {
 
     fn lifted_after(&self, environment: &str, since: Timestamp) -> bool {
         self.commands.values().any(|command| {
-            matches!(&command.deed, Some(Deed::Unlock { environment: name }) if name == environment) && command.at >= since
+            matches!(&command.deed, Some(Deed::Unlock { environment: name }) if name == environment)
+                && command.at >= since
         })
     }
 }
@@ -32,5 +33,13 @@ fn guard(request: &DeployRequest, since: Timestamp) -> Guard<'_> {
         Origin::Command(id) => id.item,
         Origin::Tag(_) | Origin::Merge(_) => 0,
     };
-    Guard { name: &request.environment, by: &request.by, since, until: None, reason: Some(REASON), item, binds_all: true }
+    Guard {
+        name: &request.environment,
+        by: &request.by,
+        since,
+        until: None,
+        reason: Some(REASON),
+        item,
+        binds_all: true,
+    }
 }

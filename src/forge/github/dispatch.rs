@@ -98,7 +98,10 @@ fn started(run: &Run, pinned: bool) -> Told {
 
 /// The inputs to send, by what the workflow declares at the ref that it will
 /// run from; or why it can't be started.
-async fn inputs(repo: &mut Repo<'_>, it: &Dispatch<'_>) -> Result<Result<BTreeMap<String, String>, String>, ForgeError> {
+async fn inputs(
+    repo: &mut Repo<'_>,
+    it: &Dispatch<'_>,
+) -> Result<Result<BTreeMap<String, String>, String>, ForgeError> {
     let place = format!(".github/workflows/{}", it.workflow);
     let Some(seen) = file::read(repo.client, repo.target, None, &place, Some(it.reference)).await? else {
         return Ok(Err(format!("there is no {place} at {}", it.reference)));

@@ -15,7 +15,7 @@ use crate::{
 /// Fewest digits of a commit's name that are taken for one.
 const FEWEST_DIGITS: usize = 7;
 
-/// What a name stands for now: a tag, a branch, or a commit of this
+/// What a name stands for: a tag, a branch, or a commit of this
 /// repository. Only these places are looked at, so that no name leads to a
 /// pull request's ref. `None`: nothing, or both a tag and a branch.
 pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str) -> Result<Option<Named>, ForgeError> {

@@ -251,13 +251,7 @@ impl State {
     }
 
     /// A job's deployment waits for the App's protection rule.
-    pub(super) fn ask_protection(
-        &mut self,
-        repo: u64,
-        run: u64,
-        environment: &str,
-        id: u64,
-    ) -> Result<(), SimError> {
+    pub(super) fn ask_protection(&mut self, repo: u64, run: u64, environment: &str, id: u64) -> Result<(), SimError> {
         let found = self.repo(repo)?.runs.get(&run).cloned();
         let waiting = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {run}")))?;
         let by = waiting.actor.clone();

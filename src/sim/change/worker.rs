@@ -88,7 +88,8 @@ impl State {
             }
             ("queued", Some(deployment), Some(environment)) => {
                 let answers = &self.repo(repo)?.answers;
-                let given = answers.iter().rev().find(|a| a.run == id && a.environment == *environment && a.state.is_some());
+                let given =
+                    answers.iter().rev().find(|a| a.run == id && a.environment == *environment && a.state.is_some());
                 match given.and_then(|answer| answer.state.clone()).as_deref() {
                     Some("approved") => self.begin(repo, id, Some(deployment))?,
                     Some(_) => self.end(repo, id, Some(deployment), "failure")?,

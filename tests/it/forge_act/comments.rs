@@ -1,9 +1,7 @@
 //! Comments, reactions, issues, dispatches.
 
 use phasebot::{
-    domain::{
-        effect::{Effect, LabelLook},
-    },
+    domain::effect::{Effect, LabelLook},
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};

@@ -3,12 +3,14 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
 mod app;
+mod catch_up;
 mod cli;
 mod command;
 mod crash;
 mod demo;
 mod deploys;
 mod docs;
+mod doctor;
 mod flow;
 mod forge_act;
 mod forge_understand;
@@ -21,6 +23,7 @@ mod policy_life;
 mod preview;
 mod scenario;
 mod settings;
+mod setup;
 mod sim;
 mod store;
 mod support;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decide::{deploy, gate},
-    domain::{permission::Role, policy::Mode},
+    domain::permission::Role,
 };
 
 pub(super) static ROW: Row = Row {
@@ -23,8 +23,11 @@ pub(super) static ROW: Row = Row {
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let tag = given.text("TAG");
-    if turn.policy.mode != Mode::Act || !turn.policy.gates.values().any(|gate| gate.draft) {
-        return Answer::Refused(say::no_gates(turn.policy, "release"));
+    if let Some(why) = say::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    if !turn.policy.gates.values().any(|gate| gate.draft) {
+        return Answer::Refused(say::no_gate("gate before draft releases", "gates"));
     }
     let drafts = deploy::drafts(turn.facts, turn.policy, turn.now);
     let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {

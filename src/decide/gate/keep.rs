@@ -18,9 +18,10 @@ use crate::{
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
+            command::Deed,
             gate::{GateFacts, Shown, Turn},
         },
-        id::Sha,
+        id::{ItemNumber, Sha},
         needs::Need,
         policy::{Mode, Policy},
     },
@@ -101,13 +102,24 @@ fn keep(
         check(&mut gate, terms.now, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
+        advanced.items.extend(shown_on(facts, &key.0));
         facts.gates.insert(key.clone(), gate);
         advanced.changed.insert(DocumentKey::Gate(key.0.clone(), key.1.clone()));
     }
 }
 
+/// Items whose status comment shows a gate.
+fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
+    let shows = move |deed: &Deed| matches!(deed, Deed::ShowGate { gate: shown } if shown == gate);
+    facts.commands.iter().filter(move |(_, c)| c.deed.as_ref().is_some_and(shows)).map(|(id, _)| id.item)
+}
+
 /// Queues the check run where it says something new, or grows old.
 fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
+    if !gate.live && gate.decision.standing.is_open() {
+        // It went through; what its check says stays true.
+        return;
+    }
     let effect = show::check(&gate.decision, gate.live);
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));

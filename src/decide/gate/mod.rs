@@ -22,12 +22,13 @@ pub mod show;
 mod subject;
 mod tag;
 mod tree;
+mod waiver;
 mod window;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::finding::Finding;
 pub(super) use self::keep::{advance, needs as want_all};
-use self::{finding::Finding, tree::Waiver};
 use super::{look::Look, message::quoted};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
@@ -140,7 +141,7 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
     let case = Case { look, subject };
     let findings: Vec<Finding> = match required(look.policy, &subject.gate) {
         Some(rules) => {
-            let waivers: Vec<Waiver> = Waiver::of(case);
+            let waivers = waiver::all(case);
             rules.iter().map(|rule| tree::judge(case, rule, &waivers)).collect()
         }
         None => vec![unlisted(&subject.gate)],

@@ -1,43 +1,14 @@
 //! Conditions that combine others, and what is waived.
 
-use jiff::Timestamp;
-
 use super::{
     Case, alerts, ancestry, approval, blockers, checks, deployed, finding::Finding, freeze, hold, lock, reviews, tag,
-    window,
+    waiver::Waiver, window,
 };
-use crate::{
-    decide::message,
-    domain::{
-        decision::Standing,
-        rule::{ConditionName, ConditionRule},
-        when,
-    },
+use crate::domain::{
+    decision::Standing,
+    rule::{ConditionName, ConditionRule},
+    when,
 };
-
-/// A condition that is let go this time.
-#[derive(Debug, Clone)]
-pub(super) struct Waiver {
-    pub(super) condition: ConditionName,
-    /// «waived by … because …», defused.
-    pub(super) words: String,
-    /// Until when.
-    pub(super) until: Option<Timestamp>,
-}
-
-impl Waiver {
-    /// Everything that is let go for a subject.
-    pub(super) fn of(case: Case<'_, '_>) -> Vec<Self> {
-        let subject = case.subject.waived.iter();
-        subject
-            .map(|(condition, word)| Self {
-                condition: *condition,
-                words: format!("waived by {}", message::quoted(word)),
-                until: None,
-            })
-            .collect()
-    }
-}
 
 /// How a condition stands.
 pub(super) fn judge(case: Case<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> Finding {
@@ -76,6 +47,12 @@ fn waive(mut finding: Finding, condition: Option<ConditionName>, waivers: &[Waiv
         return finding;
     }
     let Some(waiver) = waivers.iter().find(|waiver| Some(waiver.condition) == condition) else { return finding };
+    if !waiver.counts {
+        finding.condition.sentence = format!("{}; {}", finding.condition.sentence, waiver.words);
+        finding.needs_person = true;
+        finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
+        return finding;
+    }
     finding.condition.standing = Standing::Waived;
     finding.condition.sentence = format!("{}; without that: {}", waiver.words, finding.condition.sentence);
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);

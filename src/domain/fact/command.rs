@@ -9,7 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RepoFacts, item::Word};
+use super::{
+    RepoFacts,
+    item::{ItemFacts, Word},
+};
 use crate::domain::{
     decision::GateName,
     id::{ItemNumber, Sha},
@@ -166,8 +169,11 @@ pub enum Deed {
         reason: String,
         /// Until when.
         until: Timestamp,
-        /// Somebody else has to say the same before it counts.
-        second: bool,
+    },
+    /// Asks how a gate stands, on the item's status comment.
+    ShowGate {
+        /// Which.
+        gate: GateName,
     },
     /// Asks for something on the item's status comment.
     Show(Wanted),
@@ -225,7 +231,12 @@ impl Deed {
     pub fn needs_board(&self) -> bool {
         matches!(
             self,
-            Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. } | Self::Deploy { .. }
+            Self::Show(_)
+                | Self::ShowGate { .. }
+                | Self::Hold { .. }
+                | Self::Lock { .. }
+                | Self::Freeze { .. }
+                | Self::Deploy { .. }
         )
     }
 }
@@ -239,9 +250,10 @@ impl RepoFacts {
         found
     }
 
-    /// Holds that stand on an item, oldest first.
+    /// Holds that stand on an item, oldest first. Who gives the item up gives its holds up.
     pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
         let commands = self.commands_on(item);
+        let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
         let lifted: Vec<&String> = commands
             .iter()
             .filter_map(|(_, facts)| match &facts.deed {
@@ -262,7 +274,8 @@ impl RepoFacts {
             }),
             _ => None,
         });
-        holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()
+        let stands = |hold: &Guard<'_>| given_up.is_none_or(|at| at < hold.since);
+        holds.filter(|hold| stands(hold) && !lifted.iter().any(|name| *name == hold.name)).collect()
     }
 
     /// Locks that stand at `now`, by environment.
@@ -292,7 +305,8 @@ impl RepoFacts {
         })
     }
 
-    /// The last word for each name, if it guards and its time is not up.
+    /// The last word for each name, if it guards, its time is not up, and the
+    /// item that it was said on was not closed since.
     fn guards<'a>(
         &'a self,
         now: Timestamp,
@@ -307,7 +321,11 @@ impl RepoFacts {
             }
         }
         let standing = last.into_iter().filter_map(|(name, (_, guard))| Some((name, guard?)));
-        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now)).collect()
+        let freed = |guard: &Guard<'_>| {
+            let item = self.items.get(&guard.item);
+            item.is_some_and(|item| item.closings.range(guard.since..=now).next().is_some())
+        };
+        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now) && !freed(guard)).collect()
     }
 
     /// The head commit of a pull request as it was known at `at`: at the newest

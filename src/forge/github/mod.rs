@@ -3,6 +3,7 @@
 //! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
+//! The App itself: `grant` (what it asks for), `register`, `inspect`.
 
 mod account;
 mod answer;
@@ -14,20 +15,24 @@ mod client;
 mod comment;
 mod commits;
 pub mod decode;
+mod delivery;
 mod deploy;
 mod dispatch;
 mod errand;
 mod evidence;
 mod failure;
 mod file;
+pub mod grant;
 mod graphql;
 mod identity;
+pub mod inspect;
 mod issue;
 mod label;
 mod marker;
 mod path;
 pub mod payload;
 mod protection;
+pub mod register;
 mod release;
 mod repo;
 mod root;
@@ -41,6 +46,7 @@ mod workflow;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -65,7 +71,9 @@ use crate::{
     },
     port::{
         clock::Clock,
-        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+        forge::{
+            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, Target, Undecodable, Verified,
+        },
     },
 };
 
@@ -143,6 +151,18 @@ impl Forge for GitHub {
 
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {
         self.understanding.decode(event, body, received_at)
+    }
+
+    async fn sent(&self, page: Option<&str>) -> Result<Option<SentPage>, ForgeError> {
+        match delivery::sent(&self.client, page).await {
+            // An Enterprise Server of before there was such a list.
+            Err(ForgeError::NotFound(_)) if page.is_none() => Ok(None),
+            sent => sent.map(Some),
+        }
+    }
+
+    async fn sent_delivery(&self, id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
+        delivery::one(&self.client, id).await
     }
 
     async fn identity(&self) -> Result<Actor, ForgeError> {

@@ -153,7 +153,7 @@ pub fn narrate(steps: &str) -> String {
     out
 }
 
-fn clock(at: Timestamp) -> String {
+pub fn clock(at: Timestamp) -> String {
     let days = at.duration_since(super::world::start()).as_hours() / 24;
     let time = at.strftime("%H:%M:%S");
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }

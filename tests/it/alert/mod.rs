@@ -3,5 +3,5 @@
 
 mod door;
 mod route;
-mod sent;
+pub mod sent;
 mod sources;

@@ -107,6 +107,7 @@ impl RepoFacts {
             | DocumentKey::Release(_)
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
+            | DocumentKey::Gate(..)
             | DocumentKey::Command(_)
             | DocumentKey::Policy => {}
         }

@@ -69,6 +69,53 @@ impl TakeIn for Intake {
     }
 }
 
+/// A door straight to the store, for commands that work beside a running bot:
+/// that one finds what was put there.
+pub struct Letterbox {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Whose deliveries.
+    pub forge: Arc<dyn Forge>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl TakeIn for Letterbox {
+    async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
+        let letter = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
+        self.store.accept(letter).await
+    }
+
+    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        Err(StoreError::Invalid("messages of monitoring connections come by HTTP only".to_owned()))
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// A delivery as it is kept.
+fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> NewDelivery {
+    let route = forge.route(&verified.event, &body);
+    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
+    let route = route.unwrap_or_default();
+    NewDelivery {
+        forge: forge.name().clone(),
+        hook: verified.hook,
+        delivery: verified.delivery,
+        event: verified.event,
+        action: route.action,
+        repo: route.repo,
+        target: None,
+        installation: route.installation,
+        received_at: clock.now(),
+        body,
+        quarantined,
+    }
+}
+
 /// Reads what a message says only to find out which repositories it is for;
 /// each of them understands its part anew when it decides.
 async fn keep_alert(
@@ -132,53 +179,6 @@ async fn keep_alert(
 /// An id of our own: the time first, so that ids lie together in the index.
 fn message_id(at: Timestamp) -> String {
     format!("{:012x}-{:016x}", at.as_millisecond(), rand::rng().random::<u64>())
-}
-
-/// A door straight to the store, for commands that work beside a running bot:
-/// that one finds what was put there.
-pub struct Letterbox {
-    /// The store.
-    pub store: Arc<dyn Store>,
-    /// Whose deliveries.
-    pub forge: Arc<dyn Forge>,
-    /// The time.
-    pub clock: Arc<dyn Clock>,
-}
-
-#[async_trait]
-impl TakeIn for Letterbox {
-    async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
-        let letter = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
-        self.store.accept(letter).await
-    }
-
-    async fn take_in_alert(&self, connection: &str, _: Bytes) -> Result<String, StoreError> {
-        Err(StoreError::Unavailable(format!("messages of {connection} are taken in by `serve` only")))
-    }
-
-    fn ready(&self) -> bool {
-        true
-    }
-}
-
-/// A delivery as it is kept.
-fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> NewDelivery {
-    let route = forge.route(&verified.event, &body);
-    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
-    let route = route.unwrap_or_default();
-    NewDelivery {
-        forge: forge.name().clone(),
-        hook: verified.hook,
-        delivery: verified.delivery,
-        event: verified.event,
-        action: route.action,
-        repo: route.repo,
-        target: None,
-        installation: route.installation,
-        received_at: clock.now(),
-        body,
-        quarantined,
-    }
 }
 
 async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {

@@ -59,7 +59,6 @@ pub enum Outcome<'a> {
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
-    // Incidents first: gates ask for them.
     let mut advanced = feedback::advance(facts, terms);
     gate::advance(facts, terms, &mut advanced);
     advanced

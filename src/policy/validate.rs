@@ -79,7 +79,6 @@ impl Check<'_> {
             file.checks.as_ref().and_then(|checks| checks.ignore.as_ref()),
             file.ignore.as_ref().and_then(|ignore| ignore.labels.as_ref()),
         ];
-        let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let gates = file.gates.iter().flatten();
         let required = (gates.clone().flat_map(|(_, gate)| gate.require.iter().flatten()))
             .chain(file.environments.iter().flatten().flat_map(|(_, e)| e.require.iter().flatten()));
@@ -87,8 +86,9 @@ impl Check<'_> {
         let count = evidence.map(EvidenceFile::globs).sum::<usize>()
             + lists.iter().flatten().map(|l| l.len()).sum::<usize>()
             + required.map(Condition::globs).sum::<usize>()
-            + routes.map(|route| route.matches.len()).sum::<usize>()
             + tags;
+        let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
+        let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
             self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }

@@ -5,20 +5,18 @@ use crate::decide::{feedback, message::quoted};
 
 pub(super) fn judge(case: Case<'_, '_>, environment: Option<&str>) -> Finding {
     let environment = environment.or(case.subject.environment());
-    let open = feedback::open_in(case.look, environment);
+    let (look, now) = (case.look, case.look.now);
+    let open = feedback::open_incidents(look.facts, look.policy, environment, now);
     let place = environment.map_or_else(String::new, |name| format!(" on {}", quoted(name)));
-    let since = open.iter().map(|incident| incident.since).min();
-    // Those that are quiet already are over by themselves; then it is looked at again.
-    let turns = open.iter().filter_map(|incident| incident.ends_at).min();
+    let since = open.first().map(|incident| incident.since);
     match open.as_slice() {
-        [] => Finding::pass("alerts_none", format!("no incident is open{place}")).seen(Some(case.look.now)),
+        [] => Finding::pass("alerts_none", format!("no incident is open{place}")).seen(Some(now)),
         [one] => {
-            let place = one.environment.as_deref().map_or_else(String::new, |name| format!(" on {}", quoted(name)));
             let issue = one.issue.map_or_else(String::new, |number| format!(" (#{number})"));
-            Finding::fail("alerts_open", format!("an incident is open{place}{issue}")).seen(since).turns(turns)
+            Finding::fail("alerts_open", format!("an incident is open{place}{issue}")).seen(since).turns(one.ends_at)
         }
         several => Finding::fail("alerts_open", format!("{} incidents are open{place}", several.len()))
             .seen(since)
-            .turns(turns),
+            .turns(several.iter().map(|incident| incident.ends_at).max().flatten()),
     }
 }

@@ -138,24 +138,6 @@ pub enum Deed {
         /// Environment, lower case; `all` for every one.
         environment: String,
     },
-    /// Looks after the incident.
-    Ack,
-    /// Keeps the incident quiet.
-    Mute {
-        /// Until when.
-        until: Timestamp,
-        /// Why.
-        reason: Option<String>,
-    },
-    /// Lets the incident speak again.
-    Unmute,
-    /// The incident is over.
-    Resolve,
-    /// Names what caused the incident.
-    Cause {
-        /// The change, as people write it; `None`: no change did.
-        change: Option<String>,
-    },
     /// Agrees to a release or a deploy.
     Approve {
         /// At which gate.
@@ -182,6 +164,24 @@ pub enum Deed {
     ShowGate {
         /// Which.
         gate: GateName,
+    },
+    /// Looks after the incident.
+    Ack,
+    /// Keeps the incident quiet.
+    Mute {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Lets the incident speak again.
+    Unmute,
+    /// The incident is over.
+    Resolve,
+    /// Names what caused the incident.
+    Cause {
+        /// The change, as people write it; `None`: no change did.
+        change: Option<String>,
     },
     /// Asks for something on the item's status comment.
     Show(Wanted),

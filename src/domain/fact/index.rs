@@ -105,9 +105,9 @@ impl RepoFacts {
             }
             DocumentKey::About
             | DocumentKey::Release(_)
+            | DocumentKey::Gate(..)
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
-            | DocumentKey::Gate(..)
             | DocumentKey::Command(_)
             | DocumentKey::Policy => {}
         }

@@ -41,7 +41,7 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
-            DocumentKey::Answer(_) | DocumentKey::Policy => {}
+            DocumentKey::Answer(_) | DocumentKey::Policy | DocumentKey::Gate(..) => {}
         }
     }
 

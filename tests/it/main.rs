@@ -13,6 +13,7 @@ mod doctor;
 mod flow;
 mod forge_act;
 mod forge_understand;
+mod gate;
 mod layers;
 mod licences;
 mod openapi;

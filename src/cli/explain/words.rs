@@ -105,6 +105,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
+        DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })
@@ -120,6 +121,17 @@ fn question(need: &Need) -> String {
         }
         Need::Commits { base: None, head } => format!("which commits lead to {}", head.short()),
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
+        Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
+        Need::Tags => "which tags there are".to_owned(),
+        Need::Checks { sha } => format!("what ran on {}", sha.short()),
+        Need::OpenIssues { label: Some(label), .. } => format!("which open issues carry {}", quoted(label)),
+        Need::OpenIssues { milestone, .. } => {
+            format!("which issues of {} are open", quoted(milestone.as_deref().unwrap_or_default()))
+        }
+        Need::CommitAuthors { sha } => format!("who made {}", sha.short()),
+        Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
+        Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
+        Need::Reviews { pull } => format!("what reviewers said of #{pull}"),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),
     }
 }

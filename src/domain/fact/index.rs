@@ -89,6 +89,7 @@ impl RepoFacts {
             DocumentKey::About
             | DocumentKey::Release(_)
             | DocumentKey::Incident(_)
+            | DocumentKey::Gate(..)
             | DocumentKey::Command(_)
             | DocumentKey::Policy => {}
         }

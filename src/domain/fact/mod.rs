@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod commit;
+pub mod gate;
 mod index;
 pub mod item;
 pub mod policy;

@@ -10,11 +10,13 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    gate::GateFacts,
     item::ItemFacts,
     policy::PolicyFiles,
     ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
 };
 use crate::domain::{
+    decision::GateName,
     event::RefName,
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
@@ -61,6 +63,8 @@ pub struct RepoFacts {
     pub incidents: BTreeMap<String, IncidentFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
+    /// What was decided at gates, by gate and commit.
+    pub gates: BTreeMap<(GateName, Sha), GateFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -136,6 +140,8 @@ pub enum DocumentKey {
     Incident(String),
     /// A slash-command.
     Command(CommandId),
+    /// A gate on a commit.
+    Gate(GateName, Sha),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -165,6 +171,7 @@ impl RepoFacts {
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
             commands: BTreeMap::new(),
+            gates: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -201,6 +208,7 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -226,6 +234,7 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }
@@ -242,6 +251,7 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
                 // Nothing else is ever let go of.
                 _ => {}

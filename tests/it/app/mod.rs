@@ -230,6 +230,9 @@ fn policy(mode: Mode) -> Policy {
         checks: CheckRules { ignore: Vec::new(), settle: SignedDuration::from_secs(60) },
         ignore: Ignore::default(),
         environments: std::collections::BTreeMap::new(),
+        gates: std::collections::BTreeMap::new(),
+        freezes: Vec::new(),
+        overrides: phasebot::domain::rule::OverrideRule::default(),
         commands: phasebot::domain::policy::CommandRules::default(),
         policy_check_required: false,
     }

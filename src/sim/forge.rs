@@ -8,6 +8,7 @@ use std::{
 
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     fault::Faults,
     limits::Limits,
     person::{Act, Person},
-    server,
+    server, shape,
     state::{App, Hook, State},
 };
 use crate::port::clock::Clock;
@@ -319,6 +320,40 @@ impl SimForge {
         let repo = number_of(&state, full_name)?;
         let checks = checks.iter().map(|c| (*c).to_owned()).collect();
         state.repo_mut(repo)?.required.insert(branch.to_owned(), checks);
+        Ok(())
+    }
+
+    /// Adds a ruleset; `rules` and `conditions` as the API has them.
+    pub fn add_ruleset(
+        &self,
+        full_name: &str,
+        name: &str,
+        target: &str,
+        enforcement: &str,
+        conditions: &Value,
+        rules: &Value,
+    ) -> Result<u64, SimError> {
+        let mut state = self.shared().state();
+        let (repo, id, at) = (number_of(&state, full_name)?, state.id(), shape::time(state.now()));
+        let ruleset = json!({
+            "id": id, "name": name, "target": target, "source_type": "Repository", "source": full_name,
+            "enforcement": enforcement, "conditions": conditions, "rules": rules,
+            "created_at": at, "updated_at": at,
+        });
+        state.repo_mut(repo)?.rulesets.push(ruleset);
+        Ok(id)
+    }
+
+    /// Makes an environment, and lets our App's protection rule stand before it or not.
+    pub fn set_environment(&self, full_name: &str, name: &str, protected: bool) -> Result<(), SimError> {
+        let mut state = self.shared().state();
+        let (repo, slug) = (number_of(&state, full_name)?, state.app.slug.clone());
+        let apps = state.repo_mut(repo)?.environments.entry(name.to_owned()).or_default();
+        if protected {
+            apps.insert(slug)
+        } else {
+            apps.remove(&slug)
+        };
         Ok(())
     }
 

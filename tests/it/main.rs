@@ -8,6 +8,7 @@ mod cli;
 mod command;
 mod crash;
 mod demo;
+mod deploy;
 mod docs;
 mod doctor;
 mod flow;

@@ -33,6 +33,7 @@ pub mod register;
 mod repo;
 mod root;
 pub mod route;
+pub mod ruleset;
 mod transport;
 mod understand;
 pub mod verify;

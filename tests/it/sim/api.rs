@@ -84,6 +84,14 @@ async fn every_route_answers_as_github_describes_it() {
     world.sim.deliver_pending().await;
     let (repo, issue) = (format!("/repos/{REPO}"), f.issue);
 
+    let conditions = json!({ "ref_name": { "include": ["refs/tags/v*"], "exclude": [] } });
+    let rules = json!([{ "type": "required_status_checks", "parameters": {
+        "required_status_checks": [{ "context": "phasebot/release", "integration_id": APP }],
+        "strict_required_status_checks_policy": false,
+    } }]);
+    let ruleset = world.sim.add_ruleset(REPO, "Releases", "tag", "active", &conditions, &rules).unwrap();
+    world.sim.set_environment(REPO, "production", true).unwrap();
+
     for path in [
         "/app",
         "/app/installations",
@@ -132,6 +140,9 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/collaborators/bob/permission"),
         format!("{repo}/rules/branches/main"),
         format!("{repo}/branches/main"),
+        format!("{repo}/rulesets?targets=tag&per_page=100"),
+        format!("{repo}/rulesets/{ruleset}"),
+        format!("{repo}/environments/production/deployment_protection_rules"),
         format!("{repo}/releases"),
         format!("{repo}/releases/{}", f.release),
         format!("{repo}/releases/tags/v1.0.0"),

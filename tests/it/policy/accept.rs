@@ -136,7 +136,6 @@ fn what_has_no_machinery_yet_is_named() {
         "gates",
         "freezes",
         "override",
-        "alerts",
         "environments.production.after",
         "environments.production.deploy",
         "environments.production.unmerged",

@@ -1,0 +1,7 @@
+//! Monitoring connections, from a signed message over real HTTP to the inbox
+//! and to what the core hears.
+
+mod door;
+mod route;
+mod sent;
+mod sources;

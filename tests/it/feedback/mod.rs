@@ -1,0 +1,3 @@
+//! What the issues of incidents say, and what no alert can make them do.
+
+mod look;

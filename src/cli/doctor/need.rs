@@ -26,9 +26,9 @@ pub(super) fn needs(policy: &Policy) -> Grants {
         if !environment.require.is_empty() || !environment.after.is_empty() {
             wanted.add(&Grants::of(&both, &["deployment_protection_rule"]));
         }
-        match environment.deploy.as_ref().map(|deploy| deploy.via) {
+        match environment.deploy.as_ref().map(|deploy| &deploy.via) {
             Some(Via::Deployment) => wanted.add(&Grants::of(&both, &[])),
-            Some(Via::WorkflowDispatch) => wanted.add(&Grants::of(&both[..1], &[])),
+            Some(Via::Workflow { .. }) => wanted.add(&Grants::of(&both[..1], &[])),
             None => {}
         }
     }

@@ -86,7 +86,7 @@ async fn every_route_answers_as_github_describes_it() {
 
     let conditions = json!({ "ref_name": { "include": ["refs/tags/v*"], "exclude": [] } });
     let rules = json!([{ "type": "required_status_checks", "parameters": {
-        "required_status_checks": [{ "context": "phasebot/release", "integration_id": APP }],
+        "required_status_checks": [{ "context": "phasebot/release", "integration_id": super::APP }],
         "strict_required_status_checks_policy": false,
     } }]);
     let ruleset = world.sim.add_ruleset(REPO, "Releases", "tag", "active", &conditions, &rules).unwrap();

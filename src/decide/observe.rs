@@ -343,6 +343,14 @@ impl Notes<'_> {
     fn check(&mut self, seen: &CheckSeen) {
         let key = add_run(self.facts, seen);
         self.changed.insert(key);
+        if seen.ours && seen.asked_again {
+            // Who asks again sees an answer, also where it is the same.
+            for ((gate, sha), known) in &mut self.facts.gates {
+                if *sha == seen.sha && gate.check() == seen.name && known.live && known.shown.take().is_some() {
+                    self.changed.insert(DocumentKey::Gate(gate.clone(), sha.clone()));
+                }
+            }
+        }
     }
 
     fn status(&mut self, seen: &StatusSeen) {

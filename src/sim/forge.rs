@@ -8,7 +8,6 @@ use std::{
 
 use rand::RngExt;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
     fault::Faults,
     limits::Limits,
     person::{Act, Person},
-    server, shape,
+    server,
     state::{App, Hook, State},
 };
 use crate::port::clock::Clock;
@@ -323,40 +322,6 @@ impl SimForge {
         Ok(())
     }
 
-    /// Adds a ruleset; `rules` and `conditions` as the API has them.
-    pub fn add_ruleset(
-        &self,
-        full_name: &str,
-        name: &str,
-        target: &str,
-        enforcement: &str,
-        conditions: &Value,
-        rules: &Value,
-    ) -> Result<u64, SimError> {
-        let mut state = self.shared().state();
-        let (repo, id, at) = (number_of(&state, full_name)?, state.id(), shape::time(state.now()));
-        let ruleset = json!({
-            "id": id, "name": name, "target": target, "source_type": "Repository", "source": full_name,
-            "enforcement": enforcement, "conditions": conditions, "rules": rules,
-            "created_at": at, "updated_at": at,
-        });
-        state.repo_mut(repo)?.rulesets.push(ruleset);
-        Ok(id)
-    }
-
-    /// Makes an environment, and lets our App's protection rule stand before it or not.
-    pub fn set_environment(&self, full_name: &str, name: &str, protected: bool) -> Result<(), SimError> {
-        let mut state = self.shared().state();
-        let (repo, slug) = (number_of(&state, full_name)?, state.app.slug.clone());
-        let apps = state.repo_mut(repo)?.environments.entry(name.to_owned()).or_default();
-        if protected {
-            apps.insert(slug)
-        } else {
-            apps.remove(&slug)
-        };
-        Ok(())
-    }
-
     /// Installs the App on repositories of one owner, and gives the installation's number.
     pub fn install(&self, by: &str, full_names: &[&str]) -> Result<Act<u64>, SimError> {
         self.act(|state| {
@@ -376,15 +341,6 @@ impl SimForge {
     /// Removes the App.
     pub fn uninstall(&self, id: u64, by: &str) -> Result<Act<()>, SimError> {
         self.act(|state| state.uninstall(id, by))
-    }
-
-    /// Changes what the App asks for; installations keep what they granted
-    /// until their owners accept.
-    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
-        let mut state = self.shared().state();
-        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
-        state.app.permissions.extend(asked);
-        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
     }
 
     /// Somebody at work on a repository; it may be renamed meanwhile.

@@ -69,9 +69,10 @@ fn the_health_check_tells_ready_from_not_ready() {
         let port = listener.local_addr().unwrap().port().to_string();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut request = [0; 1024];
-            let read = stream.read(&mut request).unwrap();
-            assert_eq!(&request[..read], b"GET /readyz HTTP/1.0\r\n\r\n");
+            // bash writes line by line.
+            let mut request = [0; b"GET /readyz HTTP/1.0\r\n\r\n".len()];
+            stream.read_exact(&mut request).unwrap();
+            assert_eq!(&request, b"GET /readyz HTTP/1.0\r\n\r\n");
             write!(stream, "HTTP/1.0 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
         });
         let said = Command::new(&command[0]).args([&command[1], &command[2].replace("8080", &port)]).status().unwrap();

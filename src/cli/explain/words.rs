@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
-    decide::message::quoted,
+    decide::{gate::show, message::quoted},
     domain::{
         effect::{Effect, LabelLook},
         fact::DocumentKey,
@@ -43,6 +43,15 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     if account.items.is_empty() && account.repository.is_some() {
         writeln!(out)?;
         writeln!(out, "It concerns no item that this event alone makes known.")?;
+    }
+    for gate in &account.gates {
+        writeln!(out)?;
+        writeln!(out, "{} on {}", text::line(&gate.gate.check()), gate.sha.short())?;
+        entry(out, "gate", &show::title(gate))?;
+        for condition in &gate.conditions {
+            let standing = format!("{:?}", condition.standing).to_lowercase();
+            entry(out, &condition.name, &format!("{standing}: {}", condition.sentence))?;
+        }
     }
     if !account.asks.is_empty() {
         writeln!(out)?;

@@ -49,7 +49,8 @@ pub fn block(text: &str, most: usize) -> String {
 
 /// Words as inline code.
 pub fn code(text: &str, most: usize) -> String {
-    let shown = one_line(&text.replace('`', ""), most);
+    // A bar would end a table's cell, and no escape holds both in one and outside: another sign looks the same.
+    let shown = one_line(&text.replace('`', "").replace('|', "\u{2223}"), most);
     if shown.is_empty() { "`?`".to_owned() } else { format!("`{shown}`") }
 }
 
@@ -68,7 +69,7 @@ pub fn fence(text: &str, most: usize) -> String {
 
 /// Words as an issue's title, which is not Markdown.
 pub fn title(text: &str, most: usize) -> String {
-    take_apart(&one_line(&decode(text), most))
+    cut(&take_apart(&one_line(&decode(text), most)), most)
 }
 
 /// A web address that may be followed, so that it can stand between `<` and `>`.
@@ -89,7 +90,8 @@ pub fn link(address: &str) -> Option<String> {
     }
     let mut out = format!("{scheme}{}", host.to_ascii_lowercase());
     for byte in path.bytes() {
-        let kept = byte.is_ascii_alphanumeric() || b"/?#=&%+-._~:;,@!*".contains(&byte);
+        // Without a semicolon nothing in it stands for another character.
+        let kept = byte.is_ascii_alphanumeric() || b"/?#=&%+-._~:,@!*".contains(&byte);
         if kept {
             out.push(char::from(byte));
         } else {

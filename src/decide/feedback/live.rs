@@ -114,7 +114,7 @@ fn read_word(word: &str, found: &mut BTreeSet<Live>) {
             found.insert(Live::Commit(piece.to_owned()));
         }
     }
-    if lower.contains("://") || lower.contains("www.") || lower.contains("mailto:") {
+    if lower.contains("://") || lower.contains("www.") {
         found.insert(Live::Address(word.to_owned()));
     }
 }

@@ -235,7 +235,8 @@ fn write(engine: &Environment<'_>, source: &str, context: &Value) -> Result<Stri
 /// An error in a sentence, with its line in the template.
 fn why(error: &Error) -> String {
     let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
-    format!("{error}{line}")
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}{line}")
 }
 
 /// Takes no more than a body may be long, even if each character takes four bytes.

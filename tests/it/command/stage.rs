@@ -236,7 +236,7 @@ impl Stage {
     fn until(&mut self, at: Timestamp) {
         while let Some(wake) = self.wake.filter(|wake| *wake < at) {
             let before = self.out.len();
-            self.out.push_str(&format!("{} by itself\n", clock(wake)));
+            let _ = writeln!(self.out, "{} by itself", clock(wake));
             let told = self.out.len();
             self.advance(wake);
             if self.out.len() == told {

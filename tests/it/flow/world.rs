@@ -57,6 +57,8 @@ pub struct Setup {
     pub base_path: &'static str,
     /// Sections `[alerts.NAME]` of the settings.
     pub alerts: &'static str,
+    /// When it begins; `None`: on a Monday morning.
+    pub start: Option<Timestamp>,
     /// The App is not yet installed.
     pub not_installed: bool,
 }
@@ -90,7 +92,7 @@ impl World {
 
     pub async fn with(setup: Setup) -> Self {
         // Not at a whole second: a forge's own times are, and lie just before ours.
-        let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
+        let start = setup.start.unwrap_or("2026-03-02T09:00:00.5Z".parse().unwrap());
         let clock = Arc::new(SimClock::new(start));
         let secret = SecretString::from("a webhook secret");
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();

@@ -547,6 +547,7 @@ impl World {
                 started_at: at,
                 completed: None,
                 ours: w.iter().any(|x| x == "ours"),
+                asked_again: false,
             };
             self.runs.insert(key.clone(), fresh);
         }

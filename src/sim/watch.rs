@@ -72,7 +72,7 @@ impl SimForge {
         repo.checks
             .values()
             .filter(|run| run.sha == sha)
-            .map(|run| super::shape::check_run(&state, repo, run))
+            .map(|run| shape::check_run(&state, repo, run))
             .collect()
     }
 

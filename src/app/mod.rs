@@ -15,6 +15,7 @@
 
 mod ask;
 mod attempt;
+mod backfill;
 mod backlog;
 mod bot;
 mod catch_up;
@@ -35,10 +36,12 @@ mod pulse;
 mod repos;
 mod scheduler;
 mod shell;
+pub mod survey;
 mod tick;
 mod upkeep;
 mod worker;
 
+pub use backfill::{Backfill, BackfillError, Progress, Wanted};
 pub use bot::{Bot, Parts};
 pub use catch_up::{CatchUp, CatchUpError, Caught};
 pub use intake::{Intake, Letterbox};

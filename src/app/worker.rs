@@ -14,7 +14,7 @@ use super::{
     installation, place,
     policy::{self, Occasion},
     shell::Shell,
-    upkeep,
+    survey, upkeep,
 };
 use crate::{
     decide,
@@ -76,6 +76,9 @@ async fn decide_one(shell: &Shell, stored: StoredDelivery) -> Result<(DeliverySt
         let note = format!("no forge named {} is configured", row.forge);
         return end(shell, row.seq, DeliveryState::Quarantined, note).await;
     };
+    if row.event == survey::EVENT {
+        return survey::decide(shell, forge.as_ref(), &row, &body).await;
+    }
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
         Err(error) => return end(shell, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await,

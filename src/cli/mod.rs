@@ -1,6 +1,7 @@
 //! The command line: what can be asked of `phasebot`, one file per subcommand.
 
 pub mod assembly;
+pub mod backfill;
 pub mod catch_up;
 pub mod check;
 pub mod deliveries;
@@ -51,6 +52,7 @@ enum Command {
     Explain(explain::Args),
     Deliveries(deliveries::Args),
     CatchUp(catch_up::Args),
+    Backfill(backfill::Args),
 }
 
 /// How a command writes its result.
@@ -87,6 +89,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
+            Command::Backfill(args) => backfill::run(&args, &context, out),
         }
     }
 }

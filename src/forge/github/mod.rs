@@ -28,6 +28,8 @@ pub mod payload;
 mod repo;
 mod root;
 pub mod route;
+mod survey;
+mod survey_shape;
 mod transport;
 mod understand;
 pub mod verify;
@@ -61,7 +63,8 @@ use crate::{
     port::{
         clock::Clock,
         forge::{
-            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, Target, Undecodable, Verified,
+            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, SurveyPage, Target, Undecodable,
+            Verified,
         },
     },
 };
@@ -152,6 +155,21 @@ impl Forge for GitHub {
 
     async fn sent_delivery(&self, id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
         delivery::one(&self.client, id).await
+    }
+
+    async fn survey(
+        &self,
+        installation: InstallationId,
+        full_name: &str,
+        since: Option<Timestamp>,
+        at: Option<&str>,
+    ) -> Result<SurveyPage, ForgeError> {
+        let reader = survey::Reader { client: &self.client, forge: &self.name, installation, full_name, since };
+        reader.page(at).await
+    }
+
+    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+        delivery::installations(&self.client).await
     }
 
     async fn identity(&self) -> Result<Actor, ForgeError> {

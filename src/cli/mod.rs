@@ -8,6 +8,7 @@ pub mod deliveries;
 mod demo;
 mod explain;
 mod policy;
+mod reload;
 pub mod serve;
 mod store;
 mod text;
@@ -23,7 +24,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{
     port::store::StoreError,
     settings::{Loaded, Settings, SettingsError},
-    telemetry::{self, TelemetryError},
+    telemetry::{self, LogLevel, TelemetryError},
 };
 
 /// Tells in which DevOps phase every issue and pull request is, and why.
@@ -109,13 +110,13 @@ impl Context {
     }
 
     /// Starts the logs as the settings have it, and gives the warnings to them.
-    fn start_logs(&self, loaded: &Loaded) -> Result<(), Failure> {
+    fn start_logs(&self, loaded: &Loaded) -> Result<LogLevel, Failure> {
         let settings = &loaded.settings;
-        telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
+        let level = telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        Ok(())
+        Ok(level)
     }
 
     /// A variable of the environment.

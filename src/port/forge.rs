@@ -66,6 +66,9 @@ pub trait Forge: Send + Sync + 'static {
         Ok(Vec::new())
     }
 
+    /// We may not act for this installation any more: what was for it is thrown away.
+    async fn forget(&self, _installation: InstallationId) {}
+
     /// Our own account on this forge.
     async fn identity(&self) -> Result<Actor, ForgeError>;
 

@@ -55,6 +55,10 @@ pub struct Settings {
     pub retention: SignedDuration,
     /// How often the forge is asked for missed deliveries; zero: never.
     pub catch_up: SignedDuration,
+    /// What is kept of a repository that is taken from the App is deleted.
+    pub delete_on_removal: bool,
+    /// What `/admin` takes as its bearer token; needed where `admin_listen` is not on loopback.
+    pub admin_token: Option<SecretString>,
     /// Connections served at a time on each address; more of them wait.
     pub max_connections: usize,
     /// Repositories decided on at a time.
@@ -126,6 +130,8 @@ impl Default for Settings {
             policy_file: None,
             retention: SignedDuration::from_hours(30 * 24),
             catch_up: SignedDuration::from_mins(5),
+            delete_on_removal: false,
+            admin_token: None,
             max_connections: 2048,
             workers: 4,
             shutdown_grace: SignedDuration::from_secs(20),

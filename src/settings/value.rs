@@ -80,6 +80,16 @@ impl Given<'_> {
         if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(SecretString::from(text)) }
     }
 
+    /// A secret of at least 16 characters; empty: none.
+    pub(super) fn optional_secret(&self) -> Read<Option<SecretString>> {
+        let text = self.text()?;
+        match text.trim().chars().count() {
+            0 => Ok(None),
+            1..16 => Err("expected at least 16 characters".to_owned()),
+            _ => Ok(Some(SecretString::from(text.trim()))),
+        }
+    }
+
     /// One or two secrets: two while one replaces the other.
     pub(super) fn secrets(&self) -> Read<Vec<SecretString>> {
         let list = self.list()?;

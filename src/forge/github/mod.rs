@@ -121,6 +121,17 @@ impl GitHub {
     }
 }
 
+impl GitHub {
+    /// Takes another key and other webhook secrets from here on, without
+    /// dropping a delivery. A key that is not right changes nothing.
+    pub fn renew(&self, private_key: &SecretString, webhook_secrets: &[SecretString]) -> Result<(), SetupError> {
+        let key = AppKey::new(self.identity.app_id(), private_key)?;
+        self.client.renew(key);
+        self.understanding.renew(webhook_secrets);
+        Ok(())
+    }
+}
+
 impl fmt::Debug for GitHub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitHub").field("name", &self.name).finish_non_exhaustive()
@@ -170,6 +181,10 @@ impl Forge for GitHub {
 
     async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
         delivery::installations(&self.client).await
+    }
+
+    async fn forget(&self, installation: InstallationId) {
+        self.client.forget(installation);
     }
 
     async fn identity(&self) -> Result<Actor, ForgeError> {

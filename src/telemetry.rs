@@ -11,7 +11,7 @@ use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload
 
 use crate::{
     metric::{self, Kind, Metric},
-    settings::LogFormat,
+    settings::{LogFormat, log_filter},
 };
 
 /// Why logs or figures can't be set up.
@@ -20,6 +20,9 @@ pub enum TelemetryError {
     /// The log filter.
     #[error("log: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The level.
+    #[error("log: {0}")]
+    Level(String),
     /// Another subscriber is there already.
     #[error("logs are set up already")]
     LogsTwice,
@@ -59,6 +62,8 @@ impl LogLevel {
 
     /// Writes the lines that pass `filter` from here on; it lasts until the program ends.
     pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        // A misspelt level would be taken for a part of the program.
+        log_filter(filter).map_err(TelemetryError::Level)?;
         let filter: Targets = filter.parse()?;
         self.handle.reload(filter).map_err(|_| TelemetryError::LogsTwice)
     }

@@ -13,7 +13,7 @@ use crate::{
     app::{BotSettings, OnRemoval, clock::SystemClock, crash},
     http,
     port::clock::Clock,
-    settings::{Credentials, Loaded},
+    settings::{Credentials, Loaded, Removal},
     telemetry::{LogLevel, Metrics},
 };
 
@@ -56,7 +56,10 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
             dry_run: settings.dry_run,
             workers: settings.workers,
             retention: settings.retention,
-            on_removal: if settings.delete_on_removal { OnRemoval::Delete } else { OnRemoval::Keep },
+            on_removal: match settings.on_removal {
+                Removal::Keep => OnRemoval::Keep,
+                Removal::Delete => OnRemoval::Delete,
+            },
             catch_up: settings.catch_up.is_positive().then_some(settings.catch_up),
             ..BotSettings::default()
         },

@@ -15,6 +15,7 @@ mod forge_understand;
 mod layers;
 mod licences;
 mod openapi;
+mod operate;
 mod policy;
 mod policy_life;
 mod preview;

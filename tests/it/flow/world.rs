@@ -50,6 +50,8 @@ pub struct Setup {
     pub dry_run: bool,
     /// See [`Options::base_path`].
     pub base_path: &'static str,
+    /// How the bot runs, where that matters.
+    pub bot: Option<BotSettings>,
     /// The App is not yet installed.
     pub not_installed: bool,
 }
@@ -113,7 +115,7 @@ impl World {
             forges: vec![github.unwrap()],
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
-            bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
+            bot: setup.bot.unwrap_or(BotSettings { dry_run: setup.dry_run, ..BotSettings::default() }),
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
             public,

@@ -37,9 +37,10 @@ pub(crate) async fn first_look(shell: &Shell) {
 pub(crate) async fn look(shell: &Shell) -> Result<(), StoreError> {
     let halted = halted(shell.store.as_ref()).await?;
     if shell.halted.swap(halted.is_some(), Ordering::SeqCst) != halted.is_some() {
-        match halted {
-            Some(why) => tracing::warn!(why, "writing to forges is paused"),
-            None => tracing::warn!("writing to forges goes on"),
+        if let Some(why) = halted {
+            tracing::warn!(why, "writing to forges is paused");
+        } else {
+            tracing::warn!("writing to forges goes on");
         }
         shell.outbox.poke();
     }

@@ -76,7 +76,9 @@ impl Cache {
     pub(super) fn drop_of(&self, installation: InstallationId) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let its: Vec<Key> = inner.entries.keys().filter(|(of, _)| *of == Some(installation)).cloned().collect();
-        its.iter().for_each(|key| inner.remove(key));
+        for key in &its {
+            inner.remove(key);
+        }
     }
 
     /// Keeps an answer, and lets go of those not used for longest.

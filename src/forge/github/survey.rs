@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     client::{Caller, Client},
     graphql, path,
-    survey_shape::{Deployed, Found, Issue, Nodes, Pull, Released, Tag, deployment, issue, pull, release, tag},
+    survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
     transport::Call,
 };
 use crate::{
@@ -125,7 +125,7 @@ impl Reader<'_> {
              isCrossRepository baseRefName mergedAt mergeCommit {{ oid }} mergedBy {{ __typename login }} \
              closingIssuesReferences(first: 10) {{ nodes {{ number repository {{ nameWithOwner }} }} }} }} }} }} }}"
         );
-        let (repo, found): (_, Nodes<Pull>) = self.ask(&query, json!({ "after": cursor })).await?;
+        let (repo, found): (_, Listed<Pull>) = self.ask(&query, json!({ "after": cursor })).await?;
         let now = self.client.now();
         let mut read = self.since_then(&found, |pull| pull.item.updated_at);
         for mut node in found.all().filter(|pull| self.is_new(pull.item.updated_at)) {
@@ -147,7 +147,7 @@ impl Reader<'_> {
              nodes {{ {ITEM} stateReason }} }} }} }}"
         );
         let variables = json!({ "after": cursor, "since": self.since.map(|at| at.to_string()) });
-        let (repo, found): (_, Nodes<Issue>) = self.ask(&query, variables).await?;
+        let (repo, found): (_, Listed<Issue>) = self.ask(&query, variables).await?;
         let mut read = self.since_then(&found, |issue| issue.item.updated_at);
         let new = found.all().filter(|issue| self.is_new(issue.item.updated_at));
         read.seen = new.map(|node| (node.item.updated_at, Seen::Issue(Box::new(issue(node))))).collect();
@@ -162,7 +162,7 @@ impl Reader<'_> {
              nodes {{ name target {{ __typename oid ... on Commit {{ committedDate }} ... on Tag {{ tagger {{ date }} \
              target {{ __typename oid ... on Commit {{ committedDate }} }} }} }} }} }} }} }}"
         );
-        let (repo, found): (_, Nodes<Tag>) = self.ask(&query, json!({ "after": cursor })).await?;
+        let (repo, found): (_, Listed<Tag>) = self.ask(&query, json!({ "after": cursor })).await?;
         let mut read = self.since_then(&found, |tag| tag.at().unwrap_or(Timestamp::MAX));
         // Something else than a commit can be tagged too, and moves nothing.
         let tags = found.all().filter_map(|node| Some((node.at()?, tag(node)?)));
@@ -203,7 +203,7 @@ impl Reader<'_> {
         #[serde(rename_all = "camelCase")]
         struct Node {
             database_id: u64,
-            statuses: Option<Nodes<Found>>,
+            statuses: Option<Listed<Found>>,
         }
         const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment { databaseId \
             statuses(first: 50) { nodes { state createdAt } } } } }";
@@ -214,7 +214,7 @@ impl Reader<'_> {
         let data = graphql::run(self.client, &self.target(), QUERY, json!({ "ids": ids }), true).await?;
         let answered: Answered = readable(data)?;
         let nodes = answered.nodes.into_iter().flatten();
-        Ok(nodes.map(|node| (node.database_id, node.statuses.into_iter().flat_map(Nodes::all).collect())).collect())
+        Ok(nodes.map(|node| (node.database_id, node.statuses.into_iter().flat_map(Listed::all).collect())).collect())
     }
 
     /// The repository's description, for the parts that REST lists.
@@ -301,7 +301,7 @@ impl Reader<'_> {
     }
 
     /// Goes on only while what is listed, newest first, is new enough.
-    fn since_then<T>(&self, found: &Nodes<T>, at: impl Fn(&T) -> Timestamp) -> Read {
+    fn since_then<T>(&self, found: &Listed<T>, at: impl Fn(&T) -> Timestamp) -> Read {
         let old = found.last().is_some_and(|last| !self.is_new(at(last)));
         Read { cursor: found.cursor().filter(|_| !old), expected: found.total_count, ..Read::default() }
     }

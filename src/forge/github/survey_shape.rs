@@ -16,7 +16,7 @@ use crate::domain::{
 /// A page of a GraphQL connection.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", bound = "T: Deserialize<'de>")]
-pub(super) struct Nodes<T> {
+pub(super) struct Listed<T> {
     #[serde(default)]
     pub(super) total_count: Option<u64>,
     #[serde(default)]
@@ -31,13 +31,13 @@ struct PageInfo {
     end_cursor: Option<String>,
 }
 
-impl<T> Default for Nodes<T> {
+impl<T> Default for Listed<T> {
     fn default() -> Self {
         Self { total_count: None, page_info: None, nodes: None }
     }
 }
 
-impl<T> Nodes<T> {
+impl<T> Listed<T> {
     /// What is listed. A node that may not be seen is null.
     pub(super) fn all(self) -> impl Iterator<Item = T> {
         self.nodes.into_iter().flatten().flatten()
@@ -68,7 +68,7 @@ pub(super) struct Item {
     closed_at: Option<Timestamp>,
     state: String,
     locked: bool,
-    labels: Option<Nodes<Name>>,
+    labels: Option<Listed<Name>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -106,7 +106,7 @@ pub(super) struct Pull {
     merged_at: Option<Timestamp>,
     merge_commit: Option<Oid>,
     merged_by: Option<Account>,
-    closing_issues_references: Option<Nodes<Linked>>,
+    closing_issues_references: Option<Listed<Linked>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,7 +129,7 @@ struct FullName {
 impl Pull {
     /// The issues of the same repository that GitHub says it closes.
     pub(super) fn links(&mut self, full_name: &str) -> BTreeSet<ItemNumber> {
-        let linked = self.closing_issues_references.take().into_iter().flat_map(Nodes::all);
+        let linked = self.closing_issues_references.take().into_iter().flat_map(Listed::all);
         let here = linked.filter(|issue| issue.repository.name_with_owner.eq_ignore_ascii_case(full_name));
         here.map(|issue| issue.number).collect()
     }
@@ -234,7 +234,7 @@ fn item(item: Item, is_pull: bool, reason: Option<&str>) -> ItemSeen {
         updated_at: item.updated_at,
         open,
         closed_at: (!open).then(|| item.closed_at.unwrap_or(item.updated_at)),
-        close_reason: (!open && !is_pull).then(|| match reason {
+        close_reason: (!open && !is_pull).then_some(match reason {
             Some("NOT_PLANNED") => CloseReason::NotPlanned,
             Some("DUPLICATE") => CloseReason::Duplicate,
             _ => CloseReason::Completed,

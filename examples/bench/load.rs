@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
+use phasebot::{app::clock::SystemClock, port::clock::Clock};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -97,7 +99,7 @@ impl Sender {
              content-type: application/json\r\ncontent-length: {length}\r\nx-github-event: issues\r\n\
              x-github-delivery: {}\r\nx-github-hook-id: 7001\r\nx-hub-signature-256: sha256={}\r\n\r\n",
             self.address,
-            guid(),
+            guid(SystemClock.now()),
             body.signature,
         );
         self.request.extend_from_slice(head.as_bytes());
@@ -147,11 +149,13 @@ fn parse(bytes: &[u8]) -> Option<(u16, bool)> {
     (bytes.len() >= end + length).then_some((status, keeps))
 }
 
-/// A random id in the form of GitHub's.
-pub fn guid() -> String {
-    let id: u128 = rand::random();
-    let hex = format!("{id:032x}");
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+/// An id like GitHub's: a UUID of version 1, made at `at`.
+pub fn guid(at: Timestamp) -> String {
+    // Hundreds of nanoseconds since the Gregorian calendar began.
+    let ticks = u64::try_from(at.as_nanosecond() / 100).unwrap_or(0) + 0x01b2_1dd2_1381_4000;
+    let (low, mid, high) = (ticks & 0xffff_ffff, (ticks >> 32) & 0xffff, (ticks >> 48) & 0xfff);
+    let rest = rand::random::<u64>();
+    format!("{low:08x}-{mid:04x}-1{high:03x}-{:04x}-{:012x}", rest >> 48, rest & 0xffff_ffff_ffff)
 }
 
 /// Sends issues over `connections` for `lasting`, as fast as they are answered.

@@ -307,9 +307,10 @@ async fn fill(path: &std::path::Path, rows: u64) -> Result<()> {
 
 async fn keep(store: &SqliteStore, body: Vec<u8>, repo: u64, at: Timestamp) -> Result<()> {
     let new = NewDelivery {
+        target: None,
         forge: ForgeName::github(),
         hook: "7001".to_owned(),
-        delivery: guid(),
+        delivery: guid(at),
         event: "issues".to_owned(),
         action: Some("opened".to_owned()),
         repo: Some(repo),

@@ -77,6 +77,7 @@ pub async fn post(
         repo: Some(page.repo.key.id),
         installation,
         received_at: now,
+        target: None,
         body: Bytes::from(body),
         quarantined: None,
     };

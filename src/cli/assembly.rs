@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::Failure;
 use crate::{
-    app::{Bot, BotSettings, Parts, PolicySource},
+    app::{Alerts, Bot, BotSettings, Parts, PolicySource},
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
     http::{self, Admin, Limits, ServerState},
@@ -27,6 +27,8 @@ pub struct Materials {
     pub clock: Arc<dyn Clock>,
     /// Which policy is in force where.
     pub policies: Arc<dyn PolicySource>,
+    /// The monitoring connections.
+    pub alerts: Alerts,
     /// How the bot is to run.
     pub bot: BotSettings,
     /// The server's limits.
@@ -67,12 +69,22 @@ impl Program {
 
     /// As [`Program::start`], with what operators may use.
     pub fn start_with(materials: Materials, operators: Operators) -> Self {
-        let Materials { store, forges, clock, policies, bot, limits, metrics, public, admin } = materials;
-        let bot = Bot::start(Parts { store: store.clone(), forges: forges.clone(), clock, policies, settings: bot });
+        let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
+        let sources = alerts.sources();
+        let parts = Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, settings: bot };
+        let bot = Bot::start(parts);
         let (shutdown, ending) = watch::channel(false);
         let Operators { log, token } = operators;
         let operators = Admin { store, switches: bot.switches(), log, token };
-        let state = ServerState::with_operators(forges, bot.intake(), metrics.clone(), limits, ending, Some(operators));
+        let state = ServerState::with_operators(
+            forges,
+            sources,
+            bot.intake(),
+            metrics.clone(),
+            limits,
+            ending,
+            Some(operators),
+        );
         let serving = async move {
             tokio::select! {
                 () = http::serve(state, public, admin) => {}

@@ -9,10 +9,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Context, Failure, policy};
+use super::{Failure, alerts, policy};
 use crate::{
     app::FilePolicies,
     forge::github::GitHub,
+    port::clock::Clock,
     settings::{Loaded, Settings},
 };
 
@@ -25,6 +26,8 @@ pub(super) struct Reload {
     pub(super) config: Option<PathBuf>,
     pub(super) github: Arc<GitHub>,
     pub(super) policies: Arc<FilePolicies>,
+    pub(super) alerts: alerts::Sources,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 /// What a file looked like: when it was changed, and its size.
@@ -70,6 +73,7 @@ impl Reload {
             .renew(&credentials.private_key, &credentials.webhook_secrets)
             .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
         policy::renew(&self.policies, loaded.settings.policy_file.as_deref())?;
+        alerts::renew(&self.alerts, &loaded.settings.alerts, &self.clock);
         Ok(loaded)
     }
 
@@ -81,13 +85,6 @@ impl Reload {
             self.environment.iter().filter(|(name, _)| name.starts_with("PHASEBOT_") && name.ends_with("_FILE"));
         let secrets = secrets.map(|(_, file)| PathBuf::from(file));
         named.into_iter().flatten().chain(secrets).collect()
-    }
-}
-
-impl Context {
-    /// What is needed to renew what this program serves with.
-    pub(super) fn reload(&self, github: Arc<GitHub>, policies: Arc<FilePolicies>) -> Reload {
-        Reload { environment: self.environment.clone(), config: self.config.clone(), github, policies }
     }
 }
 

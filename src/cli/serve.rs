@@ -5,9 +5,11 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    Context, Failure,
+    Context, Failure, alerts,
     assembly::{self, Materials, Operators, Program},
-    policy, runtime, store,
+    policy,
+    reload::Reload,
+    runtime, store,
 };
 use crate::{
     app::{BotSettings, OnRemoval, clock::SystemClock, crash},
@@ -45,13 +47,15 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
     let operators = Operators { log: Some(log), token: settings.admin_token.clone() };
     let materials = Materials {
         store,
         forges: vec![github.clone()],
-        clock,
+        clock: clock.clone(),
         policies: policies.clone(),
+        alerts,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,
@@ -76,7 +80,15 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         "phasebot serves"
     );
     let grace = settings.shutdown_grace.unsigned_abs();
-    let renewing = tokio::spawn(context.reload(github, policies).watch(loaded));
+    let reload = Reload {
+        environment: context.environment.clone(),
+        config: context.config.clone(),
+        github,
+        policies,
+        alerts: sources,
+        clock,
+    };
+    let renewing = tokio::spawn(reload.watch(loaded));
     let served = until_signal(program.serving, &program.shutdown, grace).await;
     renewing.abort();
     if !program.bot.shutdown(grace).await {

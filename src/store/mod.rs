@@ -2,6 +2,7 @@
 
 mod pack;
 pub mod sqlite;
+mod timely;
 
 use std::{path::Path, sync::Arc};
 

@@ -3,6 +3,7 @@
 //! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
+//! The App itself: `grant` (what it asks for), `register`, `inspect`.
 
 mod account;
 mod answer;
@@ -16,15 +17,19 @@ mod commits;
 pub mod decode;
 mod delivery;
 mod errand;
+mod evidence;
 mod failure;
 mod file;
+pub mod grant;
 mod graphql;
 mod identity;
+pub mod inspect;
 mod issue;
 mod label;
 mod marker;
 mod path;
 pub mod payload;
+pub mod register;
 mod repo;
 mod root;
 pub mod route;
@@ -209,7 +214,7 @@ impl Forge for GitHub {
     }
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-        answer::answer(&self.client, target, need).await
+        answer::answer(&self.client, &self.identity, target, need).await
     }
 
     async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {

@@ -7,6 +7,7 @@ mod connection;
 mod decision;
 mod erase;
 mod error;
+mod file;
 mod inbox;
 mod memo;
 mod outbox;
@@ -26,6 +27,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
+pub use self::file::{BackupError, back_up, look};
 use self::{connection::Role, reader::Readers, writer::Writer};
 use super::{OpenError, pack::pack};
 use crate::{
@@ -106,6 +108,18 @@ impl Store for SqliteStore {
     async fn accept(&self, mut delivery: NewDelivery) -> Result<Accepted, StoreError> {
         let body = pack(std::mem::take(&mut delivery.body)).await?;
         self.writer.write_or_refuse(body.frame.len(), move |db| inbox::accept(db, &delivery, &body)).await
+    }
+
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        let mut packed = Vec::with_capacity(deliveries.len());
+        for mut delivery in deliveries {
+            let body = pack(std::mem::take(&mut delivery.body)).await?;
+            packed.push((delivery, body));
+        }
+        let bytes = packed.iter().map(|(_, body)| body.frame.len()).sum();
+        let keep =
+            move |db: &rusqlite::Connection| packed.iter().map(|(new, body)| inbox::accept(db, new, body)).collect();
+        self.writer.write_or_refuse(bytes, keep).await
     }
 
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {

@@ -35,6 +35,15 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
     transaction.commit().map_err(engine)
 }
 
+/// The version of a file's schema and the newest one that this program knows. Changes nothing.
+pub(super) fn look(connection: &Connection, path: &Path) -> Result<(u32, u32), OpenError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    match version(connection, path)? {
+        found if found > known => Err(OpenError::TooNew { path: shown(path), found, known }),
+        found => Ok((found, known)),
+    }
+}
+
 /// The version of the file's schema; 0 if it is empty.
 fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);

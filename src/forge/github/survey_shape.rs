@@ -311,6 +311,7 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
             reference: node.r#ref.clone(),
             environment: node.environment.clone(),
             production: node.production_environment,
+            run: None,
             created_at: node.created_at,
             creator: node
                 .creator

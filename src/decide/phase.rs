@@ -47,9 +47,20 @@ struct Strand {
     lives: Vec<(Timestamp, Option<Timestamp>)>,
     proofs: Vec<Proof>,
     landed: Option<Timestamp>,
+    /// Merged, but landed nowhere: since when, and when an open pull request
+    /// led on from the branch it went into.
+    waits: Option<(Timestamp, Vec<(Timestamp, Option<Timestamp>)>)>,
 }
 
 impl Strand {
+    /// Whether the item is no further than this at a moment. What went into a
+    /// branch from which nothing leads on, such as a backport, holds nothing back.
+    fn holds_back(&self, at: Timestamp) -> bool {
+        self.waits.as_ref().is_none_or(|(since, onward)| {
+            at < *since || onward.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
+        })
+    }
+
     fn is_live(&self, at: Timestamp) -> bool {
         self.lives.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
     }
@@ -152,7 +163,8 @@ impl<'a, 'f> Sweep<'a, 'f> {
             moments.insert(proof.span.from);
             moments.extend(proof.span.until);
         }
-        for (from, until) in strands.iter().flat_map(|s| &s.lives) {
+        let onward = strands.iter().filter_map(|s| s.waits.as_ref()).flat_map(|(_, onward)| onward);
+        for (from, until) in strands.iter().flat_map(|s| &s.lives).chain(onward) {
             moments.insert(*from);
             moments.extend(*until);
         }
@@ -214,12 +226,20 @@ impl<'a, 'f> Sweep<'a, 'f> {
 
     fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
         let best = |proofs: &[Proof]| self.furthest(proofs, at, after);
-        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let live = self.leading(at);
         let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
             (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
             _ => None,
         });
         [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+    }
+
+    /// The strands of which the item follows the least advanced: those that
+    /// hold it back, else all that are live.
+    fn leading(&self, at: Timestamp) -> Vec<&Strand> {
+        let live: Vec<&Strand> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let leading: Vec<&Strand> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
+        if leading.is_empty() { live } else { leading }
     }
 
     fn furthest(&self, proofs: &[Proof], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
@@ -268,7 +288,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
             return Vec::new();
         };
         let mut lines = vec![message::would_move(rule, is_pull)];
-        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(self.look.now)).collect();
+        let live = self.leading(self.look.now);
         for evidence in &rule.when {
             let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
             let own = self.item.is_pull.then_some(Work::Pull(self.item.number));
@@ -332,7 +352,9 @@ fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> O
         Some((pull, _, _)) => proofs_for(look, issue, pull, Some(&work), cycle),
         None => proofs_for(look, issue, issue, Some(&work), cycle),
     };
-    Some(Strand { work, lives, proofs, landed: merged.or(landed) })
+    let waiting = pull.as_ref().zip(merged).filter(|_| carriers.is_empty());
+    let waits = waiting.map(|((pull, ..), merged)| (merged, look.onward(pull)));
+    Some(Strand { work, lives, proofs, landed: merged.or(landed), waits })
 }
 
 fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
@@ -360,6 +382,7 @@ fn proofs_for(
                 None => own_spans(look, source, evidence),
                 Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
             };
+            let spans = thinned(spans, shown);
             let code = evidence.kind.key();
             proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
                 phase,
@@ -370,6 +393,24 @@ fn proofs_for(
         }
     }
     proofs
+}
+
+/// Leaves out what another span of the same evidence already says: of the
+/// deployments that ran a change one after the other only the first tells
+/// something, unless a person spoke in between and asks for something newer.
+fn thinned(mut spans: Vec<Span>, item: &ItemFacts) -> Vec<Span> {
+    spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
+    let mut kept: Vec<Span> = Vec::new();
+    for span in spans {
+        let says_so = |known: &Span| {
+            let covers = known.until.is_none_or(|end| span.until.is_some_and(|until| until <= end));
+            covers && !item.marks.iter().any(|m| known.from <= m.at && m.at < span.from)
+        };
+        if !kept.last().is_some_and(says_so) {
+            kept.push(span);
+        }
+    }
+    kept
 }
 
 fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {

@@ -12,6 +12,7 @@ use super::{
     carry::{Carrier, Work},
     look::Look,
     message,
+    ship::{release_spans, thinned},
 };
 use crate::domain::{
     derived::{Derived, Reason, Transition},
@@ -395,24 +396,6 @@ fn proofs_for(
     proofs
 }
 
-/// Leaves out what another span of the same evidence already says: of the
-/// deployments that ran a change one after the other only the first tells
-/// something, unless a person spoke in between and asks for something newer.
-fn thinned(mut spans: Vec<Span>, item: &ItemFacts) -> Vec<Span> {
-    spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
-    let mut kept: Vec<Span> = Vec::new();
-    for span in spans {
-        let says_so = |known: &Span| {
-            let covers = known.until.is_none_or(|end| span.until.is_some_and(|until| until <= end));
-            covers && !item.marks.iter().any(|m| known.from <= m.at && m.at < span.from)
-        };
-        if !kept.last().is_some_and(says_so) {
-            kept.push(span);
-        }
-    }
-    kept
-}
-
 fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
     evidence.labels.is_empty()
         || item.labels.iter().flat_map(|l| &l.names).any(|name| evidence.labels.iter().any(|p| p.matches(name)))
@@ -483,25 +466,6 @@ fn work_spans(
 
 fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
     evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
-}
-
-/// When the carrier was in a release, by whatever the policy calls one.
-fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
-    let mut asked = false;
-    let mut spans = Vec::new();
-    for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {
-        match &evidence.kind {
-            EvidenceKind::Tagged { also } => spans.extend(look.tagged(carrier, also)),
-            EvidenceKind::ReleasePublished { prereleases } => spans.extend(look.released(carrier, *prereleases)),
-            _ => continue,
-        }
-        asked = true;
-    }
-    if !asked {
-        // A policy without releases has nothing to wait for.
-        spans.extend(Span::between(carrier.from, carrier.until, ""));
-    }
-    spans
 }
 
 /// When an item was open.

@@ -29,7 +29,7 @@ impl Look<'_> {
             DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
             DocumentKey::Ref(RefName::Tag(tag)) => self.with_tag(tag, items),
             DocumentKey::Deployment(id) => self.with_deployment(*id, items),
-            DocumentKey::Release(_) | DocumentKey::Incident(_) | DocumentKey::About => self.landed(items),
+            DocumentKey::Release(_) | DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
             DocumentKey::Group(sha) => {
                 if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
@@ -40,6 +40,9 @@ impl Look<'_> {
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
             DocumentKey::Answer(_) | DocumentKey::Policy | DocumentKey::Gate(..) => {}
+            // What they disturb is looked after with them: most say nothing new.
+            DocumentKey::Incident(_) | DocumentKey::Storm(_) | DocumentKey::Feedback(_) | DocumentKey::Heartbeat(_) => {
+            }
         }
     }
 

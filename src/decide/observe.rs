@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::text;
+use super::{feedback, text};
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
@@ -59,6 +59,7 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
         Seen::Deployment(deployment) => notes.deployment(deployment),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
+        Seen::Alert(message) => notes.changed.extend(feedback::take(notes.facts, message)),
         Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
     let changed = notes.changed;
@@ -174,7 +175,9 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn about(&mut self) {
-        let Some(seen) = &self.event.repo else { return };
+        // An alert's repository comes from our own map: it tells nothing of it.
+        let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
+        let Some(seen) = seen else { return };
         let at = self.event.at;
         let about = &mut self.facts.about;
         let before = about.clone();
@@ -351,6 +354,14 @@ impl Notes<'_> {
     fn check(&mut self, seen: &CheckSeen) {
         let key = add_run(self.facts, seen);
         self.changed.insert(key);
+        if seen.ours && seen.asked_again {
+            // Who asks again sees an answer, also where it is the same.
+            for ((gate, sha), known) in &mut self.facts.gates {
+                if *sha == seen.sha && gate.check() == seen.name && known.live && known.shown.take().is_some() {
+                    self.changed.insert(DocumentKey::Gate(gate.clone(), sha.clone()));
+                }
+            }
+        }
     }
 
     fn status(&mut self, seen: &StatusSeen) {

@@ -73,12 +73,6 @@ impl Finding {
         self
     }
 
-    /// Where the evidence is.
-    pub(super) fn at(mut self, link: Option<String>) -> Self {
-        self.condition.link = link;
-        self
-    }
-
     /// Someone has to do something about it.
     pub(super) fn by_hand(mut self) -> Self {
         self.needs_person = true;

@@ -116,14 +116,18 @@ fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item 
 
 /// Queues the check run where it says something new, or grows old.
 fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
+    if !gate.live && gate.decision.standing.is_open() {
+        // It went through; what its check says stays true.
+        return;
+    }
     let effect = show::check(&gate.decision, gate.live);
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
     let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
-    let is_shown = |shown: &&Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
-    if gate.shown.as_ref().filter(is_shown).is_none() {
+    let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
+    if !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{}", sha.0);
         advanced.wishes.push(Wish { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running });

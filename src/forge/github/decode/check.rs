@@ -11,7 +11,8 @@ use crate::{
 pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     delivery.repo()?;
     let run: CheckRun = needed(delivery.payload.get("check_run"), "check_run")?;
-    let (seen, at) = check_seen(run, delivery.our_app_id, delivery.received_at).map_err(Useless::Lacks)?;
+    let (mut seen, at) = check_seen(run, delivery.our_app_id, delivery.received_at).map_err(Useless::Lacks)?;
+    seen.asked_again = delivery.action == "rerequested";
     Ok(Understood { seen: Seen::Check(seen), at })
 }
 
@@ -66,6 +67,7 @@ pub(in crate::forge::github) fn check_seen(
         started_at: run.started_at.0.or(at).unwrap_or(received_at),
         completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
         ours: app != 0 && app == our_app_id,
+        asked_again: false,
     };
     Ok((seen, at))
 }

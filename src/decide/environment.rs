@@ -45,7 +45,12 @@ impl<'f> Environment<'f> {
         let before = self.running.get(first).filter(|r| r.from < begun || r.until == Some(begun));
         before.filter(|r| r.id != id)?;
         let last = (self.running.partition_point(|r| r.from <= ended) + 1).min(self.running.len());
-        Some(self.running.get(first..last)?.iter().filter(|r| r.id != id).map(|r| &r.deployment.sha).collect())
+        Some(self.running.get(first..last)?.iter().filter(|r| r.id != id).map(|r| r.deployment.commit()).collect())
+    }
+
+    /// What it ran, in order of time: commit, from, until.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (&'f Sha, Timestamp, Option<Timestamp>)> {
+        self.running.iter().map(|ran| (ran.deployment.commit(), ran.from, ran.until))
     }
 }
 
@@ -81,7 +86,7 @@ impl<'f> Look<'f> {
         let first = environment.running.partition_point(|r| r.until.is_some_and(|end| end <= carrier.from));
         for running in &environment.running[first..] {
             let too_old = running.deployment.created_at < carrier.born;
-            if too_old || !self.contains(&running.deployment.sha, &carrier.sha) {
+            if too_old || !self.contains(running.deployment.commit(), &carrier.sha) {
                 continue;
             }
             if ends.is_some_and(|end| end != Some(running.from)) {
@@ -91,7 +96,7 @@ impl<'f> Look<'f> {
             ends = Some(running.until);
             let deployment = running.deployment;
             let name = message::quoted(&deployment.environment);
-            let because = format!("deployed to {name} as {} (deployment {})", deployment.sha.short(), running.id);
+            let because = format!("deployed to {name} as {} (deployment {})", deployment.commit().short(), running.id);
             spans.push(Span { from: running.from, until: running.until, because });
         }
         end_all(&mut spans[going_on..], ends);
@@ -106,7 +111,7 @@ impl<'f> Look<'f> {
             for (_, deployment) in environment.since(carrier) {
                 let failed = deployment.statuses.iter().filter(|s| s.state == DeployState::Failure).map(|s| s.at);
                 let failed: Vec<_> = failed.collect();
-                if !failed.is_empty() && self.contains(&deployment.sha, &carrier.sha) {
+                if !failed.is_empty() && self.contains(deployment.commit(), &carrier.sha) {
                     falls.extend(failed);
                 }
             }

@@ -36,8 +36,12 @@ impl Look<'_> {
                 }
             }
         }
-        beside.remove(&deployment.sha);
-        self.between_all(&beside, &deployment.sha, begun, items);
+        if !beside.is_empty() {
+            // Its run may have been told another commit than the one it is listed under.
+            beside.insert(&deployment.sha);
+        }
+        beside.remove(deployment.commit());
+        self.between_all(&beside, deployment.commit(), begun, items);
     }
 
     /// What a tag can turn.

@@ -8,7 +8,7 @@ use super::{
     exchange::Exchange,
     fault::Fault,
     forge::{SimForge, number_of},
-    model::{Dispatched, LabelChange, ProtectionAnswer, Repo},
+    model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
 };
 
 impl SimForge {
@@ -78,6 +78,12 @@ impl SimForge {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
     }
 
+    /// An item's title and text.
+    pub fn text(&self, full_name: &str, number: u64) -> (String, String) {
+        let of = |item: &Item| (item.title.clone(), item.body.clone());
+        self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
+    }
+
     /// An item's comments, oldest first: author and text.
     pub fn comments(&self, full_name: &str, number: u64) -> Vec<(String, String)> {
         self.look(full_name, |repo| {
@@ -115,6 +121,19 @@ impl SimForge {
     /// How a workflow run stands: its attempt and status.
     pub fn run_state(&self, full_name: &str, id: u64) -> Option<(u64, String)> {
         self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
+    }
+
+    /// Deployments that the App made, oldest first: environment, commit, newest status.
+    pub fn deployments(&self, full_name: &str) -> Vec<(String, String, String)> {
+        let bot = self.shared().state().bot();
+        self.look(full_name, |repo| {
+            let ours = repo.deployments.values().filter(|d| d.creator == bot);
+            ours.map(|d| {
+                let status = d.statuses.last().map_or("", |s| s.state.as_str());
+                (d.environment.clone(), d.sha.clone(), status.to_owned())
+            })
+            .collect()
+        })
     }
 
     /// Answers to deployment protection rules, oldest first.

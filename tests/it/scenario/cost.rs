@@ -93,6 +93,7 @@ impl Year {
             production: Some(environment == "production"),
             created_at: at,
             creator: None,
+            run: None,
             status: Some(DeployStatus { at, id: n, state }),
         };
         self.see(n, Seen::Deployment(deployment))

@@ -126,8 +126,6 @@ fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: Dep
         environment: "staging".into(),
         production: None,
         placed_at: None,
-        run: None,
-        told: None,
         created_at: at(minutes),
         creator: None,
         told: None,

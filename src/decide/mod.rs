@@ -26,6 +26,7 @@ pub mod proposal;
 mod ship;
 mod source;
 mod text;
+mod turned;
 
 use std::collections::BTreeSet;
 
@@ -87,11 +88,18 @@ pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: 
 }
 
 fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event: bool) -> Observed {
-    // What an edit takes out of a pull request's text concerns the issues it
-    // named before, too; and whether a push came late shows only before it is in.
-    let touched = event.seen.item().into_iter().flat_map(|n| Look::new(facts, policy, event.at).named_issues(n));
-    let mut items: BTreeSet<ItemNumber> = touched.collect();
-    let default_branch = facts.default_branch().to_owned();
+    // What an edit takes out of a pull request's text concerns what it named
+    // before, too; and whether a push came late shows only before it is in.
+    let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
+    if let Some(number) = event.seen.item() {
+        Look::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
+    }
+    if let crate::domain::event::Seen::Deployment(seen) = &event.seen
+        && facts.deployments.get(&seen.id).is_some_and(|known| known.environment != seen.environment)
+    {
+        Look::new(facts, policy, event.at).concerned(&DocumentKey::Deployment(seen.id), &mut items);
+    }
+    let main_lines = facts.main_lines();
     let late = match &event.seen {
         crate::domain::event::Seen::Push(push) => {
             let brought = push.commits.iter().map(|c| &c.sha).chain([&push.after]);
@@ -104,7 +112,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     for key in &changed {
         match key {
             // Names and owners turn nothing; another default branch does.
-            DocumentKey::About if facts.default_branch() == default_branch => {}
+            DocumentKey::About if facts.main_lines() == main_lines => {}
             DocumentKey::Push(..) => look.concerned_by_push(key, late == Some(true), &mut items),
             _ => look.concerned(key, &mut items),
         }
@@ -178,6 +186,8 @@ pub struct Shown {
     pub written: bool,
     /// The label that was to show the phase; `None`: none, or not known.
     pub label: Option<String>,
+    /// Labels that we put there at some time and that may still be on.
+    pub put: BTreeSet<String>,
 }
 
 /// The difference between what is derived and what is shown.
@@ -210,7 +220,11 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     let name = |look: &LabelLook| look.name.clone();
     let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
     let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
-    let shows_phase = |l: &&String| policy.label_index(l).is_some() || facts.policy_files.was_phase_label(l);
+    // A label that showed a phase under an earlier policy is people's by now,
+    // but for the items where we put it.
+    let put = || shown.iter().flat_map(|s| s.put.iter().chain(s.label.iter().filter(|_| s.written)));
+    let shows_phase =
+        |l: &&String| policy.label_index(l).is_some() || put().any(|former| former.eq_ignore_ascii_case(l));
     let present = facts.item_labels(item).into_iter().flatten().filter(shows_phase);
     let as_wanted = {
         let present: Vec<&String> = present.collect();
@@ -226,7 +240,7 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
         return Decided::default();
     }
-    let phase_labels = policy.phases.iter().map(|p| &p.label).chain(&facts.policy_files.former_labels);
+    let phase_labels = policy.phases.iter().map(|p| &p.label).chain(put());
     let phase_labels = phase_labels.cloned().collect();
     let name = |phase: Option<&String>| phase.cloned().unwrap_or_else(|| "none".into());
     let note =

@@ -87,6 +87,13 @@ pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
         }
     }
     let mut kept = answered.clone();
+    if let Answer::Commits { commits, .. } = &mut kept.answer {
+        // Messages can be long and many; what they say of other items is a
+        // fact of its own by now, and nothing else reads them.
+        for commit in commits {
+            (commit.message, commit.parents) = (String::new(), None);
+        }
+    }
     match &answered.answer {
         Answer::Checks { runs, statuses } => {
             changed.extend(runs.iter().map(|run| add_run(facts, run)));
@@ -187,6 +194,9 @@ impl Notes<'_> {
         Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
         Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
         if let Some(branch) = &seen.default_branch {
+            // One that was known before this set was kept belongs to it, too.
+            about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
+            about.default_branches.insert(branch.clone());
             Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
         }
         // A newer sight of the same values is not worth a write.
@@ -196,6 +206,7 @@ impl Notes<'_> {
         if !same(&before.full_name, &about.full_name)
             || !same(&before.owner, &about.owner)
             || !same(&before.default_branch, &about.default_branch)
+            || before.default_branches != about.default_branches
         {
             self.changed.insert(DocumentKey::About);
         }

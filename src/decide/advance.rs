@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     command::{reply::Wish, run::Terms},
-    gate,
+    feedback, gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -59,19 +59,13 @@ pub enum Outcome<'a> {
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
-    let mut advanced = Advanced::default();
+    let mut advanced = feedback::advance(facts, terms);
     gate::advance(facts, terms, &mut advanced);
     advanced
 }
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
-pub fn ended(
-    _facts: &mut RepoFacts,
-    _effect: &Effect,
-    _key: &str,
-    _outcome: Outcome<'_>,
-    _terms: &Terms<'_>,
-) -> Advanced {
-    Advanced::default()
+pub fn ended(facts: &mut RepoFacts, effect: &Effect, _key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
+    feedback::ended(facts, effect, outcome, terms)
 }

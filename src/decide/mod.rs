@@ -13,6 +13,7 @@ mod carry;
 mod checks;
 pub mod command;
 mod environment;
+pub mod feedback;
 mod forget;
 pub mod gate;
 mod graph;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     answer::{add_run, add_status},
-    text,
+    feedback, text,
 };
 use crate::domain::{
     effect::POLICY_MARKER,
@@ -61,6 +61,7 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
         Seen::Deployment(deployment) => notes.deployment(deployment),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
+        Seen::Alert(message) => notes.changed.extend(feedback::take(notes.facts, message)),
         Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
     let changed = notes.changed;
@@ -98,7 +99,9 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn about(&mut self) {
-        let Some(seen) = &self.event.repo else { return };
+        // An alert's repository comes from our own map: it tells nothing of it.
+        let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
+        let Some(seen) = seen else { return };
         let at = self.event.at;
         let about = &mut self.facts.about;
         let before = about.clone();

@@ -5,7 +5,7 @@ use super::file::{PolicyFile, environment::EnvironmentFile};
 /// Keys of the file that are checked and kept without effect, so that a file
 /// can be written ahead of the program and nobody relies on a gate that isn't there.
 pub fn dormant(file: &PolicyFile) -> Vec<String> {
-    let sections = [("commands", file.commands.is_some()), ("alerts", file.alerts.is_some())];
+    let sections = [("commands", file.commands.is_some())];
     let mut keys: Vec<String> = sections.iter().filter(|(_, there)| *there).map(|(key, _)| (*key).to_owned()).collect();
     for (name, gate) in file.gates.iter().flatten() {
         let settings = [("publish", gate.publish.is_some()), ("on_violation", gate.on_violation.is_some())];

@@ -282,6 +282,24 @@ pub(super) fn failed(why: &str) -> String {
     format!("The forge did not do it: {}.", quoted(why))
 }
 
+// ── Incidents ──
+
+pub(super) fn no_incident() -> String {
+    "No alert stands behind this issue: there is no incident to act on.".to_owned()
+}
+
+pub(super) fn no_length() -> String {
+    "That is no length of time from now.".to_owned()
+}
+
+pub(super) fn no_change(name: &str) -> String {
+    format!(
+        "{} is no pull request or issue that is known here, no tag, and no commit. Name one (`#12`, `v1.2.3`, the digits \
+         of a commit), or `none`.",
+        quoted(name)
+    )
+}
+
 // ── What this version can't do ──
 
 /// A command whose machinery is deploys.
@@ -361,13 +379,6 @@ pub(super) fn which_gate(gates: &[String]) -> String {
     }
     let gates = gates.iter().map(String::as_str);
     format!("More than one gate waits for them: {}. Name it: `release`, or `deploy ENV`.", list(gates))
-}
-
-/// A command whose machinery is alerts.
-pub(super) fn no_alerts() -> String {
-    "This version of phasebot takes no alerts in yet, so that there is no incident to act on. They will come by \
-     `[alerts.NAME]` in its operator's settings."
-        .to_owned()
 }
 
 fn unavailable(what: &str, wants: &[String]) -> String {

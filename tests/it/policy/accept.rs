@@ -133,7 +133,6 @@ fn what_has_no_machinery_yet_is_named() {
     let file = parse("p.yml", CONTRACT).unwrap().file;
     let expected = [
         "commands",
-        "alerts",
         "environments.production.deploy",
         "environments.production.unmerged",
         "environments.production.pin",

@@ -146,11 +146,11 @@ fn what_has_no_machinery_yet_is_named() {
 
 #[test]
 fn a_report_says_what_a_right_file_makes() {
-    let report = check_report("p.yml", "mode: observe\nalerts: { auto_close: true }\n");
+    let report = check_report("p.yml", "mode: observe\nenvironments: { p: { unmerged: true } }\n");
     assert!(report.valid);
     assert_eq!(
         report.to_string().replace(&load("p.yml", "").unwrap().version, "…").lines().nth(1),
-        Some("p.yml: note: `alerts` is read and checked; this version does not act on it")
+        Some("p.yml: note: `environments.p.unmerged` is read and checked; this version does not act on it")
     );
     assert!(report.summary.starts_with(
         "mode observe, phases plan → code → build → test → release → deploy → operate → monitor, version "

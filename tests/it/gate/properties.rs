@@ -1,12 +1,13 @@
 //! What holds of every decision, whatever the facts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     decide::{
-        self, Us,
+        Us,
         gate::{Subject, evaluate},
+        observe,
     },
     domain::{
         alert::{Alert, Group, Message, Says},
@@ -94,7 +95,11 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
         by: "mia".to_owned(),
         verb: String::new(),
         line: String::new(),
-        evidence: Evidence { role: Some(Role::Maintain), teams: BTreeMap::new(), asked_at: at(minutes) },
+        evidence: Evidence {
+            role: Some(Role::Maintain),
+            teams: std::collections::BTreeMap::new(),
+            asked_at: at(minutes),
+        },
         ending: Ending::Done(String::new()),
         deed: Some(deed),
         reply: None,
@@ -122,21 +127,22 @@ fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: Dep
         production: None,
         created_at: at(minutes),
         creator: None,
+        told: None,
+        run: None,
         statuses: BTreeSet::from([status]),
     };
     facts.deployments.insert(id, deployment);
     facts.reindex(&DocumentKey::Deployment(id));
 }
 
-/// An alert of production fires.
-fn alert(facts: &mut RepoFacts, id: u64, minutes: i64) {
-    let fires = Alert {
-        fingerprint: id.to_string(),
+fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
+    let alert = Alert {
+        fingerprint: "f".into(),
         firing: true,
         started_at: at(minutes),
         ended_at: None,
-        labels: BTreeMap::new(),
-        annotations: BTreeMap::new(),
+        labels: [("environment".into(), "production".into())].into(),
+        annotations: [].into(),
         url: None,
         silence_url: None,
     };
@@ -145,15 +151,22 @@ fn alert(facts: &mut RepoFacts, id: u64, minutes: i64) {
         title: None,
         text: None,
         url: None,
-        labels: BTreeMap::from([("environment".to_owned(), "production".to_owned())]),
-        alerts: vec![fires],
+        labels: [].into(),
+        alerts: vec![alert],
         left_out: 0,
         tells_end: true,
     };
-    let message = Message { connection: "prod".to_owned(), at: at(minutes), says: Says::Group(group) };
-    let seen = Seen::Alert(Box::new(message));
-    let event = Event { name: "alert".to_owned(), installation: None, repo: None, sender: None, at: at(minutes), seen };
-    decide::observe(facts, &event, &policy::load("p.yml", POLICY).unwrap(), &Us::default());
+    let message = Message { connection: "prod".into(), at: at(minutes), says: Says::Group(group) };
+    let event = Event {
+        name: "alertmanager".into(),
+        installation: None,
+        repo: None,
+        sender: None,
+        at: at(minutes),
+        seen: Seen::Alert(Box::new(message)),
+    };
+    let policy = policy::load("p.yml", POLICY).unwrap();
+    observe(facts, &event, &policy, &Us::default());
 }
 
 /// Everything is well: the gate is open on a Monday between nine and five.
@@ -184,7 +197,9 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
     match bad {
         Bad::CheckFails(minutes) => run(facts, id, *minutes, Outcome::Failure),
         Bad::CheckRunsAgain(minutes) => run(facts, id, *minutes, Outcome::Running),
-        Bad::Incident(minutes) => alert(facts, id, *minutes),
+        Bad::Incident(minutes) => {
+            incident(facts, id, *minutes);
+        }
         Bad::StagingFails(minutes) => deployment(facts, id, sha(), *minutes, DeployState::Failure),
         Bad::StagingReplaced(minutes) => {
             deployment(facts, id, Sha("d".repeat(40)), *minutes, DeployState::InProgress);
@@ -214,7 +229,7 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
     }
 }
 
-fn decided(facts: &RepoFacts, policy: &Policy, minutes: i64) -> Decision {
+fn decide(facts: &RepoFacts, policy: &Policy, minutes: i64) -> Decision {
     let subject = Subject::new(GateName::Deploy("production".into()), sha(), at(-20));
     evaluate(facts, policy, &subject, at(minutes))
 }
@@ -227,7 +242,7 @@ fn leaves(conditions: &[Condition]) -> Vec<&Condition> {
 #[test]
 fn what_is_well_passes() {
     let policy = policy::load("p.yml", POLICY).unwrap();
-    let decision = decided(&well(), &policy, 90);
+    let decision = decide(&well(), &policy, 90);
     assert_eq!(decision.standing, Standing::Pass, "{decision:#?}");
 }
 
@@ -241,9 +256,9 @@ proptest! {
         for (index, bad) in news.iter().enumerate() {
             add(&mut facts, index as u64, bad);
         }
-        let before = decided(&facts, &policy, minutes);
+        let before = decide(&facts, &policy, minutes);
         add(&mut facts, 50, &more);
-        let after = decided(&facts, &policy, minutes);
+        let after = decide(&facts, &policy, minutes);
         prop_assert!(before.standing.is_open() || !after.standing.is_open(), "{more:?} opened it: {after:#?}");
     }
 
@@ -255,7 +270,7 @@ proptest! {
         for (index, bad) in news.iter().enumerate() {
             add(&mut facts, index as u64, bad);
         }
-        let decision = decided(&facts, &policy, minutes);
+        let decision = decide(&facts, &policy, minutes);
         let shut = decision.conditions.iter().any(|condition| !condition.standing.is_open());
         prop_assert_eq!(shut, !decision.standing.is_open());
         let frozen = (240..360).contains(&minutes);
@@ -275,7 +290,7 @@ proptest! {
         for (index, bad) in news.iter().enumerate() {
             add(&mut facts, index as u64, bad);
         }
-        let before = decided(&facts, &policy, minutes);
+        let before = decide(&facts, &policy, minutes);
         let deed = Deed::Override {
             gate: GateName::Deploy("production".into()),
             sha: sha(),
@@ -285,7 +300,7 @@ proptest! {
             until: at(minutes + 1),
         };
         command(&mut facts, 999, minutes - 1, deed);
-        let after = decided(&facts, &policy, minutes);
+        let after = decide(&facts, &policy, minutes);
         for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {
             if new.name == name && !old.standing.is_open() {
                 prop_assert_eq!(new.standing, Standing::Waived);

@@ -8,6 +8,7 @@
 
 pub mod advance;
 mod affect;
+mod answer;
 mod carry;
 mod checks;
 pub mod command;
@@ -123,7 +124,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
 
 /// Adds what the forge answered. The items that asked are derived again by the caller.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
-    let changed = observe::learn(facts, answered);
+    let changed = answer::learn(facts, answered);
     let look = Look::new(facts, policy, answered.at);
     let mut items = BTreeSet::new();
     for key in &changed {

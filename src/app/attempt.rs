@@ -167,7 +167,7 @@ async fn aim(
     let mut held = shell.repos.hold(&effect.repo).await;
     let state = held.take(shell.store.as_ref()).await?;
     let item_labels = match &effect.effect {
-        Effect::SetPhase { item, .. } => state.facts.item_labels(*item).cloned(),
+        Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.facts.item_labels(*item).cloned(),
         _ => None,
     };
     let issue = match &effect.effect {
@@ -184,7 +184,7 @@ async fn aim(
     let target = state.row.as_ref().and_then(place::target);
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
-    let terms = Terms { policy: &policy, now: shell.clock.now(), silent: None };
+    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     let stands = advance::stands(&state.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, stands))

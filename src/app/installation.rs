@@ -113,5 +113,7 @@ async fn end(
     };
     shell.store.commit(commit).await?;
     shell.outbox.poke();
+    // Alerts may have waited for one of them.
+    shell.inbox.poke();
     Ok((state, note))
 }

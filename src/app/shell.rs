@@ -10,7 +10,10 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{doubt::Doubts, identity::Identities, limits::Limits, policy::PolicySource, pulse::Pulse, repos::Repos};
+use super::{
+    alert::Alerts, doubt::Doubts, identity::Identities, limits::Limits, policy::PolicySource, pulse::Pulse,
+    repos::Repos,
+};
 use crate::{
     domain::id::ForgeName,
     metric,
@@ -56,6 +59,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policies: Arc<dyn PolicySource>,
     pub(crate) settings: BotSettings,
+    pub(crate) alerts: Alerts,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
@@ -88,6 +92,7 @@ impl Shell {
         forges: Vec<Arc<dyn Forge>>,
         clock: Arc<dyn Clock>,
         policies: Arc<dyn PolicySource>,
+        alerts: Alerts,
         settings: BotSettings,
     ) -> Self {
         Self {
@@ -95,6 +100,7 @@ impl Shell {
             store,
             clock,
             policies,
+            alerts,
             repos: Repos::new(settings.cached_repositories),
             settings,
             identities: Identities::default(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     command::{reply::Wish, run::Terms},
-    deploy, gate,
+    deploy, feedback, gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -61,7 +61,7 @@ pub enum Outcome<'a> {
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
-    let mut advanced = Advanced::default();
+    let mut advanced = feedback::advance(facts, terms);
     gate::advance(facts, terms, &mut advanced);
     deploy::advance(facts, terms, &mut advanced);
     advanced
@@ -75,7 +75,7 @@ pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
 pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
-    let mut advanced = Advanced::default();
+    let mut advanced = feedback::ended(facts, effect, outcome, terms);
     deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
     advanced
 }

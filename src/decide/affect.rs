@@ -30,7 +30,6 @@ impl Look<'_> {
             DocumentKey::Ref(RefName::Tag(_))
             | DocumentKey::Release(_)
             | DocumentKey::Deployment(_)
-            | DocumentKey::Incident(_)
             | DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
             DocumentKey::Group(sha) => {
@@ -48,7 +47,12 @@ impl Look<'_> {
             | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
-            | DocumentKey::WaitingJob(..) => {}
+            | DocumentKey::WaitingJob(..)
+            // What they disturb is looked after with them: most say nothing new.
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_) => {}
         }
     }
 
@@ -178,7 +182,7 @@ impl Look<'_> {
     }
 
     /// Everything that has landed.
-    fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
+    pub(super) fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
         for pull in self.facts.index.merged_as.values().flatten() {
             items.insert(*pull);
             items.extend(self.named_issues(*pull));

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     carry::{Carrier, Work},
     environment::Environment,
+    feedback::Disturbances,
     graph::Past,
 };
 use crate::domain::{
@@ -41,6 +42,7 @@ pub(super) struct Look<'a> {
     pub(super) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
     pub(super) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
     pub(super) environments: OnceCell<Vec<Environment<'a>>>,
+    pub(super) disturbances: OnceCell<Disturbances>,
 }
 
 impl<'a> Look<'a> {
@@ -54,6 +56,7 @@ impl<'a> Look<'a> {
             passes: RefCell::default(),
             carried: RefCell::default(),
             environments: OnceCell::new(),
+            disturbances: OnceCell::new(),
         }
     }
 

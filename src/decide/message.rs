@@ -2,18 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+use super::feedback::defuse;
 use crate::domain::policy::{EvidenceKind, PhaseRule};
 
 /// A name from outside as inline code: no mention, link or command can live in it.
 pub fn quoted(name: &str) -> String {
-    const MOST: usize = 80;
-    // What turns the direction of a text could make it read as another.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut text: String = name.chars().filter(|c| !c.is_control() && *c != '`' && !turns(*c)).take(MOST).collect();
-    if name.chars().count() > MOST {
-        text.push('…');
-    }
-    if text.trim().is_empty() { "`?`".to_owned() } else { format!("`{text}`") }
+    defuse::code(name, 80)
 }
 
 /// A duration as people write it: `30m`, `1h 30m`, `2d`.

@@ -8,11 +8,13 @@
 
 pub mod advance;
 mod affect;
+mod answer;
 mod carry;
 mod checks;
 pub mod command;
 pub mod deploy;
 mod environment;
+pub mod feedback;
 mod forget;
 pub mod gate;
 mod graph;
@@ -82,7 +84,7 @@ pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -
 
 /// Adds what the forge answered. The items that asked are derived again by the caller.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
-    let changed = observe::learn(facts, answered);
+    let changed = answer::learn(facts, answered);
     let look = Look::new(facts, policy, answered.at);
     let mut items = BTreeSet::new();
     for key in &changed {

@@ -1,5 +1,6 @@
 //! Things to do on a forge, as data.
 
+mod part;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,47 +15,12 @@ use super::{
     id::{ItemNumber, Sha},
 };
 
+pub use part::{Annotation, CheckVerdict, LabelLook, Watched};
 pub use told::Told;
-
-/// How a label looks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabelLook {
-    /// Name.
-    pub name: String,
-    /// Six hex digits, without `#`.
-    pub color: String,
-    /// One line.
-    pub description: String,
-}
 
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.
 pub const POLICY_MARKER: &str = "policy";
-
-/// What a check run of ours may say. There is no «neutral» and no «skipped»:
-/// forges take both for a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CheckVerdict {
-    /// Not known yet.
-    InProgress,
-    /// Passed.
-    Success,
-    /// Failed.
-    Failure,
-    /// A person is needed.
-    ActionRequired,
-}
-
-/// Words on a line of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Annotation {
-    /// The file's path in the repository.
-    pub path: String,
-    /// Line, from 1.
-    pub line: u32,
-    /// The words.
-    pub message: String,
-}
 
 /// Which writes go first, per installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -130,8 +96,8 @@ pub enum Effect {
         item: ItemNumber,
         /// Account names.
         logins: Vec<String>,
-        /// The command that asks for it.
-        command: CommandId,
+        /// The command that asks for it, if one does.
+        command: Option<CommandId>,
     },
     /// Put an item into an open milestone, or take it out of its own.
     SetMilestone {
@@ -161,6 +127,33 @@ pub enum Effect {
         body: String,
         /// Labels.
         labels: Vec<LabelLook>,
+    },
+    /// Another title and text for an issue of ours.
+    EditIssue {
+        /// The issue.
+        item: ItemNumber,
+        /// Hidden text that identifies it.
+        marker: String,
+        /// Title.
+        title: String,
+        /// Text; the marker is added by the adapter.
+        body: String,
+    },
+    /// Close an issue as done, or open it again.
+    SetIssueState {
+        /// The issue.
+        item: ItemNumber,
+        /// Open, or closed.
+        open: bool,
+    },
+    /// Put labels on an item and take others off; the rest stays as it is.
+    SetLabels {
+        /// The item.
+        item: ItemNumber,
+        /// To put on; made if they are missing.
+        add: Vec<LabelLook>,
+        /// To take off.
+        remove: BTreeSet<String>,
     },
     /// An issue of ours that is kept up to date: made if it should be open and
     /// is not there, else brought to this title, text and state.
@@ -273,19 +266,6 @@ pub enum Effect {
     },
 }
 
-/// What a commit was named by, which may move before it is acted on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Watched {
-    /// Nothing: the commit itself was meant.
-    Commit,
-    /// A branch, which must still contain the commit.
-    Branch(String),
-    /// A tag, which must still name it.
-    Tag(String),
-    /// A pull request, whose head it must still be.
-    Pull(ItemNumber),
-}
-
 impl Effect {
     /// The lane it goes in.
     pub fn lane(&self) -> Lane {
@@ -306,7 +286,10 @@ impl Effect {
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::SetCheck { .. } => Lane::Conversation,
-            Self::SetPhase { .. } => Lane::Labels,
+            // What is there can wait for what is not.
+            Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
+                Lane::Labels
+            }
         }
     }
 
@@ -320,6 +303,9 @@ impl Effect {
             | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
+            | Self::EditIssue { .. }
+            | Self::SetIssueState { .. }
+            | Self::SetLabels { .. }
             | Self::SetMilestone { .. }
             // A second status of the same kind, a second «yes» and a second
             // «stop» say nothing new; a release that is published stays so.
@@ -346,6 +332,9 @@ impl Effect {
             Self::SetMilestone { .. } => "set_milestone",
             Self::RerunFailed { .. } => "rerun_failed",
             Self::OpenIssue { .. } => "open_issue",
+            Self::EditIssue { .. } => "edit_issue",
+            Self::SetIssueState { .. } => "set_issue_state",
+            Self::SetLabels { .. } => "set_labels",
             Self::UpsertIssue { .. } => "upsert_issue",
             Self::SetCheck { .. } => "set_check",
             Self::CreateDeployment { .. } => "create_deployment",
@@ -360,10 +349,8 @@ impl Effect {
     /// The command that waits for its outcome.
     pub fn command(&self) -> Option<CommandId> {
         match self {
-            Self::Assign { command, .. } | Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => {
-                Some(*command)
-            }
-            Self::PublishRelease { command, .. } => *command,
+            Self::Assign { command, .. } | Self::PublishRelease { command, .. } => *command,
+            Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => Some(*command),
             _ => None,
         }
     }
@@ -380,7 +367,7 @@ impl Effect {
     pub fn is_awaited(&self) -> bool {
         self.command().is_some()
             || self.request().is_some()
-            || matches!(self, Self::AnswerProtection { .. } | Self::PublishRelease { .. })
+            || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
     }
 
     /// It says nothing that is not said elsewhere: its failure is nobody's trouble.

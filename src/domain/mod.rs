@@ -4,6 +4,7 @@
 //! monitoring system or a database.
 
 pub mod alert;
+pub mod alerting;
 pub mod branch;
 pub mod decision;
 pub mod derived;

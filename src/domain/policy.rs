@@ -7,9 +7,9 @@ use globset::GlobMatcher;
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::permission::Grant;
 pub use super::rule::EnvironmentRule;
 use super::rule::{FreezeRule, GateRule, OverrideRule};
+use super::{alerting::AlertPolicy, permission::Grant};
 
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
 pub const FILE: &str = ".github/phasebot.yml";
@@ -85,6 +85,8 @@ pub struct Policy {
     pub overrides: OverrideRule,
     /// How commands are written and who may use them.
     pub commands: CommandRules,
+    /// How alerts become issues.
+    pub alerts: AlertPolicy,
     /// The check `phasebot/policy` appears on every pull request and merge
     /// group, not only on pull requests that change the file.
     pub policy_check_required: bool,

@@ -210,12 +210,27 @@ impl Merging {
             over(&mut above.never, never);
         });
         section(&mut above.alerts, file.alerts, |above, below| {
-            let AlertsFile { routes, auto_close, hold, grace, reopen_window, storm } = below;
+            let AlertsFile {
+                routes,
+                auto_close,
+                hold,
+                grace,
+                reopen_window,
+                environment,
+                suspect_window,
+                stale_after,
+                suppress,
+                storm,
+            } = below;
             over(&mut above.routes, routes);
             over(&mut above.auto_close, auto_close);
             over(&mut above.hold, hold);
             over(&mut above.grace, grace);
             over(&mut above.reopen_window, reopen_window);
+            over(&mut above.environment, environment);
+            over(&mut above.suspect_window, suspect_window);
+            over(&mut above.stale_after, stale_after);
+            over(&mut above.suppress, suppress);
             section(&mut above.storm, storm, |above, below| {
                 over(&mut above.issues, below.issues);
                 over(&mut above.within, below.within);

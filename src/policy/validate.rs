@@ -87,6 +87,8 @@ impl Check<'_> {
             + lists.iter().flatten().map(|l| l.len()).sum::<usize>()
             + required.map(Condition::globs).sum::<usize>()
             + tags;
+        let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
+        let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
             self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }

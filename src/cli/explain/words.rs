@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
-    decide::message::quoted,
+    decide::{gate::show, message::quoted},
     domain::{
         effect::{Effect, LabelLook},
         fact::DocumentKey,
@@ -43,6 +43,15 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     if account.items.is_empty() && account.repository.is_some() {
         writeln!(out)?;
         writeln!(out, "It concerns no item that this event alone makes known.")?;
+    }
+    for gate in &account.gates {
+        writeln!(out)?;
+        writeln!(out, "{} on {}", text::line(&gate.gate.check()), gate.sha.short())?;
+        entry(out, "gate", &show::title(gate))?;
+        for condition in &gate.conditions {
+            let standing = format!("{:?}", condition.standing).to_lowercase();
+            entry(out, &condition.name, &format!("{standing}: {}", condition.sentence))?;
+        }
     }
     if !account.asks.is_empty() {
         writeln!(out)?;
@@ -94,7 +103,7 @@ fn effect(effect: &Effect) -> String {
 /// A fact by its name; `None` for what every event tells.
 fn fact(key: &DocumentKey) -> Option<String> {
     Some(match key {
-        DocumentKey::About => return None,
+        DocumentKey::About | DocumentKey::Publication(_) => return None,
         DocumentKey::Item(number) => format!("item #{number}"),
         DocumentKey::Commit(sha) => format!("commit {}", sha.short()),
         DocumentKey::Push(name, _, after) => format!("push of {} to {}", after.short(), quoted(name.name())),
@@ -104,9 +113,11 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
+        DocumentKey::Storm(id) => quoted(id),
+        DocumentKey::Feedback(id) => format!("feedback {}", quoted(id)),
+        DocumentKey::Heartbeat(name) => format!("when {} was heard of", quoted(name)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
         DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
-        DocumentKey::Publication(_) => return None,
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
         DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),

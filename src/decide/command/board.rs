@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, deploy, gate::show, look::Look, message::quoted},
+    decide::{carry::Work, deploy, feedback, gate::show, look::Look, message::quoted},
     domain::{
         decision::GateName,
         derived::Derived,
@@ -54,6 +54,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     board.links(&mut text);
     board.environments(&mut text);
     section(&mut text, "Deploys", &deploy::board(facts, derived.item, policy));
+    board.incidents(&mut text);
     board.guards(&mut text);
     if asked(Wanted::Why).is_some() {
         board.why(&mut text);
@@ -123,6 +124,15 @@ impl Board<'_, '_> {
         rows.sort();
         rows.dedup();
         section(text, "Runs in", &rows);
+    }
+
+    /// Feedback issues of which the item's change is suspected.
+    fn incidents(&self, text: &mut String) {
+        let issues = feedback::suspected_in(self.look, self.derived.item);
+        if !issues.is_empty() {
+            let names: Vec<String> = issues.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
+            let _ = writeln!(text, "\nSuspected of: {}", names.join(", "));
+        }
     }
 
     fn guards(&self, text: &mut String) {

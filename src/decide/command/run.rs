@@ -15,8 +15,9 @@ use super::{
 use crate::{
     decide::{self, Observed},
     domain::{
+        alert::AlertRules,
         effect::{Effect, Watched},
-        event::CloseReason,
+        event::{CloseReason, RefName},
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending},
@@ -34,6 +35,8 @@ use crate::{
 pub struct Terms<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
+    /// What the settings say of monitoring connections.
+    pub alerts: &'a AlertRules,
     /// The time.
     pub now: Timestamp,
     /// Why nothing may be written to the forge, if so.
@@ -57,7 +60,7 @@ pub enum Answer {
     /// Done; words for the journal.
     Done(String),
     /// The forge has to do something first; [`super::conclude`] goes on from there.
-    Errand(Effect),
+    Errand(Box<Effect>),
     /// A deploy is asked for; it goes its own way from here.
     Deploy(Box<DeployRequest>),
     /// Not done, because of how things stand.
@@ -112,7 +115,8 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         let ending = match answer {
             Answer::Done(words) => Ending::Done(words),
             Answer::Errand(effect) => {
-                ran.wishes.push(Wish { key: format!("command/{}", reply::name(id)), replaces: false, effect });
+                let key = format!("command/{}", reply::name(id));
+                ran.wishes.push(Wish { key, replaces: false, effect: *effect });
                 Ending::Pending
             }
             Answer::Deploy(request) => {
@@ -239,9 +243,27 @@ impl Turn<'_> {
         self.facts.items.get(&self.id.item)
     }
 
+    /// Whether the item is an issue that shows an incident.
+    pub(super) fn shows_incident(&self) -> bool {
+        self.facts.index.shown_in.contains_key(&self.id.item)
+    }
+
+    /// A change by its name, as people write it: an item that is known, a
+    /// version tag that is, or a commit's digits.
+    pub(super) fn change(&self, name: &str) -> Option<String> {
+        let number = name.strip_prefix('#').and_then(|digits| digits.parse::<ItemNumber>().ok());
+        if let Some(number) = number {
+            return self.facts.items.contains_key(&number).then(|| format!("#{number}"));
+        }
+        let tag = RefName::Tag(name.to_owned());
+        let digits = (7..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_hexdigit());
+        let known = digits || self.facts.refs.contains_key(&tag);
+        known.then(|| decide::message::quoted(name))
+    }
+
     fn is_feedback(&self) -> bool {
         let labelled = self.item().and_then(|item| item.labels.as_ref()).is_some_and(|l| l.names.contains("feedback"));
-        labelled && self.item().is_some_and(|item| !item.is_pull)
+        (labelled || self.shows_incident()) && self.item().is_some_and(|item| !item.is_pull)
     }
 
     /// Why a word about the phase would come to nothing, if so.

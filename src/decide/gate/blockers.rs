@@ -24,7 +24,7 @@ pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&
     if let Some(label) = label {
         match labelled(case, label) {
             Ok(found) => open.extend(found),
-            Err(finding) => return finding,
+            Err(finding) => return *finding,
         }
         what.push(format!("the label {}", quoted(label)));
     }
@@ -62,10 +62,10 @@ fn titles(title: &str, tags: &[String]) -> Vec<String> {
 }
 
 /// Open issues with a label: those that the forge listed, and what events told since.
-fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Finding> {
+fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     let need = Need::OpenIssues { label: Some(label.to_owned()), milestone: None };
     let Some(Answer::OpenIssues(listed)) = case.answer(&need, LABEL_AGE) else {
-        return Err(case.missing(&need, "blockers", &format!("which open issues carry {}", quoted(label))));
+        return Err(Box::new(case.missing(&need, "blockers", &format!("which open issues carry {}", quoted(label)))));
     };
     let asked = case.look.facts.answers.get(&need).map(|known| known.at);
     let mut open = listed.clone();

@@ -30,7 +30,7 @@ impl<'f> Look<'f> {
     }
 }
 
-impl<'f> Case<'_, 'f> {
+impl Case<'_, '_> {
     /// The commit that is there before this one: what runs in the environment,
     /// or the version before this one. `Err`: nobody can tell yet.
     pub(super) fn base(self) -> Result<Option<Sha>, Need> {

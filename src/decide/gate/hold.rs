@@ -88,10 +88,8 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
                 unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
             }
             (_, None) => {
-                unknown = Some(Need::Commits {
-                    base: Some(commit),
-                    head: base.clone().unwrap_or_else(|| case.subject.sha.clone()),
-                })
+                let head = base.clone().unwrap_or_else(|| case.subject.sha.clone());
+                unknown = Some(Need::Commits { base: Some(commit), head });
             }
         }
     }

@@ -126,8 +126,8 @@ fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
     let hash: String = hex::encode(hash).chars().take(16).collect();
     let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
-    let is_shown = |shown: &&Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
-    if gate.shown.as_ref().filter(is_shown).is_none() {
+    let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
+    if !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{}", sha.0);
         advanced.wishes.push(Wish { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running });

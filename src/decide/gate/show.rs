@@ -1,5 +1,7 @@
 //! A decision as people see it: a check run, or a table in a comment.
 
+use std::fmt::Write as _;
+
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::{
@@ -63,7 +65,7 @@ pub fn table(decision: &Decision) -> String {
         GateName::Deploy(name) => format!("environment {}", cell(&super::quoted(name))),
     };
     let (at, policy) = (moment(decision.at), super::quoted(&decision.policy));
-    out.push_str(&format!("\nDecided at {at} on {} for {what}, policy {policy}.\n", decision.sha.short()));
+    let _ = writeln!(out, "\nDecided at {at} on {} for {what}, policy {policy}.", decision.sha.short());
     out
 }
 
@@ -78,7 +80,7 @@ fn rows(conditions: &[Condition], depth: usize, left: &mut usize, out: &mut Stri
             reason = format!("{reason} ([evidence]({link}))");
         }
         let next = condition.next_at.map(moment).unwrap_or_default();
-        out.push_str(&format!("| {indent}{name} | {state} | {reason} `{}` | {next} |\n", condition.code));
+        let _ = writeln!(out, "| {indent}{name} | {state} | {reason} `{}` | {next} |", condition.code);
         rows(&condition.parts, depth + 1, left, out);
     }
 }

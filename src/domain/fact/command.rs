@@ -175,6 +175,24 @@ pub enum Deed {
         /// Which.
         gate: GateName,
     },
+    /// Looks after the incident.
+    Ack,
+    /// Keeps the incident quiet.
+    Mute {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Lets the incident speak again.
+    Unmute,
+    /// The incident is over.
+    Resolve,
+    /// Names what caused the incident.
+    Cause {
+        /// The change, as people write it; `None`: no change did.
+        change: Option<String>,
+    },
     /// Asks for something on the item's status comment.
     Show(Wanted),
 }

@@ -8,6 +8,7 @@ pub mod command;
 pub mod commit;
 pub mod deploy;
 pub mod gate;
+pub mod incident;
 mod index;
 pub mod item;
 pub mod policy;

@@ -12,9 +12,10 @@ use super::{
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     deploy::{DeployRequest, Publication, RunFacts, WaitingJob},
     gate::GateFacts,
+    incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
     policy::PolicyFiles,
-    ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
+    ship::{DeploymentFacts, ReleaseFacts},
 };
 use crate::domain::{
     decision::GateName,
@@ -60,8 +61,14 @@ pub struct RepoFacts {
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
     pub deployments: BTreeMap<u64, DeploymentFacts>,
-    /// Incidents by id.
+    /// Groups of alerts by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
+    /// Storms of alerts by id.
+    pub storms: BTreeMap<String, StormFacts>,
+    /// Users' words by id.
+    pub feedback: BTreeMap<String, FeedbackFacts>,
+    /// Connections that have to be heard of, by name.
+    pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
     /// Deploys that were asked of us, by our id for each.
@@ -120,6 +127,8 @@ pub struct Index {
     pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
+    /// Groups of alerts, or storms, by the issues that show them.
+    pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
     /// Branches whose names speak of an issue.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
@@ -145,8 +154,14 @@ pub enum DocumentKey {
     Group(Sha),
     /// A deployment.
     Deployment(u64),
-    /// An incident.
+    /// A group of alerts.
     Incident(String),
+    /// A storm of alerts.
+    Storm(String),
+    /// A user's words.
+    Feedback(String),
+    /// A connection that has to be heard of.
+    Heartbeat(String),
     /// A slash-command.
     Command(CommandId),
     /// A deploy that was asked of us.
@@ -187,6 +202,9 @@ impl RepoFacts {
             groups: BTreeMap::new(),
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            storms: BTreeMap::new(),
+            feedback: BTreeMap::new(),
+            heartbeats: BTreeMap::new(),
             commands: BTreeMap::new(),
             requests: BTreeMap::new(),
             runs: BTreeMap::new(),
@@ -228,6 +246,9 @@ impl RepoFacts {
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Storm(id) => drop(self.storms.insert(id, json(body)?)),
+            DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
+            DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
             DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
@@ -258,6 +279,9 @@ impl RepoFacts {
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Storm(id) => json(self.storms.get(id)),
+            DocumentKey::Feedback(id) => json(self.feedback.get(id)),
+            DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Request(id) => json(self.requests.get(id)),
             DocumentKey::Run(id) => json(self.runs.get(id)),
@@ -284,6 +308,9 @@ impl RepoFacts {
                 DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
                 DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
+                DocumentKey::Incident(id) => drop(self.incidents.remove(id)),
+                DocumentKey::Storm(id) => drop(self.storms.remove(id)),
+                DocumentKey::Feedback(id) => drop(self.feedback.remove(id)),
                 // Nothing else is ever let go of.
                 _ => {}
             }

@@ -62,14 +62,3 @@ impl DeploymentFacts {
         self.told.as_ref().unwrap_or(&self.sha)
     }
 }
-
-/// A disturbance of an environment: an incident that was open there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct IncidentFacts {
-    /// Environment, lower case.
-    pub environment: String,
-    /// When it began, at the source.
-    pub from: Timestamp,
-    /// When it was over.
-    pub until: Option<Timestamp>,
-}

@@ -31,6 +31,7 @@ fn delivery(id: &str) -> NewDelivery {
         event: "issues".to_owned(),
         action: Some("opened".to_owned()),
         repo: Some(1),
+        target: None,
         installation: Some(10),
         received_at: "2026-03-02T10:00:00Z".parse().unwrap(),
         body: format!("{{\"id\":\"{id}\",\"padding\":\"{}\"}}", "x".repeat(2000)).into(),

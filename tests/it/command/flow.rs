@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     forge::github::{GitHub, GitHubConfig},
     port::{
         forge::{Forge, Verified},
@@ -58,6 +58,7 @@ impl World {
             forges: vec![forge.clone()],
             clock: clock.clone(),
             policies: Arc::new(Arc::new(crate::support::policy(policy))),
+            alerts: Alerts::default(),
             settings: BotSettings::default(),
         });
         let alice = sim.person("alice", REPO).unwrap();

@@ -27,6 +27,7 @@ use phasebot::{
         command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
     },
     domain::{
+        alert::AlertRules,
         decision::Condition,
         effect::{Effect, Told},
         event::{Event, Seen},
@@ -235,7 +236,7 @@ impl Stage {
     fn until(&mut self, at: Timestamp) {
         while let Some(wake) = self.wake.filter(|wake| *wake < at) {
             let before = self.out.len();
-            self.out.push_str(&format!("{} by itself\n", clock(wake)));
+            let _ = writeln!(self.out, "{} by itself", clock(wake));
             let told = self.out.len();
             self.advance(wake);
             if self.out.len() == told {
@@ -260,7 +261,7 @@ impl Stage {
                 decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
         }
-        let terms = run::Terms { policy: &self.policy, now, silent: None };
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
         let advanced = advance::advance(&mut self.facts, &terms);
         self.wake = advanced.wake_at;
         for told in &advanced.told {
@@ -303,7 +304,7 @@ impl Stage {
             head: asks.head.then(|| self.head.clone().ok_or_else(|| "no answer".to_owned())),
             asked_at: event.at,
         };
-        let terms = run::Terms { policy: &self.policy, now: event.at, silent: None };
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now: event.at, silent: None };
         let ran = run::run(&mut self.facts, &request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");

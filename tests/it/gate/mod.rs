@@ -1,6 +1,7 @@
 //! Gates: what each condition decides, and the check runs that show it.
 
 mod flow;
+mod properties;
 
 use std::{fs, path::PathBuf};
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    decide::{environment::Environment, feedback, look::Look, message::quoted},
+    decide::{environment::Environment, look::Look, message::quoted},
     domain::{
         fact::{
             RepoFacts,
@@ -88,7 +88,7 @@ pub(in crate::decide) fn carried_back(
         })
         .filter_map(|(_, r)| r.from.as_ref())
         .collect();
-    let disturbances = look.disturbances.get_or_init(|| feedback::disturbances(&look));
+    let disturbances = look.disturbances();
     let times = disturbances.get(environment);
     let disturbed = |ran: &Ran| {
         times.into_iter().flatten().any(|(from, _)| *from >= ran.from && ran.until.is_none_or(|until| *from < until))

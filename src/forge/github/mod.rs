@@ -37,6 +37,7 @@ mod release;
 mod repo;
 mod root;
 pub mod route;
+pub mod ruleset;
 mod transport;
 mod understand;
 pub mod verify;

@@ -46,10 +46,12 @@ impl Look<'_> {
             | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
-            | DocumentKey::WaitingJob(..) => {}
+            | DocumentKey::WaitingJob(..)
             // What they disturb is looked after with them: most say nothing new.
-            DocumentKey::Incident(_) | DocumentKey::Storm(_) | DocumentKey::Feedback(_) | DocumentKey::Heartbeat(_) => {
-            }
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_) => {}
         }
     }
 

@@ -64,7 +64,7 @@ pub enum Answer {
     /// Done; words for the journal.
     Done(String),
     /// The forge has to do something first; [`super::conclude`] goes on from there.
-    Errand(Effect),
+    Errand(Box<Effect>),
     /// A deploy is asked for; it goes its own way from here.
     Deploy(Box<DeployRequest>),
     /// Not done, because of how things stand.
@@ -119,7 +119,8 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         let ending = match answer {
             Answer::Done(words) => Ending::Done(words),
             Answer::Errand(effect) => {
-                ran.wishes.push(Wish { key: format!("command/{}", reply::name(id)), replaces: false, effect });
+                let key = format!("command/{}", reply::name(id));
+                ran.wishes.push(Wish { key, replaces: false, effect: *effect });
                 Ending::Pending
             }
             Answer::Deploy(request) => {

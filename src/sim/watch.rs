@@ -8,7 +8,7 @@ use super::{
     exchange::Exchange,
     fault::Fault,
     forge::{SimForge, number_of},
-    model::{Dispatched, LabelChange, ProtectionAnswer, Repo},
+    model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
 };
 
 impl SimForge {
@@ -62,6 +62,12 @@ impl SimForge {
     /// Everything that ever happened to an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
+    }
+
+    /// An item's title and text.
+    pub fn text(&self, full_name: &str, number: u64) -> (String, String) {
+        let of = |item: &Item| (item.title.clone(), item.body.clone());
+        self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
     }
 
     /// An item's comments, oldest first: author and text.

@@ -17,9 +17,10 @@ use super::{
 use crate::{
     domain::id::ForgeName,
     port::{
-        forge::Verified,
+        clock::Clock,
+        forge::{Forge, Verified},
         intake::TakeIn,
-        store::{Accepted, DeliveryState, NewDelivery, StoreError},
+        store::{Accepted, DeliveryState, NewDelivery, Store, StoreError},
     },
 };
 
@@ -68,6 +69,53 @@ impl TakeIn for Intake {
     }
 }
 
+/// A door straight to the store, for commands that work beside a running bot:
+/// that one finds what was put there.
+pub struct Letterbox {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Whose deliveries.
+    pub forge: Arc<dyn Forge>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl TakeIn for Letterbox {
+    async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
+        let letter = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
+        self.store.accept(letter).await
+    }
+
+    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        Err(StoreError::Invalid("messages of monitoring connections come by HTTP only".to_owned()))
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// A delivery as it is kept.
+fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> NewDelivery {
+    let route = forge.route(&verified.event, &body);
+    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
+    let route = route.unwrap_or_default();
+    NewDelivery {
+        forge: forge.name().clone(),
+        hook: verified.hook,
+        delivery: verified.delivery,
+        event: verified.event,
+        action: route.action,
+        repo: route.repo,
+        target: None,
+        installation: route.installation,
+        received_at: clock.now(),
+        body,
+        quarantined,
+    }
+}
+
 /// Reads what a message says only to find out which repositories it is for;
 /// each of them understands its part anew when it decides.
 async fn keep_alert(
@@ -95,7 +143,7 @@ async fn keep_alert(
     };
     let deliveries: Vec<NewDelivery> = match decoded {
         Ok(message) => {
-            let parts = connection.split(message).into_iter().enumerate();
+            let parts = connection.split(&message).into_iter().enumerate();
             parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
         }
         Err(error) => {
@@ -136,28 +184,11 @@ fn message_id(at: Timestamp) -> String {
 async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
     let adapter = shell.forge(&forge);
     let adapter = adapter.ok_or_else(|| StoreError::Unavailable(format!("no forge named {forge} is configured")))?;
-    let route = adapter.route(&verified.event, &body);
-    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
-    let route = route.unwrap_or_default();
-    let unreadable = quarantined.is_some();
-    let (from, event) = (forge.clone(), verified.event.clone());
+    let (from, event) = (forge, verified.event.clone());
+    let letter = letter(adapter.as_ref(), shell.clock.as_ref(), verified, body);
+    let unreadable = letter.quarantined.is_some();
     let arriving = shell.arrives();
-    let accepted = shell
-        .store
-        .accept(NewDelivery {
-            forge,
-            hook: verified.hook,
-            delivery: verified.delivery,
-            event: verified.event,
-            action: route.action,
-            repo: route.repo,
-            target: None,
-            installation: route.installation,
-            received_at: shell.clock.now(),
-            body,
-            quarantined,
-        })
-        .await;
+    let accepted = shell.store.accept(letter).await;
     drop(arriving);
     let outcome = match &accepted {
         Ok(Accepted::New(_)) => "accepted",

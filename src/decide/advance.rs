@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     command::{reply::Wish, run::Terms},
-    feedback,
+    feedback, gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -59,7 +59,9 @@ pub enum Outcome<'a> {
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
-    feedback::advance(facts, terms)
+    let mut advanced = feedback::advance(facts, terms);
+    gate::advance(facts, terms, &mut advanced);
+    advanced
 }
 
 /// Notes how an effect ended that something here waits for. One that was noted

@@ -2,7 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -105,11 +105,27 @@ impl<'a> Look<'a> {
     }
 
     /// What the branch's rules require, if the forge told.
-    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeSet<String>> {
+    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeMap<String, Option<u64>>> {
         match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, true) {
             Some(Answer::RequiredChecks(names)) => Some(names),
             _ => None,
         }
+    }
+
+    /// The answer to a question, if it was given after `since`.
+    pub(super) fn answered_since(&self, need: &Need, since: Timestamp) -> Option<&'a Answer> {
+        let known = self.facts.answers.get(need).filter(|known| known.at >= since);
+        let Some(known) = known else {
+            self.want(need.clone());
+            return None;
+        };
+        if matches!(known.answer, Answer::Unavailable { .. }) {
+            if self.now.duration_since(known.at) >= RETRY_AFTER {
+                self.want(need.clone());
+            }
+            return None;
+        }
+        Some(&known.answer)
     }
 
     /// The answer to a question whose answer never changes.

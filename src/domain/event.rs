@@ -359,6 +359,9 @@ pub struct CheckSeen {
     pub completed: Option<(Timestamp, Outcome)>,
     /// Made by ourselves.
     pub ours: bool,
+    /// Somebody asks for it to be run again.
+    #[serde(default)]
+    pub asked_again: bool,
 }
 
 /// A commit status.

@@ -15,4 +15,5 @@ pub mod id;
 pub mod needs;
 pub mod permission;
 pub mod policy;
+pub mod rule;
 pub mod when;

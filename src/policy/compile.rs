@@ -16,15 +16,13 @@ use super::{
         text::{Color, Description, Glob, Name},
         time::Length,
     },
+    rules,
     validate::{self, label_of},
 };
 use crate::domain::{
     alerting::{AlertPolicy, AlertRoute, StormPolicy},
     permission::{Grant, Role},
-    policy::{
-        CheckRules, CommandRules, EnvironmentFilter, EnvironmentRule, Evidence, EvidenceKind, Ignore, Pattern,
-        PhaseRule, Policy,
-    },
+    policy::{CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy},
 };
 
 /// Colour of a label whose phase names none: a light grey.
@@ -46,7 +44,6 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
     let file = &merged.file;
     let checks = file.checks.clone().unwrap_or_default();
     let ignore = file.ignore.clone().unwrap_or_default();
-    let environments = file.environments.iter().flatten();
     Ok(Policy {
         source: merged.phases_from().name().to_owned(),
         version: merged.version.clone(),
@@ -62,9 +59,14 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
             labels: patterns(ignore.labels.as_deref())?,
         },
         commands: commands(file),
-        environments: environments
-            .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
-            .collect(),
+        environments: (file.environments.iter().flatten())
+            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::environment(file)?)))
+            .collect::<Result<_, String>>()?,
+        gates: (file.gates.iter().flatten())
+            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::gate(file)?)))
+            .collect::<Result<_, String>>()?,
+        freezes: file.freezes.iter().flatten().map(rules::freeze).collect::<Result<_, _>>()?,
+        overrides: file.overrides.as_ref().map(rules::overrides).unwrap_or_default(),
         alerts: alerts(file)?,
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
@@ -193,6 +195,6 @@ fn either((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> Result<Vec<Pat
     one.iter().chain(several.iter().flatten()).map(Glob::pattern).collect()
 }
 
-fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
+pub(super) fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
     globs.unwrap_or_default().iter().map(Glob::pattern).collect()
 }

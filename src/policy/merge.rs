@@ -300,13 +300,15 @@ fn gate_over(
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
     let above = entry(gates, name);
-    let GateFile { on, report, require: required, overridable } = below;
+    let GateFile { on, report, publish, on_violation, require: required, overridable } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     section(&mut above.on, on, |above, below| {
         over(&mut above.tag, below.tag);
         over(&mut above.draft, below.draft);
     });
     over(&mut above.report, report);
+    over(&mut above.publish, publish);
+    over(&mut above.on_violation, on_violation);
     over(&mut above.overridable, overridable);
 }
 
@@ -318,8 +320,18 @@ fn environment_over(
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
     let above = entry(environments, name);
-    let EnvironmentFile { production, after, deploy, auto, unmerged, pin, require: required, rollback, overridable } =
-        below;
+    let EnvironmentFile {
+        production,
+        after,
+        deploy,
+        auto,
+        unmerged,
+        pin,
+        when_busy,
+        require: required,
+        rollback,
+        overridable,
+    } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     over(&mut above.production, production);
     over(&mut above.after, after);
@@ -327,6 +339,7 @@ fn environment_over(
     over(&mut above.auto, auto);
     over(&mut above.unmerged, unmerged);
     over(&mut above.pin, pin);
+    over(&mut above.when_busy, when_busy);
     over(&mut above.rollback, rollback);
     over(&mut above.overridable, overridable);
 }

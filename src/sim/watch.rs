@@ -59,6 +59,20 @@ impl SimForge {
         })
     }
 
+    /// The check runs on a commit, oldest first, as the API shows them.
+    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<serde_json::Value> {
+        let shared = self.shared();
+        let state = shared.state();
+        let Some(repo) = number_of(&state, full_name).ok().and_then(|id| state.repo(id).ok()) else {
+            return Vec::new();
+        };
+        repo.checks
+            .values()
+            .filter(|run| run.sha == sha)
+            .map(|run| super::shape::check_run(&state, repo, run))
+            .collect()
+    }
+
     /// Everything that ever happened to an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
@@ -151,7 +165,12 @@ impl SimForge {
 
     /// Lets something go wrong the next `times` that a request matches.
     pub fn inject(&self, fault: Fault, times: u32) {
-        self.shared().state().faults.add(fault, times);
+        self.inject_after(0, fault, times);
+    }
+
+    /// As [`SimForge::inject`], once `spared` requests that match have passed.
+    pub fn inject_after(&self, spared: u32, fault: Fault, times: u32) {
+        self.shared().state().faults.add(fault, spared, times);
     }
 
     /// How many faults have not happened yet.

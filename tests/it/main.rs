@@ -4,15 +4,18 @@
 
 mod alert;
 mod app;
+mod catch_up;
 mod cli;
 mod command;
 mod crash;
 mod demo;
 mod docs;
+mod doctor;
 mod feedback;
 mod flow;
 mod forge_act;
 mod forge_understand;
+mod gate;
 mod incident;
 mod layers;
 mod licences;
@@ -22,6 +25,7 @@ mod policy_life;
 mod preview;
 mod scenario;
 mod settings;
+mod setup;
 mod sim;
 mod store;
 mod support;

@@ -203,7 +203,7 @@ impl Turn<'_> {
             Call::Unknown => heard(None, Answer::Misread(String::new()), true),
             Call::TooMany => heard(None, Answer::Misread(say::too_many()), true),
             Call::Known(row, given) => {
-                let denied = permit::permit(self.policy, row, self.standing, &self.request.by);
+                let denied = permit::permit_line(self.policy, &line.call, self.standing, &self.request.by);
                 let unasked = denied.is_err();
                 let answer = match (denied.and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => Answer::Refused(why),

@@ -105,6 +105,7 @@ impl RepoFacts {
             }
             DocumentKey::About
             | DocumentKey::Release(_)
+            | DocumentKey::Gate(..)
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
             | DocumentKey::Command(_)

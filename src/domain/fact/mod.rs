@@ -6,6 +6,7 @@
 
 pub mod command;
 pub mod commit;
+pub mod gate;
 pub mod incident;
 mod index;
 pub mod item;

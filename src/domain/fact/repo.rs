@@ -10,12 +10,14 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    gate::GateFacts,
     incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
     policy::PolicyFiles,
     ship::{DeploymentFacts, ReleaseFacts},
 };
 use crate::domain::{
+    decision::GateName,
     event::RefName,
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
@@ -68,6 +70,8 @@ pub struct RepoFacts {
     pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
+    /// What was decided at gates, by gate and commit.
+    pub gates: BTreeMap<(GateName, Sha), GateFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -151,6 +155,8 @@ pub enum DocumentKey {
     Heartbeat(String),
     /// A slash-command.
     Command(CommandId),
+    /// A gate on a commit.
+    Gate(GateName, Sha),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -183,6 +189,7 @@ impl RepoFacts {
             feedback: BTreeMap::new(),
             heartbeats: BTreeMap::new(),
             commands: BTreeMap::new(),
+            gates: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -222,6 +229,7 @@ impl RepoFacts {
             DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
             DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -250,6 +258,7 @@ impl RepoFacts {
             DocumentKey::Feedback(id) => json(self.feedback.get(id)),
             DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }
@@ -266,6 +275,7 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
                 DocumentKey::Incident(id) => drop(self.incidents.remove(id)),
                 DocumentKey::Storm(id) => drop(self.storms.remove(id)),

@@ -26,9 +26,9 @@ pub struct Acts {
 /// What the forge knows.
 #[derive(Default)]
 pub struct World {
-    items: BTreeMap<u64, ItemSeen>,
-    pulls: BTreeMap<u64, PullSeen>,
-    tips: BTreeMap<RefName, Sha>,
+    pub items: BTreeMap<u64, ItemSeen>,
+    pub pulls: BTreeMap<u64, PullSeen>,
+    pub tips: BTreeMap<RefName, Sha>,
     pub parents: BTreeMap<Sha, Vec<Sha>>,
     pub messages: BTreeMap<Sha, String>,
     pub names: BTreeMap<String, String>,
@@ -37,6 +37,10 @@ pub struct World {
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
     pub required: BTreeSet<String>,
     pub offline: bool,
+    /// Issues of a milestone, by its title.
+    pub milestones: BTreeMap<String, BTreeSet<u64>>,
+    pub authors: BTreeMap<Sha, BTreeSet<String>>,
+    pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
     deployments: BTreeMap<u64, DeploymentSeen>,
     releases: BTreeMap<u64, ReleaseSeen>,
@@ -142,6 +146,15 @@ impl World {
             "readers" => self.readers.extend(w[1..].iter().cloned()),
             "required" => self.required.extend(w[1..].iter().cloned()),
             "offline" => self.offline = true,
+            "milestone" => {
+                let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
+                self.milestones.insert(w[1].clone(), issues);
+            }
+            "author" => {
+                let sha = self.sha(&w[1]);
+                self.authors.entry(sha).or_default().extend(w[2..].iter().cloned());
+            }
+            "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
                 self.linked.insert(w[1].parse().unwrap(), issues);
@@ -534,6 +547,7 @@ impl World {
                 started_at: at,
                 completed: None,
                 ours: w.iter().any(|x| x == "ours"),
+                asked_again: false,
             };
             self.runs.insert(key.clone(), fresh);
         }

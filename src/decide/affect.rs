@@ -40,10 +40,15 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
-            // What they disturb is looked after with them: most say nothing new.
+            // Deploys move items by the deployments that they bring about.
+            // What incidents disturb is looked after with them: most say nothing new.
             DocumentKey::Answer(_)
             | DocumentKey::Policy
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
+            | DocumentKey::WaitingJob(..)
             | DocumentKey::Incident(_)
             | DocumentKey::Storm(_)
             | DocumentKey::Feedback(_)

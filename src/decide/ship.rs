@@ -101,12 +101,12 @@ impl Look<'_> {
                     let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                if until.is_some_and(|end| end <= carrier.from) || !self.contains(&deployment.sha, &carrier.sha) {
+                if until.is_some_and(|end| end <= carrier.from) || !self.contains(deployment.commit(), &carrier.sha) {
                     continue;
                 }
                 let because = format!(
                     "deployment of {} to {} began",
-                    deployment.sha.short(),
+                    deployment.commit().short(),
                     message::quoted(&deployment.environment)
                 );
                 let named = !filter.names.is_empty() || filter.production.is_some();

@@ -123,6 +123,19 @@ impl SimForge {
         self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
     }
 
+    /// Deployments that the App made, oldest first: environment, commit, newest status.
+    pub fn deployments(&self, full_name: &str) -> Vec<(String, String, String)> {
+        let bot = self.shared().state().bot();
+        self.look(full_name, |repo| {
+            let ours = repo.deployments.values().filter(|d| d.creator == bot);
+            ours.map(|d| {
+                let status = d.statuses.last().map_or("", |s| s.state.as_str());
+                (d.environment.clone(), d.sha.clone(), status.to_owned())
+            })
+            .collect()
+        })
+    }
+
     /// Answers to deployment protection rules, oldest first.
     pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
         self.look(full_name, |repo| repo.answers.clone())

@@ -9,6 +9,7 @@ mod cli;
 mod command;
 mod crash;
 mod demo;
+mod deploys;
 mod docs;
 mod doctor;
 mod feedback;

@@ -275,7 +275,7 @@ pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>
         Outcome::Done { issue: None, .. } => {
             issue.refused = Some((terms.now, "the forge did not tell the issue's number".to_owned()));
         }
-        Outcome::Failed(why) => issue.refused = Some((terms.now, why.to_owned())),
+        Outcome::Failed(why) | Outcome::Withheld(why) => issue.refused = Some((terms.now, why.to_owned())),
     }
     facts.reindex(&key);
     out.changed.insert(key);

@@ -22,9 +22,9 @@ pub(super) fn judge(case: Case<'_, '_>, environment: &str, soak: SignedDuration)
         return Finding::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
     };
     let short = case.subject.sha.short();
-    if newest.sha != case.subject.sha {
-        let runs = format!("{place} has {}", newest.sha.short());
-        let was_there = begun.iter().any(|(_, deployment)| deployment.sha == case.subject.sha);
+    if *newest.commit() != case.subject.sha {
+        let runs = format!("{place} has {}", newest.commit().short());
+        let was_there = begun.iter().any(|(_, deployment)| *deployment.commit() == case.subject.sha);
         return if was_there {
             Finding::fail("deployed_replaced", format!("{runs}: {short} was replaced there"))
         } else {

@@ -356,15 +356,6 @@ impl SimForge {
         self.act(|state| state.uninstall(id, by))
     }
 
-    /// Changes what the App asks for; installations keep what they granted
-    /// until their owners accept.
-    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
-        let mut state = self.shared().state();
-        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
-        state.app.permissions.extend(asked);
-        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
-    }
-
     /// Somebody at work on a repository; it may be renamed meanwhile.
     pub fn person(&self, login: &str, full_name: &str) -> Result<Person, SimError> {
         let mut state = self.shared().state();

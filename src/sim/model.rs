@@ -280,6 +280,10 @@ pub(super) struct Repo {
     pub(super) roles: BTreeMap<String, String>,
     /// Checks that a branch's rules require.
     pub(super) required: BTreeMap<String, Vec<String>>,
+    /// Rulesets, as the API shows them.
+    pub(super) rulesets: Vec<Value>,
+    /// Environments, and Apps whose protection rules are enabled there, by slug.
+    pub(super) environments: BTreeMap<String, BTreeSet<String>>,
     /// Ids of forks by owner.
     pub(super) forks: BTreeMap<String, u64>,
     pub(super) answers: Vec<ProtectionAnswer>,

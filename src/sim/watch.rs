@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use super::{
     SimError,
     delivery::Delivery,
@@ -9,6 +11,7 @@ use super::{
     fault::Fault,
     forge::{SimForge, number_of},
     model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
+    shape,
 };
 
 impl SimForge {
@@ -60,17 +63,13 @@ impl SimForge {
     }
 
     /// The check runs on a commit, oldest first, as the API shows them.
-    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<serde_json::Value> {
+    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<Value> {
         let shared = self.shared();
         let state = shared.state();
         let Some(repo) = number_of(&state, full_name).ok().and_then(|id| state.repo(id).ok()) else {
             return Vec::new();
         };
-        repo.checks
-            .values()
-            .filter(|run| run.sha == sha)
-            .map(|run| super::shape::check_run(&state, repo, run))
-            .collect()
+        repo.checks.values().filter(|run| run.sha == sha).map(|run| shape::check_run(&state, repo, run)).collect()
     }
 
     /// Everything that ever happened to an item's labels, oldest first.
@@ -172,6 +171,51 @@ impl SimForge {
     /// A new token of an installation, for people who want to ask the API themselves.
     pub fn new_token(&self, installation: u64) -> String {
         self.shared().state().new_token(installation, None).0
+    }
+
+    // ── What the App asks for, and what makes its gates binding ──
+
+    /// Changes what the App asks for; installations keep what they granted
+    /// until their owners accept.
+    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
+        let mut state = self.shared().state();
+        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
+        state.app.permissions.extend(asked);
+        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
+    }
+
+    /// Adds a ruleset; `rules` and `conditions` as the API has them.
+    pub fn add_ruleset(
+        &self,
+        full_name: &str,
+        name: &str,
+        target: &str,
+        enforcement: &str,
+        conditions: &Value,
+        rules: &Value,
+    ) -> Result<u64, SimError> {
+        let mut state = self.shared().state();
+        let (repo, id, at) = (number_of(&state, full_name)?, state.id(), shape::time(state.now()));
+        let ruleset = json!({
+            "id": id, "name": name, "target": target, "source_type": "Repository", "source": full_name,
+            "enforcement": enforcement, "conditions": conditions, "rules": rules,
+            "created_at": at, "updated_at": at,
+        });
+        state.repo_mut(repo)?.rulesets.push(ruleset);
+        Ok(id)
+    }
+
+    /// Makes an environment, and lets our App's protection rule stand before it or not.
+    pub fn set_environment(&self, full_name: &str, name: &str, protected: bool) -> Result<(), SimError> {
+        let mut state = self.shared().state();
+        let (repo, slug) = (number_of(&state, full_name)?, state.app.slug.clone());
+        let apps = state.repo_mut(repo)?.environments.entry(name.to_owned()).or_default();
+        if protected {
+            apps.insert(slug)
+        } else {
+            apps.remove(&slug)
+        };
+        Ok(())
     }
 
     // ── Faults ──

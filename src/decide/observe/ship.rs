@@ -81,6 +81,7 @@ impl Notes<'_> {
             told: None,
             statuses: BTreeSet::new(),
         });
+        fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         fact.statuses.extend(seen.status.clone());
         self.changed.insert(DocumentKey::Deployment(seen.id));

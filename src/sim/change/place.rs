@@ -52,6 +52,8 @@ impl State {
             workflows: BTreeMap::new(),
             roles: BTreeMap::new(),
             required: BTreeMap::new(),
+            rulesets: Vec::new(),
+            environments: BTreeMap::new(),
             milestones: BTreeMap::new(),
             review_reactions: BTreeMap::new(),
             forks: BTreeMap::new(),

@@ -8,6 +8,7 @@ mod commits;
 mod deployments;
 #[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 mod graphql;
+mod graphql_lists;
 mod issues;
 mod labels;
 mod people;
@@ -15,6 +16,7 @@ mod query;
 mod releases;
 mod reply;
 mod repository;
+mod rules;
 
 pub(super) use reply::Reply;
 
@@ -126,10 +128,11 @@ impl Route {
 }
 
 /// All routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 11] {
+fn tables() -> [&'static [Route]; 12] {
     [
         app::ROUTES,
         repository::ROUTES,
+        rules::ROUTES,
         labels::ROUTES,
         issues::ROUTES,
         people::ROUTES,

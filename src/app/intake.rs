@@ -147,7 +147,7 @@ async fn keep_alert(
     };
     let deliveries: Vec<NewDelivery> = match decoded {
         Ok(message) => {
-            let parts = connection.split(message).into_iter().enumerate();
+            let parts = connection.split(&message).into_iter().enumerate();
             parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
         }
         Err(error) => {

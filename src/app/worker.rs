@@ -118,7 +118,7 @@ async fn decide_alert(
         Ok(message) => message,
         Err(error) => return end(shell, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await,
     };
-    let Some(message) = connection.part(message, target, row.action.as_deref()) else {
+    let Some(message) = connection.part(&message, target, row.action.as_deref()) else {
         let note = format!("nothing in it is for {target} by the present settings");
         return end(shell, row.seq, DeliveryState::Ignored, note).await;
     };

@@ -40,6 +40,7 @@ impl Look<'_> {
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
             // Deploys move items by the deployments that they bring about.
+            // What incidents disturb is looked after with them: most say nothing new.
             DocumentKey::Answer(_)
             | DocumentKey::Policy
             | DocumentKey::Request(_)

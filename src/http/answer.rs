@@ -111,9 +111,8 @@ impl Problem {
             Self::Unproved(alert::Refusal::MissingSignature) | Self::Unverified(Refusal::MissingSignature) => {
                 "missing_signature"
             }
-            Self::Unproved(alert::Refusal::BadSignature) => "bad_signature",
             Self::Unproved(alert::Refusal::Stale) => "stale_signature",
-            Self::Unverified(Refusal::BadSignature) => "bad_signature",
+            Self::Unproved(alert::Refusal::BadSignature) | Self::Unverified(Refusal::BadSignature) => "bad_signature",
             Self::Unverified(Refusal::BadHeader(_)) => "bad_header",
             Self::Overloaded => "overloaded",
             Self::Store => "store_unavailable",

@@ -147,7 +147,7 @@ impl Outbox {
         if repeat == Repeat::Unverifiable && self.shell.doubts.open() {
             return Some(after(self.shell.clock.now(), OPEN_DOUBT));
         }
-        let in_doubt = effect.state == EffectState::Sending && repeat == Repeat::MarkedCreate;
+        let in_doubt = effect.state == EffectState::Sending && repeat != Repeat::Natural;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 

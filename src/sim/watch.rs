@@ -10,7 +10,7 @@ use super::{
     exchange::Exchange,
     fault::Fault,
     forge::{SimForge, number_of},
-    model::{Dispatched, LabelChange, ProtectionAnswer, Repo},
+    model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
     shape,
 };
 
@@ -63,22 +63,24 @@ impl SimForge {
     }
 
     /// The check runs on a commit, oldest first, as the API shows them.
-    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<serde_json::Value> {
+    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<Value> {
         let shared = self.shared();
         let state = shared.state();
         let Some(repo) = number_of(&state, full_name).ok().and_then(|id| state.repo(id).ok()) else {
             return Vec::new();
         };
-        repo.checks
-            .values()
-            .filter(|run| run.sha == sha)
-            .map(|run| shape::check_run(&state, repo, run))
-            .collect()
+        repo.checks.values().filter(|run| run.sha == sha).map(|run| shape::check_run(&state, repo, run)).collect()
     }
 
     /// Everything that ever happened to an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
+    }
+
+    /// An item's title and text.
+    pub fn text(&self, full_name: &str, number: u64) -> (String, String) {
+        let of = |item: &Item| (item.title.clone(), item.body.clone());
+        self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
     }
 
     /// An item's comments, oldest first: author and text.
@@ -118,6 +120,19 @@ impl SimForge {
     /// How a workflow run stands: its attempt and status.
     pub fn run_state(&self, full_name: &str, id: u64) -> Option<(u64, String)> {
         self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
+    }
+
+    /// Deployments that the App made, oldest first: environment, commit, newest status.
+    pub fn deployments(&self, full_name: &str) -> Vec<(String, String, String)> {
+        let bot = self.shared().state().bot();
+        self.look(full_name, |repo| {
+            let ours = repo.deployments.values().filter(|d| d.creator == bot);
+            ours.map(|d| {
+                let status = d.statuses.last().map_or("", |s| s.state.as_str());
+                (d.environment.clone(), d.sha.clone(), status.to_owned())
+            })
+            .collect()
+        })
     }
 
     /// Answers to deployment protection rules, oldest first.

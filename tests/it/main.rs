@@ -10,6 +10,7 @@ mod command;
 mod crash;
 mod demo;
 mod deploy;
+mod deploys;
 mod docs;
 mod doctor;
 mod feedback;

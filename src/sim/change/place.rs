@@ -58,6 +58,8 @@ impl State {
             review_reactions: BTreeMap::new(),
             forks: BTreeMap::new(),
             answers: Vec::new(),
+            workers: Vec::new(),
+            jobs: BTreeMap::new(),
         };
         self.repos.insert(id, repo);
         self.names.insert(full_name.to_lowercase(), id);

@@ -222,6 +222,7 @@ async fn every_route_answers_as_github_describes_it() {
             json!({ "environment_name": "production", "state": "approved", "comment": "ok" }),
             204,
         ),
+        ("POST", format!("{repo}/actions/runs/{}/cancel", f.run), Value::Null, 202),
         ("POST", "/graphql".to_owned(), json!({ "query": query, "variables": variables }), 200),
     ] {
         let (status, answer) = world.call(method, &path, Some(body).filter(|b| !b.is_null())).await;

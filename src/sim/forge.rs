@@ -152,6 +152,13 @@ impl Shared {
         status
     }
 
+    /// Posts a body with a bearer token, as a monitoring system does; returns
+    /// the answer's status.
+    pub(super) async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
+        let answer = self.client.post(url).bearer_auth(token).body(body).send().await;
+        answer.map(|answer| answer.status().as_u16()).map_err(|error| SimError::Network(error.to_string()))
+    }
+
     pub(super) fn note(&self, delivery: &Delivery, status: u16) {
         let mut state = self.state();
         let (id, at) = (state.id(), state.now());
@@ -281,6 +288,12 @@ impl SimForge {
     }
 
     // ── The place ──
+
+    /// Somebody else than the forge posts a body with a bearer token; returns
+    /// the answer's status.
+    pub async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
+        self.running.shared.post(url, token, body).await
+    }
 
     /// Makes a repository with one commit on `main`, and gives its number. No webhook.
     pub fn create_repo(&self, full_name: &str) -> Result<u64, SimError> {

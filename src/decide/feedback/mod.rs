@@ -28,7 +28,7 @@ mod tend;
 pub mod view;
 mod words;
 
-pub(super) use query::{Disturbances, disturbances, open_in, origin, suspected_in};
+pub(super) use query::{Disturbances, disturbances, origin, suspected_in};
 pub use query::{OpenIncident, open_incidents};
 pub(super) use take::take;
 pub(super) use tend::{advance, ended};

@@ -50,11 +50,7 @@ pub fn open_incidents(
     environment: Option<&str>,
     now: Timestamp,
 ) -> Vec<OpenIncident> {
-    open_in(&Look::new(facts, policy, now), environment)
-}
-
-/// The same for who looks already.
-pub(in crate::decide) fn open_in(look: &Look<'_>, environment: Option<&str>) -> Vec<OpenIncident> {
+    let look = &Look::new(facts, policy, now);
     let wanted = environment.map(str::to_lowercase);
     let mut open = Vec::new();
     for (id, incident) in &look.facts.incidents {

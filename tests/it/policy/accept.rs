@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use phasebot::{
     domain::policy::{EnvironmentFilter, Evidence, EvidenceKind, Mode, Pattern, Policy},
-    policy::{built_in, check_report, parse},
+    policy::{built_in, check_report, load},
 };
 
 /// The contract's example, word for word.

@@ -39,6 +39,7 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
+            // What alerts disturb is looked after with them: most say nothing new.
             // Deploys move items by the deployments that they bring about.
             // What incidents disturb is looked after with them: most say nothing new.
             DocumentKey::Answer(_)

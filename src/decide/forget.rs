@@ -38,7 +38,13 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
     let branches = branches.chain(runs).chain(jobs);
-    let old: BTreeSet<DocumentKey> = pushes.chain(checks).chain(answers).chain(branches).collect();
+    let alerts =
+        facts.incidents.iter().filter(|(_, incident)| incident.is_done() && incident.heard_at() < Some(before));
+    let alerts = alerts.map(|(id, _)| DocumentKey::Incident(id.clone()));
+    let words = facts.feedback.iter().filter(|(_, report)| report.is_filed() && report.said.0 < before);
+    let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
+    let old: BTreeSet<DocumentKey> =
+        pushes.chain(checks).chain(answers).chain(branches).chain(alerts).chain(words).collect();
     facts.remove(&old);
     // What is left of commits and merge groups that nothing brings or tests any more.
     let brought = |sha| facts.index.brought_by.contains_key(sha);
@@ -97,6 +103,18 @@ mod tests {
 
     fn sha(n: u8) -> Sha {
         Sha(format!("{n:040x}"))
+    }
+
+    #[test]
+    fn an_incident_goes_once_it_is_over() {
+        use crate::domain::fact::incident::IncidentFacts;
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        for (id, noticed) in [("over", None), ("firing", Some(at(1)))] {
+            let incident = IncidentFacts { whole_at: Some(at(1)), noticed, ..IncidentFacts::new("prod", id) };
+            facts.incidents.insert(id.into(), incident);
+        }
+        assert_eq!(forget(&mut facts, at(2)), [DocumentKey::Incident("over".into())].into());
+        assert!(facts.incidents.contains_key("firing") && forget(&mut facts, at(2)).is_empty());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         derived::Derived,
         effect::Effect,
-        fact::{DocumentKey, RepoFacts},
+        fact::{DocumentKey, RepoFacts, item::ItemFacts},
         id::{InstallationId, ItemNumber},
         policy::{Mode, Policy},
     },
@@ -121,9 +121,11 @@ fn keep(
     });
     let decided = decide::decide(&state.facts, &derived, shown.as_ref(), terms.policy);
 
+    let silent = state.facts.items.get(&item).is_some_and(ItemFacts::is_silent);
+    let writes = if silent { Writes::No("it was only read") } else { terms.writes };
     let key = format!("phase/{item}");
     let mut aside = String::new();
-    let written = match (decided.effect, terms.writes) {
+    let written = match (decided.effect, writes) {
         (Some(effect), Writes::As(installation)) => {
             commit.effects.push(NewEffect { key, replaces: true, installation, effect, cause: terms.cause });
             true

@@ -67,6 +67,10 @@ impl TakeIn for Intake {
         let shell = &self.shell;
         !shell.draining() && !shell.broken.load(Ordering::Relaxed) && shell.store_answers.load(Ordering::Relaxed)
     }
+
+    fn writing_is_paused(&self) -> bool {
+        self.shell.halted.load(Ordering::Relaxed)
+    }
 }
 
 /// A door straight to the store, for commands that work beside a running bot:

@@ -14,7 +14,7 @@ use super::{
     installation, place,
     policy::{self, Occasion},
     shell::Shell,
-    upkeep,
+    survey, upkeep,
 };
 use crate::{
     decide,
@@ -80,6 +80,9 @@ async fn decide_one(shell: &Shell, stored: StoredDelivery) -> Result<(DeliverySt
         let note = format!("no forge named {} is configured", row.forge);
         return end(shell, row.seq, DeliveryState::Quarantined, note).await;
     };
+    if row.event == survey::EVENT {
+        return survey::decide(shell, forge.as_ref(), &row, &body).await;
+    }
     if let Some(target) = row.target.clone() {
         return decide_alert(shell, forge, &row, &target, &body).await;
     }

@@ -56,6 +56,38 @@ pub struct Observed {
 
 /// Adds what an event shows to the facts, and tells which items it concerns.
 pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> Observed {
+    add(facts, event, policy, us, true)
+}
+
+/// Under what something that was read as it stands is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SurveyTerms {
+    /// Its items may be labelled.
+    pub loud: bool,
+    /// What happened before is not in our record; `None`: all of it is.
+    pub since: Option<Timestamp>,
+}
+
+/// Adds what was read of a repository as it stands: as an event would have
+/// shown it, but nothing happened, and it speaks for the past too.
+pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: &Policy, us: &Us) -> Observed {
+    let number = event.seen.item();
+    // Of an item kept by an earlier version nothing tells whether it was heard of.
+    let known = number.and_then(|number| facts.items.get(&number)).is_some_and(|item| !item.read);
+    let mut observed = add(facts, event, policy, us, false);
+    if let Some(item) = number.and_then(|number| facts.items.get_mut(&number)) {
+        item.read = true;
+        item.heard |= known || terms.loud;
+        if let Some(created) = item.created_at {
+            let from = terms.since.map_or(created, |since| since.max(created));
+            crate::domain::fact::keep_earliest(&mut item.recorded_from, from);
+        }
+        observed.changed.insert(DocumentKey::Item(item.number));
+    }
+    observed
+}
+
+fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event: bool) -> Observed {
     // What an edit takes out of a pull request's text concerns what it named
     // before, too; and whether a push came late shows only before it is in.
     let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
@@ -75,7 +107,7 @@ pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -
         }
         _ => None,
     };
-    let changed = observe::observe(facts, event, policy, us);
+    let changed = observe::observe(facts, event, policy, us, by_event);
     let look = Look::new(facts, policy, event.at);
     for key in &changed {
         match key {

@@ -43,8 +43,14 @@ impl Us {
 }
 
 /// Adds what an event shows; returns the documents that changed.
-pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> BTreeSet<DocumentKey> {
-    let mut notes = Notes { facts, policy, us, event, changed: BTreeSet::new() };
+pub(super) fn observe(
+    facts: &mut RepoFacts,
+    event: &Event,
+    policy: &Policy,
+    us: &Us,
+    by_event: bool,
+) -> BTreeSet<DocumentKey> {
+    let mut notes = Notes { facts, policy, us, event, by_event, changed: BTreeSet::new() };
     notes.about();
     match &event.seen {
         Seen::Issue(item) => notes.item(item),
@@ -172,6 +178,8 @@ struct Notes<'a> {
     policy: &'a Policy,
     us: &'a Us,
     event: &'a Event,
+    /// It happened; it was not read with others.
+    by_event: bool,
     changed: BTreeSet<DocumentKey>,
 }
 
@@ -207,6 +215,7 @@ impl Notes<'_> {
     fn item(&mut self, seen: &ItemSeen) {
         let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
         item.is_pull |= seen.is_pull;
+        item.heard |= self.by_event;
         if item.author.is_none() {
             item.author.clone_from(&seen.author);
         }

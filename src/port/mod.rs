@@ -7,4 +7,5 @@ pub mod alert;
 pub mod clock;
 pub mod forge;
 pub mod intake;
+pub mod operate;
 pub mod store;

@@ -84,6 +84,7 @@ macro_rules! conformance {
                 the_dead_are_listed,
             }
             upkeep {
+                an_erased_repository_leaves_its_place_and_its_deliveries_ids,
                 a_memo_is_kept_changed_and_forgotten,
                 prune_forgets_what_ended_long_ago,
                 prune_keeps_to_its_limit,

@@ -82,6 +82,7 @@ impl Notes<'_> {
             told: None,
             statuses: BTreeSet::new(),
         });
+        fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         // The newest sight of its place holds; within one moment the greater one.
         let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);

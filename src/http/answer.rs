@@ -98,7 +98,6 @@ impl Problem {
         match self {
             Self::NotFound => "not_found",
             Self::NoSuchForge => "no_such_forge",
-            Self::NoToken => "missing_token",
             Self::Wanted(_) => "bad_request",
             Self::NoSuchConnection => "no_such_connection",
             Self::Method(_) => "method_not_allowed",
@@ -106,7 +105,7 @@ impl Problem {
             Self::TooLarge(_) => "body_too_large",
             Self::TooSlow(_) => "body_too_slow",
             Self::Broken => "body_unreadable",
-            Self::Unproved(alert::Refusal::MissingToken) => "missing_token",
+            Self::NoToken | Self::Unproved(alert::Refusal::MissingToken) => "missing_token",
             Self::Unproved(alert::Refusal::BadToken) => "bad_token",
             Self::Unproved(alert::Refusal::MissingSignature) | Self::Unverified(Refusal::MissingSignature) => {
                 "missing_signature"

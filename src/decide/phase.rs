@@ -42,16 +42,19 @@ struct Proof {
     span: Span,
 }
 
+/// From when until when.
+type Stretch = (Timestamp, Option<Timestamp>);
+
 /// One way by which an item advances: a pull request, or a commit without one.
 struct Strand {
     work: Work,
     /// From when on it counts for the item, until when.
-    lives: Vec<(Timestamp, Option<Timestamp>)>,
+    lives: Vec<Stretch>,
     proofs: Vec<Proof>,
     landed: Option<Timestamp>,
     /// Merged, but landed nowhere: since when, and when an open pull request
     /// led on from the branch it went into.
-    waits: Option<(Timestamp, Vec<(Timestamp, Option<Timestamp>)>)>,
+    waits: Option<(Timestamp, Vec<Stretch>)>,
 }
 
 impl Strand {

@@ -102,7 +102,8 @@ async fn what_was_before_is_derived_and_nothing_is_written() {
     world.run(SignedDuration::from_hours(1)).await;
     assert_eq!(phases(&world, items).await, expected());
     assert!(items.iter().all(|item| world.labels(*item).is_empty()));
-    let writes: Vec<_> = world.forge.requests().into_iter().filter(|e| e.is_write()).map(|e| e.name()).collect();
+    let writes: Vec<_> =
+        world.forge.requests().into_iter().filter(phasebot::sim::Exchange::is_write).map(|e| e.name()).collect();
     let reads = ["POST /graphql", "POST /app/installations/{installation_id}/access_tokens"];
     assert!(writes.iter().all(|name| reads.contains(&name.as_str())), "{writes:?}");
     world.check();
@@ -173,7 +174,7 @@ async fn a_limit_is_waited_for_and_time_bounds_it() {
     bob.open_issue("Old", "", &[]).unwrap();
     world.clock.advance(SignedDuration::from_hours(24 * 100));
     bob.open_issue("New", "", &[]).unwrap();
-    let limit = FaultKind::RateLimit429 { retry_after: std::time::Duration::from_secs(60) };
+    let limit = FaultKind::RateLimit429 { retry_after: std::time::Duration::from_mins(1) };
     world.forge.inject(Fault { matcher: Matcher::of("POST", "/graphql"), kind: limit }, 1);
     world.clock.set_speed(10_000.0);
     let (said, _) = run(&world, "acme/shop --since 90d").await;

@@ -148,7 +148,7 @@ fn seen(markdown: &str) -> (String, Vec<String>) {
             Event::Code(_) => prose.push('`'),
             Event::Html(html) | Event::InlineHtml(html) => found.push(html.into_string()),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                found.push(dest_url.into_string())
+                found.push(dest_url.into_string());
             }
             Event::FootnoteReference(name) => found.push(name.into_string()),
             Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough) => {}

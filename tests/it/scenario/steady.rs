@@ -68,14 +68,14 @@ fn renaming_the_default_branch_moves_nothing() {
     assert_eq!(phase(&after, 1), phase(&before, 1), "{:?}", after.get(&1));
 }
 
-const MOVED: &str = r#"
+const MOVED: &str = r"
 08:00 push main b0
 09:10 pull 2 opened by bob head fix
 10:00 pull 2 merged by alice as m1
 10:00 push main m1
 11:00 deploy 1 staging of m1 waiting
 11:05 deploy 1 staging success
-"#;
+";
 
 /// A status may name another environment than its deployment: its word is the newest.
 #[test]
@@ -123,7 +123,7 @@ const DIRECT: &str = r#"
 11:05 deploy 1 production success
 "#;
 
-const STACKED: &str = r#"
+const STACKED: &str = r"
 08:00 push main b0
 09:10 pull 2 opened by bob head one base develop
 10:00 pull 2 merged by alice as m1
@@ -131,7 +131,7 @@ const STACKED: &str = r#"
 10:10 push main m1
 11:00 deploy 1 production of m1 in_progress
 11:05 deploy 1 production success
-"#;
+";
 
 /// Forgetting old pushes changes what is derived from them: a year later the next look at the
 /// item (a comment, another policy) moves its label back.

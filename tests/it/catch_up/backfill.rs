@@ -35,7 +35,7 @@ async fn run(world: &World, line: &str) -> (Result<String, String>, Vec<String>)
 /// An hour of work before the bot came: gives an open issue, one that is
 /// being worked on with its pull request, one that was merged, one that runs
 /// in production, and one that was never meant.
-async fn history(world: &World) -> [ItemNumber; 5] {
+fn history(world: &World) -> [ItemNumber; 5] {
     let bob = world.person("bob");
     let pass = |minutes| world.clock.advance(SignedDuration::from_mins(minutes));
     let merge = |branch: &str, body: &str| {
@@ -93,7 +93,7 @@ fn expected() -> [Option<String>; 5] {
 #[tokio::test]
 async fn what_was_before_is_derived_and_nothing_is_written() {
     let mut world = World::new().await;
-    let items = history(&world).await;
+    let items = history(&world);
     world.start(true).await;
     let (said, pages) = run(&world, REPO).await;
     let said = said.unwrap();
@@ -117,7 +117,7 @@ async fn what_was_before_is_derived_and_nothing_is_written() {
 #[tokio::test]
 async fn labels_are_written_on_request_also_later() {
     let mut world = World::new().await;
-    let items = history(&world).await;
+    let items = history(&world);
     world.start(true).await;
     run(&world, REPO).await.0.unwrap();
     world.minute().await;
@@ -132,7 +132,7 @@ async fn labels_are_written_on_request_also_later() {
 #[tokio::test]
 async fn without_it_what_was_merged_before_never_moves() {
     let mut world = World::new().await;
-    let items = history(&world).await;
+    let items = history(&world);
     world.start(true).await;
     world.person("bob").comment(items[3], "How is it?").unwrap();
     world.run(SignedDuration::from_hours(1)).await;

@@ -32,7 +32,9 @@ const RESERVE: u32 = 10;
 const CREATES: [(usize, SignedDuration); 2] =
     [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
 /// No forge lifts a limit later than within the hour; what names a later time is not believed.
-const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
+pub(crate) const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
+/// Writes that are counted ahead at most, in seconds: more than any that go at once cost.
+const LONGEST_DEBT: SignedDuration = SignedDuration::from_mins(5);
 /// Installations remembered before those that rest are forgotten.
 const REMEMBERED: usize = 1024;
 
@@ -96,6 +98,16 @@ impl Budget {
         self.creates.truncate(left);
     }
 
+    /// After the machine's clock was set back nothing lies further ahead than
+    /// it ever may: else one wrong hour would silence us for as long.
+    fn settle(&mut self, now: Timestamp) {
+        self.paid_at = self.paid_at.min(after(now, LONGEST_DEBT));
+        self.parked_until = self.parked_until.min(after(now, LONGEST_PARKING));
+        for at in self.creates.iter_mut().rev().take_while(|at| **at > now) {
+            *at = now;
+        }
+    }
+
     fn forget(&mut self, now: Timestamp) {
         let longest = CREATES[1].1;
         while self.creates.front().is_some_and(|at| after(*at, longest) <= now) {
@@ -152,7 +164,9 @@ impl Limits {
         if budgets.len() >= REMEMBERED && !budgets.contains_key(tenant) {
             budgets.retain(|_, budget| !budget.rests(now));
         }
-        f(budgets.entry(tenant.clone()).or_insert_with(Budget::new))
+        let budget = budgets.entry(tenant.clone()).or_insert_with(Budget::new);
+        budget.settle(now);
+        f(budget)
     }
 }
 
@@ -228,6 +242,20 @@ mod tests {
         budget.give_back(Cost { writes: 9, creates: 1 });
         assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
         assert!(budget.creates.is_empty());
+    }
+
+    #[test]
+    fn a_clock_set_back_silences_nobody() {
+        let limits = Limits::default();
+        let tenant = (ForgeName::github(), 1);
+        let day = 24 * 3600;
+        for _ in 0..80 {
+            while limits.admit(&tenant, Lane::Safety, CREATE, at(day)) == Admission::Now {}
+        }
+        limits.park(&tenant, at(day + 60), at(day));
+        assert_eq!(limits.admit(&tenant, Lane::Labels, WRITE, at(0)), Admission::NothingBefore(at(7200)));
+        assert_eq!(limits.admit(&tenant, Lane::Labels, WRITE, at(7200)), Admission::Now);
+        assert_eq!(limits.admit(&tenant, Lane::Labels, CREATE, at(7200)), Admission::Now);
     }
 
     #[test]

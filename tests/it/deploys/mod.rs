@@ -3,6 +3,6 @@
 
 mod dispatch;
 mod release;
-mod stage;
+pub mod stage;
 mod wait;
 mod way;

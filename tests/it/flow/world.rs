@@ -63,6 +63,8 @@ pub struct Setup {
     pub start: Option<Timestamp>,
     /// The App is not yet installed.
     pub not_installed: bool,
+    /// Where everything is kept; `None`: in a file of its own.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// A flow's surroundings.
@@ -105,7 +107,10 @@ impl World {
         forge.set_role(REPO, "bob", "write").unwrap();
 
         let folder = TempDir::new().unwrap();
-        let store = store::open(&format!("sqlite://{}/flow.db", folder.path().display())).await.unwrap();
+        let store = match setup.store {
+            Some(store) => store,
+            None => store::open(&format!("sqlite://{}/flow.db", folder.path().display())).await.unwrap(),
+        };
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP,

@@ -4,5 +4,7 @@
 
 mod bombs;
 mod crowd;
+mod disk;
 mod door;
+mod elsewhere;
 mod tenant;

@@ -3,6 +3,7 @@
 mod clock;
 mod deliveries;
 mod effects;
+mod steady;
 mod tenants;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -112,7 +112,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     });
 
     if repeat != Repeat::Natural {
-        if !shell.store.mark_sending(effect.id, effect.version).await? {
+        if !shell.store.mark_sending(effect.id, effect.version, &[]).await? {
             give_back(cost);
             return Ok(()); // replaced or ended meanwhile
         }
@@ -260,7 +260,7 @@ async fn note_once(
     applied: Option<&Applied>,
 ) -> Result<(), StoreError> {
     let Some(applied) = applied else {
-        return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new()).await;
+        return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new(), &[]).await;
     };
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
@@ -285,7 +285,7 @@ async fn note_once(
         };
         shell.store.commit(commit).await?;
     }
-    shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents).await?;
+    shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents, &[]).await?;
     held.put(state);
     Ok(())
 }

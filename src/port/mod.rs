@@ -6,4 +6,5 @@
 pub mod clock;
 pub mod forge;
 pub mod intake;
+pub mod lease;
 pub mod store;

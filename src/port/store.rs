@@ -9,6 +9,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::lease::{BudgetRow, Lease, LeaseKey};
 use crate::domain::{
     derived::Transition,
     effect::{Effect, Lane},
@@ -63,24 +64,28 @@ pub trait Store: Send + Sync + 'static {
     // ── Decisions ──
 
     /// Keeps a decision whole: facts, items, transitions, effects, timers, and the deliveries it ends.
+    /// Refused if one of the leases that it names is lost.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     // ── Outbox ──
 
     /// Effects that may be tried at `now`, at most `per_installation` for each
     /// installation: by lane, then oldest first. Effects left `sending` by a
-    /// crash are among them.
+    /// crash are among them; those whose repository or installation another
+    /// process has the lease of are not.
     async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError>;
 
     /// When the next effect that is not yet due becomes so.
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Notes that an effect is about to be sent, so that a crash leaves a doubt and not a silence.
-    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError>;
+    /// Refused if one of the leases is lost.
+    async fn mark_sending(&self, id: EffectId, version: u64, under: &[Lease]) -> Result<bool, StoreError>;
 
     /// Ends or postpones an attempt. Facts learnt from the answer are kept in
     /// the same transaction. A row that was replaced meanwhile (another
-    /// `version`) stays queued; the facts are kept all the same.
+    /// `version`) stays queued; the facts are kept all the same. Refused if
+    /// one of the leases is lost.
     async fn finish_effect(
         &self,
         id: EffectId,
@@ -88,6 +93,7 @@ pub trait Store: Send + Sync + 'static {
         end: EffectEnd,
         repo: &RepoKey,
         facts: Vec<Document>,
+        under: &[Lease],
     ) -> Result<(), StoreError>;
 
     /// Lists effects, newest first, optionally only dead ones.
@@ -95,7 +101,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ── Timers ──
 
-    /// Timers due at `now`, oldest first.
+    /// Timers due at `now`, oldest first, but for repositories that another
+    /// process has the lease of.
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError>;
 
     /// When the next timer is due.
@@ -114,6 +121,62 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    // ── Leases and limits ──
+    //
+    // What follows is for stores that several processes work on side by side.
+    // One that belongs to a single process keeps what is written here: whoever
+    // asks for a lease has it, under epoch 0, for as long as it runs.
+
+    /// Whether other processes may decide on the same database beside this one.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes the leases among `keys` that are free, and prolongs those that
+    /// this process has; returns both. What is missing, another process has,
+    /// or is just being written under: ask again. An epoch changes whenever
+    /// its lease goes to another process.
+    async fn lease(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        Ok(keys.iter().cloned().map(Lease::sole).collect())
+    }
+
+    /// Takes all of `keys`, whoever has them: their commits will be refused.
+    async fn seize(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        Ok(keys.iter().cloned().map(Lease::sole).collect())
+    }
+
+    /// Gives back the leases among `keys` that this process has; `None`: all that it has.
+    async fn give_back(&self, _keys: Option<&[LeaseKey]>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Takes up to `most` free leases of partitions in which deliveries wait.
+    async fn claim(&self, _most: usize) -> Result<Vec<Lease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Like [`Store::pending`], but only of partitions that this process has the lease of.
+    async fn claimed(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.pending(after, limit).await
+    }
+
+    /// What an installation has used of its forge's limits, if that is known.
+    async fn budget(&self, _forge: &ForgeName, _installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+        Ok(None)
+    }
+
+    /// Keeps what an installation has used. `None` for `spent` leaves that as
+    /// it is; `parked_until` never goes back.
+    async fn keep_budget(
+        &self,
+        _forge: &ForgeName,
+        _installation: InstallationId,
+        _spent: Option<String>,
+        _parked_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Order of arrival.
@@ -323,6 +386,9 @@ pub struct NewEffect {
 /// A decision, to be kept whole.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
+    /// The leases under which it was reached. Facts that are kept without that
+    /// of their repository take it from whoever has it: what others read before is void.
+    pub under: Vec<Lease>,
     /// The repository decided on.
     pub repo: Option<RepoKey>,
     /// When. Needed with deliveries, effects and cancelled effects.
@@ -467,6 +533,9 @@ pub enum StoreError {
     /// It can't at the moment: full disk, lost connection, overload. Nothing was kept.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Another process has the lease by now: what was read under it is void. Nothing was kept.
+    #[error("another replica works on it: {0}")]
+    LeaseLost(String),
     /// What it holds makes no sense to this version.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),

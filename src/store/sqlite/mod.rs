@@ -31,8 +31,8 @@ use crate::{
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
-        Accepted, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, NewDelivery, Pending,
-        RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
+        Accepted, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease, NewDelivery,
+        Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
     },
 };
 
@@ -168,7 +168,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db| outbox::next_at(db, now)).await
     }
 
-    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+    async fn mark_sending(&self, id: EffectId, version: u64, _: &[Lease]) -> Result<bool, StoreError> {
         self.writer.write(move |db| outbox::mark_sending(db, id, version)).await
     }
 
@@ -179,6 +179,7 @@ impl Store for SqliteStore {
         end: EffectEnd,
         repo: &RepoKey,
         facts: Vec<Document>,
+        _: &[Lease],
     ) -> Result<(), StoreError> {
         let repo = repo.clone();
         self.writer.write(move |db| outbox::finish(db, (id, version), &end, &repo, &facts)).await

@@ -123,7 +123,7 @@ impl Store for Shelf {
     async fn next_effect_at(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         unreachable!()
     }
-    async fn mark_sending(&self, _: EffectId, _: u64) -> Result<bool, StoreError> {
+    async fn mark_sending(&self, _: EffectId, _: u64, _: &[Lease]) -> Result<bool, StoreError> {
         unreachable!()
     }
     async fn finish_effect(
@@ -133,6 +133,7 @@ impl Store for Shelf {
         _: EffectEnd,
         _: &RepoKey,
         _: Vec<Document>,
+        _: &[Lease],
     ) -> Result<(), StoreError> {
         unreachable!()
     }

@@ -28,6 +28,7 @@ fn place(repo: RepoKey, name: &str, installation: Option<u64>) -> RepositoryRow 
 /// A commit with a piece of every kind.
 fn whole(seq: u64) -> Commit {
     Commit {
+        under: Vec::new(),
         repo: Some(repo(1)),
         now: Some(at(9)),
         deliveries: vec![(seq, DeliveryState::Done, "#12 plan → code".to_owned())],

@@ -1,6 +1,7 @@
 //! What several test modules stand on.
 
 pub mod memory_store;
+pub mod postgres;
 pub mod scripted_forge;
 
 use phasebot::{domain::policy::Policy, policy};

@@ -8,7 +8,15 @@ use rand::RngExt;
 use tracing::Instrument;
 
 use super::{
-    clock::after, commands, crash::crash_point, draft, limits::Tenant, place, shell::Shell, worker::panic_text,
+    clock::after,
+    commands,
+    crash::crash_point,
+    draft,
+    leases::{Tenure, while_held},
+    limits::Tenant,
+    place,
+    shell::Shell,
+    worker::panic_text,
 };
 use crate::{
     decide::{self, advance::Outcome},
@@ -19,7 +27,7 @@ use crate::{
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
-        store::{Commit, EffectEnd, EffectState, StoreError, StoredEffect},
+        store::{Commit, EffectEnd, EffectState, Lease, StoreError, StoredEffect},
     },
 };
 
@@ -37,6 +45,8 @@ const EARLY_NOT_FOUND: u32 = 2;
 /// Waits between tries to note an outcome.
 const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
 const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// So often a lost lease is asked for again before an outcome goes without its facts.
+const MOST_LOSSES: u32 = 3;
 
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,8 +57,24 @@ pub(crate) enum Attempt {
     StoreFailed,
 }
 
+/// What an attempt is made under: the leases of the repository and of the installation.
+pub(crate) struct Leave {
+    pub(crate) repository: Tenure,
+    pub(crate) installation: Tenure,
+}
+
+impl Leave {
+    fn leases(&self) -> [Lease; 2] {
+        [self.repository.lease().clone(), self.installation.lease().clone()]
+    }
+
+    fn tenures(&self) -> [&Tenure; 2] {
+        [&self.repository, &self.installation]
+    }
+}
+
 /// Tries an effect once. Its cost was reserved by the outbox.
-pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> Attempt {
+pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reserved: Cost) -> Attempt {
     let delivery = shell.causes.delivery_id(shell.store.as_ref(), effect.cause).await;
     let span = tracing::info_span!(
         "effect",
@@ -59,7 +85,8 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> 
         delivery
     );
     async {
-        match AssertUnwindSafe(try_once(shell, &effect, reserved)).catch_unwind().await {
+        let outcome = AssertUnwindSafe(try_once(shell, &effect, &leave, reserved)).catch_unwind().await;
+        let attempt = match outcome {
             Ok(Ok(())) => Attempt::Noted,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the effect was not sent: the store failed");
@@ -71,13 +98,15 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> 
                 note(shell, &effect, end, None).await;
                 Attempt::Noted
             }
-        }
+        };
+        leave.installation.give_back().await;
+        attempt
     }
     .instrument(span)
     .await
 }
 
-async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Result<(), StoreError> {
+async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
     let tenant = (effect.repo.forge.clone(), effect.installation);
     let give_back = |cost: Cost| shell.limits.give_back(&tenant, cost, shell.clock.now());
     let in_doubt = effect.state == EffectState::Sending;
@@ -87,7 +116,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Ok((None, _)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            conclude(shell, effect, Outcome::Failed(&reason)).await;
+            if !conclude(shell, effect, Outcome::Failed(&reason)).await {
+                return Ok(());
+            }
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
@@ -101,7 +132,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     if in_doubt && repeat == Repeat::Unverifiable {
         give_back(reserved);
         let error = "it may have been done, and nobody can tell: not sent again".to_owned();
-        conclude(shell, effect, Outcome::Failed(&error)).await;
+        if !conclude(shell, effect, Outcome::Failed(&error)).await {
+            return Ok(());
+        }
         note(shell, effect, EffectEnd::Dead { error, at: shell.clock.now() }, None).await;
         return Ok(());
     }
@@ -111,30 +144,43 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         creates: reserved.creates.saturating_sub(cost.creates),
     });
 
+    shell.limits.settle(&tenant, shell.clock.now()).await;
+
     if repeat != Repeat::Natural {
-        if !shell.store.mark_sending(effect.id, effect.version, &[]).await? {
+        let under = leave.leases();
+        let marked = shell.store.mark_sending(effect.id, effect.version, &under).await;
+        if !shell.leases.heard(&under, marked)? {
             give_back(cost);
             return Ok(()); // replaced or ended meanwhile
         }
         crash_point("effect_marked");
     }
     crash_point("effect_unsent");
-    let outcome = send(forge.as_ref(), &target, effect, &context).await;
+    let sending = send(forge.as_ref(), &target, effect, &context);
+    let Some(outcome) = while_held(&leave.tenures(), sending).await else {
+        // Whoever has the leases now finds the effect as a crash would have left it.
+        tracing::warn!("a lease ran out while the effect was being sent");
+        return Ok(());
+    };
     crash_point("effect_sent");
     let now = shell.clock.now();
     match outcome {
         Ok(applied) => {
             let outcome =
                 Outcome::Done { told: applied.told.as_ref(), made: applied.made.as_deref(), issue: applied.issue };
-            conclude(shell, effect, outcome).await;
+            if !conclude(shell, effect, outcome).await {
+                return Ok(());
+            }
             let made = applied.made.clone().unwrap_or_default();
             note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
         Err(error) => {
-            let error = park(shell, &tenant, error, now);
+            let error = park(shell, &tenant, error, now).await;
             let end = verdict(effect, &error, in_doubt, now);
-            if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
-                conclude(shell, effect, Outcome::Failed(error)).await;
+            if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
+                && !conclude(shell, effect, Outcome::Failed(error)).await
+            {
+                return Ok(());
             }
             note(shell, effect, end, None).await;
         }
@@ -178,9 +224,9 @@ async fn send(
 }
 
 /// A rate limit parks the whole installation.
-fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
+async fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
     let ForgeError::RateLimited { until } = error else { return error };
-    let until = shell.limits.park(tenant, until, now);
+    let until = shell.limits.park(tenant, until, now).await;
     metrics::counter!(metric::PARKED, "forge" => tenant.0.to_string()).increment(1);
     tracing::warn!(installation = tenant.1, %until, "rate limited: the installation is parked");
     ForgeError::RateLimited { until }
@@ -224,16 +270,23 @@ fn jitter(attempts: u32) -> SignedDuration {
 }
 
 /// Tells what waits for an effect how it went, as patiently as [`note`].
-async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) {
+/// `false`: another process has the repository's lease, and is to find out itself.
+async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
     let mut wait = NOTE_FIRST_WAIT;
+    let mut lost = 0;
     while let Err(error) = commands::ended(shell, effect, outcome).await {
         tracing::warn!(%error, "an awaited outcome can't be noted");
-        if !matches!(error, StoreError::Unavailable(_)) {
-            return;
+        match error {
+            StoreError::Unavailable(_) => {}
+            // It may be ours again under another epoch, and is then read anew.
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
+            StoreError::LeaseLost(_) => return false,
+            _ => return true,
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(NOTE_LONGEST_WAIT);
     }
+    true
 }
 
 /// Notes an outcome with what it taught. What was sent can't be unsent, so
@@ -241,11 +294,14 @@ async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) {
 /// that is repeated harmlessly, looked up by its marker, or given up.
 async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, mut applied: Option<&Applied>) {
     let mut wait = NOTE_FIRST_WAIT;
+    let mut lost = 0;
     while let Err(error) = note_once(shell, effect, end.clone(), applied).await {
         tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
-        if !matches!(error, StoreError::Unavailable(_)) {
+        match error {
+            StoreError::Unavailable(_) => {}
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
             // The repository's facts can't be read or kept: the outcome alone still can.
-            applied = None;
+            _ => applied = None,
         }
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(NOTE_LONGEST_WAIT);
@@ -260,6 +316,7 @@ async fn note_once(
     applied: Option<&Applied>,
 ) -> Result<(), StoreError> {
     let Some(applied) = applied else {
+        // Nothing is read, so nothing can be void: whoever sent it may say so.
         return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new(), &[]).await;
     };
     let mut held = shell.repos.hold(&effect.repo).await;
@@ -281,11 +338,14 @@ async fn note_once(
             repo: Some(effect.repo.clone()),
             now: Some(shell.clock.now()),
             repositories: vec![row.clone()],
+            under: held.lease().into_iter().collect(),
             ..Commit::default()
         };
-        shell.store.commit(commit).await?;
+        shell.commit(commit).await?;
     }
-    shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents, &[]).await?;
+    let under: Vec<Lease> = held.lease().into_iter().collect();
+    let finished = shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents, &under).await;
+    shell.leases.heard(&under, finished)?;
     held.put(state);
     Ok(())
 }

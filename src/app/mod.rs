@@ -25,6 +25,7 @@ mod draft;
 mod identity;
 mod installation;
 mod intake;
+mod leases;
 mod limits;
 mod outbox;
 mod place;

@@ -10,14 +10,14 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{identity::Identities, limits::Limits, policy::PolicySource, pulse::Pulse, repos::Repos};
+use super::{identity::Identities, leases::Leases, limits::Limits, policy::PolicySource, pulse::Pulse, repos::Repos};
 use crate::{
     domain::id::ForgeName,
     metric,
     port::{
         clock::Clock,
         forge::Forge,
-        store::{DeliveryState, Seq, Store},
+        store::{Commit, DeliveryState, Seq, Store, StoreError},
     },
 };
 
@@ -48,6 +48,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policies: Arc<dyn PolicySource>,
     pub(crate) settings: BotSettings,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
@@ -79,14 +80,16 @@ impl Shell {
         policies: Arc<dyn PolicySource>,
         settings: BotSettings,
     ) -> Self {
+        let leases = Arc::new(Leases::new(store.clone()));
         Self {
+            limits: Limits::new(store.clone()),
             store,
             clock,
             policies,
-            repos: Repos::new(settings.cached_repositories),
+            repos: Repos::new(settings.cached_repositories, leases.clone()),
+            leases,
             settings,
             identities: Identities::default(),
-            limits: Limits::default(),
             causes: Causes::default(),
             inbox: Pulse::new(),
             timers: Pulse::new(),
@@ -104,6 +107,12 @@ impl Shell {
 
     pub(crate) fn forge(&self, name: &ForgeName) -> Option<&Arc<dyn Forge>> {
         self.forges.get(name)
+    }
+
+    /// Commits, and believes no more in a lease that was lost.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let under = commit.under.clone();
+        self.leases.heard(&under, self.store.commit(commit).await)
     }
 
     pub(crate) fn worked(&self) {

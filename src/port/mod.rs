@@ -7,4 +7,5 @@ pub mod clock;
 pub mod forge;
 pub mod intake;
 pub mod lease;
+pub mod outbox;
 pub mod store;

@@ -111,7 +111,7 @@ fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, Stor
     let mut steps: Vec<Step<'a>> = Vec::new();
     if !commit.repositories.is_empty() {
         let places: BTreeSet<&RepoKey> = commit.repositories.iter().map(|row| &row.repo).collect();
-        steps.extend(places.into_iter().flat_map(|repo| void_unless_held(work, repo, &commit.under)));
+        steps.extend(places.into_iter().filter_map(|repo| void_unless_held(work, repo, &commit.under)));
         steps.push(repo::keep_repositories(work, &commit.repositories));
     }
     let Some(key) = repository(commit)? else { return Ok(steps) };

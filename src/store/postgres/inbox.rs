@@ -67,7 +67,7 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = Vec::new();
     let mut and = |condition: &str, value: Value| {
         values.push(value);
-        sql.push_str(&format!(" AND {condition} ${}", values.len()));
+        sql += &format!(" AND {condition} ${}", values.len());
     };
     if let Some(delivery) = &filter.delivery {
         and("delivery =", (Box::new(text(&turned(delivery)).into_owned()), Type::TEXT));
@@ -80,12 +80,12 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     }
     if let Some(state) = filter.state {
         // Written out, not given: so that the planner knows which partial index holds it.
-        sql.push_str(&format!(" AND state = '{}'", state.as_str()));
+        sql += &format!(" AND state = '{}'", state.as_str());
     }
     values.push((Box::new(number(if filter.limit == 0 { DEFAULT_LIST } else { filter.limit })), Type::INT8));
     // An id finds so few rows that sorting them is nothing; reading all in order to avoid it would be much.
     let order = if filter.delivery.is_some() { "seq + 0" } else { "seq" };
-    sql.push_str(&format!(" ORDER BY {order} DESC LIMIT ${}", values.len()));
+    sql += &format!(" ORDER BY {order} DESC LIMIT ${}", values.len());
     (sql, values)
 }
 

@@ -64,7 +64,8 @@ pub(super) const TAKE: &str = "
         RETURNING l.forge, l.kind, l.id, l.epoch
     ), made AS (
         INSERT INTO lease (forge, kind, id, owner, epoch, until)
-        SELECT forge, kind, id, $4, 1, now() + $5 * INTERVAL '1 millisecond' FROM wanted w
+        SELECT forge, kind, id, $4, 1, now() + $5 * INTERVAL '1 millisecond'
+        FROM wanted w
         WHERE NOT EXISTS (SELECT 1 FROM lease l WHERE (l.forge, l.kind, l.id) = (w.forge, w.kind, w.id))
         ORDER BY forge, kind, id
         ON CONFLICT DO NOTHING
@@ -150,14 +151,20 @@ pub(super) async fn free(db: &Db, most: usize, from: Option<&LeaseKey>) -> Resul
 }
 
 pub(super) const CLAIMED: &str = "
-    SELECT d.seq, d.forge, d.repo FROM lease l
-    JOIN delivery d ON d.forge = l.forge AND d.kind = l.kind AND d.line = l.id AND d.state = 'pending'
-    WHERE l.owner = $1 AND l.until > now() AND d.seq > $2
-    ORDER BY d.seq LIMIT $3";
+    SELECT next.* FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, line)
+    CROSS JOIN LATERAL (
+        SELECT d.seq, d.forge, d.repo FROM delivery d
+        WHERE d.state = 'pending' AND d.forge = g.forge AND d.kind = g.kind AND d.line = g.line AND d.seq > $4
+        ORDER BY d.forge, d.kind, d.line, d.seq LIMIT $5
+    ) AS next
+    ORDER BY next.seq LIMIT $5";
 
-/// What waits in this replica's partitions, in order of arrival.
-pub(super) async fn claimed(db: &Db, replica: i64, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
-    db.rows(CLAIMED, args![replica, number(after), number(limit)]).await?.iter().map(read_pending).collect()
+/// What waits in these partitions, in order of arrival.
+pub(super) async fn claimed(db: &Db, of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+    let keys: Vec<LeaseKey> = of.iter().cloned().map(LeaseKey::Partition).collect();
+    let (forges, kinds, lines) = columns(keys.iter());
+    let rows = db.rows(CLAIMED, args![forges, kinds, lines, number(after), number(limit)]).await?;
+    rows.iter().map(read_pending).collect()
 }
 
 /// Holds rows against whoever would take them, until the transaction ends.

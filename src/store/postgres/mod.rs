@@ -35,7 +35,7 @@ use crate::{
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
-        LeaseKey, NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        LeaseKey, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
         StoredEffect, Timer,
     },
 };
@@ -202,8 +202,8 @@ impl Store for PostgresStore {
         self.lease(&free).await
     }
 
-    async fn claimed(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
-        lease::claimed(&self.db, self.replica, after, limit).await
+    async fn claimed(&self, of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        lease::claimed(&self.db, of, after, limit).await
     }
 
     async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {

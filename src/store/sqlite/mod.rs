@@ -3,6 +3,7 @@
 //! Other processes may open the same file beside us, so nothing here assumes
 //! that only we write. Times are kept in whole milliseconds.
 
+mod budget;
 mod connection;
 mod decision;
 mod error;
@@ -31,8 +32,8 @@ use crate::{
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
-        Accepted, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease, NewDelivery,
-        Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
+        NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
     },
 };
 
@@ -208,5 +209,23 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         // An empty transaction of the writer: proves its thread, the lock and the file, and costs no sync.
         self.writer.write(|_| Ok(())).await
+    }
+
+    async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+        let forge = forge.clone();
+        self.readers.read(move |db| budget::budget(db, &forge, installation)).await
+    }
+
+    async fn keep_budget(
+        &self,
+        forge: &ForgeName,
+        installation: InstallationId,
+        spent: Option<String>,
+        parked_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let forge = forge.clone();
+        let keep =
+            move |db: &rusqlite::Connection| budget::keep(db, &forge, installation, spent.as_deref(), parked_until);
+        self.writer.write(keep).await
     }
 }

@@ -7,7 +7,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::store::{OpenError, shown};
 
 /// Every migration, oldest first: the version that it leads to is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_foundation.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_foundation.sql"),
+    include_str!("../../../migrations/sqlite/0003_budget.sql"),
+];
 
 /// Marks the file as ours: "phas" in ASCII.
 const APPLICATION_ID: i32 = 0x7068_6173;
@@ -53,7 +56,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
-        assert_eq!(version(&connection, Path::new("a.db")), Ok(1));
+        assert_eq!(version(&connection, Path::new("a.db")), Ok(2));
     }
 
     #[test]
@@ -62,7 +65,7 @@ mod tests {
         migrate(&connection, Path::new("a.db")).unwrap();
         connection.pragma_update(None, "user_version", 7).unwrap();
         let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
-        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: 1 });
+        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: 2 });
         assert!(refused.to_string().contains("version 7"), "{refused}");
     }
 

@@ -131,6 +131,14 @@ CREATE TABLE timer (
 
 CREATE INDEX timer_at ON timer (at);
 
+-- ── The program itself ──
+
+-- Small things that it has to remember, such as how far it has caught up with a forge.
+CREATE TABLE memo (
+    name  TEXT COLLATE "C" PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
 -- ── Replicas ──
 
 -- Who may decide for a repository or send in the name of an installation. The

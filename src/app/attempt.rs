@@ -27,7 +27,7 @@ use crate::{
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
-        store::{Commit, EffectEnd, EffectState, Lease, StoreError, StoredEffect},
+        store::{Commit, EffectEnd, Lease, StoreError, StoredEffect},
     },
 };
 
@@ -109,7 +109,13 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
 async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
     let tenant = (effect.repo.forge.clone(), effect.installation);
     let give_back = |cost: Cost| shell.limits.give_back(&tenant, cost, shell.clock.now());
-    let in_doubt = effect.state == EffectState::Sending;
+    let in_doubt = match shell.doubts.about(effect, shell.store.as_ref(), shell.clock.now()).await {
+        Ok(in_doubt) => in_doubt,
+        Err(error) => {
+            give_back(reserved);
+            return Err(error);
+        }
+    };
 
     let (target, context) = match aim(shell, effect, in_doubt).await {
         Ok((Some(target), context)) => (target, context),

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
+    catch_up,
     intake::Intake,
     outbox,
     policy::PolicySource,
@@ -63,6 +64,7 @@ impl Bot {
         loops.spawn(watched("timers", shell.clone(), tick::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("outbox", shell.clone(), outbox::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("leases", shell.clone(), shell.leases.clone().run(stopped.clone())));
+        loops.spawn(watched("catch-up", shell.clone(), catch_up::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("health", shell.clone(), upkeep::watch_store(shell.clone(), stopped.clone())));
         loops.spawn(watched("retention", shell.clone(), upkeep::prune(shell.clone(), stopped)));
         Self { shell, stop, loops }
@@ -92,7 +94,7 @@ impl Bot {
         let shell = &self.shell;
         loop {
             let before = shell.work.load(Ordering::SeqCst);
-            for pulse in [&shell.inbox, &shell.timers, &shell.outbox] {
+            for pulse in [&shell.missed, &shell.inbox, &shell.timers, &shell.outbox] {
                 let poke = pulse.poke();
                 pulse.rested(poke).await;
             }
@@ -105,7 +107,7 @@ impl Bot {
     /// After [`Self::idle`]: the next moment at which a timer is due or an
     /// effect may go. A simulation may set its clock straight to it.
     pub fn next_wake(&self) -> Option<Timestamp> {
-        [self.shell.timers.wake(), self.shell.outbox.wake()].into_iter().flatten().min()
+        [self.shell.missed.wake(), self.shell.timers.wake(), self.shell.outbox.wake()].into_iter().flatten().min()
     }
 
     /// Takes nothing in any more, lets what is under way end, at most for

@@ -10,9 +10,10 @@ use super::{crash::crash_point, shell::Shell};
 use crate::{
     domain::id::ForgeName,
     port::{
-        forge::Verified,
+        clock::Clock,
+        forge::{Forge, Verified},
         intake::TakeIn,
-        store::{Accepted, DeliveryState, NewDelivery, StoreError},
+        store::{Accepted, DeliveryState, NewDelivery, Store, StoreError},
     },
 };
 
@@ -48,30 +49,56 @@ impl TakeIn for Intake {
     }
 }
 
+/// A door straight to the store, for commands that work beside a running bot:
+/// that one finds what was put there.
+pub struct Letterbox {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// Whose deliveries.
+    pub forge: Arc<dyn Forge>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl TakeIn for Letterbox {
+    async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
+        let letter = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
+        self.store.accept(letter).await
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// A delivery as it is kept.
+fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> NewDelivery {
+    let route = forge.route(&verified.event, &body);
+    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
+    let route = route.unwrap_or_default();
+    NewDelivery {
+        forge: forge.name().clone(),
+        hook: verified.hook,
+        delivery: verified.delivery,
+        event: verified.event,
+        action: route.action,
+        repo: route.repo,
+        installation: route.installation,
+        received_at: clock.now(),
+        body,
+        quarantined,
+    }
+}
+
 async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
     let adapter = shell.forge(&forge);
     let adapter = adapter.ok_or_else(|| StoreError::Unavailable(format!("no forge named {forge} is configured")))?;
-    let route = adapter.route(&verified.event, &body);
-    let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
-    let route = route.unwrap_or_default();
-    let unreadable = quarantined.is_some();
-    let (from, event) = (forge.clone(), verified.event.clone());
+    let (from, event) = (forge, verified.event.clone());
+    let letter = letter(adapter.as_ref(), shell.clock.as_ref(), verified, body);
+    let unreadable = letter.quarantined.is_some();
     let arriving = shell.arrives();
-    let accepted = shell
-        .store
-        .accept(NewDelivery {
-            forge,
-            hook: verified.hook,
-            delivery: verified.delivery,
-            event: verified.event,
-            action: route.action,
-            repo: route.repo,
-            installation: route.installation,
-            received_at: shell.clock.now(),
-            body,
-            quarantined,
-        })
-        .await;
+    let accepted = shell.store.accept(letter).await;
     drop(arriving);
     let outcome = match &accepted {
         Ok(Accepted::New(_)) => "accepted",

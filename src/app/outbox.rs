@@ -28,6 +28,8 @@ const LOOK_AHEAD: usize = 32;
 /// How long a forge may take until its lists show what it was sent: a doubt
 /// left by an earlier run is looked into only then.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
+/// What can't be looked up waits until the forge told what we may have lost; looked at so often.
+const OPEN_DOUBT: SignedDuration = SignedDuration::from_secs(1);
 /// A look at a long line costs; after it so much time passes for each effect in
 /// it before the next look, and more while many deliveries arrive.
 const REST: Duration = Duration::from_micros(40);
@@ -149,7 +151,11 @@ impl Outbox {
 
     /// When a doubt of an earlier run may be looked into.
     fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
-        let in_doubt = effect.state == EffectState::Sending && effect.effect.repeat() == Repeat::MarkedCreate;
+        let repeat = effect.effect.repeat();
+        if repeat == Repeat::Unverifiable && self.shell.doubts.open() {
+            return Some(after(self.shell.clock.now(), OPEN_DOUBT));
+        }
+        let in_doubt = effect.state == EffectState::Sending && repeat == Repeat::MarkedCreate;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 
@@ -193,5 +199,5 @@ fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
         return None;
     }
     let ours_for = SignedDuration::try_from(leave.repository.age()?).unwrap_or(SignedDuration::MAX);
-    LISTS_LAG.checked_sub(ours_for).filter(|wait| wait.is_positive())
+    LISTS_LAG.checked_sub(ours_for).filter(SignedDuration::is_positive)
 }

@@ -10,7 +10,10 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{identity::Identities, leases::Leases, limits::Limits, policy::PolicySource, pulse::Pulse, repos::Repos};
+use super::{
+    doubt::Doubts, identity::Identities, leases::Leases, limits::Limits, policy::PolicySource, pulse::Pulse,
+    repos::Repos,
+};
 use crate::{
     domain::id::ForgeName,
     metric,
@@ -32,11 +35,19 @@ pub struct BotSettings {
     pub cached_repositories: usize,
     /// How long decided deliveries and ended effects are kept.
     pub retention: SignedDuration,
+    /// How often the forges are asked for what was missed; `None`: never.
+    pub catch_up: Option<SignedDuration>,
 }
 
 impl Default for BotSettings {
     fn default() -> Self {
-        Self { dry_run: false, workers: 8, cached_repositories: 256, retention: SignedDuration::from_hours(24 * 30) }
+        Self {
+            dry_run: false,
+            workers: 8,
+            cached_repositories: 256,
+            retention: SignedDuration::from_hours(24 * 30),
+            catch_up: None,
+        }
     }
 }
 
@@ -53,12 +64,15 @@ pub(crate) struct Shell {
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
     pub(crate) causes: Causes,
+    pub(crate) doubts: Doubts,
     /// Wakes the scheduler.
     pub(crate) inbox: Pulse,
     /// Wakes the ticker.
     pub(crate) timers: Pulse,
     /// Wakes the outbox.
     pub(crate) outbox: Pulse,
+    /// Wakes whoever looks for missed deliveries.
+    pub(crate) missed: Pulse,
     /// Counts everything that was done, so that «nothing happened since» can be told.
     pub(crate) work: AtomicU64,
     /// Deliveries that are being taken in, and whose senders wait.
@@ -83,6 +97,7 @@ impl Shell {
         let leases = Arc::new(Leases::new(store.clone()));
         Self {
             limits: Limits::new(store.clone()),
+            doubts: Doubts::new(clock.now(), settings.catch_up.is_some()),
             store,
             clock,
             policies,
@@ -94,6 +109,7 @@ impl Shell {
             inbox: Pulse::new(),
             timers: Pulse::new(),
             outbox: Pulse::new(),
+            missed: Pulse::new(),
             work: AtomicU64::new(0),
             arriving: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -113,6 +129,10 @@ impl Shell {
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         let under = commit.under.clone();
         self.leases.heard(&under, self.store.commit(commit).await)
+    }
+
+    pub(crate) fn forges(&self) -> impl Iterator<Item = &Arc<dyn Forge>> {
+        self.forges.values()
     }
 
     pub(crate) fn worked(&self) {

@@ -8,9 +8,11 @@ use tokio::{net::TcpListener, sync::watch};
 use super::Failure;
 use crate::{
     app::{Bot, BotSettings, Parts, PolicySource},
+    domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
     http::{self, Limits, ServerState},
     port::{clock::Clock, forge::Forge, store::Store},
+    settings::{Credentials, Settings},
     telemetry::Metrics,
 };
 
@@ -68,6 +70,22 @@ impl Program {
 pub fn github(config: GitHubConfig) -> Result<Arc<dyn Forge>, Failure> {
     let adapter = GitHub::new(config).map_err(|error| Failure::Message(format!("[github]: {error}")))?;
     Ok(Arc::new(adapter))
+}
+
+/// The adapter for the GitHub instance that the settings name.
+pub(super) fn github_of(
+    settings: &Settings,
+    credentials: &Credentials,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn Forge>, Failure> {
+    github(GitHubConfig {
+        name: ForgeName::github(),
+        app_id: credentials.app_id,
+        private_key: credentials.private_key.clone(),
+        webhook_secrets: credentials.webhook_secrets.clone(),
+        api_url: settings.github.api_url.clone(),
+        clock,
+    })
 }
 
 /// Listens on the address that a setting names.

@@ -1,12 +1,16 @@
 //! The command line: what can be asked of `phasebot`, one file per subcommand.
 
 pub mod assembly;
+mod backup;
+pub mod catch_up;
 pub mod check;
 pub mod deliveries;
 mod demo;
+mod doctor;
 mod explain;
 mod policy;
 pub mod serve;
+mod setup;
 mod store;
 mod text;
 
@@ -44,11 +48,15 @@ pub struct Cli {
 enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
+    Setup(setup::Args),
+    Doctor(doctor::Args),
     /// Check policy files.
     Check(check::CheckArgs),
     /// Tell what an event would do, and why, without a network.
     Explain(explain::Args),
     Deliveries(deliveries::Args),
+    CatchUp(catch_up::Args),
+    Backup(backup::Args),
 }
 
 /// How a command writes its result.
@@ -81,9 +89,13 @@ impl Cli {
         match self.command.unwrap_or(Command::Serve(serve::Args {})) {
             Command::Serve(args) => serve::run(&args, &context),
             Command::Demo(args) => demo::run(&args, &context, out),
+            Command::Setup(args) => setup::run(&args, &context, out),
+            Command::Doctor(args) => doctor::run(&args, &context, out),
             Command::Check(args) => check::run(&args, out),
             Command::Explain(args) => explain::run(&args, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
+            Command::CatchUp(args) => catch_up::run(&args, &context, out),
+            Command::Backup(args) => backup::run(&args, &context, out),
         }
     }
 }
@@ -110,6 +122,16 @@ impl Context {
             tracing::warn!("{warning}");
         }
         Ok(())
+    }
+
+    /// The same with other values for these variables.
+    fn with_variables(&self, variables: &[(String, String)]) -> Self {
+        let replaced = |name: &str| {
+            let file = name.strip_suffix("_FILE").unwrap_or(name);
+            variables.iter().any(|(new, _)| new == name || new == file)
+        };
+        let kept = self.environment.iter().filter(|(name, _)| !replaced(name)).cloned();
+        Self { config: self.config.clone(), environment: kept.chain(variables.iter().cloned()).collect() }
     }
 
     /// A variable of the environment.

@@ -11,8 +11,6 @@ use super::{
 };
 use crate::{
     app::{BotSettings, clock::SystemClock, crash},
-    domain::id::ForgeName,
-    forge::github::GitHubConfig,
     http,
     port::clock::Clock,
     settings::{Credentials, Settings},
@@ -46,14 +44,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let github = assembly::github(GitHubConfig {
-        name: ForgeName::github(),
-        app_id: credentials.app_id,
-        private_key: credentials.private_key.clone(),
-        webhook_secrets: credentials.webhook_secrets.clone(),
-        api_url: settings.github.api_url.clone(),
-        clock: clock.clone(),
-    })?;
+    let github = assembly::github_of(settings, credentials, clock.clone())?;
     let program = Program::start(Materials {
         store,
         forges: vec![github],
@@ -63,6 +54,7 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
             dry_run: settings.dry_run,
             workers: settings.workers,
             retention: settings.retention,
+            catch_up: settings.catch_up.is_positive().then_some(settings.catch_up),
             ..BotSettings::default()
         },
         limits: http::Limits { connections: settings.max_connections, ..http::Limits::default() },

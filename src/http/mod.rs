@@ -6,6 +6,7 @@ mod body;
 mod health;
 mod patience;
 mod server;
+pub mod setup;
 mod webhook;
 
 use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::HeaderMap;
 use jiff::Timestamp;
 
@@ -34,6 +35,19 @@ pub trait Forge: Send + Sync + 'static {
     /// Understands a delivery. Unknown events, actions, fields and enum values
     /// are never errors: what says nothing to us becomes `Seen::Nothing`.
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable>;
+
+    /// What the forge sent us or tried to, newest first, a page at a time:
+    /// from the newest on, or from where `page` says. `None`: this forge keeps
+    /// no such list.
+    async fn sent(&self, _page: Option<&str>) -> Result<Option<SentPage>, ForgeError> {
+        Ok(None)
+    }
+
+    /// One delivery of that list as it would have come to the door. `None`:
+    /// the forge keeps it no longer, or not in a form that can be read.
+    async fn sent_delivery(&self, _id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
+        Ok(None)
+    }
 
     /// Our own account on this forge.
     async fn identity(&self) -> Result<Actor, ForgeError>;
@@ -94,6 +108,28 @@ pub trait Forge: Send + Sync + 'static {
     /// Does one thing. Sends each request at most once: whether to try again
     /// is the caller's decision.
     async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
+}
+
+/// A page of what the forge sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SentPage {
+    /// What was sent, newest first.
+    pub deliveries: Vec<SentDelivery>,
+    /// Where the next page is, for [`Forge::sent`]; `None`: this was the last.
+    pub next: Option<String>,
+}
+
+/// An attempt of the forge to deliver something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentDelivery {
+    /// The attempt's own number.
+    pub id: u64,
+    /// The delivery's id, as in [`Verified::delivery`]: a further attempt keeps it.
+    pub delivery: String,
+    /// When.
+    pub at: Timestamp,
+    /// We answered that we have it.
+    pub acknowledged: bool,
 }
 
 /// A delivery whose signature held.

@@ -4,6 +4,8 @@
 //! nothing. Implementations may gather several calls into one commit. Times
 //! are kept in whole milliseconds.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -31,6 +33,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// One delivery with its body.
     async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError>;
+
+    /// Which of these delivery ids of a forge were taken in, from whichever of its hooks.
+    async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError>;
 
     /// Lists deliveries, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError>;
@@ -109,6 +114,15 @@ pub trait Store: Send + Sync + 'static {
 
     /// When the next timer is due.
     async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    // ── Memos ──
+
+    /// What was noted under this name: small things of the program itself,
+    /// such as how far it has caught up.
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError>;
+
+    /// Notes a value under a name; `None` forgets it.
+    async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError>;
 
     // ── Upkeep ──
 

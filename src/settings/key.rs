@@ -46,6 +46,7 @@ pub(super) const ROOT: &[Key<Settings>] = &[
     plain("log_format", |s, v| v.one_of(&LogFormat::ALL).map(|it| s.log_format = it)),
     plain("policy_file", |s, v| v.path().map(|it| s.policy_file = it)),
     plain("retention", |s, v| v.duration(LEAST_RETENTION).map(|it| s.retention = it)),
+    plain("catch_up", |s, v| v.duration(SignedDuration::ZERO).map(|it| s.catch_up = it)),
     plain("max_connections", |s, v| v.count().map(|it| s.max_connections = it)),
     plain("workers", |s, v| v.count().map(|it| s.workers = it)),
     plain("shutdown_grace", |s, v| v.duration(SignedDuration::ZERO).map(|it| s.shutdown_grace = it)),

@@ -27,6 +27,7 @@ use secrecy::SecretString;
 pub use alert::{AlertConnection, AlertFields, AlertKind, AlertType};
 pub use credential::Credentials;
 pub use problem::{Place, Problem, SettingsError};
+pub use value::duration;
 
 /// Where the settings are read when nobody names a file.
 pub const DEFAULT_FILE: &str = "config/phasebot.toml";
@@ -52,6 +53,8 @@ pub struct Settings {
     pub policy_file: Option<PathBuf>,
     /// How long decided deliveries are kept.
     pub retention: SignedDuration,
+    /// How often the forge is asked for missed deliveries; zero: never.
+    pub catch_up: SignedDuration,
     /// Connections served at a time on each address; more of them wait.
     pub max_connections: usize,
     /// Repositories decided on at a time.
@@ -122,6 +125,7 @@ impl Default for Settings {
             log_format: LogFormat::Text,
             policy_file: None,
             retention: SignedDuration::from_hours(30 * 24),
+            catch_up: SignedDuration::from_mins(5),
             max_connections: 2048,
             workers: 4,
             shutdown_grace: SignedDuration::from_secs(20),

@@ -117,10 +117,7 @@ impl Given<'_> {
 
     /// A length of time, such as `30d` or `1h 30m`; a day has 24 hours. At least `least`.
     pub(super) fn duration(&self, least: SignedDuration) -> Read<SignedDuration> {
-        let span: Span = self.parsed("expected a length of time, such as 20s, 1h 30m or 30d")?;
-        let duration = span
-            .to_duration(SpanRelativeTo::days_are_24_hours())
-            .map_err(|_| "expected a length of time in days, hours, minutes or seconds".to_owned())?;
+        let duration = duration(&self.text()?)?;
         if duration < least { Err(format!("expected at least {least:#}")) } else { Ok(duration) }
     }
 
@@ -165,6 +162,17 @@ impl Given<'_> {
     fn parsed<T: FromStr>(&self, wanted: &str) -> Read<T> {
         self.text()?.trim().parse().map_err(|_| wanted.to_owned())
     }
+}
+
+/// Reads a length of time, such as `30d` or `1h 30m`; a day has 24 hours.
+///
+/// # Errors
+/// What was expected instead.
+pub fn duration(text: &str) -> Result<SignedDuration, String> {
+    let wanted = || "expected a length of time, such as 20s, 1h 30m or 30d".to_owned();
+    let span: Span = text.trim().parse().map_err(|_| wanted())?;
+    span.to_duration(SpanRelativeTo::days_are_24_hours())
+        .map_err(|_| "expected a length of time in days, hours, minutes or seconds".to_owned())
 }
 
 fn expected(wanted: &str, found: &DeValue<'_>) -> String {

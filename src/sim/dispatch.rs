@@ -118,6 +118,9 @@ fn carry_out(state: &mut State, asked: &Asked, route: &Route, call: &mut Call, n
 
 /// Finds out who asks.
 fn authenticate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Result<(), Reply> {
+    if route.auth == Auth::Open {
+        return Ok(());
+    }
     let (scheme, secret) = asked.authorization.split_once(' ').unwrap_or_default();
     if secret.is_empty() {
         return Err(Reply::unauthorized("Requires authentication"));
@@ -169,9 +172,10 @@ fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Resul
 
 /// Whether the App has the permission, and the repository can be changed.
 fn allow(state: &State, asked: &Asked, route: &Route, call: &Call) -> Result<(), Reply> {
+    let granted = state.installations.get(&call.installation).map_or(&state.app.permissions, |i| &i.permissions);
     let held = |wanted: &&str| {
         let (name, level) = wanted.split_once(':').unwrap_or((wanted, "read"));
-        state.app.permissions.get(name).is_some_and(|have| have == "write" || have == level)
+        granted.get(name).is_some_and(|have| have == "write" || have == level)
     };
     if !route.permissions.is_empty() && !route.permissions.iter().any(held) {
         return Err(Reply::forbidden("Resource not accessible by integration"));

@@ -73,24 +73,37 @@ pub struct Fault {
 
 /// Faults still to come.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<(Fault, u32)>);
+pub(super) struct Faults(Vec<Pending>);
+
+#[derive(Debug)]
+struct Pending {
+    fault: Fault,
+    /// Requests that match and are let pass first.
+    spared: u32,
+    /// Requests that it happens to then.
+    times: u32,
+}
 
 impl Faults {
-    /// Lets `fault` happen to the next `times` requests that match.
-    pub(super) fn add(&mut self, fault: Fault, times: u32) {
-        self.0.push((fault, times));
+    /// Lets `fault` happen to the next `times` requests that match, after `spared` others.
+    pub(super) fn add(&mut self, fault: Fault, spared: u32, times: u32) {
+        self.0.push(Pending { fault, spared, times });
     }
 
     /// What happens to this request.
     pub(super) fn take(&mut self, method: &str, route: &str) -> Option<FaultKind> {
-        let (fault, left) = self.0.iter_mut().find(|(f, left)| *left > 0 && f.matcher.hits(method, route))?;
-        *left -= 1;
-        Some(fault.kind)
+        let found = self.0.iter_mut().find(|p| p.times > 0 && p.fault.matcher.hits(method, route))?;
+        if found.spared > 0 {
+            found.spared -= 1;
+            return None;
+        }
+        found.times -= 1;
+        Some(found.fault.kind)
     }
 
     /// How many have not happened yet.
     pub(super) fn left(&self) -> u32 {
-        self.0.iter().map(|(_, left)| left).sum()
+        self.0.iter().map(|pending| pending.times).sum()
     }
 
     /// None happens any more.

@@ -18,12 +18,33 @@ use super::{
     limits::Limits,
     person::{Act, Person},
     server,
-    state::{App, State},
+    state::{App, Hook, State},
 };
 use crate::port::clock::Clock;
 
 /// The first id that is given out: large, so that ids are not taken for item numbers.
 const FIRST_ID: u64 = 1_000_000_000;
+/// Events that the App is subscribed to, unless a test says otherwise.
+const EVENTS: [&str; 18] = [
+    "check_run",
+    "check_suite",
+    "create",
+    "delete",
+    "deployment",
+    "deployment_protection_rule",
+    "deployment_status",
+    "issue_comment",
+    "issues",
+    "label",
+    "merge_group",
+    "pull_request",
+    "pull_request_review",
+    "push",
+    "release",
+    "repository",
+    "status",
+    "workflow_run",
+];
 /// GitHub gives up on a receiver after this.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -57,6 +78,10 @@ pub struct Options {
     pub auth_clock: Option<Arc<dyn Clock>>,
     /// The App's permissions, such as `issues: write`.
     pub permissions: BTreeMap<String, String>,
+    /// The events that the App is subscribed to.
+    pub events: Vec<String>,
+    /// Who is signed in to the web pages.
+    pub signed_in: String,
     /// When deliveries are sent.
     pub sending: Sending,
     /// Refuse what is over GitHub's published limits.
@@ -84,6 +109,8 @@ impl Options {
             clock,
             auth_clock: None,
             permissions,
+            events: EVENTS.map(str::to_owned).to_vec(),
+            signed_in: "alice".to_owned(),
             sending: Sending::Held,
             enforce_limits: false,
             base_path: String::new(),
@@ -95,8 +122,6 @@ impl Options {
 pub(super) struct Shared {
     state: Mutex<State>,
     hook_id: u64,
-    secret: SecretString,
-    target: Mutex<Option<String>>,
     client: reqwest::Client,
     /// Keeps deliveries in order: one is sent at a time.
     turn: tokio::sync::Mutex<()>,
@@ -109,12 +134,14 @@ impl Shared {
     }
 
     pub(super) async fn send(&self, delivery: &Delivery) -> u16 {
-        let app = self.state().app.id;
-        let target = self.target.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (app, target, secret) = {
+            let state = self.state();
+            (state.app.id, state.app.hook.url.clone(), state.app.hook.secret.clone())
+        };
         let mut status = 502;
         if let Some(target) = target {
             let mut request = self.client.post(target).body(delivery.body());
-            for (name, value) in delivery.headers(self.hook_id, app, self.secret.expose_secret()) {
+            for (name, value) in delivery.headers(self.hook_id, app, secret.expose_secret()) {
                 request = request.header(name, value);
             }
             if let Ok(answer) = request.send().await {
@@ -176,12 +203,20 @@ impl SimForge {
             .map_err(|e| SimError::Network(e.to_string()))?;
         let mut state = State {
             api: format!("http://{address}{}", options.base_path),
+            web: format!("http://{address}"),
+            signed_in: options.signed_in,
+            registrations: BTreeMap::new(),
             base_path: options.base_path,
             app: App {
                 id: options.app_id,
+                name: options.slug.clone(),
+                owner: options.slug.clone(),
                 slug: options.slug,
+                hook_id: options.hook_id,
                 key: options.key,
                 permissions: options.permissions,
+                events: options.events,
+                hook: Hook { url: options.webhook_url, secret: options.webhook_secret },
                 created_at: options.clock.now(),
             },
             auth_clock: options.auth_clock.unwrap_or_else(|| options.clock.clone()),
@@ -209,8 +244,6 @@ impl SimForge {
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             hook_id: options.hook_id,
-            secret: options.webhook_secret,
-            target: Mutex::new(options.webhook_url),
             client,
             turn: tokio::sync::Mutex::new(()),
             news: Notify::new(),
@@ -237,9 +270,14 @@ impl SimForge {
         self.shared().state().api.clone()
     }
 
+    /// The web pages' address, without a slash at its end.
+    pub fn web_url(&self) -> String {
+        self.shared().state().web.clone()
+    }
+
     /// Where webhooks go from now on.
     pub fn set_webhook_url(&self, url: &str) {
-        *self.shared().target.lock().unwrap_or_else(PoisonError::into_inner) = Some(url.to_owned());
+        self.shared().state().app.hook.url = Some(url.to_owned());
     }
 
     // ── The place ──

@@ -14,6 +14,7 @@
 //! | `route` | the API, one file per family |
 //! | `change` | what happens, with its webhooks |
 //! | `shape` | the JSON of things |
+//! | `registration`, `web` | the pages on which people register and install the App |
 //! | `state`, `model`, `git` | what is kept |
 //! | `auth`, `limits`, `fault` | who may, how much, and what goes wrong |
 //! | `delivery`, `exchange` | what was sent, what was asked |
@@ -32,11 +33,13 @@ mod git;
 mod limits;
 mod model;
 mod person;
+mod registration;
 mod route;
 mod server;
 mod shape;
 mod state;
 mod watch;
+mod web;
 
 pub use auth::AppKey;
 pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease};

@@ -306,6 +306,10 @@ pub(super) struct Installation {
     pub(super) id: u64,
     pub(super) owner: String,
     pub(super) repos: BTreeSet<u64>,
+    /// What the owner granted; the App may ask for more since.
+    pub(super) permissions: BTreeMap<String, String>,
+    /// What it hears; events of the App that were subscribed to since are missing.
+    pub(super) events: Vec<String>,
     pub(super) created_at: Timestamp,
 }
 

@@ -7,10 +7,11 @@ use axum::{
     body::{Body, Bytes},
     extract::State as Shares,
     http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header},
-    response::IntoResponse,
+    response::{Html, IntoResponse},
 };
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
@@ -18,6 +19,7 @@ use super::{
     dispatch::{Asked, Outcome, dispatch},
     forge::Shared,
     route::Reply,
+    web::{self, Page},
 };
 
 /// Marks an answer that is never sent: the connection closes instead.
@@ -61,6 +63,11 @@ async fn answer(
     body: Bytes,
 ) -> Result<Response<Body>, Infallible> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or("").to_owned();
+    let page = web::page(&mut shared.state(), method.as_str(), uri.path(), uri.query().unwrap_or(""), &body);
+    if let Some(page) = page {
+        shared.news.notify_one();
+        return Ok(show(page));
+    }
     let path = below(&shared.state().base_path, uri.path()).to_owned();
     let asked = Asked {
         method: method.as_str().to_owned(),
@@ -71,10 +78,13 @@ async fn answer(
         user_agent: text(header::USER_AGENT),
         body: body.to_vec(),
     };
-    let outcome = dispatch(&mut shared.state(), &asked);
+    let (outcome, now) = {
+        let mut state = shared.state();
+        (dispatch(&mut state, &asked), state.auth_clock.now())
+    };
     shared.news.notify_one();
     Ok(match outcome {
-        Outcome::Answer(reply) => respond(reply),
+        Outcome::Answer(reply) => respond(reply, now),
         Outcome::Close => {
             let mut response = StatusCode::INTERNAL_SERVER_ERROR.into_response();
             response.extensions_mut().insert(Closes);
@@ -92,11 +102,20 @@ fn below<'a>(base: &str, path: &'a str) -> &'a str {
     }
 }
 
-fn respond(reply: Reply) -> Response<Body> {
+fn show(page: Page) -> Response<Body> {
+    match page {
+        Page::Html(status, text) => (status, Html(text)).into_response(),
+        Page::Redirect(to) => (StatusCode::FOUND, [(header::LOCATION, to)]).into_response(),
+    }
+}
+
+fn respond(reply: Reply, now: Timestamp) -> Response<Body> {
     let body = reply.body.map_or_else(Body::empty, |b| Body::from(b.to_string()));
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fixed = [
+        // The forge's own time, by which a client can see that its clock is wrong.
+        ("date", now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         ("content-type", "application/json; charset=utf-8".to_owned()),
         ("x-github-media-type", "github.v3; format=json".to_owned()),
     ];

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
+use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -17,6 +18,7 @@ use super::{
     fault::Faults,
     limits::Limits,
     model::{Installation, Item, Repo, Token, User},
+    registration::Registration,
     shape,
 };
 use crate::port::clock::Clock;
@@ -28,9 +30,23 @@ const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 pub(super) struct App {
     pub(super) id: u64,
     pub(super) slug: String,
+    /// `X-GitHub-Hook-ID` of its webhook.
+    pub(super) hook_id: u64,
+    pub(super) name: String,
+    /// Login of the account that it belongs to.
+    pub(super) owner: String,
     pub(super) key: AppKey,
     pub(super) permissions: BTreeMap<String, String>,
+    pub(super) events: Vec<String>,
+    pub(super) hook: Hook,
     pub(super) created_at: Timestamp,
+}
+
+/// The App's webhook.
+pub(super) struct Hook {
+    /// Where webhooks go; none: nowhere yet.
+    pub(super) url: Option<String>,
+    pub(super) secret: SecretString,
 }
 
 /// Everything that the simulated forge knows.
@@ -39,6 +55,12 @@ pub(super) struct State {
     pub(super) auth_clock: Arc<dyn Clock>,
     /// Address of the API, without a slash at its end.
     pub(super) api: String,
+    /// Address of the web pages, without a slash at its end.
+    pub(super) web: String,
+    /// Who is signed in to the web pages.
+    pub(super) signed_in: String,
+    /// Apps whose credentials were not fetched yet, by their codes.
+    pub(super) registrations: BTreeMap<String, Registration>,
     /// The part of `api` behind the host.
     pub(super) base_path: String,
     pub(super) app: App,

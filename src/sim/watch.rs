@@ -145,7 +145,12 @@ impl SimForge {
 
     /// Lets something go wrong the next `times` that a request matches.
     pub fn inject(&self, fault: Fault, times: u32) {
-        self.shared().state().faults.add(fault, times);
+        self.inject_after(0, fault, times);
+    }
+
+    /// As [`SimForge::inject`], once `spared` requests that match have passed.
+    pub fn inject_after(&self, spared: u32, fault: Fault, times: u32) {
+        self.shared().state().faults.add(fault, spared, times);
     }
 
     /// How many faults have not happened yet.

@@ -78,7 +78,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "sim"]),
     ("hyper", &["http", "sim"]),
     ("octocrab", &["forge"]),
-    ("reqwest", &["forge", "sim"]),
+    ("reqwest", &["cli", "forge", "sim"]),
     ("rusqlite", &["store"]),
     ("clap", &["cli", "main"]),
 ];

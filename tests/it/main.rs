@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
 mod app;
+mod catch_up;
 mod cli;
 mod command;
 mod crash;
@@ -19,6 +20,7 @@ mod policy_life;
 mod preview;
 mod scenario;
 mod settings;
+mod setup;
 mod sim;
 mod store;
 mod support;

@@ -61,6 +61,7 @@ macro_rules! conformance {
                 pending_is_in_order_of_arrival,
                 what_can_not_be_routed_is_quarantined,
                 lists_are_newest_first_and_filtered,
+                which_ids_were_taken_in_is_told_whatever_their_hook,
                 replay_puts_back_what_does_not_wait,
                 drop_ends_what_is_open,
                 what_was_accepted_is_there_after_opening_again,
@@ -95,6 +96,7 @@ macro_rules! conformance {
                 the_dead_are_listed,
             }
             upkeep {
+                a_memo_is_kept_changed_and_forgotten,
                 prune_forgets_what_ended_long_ago,
                 prune_keeps_to_its_limit,
                 a_pruned_delivery_number_is_not_given_again,

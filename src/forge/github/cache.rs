@@ -30,7 +30,18 @@ pub(super) struct Kept {
     /// The body.
     pub(super) body: Bytes,
     /// Whether a further page was announced.
-    pub(super) next: Option<bool>,
+    pub(super) next: Further,
+}
+
+/// What an answer's `Link` says of a further page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Further {
+    /// There is no such header.
+    Unsaid,
+    /// This page is the last.
+    None,
+    /// It is at this address.
+    At(String),
 }
 
 /// Keeps the answers used last.
@@ -100,7 +111,7 @@ mod tests {
     use super::*;
 
     fn kept(len: usize) -> Kept {
-        Kept { etag: "e".to_owned(), body: Bytes::from(vec![b'x'; len]), next: None }
+        Kept { etag: "e".to_owned(), body: Bytes::from(vec![b'x'; len]), next: Further::Unsaid }
     }
 
     #[test]

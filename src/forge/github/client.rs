@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
     auth::{AppKey, Minted, TokenBroker},
-    cache::{Cache, Kept, Key},
+    cache::{Cache, Further, Kept, Key},
     failure::Failure,
     transport::{Call, Credential, Raw, Transport},
 };
@@ -48,7 +48,7 @@ pub(super) struct Reply {
     /// The body; empty if it broke off (a write was done all the same).
     pub(super) body: Bytes,
     /// Whether a further page exists, where the answer says so.
-    pub(super) next: Option<bool>,
+    pub(super) next: Further,
     /// Where a redirect led.
     pub(super) moved_to: Option<String>,
 }
@@ -92,7 +92,7 @@ impl Client {
             let key: Key = (installation, path.clone());
             let kept = if call.method == Method::GET { self.cache.get(&key) } else { None };
             let etag = kept.as_ref().map(|kept| kept.etag.as_str());
-            let credential = Credential { installation, token: &token.secret };
+            let credential = Credential { installation, token: Some(&token.secret) };
             let raw = self
                 .transport
                 .exchange(call, &path, credential, etag)
@@ -126,8 +126,16 @@ impl Client {
         }
     }
 
+    /// Makes one call in the App's name, and gives the answer as it is.
+    pub(super) async fn once_as_app(&self, call: &Call) -> Result<Raw, ForgeError> {
+        let signed = self.key.sign(self.now())?;
+        let credential = Credential { installation: None, token: Some(&signed.secret) };
+        let raw = self.transport.exchange(call, &call.path, credential, None).await;
+        raw.map_err(|lost| Failure::lost(call, lost).into())
+    }
+
     fn success(&self, call: &Call, key: Key, raw: Raw, moved_to: Option<String>) -> Result<Reply, Failure> {
-        let next = has_next(&raw.headers);
+        let next = further(&raw.headers);
         let body = match raw.body {
             Some(body) => body,
             None if call.read => {
@@ -135,10 +143,12 @@ impl Client {
             }
             None => Bytes::new(),
         };
+        // What the App itself asks is not asked again soon, and a delivery is large.
         if call.method == Method::GET
+            && key.0.is_some()
             && let Some(etag) = raw.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok())
         {
-            self.cache.put(key, Kept { etag: etag.to_owned(), body: body.clone(), next });
+            self.cache.put(key, Kept { etag: etag.to_owned(), body: body.clone(), next: next.clone() });
         }
         Ok(Reply { route: call.route, body, next, moved_to })
     }
@@ -185,7 +195,7 @@ impl Client {
             read: true,
         };
         let signed = self.key.sign(self.now())?;
-        let credential = Credential { installation: None, token: &signed.secret };
+        let credential = Credential { installation: None, token: Some(&signed.secret) };
         let raw = self
             .transport
             .exchange(&call, &call.path, credential, None)
@@ -217,8 +227,11 @@ impl Client {
     }
 }
 
-/// Whether `Link` announces a further page; `None` without the header.
-fn has_next(headers: &HeaderMap) -> Option<bool> {
-    let link = headers.get(header::LINK)?.to_str().ok()?;
-    Some(link.split(',').any(|link| link.split(';').skip(1).any(|p| p.trim().eq_ignore_ascii_case("rel=\"next\""))))
+/// The further page that `Link` announces.
+fn further(headers: &HeaderMap) -> Further {
+    let Some(link) = headers.get(header::LINK).and_then(|link| link.to_str().ok()) else { return Further::Unsaid };
+    let is_next = |parameter: &str| parameter.trim().eq_ignore_ascii_case("rel=\"next\"");
+    let next = link.split(',').find(|link| link.split(';').skip(1).any(is_next));
+    let address = next.and_then(|link| link.split(';').next()).map(|address| address.trim().trim_matches(['<', '>']));
+    address.map_or(Further::None, |address| Further::At(address.to_owned()))
 }

@@ -3,6 +3,7 @@
 //! Understanding: `verify`, `route`, `decode` with `payload`.
 //! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
 //! conditional request, redirect, error) → `transport` (one request).
+//! The App itself: `grant` (what it asks for), `register`, `inspect`.
 
 mod account;
 mod answer;
@@ -14,16 +15,20 @@ mod client;
 mod comment;
 mod commits;
 pub mod decode;
+mod delivery;
 mod errand;
 mod failure;
 mod file;
+pub mod grant;
 mod graphql;
 mod identity;
+pub mod inspect;
 mod issue;
 mod label;
 mod marker;
 mod path;
 pub mod payload;
+pub mod register;
 mod repo;
 mod root;
 pub mod route;
@@ -34,6 +39,7 @@ pub mod verify;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -58,7 +64,9 @@ use crate::{
     },
     port::{
         clock::Clock,
-        forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, Target, Undecodable, Verified},
+        forge::{
+            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, Target, Undecodable, Verified,
+        },
     },
 };
 
@@ -136,6 +144,18 @@ impl Forge for GitHub {
 
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {
         self.understanding.decode(event, body, received_at)
+    }
+
+    async fn sent(&self, page: Option<&str>) -> Result<Option<SentPage>, ForgeError> {
+        match delivery::sent(&self.client, page).await {
+            // An Enterprise Server of before there was such a list.
+            Err(ForgeError::NotFound(_)) if page.is_none() => Ok(None),
+            sent => sent.map(Some),
+        }
+    }
+
+    async fn sent_delivery(&self, id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
+        delivery::one(&self.client, id).await
     }
 
     async fn identity(&self) -> Result<Actor, ForgeError> {

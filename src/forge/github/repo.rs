@@ -5,6 +5,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use super::{
+    cache::Further,
     client::{Caller, Client, Reply},
     failure::Failure,
     path,
@@ -71,7 +72,11 @@ impl<'a> Repo<'a> {
         let joint = if tail.contains('?') { '&' } else { '?' };
         let reply = self.get(route, &format!("{tail}{joint}per_page={PER_PAGE}&page={page}")).await?;
         let found: T = reply.json()?;
-        let more = reply.next.unwrap_or_else(|| is_full(&found));
+        let more = match reply.next {
+            Further::Unsaid => is_full(&found),
+            Further::None => false,
+            Further::At(_) => true,
+        };
         Ok((found, more))
     }
 

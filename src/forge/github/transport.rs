@@ -61,8 +61,8 @@ pub(super) struct Call {
 pub(super) struct Credential<'a> {
     /// The installation; `None`: the App itself.
     pub(super) installation: Option<InstallationId>,
-    /// What proves it.
-    pub(super) token: &'a SecretString,
+    /// What proves it; `None`: nothing needs proof.
+    pub(super) token: Option<&'a SecretString>,
 }
 
 /// What came back.
@@ -156,10 +156,13 @@ impl Transport {
     }
 
     async fn send(&self, call: &Call, path: &str, credential: Credential<'_>, etag: Option<&str>) -> Result<Raw, Lost> {
-        let mut token = HeaderValue::from_str(&format!("Bearer {}", credential.token.expose_secret()))
-            .map_err(|_| Lost::NotSent("the token is not text".to_owned()))?;
-        token.set_sensitive(true);
-        let mut request = Request::builder().method(call.method.clone()).uri(path).header(header::AUTHORIZATION, token);
+        let mut request = Request::builder().method(call.method.clone()).uri(path);
+        if let Some(token) = credential.token {
+            let mut token = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
+                .map_err(|_| Lost::NotSent("the token is not text".to_owned()))?;
+            token.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, token);
+        }
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }

@@ -17,7 +17,8 @@ use crate::port::forge::{Refusal, Verified};
 const SIGNATURE: &str = "X-Hub-Signature-256";
 const EVENT: &str = "X-GitHub-Event";
 const DELIVERY: &str = "X-GitHub-Delivery";
-const HOOK: &str = "X-GitHub-Hook-ID";
+/// The header that names the hook.
+pub(super) const HOOK: &str = "X-GitHub-Hook-ID";
 
 /// Longest header value that is kept, in bytes. GitHub's event names have
 /// under 50, its delivery ids (a UUID) 36, its hook ids about 10.

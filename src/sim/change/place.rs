@@ -88,7 +88,14 @@ impl State {
         let first = repos.first().ok_or_else(|| SimError::Refused("no repository to install on".to_owned()))?;
         let owner = self.repo(*first)?.owner.clone();
         let (id, now) = (self.id(), self.now());
-        let installation = Installation { id, owner, repos: repos.iter().copied().collect(), created_at: now };
+        let installation = Installation {
+            id,
+            owner,
+            repos: repos.iter().copied().collect(),
+            permissions: self.app.permissions.clone(),
+            events: self.app.events.clone(),
+            created_at: now,
+        };
         self.installations.insert(id, installation.clone());
         let own = json!({ "repositories": self.small(repos), "requester": null });
         self.emit_installation("installation", "created", by, &installation, own);

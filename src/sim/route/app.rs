@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +11,9 @@ use super::{
 };
 
 pub(super) const ROUTES: &[Route] = &[
+    Route::open("POST", "/app-manifests/{code}/conversions", convert),
     Route::app("GET", "/app", app),
+    Route::app("GET", "/app/hook/config", hook_config),
     Route::app("GET", "/app/installations", installations),
     Route::app("GET", "/app/installations/{installation_id}", installation),
     Route::app("POST", "/app/installations/{installation_id}/access_tokens", token),
@@ -25,6 +28,29 @@ pub(super) const ROUTES: &[Route] = &[
 fn app(state: &mut State, _: &Call) -> Result<Reply, Reply> {
     let mut shown = shape::integration(state, &state.app.slug);
     shown["installations_count"] = state.installations.len().into();
+    Ok(Reply::ok(shown))
+}
+
+/// Exchanges the code that the browser brought back for the App's credentials.
+fn convert(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let made = state.convert(call.param("code"))?;
+    let mut shown = shape::integration(state, &state.app.slug);
+    shown["client_id"] = format!("Iv23{:016x}", state.app.id).into();
+    shown["client_secret"] = made.client_secret.into();
+    shown["webhook_secret"] = state.app.hook.secret.expose_secret().into();
+    shown["pem"] = made.private_key.into();
+    Ok(Reply::created(shown))
+}
+
+/// GitHub never tells the secret: it shows stars in its place.
+fn hook_config(state: &mut State, _: &Call) -> Result<Reply, Reply> {
+    let mut shown = json!({ "content_type": "json", "insecure_ssl": "0" });
+    if let Some(url) = &state.app.hook.url {
+        shown["url"] = url.clone().into();
+    }
+    if !state.app.hook.secret.expose_secret().is_empty() {
+        shown["secret"] = "********".into();
+    }
     Ok(Reply::ok(shown))
 }
 
@@ -46,7 +72,8 @@ fn repo_installation(state: &mut State, call: &Call) -> Result<Reply, Reply> {
 
 fn token(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let id = call.number("installation_id")?;
-    let repos = state.installations.get(&id).ok_or_else(Reply::not_found)?.repos.clone();
+    let of = state.installations.get(&id).ok_or_else(Reply::not_found)?;
+    let (repos, permissions) = (of.repos.clone(), of.permissions.clone());
     let only = narrowed(state, call, &repos)?;
     let (text, expires_at) = state.new_token(id, only.clone());
     let shown_repos: Option<Vec<Value>> = only
@@ -55,7 +82,7 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let mut shown = json!({
         "token": text,
         "expires_at": shape::time(expires_at),
-        "permissions": state.app.permissions,
+        "permissions": permissions,
         "repository_selection": "selected",
     });
     if let Some(repos) = shown_repos {
@@ -147,6 +174,7 @@ fn delivery(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         "content-type": "application/json",
         "X-GitHub-Delivery": attempt.delivery.guid,
         "X-GitHub-Event": attempt.delivery.event,
+        "X-GitHub-Hook-ID": state.app.hook_id.to_string(),
     });
     out["url"] = "".into();
     out["request"] = json!({ "headers": headers, "payload": attempt.delivery.payload });

@@ -29,6 +29,8 @@ pub(super) enum Auth {
     App,
     /// An installation, by its token.
     Installation,
+    /// Anybody.
+    Open,
 }
 
 /// What a handler gets.
@@ -103,6 +105,10 @@ pub(super) struct Route {
 impl Route {
     const fn app(method: &'static str, template: &'static str, handle: Handler) -> Self {
         Self { method, template, auth: Auth::App, permissions: &[], creates: false, handle }
+    }
+
+    const fn open(method: &'static str, template: &'static str, handle: Handler) -> Self {
+        Self { method, template, auth: Auth::Open, permissions: &[], creates: false, handle }
     }
 
     const fn new(

@@ -10,28 +10,6 @@ use super::{
     node, time,
 };
 
-/// Events that the App is subscribed to.
-const EVENTS: [&str; 18] = [
-    "check_run",
-    "check_suite",
-    "create",
-    "delete",
-    "deployment",
-    "deployment_protection_rule",
-    "deployment_status",
-    "issue_comment",
-    "issues",
-    "label",
-    "merge_group",
-    "pull_request",
-    "pull_request_review",
-    "push",
-    "release",
-    "repository",
-    "status",
-    "workflow_run",
-];
-
 /// An account. One that was never seen is shown with id 0.
 pub(in crate::sim) fn user(state: &State, login: &str) -> Value {
     let known = state.users.get(&login.to_ascii_lowercase());
@@ -223,15 +201,15 @@ pub(in crate::sim) fn integration(state: &State, slug: &str) -> Value {
         "id": id,
         "slug": slug,
         "node_id": node("A_kwDO", id),
-        "owner": user(state, slug),
-        "name": slug,
+        "owner": user(state, if ours { &state.app.owner } else { slug }),
+        "name": if ours { &state.app.name } else { slug },
         "description": "",
-        "external_url": format!("{}/apps/{slug}", state.api),
-        "html_url": format!("{}/apps/{slug}", state.api),
+        "external_url": format!("{}/apps/{slug}", state.web),
+        "html_url": format!("{}/apps/{slug}", state.web),
         "created_at": time(state.app.created_at),
         "updated_at": time(state.app.created_at),
         "permissions": state.app.permissions,
-        "events": EVENTS,
+        "events": state.app.events,
     })
 }
 
@@ -245,13 +223,13 @@ pub(in crate::sim) fn installation(state: &State, of: &Installation) -> Value {
         "repository_selection": "selected",
         "access_tokens_url": format!("{}/app/installations/{}/access_tokens", state.api, of.id),
         "repositories_url": format!("{}/installation/repositories", state.api),
-        "html_url": format!("{}/settings/installations/{}", state.api, of.id),
+        "html_url": format!("{}/settings/installations/{}", state.web, of.id),
         "app_id": state.app.id,
         "app_slug": state.app.slug,
         "target_id": owner.map_or(0, |u| u.id),
         "target_type": owner.map_or("User", |u| u.kind),
-        "permissions": state.app.permissions,
-        "events": EVENTS,
+        "permissions": of.permissions,
+        "events": of.events,
         "created_at": time(of.created_at),
         "updated_at": time(of.created_at),
         "single_file_name": null,

@@ -1,5 +1,7 @@
 //! Deliveries, once they are kept.
 
+use std::{collections::BTreeSet, fmt::Write as _};
+
 use bytes::Bytes;
 use tokio_postgres::{
     Row,
@@ -47,6 +49,20 @@ pub(super) async fn delivery(db: &Db, seq: Seq) -> Result<Option<StoredDelivery>
     Ok(Some(StoredDelivery { row: read(&row)?, body }))
 }
 
+pub(super) const TAKEN_IN: &str = "
+    SELECT given.n FROM unnest($1::text[]) WITH ORDINALITY AS given (id, n)
+    WHERE EXISTS (SELECT 1 FROM delivery d WHERE d.delivery = given.id AND d.forge = $2)";
+
+/// Which of these ids are there, from whichever hook.
+pub(super) async fn taken_in(db: &Db, forge: &ForgeName, ids: &[String]) -> Result<BTreeSet<String>, StoreError> {
+    let turned: Vec<_> = ids.iter().map(|id| turned(id)).collect();
+    let given: Vec<_> = turned.iter().map(|id| text(id)).collect();
+    let rows = db.rows(TAKEN_IN, args![given, text(&forge.0)]).await?;
+    let place = |row: &Row| Ok(usize::try_from(col::<i64>(row, 0)? - 1).unwrap_or(usize::MAX));
+    let places = rows.iter().map(place).collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(places.into_iter().filter_map(|place| ids.get(place).cloned()).collect())
+}
+
 /// Lists deliveries, newest first.
 pub(super) async fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
     let (sql, values) = list_query(filter);
@@ -67,7 +83,7 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     let mut values: Vec<Value> = Vec::new();
     let mut and = |condition: &str, value: Value| {
         values.push(value);
-        sql += &format!(" AND {condition} ${}", values.len());
+        let _ = write!(sql, " AND {condition} ${}", values.len());
     };
     if let Some(delivery) = &filter.delivery {
         and("delivery =", (Box::new(text(&turned(delivery)).into_owned()), Type::TEXT));
@@ -80,12 +96,12 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     }
     if let Some(state) = filter.state {
         // Written out, not given: so that the planner knows which partial index holds it.
-        sql += &format!(" AND state = '{}'", state.as_str());
+        let _ = write!(sql, " AND state = '{}'", state.as_str());
     }
     values.push((Box::new(number(if filter.limit == 0 { DEFAULT_LIST } else { filter.limit })), Type::INT8));
     // An id finds so few rows that sorting them is nothing; reading all in order to avoid it would be much.
     let order = if filter.delivery.is_some() { "seq + 0" } else { "seq" };
-    sql += &format!(" ORDER BY {order} DESC LIMIT ${}", values.len());
+    let _ = write!(sql, " ORDER BY {order} DESC LIMIT ${}", values.len());
     (sql, values)
 }
 

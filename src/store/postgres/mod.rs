@@ -14,6 +14,7 @@ mod error;
 mod inbox;
 mod ingest;
 mod lease;
+mod memo;
 mod outbox;
 mod repo;
 mod schema;
@@ -21,7 +22,10 @@ mod timer;
 mod upkeep;
 mod value;
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -74,6 +78,10 @@ impl Store for PostgresStore {
 
     async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
         inbox::delivery(&self.db, seq).await
+    }
+
+    async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        inbox::taken_in(&self.db, forge, deliveries).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
@@ -150,6 +158,14 @@ impl Store for PostgresStore {
 
     async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
         timer::next(&self.db).await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        memo::read(&self.db, name).await
+    }
+
+    async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        memo::note(&self.db, name, value).await
     }
 
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {

@@ -1,10 +1,13 @@
 //! Deliveries.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
 use super::value::{Id, Moment, number};
 use crate::{
+    domain::id::ForgeName,
     port::store::{
         Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, Seq, StoreError,
         StoredDelivery,
@@ -86,6 +89,20 @@ pub(super) fn delivery(db: &Connection, seq: Seq) -> Result<Option<StoredDeliver
     let Some((row, size, frame)) = found else { return Ok(None) };
     let body: Bytes = unpack(&frame, size)?;
     Ok(Some(StoredDelivery { row, body }))
+}
+
+pub(super) const TAKEN_IN: &str = "SELECT 1 FROM delivery WHERE delivery = ?1 AND forge = ?2 LIMIT 1";
+
+/// Which of these ids are there, from whichever hook.
+pub(super) fn taken_in(db: &Connection, forge: &ForgeName, ids: Vec<String>) -> Result<BTreeSet<String>, StoreError> {
+    let mut statement = db.prepare_cached(TAKEN_IN)?;
+    let mut found = BTreeSet::new();
+    for id in ids {
+        if statement.exists(params![turned(&id), forge.0])? {
+            found.insert(id);
+        }
+    }
+    Ok(found)
 }
 
 /// Lists deliveries, newest first.

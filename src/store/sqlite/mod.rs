@@ -7,7 +7,9 @@ mod budget;
 mod connection;
 mod decision;
 mod error;
+mod file;
 mod inbox;
+mod memo;
 mod outbox;
 #[cfg(test)]
 mod plan;
@@ -19,11 +21,12 @@ mod upkeep;
 mod value;
 mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use self::file::{BackupError, back_up, look};
 use self::{connection::Role, reader::Readers, writer::Writer};
 use super::{OpenError, pack::pack};
 use crate::{
@@ -114,6 +117,11 @@ impl Store for SqliteStore {
         self.readers.read(move |db| inbox::delivery(db, seq)).await
     }
 
+    async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let (forge, deliveries) = (forge.clone(), deliveries.to_vec());
+        self.readers.read(move |db| inbox::taken_in(db, &forge, deliveries)).await
+    }
+
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
         let filter = filter.clone();
         self.readers.read(move |db| inbox::deliveries(db, &filter)).await
@@ -196,6 +204,16 @@ impl Store for SqliteStore {
 
     async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
         self.readers.read(timer::next).await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        let name = name.to_owned();
+        self.readers.read(move |db| memo::read(db, &name)).await
+    }
+
+    async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        let (name, value) = (name.to_owned(), value.map(str::to_owned));
+        self.writer.write(move |db| memo::note(db, &name, value.as_deref())).await
     }
 
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {

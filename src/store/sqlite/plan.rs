@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
-use super::{SqliteOptions, budget, connection, decision, inbox, outbox, repo, schema, timer, upkeep};
+use super::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep};
 use crate::port::store::{DeliveryFilter, DeliveryState};
 
 /// SQLite's plan for a query, line by line.
@@ -28,6 +28,8 @@ fn every_hot_query_uses_an_index() {
         (inbox::ACCEPT, ""),
         (inbox::FIND, "delivery_identity"),
         (inbox::PENDING, "delivery_by_state"),
+        (inbox::TAKEN_IN, "delivery_identity"),
+        (memo::MEMO, "PRIMARY KEY"),
         (inbox::DELIVERY, "INTEGER PRIMARY KEY"),
         (inbox::REPLAY, "INTEGER PRIMARY KEY"),
         (inbox::DROP, "INTEGER PRIMARY KEY"),

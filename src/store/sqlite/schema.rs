@@ -7,8 +7,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::store::{OpenError, shown};
 
 /// Every migration, oldest first: the version that it leads to is its place, from 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_foundation.sql"),
+    include_str!("../../../migrations/sqlite/0002_memo.sql"),
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
 ];
 
@@ -35,6 +36,15 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
     transaction.commit().map_err(engine)
 }
 
+/// The version of a file's schema and the newest one that this program knows. Changes nothing.
+pub(super) fn look(connection: &Connection, path: &Path) -> Result<(u32, u32), OpenError> {
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    match version(connection, path)? {
+        found if found > known => Err(OpenError::TooNew { path: shown(path), found, known }),
+        found => Ok((found, known)),
+    }
+}
+
 /// The version of the file's schema; 0 if it is empty.
 fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
@@ -51,12 +61,16 @@ fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
 mod tests {
     use super::*;
 
+    fn known() -> u32 {
+        MIGRATIONS.len().try_into().unwrap()
+    }
+
     #[test]
     fn migrating_twice_changes_nothing() {
         let connection = Connection::open_in_memory().unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
-        assert_eq!(version(&connection, Path::new("a.db")), Ok(2));
+        assert_eq!(version(&connection, Path::new("a.db")), Ok(known()));
     }
 
     #[test]
@@ -65,7 +79,7 @@ mod tests {
         migrate(&connection, Path::new("a.db")).unwrap();
         connection.pragma_update(None, "user_version", 7).unwrap();
         let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
-        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: 2 });
+        assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: known() });
         assert!(refused.to_string().contains("version 7"), "{refused}");
     }
 

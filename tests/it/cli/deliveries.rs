@@ -1,6 +1,6 @@
 //! `phasebot deliveries` on a store of three deliveries.
 
-use std::sync::Mutex;
+use std::{collections::BTreeSet, sync::Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -93,6 +93,15 @@ impl Store for Shelf {
         Ok(seq == 2)
     }
 
+    async fn taken_in(&self, _: &ForgeName, _: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        unreachable!()
+    }
+    async fn memo(&self, _: &str) -> Result<Option<String>, StoreError> {
+        unreachable!()
+    }
+    async fn note(&self, _: &str, _: Option<&str>) -> Result<(), StoreError> {
+        unreachable!()
+    }
     async fn accept(&self, _: NewDelivery) -> Result<Accepted, StoreError> {
         unreachable!()
     }

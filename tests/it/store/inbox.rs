@@ -38,6 +38,17 @@ pub(crate) async fn the_same_id_of_another_hook_or_forge_is_another_delivery(dat
     accept(&*store, NewDelivery { hook: "7".to_owned(), delivery: "7a".to_owned(), ..delivery("") }).await;
 }
 
+pub(crate) async fn which_ids_were_taken_in_is_told_whatever_their_hook(database: &dyn Database) {
+    let store = database.open().await;
+    accept(&*store, delivery("a")).await;
+    accept(&*store, NewDelivery { hook: String::new(), ..delivery("b") }).await;
+    accept(&*store, NewDelivery { forge: ForgeName("ghes".to_owned()), ..delivery("c") }).await;
+    let asked = ["a", "b", "c", "d"].map(str::to_owned);
+    let found = store.taken_in(&ForgeName::github(), &asked).await.unwrap();
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), ["a", "b"]);
+    assert!(store.taken_in(&ForgeName::github(), &[]).await.unwrap().is_empty());
+}
+
 pub(crate) async fn a_delivery_comes_back_as_it_was_given(database: &dyn Database) {
     let store = database.open().await;
     let seq = accept(&*store, delivery("a")).await;

@@ -104,6 +104,20 @@ pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     assert_eq!(state(&*store, seqs[5]).await, DeliveryState::Quarantined);
 }
 
+pub(crate) async fn a_memo_is_kept_changed_and_forgotten(database: &dyn Database) {
+    let store = database.open().await;
+    assert_eq!(store.memo("a").await, Ok(None));
+    store.note("a", Some("1")).await.unwrap();
+    store.note("b", Some("")).await.unwrap();
+    store.note("a", Some("2 ü")).await.unwrap();
+    let other = database.open().await;
+    assert_eq!(other.memo("a").await, Ok(Some("2 ü".to_owned())));
+    assert_eq!(other.memo("b").await, Ok(Some(String::new())));
+    store.note("a", None).await.unwrap();
+    store.note("c", None).await.unwrap();
+    assert_eq!((other.memo("a").await, other.memo("c").await), (Ok(None), Ok(None)));
+}
+
 pub(crate) async fn it_answers_a_ping(database: &dyn Database) {
     let store = database.open().await;
     assert_eq!(store.ping().await, Ok(()));

@@ -1,7 +1,7 @@
 //! A store in memory that keeps the port's contract, and can fail on demand.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex,
         atomic::{AtomicU32, AtomicUsize, Ordering},
@@ -43,6 +43,7 @@ struct Inner {
     histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, ItemNumber), Timestamp>,
+    memos: BTreeMap<String, String>,
 }
 
 fn fails(counter: &AtomicU32) -> Result<(), StoreError> {
@@ -147,6 +148,12 @@ impl Store for MemoryStore {
 
     async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
         Ok(self.inner.lock().unwrap().deliveries.iter().find(|d| d.row.seq == seq).cloned())
+    }
+
+    async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let known = |id: &&String| inner.deliveries.iter().any(|d| d.row.forge == *forge && d.row.delivery == **id);
+        Ok(deliveries.iter().filter(known).cloned().collect())
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
@@ -310,6 +317,19 @@ impl Store for MemoryStore {
 
     async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
         Ok(self.inner.lock().unwrap().timers.values().min().copied())
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        Ok(self.inner.lock().unwrap().memos.get(name).cloned())
+    }
+
+    async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        match value {
+            Some(value) => drop(inner.memos.insert(name.to_owned(), value.to_owned())),
+            None => drop(inner.memos.remove(name)),
+        }
+        Ok(())
     }
 
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {

@@ -1,0 +1,99 @@
+//! Nothing that the forge ever sent is missed: at start, and every few minutes.
+
+mod walk;
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::{clock::after, intake::Intake, pulse::stopped, shell::Shell};
+use crate::port::forge::{Forge, ForgeError};
+pub use walk::{CatchUp, CatchUpError, Caught};
+
+/// When to try again what failed.
+const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// Walks through the forges' lists at start and at every interval after, until `stop` turns true.
+pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    let mut next = shell.settings.catch_up.map(|_| shell.clock.now());
+    loop {
+        let heard = shell.missed.heard();
+        if let (Some(every), Some(at)) = (shell.settings.catch_up, next)
+            && at <= shell.clock.now()
+        {
+            next = Some(tokio::select! {
+                next = all(&shell, every) => next,
+                // What was taken in stays; the next start goes on from there.
+                () = stopped(&mut stop) => return,
+            });
+            shell.worked();
+        }
+        shell.missed.rest(heard, next);
+        tokio::select! {
+            () = shell.missed.poked() => {}
+            () = sleep_until(&shell, next) => {}
+            () = stopped(&mut stop) => return,
+        }
+    }
+}
+
+async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+    match at {
+        Some(at) => shell.clock.sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Catches up with every forge; returns when to do so again.
+async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
+    let mut next = after(shell.clock.now(), every);
+    let mut all = Caught::default();
+    let mut told = true;
+    for forge in shell.forges() {
+        if let Some(sooner) = one(shell, forge.as_ref(), &mut all).await {
+            next = next.min(sooner);
+            told = false;
+        }
+    }
+    if told {
+        shell.doubts.told(all.through, all.lost > 0);
+        shell.outbox.poke();
+    }
+    next
+}
+
+/// Catches up with one forge; returns when to try again if it did not work.
+async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<Timestamp> {
+    let door = Intake::new(shell.clone());
+    let catch_up = CatchUp { store: shell.store.as_ref(), forge, door: &door, clock: shell.clock.as_ref() };
+    loop {
+        match catch_up.walk(None).await {
+            Ok(caught) => {
+                tell(forge, &caught);
+                all.through = all.through.max(caught.through);
+                all.lost += caught.lost;
+                if !caught.more {
+                    return None;
+                }
+            }
+            Err(CatchUpError::Forge(ForgeError::RateLimited { until })) => {
+                tracing::warn!(forge = %forge.name(), %until, "rate limited: missed deliveries are looked for later");
+                return Some(until);
+            }
+            Err(error) => {
+                tracing::warn!(forge = %forge.name(), %error, "missed deliveries can't be looked for now");
+                return Some(after(shell.clock.now(), TRY_AGAIN_AFTER));
+            }
+        }
+    }
+}
+
+fn tell(forge: &dyn Forge, caught: &Caught) {
+    let Caught { seen, taken, lost, gone, .. } = caught;
+    if *taken == 0 && *gone == 0 {
+        tracing::debug!(forge = %forge.name(), seen, "nothing was missed");
+    } else {
+        tracing::info!(forge = %forge.name(), seen, taken, lost, gone, "caught up with missed deliveries");
+    }
+}

@@ -1,0 +1,198 @@
+//! What the forge sent and we don't have: found in its own list, and taken in.
+//!
+//! The list is compared with the inbox by the deliveries' ids, not by whether
+//! the forge calls them delivered: what was acknowledged and lost afterwards,
+//! as by restoring a backup, is found too. What is missing comes through the
+//! same door as a webhook and under the same id, so that a later redelivery is
+//! a repetition.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::app::clock::after;
+use crate::{
+    metric,
+    port::{
+        clock::Clock,
+        forge::{Forge, ForgeError, SentDelivery},
+        intake::TakeIn,
+        store::{Accepted, Seq, Store, StoreError},
+    },
+};
+
+/// The list is walked so much further back than it was last time: it may lag,
+/// and clocks differ.
+const SLACK: SignedDuration = SignedDuration::from_mins(10);
+/// Missing deliveries that are remembered in one walk. More are left to the
+/// next one; an hour's API calls do not suffice for so many.
+const MOST_MISSING: usize = 10_000;
+/// Deliveries fetched side by side.
+const AT_ONCE: usize = 4;
+
+/// What catching up works with.
+pub struct CatchUp<'a> {
+    /// The inbox to compare with; keeps how far the last walk came.
+    pub store: &'a dyn Store,
+    /// The forge that is asked.
+    pub forge: &'a dyn Forge,
+    /// The door.
+    pub door: &'a dyn TakeIn,
+    /// The time.
+    pub clock: &'a dyn Clock,
+}
+
+/// What one walk found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Caught {
+    /// Entries of the forge's list that were looked at.
+    pub seen: u64,
+    /// Deliveries that were missing and are taken in now.
+    pub taken: u64,
+    /// Of those: deliveries that we had acknowledged, and lost.
+    pub lost: u64,
+    /// The last of them in the inbox.
+    pub through: Seq,
+    /// Deliveries that are missing and that the forge can't show any more.
+    pub gone: u64,
+    /// There is more: walk again.
+    pub more: bool,
+    /// Since when nothing is known to have been taken in although the forge
+    /// keeps its list no longer than that: only a look at the items helps.
+    pub gap: Option<Timestamp>,
+}
+
+/// Why a walk was broken off. What was taken in until then stays taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CatchUpError {
+    /// The forge.
+    #[error("{0}")]
+    Forge(#[from] ForgeError),
+    /// The store.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// How far the last whole walk came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Mark {
+    /// Everything sent until then was looked at, by the forge's clock.
+    until: Timestamp,
+    /// When it began, by ours.
+    walked_at: Timestamp,
+}
+
+/// What a walk of the list found.
+#[derive(Default)]
+struct Found {
+    seen: u64,
+    newest: Option<Timestamp>,
+    /// Oldest first.
+    missing: VecDeque<SentDelivery>,
+    more: bool,
+}
+
+impl CatchUp<'_> {
+    /// Walks the forge's list back to where the last walk began, or to `since`,
+    /// and takes in what is missing, oldest first.
+    pub async fn walk(&self, since: Option<Timestamp>) -> Result<Caught, CatchUpError> {
+        let outcome = self.walk_and_take(since).await;
+        let forge = self.forge.name().to_string();
+        let told = match &outcome {
+            Ok(_) => "done",
+            Err(CatchUpError::Forge(ForgeError::RateLimited { .. })) => "limited",
+            Err(_) => "failed",
+        };
+        metrics::counter!(metric::CATCH_UPS, "forge" => forge, "outcome" => told).increment(1);
+        outcome
+    }
+
+    async fn walk_and_take(&self, since: Option<Timestamp>) -> Result<Caught, CatchUpError> {
+        let name = format!("catch-up/{}", self.forge.name());
+        let mark = self.store.memo(&name).await?.and_then(|text| serde_json::from_str::<Mark>(&text).ok());
+        let walked_at = self.clock.now();
+        let back_to = since.or_else(|| mark.map(|mark| after(mark.until, -SLACK)));
+        let Some(found) = self.compare(back_to).await? else { return Ok(Caught::default()) };
+        let mut caught = Caught { seen: found.seen, more: found.more, ..Caught::default() };
+        self.take(found.missing, &mut caught).await?;
+        if !caught.more && since.is_none() {
+            let until = found.newest.or(mark.map(|mark| mark.until)).unwrap_or(walked_at);
+            let text = serde_json::to_string(&Mark { until, walked_at }).unwrap_or_default();
+            self.store.note(&name, Some(&text)).await?;
+        }
+        Ok(caught)
+    }
+
+    /// What is in the forge's list and not in the inbox; `None`: the forge has no list.
+    async fn compare(&self, back_to: Option<Timestamp>) -> Result<Option<Found>, CatchUpError> {
+        let mut found = Found::default();
+        let mut known_missing = BTreeSet::new();
+        let mut page: Option<String> = None;
+        loop {
+            let Some(sent) = self.forge.sent(page.as_deref()).await? else { return Ok(None) };
+            let ids: Vec<String> = sent.deliveries.iter().map(|sent| sent.delivery.clone()).collect();
+            let here = self.store.taken_in(self.forge.name(), &ids).await?;
+            for delivery in sent.deliveries {
+                if back_to.is_some_and(|back_to| delivery.at < back_to) {
+                    return Ok(Some(found));
+                }
+                found.seen += 1;
+                found.newest = found.newest.max(Some(delivery.at));
+                // A delivery that was tried again is in the list more than once.
+                if here.contains(&delivery.delivery) || !known_missing.insert(delivery.delivery.clone()) {
+                    continue;
+                }
+                found.missing.push_front(delivery);
+                if found.missing.len() > MOST_MISSING
+                    && let Some(newest) = found.missing.pop_back()
+                {
+                    known_missing.remove(&newest.delivery);
+                    found.more = true;
+                }
+            }
+            match sent.next {
+                Some(next) if page.as_ref() != Some(&next) => page = Some(next),
+                _ => return Ok(Some(found)),
+            }
+        }
+    }
+
+    async fn take(&self, missing: VecDeque<SentDelivery>, caught: &mut Caught) -> Result<(), CatchUpError> {
+        let fetch = async |sent: SentDelivery| {
+            let fetched = self.forge.sent_delivery(sent.id).await;
+            (sent, fetched)
+        };
+        let mut fetched = stream::iter(missing).map(fetch).buffered(AT_ONCE);
+        while let Some((sent, fetched)) = fetched.next().await {
+            let (outcome, count) = match fetched {
+                Ok(Some((verified, body))) => {
+                    match self.door.take_in(self.forge.name(), verified, body).await? {
+                        // It came by itself meanwhile.
+                        Accepted::Duplicate(_) => continue,
+                        Accepted::New(seq) => {
+                            caught.through = caught.through.max(seq);
+                            let (id, acknowledged) = (&sent.delivery, sent.acknowledged);
+                            tracing::info!(id, seq, acknowledged, "a missed delivery was taken in");
+                        }
+                    }
+                    caught.taken += 1;
+                    if sent.acknowledged { ("lost", Some(&mut caught.lost)) } else { ("missed", None) }
+                }
+                Ok(None) => ("gone", Some(&mut caught.gone)),
+                Err(ForgeError::Permanent(why) | ForgeError::NotFound(why)) => {
+                    tracing::warn!(id = sent.delivery, why, "a missed delivery can't be had from the forge");
+                    ("gone", Some(&mut caught.gone))
+                }
+                Err(passing) => return Err(passing.into()),
+            };
+            if let Some(count) = count {
+                *count += 1;
+            }
+            let forge = self.forge.name().to_string();
+            metrics::counter!(metric::CAUGHT_UP, "forge" => forge, "outcome" => outcome).increment(1);
+        }
+        Ok(())
+    }
+}

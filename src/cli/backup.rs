@@ -1,0 +1,32 @@
+//! `phasebot backup`: a copy of the database while the bot runs.
+
+use std::{io::Write, path::PathBuf};
+
+use super::{Context, Failure};
+use crate::{settings::DatabaseUrl, store::sqlite};
+
+/// Copy the SQLite database to a new file, also while the bot runs.
+///
+/// The copy holds everything that was committed when it began. It is whole or
+/// not there, and readable by its owner only.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  phasebot backup /var/backups/phasebot-2026-03-02.db\n\nTo restore: stop phasebot, remove phasebot.db-wal and phasebot.db-shm, put the copy in the place of\nphasebot.db, start it, and have missed deliveries taken in: phasebot catch-up."
+)]
+pub(super) struct Args {
+    /// The new file; it must not be there yet.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
+    let settings = context.settings()?.settings;
+    let DatabaseUrl::Sqlite(path) = &settings.database_url else {
+        let says = "this is for SQLite; for PostgreSQL use its own pg_dump, or your provider's backups";
+        return Err(Failure::Message(says.to_owned()));
+    };
+    let bytes = sqlite::back_up(path, &args.file).map_err(|error| Failure::Message(error.to_string()))?;
+    writeln!(out, "{}: {bytes} bytes", args.file.display())?;
+    Ok(())
+}

@@ -1,0 +1,83 @@
+//! Does the database open, is its schema right, is there room for more?
+
+use std::path::{Path, PathBuf};
+
+use super::{Finding, Verdict};
+use crate::{
+    cli::store as opening,
+    settings::{DatabaseUrl, Settings},
+    store,
+};
+
+/// Less than this, and the disk is soon full (bytes).
+const LITTLE: u64 = 1024 * 1024 * 1024;
+/// Less than this, and it is full for all that matters: the log alone takes 64 MiB.
+const TOO_LITTLE: u64 = 128 * 1024 * 1024;
+
+/// Looks at the database, and changes nothing in an SQLite file.
+pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
+    match &settings.database_url {
+        DatabaseUrl::Sqlite(path) => {
+            let path = path.clone();
+            let looked = tokio::task::spawn_blocking(move || sqlite(&path)).await;
+            looked.unwrap_or_else(|_| vec![Finding::new("database", Verdict::Fail, "looking at it failed")])
+        }
+        DatabaseUrl::Postgres(_) => vec![match opening::open(settings).await {
+            Ok(_) => Finding::new("database", Verdict::Ok, "PostgreSQL answers, the schema is up to date"),
+            Err(error) => Finding::new("database", Verdict::Fail, error.to_string())
+                .remedy("check database_url, and that the server runs and lets this machine in"),
+        }],
+    }
+}
+
+fn sqlite(path: &Path) -> Vec<Finding> {
+    let shown = path.display();
+    let mut found = Vec::new();
+    if path.exists() {
+        found.push(match store::sqlite::look(path) {
+            Ok((version, known)) if version < known => {
+                let says = format!("{shown} has schema version {version}; the next start brings it to {known}");
+                Finding::new("database", Verdict::Note, says).remedy("back it up before the upgrade")
+            }
+            Ok((version, _)) => {
+                Finding::new("database", Verdict::Ok, format!("{shown} opens, schema version {version}"))
+            }
+            Err(error) => Finding::new("database", Verdict::Fail, error.to_string())
+                .remedy("check the file's owner and mode, or restore a backup"),
+        });
+    } else {
+        let folder = folder_of(path);
+        found.push(match tempfile::Builder::new().prefix(".phasebot-").tempfile_in(&folder) {
+            Ok(_) => Finding::new("database", Verdict::Note, format!("{shown} is not there: the first start makes it")),
+            Err(error) => {
+                let says = format!("{shown} is not there and can't be made: {}: {error}", folder.display());
+                Finding::new("database", Verdict::Fail, says).remedy("make the folder, writable for the bot")
+            }
+        });
+    }
+    found.extend(room(&folder_of(path)));
+    found
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+#[cfg(unix)]
+fn room(folder: &Path) -> Option<Finding> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let says = format!("{} MiB free beside the database", free / (1024 * 1024));
+    Some(if free < TOO_LITTLE {
+        Finding::new("disk", Verdict::Fail, says).remedy("make room: without it no delivery can be kept")
+    } else if free < LITTLE {
+        Finding::new("disk", Verdict::Warn, says).remedy("make room, or lower retention")
+    } else {
+        Finding::new("disk", Verdict::Ok, says)
+    })
+}
+
+#[cfg(not(unix))]
+fn room(_: &Path) -> Option<Finding> {
+    None
+}

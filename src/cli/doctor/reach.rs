@@ -1,0 +1,27 @@
+//! Whether an address answers.
+
+use std::{error::Error, time::Duration};
+
+/// An address that takes longer does not answer for GitHub either.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The status that an address answers; a redirect is an answer too.
+pub(super) async fn get(url: &str) -> Result<u16, String> {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(PATIENCE)
+        .user_agent(concat!(env!("CARGO_PKG_NAME"), "/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| error.to_string())?;
+    match client.get(url).send().await {
+        Ok(answer) => Ok(answer.status().as_u16()),
+        Err(error) => {
+            // The innermost cause says it shortest.
+            let mut cause: &dyn Error = &error;
+            while let Some(next) = cause.source() {
+                cause = next;
+            }
+            Err(if error.is_timeout() { format!("nothing within {} s", PATIENCE.as_secs()) } else { cause.to_string() })
+        }
+    }
+}

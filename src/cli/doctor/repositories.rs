@@ -1,0 +1,125 @@
+//! The repositories that an installation serves, and what their policies need.
+
+use std::collections::BTreeSet;
+
+use super::{Finding, Report, Verdict};
+use crate::{
+    domain::policy::{FILE, Mode, Policy},
+    forge::github::{
+        grant::{Feature, Grants},
+        inspect::{Inspector, Installation, Repository},
+    },
+    policy::{self, Layer, Parsed, Rank},
+    port::forge::ForgeError,
+    settings::Settings,
+};
+
+/// Of so many repositories of an installation the policy is read.
+const MOST: usize = 30;
+
+/// All repositories that were seen.
+pub(super) struct Served {
+    operator: Option<Parsed>,
+    names: BTreeSet<String>,
+    complete: bool,
+}
+
+impl Served {
+    /// None yet. An operator's policy that can't be read was told before.
+    pub(super) fn new(settings: &Settings) -> Self {
+        let read = |file: &std::path::PathBuf| std::fs::read_to_string(file).ok();
+        let text = settings.policy_file.as_ref().and_then(read);
+        let operator = text.and_then(|text| policy::parse("operator", &text).ok());
+        Self { operator, names: BTreeSet::new(), complete: true }
+    }
+
+    /// Whether the App serves a repository.
+    pub(super) fn has(&self, full_name: &str) -> bool {
+        self.names.contains(&full_name.to_lowercase())
+    }
+
+    /// Whether all repositories were seen.
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Looks at an installation's repositories; gives what their policies need together.
+    pub(super) async fn look(&mut self, inspector: &Inspector, of: &Installation, report: &mut Report) -> Grants {
+        let mut wanted = Grants::base();
+        let (repositories, total) = match inspector.repositories(of.id).await {
+            Ok(page) => page,
+            Err(error) => {
+                self.complete = false;
+                report.add(
+                    Finding::new("installed", Verdict::Fail, error.to_string()).about(of.owner()).remedy("try again"),
+                );
+                return wanted;
+            }
+        };
+        self.complete &= total <= repositories.len();
+        self.names.extend(repositories.iter().map(|repo| repo.full_name.to_lowercase()));
+        let live: Vec<&Repository> = repositories.iter().filter(|repo| !repo.archived).collect();
+        let mut says = format!("on {total} repositor{}", if total == 1 { "y" } else { "ies" });
+        if live.len() > MOST {
+            says = format!("{says}; the policies of {MOST} are looked at");
+        }
+        report.add(Finding::new("installed", Verdict::Ok, says).about(of.owner()));
+        let shared = match live.first() {
+            Some(repo) => {
+                let place = format!("{}/.github", of.owner());
+                inspector.file(of.id, repo, Some(&place), FILE).await.ok().flatten().and_then(|file| file.text.ok())
+            }
+            None => None,
+        };
+        for repo in live.into_iter().take(MOST) {
+            match inspector.file(of.id, repo, None, FILE).await {
+                Ok(own) => {
+                    let own = own.and_then(|file| file.text.ok());
+                    match self.compile(shared.as_deref(), own.as_deref()) {
+                        Ok(policy) => wanted.add(&needs(&policy)),
+                        Err(why) => {
+                            let finding = Finding::new("policy", Verdict::Warn, format!("{FILE} is not right: {why}"));
+                            let finding = finding
+                                .about(&repo.full_name)
+                                .remedy("the last good one stays in force; phasebot check shows the places");
+                            report.add(finding.link(format!("{}/blob/{}/{FILE}", repo.html_url, repo.default_branch)));
+                        }
+                    }
+                }
+                Err(ForgeError::Permanent(why)) => {
+                    report.add(
+                        Finding::new("policy", Verdict::Note, format!("can't be read: {why}")).about(&repo.full_name),
+                    );
+                }
+                Err(error) => {
+                    report.add(
+                        Finding::new("policy", Verdict::Warn, error.to_string())
+                            .about(&repo.full_name)
+                            .remedy("try again"),
+                    );
+                }
+            }
+        }
+        wanted
+    }
+
+    /// The policy that these texts make. One of the organisation's that is not
+    /// right is left out: it is complained about in its own repository.
+    fn compile(&self, shared: Option<&str>, own: Option<&str>) -> Result<Policy, String> {
+        let first = |problems: Vec<policy::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
+        let mut layers: Vec<Layer> =
+            self.operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() }).collect();
+        let shared = shared.and_then(|text| policy::parse("organisation", text).ok());
+        layers.extend(shared.map(|parsed| Layer { rank: Rank::Organisation, parsed }));
+        if let Some(text) = own {
+            layers.push(Layer { rank: Rank::Repository, parsed: policy::parse(FILE, text).map_err(first)? });
+        }
+        policy::compile(&policy::merge(&layers)).map_err(first)
+    }
+}
+
+/// What a policy needs beside labels and comments.
+fn needs(policy: &Policy) -> Grants {
+    let features: &[Feature] = if policy.mode == Mode::Act { &[Feature::Gates, Feature::Deploys] } else { &[] };
+    Grants::with(features)
+}

@@ -1,0 +1,184 @@
+//! `phasebot setup`: registers the GitHub App by way of a browser, keeps its
+//! credentials, waits until it is installed, and ends with `doctor`.
+
+mod flow;
+mod keep;
+mod place;
+
+use std::{io::Write, path::PathBuf, sync::Arc};
+
+use clap::ValueEnum;
+use rand::RngExt;
+
+pub(super) use self::place::is_here;
+use self::{
+    keep::{Files, Kept},
+    place::Place,
+};
+use super::{Context, Failure, doctor, runtime, serve::Signals};
+use crate::{
+    app::clock::SystemClock,
+    forge::github::grant::{self, Feature},
+    http::setup::{Form, SetupPage},
+    port::clock::Clock,
+};
+
+/// Longest name of an App, in characters.
+const LONGEST_NAME: usize = 34;
+/// Where webhooks go if there is no public address. GitHub keeps what could
+/// not be delivered, and `catch-up` fetches it; no such host ever exists (RFC 2606).
+const NOWHERE: &str = "https://phasebot.invalid";
+
+/// Register and install the GitHub App from a browser.
+///
+/// Shows a page on this machine whose button registers the App on GitHub with
+/// everything filled in, keeps the App's number, key and webhook secret in
+/// files with mode 0600, waits until you have installed it, and checks
+/// everything as `doctor` does.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot setup --org acme --public-url https://phasebot.example.com --with gates,deploys\n  phasebot setup --github-url https://github.acme.example --public-url https://phasebot.acme.example"
+)]
+pub(super) struct Args {
+    /// Register the App for this organisation; without it, for yourself.
+    #[arg(long, value_name = "ORG")]
+    org: Option<String>,
+    /// The GitHub instance; else the one that the settings name.
+    #[arg(long, value_name = "URL")]
+    github_url: Option<String>,
+    /// How GitHub reaches this bot; else `public_url` of the settings.
+    #[arg(long, value_name = "URL", conflicts_with = "pull")]
+    public_url: Option<String>,
+    /// There is no public address: deliveries are fetched by `catch-up`.
+    #[arg(long)]
+    pull: bool,
+    /// Ask for more than labels and comments need.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
+    with: Vec<More>,
+    /// The App's name, which must be free on GitHub; it can be changed there.
+    #[arg(long, value_name = "NAME", value_parser = name)]
+    name: Option<String>,
+    /// Where phasebot.env and the key go.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    dir: PathBuf,
+    /// Overwrite a phasebot.env that is there.
+    #[arg(long)]
+    force: bool,
+    /// Port of the page on this machine; 0: any that is free.
+    #[arg(long, value_name = "PORT", default_value_t = 0)]
+    port: u16,
+    /// End as soon as the credentials are kept.
+    #[arg(long)]
+    no_wait: bool,
+}
+
+/// What the App can be allowed beyond labels and comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum More {
+    /// Check runs, deployment protection rules, publishing draft releases.
+    Gates,
+    /// Deployments and workflow runs.
+    Deploys,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
+    let settings = context.settings()?.settings;
+    let place = Place::of(args, &settings)?;
+    let files = Files::prepare(&args.dir, args.force)?;
+    runtime()?.block_on(async {
+        let mut signals = Signals::new().map_err(|error| Failure::Message(format!("signals: {error}")))?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let page = open(args.port).await?;
+        let features: Vec<Feature> = args.with.iter().map(|more| more.feature()).collect();
+        let hook = format!("{}/webhooks/github", place.public_url.as_deref().unwrap_or(NOWHERE));
+        let manifest = grant::manifest(&app_name(args), &hook, &page.redirect_url(), &features);
+        let form = Form { action: place.new_app(args.org.as_deref()), origin: place.web_url.clone(), manifest };
+        let (mut desk, serving) = page.serve(form);
+        let serving = tokio::spawn(serving);
+        writeln!(out, "Open this page in a browser on this machine:\n\n  {}\n", desk.url())?;
+        writeln!(out, "(From another machine: ssh -L {0}:127.0.0.1:{0} HOST, then the same page.)", port_of(&desk.url()))?;
+        writeln!(out, "Nothing is changed before you press the button there. Ctrl-C ends this.\n")?;
+        out.flush()?;
+        let app = tokio::select! {
+            app = flow::register(&mut desk, &place, clock.as_ref(), out) => app?,
+            _ = signals.next() => return Err(Failure::Message("ended: no App was registered".to_owned())),
+        };
+        let kept = files.keep(&app, &place)?;
+        kept.tell(out)?;
+        out.flush()?;
+        let installed = if args.no_wait {
+            desk.say(crate::http::setup::Stage::Install { url: app.install_url() });
+            writeln!(out, "Install it: {}", app.install_url())?;
+            Ok(())
+        } else {
+            tokio::select! {
+                installed = flow::wait_until_installed(&desk, &app, &place, &clock, out) => installed,
+                _ = signals.next() => {
+                    writeln!(out, "\nNot installed yet. Install it here: {}", app.install_url())?;
+                    writeln!(out, "Then: {}", kept.command("doctor"))?;
+                    return Err(Failure::Message("ended before the App was installed; its credentials are kept".to_owned()));
+                }
+            }
+        };
+        installed?;
+        let checked = examine(context, &kept, clock, out).await;
+        if !args.no_wait {
+            let seen = desk.seen_the_end();
+            let _ = tokio::time::timeout(std::time::Duration::from_secs(4), seen).await;
+        }
+        serving.abort();
+        writeln!(out, "\nStart the bot:\n\n  {}", kept.command("serve"))?;
+        checked
+    })
+}
+
+/// What `doctor` says of what was kept just now.
+async fn examine(context: &Context, kept: &Kept, clock: Arc<dyn Clock>, out: &mut dyn Write) -> Result<(), Failure> {
+    writeln!(out)?;
+    let context = context.with_variables(&kept.variables);
+    let report = doctor::examine(&context, clock, doctor::Occasion::BeforeTheFirstStart).await;
+    report.text(out)?;
+    out.flush()?;
+    if report.is_well() { Ok(()) } else { Err(Failure::Message("not everything is right: see above".to_owned())) }
+}
+
+async fn open(port: u16) -> Result<SetupPage, Failure> {
+    let address = std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, port));
+    let listener = tokio::net::TcpListener::bind(address).await.map_err(|error| {
+        let other = "; choose another one with --port, or leave --port out for any that is free";
+        Failure::Message(format!("--port: can't listen on {address}: {error}{other}"))
+    })?;
+    SetupPage::new(listener).map_err(|error| Failure::Message(format!("the page can't be served: {error}")))
+}
+
+fn port_of(url: &str) -> &str {
+    url.split(['/', ':']).nth(4).unwrap_or("PORT")
+}
+
+/// A name that is probably free; it can be changed on GitHub's page.
+fn app_name(args: &Args) -> String {
+    match (&args.name, &args.org) {
+        (Some(name), _) => name.clone(),
+        (None, Some(org)) => format!("phasebot-{org}").chars().take(LONGEST_NAME).collect(),
+        (None, None) => format!("phasebot-{}", hex::encode(rand::rng().random::<[u8; 3]>())),
+    }
+}
+
+fn name(text: &str) -> Result<String, String> {
+    let length = text.trim().chars().count();
+    if (1..=LONGEST_NAME).contains(&length) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(format!("expected 1 to {LONGEST_NAME} characters"))
+    }
+}
+
+impl More {
+    fn feature(self) -> Feature {
+        match self {
+            Self::Gates => Feature::Gates,
+            Self::Deploys => Feature::Deploys,
+        }
+    }
+}

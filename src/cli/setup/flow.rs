@@ -1,0 +1,135 @@
+//! From the browser's code to an App that is installed.
+
+use std::{io::Write, sync::Arc};
+
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::place::Place;
+use crate::{
+    app::clock::after,
+    cli::{Failure, text},
+    forge::github::{
+        inspect::Inspector,
+        register::{self, NewApp},
+    },
+    http::setup::{SetupDesk, Stage},
+    port::{clock::Clock, forge::ForgeError},
+};
+
+/// How often the forge is asked whether the App is installed.
+const PAUSE: SignedDuration = SignedDuration::from_secs(2);
+/// How often a code is tried while the forge can't be reached.
+const TRIES: u32 = 5;
+
+/// An App with its credentials.
+pub(super) struct Registered {
+    pub(super) id: u64,
+    pub(super) slug: String,
+    pub(super) html_url: String,
+    pub(super) private_key: SecretString,
+    pub(super) webhook_secret: Option<SecretString>,
+}
+
+impl Registered {
+    /// The page on which it is installed.
+    pub(super) fn install_url(&self) -> String {
+        format!("{}/installations/new", self.html_url)
+    }
+}
+
+/// Waits for the browser's code and exchanges it. What goes wrong is said on
+/// the page and here, and the browser may begin again.
+pub(super) async fn register(
+    desk: &mut SetupDesk,
+    place: &Place,
+    clock: &dyn Clock,
+    out: &mut dyn Write,
+) -> Result<Registered, Failure> {
+    loop {
+        let Some(code) = desk.codes.recv().await else {
+            return Err(Failure::Message("the page is not served any more".to_owned()));
+        };
+        match exchange(place, &code, clock).await {
+            Ok(app) => {
+                let registered = Registered {
+                    id: app.id,
+                    slug: app.slug,
+                    // It is shown, and opened by people.
+                    html_url: text::line(&app.html_url),
+                    private_key: app.pem,
+                    webhook_secret: app.webhook_secret,
+                };
+                writeln!(out, "Registered: {} (App {})", registered.html_url, registered.id)?;
+                return Ok(registered);
+            }
+            Err(why) => {
+                writeln!(out, "{why}")?;
+                out.flush()?;
+                desk.say(Stage::Register(Some(why)));
+            }
+        }
+    }
+}
+
+async fn exchange(place: &Place, code: &SecretString, clock: &dyn Clock) -> Result<NewApp, String> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match register::convert(&place.api_url, code.expose_secret(), clock.now()).await {
+            Ok(app) => return Ok(app),
+            // Surely not done, so that the code is still good.
+            Err(ForgeError::Transient(_)) if tries < TRIES => clock.sleep_until(after(clock.now(), PAUSE)).await,
+            Err(ForgeError::NotFound(_)) => {
+                return Err(format!(
+                    "GitHub does not know the code: it works once, for an hour, and only at {}. Begin again.",
+                    place.api_url
+                ));
+            }
+            Err(error) => {
+                return Err(format!(
+                    "The App's credentials could not be fetched: {error}. If the App is at {} under Developer settings, delete it, then begin again.",
+                    place.web_url
+                ));
+            }
+        }
+    }
+}
+
+/// Asks until somebody has installed the App.
+pub(super) async fn wait_until_installed(
+    desk: &SetupDesk,
+    app: &Registered,
+    place: &Place,
+    clock: &Arc<dyn Clock>,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let inspector = Inspector::new(&place.api_url, app.id, &app.private_key, clock.clone())
+        .map_err(|error| Failure::Message(error.to_string()))?;
+    desk.say(Stage::Install { url: app.install_url() });
+    writeln!(out, "Now install it on your repositories: {}", app.install_url())?;
+    writeln!(out, "Waiting until it is installed …")?;
+    out.flush()?;
+    let mut told = String::new();
+    loop {
+        match inspector.installations().await {
+            Ok(all) if !all.is_empty() => {
+                let owners: Vec<String> = all.iter().map(|one| text::line(one.owner())).collect();
+                writeln!(out, "Installed for {}", owners.join(", "))?;
+                desk.say(Stage::Installed(owners));
+                return Ok(());
+            }
+            Ok(_) => {}
+            Err(error) => {
+                // A new App may take a moment until its key is known everywhere.
+                let why = error.to_string();
+                if why != told {
+                    writeln!(out, "Asking again: {why}")?;
+                    out.flush()?;
+                    told = why;
+                }
+            }
+        }
+        clock.sleep_until(after(clock.now(), PAUSE)).await;
+    }
+}

@@ -1,0 +1,159 @@
+//! Keeping the App's credentials: an environment file and the key, both for
+//! their owner's eyes only, both whole or not there.
+
+use std::{
+    fmt::Write as _,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use secrecy::{ExposeSecret, SecretString};
+use tempfile::{NamedTempFile, PersistError};
+
+use super::{flow::Registered, place::Place};
+use crate::cli::{Failure, text};
+
+/// The environment file's name.
+const ENV_FILE: &str = "phasebot.env";
+
+/// Where the credentials will go; made before anything is registered, so that
+/// a full or read-only disk is noticed while nothing is lost by it.
+pub(super) struct Files {
+    folder: PathBuf,
+    force: bool,
+    env: NamedTempFile,
+    key: NamedTempFile,
+}
+
+/// What was kept.
+pub(super) struct Kept {
+    env_file: PathBuf,
+    key_file: PathBuf,
+    without_secret: bool,
+    /// The same as the environment file says.
+    pub(super) variables: Vec<(String, String)>,
+}
+
+impl Files {
+    /// Refuses before anything happens if the files can't be made, or are there already.
+    pub(super) fn prepare(folder: &Path, force: bool) -> Result<Self, Failure> {
+        let wrong = |error: io::Error| Failure::Message(format!("--dir: {}: {error}", folder.display()));
+        let folder = folder.canonicalize().map_err(wrong)?;
+        if folder.to_str().is_none_or(|path| path.contains(['\'', '\n', '\r'])) {
+            let help = "its path can't be written into an environment file; choose another one";
+            return Err(Failure::Message(format!("--dir: {}: {help}", folder.display())));
+        }
+        let env_file = folder.join(ENV_FILE);
+        if !force && env_file.symlink_metadata().is_ok() {
+            let file = env_file.display();
+            return Err(Failure::Message(format!(
+                "{file} is there already: it may hold the only copy of an App's webhook secret\n\
+                 overwrite it with --force, or choose another --dir"
+            )));
+        }
+        // The crate makes them with mode 0600.
+        let env = NamedTempFile::with_prefix_in(".phasebot-", &folder).map_err(wrong)?;
+        let key = NamedTempFile::with_prefix_in(".phasebot-", &folder).map_err(wrong)?;
+        Ok(Self { folder, force, env, key })
+    }
+
+    /// Writes both: the key first, under a name of its own, then the file that
+    /// names it. Whoever finds the environment file finds everything.
+    pub(super) fn keep(self, app: &Registered, place: &Place) -> Result<Kept, Failure> {
+        let key_file = self.folder.join(format!("phasebot-{}.pem", app.id));
+        let env_file = self.folder.join(ENV_FILE);
+        let variables = variables(app, place, &key_file);
+        let wrong = |file: &Path, error: io::Error| {
+            Failure::Message(format!(
+                "{}: {error}\nThe App is registered, but its credentials could not be kept: delete it at {} and begin again",
+                file.display(),
+                app.html_url
+            ))
+        };
+        let mut text = format!(
+            "# Written by phasebot setup for the GitHub App {}: {}\n",
+            text::line(&app.slug),
+            text::line(&app.html_url)
+        );
+        for (name, value) in &variables {
+            let _ = writeln!(text, "{name}={}", quoted(value));
+        }
+        store(self.key, &key_file, app.private_key.expose_secret(), self.force)
+            .map_err(|error| wrong(&key_file, error))?;
+        if let Err(error) = store(self.env, &env_file, &text, self.force) {
+            // Without the other file nobody would know what it is.
+            let _ = std::fs::remove_file(&key_file);
+            return Err(wrong(&env_file, error));
+        }
+        sync_folder(&self.folder);
+        Ok(Kept { env_file, key_file, without_secret: secret(app).is_none(), variables })
+    }
+}
+
+impl Kept {
+    /// Says what went where.
+    pub(super) fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "Kept: {} and {}, mode 0600", self.env_file.display(), self.key_file.display())?;
+        if self.without_secret {
+            writeln!(
+                out,
+                "GitHub told no webhook secret that can be used. Set one on the App's page, and put it into {} as PHASEBOT_GITHUB__WEBHOOK_SECRETS=…",
+                self.env_file.display()
+            )?;
+        }
+        Ok(())
+    }
+
+    /// A command line that runs phasebot with what was kept.
+    pub(super) fn command(&self, what: &str) -> String {
+        let file = self.env_file.display().to_string();
+        format!("(set -a; . {}; exec phasebot {what})", quoted(&file))
+    }
+}
+
+/// The settings that an environment file holds.
+fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, String)> {
+    let mut all = vec![
+        ("PHASEBOT_GITHUB__APP_ID", app.id.to_string()),
+        ("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", key_file.display().to_string()),
+    ];
+    all.extend(secret(app).map(|secret| ("PHASEBOT_GITHUB__WEBHOOK_SECRETS", secret.expose_secret().to_owned())));
+    all.push(("PHASEBOT_GITHUB__API_URL", place.api_url.clone()));
+    all.push(("PHASEBOT_GITHUB__WEB_URL", place.web_url.clone()));
+    all.extend(place.public_url.clone().map(|url| ("PHASEBOT_PUBLIC_URL", url)));
+    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The webhook secret, if it can stand in a variable: a list there is written with commas.
+fn secret(app: &Registered) -> Option<&SecretString> {
+    let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '\'');
+    app.webhook_secret.as_ref().filter(|secret| {
+        let secret = secret.expose_secret();
+        !secret.is_empty() && secret.chars().all(fits)
+    })
+}
+
+/// A value as shells and systemd read it alike.
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:%+@=".contains(c);
+    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("'{value}'") }
+}
+
+fn store(mut file: NamedTempFile, to: &Path, text: &str, force: bool) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    let cause = |error: PersistError| error.error;
+    if force {
+        file.persist(to).map_err(cause)?
+    } else {
+        file.persist_noclobber(to).map_err(cause)?
+    };
+    Ok(())
+}
+
+/// Makes the names last through a power cut, where the system can.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}

@@ -1,0 +1,141 @@
+//! Which GitHub, and how it reaches us.
+
+use http::Uri;
+
+use super::Args;
+use crate::{cli::Failure, settings::Settings};
+
+/// Which GitHub, and how it reaches us.
+pub(super) struct Place {
+    /// Root of the web pages, without a slash at its end.
+    pub(super) web_url: String,
+    /// Root of the API, without a slash at its end.
+    pub(super) api_url: String,
+    /// How GitHub reaches us; none: it does not.
+    pub(super) public_url: Option<String>,
+}
+
+impl Place {
+    /// What the arguments say, and for the rest the settings.
+    pub(super) fn of(args: &Args, settings: &Settings) -> Result<Self, Failure> {
+        let (web_url, api_url) = match &args.github_url {
+            Some(url) => {
+                let web = web("--github-url", url)?;
+                let api = api_of(&web);
+                (web, api)
+            }
+            None => (settings.github.web_url.clone(), settings.github.api_url.clone()),
+        };
+        if let Some(org) = &args.org {
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if org.is_empty() || !org.chars().all(fits) {
+                return Err(Failure::Message(format!("--org: {org:?} is not the name of an organisation")));
+            }
+        }
+        let public_url = match (&args.public_url, args.pull) {
+            (_, true) => None,
+            (Some(url), false) => Some(web("--public-url", url)?),
+            (None, false) if !is_here(&settings.public_url) => Some(settings.public_url.clone()),
+            (None, false) => {
+                let help = "say how GitHub reaches this bot: --public-url https://YOUR-HOST\n\
+                            without a public address use --pull: deliveries are then fetched by catch-up";
+                return Err(Failure::Message(help.to_owned()));
+            }
+        };
+        if let Some(url) = public_url.as_ref().filter(|url| is_here(url)) {
+            return Err(Failure::Message(format!(
+                "--public-url: GitHub can't reach {url}; without a public address use --pull"
+            )));
+        }
+        Ok(Self { web_url, api_url, public_url })
+    }
+
+    /// The page on which a new App is registered.
+    pub(super) fn new_app(&self, org: Option<&str>) -> String {
+        match org {
+            Some(org) => format!("{}/organizations/{org}/settings/apps/new", self.web_url),
+            None => format!("{}/settings/apps/new", self.web_url),
+        }
+    }
+}
+
+/// Where the API of an instance is:
+/// <https://docs.github.com/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api>,
+/// and for GHE.com <https://docs.github.com/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom>.
+fn api_of(web: &str) -> String {
+    let (scheme, host) = web.split_once("://").unwrap_or(("https", web));
+    if host.eq_ignore_ascii_case("github.com") || host.to_ascii_lowercase().ends_with(".ghe.com") {
+        format!("{scheme}://api.{host}")
+    } else {
+        format!("{web}/api/v3")
+    }
+}
+
+/// An absolute web address without path, query or user name.
+fn web(argument: &str, text: &str) -> Result<String, Failure> {
+    let wrong = || Failure::Message(format!("{argument}: expected an address such as https://HOST, found {text:?}"));
+    let text = text.trim_end_matches('/');
+    let uri: Uri = text.parse().map_err(|_| wrong())?;
+    let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or_else(wrong)?;
+    let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
+    if !is_web || authority.host().is_empty() || uri.query().is_some() {
+        return Err(wrong());
+    }
+    if argument == "--github-url" && !matches!(uri.path(), "" | "/") {
+        return Err(wrong());
+    }
+    // What goes into an environment file and a Content-Security-Policy as it is.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
+    if text.chars().all(plain) { Ok(text.to_owned()) } else { Err(wrong()) }
+}
+
+/// Whether an address is this machine's own, which nobody else reaches.
+pub(in crate::cli) fn is_here(url: &str) -> bool {
+    let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase)).unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback() || ip.is_unspecified())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_github_has_its_api() {
+        assert_eq!(api_of("https://github.com"), "https://api.github.com");
+        assert_eq!(api_of("https://acme.ghe.com"), "https://api.acme.ghe.com");
+        assert_eq!(api_of("https://github.acme.example"), "https://github.acme.example/api/v3");
+    }
+
+    #[test]
+    fn only_addresses_are_taken() {
+        assert_eq!(web("--public-url", "https://bot.example/").unwrap(), "https://bot.example");
+        assert_eq!(web("--public-url", "https://bot.example/under").unwrap(), "https://bot.example/under");
+        for wrong in [
+            "bot.example",
+            "ftp://bot.example",
+            "https://",
+            "https://u:p@bot.example",
+            "https://b/?q",
+            "https://b/$(id)",
+            "https://b/'x",
+        ] {
+            assert!(web("--public-url", wrong).is_err(), "{wrong}");
+        }
+        assert!(web("--github-url", "https://github.com/acme").is_err(), "an organisation goes to --org");
+    }
+
+    #[test]
+    fn this_machine_is_told_from_others() {
+        for here in
+            ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1", "http://0.0.0.0:80", "http://a.localhost"]
+        {
+            assert!(is_here(here), "{here}");
+        }
+        for other in ["https://bot.example", "http://10.0.0.1", "http://localhost.example"] {
+            assert!(!is_here(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What the App asks for: permissions and events, by what it is to do.
+//!
+//! `config/github-app.json` is what labels and comments need, and no more.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+/// The manifest of the App as it is registered without anything more.
+const MANIFEST: &str = include_str!("../../../config/github-app.json");
+
+/// Without these something is not seen, and everything else works.
+const OPTIONAL_PERMISSIONS: &[&str] = &["actions", "members", "merge_queues"];
+/// The same of events.
+const OPTIONAL_EVENTS: &[&str] = &["label", "merge_group", "workflow_run"];
+
+/// How far a permission goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// Looking.
+    Read,
+    /// Changing; looking too.
+    Write,
+    /// Administering; everything.
+    Admin,
+}
+
+/// What the App can do beyond labels and comments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// Check runs, answers to deployment protection rules, publishing draft releases.
+    Gates,
+    /// Deployments and workflow runs.
+    Deploys,
+}
+
+/// Permissions and events.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Permissions by GitHub's name.
+    pub permissions: BTreeMap<String, Access>,
+    /// Events by GitHub's name.
+    pub events: BTreeSet<String>,
+}
+
+impl Access {
+    /// GitHub's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads GitHub's word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Read, Self::Write, Self::Admin].into_iter().find(|access| access.name() == name)
+    }
+}
+
+impl Feature {
+    /// What it takes beside [`Grants::base`].
+    fn grants(self) -> Grants {
+        match self {
+            // Answering a protection rule takes both deployments and actions.
+            Self::Gates => Grants::of(
+                &[
+                    ("actions", Access::Write),
+                    ("checks", Access::Write),
+                    ("contents", Access::Write),
+                    ("deployments", Access::Write),
+                    ("members", Access::Read),
+                ],
+                &["deployment_protection_rule"],
+            ),
+            Self::Deploys => Grants::of(
+                &[
+                    ("actions", Access::Write),
+                    ("checks", Access::Write),
+                    ("deployments", Access::Write),
+                    ("members", Access::Read),
+                ],
+                &["deployment_protection_rule"],
+            ),
+        }
+    }
+}
+
+impl Grants {
+    fn of(permissions: &[(&str, Access)], events: &[&str]) -> Self {
+        Self {
+            permissions: permissions.iter().map(|(name, access)| ((*name).to_owned(), *access)).collect(),
+            events: events.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    /// What labels and comments need.
+    pub fn base() -> Self {
+        // A test reads the file; what it can't read asks for nothing.
+        let manifest: Manifest = serde_json::from_str(MANIFEST).unwrap_or_default();
+        Self { permissions: manifest.default_permissions, events: manifest.default_events }
+    }
+
+    /// What labels and comments need, and these features.
+    pub fn with(features: &[Feature]) -> Self {
+        let mut all = Self::base();
+        for feature in features {
+            all.add(&feature.grants());
+        }
+        all
+    }
+
+    /// As GitHub tells them: an access that we don't know grants nothing.
+    pub fn held(permissions: &BTreeMap<String, String>, events: &[String]) -> Self {
+        let known = |(name, access): (&String, &String)| Some((name.clone(), Access::from_name(access)?));
+        Self { permissions: permissions.iter().filter_map(known).collect(), events: events.iter().cloned().collect() }
+    }
+
+    /// Adds what another one grants.
+    pub fn add(&mut self, other: &Self) {
+        for (name, access) in &other.permissions {
+            let mine = self.permissions.entry(name.clone()).or_insert(*access);
+            *mine = (*mine).max(*access);
+        }
+        self.events.extend(other.events.iter().cloned());
+    }
+
+    /// What is wanted here and not in `held`.
+    #[must_use]
+    pub fn beyond(&self, held: &Self) -> Self {
+        let lacks = |(name, access): &(&String, &Access)| held.permissions.get(*name).is_none_or(|have| have < *access);
+        Self {
+            permissions: self.permissions.iter().filter(lacks).map(|(name, access)| (name.clone(), *access)).collect(),
+            events: self.events.difference(&held.events).cloned().collect(),
+        }
+    }
+
+    /// Split into what can't be done without and the rest.
+    pub fn by_weight(self) -> (Self, Self) {
+        // Writing is never asked for where looking would do.
+        let light =
+            |name: &String, access: Access| access == Access::Read && OPTIONAL_PERMISSIONS.contains(&name.as_str());
+        let (optional, needed) = self.permissions.into_iter().partition(|(name, access)| light(name, *access));
+        let (optional_events, needed_events) =
+            self.events.into_iter().partition(|name| OPTIONAL_EVENTS.contains(&name.as_str()));
+        (Self { permissions: needed, events: needed_events }, Self { permissions: optional, events: optional_events })
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.permissions.is_empty() && self.events.is_empty()
+    }
+}
+
+/// `checks: write, members: read and the event release`.
+impl fmt::Display for Grants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let permissions: Vec<String> =
+            self.permissions.iter().map(|(name, access)| format!("{name}: {}", access.name())).collect();
+        let events: Vec<&str> = self.events.iter().map(String::as_str).collect();
+        f.write_str(&permissions.join(", "))?;
+        match events.as_slice() {
+            [] => Ok(()),
+            _ if permissions.is_empty() => write!(f, "the events {}", events.join(", ")),
+            _ => write!(f, " and the events {}", events.join(", ")),
+        }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Manifest {
+    default_permissions: BTreeMap<String, Access>,
+    default_events: BTreeSet<String>,
+}
+
+/// The manifest to register an App by, as JSON text. `hook_url` is where its
+/// webhooks go, `redirect_url` where the browser comes back to.
+pub fn manifest(name: &str, hook_url: &str, redirect_url: &str, features: &[Feature]) -> String {
+    let mut manifest: serde_json::Value = serde_json::from_str(MANIFEST).unwrap_or_default();
+    let grants = Grants::with(features);
+    manifest["name"] = name.into();
+    manifest["hook_attributes"]["url"] = hook_url.into();
+    manifest["redirect_url"] = redirect_url.into();
+    manifest["default_permissions"] = grants
+        .permissions
+        .iter()
+        .map(|(name, access)| (name.clone(), access.name().into()))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    manifest["default_events"] = grants.events.into_iter().collect();
+    manifest.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_asks_for_what_its_file_lists_and_no_more() {
+        let base = Grants::base();
+        assert!(base.permissions.len() > 5 && base.events.len() > 10);
+        let writes: Vec<&String> =
+            base.permissions.iter().filter(|(_, a)| **a != Access::Read).map(|(n, _)| n).collect();
+        assert_eq!(writes, ["issues", "pull_requests"]);
+        let made: serde_json::Value = serde_json::from_str(&manifest(
+            "bot",
+            "https://bot.example/webhooks/github",
+            "http://127.0.0.1:1/callback",
+            &[],
+        ))
+        .unwrap();
+        let file: serde_json::Value = serde_json::from_str(MANIFEST).unwrap();
+        assert_eq!(made["default_permissions"], file["default_permissions"]);
+        assert_eq!(made["default_events"], file["default_events"]);
+        assert_eq!(made["public"], false);
+        assert_eq!(
+            made["hook_attributes"],
+            serde_json::json!({ "url": "https://bot.example/webhooks/github", "active": true })
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let held = Grants::of(&[("issues", Access::Write), ("checks", Access::Read)], &["push"]);
+        let wanted = Grants::of(
+            &[("issues", Access::Read), ("checks", Access::Write), ("members", Access::Read)],
+            &["push", "release"],
+        );
+        let missing = wanted.beyond(&held);
+        assert_eq!(missing.to_string(), "checks: write, members: read and the events release");
+        let (needed, optional) = missing.by_weight();
+        assert_eq!(needed.to_string(), "checks: write and the events release");
+        assert_eq!(optional.to_string(), "members: read");
+        assert!(wanted.beyond(&wanted).is_empty());
+    }
+}

@@ -1,0 +1,58 @@
+//! The last step of registering an App from a manifest: the code that the
+//! browser brought back, exchanged for the App's credentials.
+//!
+//! <https://docs.github.com/apps/sharing-github-apps/registering-a-github-app-from-a-manifest>
+
+use http::Method;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{
+    failure::Failure,
+    path,
+    transport::{Call, Credential, Transport},
+};
+use crate::{domain::id::ForgeName, port::forge::ForgeError};
+
+/// A new App with its credentials, which GitHub tells once.
+#[derive(Debug, Clone, Deserialize)]
+pub struct NewApp {
+    /// The App's number.
+    pub id: u64,
+    /// Its short name; its account is `slug[bot]`.
+    pub slug: String,
+    /// Its page.
+    pub html_url: String,
+    /// The private key, PEM.
+    pub pem: SecretString,
+    /// What its webhooks are signed with; none if it has no webhook.
+    pub webhook_secret: Option<SecretString>,
+}
+
+/// Exchanges a code, which works once and for an hour. `now` is for rate limits.
+///
+/// # Errors
+/// [`ForgeError::NotFound`] if the code is not known or not valid any more,
+/// [`ForgeError::Doubt`] if the code may be used up although no credentials came.
+pub async fn convert(api_url: &str, code: &str, now: Timestamp) -> Result<NewApp, ForgeError> {
+    let transport =
+        Transport::new(ForgeName::github(), api_url).map_err(|error| ForgeError::Permanent(error.to_string()))?;
+    let call = Call {
+        route: "POST /app-manifests/{code}/conversions",
+        method: Method::POST,
+        path: transport.root.rest(&format!("/app-manifests/{}/conversions", path::segment(code)?)),
+        body: None,
+        read: false,
+    };
+    let credential = Credential { installation: None, token: None };
+    let raw =
+        transport.exchange(&call, &call.path, credential, None).await.map_err(|lost| Failure::lost(&call, lost))?;
+    if !raw.status.is_success() {
+        return Err(Failure::answered(&call, &raw, now).into());
+    }
+    // The error would quote the body, and with it the key.
+    raw.body
+        .and_then(|body| serde_json::from_slice(&body).ok())
+        .ok_or_else(|| ForgeError::Doubt(format!("{}: the answer makes no sense", call.route)))
+}

@@ -1,0 +1,64 @@
+//! The file as a whole: looked at, and copied while others use it.
+
+use std::{io, path::Path};
+
+use rusqlite::{Connection, OpenFlags};
+use tempfile::NamedTempFile;
+
+use super::{SqliteOptions, schema};
+use crate::store::{OpenError, shown};
+
+/// The version of a file's schema, and the newest one that this program knows.
+/// Changes nothing, and makes nothing. Blocks.
+pub fn look(path: &Path) -> Result<(u32, u32), OpenError> {
+    schema::look(&open(path)?, path)
+}
+
+/// Copies the database to a new file, as it is at one moment: everything that
+/// was committed before, nothing that comes later. Others may write meanwhile;
+/// nobody waits for us. The copy is whole or not there, and readable by its
+/// owner only. Gives its size in bytes. Blocks.
+pub fn back_up(path: &Path, to: &Path) -> Result<u64, BackupError> {
+    if to.symlink_metadata().is_ok() {
+        return Err(BackupError::There(shown(to)));
+    }
+    let from = open(path)?;
+    schema::look(&from, path)?;
+    let writing = |error: io::Error| BackupError::Write(shown(to), error.to_string());
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Made with mode 0600; SQLite fills an empty file and keeps its mode.
+    let copy = NamedTempFile::with_prefix_in(".phasebot-backup-", folder).map_err(writing)?;
+    let name = copy.path().to_str().ok_or_else(|| BackupError::Write(shown(to), "its path is not UTF-8".to_owned()))?;
+    from.execute("VACUUM INTO ?1", [name]).map_err(|error| BackupError::Write(shown(to), error.to_string()))?;
+    copy.as_file().sync_all().map_err(writing)?;
+    let copy = copy.persist_noclobber(to).map_err(|error| writing(error.error))?;
+    if let Ok(folder) = std::fs::File::open(folder) {
+        // So that the name lasts through a power cut, where the system can.
+        let _ = folder.sync_all();
+    }
+    Ok(copy.metadata().map_err(writing)?.len())
+}
+
+/// Why no copy was made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BackupError {
+    /// The database can't be read.
+    #[error("{0}")]
+    Open(#[from] OpenError),
+    /// The new file.
+    #[error("{0} is there already: choose another name, or remove it")]
+    There(String),
+    /// The new file can't be written.
+    #[error("the backup {0} can't be written: {1}")]
+    Write(String, String),
+}
+
+/// Opens for reading. Not SQLite's read-only mode: that can't recover the log of
+/// a program that was killed.
+fn open(path: &Path) -> Result<Connection, OpenError> {
+    let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(engine)?;
+    connection.busy_timeout(SqliteOptions::default().busy_timeout).map_err(engine)?;
+    Ok(connection)
+}

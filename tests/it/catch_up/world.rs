@@ -1,0 +1,198 @@
+//! A simulated forge that goes on while the bot comes and goes, with a
+//! database that may be put back to what it was.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    app::{Bot, BotSettings, FilePolicies, clock::SimClock},
+    cli::assembly::{self, Materials, Program},
+    domain::id::{ForgeName, ItemNumber},
+    forge::github::GitHubConfig,
+    http::Limits,
+    port::{clock::Clock, forge::Forge, store::Store},
+    sim::{AppKey, Options, Person, SimForge},
+    store,
+    telemetry::Metrics,
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::{flow::REPO, openapi::check_exchange};
+
+const APP: u64 = 4711;
+const PRIVATE_KEY: &str = include_str!("../../fixtures/test-key.pem");
+/// How often the bot catches up.
+pub const EVERY: SignedDuration = SignedDuration::from_mins(5);
+
+/// The forge, the time and the file.
+pub struct World {
+    pub forge: SimForge,
+    pub clock: Arc<SimClock>,
+    pub running: Option<Running>,
+    folder: TempDir,
+}
+
+/// A bot that runs.
+pub struct Running {
+    pub bot: Bot,
+    pub store: Arc<dyn Store>,
+    server: JoinHandle<()>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl World {
+    /// The App is installed on `acme/shop`, where `bob` may write; the bot does not run yet.
+    pub async fn new() -> Self {
+        let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
+        let clock = Arc::new(SimClock::new(start));
+        let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
+        let forge = SimForge::start(Options::new(APP, key, SecretString::from("a webhook secret"), clock.clone()));
+        let forge = forge.await.unwrap();
+        forge.create_repo(REPO).unwrap();
+        forge.set_role(REPO, "bob", "write").unwrap();
+        forge.install("alice", &[REPO]).unwrap();
+        Self { forge, clock, running: None, folder: TempDir::new().unwrap() }
+    }
+
+    /// The database's file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("phasebot.db")
+    }
+
+    pub fn github(&self) -> Arc<dyn Forge> {
+        let config = GitHubConfig {
+            name: ForgeName::github(),
+            app_id: APP,
+            private_key: PRIVATE_KEY.into(),
+            webhook_secrets: vec![SecretString::from("a webhook secret")],
+            api_url: self.forge.api_url(),
+            clock: self.clock.clone(),
+        };
+        assembly::github(config).unwrap()
+    }
+
+    /// Opens the database, as another process would.
+    pub async fn open(&self) -> Arc<dyn Store> {
+        store::open(&format!("sqlite://{}", self.file().display())).await.unwrap()
+    }
+
+    /// Starts the bot on the database. Webhooks reach it only if `reachable`.
+    pub async fn start(&mut self, reachable: bool) {
+        assert!(self.running.is_none());
+        let store = self.open().await;
+        let bind = || assembly::bind("test", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let (public, admin) = (bind().await.unwrap(), bind().await.unwrap());
+        if reachable {
+            self.forge.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));
+        }
+        let program = Program::start(Materials {
+            store: store.clone(),
+            forges: vec![self.github()],
+            clock: self.clock.clone(),
+            policies: Arc::new(FilePolicies::new(None).unwrap()),
+            bot: BotSettings { catch_up: Some(EVERY), ..BotSettings::default() },
+            limits: Limits::default(),
+            metrics: Metrics::detached().unwrap(),
+            public,
+            admin,
+        });
+        let server = tokio::spawn(async move {
+            let _shutdown = program.shutdown;
+            program.serving.await;
+        });
+        self.running = Some(Running { bot: program.bot, store, server });
+    }
+
+    /// Ends the bot as a crash would.
+    pub fn stop(&mut self) {
+        self.running = None;
+    }
+
+    pub fn bot(&self) -> &Bot {
+        &self.running.as_ref().unwrap().bot
+    }
+
+    pub fn store(&self) -> &dyn Store {
+        self.running.as_ref().unwrap().store.as_ref()
+    }
+
+    /// Somebody at work on `acme/shop`.
+    pub fn person(&self, login: &str) -> Person {
+        self.forge.person(login, REPO).unwrap()
+    }
+
+    /// The forge sends what waits and nobody is there.
+    pub fn miss(&self) -> usize {
+        let waiting = self.forge.take_pending();
+        waiting.iter().for_each(|delivery| self.forge.lose(delivery));
+        waiting.len()
+    }
+
+    /// Sends what waits until nothing is left to do at this moment.
+    pub async fn settle(&self) {
+        loop {
+            let sent = self.forge.deliver_pending().await;
+            self.bot().idle().await;
+            if sent.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Lets time pass, from one moment that the bot waits for to the next.
+    pub async fn run(&self, by: SignedDuration) {
+        let end = self.clock.now().checked_add(by).unwrap();
+        self.settle().await;
+        while let Some(at) = self.bot().next_wake().filter(|at| *at <= end) {
+            self.clock.set(at);
+            self.settle().await;
+        }
+        self.clock.set(end);
+        self.settle().await;
+    }
+
+    pub async fn minute(&self) {
+        self.run(SignedDuration::from_mins(1)).await;
+    }
+
+    /// The phase labels of an item.
+    pub fn labels(&self, item: ItemNumber) -> Vec<String> {
+        let labels = self.forge.visible_labels(REPO, item);
+        labels.into_iter().filter(|label| label.starts_with("phase/")).collect()
+    }
+
+    /// How often the forge was asked at a route.
+    pub fn asked(&self, route: &str) -> usize {
+        self.forge.requests().iter().filter(|exchange| exchange.name() == route).count()
+    }
+
+    /// Every request was one that GitHub describes.
+    pub fn check(&self) {
+        for exchange in self.forge.requests().iter().filter(|exchange| exchange.fault.is_none()) {
+            check_exchange(exchange).unwrap_or_else(|why| panic!("{why}"));
+        }
+    }
+}
+
+/// Copies a database that nobody writes to.
+pub fn copy(from: &Path, to: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let name = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
+        if name(from).exists() {
+            std::fs::copy(name(from), name(to)).unwrap();
+        } else {
+            let _ = std::fs::remove_file(name(to));
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The same with a real browser: Chromium, steered by `chromedriver` through
+//! the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::stage::{PATIENCE, Setup, forge};
+
+/// What an element's id comes under.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A headless browser. Dropping it ends it.
+struct Chromium {
+    driver: Child,
+    http: reqwest::Client,
+    session: String,
+}
+
+impl Chromium {
+    async fn start() -> Self {
+        let mut driver = Command::new("chromedriver")
+            .args(["--port=0"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is needed: Debian's package chromium-driver");
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port: u16 = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.rsplit_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
+            .expect("chromedriver names its port");
+        // Whoever writes to a pipe that nobody reads stands still.
+        std::thread::spawn(move || lines.for_each(drop));
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let mut arguments =
+            vec!["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"];
+        if rustix::process::geteuid().is_root() {
+            // Its sandbox does not work for root.
+            arguments.push("--no-sandbox");
+        }
+        let wanted = json!({ "capabilities": { "alwaysMatch": {
+            "browserName": "chrome",
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        } } });
+        let mut browser = Self { driver, http, session: format!("http://127.0.0.1:{port}/session") };
+        let made = browser.ask("", Some(wanted)).await.unwrap();
+        browser.session = format!("{}/{}", browser.session, made["sessionId"].as_str().unwrap());
+        browser
+    }
+
+    /// Asks the driver: a question, or with a body an order.
+    async fn ask(&self, path: &str, body: Option<Value>) -> Result<Value, String> {
+        let url = format!("{}{path}", self.session);
+        let request = match body {
+            Some(body) => self.http.post(url).header("content-type", "application/json").body(body.to_string()),
+            None => self.http.get(url),
+        };
+        let answer = request.send().await.map_err(|error| error.to_string())?;
+        let (status, text) = (answer.status(), answer.text().await.map_err(|error| error.to_string())?);
+        let mut said: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        if status.is_success() { Ok(said["value"].take()) } else { Err(said["value"]["message"].to_string()) }
+    }
+
+    async fn open(&self, url: &str) {
+        self.ask("/url", Some(json!({ "url": url }))).await.unwrap();
+    }
+
+    /// Waits until an element is there.
+    async fn element(&self, selector: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let found = self.ask("/element", Some(json!({ "using": "css selector", "value": selector }))).await;
+            match found {
+                Ok(element) => return element[ELEMENT].as_str().unwrap().to_owned(),
+                Err(_) if begun.elapsed() < PATIENCE => tokio::time::sleep(Duration::from_millis(50)).await,
+                Err(why) => panic!("no {selector} at {}: {why}\n{}", self.url().await, self.source().await),
+            }
+        }
+    }
+
+    /// Waits for an element and clicks it. A page that renews itself may take
+    /// the element away in between: then the new one is clicked.
+    async fn click(&self, selector: &str) {
+        let begun = Instant::now();
+        loop {
+            let element = self.element(selector).await;
+            match self.ask(&format!("/element/{element}/click"), Some(json!({}))).await {
+                Ok(_) => return,
+                Err(why) => assert!(begun.elapsed() < PATIENCE, "{selector} can't be clicked: {why}"),
+            }
+        }
+    }
+
+    async fn text(&self, selector: &str) -> String {
+        let element = self.element(selector).await;
+        self.ask(&format!("/element/{element}/text"), None).await.unwrap().as_str().unwrap().to_owned()
+    }
+
+    async fn url(&self) -> String {
+        self.ask("/url", None).await.unwrap().as_str().unwrap().to_owned()
+    }
+
+    async fn source(&self) -> String {
+        self.ask("/source", None).await.unwrap().as_str().unwrap().to_owned()
+    }
+
+    async fn tabs(&self) -> Vec<String> {
+        let all = self.ask("/window/handles", None).await.unwrap();
+        all.as_array().unwrap().iter().map(|tab| tab.as_str().unwrap().to_owned()).collect()
+    }
+
+    async fn go_to_tab(&self, tab: &str) {
+        self.ask("/window", Some(json!({ "handle": tab }))).await.unwrap();
+    }
+
+    /// What the browser complained about.
+    async fn complaints(&self) -> Vec<String> {
+        let all = self.ask("/se/log", Some(json!({ "type": "browser" }))).await.unwrap();
+        all.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
+    }
+
+    async fn end(&self) {
+        let _ = self.http.delete(&self.session).send().await;
+    }
+}
+
+impl Drop for Chromium {
+    fn drop(&mut self) {
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver: scripts/test browser"]
+async fn a_browser_registers_and_installs_the_app() {
+    let forge = forge().await;
+    let mut setup = Setup::start(&forge, &["--org", "acme", "--public-url", "https://bot.invalid"]);
+    let page = setup.page();
+    let browser = Chromium::start().await;
+
+    browser.open(&page).await;
+    assert!(browser.text("main").await.contains("Sign in to http://127.0.0.1"));
+    let colour = browser
+        .ask("/execute/sync", Some(json!({ "script": "return getComputedStyle(document.querySelector('#register')).backgroundColor", "args": [] })))
+        .await
+        .unwrap();
+    assert_eq!(colour, "rgb(26, 127, 55)", "the style sheet is let in");
+    browser.click("#register").await;
+    assert!(browser.text("#create").await.contains("acme"));
+    browser.click("#create").await;
+    // The forge sends it back; the code does not stay in the address.
+    let ours = browser.tabs().await;
+    browser.element("a#install").await;
+    assert_eq!(browser.url().await, page);
+    browser.click("a#install").await;
+    let forges = browser.tabs().await.into_iter().find(|tab| !ours.contains(tab)).unwrap();
+    browser.go_to_tab(&forges).await;
+    browser.click("button#install").await;
+    browser.element("#installed").await;
+    browser.go_to_tab(&ours[0]).await;
+    assert!(browser.text("#done").await.contains("Installed for acme"));
+    // Neither the form nor the style may be blocked by our own rules.
+    for complaint in browser.complaints().await {
+        assert!(!complaint.contains("form-action") && !complaint.contains("style-src"), "{complaint}");
+    }
+    browser.end().await;
+
+    let (status, err) = setup.end();
+    assert!(status.success(), "{}\n{err}", setup.said);
+    assert_eq!(setup.files().len(), 2);
+}
+
+/// Another site that shows our page in a frame shows nothing, and one whose
+/// name leads to this machine gets nothing.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver: scripts/test browser"]
+async fn another_site_gets_nothing_of_the_page() {
+    let forge = forge().await;
+    let mut setup = Setup::start(&forge, &["--org", "acme", "--public-url", "https://bot.invalid"]);
+    let page = setup.page();
+    let browser = Chromium::start().await;
+    browser.open(&format!("data:text/html,<iframe id=framed src='{page}'></iframe>")).await;
+    let frame = browser.element("#framed").await;
+    browser.ask("/frame", Some(json!({ "id": { ELEMENT: frame } }))).await.unwrap();
+    assert!(!browser.source().await.contains("manifest"), "{}", browser.source().await);
+
+    // Browsers resolve every name under localhost to this machine: as a rebound name would.
+    browser.open(&page.replace("127.0.0.1", "attacker.localhost")).await;
+    assert_eq!(browser.text("body").await, "this page is for this machine only");
+    browser.end().await;
+}

@@ -16,6 +16,8 @@ mod ingest;
 mod lease;
 mod memo;
 mod outbox;
+#[cfg(test)]
+mod plan;
 mod repo;
 mod schema;
 mod timer;

@@ -7,6 +7,7 @@
 //! the same id; what is acknowledged is never sent again.
 
 mod process;
+mod replicas;
 mod storm;
 mod story;
 mod world;

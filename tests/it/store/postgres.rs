@@ -1,5 +1,7 @@
 //! The contract on PostgreSQL, and what is particular to replicas on a server.
 
+mod leases;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

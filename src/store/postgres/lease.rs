@@ -138,8 +138,8 @@ pub(super) const FREE: &str = "
         ) AS next
     )
     SELECT w.forge, w.kind, w.line, 0::int8 FROM waiting w
-    WHERE NOT EXISTS (SELECT 1 FROM lease l WHERE l.forge = w.forge AND l.kind = w.kind AND l.id = w.line
-                      AND l.until > now())
+    WHERE coalesce((SELECT l.until <= now() FROM lease l
+                    WHERE l.forge = w.forge AND l.kind = w.kind AND l.id = w.line), true)
     LIMIT $1";
 
 /// Up to `most` free partitions with work, after `from` and then from the beginning.

@@ -97,12 +97,12 @@ pub(super) const DUE: &str = "
                note, cause
         FROM effect e
         WHERE ended_at IS NULL AND forge = line.forge AND installation = line.installation AND not_before <= $1
-          AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.forge = e.forge AND l.kind = 1 AND l.id = e.repo
-                          AND l.owner <> $3 AND l.until > now())
+          AND coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
+                        WHERE l.forge = e.forge AND l.kind = 1 AND l.id = e.repo), true)
         ORDER BY lane, id LIMIT $2
     ) AS due
-    WHERE NOT EXISTS (SELECT 1 FROM lease l WHERE l.forge = line.forge AND l.kind = 2 AND l.id = line.installation
-                      AND l.owner <> $3 AND l.until > now())";
+    WHERE coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
+                    WHERE l.forge = line.forge AND l.kind = 2 AND l.id = line.installation), true)";
 
 /// Live effects that may be tried at `now`.
 pub(super) async fn due(

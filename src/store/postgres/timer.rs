@@ -13,12 +13,13 @@ use crate::{
     port::store::{StoreError, Timer},
 };
 
-/// What another replica ($3: this one) has the lease of is its own.
+/// What another replica ($3: this one) has the lease of is its own. The lease
+/// is looked up for each row, so that no plan reads all leases.
 pub(super) const DUE: &str = "
     SELECT forge, repo, item, at FROM timer t
     WHERE at <= $1
-      AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.forge = t.forge AND l.kind = 1 AND l.id = t.repo
-                      AND l.owner <> $3 AND l.until > now())
+      AND coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
+                    WHERE l.forge = t.forge AND l.kind = 1 AND l.id = t.repo), true)
     ORDER BY at LIMIT $2";
 
 /// Timers due at `now`, oldest first.

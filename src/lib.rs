@@ -4,6 +4,7 @@
 //! `cli` → `http`, `app` → `decide`, `policy`, `port` → `domain`; the adapters
 //! `forge` and `store` → `port` → `domain`.
 
+pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod decide;

@@ -307,6 +307,7 @@ async fn fill(path: &std::path::Path, rows: u64) -> Result<()> {
 
 async fn keep(store: &SqliteStore, body: Vec<u8>, repo: u64, at: Timestamp) -> Result<()> {
     let new = NewDelivery {
+        target: None,
         forge: ForgeName::github(),
         hook: "7001".to_owned(),
         delivery: guid(at),

@@ -1,6 +1,7 @@
 //! The servers under load, each a process of its own.
 
 use std::{
+    collections::BTreeMap,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -152,6 +153,10 @@ impl TakeIn for KeepNothing {
         Ok(Accepted::New(1))
     }
 
+    async fn take_in_alert(&self, _: &str, _: Bytes) -> std::result::Result<String, StoreError> {
+        Err(StoreError::Unavailable("no monitoring connection is configured".to_owned()))
+    }
+
     fn ready(&self) -> bool {
         true
     }
@@ -174,7 +179,14 @@ pub fn serve_verify_only() -> Result<()> {
         let public = tokio::net::TcpListener::bind(listen("PHASEBOT_LISTEN")).await?;
         let admin = tokio::net::TcpListener::bind(listen("PHASEBOT_ADMIN_LISTEN")).await?;
         let (_end, ending) = watch::channel(false);
-        let state = ServerState::new(forges, Arc::new(KeepNothing), Metrics::install()?, Limits::default(), ending);
+        let state = ServerState::new(
+            forges,
+            BTreeMap::new(),
+            Arc::new(KeepNothing),
+            Metrics::install()?,
+            Limits::default(),
+            ending,
+        );
         http::serve(state, public, admin).await;
         Ok(())
     })

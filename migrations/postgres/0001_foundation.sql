@@ -13,6 +13,8 @@ CREATE TABLE delivery (
     event        TEXT NOT NULL,
     action       TEXT,
     repo         BIGINT,
+    -- For an alert the `owner/name` that it is for; it waits until that has a number.
+    target       TEXT COLLATE "C",
     installation BIGINT,
     received_at  BIGINT NOT NULL,
     decided_at   BIGINT,
@@ -20,15 +22,17 @@ CREATE TABLE delivery (
         CHECK (state IN ('pending', 'done', 'ignored', 'quarantined', 'dead', 'dropped')),
     note         TEXT NOT NULL DEFAULT '',
     attempts     INTEGER NOT NULL DEFAULT 0,
-    -- The lease under which it is decided: see `lease`.
-    kind         SMALLINT NOT NULL GENERATED ALWAYS AS (CASE WHEN repo IS NULL THEN 0 ELSE 1 END) STORED,
+    -- The lease under which it is decided: see `lease`. Below 0: none yet.
+    kind         SMALLINT NOT NULL GENERATED ALWAYS AS
+        (CASE WHEN repo IS NOT NULL THEN 1 WHEN target IS NULL THEN 0 ELSE -1 END) STORED,
     line         BIGINT NOT NULL GENERATED ALWAYS AS (coalesce(repo, 0)) STORED
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02);
 
 -- The delivery id leads, so that this index also finds a delivery by its id alone.
 CREATE UNIQUE INDEX delivery_identity ON delivery (delivery, hook, forge);
-CREATE INDEX delivery_pending ON delivery (seq) WHERE state = 'pending';
-CREATE INDEX delivery_line ON delivery (forge, kind, line, seq) WHERE state = 'pending';
+CREATE INDEX delivery_pending ON delivery (seq) WHERE state = 'pending' AND kind >= 0;
+CREATE INDEX delivery_line ON delivery (forge, kind, line, seq) WHERE state = 'pending' AND kind >= 0;
+CREATE INDEX delivery_homeless ON delivery (forge, lower(target)) WHERE target IS NOT NULL AND repo IS NULL;
 -- What an operator looks for; few rows are in these states.
 CREATE INDEX delivery_odd ON delivery (state, seq) WHERE state IN ('quarantined', 'dead', 'dropped');
 -- What may be pruned. An operator's drop carries no time of its own.
@@ -57,6 +61,15 @@ CREATE TABLE repository (
 );
 
 CREATE INDEX repository_by_installation ON repository (forge, installation, repo);
+
+-- Every name that a repository ever had, in small letters; a name that is given
+-- anew is the newer one's.
+CREATE TABLE repository_name (
+    forge TEXT COLLATE "C" NOT NULL,
+    name  TEXT COLLATE "C" NOT NULL,
+    repo  BIGINT NOT NULL,
+    PRIMARY KEY (forge, name)
+);
 
 CREATE TABLE fact (
     forge TEXT COLLATE "C" NOT NULL,

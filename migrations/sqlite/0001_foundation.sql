@@ -13,6 +13,8 @@ CREATE TABLE delivery (
     event        TEXT NOT NULL,
     action       TEXT,
     repo         INTEGER,
+    -- For an alert the `owner/name` that it is for; it waits until that has a number.
+    target       TEXT COLLATE NOCASE,
     installation INTEGER,
     received_at  INTEGER NOT NULL,
     decided_at   INTEGER,
@@ -25,6 +27,7 @@ CREATE TABLE delivery (
 -- The delivery id leads, so that this index also finds a delivery by its id alone.
 CREATE UNIQUE INDEX delivery_identity ON delivery (delivery, hook, forge);
 CREATE INDEX delivery_by_state ON delivery (state, seq);
+CREATE INDEX delivery_homeless ON delivery (forge, target) WHERE target IS NOT NULL AND repo IS NULL;
 -- What may be pruned. An operator's drop carries no time of its own.
 CREATE INDEX delivery_age ON delivery (coalesce(decided_at, received_at))
     WHERE state IN ('done', 'ignored', 'dropped');
@@ -48,6 +51,14 @@ CREATE TABLE repository (
 ) STRICT;
 
 CREATE INDEX repository_by_installation ON repository (forge, installation, repo);
+
+-- Every name that a repository ever had; a name that is given anew is the newer one's.
+CREATE TABLE repository_name (
+    forge TEXT NOT NULL,
+    name  TEXT NOT NULL COLLATE NOCASE,
+    repo  INTEGER NOT NULL,
+    PRIMARY KEY (forge, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE fact (
     forge TEXT NOT NULL,

@@ -204,7 +204,7 @@ async fn aim(
     let mut held = shell.repos.hold(&effect.repo).await;
     let state = held.take(shell.store.as_ref()).await?;
     let item_labels = match &effect.effect {
-        Effect::SetPhase { item, .. } => state.facts.item_labels(*item).cloned(),
+        Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.facts.item_labels(*item).cloned(),
         _ => None,
     };
     let issue = match &effect.effect {

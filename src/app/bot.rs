@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
 use super::{
+    alert::Alerts,
     catch_up,
     intake::Intake,
     outbox,
@@ -32,6 +33,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Which policy is in force where.
     pub policies: Arc<dyn PolicySource>,
+    /// The monitoring connections.
+    pub alerts: Alerts,
     /// How to run.
     pub settings: BotSettings,
 }
@@ -56,8 +59,8 @@ pub struct Bot {
 impl Bot {
     /// Starts all loops. Must be called within a Tokio runtime.
     pub fn start(parts: Parts) -> Self {
-        let Parts { store, forges, clock, policies, settings } = parts;
-        let shell = Arc::new(Shell::new(store, forges, clock, policies, settings));
+        let Parts { store, forges, clock, policies, alerts, settings } = parts;
+        let shell = Arc::new(Shell::new(store, forges, clock, policies, alerts, settings));
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(watched("scheduler", shell.clone(), scheduler::run(shell.clone(), stopped.clone())));

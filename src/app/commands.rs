@@ -53,7 +53,8 @@ pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>,
     }
     let standing = standing(shell, forge, target.as_ref(), &request, asks).await;
     let silent = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation)).silent();
-    let ran = run(&mut state.facts, &request, &standing, &Terms { policy, now: shell.clock.now(), silent });
+    let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
+    let ran = run(&mut state.facts, &request, &standing, &terms);
     metrics::counter!(metric::COMMANDS).increment(ran.told.len() as u64);
     ran
 }
@@ -141,7 +142,7 @@ pub(crate) async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome
         }
     } else {
         let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
-        let terms = Terms { policy: &policy, now, silent: None };
+        let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
         let advanced = advance::ended(&mut state.facts, &effect.effect, &effect.key, outcome, &terms);
         commit.facts = draft::documents(&state, &advanced.changed);
         queue(advanced.wishes, writes, effect.cause, &mut commit);

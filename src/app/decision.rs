@@ -85,7 +85,8 @@ pub(crate) async fn reach(
     let writes = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation));
     let mut commit = Commit { repo: Some(repo.clone()), now: Some(now), ..Commit::default() };
     let silent = writes.silent();
-    let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, now, silent });
+    let alerts = &shell.alerts.rules;
+    let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);
     let mut told = Vec::new();
@@ -117,11 +118,16 @@ pub(crate) fn follow(
 pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, mut commit: Commit) -> Result<(), Failure> {
     commit.under.extend(held.lease());
     let (effects, timers) = (!commit.effects.is_empty(), !commit.timers.is_empty());
+    let places = !commit.repositories.is_empty();
     crash_point("decision_uncommitted");
     shell.commit(commit).await?;
     crash_point("decision_committed");
     held.put(state);
     drop(held);
+    if places {
+        // Alerts may have waited for a repository of this name.
+        shell.inbox.poke();
+    }
     if effects {
         shell.outbox.poke();
     }

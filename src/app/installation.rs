@@ -120,5 +120,7 @@ async fn end(
     };
     shell.commit(commit).await?;
     shell.outbox.poke();
+    // Alerts may have waited for one of them.
+    shell.inbox.poke();
     Ok((state, note))
 }

@@ -4,9 +4,16 @@ use std::sync::{Arc, atomic::Ordering};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use jiff::Timestamp;
+use rand::RngExt;
 use tracing::Instrument;
 
-use super::{crash::crash_point, shell::Shell};
+use super::{
+    alert::{self, Connection},
+    crash::crash_point,
+    draft,
+    shell::Shell,
+};
 use crate::{
     domain::id::ForgeName,
     port::{
@@ -43,6 +50,19 @@ impl TakeIn for Intake {
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
 
+    async fn take_in_alert(&self, connection: &str, body: Bytes) -> Result<String, StoreError> {
+        if self.shell.draining() {
+            return Err(StoreError::Unavailable("shutting down".to_owned()));
+        }
+        let known = self.shell.alerts.get(connection).cloned();
+        let known =
+            known.ok_or_else(|| StoreError::Unavailable(format!("no connection {connection} is configured")))?;
+        let (shell, connection) = (self.shell.clone(), connection.to_owned());
+        let span = tracing::info_span!("take_in", connection);
+        let taking = tokio::spawn(async move { keep_alert(&shell, &connection, &known, body).await }.instrument(span));
+        taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
+    }
+
     fn ready(&self) -> bool {
         let shell = &self.shell;
         !shell.draining() && !shell.broken.load(Ordering::Relaxed) && shell.store_answers.load(Ordering::Relaxed)
@@ -67,6 +87,10 @@ impl TakeIn for Letterbox {
         self.store.accept(letter).await
     }
 
+    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        Err(StoreError::Invalid("messages of monitoring connections come by HTTP only".to_owned()))
+    }
+
     fn ready(&self) -> bool {
         true
     }
@@ -84,11 +108,77 @@ fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes)
         event: verified.event,
         action: route.action,
         repo: route.repo,
+        target: None,
         installation: route.installation,
         received_at: clock.now(),
         body,
         quarantined,
     }
+}
+
+/// Reads what a message says only to find out which repositories it is for;
+/// each of them understands its part anew when it decides.
+async fn keep_alert(
+    shell: &Shell,
+    name: &str,
+    connection: &Arc<Connection>,
+    body: Bytes,
+) -> Result<String, StoreError> {
+    let received_at = shell.clock.now();
+    let id = message_id(received_at);
+    let decoded = alert::decode(connection, &body, received_at).await;
+    let kind = connection.source.kind();
+    let new = |target: String, action: Option<&'static str>, nth: usize| NewDelivery {
+        forge: connection.forge.clone(),
+        hook: alert::hook(name),
+        delivery: if nth == 0 { id.clone() } else { format!("{id}-{nth}") },
+        event: kind.to_owned(),
+        action: action.map(str::to_owned),
+        repo: None,
+        target: Some(target),
+        installation: None,
+        received_at,
+        body: body.clone(),
+        quarantined: None,
+    };
+    let deliveries: Vec<NewDelivery> = match decoded {
+        Ok(message) => {
+            let parts = connection.split(message).into_iter().enumerate();
+            parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
+        }
+        Err(error) => {
+            let quarantined = Some(draft::note(&[error.to_string()]));
+            vec![NewDelivery { quarantined, ..new(connection.default_target.clone(), None, 0) }]
+        }
+    };
+    let unreadable = deliveries.iter().any(|delivery| delivery.quarantined.is_some());
+    let arriving = shell.arrives();
+    let accepted = shell.store.accept_all(deliveries).await;
+    drop(arriving);
+    shell.count_received(&connection.forge, kind, if accepted.is_ok() { "accepted" } else { "failed" });
+    match accepted {
+        Ok(accepted) => {
+            crash_point("inbox_committed");
+            shell.worked();
+            if unreadable {
+                shell.count_delivery(&connection.forge, kind, DeliveryState::Quarantined);
+                tracing::warn!(?accepted, "message quarantined: it can't be understood");
+            } else {
+                tracing::debug!(?accepted, "message taken in");
+            }
+            shell.inbox.poke();
+            Ok(id)
+        }
+        Err(error) => {
+            tracing::error!(%error, "message not taken in");
+            Err(error)
+        }
+    }
+}
+
+/// An id of our own: the time first, so that ids lie together in the index.
+fn message_id(at: Timestamp) -> String {
+    format!("{:012x}-{:016x}", at.as_millisecond(), rand::rng().random::<u64>())
 }
 
 async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {

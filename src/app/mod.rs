@@ -13,6 +13,7 @@
 //! ([`backlog`]), one holder of a repository's facts at a time ([`repos`]),
 //! one write of an installation at a time ([`outbox`]).
 
+mod alert;
 mod ask;
 mod attempt;
 mod backlog;
@@ -40,6 +41,7 @@ mod tick;
 mod upkeep;
 mod worker;
 
+pub use alert::{Alerts, Connection, Labels, Route};
 pub use bot::{Bot, Parts};
 pub use catch_up::{CatchUp, CatchUpError, Caught};
 pub use intake::{Intake, Letterbox};

@@ -11,8 +11,8 @@ use std::{
 use jiff::SignedDuration;
 
 use super::{
-    doubt::Doubts, identity::Identities, leases::Leases, limits::Limits, policy::PolicySource, pulse::Pulse,
-    repos::Repos,
+    alert::Alerts, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits, policy::PolicySource,
+    pulse::Pulse, repos::Repos,
 };
 use crate::{
     domain::id::ForgeName,
@@ -59,6 +59,7 @@ pub(crate) struct Shell {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policies: Arc<dyn PolicySource>,
     pub(crate) settings: BotSettings,
+    pub(crate) alerts: Alerts,
     pub(crate) leases: Arc<Leases>,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
@@ -92,6 +93,7 @@ impl Shell {
         forges: Vec<Arc<dyn Forge>>,
         clock: Arc<dyn Clock>,
         policies: Arc<dyn PolicySource>,
+        alerts: Alerts,
         settings: BotSettings,
     ) -> Self {
         let leases = Arc::new(Leases::new(store.clone()));
@@ -101,6 +103,7 @@ impl Shell {
             store,
             clock,
             policies,
+            alerts,
             repos: Repos::new(settings.cached_repositories, leases.clone()),
             leases,
             settings,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::{
-    commands,
+    alert, commands,
     decision::{self, Failure, Scope},
     draft::{self, Writes},
     installation, place,
@@ -18,7 +18,11 @@ use super::{
 };
 use crate::{
     decide,
-    domain::event::{Event, RepoSeen, Seen},
+    domain::{
+        alert::Says,
+        event::{Event, RepoSeen, Seen},
+        id::RepoKey,
+    },
     metric,
     port::{
         forge::{Forge, Undecodable},
@@ -101,6 +105,9 @@ async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Res
         let note = format!("no forge named {} is configured", row.forge);
         return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
+    if let Some(target) = row.target.clone() {
+        return decide_alert(shell, lease, forge, &row, &target, &body).await;
+    }
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
         Err(error) => {
@@ -115,6 +122,55 @@ async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Res
         (_, Some(repo)) => decide_for_repository(shell, lease, forge.as_ref(), &row, &event, repo).await,
         (_, None) => end(shell, lease, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
     }
+}
+
+/// A message of a monitoring connection, for the one repository that this
+/// delivery of it stands for. Which one that is comes from our own map.
+async fn decide_alert(
+    shell: &Shell,
+    lease: &Lease,
+    forge: &Arc<dyn Forge>,
+    row: &DeliveryRow,
+    target: &str,
+    body: &Bytes,
+) -> Result<(DeliveryState, String), Failure> {
+    let name = alert::connection(&row.hook);
+    let Some(connection) = shell.alerts.get(name) else {
+        let note = format!("no connection [alerts.{name}] is configured");
+        return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
+    };
+    let message = match alert::decode(connection, body, row.received_at).await {
+        Ok(message) => message,
+        Err(error) => {
+            return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
+        }
+    };
+    let Some(message) = connection.part(message, target, row.action.as_deref()) else {
+        let note = format!("nothing in it is for {target} by the present settings");
+        return end(shell, lease, row.seq, DeliveryState::Ignored, note).await;
+    };
+    if let Says::Nothing(reason) = &message.says {
+        return end(shell, lease, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await;
+    }
+    let key = row.repo.map(|id| RepoKey { forge: row.forge.clone(), id });
+    let place = match &key {
+        Some(key) => shell.store.repository(key).await?,
+        None => None,
+    };
+    let Some(place) = place else {
+        return Err(Failure::NotNow(format!("phasebot is not installed on {target}")));
+    };
+    let owner = place.full_name.split('/').next().unwrap_or_default().to_owned();
+    let seen = RepoSeen { key: place.repo, full_name: place.full_name, default_branch: None, owner };
+    let event = Event {
+        name: row.event.clone(),
+        installation: None,
+        repo: Some(seen.clone()),
+        sender: None,
+        at: message.at,
+        seen: Seen::Alert(Box::new(message)),
+    };
+    decide_for_repository(shell, lease, forge.as_ref(), row, &event, &seen).await
 }
 
 async fn decide_for_repository(

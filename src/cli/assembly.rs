@@ -7,7 +7,7 @@ use tokio::{net::TcpListener, sync::watch};
 
 use super::Failure;
 use crate::{
-    app::{Bot, BotSettings, Parts, PolicySource},
+    app::{Alerts, Bot, BotSettings, Parts, PolicySource},
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
     http::{self, Limits, ServerState},
@@ -26,6 +26,8 @@ pub struct Materials {
     pub clock: Arc<dyn Clock>,
     /// Which policy is in force where.
     pub policies: Arc<dyn PolicySource>,
+    /// The monitoring connections.
+    pub alerts: Alerts,
     /// How the bot is to run.
     pub bot: BotSettings,
     /// The server's limits.
@@ -52,10 +54,11 @@ pub struct Program {
 impl Program {
     /// Starts the bot. Must be called within a Tokio runtime.
     pub fn start(materials: Materials) -> Self {
-        let Materials { store, forges, clock, policies, bot, limits, metrics, public, admin } = materials;
-        let bot = Bot::start(Parts { store, forges: forges.clone(), clock, policies, settings: bot });
+        let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
+        let sources = alerts.sources();
+        let bot = Bot::start(Parts { store, forges: forges.clone(), clock, policies, alerts, settings: bot });
         let (shutdown, ending) = watch::channel(false);
-        let state = ServerState::new(forges, bot.intake(), metrics.clone(), limits, ending);
+        let state = ServerState::new(forges, sources, bot.intake(), metrics.clone(), limits, ending);
         let serving = async move {
             tokio::select! {
                 () = http::serve(state, public, admin) => {}

@@ -1,5 +1,6 @@
 //! The command line: what can be asked of `phasebot`, one file per subcommand.
 
+pub mod alerts;
 pub mod assembly;
 mod backup;
 pub mod catch_up;

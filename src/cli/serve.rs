@@ -5,7 +5,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
 use super::{
-    Context, Failure,
+    Context, Failure, alerts,
     assembly::{self, Materials, Program},
     policy, runtime, store,
 };
@@ -44,12 +44,14 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let alerts = alerts::connections(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
     let program = Program::start(Materials {
         store,
         forges: vec![github],
         clock,
         policies,
+        alerts,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,

@@ -91,9 +91,9 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let page = open(args.port).await?;
         let features: Vec<Feature> = args.with.iter().map(|more| more.feature()).collect();
-        let hook = format!("{}/webhooks/github", place.public_url.as_deref().unwrap_or(NOWHERE));
+        let hook = format!("{}/webhooks/github", place.public.as_deref().unwrap_or(NOWHERE));
         let manifest = grant::manifest(&app_name(args), &hook, &page.redirect_url(), &features);
-        let form = Form { action: place.new_app(args.org.as_deref()), origin: place.web_url.clone(), manifest };
+        let form = Form { action: place.new_app(args.org.as_deref()), origin: place.web.clone(), manifest };
         let (mut desk, serving) = page.serve(form);
         let serving = tokio::spawn(serving);
         writeln!(out, "Open this page in a browser on this machine:\n\n  {}\n", desk.url())?;

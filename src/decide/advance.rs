@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::command::{reply::Wish, run::Terms};
+use super::{
+    command::{reply::Wish, run::Terms},
+    feedback, gate,
+};
 use crate::domain::{
     effect::{Effect, Told},
     fact::{DocumentKey, RepoFacts},
@@ -55,18 +58,14 @@ pub enum Outcome<'a> {
 
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
-pub fn advance(_facts: &mut RepoFacts, _terms: &Terms<'_>) -> Advanced {
-    Advanced::default()
+pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+    let mut advanced = feedback::advance(facts, terms);
+    gate::advance(facts, terms, &mut advanced);
+    advanced
 }
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
-pub fn ended(
-    _facts: &mut RepoFacts,
-    _effect: &Effect,
-    _key: &str,
-    _outcome: Outcome<'_>,
-    _terms: &Terms<'_>,
-) -> Advanced {
-    Advanced::default()
+pub fn ended(facts: &mut RepoFacts, effect: &Effect, _key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
+    feedback::ended(facts, effect, outcome, terms)
 }

@@ -30,7 +30,6 @@ impl Look<'_> {
             DocumentKey::Ref(RefName::Tag(_))
             | DocumentKey::Release(_)
             | DocumentKey::Deployment(_)
-            | DocumentKey::Incident(_)
             | DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
             DocumentKey::Group(sha) => {
@@ -41,7 +40,10 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
-            DocumentKey::Answer(_) | DocumentKey::Policy => {}
+            DocumentKey::Answer(_) | DocumentKey::Policy | DocumentKey::Gate(..) => {}
+            // What they disturb is looked after with them: most say nothing new.
+            DocumentKey::Incident(_) | DocumentKey::Storm(_) | DocumentKey::Feedback(_) | DocumentKey::Heartbeat(_) => {
+            }
         }
     }
 
@@ -171,7 +173,7 @@ impl Look<'_> {
     }
 
     /// Everything that has landed.
-    fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
+    pub(super) fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
         for pull in self.facts.index.merged_as.values().flatten() {
             items.insert(*pull);
             items.extend(self.named_issues(*pull));

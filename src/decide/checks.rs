@@ -1,9 +1,6 @@
 //! When a commit's checks stood as passed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    rc::Rc,
-};
+use std::{collections::BTreeMap, rc::Rc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -152,12 +149,12 @@ impl Look<'_> {
 fn verdict(
     latest: &BTreeMap<Key<'_>, &Turn<'_>>,
     named: &[Pattern],
-    required: Option<&BTreeSet<String>>,
+    required: Option<&BTreeMap<String, Option<u64>>>,
 ) -> Option<bool> {
     let well = latest.values().all(|t| matches!(t.outcome, Outcome::Success | Outcome::Skipped));
     let some = latest.values().any(|t| t.outcome == Outcome::Success);
     let all_named = named.iter().all(|p| latest.keys().any(|k| p.matches(k.name())));
-    let required: Vec<&String> = required.into_iter().flatten().collect();
+    let required: Vec<&String> = required.into_iter().flatten().map(|(name, _)| name).collect();
     let all_required = required.iter().all(|r| latest.keys().any(|k| k.name() == r.as_str()));
     (well && some && all_named && all_required).then_some(!required.is_empty())
 }

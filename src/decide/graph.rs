@@ -6,7 +6,10 @@
 //! comparison. From these two alone «contains» and «does not contain» can both
 //! be proven; what can't be proven is unknown, and asked.
 
-use std::{collections::HashSet, rc::Rc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    rc::Rc,
+};
 
 use super::look::Look;
 use crate::domain::{
@@ -34,6 +37,8 @@ pub(super) struct Past<'f> {
 /// So many pushes back are looked at before a whole past is gathered: most
 /// questions are about neighbours.
 const NEAR: usize = 32;
+/// So many pushes are followed from one commit back to another.
+const MOST_STEPS: usize = 500;
 
 impl<'f> Look<'f> {
     /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
@@ -93,6 +98,26 @@ impl<'f> Look<'f> {
             let held = |root: &Sha| *root == push.before || before.commits.contains(root);
             if past.unrecorded { held(newer) } else { past.roots.iter().all(|root| held(root)) }
         })
+    }
+
+    /// The commits that `newer` has and `older` has not, if an unbroken row of
+    /// pushes leads from one to the other.
+    pub(super) fn recorded_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let mut between = BTreeSet::new();
+        let mut at = newer;
+        for _ in 0..MOST_STEPS {
+            if at == older {
+                return Some(between);
+            }
+            let step = self.steps(at).into_iter().find(|step| step.base.is_some())?;
+            // A push that brought `older` among others says which came after it, but not in which line.
+            if step.more.contains(&older) {
+                return None;
+            }
+            between.extend(step.more);
+            at = step.base?;
+        }
+        None
     }
 
     fn compared(&self, newer: &Sha, older: &Sha) -> Option<bool> {

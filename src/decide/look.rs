@@ -2,7 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     carry::{Carrier, Work},
     environment::Environment,
+    feedback::Disturbances,
     graph::Past,
 };
 use crate::domain::{
@@ -41,6 +42,7 @@ pub(super) struct Look<'a> {
     pub(super) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
     pub(super) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
     pub(super) environments: OnceCell<Vec<Environment<'a>>>,
+    pub(super) disturbances: OnceCell<Disturbances>,
 }
 
 impl<'a> Look<'a> {
@@ -54,6 +56,7 @@ impl<'a> Look<'a> {
             passes: RefCell::default(),
             carried: RefCell::default(),
             environments: OnceCell::new(),
+            disturbances: OnceCell::new(),
         }
     }
 
@@ -102,11 +105,27 @@ impl<'a> Look<'a> {
     }
 
     /// What the branch's rules require, if the forge told.
-    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeSet<String>> {
+    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeMap<String, Option<u64>>> {
         match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, true) {
             Some(Answer::RequiredChecks(names)) => Some(names),
             _ => None,
         }
+    }
+
+    /// The answer to a question, if it was given after `since`.
+    pub(super) fn answered_since(&self, need: &Need, since: Timestamp) -> Option<&'a Answer> {
+        let known = self.facts.answers.get(need).filter(|known| known.at >= since);
+        let Some(known) = known else {
+            self.want(need.clone());
+            return None;
+        };
+        if matches!(known.answer, Answer::Unavailable { .. }) {
+            if self.now.duration_since(known.at) >= RETRY_AFTER {
+                self.want(need.clone());
+            }
+            return None;
+        }
+        Some(&known.answer)
     }
 
     /// The answer to a question whose answer never changes.

@@ -1,19 +1,13 @@
 //! Sentences. Whatever comes from outside is quoted so that it can do nothing.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
+use super::feedback::defuse;
 use crate::domain::policy::{EvidenceKind, PhaseRule};
 
 /// A name from outside as inline code: no mention, link or command can live in it.
 pub fn quoted(name: &str) -> String {
-    const MOST: usize = 80;
-    // What turns the direction of a text could make it read as another.
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let mut text: String = name.chars().filter(|c| !c.is_control() && *c != '`' && !turns(*c)).take(MOST).collect();
-    if name.chars().count() > MOST {
-        text.push('…');
-    }
-    if text.trim().is_empty() { "`?`".to_owned() } else { format!("`{text}`") }
+    defuse::code(name, 80)
 }
 
 /// A duration as people write it: `30m`, `1h 30m`, `2d`.
@@ -22,6 +16,18 @@ pub fn duration(span: SignedDuration) -> String {
     let parts = [(total / 86_400, "d"), (total / 3_600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
     let text: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
     if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
+}
+
+/// A moment on the clocks of a place, to the minute where it is a whole one.
+pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
+    let local = at.to_zoned(zone.clone());
+    let form = if local.second() == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
+    local.strftime(form).to_string()
+}
+
+/// Why, to be put behind a sentence.
+pub(super) fn reason(why: Option<&str>) -> String {
+    why.filter(|why| !why.trim().is_empty()).map_or_else(String::new, |why| format!(" because {}", quoted(why)))
 }
 
 /// What would bring an item into a phase.

@@ -12,7 +12,9 @@ mod carry;
 mod checks;
 pub mod command;
 mod environment;
+pub mod feedback;
 mod forget;
+pub mod gate;
 mod graph;
 mod look;
 pub mod message;
@@ -100,6 +102,7 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         look.want_links(*item);
         phase::derive(&look, *item);
     }
+    gate::want_all(&look);
     look.take_wants().into_iter().collect()
 }
 

@@ -3,11 +3,11 @@
 //! Every change is a join (see [`crate::domain::fact`]): what is added depends
 //! on the event alone, never on what arrived before it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::text;
+use super::{feedback, text};
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
@@ -21,8 +21,8 @@ use crate::domain::{
         keep_earliest,
         ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
     },
-    id::Actor,
-    needs::{Answer, Answered},
+    id::{Actor, Sha},
+    needs::{Answer, Answered, Need},
     policy::Policy,
 };
 
@@ -59,6 +59,7 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
         Seen::Deployment(deployment) => notes.deployment(deployment),
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
+        Seen::Alert(message) => notes.changed.extend(feedback::take(notes.facts, message)),
         Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
     let changed = notes.changed;
@@ -77,7 +78,17 @@ pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
             changed.extend(add_commit(facts, commit, &full_name));
         }
     }
-    facts.answers.insert(answered.need.clone(), answered.clone());
+    let mut kept = answered.clone();
+    match &answered.answer {
+        Answer::Checks { runs, statuses } => {
+            changed.extend(runs.iter().map(|run| add_run(facts, run)));
+            changed.extend(statuses.iter().map(|status| add_status(facts, status)));
+            kept.answer = Answer::Kept;
+        }
+        Answer::Tags(tags) => changed.extend(add_tags(facts, tags, answered.at)),
+        _ => {}
+    }
+    facts.answers.insert(answered.need.clone(), kept);
     changed.insert(DocumentKey::Answer(answered.need.clone()));
     for key in &changed {
         facts.reindex(key);
@@ -98,6 +109,50 @@ fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Op
     Some(DocumentKey::Commit(commit.sha.clone()))
 }
 
+fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
+    let fact = RunFact {
+        completed: seen.completed,
+        started_at: seen.started_at,
+        name: seen.name.clone(),
+        app: seen.app,
+        suite: seen.suite,
+        ours: seen.ours,
+    };
+    let checks = facts.checks.entry(seen.sha.clone()).or_default();
+    let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
+    let greater = fact.max(known.clone());
+    *known = greater;
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
+    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
+    let checks = facts.checks.entry(seen.sha.clone()).or_default();
+    let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
+    let greater = fact.max(known.clone());
+    *known = greater;
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+/// Tags that were made or moved since they were listed before, and of which no
+/// event told. The first list is where the record begins: what is in it is not new.
+fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
+    let Some(Answer::Tags(before)) = facts.answers.get(&Need::Tags).map(|known| known.answer.clone()) else {
+        return Vec::new();
+    };
+    let mut changed = Vec::new();
+    for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
+        let name = RefName::Tag(tag.clone());
+        let place = facts.refs.entry(name.clone()).or_default();
+        let last = place.moves.last().and_then(|(_, sha)| sha.as_ref());
+        if last != Some(sha) {
+            place.moves.insert((at, Some(sha.clone())));
+            changed.push(DocumentKey::Ref(name));
+        }
+    }
+    changed
+}
+
 /// Whether a text is that of our own issue about the policy file.
 fn is_notice(body: &str) -> bool {
     body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
@@ -113,7 +168,9 @@ struct Notes<'a> {
 
 impl Notes<'_> {
     fn about(&mut self) {
-        let Some(seen) = &self.event.repo else { return };
+        // An alert's repository comes from our own map: it tells nothing of it.
+        let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
+        let Some(seen) = seen else { return };
         let at = self.event.at;
         let about = &mut self.facts.about;
         let before = about.clone();
@@ -284,28 +341,21 @@ impl Notes<'_> {
     }
 
     fn check(&mut self, seen: &CheckSeen) {
-        let fact = RunFact {
-            completed: seen.completed,
-            started_at: seen.started_at,
-            name: seen.name.clone(),
-            app: seen.app,
-            suite: seen.suite,
-            ours: seen.ours,
-        };
-        let checks = self.facts.checks.entry(seen.sha.clone()).or_default();
-        let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
-        let greater = fact.max(known.clone());
-        *known = greater;
-        self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+        let key = add_run(self.facts, seen);
+        self.changed.insert(key);
+        if seen.ours && seen.asked_again {
+            // Who asks again sees an answer, also where it is the same.
+            for ((gate, sha), known) in &mut self.facts.gates {
+                if *sha == seen.sha && gate.check() == seen.name && known.live && known.shown.take().is_some() {
+                    self.changed.insert(DocumentKey::Gate(gate.clone(), sha.clone()));
+                }
+            }
+        }
     }
 
     fn status(&mut self, seen: &StatusSeen) {
-        let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
-        let checks = self.facts.checks.entry(seen.sha.clone()).or_default();
-        let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
-        let greater = fact.max(known.clone());
-        *known = greater;
-        self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+        let key = add_status(self.facts, seen);
+        self.changed.insert(key);
     }
 
     fn workflow(&mut self, seen: &WorkflowSeen) {

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     carry::{Carrier, Work},
+    feedback,
     look::Look,
     message,
 };
@@ -64,7 +65,12 @@ pub(super) fn derive(look: &Look<'_>, number: ItemNumber) -> Derived {
         return left_alone;
     }
     let sweep = Sweep::new(look, item);
-    let history = sweep.history();
+    let mut history = sweep.history();
+    if let Some(first) = history.first().map(|first| first.at)
+        && let Some(origin) = feedback::origin(look, number).filter(|origin| origin.at <= first)
+    {
+        history.insert(0, origin);
+    }
     let current = sweep.at(look.now);
     let reason = current.clone().map_or_else(|| sweep.why_nothing(look.now), |hit| hit.reason);
     let wake_at = sweep.moments.range(look.now..).find(|at| **at > look.now).copied();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{carry::Carrier, look::Look, message};
+use super::{carry::Carrier, feedback, look::Look, message};
 use crate::domain::{
     event::{DeployState, RefName},
     fact::{commit::RefFacts, ship::DeploymentFacts},
@@ -142,16 +142,14 @@ impl Look<'_> {
         for (environment, runs) in self.deployed(carrier, filter) {
             for run in runs {
                 let mut begin = run.from;
-                let mut incidents: Vec<_> =
-                    self.facts.incidents.values().filter(|i| i.environment == environment).collect();
-                incidents.sort();
-                for incident in incidents {
+                let disturbances = self.disturbances.get_or_init(|| feedback::disturbances(self));
+                for (from, until) in disturbances.get(&environment).into_iter().flatten() {
                     let ripe = begin.checked_add(quiet).unwrap_or(Timestamp::MAX);
-                    if incident.until.is_some_and(|u| u <= begin) {
+                    if until.is_some_and(|u| u <= begin) {
                         continue;
                     }
-                    spans.extend(soaked_span(ripe, earlier(run.until, Some(incident.from)), quiet, &environment));
-                    match incident.until {
+                    spans.extend(soaked_span(ripe, earlier(run.until, Some(*from)), quiet, &environment));
+                    match *until {
                         Some(until) => begin = begin.max(until),
                         None => begin = Timestamp::MAX,
                     }

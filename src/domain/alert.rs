@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One message of a monitoring connection, understood.
@@ -33,7 +33,7 @@ pub enum Says {
 }
 
 /// A group of alerts that belong together at the source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Group {
     /// What identifies the group among those of its connection, whatever else
     /// changes about it: its grouping labels in order, or the source's id.
@@ -56,7 +56,7 @@ pub struct Group {
 }
 
 /// One alert.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Alert {
     /// What tells it from others of its group.
     pub fingerprint: String,
@@ -77,7 +77,7 @@ pub struct Alert {
 }
 
 /// A user's words.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feedback {
     /// What tells it from others of its connection: sent again, it is the same.
     pub key: String,
@@ -89,4 +89,29 @@ pub struct Feedback {
     pub url: Option<String>,
     /// Labels of the source.
     pub labels: BTreeMap<String, String>,
+}
+
+/// What the operator's settings say of the connections, as far as decisions
+/// depend on it; stands beside the policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AlertRules {
+    /// By the connection's name.
+    pub connections: BTreeMap<String, ConnectionRules>,
+}
+
+/// What they say of one connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConnectionRules {
+    /// It must be heard of at least this often: it says [`Says::Heartbeat`],
+    /// always to its default target.
+    pub heartbeat: Option<SignedDuration>,
+    /// The operator's template for its issues.
+    pub template: Option<String>,
+}
+
+impl AlertRules {
+    /// The template for a connection's issues; `None`: the built-in one.
+    pub fn template(&self, connection: &str) -> Option<&str> {
+        self.connections.get(connection).and_then(|rules| rules.template.as_deref())
+    }
 }

@@ -39,6 +39,16 @@ pub enum GateName {
     Deploy(String),
 }
 
+impl GateName {
+    /// The name of its check run.
+    pub fn check(&self) -> String {
+        match self {
+            Self::Release(name) => format!("phasebot/{name}"),
+            Self::Deploy(environment) => format!("phasebot/deploy/{environment}"),
+        }
+    }
+}
+
 /// A gate's decision on a commit at a moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
@@ -79,4 +89,36 @@ pub struct Condition {
     pub next_at: Option<Timestamp>,
     /// What it is made of.
     pub parts: Vec<Condition>,
+}
+
+impl Decision {
+    /// Whether another decision says the same, whenever it was made.
+    pub fn says(&self, other: &Self) -> bool {
+        let told = |d: &Self| (d.standing, d.needs_person, d.next_at, d.policy.clone());
+        (&self.gate, &self.sha, told(self)) == (&other.gate, &other.sha, told(other))
+            && all_say(&self.conditions, &other.conditions)
+    }
+
+    /// How many of its conditions stand in the way, and how many there are.
+    pub fn closed(&self) -> (usize, usize) {
+        (self.conditions.iter().filter(|condition| !condition.standing.is_open()).count(), self.conditions.len())
+    }
+
+    /// The condition that stands most in the way, if one does.
+    pub fn worst(&self) -> Option<&Condition> {
+        self.conditions.iter().filter(|condition| !condition.standing.is_open()).min_by_key(|c| c.standing)
+    }
+}
+
+impl Condition {
+    fn says(&self, other: &Self) -> bool {
+        (&self.name, self.standing, &self.code, &self.sentence)
+            == (&other.name, other.standing, &other.code, &other.sentence)
+            && (&self.link, self.next_at) == (&other.link, other.next_at)
+            && all_say(&self.parts, &other.parts)
+    }
+}
+
+fn all_say(these: &[Condition], those: &[Condition]) -> bool {
+    these.len() == those.len() && these.iter().zip(those).all(|(this, that)| this.says(that))
 }

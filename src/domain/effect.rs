@@ -125,8 +125,8 @@ pub enum Effect {
         item: ItemNumber,
         /// Account names.
         logins: Vec<String>,
-        /// The command that asks for it.
-        command: CommandId,
+        /// The command that asks for it, if one does.
+        command: Option<CommandId>,
     },
     /// Put an item into an open milestone, or take it out of its own.
     SetMilestone {
@@ -156,6 +156,33 @@ pub enum Effect {
         body: String,
         /// Labels.
         labels: Vec<LabelLook>,
+    },
+    /// Another title and text for an issue of ours.
+    EditIssue {
+        /// The issue.
+        item: ItemNumber,
+        /// Hidden text that identifies it.
+        marker: String,
+        /// Title.
+        title: String,
+        /// Text; the marker is added by the adapter.
+        body: String,
+    },
+    /// Close an issue as done, or open it again.
+    SetIssueState {
+        /// The issue.
+        item: ItemNumber,
+        /// Open, or closed.
+        open: bool,
+    },
+    /// Put labels on an item and take others off; the rest stays as it is.
+    SetLabels {
+        /// The item.
+        item: ItemNumber,
+        /// To put on; made if they are missing.
+        add: Vec<LabelLook>,
+        /// To take off.
+        remove: BTreeSet<String>,
     },
     /// An issue of ours that is kept up to date: made if it should be open and
     /// is not there, else brought to this title, text and state.
@@ -217,7 +244,10 @@ impl Effect {
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::SetCheck { .. } => Lane::Conversation,
-            Self::SetPhase { .. } => Lane::Labels,
+            // What is there can wait for what is not.
+            Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
+                Lane::Labels
+            }
         }
     }
 
@@ -231,6 +261,9 @@ impl Effect {
             | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
+            | Self::EditIssue { .. }
+            | Self::SetIssueState { .. }
+            | Self::SetLabels { .. }
             | Self::SetMilestone { .. } => Repeat::Natural,
             Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
                 Repeat::MarkedCreate
@@ -251,6 +284,9 @@ impl Effect {
             Self::SetMilestone { .. } => "set_milestone",
             Self::RerunFailed { .. } => "rerun_failed",
             Self::OpenIssue { .. } => "open_issue",
+            Self::EditIssue { .. } => "edit_issue",
+            Self::SetIssueState { .. } => "set_issue_state",
+            Self::SetLabels { .. } => "set_labels",
             Self::UpsertIssue { .. } => "upsert_issue",
             Self::SetCheck { .. } => "set_check",
             Self::Dispatch { .. } => "dispatch",
@@ -260,16 +296,15 @@ impl Effect {
     /// The command that waits for its outcome.
     pub fn command(&self) -> Option<CommandId> {
         match self {
-            Self::Assign { command, .. } | Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => {
-                Some(*command)
-            }
+            Self::Assign { command, .. } => *command,
+            Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => Some(*command),
             _ => None,
         }
     }
 
     /// Something waits to hear how it ends.
     pub fn is_awaited(&self) -> bool {
-        self.command().is_some()
+        self.command().is_some() || matches!(self, Self::OpenIssue { .. })
     }
 
     /// It says nothing that is not said elsewhere: its failure is nobody's trouble.

@@ -9,7 +9,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::id::{Actor, InstallationId, ItemNumber, RepoKey, Sha};
+use super::{
+    alert::Message,
+    id::{Actor, InstallationId, ItemNumber, RepoKey, Sha},
+};
 
 /// One delivery, understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,6 +84,8 @@ pub enum Seen {
     },
     /// The App was installed, changed, suspended or removed.
     Installation(InstallationSeen),
+    /// A monitoring connection said something to this repository.
+    Alert(Box<Message>),
     /// Kept for the record; says nothing that a phase depends on.
     Nothing {
         /// Why it is ignored, for `deliveries show`.
@@ -354,6 +359,9 @@ pub struct CheckSeen {
     pub completed: Option<(Timestamp, Outcome)>,
     /// Made by ourselves.
     pub ours: bool,
+    /// Somebody asks for it to be run again.
+    #[serde(default)]
+    pub asked_again: bool,
 }
 
 /// A commit status.

@@ -4,6 +4,7 @@
 //! monitoring system or a database.
 
 pub mod alert;
+pub mod alerting;
 pub mod branch;
 pub mod decision;
 pub mod derived;
@@ -14,4 +15,5 @@ pub mod id;
 pub mod needs;
 pub mod permission;
 pub mod policy;
+pub mod rule;
 pub mod when;

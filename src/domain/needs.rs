@@ -3,13 +3,14 @@
 //! The shell asks the forge once, keeps the answer as a fact, and decides
 //! again. An answer that can't be had is kept as such: unknown is not «no».
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    event::CommitSeen,
+    event::{CheckSeen, CommitSeen, StatusSeen},
+    fact::item::ReviewFact,
     id::{ItemNumber, Sha},
 };
 
@@ -43,6 +44,45 @@ pub enum Need {
         /// The tag.
         tag: String,
     },
+    /// Where is this branch?
+    BranchHead {
+        /// The branch.
+        branch: String,
+    },
+    /// Which tags are there?
+    Tags,
+    /// What ran on this commit?
+    Checks {
+        /// The commit.
+        sha: Sha,
+    },
+    /// Which issues are open, of a label or a milestone?
+    OpenIssues {
+        /// The label.
+        label: Option<String>,
+        /// The milestone's title.
+        milestone: Option<String>,
+    },
+    /// Who made this commit?
+    CommitAuthors {
+        /// The commit.
+        sha: Sha,
+    },
+    /// Is this tag signed, so that the forge could verify it?
+    TagSignature {
+        /// The tag.
+        tag: String,
+    },
+    /// Which pull requests brought this commit?
+    PullsOf {
+        /// The commit.
+        sha: Sha,
+    },
+    /// What did reviewers say of this pull request?
+    Reviews {
+        /// The pull request.
+        pull: ItemNumber,
+    },
     /// Which checks do the branch's rules require?
     RequiredChecks {
         /// The branch.
@@ -70,8 +110,44 @@ pub enum Answer {
     },
     /// To [`Need::TagCommit`].
     TagCommit(Sha),
-    /// To [`Need::RequiredChecks`]: check names.
-    RequiredChecks(BTreeSet<String>),
+    /// To [`Need::BranchHead`].
+    BranchHead(Sha),
+    /// To [`Need::Tags`]: their commits by name.
+    Tags(BTreeMap<String, Sha>),
+    /// It was kept as facts of its own.
+    Kept,
+    /// To [`Need::Checks`].
+    Checks {
+        /// Check runs.
+        runs: Vec<CheckSeen>,
+        /// Commit statuses.
+        statuses: Vec<StatusSeen>,
+    },
+    /// To [`Need::OpenIssues`].
+    OpenIssues(BTreeSet<ItemNumber>),
+    /// To [`Need::CommitAuthors`]: accounts of author and committer, as far as the forge knows them.
+    CommitAuthors(BTreeSet<String>),
+    /// To [`Need::TagSignature`].
+    TagSignature {
+        /// The forge verified a signature of the tag.
+        verified: bool,
+        /// The forge's word for it, such as `unsigned`.
+        reason: String,
+    },
+    /// To [`Need::PullsOf`]: merged ones.
+    PullsOf(BTreeSet<ItemNumber>),
+    /// To [`Need::Reviews`].
+    Reviews {
+        /// Its newest commit.
+        head: Sha,
+        /// Who opened it.
+        author: Option<String>,
+        /// Reviews by id.
+        reviews: BTreeMap<u64, ReviewFact>,
+    },
+    /// To [`Need::RequiredChecks`]: check names, each with the App that has to
+    /// have made it, if the rules name one.
+    RequiredChecks(BTreeMap<String, Option<u64>>),
     /// The forge would not or could not say.
     Unavailable {
         /// Its words, for `/why`.

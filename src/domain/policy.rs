@@ -7,7 +7,9 @@ use globset::GlobMatcher;
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::permission::Grant;
+pub use super::rule::EnvironmentRule;
+use super::rule::{FreezeRule, GateRule, OverrideRule};
+use super::{alerting::AlertPolicy, permission::Grant};
 
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
 pub const FILE: &str = ".github/phasebot.yml";
@@ -75,8 +77,16 @@ pub struct Policy {
     pub ignore: Ignore,
     /// What is said of environments, by lower-case name.
     pub environments: BTreeMap<String, EnvironmentRule>,
+    /// Gates before releases, by name.
+    pub gates: BTreeMap<String, GateRule>,
+    /// Times in which nothing is released or deployed.
+    pub freezes: Vec<FreezeRule>,
+    /// Who may override conditions, and which.
+    pub overrides: OverrideRule,
     /// How commands are written and who may use them.
     pub commands: CommandRules,
+    /// How alerts become issues.
+    pub alerts: AlertPolicy,
     /// The check `phasebot/policy` appears on every pull request and merge
     /// group, not only on pull requests that change the file.
     pub policy_check_required: bool,
@@ -205,13 +215,6 @@ pub struct Ignore {
     pub authors: Vec<String>,
     /// Labels that opt an item out.
     pub labels: Vec<Pattern>,
-}
-
-/// What a policy says of one environment.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct EnvironmentRule {
-    /// Whether it is production; `None`: the forge's own flag decides.
-    pub production: Option<bool>,
 }
 
 /// What a policy says of slash-commands.

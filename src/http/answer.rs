@@ -9,7 +9,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::port::forge::Refusal;
+use crate::port::{alert, forge::Refusal};
 
 /// How long a sender should wait after a 503, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
@@ -32,6 +32,9 @@ pub enum Problem {
     /// 404: no such page.
     #[error("there is nothing here")]
     NotFound,
+    /// 404: no connection of that name is configured.
+    #[error("no monitoring connection of this name is configured")]
+    NoSuchConnection,
     /// 404: no forge of that name is configured.
     #[error("no forge of this name is configured")]
     NoSuchForge,
@@ -53,6 +56,9 @@ pub enum Problem {
     /// 401 or 400: it could not be verified.
     #[error("{0}")]
     Unverified(#[from] Refusal),
+    /// 401: the sender of an alert was not proved.
+    #[error("{0}")]
+    Unproved(#[from] alert::Refusal),
     /// 503: too many bodies are being read at once.
     #[error("too much is arriving at once")]
     Overloaded,
@@ -67,13 +73,15 @@ pub enum Problem {
 impl Problem {
     fn status(&self) -> StatusCode {
         match self {
-            Self::NotFound | Self::NoSuchForge => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuchForge | Self::NoSuchConnection => StatusCode::NOT_FOUND,
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Broken | Self::Unverified(Refusal::BadHeader(_)) => StatusCode::BAD_REQUEST,
-            Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) => StatusCode::UNAUTHORIZED,
+            Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) | Self::Unproved(_) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Overloaded | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -84,12 +92,19 @@ impl Problem {
         match self {
             Self::NotFound => "not_found",
             Self::NoSuchForge => "no_such_forge",
+            Self::NoSuchConnection => "no_such_connection",
             Self::Method(_) => "method_not_allowed",
             Self::Encoded => "encoded_body",
             Self::TooLarge(_) => "body_too_large",
             Self::TooSlow(_) => "body_too_slow",
             Self::Broken => "body_unreadable",
-            Self::Unverified(Refusal::MissingSignature) => "missing_signature",
+            Self::Unproved(alert::Refusal::MissingToken) => "missing_token",
+            Self::Unproved(alert::Refusal::BadToken) => "bad_token",
+            Self::Unproved(alert::Refusal::MissingSignature) | Self::Unverified(Refusal::MissingSignature) => {
+                "missing_signature"
+            }
+            Self::Unproved(alert::Refusal::BadSignature) => "bad_signature",
+            Self::Unproved(alert::Refusal::Stale) => "stale_signature",
             Self::Unverified(Refusal::BadSignature) => "bad_signature",
             Self::Unverified(Refusal::BadHeader(_)) => "bad_header",
             Self::Overloaded => "overloaded",

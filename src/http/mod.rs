@@ -1,6 +1,7 @@
 //! The HTTP server: every route, and nothing of what a forge or a store is.
 
 mod admin;
+mod alert;
 mod answer;
 mod body;
 mod health;
@@ -32,7 +33,7 @@ pub use webhook::VerifiedDelivery;
 use crate::{
     domain::id::ForgeName,
     metric,
-    port::{forge::Forge, intake::TakeIn},
+    port::{alert::AlertSource, forge::Forge, intake::TakeIn},
     telemetry::Metrics,
 };
 
@@ -50,6 +51,9 @@ pub struct Limits {
     pub rest: Duration,
     /// Time that a sender waits for the store. GitHub hangs up after 10 s.
     pub intake: Duration,
+    /// Time that the sender of an alert waits for the store. Some monitoring
+    /// systems hang up after a second, and all of them send again.
+    pub alert: Duration,
     /// Longest body, in bytes. GitHub sends none over 25 MiB.
     pub body_bytes: usize,
     /// Bytes of bodies held at once, over all connections.
@@ -59,6 +63,7 @@ pub struct Limits {
 /// What the handlers share.
 pub struct ServerState {
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
+    alerts: BTreeMap<String, Arc<dyn AlertSource>>,
     intake: Arc<dyn TakeIn>,
     metrics: Metrics,
     limits: Limits,
@@ -74,6 +79,7 @@ impl Default for Limits {
             body: Duration::from_secs(8),
             rest: Duration::from_secs(75),
             intake: Duration::from_secs(9),
+            alert: Duration::from_millis(900),
             body_bytes: 25 * 1024 * 1024,
             memory_bytes: 256 * 1024 * 1024,
         }
@@ -84,6 +90,7 @@ impl ServerState {
     /// What the server needs. `shutdown` becomes `true` when it is to end.
     pub fn new(
         forges: impl IntoIterator<Item = Arc<dyn Forge>>,
+        alerts: BTreeMap<String, Arc<dyn AlertSource>>,
         intake: Arc<dyn TakeIn>,
         metrics: Metrics,
         limits: Limits,
@@ -95,7 +102,7 @@ impl ServerState {
             memory: Arc::new(Semaphore::new(limits.memory_bytes.min(Semaphore::MAX_PERMITS))),
         };
         let forges = forges.into_iter().map(|forge| (forge.name().clone(), forge)).collect();
-        Arc::new(Self { forges, intake, metrics, limits, bodies, shutdown })
+        Arc::new(Self { forges, alerts, intake, metrics, limits, bodies, shutdown })
     }
 }
 
@@ -103,6 +110,7 @@ impl ServerState {
 pub fn public(state: Arc<ServerState>) -> Router {
     let routes = Router::new()
         .route("/webhooks/{forge}", post(webhook::receive).fallback(only_post))
+        .route("/alerts/{name}", post(alert::receive).put(alert::receive).fallback(only_post_or_put))
         .route("/healthz", get(health::alive).fallback(only_get))
         .route("/readyz", get(health::ready).fallback(only_get))
         .fallback(nothing);
@@ -125,6 +133,10 @@ async fn nothing(State(state): State<Arc<ServerState>>, request: Request) -> Res
 
 async fn only_post(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {
     refuse(&state, request, Problem::Method("POST")).await
+}
+
+async fn only_post_or_put(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {
+    refuse(&state, request, Problem::Method("POST, PUT")).await
 }
 
 async fn only_get(State(state): State<Arc<ServerState>>, request: Request) -> Result<Response, Problem> {

@@ -126,7 +126,7 @@ pub(super) async fn refuse<T>(
 
 /// Whether the body is compressed. GitHub never does that, and unpacking before
 /// the signature is checked would let anybody make us work.
-fn is_encoded(headers: &HeaderMap) -> bool {
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::CONTENT_ENCODING)
         .iter()

@@ -8,21 +8,21 @@ use super::{
     Merged, Problem,
     file::{
         PolicyCheck, PolicyFile,
+        alerts::RouteFile,
         command::Permission,
         condition::Team,
         evidence::EvidenceFile,
         phase::PhaseFile,
-        text::{Color, Description, Glob},
+        text::{Color, Description, Glob, Name},
         time::Length,
     },
+    rules,
     validate::{self, label_of},
 };
 use crate::domain::{
+    alerting::{AlertPolicy, AlertRoute, StormPolicy},
     permission::{Grant, Role},
-    policy::{
-        CheckRules, CommandRules, EnvironmentFilter, EnvironmentRule, Evidence, EvidenceKind, Ignore, Pattern,
-        PhaseRule, Policy,
-    },
+    policy::{CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy},
 };
 
 /// Colour of a label whose phase names none: a light grey.
@@ -44,7 +44,6 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
     let file = &merged.file;
     let checks = file.checks.clone().unwrap_or_default();
     let ignore = file.ignore.clone().unwrap_or_default();
-    let environments = file.environments.iter().flatten();
     Ok(Policy {
         source: merged.phases_from().name().to_owned(),
         version: merged.version.clone(),
@@ -60,9 +59,15 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
             labels: patterns(ignore.labels.as_deref())?,
         },
         commands: commands(file),
-        environments: environments
-            .map(|(name, file)| (name.as_str().to_lowercase(), EnvironmentRule { production: file.production }))
-            .collect(),
+        environments: (file.environments.iter().flatten())
+            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::environment(file)?)))
+            .collect::<Result<_, String>>()?,
+        gates: (file.gates.iter().flatten())
+            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::gate(file)?)))
+            .collect::<Result<_, String>>()?,
+        freezes: file.freezes.iter().flatten().map(rules::freeze).collect::<Result<_, _>>()?,
+        overrides: file.overrides.as_ref().map(rules::overrides).unwrap_or_default(),
+        alerts: alerts(file)?,
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
 }
@@ -81,6 +86,41 @@ fn commands(file: &PolicyFile) -> CommandRules {
         permissions,
         zone: written.tz.and_then(|zone| zone.time_zone()).unwrap_or(rules.zone),
     }
+}
+
+fn alerts(file: &PolicyFile) -> Result<AlertPolicy, String> {
+    let written = file.alerts.clone().unwrap_or_default();
+    let usual = AlertPolicy::default();
+    let or = |length: Option<Length>, usual: SignedDuration| length.map_or(usual, Length::duration);
+    let storm = written.storm.unwrap_or_default();
+    Ok(AlertPolicy {
+        routes: written.routes.iter().flatten().map(route).collect::<Result<_, _>>()?,
+        environment: written.environment.map(|name| name.as_str().to_lowercase()),
+        auto_close: written.auto_close.unwrap_or(usual.auto_close),
+        hold: or(written.hold, usual.hold),
+        grace: or(written.grace, usual.grace),
+        reopen_window: or(written.reopen_window, usual.reopen_window),
+        suspect_window: or(written.suspect_window, usual.suspect_window),
+        stale_after: or(written.stale_after, usual.stale_after),
+        suppress: or(written.suppress, usual.suppress),
+        storm: StormPolicy {
+            issues: storm.issues.map_or(usual.storm.issues, usize::from),
+            within: or(storm.within, usual.storm.within),
+        },
+    })
+}
+
+fn route(file: &RouteFile) -> Result<AlertRoute, String> {
+    let name = |name: &Option<Name>| name.as_ref().map(|name| name.as_str().to_owned());
+    let matches = file.matches.iter().map(|(label, glob)| Ok((label.as_str().to_owned(), glob.pattern()?)));
+    Ok(AlertRoute {
+        matches: matches.collect::<Result<_, String>>()?,
+        assign: file.assign.iter().flatten().map(|login| login.as_str().to_owned()).collect(),
+        labels: file.labels.iter().flatten().map(|label| label.as_str().to_owned()).collect(),
+        environment: name(&file.environment).map(|name| name.to_lowercase()),
+        service: name(&file.service),
+        severity: name(&file.severity),
+    })
 }
 
 fn grant(file: &Permission) -> Grant {
@@ -155,6 +195,6 @@ fn either((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> Result<Vec<Pat
     one.iter().chain(several.iter().flatten()).map(Glob::pattern).collect()
 }
 
-fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
+pub(super) fn patterns(globs: Option<&[Glob]>) -> Result<Vec<Pattern>, String> {
     globs.unwrap_or_default().iter().map(Glob::pattern).collect()
 }

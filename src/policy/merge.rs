@@ -210,12 +210,27 @@ impl Merging {
             over(&mut above.never, never);
         });
         section(&mut above.alerts, file.alerts, |above, below| {
-            let AlertsFile { routes, auto_close, hold, grace, reopen_window, storm } = below;
+            let AlertsFile {
+                routes,
+                auto_close,
+                hold,
+                grace,
+                reopen_window,
+                environment,
+                suspect_window,
+                stale_after,
+                suppress,
+                storm,
+            } = below;
             over(&mut above.routes, routes);
             over(&mut above.auto_close, auto_close);
             over(&mut above.hold, hold);
             over(&mut above.grace, grace);
             over(&mut above.reopen_window, reopen_window);
+            over(&mut above.environment, environment);
+            over(&mut above.suspect_window, suspect_window);
+            over(&mut above.stale_after, stale_after);
+            over(&mut above.suppress, suppress);
             section(&mut above.storm, storm, |above, below| {
                 over(&mut above.issues, below.issues);
                 over(&mut above.within, below.within);
@@ -285,13 +300,15 @@ fn gate_over(
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
     let above = entry(gates, name);
-    let GateFile { on, report, require: required, overridable } = below;
+    let GateFile { on, report, publish, on_violation, require: required, overridable } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     section(&mut above.on, on, |above, below| {
         over(&mut above.tag, below.tag);
         over(&mut above.draft, below.draft);
     });
     over(&mut above.report, report);
+    over(&mut above.publish, publish);
+    over(&mut above.on_violation, on_violation);
     over(&mut above.overridable, overridable);
 }
 
@@ -303,8 +320,18 @@ fn environment_over(
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
     let above = entry(environments, name);
-    let EnvironmentFile { production, after, deploy, auto, unmerged, pin, require: required, rollback, overridable } =
-        below;
+    let EnvironmentFile {
+        production,
+        after,
+        deploy,
+        auto,
+        unmerged,
+        pin,
+        when_busy,
+        require: required,
+        rollback,
+        overridable,
+    } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     over(&mut above.production, production);
     over(&mut above.after, after);
@@ -312,6 +339,7 @@ fn environment_over(
     over(&mut above.auto, auto);
     over(&mut above.unmerged, unmerged);
     over(&mut above.pin, pin);
+    over(&mut above.when_busy, when_busy);
     over(&mut above.rollback, rollback);
     over(&mut above.overridable, overridable);
 }

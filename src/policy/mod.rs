@@ -12,6 +12,7 @@ pub mod file;
 pub mod merge;
 mod problem;
 pub mod reference;
+mod rules;
 pub mod schema;
 mod validate;
 mod yaml;

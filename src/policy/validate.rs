@@ -79,8 +79,16 @@ impl Check<'_> {
             file.checks.as_ref().and_then(|checks| checks.ignore.as_ref()),
             file.ignore.as_ref().and_then(|ignore| ignore.labels.as_ref()),
         ];
-        let count =
-            evidence.map(EvidenceFile::globs).sum::<usize>() + lists.iter().flatten().map(|l| l.len()).sum::<usize>();
+        let gates = file.gates.iter().flatten();
+        let required = (gates.clone().flat_map(|(_, gate)| gate.require.iter().flatten()))
+            .chain(file.environments.iter().flatten().flat_map(|(_, e)| e.require.iter().flatten()));
+        let tags = gates.filter(|(_, gate)| gate.on.as_ref().is_some_and(|on| on.tag.is_some())).count();
+        let count = evidence.map(EvidenceFile::globs).sum::<usize>()
+            + lists.iter().flatten().map(|l| l.len()).sum::<usize>()
+            + required.map(Condition::globs).sum::<usize>()
+            + tags;
+        let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
+        let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
             self.say(&[], format!("{count} globs; at most {MAX_GLOBS} are possible"));
         }
@@ -120,6 +128,11 @@ impl Check<'_> {
 
     fn gates(&mut self) {
         for (name, gate) in self.parsed.file.gates.iter().flatten() {
+            if reserved(name.as_str()) {
+                let message =
+                    format!("a gate can't be named {}: its check would be another one's", quote(name.as_str()));
+                self.problems.push(self.parsed.problem_of_key(&path(["gates".into()]), name.as_str(), message));
+            }
             let require = path(["gates".into(), name.as_str().into(), "require".into()]);
             self.conditions(&require, gate.require.as_deref().unwrap_or_default());
         }
@@ -187,6 +200,12 @@ impl Check<'_> {
             Condition::Window(window) if window.allow.is_empty() => {
                 self.say(&below(&below(here, "window"), "allow"), "a window that is never open lets nothing pass");
             }
+            Condition::Reviews(reviews) => {
+                self.within(&below(&below(here, "reviews"), "count"), reviews.count, 20);
+            }
+            Condition::Blockers(blockers) if blockers.label.is_none() && blockers.milestone.is_none() => {
+                self.say(&below(here, "blockers"), "`blockers` needs `label`, `milestone` or both");
+            }
             Condition::Approval(approval) => {
                 self.within(&below(&below(here, "approval"), "count"), approval.count, 20);
             }
@@ -203,6 +222,12 @@ impl Check<'_> {
         }
         self.conditions(here, inner);
     }
+}
+
+/// Names of gates whose check `phasebot/NAME` means something else.
+fn reserved(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name == "policy" || name == "deploy" || name.starts_with("deploy/")
 }
 
 fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {

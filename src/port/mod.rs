@@ -3,6 +3,7 @@
 //! Each trait states its contract; `tests/it` holds the conformance suite that
 //! every implementation must pass.
 
+pub mod alert;
 pub mod clock;
 pub mod forge;
 pub mod intake;

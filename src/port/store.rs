@@ -28,7 +28,11 @@ pub trait Store: Send + Sync + 'static {
     /// Keeps a delivery, once per (forge, hook, delivery id).
     async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError>;
 
-    /// Deliveries not yet decided, in order of arrival, after `after`.
+    /// Keeps several deliveries, all of them or none.
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError>;
+
+    /// Deliveries not yet decided, in order of arrival, after `after`; without
+    /// alerts whose target is not known yet.
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError>;
 
     /// One delivery with its body.
@@ -217,6 +221,10 @@ pub struct NewDelivery {
     pub action: Option<String>,
     /// The repository it concerns: deliveries of one are decided in order.
     pub repo: Option<u64>,
+    /// For an alert: the repository that it is for, by a name that this has or
+    /// had. The store finds `repo` by it. While it can't, the delivery waits;
+    /// it is pending once a repository of that name is kept.
+    pub target: Option<String>,
     /// The installation it names.
     pub installation: Option<InstallationId>,
     /// When it was received.
@@ -311,6 +319,9 @@ pub struct DeliveryRow {
     pub action: Option<String>,
     /// The repository it concerns.
     pub repo: Option<u64>,
+    /// The repository that an alert is for, by name.
+    #[serde(default)]
+    pub target: Option<String>,
     /// The installation it names.
     pub installation: Option<InstallationId>,
     /// When it was received.

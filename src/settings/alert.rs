@@ -1,13 +1,18 @@
 //! `[alerts.NAME]`: one monitoring connection.
-//!
-//! This version reads and checks these sections; it does not serve them yet.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use http::HeaderName;
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use super::problem::{Place, Problem};
+use super::{
+    problem::{Place, Problem},
+    value::Given,
+};
 
 /// A monitoring connection.
 #[derive(Debug, Clone)]
@@ -20,14 +25,33 @@ pub struct AlertConnection {
     pub secrets: Vec<SecretString>,
     /// `owner/name` of the repositories it may open issues in; the first is the default target.
     pub repositories: Vec<String>,
-    /// Header with the hex HMAC-SHA256 of the body; `None`: a bearer token (`generic` only).
+    /// What goes to another of these; the first route that matches counts.
+    pub routes: Vec<AlertRoute>,
+    /// It must be heard of at least this often; `None`: silence is no news.
+    pub heartbeat: Option<SignedDuration>,
+    /// Labels with globs of the alert that is the sign of life.
+    pub heartbeat_match: BTreeMap<String, String>,
+    /// The template for its issues; `None`: the built-in one.
+    pub template: Option<PathBuf>,
+    /// Header with the hex HMAC-SHA256 of the body; `None`: Grafana's own, or a bearer token (`generic`).
     pub signature_header: Option<HeaderName>,
+    /// Header with the time that Grafana signs with the body; `None`: it signs none.
+    pub timestamp_header: Option<HeaderName>,
     /// Where in the body things are (`generic` only).
     pub fields: AlertFields,
     /// Values of the field `status` that mean firing (`generic` only).
     pub firing: Vec<String>,
     /// Values of the field `status` that mean resolved (`generic` only).
     pub resolved: Vec<String>,
+}
+
+/// Where alerts of one kind go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlertRoute {
+    /// Labels with globs that must all match.
+    pub matches: BTreeMap<String, String>,
+    /// `owner/name`, one of the connection's repositories.
+    pub repository: String,
 }
 
 /// Which monitoring system sends.
@@ -115,7 +139,12 @@ impl Default for Draft {
                 r#type: AlertType::Alert,
                 secrets: Vec::new(),
                 repositories: Vec::new(),
+                routes: Vec::new(),
+                heartbeat: None,
+                heartbeat_match: BTreeMap::new(),
+                template: None,
                 signature_header: None,
+                timestamp_header: None,
                 fields: AlertFields::default(),
                 firing: words(["open", "firing"]),
                 resolved: words(["closed", "resolved"]),
@@ -128,7 +157,7 @@ impl Default for Draft {
 impl Draft {
     /// What is wrong with the connection as a whole.
     pub(super) fn problems(&self, name: &str) -> Vec<Problem> {
-        const GENERIC_ONLY: [&str; 5] = ["type", "signature_header", "fields", "firing", "resolved"];
+        const GENERIC_ONLY: [&str; 4] = ["type", "fields", "firing", "resolved"];
         let problem =
             |key: &str, message: &str| Problem::new(Place::Setting(format!("alerts.{name}.{key}")), message.to_owned());
         let mut problems = Vec::new();
@@ -140,6 +169,24 @@ impl Draft {
         if self.given.contains("kind") && self.connection.kind != AlertKind::Generic {
             let misplaced = GENERIC_ONLY.iter().filter(|key| self.given.contains(**key));
             problems.extend(misplaced.map(|key| problem(key, "is only for connections of kind \"generic\"")));
+        }
+        let connection = &self.connection;
+        let signs = matches!(connection.kind, AlertKind::Generic | AlertKind::Grafana);
+        if connection.signature_header.is_some() && !signs {
+            problems.push(problem("signature_header", "is only for connections of kind \"generic\" or \"grafana\""));
+        }
+        if connection.timestamp_header.is_some() && connection.kind != AlertKind::Grafana {
+            problems.push(problem("timestamp_header", "is only for connections of kind \"grafana\""));
+        }
+        if connection.heartbeat.is_some() && connection.kind == AlertKind::Planetscale {
+            problems.push(problem("heartbeat", "is not for PlanetScale, which sends no sign of life"));
+        }
+        if connection.heartbeat.is_none() && !connection.heartbeat_match.is_empty() {
+            problems.push(problem("heartbeat_match", "is of no use without `heartbeat`"));
+        }
+        let allowed = |name: &String| connection.repositories.iter().any(|known| known.eq_ignore_ascii_case(name));
+        if connection.routes.iter().any(|route| !allowed(&route.repository)) {
+            problems.push(problem("routes", "every repository in them must be one of `repositories`"));
         }
         problems
     }
@@ -185,4 +232,39 @@ pub(super) fn pointer(text: String) -> Result<String, String> {
     } else {
         Err("expected a JSON pointer, such as /alert/title".to_owned())
     }
+}
+
+/// Reads labels with globs: `{ severity = "critical", service = "api-*" }`.
+pub(super) fn labels(value: &Given<'_>) -> Result<BTreeMap<String, String>, String> {
+    let wanted = || "expected labels with globs, such as { severity = \"critical\" }".to_owned();
+    let Given::Toml(value) = value else { return Err("can be set in the settings file only".to_owned()) };
+    let table = value.as_table().ok_or_else(wanted)?;
+    let entry = |name: &str, glob: &str| {
+        globset::Glob::new(glob).map_err(|_| format!("the glob for `{name}` is not right"))?;
+        Ok((name.to_owned(), glob.to_owned()))
+    };
+    table.iter().map(|(name, glob)| entry(name.get_ref(), glob.get_ref().as_str().ok_or_else(wanted)?)).collect()
+}
+
+/// Reads `routes`: a list of tables with `match` and `repository`.
+pub(super) fn routes(value: &Given<'_>) -> Result<Vec<AlertRoute>, String> {
+    let wanted = || "expected a list of { match = { LABEL = \"GLOB\" }, repository = \"owner/name\" }".to_owned();
+    let Given::Toml(value) = value else { return Err("can be set in the settings file only".to_owned()) };
+    let mut routes = Vec::new();
+    for entry in value.as_array().ok_or_else(wanted)?.iter() {
+        let table = entry.get_ref().as_table().ok_or_else(wanted)?;
+        let known = table.iter().all(|(name, _)| matches!(name.get_ref().as_ref(), "match" | "repository"));
+        let (Some(matches), Some(repository), true) = (table.get("match"), table.get("repository"), known) else {
+            return Err(wanted());
+        };
+        let matches = labels(&Given::Toml(matches.get_ref()))?;
+        if matches.is_empty() {
+            return Err(
+                "a route without labels would take everything: leave it out, and name its repository first".to_owned()
+            );
+        }
+        let repository = repository.get_ref().as_str().ok_or_else(wanted)?.to_owned();
+        routes.push(AlertRoute { matches, repository });
+    }
+    Ok(routes)
 }

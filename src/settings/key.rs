@@ -35,6 +35,9 @@ const fn secret<T>(name: &'static str, set: Set<T>) -> Key<T> {
 /// known as already taken in.
 const LEAST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// A source that says so more often is better asked by itself.
+const LEAST_HEARTBEAT: SignedDuration = SignedDuration::from_secs(30);
+
 /// Settings outside any section.
 pub(super) const ROOT: &[Key<Settings>] = &[
     plain("listen", |s, v| v.address().map(|it| s.listen = it)),
@@ -74,6 +77,11 @@ pub(super) const ALERT: &[Key<alert::Draft>] = &[
     secret("secrets", |s, v| v.secrets().map(|it| s.connection.secrets = it)),
     plain("repositories", |s, v| alert::repositories(v.list()?).map(|it| s.connection.repositories = it)),
     plain("signature_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.signature_header = it)),
+    plain("timestamp_header", |s, v| alert::header(&v.text()?).map(|it| s.connection.timestamp_header = it)),
+    plain("routes", |s, v| alert::routes(v).map(|it| s.connection.routes = it)),
+    plain("heartbeat", |s, v| v.duration_or_none(LEAST_HEARTBEAT).map(|it| s.connection.heartbeat = it)),
+    plain("heartbeat_match", |s, v| alert::labels(v).map(|it| s.connection.heartbeat_match = it)),
+    plain("template", |s, v| v.path().map(|it| s.connection.template = it)),
     plain("firing", |s, v| v.list().map(|it| s.connection.firing = it)),
     plain("resolved", |s, v| v.list().map(|it| s.connection.resolved = it)),
 ];

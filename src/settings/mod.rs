@@ -24,7 +24,7 @@ use std::{
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-pub use alert::{AlertConnection, AlertFields, AlertKind, AlertType};
+pub use alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
 pub use credential::Credentials;
 pub use problem::{Place, Problem, SettingsError};
 pub use value::duration;
@@ -63,7 +63,7 @@ pub struct Settings {
     pub shutdown_grace: SignedDuration,
     /// The forge instance named `github`.
     pub github: Github,
-    /// Monitoring connections by name. Read and checked; not served yet.
+    /// Monitoring connections by name.
     pub alerts: BTreeMap<String, AlertConnection>,
 }
 
@@ -173,12 +173,7 @@ impl Settings {
         }
         environment::read(&mut draft, &environment);
         let settings = draft.finish()?;
-        let warnings = settings
-            .alerts
-            .keys()
-            .map(|name| format!("[alerts.{name}] was read, but this version does not serve POST /alerts/{name} yet"))
-            .collect();
-        Ok(Loaded { settings, warnings, file })
+        Ok(Loaded { settings, warnings: Vec::new(), file })
     }
 
     /// The settings that a text in the form of the file describes. Reads nothing else.

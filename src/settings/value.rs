@@ -121,6 +121,11 @@ impl Given<'_> {
         if duration < least { Err(format!("expected at least {least:#}")) } else { Ok(duration) }
     }
 
+    /// As [`Self::duration`]; empty: none.
+    pub(super) fn duration_or_none(&self, least: SignedDuration) -> Read<Option<SignedDuration>> {
+        if self.text()?.trim().is_empty() { Ok(None) } else { self.duration(least).map(Some) }
+    }
+
     /// One of a fixed set of names.
     pub(super) fn one_of<T: Copy>(&self, all: &[(T, &str)]) -> Read<T> {
         let text = self.text()?;

@@ -97,8 +97,8 @@ impl Options {
     pub fn new(app_id: u64, key: AppKey, webhook_secret: SecretString, clock: Arc<dyn Clock>) -> Self {
         let write = ["issues", "pull_requests", "checks", "statuses", "deployments", "actions", "contents"];
         let mut permissions: BTreeMap<String, String> = write.map(|p| (p.to_owned(), "write".to_owned())).into();
-        permissions.insert("metadata".to_owned(), "read".to_owned());
-        permissions.insert("members".to_owned(), "read".to_owned());
+        let read = ["metadata", "members", "merge_queues"];
+        permissions.extend(read.map(|p| (p.to_owned(), "read".to_owned())));
         Self {
             app_id,
             slug: "phasebot".to_owned(),
@@ -341,6 +341,15 @@ impl SimForge {
     /// Removes the App.
     pub fn uninstall(&self, id: u64, by: &str) -> Result<Act<()>, SimError> {
         self.act(|state| state.uninstall(id, by))
+    }
+
+    /// Changes what the App asks for; installations keep what they granted
+    /// until their owners accept.
+    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
+        let mut state = self.shared().state();
+        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
+        state.app.permissions.extend(asked);
+        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
     }
 
     /// Somebody at work on a repository; it may be renamed meanwhile.

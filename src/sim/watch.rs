@@ -59,6 +59,20 @@ impl SimForge {
         })
     }
 
+    /// The check runs on a commit, oldest first, as the API shows them.
+    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<serde_json::Value> {
+        let shared = self.shared();
+        let state = shared.state();
+        let Some(repo) = number_of(&state, full_name).ok().and_then(|id| state.repo(id).ok()) else {
+            return Vec::new();
+        };
+        repo.checks
+            .values()
+            .filter(|run| run.sha == sha)
+            .map(|run| super::shape::check_run(&state, repo, run))
+            .collect()
+    }
+
     /// Everything that ever happened to an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())

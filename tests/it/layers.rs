@@ -20,6 +20,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("policy", &["domain"]),
     ("sim", &["domain", "port"]),
     ("forge", &["domain", "port", "metric"]),
+    ("alert", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings"]),
     ("app", &["domain", "decide", "policy", "port", "metric"]),
@@ -27,6 +28,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "alert",
             "app",
             "decide",
             "domain",

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
+mod alert;
 mod app;
 mod catch_up;
 mod cli;
@@ -9,9 +10,13 @@ mod command;
 mod crash;
 mod demo;
 mod docs;
+mod doctor;
+mod feedback;
 mod flow;
 mod forge_act;
 mod forge_understand;
+mod gate;
+mod incident;
 mod layers;
 mod licences;
 mod openapi;

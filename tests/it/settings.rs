@@ -251,8 +251,6 @@ fn what_is_not_there_yet_says_so() {
     assert!(variable.contains("only the forge [github] can be configured at present"), "{variable}");
     let kind = complaint("[alerts.prod]\nkind = \"nagios\"\nrepositories = [\"a/b\"]", &[]);
     assert!(kind.contains("expected one of alertmanager, grafana, planetscale, generic"), "{kind}");
-    let served = load("[alerts.prod]\nkind = \"grafana\"\nrepositories = [\"a/b\"]", &[]).unwrap();
-    assert!(served.warnings[0].contains("does not serve POST /alerts/prod yet"), "{:?}", served.warnings);
 }
 
 #[test]
@@ -270,6 +268,13 @@ fn alert_connections_are_checked_as_a_whole() {
         "fields = { key = \"id\" }",
         "fields = { key = \"/a~2\" }",
         "fields = 5",
+        "routes = [{ repository = \"a/b\" }]",
+        "routes = [{ match = {}, repository = \"a/b\" }]",
+        "routes = [{ match = { a = \"[\" }, repository = \"a/b\" }]",
+        "routes = [{ match = { a = \"b\" }, repository = \"a/b\", assign = \"me\" }]",
+        "heartbeat = \"1s\"",
+        "heartbeat_match = { alertname = 5 }",
+        "timestamp_header = \"a b\"",
     ] {
         let file = format!("[alerts.prod]\nkind = \"generic\"\n{wrong}");
         assert!(complaint(&file, &[]).starts_with("phasebot.toml:3:"), "{wrong}");

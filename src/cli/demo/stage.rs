@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     app::{
-        Bot, BotSettings,
+        Alerts, Bot, BotSettings,
         clock::{SimClock, after},
     },
     cli::{
@@ -97,6 +97,7 @@ impl Stage {
             forges: vec![github],
             clock: clock.clone(),
             policies: operators(None)?,
+            alerts: Alerts::default(),
             bot: BotSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::install()?,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     decide::{self, Us},
     domain::{
+        decision::Decision,
         derived::{Derived, Reason},
         effect::Effect,
         event::{Event, Seen},
@@ -46,6 +47,8 @@ pub(super) struct Account {
     pub(super) facts: Vec<DocumentKey>,
     /// What follows for the items that it concerns.
     pub(super) items: Vec<ItemAccount>,
+    /// What gates would say of it, from this one event.
+    pub(super) gates: Vec<Decision>,
     /// What the bot would ask the forge before it decides.
     pub(super) asks: Vec<Need>,
 }
@@ -114,6 +117,7 @@ impl Account {
             note,
             facts: Vec::new(),
             items: Vec::new(),
+            gates: Vec::new(),
             asks: Vec::new(),
         }
     }
@@ -124,6 +128,11 @@ impl Account {
         for item in &observed.items {
             let derived = decide::derive(&facts, *item, policy, event.at);
             self.items.push(item_account(&facts, derived, policy));
+        }
+        if policy.mode == Mode::Act {
+            let subjects = decide::gate::subjects(&facts, policy, event.at);
+            let decide = |subject| decide::gate::evaluate(&facts, policy, &subject, event.at);
+            self.gates = subjects.into_iter().map(decide).collect();
         }
         self.facts = observed.changed.into_iter().collect();
         if policy.mode == Mode::Observe {

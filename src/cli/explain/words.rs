@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
-    decide::message::quoted,
+    decide::{gate::show, message::quoted},
     domain::{
         effect::{Effect, LabelLook},
         fact::DocumentKey,
@@ -43,6 +43,15 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     if account.items.is_empty() && account.repository.is_some() {
         writeln!(out)?;
         writeln!(out, "It concerns no item that this event alone makes known.")?;
+    }
+    for gate in &account.gates {
+        writeln!(out)?;
+        writeln!(out, "{} on {}", text::line(&gate.gate.check()), gate.sha.short())?;
+        entry(out, "gate", &show::title(gate))?;
+        for condition in &gate.conditions {
+            let standing = format!("{:?}", condition.standing).to_lowercase();
+            entry(out, &condition.name, &format!("{standing}: {}", condition.sentence))?;
+        }
     }
     if !account.asks.is_empty() {
         writeln!(out)?;
@@ -104,7 +113,11 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Group(sha) => format!("merge group {}", sha.short()),
         DocumentKey::Deployment(id) => format!("deployment {id}"),
         DocumentKey::Incident(id) => format!("incident {}", quoted(id)),
+        DocumentKey::Storm(id) => quoted(id),
+        DocumentKey::Feedback(id) => format!("feedback {}", quoted(id)),
+        DocumentKey::Heartbeat(name) => format!("when {} was heard of", quoted(name)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
+        DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })
@@ -120,6 +133,17 @@ fn question(need: &Need) -> String {
         }
         Need::Commits { base: None, head } => format!("which commits lead to {}", head.short()),
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
+        Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
+        Need::Tags => "which tags there are".to_owned(),
+        Need::Checks { sha } => format!("what ran on {}", sha.short()),
+        Need::OpenIssues { label: Some(label), .. } => format!("which open issues carry {}", quoted(label)),
+        Need::OpenIssues { milestone, .. } => {
+            format!("which issues of {} are open", quoted(milestone.as_deref().unwrap_or_default()))
+        }
+        Need::CommitAuthors { sha } => format!("who made {}", sha.short()),
+        Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
+        Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
+        Need::Reviews { pull } => format!("what reviewers said of #{pull}"),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),
     }
 }

@@ -76,20 +76,20 @@ async fn exchange(place: &Place, code: &SecretString, clock: &dyn Clock) -> Resu
     let mut tries = 0;
     loop {
         tries += 1;
-        match register::convert(&place.api_url, code.expose_secret(), clock.now()).await {
+        match register::convert(&place.api, code.expose_secret(), clock.now()).await {
             Ok(app) => return Ok(app),
             // Surely not done, so that the code is still good.
             Err(ForgeError::Transient(_)) if tries < TRIES => clock.sleep_until(after(clock.now(), PAUSE)).await,
             Err(ForgeError::NotFound(_)) => {
                 return Err(format!(
                     "GitHub does not know the code: it works once, for an hour, and only at {}. Begin again.",
-                    place.api_url
+                    place.api
                 ));
             }
             Err(error) => {
                 return Err(format!(
                     "The App's credentials could not be fetched: {error}. If the App is at {} under Developer settings, delete it, then begin again.",
-                    place.web_url
+                    place.web
                 ));
             }
         }
@@ -104,7 +104,7 @@ pub(super) async fn wait_until_installed(
     clock: &Arc<dyn Clock>,
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
-    let inspector = Inspector::new(&place.api_url, app.id, &app.private_key, clock.clone())
+    let inspector = Inspector::new(&place.api, app.id, &app.private_key, clock.clone())
         .map_err(|error| Failure::Message(error.to_string()))?;
     desk.say(Stage::Install { url: app.install_url() });
     writeln!(out, "Now install it on your repositories: {}", app.install_url())?;

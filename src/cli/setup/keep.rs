@@ -118,9 +118,9 @@ fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, S
         ("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", key_file.display().to_string()),
     ];
     all.extend(secret(app).map(|secret| ("PHASEBOT_GITHUB__WEBHOOK_SECRETS", secret.expose_secret().to_owned())));
-    all.push(("PHASEBOT_GITHUB__API_URL", place.api_url.clone()));
-    all.push(("PHASEBOT_GITHUB__WEB_URL", place.web_url.clone()));
-    all.extend(place.public_url.clone().map(|url| ("PHASEBOT_PUBLIC_URL", url)));
+    all.push(("PHASEBOT_GITHUB__API_URL", place.api.clone()));
+    all.push(("PHASEBOT_GITHUB__WEB_URL", place.web.clone()));
+    all.extend(place.public.clone().map(|url| ("PHASEBOT_PUBLIC_URL", url)));
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 

@@ -8,19 +8,19 @@ use crate::{cli::Failure, settings::Settings};
 /// Which GitHub, and how it reaches us.
 pub(super) struct Place {
     /// Root of the web pages, without a slash at its end.
-    pub(super) web_url: String,
+    pub(super) web: String,
     /// Root of the API, without a slash at its end.
-    pub(super) api_url: String,
+    pub(super) api: String,
     /// How GitHub reaches us; none: it does not.
-    pub(super) public_url: Option<String>,
+    pub(super) public: Option<String>,
 }
 
 impl Place {
     /// What the arguments say, and for the rest the settings.
     pub(super) fn of(args: &Args, settings: &Settings) -> Result<Self, Failure> {
-        let (web_url, api_url) = match &args.github_url {
+        let (web, api) = match &args.github_url {
             Some(url) => {
-                let web = web("--github-url", url)?;
+                let web = address("--github-url", url)?;
                 let api = api_of(&web);
                 (web, api)
             }
@@ -32,9 +32,9 @@ impl Place {
                 return Err(Failure::Message(format!("--org: {org:?} is not the name of an organisation")));
             }
         }
-        let public_url = match (&args.public_url, args.pull) {
+        let public = match (&args.public_url, args.pull) {
             (_, true) => None,
-            (Some(url), false) => Some(web("--public-url", url)?),
+            (Some(url), false) => Some(address("--public-url", url)?),
             (None, false) if !is_here(&settings.public_url) => Some(settings.public_url.clone()),
             (None, false) => {
                 let help = "say how GitHub reaches this bot: --public-url https://YOUR-HOST\n\
@@ -42,19 +42,19 @@ impl Place {
                 return Err(Failure::Message(help.to_owned()));
             }
         };
-        if let Some(url) = public_url.as_ref().filter(|url| is_here(url)) {
+        if let Some(url) = public.as_ref().filter(|url| is_here(url)) {
             return Err(Failure::Message(format!(
                 "--public-url: GitHub can't reach {url}; without a public address use --pull"
             )));
         }
-        Ok(Self { web_url, api_url, public_url })
+        Ok(Self { web, api, public })
     }
 
     /// The page on which a new App is registered.
     pub(super) fn new_app(&self, org: Option<&str>) -> String {
         match org {
-            Some(org) => format!("{}/organizations/{org}/settings/apps/new", self.web_url),
-            None => format!("{}/settings/apps/new", self.web_url),
+            Some(org) => format!("{}/organizations/{org}/settings/apps/new", self.web),
+            None => format!("{}/settings/apps/new", self.web),
         }
     }
 }
@@ -72,7 +72,7 @@ fn api_of(web: &str) -> String {
 }
 
 /// An absolute web address without path, query or user name.
-fn web(argument: &str, text: &str) -> Result<String, Failure> {
+fn address(argument: &str, text: &str) -> Result<String, Failure> {
     let wrong = || Failure::Message(format!("{argument}: expected an address such as https://HOST, found {text:?}"));
     let text = text.trim_end_matches('/');
     let uri: Uri = text.parse().map_err(|_| wrong())?;
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn only_addresses_are_taken() {
-        assert_eq!(web("--public-url", "https://bot.example/").unwrap(), "https://bot.example");
-        assert_eq!(web("--public-url", "https://bot.example/under").unwrap(), "https://bot.example/under");
+        assert_eq!(address("--public-url", "https://bot.example/").unwrap(), "https://bot.example");
+        assert_eq!(address("--public-url", "https://bot.example/under").unwrap(), "https://bot.example/under");
         for wrong in [
             "bot.example",
             "ftp://bot.example",
@@ -122,9 +122,9 @@ mod tests {
             "https://b/$(id)",
             "https://b/'x",
         ] {
-            assert!(web("--public-url", wrong).is_err(), "{wrong}");
+            assert!(address("--public-url", wrong).is_err(), "{wrong}");
         }
-        assert!(web("--github-url", "https://github.com/acme").is_err(), "an organisation goes to --org");
+        assert!(address("--github-url", "https://github.com/acme").is_err(), "an organisation goes to --org");
     }
 
     #[test]

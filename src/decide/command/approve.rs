@@ -2,15 +2,23 @@
 
 use super::{
     Place, Row,
-    grammar::{Given, Kind, must},
+    gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
+    grammar::{Given, Kind, Value, may},
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::{self, message::quoted},
+    domain::{
+        fact::command::Deed,
+        needs::{Answer as Said, Need},
+        permission::Role,
+    },
+};
 
 pub(super) static ROW: Row = Row {
     name: "approve",
-    forms: &[&[must("release", Kind::Literal)], &[must("deploy", Kind::Literal), must("ENV", Kind::Word)]],
+    forms: &[&[RELEASE, may("ref", Kind::Key(Value::Ref))], &[DEPLOY, ENVIRONMENT, may("ref", Kind::Key(Value::Ref))]],
     least: Role::Maintain,
     place: Place::Anywhere,
     forks: false,
@@ -19,11 +27,49 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    if given.has("release") {
-        return Answer::Refused(say::no_gates(turn.policy, "release"));
+    if let Some(why) = say::gates_off(turn.policy) {
+        return Answer::Refused(why);
     }
-    match turn.environment(given.text("ENV")) {
-        Ok(environment) => Answer::Refused(say::no_gates(turn.policy, &environment)),
-        Err(why) => Answer::Misread(why),
+    let gate = match gate::named(turn.policy, given) {
+        Ok(Some(gate)) => gate,
+        Ok(None) => return Answer::Misread(say::usage("the gate is missing", &ROW)),
+        Err(why) => return Answer::Refused(why),
+    };
+    let approvals = gate::approvals(turn.policy, &gate);
+    if approvals.is_empty() {
+        return Answer::Refused(say::no_approval_asked(&gate.check()));
+    }
+    let by = turn.request.by.clone();
+    if !approvals.iter().any(|teams| turn.entitled(teams)) {
+        return Answer::Refused(say::approval_does_not_count(&by, approvals[0]));
+    }
+    let sha = match turn.waiting(&gate, given.optional("ref")) {
+        Ok(waiting) => waiting.decision.sha.clone(),
+        Err(why) => return Answer::Refused(why),
+    };
+    let asked = decide::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
+    let requesters = asked.filter(|s| s.gate == gate && s.sha == sha).filter_map(|subject| subject.requester);
+    if requesters.into_iter().any(|requester| requester.eq_ignore_ascii_case(&by)) {
+        return Answer::Refused(say::not_by_oneself(&by, "asked for it"));
+    }
+    match turn.facts.answers.get(&Need::CommitAuthors { sha: sha.clone() }).map(|known| &known.answer) {
+        Some(Said::CommitAuthors(authors)) if authors.iter().any(|author| author.eq_ignore_ascii_case(&by)) => {
+            return Answer::Refused(say::not_by_oneself(&by, "made the commit"));
+        }
+        Some(Said::CommitAuthors(_)) => {}
+        _ => return Answer::Refused(say::authors_unknown()),
+    }
+    let done = format!("approved {} for {}", quoted(sha.short()), quoted(&gate.check()));
+    turn.deed = Some(Deed::Approve { gate, sha });
+    Answer::Done(done)
+}
+
+impl Turn<'_> {
+    /// Whether the sender's word counts for an approval that asks for these teams.
+    fn entitled(&self, teams: &[String]) -> bool {
+        if teams.is_empty() {
+            return self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Maintain);
+        }
+        teams.iter().any(|team| self.standing.teams.get(team) == Some(&Ok(true)))
     }
 }

@@ -10,16 +10,17 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, look::Look, message::quoted},
+    decide::{carry::Work, feedback, gate::show, look::Look, message::quoted},
     domain::{
+        decision::GateName,
         derived::Derived,
         fact::{
             RepoFacts,
-            command::{CommandFacts, Deed, Ending, Evidence, Wanted},
+            command::{CommandFacts, CommandId, Deed, Ending, Evidence, Wanted},
         },
         id::ItemNumber,
         permission::Grant,
-        policy::{EnvironmentFilter, Pattern, Policy},
+        policy::{EnvironmentFilter, Mode, Pattern, Policy},
     },
 };
 
@@ -27,6 +28,8 @@ use crate::{
 const MOST_COMMANDS: usize = 30;
 /// Moves in the history, newest first.
 const MOST_MOVES: usize = 30;
+/// Gates that one comment shows.
+const MOST_GATES: usize = 3;
 /// Linked items, environments, guards listed.
 const MOST_LISTED: usize = 20;
 
@@ -50,10 +53,12 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     let mut text = board.status();
     board.links(&mut text);
     board.environments(&mut text);
+    board.incidents(&mut text);
     board.guards(&mut text);
     if asked(Wanted::Why).is_some() {
         board.why(&mut text);
     }
+    board.gates(&mut text, &commands);
     if let Some((_, command)) = asked(Wanted::Help) {
         help(&mut text, command, policy);
     }
@@ -120,6 +125,15 @@ impl Board<'_, '_> {
         section(text, "Runs in", &rows);
     }
 
+    /// Feedback issues of which the item's change is suspected.
+    fn incidents(&self, text: &mut String) {
+        let issues = feedback::suspected_in(self.look, self.derived.item);
+        if !issues.is_empty() {
+            let names: Vec<String> = issues.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
+            let _ = writeln!(text, "\nSuspected of: {}", names.join(", "));
+        }
+    }
+
     fn guards(&self, text: &mut String) {
         let line = |guard: &_| format!("- {}", say::guard(guard, self.look.policy));
         let facts = self.look.facts;
@@ -129,7 +143,8 @@ impl Board<'_, '_> {
         section(text, "Holds", &holds);
         section(text, "Locks", &locks);
         section(text, "Freezes", &freezes);
-        if !(holds.is_empty() && locks.is_empty() && freezes.is_empty()) {
+        let any = !(holds.is_empty() && locks.is_empty() && freezes.is_empty());
+        if any && self.look.policy.mode != Mode::Act {
             let _ = writeln!(text, "\n{}", say::NOT_ENFORCED);
         }
     }
@@ -187,6 +202,43 @@ impl Board<'_, '_> {
             );
         }
         let _ = writeln!(text, "\n</details>");
+    }
+
+    /// How gates stand that were asked about here, and how they stood before.
+    fn gates(&self, text: &mut String, commands: &[(&CommandId, &CommandFacts)]) {
+        let mut asked: Vec<&GateName> = Vec::new();
+        for (_, command) in commands.iter().rev() {
+            if let Some(Deed::ShowGate { gate }) = &command.deed
+                && !asked.contains(&gate)
+            {
+                asked.push(gate);
+            }
+        }
+        for gate in asked.into_iter().take(MOST_GATES) {
+            let _ = writeln!(text, "\n#### Gate {}", quoted(&gate.check()));
+            let kept = self.look.facts.gates.values().filter(|known| known.decision.gate == *gate);
+            let mut kept: Vec<_> = kept.collect();
+            kept.sort_by_key(|known| std::cmp::Reverse((known.live, known.since, &known.decision.sha)));
+            let Some(newest) = kept.first() else {
+                let _ = writeln!(text, "\nNothing was ever decided there.");
+                continue;
+            };
+            let tags = newest.tags.iter().map(|tag| quoted(tag)).collect::<Vec<_>>().join(", ");
+            let tags = if tags.is_empty() { tags } else { format!(" ({tags})") };
+            let line = show::title(&newest.decision);
+            let _ = writeln!(text, "\n**{}**{tags}: {}\n", newest.decision.sha.short(), quoted(&line));
+            let _ = writeln!(text, "{}", show::table(&newest.decision).trim_end());
+            let _ = writeln!(text, "\n<details><summary>How it stood before</summary>\n\n| when | |\n| --- | --- |");
+            for turn in newest.turns.iter().rev().take(MOST_MOVES) {
+                let _ = writeln!(text, "| {} | {} |", say::time(turn.at, self.look.policy), cell(&quoted(&turn.words)));
+            }
+            let _ = writeln!(text, "\n</details>");
+            let others = kept.iter().skip(1).filter(|known| known.live).take(MOST_LISTED);
+            let others: Vec<String> = others
+                .map(|known| format!("- {}: {}", known.decision.sha.short(), quoted(&show::title(&known.decision))))
+                .collect();
+            section(text, "Also there", &others);
+        }
     }
 
     /// Reasons that people gave with the mark that holds.
@@ -262,12 +314,7 @@ fn right(evidence: &Evidence) -> String {
 }
 
 /// Who ran what; with `evidence`, by what right.
-fn journal(
-    text: &mut String,
-    commands: &[(&crate::domain::fact::command::CommandId, &CommandFacts)],
-    evidence: bool,
-    policy: &Policy,
-) {
+fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence: bool, policy: &Policy) {
     let open = if evidence { " open" } else { "" };
     let _ = writeln!(text, "\n<details{open}><summary>Commands that ran here: {}</summary>\n", commands.len());
     let (head, line) = if evidence { (" by what right |", " --- |") } else { ("", "") };

@@ -6,7 +6,7 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::domain::{fact::command::Deed, permission::Role};
 
 pub(super) static ROW: Row = Row {
     name: "cause",
@@ -18,6 +18,17 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(_: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_alerts())
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    if !turn.shows_incident() {
+        return Answer::Refused(say::no_incident());
+    }
+    let name = given.text("REF|none");
+    if name.eq_ignore_ascii_case("none") {
+        turn.deed = Some(Deed::Cause { change: None });
+        return Answer::Done("no change caused it".to_owned());
+    }
+    let Some(change) = turn.change(name) else { return Answer::Misread(say::no_change(name)) };
+    let done = format!("caused by {change}");
+    turn.deed = Some(Deed::Cause { change: Some(change) });
+    Answer::Done(done)
 }

@@ -31,6 +31,7 @@ mod audit;
 mod cause;
 mod deploy;
 mod freeze;
+mod gate;
 mod help;
 mod hold;
 mod lock;

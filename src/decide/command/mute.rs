@@ -6,7 +6,7 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::domain::{fact::command::Deed, permission::Role};
 
 pub(super) static ROW: Row = Row {
     name: "mute",
@@ -18,6 +18,13 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(_: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_alerts())
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    if !turn.shows_incident() {
+        return Answer::Refused(say::no_incident());
+    }
+    let until = given.length("length").and_then(|length| turn.at.checked_add(length).ok());
+    let Some(until) = until else { return Answer::Misread(say::no_length()) };
+    let reason = given.optional("reason").map(str::to_owned);
+    turn.deed = Some(Deed::Mute { until, reason });
+    Answer::Done(format!("quiet until {}", say::time(until, turn.policy)))
 }

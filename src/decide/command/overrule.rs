@@ -1,16 +1,37 @@
 //! `/override`: lets a gate pass although a condition does not hold.
 
+use std::collections::BTreeSet;
+
 use super::{
     Place, Row,
-    grammar::{Given, Kind, must},
+    gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
+    grammar::{Given, Kind, Value, may, must},
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::message::quoted,
+    domain::{
+        decision::{Condition, GateName},
+        fact::{command::Deed, gate::GateFacts},
+        permission::Role,
+        rule::ConditionName,
+    },
+};
 
 pub(super) static ROW: Row = Row {
     name: "override",
-    forms: &[&[must("CONDITION", Kind::Words), must("reason", Kind::After)]],
+    forms: &[
+        &[RELEASE, must("CONDITION", Kind::Words), may("ref", Kind::Key(Value::Ref)), must("reason", Kind::After)],
+        &[
+            DEPLOY,
+            ENVIRONMENT,
+            must("CONDITION", Kind::Words),
+            may("ref", Kind::Key(Value::Ref)),
+            must("reason", Kind::After),
+        ],
+        &[must("CONDITION", Kind::Words), must("reason", Kind::After)],
+    ],
     least: Role::Maintain,
     place: Place::Anywhere,
     forks: false,
@@ -18,6 +39,77 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_gates(turn.policy, "release"))
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    if let Some(why) = say::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    let mut conditions: BTreeSet<ConditionName> = BTreeSet::new();
+    for word in given.words("CONDITION") {
+        let name = word.trim_matches(',');
+        let Some(condition) = ConditionName::from_name(name) else {
+            let known: Vec<&str> = ConditionName::ALL.iter().map(|(_, name)| *name).collect();
+            return Answer::Misread(say::no_condition(name, &known));
+        };
+        if turn.policy.overrides.never.contains(&condition) {
+            return Answer::Refused(say::never_overridden(condition.name()));
+        }
+        conditions.insert(condition);
+    }
+    let found = match gate::named(turn.policy, given) {
+        Ok(Some(gate)) => turn.waiting(&gate, given.optional("ref")).map(|waiting| (gate, waiting)),
+        Ok(None) => turn.only_gate(&conditions),
+        Err(why) => Err(why),
+    };
+    let (gate, waiting) = match found {
+        Ok(found) => found,
+        Err(why) => return Answer::Refused(why),
+    };
+    for condition in &conditions {
+        match in_the_way(&waiting.decision.conditions, condition.name()) {
+            None => return Answer::Refused(say::not_required(condition.name(), &gate.check())),
+            Some(false) => return Answer::Refused(say::not_in_the_way(condition.name())),
+            Some(true) => {}
+        }
+    }
+    let sha = waiting.decision.sha.clone();
+    let Ok(until) = turn.at.checked_add(turn.policy.overrides.ttl) else {
+        return Answer::Refused(say::not_in_the_way("override"));
+    };
+    let names = say::list(conditions.iter().map(|condition| condition.name()));
+    let (short, name) = (quoted(sha.short()), quoted(&gate.check()));
+    let wants = if turn.policy.overrides.second { "; counts once a second person says the same" } else { "" };
+    let done = format!("waives {names} of {name} for {short} until {}{wants}", say::time(until, turn.policy));
+    let policy = turn.policy.version.clone();
+    turn.deed = Some(Deed::Override { gate, sha, policy, conditions, reason: given.text("reason").to_owned(), until });
+    Answer::Done(done)
+}
+
+/// Whether a condition of this name stands in the way; `None`: there is none.
+fn in_the_way(conditions: &[Condition], name: &str) -> Option<bool> {
+    let mut found = None;
+    for condition in conditions {
+        let inner = in_the_way(&condition.parts, name);
+        let own = (condition.name == name).then(|| !condition.standing.is_open());
+        // Of several the one that stands in the way is meant.
+        found = found.max(inner).max(own);
+    }
+    found
+}
+
+impl Turn<'_> {
+    /// The one gate at which all of these stand in the way.
+    fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
+        let mut gates: BTreeSet<&GateName> = BTreeSet::new();
+        for known in self.facts.gates.values().filter(|known| known.live && known.since <= self.at) {
+            let decision = &known.decision;
+            if conditions.iter().all(|c| in_the_way(&decision.conditions, c.name()) == Some(true)) {
+                gates.insert(&decision.gate);
+            }
+        }
+        let mut left = gates.iter();
+        match (left.next(), left.next()) {
+            (Some(gate), None) => Ok(((*gate).clone(), self.waiting(gate, None)?)),
+            _ => Err(say::which_gate(&gates.iter().map(|gate| gate.check()).collect::<Vec<_>>())),
+        }
+    }
 }

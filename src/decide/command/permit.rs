@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Row, hear::Request, parse::Call, say};
+use super::{Row, gate, hear::Request, parse::Call, say};
 use crate::domain::{
     fact::{RepoFacts, command::Evidence},
     id::Sha,
@@ -61,10 +61,42 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
             asks.teams.extend(policy.commands.permissions.values().flat_map(teams).cloned());
         }
         asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
+        asks.teams.extend(approvers(policy, &line.call).into_iter().cloned());
         let known = request.reviewed.is_some() || facts.head_at(request.item, request.at).is_some();
         asks.head |= row.name == super::retest::ROW.name && !known;
     }
     asks
+}
+
+/// The teams whose members a gate asks for, if the line approves something there.
+fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
+    let Call::Known(row, Ok(given)) = call else { return Vec::new() };
+    if row.name != super::approve::ROW.name {
+        return Vec::new();
+    }
+    match gate::named(policy, given) {
+        Ok(Some(gate)) => gate::approvals(policy, &gate).into_iter().flatten().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the sender may use a command as this line has it. Whom a gate
+/// asks for by name may approve, whatever their role.
+pub(super) fn permit_line(policy: &Policy, call: &Call, standing: &Standing, by: &str) -> Result<(), String> {
+    let (Call::Known(row, _) | Call::Near(row)) = call else { return Ok(()) };
+    let named = approvers(policy, call);
+    let is_member = named.iter().any(|team| standing.teams.get(*team) == Some(&Ok(true)));
+    if is_member && !policy.commands.permissions.contains_key(row.name) {
+        return Ok(());
+    }
+    let denied = permit(policy, row, standing, by);
+    match denied {
+        Err(why) if !named.is_empty() && !policy.commands.permissions.contains_key(row.name) => {
+            let teams: Vec<String> = named.into_iter().cloned().collect();
+            Err(format!("{why} {}", say::approvers(&teams)))
+        }
+        denied => denied,
+    }
 }
 
 fn teams(grant: &Grant) -> &[String] {

@@ -19,5 +19,5 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_gates(turn.policy, "release"))
+    Answer::Refused(say::no_deploys(turn.policy, "release"))
 }

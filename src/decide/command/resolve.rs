@@ -6,7 +6,7 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::domain::{fact::command::Deed, permission::Role};
 
 pub(super) static ROW: Row = Row {
     name: "resolve",
@@ -18,6 +18,10 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(_: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_alerts())
+fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
+    if !turn.shows_incident() {
+        return Answer::Refused(say::no_incident());
+    }
+    turn.deed = Some(Deed::Resolve);
+    Answer::Done("recorded; it counts again if the alert fires anew".to_owned())
 }

@@ -15,8 +15,9 @@ use super::{
 use crate::{
     decide::{self, Observed},
     domain::{
+        alert::AlertRules,
         effect::Effect,
-        event::CloseReason,
+        event::{CloseReason, RefName},
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending},
@@ -33,6 +34,8 @@ use crate::{
 pub struct Terms<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
+    /// What the settings say of monitoring connections.
+    pub alerts: &'a AlertRules,
     /// The time.
     pub now: Timestamp,
     /// Why nothing may be written to the forge, if so.
@@ -200,7 +203,7 @@ impl Turn<'_> {
             Call::Unknown => heard(None, Answer::Misread(String::new()), true),
             Call::TooMany => heard(None, Answer::Misread(say::too_many()), true),
             Call::Known(row, given) => {
-                let denied = permit::permit(self.policy, row, self.standing, &self.request.by);
+                let denied = permit::permit_line(self.policy, &line.call, self.standing, &self.request.by);
                 let unasked = denied.is_err();
                 let answer = match (denied.and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => Answer::Refused(why),
@@ -229,9 +232,27 @@ impl Turn<'_> {
         self.facts.items.get(&self.id.item)
     }
 
+    /// Whether the item is an issue that shows an incident.
+    pub(super) fn shows_incident(&self) -> bool {
+        self.facts.index.shown_in.contains_key(&self.id.item)
+    }
+
+    /// A change by its name, as people write it: an item that is known, a
+    /// version tag that is, or a commit's digits.
+    pub(super) fn change(&self, name: &str) -> Option<String> {
+        let number = name.strip_prefix('#').and_then(|digits| digits.parse::<ItemNumber>().ok());
+        if let Some(number) = number {
+            return self.facts.items.contains_key(&number).then(|| format!("#{number}"));
+        }
+        let tag = RefName::Tag(name.to_owned());
+        let digits = (7..=40).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_hexdigit());
+        let known = digits || self.facts.refs.contains_key(&tag);
+        known.then(|| decide::message::quoted(name))
+    }
+
     fn is_feedback(&self) -> bool {
         let labelled = self.item().and_then(|item| item.labels.as_ref()).is_some_and(|l| l.names.contains("feedback"));
-        labelled && self.item().is_some_and(|item| !item.is_pull)
+        (labelled || self.shows_incident()) && self.item().is_some_and(|item| !item.is_pull)
     }
 
     /// Why a word about the phase would come to nothing, if so.

@@ -175,9 +175,9 @@ pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
 
 // ── Guards ──
 
-/// Said wherever a hold, a lock or a freeze is shown.
-pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes are recorded for people to see. This version of phasebot has no gates yet, so that \
-     nothing holds a release or a deployment back by them.";
+/// Said wherever a hold, a lock or a freeze is shown that nothing keeps.
+pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes count in `mode: act` only. Until the policy of this repository says so they are kept \
+     for people to see, and hold nothing back.";
 
 pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     let until = guard.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
@@ -282,6 +282,24 @@ pub(super) fn failed(why: &str) -> String {
     format!("The forge did not do it: {}.", quoted(why))
 }
 
+// ── Incidents ──
+
+pub(super) fn no_incident() -> String {
+    "No alert stands behind this issue: there is no incident to act on.".to_owned()
+}
+
+pub(super) fn no_length() -> String {
+    "That is no length of time from now.".to_owned()
+}
+
+pub(super) fn no_change(name: &str) -> String {
+    format!(
+        "{} is no pull request or issue that is known here, no tag, and no commit. Name one (`#12`, `v1.2.3`, the digits \
+         of a commit), or `none`.",
+        quoted(name)
+    )
+}
+
 // ── What this version can't do ──
 
 /// A command whose machinery is deploys.
@@ -296,21 +314,71 @@ pub(super) fn no_deploys(policy: &Policy, environment: &str) -> String {
     unavailable("deploy", &wants)
 }
 
-/// A command whose machinery is gates.
-pub(super) fn no_gates(policy: &Policy, gate: &str) -> String {
-    let mut wants = Vec::new();
-    if policy.mode != Mode::Act {
-        wants.push("`mode: act`".to_owned());
-    }
-    wants.push(format!("{} under `gates:` or `environments:` with its `require:`", quoted(gate)));
-    unavailable("keep gates", &wants)
+/// Why gates don't count here, if so.
+pub(super) fn gates_off(policy: &Policy) -> Option<String> {
+    (policy.mode != Mode::Act).then(|| {
+        "Gates and deploys need `mode: act` in this repository's policy, `.github/phasebot.yml`. Nothing was done."
+            .to_owned()
+    })
 }
 
-/// A command whose machinery is alerts.
-pub(super) fn no_alerts() -> String {
-    "This version of phasebot takes no alerts in yet, so that there is no incident to act on. They will come by \
-     `[alerts.NAME]` in its operator's settings."
+pub(super) fn no_gate(what: &str, section: &str) -> String {
+    format!("The policy describes no {}; it would stand under `{section}:` with its `require:`.", quoted(what))
+}
+
+pub(super) fn nothing_waits(gate: &str, reference: Option<&str>) -> String {
+    match reference {
+        Some(reference) => format!("Nothing that is named {} waits at {}.", quoted(reference), quoted(gate)),
+        None => format!("Nothing waits at {}.", quoted(gate)),
+    }
+}
+
+pub(super) fn no_approval_asked(gate: &str) -> String {
+    format!("{} asks for no approval.", quoted(gate))
+}
+
+pub(super) fn not_by_oneself(by: &str, why: &str) -> String {
+    format!("{} {why}; somebody else has to approve it.", quoted(by))
+}
+
+pub(super) fn approval_does_not_count(by: &str, teams: &[String]) -> String {
+    if teams.is_empty() {
+        return format!("It asks for people with `maintain`; {} has less.", quoted(by));
+    }
+    format!("It asks for members of {}; {} is in none.", list(teams.iter().map(String::as_str)), quoted(by))
+}
+
+pub(super) fn approvers(teams: &[String]) -> String {
+    format!("Members of {} may approve, too.", list(teams.iter().map(String::as_str)))
+}
+
+pub(super) fn authors_unknown() -> String {
+    "The forge has not said yet who made the commit, and nobody approves their own. Say it again in a moment."
         .to_owned()
+}
+
+pub(super) fn no_condition(name: &str, known: &[&str]) -> String {
+    format!("There is no condition {}; these are known: {}", quoted(name), list(known.iter().copied()))
+}
+
+pub(super) fn not_required(name: &str, gate: &str) -> String {
+    format!("{} does not ask for {}.", quoted(gate), quoted(name))
+}
+
+pub(super) fn never_overridden(name: &str) -> String {
+    format!("Nobody overrides {}: `override.never` in the policy says so.", quoted(name))
+}
+
+pub(super) fn not_in_the_way(name: &str) -> String {
+    format!("{} does not stand in the way.", quoted(name))
+}
+
+pub(super) fn which_gate(gates: &[String]) -> String {
+    if gates.is_empty() {
+        return "Nothing waits for these conditions at any gate.".to_owned();
+    }
+    let gates = gates.iter().map(String::as_str);
+    format!("More than one gate waits for them: {}. Name it: `release`, or `deploy ENV`.", list(gates))
 }
 
 fn unavailable(what: &str, wants: &[String]) -> String {

@@ -1,8 +1,10 @@
-//! `/why`: what put the item into its phase, and what would move it on.
+//! `/why`: what put the item into its phase, and what would move it on; or
+//! how a gate stands.
 
 use super::{
     Place, Row,
-    grammar::{Given, Kind, must},
+    gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
+    grammar::Given,
     run::{Answer, Turn},
     say,
 };
@@ -13,7 +15,7 @@ use crate::domain::{
 
 pub(super) static ROW: Row = Row {
     name: "why",
-    forms: &[&[], &[must("release", Kind::Literal)], &[must("deploy", Kind::Literal), must("ENV", Kind::Word)]],
+    forms: &[&[], &[RELEASE], &[DEPLOY, ENVIRONMENT]],
     least: Role::Read,
     place: Place::Anywhere,
     forks: true,
@@ -22,15 +24,19 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    if given.has("release") {
-        return Answer::Refused(say::no_gates(turn.policy, "release"));
+    if !given.has(RELEASE.name) && !given.has(ENVIRONMENT.name) {
+        turn.deed = Some(Deed::Show(Wanted::Why));
+        return Answer::Done(String::new());
     }
-    if let Some(name) = given.optional("ENV") {
-        return match turn.environment(name) {
-            Ok(environment) => Answer::Refused(say::no_gates(turn.policy, &environment)),
-            Err(why) => Answer::Misread(why),
-        };
+    if let Some(why) = say::gates_off(turn.policy) {
+        return Answer::Refused(why);
     }
-    turn.deed = Some(Deed::Show(Wanted::Why));
-    Answer::Done(String::new())
+    match gate::named(turn.policy, given) {
+        Ok(Some(gate)) => {
+            turn.deed = Some(Deed::ShowGate { gate });
+            Answer::Done(String::new())
+        }
+        Ok(None) => Answer::Misread(say::usage("the gate is missing", &ROW)),
+        Err(why) => Answer::Refused(why),
+    }
 }

@@ -4,15 +4,20 @@
 //! never changes but for the outcome of what it set off. Holds, locks and
 //! freezes are not kept on their own: they follow from the records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RepoFacts, item::Word};
+use super::{
+    RepoFacts,
+    item::{ItemFacts, Word},
+};
 use crate::domain::{
+    decision::GateName,
     id::{ItemNumber, Sha},
     permission::Role,
+    rule::ConditionName,
 };
 
 /// Where a command was written.
@@ -133,6 +138,51 @@ pub enum Deed {
         /// Environment, lower case; `all` for every one.
         environment: String,
     },
+    /// Agrees to a release or a deploy.
+    Approve {
+        /// At which gate.
+        gate: GateName,
+        /// Of which commit.
+        sha: Sha,
+    },
+    /// Lets conditions go, for a time.
+    Override {
+        /// At which gate.
+        gate: GateName,
+        /// For which commit.
+        sha: Sha,
+        /// Under which version of the policy.
+        policy: String,
+        /// Which.
+        conditions: BTreeSet<ConditionName>,
+        /// Why.
+        reason: String,
+        /// Until when.
+        until: Timestamp,
+    },
+    /// Asks how a gate stands, on the item's status comment.
+    ShowGate {
+        /// Which.
+        gate: GateName,
+    },
+    /// Looks after the incident.
+    Ack,
+    /// Keeps the incident quiet.
+    Mute {
+        /// Until when.
+        until: Timestamp,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Lets the incident speak again.
+    Unmute,
+    /// The incident is over.
+    Resolve,
+    /// Names what caused the incident.
+    Cause {
+        /// The change, as people write it; `None`: no change did.
+        change: Option<String>,
+    },
     /// Asks for something on the item's status comment.
     Show(Wanted),
 }
@@ -185,7 +235,10 @@ pub const ALL: &str = "all";
 impl Deed {
     /// Whether the item shows a status comment from then on.
     pub fn needs_board(&self) -> bool {
-        matches!(self, Self::Show(_) | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. })
+        matches!(
+            self,
+            Self::Show(_) | Self::ShowGate { .. } | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. }
+        )
     }
 }
 
@@ -198,9 +251,10 @@ impl RepoFacts {
         found
     }
 
-    /// Holds that stand on an item, oldest first.
+    /// Holds that stand on an item, oldest first. Who gives the item up gives its holds up.
     pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
         let commands = self.commands_on(item);
+        let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
         let lifted: Vec<&String> = commands
             .iter()
             .filter_map(|(_, facts)| match &facts.deed {
@@ -215,7 +269,8 @@ impl RepoFacts {
             }
             _ => None,
         });
-        holds.filter(|hold| !lifted.iter().any(|name| *name == hold.name)).collect()
+        let stands = |hold: &Guard<'_>| given_up.is_none_or(|at| at < hold.since);
+        holds.filter(|hold| stands(hold) && !lifted.iter().any(|name| *name == hold.name)).collect()
     }
 
     /// Locks that stand at `now`, by environment.
@@ -240,7 +295,8 @@ impl RepoFacts {
         })
     }
 
-    /// The last word for each name, if it guards and its time is not up.
+    /// The last word for each name, if it guards, its time is not up, and the
+    /// item that it was said on was not closed since.
     fn guards<'a>(
         &'a self,
         now: Timestamp,
@@ -255,7 +311,11 @@ impl RepoFacts {
             }
         }
         let standing = last.into_iter().filter_map(|(name, (_, guard))| Some((name, guard?)));
-        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now)).collect()
+        let freed = |guard: &Guard<'_>| {
+            let item = self.items.get(&guard.item);
+            item.is_some_and(|item| item.closings.range(guard.since..=now).next().is_some())
+        };
+        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now) && !freed(guard)).collect()
     }
 
     /// The head commit of a pull request as it was known at `at`: at the newest

@@ -3,7 +3,10 @@
 //! Entries are only added: a table may name a candidate that no longer holds,
 //! and whoever reads it checks the fact itself.
 
-use super::repo::{DocumentKey, RepoFacts};
+use super::{
+    incident::Place,
+    repo::{DocumentKey, RepoFacts},
+};
 use crate::domain::{
     event::RefName,
     id::ItemNumber,
@@ -21,6 +24,8 @@ impl RepoFacts {
             .chain(self.groups.keys().cloned().map(DocumentKey::Group))
             .chain(self.deployments.keys().map(|id| DocumentKey::Deployment(*id)))
             .chain(self.answers.keys().cloned().map(DocumentKey::Answer))
+            .chain(self.incidents.keys().cloned().map(DocumentKey::Incident))
+            .chain(self.storms.keys().cloned().map(DocumentKey::Storm))
             .collect();
         for key in keys {
             self.reindex(&key);
@@ -86,9 +91,23 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
+            DocumentKey::Incident(id) => {
+                let cycles = self.incidents.get(id).into_iter().flat_map(|incident| &incident.cycles);
+                let own = cycles.filter_map(|cycle| match &cycle.place {
+                    Place::Own(issue) => issue.number,
+                    Place::Storm(_) => None,
+                });
+                self.index.shown_in.extend(own.map(|number| (number, key.clone())));
+            }
+            DocumentKey::Storm(id) => {
+                let number = self.storms.get(id).and_then(|storm| storm.issue.number);
+                self.index.shown_in.extend(number.map(|number| (number, key.clone())));
+            }
             DocumentKey::About
             | DocumentKey::Release(_)
-            | DocumentKey::Incident(_)
+            | DocumentKey::Gate(..)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_)
             | DocumentKey::Command(_)
             | DocumentKey::Policy => {}
         }

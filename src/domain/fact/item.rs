@@ -96,6 +96,17 @@ impl ItemFacts {
         (self.reopened_at(now) < Some(*at)).then_some((*at, *reason))
     }
 
+    /// When it was last closed without its change having landed, and stayed so.
+    pub fn given_up_at(&self) -> Option<Timestamp> {
+        let (at, reason) = self.closings.last_key_value()?;
+        if self.reopened_at(Timestamp::MAX) >= Some(*at) {
+            return None;
+        }
+        let merged = self.pull.as_ref().is_some_and(|pull| pull.merged.is_some());
+        let given_up = if self.is_pull { !merged } else { *reason != CloseReason::Completed };
+        given_up.then_some(*at)
+    }
+
     /// Whether something at `at` lies before our record of this item. The
     /// forge stamps an item's update up to some seconds after what caused it.
     pub fn before_record(&self, at: Timestamp) -> bool {

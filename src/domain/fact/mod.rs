@@ -6,6 +6,8 @@
 
 pub mod command;
 pub mod commit;
+pub mod gate;
+pub mod incident;
 mod index;
 pub mod item;
 pub mod policy;

@@ -10,11 +10,14 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    gate::GateFacts,
+    incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
     policy::PolicyFiles,
-    ship::{DeploymentFacts, IncidentFacts, ReleaseFacts},
+    ship::{DeploymentFacts, ReleaseFacts},
 };
 use crate::domain::{
+    decision::GateName,
     event::RefName,
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
@@ -57,10 +60,18 @@ pub struct RepoFacts {
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
     pub deployments: BTreeMap<u64, DeploymentFacts>,
-    /// Incidents by id.
+    /// Groups of alerts by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
+    /// Storms of alerts by id.
+    pub storms: BTreeMap<String, StormFacts>,
+    /// Users' words by id.
+    pub feedback: BTreeMap<String, FeedbackFacts>,
+    /// Connections that have to be heard of, by name.
+    pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
+    /// What was decided at gates, by gate and commit.
+    pub gates: BTreeMap<(GateName, Sha), GateFacts>,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -107,6 +118,8 @@ pub struct Index {
     pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
+    /// Groups of alerts, or storms, by the issues that show them.
+    pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
     /// Branches whose names speak of an issue.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
@@ -132,10 +145,18 @@ pub enum DocumentKey {
     Group(Sha),
     /// A deployment.
     Deployment(u64),
-    /// An incident.
+    /// A group of alerts.
     Incident(String),
+    /// A storm of alerts.
+    Storm(String),
+    /// A user's words.
+    Feedback(String),
+    /// A connection that has to be heard of.
+    Heartbeat(String),
     /// A slash-command.
     Command(CommandId),
+    /// A gate on a commit.
+    Gate(GateName, Sha),
     /// An answer.
     Answer(Need),
     /// The policy files.
@@ -164,7 +185,11 @@ impl RepoFacts {
             groups: BTreeMap::new(),
             deployments: BTreeMap::new(),
             incidents: BTreeMap::new(),
+            storms: BTreeMap::new(),
+            feedback: BTreeMap::new(),
+            heartbeats: BTreeMap::new(),
             commands: BTreeMap::new(),
+            gates: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -200,7 +225,11 @@ impl RepoFacts {
             DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
             DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Storm(id) => drop(self.storms.insert(id, json(body)?)),
+            DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
+            DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
         }
@@ -225,7 +254,11 @@ impl RepoFacts {
             DocumentKey::Group(sha) => json(self.groups.get(sha)),
             DocumentKey::Deployment(id) => json(self.deployments.get(id)),
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Storm(id) => json(self.storms.get(id)),
+            DocumentKey::Feedback(id) => json(self.feedback.get(id)),
+            DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
         }
@@ -242,7 +275,11 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
+                DocumentKey::Incident(id) => drop(self.incidents.remove(id)),
+                DocumentKey::Storm(id) => drop(self.storms.remove(id)),
+                DocumentKey::Feedback(id) => drop(self.feedback.remove(id)),
                 // Nothing else is ever let go of.
                 _ => {}
             }

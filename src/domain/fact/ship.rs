@@ -48,14 +48,3 @@ pub struct DeploymentFacts {
     /// Every status seen.
     pub statuses: BTreeSet<DeployStatus>,
 }
-
-/// A disturbance of an environment: an incident that was open there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct IncidentFacts {
-    /// Environment, lower case.
-    pub environment: String,
-    /// When it began, at the source.
-    pub from: Timestamp,
-    /// When it was over.
-    pub until: Option<Timestamp>,
-}

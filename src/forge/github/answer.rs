@@ -1,10 +1,10 @@
 //! Asks GitHub what a decision needs to know.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{client::Client, commits, graphql, path, repo::Repo};
+use super::{client::Client, commits, evidence, graphql, identity::Identity, path, repo::Repo};
 use crate::{
     domain::{
         id::Sha,
@@ -15,9 +15,16 @@ use crate::{
 
 /// Pages of a branch's rules, at 100 each.
 const MAX_RULE_PAGES: usize = 10;
+/// Pages of tags, at 100 each.
+const MAX_TAG_PAGES: usize = 20;
 
 /// Answers one question.
-pub(super) async fn answer(client: &Client, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
+pub(super) async fn answer(
+    client: &Client,
+    identity: &Identity,
+    target: &Target,
+    need: &Need,
+) -> Result<Answer, ForgeError> {
     let mut repo = Repo::new(client, target)?;
     match need {
         Need::Writer { login } => writer(&mut repo, login).await.map(Answer::Writer),
@@ -27,7 +34,17 @@ pub(super) async fn answer(client: &Client, target: &Target, need: &Need) -> Res
         }
         Need::Commits { base: Some(base), head } => commits::between(&mut repo, base, head).await,
         Need::Commits { base: None, head } => commits::before(&mut repo, head).await,
-        Need::TagCommit { tag } => tag_commit(&mut repo, tag).await.map(Answer::TagCommit),
+        Need::TagCommit { tag } => commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
+        Need::BranchHead { branch } => commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
+        Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,
+        Need::OpenIssues { label, milestone } => {
+            evidence::open_issues(&mut repo, label.as_deref(), milestone.as_deref()).await.map(Answer::OpenIssues)
+        }
+        Need::CommitAuthors { sha } => evidence::authors(&mut repo, sha).await.map(Answer::CommitAuthors),
+        Need::TagSignature { tag } => evidence::signature(&mut repo, tag).await,
+        Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::PullsOf),
+        Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
+        Need::Tags => tags(&mut repo).await.map(Answer::Tags),
         Need::RequiredChecks { branch } => required_checks(&mut repo, branch).await.map(Answer::RequiredChecks),
     }
 }
@@ -56,15 +73,15 @@ async fn writer(repo: &mut Repo<'_>, login: &str) -> Result<bool, ForgeError> {
     }
 }
 
-/// The commit that a tag names, through an annotated tag too. `tags/` keeps
-/// a branch of the same name out.
-async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
+/// The commit that a tag (through an annotated one, too) or branch names. Its
+/// kind keeps another of the same name out.
+async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
         sha: String,
     }
     // The page limits the list of changed files, which nobody reads.
-    let tail = format!("/commits/tags/{}?per_page=1", path::segments(tag)?);
+    let tail = format!("/commits/{kind}/{}?per_page=1", path::segments(name)?);
     match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await {
         Ok(reply) => Ok(Sha::from(reply.json::<Body>()?.sha.as_str())),
         // GitHub's way of saying that there is no such ref.
@@ -73,9 +90,24 @@ async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
     }
 }
 
+/// Every tag with its commit.
+async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Tag {
+        name: String,
+        commit: Commit,
+    }
+    #[derive(Deserialize)]
+    struct Commit {
+        sha: String,
+    }
+    let (tags, _) = repo.list::<Tag>("GET /repos/{owner}/{repo}/tags", "/tags", MAX_TAG_PAGES).await?;
+    Ok(tags.into_iter().map(|tag| (tag.name, Sha::from(tag.commit.sha.as_str()))).collect())
+}
+
 /// Names of the checks that the rulesets of a branch require. Classic branch
 /// protection is not among them: reading it takes administration rights.
-async fn required_checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeSet<String>, ForgeError> {
+async fn required_checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeMap<String, Option<u64>>, ForgeError> {
     #[derive(Deserialize)]
     struct Rule {
         #[serde(rename = "type")]
@@ -87,7 +119,16 @@ async fn required_checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeSet<S
         repo.list::<Rule>("GET /repos/{owner}/{repo}/rules/branches/{branch}", &tail, MAX_RULE_PAGES).await?;
     let checks = rules.iter().filter(|rule| rule.kind == "required_status_checks").flat_map(|rule| {
         let list = rule.parameters.as_ref().and_then(|parameters| parameters.get("required_status_checks")?.as_array());
-        list.into_iter().flatten().filter_map(|check| check.get("context")?.as_str())
+        list.into_iter().flatten().filter_map(|check| {
+            let app = check.get("integration_id").and_then(serde_json::Value::as_u64);
+            Some((check.get("context")?.as_str()?, app))
+        })
     });
-    Ok(checks.map(ToOwned::to_owned).collect())
+    let mut required: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    for (name, app) in checks {
+        // Two rules may name one check: the one that names an App is the stricter.
+        let known = required.entry(name.to_owned()).or_default();
+        *known = known.or(app);
+    }
+    Ok(required)
 }

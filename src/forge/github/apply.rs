@@ -34,6 +34,9 @@ pub(super) async fn apply(
         Effect::OpenIssue { marker, title, body, labels } => {
             issue::open(repo, identity, context, marker, title, body, labels).await?
         }
+        Effect::EditIssue { item, marker, title, body } => issue::edit(repo, *item, marker, title, body).await?,
+        Effect::SetIssueState { item, open } => issue::set_state(repo, *item, *open).await?,
+        Effect::SetLabels { item, add, remove } => label::set(repo, context, *item, add, remove).await?,
         Effect::UpsertIssue { marker, title, body, open } => {
             issue::upsert(repo, identity, context, marker, title, body, *open).await?
         }
@@ -60,7 +63,10 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
+        | Effect::EditIssue { .. }
+        | Effect::SetIssueState { .. }
         | Effect::SetMilestone { .. } => Cost { writes: 1, creates: 0 },
+        Effect::SetLabels { add, remove, .. } => label::cost_of_set(context, add, remove),
         // How many have failed is found out on the way.
         Effect::RerunFailed { .. } => Cost { writes: 3, creates: 0 },
         Effect::OpenIssue { labels, .. } => {

@@ -1,6 +1,7 @@
 //! Check runs of ours.
 
 use http::{Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -32,10 +33,29 @@ pub(super) struct Check<'a> {
     pub(super) or_comment: Option<ItemNumber>,
 }
 
+/// A run that has not ended grows stale after 14 days (GitHub Docs, «Using the
+/// REST API to interact with checks»): one of this age is not brought up to
+/// date, a new one is made.
+const STALE_AFTER: SignedDuration = SignedDuration::from_hours(11 * 24);
+
 #[derive(Deserialize)]
 struct Run {
     id: u64,
     external_id: Option<String>,
+    status: Option<String>,
+    started_at: Option<Timestamp>,
+}
+
+impl Run {
+    /// Whether it can show a verdict. A run that ended is not opened again: of
+    /// several with one name forges count the newest.
+    fn can_show(&self, verdict: CheckVerdict, now: Timestamp) -> bool {
+        if verdict != CheckVerdict::InProgress {
+            return true;
+        }
+        let old = self.started_at.is_some_and(|at| now.duration_since(at) >= STALE_AFTER);
+        self.status.as_deref() != Some("completed") && !old
+    }
 }
 
 /// Makes the run, or brings the one that is there up to date.
@@ -63,7 +83,10 @@ pub(super) async fn set(
 
 async fn put(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Result<Option<u64>, Failure> {
     let mut body = body(check);
-    if let Some(id) = find(repo, identity, check).await? {
+    let now = repo.client.now();
+    if let Some(id) =
+        find(repo, identity, check).await?.filter(|run| run.can_show(check.verdict, now)).map(|run| run.id)
+    {
         let route = "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}";
         repo.send(Method::PATCH, route, &format!("/check-runs/{id}"), Some(body)).await?;
         return Ok(Some(id));
@@ -112,7 +135,7 @@ fn cut(text: &str, most: usize) -> String {
 }
 
 /// Our run with this name and id on the commit. Anyone may name a run as ours: the App tells.
-async fn find(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Result<Option<u64>, Failure> {
+async fn find(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Result<Option<Run>, Failure> {
     #[derive(Deserialize)]
     struct Found {
         check_runs: Vec<Run>,
@@ -126,9 +149,9 @@ async fn find(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Re
     let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
     for page in 1..=MAX_PAGES {
         let (found, more) = repo.page(route, &tail, page, |found: &Found| !found.check_runs.is_empty()).await?;
-        let ours = |run: &&Run| run.external_id.as_deref() == Some(check.external_id);
-        if let Some(run) = found.check_runs.iter().find(ours) {
-            return Ok(Some(run.id));
+        let ours = |run: &Run| run.external_id.as_deref() == Some(check.external_id);
+        if let Some(run) = found.check_runs.into_iter().find(ours) {
+            return Ok(Some(run));
         }
         if !more {
             break;

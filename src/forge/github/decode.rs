@@ -12,6 +12,11 @@ mod item;
 
 use jiff::Timestamp;
 
+pub(super) use self::{
+    check::{check_seen, status_outcome},
+    item::{association, review_verdict},
+};
+
 use super::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{

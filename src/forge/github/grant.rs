@@ -164,11 +164,11 @@ impl fmt::Display for Grants {
             self.permissions.iter().map(|(name, access)| format!("{name}: {}", access.name())).collect();
         let events: Vec<&str> = self.events.iter().map(String::as_str).collect();
         f.write_str(&permissions.join(", "))?;
-        match events.as_slice() {
-            [] => Ok(()),
-            _ if permissions.is_empty() => write!(f, "the events {}", events.join(", ")),
-            _ => write!(f, " and the events {}", events.join(", ")),
+        if events.is_empty() {
+            return Ok(());
         }
+        let and = if permissions.is_empty() { "" } else { " and " };
+        write!(f, "{and}the event{} {}", if events.len() == 1 { "" } else { "s" }, events.join(", "))
     }
 }
 
@@ -232,9 +232,9 @@ mod tests {
             &["push", "release"],
         );
         let missing = wanted.beyond(&held);
-        assert_eq!(missing.to_string(), "checks: write, members: read and the events release");
+        assert_eq!(missing.to_string(), "checks: write, members: read and the event release");
         let (needed, optional) = missing.by_weight();
-        assert_eq!(needed.to_string(), "checks: write and the events release");
+        assert_eq!(needed.to_string(), "checks: write and the event release");
         assert_eq!(optional.to_string(), "members: read");
         assert!(wanted.beyond(&wanted).is_empty());
     }

@@ -10,7 +10,7 @@ use super::{
     repo::Repo,
 };
 use crate::{
-    domain::effect::LabelLook,
+    domain::{effect::LabelLook, id::ItemNumber},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
@@ -43,7 +43,7 @@ pub(super) async fn open(
     if context.in_doubt
         && let Some(found) = find(repo, identity, &marker::line(marker)?).await?.and_then(|issue| issue.number)
     {
-        return Ok(Applied { made: Some(found.to_string()), ..Applied::default() });
+        return Ok(Applied { made: Some(found.to_string()), issue: Some(found), ..Applied::default() });
     }
     let mut applied = Applied::default();
     for look in labels {
@@ -52,12 +52,42 @@ pub(super) async fn open(
     let names: Vec<&str> = labels.iter().map(|look| look.name.as_str()).collect();
     let issue = json!({ "title": title, "body": body, "labels": names });
     let reply = repo.send(Method::POST, "POST /repos/{owner}/{repo}/issues", "/issues", Some(issue)).await?;
-    if let Some(opened) = reply.made::<Opened>() {
-        applied.made = Some(opened.number.to_string());
-        let names = opened.labels.into_iter().map(|label| label.name).collect();
-        applied.labels = Some((opened.number, names));
-    }
+    // Its number is wanted: an answer that can't be read has it looked up.
+    let Some(opened) = reply.made::<Opened>() else {
+        return Err(ForgeError::Doubt("the answer does not tell the new issue's number".to_owned()));
+    };
+    applied.made = Some(opened.number.to_string());
+    applied.issue = Some(opened.number);
+    let names = opened.labels.into_iter().map(|label| label.name).collect();
+    applied.labels = Some((opened.number, names));
     Ok(applied)
+}
+
+/// Gives an issue of ours another title and text.
+pub(super) async fn edit(
+    repo: &mut Repo<'_>,
+    item: ItemNumber,
+    marker: &str,
+    title: &str,
+    text: &str,
+) -> Result<Applied, ForgeError> {
+    patch(repo, item, json!({ "title": title, "body": marker::mark(marker, text)? })).await
+}
+
+/// Closes an issue as done, or opens it again.
+pub(super) async fn set_state(repo: &mut Repo<'_>, item: ItemNumber, open: bool) -> Result<Applied, ForgeError> {
+    let change = if open {
+        json!({ "state": "open", "state_reason": "reopened" })
+    } else {
+        json!({ "state": "closed", "state_reason": "completed" })
+    };
+    patch(repo, item, change).await
+}
+
+async fn patch(repo: &mut Repo<'_>, item: ItemNumber, change: serde_json::Value) -> Result<Applied, ForgeError> {
+    let route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
+    repo.send(Method::PATCH, route, &format!("/issues/{item}"), Some(change)).await?;
+    Ok(Applied::default())
 }
 
 /// Brings our issue with the marker to a title, text and state; makes it if

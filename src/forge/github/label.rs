@@ -112,6 +112,55 @@ pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelLook>, phase_lab
     Cost { writes: u32::try_from(writes).unwrap_or(u32::MAX), creates: 0 }
 }
 
+/// Puts labels on an item and takes others off, one by one: no other label is touched.
+pub(super) async fn set(
+    repo: &mut Repo<'_>,
+    context: &ApplyContext,
+    item: ItemNumber,
+    add: &[LabelLook],
+    remove: &BTreeSet<String>,
+) -> Result<Applied, ForgeError> {
+    let mut applied = Applied::default();
+    let mut on = match &context.item_labels {
+        Some(labels) if !context.in_doubt => labels.clone(),
+        _ => on_item(repo, item).await?,
+    };
+    applied.labels = Some((item, on.clone()));
+    let missing: Vec<&LabelLook> = add.iter().filter(|look| !knows(&on, &look.name)).collect();
+    for look in &missing {
+        ensure(repo, context, look, &mut applied).await?;
+    }
+    if !missing.is_empty() {
+        let names_of: Vec<&str> = missing.iter().map(|look| look.name.as_str()).collect();
+        let route = "POST /repos/{owner}/{repo}/issues/{issue_number}/labels";
+        let body = json!({ "labels": names_of });
+        let reply = repo.send(Method::POST, route, &format!("/issues/{item}/labels"), Some(body)).await?;
+        on = match reply.made() {
+            Some(labels) => names(labels),
+            None => on.iter().cloned().chain(missing.iter().map(|look| look.name.clone())).collect(),
+        };
+        applied.labels = Some((item, on.clone()));
+    }
+    let wanted = |name: &String| add.iter().any(|look| same(&look.name, name));
+    let off: Vec<String> =
+        on.iter().filter(|name| !wanted(name) && remove.iter().any(|other| same(other, name))).cloned().collect();
+    for name in off {
+        take_off(repo, item, &name, &mut on).await?;
+        applied.labels = Some((item, on.clone()));
+    }
+    Ok(applied)
+}
+
+/// Writes that [`set`] will make, at most.
+pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelLook], remove: &BTreeSet<String>) -> Cost {
+    let made = missing(context, add);
+    let off = match &context.item_labels {
+        Some(on) => on.iter().filter(|name| remove.iter().any(|other| same(other, name))).count(),
+        None => remove.len(),
+    };
+    Cost { writes: u32::try_from(made + off + 1).unwrap_or(u32::MAX), creates: 0 }
+}
+
 /// How many labels [`ensure`] will make.
 pub(super) fn missing(context: &ApplyContext, looks: &[LabelLook]) -> usize {
     looks.iter().filter(|look| !knows(&context.repo_labels, &look.name)).count()

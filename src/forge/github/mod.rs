@@ -17,6 +17,7 @@ mod commits;
 pub mod decode;
 mod delivery;
 mod errand;
+mod evidence;
 mod failure;
 mod file;
 pub mod grant;
@@ -180,7 +181,7 @@ impl Forge for GitHub {
     }
 
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-        answer::answer(&self.client, target, need).await
+        answer::answer(&self.client, &self.identity, target, need).await
     }
 
     async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {

@@ -7,6 +7,7 @@ use super::{
     text::{Glob, LabelName, Name, word},
     time::{Length, Weekly, Zone},
 };
+pub use crate::domain::rule::ConditionName;
 
 word! {
     /// A team of the organisation, by the name in its address; with or without `org/`.
@@ -28,7 +29,12 @@ fn check_team(text: &str) -> Result<(), String> {
 pub enum Condition {
     /// The required checks of the commit passed, and those named here.
     Checks(ChecksCondition),
-    /// No open issue carries a blocking label.
+    /// Every pull request that is carried was approved, and nobody's request
+    /// for changes stands.
+    Reviews(ReviewsCondition),
+    /// The tag never moved, and is as it should be.
+    Tag(TagCondition),
+    /// No open issue carries a blocking label, or is in a milestone.
     Blockers(BlockersCondition),
     /// No incident is open.
     Alerts(AlertsCondition),
@@ -54,30 +60,18 @@ pub enum Condition {
     Not(Box<Condition>),
 }
 
-/// The name of a condition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ConditionName {
-    /// Checks passed.
-    Checks,
-    /// No open blocking issue.
-    Blockers,
-    /// No open incident.
-    Alerts,
-    /// It runs in another environment.
-    Deployed,
-    /// The time fits.
-    Window,
-    /// People agreed.
-    Approval,
-    /// The commit is on a listed branch.
-    Ancestry,
-    /// The lock is free.
-    Lock,
-    /// No freeze.
-    Freeze,
-    /// No hold.
-    Hold,
+impl Condition {
+    /// How many globs it holds.
+    pub fn globs(&self) -> usize {
+        let count = |globs: &Option<Vec<Glob>>| globs.as_ref().map_or(0, Vec::len);
+        match self {
+            Self::Checks(checks) => count(&checks.named),
+            Self::Ancestry(ancestry) => count(&ancestry.of),
+            Self::All(inner) | Self::Any(inner) => inner.iter().map(Self::globs).sum(),
+            Self::Not(inner) => inner.globs(),
+            _ => 0,
+        }
+    }
 }
 
 /// Settings of `checks`.
@@ -86,16 +80,40 @@ pub enum ConditionName {
 pub struct ChecksCondition {
     /// Checks that must have passed beside the required ones; globs.
     pub named: Option<Vec<Glob>>,
-    /// A check that has not reported by then counts as failed.
+    /// A check that has not reported by then counts as failed. Default: `2h`.
     pub report_within: Option<Length>,
 }
 
-/// Settings of `blockers`.
+/// Settings of `reviews`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewsCondition {
+    /// By how many people with write, 1 to 20. Default: 1.
+    #[schemars(range(min = 1, max = 20))]
+    pub count: Option<u8>,
+}
+
+/// Settings of `tag`.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TagCondition {
+    /// Whether its version must be higher than every version that the commit
+    /// contains. Default: `true`.
+    pub increasing: Option<bool>,
+    /// Whether it must be a signed tag whose signature the forge verified.
+    /// Default: `false`.
+    pub signed: Option<bool>,
+}
+
+/// Settings of `blockers`: at least one of the two.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlockersCondition {
     /// The label of blocking issues.
-    pub label: LabelName,
+    pub label: Option<LabelName>,
+    /// The title of a milestone whose open issues block; `{tag}` stands for
+    /// the name of the tag, so that it counts in gates before tags only.
+    pub milestone: Option<Name>,
 }
 
 /// Settings of `alerts`.
@@ -160,7 +178,7 @@ fn also_bare(schema: &mut Schema) {
         serde_json::json!({
             "description": "Without settings.",
             "type": "string",
-            "enum": ["checks", "alerts", "approval", "ancestry", "lock", "freeze", "hold"],
+            "enum": ["checks", "reviews", "tag", "alerts", "approval", "ancestry", "lock", "freeze", "hold"],
         }),
     );
 }

@@ -9,6 +9,7 @@ use super::{
     condition::{Condition, ConditionName},
     text::Name,
 };
+pub use crate::domain::rule::{Busy, Trigger};
 
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -28,6 +29,9 @@ pub struct EnvironmentFile {
     /// `best_effort`: also by a workflow that can't be told the commit, whose
     /// run is compared and cancelled if it differs.
     pub pin: Option<Pin>,
+    /// What a deploy does while another one runs here: `queue` (default) waits
+    /// for its turn; `refuse`.
+    pub when_busy: Option<Busy>,
     /// What must hold. Added to what the layers above require.
     pub require: Option<Vec<Condition>>,
     /// What a rollback may do.
@@ -74,14 +78,6 @@ pub struct InputFile {
 pub struct AutoFile {
     /// What starts one.
     pub on: Vec<Trigger>,
-}
-
-/// What starts a deploy by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// A new version tag.
-    Tag,
 }
 
 /// How exact a deploy's commit is.

@@ -4,7 +4,7 @@ use std::{fmt, fmt::Write as _, str::FromStr};
 
 use jiff::{
     SignedDuration,
-    civil::{Date, DateTime, Time},
+    civil::{Date, Time},
     tz::{TimeZone, TimeZoneDatabase},
 };
 use schemars::JsonSchema;
@@ -14,6 +14,7 @@ use super::{
     super::problem::nearest,
     text::{Description, Name, word},
 };
+pub use crate::domain::rule::{End, Hours};
 
 /// Longest length of time: a year and a day.
 const LONGEST: i64 = 366 * 24 * 60 * 60;
@@ -142,17 +143,6 @@ word! {
 /// The days, Monday first.
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
-/// A weekly window, taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hours {
-    /// On which days it begins, Monday first.
-    pub days: [bool; 7],
-    /// First minute of the day.
-    pub from: u16,
-    /// First minute no longer in it; at or before `from`: on the next day.
-    pub until: u16,
-}
-
 impl FromStr for Hours {
     type Err = String;
 
@@ -199,15 +189,6 @@ fn check_weekly(text: &str) -> Result<(), String> {
 word! {
     /// A day of every year (`12-20`), a date (`2026-12-20`) or a moment (`2026-12-20T18:00`).
     Moment, check_moment, { "pattern": "^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$" }
-}
-
-/// One end of a freeze, taken apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// A month and day of every year.
-    Yearly(i8, i8),
-    /// A moment on the wall clock of the freeze's zone, and whether only the date was given.
-    Once(DateTime, bool),
 }
 
 impl FromStr for End {

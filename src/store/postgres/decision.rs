@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     db::{Db, Step, Work, patiently, pipeline},
-    lease, outbox, repo, timer,
+    ingest, lease, outbox, repo, timer,
     value::{args, bits, millis, number, text},
 };
 use crate::{
@@ -112,7 +112,10 @@ fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, Stor
     if !commit.repositories.is_empty() {
         let places: BTreeSet<&RepoKey> = commit.repositories.iter().map(|row| &row.repo).collect();
         steps.extend(places.into_iter().filter_map(|repo| void_unless_held(work, repo, &commit.under)));
+        // An alert that comes meanwhile either finds the name or is found by it.
+        steps.push(ingest::lock(work));
         steps.push(repo::keep_repositories(work, &commit.repositories));
+        steps.extend(repo::keep_names(work, &commit.repositories));
     }
     let Some(key) = repository(commit)? else { return Ok(steps) };
     if !(commit.facts.is_empty() && commit.items.is_empty()) {

@@ -21,8 +21,10 @@ use crate::{
 /// Length of a list when the filter names none.
 const DEFAULT_LIST: usize = 50;
 
-pub(super) const PENDING: &str =
-    "SELECT seq, forge, repo FROM delivery WHERE state = 'pending' AND seq > $1 ORDER BY seq LIMIT $2";
+pub(super) const PENDING: &str = "
+    SELECT seq, forge, repo FROM delivery
+    WHERE state = 'pending' AND kind >= 0 AND seq > $1
+    ORDER BY seq LIMIT $2";
 
 /// What waits to be decided, in order of arrival.
 pub(super) async fn pending(db: &Db, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
@@ -37,15 +39,15 @@ pub(super) fn read_pending(row: &Row) -> Result<Pending, StoreError> {
 
 pub(super) const DELIVERY: &str = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
-           attempts, size, body
+           attempts, target, size, body
     FROM delivery JOIN delivery_body USING (seq)
     WHERE seq = $1";
 
 /// One delivery, whole.
 pub(super) async fn delivery(db: &Db, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
     let Some(row) = db.row(DELIVERY, args![number(seq)]).await? else { return Ok(None) };
-    let size = usize::try_from(col::<i64>(&row, 13)?).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-    let body: Bytes = unpack(col(&row, 14)?, size)?;
+    let size = usize::try_from(col::<i64>(&row, 14)?).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+    let body: Bytes = unpack(col(&row, 15)?, size)?;
     Ok(Some(StoredDelivery { row: read(&row)?, body }))
 }
 
@@ -77,7 +79,7 @@ type Value = (Box<dyn ToSql + Sync + Send>, Type);
 pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     let mut sql = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
-           attempts
+           attempts, target
     FROM delivery WHERE true"
         .to_owned();
     let mut values: Vec<Value> = Vec::new();
@@ -141,5 +143,6 @@ fn read(row: &Row) -> Result<DeliveryRow, StoreError> {
             .ok_or_else(|| StoreError::Corrupt(format!("unknown delivery state {state:?}")))?,
         note: text_col(row, 11)?,
         attempts: u32::try_from(col::<i32>(row, 12)?).unwrap_or(u32::MAX),
+        target: text_or_none(row, 13)?,
     })
 }

@@ -43,10 +43,12 @@ pub(super) struct Ingest {
     backlog: Arc<Semaphore>,
 }
 
+/// A delivery with its packed body.
+type Item = (NewDelivery, Packed);
+
 struct Job {
-    new: NewDelivery,
-    body: Packed,
-    answer: oneshot::Sender<Result<Accepted, StoreError>>,
+    items: Vec<Item>,
+    answer: oneshot::Sender<Result<Vec<Accepted>, StoreError>>,
     /// Its share of the backlog.
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
@@ -59,19 +61,28 @@ impl Ingest {
         Self { jobs, backlog: Arc::new(Semaphore::new(BACKLOG_KIB)) }
     }
 
-    /// Keeps a delivery, once. Refused at once when too much waits.
-    pub(super) async fn accept(&self, mut new: NewDelivery) -> Result<Accepted, StoreError> {
-        let body = pack(std::mem::take(&mut new.body)).await?;
-        let share = u32::try_from((body.frame.len() / 1024 + 1).min(BACKLOG_KIB)).unwrap_or(u32::MAX);
+    /// Keeps deliveries, each once, all or none. Refused at once when too much waits.
+    pub(super) async fn accept(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        let mut items = Vec::with_capacity(deliveries.len());
+        for mut new in deliveries {
+            let body = pack(std::mem::take(&mut new.body)).await?;
+            items.push((new, body));
+        }
+        let share = u32::try_from((size_of(&items) / 1024 + 1).min(BACKLOG_KIB)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.backlog).try_acquire_many_owned(share).map_err(|_| overloaded())?;
         let (answer, answered) = oneshot::channel();
-        let job = Job { new, body, answer, _permit: permit };
+        let job = Job { items, answer, _permit: permit };
         self.jobs.try_send(job).map_err(|refused| match refused {
             TrySendError::Full(_) => overloaded(),
             TrySendError::Closed(_) => stopped(),
         })?;
         answered.await.map_err(|_| stopped())?
     }
+}
+
+/// Bytes of packed bodies.
+fn size_of(items: &[Item]) -> usize {
+    items.iter().map(|(_, body)| body.frame.len()).sum()
 }
 
 fn overloaded() -> StoreError {
@@ -85,22 +96,26 @@ fn stopped() -> StoreError {
 async fn run(db: Db, mut waiting: mpsc::Receiver<Job>) {
     let mut batch: Vec<Job> = Vec::with_capacity(BATCH);
     while let Some(first) = waiting.recv().await {
-        let mut bytes = first.body.frame.len();
+        let mut bytes = size_of(&first.items);
         batch.push(first);
         while batch.len() < BATCH
             && bytes < BATCH_BYTES
             && let Ok(next) = waiting.try_recv()
         {
-            bytes += next.body.frame.len();
+            bytes += size_of(&next.items);
             batch.push(next);
         }
-        let kept = keep(&db, &batch).await;
+        let items: Vec<&Item> = batch.iter().flat_map(|job| &job.items).collect();
+        let kept = keep(&db, &items).await;
         if let Err(error) = &kept {
-            tracing::error!(%error, deliveries = batch.len(), "deliveries can't be kept");
+            tracing::error!(%error, deliveries = items.len(), "deliveries can't be kept");
         }
-        for (n, job) in batch.drain(..).enumerate() {
+        let mut next = 0;
+        for job in batch.drain(..) {
+            let own = next..next + job.items.len();
+            next = own.end;
             let accepted =
-                kept.as_ref().map_err(Clone::clone).and_then(|kept| kept.get(n).copied().ok_or_else(stopped));
+                kept.as_ref().map_err(Clone::clone).and_then(|kept| Ok(kept.get(own).ok_or_else(stopped)?.to_vec()));
             // Nobody listens any more when the caller was cancelled; the delivery is kept all the same.
             let _ = job.answer.send(accepted);
         }
@@ -108,7 +123,7 @@ async fn run(db: Db, mut waiting: mpsc::Receiver<Job>) {
 }
 
 /// One transaction for the whole batch.
-async fn keep(db: &Db, batch: &[Job]) -> Result<Vec<Accepted>, StoreError> {
+async fn keep(db: &Db, batch: &[&Item]) -> Result<Vec<Accepted>, StoreError> {
     let mut work = db.work().await?;
     patiently(async {
         let (firsts, which) = without_repetitions(batch);
@@ -134,16 +149,17 @@ fn pruned() -> StoreError {
     StoreError::Unavailable("a delivery was forgotten while it came again".to_owned())
 }
 
-/// The different deliveries of a batch, and which of them each job is.
-fn without_repetitions(batch: &[Job]) -> (Vec<&Job>, Vec<usize>) {
-    let mut firsts: Vec<&Job> = Vec::with_capacity(batch.len());
+/// The different deliveries of a batch, and which of them each one is.
+fn without_repetitions<'a>(batch: &[&'a Item]) -> (Vec<&'a Item>, Vec<usize>) {
+    let mut firsts: Vec<&Item> = Vec::with_capacity(batch.len());
     let mut known: HashMap<(&str, &str, &str), usize> = HashMap::with_capacity(batch.len());
     let which = batch
         .iter()
-        .map(|job| {
-            let identity = (job.new.forge.0.as_str(), job.new.hook.as_str(), job.new.delivery.as_str());
+        .map(|item| {
+            let new = &item.0;
+            let identity = (new.forge.0.as_str(), new.hook.as_str(), new.delivery.as_str());
             *known.entry(identity).or_insert_with(|| {
-                firsts.push(job);
+                firsts.push(item);
                 firsts.len() - 1
             })
         })
@@ -151,16 +167,27 @@ fn without_repetitions(batch: &[Job]) -> (Vec<&Job>, Vec<usize>) {
     (firsts, which)
 }
 
-/// Rows are made in the order given, and so are their numbers.
+/// Rows are made in the order given, and so are their numbers. What an alert is
+/// for is found by name, if it can be.
 pub(super) const ACCEPT: &str = "
     WITH given AS (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::int8[],
-                             $8::int8[], $9::text[], $10::text[], $11::int8[], $12::bytea[])
-            WITH ORDINALITY AS g (forge, hook, delivery, event, action, repo, installation, received_at, state, note,
-                                  size, body, n)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::text[],
+                             $8::int8[], $9::int8[], $10::text[], $11::text[], $12::int8[], $13::bytea[])
+            WITH ORDINALITY AS g (forge, hook, delivery, event, action, repo, target, installation, received_at,
+                                  state, note, size, body, n)
+    ), placed AS (
+        SELECT given.*, CASE WHEN target IS NULL THEN repo ELSE (
+                   SELECT named.repo FROM repository_name named
+                   WHERE named.forge = given.forge AND named.name = lower(given.target COLLATE \"C\")
+               ) END AS place
+        FROM given
     ), made AS (
-        INSERT INTO delivery (forge, hook, delivery, event, action, repo, installation, received_at, state, note)
-        SELECT forge, hook, delivery, event, action, repo, installation, received_at, state, note FROM given ORDER BY n
+        INSERT INTO delivery
+            (forge, hook, delivery, event, action, repo, target, installation, received_at, state, note)
+        SELECT forge, hook, delivery, event, action, place, target, installation, received_at, state,
+               CASE WHEN target IS NOT NULL AND place IS NULL AND state = 'pending'
+                    THEN 'waits: phasebot is not installed on ' || target ELSE note END
+        FROM placed ORDER BY n
         ON CONFLICT (delivery, hook, forge) DO NOTHING
         RETURNING seq, forge, hook, delivery
     ), bodies AS (
@@ -169,34 +196,38 @@ pub(super) const ACCEPT: &str = "
     )
     SELECT n, seq FROM made JOIN given USING (forge, hook, delivery)";
 
-async fn insert(work: &Work, jobs: &[&Job]) -> Result<Vec<Option<Seq>>, StoreError> {
-    let quarantined = |job: &&Job| if job.new.quarantined.is_some() { "quarantined" } else { "pending" };
-    let forge: Vec<_> = jobs.iter().map(|job| text(&job.new.forge.0)).collect();
-    let hook: Vec<_> = jobs.iter().map(|job| text(&job.new.hook)).collect();
-    let ids: Vec<_> = jobs.iter().map(|job| turned(&job.new.delivery)).collect();
+/// Lets nobody else take in, nor name repositories, until the transaction ends.
+pub(super) fn lock(work: &Work) -> Step<'_> {
+    Box::pin(async move { work.run("SELECT pg_advisory_xact_lock($1)", args![INGEST_LOCK]).await })
+}
+
+async fn insert(work: &Work, items: &[&Item]) -> Result<Vec<Option<Seq>>, StoreError> {
+    let news = || items.iter().map(|(new, _)| new);
+    let quarantined = |new: &NewDelivery| if new.quarantined.is_some() { "quarantined" } else { "pending" };
+    let forge: Vec<_> = news().map(|new| text(&new.forge.0)).collect();
+    let hook: Vec<_> = news().map(|new| text(&new.hook)).collect();
+    let ids: Vec<_> = news().map(|new| turned(&new.delivery)).collect();
     let delivery: Vec<_> = ids.iter().map(|id| text(id)).collect();
-    let event: Vec<_> = jobs.iter().map(|job| text(&job.new.event)).collect();
-    let action: Vec<_> = jobs.iter().map(|job| job.new.action.as_deref().map(text)).collect();
-    let repo: Vec<_> = jobs.iter().map(|job| job.new.repo.map(bits)).collect();
-    let installation: Vec<_> = jobs.iter().map(|job| job.new.installation.map(bits)).collect();
-    let received: Vec<_> = jobs.iter().map(|job| millis(job.new.received_at)).collect();
-    let state: Vec<_> = jobs.iter().map(quarantined).collect();
-    let note: Vec<_> = jobs.iter().map(|job| text(job.new.quarantined.as_deref().unwrap_or_default())).collect();
-    let size: Vec<_> = jobs.iter().map(|job| number(job.body.size)).collect();
-    let body: Vec<_> = jobs.iter().map(|job| job.body.frame.as_slice()).collect();
+    let event: Vec<_> = news().map(|new| text(&new.event)).collect();
+    let action: Vec<_> = news().map(|new| new.action.as_deref().map(text)).collect();
+    let repo: Vec<_> = news().map(|new| new.repo.map(bits)).collect();
+    let target: Vec<_> = news().map(|new| new.target.as_deref().map(text)).collect();
+    let installation: Vec<_> = news().map(|new| new.installation.map(bits)).collect();
+    let received: Vec<_> = news().map(|new| millis(new.received_at)).collect();
+    let state: Vec<_> = news().map(quarantined).collect();
+    let note: Vec<_> = news().map(|new| text(new.quarantined.as_deref().unwrap_or_default())).collect();
+    let size: Vec<_> = items.iter().map(|(_, body)| number(body.size)).collect();
+    let body: Vec<_> = items.iter().map(|(_, body)| body.frame.as_slice()).collect();
     let mut rows = Vec::new();
     let accept = async {
-        let args = args![forge, hook, delivery, event, action, repo, installation, received, state, note, size, body];
+        let args =
+            args![forge, hook, delivery, event, action, repo, target, installation, received, state, note, size, body];
         rows = work.rows(ACCEPT, args).await?;
         Ok(0)
     };
-    let steps: Vec<Step<'_>> = vec![
-        Box::pin(work.plain("BEGIN")),
-        Box::pin(async { work.run("SELECT pg_advisory_xact_lock($1)", args![INGEST_LOCK]).await }),
-        Box::pin(accept),
-    ];
+    let steps: Vec<Step<'_>> = vec![Box::pin(work.plain("BEGIN")), lock(work), Box::pin(accept)];
     pipeline(steps).await?;
-    let mut made = vec![None; jobs.len()];
+    let mut made = vec![None; items.len()];
     for row in &rows {
         let n = usize::try_from(col::<i64>(row, 0)? - 1).unwrap_or(usize::MAX);
         if let Some(place) = made.get_mut(n) {
@@ -213,10 +244,10 @@ pub(super) const FIND: &str = "
     ORDER BY n";
 
 /// The numbers of deliveries that are there.
-async fn find(work: &Work, jobs: &[&Job]) -> Result<Vec<Option<Seq>>, StoreError> {
-    let forge: Vec<_> = jobs.iter().map(|job| text(&job.new.forge.0)).collect();
-    let hook: Vec<_> = jobs.iter().map(|job| text(&job.new.hook)).collect();
-    let ids: Vec<_> = jobs.iter().map(|job| turned(&job.new.delivery)).collect();
+async fn find(work: &Work, items: &[&Item]) -> Result<Vec<Option<Seq>>, StoreError> {
+    let forge: Vec<_> = items.iter().map(|(new, _)| text(&new.forge.0)).collect();
+    let hook: Vec<_> = items.iter().map(|(new, _)| text(&new.hook)).collect();
+    let ids: Vec<_> = items.iter().map(|(new, _)| turned(&new.delivery)).collect();
     let delivery: Vec<_> = ids.iter().map(|id| text(id)).collect();
     let rows = work.rows(FIND, args![forge, hook, delivery]).await?;
     rows.iter().map(|row| Ok(col::<Option<i64>>(row, 1)?.map(i64::cast_unsigned))).collect()

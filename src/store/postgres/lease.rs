@@ -128,12 +128,12 @@ pub(super) async fn give_back(db: &Db, keys: Option<&[LeaseKey]>, replica: i64) 
 /// it, of which the lease is free; from a place ($2 to $4) on.
 pub(super) const FREE: &str = "
     WITH RECURSIVE waiting AS (
-        (SELECT forge, kind, line FROM delivery WHERE state = 'pending' AND (forge, kind, line) > ($2, $3, $4)
+        (SELECT forge, kind, line FROM delivery WHERE state = 'pending' AND kind >= 0 AND (forge, kind, line) > ($2, $3, $4)
          ORDER BY forge, kind, line LIMIT 1)
         UNION ALL
         SELECT next.forge, next.kind, next.line FROM waiting CROSS JOIN LATERAL (
             SELECT forge, kind, line FROM delivery
-            WHERE state = 'pending' AND (forge, kind, line) > (waiting.forge, waiting.kind, waiting.line)
+            WHERE state = 'pending' AND kind >= 0 AND (forge, kind, line) > (waiting.forge, waiting.kind, waiting.line)
             ORDER BY forge, kind, line LIMIT 1
         ) AS next
     )
@@ -154,7 +154,7 @@ pub(super) const CLAIMED: &str = "
     SELECT next.* FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, line)
     CROSS JOIN LATERAL (
         SELECT d.seq, d.forge, d.repo FROM delivery d
-        WHERE d.state = 'pending' AND d.forge = g.forge AND d.kind = g.kind AND d.line = g.line AND d.seq > $4
+        WHERE d.state = 'pending' AND d.kind >= 0 AND d.forge = g.forge AND d.kind = g.kind AND d.line = g.line AND d.seq > $4
         ORDER BY d.forge, d.kind, d.line, d.seq LIMIT $5
     ) AS next
     ORDER BY next.seq LIMIT $5";

@@ -71,7 +71,12 @@ impl PostgresStore {
 #[async_trait]
 impl Store for PostgresStore {
     async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
-        self.ingest.accept(delivery).await
+        let accepted = self.ingest.accept(vec![delivery]).await?;
+        accepted.first().copied().ok_or_else(|| StoreError::Unavailable("taking in gave no answer".to_owned()))
+    }
+
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        self.ingest.accept(deliveries).await
     }
 
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {

@@ -19,6 +19,7 @@ const FILL: &str = "
     FROM generate_series(1, 200000) AS n;
     INSERT INTO delivery_body SELECT seq, 10, 'body' FROM delivery;
     INSERT INTO repository SELECT 'github', n, 'a/b', n / 10, true FROM generate_series(1, 20000) AS n;
+    INSERT INTO repository_name SELECT 'github', 'a/b' || n, n FROM generate_series(1, 20000) AS n;
     INSERT INTO fact SELECT 'github', n % 3000, 'item/' || n, '{}' FROM generate_series(1, 100000) AS n;
     INSERT INTO item SELECT 'github', n % 3000, n, 'phase/code', n, '{}' FROM generate_series(1, 100000) AS n;
     INSERT INTO transition SELECT 'github', n % 3000, n, 0, n, 'phase/code', '{}' FROM generate_series(1, 100000) AS n;
@@ -71,6 +72,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (&newest, vec!["50"]),
         (decision::END_DELIVERY, vec!["400", "'done'", "''", "9"]),
         (repo::REPOSITORY, vec![forge, repo]),
+        (repo::TAKE_UP, vec!["ARRAY['github']::text[]", "ARRAY['a/b']::text[]", "ARRAY[7]::int8[]"]),
         (repo::REPOSITORIES, vec![forge, repo]),
         (repo::FACTS, vec![forge, repo]),
         (repo::DELETE_FACTS, vec![forge, repo, "ARRAY['item/7']::text[]"]),

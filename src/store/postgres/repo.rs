@@ -72,6 +72,48 @@ pub(super) fn keep_repositories<'a>(work: &'a Work, rows: &'a [RepositoryRow]) -
     })
 }
 
+/// A name that somebody bears now is theirs.
+const KEEP_NAMES: &str = "
+    INSERT INTO repository_name (forge, name, repo)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo) ORDER BY forge, name
+    ON CONFLICT (forge, name) DO UPDATE SET repo = excluded.repo WHERE repository_name.repo <> excluded.repo";
+
+/// A name that somebody bore once is theirs if nobody else's.
+const KEEP_OLD_NAMES: &str = "
+    INSERT INTO repository_name (forge, name, repo)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo) ORDER BY forge, name
+    ON CONFLICT (forge, name) DO NOTHING";
+
+/// Hands alerts that waited for a repository of a name over to it.
+pub(super) const TAKE_UP: &str = "
+    UPDATE delivery SET repo = g.repo, note = CASE state WHEN 'pending' THEN '' ELSE note END
+    FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo)
+    WHERE delivery.forge = g.forge AND lower(delivery.target) = g.name
+      AND delivery.target IS NOT NULL AND delivery.repo IS NULL";
+
+/// Keeps the names of repositories, and gives them what waited for these.
+pub(super) fn keep_names<'a>(work: &'a Work, rows: &[RepositoryRow]) -> Vec<Step<'a>> {
+    let last = |active: bool| -> BTreeMap<(String, String), i64> {
+        let rows = rows.iter().filter(|row| row.active == active);
+        rows.map(|row| ((row.repo.forge.0.clone(), row.full_name.to_ascii_lowercase()), bits(row.repo.id))).collect()
+    };
+    let (old, new) = (last(false), last(true));
+    let mut all = old.clone();
+    all.extend(new.clone());
+    [(KEEP_OLD_NAMES, old), (KEEP_NAMES, new), (TAKE_UP, all)]
+        .into_iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(sql, names)| -> Step<'a> {
+            Box::pin(async move {
+                let forge: Vec<_> = names.keys().map(|(forge, _)| text(forge)).collect();
+                let name: Vec<_> = names.keys().map(|(_, name)| text(name)).collect();
+                let repo: Vec<i64> = names.values().copied().collect();
+                work.run(sql, args![forge, name, repo]).await
+            })
+        })
+        .collect()
+}
+
 pub(super) const FACTS: &str = "SELECT key, body FROM fact WHERE forge = $1 AND repo = $2 ORDER BY key";
 
 /// All fact documents of a repository, by key.

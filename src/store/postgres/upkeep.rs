@@ -38,14 +38,17 @@ pub(super) async fn prune(db: &Db, before: Timestamp, limit: usize) -> Result<u6
     Ok(deliveries + effects)
 }
 
-pub(super) const COUNT_PENDING: &str = "SELECT count(*) FROM delivery WHERE state = 'pending'";
+pub(super) const COUNT_PENDING: &str = "
+    SELECT (SELECT count(*) FROM delivery WHERE state = 'pending' AND kind >= 0)
+         + (SELECT count(*) FROM delivery WHERE target IS NOT NULL AND repo IS NULL AND state = 'pending')";
 
 pub(super) const COUNT_ODD: &str = "
     SELECT count(*) FILTER (WHERE state = 'quarantined'), count(*) FILTER (WHERE state = 'dead')
     FROM delivery WHERE state IN ('quarantined', 'dead', 'dropped') AND state <> 'dropped'";
 
-/// The first in order of arrival.
-pub(super) const OLDEST_PENDING: &str = "SELECT received_at FROM delivery WHERE state = 'pending' ORDER BY seq LIMIT 1";
+/// The first in order of arrival, of those that can be decided.
+pub(super) const OLDEST_PENDING: &str =
+    "SELECT received_at FROM delivery WHERE state = 'pending' AND kind >= 0 ORDER BY seq LIMIT 1";
 
 pub(super) const COUNT_LANES: &str = "SELECT lane, count(*) FROM effect WHERE ended_at IS NULL GROUP BY lane";
 

@@ -23,17 +23,24 @@ const DEFAULT_LIST: usize = 50;
 
 pub(super) const ACCEPT: &str = "
     INSERT INTO delivery
-        (forge, hook, delivery, event, action, repo, installation, received_at, state, note)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        (forge, hook, delivery, event, action, repo, target, installation, received_at, state, note)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
     ON CONFLICT (delivery, hook, forge) DO NOTHING";
 
 pub(super) const FIND: &str = "SELECT seq FROM delivery WHERE delivery = ?1 AND hook = ?2 AND forge = ?3";
 
 /// Keeps a delivery with its packed body, unless it is there already.
 pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Result<Accepted, StoreError> {
-    let (state, note) = match &new.quarantined {
-        Some(why) => (DeliveryState::Quarantined, why.as_str()),
-        None => (DeliveryState::Pending, ""),
+    let repo = match &new.target {
+        Some(name) => named(db, &new.forge, name)?,
+        None => new.repo,
+    };
+    let (state, note) = match (&new.quarantined, &new.target) {
+        (Some(why), _) => (DeliveryState::Quarantined, why.clone()),
+        (None, Some(name)) if repo.is_none() => {
+            (DeliveryState::Pending, format!("waits: phasebot is not installed on {name}"))
+        }
+        (None, _) => (DeliveryState::Pending, String::new()),
     };
     let id = turned(&new.delivery);
     let kept = db.prepare_cached(ACCEPT)?.execute(params![
@@ -42,7 +49,8 @@ pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Resul
         id,
         new.event,
         new.action,
-        new.repo.map(Id),
+        repo.map(Id),
+        new.target,
         new.installation.map(Id),
         Moment(new.received_at),
         state.as_str(),
@@ -61,8 +69,28 @@ pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Resul
     Ok(Accepted::New(seq.cast_unsigned()))
 }
 
-pub(super) const PENDING: &str =
-    "SELECT seq, forge, repo FROM delivery WHERE state = 'pending' AND seq > ?1 ORDER BY seq LIMIT ?2";
+/// The repository that has this name, or had it and nobody took it since.
+pub(super) const NAMED: &str = "SELECT repo FROM repository_name WHERE forge = ?1 AND name = ?2";
+
+fn named(db: &Connection, forge: &ForgeName, name: &str) -> Result<Option<u64>, StoreError> {
+    let found = db.prepare_cached(NAMED)?.query_row(params![forge.0, name], |row| row.get::<_, Id>(0)).optional()?;
+    Ok(found.map(|id| id.0))
+}
+
+pub(super) const TAKE_UP: &str = "
+    UPDATE delivery SET repo = ?3, note = CASE state WHEN 'pending' THEN '' ELSE note END
+    WHERE forge = ?1 AND target = ?2 AND target IS NOT NULL AND repo IS NULL";
+
+/// Hands alerts that waited for a repository of this name over to it.
+pub(super) fn take_up(db: &Connection, forge: &ForgeName, name: &str, repo: u64) -> Result<(), StoreError> {
+    db.prepare_cached(TAKE_UP)?.execute(params![forge.0, name, Id(repo)])?;
+    Ok(())
+}
+
+pub(super) const PENDING: &str = "
+    SELECT seq, forge, repo FROM delivery
+    WHERE state = 'pending' AND seq > ?1 AND (target IS NULL OR repo IS NOT NULL)
+    ORDER BY seq LIMIT ?2";
 
 /// What waits to be decided, in order of arrival.
 pub(super) fn pending(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
@@ -76,7 +104,7 @@ pub(super) fn pending(db: &Connection, after: Seq, limit: usize) -> Result<Vec<P
 
 pub(super) const DELIVERY: &str = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
-           attempts, size, body
+           attempts, target, size, body
     FROM delivery JOIN delivery_body USING (seq)
     WHERE seq = ?1";
 
@@ -84,7 +112,7 @@ pub(super) const DELIVERY: &str = "
 pub(super) fn delivery(db: &Connection, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
     let found = db
         .prepare_cached(DELIVERY)?
-        .query_row([number(seq)], |row| Ok((read(row)?, row.get::<_, usize>(13)?, row.get::<_, Vec<u8>>(14)?)))
+        .query_row([number(seq)], |row| Ok((read(row)?, row.get::<_, usize>(14)?, row.get::<_, Vec<u8>>(15)?)))
         .optional()?;
     let Some((row, size, frame)) = found else { return Ok(None) };
     let body: Bytes = unpack(&frame, size)?;
@@ -118,7 +146,7 @@ pub(super) fn deliveries(db: &Connection, filter: &DeliveryFilter) -> Result<Vec
 pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Box<dyn ToSql + '_>>) {
     let mut sql = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
-           attempts
+           attempts, target
     FROM delivery WHERE true"
         .to_owned();
     let mut values: Vec<Box<dyn ToSql + '_>> = Vec::new();
@@ -172,6 +200,7 @@ fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
         event: row.get(4)?,
         action: row.get(5)?,
         repo: optional_id(row, 6)?,
+        target: row.get(13)?,
         installation: optional_id(row, 7)?,
         received_at: row.get::<_, Moment>(8)?.0,
         decided_at: row.get::<_, Option<Moment>>(9)?.map(|at| at.0),

@@ -109,6 +109,18 @@ impl Store for SqliteStore {
         self.writer.write_or_refuse(body.frame.len(), move |db| inbox::accept(db, &delivery, &body)).await
     }
 
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        let mut packed = Vec::with_capacity(deliveries.len());
+        for mut delivery in deliveries {
+            let body = pack(std::mem::take(&mut delivery.body)).await?;
+            packed.push((delivery, body));
+        }
+        let bytes = packed.iter().map(|(_, body)| body.frame.len()).sum();
+        let keep =
+            move |db: &rusqlite::Connection| packed.iter().map(|(new, body)| inbox::accept(db, new, body)).collect();
+        self.writer.write_or_refuse(bytes, keep).await
+    }
+
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
         self.readers.read(move |db| inbox::pending(db, after, limit)).await
     }

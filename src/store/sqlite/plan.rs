@@ -30,6 +30,8 @@ fn every_hot_query_uses_an_index() {
         (inbox::PENDING, "delivery_by_state"),
         (inbox::TAKEN_IN, "delivery_identity"),
         (memo::MEMO, "PRIMARY KEY"),
+        (inbox::NAMED, "PRIMARY KEY"),
+        (inbox::TAKE_UP, "delivery_homeless"),
         (inbox::DELIVERY, "INTEGER PRIMARY KEY"),
         (inbox::REPLAY, "INTEGER PRIMARY KEY"),
         (inbox::DROP, "INTEGER PRIMARY KEY"),

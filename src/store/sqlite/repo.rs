@@ -2,7 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::value::{Id, Json, Moment, to_json};
+use super::{
+    inbox,
+    value::{Id, Json, Moment, to_json},
+};
 use crate::{
     domain::{
         derived::{Reason, Transition},
@@ -52,7 +55,12 @@ pub(super) fn keep_repository(db: &Connection, row: &RepositoryRow) -> Result<()
          SET full_name = excluded.full_name, installation = excluded.installation, active = excluded.active",
     )?
     .execute(params![row.repo.forge.0, Id(row.repo.id), row.full_name, row.installation.map(Id), row.active])?;
-    Ok(())
+    db.prepare_cached(
+        "INSERT INTO repository_name (forge, name, repo) VALUES (?1, ?2, ?3)
+         ON CONFLICT (forge, name) DO UPDATE SET repo = excluded.repo WHERE repo <> excluded.repo AND ?4",
+    )?
+    .execute(params![row.repo.forge.0, row.full_name, Id(row.repo.id), row.active])?;
+    inbox::take_up(db, &row.repo.forge, &row.full_name, row.repo.id)
 }
 
 pub(super) const FACTS: &str = "SELECT key, body FROM fact WHERE forge = ?1 AND repo = ?2 ORDER BY key";

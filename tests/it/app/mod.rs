@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     domain::{
         effect::{Effect, LabelLook},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
@@ -66,6 +66,7 @@ impl World {
             forges: vec![forge.clone()],
             clock: clock.clone(),
             policies: Arc::new(Arc::new(policy(mode))),
+            alerts: Alerts::default(),
             settings,
         });
         Self { store, forge, clock, bot }
@@ -230,7 +231,11 @@ fn policy(mode: Mode) -> Policy {
         checks: CheckRules { ignore: Vec::new(), settle: SignedDuration::from_secs(60) },
         ignore: Ignore::default(),
         environments: std::collections::BTreeMap::new(),
+        gates: std::collections::BTreeMap::new(),
+        freezes: Vec::new(),
+        overrides: phasebot::domain::rule::OverrideRule::default(),
         commands: phasebot::domain::policy::CommandRules::default(),
+        alerts: phasebot::domain::alerting::AlertPolicy::default(),
         policy_check_required: false,
     }
 }

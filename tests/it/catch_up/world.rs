@@ -9,7 +9,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, FilePolicies, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
     cli::assembly::{self, Materials, Program},
     domain::id::{ForgeName, ItemNumber},
     forge::github::GitHubConfig,
@@ -101,6 +101,7 @@ impl World {
             forges: vec![self.github()],
             clock: self.clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
+            alerts: Alerts::default(),
             bot: BotSettings { catch_up: Some(EVERY), ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),

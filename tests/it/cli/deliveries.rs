@@ -46,6 +46,7 @@ impl Shelf {
         };
         let received_at: Timestamp = "2026-11-22T10:00:00.5Z".parse().unwrap();
         let row = DeliveryRow {
+            target: None,
             seq,
             forge: ForgeName::github(),
             hook: String::new(),
@@ -105,6 +106,11 @@ impl Store for Shelf {
     async fn accept(&self, _: NewDelivery) -> Result<Accepted, StoreError> {
         unreachable!()
     }
+
+    async fn accept_all(&self, _: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        unreachable!("the command takes nothing in")
+    }
+
     async fn pending(&self, _: Seq, _: usize) -> Result<Vec<Pending>, StoreError> {
         unreachable!()
     }

@@ -1,5 +1,6 @@
 //! The command line from outside: the built program.
 
+mod backup;
 mod deliveries;
 
 use std::process::{Command, Output, Stdio};
@@ -27,6 +28,9 @@ fn every_command_has_help_with_an_example() {
         &[][..],
         &["serve"],
         &["demo"],
+        &["setup"],
+        &["doctor"],
+        &["backup"],
         &["check"],
         &["explain"],
         &["deliveries"],
@@ -60,8 +64,12 @@ fn wrong_usage_ends_with_2() {
         &["explain", "x.json"],
         &["demo", "--speed", "0"],
         &["check", "--schema", "file.yml"],
+        &["setup", "--with", "everything"],
+        &["setup", "--pull", "--public-url", "https://bot.example"],
+        &["setup", "--name", ""],
+        &["doctor", "--format", "xml"],
+        &["backup"],
         // Not in this version: not to be listed as if they were.
-        &["doctor"],
         &["backfill", "acme/shop"],
     ] {
         let said = phasebot(wrong, &[]);

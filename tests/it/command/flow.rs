@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     forge::github::{GitHub, GitHubConfig},
     port::{
         forge::{Forge, Verified},
@@ -58,6 +58,7 @@ impl World {
             forges: vec![forge.clone()],
             clock: clock.clone(),
             policies: Arc::new(Arc::new(crate::support::policy(policy))),
+            alerts: Alerts::default(),
             settings: BotSettings::default(),
         });
         let alice = sim.person("alice", REPO).unwrap();
@@ -151,7 +152,7 @@ async fn what_works_on_an_issue() {
 
     assert_eq!(world.say("carol", issue, "/hold waits for legal").await, DONE);
     assert!(world.board(issue).contains("`h1` by `carol`"));
-    assert!(world.board(issue).contains("nothing holds a release or a deployment back"));
+    assert!(world.board(issue).contains("hold nothing back"));
     assert_eq!(world.say("carol", issue, "/unhold h1").await, DONE);
     assert!(!world.board(issue).contains("**Holds**"));
     assert_eq!(world.say("alice", issue, "/lock production for=2h hotfix").await, DONE);

@@ -2,7 +2,7 @@
 
 mod flow;
 mod parser;
-mod stage;
+pub mod stage;
 mod table;
 
 use std::{fs, path::PathBuf};

@@ -10,7 +10,11 @@
 //! - `10:00 comment on 1 by alice`, `review 2 commented by alice`, each
 //!   followed by the text in lines `  : …`; `again` at the end delivers it
 //!   twice, `edited` makes it an edit;
-//! - `show 1`: the status comment.
+//! - `show 1`: the status comment;
+//! - `gates`: every decision that is kept, with its conditions.
+//!
+//! In `mode: act` gates are decided after each step, and at each moment that
+//! one of them waits for; what turned is told, with the check run.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -19,20 +23,26 @@ use jiff::Timestamp;
 use phasebot::{
     decide::{
         self, Us,
-        advance::Outcome,
+        advance::{self, Outcome},
         command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
     },
     domain::{
+        alert::AlertRules,
+        decision::Condition,
         effect::{Effect, Told},
         event::{Event, Seen},
         fact::RepoFacts,
         id::{Actor, Sha},
+        needs::Answered,
         permission::Role,
-        policy::Policy,
+        policy::{Mode, Policy},
     },
 };
 
-use crate::scenario::world::{Act, read, repo};
+use crate::scenario::{
+    play::{answer, clock},
+    world::{Act, World, read, repo},
+};
 
 struct Stage {
     policy: Policy,
@@ -44,6 +54,8 @@ struct Stage {
     outcomes: VecDeque<String>,
     names: BTreeMap<String, String>,
     out: String,
+    world: World,
+    wake: Option<Timestamp>,
 }
 
 /// Stands for `"` in a text, which the steps use for themselves.
@@ -64,7 +76,7 @@ pub fn narrate(steps: &str) -> String {
             let _ = place;
             body.push('\n');
             body.push_str(&text);
-        } else if ["roles", "team", "mute", "head", "outcome", "show"].contains(&word) {
+        } else if ["roles", "team", "mute", "head", "outcome", "show", "gates"].contains(&word) {
             // Told apart from events by a tick that carries the words.
             let _ = writeln!(plain, "#! {line}");
         } else {
@@ -105,6 +117,8 @@ pub fn narrate(steps: &str) -> String {
         outcomes: VecDeque::new(),
         names: acts.world.names.clone(),
         out: String::new(),
+        world: acts.world,
+        wake: None,
     };
     let mut settings = settings.into_iter().peekable();
     let mut now = crate::scenario::world::start();
@@ -113,8 +127,18 @@ pub fn narrate(steps: &str) -> String {
             stage.set(&setting, now);
         }
         let body = texts.pop_front().unwrap_or_default();
-        let Act::Event(event) = act else { continue };
+        let event = match act {
+            Act::Event(event) => event,
+            Act::Tick(at) => {
+                stage.until(*at);
+                now = *at;
+                let _ = writeln!(stage.out, "{line}");
+                stage.advance(now);
+                continue;
+            }
+        };
         let mut event = event.as_ref().clone();
+        stage.until(event.at);
         now = event.at;
         match &mut event.seen {
             Seen::Comment(comment) => {
@@ -130,6 +154,7 @@ pub fn narrate(steps: &str) -> String {
         }
         for _ in 0..if line.ends_with("again") { 2 } else { 1 } {
             stage.event(&event);
+            stage.advance(event.at);
         }
     }
     for (_, setting) in settings {
@@ -144,6 +169,23 @@ pub fn narrate(steps: &str) -> String {
         out.replace_range(at..end, "");
     }
     out
+}
+
+/// Conditions as the record has them.
+fn conditions(all: &[Condition], depth: usize, out: &mut String) {
+    for condition in all {
+        let standing = format!("{:?}", condition.standing).to_lowercase();
+        let next = condition.next_at.map_or_else(String::new, |at| format!(" → {}", clock(at)));
+        let _ = writeln!(
+            out,
+            "{}{} {standing} [{}] {}{next}",
+            "    ".repeat(depth),
+            condition.name,
+            condition.code,
+            condition.sentence
+        );
+        conditions(&condition.parts, depth + 1, out);
+    }
 }
 
 fn commit(name: &str) -> Sha {
@@ -179,8 +221,60 @@ impl Stage {
                     let _ = writeln!(self.out, "{}", format!("    | {line}").trim_end());
                 }
             }
+            "gates" => {
+                self.out.push_str("gates\n");
+                for gate in self.facts.gates.values() {
+                    let _ = writeln!(self.out, "    {} on {}", gate.decision.gate.check(), gate.decision.sha.short());
+                    conditions(&gate.decision.conditions, 2, &mut self.out);
+                }
+            }
             other => panic!("unknown setting {other}"),
         }
+    }
+
+    /// Lets the time come, stopping wherever a gate turns by itself.
+    fn until(&mut self, at: Timestamp) {
+        while let Some(wake) = self.wake.filter(|wake| *wake < at) {
+            let before = self.out.len();
+            let _ = writeln!(self.out, "{} by itself", clock(wake));
+            let told = self.out.len();
+            self.advance(wake);
+            if self.out.len() == told {
+                self.out.truncate(before);
+            }
+            assert!(self.wake.is_none_or(|next| next > wake), "it would wake for ever");
+        }
+    }
+
+    /// Asks what is wanted, decides, and tells what turned.
+    fn advance(&mut self, now: Timestamp) {
+        if self.policy.mode != Mode::Act {
+            return;
+        }
+        for _ in 0..20 {
+            let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now);
+            if needs.is_empty() {
+                break;
+            }
+            for need in needs {
+                let answer = answer(&self.world, &need);
+                decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+            }
+        }
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let advanced = advance::advance(&mut self.facts, &terms);
+        self.wake = advanced.wake_at;
+        for told in &advanced.told {
+            let _ = writeln!(self.out, "    {told}");
+        }
+        for wish in advanced.wishes {
+            if let Effect::SetCheck { name, sha, verdict, .. } = &wish.effect {
+                let _ = writeln!(self.out, "    check {name} on {}: {verdict:?}", sha.short());
+            }
+        }
+        // Once more changes nothing.
+        let again = advance::advance(&mut self.facts, &terms);
+        assert!(again.changed.is_empty() && again.wishes.is_empty() && again.told.is_empty(), "{again:?}");
     }
 
     fn event(&mut self, event: &Event) {
@@ -210,7 +304,7 @@ impl Stage {
             head: asks.head.then(|| self.head.clone().ok_or_else(|| "no answer".to_owned())),
             asked_at: event.at,
         };
-        let terms = run::Terms { policy: &self.policy, now: event.at, silent: None };
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now: event.at, silent: None };
         let ran = run::run(&mut self.facts, &request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");

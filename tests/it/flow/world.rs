@@ -5,13 +5,17 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    app::{Bot, BotSettings, FilePolicies, clock::SimClock},
-    cli::assembly::{self, Materials, Program},
+    app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
+    cli::{
+        alerts,
+        assembly::{self, Materials, Program},
+    },
     domain::{
         derived::Derived,
         id::{ForgeName, ItemNumber, RepoKey},
@@ -21,6 +25,7 @@ use phasebot::{
     http::Limits,
     policy,
     port::{clock::Clock, store::Store},
+    settings::Settings,
     sim::{AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge},
     store,
     telemetry::Metrics,
@@ -50,6 +55,10 @@ pub struct Setup {
     pub dry_run: bool,
     /// See [`Options::base_path`].
     pub base_path: &'static str,
+    /// Sections `[alerts.NAME]` of the settings.
+    pub alerts: &'static str,
+    /// When it begins; `None`: on a Monday morning.
+    pub start: Option<Timestamp>,
     /// The App is not yet installed.
     pub not_installed: bool,
 }
@@ -61,6 +70,8 @@ pub struct World {
     pub store: Arc<dyn Store>,
     pub bot: Bot,
     pub installation: u64,
+    /// Where the bot's server is.
+    pub address: SocketAddr,
     policy: Arc<Policy>,
     repo: RepoKey,
     server: JoinHandle<()>,
@@ -81,7 +92,7 @@ impl World {
 
     pub async fn with(setup: Setup) -> Self {
         // Not at a whole second: a forge's own times are, and lie just before ours.
-        let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
+        let start = setup.start.unwrap_or("2026-03-02T09:00:00.5Z".parse().unwrap());
         let clock = Arc::new(SimClock::new(start));
         let secret = SecretString::from("a webhook secret");
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
@@ -107,12 +118,14 @@ impl World {
         };
         let policy = Arc::new(policy);
         let (public, admin) = (listener().await, listener().await);
-        forge.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));
+        let address = public.local_addr().unwrap();
+        forge.set_webhook_url(&format!("http://{address}/webhooks/github"));
         let program = Program::start(Materials {
             store: store.clone(),
             forges: vec![github.unwrap()],
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
+            alerts: connections(setup.alerts, &clock),
             bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
@@ -125,6 +138,7 @@ impl World {
             store,
             bot: program.bot,
             installation: 0,
+            address,
             policy,
             repo: RepoKey { forge: ForgeName::github(), id },
             server: tokio::spawn(async move {
@@ -297,6 +311,12 @@ impl World {
         actions.complete_check(check, "success").unwrap();
         jenkins.status(sha, "jenkins", "success").unwrap();
     }
+}
+
+fn connections(settings: &str, clock: &Arc<SimClock>) -> Alerts {
+    let settings = Settings::parse(Path::new("settings"), settings).unwrap();
+    let clock: Arc<dyn Clock> = clock.clone();
+    alerts::connections(&settings.alerts, &clock).unwrap_or_else(|_| panic!("the connections can't be made"))
 }
 
 async fn listener() -> TcpListener {

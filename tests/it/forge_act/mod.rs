@@ -4,6 +4,7 @@
 
 mod calls;
 mod comments;
+mod evidence;
 mod labels;
 mod lost;
 mod questions;

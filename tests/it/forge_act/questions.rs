@@ -270,7 +270,7 @@ async fn required_checks_of_a_branch() {
         )
         .on(&line(2), answer(200, json!([rule(&["e2e"]), { "type": "new", "parameters": 3 }])));
     let branch = |branch: &str| Need::RequiredChecks { branch: branch.to_owned() };
-    let expected = ["ci/build", "ci/test", "e2e"].map(ToOwned::to_owned);
+    let expected = ["ci/build", "ci/test", "e2e"].map(|name| (name.to_owned(), Some(1)));
     assert_eq!(ask(&world, branch("release/1.x")).await, Ok(Said::RequiredChecks(expected.into())));
     for (status, name) in [(404, "gone"), (403, "secret")] {
         let line = format!("GET /repos/acme/shop/rules/branches/{name}?per_page=100&page=1");

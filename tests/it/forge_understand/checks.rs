@@ -24,6 +24,7 @@ fn a_check_run_ends() {
         started_at: time("2026-11-02T12:01:05Z"),
         completed: Some((time("2026-11-02T12:04:55Z"), Outcome::Success)),
         ours: false,
+        asked_again: false,
     };
     assert_eq!(check(&completed), expected);
     assert_eq!(completed.event().at, time("2026-11-02T12:04:55Z"));

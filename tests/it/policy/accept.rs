@@ -133,15 +133,9 @@ fn what_has_no_machinery_yet_is_named() {
     let file = parse("p.yml", CONTRACT).unwrap().file;
     let expected = [
         "commands",
-        "gates",
-        "freezes",
-        "override",
-        "alerts",
-        "environments.production.after",
         "environments.production.deploy",
         "environments.production.unmerged",
         "environments.production.pin",
-        "environments.production.require",
         "environments.production.rollback",
         "environments.staging.deploy",
         "environments.staging.auto",
@@ -152,11 +146,11 @@ fn what_has_no_machinery_yet_is_named() {
 
 #[test]
 fn a_report_says_what_a_right_file_makes() {
-    let report = check_report("p.yml", "mode: observe\nfreezes: [{ environment: all, from: 12-20, until: 01-03 }]\n");
+    let report = check_report("p.yml", "mode: observe\nalerts: { auto_close: true }\n");
     assert!(report.valid);
     assert_eq!(
         report.to_string().replace(&load("p.yml", "").unwrap().version, "…").lines().nth(1),
-        Some("p.yml: note: `freezes` is read and checked; this version does not act on it")
+        Some("p.yml: note: `alerts` is read and checked; this version does not act on it")
     );
     assert!(report.summary.starts_with(
         "mode observe, phases plan → code → build → test → release → deploy → operate → monitor, version "

@@ -2,14 +2,14 @@
 //! over signed HTTP and in simulated time.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, LazyLock},
     time::Duration,
 };
 
 use jiff::SignedDuration;
 use phasebot::{
-    app::{Bot, BotSettings, FilePolicies, Parts, clock::SimClock},
+    app::{Alerts, Bot, BotSettings, FilePolicies, Parts, clock::SimClock},
     domain::{id::ForgeName, policy::FILE},
     forge::github::{GitHub, GitHubConfig},
     http::{Limits, ServerState, serve},
@@ -129,11 +129,12 @@ impl World {
             forges: vec![forge.clone()],
             clock: self.clock.clone(),
             policies: Arc::new(FilePolicies::new(operator).unwrap()),
+            alerts: Alerts::default(),
             settings: self.settings.clone(),
         });
         let (shutdown, ending) = watch::channel(false);
         let metrics = Metrics::detached().unwrap();
-        let state = ServerState::new([forge], bot.intake(), metrics, Limits::default(), ending);
+        let state = ServerState::new([forge], BTreeMap::new(), bot.intake(), metrics, Limits::default(), ending);
         let public = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.sim.set_webhook_url(&format!("http://{}/webhooks/github", public.local_addr().unwrap()));

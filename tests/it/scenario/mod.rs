@@ -5,7 +5,7 @@
 //! scenario is also a property: its events in any order, doubled, with the
 //! ticks last, must end in the same labels, reasons and histories.
 
-mod play;
+pub mod play;
 pub mod world;
 
 use std::{fs, path::PathBuf};

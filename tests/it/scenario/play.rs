@@ -9,7 +9,7 @@ use phasebot::{
     domain::{
         derived::Derived,
         effect::Effect,
-        event::{CommitSeen, Event},
+        event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
         needs::{Answer, Answered, Need},
@@ -153,14 +153,14 @@ pub fn narrate(steps: &str) -> String {
     out
 }
 
-fn clock(at: Timestamp) -> String {
+pub fn clock(at: Timestamp) -> String {
     let days = at.duration_since(super::world::start()).as_hours() / 24;
     let time = at.strftime("%H:%M:%S");
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
 }
 
 /// What the forge says, from the whole truth of the world.
-fn answer(world: &World, need: &Need) -> Answer {
+pub fn answer(world: &World, need: &Need) -> Answer {
     if world.offline {
         return Answer::Unavailable { why: "offline".into() };
     }
@@ -170,8 +170,49 @@ fn answer(world: &World, need: &Need) -> Answer {
         Need::LinkedBranches { issue } => {
             Answer::LinkedBranches(world.linked_branches.get(issue).cloned().unwrap_or_default())
         }
-        Need::RequiredChecks { .. } => Answer::RequiredChecks(world.required.clone()),
+        Need::RequiredChecks { .. } => {
+            Answer::RequiredChecks(world.required.iter().map(|name| (name.clone(), None)).collect())
+        }
         Need::TagCommit { .. } => Answer::Unavailable { why: "no such tag".into() },
+        Need::BranchHead { branch } => match world.tips.get(&RefName::Branch(branch.clone())) {
+            Some(sha) => Answer::BranchHead(sha.clone()),
+            None => Answer::Unavailable { why: "no such branch".into() },
+        },
+        Need::Tags => {
+            let tags = world.tips.iter().filter(|(name, _)| matches!(name, RefName::Tag(_)));
+            Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())
+        }
+        // Every event of the story arrives.
+        Need::Checks { .. } => Answer::Checks { runs: Vec::new(), statuses: Vec::new() },
+        Need::OpenIssues { label, milestone } => {
+            let of = |item: &&ItemSeen| match (label, milestone) {
+                (Some(label), _) => item.labels.as_ref().is_some_and(|labels| labels.contains(label)),
+                (_, Some(title)) => world.milestones.get(title).is_some_and(|issues| issues.contains(&item.number)),
+                _ => false,
+            };
+            if milestone.as_ref().is_some_and(|title| !world.milestones.contains_key(title)) {
+                return Answer::Unavailable { why: "no such milestone".into() };
+            }
+            let open = world.items.values().filter(|item| item.open && !item.is_pull).filter(of);
+            Answer::OpenIssues(open.map(|item| item.number).collect())
+        }
+        Need::CommitAuthors { sha } => Answer::CommitAuthors(world.authors.get(sha).cloned().unwrap_or_default()),
+        Need::TagSignature { tag } => {
+            let verified = world.signed.contains(tag);
+            Answer::TagSignature { verified, reason: if verified { "valid" } else { "unsigned" }.into() }
+        }
+        Need::PullsOf { sha } => {
+            let merged = world.pulls.values().filter(|pull| pull.merge_sha.as_ref() == Some(sha));
+            Answer::PullsOf(merged.map(|pull| pull.item.number).collect())
+        }
+        Need::Reviews { pull } => match world.pulls.get(pull) {
+            Some(pull) => Answer::Reviews {
+                head: pull.head_sha.clone(),
+                author: pull.item.author.as_ref().map(|author| author.login.clone()),
+                reviews: BTreeMap::new(),
+            },
+            None => Answer::Unavailable { why: "no such pull request".into() },
+        },
         Need::Commits { base, head } => {
             let new = world.ancestors(head);
             let old = base.as_ref().map(|b| world.ancestors(b)).unwrap_or_default();

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{event::*, id::*};
+use phasebot::domain::{alert::*, event::*, id::*};
 
 /// One line of a scenario.
 pub enum Act {
@@ -26,9 +26,9 @@ pub struct Acts {
 /// What the forge knows.
 #[derive(Default)]
 pub struct World {
-    items: BTreeMap<u64, ItemSeen>,
-    pulls: BTreeMap<u64, PullSeen>,
-    tips: BTreeMap<RefName, Sha>,
+    pub items: BTreeMap<u64, ItemSeen>,
+    pub pulls: BTreeMap<u64, PullSeen>,
+    pub tips: BTreeMap<RefName, Sha>,
     pub parents: BTreeMap<Sha, Vec<Sha>>,
     pub messages: BTreeMap<Sha, String>,
     pub names: BTreeMap<String, String>,
@@ -37,9 +37,15 @@ pub struct World {
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
     pub required: BTreeSet<String>,
     pub offline: bool,
+    /// Issues of a milestone, by its title.
+    pub milestones: BTreeMap<String, BTreeSet<u64>>,
+    pub authors: BTreeMap<Sha, BTreeSet<String>>,
+    pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
     deployments: BTreeMap<u64, DeploymentSeen>,
     releases: BTreeMap<u64, ReleaseSeen>,
+    /// Since when an alert of a connection and group fires, and whether it is over.
+    alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
     next_id: u64,
 }
 
@@ -140,6 +146,15 @@ impl World {
             "readers" => self.readers.extend(w[1..].iter().cloned()),
             "required" => self.required.extend(w[1..].iter().cloned()),
             "offline" => self.offline = true,
+            "milestone" => {
+                let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
+                self.milestones.insert(w[1].clone(), issues);
+            }
+            "author" => {
+                let sha = self.sha(&w[1]);
+                self.authors.entry(sha).or_default().extend(w[2..].iter().cloned());
+            }
+            "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
                 self.linked.insert(w[1].parse().unwrap(), issues);
@@ -156,13 +171,18 @@ impl World {
         self.next_id
     }
 
-    fn happen(&mut self, at: Timestamp, w: &[String]) -> Option<(String, Option<String>, Seen)> {
+    pub fn happen(&mut self, at: Timestamp, w: &[String]) -> Option<(String, Option<String>, Seen)> {
         let by = after(w, "by").map(str::to_owned);
         let (name, seen) = match w[0].as_str() {
             "issue" => (format!("issues.{}", w[2]), Seen::Issue(Box::new(self.item(at, w, false)?))),
             "pull" => (format!("pull_request.{}", w[2]), Seen::Pull(Box::new(self.pull(at, w)?))),
             "comment" => {
                 let number: u64 = w[2].parse().ok()?;
+                if !self.items.contains_key(&number) {
+                    // An issue that we opened ourselves.
+                    let words = ["issue", &w[2], "edited", "by", "phasebot[bot]"].map(str::to_owned);
+                    self.item(at, &words, false)?;
+                }
                 let item = self.items.get_mut(&number)?;
                 item.updated_at = at;
                 item.change = ItemChange::Other;
@@ -205,6 +225,22 @@ impl World {
                 ("merge_group.checks_requested".into(), Seen::MergeGroup(seen))
             }
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
+            "alert" => ("alert".into(), self.alert(at, w)?),
+            "heard" => {
+                let message = Message { connection: w[1].clone(), at, says: Says::Heartbeat };
+                ("alert".into(), Seen::Alert(Box::new(message)))
+            }
+            "feedback" => {
+                let feedback = Feedback {
+                    key: w[2].clone(),
+                    title: w[3].clone(),
+                    text: w.get(4).cloned().unwrap_or_default(),
+                    url: None,
+                    labels: BTreeMap::new(),
+                };
+                let message = Message { connection: w[1].clone(), at, says: Says::Feedback(feedback) };
+                ("alert".into(), Seen::Alert(Box::new(message)))
+            }
             "repository" => {
                 let change = if w[1] == "deleted" { RepositoryChange::Deleted } else { RepositoryChange::Described };
                 (format!("repository.{}", w[1]), Seen::Repository(change))
@@ -212,6 +248,47 @@ impl World {
             _ => return None,
         };
         Some((name, by, seen))
+    }
+
+    /// `alert prod cart a=firing b=over [labels env=production,…] [left 3] [title T] [endless] [sent 10:00]`:
+    /// what `prod` says of its group `cart`. `a=firing@09:58` began then.
+    fn alert(&mut self, at: Timestamp, w: &[String]) -> Option<Seen> {
+        let labels = |text: &str| -> BTreeMap<String, String> {
+            let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
+            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+        };
+        let sent = after(w, "sent").and_then(time).unwrap_or(at);
+        let mut group = Group {
+            key: w[2].clone(),
+            title: after(w, "title").map(str::to_owned),
+            text: None,
+            url: None,
+            labels: after(w, "labels").map(labels).unwrap_or_default(),
+            alerts: Vec::new(),
+            left_out: after(w, "left").and_then(|n| n.parse().ok()).unwrap_or(0),
+            tells_end: !w.iter().any(|word| word == "endless"),
+        };
+        let stop = w.iter().position(|word| ["labels", "left", "title", "endless", "sent"].contains(&word.as_str()));
+        for word in &w[3..stop.unwrap_or(w.len())] {
+            let (fingerprint, state) = word.split_once('=')?;
+            let (state, when) = state.split_once('@').map_or((state, None), |(state, when)| (state, time(when)));
+            let key = (w[1].clone(), w[2].clone(), fingerprint.to_owned());
+            let (since, over) = self.alerts.get(&key).copied().unwrap_or((sent, true));
+            let firing = state == "firing";
+            let since = if firing { when.unwrap_or(if over { sent } else { since }) } else { since };
+            self.alerts.insert(key, (since, !firing));
+            group.alerts.push(Alert {
+                fingerprint: fingerprint.to_owned(),
+                firing,
+                started_at: since,
+                ended_at: (!firing).then(|| when.unwrap_or(sent)),
+                labels: BTreeMap::new(),
+                annotations: BTreeMap::new(),
+                url: None,
+                silence_url: None,
+            });
+        }
+        Some(Seen::Alert(Box::new(Message { connection: w[1].clone(), at: sent, says: Says::Group(group) })))
     }
 
     fn item(&mut self, at: Timestamp, w: &[String], is_pull: bool) -> Option<ItemSeen> {
@@ -470,6 +547,7 @@ impl World {
                 started_at: at,
                 completed: None,
                 ours: w.iter().any(|x| x == "ours"),
+                asked_again: false,
             };
             self.runs.insert(key.clone(), fresh);
         }

@@ -28,8 +28,8 @@ static KEY: LazyLock<AppKey> = LazyLock::new(|| AppKey::generate().unwrap().1);
 /// A simulated GitHub Enterprise Server with one organisation and its repository.
 pub async fn forge() -> SimForge {
     let mut options = Options::new(1, KEY.clone(), "unused".to_owned().into(), Arc::new(SystemClock));
-    options.base_path = "/api/v3".to_owned();
-    options.slug = "another-app".to_owned();
+    "/api/v3".clone_into(&mut options.base_path);
+    "another-app".clone_into(&mut options.slug);
     options.sending = Sending::AtOnce;
     let forge = SimForge::start(options).await.unwrap();
     forge.create_repo("acme/shop").unwrap();

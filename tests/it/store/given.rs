@@ -25,6 +25,7 @@ pub(crate) fn repo(id: u64) -> RepoKey {
 
 pub(crate) fn delivery(id: &str) -> NewDelivery {
     NewDelivery {
+        target: None,
         forge: ForgeName::github(),
         hook: "77".to_owned(),
         delivery: id.to_owned(),

@@ -57,6 +57,7 @@ pub(crate) async fn a_delivery_comes_back_as_it_was_given(database: &dyn Databas
     let seq = accept(&*store, delivery("a")).await;
     let kept = store.delivery(seq).await.unwrap().unwrap();
     let expected = DeliveryRow {
+        target: None,
         seq,
         forge: ForgeName::github(),
         hook: "77".to_owned(),

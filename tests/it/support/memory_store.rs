@@ -63,6 +63,22 @@ impl Inner {
         self.deliveries.iter_mut().map(|d| &mut d.row).find(|r| r.seq == seq)
     }
 
+    fn named(&self, forge: &ForgeName, name: &str) -> Option<u64> {
+        let known =
+            self.repositories.values().find(|r| r.repo.forge == *forge && r.full_name.eq_ignore_ascii_case(name));
+        known.map(|r| r.repo.id)
+    }
+
+    /// Hands alerts that waited for a repository over to it.
+    fn house(&mut self, place: &RepositoryRow) {
+        for row in self.deliveries.iter_mut().map(|d| &mut d.row) {
+            let meant = row.target.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&place.full_name));
+            if meant && row.repo.is_none() && row.forge == place.repo.forge {
+                row.repo = Some(place.repo.id);
+            }
+        }
+    }
+
     fn keep(&mut self, repo: &RepoKey, documents: Vec<Document>) {
         for document in documents {
             let key = (repo.clone(), document.key);
@@ -118,6 +134,7 @@ impl Store for MemoryStore {
             return Ok(Accepted::Duplicate(known.row.seq));
         }
         let seq = inner.deliveries.len() as Seq + 1;
+        let repo = d.target.as_ref().map_or(d.repo, |name| inner.named(&d.forge, name));
         let row = DeliveryRow {
             seq,
             forge: d.forge,
@@ -125,7 +142,8 @@ impl Store for MemoryStore {
             delivery: d.delivery,
             event: d.event,
             action: d.action,
-            repo: d.repo,
+            repo,
+            target: d.target,
             installation: d.installation,
             received_at: d.received_at,
             decided_at: None,
@@ -137,10 +155,19 @@ impl Store for MemoryStore {
         Ok(Accepted::New(seq))
     }
 
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        let mut accepted = Vec::new();
+        for delivery in deliveries {
+            accepted.push(self.accept(delivery).await?);
+        }
+        Ok(accepted)
+    }
+
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
         let inner = self.inner.lock().unwrap();
         let waiting = inner.deliveries.iter().map(|d| &d.row);
-        let waiting = waiting.filter(|r| r.state == DeliveryState::Pending && r.seq > after);
+        let waiting = waiting
+            .filter(|r| r.state == DeliveryState::Pending && r.seq > after && (r.target.is_none() || r.repo.is_some()));
         let pending =
             |r: &DeliveryRow| Pending { seq: r.seq, partition: Partition { forge: r.forge.clone(), repo: r.repo } };
         Ok(waiting.take(limit).map(pending).collect())
@@ -221,6 +248,7 @@ impl Store for MemoryStore {
             }
         }
         for row in commit.repositories {
+            inner.house(&row);
             inner.repositories.insert(row.repo.clone(), row);
         }
         let Some(repo) = commit.repo else { return Ok(()) };

@@ -1,6 +1,7 @@
 //! The real server on real sockets, with a forge and an intake that tests can bend.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -134,6 +135,10 @@ impl TakeIn for Intake {
         Ok(Accepted::New(1))
     }
 
+    async fn take_in_alert(&self, _: &str, _: Bytes) -> Result<String, StoreError> {
+        unreachable!("no monitoring connection is configured")
+    }
+
     fn ready(&self) -> bool {
         self.ready.load(Ordering::SeqCst)
     }
@@ -183,7 +188,7 @@ impl House {
         let forge: Arc<dyn Forge> = Arc::new(Fake(ForgeName::github()));
         let metrics = Metrics::detached().unwrap();
         let taker: Arc<dyn TakeIn> = intake.clone();
-        let state = ServerState::new([forge], taker, metrics, limits, ending);
+        let state = ServerState::new([forge], BTreeMap::new(), taker, metrics, limits, ending);
         let (public_address, admin_address) = (public.local_addr().unwrap(), admin.local_addr().unwrap());
         let server = tokio::spawn(serve(state, public, admin));
         Self { public: public_address, admin: admin_address, intake, shutdown, server }

@@ -11,21 +11,8 @@ use crate::{
 pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     delivery.repo()?;
     let run: CheckRun = needed(delivery.payload.get("check_run"), "check_run")?;
-    let suite = run.check_suite.0.unwrap_or_default();
-    let app = run.app.0.unwrap_or_default().id.0.unwrap_or(0);
-    let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
-    let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
-    let at = if outcome == Outcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
-    let seen = CheckSeen {
-        id: needed(run.id.0, "check_run.id")?,
-        sha: needed(run.head_sha.0, "check_run.head_sha")?,
-        name: needed(run.name.0, "check_run.name")?,
-        app,
-        suite: suite.id.0,
-        started_at: run.started_at.0.or(at).unwrap_or(delivery.received_at),
-        completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(delivery.received_at), outcome)),
-        ours: app != 0 && app == delivery.our_app_id,
-    };
+    let (mut seen, at) = check_seen(run, delivery.our_app_id, delivery.received_at).map_err(Useless::Lacks)?;
+    seen.asked_again = delivery.action == "rerequested";
     Ok(Understood { seen: Seen::Check(seen), at })
 }
 
@@ -40,12 +27,7 @@ pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         sha: needed(payload.get("sha").or_else(commit), "sha")?,
         // GitHub's own name for a status that was set without one.
         context: payload.get("context").unwrap_or_else(|| "default".to_owned()),
-        outcome: match state.as_deref() {
-            Some("pending") => Outcome::Running,
-            Some("success") => Outcome::Success,
-            Some("failure" | "error") => Outcome::Failure,
-            _ => Outcome::NoVerdict,
-        },
+        outcome: status_outcome(state.as_deref()),
         at: at.unwrap_or(delivery.received_at),
     };
     Ok(Understood { seen: Seen::Status(seen), at })
@@ -62,6 +44,42 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
         outcome: outcome(run.status.0.as_deref(), run.conclusion.0.as_deref()),
     };
     Ok(Understood { seen: Seen::Workflow(seen), at: run.updated_at.0.or(run.created_at.0) })
+}
+
+/// A check run as it is shown, and when that was so; or the field that it
+/// lacks. The same form comes in events and in answers.
+pub(in crate::forge::github) fn check_seen(
+    run: CheckRun,
+    our_app_id: u64,
+    received_at: Timestamp,
+) -> Result<(CheckSeen, Option<Timestamp>), &'static str> {
+    let suite = run.check_suite.0.unwrap_or_default();
+    let app = run.app.0.unwrap_or_default().id.0.unwrap_or(0);
+    let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
+    let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
+    let at = if outcome == Outcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
+    let seen = CheckSeen {
+        id: run.id.0.ok_or("check_run.id")?,
+        sha: run.head_sha.0.ok_or("check_run.head_sha")?,
+        name: run.name.0.ok_or("check_run.name")?,
+        app,
+        suite: suite.id.0,
+        started_at: run.started_at.0.or(at).unwrap_or(received_at),
+        completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
+        ours: app != 0 && app == our_app_id,
+        asked_again: false,
+    };
+    Ok((seen, at))
+}
+
+/// A commit status' state.
+pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> Outcome {
+    match state {
+        Some("pending") => Outcome::Running,
+        Some("success") => Outcome::Success,
+        Some("failure" | "error") => Outcome::Failure,
+        _ => Outcome::NoVerdict,
+    }
 }
 
 /// How a check run or workflow run stands.

@@ -63,12 +63,9 @@ pub(super) fn review(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         id: needed(review.id.0, "review.id")?,
         reviewer: review.user.0.and_then(actor),
         association: association(review.author_association.0.as_deref()),
-        verdict: match (delivery.action, review.state.0.unwrap_or_default().to_ascii_lowercase().as_str()) {
-            ("dismissed", _) | (_, "dismissed") => Verdict::Dismissed,
-            (_, "approved") => Verdict::Approved,
-            (_, "changes_requested") => Verdict::ChangesRequested,
-            // A verdict that we don't know grants nothing and blocks nothing.
-            _ => Verdict::Commented,
+        verdict: match delivery.action {
+            "dismissed" => Verdict::Dismissed,
+            _ => review_verdict(&review.state.0.unwrap_or_default()),
         },
         commit: review.commit_id.0,
         submitted_at: submitted_at.or(at).unwrap_or(delivery.received_at),
@@ -168,7 +165,18 @@ fn close_reason(state_reason: Option<&str>) -> CloseReason {
     }
 }
 
-fn association(text: Option<&str>) -> Association {
+/// A review's state.
+pub(in crate::forge::github) fn review_verdict(state: &str) -> Verdict {
+    match state.to_ascii_lowercase().as_str() {
+        "dismissed" => Verdict::Dismissed,
+        "approved" => Verdict::Approved,
+        "changes_requested" => Verdict::ChangesRequested,
+        // A verdict that we don't know grants nothing and blocks nothing.
+        _ => Verdict::Commented,
+    }
+}
+
+pub(in crate::forge::github) fn association(text: Option<&str>) -> Association {
     match text {
         Some("OWNER") => Association::Owner,
         Some("MEMBER") => Association::Member,

@@ -1,0 +1,25 @@
+//! Whatever an alert says: nothing in it is live where the built-in template
+//! and the filters of operators' templates can put it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use phasebot::decide::feedback::{defuse, live::live};
+
+fuzz_target!(|text: &str| {
+    let words = defuse::inline(text, 300);
+    for place in [
+        words.clone(),
+        format!("a\n{words}\nb"),
+        format!("# {words}"),
+        format!("| a | b |\n| - | - |\n| {words} | c |\n"),
+        format!("a{}b", defuse::block(text, 300)),
+        format!("a{}b", defuse::fence(text, 300)),
+        format!("a {} b", defuse::code(text, 300)),
+    ] {
+        let found = live(&place);
+        assert!(found.is_empty(), "{found:?} in\n{place}");
+    }
+    if let Some(link) = defuse::link(text) {
+        assert_eq!(live(&format!("[x](<{link}>)")).len(), 1, "{link}");
+    }
+});

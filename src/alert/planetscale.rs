@@ -1,0 +1,111 @@
+//! PlanetScale webhooks (planetscale.com/docs, «Webhooks», «Webhook events»).
+//!
+//! The body is signed with HMAC-SHA256 under the webhook's secret; hex in
+//! `X-PlanetScale-Signature`. The payload: `timestamp` (seconds), `event`,
+//! `organization`, `database`, and the `resource` that the event is about.
+//! What fires is never said to be over.
+
+use std::collections::BTreeMap;
+
+use http::{HeaderMap, HeaderName};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::{json, proof::Secrets};
+use crate::{
+    domain::alert::{Alert, Group, Message, Says},
+    port::{
+        alert::{AlertSource, Refusal},
+        forge::Undecodable,
+    },
+};
+
+const SIGNATURE: HeaderName = HeaderName::from_static("x-planetscale-signature");
+
+/// Events that are alerts, with what they say.
+const ALERTS: [(&str, &str); 4] = [
+    ("branch.anomaly", "Anomaly in the queries of a branch"),
+    ("branch.out_of_memory", "A branch ran out of memory"),
+    ("cluster.storage", "A cluster's storage fills up"),
+    ("keyspace.storage", "A keyspace's storage fills up"),
+];
+
+/// A PlanetScale organisation or database.
+#[derive(Debug)]
+pub struct PlanetScale {
+    connection: String,
+    secrets: Secrets,
+}
+
+impl PlanetScale {
+    /// The webhook behind `[alerts.connection]`.
+    pub fn new(connection: &str, secrets: &[SecretString]) -> Self {
+        Self { connection: connection.to_owned(), secrets: Secrets::new(secrets) }
+    }
+}
+
+impl AlertSource for PlanetScale {
+    fn kind(&self) -> &'static str {
+        "planetscale"
+    }
+
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
+        self.secrets.signature(headers, &SIGNATURE, &[body])
+    }
+
+    fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {
+        let payload = json::object(body)?;
+        let at = json::moment(payload.get("timestamp")).unwrap_or(received_at);
+        let event = json::text(payload.get("event")).unwrap_or_default();
+        let says = match ALERTS.iter().find(|(name, _)| *name == event) {
+            Some((_, words)) => Says::Group(group(&payload, &event, words, at)),
+            None if event == "webhook.test" => Says::Nothing("PlanetScale tested the webhook".to_owned()),
+            None if event.starts_with("deploy_request.") => {
+                Says::Nothing(format!("{event}: kept for the record; a deploy request is no alert"))
+            }
+            None => Says::Nothing(format!("{event}: no alert that this version knows")),
+        };
+        Ok(Message { connection: self.connection.clone(), at, says })
+    }
+}
+
+/// Where a resource's own names are, by the label that they become.
+const NAMES: [(&str, &str); 4] =
+    [("branch", "branch_name"), ("keyspace", "keyspace_name"), ("cluster", "cluster_name"), ("name", "name")];
+
+fn group(payload: &Value, event: &str, words: &str, at: Timestamp) -> Group {
+    let resource = payload.get("resource").unwrap_or(&Value::Null);
+    let mut labels: BTreeMap<String, String> = BTreeMap::from([("event".to_owned(), event.to_owned())]);
+    let own = NAMES.iter().map(|(label, field)| (*label, resource.get(*field)));
+    let places = ["organization", "database"].into_iter().map(|name| (name, payload.get(name)));
+    for (name, value) in places.chain(own) {
+        labels.extend(json::text(value).map(|value| (name.to_owned(), value)));
+    }
+    let place = ["database", "branch", "keyspace", "cluster", "name"].into_iter().filter_map(|name| labels.get(name));
+    let place = place.map(String::as_str).collect::<Vec<_>>().join("/");
+    // A resource without an id is told from others by its names.
+    let id = json::text(resource.get("id")).unwrap_or_else(|| place.clone());
+    let numbers = resource.as_object().into_iter().flatten().filter(|(_, value)| value.is_number());
+    let annotations = numbers.take(20).filter_map(|(name, value)| Some((name.clone(), json::text(Some(value))?)));
+    let alert = Alert {
+        fingerprint: id.clone(),
+        firing: true,
+        started_at: at,
+        ended_at: None,
+        labels: labels.clone(),
+        annotations: annotations.collect(),
+        url: json::text(resource.get("html_url")),
+        silence_url: None,
+    };
+    Group {
+        key: format!("{event} {} {id}", labels.get("database").map_or("", String::as_str)),
+        title: Some(if place.is_empty() { words.to_owned() } else { format!("{words}: {place}") }),
+        text: None,
+        url: alert.url.clone(),
+        labels,
+        alerts: vec![alert],
+        left_out: 0,
+        tells_end: false,
+    }
+}

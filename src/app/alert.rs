@@ -1,0 +1,198 @@
+//! Monitoring connections: which repository hears of what.
+//!
+//! A message may be for several repositories. It is taken in once for each, in
+//! one transaction, so that each decides it in order with its other events.
+//! The body is the same; a delivery's target says which part of it is meant.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use crate::{
+    domain::{
+        alert::{Alert, AlertRules, ConnectionRules, Group, Message, Says},
+        id::ForgeName,
+        policy::Pattern,
+    },
+    port::{alert::AlertSource, forge::Undecodable},
+};
+
+/// How a delivery's `hook` begins when it came from a monitoring connection.
+const HOOK: &str = "alerts/";
+
+/// What a delivery's `action` says when it is the sign of life in a message.
+const HEARTBEAT: &str = "heartbeat";
+
+/// Bodies beyond this size are parsed on a thread of their own.
+const LARGE_BODY: usize = 256 * 1024;
+
+/// All monitoring connections.
+#[derive(Clone, Default)]
+pub struct Alerts {
+    connections: BTreeMap<String, Arc<Connection>>,
+    /// What decisions depend on.
+    pub(crate) rules: AlertRules,
+}
+
+/// A monitoring connection.
+pub struct Connection {
+    /// Proves and understands its messages.
+    pub source: Arc<dyn AlertSource>,
+    /// Where its repositories are.
+    pub forge: ForgeName,
+    /// `owner/name` of the default target.
+    pub default_target: String,
+    /// What goes elsewhere; the first route that matches counts.
+    pub routes: Vec<Route>,
+    /// Alerts with these labels only say that the source is alive.
+    pub heartbeat: Option<Labels>,
+    /// What decisions depend on.
+    pub rules: ConnectionRules,
+}
+
+/// Labels with globs that all of them must match.
+pub type Labels = Vec<(String, Pattern)>;
+
+/// Where alerts of one kind go.
+pub struct Route {
+    /// Which alerts.
+    pub matches: Labels,
+    /// `owner/name` of the repository.
+    pub target: String,
+}
+
+/// What one repository hears of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// `owner/name` of the repository.
+    pub(crate) target: String,
+    /// In one word, for lists.
+    pub(crate) action: Option<&'static str>,
+    /// What it hears.
+    pub(crate) message: Message,
+}
+
+impl Alerts {
+    /// These connections, by name.
+    pub fn new(connections: BTreeMap<String, Connection>) -> Self {
+        let rules = connections.iter().map(|(name, connection)| (name.clone(), connection.rules.clone())).collect();
+        let connections = connections.into_iter().map(|(name, connection)| (name, Arc::new(connection))).collect();
+        Self { connections, rules: AlertRules { connections: rules } }
+    }
+
+    /// The connections' senders, for the door.
+    pub fn sources(&self) -> BTreeMap<String, Arc<dyn AlertSource>> {
+        self.connections.iter().map(|(name, connection)| (name.clone(), connection.source.clone())).collect()
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&Arc<Connection>> {
+        self.connections.get(name)
+    }
+}
+
+/// Understands a message; a long one on a thread of its own.
+pub(crate) async fn decode(
+    connection: &Arc<Connection>,
+    body: &Bytes,
+    received_at: Timestamp,
+) -> Result<Message, Undecodable> {
+    if body.len() < LARGE_BODY {
+        return connection.source.decode(body, received_at);
+    }
+    let (connection, body) = (connection.clone(), body.clone());
+    let decoding = tokio::task::spawn_blocking(move || connection.source.decode(&body, received_at));
+    let failed = |error| Undecodable { path: "body".to_owned(), message: format!("decoding panicked: {error}") };
+    decoding.await.unwrap_or_else(|error| Err(failed(error)))
+}
+
+/// How the inbox names a connection.
+pub(crate) fn hook(connection: &str) -> String {
+    format!("{HOOK}{connection}")
+}
+
+/// The connection that a delivery's hook names.
+pub(crate) fn connection(hook: &str) -> &str {
+    hook.strip_prefix(HOOK).unwrap_or(hook)
+}
+
+impl Connection {
+    /// What each repository hears of a message.
+    pub(crate) fn split(&self, message: Message) -> Vec<Part> {
+        let part = |target: &str, says: Says| Part {
+            target: target.to_owned(),
+            action: action(&says),
+            message: Message { says, ..message.clone() },
+        };
+        let Says::Group(group) = &message.says else {
+            return vec![part(&self.default_target, message.says.clone())];
+        };
+        let (alive, others) = self.signs_of_life(group);
+        let mut parts = Vec::new();
+        if alive {
+            parts.push(part(&self.default_target, Says::Heartbeat));
+        }
+        let targets: Vec<&str> = others.iter().map(|alert| self.target(group, alert)).collect();
+        for target in targets.iter().copied().collect::<BTreeSet<&str>>() {
+            let own = others.iter().zip(&targets).filter(|(_, of)| **of == target).map(|(alert, _)| (*alert).clone());
+            let alerts: Vec<Alert> = own.collect();
+            let labels =
+                if targets.len() == alerts.len() { group.labels.clone() } else { shared(&group.labels, &alerts) };
+            parts.push(part(target, Says::Group(Group { alerts, labels, ..group.clone() })));
+        }
+        if parts.is_empty() {
+            let why = if group.alerts.is_empty() { "it lists no alert" } else { "the heartbeat's alert ended" };
+            parts.push(part(&self.default_target, Says::Nothing(why.to_owned())));
+        }
+        parts
+    }
+
+    /// The part of a message that a delivery for `target` stands for.
+    pub(crate) fn part(&self, message: Message, target: &str, action: Option<&str>) -> Option<Message> {
+        let heartbeat = action == Some(HEARTBEAT);
+        let meant = |part: &Part| {
+            part.target.eq_ignore_ascii_case(target) && matches!(part.message.says, Says::Heartbeat) == heartbeat
+        };
+        self.split(message).into_iter().find(meant).map(|part| part.message)
+    }
+
+    /// Whether a group holds a sign of life, and its other alerts.
+    fn signs_of_life<'a>(&self, group: &'a Group) -> (bool, Vec<&'a Alert>) {
+        let is_sign = |alert: &&Alert| self.heartbeat.as_ref().is_some_and(|labels| matches(labels, group, alert));
+        let (signs, others): (Vec<&Alert>, Vec<&Alert>) = group.alerts.iter().partition(is_sign);
+        (signs.iter().any(|alert| alert.firing), others)
+    }
+
+    fn target(&self, group: &Group, alert: &Alert) -> &str {
+        let route = self.routes.iter().find(|route| matches(&route.matches, group, alert));
+        route.map_or(&self.default_target, |route| &route.target)
+    }
+}
+
+fn matches(wanted: &Labels, group: &Group, alert: &Alert) -> bool {
+    wanted.iter().all(|(name, pattern)| {
+        let value = alert.labels.get(name).or_else(|| group.labels.get(name));
+        value.is_some_and(|value| pattern.matches(value))
+    })
+}
+
+/// The labels that these alerts share.
+fn shared(group: &BTreeMap<String, String>, alerts: &[Alert]) -> BTreeMap<String, String> {
+    let Some((first, rest)) = alerts.split_first() else { return group.clone() };
+    let same = |(name, value): &(&String, &String)| rest.iter().all(|alert| alert.labels.get(*name) == Some(*value));
+    let common = first.labels.iter().filter(same).map(|(name, value)| (name.clone(), value.clone()));
+    group.clone().into_iter().chain(common).collect()
+}
+
+fn action(says: &Says) -> Option<&'static str> {
+    match says {
+        Says::Group(group) if group.alerts.iter().any(|alert| alert.firing) => Some("firing"),
+        Says::Group(_) => Some("resolved"),
+        Says::Feedback(_) => Some("feedback"),
+        Says::Heartbeat => Some(HEARTBEAT),
+        Says::Nothing(_) => None,
+    }
+}

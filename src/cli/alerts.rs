@@ -1,0 +1,108 @@
+//! The monitoring connections that the settings describe.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::Failure;
+use crate::{
+    alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale},
+    app::{Alerts, Connection, Labels, Route},
+    decide::feedback::render,
+    domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
+    port::{alert::AlertSource, clock::Clock},
+    settings::{AlertConnection, AlertKind, AlertType},
+};
+
+/// What kube-prometheus and its like call the alert that always fires.
+const WATCHDOG: (&str, &str) = ("alertname", "Watchdog");
+
+/// Longest template, in bytes.
+const LONGEST_TEMPLATE: usize = 64 * 1024;
+
+/// The connections, ready to be served. Reads their templates.
+pub fn connections(settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) -> Result<Alerts, Failure> {
+    let mut connections = BTreeMap::new();
+    for (name, setting) in settings {
+        connections.insert(name.clone(), connection(name, setting, clock)?);
+    }
+    Ok(Alerts::new(connections))
+}
+
+fn connection(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Result<Connection, Failure> {
+    let routes = setting
+        .routes
+        .iter()
+        .map(|route| Ok(Route { matches: labels(name, &route.matches)?, target: route.repository.clone() }));
+    let template = setting.template.as_deref().map(|file| template(name, file)).transpose()?;
+    Ok(Connection {
+        source: source(name, setting, clock),
+        forge: ForgeName::github(),
+        default_target: setting.repositories.first().cloned().unwrap_or_default(),
+        routes: routes.collect::<Result<_, Failure>>()?,
+        heartbeat: setting.heartbeat.map(|_| heartbeat(name, setting)).transpose()?.flatten(),
+        rules: ConnectionRules { heartbeat: setting.heartbeat, template },
+    })
+}
+
+fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<dyn AlertSource> {
+    let secrets = &setting.secrets;
+    match setting.kind {
+        AlertKind::Alertmanager => Arc::new(Alertmanager::new(name, secrets)),
+        AlertKind::Grafana => {
+            let signature = setting.signature_header.clone().unwrap_or(Headers::default().signature);
+            let headers = Headers { signature, timestamp: setting.timestamp_header.clone() };
+            Arc::new(Grafana::new(name, secrets, headers, clock.clone()))
+        }
+        AlertKind::Planetscale => Arc::new(PlanetScale::new(name, secrets)),
+        AlertKind::Generic => {
+            let kind = match setting.r#type {
+                AlertType::Alert => Kind::Alert {
+                    firing: setting.firing.clone(),
+                    resolved: setting.resolved.clone(),
+                    heartbeat: setting.heartbeat.is_some(),
+                },
+                AlertType::Feedback => Kind::Feedback,
+            };
+            let of = setting.fields.clone();
+            let fields = Fields {
+                key: of.key,
+                status: of.status,
+                title: of.title,
+                text: of.text,
+                url: of.url,
+                started_at: of.started_at,
+                labels: of.labels,
+            };
+            Arc::new(Generic::new(name, secrets, setting.signature_header.clone(), kind, fields))
+        }
+    }
+}
+
+/// The labels of the alert that is the sign of life. A generic sender needs
+/// none: any status that is neither firing nor resolved is one.
+fn heartbeat(name: &str, setting: &AlertConnection) -> Result<Option<Labels>, Failure> {
+    if !setting.heartbeat_match.is_empty() {
+        return labels(name, &setting.heartbeat_match).map(Some);
+    }
+    let watchdog = || [(WATCHDOG.0.to_owned(), WATCHDOG.1.to_owned())].into();
+    match setting.kind {
+        AlertKind::Alertmanager | AlertKind::Grafana => labels(name, &watchdog()).map(Some),
+        AlertKind::Planetscale | AlertKind::Generic => Ok(None),
+    }
+}
+
+fn labels(name: &str, globs: &BTreeMap<String, String>) -> Result<Labels, Failure> {
+    let pattern = |(label, glob): (&String, &String)| match Pattern::new(glob) {
+        Ok(pattern) => Ok((label.clone(), pattern)),
+        Err(error) => Err(Failure::Message(format!("alerts.{name}: the glob for {label} is not right: {error}"))),
+    };
+    globs.iter().map(pattern).collect()
+}
+
+fn template(name: &str, file: &Path) -> Result<String, Failure> {
+    let wrong = |what: String| Failure::Message(format!("alerts.{name}.template: {}: {what}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(format!("can't be read: {error}")))?;
+    if text.len() > LONGEST_TEMPLATE {
+        return Err(wrong(format!("is longer than {LONGEST_TEMPLATE} bytes")));
+    }
+    render::problem(&text).map_or(Ok(text), |problem| Err(wrong(problem)))
+}

@@ -1,0 +1,218 @@
+//! The course of an incident: from the stretches of its alerts to when it
+//! was on and when it was over.
+//!
+//! ```text
+//! stretches  ─── ──    ─              ──
+//! runs       ──────    ─              ──      a gap within `grace` is a flap
+//! cycles     ───────────              ──      a gap within `reopen_window` reopens
+//! ```
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{alerting::AlertPolicy, fact::incident::IncidentFacts};
+
+/// A time in which an incident was on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// When it began.
+    pub(super) from: Timestamp,
+    /// When it was last on; `None`: it is.
+    pub(super) until: Option<Timestamp>,
+    /// How often it was over for less than the grace.
+    pub(super) flaps: u32,
+    /// A person said that it is over: no grace.
+    pub(super) by_hand: bool,
+}
+
+/// How an incident stands at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// Nothing fires that ever fired.
+    Quiet,
+    /// It fires, not yet for long enough.
+    Pending {
+        /// When it will have been.
+        until: Timestamp,
+    },
+    /// It fires.
+    Firing,
+    /// It does not fire any more, not yet for long enough.
+    Resolving {
+        /// When it will have been.
+        until: Timestamp,
+    },
+    /// It is over.
+    Over,
+}
+
+impl Standing {
+    /// Something is on, and has been for long enough to be told.
+    pub(super) fn is_on(self) -> bool {
+        matches!(self, Self::Firing | Self::Resolving { .. })
+    }
+}
+
+/// The course of one incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Course {
+    /// Runs, oldest first.
+    pub(super) runs: Vec<Run>,
+    /// When the present cycle began: the first of the last runs between which
+    /// no more than the reopen window passed.
+    pub(super) cycle: Option<Timestamp>,
+    hold: SignedDuration,
+    grace: SignedDuration,
+}
+
+impl Course {
+    /// `over`: when people said that it is over.
+    pub(super) fn new(facts: &IncidentFacts, over: &[Timestamp], policy: &AlertPolicy) -> Self {
+        let runs = runs(facts, over, policy.grace);
+        let mut cycle: Option<Timestamp> = None;
+        let mut ended: Option<Timestamp> = None;
+        for run in &runs {
+            let again = ended.is_none_or(|end| run.from.duration_since(end) > policy.reopen_window);
+            if again {
+                cycle = Some(run.from);
+            }
+            ended = run.until.or(Some(Timestamp::MAX));
+        }
+        Self { runs, cycle, hold: policy.hold, grace: policy.grace }
+    }
+
+    /// The run that is on, or was last.
+    pub(super) fn last(&self) -> Option<Run> {
+        self.runs.last().copied()
+    }
+
+    /// How it stands at `now`.
+    pub(super) fn standing(&self, now: Timestamp) -> Standing {
+        let Some(run) = self.last() else { return Standing::Quiet };
+        let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
+        match run.until {
+            None if now < later(run.from, self.hold) => Standing::Pending { until: later(run.from, self.hold) },
+            None => Standing::Firing,
+            Some(end) if !run.by_hand && now < later(end, self.grace) => {
+                Standing::Resolving { until: later(end, self.grace) }
+            }
+            Some(_) => Standing::Over,
+        }
+    }
+}
+
+fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec<Run> {
+    let mut stretches: Vec<Run> = facts
+        .episodes
+        .iter()
+        .filter_map(|(key, episode)| {
+            let from = episode.fired?.min(key.from);
+            let told = episode.ended.at;
+            let until = match episode.ended.value {
+                Some(end) => Some(end.max(from)),
+                // A newer message that leaves nothing out does not list it: it is gone.
+                None => (facts.whole_at > Some(told)).then_some(told.max(from)),
+            };
+            Some(Run { from, until, flaps: 0, by_hand: false })
+        })
+        .collect();
+    // While the newest word leaves something out, nobody can tell that all is well.
+    let cut_short = facts.cut_at.is_some() && facts.cut_at >= facts.whole_at;
+    if cut_short
+        && stretches.iter().all(|run| run.until.is_some())
+        && let Some(last) = stretches.iter_mut().max_by_key(|run| (run.until, run.from))
+    {
+        last.until = None;
+    }
+    for stretch in &mut stretches {
+        let within = |at: &&Timestamp| stretch.from <= **at && stretch.until.is_none_or(|end| **at < end);
+        if let Some(at) = over.iter().filter(within).min() {
+            (stretch.until, stretch.by_hand) = (Some(*at), true);
+        }
+    }
+    stretches.sort_by_key(|run| (run.from, run.until));
+    let mut runs: Vec<Run> = Vec::new();
+    for next in stretches {
+        let Some(run) = runs.last_mut() else {
+            runs.push(next);
+            continue;
+        };
+        let Some(end) = run.until else { continue };
+        if next.from > end && (run.by_hand || next.from.duration_since(end) > grace) {
+            runs.push(next);
+            continue;
+        }
+        run.flaps += u32::from(next.from > end);
+        if next.until.is_none_or(|until| until > end) {
+            (run.until, run.by_hand) = (next.until, next.by_hand);
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::{
+        Newest,
+        incident::{Episode, EpisodeKey},
+    };
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + minute * 60).unwrap()
+    }
+
+    fn incident(stretches: &[(i64, Option<i64>)]) -> IncidentFacts {
+        let mut facts = IncidentFacts::new("prod", "k");
+        for (from, until) in stretches {
+            let key = EpisodeKey { from: at(*from), fingerprint: "a".into() };
+            let ended = Newest::new(at(until.unwrap_or(*from)), until.map(at));
+            facts.episodes.insert(key, Episode { ended, fired: Some(at(*from)) });
+        }
+        facts
+    }
+
+    fn shape(facts: &IncidentFacts, over: &[i64]) -> Vec<(i64, Option<i64>, u32)> {
+        let over: Vec<Timestamp> = over.iter().map(|m| at(*m)).collect();
+        let minute = |t: Timestamp| t.duration_since(at(0)).as_mins();
+        let course = Course::new(facts, &over, &AlertPolicy::default());
+        let runs = course.runs.iter();
+        runs.map(|run| (minute(run.from), run.until.map(minute), run.flaps)).collect()
+    }
+
+    #[test]
+    fn short_gaps_are_flaps() {
+        let facts = incident(&[(0, Some(5)), (10, Some(11)), (40, None)]);
+        assert_eq!(shape(&facts, &[]), [(0, Some(11), 1), (40, None, 0)]);
+        assert_eq!(Course::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(0)));
+    }
+
+    #[test]
+    fn a_day_later_is_another_cycle() {
+        let facts = incident(&[(0, Some(5)), (24 * 60 + 6, None)]);
+        assert_eq!(Course::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(24 * 60 + 6)));
+    }
+
+    #[test]
+    fn what_a_person_ended_stays_ended() {
+        let facts = incident(&[(0, None), (7, None)]);
+        assert_eq!(shape(&facts, &[5]), [(0, Some(5), 0), (7, None, 0)]);
+        assert_eq!(shape(&facts, &[8]), [(0, Some(8), 0)]);
+    }
+
+    #[test]
+    fn what_was_left_out_may_still_fire() {
+        let mut facts = incident(&[(0, Some(5))]);
+        facts.whole_at = Some(at(4));
+        facts.cut_at = Some(at(5));
+        assert_eq!(shape(&facts, &[]), [(0, None, 0)]);
+        facts.whole_at = Some(at(6));
+        assert_eq!(shape(&facts, &[]), [(0, Some(5), 0)]);
+    }
+
+    #[test]
+    fn what_is_no_longer_listed_is_gone() {
+        let mut facts = incident(&[(0, None)]);
+        facts.whole_at = Some(at(9));
+        assert_eq!(shape(&facts, &[]), [(0, Some(0), 0)]);
+    }
+}

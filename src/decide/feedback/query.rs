@@ -1,0 +1,145 @@
+//! What others ask of incidents: the soak, the gates, the status comments, an
+//! issue's history.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{
+    case::{Case, issue_of},
+    course::Standing,
+    person::{self, Hand},
+    suspect::suspects,
+    words,
+};
+use crate::{
+    decide::look::Look,
+    domain::{
+        derived::{Reason, Transition},
+        fact::{DocumentKey, RepoFacts},
+        id::ItemNumber,
+        policy::Policy,
+    },
+};
+
+/// An incident that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// Its id, as in its marker.
+    pub id: String,
+    /// The issue that shows it, once there is one.
+    pub issue: Option<ItemNumber>,
+    /// What it is about, defused: it can stand in a line of Markdown.
+    pub title: String,
+    /// Its environment, lower case, if its labels tell one.
+    pub environment: Option<String>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it will be over, if it stays quiet until then.
+    pub ends_at: Option<Timestamp>,
+    /// Until when a person muted it.
+    pub muted_until: Option<Timestamp>,
+}
+
+/// The incidents that are open in an environment, or anywhere, the oldest
+/// first. One that has not yet fired for `hold` is none, nor is one whose
+/// issue a person closed.
+pub fn open_incidents(
+    facts: &RepoFacts,
+    policy: &Policy,
+    environment: Option<&str>,
+    now: Timestamp,
+) -> Vec<OpenIncident> {
+    let look = Look::new(facts, policy, now);
+    let wanted = environment.map(str::to_lowercase);
+    let mut open = Vec::new();
+    for (id, incident) in &facts.incidents {
+        let case = Case::new(&look, id, incident);
+        let elsewhere = wanted.is_some() && case.traits.environment != wanted;
+        if elsewhere || !case.standing.is_on() || is_closed(&look, &case) {
+            continue;
+        }
+        open.push(OpenIncident {
+            id: id.clone(),
+            issue: case.item(&look),
+            title: super::defuse::inline(&case.title(), 120),
+            environment: case.traits.environment.clone(),
+            since: case.course.last().map_or(now, |run| run.from),
+            ends_at: if let Standing::Resolving { until } = case.standing { Some(until) } else { None },
+            muted_until: case.word(&look).muted_until,
+        });
+    }
+    open.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+    open
+}
+
+/// Whether a person closed the issue of what is on.
+fn is_closed<'f>(look: &Look<'f>, case: &Case<'f>) -> bool {
+    let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
+    match case.hand(look) {
+        Some(Hand::Ended(at)) => from <= at,
+        Some(Hand::NotPlanned(at)) => super::tend::later(at, look.policy.alerts.suppress) > look.now,
+        None => false,
+    }
+}
+
+/// Times in which an environment was disturbed.
+pub(in crate::decide) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp>)>>;
+
+/// When which environment was disturbed by an incident, each in order of time.
+pub(in crate::decide) fn disturbances(look: &Look<'_>) -> Disturbances {
+    let mut found = Disturbances::new();
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
+        let Some(environment) = case.traits.environment.clone() else { continue };
+        let hand = incident.cycles.last().and_then(|cycle| person::hand(look.facts, issue_of(look, cycle)?));
+        let hold = look.policy.alerts.hold;
+        for run in &case.course.runs {
+            let ripe = super::tend::later(run.from, hold);
+            if run.until.unwrap_or(look.now) < ripe {
+                continue;
+            }
+            let until = match hand {
+                Some(Hand::NotPlanned(at)) if run.until.is_none_or(|end| end >= at) => continue,
+                Some(Hand::Ended(at)) if run.from <= at => crate::domain::when::earlier(run.until, Some(at)),
+                _ => run.until,
+            };
+            found.entry(environment.clone()).or_default().push((run.from, until));
+        }
+    }
+    for times in found.values_mut() {
+        times.sort_unstable();
+    }
+    found
+}
+
+/// What made a feedback issue, as a move of its history: the alert was heard
+/// in the last phase, and is planned from here on.
+pub(in crate::decide) fn origin(look: &Look<'_>, issue: ItemNumber) -> Option<Transition> {
+    let DocumentKey::Incident(id) = look.facts.index.shown_in.get(&issue)? else { return None };
+    let incident = look.facts.incidents.get(id)?;
+    let case = Case::new(look, id, incident);
+    let cycle = incident.cycles.iter().find(|cycle| issue_of(look, cycle).is_some_and(|i| i.number == Some(issue)))?;
+    let phases = &look.policy.phases;
+    let last = phases.iter().find(|rule| rule.name.eq_ignore_ascii_case("monitor")).or(phases.last())?;
+    let sentence = words::origin(case.traits.environment.as_deref());
+    let reason = Reason { code: "alert".into(), sentence, rule: String::new() };
+    Some(Transition { at: cycle.began, to: Some(last.name.clone()), reason })
+}
+
+/// Feedback issues of which an item's change is suspected.
+pub(in crate::decide) fn suspected_in(look: &Look<'_>, item: ItemNumber) -> Vec<ItemNumber> {
+    let mut found = Vec::new();
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
+        let (Some(issue), Some(run), Some(place)) = (case.item(look), case.course.last(), &case.traits.environment)
+        else {
+            continue;
+        };
+        if suspects(look, place, run.from).iter().any(|suspect| suspect.items.contains(&item)) {
+            found.push(issue);
+        }
+    }
+    found.sort_unstable();
+    found
+}

@@ -1,0 +1,159 @@
+//! What a monitoring connection says becomes facts.
+//!
+//! Every change is a join, as for all facts: each alert's stretch keeps the
+//! newest word by the source's time, the group keeps its newest portrait, and
+//! a set that is full keeps its greatest. So messages may come late, twice and
+//! in any order.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    alert::{Feedback, Group, Message, Says},
+    fact::{
+        DocumentKey, Newest, RepoFacts,
+        incident::{Episode, EpisodeKey, FeedbackFacts, IncidentFacts, incident_id},
+    },
+};
+
+/// Stretches of one group that are remembered, the newest of them.
+const MOST_EPISODES: usize = 500;
+/// Alerts of a group whose words are kept.
+const MOST_ALERTS: usize = 30;
+/// Characters that are kept of a text, and of a label or annotation.
+const LONGEST_TEXT: usize = 4000;
+const LONGEST_VALUE: usize = 500;
+/// Labels, and annotations, kept of each.
+const MOST_LABELS: usize = 40;
+
+/// The key and fingerprint under which a connection's own silence is kept. No
+/// source can take it: it is no text that a key is made of.
+pub(super) const SILENCE: &str = "\u{0}silence";
+
+/// Adds what a message says.
+pub(crate) fn take(facts: &mut RepoFacts, message: &Message) -> BTreeSet<DocumentKey> {
+    let connection = message.connection.as_str();
+    match &message.says {
+        Says::Group(group) => signal(facts, connection, group, message.at),
+        Says::Feedback(feedback) => words(facts, connection, feedback, message.at).into_iter().collect(),
+        Says::Heartbeat => heard(facts, connection, message.at),
+        Says::Nothing(_) => BTreeSet::new(),
+    }
+}
+
+/// Adds how a group of alerts stood.
+fn signal(facts: &mut RepoFacts, connection: &str, group: &Group, at: Timestamp) -> BTreeSet<DocumentKey> {
+    let id = incident_id(connection, &group.key);
+    // The end of something that we never heard of is kept, too: its beginning
+    // may still come, and must find it over. Alone it opens nothing.
+    let incident = facts.incidents.entry(id.clone()).or_insert_with(|| IncidentFacts::new(connection, &group.key));
+    let before = incident.clone();
+    for alert in group.alerts.iter().take(MOST_EPISODES) {
+        // A source's clock may run ahead: nothing began after it was told.
+        let key = EpisodeKey { from: alert.started_at.min(at), fingerprint: cut(&alert.fingerprint, LONGEST_VALUE) };
+        let ended = (!alert.firing).then(|| alert.ended_at.unwrap_or(at).clamp(key.from, at));
+        sight(incident, key, ended, at);
+    }
+    let cut_short = group.left_out > 0 || group.alerts.len() > MOST_EPISODES;
+    let heard = if cut_short { &mut incident.cut_at } else { &mut incident.whole_at };
+    *heard = (*heard).max(Some(at));
+    if group.alerts.iter().any(|alert| alert.firing) {
+        Newest::join(&mut incident.portrait, Newest::new(at, trimmed(group)));
+    }
+    let changed = *incident != before;
+    changed.then_some(DocumentKey::Incident(id)).into_iter().collect()
+}
+
+/// Joins one sight of a stretch.
+pub(super) fn sight(incident: &mut IncidentFacts, key: EpisodeKey, ended: Option<Timestamp>, at: Timestamp) {
+    let seen = Newest::new(at, ended);
+    let fired = ended.is_none().then_some(at);
+    match incident.episodes.get_mut(&key) {
+        Some(known) => {
+            let mut slot = Some(known.ended.clone());
+            Newest::join(&mut slot, seen);
+            known.ended = slot.unwrap_or_else(|| known.ended.clone());
+            known.fired = crate::domain::when::earlier(known.fired, fired);
+        }
+        None => drop(incident.episodes.insert(key, Episode { ended: seen, fired })),
+    }
+    while incident.episodes.len() > MOST_EPISODES {
+        incident.episodes.pop_first();
+    }
+}
+
+/// Adds a user's words. Those of one key are one: the earliest count.
+fn words(facts: &mut RepoFacts, connection: &str, said: &Feedback, at: Timestamp) -> Option<DocumentKey> {
+    let id = incident_id(connection, &said.key);
+    let said = Feedback {
+        key: cut(&said.key, LONGEST_VALUE),
+        title: cut(&said.title, LONGEST_VALUE),
+        text: cut(&said.text, 2 * LONGEST_TEXT),
+        url: said.url.as_deref().map(|url| cut(url, 2 * LONGEST_VALUE)),
+        labels: few(&said.labels),
+    };
+    let seen = (at, said);
+    match facts.feedback.get_mut(&id) {
+        Some(known) if known.said <= seen => return None,
+        Some(known) => known.said = seen,
+        None => {
+            let fresh = FeedbackFacts { connection: connection.to_owned(), said: seen, issue: None };
+            facts.feedback.insert(id.clone(), fresh);
+        }
+    }
+    Some(DocumentKey::Feedback(id))
+}
+
+/// Notes that a connection is alive; its silence, if it was silent, is over.
+fn heard(facts: &mut RepoFacts, connection: &str, at: Timestamp) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    let heartbeat = facts.heartbeats.entry(connection.to_owned()).or_default();
+    if heartbeat.heard_at < Some(at) {
+        heartbeat.heard_at = Some(at);
+        changed.insert(DocumentKey::Heartbeat(connection.to_owned()));
+    }
+    let id = incident_id(connection, SILENCE);
+    if let Some(incident) = facts.incidents.get_mut(&id) {
+        let open = incident.episodes.iter().filter(|(key, episode)| key.from <= at && episode.ended.value.is_none());
+        let open: Vec<_> = open.map(|(key, episode)| (key.clone(), episode.ended.at.max(at))).collect();
+        for (key, told) in open {
+            sight(incident, key, Some(at), told);
+            incident.whole_at = incident.whole_at.max(Some(told));
+            changed.insert(DocumentKey::Incident(id.clone()));
+        }
+    }
+    changed
+}
+
+/// A group as far as its words are kept.
+fn trimmed(group: &Group) -> Group {
+    let mut kept = Group {
+        key: cut(&group.key, LONGEST_VALUE),
+        title: group.title.as_deref().map(|title| cut(title, LONGEST_VALUE)),
+        text: group.text.as_deref().map(|text| cut(text, LONGEST_TEXT)),
+        url: group.url.as_deref().map(|url| cut(url, 2 * LONGEST_VALUE)),
+        labels: few(&group.labels),
+        alerts: group.alerts.iter().filter(|alert| alert.firing).take(MOST_ALERTS).cloned().collect(),
+        ..*group
+    };
+    for alert in &mut kept.alerts {
+        alert.fingerprint = cut(&alert.fingerprint, LONGEST_VALUE);
+        alert.labels = few(&alert.labels);
+        alert.annotations = few(&alert.annotations);
+        alert.url = alert.url.as_deref().map(|url| cut(url, 2 * LONGEST_VALUE));
+        alert.silence_url = alert.silence_url.as_deref().map(|url| cut(url, 2 * LONGEST_VALUE));
+    }
+    let firing = group.alerts.iter().filter(|alert| alert.firing).count();
+    kept.left_out = kept.left_out.saturating_add(u64::try_from(firing - kept.alerts.len()).unwrap_or(0));
+    kept
+}
+
+fn few(labels: &std::collections::BTreeMap<String, String>) -> std::collections::BTreeMap<String, String> {
+    let kept = labels.iter().take(MOST_LABELS);
+    kept.map(|(name, value)| (cut(name, LONGEST_VALUE), cut(value, LONGEST_VALUE))).collect()
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}

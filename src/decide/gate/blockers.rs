@@ -1,0 +1,95 @@
+//! `blockers`: no open issue carries the label, or is in the milestone.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::{Case, finding::Finding};
+use crate::{
+    decide::message::quoted,
+    domain::{
+        id::ItemNumber,
+        needs::{Answer, Need},
+    },
+};
+
+/// How old a list of labelled issues may be: events keep it up to date.
+const LABEL_AGE: SignedDuration = SignedDuration::from_hours(6);
+/// How old a list of a milestone's issues may be.
+const MILESTONE_AGE: SignedDuration = SignedDuration::from_mins(10);
+
+pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&str>) -> Finding {
+    let mut open: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut what: Vec<String> = Vec::new();
+    if let Some(label) = label {
+        match labelled(case, label) {
+            Ok(found) => open.extend(found),
+            Err(finding) => return *finding,
+        }
+        what.push(format!("the label {}", quoted(label)));
+    }
+    for title in milestone.into_iter().flat_map(|title| titles(title, &case.subject.tags)) {
+        let need = Need::OpenIssues { label: None, milestone: Some(title.clone()) };
+        let Some(Answer::OpenIssues(found)) = case.answer(&need, MILESTONE_AGE) else {
+            return case.missing(&need, "blockers", &format!("which issues of {} are open", quoted(&title)));
+        };
+        // One that was closed since, as events tell, does not block; others may have come.
+        open.extend(found.iter().filter(|number| is_open(case, **number)));
+        what.push(format!("the milestone {}", quoted(&title)));
+    }
+    if what.is_empty() {
+        return Finding::error("blockers_untold", "without a tag it is not told which milestone counts");
+    }
+    let what = what.join(" or ");
+    let mut list = open.iter().take(5).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
+    if open.len() > 5 {
+        list = format!("{list} and {} more", open.len() - 5);
+    }
+    match open.len() {
+        0 => Finding::pass("blockers_none", format!("no open issue has {what}")),
+        1 => Finding::fail("blockers_open", format!("an open issue has {what}: {list}")),
+        _ => Finding::fail("blockers_open", format!("open issues have {what}: {list}")),
+    }
+}
+
+/// `{tag}` stands for each tag.
+fn titles(title: &str, tags: &[String]) -> Vec<String> {
+    if title.contains("{tag}") {
+        tags.iter().map(|tag| title.replace("{tag}", tag)).collect()
+    } else {
+        vec![title.to_owned()]
+    }
+}
+
+/// Open issues with a label: those that the forge listed, and what events told since.
+fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+    let need = Need::OpenIssues { label: Some(label.to_owned()), milestone: None };
+    let Some(Answer::OpenIssues(listed)) = case.answer(&need, LABEL_AGE) else {
+        return Err(Box::new(case.missing(&need, "blockers", &format!("which open issues carry {}", quoted(label)))));
+    };
+    let asked = case.look.facts.answers.get(&need).map(|known| known.at);
+    let mut open = listed.clone();
+    for item in case.look.facts.items.values().filter(|item| !item.is_pull) {
+        let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
+        let blocks = item.gone.is_none()
+            && item.open.as_ref().is_none_or(|open| open.value)
+            && item
+                .labels
+                .as_ref()
+                .is_some_and(|labels| labels.names.iter().any(|name| name.eq_ignore_ascii_case(label)));
+        if blocks {
+            // Seen open and labelled at any time, and nothing newer says otherwise.
+            if seen >= asked {
+                open.insert(item.number);
+            }
+        } else if item.gone.is_some() || seen >= asked {
+            open.remove(&item.number);
+        }
+    }
+    Ok(open)
+}
+
+fn is_open(case: Case<'_, '_>, number: ItemNumber) -> bool {
+    let item = case.look.facts.items.get(&number);
+    item.is_none_or(|item| item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value))
+}

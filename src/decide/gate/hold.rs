@@ -1,0 +1,97 @@
+//! `hold`: no item that is carried is on hold.
+
+use std::collections::BTreeSet;
+
+use super::{Case, finding::Finding};
+use crate::{
+    decide::{
+        carry::Work,
+        message::{quoted, reason},
+    },
+    domain::{
+        fact::command::{Deed, Guard},
+        id::{ItemNumber, Sha},
+        needs::Need,
+    },
+};
+
+pub(super) fn judge(case: Case<'_, '_>) -> Finding {
+    let facts = case.look.facts;
+    let said = facts.commands.iter().filter(|(_, command)| matches!(command.deed, Some(Deed::Hold { .. })));
+    let items: BTreeSet<ItemNumber> = said.map(|(id, _)| id.item).collect();
+    let mut standing: Vec<Guard<'_>> = Vec::new();
+    for item in items {
+        let holds = facts.holds(item);
+        if holds.is_empty() {
+            continue;
+        }
+        match carries(case, item) {
+            Ok(true) => standing.extend(holds),
+            Ok(false) => {}
+            Err(need) => return case.missing(&need, "hold", &format!("whether #{item}, which is on hold, is in it")),
+        }
+    }
+    standing.sort_by_key(|hold| (hold.since, hold.item));
+    let since = standing.first().map(|hold| hold.since);
+    match standing.as_slice() {
+        [] => Finding::pass("hold_none", "nothing that it carries is on hold"),
+        [one] => {
+            let words = format!("#{} is held by {}{}", one.item, quoted(one.by), reason(one.reason));
+            Finding::wait("held", words).seen(since).by_hand()
+        }
+        [first, rest @ ..] => {
+            let words = format!(
+                "#{} is held by {}{}, and {} more",
+                first.item,
+                quoted(first.by),
+                reason(first.reason),
+                rest.len()
+            );
+            Finding::wait("held", words).seen(since).by_hand()
+        }
+    }
+}
+
+/// Whether the commit brings a change of the item that is not there yet.
+fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
+    let facts = case.look.facts;
+    let mut works: Vec<Work> = Vec::new();
+    if facts.pull(item).is_some() {
+        works.push(Work::Pull(item));
+    }
+    works.extend(facts.index.pulls_naming.get(&item).into_iter().flatten().map(|pull| Work::Pull(*pull)));
+    let closing = facts.index.commits_closing.get(&item).into_iter().flatten();
+    works.extend(closing.map(|sha| Work::Commit(sha.clone())));
+    let mut commits: BTreeSet<Sha> = BTreeSet::new();
+    for work in works {
+        if let Work::Pull(number) = &work
+            && facts
+                .pull(*number)
+                .is_some_and(|pull| pull.merged.is_none() && pull.heads.contains_key(&case.subject.sha))
+        {
+            // The head of an open pull request is deployed as it is.
+            return Ok(true);
+        }
+        let landed = case.look.carriers(&work);
+        commits
+            .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
+    }
+    let base = case.base()?;
+    let mut unknown = None;
+    for commit in commits {
+        let brought = case.contains(&case.subject.sha, &commit);
+        let there = base.as_ref().map_or(Some(false), |base| case.contains(base, &commit));
+        match (brought, there) {
+            (Some(false), _) | (_, Some(true)) => {}
+            (Some(true), Some(false)) => return Ok(true),
+            (None, _) => {
+                unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
+            }
+            (_, None) => {
+                let head = base.clone().unwrap_or_else(|| case.subject.sha.clone());
+                unknown = Some(Need::Commits { base: Some(commit), head });
+            }
+        }
+    }
+    unknown.map_or(Ok(false), Err)
+}

@@ -1,0 +1,161 @@
+//! Keeps the record of decisions, and the check runs that show them, up to
+//! facts, policy and time.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::{Subject, decide, show};
+use crate::{
+    decide::{
+        advance::Advanced,
+        command::{reply::Wish, run::Terms},
+        look::Look,
+    },
+    domain::{
+        decision::{Decision, GateName},
+        effect::Effect,
+        fact::{
+            DocumentKey, RepoFacts,
+            command::Deed,
+            gate::{GateFacts, Shown, Turn},
+        },
+        id::{ItemNumber, Sha},
+        needs::Need,
+        policy::{Mode, Policy},
+    },
+};
+
+/// A check run that has not ended is made anew after so long: after 14 days
+/// forges call it stale (GitHub Docs, «Using the REST API to interact with checks»).
+const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
+
+/// Facts that deciding all subjects would want and that are not known.
+pub(in crate::decide) fn needs(look: &Look<'_>) {
+    if !is_on(look.policy) {
+        return;
+    }
+    look.want_tags();
+    for subject in look.subjects() {
+        decide(look, &subject);
+    }
+}
+
+/// Whether a policy has gates that count.
+fn is_on(policy: &Policy) -> bool {
+    policy.mode == Mode::Act && !(policy.gates.is_empty() && policy.environments.is_empty())
+}
+
+/// Decides every subject again; what follows is the difference to what is kept.
+pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advanced: &mut Advanced) {
+    let decisions: Vec<(Subject, Decision)> = if is_on(terms.policy) {
+        let look = Look::new(facts, terms.policy, terms.now);
+        advanced.wake(look.sweep_at());
+        let subjects = look.subjects();
+        subjects.into_iter().map(|subject| (subject.clone(), decide(&look, &subject))).collect()
+    } else {
+        Vec::new()
+    };
+    let mut live: BTreeSet<(GateName, Sha)> = BTreeSet::new();
+    for (subject, decision) in decisions {
+        let key = (subject.gate.clone(), subject.sha.clone());
+        advanced.wake(decision.next_at);
+        live.insert(key.clone());
+        keep(facts, &key, Some((subject, decision)), terms, advanced);
+    }
+    let ended: Vec<_> = facts.gates.iter().filter(|(key, gate)| gate.live && !live.contains(*key)).collect();
+    for key in ended.into_iter().map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+        keep(facts, &key, None, terms, advanced);
+    }
+}
+
+/// Takes a new decision into the record, or notes that it is not asked for any more.
+fn keep(
+    facts: &mut RepoFacts,
+    key: &(GateName, Sha),
+    decided: Option<(Subject, Decision)>,
+    terms: &Terms<'_>,
+    advanced: &mut Advanced,
+) {
+    let known = facts.gates.get(key);
+    let mut gate = match (known.cloned(), decided) {
+        (Some(known), Some((subject, decision))) => {
+            let decision = if known.decision.says(&decision) { known.decision } else { decision };
+            GateFacts { decision, since: subject.since, tags: subject.tags, live: true, ..known }
+        }
+        (None, Some((subject, decision))) => {
+            GateFacts { decision, since: subject.since, tags: subject.tags, live: true, shown: None, turns: Vec::new() }
+        }
+        (Some(known), None) => GateFacts { live: false, ..known },
+        (None, None) => return,
+    };
+    let words = show::title(&gate.decision);
+    let turned = gate.turns.len();
+    gate.turned(Turn { at: terms.now, standing: gate.decision.standing, words: words.clone() });
+    if gate.turns.len() != turned || known.is_none() {
+        let name = gate.decision.gate.check();
+        let name = crate::decide::message::quoted(&name);
+        advanced.told.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
+    }
+    if terms.silent.is_none() {
+        check(&mut gate, terms.now, advanced);
+    }
+    if facts.gates.get(key) != Some(&gate) {
+        advanced.items.extend(shown_on(facts, &key.0));
+        facts.gates.insert(key.clone(), gate);
+        advanced.changed.insert(DocumentKey::Gate(key.0.clone(), key.1.clone()));
+    }
+}
+
+/// Items whose status comment shows a gate.
+fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
+    let shows = move |deed: &Deed| matches!(deed, Deed::ShowGate { gate: shown } if shown == gate);
+    facts.commands.iter().filter(move |(_, c)| c.deed.as_ref().is_some_and(shows)).map(|(id, _)| id.item)
+}
+
+/// Queues the check run where it says something new, or grows old.
+fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
+    if !gate.live && gate.decision.standing.is_open() {
+        // It went through; what its check says stays true.
+        return;
+    }
+    let effect = show::check(&gate.decision, gate.live);
+    let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
+    let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
+    let hash: String = hex::encode(hash).chars().take(16).collect();
+    let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
+    let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
+    let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
+    if !gate.shown.as_ref().is_some_and(is_shown) {
+        let key = format!("check/{name}/{}", sha.0);
+        advanced.wishes.push(Wish { key, replaces: true, effect });
+        gate.shown = Some(Shown { hash, at: now, running });
+    }
+    if running && gate.live {
+        advanced.wake(gate.shown.as_ref().map(old_at));
+    }
+}
+
+impl Look<'_> {
+    /// Asks for the list of tags from time to time: of more than three that
+    /// are pushed at once no webhook tells.
+    fn want_tags(&self) {
+        if self.policy.gates.values().any(|rule| rule.tag.is_some()) && self.sweep_at().is_none_or(|at| at <= self.now)
+        {
+            self.want(Need::Tags);
+        }
+    }
+
+    /// When the tags are to be listed next.
+    fn sweep_at(&self) -> Option<Timestamp> {
+        if !self.policy.gates.values().any(|rule| rule.tag.is_some()) {
+            return None;
+        }
+        let asked = self.facts.answers.get(&Need::Tags)?;
+        asked.at.checked_add(SWEEP_EVERY).ok()
+    }
+}
+
+/// How often the tags are listed.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);

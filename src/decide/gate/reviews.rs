@@ -1,0 +1,178 @@
+//! `reviews`: every pull request that is carried was approved on its last
+//! commit, and nobody's request for changes stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Case, finding::Finding};
+use crate::domain::{
+    event::Verdict,
+    fact::item::ReviewFact,
+    id::{ItemNumber, Sha},
+    needs::{Answer, Need},
+};
+
+/// What a merged pull request was made of does not change, its reviews hardly.
+const AGE: SignedDuration = SignedDuration::from_hours(24);
+/// More commits than that are not looked at one by one.
+const MOST_COMMITS: usize = 250;
+/// More unknown commits than that are not asked about.
+const MOST_UNKNOWN: usize = 20;
+
+pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
+    let pulls = match pulls(case) {
+        Ok(pulls) => pulls,
+        Err(finding) => return *finding,
+    };
+    if pulls.is_empty() {
+        return Finding::pass("reviews_none", "it carries nothing new");
+    }
+    let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut last: Option<Timestamp> = None;
+    for pull in &pulls {
+        match reviewed(case, *pull) {
+            Err(finding) => return *finding,
+            Ok(found) => {
+                last = last.max(found.last);
+                if found.against {
+                    against.insert(*pull);
+                } else if found.approvals < usize::from(count) {
+                    missing.insert(*pull);
+                }
+            }
+        }
+    }
+    if !against.is_empty() {
+        return Finding::fail("reviews_against", format!("changes are requested on {}", list(&against))).seen(last);
+    }
+    if !missing.is_empty() {
+        let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
+        return Finding::fail("reviews_missing", format!("lacks {what} of its last commit: {}", list(&missing)))
+            .seen(last);
+    }
+    Finding::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
+}
+
+/// The pull requests that are carried.
+fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    let open = facts.items.values().filter(|item| item.pull.as_ref().is_some_and(|p| p.merged.is_none()));
+    let open: BTreeSet<ItemNumber> = open
+        .filter(|item| item.pull.as_ref().and_then(|p| p.shape.as_ref()).is_some_and(|s| s.value.head_sha == *sha))
+        .map(|item| item.number)
+        .collect();
+    if !open.is_empty() {
+        return Ok(open);
+    }
+    let unknown = |need: &Need| Box::new(case.missing(need, "reviews", "what it carries"));
+    let base = case.base().map_err(|need| unknown(&need))?;
+    let Some(base) = base else {
+        // Nothing is there to compare with: the commit itself has to be reviewed.
+        return brought(case, &BTreeSet::from([sha]));
+    };
+    let Some(commits) = case.look.commits_between(&base, sha) else {
+        return Err(unknown(&Need::Commits { base: Some(base), head: sha.clone() }));
+    };
+    brought(case, &commits)
+}
+
+/// The pull requests by which commits came. One that came by none was never reviewed.
+fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+    if commits.len() > MOST_COMMITS {
+        let words = format!("it carries {} commits, more than can be looked at", commits.len());
+        return Err(Box::new(Finding::error("reviews_too_many", words)));
+    }
+    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut strange: Vec<&Sha> = Vec::new();
+    for sha in commits {
+        let by = case.pulls_by(sha);
+        if by.is_empty() {
+            strange.push(sha);
+        }
+        pulls.extend(by);
+    }
+    if strange.len() > MOST_UNKNOWN {
+        let words = format!("it carries {} commits of which no pull request is known", strange.len());
+        return Err(Box::new(Finding::error("reviews_unknown", words)));
+    }
+    let mut unasked: Option<Finding> = None;
+    for sha in strange {
+        let need = Need::PullsOf { sha: sha.clone() };
+        match case.answer(&need, AGE) {
+            Some(Answer::PullsOf(by)) if by.is_empty() => {
+                let words = format!("{} came without a pull request", sha.short());
+                return Err(Box::new(Finding::fail("reviews_bypassed", words)));
+            }
+            Some(Answer::PullsOf(by)) => pulls.extend(by),
+            _ => {
+                let what = format!("which pull request brought {}", sha.short());
+                unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
+            }
+        }
+    }
+    unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
+}
+
+struct Reviewed {
+    approvals: usize,
+    against: bool,
+    last: Option<Timestamp>,
+}
+
+fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Finding>> {
+    let need = Need::Reviews { pull: number };
+    let Some(Answer::Reviews { head, author, reviews }) = case.answer(&need, AGE) else {
+        return Err(Box::new(case.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
+    };
+    let asked = case.look.facts.answers.get(&need).map(|known| known.at);
+    let pull = case.look.facts.pull(number);
+    // Events are newer than the answer, or say the same.
+    let mut all: BTreeMap<u64, &ReviewFact> = reviews.iter().map(|(id, review)| (*id, review)).collect();
+    for (id, review) in pull.into_iter().flat_map(|pull| &pull.reviews) {
+        if Some(review.at) >= asked || !all.contains_key(id) {
+            all.insert(*id, &review.value);
+        }
+    }
+    let head = match pull.and_then(|pull| pull.shape.as_ref()).filter(|shape| Some(shape.at) >= asked) {
+        Some(shape) => &shape.value.head_sha,
+        None => head,
+    };
+    // Of one person the last word counts; mere comments take nothing back.
+    let mut words: BTreeMap<String, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    for (id, review) in all {
+        if review.verdict == Verdict::Commented {
+            continue;
+        }
+        let by = review.reviewer.to_lowercase();
+        let newer = words.get(&by).is_none_or(|(at, known, _)| (*at, *known) <= (review.submitted_at, id));
+        if newer {
+            words.insert(by, (review.submitted_at, id, review));
+        }
+    }
+    let mut found = Reviewed { approvals: 0, against: false, last: None };
+    let author = author.as_deref().map(str::to_lowercase);
+    for (by, (at, _, review)) in words {
+        if author.as_ref() == Some(&by) || !case.look.writes(&by, review.association) {
+            continue;
+        }
+        found.last = found.last.max(Some(at));
+        match review.verdict {
+            Verdict::Approved if review.commit.as_ref() == Some(head) => found.approvals += 1,
+            Verdict::ChangesRequested => found.against = true,
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn list(pulls: &BTreeSet<ItemNumber>) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<String> = pulls.iter().take(MOST).map(|number| format!("#{number}")).collect();
+    match pulls.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

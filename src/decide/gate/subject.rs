@@ -1,0 +1,136 @@
+//! What is gated now: draft releases, tags, the default branch's head where
+//! the policy wants its check, and commits that wait to be deployed.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Subject;
+use crate::{
+    decide::look::Look,
+    domain::{
+        decision::GateName,
+        event::{DeployState, RefName},
+        id::Sha,
+        needs::{Answer, Need},
+        rule::GateRule,
+    },
+};
+
+/// A tag's gate is watched for so long: a check may turn red after it was green.
+const WATCHED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A job waits no longer than that for its environment (GitHub Docs,
+/// «Reviewing deployments»: 30 days).
+const WAITS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So many subjects of one gate are watched, the newest.
+const MOST: usize = 50;
+
+impl Look<'_> {
+    /// Everything that is gated now, one subject for each gate and commit.
+    pub(in crate::decide) fn subjects(&self) -> Vec<Subject> {
+        let mut found: BTreeMap<(GateName, Sha), Subject> = BTreeMap::new();
+        for (name, rule) in &self.policy.gates {
+            let gate = GateName::Release(name.clone());
+            let mut add = |sha: Sha, tag: Option<&str>, since: Timestamp| {
+                let subject =
+                    found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate.clone(), sha, since));
+                subject.since = subject.since.min(since);
+                if let Some(tag) = tag.filter(|tag| !subject.tags.iter().any(|known| known == tag)) {
+                    subject.tags.push(tag.to_owned());
+                    subject.tags.sort();
+                }
+            };
+            for (sha, tag, since) in self.tags_before(rule).into_iter().chain(self.drafts_before(rule)) {
+                add(sha, Some(tag), since);
+            }
+            if rule.report_branch
+                && let Some((sha, since)) = self.branch_head(self.facts.default_branch())
+            {
+                add(sha, None, since);
+            }
+        }
+        for (gate, sha, since) in self.waiting_deployments() {
+            found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
+        }
+        found.into_values().collect()
+    }
+
+    /// Tags before which a gate stands, with their commits.
+    fn tags_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
+        let Some(pattern) = &rule.tag else { return Vec::new() };
+        let newest = self.facts.index.tag_moves.iter().rev();
+        let recent = newest.take_while(|(at, _)| self.now.duration_since(*at) < WATCHED);
+        let mut tags: Vec<(Sha, &str, Timestamp)> = Vec::new();
+        for (_, tag) in recent.filter(|(_, tag)| pattern.matches(tag)) {
+            let moves = self.facts.refs.get(&RefName::Tag(tag.clone())).and_then(|facts| facts.moves.last());
+            if let Some((at, Some(sha))) = moves
+                && !tags.iter().any(|(_, known, _)| known == tag)
+                && tags.len() < MOST
+            {
+                tags.push((sha.clone(), tag, *at));
+            }
+        }
+        tags
+    }
+
+    /// Draft releases before which a gate stands, with the commits that their
+    /// tags name, or would.
+    fn drafts_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
+        if !rule.draft {
+            return Vec::new();
+        }
+        let drafts = self.facts.releases.values().map(|release| &release.state);
+        let drafts = drafts.filter(|state| state.value.published_at.is_none() && !state.value.withdrawn);
+        let matching = drafts.filter(|state| rule.tag.as_ref().is_none_or(|tag| tag.matches(&state.value.tag)));
+        let found = matching.filter_map(|state| {
+            let sha = self.draft_commit(&state.value.tag, &state.value.target)?;
+            Some((sha, state.value.tag.as_str(), state.at))
+        });
+        found.take(MOST).collect()
+    }
+
+    /// The commit that publishing a draft would release: its tag's, if that is
+    /// there already, else its target's.
+    pub(in crate::decide) fn draft_commit(&self, tag: &str, target: &str) -> Option<Sha> {
+        let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves.last());
+        if let Some((_, Some(sha))) = place {
+            return Some(sha.clone());
+        }
+        let hex = matches!(target.len(), 40 | 64) && target.bytes().all(|b| b.is_ascii_hexdigit());
+        if hex {
+            return Some(Sha(target.to_ascii_lowercase()));
+        }
+        let branch = if target.is_empty() { self.facts.default_branch() } else { target };
+        self.branch_head(branch).map(|(sha, _)| sha)
+    }
+
+    /// Where a branch is now, and since when: by its pushes, else by the forge.
+    pub(in crate::decide) fn branch_head(&self, branch: &str) -> Option<(Sha, Timestamp)> {
+        let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
+        if let Some((at, place)) = facts.and_then(|facts| facts.moves.last()) {
+            return place.clone().map(|sha| (sha, *at));
+        }
+        let need = Need::BranchHead { branch: branch.to_owned() };
+        match self.lasting(&need)? {
+            Answer::BranchHead(sha) => Some((sha.clone(), self.facts.answers.get(&need)?.at)),
+            _ => None,
+        }
+    }
+
+    /// Commits that wait to be deployed to environments of the policy.
+    fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp)> {
+        let mut waiting = Vec::new();
+        for environment in self.policy.environments.keys() {
+            let ids = self.facts.index.deployments_to.get(environment).into_iter().flatten();
+            let deployments = ids.filter_map(|id| self.facts.deployments.get(id));
+            let waits = deployments.filter(|deployment| {
+                let newest = deployment.statuses.iter().next_back();
+                newest.is_none_or(|status| status.state == DeployState::Waiting)
+                    && self.now.duration_since(deployment.created_at) < WAITS
+            });
+            let gate = GateName::Deploy(environment.clone());
+            waiting.extend(waits.take(MOST).map(|d| (gate.clone(), d.sha.clone(), d.created_at)));
+        }
+        waiting
+    }
+}

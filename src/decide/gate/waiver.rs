@@ -1,0 +1,141 @@
+//! What is let go for a subject: by `/override`, or because it is a rollback.
+//!
+//! An override holds for its gate, its commit, its version of the policy, for
+//! a time, and once: what begins after it uses it up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::Case;
+use crate::{
+    decide::{
+        message::{moment, quoted, reason},
+        ship,
+    },
+    domain::{
+        decision::GateName,
+        event::DeployState,
+        fact::command::{CommandFacts, Deed, Ending},
+        rule::ConditionName,
+    },
+};
+
+/// A condition that is let go this time, or would be.
+#[derive(Debug, Clone)]
+pub(super) struct Waiver {
+    pub(super) condition: ConditionName,
+    /// «waived by … because …», defused.
+    pub(super) words: String,
+    /// Until when.
+    pub(super) until: Option<Timestamp>,
+    /// It counts; otherwise a second person has still to say the same.
+    pub(super) counts: bool,
+}
+
+/// What one person said of one condition.
+struct Said<'a> {
+    by: &'a str,
+    at: Timestamp,
+    reason: &'a str,
+    until: Timestamp,
+}
+
+/// Everything that is let go for a subject.
+pub(super) fn all(case: Case<'_, '_>) -> Vec<Waiver> {
+    let subject = case.subject.waived.iter().map(|(condition, word)| Waiver {
+        condition: *condition,
+        words: format!("waived by {}", quoted(word)),
+        until: None,
+        counts: true,
+    });
+    subject.chain(overrides(case)).collect()
+}
+
+fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
+    let (look, subject) = (case.look, case.subject);
+    let rules = &look.policy.overrides;
+    let used = used_at(case);
+    let mut said: BTreeMap<ConditionName, Vec<Said<'_>>> = BTreeMap::new();
+    for command in look.facts.commands.values() {
+        let Some((gate, sha, policy, conditions, said_now)) = heard(command) else { continue };
+        let applies = *gate == subject.gate
+            && *sha == subject.sha
+            && *policy == look.policy.version
+            && said_now.until > look.now
+            && used.is_none_or(|used| said_now.at > used);
+        if !applies {
+            continue;
+        }
+        for condition in conditions.iter().filter(|condition| !rules.never.contains(condition)) {
+            said.entry(*condition).or_default().push(Said { ..said_now });
+        }
+    }
+    let waivers = said.into_iter().filter_map(|(condition, mut said)| {
+        said.sort_by_key(|word| (word.at, word.by));
+        let people: BTreeSet<String> = said.iter().map(|word| word.by.to_lowercase()).collect();
+        let counts = !rules.second || people.len() > 1;
+        // With two people it ends with the one that ends second to last.
+        let mut ends: BTreeMap<String, Timestamp> = BTreeMap::new();
+        for word in &said {
+            let end = ends.entry(word.by.to_lowercase()).or_insert(word.until);
+            *end = word.until.max(*end);
+        }
+        let mut ends: Vec<Timestamp> = ends.into_values().collect();
+        ends.sort_unstable();
+        let until = if rules.second && counts { ends.iter().rev().nth(1) } else { ends.last() }.copied()?;
+        let mut names: Vec<&str> = Vec::new();
+        for word in &said {
+            if !names.iter().any(|name| name.eq_ignore_ascii_case(word.by)) {
+                names.push(word.by);
+            }
+        }
+        let by = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" and ");
+        let why = said.last().map_or_else(String::new, |word| reason(Some(word.reason)));
+        let words = if counts {
+            format!("waived by {by}{why} until {}", moment(until, &look.policy.commands.zone))
+        } else {
+            format!("{by} would waive it{why}; a second person has to say the same")
+        };
+        Some(Waiver { condition, words, until: Some(until), counts })
+    });
+    waivers.collect()
+}
+
+type Heard<'a> = (&'a GateName, &'a crate::domain::id::Sha, &'a String, &'a BTreeSet<ConditionName>, Said<'a>);
+
+fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
+    if !matches!(command.ending, Ending::Done(_)) {
+        return None;
+    }
+    match &command.deed {
+        Some(Deed::Override { gate, sha, policy, conditions, reason, until }) => {
+            Some((gate, sha, policy, conditions, Said { by: &command.by, at: command.at, reason, until: *until }))
+        }
+        _ => None,
+    }
+}
+
+/// When the commit last went through the gate: what was said before is used up.
+fn used_at(case: Case<'_, '_>) -> Option<Timestamp> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    match &case.subject.gate {
+        GateName::Deploy(environment) => {
+            let ids = facts.index.deployments_to.get(environment).into_iter().flatten();
+            let deployments = ids.filter_map(|id| facts.deployments.get(id)).filter(|d| d.sha == *sha);
+            let begun = deployments.filter_map(|deployment| {
+                ship::first(deployment, DeployState::InProgress)
+                    .or_else(|| ship::first(deployment, DeployState::Success))
+            });
+            begun.max()
+        }
+        GateName::Release(_) => {
+            let releases = facts.releases.values().map(|release| &release.state.value);
+            let published = releases.filter_map(|state| Some((state.published_at?, state)));
+            let here =
+                published.filter(|(_, state)| case.look.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
+            here.map(|(at, _)| at).max()
+        }
+    }
+}

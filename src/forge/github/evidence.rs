@@ -1,0 +1,229 @@
+//! What gates ask for: what ran on a commit, who made and reviewed it, which
+//! issues block, whether a tag is signed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::{
+    decode::{association, check_seen, review_verdict, status_outcome},
+    identity::Identity,
+    path,
+    payload::CheckRun,
+    repo::Repo,
+};
+use crate::{
+    domain::{
+        event::{CheckSeen, StatusSeen},
+        fact::item::ReviewFact,
+        id::{ItemNumber, Sha},
+        needs::Answer,
+    },
+    port::forge::ForgeError,
+};
+
+/// Pages of lists, at 100 each. What is on none of them is not known, and an
+/// answer that leaves something out is none.
+const MAX_PAGES: usize = 10;
+
+fn too_many(what: &str) -> ForgeError {
+    ForgeError::Permanent(format!("more {what} than can be read"))
+}
+
+#[derive(Deserialize)]
+struct User {
+    login: String,
+}
+
+/// The newest run of each name, and every status.
+pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) -> Result<Answer, ForgeError> {
+    #[derive(Deserialize)]
+    struct Found {
+        check_runs: Vec<CheckRun>,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        id: u64,
+        context: String,
+        state: String,
+        created_at: Timestamp,
+    }
+    let commit = path::segment(&sha.0)?;
+    let mut runs: Vec<CheckSeen> = Vec::new();
+    let mut page = 0;
+    loop {
+        page += 1;
+        if page > MAX_PAGES {
+            return Err(too_many("check runs"));
+        }
+        let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
+        let tail = format!("/commits/{commit}/check-runs?filter=latest");
+        let (found, more) = repo.page(route, &tail, page, |found: &Found| !found.check_runs.is_empty()).await?;
+        // A run that has not begun has no time of its own.
+        let seen = |run| check_seen(run, identity.app_id(), Timestamp::MIN).ok().map(|(seen, _)| seen);
+        runs.extend(found.check_runs.into_iter().filter_map(seen));
+        if !more {
+            break;
+        }
+    }
+    let route = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
+    let (statuses, all) = repo.list::<Status>(route, &format!("/commits/{commit}/statuses"), MAX_PAGES).await?;
+    if !all {
+        return Err(too_many("commit statuses"));
+    }
+    let statuses = statuses.into_iter().map(|status| StatusSeen {
+        id: status.id,
+        sha: sha.clone(),
+        context: status.context,
+        outcome: status_outcome(Some(&status.state)),
+        at: status.created_at,
+    });
+    Ok(Answer::Checks { runs, statuses: statuses.collect() })
+}
+
+/// Open issues, without pull requests, of a label or a milestone.
+pub(super) async fn open_issues(
+    repo: &mut Repo<'_>,
+    label: Option<&str>,
+    milestone: Option<&str>,
+) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Milestone {
+        number: u64,
+        title: String,
+    }
+    #[derive(Deserialize)]
+    struct Issue {
+        number: ItemNumber,
+        pull_request: Option<serde::de::IgnoredAny>,
+    }
+    let mut tail = "/issues?state=open".to_owned();
+    if let Some(label) = label {
+        tail = format!("{tail}&labels={}", path::value(label));
+    }
+    if let Some(title) = milestone {
+        let route = "GET /repos/{owner}/{repo}/milestones";
+        let (all, complete) = repo.list::<Milestone>(route, "/milestones?state=all", MAX_PAGES).await?;
+        let wanted = title.to_lowercase();
+        match all.iter().find(|milestone| milestone.title.to_lowercase() == wanted) {
+            Some(found) => tail = format!("{tail}&milestone={}", found.number),
+            None if complete => return Err(ForgeError::NotFound(format!("no milestone is titled {title:?}"))),
+            None => return Err(too_many("milestones")),
+        }
+    }
+    let (issues, all) = repo.list::<Issue>("GET /repos/{owner}/{repo}/issues", &tail, MAX_PAGES).await?;
+    if !all {
+        return Err(too_many("open issues"));
+    }
+    Ok(issues.into_iter().filter(|issue| issue.pull_request.is_none()).map(|issue| issue.number).collect())
+}
+
+/// Accounts of a commit's author and committer. An address that belongs to no
+/// account names nobody.
+pub(super) async fn authors(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<String>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Commit {
+        author: Option<Person>,
+        committer: Option<Person>,
+    }
+    /// GitHub shows an empty object for an account that is gone.
+    #[derive(Deserialize)]
+    struct Person {
+        login: Option<String>,
+    }
+    let tail = format!("/commits/{}?per_page=1", path::segment(&sha.0)?);
+    let commit: Commit = repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await?.json()?;
+    let people = [commit.author, commit.committer].into_iter().flatten().filter_map(|person| person.login);
+    // What is merged in the browser is committed by GitHub itself.
+    Ok(people.filter(|login| login != "web-flow").collect())
+}
+
+/// Whether a tag is annotated and its signature verified. A plain tag is
+/// nothing that could be signed.
+pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, ForgeError> {
+    #[derive(Deserialize)]
+    struct Ref {
+        object: Object,
+    }
+    #[derive(Deserialize)]
+    struct Object {
+        sha: String,
+        #[serde(rename = "type")]
+        kind: String,
+    }
+    #[derive(Deserialize)]
+    struct Tag {
+        verification: Option<Verification>,
+    }
+    #[derive(Deserialize)]
+    struct Verification {
+        verified: bool,
+        reason: String,
+    }
+    let tail = format!("/git/ref/tags/{}", path::segments(tag)?);
+    let found: Ref = repo.get("GET /repos/{owner}/{repo}/git/ref/{ref}", &tail).await?.json()?;
+    if found.object.kind != "tag" {
+        return Ok(Answer::TagSignature { verified: false, reason: "not an annotated tag".to_owned() });
+    }
+    let tail = format!("/git/tags/{}", path::segment(&found.object.sha)?);
+    let tag: Tag = repo.get("GET /repos/{owner}/{repo}/git/tags/{tag_sha}", &tail).await?.json()?;
+    let (verified, reason) =
+        tag.verification.map_or((false, "unsigned".to_owned()), |found| (found.verified, found.reason));
+    Ok(Answer::TagSignature { verified, reason })
+}
+
+/// Merged pull requests that brought a commit.
+pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Pull {
+        number: ItemNumber,
+        merged_at: Option<Timestamp>,
+    }
+    let tail = format!("/commits/{}/pulls", path::segment(&sha.0)?);
+    let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
+    let (pulls, _) = repo.list::<Pull>(route, &tail, 1).await?;
+    Ok(pulls.into_iter().filter(|pull| pull.merged_at.is_some()).map(|pull| pull.number).collect())
+}
+
+/// A pull request's newest commit and its reviews.
+pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Answer, ForgeError> {
+    #[derive(Deserialize)]
+    struct Pull {
+        user: Option<User>,
+        head: Head,
+    }
+    #[derive(Deserialize)]
+    struct Head {
+        sha: String,
+    }
+    #[derive(Deserialize)]
+    struct Review {
+        id: u64,
+        user: Option<User>,
+        state: String,
+        author_association: Option<String>,
+        commit_id: Option<String>,
+        submitted_at: Option<Timestamp>,
+    }
+    let shown: Pull =
+        repo.get("GET /repos/{owner}/{repo}/pulls/{pull_number}", &format!("/pulls/{pull}")).await?.json()?;
+    let route = "GET /repos/{owner}/{repo}/pulls/{pull_number}/reviews";
+    let (found, all) = repo.list::<Review>(route, &format!("/pulls/{pull}/reviews"), MAX_PAGES).await?;
+    if !all {
+        return Err(too_many("reviews"));
+    }
+    let reviews = found.into_iter().filter_map(|review| {
+        let fact = ReviewFact {
+            verdict: review_verdict(&review.state),
+            // One without has not been submitted.
+            submitted_at: review.submitted_at?,
+            reviewer: review.user?.login,
+            association: association(review.author_association.as_deref()),
+            commit: review.commit_id.as_deref().map(Sha::from),
+        };
+        Some((review.id, fact))
+    });
+    let reviews: BTreeMap<u64, ReviewFact> = reviews.collect();
+    Ok(Answer::Reviews { head: Sha::from(shown.head.sha.as_str()), author: shown.user.map(|user| user.login), reviews })
+}

@@ -1,0 +1,143 @@
+//! Gates, environments, freezes and overrides: from the file to what the
+//! decisions read.
+
+use jiff::{SignedDuration, tz::TimeZone};
+
+use super::{
+    compile::patterns,
+    file::{
+        OverrideFile,
+        condition::{Condition, Team},
+        environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile},
+        gate::{GateFile, GateOn, OnViolation, ReportOn},
+        text::{LabelName, Name},
+        time::{Freeze, Length, Zone},
+    },
+};
+use crate::domain::{
+    policy::Pattern,
+    rule::{ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, OverrideRule, RollbackRule, Via, Window},
+};
+
+/// What a gate without `on` stands before, beside draft releases.
+const TAGS: &str = "v*";
+/// How long a check may stay away.
+const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+
+pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
+    let (tag, draft) = match &file.on {
+        Some(GateOn { tag, draft }) => {
+            (tag.as_ref().map(super::file::text::Glob::pattern).transpose()?, draft.unwrap_or(false))
+        }
+        None => (Some(Pattern::new(TAGS).map_err(|error| error.to_string())?), true),
+    };
+    Ok(GateRule {
+        tag,
+        draft,
+        report_branch: file.report == Some(ReportOn::Branch),
+        require: conditions(file.require.as_deref())?,
+        publish: file.publish.unwrap_or(false),
+        issue_on_violation: file.on_violation == Some(OnViolation::Issue),
+    })
+}
+
+pub(super) fn environment(file: &EnvironmentFile) -> Result<EnvironmentRule, String> {
+    let rollback = file.rollback.clone().unwrap_or_default();
+    Ok(EnvironmentRule {
+        production: file.production,
+        after: file.after.iter().flatten().map(lower).collect(),
+        deploy: file.deploy.as_ref().map(deploy),
+        auto: file.auto.as_ref().map(|AutoFile { on }| on.clone()).unwrap_or_default(),
+        unmerged: file.unmerged.unwrap_or(false),
+        best_effort: file.pin == Some(Pin::BestEffort),
+        require: conditions(file.require.as_deref())?,
+        rollback: rollback_rule(&rollback),
+        when_busy: file.when_busy.unwrap_or_default(),
+    })
+}
+
+fn rollback_rule(file: &RollbackFile) -> RollbackRule {
+    RollbackRule {
+        last: file.last.unwrap_or(RollbackRule::default().last),
+        waive: file.waive.clone().unwrap_or_default(),
+    }
+}
+
+fn deploy(file: &DeployFile) -> DeployRule {
+    let via = match file.via {
+        ViaFile::Deployment => Via::Deployment,
+        ViaFile::WorkflowDispatch => Via::Workflow { file: file.workflow.as_ref().map_or("", Name::as_str).to_owned() },
+    };
+    let values = |values: &[Name]| values.iter().map(|value| value.as_str().to_owned()).collect();
+    let inputs = file.inputs.iter().flatten();
+    DeployRule { via, inputs: inputs.map(|(name, input)| (name.as_str().to_owned(), values(&input.values))).collect() }
+}
+
+pub(super) fn freeze(file: &Freeze) -> Result<FreezeRule, String> {
+    Ok(FreezeRule {
+        environment: lower(&file.environment),
+        from: file.from.as_str().parse()?,
+        until: file.until.as_str().parse()?,
+        zone: zone(file.tz.as_ref()),
+        reason: file.reason.as_ref().map(|reason| reason.as_str().to_owned()),
+    })
+}
+
+pub(super) fn overrides(file: &OverrideFile) -> OverrideRule {
+    let rule = OverrideRule::default();
+    OverrideRule {
+        second: file.second.unwrap_or(rule.second),
+        ttl: file.ttl.map_or(rule.ttl, Length::duration),
+        never: file.never.clone().unwrap_or(rule.never),
+    }
+}
+
+fn conditions(files: Option<&[Condition]>) -> Result<Vec<ConditionRule>, String> {
+    files.unwrap_or_default().iter().map(condition).collect()
+}
+
+fn condition(file: &Condition) -> Result<ConditionRule, String> {
+    Ok(match file {
+        Condition::Checks(checks) => ConditionRule::Checks {
+            named: patterns(checks.named.as_deref())?,
+            report_within: checks.report_within.map_or(REPORT_WITHIN, Length::duration),
+        },
+        Condition::Reviews(reviews) => ConditionRule::Reviews { count: reviews.count.unwrap_or(1) },
+        Condition::Tag(tag) => {
+            ConditionRule::Tag { increasing: tag.increasing.unwrap_or(true), signed: tag.signed.unwrap_or(false) }
+        }
+        Condition::Blockers(blockers) => ConditionRule::Blockers {
+            label: blockers.label.as_ref().map(LabelName::as_str).map(str::to_owned),
+            milestone: blockers.milestone.as_ref().map(Name::as_str).map(str::to_owned),
+        },
+        Condition::Alerts(alerts) => ConditionRule::Alerts { environment: alerts.environment.as_ref().map(lower) },
+        Condition::Deployed(deployed) => ConditionRule::Deployed {
+            environment: lower(&deployed.environment),
+            soak: deployed.soak.map_or(SignedDuration::ZERO, Length::duration),
+        },
+        Condition::Window(window) => ConditionRule::Window(Window {
+            hours: window.allow.iter().map(|weekly| weekly.as_str().parse()).collect::<Result<_, _>>()?,
+            zone: zone(window.tz.as_ref()),
+        }),
+        Condition::Approval(approval) => ConditionRule::Approval {
+            count: approval.count.unwrap_or(1),
+            teams: approval.teams.iter().flatten().map(Team::as_str).map(str::to_owned).collect(),
+        },
+        Condition::Ancestry(ancestry) => ConditionRule::Ancestry { of: patterns(ancestry.of.as_deref())? },
+        Condition::Lock(_) => ConditionRule::Lock,
+        Condition::Freeze(_) => ConditionRule::Freeze,
+        Condition::Hold(_) => ConditionRule::Hold,
+        Condition::All(inner) => ConditionRule::All(conditions(Some(inner))?),
+        Condition::Any(inner) => ConditionRule::Any(conditions(Some(inner))?),
+        Condition::Not(inner) => ConditionRule::Not(Box::new(condition(inner)?)),
+    })
+}
+
+fn zone(file: Option<&Zone>) -> TimeZone {
+    file.and_then(Zone::time_zone).unwrap_or(TimeZone::UTC)
+}
+
+/// Environments are compared without case.
+fn lower(name: &Name) -> String {
+    name.as_str().to_lowercase()
+}

@@ -1,0 +1,87 @@
+//! A sender of alerts.
+
+use std::net::SocketAddr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use phasebot::port::store::{DeliveryFilter, DeliveryRow, Store};
+use serde_json::Value;
+use sha2::Sha256;
+
+/// One connection of each kind; the token or key of all of them is `s3cret`.
+pub const SETTINGS: &str = r#"
+[alerts.prod]
+kind = "alertmanager"
+secrets = ["s3cret", "next"]
+repositories = ["acme/shop"]
+
+[alerts.graf]
+kind = "grafana"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.timed]
+kind = "grafana"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+timestamp_header = "X-Grafana-Alerting-Timestamp"
+
+[alerts.db]
+kind = "planetscale"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.queue]
+kind = "generic"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+
+[alerts.signed]
+kind = "generic"
+secrets = ["s3cret"]
+signature_header = "X-Queue-Signature"
+repositories = ["acme/shop"]
+
+[alerts.voices]
+kind = "generic"
+type = "feedback"
+secrets = ["s3cret"]
+repositories = ["acme/shop"]
+"#;
+
+/// The header lines of a bearer token.
+pub fn bearer(token: &str) -> Vec<(&'static str, String)> {
+    vec![("Authorization", format!("Bearer {token}"))]
+}
+
+/// HMAC-SHA256 in hex.
+pub fn hmac(key: &str, parts: &[&[u8]]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
+    for part in parts {
+        mac.update(part);
+    }
+    hex::encode(mac.finalize().into_bytes())
+}
+
+/// Sends a body; gives the answer's status and JSON.
+pub async fn send(
+    to: SocketAddr,
+    name: &str,
+    headers: &[(&'static str, String)],
+    body: impl Into<reqwest::Body>,
+) -> (u16, Value) {
+    let mut request = reqwest::Client::new().post(format!("http://{to}/alerts/{name}")).body(body);
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    let answer = request.send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
+}
+
+/// What the inbox holds of alerts, newest first.
+pub async fn inbox(store: &dyn Store) -> Vec<DeliveryRow> {
+    let filter = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
+    let mut rows = store.deliveries(&filter).await.unwrap();
+    rows.retain(|row| row.hook.starts_with("alerts/"));
+    rows
+}

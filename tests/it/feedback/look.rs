@@ -1,0 +1,71 @@
+//! How an incident's issue reads.
+
+use std::collections::BTreeMap;
+
+use phasebot::{
+    decide::feedback::{
+        render::{BUILT_IN, render},
+        view::{IncidentView, Suspect},
+    },
+    domain::alert::Alert,
+};
+
+fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// An incident with something in every place.
+pub fn full() -> IncidentView {
+    let alert = |instance: &str, firing| Alert {
+        fingerprint: format!("c6eadffa33fcdf37{instance}"),
+        firing,
+        started_at: "2026-11-22T16:58:12Z".parse().unwrap(),
+        ended_at: None,
+        labels: labels(&[("alertname", "HighErrorRate"), ("instance", instance)]),
+        annotations: labels(&[
+            ("summary", &format!("5xx above 5% on {instance}")),
+            ("description", "Since the last deploy.\nLook at the dashboard."),
+            ("runbook_url", "https://wiki.example.com/runbooks/errors"),
+        ]),
+        url: Some("http://prometheus.example.com:9090/graph?g0.expr=rate%28x%5B5m%5D%29".to_owned()),
+        silence_url: None,
+    };
+    IncidentView {
+        id: "i-7f3a".to_owned(),
+        connection: "prod".to_owned(),
+        state: "firing".to_owned(),
+        title: "HighErrorRate: 5xx above 5% on api".to_owned(),
+        text: Some("Many users can't pay.\nThe shop is slow.".to_owned()),
+        url: Some("https://alerts.example.com/#/alerts?receiver=phasebot".to_owned()),
+        labels: labels(&[("alertname", "HighErrorRate"), ("severity", "critical"), ("env", "production")]),
+        severity: Some("critical".to_owned()),
+        environment: Some("production".to_owned()),
+        started_at: "2026-11-22T16:58:12Z".parse().unwrap(),
+        ended_at: None,
+        alerts: vec![alert("api-1", true), alert("api-2", false)],
+        left_out: 3,
+        flaps: 2,
+        acked_by: Some("alice".to_owned()),
+        muted_until: None,
+        previous: Some(11),
+        suspects: vec![Suspect {
+            environment: "production".to_owned(),
+            reference: "v1.4.0".to_owned(),
+            commit: "0a1b2c3".to_owned(),
+            actor: Some("bob".to_owned()),
+            finished_at: Some("2026-11-22T16:50:00Z".parse().unwrap()),
+            age: Some("8m".to_owned()),
+            items: vec![41, 42],
+        }],
+        cause: None,
+        rollback: Some("/rollback production to=v1.3.9".to_owned()),
+    }
+}
+
+#[test]
+fn the_built_in_template_shows_everything() {
+    let rendered = render(None, &full());
+    assert_eq!(rendered.problem, None, "{}", rendered.body);
+    insta::assert_snapshot!(format!("{}\n────\n{}", rendered.title, rendered.body));
+    assert!(BUILT_IN.starts_with("{{ title }}\n"));
+}

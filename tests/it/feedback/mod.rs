@@ -1,0 +1,5 @@
+//! What the issues of incidents say, and what no alert can make them do.
+
+mod hostile;
+mod look;
+mod template;

@@ -1,0 +1,273 @@
+//! What holds of every decision, whatever the facts.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    decide::gate::{Subject, evaluate},
+    domain::{
+        decision::{Condition, Decision, GateName, Standing},
+        event::{DeployState, DeployStatus, Outcome, RefName},
+        fact::{
+            DocumentKey, RepoFacts,
+            command::{CommandFacts, CommandId, Deed, Ending, Evidence, Source},
+            commit::RunFact,
+            ship::{DeploymentFacts, IncidentFacts},
+        },
+        id::{ForgeName, RepoKey, Sha},
+        needs::{Answer, Answered, Need},
+        permission::Role,
+        policy::Policy,
+        rule::ConditionName,
+    },
+    policy,
+};
+use proptest::prelude::*;
+
+const POLICY: &str = "\
+mode: act
+freezes: [{ environment: all, from: \"2026-03-02T12:00\", until: \"2026-03-02T14:00\" }]
+environments:
+  staging: {}
+  production:
+    after: [staging]
+    require:
+      - checks: { named: [ci] }
+      - ancestry
+      - blockers: { label: stop }
+      - alerts
+      - deployed: { environment: staging, soak: 30m }
+      - any: [window: { allow: ['Mon 09:00-17:00'] }, approval]
+      - all: [reviews, window: { allow: ['Mon-Sun 00:00-24:00'] }]
+";
+
+fn start() -> Timestamp {
+    "2026-03-02T08:00:00Z".parse().unwrap()
+}
+
+fn at(minutes: i64) -> Timestamp {
+    start() + SignedDuration::from_mins(minutes)
+}
+
+fn sha() -> Sha {
+    Sha("c".repeat(40))
+}
+
+/// Something that stands in the way of a deploy, or might.
+#[derive(Debug, Clone)]
+enum Bad {
+    CheckFails(i64),
+    CheckRunsAgain(i64),
+    Incident(i64),
+    StagingFails(i64),
+    StagingReplaced(i64),
+    Lock(i64),
+    Freeze(i64),
+    Blocker(u64),
+    Rewritten,
+    Unasked(usize),
+}
+
+fn bad() -> impl Strategy<Value = Bad> {
+    prop_oneof![
+        (0..600_i64).prop_map(Bad::CheckFails),
+        (0..600_i64).prop_map(Bad::CheckRunsAgain),
+        (0..600_i64).prop_map(Bad::Incident),
+        (0..600_i64).prop_map(Bad::StagingFails),
+        (0..600_i64).prop_map(Bad::StagingReplaced),
+        (0..600_i64).prop_map(Bad::Lock),
+        (0..600_i64).prop_map(Bad::Freeze),
+        (1..9_u64).prop_map(Bad::Blocker),
+        Just(Bad::Rewritten),
+        (0..6_usize).prop_map(Bad::Unasked),
+    ]
+}
+
+fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
+    let id = CommandId { item: 1, source: Source::Comment(comment), index: 0 };
+    let record = CommandFacts {
+        at: at(minutes),
+        by: "mia".to_owned(),
+        verb: String::new(),
+        line: String::new(),
+        evidence: Evidence {
+            role: Some(Role::Maintain),
+            teams: std::collections::BTreeMap::new(),
+            asked_at: at(minutes),
+        },
+        ending: Ending::Done(String::new()),
+        deed: Some(deed),
+        reply: None,
+        node: None,
+    };
+    facts.commands.insert(id, record);
+}
+
+fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
+    facts.answers.insert(need.clone(), Answered { need, answer, at: at(700) });
+}
+
+fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
+    let completed = (outcome != Outcome::Running).then(|| (at(minutes), outcome));
+    let run = RunFact { completed, started_at: at(minutes), name: "ci".into(), app: 1, suite: None, ours: false };
+    facts.checks.entry(sha()).or_default().runs.insert(id, run);
+}
+
+fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: DeployState) {
+    let status = DeployStatus { at: at(minutes), id, state };
+    let deployment = DeploymentFacts {
+        sha,
+        reference: "main".into(),
+        environment: "staging".into(),
+        production: None,
+        created_at: at(minutes),
+        creator: None,
+        statuses: BTreeSet::from([status]),
+    };
+    facts.deployments.insert(id, deployment);
+    facts.reindex(&DocumentKey::Deployment(id));
+}
+
+/// Everything is well: the gate is open on a Monday between nine and five.
+fn well() -> RepoFacts {
+    let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 7 });
+    facts.refs.entry(RefName::Branch("main".into())).or_default().moves.insert((at(-60), Some(sha())));
+    run(&mut facts, 1, -30, Outcome::Success);
+    deployment(&mut facts, 1, sha(), -40, DeployState::Success);
+    answer(&mut facts, Need::Checks { sha: sha() }, Answer::Kept);
+    answer(&mut facts, Need::RequiredChecks { branch: "main".into() }, Answer::RequiredChecks([].into()));
+    answer(&mut facts, Need::OpenIssues { label: Some("stop".into()), milestone: None }, Answer::OpenIssues([].into()));
+    answer(&mut facts, Need::CommitAuthors { sha: sha() }, Answer::CommitAuthors([].into()));
+    answer(&mut facts, Need::PullsOf { sha: sha() }, Answer::PullsOf([2].into()));
+    let review = phasebot::domain::fact::item::ReviewFact {
+        verdict: phasebot::domain::event::Verdict::Approved,
+        submitted_at: at(-50),
+        reviewer: "bob".into(),
+        association: phasebot::domain::event::Association::Owner,
+        commit: Some(sha()),
+    };
+    let reviews = Answer::Reviews { head: sha(), author: Some("ann".into()), reviews: [(1, review)].into() };
+    answer(&mut facts, Need::Reviews { pull: 2 }, reviews);
+    facts
+}
+
+fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
+    let id = 100 + index;
+    match bad {
+        Bad::CheckFails(minutes) => run(facts, id, *minutes, Outcome::Failure),
+        Bad::CheckRunsAgain(minutes) => run(facts, id, *minutes, Outcome::Running),
+        Bad::Incident(minutes) => {
+            let incident = IncidentFacts { environment: "production".into(), from: at(*minutes), until: None };
+            facts.incidents.insert(id.to_string(), incident);
+        }
+        Bad::StagingFails(minutes) => deployment(facts, id, sha(), *minutes, DeployState::Failure),
+        Bad::StagingReplaced(minutes) => {
+            deployment(facts, id, Sha("d".repeat(40)), *minutes, DeployState::InProgress);
+        }
+        Bad::Lock(minutes) => {
+            let deed = Deed::Lock { environment: "production".into(), until: None, reason: None };
+            command(facts, id, *minutes, deed);
+        }
+        Bad::Freeze(minutes) => {
+            let deed = Deed::Freeze { environment: "all".into(), until: at(2000), reason: "x".into() };
+            command(facts, id, *minutes, deed);
+        }
+        Bad::Blocker(number) => {
+            let need = Need::OpenIssues { label: Some("stop".into()), milestone: None };
+            if facts.answers.contains_key(&need) {
+                answer(facts, need, Answer::OpenIssues([*number].into()));
+            }
+        }
+        Bad::Rewritten => {
+            let main = facts.refs.entry(RefName::Branch("main".into())).or_default();
+            main.moves.insert((at(300), Some(Sha("e".repeat(40)))));
+        }
+        Bad::Unasked(which) => {
+            let key = facts.answers.keys().nth(*which).cloned();
+            key.map(|key| facts.answers.remove(&key));
+        }
+    }
+}
+
+fn decide(facts: &RepoFacts, policy: &Policy, minutes: i64) -> Decision {
+    let subject = Subject::new(GateName::Deploy("production".into()), sha(), at(-20));
+    evaluate(facts, policy, &subject, at(minutes))
+}
+
+/// Every condition without others in it, in order.
+fn leaves(conditions: &[Condition]) -> Vec<&Condition> {
+    conditions.iter().flat_map(|c| if c.parts.is_empty() { vec![c] } else { leaves(&c.parts) }).collect()
+}
+
+#[test]
+fn what_is_well_passes() {
+    let policy = policy::load("p.yml", POLICY).unwrap();
+    let decision = decide(&well(), &policy, 90);
+    assert_eq!(decision.standing, Standing::Pass, "{decision:#?}");
+}
+
+proptest! {
+    /// Bad news never opens a gate: it stands as it stood, or worse. Which of
+    /// «fail», «error» and «pending» it is may change; that it is shut may not.
+    #[test]
+    fn bad_news_never_opens_a_gate(news in prop::collection::vec(bad(), 0..6), more in bad(), minutes in 0..900_i64) {
+        let policy = policy::load("p.yml", POLICY).unwrap();
+        let mut facts = well();
+        for (index, bad) in news.iter().enumerate() {
+            add(&mut facts, index as u64, bad);
+        }
+        let before = decide(&facts, &policy, minutes);
+        add(&mut facts, 50, &more);
+        let after = decide(&facts, &policy, minutes);
+        prop_assert!(before.standing.is_open() || !after.standing.is_open(), "{more:?} opened it: {after:#?}");
+    }
+
+    /// One condition in the way is enough, whatever the others say.
+    #[test]
+    fn deny_beats_allow(news in prop::collection::vec(bad(), 0..6), minutes in 0..900_i64) {
+        let policy = policy::load("p.yml", POLICY).unwrap();
+        let mut facts = well();
+        for (index, bad) in news.iter().enumerate() {
+            add(&mut facts, index as u64, bad);
+        }
+        let decision = decide(&facts, &policy, minutes);
+        let shut = decision.conditions.iter().any(|condition| !condition.standing.is_open());
+        prop_assert_eq!(shut, !decision.standing.is_open());
+        let frozen = (240..360).contains(&minutes);
+        prop_assert!(!frozen || !decision.standing.is_open(), "the calendar's freeze wins");
+    }
+
+    /// What an override names is waived or stays as it is; nothing else changes.
+    #[test]
+    fn waiving_changes_only_what_is_named(
+        news in prop::collection::vec(bad(), 0..6),
+        which in 0..ConditionName::ALL.len(),
+        minutes in 120..900_i64,
+    ) {
+        let policy = policy::load("p.yml", POLICY).unwrap();
+        let (condition, name) = ConditionName::ALL[which];
+        let mut facts = well();
+        for (index, bad) in news.iter().enumerate() {
+            add(&mut facts, index as u64, bad);
+        }
+        let before = decide(&facts, &policy, minutes);
+        let deed = Deed::Override {
+            gate: GateName::Deploy("production".into()),
+            sha: sha(),
+            policy: policy.version.clone(),
+            conditions: [condition].into(),
+            reason: "because".into(),
+            until: at(minutes + 1),
+        };
+        command(&mut facts, 999, minutes - 1, deed);
+        let after = decide(&facts, &policy, minutes);
+        for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {
+            if new.name == name && !old.standing.is_open() {
+                prop_assert_eq!(new.standing, Standing::Waived);
+                prop_assert!(new.sentence.starts_with("waived by `mia` because `because`"));
+            } else {
+                prop_assert_eq!(new, old);
+            }
+        }
+    }
+}

@@ -19,7 +19,11 @@ use super::{
     worker::panic_text,
 };
 use crate::{
-    decide::{self, advance::Outcome},
+    decide::{
+        self,
+        advance::{self, Outcome},
+        command::run::Terms,
+    },
     domain::{
         effect::{Effect, Repeat},
         fact::DocumentKey,
@@ -117,9 +121,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
     };
 
-    let (target, context) = match aim(shell, effect, in_doubt).await {
-        Ok((Some(target), context)) => (target, context),
-        Ok((None, _)) => {
+    let (target, mut context, stands) = match aim(shell, effect, in_doubt).await {
+        Ok((Some(target), context, stands)) => (target, context, stands),
+        Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
             if !conclude(shell, effect, Outcome::Failed(&reason)).await {
@@ -135,14 +139,19 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     let Some(forge) = shell.forge(&effect.repo.forge) else { return Ok(()) };
     let repeat = effect.effect.repeat();
-    if in_doubt && repeat == Repeat::Unverifiable {
-        give_back(reserved);
-        let error = "it may have been done, and nobody can tell: not sent again".to_owned();
-        if !conclude(shell, effect, Outcome::Failed(&error)).await {
+    match stands {
+        // What may have been made already is looked for, and not made.
+        Err(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
+        Err(why) => {
+            give_back(reserved);
+            if !conclude(shell, effect, Outcome::Withheld(&why)).await {
+                return Ok(());
+            }
+            let reason = draft::note(&[why]);
+            note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
-        note(shell, effect, EffectEnd::Dead { error, at: shell.clock.now() }, None).await;
-        return Ok(());
+        Ok(()) => {}
     }
     let cost = forge.cost(&effect.effect, &context);
     give_back(Cost {
@@ -200,7 +209,7 @@ async fn aim(
     shell: &Shell,
     effect: &StoredEffect,
     in_doubt: bool,
-) -> Result<(Option<Target>, ApplyContext), StoreError> {
+) -> Result<(Option<Target>, ApplyContext, Result<(), String>), StoreError> {
     let mut held = shell.repos.hold(&effect.repo).await;
     let state = held.take(shell.store.as_ref()).await?;
     let item_labels = match &effect.effect {
@@ -211,10 +220,20 @@ async fn aim(
         Effect::UpsertIssue { .. } => state.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
         _ => None,
     };
-    let context = ApplyContext { item_labels, repo_labels: state.facts.known_labels().clone(), issue, in_doubt };
+    let context = ApplyContext {
+        item_labels,
+        repo_labels: state.facts.known_labels().clone(),
+        issue,
+        in_doubt,
+        look_only: false,
+    };
     let target = state.row.as_ref().and_then(place::target);
+    // What was decided a while ago may not be wanted by what is known now.
+    let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
+    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let stands = advance::stands(&state.facts, &effect.effect, &terms);
     held.put(state);
-    Ok((target, context))
+    Ok((target, context, stands))
 }
 
 async fn send(

@@ -155,7 +155,7 @@ impl Outbox {
         if repeat == Repeat::Unverifiable && self.shell.doubts.open() {
             return Some(after(self.shell.clock.now(), OPEN_DOUBT));
         }
-        let in_doubt = effect.state == EffectState::Sending && repeat == Repeat::MarkedCreate;
+        let in_doubt = effect.state == EffectState::Sending && repeat != Repeat::Natural;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 
@@ -195,7 +195,7 @@ impl Outbox {
 /// How long to wait with a doubt that another process may have left: it could
 /// send until we had its leases, and lists lag.
 fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
-    if effect.state != EffectState::Sending || effect.effect.repeat() != Repeat::MarkedCreate {
+    if effect.state != EffectState::Sending || effect.effect.repeat() == Repeat::Natural {
         return None;
     }
     let ours_for = SignedDuration::try_from(leave.repository.age()?).unwrap_or(SignedDuration::MAX);

@@ -3,8 +3,10 @@
 mod alerts;
 mod app;
 mod database;
+mod gates;
 mod hook;
 mod local;
+mod need;
 mod reach;
 mod report;
 mod repositories;

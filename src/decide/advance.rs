@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     command::{reply::Wish, run::Terms},
-    feedback, gate,
+    deploy, feedback, gate,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -54,6 +54,8 @@ pub enum Outcome<'a> {
     },
     /// Given up or not wanted, and why.
     Failed(&'a str),
+    /// Not sent: at the moment of sending it was not wanted any more, and why.
+    Withheld(&'a str),
 }
 
 /// Brings everything that is not an item's phase up to facts, policy and time.
@@ -61,11 +63,19 @@ pub enum Outcome<'a> {
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     let mut advanced = feedback::advance(facts, terms);
     gate::advance(facts, terms, &mut advanced);
+    deploy::advance(facts, terms, &mut advanced);
     advanced
+}
+
+/// Whether an effect is still wanted at the moment of sending; if not, why.
+pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(), String> {
+    deploy::stands(facts, effect, terms)
 }
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
-pub fn ended(facts: &mut RepoFacts, effect: &Effect, _key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
-    feedback::ended(facts, effect, outcome, terms)
+pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
+    let mut advanced = feedback::ended(facts, effect, outcome, terms);
+    deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
+    advanced
 }

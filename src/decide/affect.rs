@@ -40,7 +40,14 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
-            DocumentKey::Answer(_) | DocumentKey::Policy | DocumentKey::Gate(..) => {}
+            // Deploys move items by the deployments that they bring about.
+            DocumentKey::Answer(_)
+            | DocumentKey::Policy
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::Publication(_)
+            | DocumentKey::Gate(..)
+            | DocumentKey::WaitingJob(..) => {}
             // What they disturb is looked after with them: most say nothing new.
             DocumentKey::Incident(_) | DocumentKey::Storm(_) | DocumentKey::Feedback(_) | DocumentKey::Heartbeat(_) => {
             }

@@ -10,7 +10,7 @@ use super::{
     message,
     ship::{first, within},
 };
-use crate::domain::{event::DeployState, fact::ship::DeploymentFacts, when::Span};
+use crate::domain::{event::DeployState, fact::ship::DeploymentFacts, id::Sha, when::Span};
 
 /// One stretch of time in which an environment ran one commit.
 struct Running<'f> {
@@ -36,6 +36,11 @@ impl<'f> Environment<'f> {
     pub(super) fn since(&self, carrier: &Carrier) -> &[(u64, &'f DeploymentFacts)] {
         let first = self.deployments.partition_point(|(_, d)| d.created_at < carrier.born);
         &self.deployments[first..]
+    }
+
+    /// What it ran, in order of time: commit, from, until.
+    pub(super) fn stretches(&self) -> impl Iterator<Item = (&'f Sha, Timestamp, Option<Timestamp>)> {
+        self.running.iter().map(|ran| (ran.deployment.commit(), ran.from, ran.until))
     }
 }
 
@@ -65,7 +70,7 @@ impl<'f> Look<'f> {
         let first = environment.running.partition_point(|r| r.until.is_some_and(|end| end <= carrier.from));
         for running in &environment.running[first..] {
             let too_old = running.deployment.created_at < carrier.born;
-            if too_old || !self.contains(&running.deployment.sha, &carrier.sha) {
+            if too_old || !self.contains(running.deployment.commit(), &carrier.sha) {
                 continue;
             }
             if spans.last().is_some_and(|last| last.until != Some(running.from)) {
@@ -76,7 +81,7 @@ impl<'f> Look<'f> {
             }
             let deployment = running.deployment;
             let name = message::quoted(&deployment.environment);
-            let because = format!("deployed to {name} as {} (deployment {})", deployment.sha.short(), running.id);
+            let because = format!("deployed to {name} as {} (deployment {})", deployment.commit().short(), running.id);
             spans.push(Span { from: running.from, until: running.until, because });
         }
         within(spans, carrier)
@@ -90,7 +95,7 @@ impl<'f> Look<'f> {
             for (_, deployment) in environment.since(carrier) {
                 let failed = deployment.statuses.iter().filter(|s| s.state == DeployState::Failure).map(|s| s.at);
                 let failed: Vec<_> = failed.collect();
-                if !failed.is_empty() && self.contains(&deployment.sha, &carrier.sha) {
+                if !failed.is_empty() && self.contains(deployment.commit(), &carrier.sha) {
                     falls.extend(failed);
                 }
             }

@@ -26,6 +26,10 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
         matches!(name, RefName::Branch(_)) && gone
     });
     let branches = branches.map(|(name, _)| DocumentKey::Ref(name.clone()));
+    let runs = facts.runs.iter().filter(|(_, run)| run.at < before).map(|(id, _)| DocumentKey::Run(*id));
+    let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
+    let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
+    let branches = branches.chain(runs).chain(jobs);
     let old: BTreeSet<DocumentKey> = pushes.chain(checks).chain(answers).chain(branches).collect();
     facts.remove(&old);
     // What is left of commits and merge groups that nothing brings or tests any more.

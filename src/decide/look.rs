@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     carry::{Carrier, Work},
     environment::Environment,
-    feedback::Disturbances,
+    feedback::{self, Disturbances},
     graph::Past,
 };
 use crate::domain::{
@@ -42,7 +42,7 @@ pub(super) struct Look<'a> {
     pub(super) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
     pub(super) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
     pub(super) environments: OnceCell<Vec<Environment<'a>>>,
-    pub(super) disturbances: OnceCell<Disturbances>,
+    disturbances: OnceCell<Disturbances>,
 }
 
 impl<'a> Look<'a> {
@@ -58,6 +58,11 @@ impl<'a> Look<'a> {
             environments: OnceCell::new(),
             disturbances: OnceCell::new(),
         }
+    }
+
+    /// When which environment was disturbed by an incident.
+    pub(super) fn disturbances(&self) -> &Disturbances {
+        self.disturbances.get_or_init(|| feedback::disturbances(self))
     }
 
     /// What was wanted since this was last asked.

@@ -11,6 +11,7 @@ mod affect;
 mod carry;
 mod checks;
 pub mod command;
+pub mod deploy;
 mod environment;
 pub mod feedback;
 mod forget;
@@ -102,8 +103,15 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         look.want_links(*item);
         phase::derive(&look, *item);
     }
+    deploy::want_all(&look);
     gate::want_all(&look);
     look.take_wants().into_iter().collect()
+}
+
+/// Everything that has landed: what a deployment may have brought somewhere.
+fn landed(facts: &RepoFacts) -> BTreeSet<ItemNumber> {
+    let pulls = facts.index.merged_as.values().flatten().copied();
+    pulls.chain(facts.index.commits_closing.keys().copied()).chain(facts.index.pulls_naming.keys().copied()).collect()
 }
 
 /// What follows for one item from facts, policy and time.

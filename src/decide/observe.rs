@@ -3,6 +3,8 @@
 //! Every change is a join (see [`crate::domain::fact`]): what is added depends
 //! on the event alone, never on what arrived before it.
 
+mod ship;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -11,15 +13,14 @@ use super::{feedback, text};
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
-        CheckSeen, CommitSeen, DeploymentSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen,
-        RefName, ReleaseSeen, ReviewSeen, Seen, StatusSeen, WorkflowSeen,
+        CheckSeen, CommitSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName, ReviewSeen,
+        Seen, StatusSeen, WorkflowSeen,
     },
     fact::{
         DocumentKey, Newest, RepoFacts,
         commit::{GroupFacts, PushFacts, RunFact, StatusFact},
         item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
         keep_earliest,
-        ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
     },
     id::{Actor, Sha},
     needs::{Answer, Answered, Need},
@@ -60,7 +61,8 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
         Seen::MergeGroup(group) => notes.merge_group(group),
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(feedback::take(notes.facts, message)),
-        Seen::Protection(_) | Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
+        Seen::Protection(waiting) => notes.protection(waiting),
+        Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
     let changed = notes.changed;
     for key in &changed {
@@ -359,38 +361,11 @@ impl Notes<'_> {
     }
 
     fn workflow(&mut self, seen: &WorkflowSeen) {
+        self.run(seen);
         let Some(suite) = seen.suite.filter(|_| seen.trigger == "schedule") else { return };
         if self.facts.checks.entry(seen.sha.clone()).or_default().scheduled_suites.insert(suite) {
             self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
         }
-    }
-
-    fn release(&mut self, seen: &ReleaseSeen) {
-        let state = ReleaseState {
-            withdrawn: seen.withdrawn,
-            published_at: seen.published_at.filter(|_| !seen.draft),
-            tag: seen.tag.clone(),
-            target: seen.target.clone(),
-            prerelease: seen.prerelease,
-        };
-        let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
-        Newest::join(&mut slot, Newest::new(self.event.at, state));
-        self.facts.releases.extend(slot.map(|state| (seen.id, ReleaseFacts { state })));
-        self.changed.insert(DocumentKey::Release(seen.id));
-    }
-
-    fn deployment(&mut self, seen: &DeploymentSeen) {
-        let fact = self.facts.deployments.entry(seen.id).or_insert_with(|| DeploymentFacts {
-            sha: seen.sha.clone(),
-            reference: seen.reference.clone(),
-            environment: seen.environment.clone(),
-            production: seen.production,
-            created_at: seen.created_at,
-            creator: seen.creator.as_ref().map(|c| c.login.clone()),
-            statuses: BTreeSet::new(),
-        });
-        fact.statuses.extend(seen.status.clone());
-        self.changed.insert(DocumentKey::Deployment(seen.id));
     }
 
     fn merge_group(&mut self, seen: &MergeGroupSeen) {

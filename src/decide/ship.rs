@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{carry::Carrier, feedback, look::Look, message};
+use super::{carry::Carrier, look::Look, message};
 use crate::domain::{
     event::{DeployState, RefName},
     fact::{commit::RefFacts, ship::DeploymentFacts},
@@ -101,12 +101,12 @@ impl Look<'_> {
                     let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                if until.is_some_and(|end| end <= carrier.from) || !self.contains(&deployment.sha, &carrier.sha) {
+                if until.is_some_and(|end| end <= carrier.from) || !self.contains(deployment.commit(), &carrier.sha) {
                     continue;
                 }
                 let because = format!(
                     "deployment of {} to {} began",
-                    deployment.sha.short(),
+                    deployment.commit().short(),
                     message::quoted(&deployment.environment)
                 );
                 let named = !filter.names.is_empty() || filter.production.is_some();
@@ -142,8 +142,7 @@ impl Look<'_> {
         for (environment, runs) in self.deployed(carrier, filter) {
             for run in runs {
                 let mut begin = run.from;
-                let disturbances = self.disturbances.get_or_init(|| feedback::disturbances(self));
-                for (from, until) in disturbances.get(&environment).into_iter().flatten() {
+                for (from, until) in self.disturbances().get(&environment).into_iter().flatten() {
                     let ripe = begin.checked_add(quiet).unwrap_or(Timestamp::MAX);
                     if until.is_some_and(|u| u <= begin) {
                         continue;

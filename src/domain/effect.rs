@@ -1,5 +1,7 @@
 //! Things to do on a forge, as data.
 
+mod told;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -7,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
+    event::DeployState,
     fact::command::CommandId,
     id::{ItemNumber, Sha},
 };
+
+pub use told::Told;
 
 /// How a label looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,24 +221,108 @@ pub enum Effect {
         /// is found again by `external_id`.
         or_comment: Option<ItemNumber>,
     },
+    /// A deployment of a commit, found again by our id in its payload.
+    CreateDeployment {
+        /// Our id for it.
+        request: String,
+        /// Environment.
+        environment: String,
+        /// Whether it is production, if the policy says so.
+        production: Option<bool>,
+        /// The commit.
+        sha: Sha,
+        /// What must not have moved meanwhile.
+        watched: Watched,
+        /// Inputs, which go into the payload.
+        inputs: BTreeMap<String, String>,
+        /// One line.
+        description: String,
+    },
+    /// A status of a deployment that we made.
+    SetDeployment {
+        /// The deployment.
+        deployment: u64,
+        /// How it stands.
+        state: DeployState,
+        /// One line.
+        description: String,
+        /// Where to read more.
+        log: Option<String>,
+    },
     /// Start a workflow.
     Dispatch {
         /// Workflow file.
         workflow: String,
         /// Branch or tag to run it from.
         reference: String,
-        /// The commit it must run at.
+        /// The commit that is to be deployed.
         sha: Sha,
+        /// What must not have moved meanwhile.
+        watched: Watched,
+        /// Environment.
+        environment: String,
         /// Our id for it, sent as an input where the workflow declares it.
         request: String,
+        /// Inputs that the policy declares.
+        inputs: BTreeMap<String, String>,
+        /// Only a workflow that can be told the commit; else the branch must
+        /// stand at it.
+        strict: bool,
     },
+    /// Cancel a workflow run, if it has not ended.
+    CancelRun {
+        /// The run.
+        run: u64,
+    },
+    /// Answer a job that waits for our word, or tell it how things stand.
+    AnswerProtection {
+        /// The workflow run.
+        run: u64,
+        /// Environment, as written.
+        environment: String,
+        /// Let it go on, or not; `None`: only words.
+        approve: Option<bool>,
+        /// Words; the adapter sends no more than the forge takes.
+        comment: String,
+    },
+    /// Publish a draft release at a commit, and nowhere else.
+    PublishRelease {
+        /// The release.
+        release: u64,
+        /// Its tag.
+        tag: String,
+        /// The commit that passed the gate.
+        sha: Sha,
+        /// The branch that it was to be made from, if it names one.
+        branch: Option<String>,
+        /// The command that asks for it, if one does.
+        command: Option<CommandId>,
+    },
+}
+
+/// What a commit was named by, which may move before it is acted on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Watched {
+    /// Nothing: the commit itself was meant.
+    Commit,
+    /// A branch, which must still contain the commit.
+    Branch(String),
+    /// A tag, which must still name it.
+    Tag(String),
+    /// A pull request, whose head it must still be.
+    Pull(ItemNumber),
 }
 
 impl Effect {
     /// The lane it goes in.
     pub fn lane(&self) -> Lane {
         match self {
-            Self::Dispatch { .. } => Lane::Safety,
+            Self::CreateDeployment { .. }
+            | Self::SetDeployment { .. }
+            | Self::Dispatch { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { .. }
+            | Self::PublishRelease { .. } => Lane::Safety,
             Self::UpsertComment { .. }
             | Self::React { .. }
             | Self::ReactTo { .. }
@@ -264,11 +353,17 @@ impl Effect {
             | Self::EditIssue { .. }
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
-            | Self::SetMilestone { .. } => Repeat::Natural,
-            Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
+            | Self::SetMilestone { .. }
+            // A second status of the same kind, a second «yes» and a second
+            // «stop» say nothing new; a release that is published stays so.
+            | Self::SetDeployment { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { approve: Some(_), .. }
+            | Self::PublishRelease { .. } => Repeat::Natural,
+            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
                 Repeat::MarkedCreate
             }
-            Self::Dispatch { .. } => Repeat::Unverifiable,
+            Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => Repeat::Unverifiable,
         }
     }
 
@@ -289,54 +384,47 @@ impl Effect {
             Self::SetLabels { .. } => "set_labels",
             Self::UpsertIssue { .. } => "upsert_issue",
             Self::SetCheck { .. } => "set_check",
+            Self::CreateDeployment { .. } => "create_deployment",
+            Self::SetDeployment { .. } => "set_deployment",
             Self::Dispatch { .. } => "dispatch",
+            Self::CancelRun { .. } => "cancel_run",
+            Self::AnswerProtection { .. } => "answer_protection",
+            Self::PublishRelease { .. } => "publish_release",
         }
     }
 
     /// The command that waits for its outcome.
     pub fn command(&self) -> Option<CommandId> {
         match self {
-            Self::Assign { command, .. } => *command,
+            Self::Assign { command, .. } | Self::PublishRelease { command, .. } => *command,
             Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => Some(*command),
+            _ => None,
+        }
+    }
+
+    /// The deploy that it starts.
+    pub fn request(&self) -> Option<&str> {
+        match self {
+            Self::CreateDeployment { request, .. } | Self::Dispatch { request, .. } => Some(request),
             _ => None,
         }
     }
 
     /// Something waits to hear how it ends.
     pub fn is_awaited(&self) -> bool {
-        self.command().is_some() || matches!(self, Self::OpenIssue { .. })
+        self.command().is_some()
+            || self.request().is_some()
+            || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
     }
 
     /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
     pub fn is_courtesy(&self) -> bool {
-        matches!(self, Self::React { .. } | Self::ReactTo { .. } | Self::FoldComment { .. })
+        matches!(
+            self,
+            Self::React { .. }
+                | Self::ReactTo { .. }
+                | Self::FoldComment { .. }
+                | Self::AnswerProtection { approve: None, .. }
+        )
     }
-}
-
-/// What the forge found where a command waits to hear of it. An effect that
-/// was simply done tells nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
-    /// The pull request's head is another commit; nothing was started.
-    HeadMoved {
-        /// The commit that was meant.
-        known: Sha,
-        /// The head now.
-        found: Sha,
-    },
-    /// What was started again.
-    Reran {
-        /// Names of workflows.
-        workflows: Vec<String>,
-        /// Failed checks that only someone else can start, with whose they
-        /// are if the forge tells.
-        others: BTreeMap<String, Option<String>>,
-    },
-    /// The forge did not assign these.
-    NotAssignable(Vec<String>),
-    /// There is no such milestone; these are open.
-    NoMilestone {
-        /// Titles.
-        known: Vec<String>,
-    },
 }

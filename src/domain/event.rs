@@ -392,6 +392,16 @@ pub struct WorkflowSeen {
     pub trigger: String,
     /// How it stands.
     pub outcome: Outcome,
+    /// Which attempt at it, from 1.
+    pub attempt: u64,
+    /// Its title, as the workflow's `run-name` has it.
+    pub title: String,
+    /// The workflow's file.
+    pub workflow: String,
+    /// When it was made; `None` where the payload does not say.
+    pub created_at: Option<Timestamp>,
+    /// Its page.
+    pub url: String,
 }
 
 /// A release.
@@ -445,6 +455,8 @@ pub struct DeploymentSeen {
     pub created_at: Timestamp,
     /// Who made it.
     pub creator: Option<Actor>,
+    /// The workflow run whose job made it.
+    pub run: Option<u64>,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
 }
@@ -482,6 +494,8 @@ pub struct ProtectionSeen {
     pub environment: String,
     /// Commit.
     pub sha: Option<Sha>,
+    /// The deployment that the job made.
+    pub deployment: Option<u64>,
 }
 
 /// What became of a repository.

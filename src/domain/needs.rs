@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     event::{CheckSeen, CommitSeen, StatusSeen},
+    fact::deploy::RunFacts,
     fact::item::ReviewFact,
     id::{ItemNumber, Sha},
 };
@@ -88,6 +89,24 @@ pub enum Need {
         /// The branch.
         branch: String,
     },
+    /// What does this name stand for? Asked anew for each purpose.
+    Named {
+        /// A tag, a branch or a commit.
+        name: String,
+        /// The default branch: what is on it is this repository's own.
+        default_branch: String,
+        /// What it is asked for.
+        purpose: String,
+    },
+    /// Which runs did this event start at this commit? Asked anew for each purpose.
+    RunsAt {
+        /// The commit; `None`: any.
+        sha: Option<Sha>,
+        /// `deployment` or `workflow_dispatch`.
+        trigger: String,
+        /// What it is asked for.
+        purpose: String,
+    },
 }
 
 /// The forge's answer to a [`Need`].
@@ -110,6 +129,10 @@ pub enum Answer {
     },
     /// To [`Need::TagCommit`].
     TagCommit(Sha),
+    /// To [`Need::Named`]; `None`: nothing has that name.
+    Named(Option<Named>),
+    /// To [`Need::RunsAt`].
+    Runs(BTreeMap<u64, RunFacts>),
     /// To [`Need::BranchHead`].
     BranchHead(Sha),
     /// To [`Need::Tags`]: their commits by name.
@@ -153,6 +176,29 @@ pub enum Answer {
         /// Its words, for `/why`.
         why: String,
     },
+}
+
+/// What a name stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    /// What it is.
+    pub kind: NamedKind,
+    /// The commit.
+    pub sha: Sha,
+}
+
+/// What kind of thing a name stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NamedKind {
+    /// A tag.
+    Tag,
+    /// A branch.
+    Branch,
+    /// A commit on the default branch.
+    Landed,
+    /// A commit that is not on the default branch. It may be another
+    /// repository's: forges find a fork's commits under every name.
+    Loose,
 }
 
 /// A question with its answer and the moment of asking.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layer, Problem, Rank, compile, dormant, merge, parse, problem::quote};
+use super::{Layer, Problem, Rank, compile, merge, parse};
 use crate::domain::policy::Policy;
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
@@ -43,15 +43,13 @@ pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Po
         Ok(policy) => policy,
         Err(problems) => return (wrong(problems), None),
     };
-    let idle = dormant(&parsed.file).into_iter();
-    let idle = idle.map(|key| format!("{} is read and checked; this version does not act on it", quote(&key)));
     let without_effect = merged.notes.iter().filter(|note| note.file == name);
     let report = Report {
         file: name.to_owned(),
         valid: true,
         summary: summary(&policy),
         problems: Vec::new(),
-        notes: without_effect.map(|note| format!("line {}: {}", note.line, note.message)).chain(idle).collect(),
+        notes: without_effect.map(|note| format!("line {}: {}", note.line, note.message)).collect(),
     };
     (report, Some(policy))
 }

@@ -7,7 +7,6 @@ pub mod built_in;
 pub mod check;
 pub mod compile;
 mod decode;
-pub mod dormant;
 pub mod file;
 pub mod merge;
 mod problem;
@@ -23,7 +22,6 @@ pub use self::{
     built_in::built_in,
     check::{Report, check_over, check_report},
     compile::compile,
-    dormant::dormant,
     file::PolicyFile,
     merge::{Layer, Merged, Rank, merge},
     problem::{Problem, Snippet},

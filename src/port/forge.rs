@@ -200,6 +200,8 @@ pub struct ApplyContext {
     pub issue: Option<ItemNumber>,
     /// An earlier attempt may have gone through: look before sending again.
     pub in_doubt: bool,
+    /// It is not wanted any more: only find out whether it was done.
+    pub look_only: bool,
 }
 
 /// Writes that an effect takes.

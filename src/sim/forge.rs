@@ -152,6 +152,13 @@ impl Shared {
         status
     }
 
+    /// Posts a body with a bearer token, as a monitoring system does; returns
+    /// the answer's status.
+    pub(super) async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
+        let answer = self.client.post(url).bearer_auth(token).body(body).send().await;
+        answer.map(|answer| answer.status().as_u16()).map_err(|error| SimError::Network(error.to_string()))
+    }
+
     pub(super) fn note(&self, delivery: &Delivery, status: u16) {
         let mut state = self.state();
         let (id, at) = (state.id(), state.now());
@@ -282,6 +289,12 @@ impl SimForge {
 
     // ── The place ──
 
+    /// Somebody else than the forge posts a body with a bearer token; returns
+    /// the answer's status.
+    pub async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
+        self.running.shared.post(url, token, body).await
+    }
+
     /// Makes a repository with one commit on `main`, and gives its number. No webhook.
     pub fn create_repo(&self, full_name: &str) -> Result<u64, SimError> {
         self.shared().state().create_repo(full_name)
@@ -341,15 +354,6 @@ impl SimForge {
     /// Removes the App.
     pub fn uninstall(&self, id: u64, by: &str) -> Result<Act<()>, SimError> {
         self.act(|state| state.uninstall(id, by))
-    }
-
-    /// Changes what the App asks for; installations keep what they granted
-    /// until their owners accept.
-    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
-        let mut state = self.shared().state();
-        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
-        state.app.permissions.extend(asked);
-        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
     }
 
     /// Somebody at work on a repository; it may be renamed meanwhile.

@@ -42,7 +42,7 @@ mod watch;
 mod web;
 
 pub use auth::AppKey;
-pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease};
+pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease, Worker};
 pub use delivery::{Delivery, sign};
 pub use exchange::Exchange;
 pub use fault::{Fault, FaultKind, Matcher};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::git::Git;
+use super::{change::Worker, git::Git};
 
 /// An account.
 #[derive(Debug, Clone)]
@@ -280,9 +280,17 @@ pub(super) struct Repo {
     pub(super) roles: BTreeMap<String, String>,
     /// Checks that a branch's rules require.
     pub(super) required: BTreeMap<String, Vec<String>>,
+    /// Rulesets, as the API shows them.
+    pub(super) rulesets: Vec<Value>,
+    /// Environments, and Apps whose protection rules are enabled there, by slug.
+    pub(super) environments: BTreeMap<String, BTreeSet<String>>,
     /// Ids of forks by owner.
     pub(super) forks: BTreeMap<String, u64>,
     pub(super) answers: Vec<ProtectionAnswer>,
+    /// Workflows whose runs are moved on.
+    pub(super) workers: Vec<Worker>,
+    /// Deployments that jobs made, by run and attempt.
+    pub(super) jobs: BTreeMap<(u64, u64), u64>,
 }
 
 impl Repo {

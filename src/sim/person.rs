@@ -2,7 +2,7 @@
 
 use super::{
     SimError,
-    change::{CheckChange, ItemEdit, MergeMethod, NewDeployment, NewPull, NewRelease, NewStatus},
+    change::{CheckChange, ItemEdit, MergeMethod, NewDeployment, NewPull, NewRelease, NewStatus, Worker},
     delivery::Delivery,
     forge::SimForge,
     git::NewCommit,
@@ -227,6 +227,21 @@ impl Person {
     /// Makes a workflow known, so that it can be dispatched; gives its id.
     pub fn add_workflow(&self, path: &str) -> Done<u64> {
         self.act(|state, repo, _| state.workflow_id(repo, path))
+    }
+
+    /// Makes a workflow known whose runs [`Self::work`] moves on.
+    pub fn add_worker(&self, worker: &Worker) -> Done<u64> {
+        self.act(|state, repo, _| {
+            let workers = &mut state.repo_mut(repo)?.workers;
+            workers.retain(|known| known.path != worker.path);
+            workers.push(worker.clone());
+            state.workflow_id(repo, &worker.path)
+        })
+    }
+
+    /// Moves every run of a known workflow on by one step; tells how many moved.
+    pub fn work(&self) -> Done<usize> {
+        self.act(|state, repo, _| state.work(repo))
     }
 
     /// Lets a job of a workflow run wait for the App's protection rule.

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::{Value, json};
+
 use super::{
     SimError,
     delivery::Delivery,
     exchange::Exchange,
     fault::Fault,
     forge::{SimForge, number_of},
-    model::{Dispatched, LabelChange, ProtectionAnswer, Repo},
+    model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
+    shape,
 };
 
 impl SimForge {
@@ -60,22 +63,24 @@ impl SimForge {
     }
 
     /// The check runs on a commit, oldest first, as the API shows them.
-    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<serde_json::Value> {
+    pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<Value> {
         let shared = self.shared();
         let state = shared.state();
         let Some(repo) = number_of(&state, full_name).ok().and_then(|id| state.repo(id).ok()) else {
             return Vec::new();
         };
-        repo.checks
-            .values()
-            .filter(|run| run.sha == sha)
-            .map(|run| super::shape::check_run(&state, repo, run))
-            .collect()
+        repo.checks.values().filter(|run| run.sha == sha).map(|run| shape::check_run(&state, repo, run)).collect()
     }
 
     /// Everything that ever happened to an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
+    }
+
+    /// An item's title and text.
+    pub fn text(&self, full_name: &str, number: u64) -> (String, String) {
+        let of = |item: &Item| (item.title.clone(), item.body.clone());
+        self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
     }
 
     /// An item's comments, oldest first: author and text.
@@ -117,6 +122,19 @@ impl SimForge {
         self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
     }
 
+    /// Deployments that the App made, oldest first: environment, commit, newest status.
+    pub fn deployments(&self, full_name: &str) -> Vec<(String, String, String)> {
+        let bot = self.shared().state().bot();
+        self.look(full_name, |repo| {
+            let ours = repo.deployments.values().filter(|d| d.creator == bot);
+            ours.map(|d| {
+                let status = d.statuses.last().map_or("", |s| s.state.as_str());
+                (d.environment.clone(), d.sha.clone(), status.to_owned())
+            })
+            .collect()
+        })
+    }
+
     /// Answers to deployment protection rules, oldest first.
     pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
         self.look(full_name, |repo| repo.answers.clone())
@@ -153,6 +171,51 @@ impl SimForge {
     /// A new token of an installation, for people who want to ask the API themselves.
     pub fn new_token(&self, installation: u64) -> String {
         self.shared().state().new_token(installation, None).0
+    }
+
+    // ── What the App asks for, and what makes its gates binding ──
+
+    /// Changes what the App asks for; installations keep what they granted
+    /// until their owners accept.
+    pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
+        let mut state = self.shared().state();
+        let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
+        state.app.permissions.extend(asked);
+        state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
+    }
+
+    /// Adds a ruleset; `rules` and `conditions` as the API has them.
+    pub fn add_ruleset(
+        &self,
+        full_name: &str,
+        name: &str,
+        target: &str,
+        enforcement: &str,
+        conditions: &Value,
+        rules: &Value,
+    ) -> Result<u64, SimError> {
+        let mut state = self.shared().state();
+        let (repo, id, at) = (number_of(&state, full_name)?, state.id(), shape::time(state.now()));
+        let ruleset = json!({
+            "id": id, "name": name, "target": target, "source_type": "Repository", "source": full_name,
+            "enforcement": enforcement, "conditions": conditions, "rules": rules,
+            "created_at": at, "updated_at": at,
+        });
+        state.repo_mut(repo)?.rulesets.push(ruleset);
+        Ok(id)
+    }
+
+    /// Makes an environment, and lets our App's protection rule stand before it or not.
+    pub fn set_environment(&self, full_name: &str, name: &str, protected: bool) -> Result<(), SimError> {
+        let mut state = self.shared().state();
+        let (repo, slug) = (number_of(&state, full_name)?, state.app.slug.clone());
+        let apps = state.repo_mut(repo)?.environments.entry(name.to_owned()).or_default();
+        if protected {
+            apps.insert(slug)
+        } else {
+            apps.remove(&slug)
+        };
+        Ok(())
     }
 
     // ── Faults ──

@@ -52,6 +52,10 @@ fn the_demo_goes_through_all_eight_phases() {
     }
     assert!(out.contains("200 duplicate"), "{out}");
     assert!(out.contains("phase/operate → phase/release"), "the rollback:\n{out}");
+    let alert = &out[out.find("The alert").unwrap()..];
+    for told in ["#3  no label → phase/plan", "  suspect  `v1.4.0`", "it carried #2, #1", "/rollback production"] {
+        assert!(alert.replace("\n           ", " ").contains(told), "{told}:\n{out}");
+    }
     assert!(!out.contains("    wrong  "), "{out}");
     assert!(!out.contains('\u{1b}'), "colours outside a terminal");
 }

@@ -15,7 +15,7 @@ use phasebot::{
     port::clock::Clock,
     sim::{AppKey, NewCommit, Options, SimForge},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::openapi::check_exchange;
@@ -344,4 +344,88 @@ async fn alerts_for_repositories_that_are_not_served_are_told() {
     found.fails_only(&["alerts"]);
     found.has("alerts", "ok", &["good", "Acme/Shop"]);
     found.has("alerts", "fail", &["bad", "not installed on acme/elsewhere"]);
+}
+
+const GATED: &str = "version: 1
+mode: act
+gates:
+  release:
+    on: { tag: 'v*' }
+    require:
+      - checks: { named: [ci] }
+environments:
+  production:
+    require:
+      - approval: { count: 1 }
+";
+
+/// A ruleset on these tags that requires our check of this App, or of anybody.
+fn rule(world: &World, enforcement: &str, include: &str, app: Option<u64>) {
+    let mut check = json!({ "context": "phasebot/release" });
+    if let Some(app) = app {
+        check["integration_id"] = app.into();
+    }
+    let conditions = json!({ "ref_name": { "include": [include], "exclude": [] } });
+    let parameters = json!({ "required_status_checks": [check], "strict_required_status_checks_policy": false });
+    let rules = json!([{ "type": "required_status_checks", "parameters": parameters }]);
+    world.forge.add_ruleset(REPO, "Releases", "tag", enforcement, &conditions, &rules).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gates_that_nobody_keeps_are_called_advisory() {
+    let world = World::installed(|_| {}).await;
+    world.commit_policy(GATED);
+    // Only tried out, and on other tags.
+    rule(&world, "evaluate", "refs/tags/v*", Some(APP));
+    rule(&world, "active", "refs/tags/api/*", Some(APP));
+    let found = world.doctor();
+    found.fails_only(&[]);
+    let parts = [REPO, "release is advisory", "tags v*", "New tag ruleset", "/acme/shop/settings/rules"];
+    found.has("gates", "note", &parts);
+    found.has("gates", "note", &["GitHub knows no environment", "/settings/environments"]);
+    world.forge.set_environment(REPO, "production", false).unwrap();
+    world.doctor().has("gates", "note", &["environment production is advisory", "without asking"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gates_that_github_keeps_are_called_enforced() {
+    let world = World::installed(|_| {}).await;
+    world.commit_policy(GATED);
+    rule(&world, "active", "refs/tags/v*", Some(APP));
+    world.forge.set_environment(REPO, "production", true).unwrap();
+    let found = world.doctor();
+    found.fails_only(&[]);
+    found.has("gates", "ok", &["release is enforced by the ruleset Releases", "is not shown to an App"]);
+    found.has("gates", "ok", &["environment production is enforced"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_that_anybody_may_report_is_a_warning() {
+    let world = World::installed(|_| {}).await;
+    world.commit_policy(GATED);
+    rule(&world, "active", "~ALL", None);
+    world.doctor().has("gates", "warn", &["from others than this App", "choose this App"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gates_below_the_mode_act_are_not_applied() {
+    let world = World::installed(|_| {}).await;
+    world.commit_policy(&GATED.replace("mode: act", "mode: label"));
+    world.doctor().has("gates", "note", &["not applied", "set mode: act"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_repositorys_policy_needs_is_missed() {
+    let world = World::installed(|options| {
+        options.permissions.insert("checks".to_owned(), "read".to_owned());
+        options.permissions.insert("actions".to_owned(), "read".to_owned());
+        options.events.retain(|event| event != "deployment_protection_rule");
+    })
+    .await;
+    world.doctor().fails_only(&[]);
+    world.commit_policy(GATED);
+    let found = world.doctor();
+    found.fails_only(&["permissions"]);
+    let parts = ["actions: write, checks: write and the event deployment_protection_rule"];
+    found.has("permissions", "fail", &parts);
 }

@@ -9,6 +9,8 @@ mod cli;
 mod command;
 mod crash;
 mod demo;
+mod deploy;
+mod deploys;
 mod docs;
 mod doctor;
 mod feedback;

@@ -82,7 +82,7 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
                 return Some(until);
             }
             Err(error) => {
-                tracing::warn!(forge = %forge.name(), %error, "missed deliveries can't be looked for now");
+                tracing::warn!(forge = %forge.name(), %error, "missed deliveries can't be looked for at present");
                 return Some(after(shell.clock.now(), TRY_AGAIN_AFTER));
             }
         }

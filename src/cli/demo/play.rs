@@ -8,7 +8,7 @@ use super::{
     drawing,
     page::Page,
     stage::{REPO, Sent, Stage, simulation},
-    story::{Act, Cast, ISSUE, PULL, Step, minutes},
+    story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
 };
 use crate::{
     cli::Failure,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Every item of the story.
-pub(super) const ITEMS: [ItemNumber; 2] = [ISSUE, PULL];
+pub(super) const ITEMS: [ItemNumber; 3] = [ISSUE, PULL, FEEDBACK];
 
 /// A story being played.
 pub(super) struct Play<'a> {
@@ -37,6 +37,8 @@ struct Outcome {
     sent: Vec<Sent>,
     /// The answer to a repeated delivery.
     again: Option<Sent>,
+    /// The answer to an alert.
+    alert: Option<u16>,
     calls: usize,
 }
 
@@ -75,6 +77,10 @@ impl<'a> Play<'a> {
                 // Writes are paced by the second.
                 outcome.sent.extend(self.stage.pass(minutes(1)).await?);
             }
+            Act::Alert(state) => {
+                outcome.alert = Some(self.stage.alert(state).await?);
+                outcome.sent.extend(self.stage.settle().await?);
+            }
             Act::Minutes(count) => outcome.sent.extend(self.stage.pass(minutes(*count)).await?),
             Act::Redeliver => {
                 let all = self.stage.forge.deliveries();
@@ -105,9 +111,10 @@ impl<'a> Play<'a> {
         for item in ITEMS {
             let history = self.stage.forge.label_history(REPO, item);
             let told = self.told.insert(item, history.len()).unwrap_or(0);
-            let new = history.get(told..).unwrap_or_default();
+            let mut new = history.get(told..).unwrap_or_default().to_vec();
+            new.retain(|change| self.stage.policy.label_index(&change.label).is_some());
             if !new.is_empty() {
-                page.entry("did", &format!("#{item}  {}", self.path(page, new)))?;
+                page.entry("did", &format!("#{item}  {}", self.path(page, &new)))?;
                 moved.push(item);
             }
         }
@@ -126,6 +133,9 @@ impl<'a> Play<'a> {
             Some(_) => {}
         }
         self.why(page, &moved).await?;
+        if outcome.alert.is_some() {
+            self.feedback(page)?;
+        }
         if !moved.is_empty() {
             let calls = outcome.calls;
             page.entry("cost", &format!("{calls} API call{}", if calls == 1 { "" } else { "s" }))?;
@@ -156,6 +166,21 @@ impl<'a> Play<'a> {
         }
         for (items, text) in reasons {
             page.entry("why", &format!("{items}  {text}"))?;
+        }
+        Ok(())
+    }
+
+    /// What the feedback issue tells: its title, the suspect, the way back.
+    fn feedback(&self, page: &mut Page<'_>) -> Result<(), Failure> {
+        let (title, body) = self.stage.forge.text(REPO, FEEDBACK);
+        page.entry("filed", &format!("#{FEEDBACK}  {title}"))?;
+        let suspect =
+            body.lines().skip_while(|line| *line != "### Suspected change").find(|line| line.starts_with("- "));
+        if let Some(suspect) = suspect {
+            page.entry("suspect", suspect.trim_start_matches("- "))?;
+        }
+        if let Some(back) = body.lines().find(|line| line.starts_with("/rollback ")) {
+            page.entry("way back", back)?;
         }
         Ok(())
     }
@@ -203,6 +228,19 @@ impl<'a> Play<'a> {
         for (delivery, status) in outcome.again.iter().filter(|(_, status)| *status != 200) {
             odd.push(format!("{} again: expected the answer 200, got {status}", name(delivery)));
         }
+        if let Some(status) = outcome.alert {
+            let body = self.stage.forge.text(REPO, FEEDBACK).1;
+            let names = [format!("#{PULL}"), "### Suspected change".to_owned(), "/rollback production".to_owned()];
+            odd.extend(
+                names
+                    .iter()
+                    .filter(|name| !body.contains(name.as_str()))
+                    .map(|name| format!("the feedback issue does not tell {name}")),
+            );
+            if status != 202 {
+                odd.push(format!("the alert: expected the answer 202, got {status}"));
+            }
+        }
         if outcome.again.is_some() && outcome.calls > 0 {
             odd.push(format!("a repeated delivery: expected no API call, got {}", outcome.calls));
         }
@@ -226,6 +264,9 @@ pub(super) fn open(page: &mut Page<'_>) -> Result<(), Failure> {
 
 /// The webhooks of a step, by name with the end of their ids.
 fn arrived(outcome: &Outcome) -> Option<String> {
+    if let Some(status) = outcome.alert {
+        return Some(format!("an alert at POST /alerts/prod, answered {status}"));
+    }
     if let Some((delivery, status)) = &outcome.again {
         return Some(format!("{} {} once more, answered {status} duplicate", name(delivery), short(delivery)));
     }

@@ -4,23 +4,25 @@
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     sync::Arc,
     time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     app::{
-        Alerts, Bot, BotSettings,
+        Bot, BotSettings,
         clock::{SimClock, after},
     },
     cli::{
-        Failure,
+        Failure, alerts,
         assembly::{self, Materials, Program},
         policy::operators,
     },
@@ -33,6 +35,7 @@ use crate::{
     http::Limits,
     policy,
     port::{clock::Clock, store::Store},
+    settings::Settings,
     sim::{AppKey, Delivery, Options, SimError, SimForge},
     store,
     telemetry::Metrics,
@@ -40,6 +43,8 @@ use crate::{
 
 /// The repository of the story.
 pub(super) const REPO: &str = "acme/shop";
+/// The monitoring connection of the story.
+const CONNECTION: &str = "prod";
 /// The App's id.
 const APP_ID: u64 = 4711;
 /// Monday, 2 March 2026, nine o'clock UTC and half a second: what the forge
@@ -64,6 +69,8 @@ pub(super) struct Stage {
     server: JoinHandle<()>,
     shutdown: watch::Sender<bool>,
     folder: TempDir,
+    /// The monitoring system's.
+    token: SecretString,
 }
 
 impl Stage {
@@ -89,6 +96,10 @@ impl Stage {
             api_url: forge.api_url(),
             clock: clock.clone(),
         })?;
+        let written = folder.path().join("policy.yml");
+        std::fs::write(&written, "mode: act\n").map_err(|error| Failure::Message(error.to_string()))?;
+        let token: SecretString = hex::encode(rand::rng().random::<[u8; 16]>()).into();
+        let any_clock: Arc<dyn Clock> = clock.clone();
         let (public, admin) = (listener().await?, listener().await?);
         let (public_at, admin_at) = (address(&public)?, address(&admin)?);
         let policy = Arc::new(policy::built_in());
@@ -96,8 +107,8 @@ impl Stage {
             store: store.clone(),
             forges: vec![github],
             clock: clock.clone(),
-            policies: operators(None)?,
-            alerts: Alerts::default(),
+            policies: operators(Some(&written))?,
+            alerts: alerts::connections(&monitoring(&token)?.alerts, &any_clock)?,
             bot: BotSettings::default(),
             limits: Limits::default(),
             metrics: Metrics::install()?,
@@ -117,6 +128,7 @@ impl Stage {
             server: tokio::spawn(program.serving),
             shutdown: program.shutdown,
             folder,
+            token,
         })
     }
 
@@ -137,6 +149,35 @@ impl Stage {
         let settled = tokio::time::timeout(PATIENCE, settling).await;
         settled.map_err(|_| Failure::Message("the bot does not come to rest; the log may say why".to_owned()))?;
         Ok(all)
+    }
+
+    /// Posts what an alert that began ten minutes ago says, as Alertmanager
+    /// does; returns the answer's status.
+    pub(super) async fn alert(&self, state: &str) -> Result<u16, Failure> {
+        let began = self.clock.now().checked_sub(SignedDuration::from_mins(10)).unwrap_or(START);
+        let labels = json!({ "alertname": "CartIsSlow", "environment": "production", "severity": "critical" });
+        let body = json!({
+            "version": "4",
+            "groupKey": "{}:{alertname=\"CartIsSlow\"}",
+            "truncatedAlerts": 0,
+            "status": state,
+            "receiver": "phasebot",
+            "groupLabels": { "alertname": "CartIsSlow" },
+            "commonLabels": labels,
+            "commonAnnotations": {},
+            "externalURL": "http://alertmanager.example",
+            "alerts": [{
+                "status": state,
+                "labels": labels,
+                "annotations": { "summary": "Half of all carts take more than 5 s" },
+                "startsAt": began.to_string(),
+                "endsAt": "0001-01-01T00:00:00Z",
+                "generatorURL": "http://prometheus.example/graph",
+                "fingerprint": "c6eadffa33fcdf37",
+            }],
+        });
+        let url = format!("http://{}/alerts/{CONNECTION}", self.public);
+        self.forge.post(&url, self.token.expose_secret(), body.to_string()).await.map_err(simulation)
     }
 
     /// Lets time pass, from one moment that the bot waits for to the next.
@@ -181,6 +222,15 @@ impl Stage {
             tracing::warn!("the temporary directory can't be removed: {error}");
         }
     }
+}
+
+/// The connection of an Alertmanager with this bearer token, as settings have it.
+fn monitoring(token: &SecretString) -> Result<Settings, Failure> {
+    let token = token.expose_secret();
+    let text = format!(
+        "[alerts.{CONNECTION}]\nkind = \"alertmanager\"\nsecrets = [\"{token}\"]\nrepositories = [\"{REPO}\"]\n"
+    );
+    Settings::parse(Path::new("demo.toml"), &text).map_err(|error| Failure::Message(error.to_string()))
 }
 
 /// What the simulation would not do.

@@ -12,6 +12,8 @@ use crate::{
 pub(super) const ISSUE: ItemNumber = 1;
 /// The pull request that fulfils it.
 pub(super) const PULL: ItemNumber = 2;
+/// The issue that the alert becomes.
+pub(super) const FEEDBACK: ItemNumber = 3;
 
 const BEFORE: &str = "v1.3.0";
 const AFTER: &str = "v1.4.0";
@@ -39,6 +41,8 @@ pub(super) enum Act {
     Minutes(i64),
     /// The forge sends the first delivery about the issue once more.
     Redeliver,
+    /// The monitoring system posts what an alert says: `firing` or `resolved`.
+    Alert(&'static str),
 }
 
 /// Who takes part, and what they have to remember.
@@ -95,7 +99,7 @@ impl Cast {
 /// The steps in order.
 pub(super) fn steps() -> Vec<Step> {
     let mut steps = vec![installed(), asked(), redelivered(), branch(), pull(), review(), merged(), building()];
-    steps.extend([tested(), released(), staging(), production(), live(), rolled_back(), retried(), quiet()]);
+    steps.extend([tested(), released(), staging(), production(), live(), rolled_back(), retried(), quiet(), alarmed()]);
     steps
 }
 
@@ -299,6 +303,17 @@ fn quiet() -> Step {
         minutes: 0,
         acts: vec![Act::Minutes(31)],
         phases: vec![(ISSUE, Some("monitor")), (PULL, Some("monitor"))],
+    }
+}
+
+fn alarmed() -> Step {
+    Step {
+        title: "The alert",
+        told: "Then the cart grows slow. The monitoring system posts an alert that began ten minutes ago; the bot \
+               files it, names what was deployed shortly before, and the soak starts again.",
+        minutes: 0,
+        acts: vec![Act::Alert("firing"), Act::Minutes(3)],
+        phases: vec![(FEEDBACK, Some("plan")), (ISSUE, Some("operate")), (PULL, Some("operate"))],
     }
 }
 

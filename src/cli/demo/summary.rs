@@ -34,8 +34,8 @@ pub(super) async fn write(stage: &Stage, page: &mut Page<'_>) -> Result<(), Fail
 
     page.line("")?;
     page.line(&page.strong("And now?"))?;
-    page.line("Monitor means: it has run in production for half an hour without an incident.")?;
-    page.line("What people learn from it there is the next issue, in Plan: the loop has no end.")?;
+    page.line("The request is back in Operate until half an hour has passed without an incident.")?;
+    page.line("What the alert tells is the next issue, #3 in Plan: the loop has no end.")?;
     Ok(())
 }
 

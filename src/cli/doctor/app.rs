@@ -77,7 +77,7 @@ pub(super) async fn check(
             report.add(finding.remedy("unsuspend it").link(&installation.html_url));
             continue;
         }
-        let wanted = served.look(&inspector, installation, report).await;
+        let wanted = served.look(&inspector, app.id, installation, report).await;
         report.extend(grants(settings, &app, installation, &wanted));
         report.add(rate(installation, inspector.rate(installation.id).await));
     }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Report, Verdict};
+use super::{Finding, Report, Verdict, gates, need::needs};
 use crate::{
-    domain::policy::{FILE, Mode, Policy},
+    domain::policy::{FILE, Policy},
     forge::github::{
-        grant::{Feature, Grants},
+        grant::Grants,
         inspect::{Inspector, Installation, Repository},
     },
     policy::{self, Layer, Parsed, Rank},
@@ -44,7 +44,13 @@ impl Served {
     }
 
     /// Looks at an installation's repositories; gives what their policies need together.
-    pub(super) async fn look(&mut self, inspector: &Inspector, of: &Installation, report: &mut Report) -> Grants {
+    pub(super) async fn look(
+        &mut self,
+        inspector: &Inspector,
+        app: u64,
+        of: &Installation,
+        report: &mut Report,
+    ) -> Grants {
         let mut wanted = Grants::base();
         let (repositories, total) = match inspector.repositories(of.id).await {
             Ok(page) => page,
@@ -76,7 +82,11 @@ impl Served {
                 Ok(own) => {
                     let own = own.and_then(|file| file.text.ok());
                     match self.compile(shared.as_deref(), own.as_deref()) {
-                        Ok(policy) => wanted.add(&needs(&policy)),
+                        Ok(policy) => {
+                            wanted.add(&needs(&policy));
+                            let place = gates::Place { inspector, app, installation: of, repo };
+                            report.extend(gates::check(&place, &policy).await);
+                        }
                         Err(why) => {
                             let finding = Finding::new("policy", Verdict::Warn, format!("{FILE} is not right: {why}"));
                             let finding = finding
@@ -116,10 +126,4 @@ impl Served {
         }
         policy::compile(&policy::merge(&layers)).map_err(first)
     }
-}
-
-/// What a policy needs beside labels and comments.
-fn needs(policy: &Policy) -> Grants {
-    let features: &[Feature] = if policy.mode == Mode::Act { &[Feature::Gates, Feature::Deploys] } else { &[] };
-    Grants::with(features)
 }

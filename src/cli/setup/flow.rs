@@ -64,9 +64,9 @@ pub(super) async fn register(
                 return Ok(registered);
             }
             Err(why) => {
+                desk.say(Stage::Register(Some(why.clone())));
                 writeln!(out, "{why}")?;
                 out.flush()?;
-                desk.say(Stage::Register(Some(why)));
             }
         }
     }
@@ -115,8 +115,8 @@ pub(super) async fn wait_until_installed(
         match inspector.installations().await {
             Ok(all) if !all.is_empty() => {
                 let owners: Vec<String> = all.iter().map(|one| text::line(one.owner())).collect();
+                desk.say(Stage::Installed(owners.clone()));
                 writeln!(out, "Installed for {}", owners.join(", "))?;
-                desk.say(Stage::Installed(owners));
                 return Ok(());
             }
             Ok(_) => {}

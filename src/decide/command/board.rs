@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, feedback, gate::show, look::Look, message::quoted},
+    decide::{carry::Work, deploy, feedback, gate::show, look::Look, message::quoted},
     domain::{
         decision::GateName,
         derived::Derived,
@@ -53,6 +53,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     let mut text = board.status();
     board.links(&mut text);
     board.environments(&mut text);
+    section(&mut text, "Deploys", &deploy::board(facts, derived.item, policy));
     board.incidents(&mut text);
     board.guards(&mut text);
     if asked(Wanted::Why).is_some() {

@@ -47,6 +47,32 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, no
     Conclusion { changed: vec![DocumentKey::Command(id)], wishes, board: super::board::is_wanted(facts, id.item) }
 }
 
+/// Ends a command that waited for something else than an errand; with
+/// `says`, also what was done is said in words.
+pub(in crate::decide) fn settle(
+    facts: &mut RepoFacts,
+    id: CommandId,
+    ending: &Ending,
+    says: bool,
+    now: Timestamp,
+) -> Conclusion {
+    let Some(command) = facts.commands.get_mut(&id).filter(|command| command.ending == Ending::Pending) else {
+        return Conclusion::default();
+    };
+    command.ending = ending.clone();
+    let (line, node) = (command.line.clone(), command.node.clone());
+    let mut wishes: Vec<Wish> =
+        Mood::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+    let saying = match ending {
+        Ending::Done(words) if says => Some(Saying::done(id, &line, words)),
+        other => Saying::of(id, &line, other, false),
+    };
+    if let Some(saying) = saying {
+        wishes.extend(reply::say_later(facts, id, saying, now));
+    }
+    Conclusion { changed: vec![DocumentKey::Command(id)], wishes, board: super::board::is_wanted(facts, id.item) }
+}
+
 /// Most endings speak for themselves; checks that someone else has to run do not.
 fn words(id: CommandId, line: &str, ending: &Ending, outcome: Outcome<'_>) -> Option<Saying> {
     match (ending, outcome) {
@@ -60,6 +86,7 @@ fn words(id: CommandId, line: &str, ending: &Ending, outcome: Outcome<'_>) -> Op
 fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
     let told = match outcome {
         Outcome::Failed(why) => return Ending::Refused(say::failed(why)),
+        Outcome::Withheld(why) => return Ending::Refused(say::withheld(why)),
         Outcome::Done { told, .. } => told,
     };
     match told {
@@ -76,6 +103,9 @@ fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
             };
             Ending::Refused(say::no_milestone(name, known))
         }
-        None => Ending::Done(String::new()),
+        Some(Told::NameMoved { found }) => Ending::Refused(say::tag_would_move(found.as_ref())),
+        Some(Told::NotStarted(why)) => Ending::Refused(say::failed(why)),
+        // What only deploys hear of is theirs to tell.
+        Some(Told::Deployed { .. } | Told::Started { .. } | Told::NotFound) | None => Ending::Done(String::new()),
     }
 }

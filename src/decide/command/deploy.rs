@@ -1,12 +1,19 @@
 //! `/deploy`: brings a commit to an environment.
 
+use std::collections::BTreeMap;
+
 use super::{
     Place, Row,
     grammar::{Given, Kind, Value, may, must},
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::{deploy::target, look::Look, message::quoted},
+    domain::{
+        effect::Watched, fact::deploy::RequestKind, id::Sha, permission::Role, policy::Mode, rule::EnvironmentRule,
+    },
+};
 
 pub(super) static ROW: Row = Row {
     name: "deploy",
@@ -18,14 +25,87 @@ pub(super) static ROW: Row = Row {
     ]],
     least: Role::Write,
     place: Place::Anywhere,
-    forks: false,
+    // A fork's head takes the environment's leave and a writer's review of it.
+    forks: true,
     help: "Deploys to an environment; `dry-run` tells what would happen",
     run,
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    match turn.environment(given.text("ENV")) {
-        Ok(environment) => Answer::Refused(say::no_deploys(turn.policy, &environment)),
-        Err(why) => Answer::Misread(why),
+    let (environment, rule) = match place(turn, given) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let inputs = match inputs(&rule, &given.pairs) {
+        Ok(inputs) => inputs,
+        Err(why) => return Answer::Misread(why),
+    };
+    let (reference, watched, sha) = match meant(turn, given, &environment) {
+        Ok(found) => found,
+        Err(why) => return Answer::Refused(why),
+    };
+    let mut request = turn.ask(&environment, RequestKind::Deploy, &reference, watched, sha);
+    request.inputs = inputs;
+    request.dry_run = given.has("dry-run");
+    Answer::Deploy(Box::new(request))
+}
+
+/// The environment that is meant, if phasebot deploys there.
+pub(super) fn place(turn: &Turn<'_>, given: &Given) -> Result<(String, EnvironmentRule), Answer> {
+    let environment = turn.environment(given.text("ENV")).map_err(Answer::Misread)?;
+    let rule = turn.policy.environments.get(&environment).filter(|rule| rule.deploy.is_some());
+    match rule.filter(|_| turn.policy.mode == Mode::Act) {
+        Some(rule) => Ok((environment, rule.clone())),
+        None => Err(Answer::Refused(say::no_deploys(turn.policy, &environment))),
     }
+}
+
+/// Inputs that the policy declares, each with a value that it allows.
+fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
+    let declared = rule.deploy.as_ref().map(|deploy| &deploy.inputs);
+    for (name, value) in given {
+        let Some(values) = declared.and_then(|declared| declared.get(name)) else {
+            let known = declared.into_iter().flatten().map(|(name, _)| name.as_str());
+            return Err(say::no_input(name, &known.collect::<Vec<_>>()));
+        };
+        if !values.contains(value) {
+            return Err(say::no_value(name, value, values));
+        }
+    }
+    Ok(given.clone())
+}
+
+/// What is to be deployed: name, what may move, and the commit if it is known.
+fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(String, Watched, Option<Sha>), String> {
+    if let Some(name) = given.optional("ref") {
+        return Ok((name.to_owned(), Watched::Commit, None));
+    }
+    let number = turn.id.item;
+    let Some(pull) = turn.facts.pull(number) else {
+        return Ok((turn.facts.default_branch().to_owned(), Watched::Commit, None));
+    };
+    if let Some(merge) = &pull.merged {
+        return Ok((String::new(), Watched::Commit, Some(merge.sha.clone())));
+    }
+    if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
+        return Err(say::closed_unmerged());
+    }
+    let known = turn.request.reviewed.clone().or_else(|| turn.facts.head_at(number, turn.request.at).cloned());
+    let Some(known) = known else {
+        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).cloned();
+        if let Some(sha) = &found {
+            turn.learn_head(sha);
+        }
+        return Err(say::head_unknown(found.as_ref()));
+    };
+    let newest = turn.facts.pull(number).and_then(|facts| facts.shape.as_ref());
+    if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
+        return Err(say::head_moved(&known, found));
+    }
+    let look = Look::new(turn.facts, turn.policy, turn.now);
+    target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &|login, association| {
+        look.writes(login, association)
+    })
+    .map_err(|why| format!("{why} It is about {}.", quoted(known.short())))?;
+    Ok((String::new(), Watched::Pull(number), Some(known)))
 }

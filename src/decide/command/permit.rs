@@ -63,7 +63,8 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
         asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
         asks.teams.extend(approvers(policy, &line.call).into_iter().cloned());
         let known = request.reviewed.is_some() || facts.head_at(request.item, request.at).is_some();
-        asks.head |= row.name == super::retest::ROW.name && !known;
+        let head = [super::retest::ROW.name, super::deploy::ROW.name].contains(&row.name);
+        asks.head |= head && facts.pull(request.item).is_some() && !known;
     }
     asks
 }

@@ -1,12 +1,14 @@
 //! `/promote`: deploys the commit that runs in the environment before.
 
 use super::{
-    Place, Row,
+    Place, Row, deploy,
     grammar::{Given, Kind, must},
     run::{Answer, Turn},
-    say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::deploy::upstream,
+    domain::{effect::Watched, fact::deploy::RequestKind, permission::Role},
+};
 
 pub(super) static ROW: Row = Row {
     name: "promote",
@@ -19,8 +21,14 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    match turn.environment(given.text("ENV")) {
-        Ok(environment) => Answer::Refused(say::no_deploys(turn.policy, &environment)),
-        Err(why) => Answer::Misread(why),
+    let (environment, rule) = match deploy::place(turn, given) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    match upstream(turn.facts, turn.policy, &rule, turn.now) {
+        Ok(sha) => {
+            Answer::Deploy(Box::new(turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha))))
+        }
+        Err(why) => Answer::Refused(why),
     }
 }

@@ -6,7 +6,10 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::{deploy, gate},
+    domain::permission::Role,
+};
 
 pub(super) static ROW: Row = Row {
     name: "release",
@@ -18,6 +21,23 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
-    Answer::Refused(say::no_deploys(turn.policy, "release"))
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let tag = given.text("TAG");
+    if let Some(why) = say::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    if !turn.policy.gates.values().any(|gate| gate.draft) {
+        return Answer::Refused(say::no_gate("gate before draft releases", "gates"));
+    }
+    let drafts = deploy::drafts(turn.facts, turn.policy, turn.now);
+    let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
+        return Answer::Refused(say::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
+    };
+    let mut subject = draft.subject.clone();
+    subject.requester = Some(turn.request.by.clone());
+    let decision = gate::evaluate(turn.facts, turn.policy, &subject, turn.now);
+    if !decision.standing.is_open() {
+        return Answer::Refused(say::gate_closed(&deploy::closed(&decision)));
+    }
+    Answer::Errand(deploy::publication(draft, Some(turn.id)))
 }

@@ -1,12 +1,21 @@
 //! `/rollback`: deploys the last good commit and locks the environment.
 
 use super::{
-    Place, Row,
+    Place, Row, deploy,
     grammar::{Given, Kind, Value, may, must},
     run::{Answer, Turn},
     say,
 };
-use crate::domain::permission::Role;
+use crate::{
+    decide::deploy::carried_back,
+    domain::{
+        effect::Watched,
+        event::RefName,
+        fact::{RepoFacts, deploy::RequestKind},
+        id::Sha,
+        permission::Role,
+    },
+};
 
 pub(super) static ROW: Row = Row {
     name: "rollback",
@@ -19,8 +28,35 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    match turn.environment(given.text("ENV")) {
-        Ok(environment) => Answer::Refused(say::no_deploys(turn.policy, &environment)),
-        Err(why) => Answer::Misread(why),
+    let (environment, rule) = match deploy::place(turn, given) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    let (now, back) = carried_back(turn.facts, turn.policy, &environment, &rule, turn.now);
+    let Some(now) = now else { return Answer::Refused(say::nothing_runs(&environment)) };
+    let found = match given.optional("to") {
+        // Somebody who names one knows what they want; it need not have been quiet.
+        Some(name) => back.iter().find(|(sha, _)| names(turn.facts, name, sha)),
+        None => back.iter().find(|(_, good)| *good),
+    };
+    match found {
+        Some((sha, _)) => {
+            let sha = sha.clone();
+            let name = given.text("to").to_owned();
+            let request = turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha));
+            Answer::Deploy(Box::new(request))
+        }
+        None => {
+            let back: Vec<Sha> = back.into_iter().map(|(sha, _)| sha).collect();
+            Answer::Refused(say::no_way_back(&environment, given.optional("to"), &now, &back))
+        }
     }
+}
+
+/// Whether a name stands for a commit that ran: its digits, or a tag at it.
+fn names(facts: &RepoFacts, name: &str, sha: &Sha) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let digits = lower.len() >= 7 && sha.0.starts_with(&lower);
+    let tag = facts.refs.get(&RefName::Tag(name.to_owned())).and_then(|place| place.moves.last());
+    digits || tag.is_some_and(|(_, at)| at.as_ref() == Some(sha))
 }

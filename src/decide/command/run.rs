@@ -1,6 +1,6 @@
 //! Runs the commands of one comment in order, each seeing what the one before did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,11 +16,12 @@ use crate::{
     decide::{self, Observed},
     domain::{
         alert::AlertRules,
-        effect::Effect,
+        effect::{Effect, Watched},
         event::{CloseReason, RefName},
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending},
+            deploy::{DeployRequest, Origin, RequestKind, RequestState},
             item::{ItemFacts, Mark, Word},
         },
         id::{ItemNumber, Sha},
@@ -60,6 +61,8 @@ pub enum Answer {
     Done(String),
     /// The forge has to do something first; [`super::conclude`] goes on from there.
     Errand(Effect),
+    /// A deploy is asked for; it goes its own way from here.
+    Deploy(Box<DeployRequest>),
     /// Not done, because of how things stand.
     Refused(String),
     /// Not understood.
@@ -104,15 +107,22 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             id,
         };
         let Some(heard) = turn.line(&line) else { continue };
-        let (at, deed) = (turn.at, turn.deed.take());
+        let (at, mut deed) = (turn.at, turn.deed.take());
         let mut answer = heard.answer;
-        if let (Answer::Errand(_), Some(why)) = (&answer, terms.silent) {
+        if let (Answer::Errand(_) | Answer::Deploy(_), Some(why)) = (&answer, terms.silent) {
             answer = Answer::Refused(say::silent(why));
         }
         let ending = match answer {
             Answer::Done(words) => Ending::Done(words),
             Answer::Errand(effect) => {
                 ran.wishes.push(Wish { key: format!("command/{}", reply::name(id)), replaces: false, effect });
+                Ending::Pending
+            }
+            Answer::Deploy(request) => {
+                let request_id = format!("pb-{}", reply::name(id));
+                deed = Some(Deed::Deploy { request: request_id.clone() });
+                ran.observed.changed.insert(DocumentKey::Request(request_id.clone()));
+                facts.requests.insert(request_id, *request);
                 Ending::Pending
             }
             Answer::Refused(words) => Ending::Refused(words),
@@ -291,6 +301,38 @@ impl Turn<'_> {
         self.deed = Some(deed);
         let boards: BTreeSet<ItemNumber> = self.facts.commands.keys().map(|id| id.item).collect();
         self.observed.items.extend(boards);
+    }
+
+    /// A deploy that is asked for here.
+    pub(super) fn ask(
+        &self,
+        environment: &str,
+        kind: RequestKind,
+        reference: &str,
+        watched: Watched,
+        sha: Option<Sha>,
+    ) -> DeployRequest {
+        DeployRequest {
+            environment: environment.to_owned(),
+            kind,
+            origin: Origin::Command(self.id),
+            by: self.request.by.clone(),
+            at: self.at,
+            reference: reference.to_owned(),
+            watched,
+            state: if sha.is_some() { RequestState::Waiting(String::new()) } else { RequestState::Asked },
+            sha,
+            inputs: BTreeMap::new(),
+            from: None,
+            since: self.at,
+            started_at: None,
+            deployment: None,
+            run: None,
+            attempts: 0,
+            pinned: false,
+            dry_run: false,
+            linked: BTreeSet::new(),
+        }
     }
 
     /// Notes that an item changed.

@@ -300,18 +300,86 @@ pub(super) fn no_change(name: &str) -> String {
     )
 }
 
+pub(super) fn withheld(why: &str) -> String {
+    format!("It was about to be done, and things changed: {why}.")
+}
+
+pub(super) fn tag_would_move(found: Option<&Sha>) -> String {
+    match found {
+        Some(found) => format!(
+            "It names {} now, which is not what the gate was asked about. Nothing was published.",
+            quoted(found.short())
+        ),
+        None => "The tag that it was published with is gone.".to_owned(),
+    }
+}
+
 // ── What this version can't do ──
 
-/// A command whose machinery is deploys.
+/// What the policy has to say before phasebot deploys somewhere.
 pub(super) fn no_deploys(policy: &Policy, environment: &str) -> String {
     let mut wants = Vec::new();
     if policy.mode != Mode::Act {
         wants.push("`mode: act`".to_owned());
     }
-    if !policy.environments.contains_key(environment) {
+    if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
-    unavailable("deploy", &wants)
+    format!(
+        "Nothing was done: phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.",
+        wants.join(" and ")
+    )
+}
+
+pub(super) fn no_input(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return format!("The policy declares no inputs here, so {} can't be given.", quoted(name));
+    }
+    format!("The policy declares no input {} here; it declares {}.", quoted(name), list(known.iter().copied()))
+}
+
+pub(super) fn no_value(name: &str, value: &str, values: &[String]) -> String {
+    format!(
+        "{} can't be {}; the policy allows {}.",
+        quoted(name),
+        quoted(value),
+        list(values.iter().map(String::as_str))
+    )
+}
+
+pub(super) fn closed_unmerged() -> String {
+    "The pull request was closed without being merged. Name what to deploy with `ref=`.".to_owned()
+}
+
+pub(super) fn nothing_runs(environment: &str) -> String {
+    format!("Nothing that phasebot knows of runs in {}, so that there is nothing to go back from.", quoted(environment))
+}
+
+pub(super) fn no_way_back(environment: &str, to: Option<&str>, now: &Sha, back: &[Sha]) -> String {
+    let known = list(back.iter().map(Sha::short));
+    match to {
+        _ if back.is_empty() => {
+            format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(now.short()))
+        }
+        Some(name) => {
+            format!("{} is not among what {} may go back to by the policy: {known}.", quoted(name), quoted(environment))
+        }
+        None => format!(
+            "Every commit that {} may go back to saw an incident while it ran: {known}. Name one with `to=`.",
+            quoted(environment)
+        ),
+    }
+}
+
+pub(super) fn no_draft(tag: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "There is no draft release before a gate here.".to_owned();
+    }
+    format!("There is no draft release of {}; there are drafts of {}.", quoted(tag), list(known.iter().copied()))
+}
+
+pub(super) fn gate_closed(why: &str) -> String {
+    format!("The gate is closed: {why}. Say it again when that is put right, or let the policy say `publish: true`.")
 }
 
 /// Why gates don't count here, if so.
@@ -379,13 +447,4 @@ pub(super) fn which_gate(gates: &[String]) -> String {
     }
     let gates = gates.iter().map(String::as_str);
     format!("More than one gate waits for them: {}. Name it: `release`, or `deploy ENV`.", list(gates))
-}
-
-fn unavailable(what: &str, wants: &[String]) -> String {
-    let wants = if wants.is_empty() {
-        "What the policy says of it is read and kept for that day.".to_owned()
-    } else {
-        format!("It will take {} in `.github/phasebot.yml`.", wants.join(" and "))
-    };
-    format!("This version of phasebot does not {what} yet; nothing was done. {wants}")
 }

@@ -25,7 +25,14 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let environment = given.text("ENV").to_lowercase();
     let locks = turn.facts.locks(turn.now);
     let Some(lock) = locks.get(environment.as_str()) else {
-        return Answer::Refused(say::nothing_to_lift("lock", &environment));
+        // A deploy whose end nobody tells must not keep everyone out for a day.
+        let Some((id, request)) = turn.facts.under_way(&environment) else {
+            return Answer::Refused(say::nothing_to_lift("lock", &environment));
+        };
+        let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by));
+        let request = id.clone();
+        turn.guard(Deed::LetGo { request });
+        return Answer::Done(done);
     };
     let done = format!("ended the lock by {}", quoted(lock.by));
     turn.guard(Deed::Unlock { environment });

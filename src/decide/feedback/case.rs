@@ -45,6 +45,15 @@ impl<'f> Case<'f> {
         Self { id, facts, traits, course, standing }
     }
 
+    /// Since when it is known to fire, from now on.
+    pub(super) fn noticed(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.standing {
+            Standing::Pending { .. } | Standing::Firing => self.facts.noticed.or(Some(now)),
+            Standing::Resolving { .. } => self.facts.noticed,
+            Standing::Over | Standing::Quiet => None,
+        }
+    }
+
     /// Where it is shown, if that is still the same incident: less than the
     /// reopen window passed since it was last on.
     pub(super) fn present(&self) -> Option<&'f CycleFacts> {

@@ -60,6 +60,7 @@ pub(super) struct Course {
     /// When the present cycle began: the first of the last runs between which
     /// no more than the reopen window passed.
     pub(super) cycle: Option<Timestamp>,
+    noticed: Option<Timestamp>,
     hold: SignedDuration,
     grace: SignedDuration,
 }
@@ -77,7 +78,7 @@ impl Course {
             }
             ended = run.until.or(Some(Timestamp::MAX));
         }
-        Self { runs, cycle, hold: policy.hold, grace: policy.grace }
+        Self { runs, cycle, noticed: facts.noticed, hold: policy.hold, grace: policy.grace }
     }
 
     /// The run that is on, or was last.
@@ -90,8 +91,10 @@ impl Course {
         let Some(run) = self.last() else { return Standing::Quiet };
         let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
         match run.until {
-            None if now < later(run.from, self.hold) => Standing::Pending { until: later(run.from, self.hold) },
-            None => Standing::Firing,
+            None => {
+                let until = later(run.from.max(self.noticed.unwrap_or(now)), self.hold);
+                if now < until { Standing::Pending { until } } else { Standing::Firing }
+            }
             Some(end) if !run.by_hand && now < later(end, self.grace) => {
                 Standing::Resolving { until: later(end, self.grace) }
             }

@@ -6,10 +6,15 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use super::{render::Rendered, route};
+use super::{
+    render::{self, Rendered},
+    route,
+    view::{IncidentView, StormLine},
+};
 use crate::{
     decide::{advance::Advanced, command::reply::Wish},
     domain::{
+        alert::Feedback,
         effect::{Effect, LabelLook},
         fact::incident::IssueFacts,
         id::ItemNumber,
@@ -21,6 +26,42 @@ const TEXT_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// An issue that the forge would not open is asked for again after this long.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
+/// What a title and text are made of. Making them costs time, so that they are
+/// made only when this differs from what was last written.
+pub(super) enum Text {
+    /// An incident: what it tells, the operator's template, and what follows below.
+    Incident(Box<IncidentView>, Option<String>, String),
+    /// A storm: its rows, and the connections that told of them.
+    Storm(Vec<StormLine>, String),
+    /// A user's words.
+    Feedback(Box<Feedback>, String),
+}
+
+impl Text {
+    /// The title and text.
+    pub(super) fn render(&self) -> Rendered {
+        match self {
+            Self::Incident(view, template, below) => {
+                let mut text = render::render(template.as_deref(), view);
+                text.body.push_str(below);
+                text
+            }
+            Self::Storm(lines, connections) => render::storm(lines, connections),
+            Self::Feedback(said, connection) => render::feedback(said, connection),
+        }
+    }
+
+    /// Short hash of what they are made of.
+    fn digest(&self) -> String {
+        let parts = match self {
+            Self::Incident(view, template, below) => serde_json::to_string(&(view, template, below)),
+            Self::Storm(lines, connections) => serde_json::to_string(&(lines, connections)),
+            Self::Feedback(said, connection) => serde_json::to_string(&(said, connection)),
+        };
+        hex::encode(Sha256::digest(parts.unwrap_or_default())).chars().take(16).collect()
+    }
+}
+
 /// How an issue should be.
 pub(super) struct Want {
     /// Shown as firing; else as resolved.
@@ -28,7 +69,7 @@ pub(super) struct Want {
     /// Shown as stale.
     pub(super) stale: bool,
     /// Title and text.
-    pub(super) text: Rendered,
+    pub(super) text: Text,
     /// Its labels, beside those that tell how it stands.
     pub(super) looks: Vec<LabelLook>,
     /// The label of its first phase: put on when it is opened, and then its
@@ -55,7 +96,7 @@ pub(super) fn open(marker: String, want: &Want, now: Timestamp, out: &mut Advanc
 pub(super) fn open_plain(
     marker: String,
     looks: Vec<LabelLook>,
-    text: &Rendered,
+    text: &Text,
     now: Timestamp,
     out: &mut Advanced,
 ) -> IssueFacts {
@@ -81,15 +122,16 @@ pub(super) fn open_plain(
 }
 
 /// Sends for the issue.
-pub(super) fn ask(issue: &mut IssueFacts, labels: Vec<LabelLook>, text: &Rendered, now: Timestamp, out: &mut Advanced) {
+pub(super) fn ask(issue: &mut IssueFacts, labels: Vec<LabelLook>, text: &Text, now: Timestamp, out: &mut Advanced) {
     issue.asked += 1;
     issue.refused = None;
     issue.opened_with = names(&labels);
     issue.labels = issue.opened_with.clone();
-    issue.text = (digest(text), now);
+    issue.text = (text.digest(), now);
+    let Rendered { title, body, problem } = text.render();
+    out.told.extend(problem.map(|why| format!("the operator's template was not used: {why}")));
     let key = format!("open/{}/{}", issue.marker, issue.asked);
-    let effect =
-        Effect::OpenIssue { marker: issue.marker.clone(), title: text.title.clone(), body: text.body.clone(), labels };
+    let effect = Effect::OpenIssue { marker: issue.marker.clone(), title, body, labels };
     out.wishes.push(Wish { key, replaces: false, effect });
 }
 
@@ -136,12 +178,12 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &Want, now: Timestamp, out: &mu
         (issue.open, issue.open_since) = (open, now);
         out.wishes.push(wish("state", true, Effect::SetIssueState { item: number, open }));
     }
-    let text = digest(&want.text);
+    let text = want.text.digest();
     if text != issue.text.0 {
         let due = issue.text.1.checked_add(TEXT_EVERY).unwrap_or(Timestamp::MAX);
         if turned || due <= now {
             issue.text = (text, now);
-            let Rendered { title, body, .. } = want.text.clone();
+            let Rendered { title, body, .. } = want.text.render();
             out.wishes.push(wish(
                 "text",
                 true,
@@ -186,12 +228,4 @@ fn shown(want: &Want) -> impl Iterator<Item = LabelLook> {
 
 fn names(looks: &[LabelLook]) -> BTreeSet<String> {
     looks.iter().map(|look| look.name.clone()).collect()
-}
-
-fn digest(text: &Rendered) -> String {
-    let mut hash = Sha256::new();
-    hash.update(text.title.len().to_be_bytes());
-    hash.update(&text.title);
-    hash.update(&text.body);
-    hex::encode(hash.finalize()).chars().take(16).collect()
 }

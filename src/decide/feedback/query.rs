@@ -50,23 +50,23 @@ pub fn open_incidents(
     environment: Option<&str>,
     now: Timestamp,
 ) -> Vec<OpenIncident> {
-    let look = Look::new(facts, policy, now);
+    let look = &Look::new(facts, policy, now);
     let wanted = environment.map(str::to_lowercase);
     let mut open = Vec::new();
-    for (id, incident) in &facts.incidents {
-        let case = Case::new(&look, id, incident);
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
         let elsewhere = wanted.is_some() && case.traits.environment != wanted;
-        if elsewhere || !case.standing.is_on() || is_closed(&look, &case) {
+        if elsewhere || !case.standing.is_on() || is_closed(look, &case) {
             continue;
         }
         open.push(OpenIncident {
             id: id.clone(),
-            issue: case.item(&look),
+            issue: case.item(look),
             title: super::defuse::inline(&case.title(), 120),
             environment: case.traits.environment.clone(),
-            since: case.course.last().map_or(now, |run| run.from),
+            since: case.course.last().map_or(look.now, |run| run.from),
             ends_at: if let Standing::Resolving { until } = case.standing { Some(until) } else { None },
-            muted_until: case.word(&look).muted_until,
+            muted_until: case.word(look).muted_until,
         });
     }
     open.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));

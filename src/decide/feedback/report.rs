@@ -2,8 +2,8 @@
 //! left to people.
 
 use super::{
-    keep::{self, Want},
-    render, route,
+    keep::{self, Text, Want},
+    route,
     tend::{Tending, first_phase},
 };
 
@@ -28,7 +28,7 @@ impl Tending<'_, '_> {
             if report.issue.is_some() && !refused {
                 continue;
             }
-            let want = want(render::feedback(&report.said.1, &report.connection));
+            let want = want(Text::Feedback(Box::new(report.said.1.clone()), report.connection.clone()));
             let mut kept = report.clone();
             match &mut kept.issue {
                 Some(issue) => keep::keep(issue, &want, self.terms.now, &mut self.out),

@@ -4,9 +4,9 @@
 use super::{
     case::Case,
     course::Standing,
-    keep::{self, Want},
+    keep::{self, Text, Want},
     person::{self, Hand},
-    render, route,
+    route,
     tend::{Tending, first_phase, later},
     view::StormLine,
     words,
@@ -121,7 +121,7 @@ impl<'f> Tending<'f, '_> {
         Want {
             firing,
             stale: false,
-            text: render::storm(&lines, &connections),
+            text: Text::Storm(lines, connections),
             looks: vec![route::feedback()],
             phase: first_phase(self.terms.policy),
             assign: Vec::new(),

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::view::Suspect;
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 
 /// Deployments that are named, the likeliest.
 const MOST: usize = 5;
+/// Pull requests merged longer before a deployment than this are not looked at.
+const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// Items that are named of each, the newest.
 const MOST_ITEMS: usize = 20;
 
@@ -79,7 +81,10 @@ fn carried(look: &Look<'_>, environment: &str, id: u64, deployment: &DeploymentF
     let until = first(deployment, DeployState::Success).unwrap_or(deployment.created_at);
     let before: Option<&Sha> = successes.filter(|(at, _)| *at < until).max().map(|(_, sha)| sha);
     let mut pulls: BTreeSet<(Timestamp, ItemNumber)> = BTreeSet::new();
-    for number in facts.index.merged_as.values().flatten() {
+    let oldest = until.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
+    let merged_at = |number: &&ItemNumber| facts.pull(**number).and_then(|pull| pull.merged.as_ref()).map(|m| m.at);
+    let lately = facts.index.merged_as.values().flatten().filter(|number| merged_at(number) >= Some(oldest));
+    for number in lately {
         let carriers = look.carriers(&Work::Pull(*number));
         let brought = carriers.iter().filter(|carrier| {
             look.known_to_contain(&deployment.sha, &carrier.sha) == Some(true)

@@ -8,9 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     case::Case,
     course::Standing,
-    keep::{self, Want},
+    keep::{self, Text, Want},
     person::{self, Hand, Word},
-    render::{self, Rendered},
     silence, words,
 };
 use crate::{
@@ -44,6 +43,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     tending.open(&cases, openings);
     tending.storms(&cases);
     tending.reports();
+    tending.notice(&cases);
     if tending.turned {
         tending.look.landed(&mut tending.out.items);
     }
@@ -105,6 +105,17 @@ impl<'f> Tending<'f, '_> {
         }
         openings.sort_by_key(|index| (cases[*index].course.last().map(|run| run.from), cases[*index].id));
         openings
+    }
+
+    /// Notes since when each incident is known to fire.
+    fn notice(&mut self, cases: &[Case<'f>]) {
+        for case in cases {
+            let noticed = case.noticed(self.terms.now);
+            if noticed != case.facts.noticed {
+                let changed = self.changed.incidents.entry(case.id.to_owned());
+                changed.or_insert_with(|| case.facts.clone()).noticed = noticed;
+            }
+        }
     }
 
     /// Whether an incident without an issue needs one.
@@ -172,12 +183,12 @@ impl<'f> Tending<'f, '_> {
             self.out.wake(Some(closes.at));
         }
         let template = self.terms.alerts.template(&case.facts.connection);
-        let Rendered { title, mut body, problem } = render::render(template, &case.view(&self.look, word));
-        body.push_str(&words::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now));
+        let below = words::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now);
+        let view = Box::new(case.view(&self.look, word));
         Want {
             firing,
             stale,
-            text: Rendered { title, body, problem },
+            text: Text::Incident(view, template.map(str::to_owned), below),
             looks: case.traits.looks(),
             phase: first_phase(self.terms.policy),
             assign: case.traits.assign.clone(),
@@ -210,9 +221,6 @@ impl<'f> Tending<'f, '_> {
         let want = self.want(case, &Word::default(), true);
         let marker = format!("incident:{}-{}", case.id, case.facts.cycles.len() + 1);
         let issue = keep::open(marker, &want, self.terms.now, &mut self.out);
-        if let Some(problem) = want.text.problem {
-            self.out.told.push(format!("the template of {} was not used: {problem}", case.facts.connection));
-        }
         self.begin(case, Place::Own(issue));
         self.tell(case, "fires: an issue is opened");
     }
@@ -267,7 +275,7 @@ pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>
         Outcome::Done { issue: None, .. } => {
             issue.refused = Some((terms.now, "the forge did not tell the issue's number".to_owned()));
         }
-        Outcome::Failed(why) => issue.refused = Some((terms.now, why.to_owned())),
+        Outcome::Failed(why) | Outcome::Withheld(why) => issue.refused = Some((terms.now, why.to_owned())),
     }
     facts.reindex(&key);
     out.changed.insert(key);

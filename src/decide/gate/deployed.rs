@@ -4,10 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, finding::Finding};
 use crate::{
-    decide::{
-        feedback,
-        message::{self, quoted},
-    },
+    decide::message::{self, quoted},
     domain::{event::DeployState, fact::ship::DeploymentFacts},
 };
 
@@ -25,9 +22,9 @@ pub(super) fn judge(case: Case<'_, '_>, environment: &str, soak: SignedDuration)
         return Finding::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
     };
     let short = case.subject.sha.short();
-    if newest.sha != case.subject.sha {
-        let runs = format!("{place} has {}", newest.sha.short());
-        let was_there = begun.iter().any(|(_, deployment)| deployment.sha == case.subject.sha);
+    if *newest.commit() != case.subject.sha {
+        let runs = format!("{place} has {}", newest.commit().short());
+        let was_there = begun.iter().any(|(_, deployment)| *deployment.commit() == case.subject.sha);
         return if was_there {
             Finding::fail("deployed_replaced", format!("{runs}: {short} was replaced there"))
         } else {
@@ -62,14 +59,13 @@ fn soaked(case: Case<'_, '_>, environment: &str, soak: SignedDuration, success: 
     if soak.is_zero() {
         return Finding::pass("deployed", format!("{short} runs in {place}"));
     }
-    let disturbances = look.disturbances.get_or_init(|| feedback::disturbances(look));
-    let times = disturbances.get(environment).into_iter().flatten();
-    let ends: Vec<_> =
-        times.filter(|(from, until)| *from <= look.now && until.is_none_or(|end| end > success)).collect();
-    if ends.iter().any(|(_, until)| until.is_none_or(|end| end > look.now)) {
+    let times = look.disturbances().get(environment).into_iter().flatten();
+    let incidents: Vec<_> =
+        times.filter(|(from, until)| *from <= look.now && until.is_none_or(|until| until > success)).collect();
+    if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > look.now)) {
         return Finding::wait("deployed_incident", format!("an incident is open on {place}")).by_hand();
     }
-    let quiet_since = ends.iter().filter_map(|(_, until)| *until).max().unwrap_or(success).max(success);
+    let quiet_since = incidents.iter().filter_map(|(_, until)| *until).max().unwrap_or(success).max(success);
     let ripe = quiet_since.checked_add(soak).unwrap_or(Timestamp::MAX);
     let long = message::duration(soak);
     if look.now >= ripe {

@@ -11,7 +11,7 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let Some(lock) = locks.get(environment) else {
         return Finding::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
-    if case.subject.requester.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(lock.by)) {
+    if !lock.binds_all && case.subject.requester.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(lock.by)) {
         return Finding::pass("lock_own", format!("the lock is held by {}, who asks", quoted(lock.by)))
             .seen(Some(lock.since));
     }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Subject;
 use crate::{
-    decide::look::Look,
+    decide::{deploy, look::Look},
     domain::{
         decision::GateName,
         event::{DeployState, RefName},
@@ -48,6 +48,11 @@ impl Look<'_> {
             {
                 add(sha, None, since);
             }
+        }
+        // Who asks for a deploy counts at its gate.
+        for (id, request) in self.facts.requests.iter().filter(|(_, request)| request.is_open() && !request.dry_run) {
+            let subject = deploy::subject(self.facts, self.policy, id, request);
+            found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
         }
         for (gate, sha, since) in self.waiting_deployments() {
             found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));

@@ -138,6 +138,16 @@ pub enum Deed {
         /// Environment, lower case; `all` for every one.
         environment: String,
     },
+    /// Asks for a deploy.
+    Deploy {
+        /// Our id for it.
+        request: String,
+    },
+    /// Waits no more for the end of a deploy.
+    LetGo {
+        /// Our id for it.
+        request: String,
+    },
     /// Agrees to a release or a deploy.
     Approve {
         /// At which gate.
@@ -227,6 +237,8 @@ pub struct Guard<'a> {
     pub reason: Option<&'a str>,
     /// The item on which it was said.
     pub item: ItemNumber,
+    /// It binds the one who put it there, too.
+    pub binds_all: bool,
 }
 
 /// Every environment, in [`Deed::Freeze`].
@@ -237,7 +249,12 @@ impl Deed {
     pub fn needs_board(&self) -> bool {
         matches!(
             self,
-            Self::Show(_) | Self::ShowGate { .. } | Self::Hold { .. } | Self::Lock { .. } | Self::Freeze { .. }
+            Self::Show(_)
+                | Self::ShowGate { .. }
+                | Self::Hold { .. }
+                | Self::Lock { .. }
+                | Self::Freeze { .. }
+                | Self::Deploy { .. }
         )
     }
 }
@@ -264,9 +281,15 @@ impl RepoFacts {
             .flatten()
             .collect();
         let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
-            Some(Deed::Hold { name, reason }) => {
-                Some(Guard { name, by: &facts.by, since: facts.at, until: None, reason: Some(reason), item: id.item })
-            }
+            Some(Deed::Hold { name, reason }) => Some(Guard {
+                name,
+                by: &facts.by,
+                since: facts.at,
+                until: None,
+                reason: Some(reason),
+                item: id.item,
+                binds_all: false,
+            }),
             _ => None,
         });
         let stands = |hold: &Guard<'_>| given_up.is_none_or(|at| at < hold.since);
@@ -275,13 +298,18 @@ impl RepoFacts {
 
     /// Locks that stand at `now`, by environment.
     pub fn locks(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
-        self.guards(now, |id, facts| match &facts.deed {
+        let mut locks = self.guards(now, |id, facts| match &facts.deed {
             Some(Deed::Lock { environment, until, reason }) => {
                 Some((environment, Some(guard(id, facts, environment, *until, reason.as_deref()))))
             }
             Some(Deed::Unlock { environment }) => Some((environment, None)),
             _ => None,
-        })
+        });
+        // A rollback's lock outweighs a person's: it binds everyone.
+        for request in self.requests.values() {
+            locks.extend(self.rollback_lock(&request.environment).map(|lock| (lock.name, lock)));
+        }
+        locks
     }
 
     /// Freezes by command that stand at `now`, by environment or [`ALL`].
@@ -337,5 +365,5 @@ fn guard<'a>(
     until: Option<Timestamp>,
     reason: Option<&'a str>,
 ) -> Guard<'a> {
-    Guard { name, by: &facts.by, since: facts.at, until, reason, item: id.item }
+    Guard { name, by: &facts.by, since: facts.at, until, reason, item: id.item, binds_all: false }
 }

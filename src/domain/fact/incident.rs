@@ -64,6 +64,9 @@ pub struct IncidentFacts {
     pub whole_at: Option<Timestamp>,
     /// The newest message that left something out.
     pub cut_at: Option<Timestamp>,
+    /// Since when we know that it fires: the hold counts from then, so that of a
+    /// backlog nothing is filed that is over by its end.
+    pub noticed: Option<Timestamp>,
     /// Times at which it fired again after having been over, and what was
     /// shown of each; the last one is the present.
     pub cycles: Vec<CycleFacts>,
@@ -79,6 +82,7 @@ impl IncidentFacts {
             portrait: None,
             whole_at: None,
             cut_at: None,
+            noticed: None,
             cycles: Vec::new(),
         }
     }

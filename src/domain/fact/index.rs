@@ -109,6 +109,10 @@ impl RepoFacts {
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
             | DocumentKey::Command(_)
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::Publication(_)
+            | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
         }
     }

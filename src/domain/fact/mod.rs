@@ -6,12 +6,14 @@
 
 pub mod command;
 pub mod commit;
+pub mod deploy;
 pub mod gate;
 pub mod incident;
 mod index;
 pub mod item;
 pub mod policy;
 mod repo;
+mod rollback;
 pub mod ship;
 
 use jiff::Timestamp;

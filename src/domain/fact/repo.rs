@@ -10,6 +10,7 @@ use super::{
     Newest,
     command::{CommandFacts, CommandId},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    deploy::{DeployRequest, Publication, RunFacts, WaitingJob},
     gate::GateFacts,
     incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
@@ -70,6 +71,14 @@ pub struct RepoFacts {
     pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
     pub commands: BTreeMap<CommandId, CommandFacts>,
+    /// Deploys that were asked of us, by our id for each.
+    pub requests: BTreeMap<String, DeployRequest>,
+    /// Workflow runs that deploy, by id.
+    pub runs: BTreeMap<u64, RunFacts>,
+    /// Jobs that wait or waited for our word, by run and lower-case environment.
+    pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
+    /// What was done about draft releases and pushed tags.
+    pub publications: BTreeMap<String, Publication>,
     /// What was decided at gates, by gate and commit.
     pub gates: BTreeMap<(GateName, Sha), GateFacts>,
     /// What the forge answered.
@@ -155,6 +164,14 @@ pub enum DocumentKey {
     Heartbeat(String),
     /// A slash-command.
     Command(CommandId),
+    /// A deploy that was asked of us.
+    Request(String),
+    /// A workflow run that deploys.
+    Run(u64),
+    /// A job that waits for our word, by run and lower-case environment.
+    WaitingJob(u64, String),
+    /// What was done about a draft release or a pushed tag.
+    Publication(String),
     /// A gate on a commit.
     Gate(GateName, Sha),
     /// An answer.
@@ -189,6 +206,10 @@ impl RepoFacts {
             feedback: BTreeMap::new(),
             heartbeats: BTreeMap::new(),
             commands: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            runs: BTreeMap::new(),
+            waiting_jobs: BTreeMap::new(),
+            publications: BTreeMap::new(),
             gates: BTreeMap::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
@@ -229,6 +250,10 @@ impl RepoFacts {
             DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
             DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
+            DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
+            DocumentKey::Publication(name) => drop(self.publications.insert(name, json(body)?)),
+            DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.insert((run, name), json(body)?)),
             DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
             DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
             DocumentKey::Policy => self.policy_files = json(body)?,
@@ -258,6 +283,10 @@ impl RepoFacts {
             DocumentKey::Feedback(id) => json(self.feedback.get(id)),
             DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::Request(id) => json(self.requests.get(id)),
+            DocumentKey::Run(id) => json(self.runs.get(id)),
+            DocumentKey::Publication(name) => json(self.publications.get(name)),
+            DocumentKey::WaitingJob(run, name) => json(self.waiting_jobs.get(&(*run, name.clone()))),
             DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
             DocumentKey::Answer(need) => json(self.answers.get(need)),
             DocumentKey::Policy => json(Some(&self.policy_files)),
@@ -275,6 +304,8 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Run(id) => drop(self.runs.remove(id)),
+                DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
                 DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
                 DocumentKey::Answer(need) => drop(self.answers.remove(need)),
                 DocumentKey::Incident(id) => drop(self.incidents.remove(id)),

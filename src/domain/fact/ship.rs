@@ -45,6 +45,20 @@ pub struct DeploymentFacts {
     pub created_at: Timestamp,
     /// Who made it.
     pub creator: Option<String>,
+    /// The workflow run whose job made it.
+    #[serde(default)]
+    pub run: Option<u64>,
+    /// The commit that its run was told to deploy, where the forge names the
+    /// one that the workflow ran from.
+    #[serde(default)]
+    pub told: Option<Sha>,
     /// Every status seen.
     pub statuses: BTreeSet<DeployStatus>,
+}
+
+impl DeploymentFacts {
+    /// The commit that it puts into the environment.
+    pub fn commit(&self) -> &Sha {
+        self.told.as_ref().unwrap_or(&self.sha)
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{client::Client, commits, evidence, graphql, identity::Identity, path, repo::Repo};
+use super::{client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo, watch};
 use crate::{
     domain::{
         id::Sha,
@@ -34,6 +34,12 @@ pub(super) async fn answer(
         }
         Need::Commits { base: Some(base), head } => commits::between(&mut repo, base, head).await,
         Need::Commits { base: None, head } => commits::before(&mut repo, head).await,
+        Need::Named { name, default_branch, .. } => {
+            watch::named(&mut repo, name, default_branch).await.map(Answer::Named)
+        }
+        Need::RunsAt { sha, trigger, .. } => {
+            dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
+        }
         Need::TagCommit { tag } => commit_of(&mut repo, "tags", tag).await.map(Answer::TagCommit),
         Need::BranchHead { branch } => commit_of(&mut repo, "heads", branch).await.map(Answer::BranchHead),
         Need::Checks { sha } => evidence::checks(&mut repo, identity, sha).await,
@@ -73,9 +79,15 @@ async fn writer(repo: &mut Repo<'_>, login: &str) -> Result<bool, ForgeError> {
     }
 }
 
+/// The commit that a tag names, through an annotated tag too. `tags/` keeps
+/// a branch of the same name out.
+pub(super) async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
+    commit_of(repo, "tags", tag).await
+}
+
 /// The commit that a tag (through an annotated one, too) or branch names. Its
 /// kind keeps another of the same name out.
-async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
+pub(super) async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
         sha: String,

@@ -1,11 +1,15 @@
 //! Does what an effect says.
 
-use http::Method;
-use serde_json::json;
-
-use super::{check, comment, errand, graphql, identity::Identity, issue, label, path, repo::Repo};
+use super::{
+    check, comment, deploy,
+    dispatch::{self, Dispatch},
+    errand, graphql,
+    identity::Identity,
+    issue, label, protection, release,
+    repo::Repo,
+};
 use crate::{
-    domain::{effect::Effect, id::Sha},
+    domain::effect::Effect,
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 
@@ -45,8 +49,27 @@ pub(super) async fn apply(
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
         }
-        Effect::Dispatch { workflow, reference, sha, request } => {
-            dispatch(repo, context, workflow, reference, sha, request).await?
+        Effect::CreateDeployment { request, environment, production, sha, watched, inputs, description } => {
+            let production = *production;
+            let it = deploy::Deployment { request, environment, production, sha, watched, inputs, description };
+            deploy::create(repo, identity, context, &it).await?
+        }
+        Effect::SetDeployment { deployment, state, description, log } => {
+            deploy::set_status(repo, *deployment, *state, description, log.as_deref()).await?
+        }
+        Effect::Dispatch { workflow, reference, sha, watched, environment, request, inputs, strict } => {
+            let strict = *strict;
+            let it = Dispatch { workflow, reference, sha, watched, environment, request, inputs, strict };
+            dispatch::dispatch(repo, context, &it).await?
+        }
+        Effect::CancelRun { run } => dispatch::cancel(repo, *run).await?,
+        // A report that may have been given is not given twice: the forge counts them.
+        Effect::AnswerProtection { approve: None, .. } if context.in_doubt => Applied::default(),
+        Effect::AnswerProtection { run, environment, approve, comment } => {
+            protection::answer(repo, *run, environment, *approve, comment).await?
+        }
+        Effect::PublishRelease { release, tag, sha, branch, command: _ } => {
+            release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
     };
     Ok(Applied { renamed_to: repo.renamed_to().await, ..applied })
@@ -59,6 +82,10 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
         Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
         Effect::SetCheck { or_comment: None, .. }
+        | Effect::CreateDeployment { .. }
+        | Effect::SetDeployment { .. }
+        | Effect::CancelRun { .. }
+        | Effect::AnswerProtection { .. }
         | Effect::React { .. }
         | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
@@ -74,27 +101,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
             Cost { writes: labels.saturating_add(1), creates: 1 }
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
+        Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
     }
-}
-
-/// Starts a workflow. GitHub's answer names no run, so that after a doubt
-/// nobody can tell whether it started: it is never sent again.
-async fn dispatch(
-    repo: &mut Repo<'_>,
-    context: &ApplyContext,
-    workflow: &str,
-    reference: &str,
-    sha: &Sha,
-    request: &str,
-) -> Result<Applied, ForgeError> {
-    if context.in_doubt {
-        return Err(ForgeError::Permanent(format!(
-            "unproven: {workflow} may have been started by request {request} already, and is not started twice"
-        )));
-    }
-    let tail = format!("/actions/workflows/{}/dispatches", path::segment(workflow)?);
-    let body = json!({ "ref": reference, "inputs": { "phasebot_request": request, "phasebot_sha": sha.0 } });
-    let route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
-    repo.send(Method::POST, route, &tail, Some(body)).await?;
-    Ok(Applied { made: Some(request.to_owned()), ..Applied::default() })
 }

@@ -20,7 +20,7 @@ pub(super) use self::{
 use super::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{
-        event::{Event, RepoSeen, Seen},
+        event::{Event, Outcome, RepoSeen, Seen},
         id::{Actor, ForgeName, RepoKey},
     },
     port::forge::Undecodable,
@@ -135,6 +135,11 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
         "ping" => Err(Useless::because("ping")),
         _ => Err(Useless::because(format!("event `{event}` is not used"))),
     }
+}
+
+/// How a workflow run stands, for those that read it from the API.
+pub(super) fn run_outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
+    check::outcome(status, conclusion)
 }
 
 /// A field that we can't do without.

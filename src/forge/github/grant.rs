@@ -92,7 +92,8 @@ impl Feature {
 }
 
 impl Grants {
-    fn of(permissions: &[(&str, Access)], events: &[&str]) -> Self {
+    /// These.
+    pub fn of(permissions: &[(&str, Access)], events: &[&str]) -> Self {
         Self {
             permissions: permissions.iter().map(|(name, access)| ((*name).to_owned(), *access)).collect(),
             events: events.iter().map(|name| (*name).to_owned()).collect(),

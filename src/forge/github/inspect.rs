@@ -15,6 +15,8 @@ use super::{
     failure::Failure,
     file,
     grant::Grants,
+    path,
+    ruleset::Ruleset,
     transport::{Call, Transport},
 };
 use crate::{
@@ -245,6 +247,60 @@ impl Inspector {
             full_name: repo.full_name.clone(),
         };
         file::read(&self.client, &target, of, path, None).await
+    }
+
+    /// A repository's active rulesets on tags, with their rules.
+    pub async fn tag_rulesets(&self, of: InstallationId, repo: &Repository) -> Result<Vec<Ruleset>, ForgeError> {
+        #[derive(Deserialize)]
+        struct Listed {
+            id: u64,
+            enforcement: String,
+        }
+        let caller = Caller::Installation(of, repo.id);
+        let base = path::repository(&repo.full_name)?;
+        let list = format!("{base}/rulesets?targets=tag&per_page={MOST}");
+        let all: Vec<Listed> = self.ask("GET /repos/{owner}/{repo}/rulesets", &list, caller).await?;
+        let mut found = Vec::new();
+        for listed in all.iter().filter(|listed| listed.enforcement == "active") {
+            let one = format!("{base}/rulesets/{}", listed.id);
+            found.push(self.ask("GET /repos/{owner}/{repo}/rulesets/{ruleset_id}", &one, caller).await?);
+        }
+        Ok(found)
+    }
+
+    /// Whether our App's protection rule stands before an environment; `None`:
+    /// there is no such environment.
+    pub async fn protects(
+        &self,
+        of: InstallationId,
+        repo: &Repository,
+        environment: &str,
+        app: u64,
+    ) -> Result<Option<bool>, ForgeError> {
+        #[derive(Deserialize)]
+        struct Page {
+            #[serde(default)]
+            custom_deployment_protection_rules: Vec<Enabled>,
+        }
+        #[derive(Deserialize)]
+        struct Enabled {
+            enabled: bool,
+            app: Numbered,
+        }
+        #[derive(Deserialize)]
+        struct Numbered {
+            id: u64,
+        }
+        let base = path::repository(&repo.full_name)?;
+        let path = format!("{base}/environments/{}/deployment_protection_rules", path::segment(environment)?);
+        let route = "GET /repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules";
+        match self.ask::<Page>(route, &path, Caller::Installation(of, repo.id)).await {
+            Ok(page) => {
+                Ok(Some(page.custom_deployment_protection_rules.iter().any(|rule| rule.enabled && rule.app.id == app)))
+            }
+            Err(ForgeError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn get(&self, route: &'static str, path: &str) -> Call {

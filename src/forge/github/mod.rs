@@ -16,6 +16,8 @@ mod comment;
 mod commits;
 pub mod decode;
 mod delivery;
+mod deploy;
+mod dispatch;
 mod errand;
 mod evidence;
 mod failure;
@@ -29,13 +31,18 @@ mod label;
 mod marker;
 mod path;
 pub mod payload;
+mod protection;
 pub mod register;
+mod release;
 mod repo;
 mod root;
 pub mod route;
+pub mod ruleset;
 mod transport;
 mod understand;
 pub mod verify;
+mod watch;
+mod workflow;
 
 use std::{fmt, sync::Arc};
 

@@ -204,7 +204,11 @@ impl State {
             sha: sha.to_owned(),
             branch: branch.to_owned(),
             trigger: trigger.to_owned(),
-            title: title.unwrap_or_default(),
+            // A workflow whose `run-name` shows our id.
+            title: match inputs.get("phasebot_request").and_then(Value::as_str) {
+                Some(request) => format!("Deploy {request}"),
+                None => title.unwrap_or_default(),
+            },
             inputs,
             status: "queued".to_owned(),
             conclusion: None,

@@ -10,11 +10,13 @@ mod place;
 mod pulls;
 mod queue;
 mod ship;
+mod worker;
 
 pub(super) use ci::{CheckChange, NewStatus};
 pub(super) use items::ItemEdit;
 pub use pulls::{MergeMethod, NewPull};
 pub use ship::{NewDeployment, NewRelease};
+pub use worker::Worker;
 
 /// The issues that a text closes by GitHub's keywords, such as `Fixes #12`.
 ///

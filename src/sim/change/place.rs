@@ -52,10 +52,14 @@ impl State {
             workflows: BTreeMap::new(),
             roles: BTreeMap::new(),
             required: BTreeMap::new(),
+            rulesets: Vec::new(),
+            environments: BTreeMap::new(),
             milestones: BTreeMap::new(),
             review_reactions: BTreeMap::new(),
             forks: BTreeMap::new(),
             answers: Vec::new(),
+            workers: Vec::new(),
+            jobs: BTreeMap::new(),
         };
         self.repos.insert(id, repo);
         self.names.insert(full_name.to_lowercase(), id);

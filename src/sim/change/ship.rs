@@ -119,13 +119,24 @@ impl State {
         self.emit(repo, "release", Some(action), by, own);
     }
 
-    /// Makes a deployment and gives its id.
+    /// Makes a deployment and gives its id; workflows that it starts begin.
     pub(in crate::sim) fn create_deployment(
         &mut self,
         repo: u64,
         by: &str,
         new: &NewDeployment,
     ) -> Result<u64, SimError> {
+        let id = self.note_deployment(repo, by, new)?;
+        let place = self.repo(repo)?;
+        let shown = shape::deployment(self, place, self.deployment(repo, id)?);
+        let own = json!({ "deployment": shown, "workflow": null, "workflow_run": null });
+        self.emit(repo, "deployment", Some("created"), by, own);
+        self.deployment_starts(repo, id)?;
+        Ok(id)
+    }
+
+    /// Makes a deployment of which no event tells yet.
+    pub(super) fn note_deployment(&mut self, repo: u64, by: &str, new: &NewDeployment) -> Result<u64, SimError> {
         let sha = self.resolve(repo, &new.reference)?;
         self.user(by, "User");
         let (id, now) = (self.id(), self.now());
@@ -144,10 +155,6 @@ impl State {
             statuses: Vec::new(),
         };
         self.repo_mut(repo)?.deployments.insert(id, deployment);
-        let place = self.repo(repo)?;
-        let shown = shape::deployment(self, place, self.deployment(repo, id)?);
-        let own = json!({ "deployment": shown, "workflow": null, "workflow_run": null });
-        self.emit(repo, "deployment", Some("created"), by, own);
         Ok(id)
     }
 
@@ -240,6 +247,14 @@ impl State {
             ..NewDeployment::default()
         };
         let id = self.create_deployment(repo, by, &new)?;
+        self.ask_protection(repo, run, environment, id)
+    }
+
+    /// A job's deployment waits for the App's protection rule.
+    pub(super) fn ask_protection(&mut self, repo: u64, run: u64, environment: &str, id: u64) -> Result<(), SimError> {
+        let found = self.repo(repo)?.runs.get(&run).cloned();
+        let waiting = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {run}")))?;
+        let by = waiting.actor.clone();
         let place = self.repo(repo)?;
         let own = json!({
             "environment": environment,
@@ -251,7 +266,7 @@ impl State {
             "deployment": shape::deployment(self, place, self.deployment(repo, id)?),
             "pull_requests": [],
         });
-        self.emit(repo, "deployment_protection_rule", Some("requested"), by, own);
+        self.emit(repo, "deployment_protection_rule", Some("requested"), &by, own);
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs", READ, runs),
     Route::new("GET", "/repos/{owner}/{repo}/actions/runs/{run_id}", READ, run),
     Route::new("POST", "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs", &["actions:write"], rerun),
+    Route::new("POST", "/repos/{owner}/{repo}/actions/runs/{run_id}/cancel", &["actions:write"], cancel),
     Route::new(
         "POST",
         "/repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule",
@@ -49,6 +50,9 @@ fn dispatch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let branch = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
     let inputs = call.body.get("inputs").cloned().unwrap_or_else(|| json!({}));
     let bot = state.bot();
+    if repo_worker_is_dead(state, call.repo, &path) {
+        return Ok(Reply::no_content());
+    }
     let id = state.start_run(call.repo, &bot, &path, &branch, &sha, "workflow_dispatch", inputs)?;
     if call.flag("return_run_details") != Some(true) {
         return Ok(Reply::no_content());
@@ -59,6 +63,11 @@ fn dispatch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         "run_url": format!("{}/repos/{full}/actions/runs/{id}", state.api),
         "html_url": format!("{}/{full}/actions/runs/{id}", state.api),
     })))
+}
+
+/// A workflow that takes the request and never runs.
+fn repo_worker_is_dead(state: &State, repo: u64, path: &str) -> bool {
+    state.repo(repo).is_ok_and(|repo| repo.workers.iter().any(|worker| worker.path == path && worker.dead))
 }
 
 /// Newest first.
@@ -101,6 +110,16 @@ fn rerun(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let bot = state.bot();
     state.rerun(call.repo, id, &bot)?;
     Ok(Reply::created(json!({})))
+}
+
+fn cancel(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let id = call.number("run_id")?;
+    let bot = state.bot();
+    if state.cancel_run(call.repo, id, &bot)? {
+        Ok(Reply::accepted())
+    } else {
+        Err(Reply::conflict("Cannot cancel a workflow run that is completed."))
+    }
 }
 
 fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {

@@ -15,6 +15,7 @@ mod query;
 mod releases;
 mod reply;
 mod repository;
+mod rules;
 
 pub(super) use reply::Reply;
 
@@ -126,10 +127,11 @@ impl Route {
 }
 
 /// All routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 11] {
+fn tables() -> [&'static [Route]; 12] {
     [
         app::ROUTES,
         repository::ROUTES,
+        rules::ROUTES,
         labels::ROUTES,
         issues::ROUTES,
         people::ROUTES,

@@ -76,6 +76,9 @@ fn edit(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         if let Some(prerelease) = call.flag("prerelease") {
             release.prerelease = prerelease;
         }
+        if let Some(target) = call.text("target_commitish").filter(|target| !target.is_empty()) {
+            target.clone_into(&mut release.target);
+        }
     }
     if call.flag("draft") == Some(false) {
         let bot = state.bot();

@@ -63,6 +63,10 @@ impl Reply {
         Self::error(403, why)
     }
 
+    pub(in crate::sim) fn conflict(why: &str) -> Self {
+        Self::error(409, why)
+    }
+
     pub(in crate::sim) fn bad_gateway() -> Self {
         Self::error(502, "Server Error")
     }

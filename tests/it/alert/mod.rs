@@ -4,5 +4,5 @@
 mod alertmanager;
 mod door;
 mod route;
-mod sent;
+pub mod sent;
 mod sources;

@@ -39,7 +39,7 @@ async fn a_rollback_overtakes_six_hundred_labels() {
     let asked_at = world.clock.now();
     world.run(SignedDuration::from_secs(700)).await;
     let sent = world.forge.sent();
-    assert_eq!(sent[before].effect.kind(), "dispatch");
+    assert_eq!(sent[before].effect.kind(), "answer_protection");
     assert_eq!(sent[before].at, asked_at, "it waits for no label's pace");
     assert_eq!(sent.len(), 601);
     assert!(most_in(&sent, SignedDuration::from_secs(60)) <= 60 + 10 + 1);
@@ -149,7 +149,7 @@ async fn a_refusal_for_good_is_not_repeated() {
 async fn a_doubtful_create_is_looked_up_later_and_a_doubtful_dispatch_never_resent() {
     let world = World::new();
     world.forge.apply_with(|_, effect, number| match (effect, number) {
-        (Effect::Dispatch { .. }, _) | (_, 0 | 1) => Err(ForgeError::Doubt("the line broke".to_owned())),
+        (Effect::AnswerProtection { .. }, _) | (_, 0 | 1) => Err(ForgeError::Doubt("the line broke".to_owned())),
         _ => Ok(Applied::default()),
     });
     world.queue(1, [rollback(), open_issue(1)]).await;
@@ -179,11 +179,11 @@ async fn what_a_crash_left_half_sent_is_in_doubt() {
     let world = World::over(store, forge, clock, Mode::Label, BotSettings::default());
     world.run(SignedDuration::from_secs(9)).await;
     assert!(world.forge.sent().is_empty(), "lists lag: too early to look");
-    assert_eq!(world.effect("rollback").await.state, EffectState::Dead);
     world.run(SignedDuration::from_secs(2)).await;
     let sent = world.forge.sent();
-    assert_eq!(sent.len(), 1);
-    assert!(sent[0].context.in_doubt);
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|sent| sent.context.in_doubt), "only looked for");
+    assert_eq!(world.effect("rollback").await.state, EffectState::Done);
     assert_eq!(world.effect("issue/1").await.state, EffectState::Done);
 }
 

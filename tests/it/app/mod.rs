@@ -147,10 +147,10 @@ pub fn open_issue(number: u64) -> (String, Effect) {
     (format!("issue/{number}"), Effect::OpenIssue { marker, title, body, labels: Vec::new() })
 }
 
+/// Something for the safety lane of which nobody can tell whether it was done.
 pub fn rollback() -> (String, Effect) {
-    let (workflow, reference) = ("rollback.yml".to_owned(), "main".to_owned());
-    let effect = Effect::Dispatch { workflow, reference, sha: Sha::from("abc"), request: "r1".to_owned() };
-    ("rollback".to_owned(), effect)
+    let (environment, comment) = ("production".to_owned(), "It waits.".to_owned());
+    ("rollback".to_owned(), Effect::AnswerProtection { run: 1, environment, approve: None, comment })
 }
 
 fn item(number: ItemNumber, at: Timestamp) -> ItemSeen {

@@ -6,6 +6,6 @@ mod people;
 mod places;
 mod trouble;
 mod whole_loop;
-mod world;
+pub mod world;
 
 pub use world::{BOT, REPO, Setup, World};

@@ -1,10 +1,7 @@
 //! Comments, reactions, issues, dispatches.
 
 use phasebot::{
-    domain::{
-        effect::{Effect, LabelLook},
-        id::Sha,
-    },
+    domain::effect::{Effect, LabelLook},
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -204,35 +201,4 @@ async fn after_a_doubt_our_own_issues_are_listed_not_searched() {
         .on("POST /repos/acme/shop/issues", answer(201, json!({ "number": 14 })));
     let applied = world2.github.apply(&target(), &issue(), &in_doubt()).await.unwrap();
     assert_eq!(applied.made.as_deref(), Some("14"));
-}
-
-fn dispatch(workflow: &str) -> Effect {
-    Effect::Dispatch {
-        workflow: workflow.to_owned(),
-        reference: "refs/heads/main".to_owned(),
-        sha: Sha::from("0123456789012345678901234567890123456789"),
-        request: "r-1".to_owned(),
-    }
-}
-
-#[tokio::test]
-async fn a_workflow_is_started_once() {
-    let world = world().await;
-    let line = "POST /repos/acme/shop/actions/workflows/deploy.yml/dispatches";
-    world.server.on(line, answer(204, Value::Null));
-    world.github.apply(&target(), &dispatch("deploy.yml"), &ApplyContext::default()).await.unwrap();
-    assert_eq!(world.server.lines(), [line]);
-    assert_eq!(
-        world.server.asked()[0].body,
-        Some(json!({ "ref": "refs/heads/main", "inputs": {
-            "phasebot_request": "r-1", "phasebot_sha": "0123456789012345678901234567890123456789" } }))
-    );
-
-    let error = world.github.apply(&target(), &dispatch("deploy.yml"), &in_doubt()).await.unwrap_err();
-    assert!(matches!(&error, ForgeError::Permanent(why) if why.contains("unproven")), "{error}");
-    assert_eq!(world.server.lines().len(), 1, "never sent again unproven");
-    assert_eq!(world.github.cost(&dispatch("deploy.yml"), &in_doubt()), Cost::default());
-
-    let error = world.github.apply(&target(), &dispatch(".."), &ApplyContext::default()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::Permanent(_)), "{error}");
 }

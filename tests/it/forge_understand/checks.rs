@@ -117,6 +117,11 @@ fn a_workflow_run_tells_its_trigger() {
         suite: Some(5001),
         trigger: "schedule".to_owned(),
         outcome: Outcome::Failure,
+        attempt: 1,
+        title: String::new(),
+        workflow: String::new(),
+        created_at: Some(time("2026-11-03T02:00:00Z")),
+        url: String::new(),
     };
     assert_eq!(run.seen(), Seen::Workflow(expected));
     assert_eq!(run.event().at, time("2026-11-03T02:10:00Z"));

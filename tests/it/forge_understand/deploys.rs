@@ -14,6 +14,7 @@ fn deployment() -> DeploymentSeen {
         production: Some(true),
         created_at: time("2026-11-03T10:00:00Z"),
         creator: Some(bot("ci-runner[bot]")),
+        run: None,
         status: None,
     }
 }
@@ -100,10 +101,15 @@ fn a_status_may_move_a_deployment_to_another_environment() {
 #[test]
 fn a_job_waits_for_a_protection_rule() {
     let requested = fixture("deployment_protection_rule.requested");
-    let expected = ProtectionSeen { run: Some(5301), environment: "production".to_owned(), sha: Some(sha("c")) };
+    let expected = ProtectionSeen {
+        run: Some(5301),
+        environment: "production".to_owned(),
+        sha: Some(sha("c")),
+        deployment: Some(5501),
+    };
     assert_eq!(requested.seen(), Seen::Protection(expected.clone()));
     let without_deployment = requested.clone().without("/deployment");
-    assert_eq!(without_deployment.seen(), Seen::Protection(ProtectionSeen { sha: None, ..expected }));
+    assert_eq!(without_deployment.seen(), Seen::Protection(ProtectionSeen { sha: None, deployment: None, ..expected }));
     let neither = without_deployment.with("/environment", Value::Null);
     assert_eq!(neither.reason(), "deployment_protection_rule payload without environment");
 }

@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
-    decide::gate::{Subject, evaluate},
+    decide::{
+        Us,
+        gate::{Subject, evaluate},
+        observe,
+    },
     domain::{
+        alert::{Alert, Group, Message, Says},
         decision::{Condition, Decision, GateName, Standing},
-        event::{DeployState, DeployStatus, Outcome, RefName},
+        event::{DeployState, DeployStatus, Event, Outcome, RefName, Seen},
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending, Evidence, Source},
             commit::RunFact,
-            ship::{DeploymentFacts, IncidentFacts},
+            ship::DeploymentFacts,
         },
         id::{ForgeName, RepoKey, Sha},
         needs::{Answer, Answered, Need},
@@ -122,10 +127,46 @@ fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: Dep
         production: None,
         created_at: at(minutes),
         creator: None,
+        told: None,
+        run: None,
         statuses: BTreeSet::from([status]),
     };
     facts.deployments.insert(id, deployment);
     facts.reindex(&DocumentKey::Deployment(id));
+}
+
+fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
+    let alert = Alert {
+        fingerprint: "f".into(),
+        firing: true,
+        started_at: at(minutes),
+        ended_at: None,
+        labels: [("environment".into(), "production".into())].into(),
+        annotations: [].into(),
+        url: None,
+        silence_url: None,
+    };
+    let group = Group {
+        key: id.to_string(),
+        title: None,
+        text: None,
+        url: None,
+        labels: [].into(),
+        alerts: vec![alert],
+        left_out: 0,
+        tells_end: true,
+    };
+    let message = Message { connection: "prod".into(), at: at(minutes), says: Says::Group(group) };
+    let event = Event {
+        name: "alertmanager".into(),
+        installation: None,
+        repo: None,
+        sender: None,
+        at: at(minutes),
+        seen: Seen::Alert(Box::new(message)),
+    };
+    let policy = policy::load("p.yml", POLICY).unwrap();
+    observe(facts, &event, &policy, &Us::default());
 }
 
 /// Everything is well: the gate is open on a Monday between nine and five.
@@ -157,8 +198,7 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
         Bad::CheckFails(minutes) => run(facts, id, *minutes, Outcome::Failure),
         Bad::CheckRunsAgain(minutes) => run(facts, id, *minutes, Outcome::Running),
         Bad::Incident(minutes) => {
-            let incident = IncidentFacts { environment: "production".into(), from: at(*minutes), until: None };
-            facts.incidents.insert(id.to_string(), incident);
+            incident(facts, id, *minutes);
         }
         Bad::StagingFails(minutes) => deployment(facts, id, sha(), *minutes, DeployState::Failure),
         Bad::StagingReplaced(minutes) => {

@@ -1,5 +1,6 @@
 //! Incidents: from what alerts say to issues that people read.
 
+mod flow;
 mod order;
 mod stage;
 

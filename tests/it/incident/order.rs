@@ -23,7 +23,8 @@ fn messages() -> String {
         let (minute, group) = (n * 2, n * 7 % 40);
         let connection = if group % 3 == 0 { "prod" } else { "edge" };
         // Each group is told of every forty messages; its alerts take turns.
-        let state = |alert: u32| if (n / 40 + group + alert).is_multiple_of(3) { "over" } else { "firing" };
+        let quiet = (n / 40 + group) % 5 < 2;
+        let state = |alert: u32| if quiet || (n + alert) % 3 == 0 { "over" } else { "firing" };
         let (a, b) = (state(0), state(1));
         let tail = if group % 11 == 5 && n > 400 { " left 2" } else { "" };
         let (day, hour, minute) = (minute / 1440, minute / 60 % 24, minute % 60);

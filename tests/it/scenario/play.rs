@@ -178,6 +178,9 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             Some(sha) => Answer::BranchHead(sha.clone()),
             None => Answer::Unavailable { why: "no such branch".into() },
         },
+        // Only deploys that were asked for want to know these.
+        Need::Named { .. } => Answer::Named(None),
+        Need::RunsAt { .. } => Answer::Runs(BTreeMap::new()),
         Need::Tags => {
             let tags = world.tips.iter().filter(|(name, _)| matches!(name, RefName::Tag(_)));
             Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())

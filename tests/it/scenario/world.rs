@@ -215,7 +215,18 @@ impl World {
             "workflow" => {
                 let sha = self.sha(after(w, "on")?);
                 let suite = after(w, "suite").and_then(|s| s.parse().ok());
-                let seen = WorkflowSeen { id: self.id(), sha, suite, trigger: w[1].clone(), outcome: Outcome::Running };
+                let seen = WorkflowSeen {
+                    id: self.id(),
+                    sha,
+                    suite,
+                    trigger: w[1].clone(),
+                    outcome: Outcome::Running,
+                    attempt: 1,
+                    title: String::new(),
+                    workflow: String::new(),
+                    created_at: Some(at),
+                    url: String::new(),
+                };
                 ("workflow_run.requested".into(), Seen::Workflow(seen))
             }
             "group" => {
@@ -571,6 +582,7 @@ impl World {
             production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),
             created_at: at,
             creator: None,
+            run: None,
             status: None,
         });
         let state = w.iter().find_map(|x| match x.as_str() {

@@ -84,7 +84,21 @@ async fn every_route_answers_as_github_describes_it() {
     world.sim.deliver_pending().await;
     let (repo, issue) = (format!("/repos/{REPO}"), f.issue);
 
-    for path in ["/app", "/app/installations", "/app/hook/deliveries?per_page=5", &format!("{repo}/installation")] {
+    let conditions = json!({ "ref_name": { "include": ["refs/tags/v*"], "exclude": [] } });
+    let rules = json!([{ "type": "required_status_checks", "parameters": {
+        "required_status_checks": [{ "context": "phasebot/release", "integration_id": super::APP }],
+        "strict_required_status_checks_policy": false,
+    } }]);
+    let ruleset = world.sim.add_ruleset(REPO, "Releases", "tag", "active", &conditions, &rules).unwrap();
+    world.sim.set_environment(REPO, "production", true).unwrap();
+
+    for path in [
+        "/app",
+        "/app/installations",
+        "/app/hook/config",
+        "/app/hook/deliveries?per_page=5",
+        &format!("{repo}/installation"),
+    ] {
         assert_eq!(world.app(Method::GET, path, None).await.0, 200, "{path}");
     }
     let (_, deliveries) = world.app(Method::GET, "/app/hook/deliveries", None).await;
@@ -126,6 +140,9 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/collaborators/bob/permission"),
         format!("{repo}/rules/branches/main"),
         format!("{repo}/branches/main"),
+        format!("{repo}/rulesets?targets=tag&per_page=100"),
+        format!("{repo}/rulesets/{ruleset}"),
+        format!("{repo}/environments/production/deployment_protection_rules"),
         format!("{repo}/releases"),
         format!("{repo}/releases/{}", f.release),
         format!("{repo}/releases/tags/v1.0.0"),
@@ -205,11 +222,20 @@ async fn every_route_answers_as_github_describes_it() {
             json!({ "environment_name": "production", "state": "approved", "comment": "ok" }),
             204,
         ),
+        ("POST", format!("{repo}/actions/runs/{}/cancel", f.run), Value::Null, 202),
         ("POST", "/graphql".to_owned(), json!({ "query": query, "variables": variables }), 200),
     ] {
         let (status, answer) = world.call(method, &path, Some(body).filter(|b| !b.is_null())).await;
         assert_eq!(status, expected, "{method} {path}: {answer}");
     }
+
+    // Last: the App that is registered takes the place of ours.
+    let code = world.registered("https://bot.example/webhooks/github").await;
+    let path = format!("/app-manifests/{code}/conversions");
+    let answer = world.send(Method::POST, &path, "", None).await;
+    assert_eq!(answer.status().as_u16(), 201);
+    let again = world.send(Method::POST, &path, "", None).await;
+    assert_eq!(again.status().as_u16(), 404, "a code works once");
 
     let requests = world.sim.requests();
     let faults: Vec<String> = requests.iter().filter_map(|e| check_exchange(e).err()).collect();

@@ -135,6 +135,28 @@ impl World {
         self.call("POST", path, Some(body)).await
     }
 
+    /// Registers an App on the web page; gives the code that comes of it.
+    async fn registered(&self, hook: &str) -> String {
+        let answer = self.register(hook).await;
+        let to = answer.headers()["location"].to_str().unwrap().to_owned();
+        to.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned()
+    }
+
+    /// The web page's answer to a manifest with this webhook.
+    async fn register(&self, hook: &str) -> Response {
+        let manifest = json!({
+            "name": "other",
+            "url": "https://bot.example",
+            "redirect_url": "http://127.0.0.1:1/callback",
+            "hook_attributes": { "url": hook },
+            "default_permissions": { "issues": "write", "metadata": "read" },
+            "default_events": ["issues"],
+        });
+        let escaped: String = manifest.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
+        let request = self.http.post(format!("{}/settings/apps", self.sim.web_url()));
+        request.body(format!("name=other&owner=alice&state=s&manifest={escaped}")).send().await.unwrap()
+    }
+
     async fn new_token(&self, body: Value) -> String {
         let path = format!("/app/installations/{}/access_tokens", self.installation);
         let (status, made) = self.app(Method::POST, &path, Some(body)).await;

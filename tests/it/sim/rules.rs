@@ -14,6 +14,16 @@ use serde_json::{Value, json};
 use super::{APP, KEY, REPO, World, json_of, signed};
 use crate::openapi::check_response;
 
+/// As GitHub: nobody can reach a webhook on the machine of whoever registers.
+#[tokio::test]
+async fn a_manifest_with_a_webhook_on_this_machine_is_refused() {
+    let world = World::new().await;
+    for hook in ["http://127.0.0.1:8080/webhooks/github", "http://localhost/x", "bot.example"] {
+        assert_eq!(world.register(hook).await.status().as_u16(), 422, "{hook}");
+    }
+    assert_eq!(world.register("https://bot.example/x").await.status().as_u16(), 302);
+}
+
 #[tokio::test]
 async fn only_a_valid_json_web_token_is_taken() {
     let world = World::new().await;

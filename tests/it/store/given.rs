@@ -88,6 +88,10 @@ pub(crate) fn dispatch(request: &str) -> Effect {
         reference: "main".to_owned(),
         sha: Sha::from("0123456789012345678901234567890123456789"),
         request: request.to_owned(),
+        watched: phasebot::domain::effect::Watched::Commit,
+        environment: "production".to_owned(),
+        inputs: std::collections::BTreeMap::new(),
+        strict: true,
     }
 }
 

@@ -42,6 +42,11 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
         suite: run.check_suite_id.0,
         trigger: needed(run.event.0, "workflow_run.event")?,
         outcome: outcome(run.status.0.as_deref(), run.conclusion.0.as_deref()),
+        attempt: run.run_attempt.0.unwrap_or(1),
+        title: run.display_title.0.unwrap_or_default(),
+        workflow: run.path.0.unwrap_or_default(),
+        created_at: run.created_at.0,
+        url: run.html_url.0.unwrap_or_default(),
     };
     Ok(Understood { seen: Seen::Workflow(seen), at: run.updated_at.0.or(run.created_at.0) })
 }
@@ -83,7 +88,7 @@ pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> Outcome {
 }
 
 /// How a check run or workflow run stands.
-fn outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
+pub(super) fn outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
     match (status, conclusion) {
         (Some("completed"), conclusion) | (None, conclusion @ Some(_)) => match conclusion {
             Some("success") => Outcome::Success,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, ReleaseSeen, Seen},
-    forge::github::payload::{Deployment, DeploymentStatus, Release},
+    forge::github::payload::{Deployment, DeploymentStatus, Numbered, Release},
 };
 
 pub(super) fn release(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
@@ -75,6 +75,7 @@ fn deployment_seen(
         production: deployment.production_environment.0,
         created_at: made_at.or(deployment.updated_at.0).unwrap_or(delivery.received_at),
         creator: deployment.creator.0.and_then(actor),
+        run: delivery.payload.get("workflow_run").and_then(|run: Numbered| run.id.0),
         status: None,
     };
     Ok((seen, made_at))
@@ -89,6 +90,7 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
         run: callback.as_deref().and_then(callback_run),
         environment: needed(environment, "environment")?,
         sha: deployment.sha.0,
+        deployment: deployment.id.0,
     };
     Ok(Understood { seen: Seen::Protection(seen), at: deployment.updated_at.0.or(deployment.created_at.0) })
 }

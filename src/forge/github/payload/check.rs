@@ -64,6 +64,14 @@ pub struct WorkflowRun {
     pub status: Maybe<String>,
     /// As of a check run.
     pub conclusion: Maybe<String>,
+    /// Which attempt at it, from 1.
+    pub run_attempt: Maybe<u64>,
+    /// Its title, as `run-name` has it.
+    pub display_title: Maybe<String>,
+    /// The workflow's file.
+    pub path: Maybe<String>,
+    /// Its page.
+    pub html_url: Maybe<String>,
     /// When it was made.
     pub created_at: Maybe<Timestamp>,
     /// When it last changed.

@@ -1,0 +1,120 @@
+//! Which gates GitHub itself keeps, and which are only advice.
+//!
+//! A gate's check on a tag's commit binds nobody unless a ruleset on tags
+//! requires it; an environment's gate binds nobody unless our protection rule
+//! stands before the environment.
+
+use super::{Finding, Verdict};
+use crate::{
+    domain::{
+        policy::{Mode, Policy},
+        rule::GateRule,
+    },
+    forge::github::{
+        inspect::{Inspector, Installation, Repository},
+        ruleset::Ruleset,
+    },
+    port::forge::ForgeError,
+};
+
+/// The check that a release's gate puts on its commit.
+const CHECK: &str = "phasebot/release";
+
+/// Who asks, of whom.
+pub(super) struct Place<'a> {
+    pub(super) inspector: &'a Inspector,
+    pub(super) app: u64,
+    pub(super) installation: &'a Installation,
+    pub(super) repo: &'a Repository,
+}
+
+/// A line for each gate of a repository.
+pub(super) async fn check(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
+    let environments = policy.environments.iter();
+    let guarded = environments.filter(|(_, rule)| !rule.require.is_empty() || !rule.after.is_empty());
+    let guarded: Vec<&String> = guarded.map(|(name, _)| name).collect();
+    if policy.gates.is_empty() && guarded.is_empty() {
+        return Vec::new();
+    }
+    let about = |finding: Finding| finding.about(&place.repo.full_name);
+    if policy.mode != Mode::Act {
+        let says = "gates are declared, and not applied: the mode is not act";
+        return vec![about(Finding::new("gates", Verdict::Note, says).remedy("set mode: act in the policy file"))];
+    }
+    let mut found = Vec::new();
+    if !policy.gates.is_empty() {
+        match place.inspector.tag_rulesets(place.installation.id, place.repo).await {
+            Ok(sets) => found.extend(policy.gates.iter().map(|(name, gate)| release(place, name, gate, &sets))),
+            Err(error) => found.push(unknown("the gates of releases", &error)),
+        }
+    }
+    for name in guarded {
+        let seen = place.inspector.protects(place.installation.id, place.repo, name, place.app).await;
+        found.push(match seen {
+            Ok(seen) => environment(place, name, seen),
+            Err(error) => unknown(&format!("environment {name}"), &error),
+        });
+    }
+    found.into_iter().map(about).collect()
+}
+
+fn release(place: &Place<'_>, name: &str, gate: &GateRule, rulesets: &[Ruleset]) -> Finding {
+    // Publishing a draft makes its tag: the same rule holds it.
+    let tags = gate.tag.as_ref().map_or("**", |tag| tag.as_str());
+    let page = format!("{}/settings/rules", place.repo.html_url);
+    let mut required =
+        rulesets.iter().filter(|set| set.covers(tags)).filter_map(|set| Some((set, set.requires(CHECK)?)));
+    let first = required.next();
+    let finding = match first.into_iter().chain(required).max_by_key(|(_, app)| *app == Some(place.app)) {
+        Some((set, Some(app))) if app == place.app => {
+            let who = match set.bypassers() {
+                Some(0) => "nobody may bypass it".to_owned(),
+                Some(count) => format!("{count} may bypass it"),
+                None => "who may bypass it is not shown to an App".to_owned(),
+            };
+            let says = format!("{name} is enforced by the ruleset {}: tags {tags} need {CHECK}; {who}", set.name);
+            Finding::new("gates", Verdict::Ok, says)
+        }
+        Some((set, _)) => {
+            let says = format!("{name}: the ruleset {} takes {CHECK} from others than this App", set.name);
+            let remedy = format!("choose this App as the source of {CHECK} in the ruleset");
+            Finding::new("gates", Verdict::Warn, says).remedy(remedy)
+        }
+        None => {
+            let says = format!("{name} is advisory: no active ruleset holds back tags {tags} without {CHECK}");
+            let remedy = format!(
+                "New ruleset, New tag ruleset: Active, target {tags}, require the status check {CHECK} of this App"
+            );
+            Finding::new("gates", Verdict::Note, says).remedy(remedy)
+        }
+    };
+    finding.link(page)
+}
+
+fn environment(place: &Place<'_>, name: &str, protected: Option<bool>) -> Finding {
+    let finding = match protected {
+        Some(true) => {
+            let says = format!(
+                "environment {name} is enforced by this App's protection rule; whether administrators may bypass it is not shown to an App"
+            );
+            Finding::new("gates", Verdict::Ok, says)
+        }
+        Some(false) => {
+            let says = format!("environment {name} is advisory: a job can deploy to it without asking this App");
+            let remedy =
+                format!("{name}, Deployment protection rules: choose this App, and no bypass for administrators");
+            Finding::new("gates", Verdict::Note, says).remedy(remedy)
+        }
+        None => {
+            let says = format!("environment {name} is advisory: GitHub knows no environment of that name");
+            let remedy = format!("New environment {name}, then choose this App among its protection rules");
+            Finding::new("gates", Verdict::Note, says).remedy(remedy)
+        }
+    };
+    finding.link(format!("{}/settings/environments", place.repo.html_url))
+}
+
+fn unknown(what: &str, error: &ForgeError) -> Finding {
+    Finding::new("gates", Verdict::Note, format!("whether {what} can be passed by is unknown: {error}"))
+        .remedy("let the App read what it asks for")
+}

@@ -1,0 +1,136 @@
+//! Deploys that nobody asks for: a tag was pushed, the default branch moved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use super::{end::finish, say};
+use crate::{
+    decide::{advance::Advanced, command::run::Terms, ship::is_final_version},
+    domain::{
+        effect::Watched,
+        event::RefName,
+        fact::{
+            DocumentKey, RepoFacts,
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        },
+        id::Sha,
+        policy::Mode,
+        rule::Trigger,
+    },
+};
+
+/// What happened longer ago starts nothing: a policy that is switched on must
+/// not deploy the past.
+const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Records a request for whatever calls for one.
+pub(super) fn ask(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+        return;
+    }
+    let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok());
+    for (environment, rule) in terms.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
+        for trigger in &rule.auto {
+            let found = match trigger {
+                Trigger::Tag => newest_tag(facts),
+                Trigger::Merge => newest_merge(facts),
+            };
+            if let Some(news) = found.filter(|news| since.is_none_or(|since| news.at >= since)) {
+                record(facts, environment, news, terms, out);
+            }
+        }
+    }
+}
+
+struct News {
+    at: Timestamp,
+    sha: Sha,
+    origin: Origin,
+    watched: Watched,
+}
+
+fn newest_tag(facts: &RepoFacts) -> Option<News> {
+    let newest = facts.index.tag_moves.iter().rev().find(|(_, tag)| is_final_version(tag))?;
+    let (at, tag) = newest;
+    let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
+    // The last word on the tag: one that was taken away again starts nothing.
+    let (last, sha) = place.moves.last()?;
+    let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
+    (last == at).then(|| sha.clone().map(|sha| News { at: *at, sha, origin, watched }))?
+}
+
+fn newest_merge(facts: &RepoFacts) -> Option<News> {
+    let branch = facts.default_branch().to_owned();
+    let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves.last()?.clone();
+    let (origin, watched) = (Origin::Merge(branch.clone()), Watched::Branch(branch));
+    Some(News { at, sha: sha?, origin, watched })
+}
+
+/// When the policy file last changed, as far as that was seen.
+fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
+    let default = RefName::Branch(facts.default_branch().to_owned());
+    facts
+        .pushes
+        .values()
+        .filter(|push| push.name == default && push.policy_file == Some(true))
+        .map(|push| push.at)
+        .max()
+}
+
+fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_>, out: &mut Advanced) {
+    let id = id(environment, &news);
+    if facts.requests.contains_key(&id) {
+        return;
+    }
+    // Of what nobody asked for, the newest counts.
+    let older = facts.requests_for(environment).into_iter().filter(|(_, request)| {
+        request.is_open()
+            && !request.is_under_way()
+            && !matches!(request.origin, Origin::Command(_))
+            && request.at <= news.at
+    });
+    let older: Vec<String> = older.map(|(id, _)| id.clone()).collect();
+    for old in older {
+        finish(facts, &old, RequestEnd::Withdrawn, say::newer_came().to_owned(), terms, out);
+    }
+    let request = DeployRequest {
+        environment: environment.to_owned(),
+        kind: RequestKind::Deploy,
+        origin: news.origin,
+        by: "phasebot".to_owned(),
+        at: news.at,
+        reference: match &news.watched {
+            Watched::Tag(name) | Watched::Branch(name) => name.clone(),
+            Watched::Commit | Watched::Pull(_) => String::new(),
+        },
+        watched: news.watched,
+        sha: Some(news.sha),
+        inputs: BTreeMap::new(),
+        from: None,
+        state: RequestState::Waiting(String::new()),
+        since: terms.now,
+        started_at: None,
+        deployment: None,
+        run: None,
+        attempts: 0,
+        pinned: false,
+        dry_run: false,
+        linked: BTreeSet::new(),
+    };
+    out.told.push(say::asked(&request));
+    facts.requests.insert(id.clone(), request);
+    out.changed.insert(DocumentKey::Request(id));
+}
+
+/// Our id for it: the same news is one request, however often it is looked at.
+fn id(environment: &str, news: &News) -> String {
+    let what = match &news.origin {
+        Origin::Tag(name) => format!("tag {name}"),
+        Origin::Merge(name) => format!("merge {name}"),
+        Origin::Command(_) => String::new(),
+    };
+    let digest = Sha256::digest(format!("{environment}\n{what}\n{}\n{}", news.sha, news.at));
+    format!("pb-auto-{}", hex::encode(&digest[..8]))
+}

@@ -1,0 +1,194 @@
+//! The start: telling the forge, and what it made of that.
+
+use super::{change, end::finish, place, say, set_state, wait};
+use crate::{
+    decide::{
+        advance::{Advanced, Outcome},
+        command::{reply::Wish, run::Terms},
+        look::Look,
+    },
+    domain::{
+        decision::Decision,
+        effect::{Effect, Told, Watched},
+        event::DeployState,
+        fact::{
+            RepoFacts,
+            deploy::{DeployRequest, RequestEnd, RequestKind, RequestState},
+        },
+        id::Sha,
+        policy::{Mode, Policy},
+        rule::Via,
+    },
+};
+
+fn key(id: &str, attempt: u32) -> String {
+    format!("deploy/{id}/{attempt}")
+}
+
+/// Tells the forge to start. The environment is the request's from now on.
+pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms: &Terms<'_>, out: &mut Advanced) {
+    let runs = facts
+        .requests
+        .get(id)
+        .and_then(|request| place::runs(&Look::new(facts, terms.policy, terms.now), &request.environment));
+    change(facts, id, out, |request| {
+        request.from = runs;
+        request.attempts += 1;
+    });
+    let Some(request) = facts.requests.get(id) else { return };
+    let attempt = request.attempts;
+    let Some(effect) = effect(facts, id, request, terms.policy) else { return };
+    out.told.push(say::passed(request, decision));
+    out.wishes.push(Wish { key: key(id, attempt), replaces: false, effect });
+    let rolls_back = (request.kind == RequestKind::Rollback).then(|| request.environment.clone());
+    set_state(facts, id, RequestState::Starting(attempt), terms, out);
+    // What waited there was to bring something newer: nobody wants that now.
+    let environment = rolls_back.unwrap_or_default();
+    let waiting = facts.requests_for(&environment).into_iter();
+    let waiting = waiting.filter(|(other, r)| *other != id && r.is_open() && !r.is_under_way());
+    let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
+    for other in waiting {
+        finish(facts, &other, RequestEnd::Withdrawn, say::rolled_back().to_owned(), terms, out);
+    }
+}
+
+fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy) -> Option<Effect> {
+    let rule = policy.environments.get(&request.environment)?;
+    let sha = request.sha.clone()?;
+    let (watched, inputs) = (request.watched.clone(), request.inputs.clone());
+    let environment = as_written(facts, &request.environment);
+    let request_id = id.to_owned();
+    Some(match &rule.deploy.as_ref()?.via {
+        Via::Deployment => Effect::CreateDeployment {
+            request: request_id,
+            environment,
+            production: rule.production,
+            sha,
+            watched,
+            inputs,
+            description: say::description(request),
+        },
+        Via::Workflow { file } => Effect::Dispatch {
+            workflow: file.clone(),
+            reference: runs_from(facts, &request.watched),
+            sha,
+            watched,
+            environment,
+            request: request_id,
+            inputs,
+            strict: !rule.best_effort,
+        },
+    })
+}
+
+/// The environment's name as the forge last wrote it.
+fn as_written(facts: &RepoFacts, environment: &str) -> String {
+    let ids = facts.index.deployments_to.get(environment).into_iter().flatten();
+    let last = ids.filter_map(|id| facts.deployments.get(id)).max_by_key(|deployment| deployment.created_at);
+    last.map_or_else(|| environment.to_owned(), |deployment| deployment.environment.clone())
+}
+
+/// The branch or tag that a workflow is to run from. A fork's branch is not
+/// here, and a bare commit is none.
+fn runs_from(facts: &RepoFacts, watched: &Watched) -> String {
+    let own_head = |number| {
+        let shape = facts.pull(number).and_then(|pull| pull.shape.as_ref())?;
+        (!shape.value.from_fork).then(|| shape.value.head_ref.clone())
+    };
+    match watched {
+        Watched::Branch(name) | Watched::Tag(name) => name.clone(),
+        Watched::Pull(number) => own_head(*number).unwrap_or_else(|| facts.default_branch().to_owned()),
+        Watched::Commit => facts.default_branch().to_owned(),
+    }
+}
+
+/// Whether a start is still wanted at the moment of sending: the request is
+/// the one that holds the environment, and its gate is open by the newest facts.
+pub(super) fn stands(facts: &RepoFacts, id: &str, sha: &Sha, terms: &Terms<'_>) -> Result<(), String> {
+    let request = facts.requests.get(id).filter(|r| matches!(r.state, RequestState::Starting(_)));
+    let Some(request) = request.filter(|request| request.sha.as_ref() == Some(sha)) else {
+        return Err("the deploy is not wanted any more".to_owned());
+    };
+    if terms.policy.mode != Mode::Act {
+        return Err(say::not_ours(terms.policy, &request.environment));
+    }
+    if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
+        return Err("another deploy holds the environment".to_owned());
+    }
+    let decision = wait::judge(facts, id, request, terms);
+    match decision {
+        Some(decision) if decision.standing.is_open() => Ok(()),
+        Some(decision) => Err(say::closed(&decision)),
+        None => Err("its commit is not known".to_owned()),
+    }
+}
+
+/// Notes what the forge made of a start.
+pub(super) fn began(
+    facts: &mut RepoFacts,
+    id: &str,
+    from_key: &str,
+    outcome: Outcome<'_>,
+    terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    let Some(request) = facts.requests.get(id) else { return };
+    let RequestState::Starting(attempt) = request.state else { return };
+    if key(id, attempt) != from_key {
+        return;
+    }
+    let (sha, reference) = (request.sha.clone(), request.reference.clone());
+    let told = match outcome {
+        Outcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
+        Outcome::Failed(why) => return finish(facts, id, RequestEnd::Failed, say::forge_failed(why), terms, out),
+        Outcome::Done { told, .. } => told,
+    };
+    let refused = |why: String, facts: &mut RepoFacts, out: &mut Advanced| {
+        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    };
+    match told {
+        Some(Told::NotFound) => {
+            set_state(facts, id, RequestState::Waiting(say::finding_out().to_owned()), terms, out);
+        }
+        Some(Told::NameMoved { found }) => refused(say::moved(&reference, found.as_ref()), facts, out),
+        Some(Told::NotStarted(why)) => refused(say::not_started(why), facts, out),
+        Some(Told::Deployed { deployment, sha: made }) => {
+            let deployment = *deployment;
+            if sha.as_ref() != Some(made) {
+                let description = say::mismatch(sha.as_ref(), made);
+                let state = DeployState::Failure;
+                let effect = Effect::SetDeployment { deployment, state, description: description.clone(), log: None };
+                out.wishes.push(Wish { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
+                return finish(facts, id, RequestEnd::Failed, description, terms, out);
+            }
+            runs(facts, id, terms, out, |request| request.deployment = Some(deployment));
+        }
+        Some(Told::Started { run, sha: made, pinned }) => {
+            let (run, pinned) = (*run, *pinned);
+            if let (Some(run), Some(made), false) = (run, made, pinned)
+                && sha.as_ref() != Some(made)
+            {
+                out.wishes.push(cancel(id, run));
+                return finish(facts, id, RequestEnd::Failed, say::mismatch(sha.as_ref(), made), terms, out);
+            }
+            runs(facts, id, terms, out, |request| {
+                request.run = run;
+                request.pinned = pinned;
+            });
+        }
+        _ => finish(facts, id, RequestEnd::Failed, say::forge_failed("it did not say what it made"), terms, out),
+    }
+}
+
+fn runs(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+    change(facts, id, out, |request| {
+        how(request);
+        request.started_at = Some(terms.now);
+    });
+    set_state(facts, id, RequestState::Running, terms, out);
+}
+
+/// Cancels a run of a deploy.
+pub(super) fn cancel(id: &str, run: u64) -> Wish {
+    Wish { key: format!("deploy/{id}/cancel/{run}"), replaces: false, effect: Effect::CancelRun { run } }
+}

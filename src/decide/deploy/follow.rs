@@ -1,0 +1,238 @@
+//! A deploy that runs: which runs and deployments are its own, and how it ends.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{begin::cancel, change, end::finish, say};
+use crate::{
+    decide::{
+        advance::Advanced,
+        command::{reply::Wish, run::Terms},
+        look::Look,
+    },
+    domain::{
+        effect::Effect,
+        event::{DeployState, Outcome},
+        fact::{
+            DocumentKey, RepoFacts,
+            command::{CommandFacts, Deed},
+            deploy::{DeployRequest, RequestEnd, RunFacts},
+        },
+        needs::{Answer, Need},
+        rule::Via,
+    },
+};
+
+/// A run begins by then, or it never will.
+const BEGINS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+/// A deploy whose end nobody tells is over by then.
+const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
+/// A question that the forge does not answer for so long is decided without it.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// When to ask again.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// The forge tells whole seconds by a clock of its own.
+const SLACK: SignedDuration = SignedDuration::from_secs(10);
+
+fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+fn trigger(request: &DeployRequest) -> &'static str {
+    if request.deployment.is_some() { "deployment" } else { "workflow_dispatch" }
+}
+
+fn need(id: &str, request: &DeployRequest) -> Need {
+    // A dispatched run stands at its branch's head, whatever it was told to deploy.
+    let sha = request.deployment.and(request.sha.clone());
+    Need::RunsAt { sha, trigger: trigger(request).to_owned(), purpose: id.to_owned() }
+}
+
+/// The runs that do a request's work: from events, and from what the forge answered.
+pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> BTreeMap<u64, &'a RunFacts> {
+    let Some(started) = request.started_at else { return BTreeMap::new() };
+    let answered = match facts.answers.get(&need(id, request)).map(|answered| &answered.answer) {
+        Some(Answer::Runs(runs)) => Some(runs),
+        _ => None,
+    };
+    let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
+    for (run, seen) in facts.runs.iter().chain(answered.into_iter().flatten()) {
+        let ours = match request.deployment {
+            Some(_) => is_of_deployment(facts, id, request, started, seen),
+            None => request.run == Some(*run) || (request.run.is_none() && seen.title.contains(id)),
+        };
+        let newer = found.get(run).is_none_or(|known| *known < seen);
+        if ours && newer && seen.trigger == trigger(request) {
+            found.insert(*run, seen);
+        }
+    }
+    found
+}
+
+/// Whether a run was started by this request's deployment. The forge does not
+/// say which deployment started a run: it is the newest of ours at its commit.
+fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, started: Timestamp, run: &RunFacts) -> bool {
+    let made = add(run.created_at, SLACK);
+    let newer = |(other_id, other): (&String, &DeployRequest)| {
+        let at = other.started_at.filter(|_| other.deployment.is_some() && other.sha == request.sha);
+        other_id != id && at.is_some_and(|at| at > started && at <= made)
+    };
+    request.sha.as_ref() == Some(&run.sha) && made >= started && !facts.requests.iter().any(newer)
+}
+
+/// Since when a fresh list of the runs is wanted, if it is.
+fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timestamp) -> Option<Timestamp> {
+    let runs = runs_of(facts, id, request);
+    let deadline = add(request.started_at?, BEGINS_WITHIN);
+    if runs.is_empty() {
+        return (!begun_otherwise(facts, request) && now >= deadline).then_some(deadline);
+    }
+    let ended = runs.values().all(|run| run.outcome != Outcome::Running);
+    // Another workflow may have begun that no event told of.
+    (ended && request.deployment.is_some()).then(|| runs.values().map(|run| run.at).max().unwrap_or(deadline))
+}
+
+pub(super) fn want_runs(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    if let Some(since) = list_wanted(look.facts, id, request, look.now) {
+        let need = need(id, request);
+        let fresh = look.facts.answers.get(&need).is_some_and(|answered| answered.at >= since);
+        if !fresh {
+            look.want(need);
+        }
+    }
+}
+
+/// Something else than a run took the deployment up.
+fn begun_otherwise(facts: &RepoFacts, request: &DeployRequest) -> bool {
+    let made = request.deployment.and_then(|id| facts.deployments.get(&id));
+    made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
+}
+
+/// Ties deployments that jobs made to the requests that their runs belong to.
+pub(super) fn link(facts: &mut RepoFacts, out: &mut Advanced) {
+    let mut links: Vec<(String, u64)> = Vec::new();
+    for (id, request) in facts.requests.iter().filter(|(_, request)| request.started_at.is_some()) {
+        let runs = runs_of(facts, id, request);
+        if runs.is_empty() && request.run.is_none() {
+            continue;
+        }
+        let ids = facts.index.deployments_to.get(&request.environment).into_iter().flatten();
+        let theirs = ids.filter(|deployment| {
+            let run = facts.deployments.get(deployment).and_then(|deployment| deployment.run);
+            run.is_some_and(|run| runs.contains_key(&run) || request.run == Some(run))
+        });
+        let new = theirs.filter(|d| request.deployment != Some(**d) && !request.linked.contains(d));
+        links.extend(new.map(|deployment| (id.clone(), *deployment)));
+    }
+    for (id, deployment) in links {
+        change(facts, &id, out, |request| {
+            request.linked.insert(deployment);
+        });
+        let sha = facts.requests.get(&id).and_then(|request| request.sha.clone());
+        let made = facts.deployments.get_mut(&deployment).filter(|made| Some(&made.sha) != sha.as_ref());
+        if let Some(made) = made {
+            // The forge names the commit that the workflow ran from.
+            made.told = sha;
+        }
+        out.changed.insert(DocumentKey::Deployment(deployment));
+        out.items.extend(super::super::landed(facts));
+    }
+}
+
+/// Follows a deploy to its end.
+pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    let Some(request) = facts.requests.get(id).cloned() else { return };
+    let Some(started) = request.started_at else { return };
+    let give_up = add(started, LONGEST_RUN);
+    out.wake(Some(give_up));
+    let let_go = |command: &CommandFacts| matches!(&command.deed, Some(Deed::LetGo { request }) if request == id);
+    if facts.commands.values().any(let_go) {
+        return finish(facts, id, RequestEnd::Failed, say::let_go().to_owned(), terms, out);
+    }
+    if terms.now >= give_up {
+        return fail(facts, id, &request, say::no_end(), terms, out);
+    }
+    if let Some(made) = request.deployment.and_then(|id| facts.deployments.get(&id)) {
+        let said = |state: DeployState| made.statuses.iter().any(|status| status.state == state);
+        let last = made.statuses.iter().next_back().map(|status| status.state);
+        if said(DeployState::Success) {
+            let why = say::succeeded(&request);
+            return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+        }
+        if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
+            return finish(facts, id, RequestEnd::Failed, say::failed(&request, None), terms, out);
+        }
+    }
+    let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
+    if request.run.is_none()
+        && request.deployment.is_none()
+        && let Some((run, _)) = runs.first_key_value()
+    {
+        let run = *run;
+        change(facts, id, out, |request| request.run = Some(run));
+    }
+    if let (false, None) = (request.pinned, request.deployment)
+        && let Some((run, seen)) = runs.iter().find(|(_, seen)| Some(&seen.sha) != request.sha.as_ref())
+        && !told_commit(&request, terms)
+    {
+        out.wishes.push(cancel(id, *run));
+        let why = say::mismatch(request.sha.as_ref(), &seen.sha);
+        return finish(facts, id, RequestEnd::Failed, why, terms, out);
+    }
+    if let Some(since) = list_wanted(facts, id, &request, terms.now) {
+        let fresh = facts.answers.get(&need(id, &request)).is_some_and(|answered| answered.at >= since);
+        if !fresh && terms.now < add(since, PATIENCE) {
+            return out.wake(Some(add(terms.now, AGAIN)));
+        }
+    }
+    if runs.is_empty() {
+        let deadline = add(started, BEGINS_WITHIN);
+        if begun_otherwise(facts, &request) {
+            return;
+        }
+        if terms.now < deadline {
+            return out.wake(Some(deadline));
+        }
+        return fail(facts, id, &request, say::never_began(), terms, out);
+    }
+    if runs.values().any(|run| run.outcome == Outcome::Running) {
+        if let Some(deployment) = request.deployment.filter(|_| !begun_otherwise(facts, &request)) {
+            let log = runs.values().next().map(|run| run.url.clone()).filter(|url| !url.is_empty());
+            let description = say::under_way().to_owned();
+            let effect = Effect::SetDeployment { deployment, state: DeployState::InProgress, description, log };
+            out.wishes.push(Wish { key: format!("deploy/{id}/in-progress"), replaces: false, effect });
+        }
+        return;
+    }
+    let failed = runs.values().find(|run| matches!(run.outcome, Outcome::Failure | Outcome::NoVerdict));
+    match failed {
+        Some(run) => fail(facts, id, &request, say::failed(&request, Some(run)), terms, out),
+        None if runs.values().all(|run| run.outcome == Outcome::Skipped) => {
+            fail(facts, id, &request, say::skipped(), terms, out);
+        }
+        None => {
+            let why = say::succeeded(&request);
+            out.wishes.extend(status(id, &request, DeployState::Success, &why));
+            finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+        }
+    }
+}
+
+/// Without `best_effort` nothing was started that could not be told its commit.
+fn told_commit(request: &DeployRequest, terms: &Terms<'_>) -> bool {
+    let rule = terms.policy.environments.get(&request.environment);
+    let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));
+    workflow && !rule.is_some_and(|rule| rule.best_effort)
+}
+
+fn fail(facts: &mut RepoFacts, id: &str, request: &DeployRequest, why: String, terms: &Terms<'_>, out: &mut Advanced) {
+    out.wishes.extend(status(id, request, DeployState::Failure, &why));
+    finish(facts, id, RequestEnd::Failed, why, terms, out);
+}
+
+fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<Wish> {
+    let deployment = request.deployment?;
+    let effect = Effect::SetDeployment { deployment, state, description: why.replace('`', ""), log: None };
+    Some(Wish { key: format!("deploy/{id}/end"), replaces: false, effect })
+}

@@ -1,0 +1,143 @@
+//! Deploys: from what somebody asks for to what runs.
+//!
+//! ```text
+//! asked ─▶ waiting (turn, gate) ─▶ starting ─▶ running ─▶ ended
+//!            ▲                        │
+//!            └── the gate closed ─────┘
+//! ```
+//!
+//! A request ([`crate::domain::fact::deploy`]) goes through these states in
+//! order. Everything is decided from facts; the forge is told by effects, and
+//! `stands` is asked once more at the very moment of sending.
+
+mod auto;
+mod begin;
+mod end;
+mod follow;
+mod place;
+mod protect;
+mod publish;
+mod say;
+pub(super) mod target;
+mod wait;
+
+use super::{
+    advance::{Advanced, Outcome},
+    command::run::Terms,
+    look::Look,
+};
+use crate::domain::{
+    effect::Effect,
+    fact::{
+        DocumentKey, RepoFacts,
+        deploy::{DeployRequest, RequestState},
+    },
+};
+
+pub(super) use place::{carried_back, upstream};
+pub(super) use publish::{drafts, effect as publication};
+pub(super) use say::{board, closed};
+pub(super) use wait::subject;
+
+/// Notes every fact that a deploy under way wants and that is not known.
+pub(super) fn want_all(look: &Look<'_>) {
+    for (id, request) in look.facts.requests.iter().filter(|(_, request)| request.is_open()) {
+        match &request.state {
+            RequestState::Asked => wait::want_name(look, id, request),
+            RequestState::Waiting(_) | RequestState::Starting(_) => wait::want_gate(look, id, request),
+            RequestState::Running => follow::want_runs(look, id, request),
+            RequestState::Ended { .. } => {}
+        }
+    }
+    protect::want_gates(look);
+    publish::want_gates(look);
+}
+
+/// Brings every deploy, waiting job and draft release up to facts, policy and time.
+pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    auto::ask(facts, terms, out);
+    follow::link(facts, out);
+    for id in wait::in_turn(facts) {
+        step(facts, &id, terms, out);
+    }
+    protect::advance(facts, terms, out);
+    publish::advance(facts, terms, out);
+}
+
+/// As many steps as a request can take now.
+fn step(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    // Asked, waiting, starting, running, ended: there are no more.
+    for _ in 0..4 {
+        let Some(request) = facts.requests.get(id) else { return };
+        let before = request.state.clone();
+        match before {
+            RequestState::Asked => wait::resolve(facts, id, terms, out),
+            RequestState::Waiting(_) => wait::wait(facts, id, terms, out),
+            RequestState::Running => follow::follow(facts, id, terms, out),
+            RequestState::Starting(_) | RequestState::Ended { .. } => {}
+        }
+        if facts.requests.get(id).is_none_or(|request| request.state == before) {
+            return;
+        }
+    }
+}
+
+/// Notes how an effect ended that a deploy waits for.
+pub(super) fn ended(
+    facts: &mut RepoFacts,
+    effect: &Effect,
+    key: &str,
+    outcome: Outcome<'_>,
+    terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    match effect {
+        Effect::CreateDeployment { request, .. } | Effect::Dispatch { request, .. } => {
+            begin::began(facts, request, key, outcome, terms, out);
+        }
+        Effect::AnswerProtection { run, environment, approve, .. } => {
+            protect::answered(facts, *run, environment, *approve, outcome, out);
+        }
+        Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
+        _ => {}
+    }
+}
+
+/// Whether an effect is still wanted at the moment of sending; if not, why.
+pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(), String> {
+    match effect {
+        Effect::CreateDeployment { request, sha, .. } | Effect::Dispatch { request, sha, .. } => {
+            begin::stands(facts, request, sha, terms)
+        }
+        Effect::AnswerProtection { run, environment, approve: Some(true), .. } => {
+            protect::stands(facts, *run, environment, terms)
+        }
+        Effect::PublishRelease { release, sha, .. } => publish::stands(facts, *release, sha, terms),
+        _ => Ok(()),
+    }
+}
+
+/// Changes a request and notes that it changed; the item's board shows it.
+fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+    let Some(request) = facts.requests.get_mut(id) else { return };
+    let before = request.clone();
+    how(request);
+    if *request == before {
+        return;
+    }
+    out.items.extend(request.item());
+    out.changed.insert(DocumentKey::Request(id.to_owned()));
+}
+
+/// Puts a request into a state.
+fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Terms<'_>, out: &mut Advanced) {
+    let mut told = None;
+    change(facts, id, out, |request| {
+        if request.state != state {
+            request.state = state;
+            request.since = terms.now;
+            told = Some(say::state(request));
+        }
+    });
+    out.told.extend(told);
+}

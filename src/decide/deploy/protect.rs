@@ -1,0 +1,176 @@
+//! Jobs that wait for our word.
+
+use super::{follow, say, wait};
+use crate::{
+    decide::{
+        advance::{Advanced, Outcome},
+        command::{reply::Wish, run::Terms},
+        gate::{self, Subject},
+        look::Look,
+        message::quoted,
+    },
+    domain::{
+        decision::{Decision, GateName, Standing},
+        effect::Effect,
+        event::{DeployState, Outcome as RunOutcome},
+        fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
+        policy::{Mode, Policy},
+    },
+};
+
+/// The forge takes ten reports without a verdict on one job.
+const MOST_REPORTS: u32 = 10;
+
+type Key = (u64, String);
+
+pub(super) fn want_gates(look: &Look<'_>) {
+    if look.policy.mode != Mode::Act {
+        return;
+    }
+    for (key, job) in look.facts.waiting_jobs.iter().filter(|(key, job)| !is_over(look.facts, key, job)) {
+        for need in subject(look.facts, look.policy, key, job)
+            .iter()
+            .flat_map(|s| gate::needs(look.facts, look.policy, s, look.now))
+        {
+            look.want(need);
+        }
+    }
+}
+
+/// The run has ended, or the job has begun: nothing is to be said any more.
+fn is_over(facts: &RepoFacts, key: &Key, job: &WaitingJob) -> bool {
+    let ended =
+        facts.runs.get(&key.0).is_some_and(|run| run.outcome != RunOutcome::Running && since(job) <= Some(run.at));
+    ended || job.cancelled || begun(facts, job)
+}
+
+fn since(job: &WaitingJob) -> Option<jiff::Timestamp> {
+    job.requests.values().max().copied()
+}
+
+/// Whether the job that asked last has begun.
+fn begun(facts: &RepoFacts, job: &WaitingJob) -> bool {
+    let last = job.requests.iter().max_by_key(|(id, at)| (**at, **id)).and_then(|(id, _)| *id);
+    let made = last.and_then(|id| facts.deployments.get(&id));
+    made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
+}
+
+/// The request that a run works for.
+fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::domain::fact::deploy::DeployRequest)> {
+    facts.requests.iter().find(|(id, request)| {
+        request.environment == key.1
+            && request.is_under_way()
+            && (request.run == Some(key.0) || follow::runs_of(facts, id, request).contains_key(&key.0))
+    })
+}
+
+fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Subject> {
+    let own = owner(facts, key).and_then(|(id, request)| wait::subject(facts, policy, id, request));
+    own.or_else(|| Some(Subject::new(GateName::Deploy(key.1.clone()), job.sha.clone()?, since(job)?)))
+}
+
+/// How the gate stands for a job; `Err`: something else holds the environment.
+fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> Result<Decision, String> {
+    let owner = owner(facts, key);
+    if owner.is_none()
+        && let Some((_, other)) = facts.under_way(&key.1)
+    {
+        return Err(say::busy(other, terms.policy));
+    }
+    let decision = match owner {
+        Some((id, request)) => wait::judge(facts, id, request, terms),
+        None => subject(facts, terms.policy, key, job)
+            .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
+    };
+    decision.ok_or_else(|| "the job's commit is not known".to_owned())
+}
+
+pub(super) fn stands(facts: &RepoFacts, run: u64, environment: &str, terms: &Terms<'_>) -> Result<(), String> {
+    let key = (run, environment.to_lowercase());
+    let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else {
+        return Err("the job waits no more".to_owned());
+    };
+    let decision = judge(facts, &key, job, terms)?;
+    if decision.standing.is_open() && terms.policy.mode == Mode::Act { Ok(()) } else { Err(say::closed(&decision)) }
+}
+
+/// Answers every job whose gate has come to a verdict, and reports on the others.
+pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+        return;
+    }
+    let keys: Vec<Key> = facts.waiting_jobs.keys().cloned().collect();
+    for key in keys {
+        let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else { continue };
+        let mut job = job.clone();
+        let judged = judge(facts, &key, &job, terms);
+        out.wake(judged.as_ref().ok().and_then(|decision| decision.next_at));
+        let Some(wish) = answer(&key, &mut job, &judged) else { continue };
+        out.told.push(format!("run {} in {}: {}", key.0, quoted(&key.1), wish.effect.kind()));
+        out.wishes.push(wish);
+        facts.waiting_jobs.insert(key.clone(), job);
+        out.changed.insert(DocumentKey::WaitingJob(key.0, key.1));
+    }
+}
+
+/// What to say to a job now, if anything; notes that it is said.
+fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) -> Option<Wish> {
+    let (run, asked) = (key.0, job.requests.len());
+    let open = judged.as_ref().is_ok_and(|decision| decision.standing.is_open());
+    let name = |what: &str, count: u32| format!("protect/{run}/{}/{what}/{count}", key.1);
+    let wish = |key: String, effect: Effect| Some(Wish { key, replaces: false, effect });
+    let words = match judged {
+        Ok(decision) => say::closed(decision),
+        Err(why) => why.clone(),
+    };
+    let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
+    match job.answered.filter(|(count, _)| *count == asked) {
+        // An approval can't be taken back; what it let go on can be stopped.
+        Some((_, true)) if !open && judged.is_ok() => {
+            job.cancelled = true;
+            wish(name("cancel", job.answers), Effect::CancelRun { run })
+        }
+        Some(_) => None,
+        None if open => {
+            let effect = answer(Some(true), "The gate is open.".to_owned());
+            job.answered = Some((asked, true));
+            job.answers += 1;
+            wish(name("answer", job.answers), effect)
+        }
+        None if judged.as_ref().is_ok_and(is_final) => {
+            let effect = answer(Some(false), words);
+            job.answered = Some((asked, false));
+            job.answers += 1;
+            wish(name("answer", job.answers), effect)
+        }
+        None if job.reports < MOST_REPORTS && job.reported != words => {
+            let effect = answer(None, words.clone());
+            job.reports += 1;
+            job.reported = words;
+            wish(name("report", job.reports), effect)
+        }
+        None => None,
+    }
+}
+
+/// A gate that neither time nor a person opens. Saying so ends the run.
+fn is_final(decision: &Decision) -> bool {
+    decision.standing == Standing::Fail && !decision.needs_person && decision.next_at.is_none()
+}
+
+/// Notes how an answer ended: one that was not sent, or not taken, is still owed.
+pub(super) fn answered(
+    facts: &mut RepoFacts,
+    run: u64,
+    environment: &str,
+    approve: Option<bool>,
+    outcome: Outcome<'_>,
+    out: &mut Advanced,
+) {
+    let key = (run, environment.to_lowercase());
+    let Some(job) = facts.waiting_jobs.get_mut(&key) else { return };
+    if approve.is_some() && matches!(outcome, Outcome::Withheld(_)) {
+        job.answered = None;
+        out.changed.insert(DocumentKey::WaitingJob(key.0, key.1));
+    }
+}

@@ -1,0 +1,279 @@
+//! Before a start: what is meant, whose turn it is, whether the gate is open.
+
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{begin, change, end::finish, place, say, set_state, target};
+use crate::{
+    decide::{advance::Advanced, command::run::Terms, gate, gate::Subject, look::Look},
+    domain::{
+        decision::{Decision, GateName, Standing},
+        effect::Watched,
+        event::RefName,
+        fact::{
+            RepoFacts,
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        },
+        id::Sha,
+        needs::{Answer, Need},
+        policy::{Mode, Policy},
+        rule::{Busy, ConditionName},
+    },
+};
+
+/// A request that could not start by then is given up.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// How long to wait for an answer that a request can't do without.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// What the forge said within this time is fresh enough to act on.
+const FRESH: SignedDuration = SignedDuration::from_mins(2);
+/// When to look again at something that the forge did not tell.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Requests that are not over, in the order in which they may take a place:
+/// what holds one, then rollbacks, then first come.
+pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
+    let mut open: Vec<_> = facts.requests.iter().filter(|(_, r)| r.is_open()).collect();
+    open.sort_by_key(|(id, r)| (Reverse(r.is_under_way()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
+    open.into_iter().map(|(id, _)| id.clone()).collect()
+}
+
+fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
+    let (name, default_branch) = (request.reference.clone(), facts.default_branch().to_owned());
+    Need::Named { name, default_branch, purpose: id.to_owned() }
+}
+
+pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    let need = name_need(look.facts, id, request);
+    if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
+        // Whether a reviewer may write is asked on the way.
+        let _ = target::may(look, &request.environment, &request.reference, named);
+    }
+}
+
+/// What a request wants to know while it waits: its gate's facts, and how its
+/// commit stands to what runs.
+pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    let Some(mut subject) = subject(look.facts, look.policy, id, request) else { return };
+    for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+        look.want(need);
+    }
+    // Before something is done, everything is asked anew.
+    if gate::evaluate(look.facts, look.policy, &subject, look.now).standing.is_open() {
+        subject.fresh_since = fresh(look.now);
+        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+            look.want(need);
+        }
+    }
+    is_older(look, request);
+}
+
+/// What a request's gate decides about.
+pub(in crate::decide) fn subject(
+    facts: &RepoFacts,
+    policy: &Policy,
+    id: &str,
+    request: &DeployRequest,
+) -> Option<Subject> {
+    let gate = GateName::Deploy(request.environment.clone());
+    let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
+    subject.request = Some(id.to_owned());
+    if matches!(request.origin, Origin::Command(_)) {
+        subject.requester = Some(request.by.clone());
+    }
+    if let Watched::Tag(tag) = &request.watched {
+        subject.tags.push(tag.clone());
+    }
+    if request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
+        subject.waived.push((ConditionName::Lock, "the rollback before it took the lock".to_owned()));
+    }
+    if request.kind == RequestKind::Rollback
+        && let Some(rule) = policy.environments.get(&request.environment)
+    {
+        let word = "the policy's `rollback`".to_owned();
+        subject.waived.extend(rule.rollback.waive.iter().map(|name| (*name, word.clone())));
+    }
+    Some(subject)
+}
+
+fn fresh(now: Timestamp) -> Option<Timestamp> {
+    now.checked_sub(FRESH).ok()
+}
+
+/// How the gate of a request stands.
+pub(super) fn judge(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let subject = subject(facts, terms.policy, id, request)?;
+    Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
+}
+
+/// The same by nothing that the forge said some time ago.
+fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let mut subject = subject(facts, terms.policy, id, request)?;
+    subject.fresh_since = fresh(terms.now);
+    Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
+}
+
+/// Whether the commit is older than what runs; `None`: not known yet.
+fn is_older(look: &Look<'_>, request: &DeployRequest) -> Option<bool> {
+    let Some(sha) = &request.sha else { return Some(false) };
+    if request.kind == RequestKind::Rollback {
+        return Some(false);
+    }
+    let Some(runs) = place::runs(look, &request.environment).filter(|runs| runs != sha) else { return Some(false) };
+    match look.known_to_contain(&runs, sha) {
+        Some(contains) => Some(contains),
+        None => {
+            look.contains(&runs, sha);
+            None
+        }
+    }
+}
+
+/// Finds out which commit is meant.
+pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    let Some(request) = facts.requests.get(id) else { return };
+    let refuse = |facts: &mut RepoFacts, why: String, out: &mut Advanced| {
+        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    };
+    let need = name_need(facts, id, request);
+    let named = match facts.answers.get(&need).map(|answered| answered.answer.clone()) {
+        Some(Answer::Named(Some(named))) => named,
+        Some(Answer::Named(None)) => {
+            let why = say::no_name(&request.reference);
+            return refuse(facts, why, out);
+        }
+        other => {
+            if terms.now.duration_since(request.at) >= PATIENCE {
+                let why = say::name_unknown(&request.reference, other.as_ref());
+                return refuse(facts, why, out);
+            }
+            return out.wake(terms.now.checked_add(AGAIN).ok());
+        }
+    };
+    // What was pushed after the command is not what its author meant.
+    if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, &request.reference, &named.sha))
+        && since > request.at
+    {
+        let why = say::moved(&request.reference, Some(&named.sha));
+        return refuse(facts, why, out);
+    }
+    let look = Look::new(facts, terms.policy, terms.now);
+    let may = target::may(&look, &request.environment, &request.reference, &named);
+    let unknown = !look.take_wants().is_empty();
+    match may {
+        Ok(watched) => {
+            change(facts, id, out, |request| {
+                request.sha = Some(named.sha);
+                request.watched = watched;
+            });
+            set_state(facts, id, RequestState::Waiting(String::new()), terms, out);
+        }
+        Err(_) if unknown && terms.now.duration_since(request.at) < PATIENCE => {
+            out.wake(terms.now.checked_add(AGAIN).ok());
+        }
+        Err(why) => refuse(facts, why, out),
+    }
+}
+
+/// When a branch or tag came to a commit, as far as that was seen.
+fn moved_here(facts: &RepoFacts, name: &str, sha: &Sha) -> Option<Timestamp> {
+    let places = [RefName::Branch(name.to_owned()), RefName::Tag(name.to_owned())];
+    let moves = places.iter().filter_map(|place| facts.refs.get(place)).flat_map(|found| &found.moves);
+    moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
+}
+
+/// Waits for its turn and its gate, and starts.
+pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    match next(facts, id, terms, out) {
+        Next::Start(decision) => begin::start(facts, id, &decision, terms, out),
+        Next::Wait(why, until) => {
+            out.wake(until);
+            set_state(facts, id, RequestState::Waiting(why), terms, out);
+        }
+        Next::End(how, why) => finish(facts, id, how, why, terms, out),
+    }
+}
+
+enum Next {
+    Start(Decision),
+    Wait(String, Option<Timestamp>),
+    End(RequestEnd, String),
+}
+
+fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> Next {
+    let refused = |why: String| Next::End(RequestEnd::Refused, why);
+    let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
+    let environment = request.environment.as_str();
+    let rule = terms.policy.environments.get(environment);
+    let Some(rule) = rule.filter(|rule| terms.policy.mode == Mode::Act && rule.deploy.is_some()) else {
+        return refused(say::not_ours(terms.policy, environment));
+    };
+    let asked = matches!(request.origin, Origin::Command(_));
+    let gives_up = request.at.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+    if terms.now >= gives_up {
+        let RequestState::Waiting(why) = &request.state else { return refused(say::waited_too_long("")) };
+        return refused(say::waited_too_long(why));
+    }
+    out.wake(Some(gives_up));
+    if let Some(why) = terms.silent {
+        return Next::Wait(say::silent(why), None);
+    }
+    if let Some((_, other)) = same(facts, id, request) {
+        return if asked {
+            refused(say::the_same(other, terms.policy))
+        } else {
+            Next::End(RequestEnd::Withdrawn, say::the_same(other, terms.policy))
+        };
+    }
+    let look = Look::new(facts, terms.policy, terms.now);
+    match is_older(&look, request) {
+        Some(true) => return refused(say::older(environment, place::runs(&look, environment).as_ref())),
+        Some(false) => {}
+        None if terms.now.duration_since(request.at) >= PATIENCE => return refused(say::order_unknown(environment)),
+        None => return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok()),
+    }
+    drop(look);
+    let Some(decision) = judge(facts, id, request, terms) else { return refused(say::no_name(&request.reference)) };
+    let busy = facts.under_way(environment).map(|(_, other)| other);
+    if request.dry_run {
+        return Next::End(RequestEnd::Told, say::would(request, &decision, busy, terms.policy));
+    }
+    if let Some(other) = busy {
+        let why = say::busy(other, terms.policy);
+        // A rollback waits for what runs: what is half done is not cut off.
+        return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
+            refused(why)
+        } else {
+            Next::Wait(why, None)
+        };
+    }
+    let decision = if decision.standing.is_open() {
+        judge_afresh(facts, id, request, terms).unwrap_or(decision)
+    } else {
+        decision
+    };
+    match decision.standing {
+        standing if standing.is_open() => Next::Start(decision),
+        Standing::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
+            refused(say::closed(&decision))
+        }
+        Standing::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => refused(say::closed(&decision)),
+        Standing::Error => Next::Wait(say::closed(&decision), terms.now.checked_add(AGAIN).ok()),
+        _ => Next::Wait(say::closed(&decision), decision.next_at),
+    }
+}
+
+/// An earlier request for the same, that is not over.
+fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(&'a String, &'a DeployRequest)> {
+    facts.requests.iter().find(|(other_id, other)| {
+        other.is_open()
+            && !other.dry_run
+            && !request.dry_run
+            && other.environment == request.environment
+            && other.sha == request.sha
+            && other.kind == request.kind
+            && other.inputs == request.inputs
+            && (other.at, other_id.as_str()) < (request.at, id)
+    })
+}

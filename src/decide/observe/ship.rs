@@ -1,0 +1,88 @@
+//! Releases, deployments, and the workflow runs and jobs that they are made of.
+
+use std::collections::BTreeSet;
+
+use super::Notes;
+use crate::domain::{
+    event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
+    fact::{
+        DocumentKey, Newest,
+        deploy::RunFacts,
+        ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+    },
+};
+
+impl Notes<'_> {
+    /// Runs that deploy, or wait for our word, are kept by themselves.
+    pub(super) fn run(&mut self, seen: &WorkflowSeen) {
+        let waits =
+            self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
+        if !waits && !matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch") {
+            return;
+        }
+        let fact = RunFacts {
+            attempt: seen.attempt,
+            at: self.event.at,
+            // Of one moment the end outweighs the beginning.
+            outcome: seen.outcome,
+            sha: seen.sha.clone(),
+            trigger: seen.trigger.clone(),
+            title: seen.title.clone(),
+            workflow: seen.workflow.clone(),
+            created_at: seen.created_at.unwrap_or(self.event.at),
+            url: seen.url.clone(),
+        };
+        if self.facts.runs.get(&seen.id).is_none_or(|known| *known < fact) {
+            self.facts.runs.insert(seen.id, fact);
+            self.changed.insert(DocumentKey::Run(seen.id));
+        }
+    }
+
+    pub(super) fn protection(&mut self, seen: &ProtectionSeen) {
+        let Some(run) = seen.run else { return };
+        let name = seen.environment.to_lowercase();
+        let job = self.facts.waiting_jobs.entry((run, name.clone())).or_default();
+        if job.requests.contains_key(&seen.deployment) {
+            return;
+        }
+        job.requests.insert(seen.deployment, self.event.at);
+        job.name.clone_from(&seen.environment);
+        job.sha = job.sha.clone().max(seen.sha.clone());
+        if let Some(deployment) = seen.deployment.and_then(|id| self.facts.deployments.get_mut(&id)) {
+            deployment.run = Some(run);
+        }
+        self.changed.extend(seen.deployment.map(DocumentKey::Deployment));
+        self.changed.insert(DocumentKey::WaitingJob(run, name));
+    }
+
+    pub(super) fn release(&mut self, seen: &ReleaseSeen) {
+        let state = ReleaseState {
+            withdrawn: seen.withdrawn,
+            published_at: seen.published_at.filter(|_| !seen.draft),
+            tag: seen.tag.clone(),
+            target: seen.target.clone(),
+            prerelease: seen.prerelease,
+        };
+        let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
+        Newest::join(&mut slot, Newest::new(self.event.at, state));
+        self.facts.releases.extend(slot.map(|state| (seen.id, ReleaseFacts { state })));
+        self.changed.insert(DocumentKey::Release(seen.id));
+    }
+
+    pub(super) fn deployment(&mut self, seen: &DeploymentSeen) {
+        let fact = self.facts.deployments.entry(seen.id).or_insert_with(|| DeploymentFacts {
+            sha: seen.sha.clone(),
+            reference: seen.reference.clone(),
+            environment: seen.environment.clone(),
+            production: seen.production,
+            created_at: seen.created_at,
+            creator: seen.creator.as_ref().map(|c| c.login.clone()),
+            run: seen.run,
+            told: None,
+            statuses: BTreeSet::new(),
+        });
+        fact.run = fact.run.or(seen.run);
+        fact.statuses.extend(seen.status.clone());
+        self.changed.insert(DocumentKey::Deployment(seen.id));
+    }
+}

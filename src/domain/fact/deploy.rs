@@ -1,0 +1,220 @@
+//! Facts about deploys that were asked of us, about the workflow runs that do
+//! them, and about jobs that wait for our word.
+//!
+//! A deploy is a record that goes through states in one direction only. It is
+//! changed where everything is decided, one event at a time, so that «one at
+//! a time in an environment» needs no lock but the record itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{RepoFacts, command::CommandId};
+use crate::domain::{
+    effect::Watched,
+    event::Outcome,
+    id::{ItemNumber, Sha},
+};
+
+/// A deploy that was asked of us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployRequest {
+    /// Environment, lower case.
+    pub environment: String,
+    /// What it is.
+    pub kind: RequestKind,
+    /// What asked for it.
+    pub origin: Origin,
+    /// Who asked; for one that nobody asked for, who pushed or merged, if known.
+    pub by: String,
+    /// When, by the forge's clock.
+    pub at: Timestamp,
+    /// What to deploy, in the words of who asked: a name, or empty.
+    pub reference: String,
+    /// What may move while it waits.
+    pub watched: Watched,
+    /// The commit; `None` until it is found out.
+    pub sha: Option<Sha>,
+    /// Inputs, checked against the policy.
+    pub inputs: BTreeMap<String, String>,
+    /// What the environment ran when this began; for a rollback, what it leaves.
+    pub from: Option<Sha>,
+    /// How it stands.
+    pub state: RequestState,
+    /// When it came into that state.
+    pub since: Timestamp,
+    /// When the forge began with it.
+    pub started_at: Option<Timestamp>,
+    /// The deployment that we made for it.
+    pub deployment: Option<u64>,
+    /// How often it was tried to start it.
+    pub attempts: u32,
+    /// The workflow was told the commit: where it runs from does not matter.
+    pub pinned: bool,
+    /// Only to tell what would happen.
+    pub dry_run: bool,
+    /// Deployments that its jobs made.
+    pub linked: BTreeSet<u64>,
+    /// The workflow run that does it, where one was dispatched.
+    pub run: Option<u64>,
+}
+
+/// What a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RequestKind {
+    /// A commit that was named.
+    Deploy,
+    /// What runs in the environment before.
+    Promote,
+    /// Back to an earlier one.
+    Rollback,
+}
+
+/// What asked for a deploy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Origin {
+    /// A command.
+    Command(CommandId),
+    /// A tag was pushed.
+    Tag(String),
+    /// A branch got new commits.
+    Merge(String),
+}
+
+/// How a request stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RequestState {
+    /// Its commit is still to be found out.
+    Asked,
+    /// It waits for its turn or its gate; with a sentence that says for what.
+    Waiting(String),
+    /// The forge was told to start it. With the number of the attempt.
+    Starting(u32),
+    /// The forge has begun with it.
+    Running,
+    /// It is over.
+    Ended {
+        /// How.
+        how: RequestEnd,
+        /// A sentence for people.
+        why: String,
+    },
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RequestEnd {
+    /// It runs in the environment.
+    Succeeded,
+    /// It was started and came to nothing.
+    Failed,
+    /// It was not started.
+    Refused,
+    /// It was withdrawn before it was started.
+    Withdrawn,
+    /// It was to tell what would happen, and did.
+    Told,
+}
+
+impl DeployRequest {
+    /// It is not over.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, RequestState::Ended { .. })
+    }
+
+    /// It holds its environment: nothing else may start there.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.state, RequestState::Starting(_) | RequestState::Running)
+    }
+
+    /// How it ended, if it did.
+    pub fn end(&self) -> Option<RequestEnd> {
+        match &self.state {
+            RequestState::Ended { how, .. } => Some(*how),
+            _ => None,
+        }
+    }
+
+    /// The item on which it was asked for.
+    pub fn item(&self) -> Option<ItemNumber> {
+        match &self.origin {
+            Origin::Command(id) => Some(id.item),
+            Origin::Tag(_) | Origin::Merge(_) => None,
+        }
+    }
+}
+
+/// A workflow run that does a deploy, or may.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Which attempt at it: a later one outweighs all before it.
+    pub attempt: u64,
+    /// When what is seen here was true.
+    pub at: Timestamp,
+    /// How it stands.
+    pub outcome: Outcome,
+    /// The commit that it runs at.
+    pub sha: Sha,
+    /// What started it: `deployment`, `workflow_dispatch`, …
+    pub trigger: String,
+    /// Its title, as the workflow's `run-name` has it.
+    pub title: String,
+    /// The workflow's file.
+    pub workflow: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Its page.
+    pub url: String,
+}
+
+/// A job that waits for our word.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WaitingJob {
+    /// Environment, as written.
+    pub name: String,
+    /// The commit.
+    pub sha: Option<Sha>,
+    /// Every time that it asked, by the deployment that it made for it.
+    pub requests: BTreeMap<Option<u64>, Timestamp>,
+    /// What we said to how many requests; `true`: go on.
+    pub answered: Option<(usize, bool)>,
+    /// How many answers were queued.
+    pub answers: u32,
+    /// Reports without a verdict so far: the forge takes ten.
+    pub reports: u32,
+    /// What the last report said.
+    pub reported: String,
+    /// Approved, and cancelled since because the gate changed its mind.
+    pub cancelled: bool,
+}
+
+/// What was done about a draft release, or about a tag that was pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Publication {
+    /// The commit that it was done for.
+    pub sha: Option<Sha>,
+    /// How often.
+    pub attempts: u32,
+    /// Nothing is left to do.
+    pub settled: bool,
+}
+
+impl RepoFacts {
+    /// Requests for an environment, oldest first.
+    pub fn requests_for<'a>(&'a self, environment: &'a str) -> Vec<(&'a String, &'a DeployRequest)> {
+        let mut found: Vec<_> = self.requests.iter().filter(|(_, r)| r.environment == environment).collect();
+        found.sort_by_key(|(id, request)| (request.at, *id));
+        found
+    }
+
+    /// The request that holds an environment.
+    pub fn under_way(&self, environment: &str) -> Option<(&String, &DeployRequest)> {
+        self.requests.iter().find(|(_, r)| r.environment == environment && r.is_under_way())
+    }
+
+    /// The request that a deployment belongs to: made for it, or by its jobs.
+    pub fn request_of(&self, deployment: u64) -> Option<(&String, &DeployRequest)> {
+        self.requests.iter().find(|(_, r)| r.deployment == Some(deployment) || r.linked.contains(&deployment))
+    }
+}

@@ -1,0 +1,186 @@
+//! Deployments and their statuses.
+
+use std::collections::BTreeMap;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{identity::Identity, path, repo::Repo, watch};
+use crate::{
+    domain::{
+        effect::{Told, Watched},
+        event::DeployState,
+        id::Sha,
+    },
+    port::forge::{Applied, ApplyContext, ForgeError},
+};
+
+/// Pages of an environment's deployments of one commit to look through for ours.
+const MAX_PAGES: usize = 3;
+/// GitHub's longest description of a deployment or a status.
+const MAX_DESCRIPTION: usize = 140;
+/// Where our id stands in a deployment's payload.
+const REQUEST: &str = "phasebot_request";
+
+/// What is to be made.
+pub(super) struct Deployment<'a> {
+    pub(super) request: &'a str,
+    pub(super) environment: &'a str,
+    pub(super) production: Option<bool>,
+    pub(super) sha: &'a Sha,
+    pub(super) watched: &'a Watched,
+    pub(super) inputs: &'a BTreeMap<String, String>,
+    pub(super) description: &'a str,
+}
+
+#[derive(Deserialize)]
+struct Made {
+    id: u64,
+    sha: String,
+    #[serde(default)]
+    payload: Value,
+    creator: Option<Creator>,
+}
+
+#[derive(Deserialize)]
+struct Creator {
+    login: String,
+}
+
+impl Made {
+    fn applied(&self) -> Applied {
+        let told = Told::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()) };
+        Applied { made: Some(self.id.to_string()), told: Some(told), ..Applied::default() }
+    }
+}
+
+/// Makes a deployment at a commit. GitHub's defaults would merge the default
+/// branch into it and wait for every check, ours included: both are turned off.
+pub(super) async fn create(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    context: &ApplyContext,
+    deployment: &Deployment<'_>,
+) -> Result<Applied, ForgeError> {
+    if context.in_doubt
+        && let Some(found) = find(repo, identity, deployment).await?
+    {
+        return Ok(found.applied());
+    }
+    if context.look_only {
+        return Ok(Applied { told: Some(Told::NotFound), ..Applied::default() });
+    }
+    if let Some(told) = watch::moved(repo, deployment.sha, deployment.watched).await? {
+        return Ok(Applied { told: Some(told), ..Applied::default() });
+    }
+    let mut body = json!({
+        "ref": deployment.sha.0,
+        "task": "deploy",
+        "auto_merge": false,
+        "required_contexts": [],
+        "environment": deployment.environment,
+        "description": cut(deployment.description, MAX_DESCRIPTION),
+        "payload": {
+            REQUEST: deployment.request,
+            "phasebot_sha": deployment.sha.0,
+            "phasebot_environment": deployment.environment,
+            "inputs": deployment.inputs,
+        },
+    });
+    if let Some(production) = deployment.production {
+        body["production_environment"] = json!(production);
+    }
+    let reply =
+        match repo.send(Method::POST, "POST /repos/{owner}/{repo}/deployments", "/deployments", Some(body)).await {
+            Ok(reply) => reply,
+            Err(failure) if failure.status == Some(StatusCode::CONFLICT) => {
+                return Ok(not_started(format!("GitHub makes no deployment of this commit: {}", failure.message)));
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+    if let Some(made) = reply.made::<Made>() {
+        return Ok(made.applied());
+    }
+    // 202: something else was done instead, and there is no deployment.
+    match reply.made::<Value>() {
+        Some(_) => Ok(not_started("GitHub accepted the request and made no deployment".to_owned())),
+        None => Err(ForgeError::Doubt("the answer to a new deployment broke off".to_owned())),
+    }
+}
+
+fn not_started(why: String) -> Applied {
+    Applied { told: Some(Told::NotStarted(why)), ..Applied::default() }
+}
+
+/// The deployment that carries our request's id and was made by us. Lists
+/// rather than trusts one page: others deploy the same commit, too.
+async fn find(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    deployment: &Deployment<'_>,
+) -> Result<Option<Made>, ForgeError> {
+    let me = identity.actor(repo.client).await?;
+    let tail = format!(
+        "/deployments?sha={}&environment={}&task=deploy",
+        path::value(&deployment.sha.0),
+        path::value(deployment.environment)
+    );
+    let (all, _) = repo.list::<Made>("GET /repos/{owner}/{repo}/deployments", &tail, MAX_PAGES).await?;
+    Ok(all.into_iter().find(|made| {
+        carries(&made.payload, deployment.request) && made.creator.as_ref().is_some_and(|c| me.is(&c.login))
+    }))
+}
+
+/// Whether a payload carries our request's id. GitHub may give it back as
+/// an object or as the text of one.
+fn carries(payload: &Value, request: &str) -> bool {
+    match payload {
+        Value::String(text) => {
+            serde_json::from_str::<Value>(text).is_ok_and(|inner| inner.is_object() && carries(&inner, request))
+        }
+        object => object.get(REQUEST).and_then(Value::as_str) == Some(request),
+    }
+}
+
+/// Sets a status of a deployment.
+pub(super) async fn set_status(
+    repo: &mut Repo<'_>,
+    deployment: u64,
+    state: DeployState,
+    description: &str,
+    log: Option<&str>,
+) -> Result<Applied, ForgeError> {
+    let state = match state {
+        DeployState::Waiting => "queued",
+        DeployState::InProgress => "in_progress",
+        DeployState::Success => "success",
+        DeployState::Failure => "failure",
+        DeployState::Inactive => "inactive",
+    };
+    let mut body = json!({ "state": state, "description": cut(description, MAX_DESCRIPTION) });
+    if let Some(log) = log {
+        body["log_url"] = json!(log);
+    }
+    let route = "POST /repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+    repo.send(Method::POST, route, &format!("/deployments/{deployment}/statuses"), Some(body)).await?;
+    Ok(Applied { made: Some(deployment.to_string()), ..Applied::default() })
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_id_is_known_in_both_forms() {
+        assert!(carries(&json!({ "phasebot_request": "r1" }), "r1"));
+        assert!(carries(&json!("{\"phasebot_request\":\"r1\"}"), "r1"));
+        for payload in [json!({ "phasebot_request": "r2" }), json!("r1"), json!("\"r1\""), json!(null), json!(["r1"])] {
+            assert!(!carries(&payload, "r1"), "{payload}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Workflows: started once, found again, cancelled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use http::{Method, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{file, path, repo::Repo, watch, workflow};
+use crate::{
+    domain::{
+        effect::{Told, Watched},
+        fact::deploy::RunFacts,
+        id::Sha,
+    },
+    port::forge::{Applied, ApplyContext, ForgeError},
+};
+
+/// Pages of runs to look through for one, at 100 each.
+const MAX_PAGES: usize = 3;
+/// GitHub takes so many inputs.
+const MOST_INPUTS: usize = 25;
+
+/// What is to be started.
+pub(super) struct Dispatch<'a> {
+    pub(super) workflow: &'a str,
+    pub(super) reference: &'a str,
+    pub(super) sha: &'a Sha,
+    pub(super) watched: &'a Watched,
+    pub(super) environment: &'a str,
+    pub(super) request: &'a str,
+    pub(super) inputs: &'a BTreeMap<String, String>,
+    pub(super) strict: bool,
+}
+
+fn told(told: Told) -> Applied {
+    Applied { told: Some(told), ..Applied::default() }
+}
+
+/// Starts a workflow. It can name no commit, only a branch or tag: the commit
+/// goes as an input, to a workflow that declares it. After a doubt it is
+/// looked for by our id in its runs' titles, and never started again.
+pub(super) async fn dispatch(
+    repo: &mut Repo<'_>,
+    context: &ApplyContext,
+    it: &Dispatch<'_>,
+) -> Result<Applied, ForgeError> {
+    if context.in_doubt {
+        return match find(repo, it.workflow, it.request).await? {
+            Some(run) => Ok(Applied { made: Some(run.id.to_string()), ..told(started(&run, false)) }),
+            None => Err(ForgeError::Permanent(format!(
+                "unproven: {} may have been started by request {} already, and is not started twice",
+                it.workflow, it.request
+            ))),
+        };
+    }
+    if let Some(moved) = watch::moved(repo, it.sha, it.watched).await? {
+        return Ok(told(moved));
+    }
+    let inputs = match inputs(repo, it).await? {
+        Ok(inputs) => inputs,
+        Err(why) => return Ok(told(Told::NotStarted(why))),
+    };
+    let pinned = inputs.contains_key("phasebot_sha");
+    let tail = format!("/actions/workflows/{}/dispatches", path::segment(it.workflow)?);
+    let route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+    let mut body = json!({ "ref": it.reference, "inputs": inputs, "return_run_details": true });
+    let reply = match repo.send(Method::POST, route, &tail, Some(body.clone())).await {
+        // An older server does not know that it could tell the run. A 422 has started nothing.
+        Err(failure) if failure.says(422, "return_run_details") => {
+            if let Some(fields) = body.as_object_mut() {
+                fields.remove("return_run_details");
+            }
+            repo.send(Method::POST, route, &tail, Some(body)).await?
+        }
+        other => other?,
+    };
+    #[derive(Deserialize)]
+    struct Made {
+        workflow_run_id: u64,
+    }
+    let Some(run) = reply.made::<Made>().map(|made| made.workflow_run_id) else {
+        let started = Told::Started { run: None, sha: None, pinned };
+        return Ok(Applied { made: Some(it.request.to_owned()), ..told(started) });
+    };
+    // It was started, whatever becomes of this question.
+    let sha = match one(repo, run).await {
+        Ok(run) => Some(Sha::from(run.head_sha.as_str())),
+        Err(_) => None,
+    };
+    Ok(Applied { made: Some(run.to_string()), ..told(Told::Started { run: Some(run), sha, pinned }) })
+}
+
+fn started(run: &Run, pinned: bool) -> Told {
+    Told::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
+}
+
+/// The inputs to send, by what the workflow declares at the ref that it will
+/// run from; or why it can't be started.
+async fn inputs(
+    repo: &mut Repo<'_>,
+    it: &Dispatch<'_>,
+) -> Result<Result<BTreeMap<String, String>, String>, ForgeError> {
+    let place = format!(".github/workflows/{}", it.workflow);
+    let Some(seen) = file::read(repo.client, repo.target, None, &place, Some(it.reference)).await? else {
+        return Ok(Err(format!("there is no {place} at {}", it.reference)));
+    };
+    let declared = match seen.text.as_deref().map_err(Clone::clone).and_then(workflow::declared_inputs) {
+        Ok(declared) => declared,
+        Err(why) => return Ok(Err(format!("{place} can't be started: {why}"))),
+    };
+    let told_commit = declared.contains("phasebot_sha");
+    if !told_commit && it.strict {
+        return Ok(Err(format!(
+            "{place} does not declare the input phasebot_sha, so that it can't be told which commit to deploy; declare \
+             it, or set pin: best_effort for the environment"
+        )));
+    }
+    // Without that input the run deploys what its branch stands at.
+    if !told_commit && head_of(repo, it.reference).await?.as_ref() != Some(it.sha) {
+        return Ok(Err(format!("{} does not stand at {}, and {place} can't be told a commit", it.reference, it.sha)));
+    }
+    let unknown: Vec<&str> = it.inputs.keys().filter(|name| !declared.contains(*name)).map(String::as_str).collect();
+    if !unknown.is_empty() {
+        return Ok(Err(format!("{place} does not declare the input {}", unknown.join(", "))));
+    }
+    Ok(gathered(&declared, it))
+}
+
+fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<String, String>, String> {
+    let ours = [
+        ("phasebot_request", it.request),
+        ("phasebot_sha", it.sha.0.as_str()),
+        ("phasebot_environment", it.environment),
+    ];
+    let mut inputs = it.inputs.clone();
+    for (name, value) in ours.into_iter().filter(|(name, _)| declared.contains(*name)) {
+        inputs.insert(name.to_owned(), value.to_owned());
+    }
+    if inputs.len() > MOST_INPUTS {
+        return Err(format!("GitHub takes {MOST_INPUTS} inputs at most, and there would be {}", inputs.len()));
+    }
+    Ok(inputs)
+}
+
+/// The commit that a branch or tag stands at.
+async fn head_of(repo: &mut Repo<'_>, reference: &str) -> Result<Option<Sha>, ForgeError> {
+    match watch::head(repo, reference).await {
+        Ok(sha) => return Ok(Some(sha)),
+        Err(ForgeError::NotFound(_)) => {}
+        Err(error) => return Err(error),
+    }
+    match super::answer::tag_commit(repo, reference).await {
+        Ok(sha) => Ok(Some(sha)),
+        Err(ForgeError::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[derive(Deserialize)]
+struct Run {
+    id: u64,
+    head_sha: String,
+    #[serde(default)]
+    display_title: String,
+    #[serde(default)]
+    path: String,
+    event: String,
+    status: Option<String>,
+    conclusion: Option<String>,
+    run_attempt: Option<u64>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    #[serde(default)]
+    html_url: String,
+}
+
+#[derive(Deserialize)]
+struct Runs {
+    workflow_runs: Vec<Run>,
+}
+
+async fn one(repo: &mut Repo<'_>, run: u64) -> Result<Run, ForgeError> {
+    Ok(repo.get("GET /repos/{owner}/{repo}/actions/runs/{run_id}", &format!("/actions/runs/{run}")).await?.json()?)
+}
+
+/// The run of a workflow whose title carries our request's id.
+async fn find(repo: &mut Repo<'_>, workflow: &str, request: &str) -> Result<Option<Run>, ForgeError> {
+    let tail = format!("/actions/workflows/{}/runs?event=workflow_dispatch", path::segment(workflow)?);
+    let route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
+    for page in 1..=MAX_PAGES {
+        let (found, more) = repo.page(route, &tail, page, |found: &Runs| !found.workflow_runs.is_empty()).await?;
+        if let Some(run) = found.workflow_runs.into_iter().find(|run| run.display_title.contains(request)) {
+            return Ok(Some(run));
+        }
+        if !more {
+            break;
+        }
+    }
+    Ok(None)
+}
+
+/// The newest runs that an event started, at a commit or at any.
+pub(super) async fn runs_at(
+    repo: &mut Repo<'_>,
+    sha: Option<&Sha>,
+    trigger: &str,
+) -> Result<BTreeMap<u64, RunFacts>, ForgeError> {
+    let at = sha.map(|sha| format!("&head_sha={sha}")).unwrap_or_default();
+    let tail = format!("/actions/runs?event={}{at}", path::value(trigger));
+    let route = "GET /repos/{owner}/{repo}/actions/runs";
+    let (found, _) = repo.page(route, &tail, 1, |_: &Runs| false).await?;
+    Ok(found.workflow_runs.into_iter().map(|run| (run.id, facts(run))).collect())
+}
+
+fn facts(run: Run) -> RunFacts {
+    RunFacts {
+        at: run.updated_at,
+        attempt: run.run_attempt.unwrap_or(1),
+        outcome: super::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
+        sha: Sha::from(run.head_sha.as_str()),
+        trigger: run.event,
+        title: run.display_title,
+        workflow: run.path,
+        created_at: run.created_at,
+        url: run.html_url,
+    }
+}
+
+/// Cancels a run; one that has ended needs it no more.
+pub(super) async fn cancel(repo: &mut Repo<'_>, run: u64) -> Result<Applied, ForgeError> {
+    let route = "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel";
+    match repo.send(Method::POST, route, &format!("/actions/runs/{run}/cancel"), None).await {
+        Ok(_) => {}
+        Err(failure) if failure.status == Some(StatusCode::CONFLICT) => {}
+        Err(failure) => return Err(failure.into()),
+    }
+    Ok(Applied { made: Some(run.to_string()), ..Applied::default() })
+}

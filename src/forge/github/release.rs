@@ -1,0 +1,85 @@
+//! Draft releases: pinned to a commit, then published.
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{answer, repo::Repo, watch};
+use crate::{
+    domain::{
+        effect::{Told, Watched},
+        id::Sha,
+    },
+    port::forge::{Applied, ForgeError},
+};
+
+#[derive(Deserialize)]
+struct Release {
+    id: u64,
+    draft: bool,
+    tag_name: String,
+    target_commitish: String,
+}
+
+fn told(told: Told) -> Applied {
+    Applied { told: Some(told), ..Applied::default() }
+}
+
+/// Publishes a draft so that its tag names `sha`, or not at all. Doing it
+/// again changes nothing: a release that is published is left as it is.
+///
+/// A draft may be made from a branch, which moves. So it is first pinned to
+/// the commit, and published only after GitHub has confirmed that.
+pub(super) async fn publish(
+    repo: &mut Repo<'_>,
+    release: u64,
+    tag: &str,
+    sha: &Sha,
+    branch: Option<&str>,
+) -> Result<Applied, ForgeError> {
+    let tail = format!("/releases/{release}");
+    let draft: Release = repo.get("GET /repos/{owner}/{repo}/releases/{release_id}", &tail).await?.json()?;
+    let tagged = match answer::tag_commit(repo, tag).await {
+        Ok(sha) => Some(sha),
+        Err(ForgeError::NotFound(_)) => None,
+        Err(error) => return Err(error),
+    };
+    if !draft.draft {
+        return Ok(match tagged {
+            Some(found) if found == *sha => Applied { made: Some(draft.id.to_string()), ..Applied::default() },
+            found => told(Told::NameMoved { found }),
+        });
+    }
+    if draft.tag_name != tag {
+        return Ok(told(Told::NotStarted(format!("the draft is for another tag now, {}", draft.tag_name))));
+    }
+    // A tag that is there stays where it is: publishing would not move it, but
+    // would publish something else than was decided about.
+    if tagged.as_ref().is_some_and(|found| found != sha) {
+        return Ok(told(Told::NameMoved { found: tagged }));
+    }
+    let known = branch.map_or_else(|| sha.0.clone(), str::to_owned);
+    if tagged.is_none() && !draft.target_commitish.eq_ignore_ascii_case(&sha.0) {
+        if draft.target_commitish != known {
+            let why = format!("the draft is made from something else now, {}", draft.target_commitish);
+            return Ok(told(Told::NotStarted(why)));
+        }
+        if let Some(branch) = branch
+            && let Some(moved) = watch::moved(repo, sha, &Watched::Branch(branch.to_owned())).await?
+        {
+            return Ok(told(moved));
+        }
+        let pinned: Release = change(repo, &tail, json!({ "target_commitish": sha.0 })).await?;
+        if !pinned.target_commitish.eq_ignore_ascii_case(&sha.0) {
+            return Ok(told(Told::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
+        }
+    }
+    let published = change(repo, &tail, json!({ "draft": false })).await?;
+    Ok(Applied { made: Some(published.id.to_string()), ..Applied::default() })
+}
+
+async fn change(repo: &mut Repo<'_>, tail: &str, body: serde_json::Value) -> Result<Release, ForgeError> {
+    let route = "PATCH /repos/{owner}/{repo}/releases/{release_id}";
+    let reply = repo.send(Method::PATCH, route, tail, Some(body)).await?;
+    reply.made().ok_or_else(|| ForgeError::Doubt("the answer to a changed release broke off".to_owned()))
+}

@@ -1,0 +1,112 @@
+//! What a name stands for, and whether it still does.
+
+use serde::Deserialize;
+
+use super::{account, answer, failure::Failure, path, repo::Repo};
+use crate::{
+    domain::{
+        effect::{Told, Watched},
+        id::Sha,
+        needs::{Named, NamedKind},
+    },
+    port::forge::ForgeError,
+};
+
+/// Fewest digits of a commit's name that are taken for one.
+const FEWEST_DIGITS: usize = 7;
+
+/// What a name stands for: a tag, a branch, or a commit of this
+/// repository. Only these places are looked at, so that no name leads to a
+/// pull request's ref. `None`: nothing, or both a tag and a branch.
+pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str) -> Result<Option<Named>, ForgeError> {
+    let tag = found(answer::tag_commit(repo, name).await)?;
+    let branch = found(head(repo, name).await)?;
+    match (tag, branch) {
+        (Some(_), Some(_)) => return Ok(None),
+        (Some(sha), None) => return Ok(Some(Named { kind: NamedKind::Tag, sha })),
+        (None, Some(sha)) => return Ok(Some(Named { kind: NamedKind::Branch, sha })),
+        (None, None) => {}
+    }
+    let digits = name.len() >= FEWEST_DIGITS && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_hexdigit());
+    if !digits {
+        return Ok(None);
+    }
+    let Some(sha) = found(commit(repo, name).await)?.filter(|sha| sha.0.starts_with(&name.to_ascii_lowercase())) else {
+        return Ok(None);
+    };
+    let landed = is_within(repo, &sha, default_branch).await?;
+    Ok(Some(Named { kind: if landed { NamedKind::Landed } else { NamedKind::Loose }, sha }))
+}
+
+fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
+    match result {
+        Ok(sha) => Ok(Some(sha)),
+        Err(ForgeError::NotFound(_)) => Ok(None),
+        // A name that can't be written in a path names nothing.
+        Err(ForgeError::Permanent(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The commit at the head of a branch. `heads/` keeps a tag of the same name out.
+pub(super) async fn head(repo: &mut Repo<'_>, branch: &str) -> Result<Sha, ForgeError> {
+    answer::commit_of(repo, "heads", branch).await
+}
+
+async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {
+    #[derive(Deserialize)]
+    struct Body {
+        sha: String,
+    }
+    match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &format!("/commits/{escaped}?per_page=1")).await {
+        Ok(reply) => Ok(Sha::from(reply.json::<Body>()?.sha.as_str())),
+        Err(failure) if failure.says(422, "no commit found") => Err(ForgeError::NotFound(failure.error.to_string())),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Whether a branch contains a commit.
+async fn is_within(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Result<bool, ForgeError> {
+    #[derive(Deserialize)]
+    struct Body {
+        status: String,
+    }
+    let tail = format!("/compare/{}...{}?per_page=1", path::segment(&sha.0)?, path::segment(branch)?);
+    let compared: Result<_, Failure> = repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await;
+    match compared {
+        Ok(reply) => Ok(matches!(reply.json::<Body>()?.status.as_str(), "ahead" | "identical")),
+        Err(failure) => match failure.error {
+            // No common history, or no such branch.
+            ForgeError::NotFound(_) => Ok(false),
+            error => Err(error),
+        },
+    }
+}
+
+/// Looks whether what a commit was named by has moved; `Some`: it has, and
+/// nothing may be started.
+pub(super) async fn moved(repo: &mut Repo<'_>, sha: &Sha, watched: &Watched) -> Result<Option<Told>, ForgeError> {
+    let (now, still) = match watched {
+        Watched::Commit => return Ok(None),
+        Watched::Tag(tag) => {
+            let now = found(answer::tag_commit(repo, tag).await)?;
+            let still = now.as_ref() == Some(sha);
+            (now, still)
+        }
+        Watched::Pull(number) => {
+            let now = found(account::head(repo, *number).await)?;
+            let still = now.as_ref() == Some(sha);
+            (now, still)
+        }
+        Watched::Branch(branch) => {
+            let now = found(head(repo, branch).await)?;
+            let still = match &now {
+                Some(head) if head == sha => true,
+                Some(_) => is_within(repo, sha, branch).await?,
+                None => false,
+            };
+            (now, still)
+        }
+    };
+    Ok(if still { None } else { Some(Told::NameMoved { found: now }) })
+}

@@ -1,0 +1,8 @@
+//! Deploys over real HTTP: the bot with its database, and a forge with a
+//! worker that runs the workflows.
+
+mod dispatch;
+mod release;
+mod stage;
+mod wait;
+mod way;

@@ -1,0 +1,84 @@
+//! Draft releases and tags that were pushed.
+
+use phasebot::sim::NewRelease;
+
+use super::stage::Stage;
+use crate::flow::REPO;
+
+const ON_COMMAND: &str = "version: 1
+mode: act
+gates:
+  release: { on: { draft: true, tag: \"v*\" }, on_violation: issue, require: [checks: { named: [unit tests], report_within: 10m }] }
+";
+const BY_ITSELF: &str = "version: 1
+mode: act
+gates:
+  release: { on: { draft: true }, publish: true, require: [checks: { named: [unit tests] }] }
+";
+
+fn draft(tag: &str) -> NewRelease {
+    NewRelease { tag: tag.to_owned(), target: "main".to_owned(), draft: true, ..NewRelease::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_is_published_by_command_at_the_commit_of_its_gate() {
+    let stage = Stage::new(ON_COMMAND, &[], &[]).await;
+    stage.bob.release(&draft("v1.0.0")).unwrap();
+    stage.world.minute().await;
+    assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
+    assert!(stage.answer().contains("The gate is closed: `checks`"), "{}", stage.answer());
+    stage.world.pass_checks(&stage.merged);
+    stage.pass(3).await;
+    assert_eq!(stage.say("dan", "/release publish v2.0.0").await, ["-1", "eyes"]);
+    assert!(stage.answer().contains("there are drafts of `v1.0.0`"), "{}", stage.answer());
+    assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["eyes", "rocket"], "{:#?}", stage.words());
+    assert_eq!(stage.world.forge.commit_of(REPO, "v1.0.0").unwrap(), stage.merged);
+    stage.world.in_phase(stage.issue, "release");
+    stage.world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_is_published_by_itself_once_its_gate_is_open() {
+    let stage = Stage::new(BY_ITSELF, &[], &[]).await;
+    stage.bob.release(&draft("v1.0.0")).unwrap();
+    stage.pass(3).await;
+    assert!(stage.world.forge.commit_of(REPO, "v1.0.0").is_err());
+    stage.world.pass_checks(&stage.merged);
+    stage.pass(5).await;
+    assert_eq!(stage.world.forge.commit_of(REPO, "v1.0.0").unwrap(), stage.merged);
+    stage.world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_would_move_is_not_published() {
+    let stage = Stage::new(ON_COMMAND, &[], &[]).await;
+    stage.bob.release(&draft("v1.0.0")).unwrap();
+    stage.world.pass_checks(&stage.merged);
+    stage.pass(3).await;
+    // Somebody sets the tag elsewhere, and no event of it has come yet.
+    stage.bob.colleague("mallory").push("other", &["Another".into()]).unwrap();
+    stage.bob.tag("v1.0.0", "other").unwrap();
+    let held = stage.world.forge.take_pending();
+    assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
+    assert!(stage.answer().contains("Nothing was published"), "{}", stage.answer());
+    drop(held);
+    stage.world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_that_broke_its_gate_gets_one_issue() {
+    let stage = Stage::new(ON_COMMAND, &[], &[]).await;
+    let actions = stage.world.person("github-actions");
+    let check = actions.start_check(&stage.merged, "unit tests").unwrap().made;
+    actions.complete_check(check, "failure").unwrap();
+    stage.pass(3).await;
+    stage.bob.tag("v1.0.0", "main").unwrap();
+    stage.pass(30).await;
+    let opened = |exchange: &&phasebot::sim::Exchange| exchange.name() == "POST /repos/{owner}/{repo}/issues";
+    let requests = stage.world.forge.requests();
+    let issues: Vec<_> = requests.iter().filter(opened).collect();
+    assert_eq!(issues.len(), 1);
+    let body = issues[0].request.as_ref().unwrap()["body"].to_string();
+    assert!(body.contains("`checks`") && body.contains("`v1.0.0`"), "{body}");
+    stage.world.check().await;
+}

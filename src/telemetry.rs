@@ -7,11 +7,11 @@ use std::{
 
 use metrics::{describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload, util::SubscriberInitExt};
 
 use crate::{
     metric::{self, Kind, Metric},
-    settings::LogFormat,
+    settings::{LogFormat, log_filter},
 };
 
 /// Why logs or figures can't be set up.
@@ -20,6 +20,9 @@ pub enum TelemetryError {
     /// The log filter.
     #[error("log: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
+    /// The level.
+    #[error("log: {0}")]
+    Level(String),
     /// Another subscriber is there already.
     #[error("logs are set up already")]
     LogsTwice,
@@ -32,15 +35,38 @@ pub enum TelemetryError {
 ///
 /// `filter` is a level or `target=level` pairs. Colours only on a terminal, and
 /// not if `plain` (see <https://no-color.org>).
-pub fn start_logs(filter: &str, format: LogFormat, plain: bool) -> Result<(), TelemetryError> {
+pub fn start_logs(filter: &str, format: LogFormat, plain: bool) -> Result<LogLevel, TelemetryError> {
     let filter: Targets = filter.parse()?;
+    let (filter, handle) = reload::Layer::new(filter);
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
     match format {
         LogFormat::Text => registry.with(lines.with_ansi(!plain && stderr().is_terminal())).try_init(),
         LogFormat::Json => registry.with(lines.json().flatten_event(true).with_current_span(false)).try_init(),
     }
-    .map_err(|_| TelemetryError::LogsTwice)
+    .map_err(|_| TelemetryError::LogsTwice)?;
+    Ok(LogLevel { handle })
+}
+
+/// Which log lines are written, to be changed while the program runs.
+#[derive(Clone)]
+pub struct LogLevel {
+    handle: reload::Handle<Targets, Registry>,
+}
+
+impl LogLevel {
+    /// The filter in use.
+    pub fn now(&self) -> String {
+        self.handle.with_current(ToString::to_string).unwrap_or_default()
+    }
+
+    /// Writes the lines that pass `filter` from here on; it lasts until the program ends.
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        // A misspelt level would be taken for a part of the program.
+        log_filter(filter).map_err(TelemetryError::Level)?;
+        let filter: Targets = filter.parse()?;
+        self.handle.reload(filter).map_err(|_| TelemetryError::LogsTwice)
+    }
 }
 
 /// The process's figures.

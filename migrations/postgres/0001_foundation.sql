@@ -36,7 +36,7 @@ CREATE INDEX delivery_homeless ON delivery (forge, lower(target)) WHERE target I
 -- What an operator looks for; few rows are in these states.
 CREATE INDEX delivery_odd ON delivery (state, seq) WHERE state IN ('quarantined', 'dead', 'dropped');
 -- What may be pruned. An operator's drop carries no time of its own.
-CREATE INDEX delivery_age ON delivery (coalesce(decided_at, received_at))
+CREATE INDEX delivery_age ON delivery (coalesce(decided_at, received_at), seq)
     WHERE state IN ('done', 'ignored', 'dropped');
 
 -- Apart from `delivery`: deciding rewrites the row, and should not rewrite the
@@ -130,7 +130,7 @@ CREATE UNIQUE INDEX effect_live_key ON effect (forge, repo, key) WHERE ended_at 
 CREATE INDEX effect_line ON effect (forge, installation, lane, id) WHERE ended_at IS NULL;
 CREATE INDEX effect_not_before ON effect (not_before) WHERE ended_at IS NULL;
 CREATE INDEX effect_dead ON effect (id) WHERE state = 'dead';
-CREATE INDEX effect_age ON effect (ended_at) WHERE state IN ('done', 'dropped');
+CREATE INDEX effect_age ON effect (ended_at, id) WHERE state IN ('done', 'dropped');
 
 -- ── Timers ──
 

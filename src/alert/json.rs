@@ -44,7 +44,7 @@ pub(super) fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
 pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
     /// Seconds beyond this year 5138 are milliseconds.
     const MOST_SECONDS: i64 = 100_000_000_000;
-    let at = match value? {
+    let at: Timestamp = match value? {
         Value::String(text) => text.trim().parse().ok()?,
         Value::Number(number) => {
             let count = number.as_i64()?;
@@ -56,7 +56,8 @@ pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    Some(at).filter(|at: &Timestamp| at.as_second() > 0)
+    // Times are kept in whole milliseconds.
+    Timestamp::from_millisecond(at.as_millisecond()).ok().filter(|at| at.as_second() > 0)
 }
 
 /// What tells one alert from others when the source has no id for it: a short

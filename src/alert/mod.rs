@@ -9,8 +9,10 @@ mod grafana;
 mod json;
 mod planetscale;
 mod proof;
+mod swap;
 
 pub use alertmanager::Alertmanager;
 pub use generic::{Fields, Generic, Kind};
 pub use grafana::{Grafana, Headers};
 pub use planetscale::PlanetScale;
+pub use swap::Swap;

@@ -52,9 +52,7 @@ impl Secrets {
         let known = self.any(|secret| {
             // HMAC takes a key of any length.
             let mac = Hmac::<Sha256>::new_from_slice(secret).ok();
-            mac.is_some_and(|mac| {
-                parts.iter().fold(mac, |mac, part| mac.chain_update(part)).verify_slice(&signature).is_ok()
-            })
+            mac.is_some_and(|mac| parts.iter().fold(mac, Mac::chain_update).verify_slice(&signature).is_ok())
         });
         if known { Ok(()) } else { Err(Refusal::BadSignature) }
     }

@@ -121,7 +121,7 @@ pub(crate) fn connection(hook: &str) -> &str {
 
 impl Connection {
     /// What each repository hears of a message.
-    pub(crate) fn split(&self, message: Message) -> Vec<Part> {
+    pub(crate) fn split(&self, message: &Message) -> Vec<Part> {
         let part = |target: &str, says: Says| Part {
             target: target.to_owned(),
             action: action(&says),
@@ -141,7 +141,7 @@ impl Connection {
             let alerts: Vec<Alert> = own.collect();
             let labels =
                 if targets.len() == alerts.len() { group.labels.clone() } else { shared(&group.labels, &alerts) };
-            parts.push(part(target, Says::Group(Group { alerts, labels, ..group.clone() })));
+            parts.push(part(target, Says::Group(Group { labels, alerts, ..group.clone() })));
         }
         if parts.is_empty() {
             let why = if group.alerts.is_empty() { "it lists no alert" } else { "the heartbeat's alert ended" };
@@ -151,7 +151,7 @@ impl Connection {
     }
 
     /// The part of a message that a delivery for `target` stands for.
-    pub(crate) fn part(&self, message: Message, target: &str, action: Option<&str>) -> Option<Message> {
+    pub(crate) fn part(&self, message: &Message, target: &str, action: Option<&str>) -> Option<Message> {
         let heartbeat = action == Some(HEARTBEAT);
         let meant = |part: &Part| {
             part.target.eq_ignore_ascii_case(target) && matches!(part.message.says, Says::Heartbeat) == heartbeat

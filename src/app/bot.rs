@@ -13,6 +13,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::{
     alert::Alerts,
     catch_up,
+    halt::Switches,
     intake::Intake,
     outbox,
     policy::PolicySource,
@@ -76,6 +77,11 @@ impl Bot {
     /// The door for deliveries.
     pub fn intake(&self) -> Arc<Intake> {
         Arc::new(Intake::new(self.shell.clone()))
+    }
+
+    /// What an operator may ask of it.
+    pub fn switches(&self) -> Arc<Switches> {
+        Arc::new(Switches { shell: self.shell.clone() })
     }
 
     /// Stops sending effects; what is under way ends. Deciding goes on.

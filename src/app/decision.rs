@@ -87,6 +87,8 @@ pub(crate) async fn reach(
     let silent = writes.silent();
     let alerts = &shell.alerts.rules;
     let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
+    // What could not be asked now is asked for the repository's sake, too.
+    advanced.wake(again_at);
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);
     let mut told = Vec::new();

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         derived::Derived,
         effect::Effect,
-        fact::{DocumentKey, RepoFacts},
+        fact::{DocumentKey, RepoFacts, item::ItemFacts},
         id::{InstallationId, ItemNumber},
         policy::{Mode, Policy},
     },
@@ -39,6 +39,9 @@ struct Kept {
     /// The label that shows the phase.
     #[serde(default)]
     label: Option<String>,
+    /// Labels that we put there at some time and that may still be on.
+    #[serde(default)]
+    put: BTreeSet<String>,
 }
 
 /// Whether effects may be queued.
@@ -114,12 +117,15 @@ fn keep(
         ours: kept.derived.ours,
         written: kept.written,
         label: kept.label.clone(),
+        put: kept.put.clone(),
     });
     let decided = decide::decide(&state.facts, &derived, shown.as_ref(), terms.policy);
 
+    let silent = state.facts.items.get(&item).is_some_and(ItemFacts::is_silent);
+    let writes = if silent { Writes::No("it was only read") } else { terms.writes };
     let key = format!("phase/{item}");
     let mut aside = String::new();
-    let written = match (decided.effect, terms.writes) {
+    let written = match (decided.effect, writes) {
         (Some(effect), Writes::As(installation)) => {
             commit.effects.push(NewEffect { key, replaces: true, installation, effect, cause: terms.cause });
             true
@@ -150,7 +156,11 @@ fn keep(
         None if !derived.ours => kept.as_ref().and_then(|kept| kept.label.clone()),
         None => None,
     };
-    let now_kept = Kept { derived, written, board, label };
+    let on = state.facts.item_labels(item);
+    let was = kept.iter().flat_map(|kept| kept.put.iter().chain(kept.label.iter().filter(|_| kept.written)));
+    let may_be_on = was.filter(|put| on.is_none_or(|on| on.iter().any(|l| l.eq_ignore_ascii_case(put))));
+    let put = may_be_on.chain(label.iter().filter(|_| written)).cloned().collect();
+    let now_kept = Kept { derived, written, board, label, put };
     if kept.as_ref() != Some(&now_kept) {
         let row = ItemRow { item, phase, since, derived: serde_json::to_string(&now_kept)? };
         state.items.insert(item, row.clone());

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{decision::Failure, shell::Shell};
+use super::{
+    decision::Failure,
+    shell::{OnRemoval, Shell},
+};
 use crate::{
     domain::{
         event::{Event, InstallationSeen},
@@ -55,7 +58,27 @@ pub(crate) async fn decide(
             rows.push(row);
         }
     }
-    let note = summary(installation, seen, rows.len());
+    let mut note = summary(installation, seen, rows.len());
+    if shell.settings.on_removal == OnRemoval::Delete {
+        // Before the delivery is done: a crash between the two does it again.
+        let gone = held.iter_mut().filter(|(key, _)| seen.removed.contains(key));
+        for (key, holder) in gone {
+            let ours = served.get(key).is_some_and(|row| row.installation == Some(installation));
+            if ours {
+                holder.forget();
+                shell
+                    .store
+                    .erase(key, "its repository was taken from the App, and what was kept of it deleted")
+                    .await?;
+            }
+        }
+        note.push_str("; what was kept of removed ones is deleted");
+    }
+    if !seen.active
+        && let Some(adapter) = shell.forge(forge)
+    {
+        adapter.forget(installation).await;
+    }
     let decided = end(shell, under, seq, rows.clone(), note).await?;
     for row in rows {
         if let Some((_, holder)) = held.iter_mut().find(|(key, _)| *key == row.repo) {

@@ -67,6 +67,10 @@ impl TakeIn for Intake {
         let shell = &self.shell;
         !shell.draining() && !shell.broken.load(Ordering::Relaxed) && shell.store_answers.load(Ordering::Relaxed)
     }
+
+    fn writing_is_paused(&self) -> bool {
+        self.shell.halted.load(Ordering::Relaxed)
+    }
 }
 
 /// A door straight to the store, for commands that work beside a running bot:
@@ -143,7 +147,7 @@ async fn keep_alert(
     };
     let deliveries: Vec<NewDelivery> = match decoded {
         Ok(message) => {
-            let parts = connection.split(message).into_iter().enumerate();
+            let parts = connection.split(&message).into_iter().enumerate();
             parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
         }
         Err(error) => {

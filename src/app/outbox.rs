@@ -9,6 +9,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 use super::{
     attempt::{self, Attempt, Leave},
     clock::after,
+    halt,
     limits::{Admission, Tenant},
     pulse::stopped,
     shell::Shell,
@@ -54,6 +55,10 @@ struct Outbox {
 /// Runs until `stop` turns true, then lets what is under way end.
 pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     let started_at = shell.clock.now();
+    tokio::select! {
+        () = halt::first_look(&shell) => {}
+        () = stopped(&mut stop) => return,
+    }
     let mut outbox =
         Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at, found: 0 };
     let mut paused_until: Option<Instant> = None;

@@ -121,6 +121,11 @@ impl Held {
         *self.slot = Some((epoch, state));
     }
 
+    /// Throws away what is in memory: the store has let go of it.
+    pub(crate) fn forget(&mut self) {
+        *self.slot = None;
+    }
+
     /// Notes a changed place, if the state is in memory at all.
     pub(crate) fn set_row(&mut self, row: RepositoryRow) {
         if let Some((_, state)) = self.slot.as_mut() {

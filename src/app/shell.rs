@@ -37,6 +37,18 @@ pub struct BotSettings {
     pub retention: SignedDuration,
     /// How often the forges are asked for what was missed; `None`: never.
     pub catch_up: Option<SignedDuration>,
+    /// What becomes of what is kept of a repository that is taken from us.
+    pub on_removal: OnRemoval,
+}
+
+/// What becomes of what is kept of a repository that is taken from us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnRemoval {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is deleted.
+    Delete,
 }
 
 impl Default for BotSettings {
@@ -47,6 +59,7 @@ impl Default for BotSettings {
             cached_repositories: 256,
             retention: SignedDuration::from_hours(24 * 30),
             catch_up: None,
+            on_removal: OnRemoval::Keep,
         }
     }
 }
@@ -80,6 +93,8 @@ pub(crate) struct Shell {
     arriving: AtomicUsize,
     pub(crate) draining: AtomicBool,
     pub(crate) paused: AtomicBool,
+    /// An operator has paused all writing; in every process on this store.
+    pub(crate) halted: AtomicBool,
     pub(crate) store_answers: AtomicBool,
     /// A loop ended that should not have: this process is of no use any more.
     pub(crate) broken: AtomicBool,
@@ -117,6 +132,7 @@ impl Shell {
             arriving: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             paused: AtomicBool::new(false),
+            halted: AtomicBool::new(false),
             store_answers: AtomicBool::new(true),
             broken: AtomicBool::new(false),
             event_names: EventNames::default(),
@@ -182,7 +198,7 @@ impl Shell {
 
     /// Effects are not sent: by a switch, or because this is a dry run.
     pub(crate) fn silent(&self) -> bool {
-        self.settings.dry_run || self.paused.load(Ordering::SeqCst)
+        self.settings.dry_run || self.paused.load(Ordering::SeqCst) || self.halted.load(Ordering::SeqCst)
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use super::{clock::after, pulse::stopped, repos::RepoState, shell::Shell};
+use super::{clock::after, halt, pulse::stopped, repos::RepoState, shell::Shell};
 use crate::{
     decide,
     domain::fact::DocumentKey,
@@ -59,6 +59,9 @@ pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<boo
         let answers = matches!(tokio::time::timeout(PING_PATIENCE, shell.store.ping()).await, Ok(Ok(())));
         if shell.store_answers.swap(answers, Ordering::Relaxed) != answers {
             tracing::warn!(answers, "the store's health changed");
+        }
+        if answers && let Err(error) = halt::look(&shell).await {
+            tracing::warn!(%error, "whether writing is paused can't be read");
         }
         if answers && round.is_multiple_of(FIGURES_EVERY) {
             match shell.store.stats().await {

@@ -14,7 +14,7 @@ use super::{
     installation, place,
     policy::{self, Occasion},
     shell::Shell,
-    upkeep,
+    survey, upkeep,
 };
 use crate::{
     decide,
@@ -105,6 +105,9 @@ async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Res
         let note = format!("no forge named {} is configured", row.forge);
         return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
+    if row.event == survey::EVENT {
+        return survey::decide(shell, forge.as_ref(), &row, &body).await;
+    }
     if let Some(target) = row.target.clone() {
         return decide_alert(shell, lease, forge, &row, &target, &body).await;
     }
@@ -145,7 +148,7 @@ async fn decide_alert(
             return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
         }
     };
-    let Some(message) = connection.part(message, target, row.action.as_deref()) else {
+    let Some(message) = connection.part(&message, target, row.action.as_deref()) else {
         let note = format!("nothing in it is for {target} by the present settings");
         return end(shell, lease, row.seq, DeliveryState::Ignored, note).await;
     };

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::Failure;
 use crate::{
-    alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale},
+    alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale, Swap},
     app::{Alerts, Connection, Labels, Route},
     decide::feedback::render,
     domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
@@ -17,6 +17,34 @@ const WATCHDOG: (&str, &str) = ("alertname", "Watchdog");
 
 /// Longest template, in bytes.
 const LONGEST_TEMPLATE: usize = 64 * 1024;
+
+/// The sources of the connections that are served, to be renewed by name.
+pub(super) type Sources = BTreeMap<String, Arc<Swap>>;
+
+/// The connections, with their sources to be renewed later.
+pub(super) fn renewable(
+    settings: &BTreeMap<String, AlertConnection>,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Alerts, Sources), Failure> {
+    let (mut connections, mut sources) = (BTreeMap::new(), BTreeMap::new());
+    for (name, setting) in settings {
+        let connection = connection(name, setting, clock)?;
+        let swap = Arc::new(Swap::new(connection.source));
+        sources.insert(name.clone(), swap.clone());
+        connections.insert(name.clone(), Connection { source: swap, ..connection });
+    }
+    Ok((Alerts::new(connections), sources))
+}
+
+/// Takes the secrets that the settings have now. A connection that came or
+/// went, and what else was changed of one, needs a restart.
+pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) {
+    for (name, swap) in sources {
+        if let Some(setting) = settings.get(name) {
+            swap.put(source(name, setting, clock));
+        }
+    }
+}
 
 /// The connections, ready to be served. Reads their templates.
 pub fn connections(settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) -> Result<Alerts, Failure> {

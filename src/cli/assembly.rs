@@ -3,6 +3,7 @@
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
+use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::Failure;
@@ -10,10 +11,10 @@ use crate::{
     app::{Alerts, Bot, BotSettings, Parts, PolicySource},
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
-    http::{self, Limits, ServerState},
+    http::{self, Admin, Limits, ServerState},
     port::{clock::Clock, forge::Forge, store::Store},
     settings::{Credentials, Settings},
-    telemetry::Metrics,
+    telemetry::{LogLevel, Metrics},
 };
 
 /// What a program is made of.
@@ -36,8 +37,17 @@ pub struct Materials {
     pub metrics: Metrics,
     /// Takes webhooks.
     pub public: TcpListener,
-    /// Serves `/metrics`.
+    /// Serves `/metrics` and `/admin`.
     pub admin: TcpListener,
+}
+
+/// How operators are served.
+#[derive(Default)]
+pub struct Operators {
+    /// Which log lines are written, where that can be changed.
+    pub log: Option<LogLevel>,
+    /// What they have to show.
+    pub token: Option<SecretString>,
 }
 
 /// A running bot, and its server ready to run.
@@ -54,11 +64,27 @@ pub struct Program {
 impl Program {
     /// Starts the bot. Must be called within a Tokio runtime.
     pub fn start(materials: Materials) -> Self {
+        Self::start_with(materials, Operators::default())
+    }
+
+    /// As [`Program::start`], with what operators may use.
+    pub fn start_with(materials: Materials, operators: Operators) -> Self {
         let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
         let sources = alerts.sources();
-        let bot = Bot::start(Parts { store, forges: forges.clone(), clock, policies, alerts, settings: bot });
+        let parts = Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, settings: bot };
+        let bot = Bot::start(parts);
         let (shutdown, ending) = watch::channel(false);
-        let state = ServerState::new(forges, sources, bot.intake(), metrics.clone(), limits, ending);
+        let Operators { log, token } = operators;
+        let operators = Admin { store, switches: bot.switches(), log, token };
+        let state = ServerState::with_operators(
+            forges,
+            sources,
+            bot.intake(),
+            metrics.clone(),
+            limits,
+            ending,
+            Some(operators),
+        );
         let serving = async move {
             tokio::select! {
                 () = http::serve(state, public, admin) => {}
@@ -71,8 +97,11 @@ impl Program {
 
 /// The adapter for a GitHub instance.
 pub fn github(config: GitHubConfig) -> Result<Arc<dyn Forge>, Failure> {
-    let adapter = GitHub::new(config).map_err(|error| Failure::Message(format!("[github]: {error}")))?;
-    Ok(Arc::new(adapter))
+    adapter(config).map(|adapter| adapter as Arc<dyn Forge>)
+}
+
+fn adapter(config: GitHubConfig) -> Result<Arc<GitHub>, Failure> {
+    GitHub::new(config).map(Arc::new).map_err(|error| Failure::Message(format!("[github]: {error}")))
 }
 
 /// The adapter for the GitHub instance that the settings name.
@@ -80,8 +109,8 @@ pub(super) fn github_of(
     settings: &Settings,
     credentials: &Credentials,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<dyn Forge>, Failure> {
-    github(GitHubConfig {
+) -> Result<Arc<GitHub>, Failure> {
+    adapter(GitHubConfig {
         name: ForgeName::github(),
         app_id: credentials.app_id,
         private_key: credentials.private_key.clone(),

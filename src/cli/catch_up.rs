@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let credentials = loaded.settings.credentials()?;
     runtime()?.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let forge = assembly::github_of(&loaded.settings, &credentials, clock.clone())?;
+        let forge: Arc<dyn Forge> = assembly::github_of(&loaded.settings, &credentials, clock.clone())?;
         let store = store::open(&loaded.settings).await?;
         perform(args, &store, &forge, &clock, out).await
     })

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod assembly;
+pub mod backfill;
 mod backup;
 pub mod catch_up;
 pub mod check;
@@ -10,6 +11,7 @@ mod demo;
 mod doctor;
 mod explain;
 mod policy;
+mod reload;
 pub mod serve;
 mod setup;
 mod store;
@@ -26,7 +28,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{
     port::store::StoreError,
     settings::{Loaded, Settings, SettingsError},
-    telemetry::{self, TelemetryError},
+    telemetry::{self, LogLevel, TelemetryError},
 };
 
 /// Tells in which DevOps phase every issue and pull request is, and why.
@@ -57,6 +59,7 @@ enum Command {
     Explain(explain::Args),
     Deliveries(deliveries::Args),
     CatchUp(catch_up::Args),
+    Backfill(backfill::Args),
     Backup(backup::Args),
 }
 
@@ -96,6 +99,7 @@ impl Cli {
             Command::Explain(args) => explain::run(&args, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
+            Command::Backfill(args) => backfill::run(&args, &context, out),
             Command::Backup(args) => backup::run(&args, &context, out),
         }
     }
@@ -116,13 +120,13 @@ impl Context {
     }
 
     /// Starts the logs as the settings have it, and gives the warnings to them.
-    fn start_logs(&self, loaded: &Loaded) -> Result<(), Failure> {
+    fn start_logs(&self, loaded: &Loaded) -> Result<LogLevel, Failure> {
         let settings = &loaded.settings;
-        telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
+        let level = telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
         for warning in &loaded.warnings {
             tracing::warn!("{warning}");
         }
-        Ok(())
+        Ok(level)
     }
 
     /// The same with other values for these variables.

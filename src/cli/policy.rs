@@ -15,6 +15,12 @@ pub(super) fn operators(file: Option<&Path>) -> Result<Arc<FilePolicies>, Failur
     FilePolicies::new(operator).map(Arc::new).map_err(|problems| wrong(&problems))
 }
 
+/// Puts what the operator's file says now in the place of what was in force.
+pub(super) fn renew(policies: &FilePolicies, file: Option<&Path>) -> Result<(), Failure> {
+    let operator = file.map(read).transpose()?;
+    policies.renew(operator).map_err(|problems| wrong(&problems))
+}
+
 /// Reads a policy file as one of this rank.
 pub(super) fn load(file: &Path, rank: Rank) -> Result<Policy, Failure> {
     let parsed = read(file)?;

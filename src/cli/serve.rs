@@ -6,15 +6,17 @@ use tokio::sync::watch;
 
 use super::{
     Context, Failure, alerts,
-    assembly::{self, Materials, Program},
-    policy, runtime, store,
+    assembly::{self, Materials, Operators, Program},
+    policy,
+    reload::Reload,
+    runtime, store,
 };
 use crate::{
-    app::{BotSettings, clock::SystemClock, crash},
+    app::{BotSettings, OnRemoval, clock::SystemClock, crash},
     http,
     port::clock::Clock,
-    settings::{Credentials, Settings},
-    telemetry::Metrics,
+    settings::{Credentials, Loaded, Removal},
+    telemetry::{LogLevel, Metrics},
 };
 
 /// Run the bot (also what no command does).
@@ -27,7 +29,7 @@ pub struct Args {}
 /// Serves until a signal.
 pub(super) fn run(_: &Args, context: &Context) -> Result<(), Failure> {
     let loaded = context.settings()?;
-    context.start_logs(&loaded)?;
+    let log = context.start_logs(&loaded)?;
     let credentials = loaded.settings.credentials()?;
     for warning in &credentials.warnings {
         tracing::warn!("{warning}");
@@ -36,26 +38,32 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<(), Failure> {
     if let Some(spec) = context.variable("PHASEBOT_CRASH_AT") {
         crash::arm(spec).map_err(Failure::Message)?;
     }
-    runtime()?.block_on(serve(&loaded.settings, &credentials))
+    runtime()?.block_on(serve(loaded, &credentials, log, context))
 }
 
-async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Failure> {
+async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context: &Context) -> Result<(), Failure> {
+    let settings = &loaded.settings;
     let metrics = Metrics::install()?;
     let policies = policy::operators(settings.policy_file.as_deref())?;
     let store = store::open(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let alerts = alerts::connections(&settings.alerts, &clock)?;
+    let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
-    let program = Program::start(Materials {
+    let operators = Operators { log: Some(log), token: settings.admin_token.clone() };
+    let materials = Materials {
         store,
-        forges: vec![github],
-        clock,
-        policies,
+        forges: vec![github.clone()],
+        clock: clock.clone(),
+        policies: policies.clone(),
         alerts,
         bot: BotSettings {
             dry_run: settings.dry_run,
             workers: settings.workers,
             retention: settings.retention,
+            on_removal: match settings.on_removal {
+                Removal::Keep => OnRemoval::Keep,
+                Removal::Delete => OnRemoval::Delete,
+            },
             catch_up: settings.catch_up.is_positive().then_some(settings.catch_up),
             ..BotSettings::default()
         },
@@ -63,7 +71,8 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         metrics,
         public: assembly::bind("listen", settings.listen).await?,
         admin: assembly::bind("admin_listen", settings.admin_listen).await?,
-    });
+    };
+    let program = Program::start_with(materials, operators);
     tracing::info!(
         listen = %settings.listen,
         admin = %settings.admin_listen,
@@ -71,7 +80,17 @@ async fn serve(settings: &Settings, credentials: &Credentials) -> Result<(), Fai
         "phasebot serves"
     );
     let grace = settings.shutdown_grace.unsigned_abs();
+    let reload = Reload {
+        environment: context.environment.clone(),
+        config: context.config.clone(),
+        github,
+        policies,
+        alerts: sources,
+        clock,
+    };
+    let renewing = tokio::spawn(reload.watch(loaded));
     let served = until_signal(program.serving, &program.shutdown, grace).await;
+    renewing.abort();
     if !program.bot.shutdown(grace).await {
         tracing::warn!("work was still under way after {grace:?}; it goes on at the next start");
     }

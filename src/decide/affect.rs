@@ -14,7 +14,7 @@ use crate::domain::{
 };
 
 /// Reverts of reverts are followed this far.
-const REVERT_DEPTH: usize = 4;
+pub(super) const REVERT_DEPTH: usize = 4;
 
 impl Look<'_> {
     /// The items that a changed document can turn.
@@ -27,10 +27,9 @@ impl Look<'_> {
             DocumentKey::Commit(sha) => self.with_commit(sha, items, REVERT_DEPTH),
             DocumentKey::Push(..) => self.concerned_by_push(key, false, items),
             DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
-            DocumentKey::Ref(RefName::Tag(_))
-            | DocumentKey::Release(_)
-            | DocumentKey::Deployment(_)
-            | DocumentKey::About => self.landed(items),
+            DocumentKey::Ref(RefName::Tag(tag)) => self.with_tag(tag, items),
+            DocumentKey::Deployment(id) => self.with_deployment(*id, items),
+            DocumentKey::Release(_) | DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
             DocumentKey::Group(sha) => {
                 if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
@@ -40,17 +39,21 @@ impl Look<'_> {
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             // Answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
+            // What alerts disturb is looked after with them: most say nothing new.
             // Deploys move items by the deployments that they bring about.
+            // What incidents disturb is looked after with them: most say nothing new.
             DocumentKey::Answer(_)
             | DocumentKey::Policy
             | DocumentKey::Request(_)
             | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
-            | DocumentKey::WaitingJob(..) => {}
+            | DocumentKey::WaitingJob(..)
             // What they disturb is looked after with them: most say nothing new.
-            DocumentKey::Incident(_) | DocumentKey::Storm(_) | DocumentKey::Feedback(_) | DocumentKey::Heartbeat(_) => {
-            }
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_) => {}
         }
     }
 
@@ -71,7 +74,7 @@ impl Look<'_> {
     }
 
     /// A pull request, the issues it closes, what is stacked on it, what it reverts.
-    fn with_pull(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+    pub(super) fn with_pull(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>, depth: usize) {
         let Some(pull) = self.facts.pull(number) else { return };
         items.insert(number);
         items.extend(self.named_issues(number));
@@ -94,7 +97,7 @@ impl Look<'_> {
     }
 
     /// What a commit carries, picks or reverts.
-    fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+    pub(super) fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>, depth: usize) {
         for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
             self.with_pull(*pull, items, depth.min(1));
         }

@@ -159,7 +159,13 @@ impl Look<'_> {
     fn reverters(&self, work: &Work, carriers: &[Carrier]) -> BTreeSet<Work> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
-            found.extend(self.facts.index.reverting_pulls.get(number).into_iter().flatten().map(|n| Work::Pull(*n)));
+            // An edit may have taken the words out since.
+            let says_so = |by: &&ItemNumber| {
+                let refs = self.facts.pull(**by).and_then(|p| p.refs.as_ref());
+                refs.is_some_and(|r| r.value.reverts.contains(number))
+            };
+            let reverting = self.facts.index.reverting_pulls.get(number).into_iter().flatten().filter(says_so);
+            found.extend(reverting.map(|n| Work::Pull(*n)));
         }
         let mut commits: BTreeSet<&Sha> = carriers.iter().map(|c| &c.sha).collect();
         if let Work::Commit(sha) = work {

@@ -38,6 +38,16 @@ impl<'f> Environment<'f> {
         &self.deployments[first..]
     }
 
+    /// What it ran while a deployment lived, and on either side of that;
+    /// `None` if nothing ran there when the deployment began.
+    pub(super) fn ran_about(&self, begun: Timestamp, ended: Timestamp, id: u64) -> Option<Vec<&'f Sha>> {
+        let first = self.running.partition_point(|r| r.until.is_some_and(|end| end < begun));
+        let before = self.running.get(first).filter(|r| r.from < begun || r.until == Some(begun));
+        before.filter(|r| r.id != id)?;
+        let last = (self.running.partition_point(|r| r.from <= ended) + 1).min(self.running.len());
+        Some(self.running.get(first..last)?.iter().filter(|r| r.id != id).map(|r| r.deployment.commit()).collect())
+    }
+
     /// What it ran, in order of time: commit, from, until.
     pub(super) fn stretches(&self) -> impl Iterator<Item = (&'f Sha, Timestamp, Option<Timestamp>)> {
         self.running.iter().map(|ran| (ran.deployment.commit(), ran.from, ran.until))
@@ -65,25 +75,31 @@ impl<'f> Look<'f> {
     pub(super) fn runs_of(&self, environment: &Environment<'_>, carrier: &Carrier) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         // Each success is a fact of its own, and what it put there runs on for
-        // as long as the next one still has it.
+        // as long as the next one still has it: these began and did not end yet.
         let mut going_on = 0;
+        let mut ends: Option<Option<Timestamp>> = None;
+        let end_all = |spans: &mut [Span], ends: Option<Option<Timestamp>>| {
+            for span in spans {
+                span.until = ends.unwrap_or(span.until);
+            }
+        };
         let first = environment.running.partition_point(|r| r.until.is_some_and(|end| end <= carrier.from));
         for running in &environment.running[first..] {
             let too_old = running.deployment.created_at < carrier.born;
             if too_old || !self.contains(running.deployment.commit(), &carrier.sha) {
                 continue;
             }
-            if spans.last().is_some_and(|last| last.until != Some(running.from)) {
+            if ends.is_some_and(|end| end != Some(running.from)) {
+                end_all(&mut spans[going_on..], ends);
                 going_on = spans.len();
             }
-            for span in &mut spans[going_on..] {
-                span.until = running.until;
-            }
+            ends = Some(running.until);
             let deployment = running.deployment;
             let name = message::quoted(&deployment.environment);
             let because = format!("deployed to {name} as {} (deployment {})", deployment.commit().short(), running.id);
             spans.push(Span { from: running.from, until: running.until, because });
         }
+        end_all(&mut spans[going_on..], ends);
         within(spans, carrier)
     }
 

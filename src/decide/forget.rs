@@ -1,8 +1,10 @@
 //! Letting go of old evidence, so that facts do not grow with every event.
 //!
 //! Items, tags, releases and deployments stay: they are few, and labels rest
-//! on them. What a busy repository heaps up is pushes, checks and answers.
-//! Ancestry that is no longer recorded is asked of the forge when it matters.
+//! on them. So does what the landing of a change rests on: pushes and checks
+//! of the branches that pull requests go into, pushes whose commits speak of
+//! issues or other commits, and what the forge said for good. What a busy
+//! repository heaps up beside that is the pushes and checks of its topic branches.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +12,22 @@ use jiff::Timestamp;
 
 use crate::domain::{
     event::RefName,
-    fact::{DocumentKey, RepoFacts, commit::CommitChecks},
+    fact::{
+        DocumentKey, RepoFacts,
+        commit::{CommitChecks, PushFacts},
+    },
+    id::Sha,
+    needs::{Answer, Answered, Need},
 };
 
 /// Takes out what is older than `before`; returns the documents that went.
 pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey> {
-    let pushes = facts.pushes.iter().filter(|(_, push)| push.at < before);
+    let pushes = facts.pushes.iter().filter(|(_, push)| push.at < before && !is_rested_on(facts, push));
     let pushes = pushes.map(|((name, from, to), _)| DocumentKey::Push(name.clone(), from.clone(), to.clone()));
     let checks = facts.checks.iter().filter(|(_, checks)| last_turn(checks).is_some_and(|at| at < before));
+    let checks = checks.filter(|(sha, _)| !speaks_for_landed(facts, sha));
     let checks = checks.map(|(sha, _)| DocumentKey::Checks(sha.clone()));
-    let answers = facts.answers.values().filter(|a| a.at < before);
+    let answers = facts.answers.values().filter(|a| a.at < before && !lasts(a));
     let answers = answers.map(|a| DocumentKey::Answer(a.need.clone()));
     let branches = facts.refs.iter().filter(|(name, place)| {
         let gone = place.moves.last().is_some_and(|(at, to)| to.is_none() && *at < before);
@@ -30,7 +38,13 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
     let branches = branches.chain(runs).chain(jobs);
-    let old: BTreeSet<DocumentKey> = pushes.chain(checks).chain(answers).chain(branches).collect();
+    let alerts =
+        facts.incidents.iter().filter(|(_, incident)| incident.is_done() && incident.heard_at() < Some(before));
+    let alerts = alerts.map(|(id, _)| DocumentKey::Incident(id.clone()));
+    let words = facts.feedback.iter().filter(|(_, report)| report.is_filed() && report.said.0 < before);
+    let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
+    let old: BTreeSet<DocumentKey> =
+        pushes.chain(checks).chain(answers).chain(branches).chain(alerts).chain(words).collect();
     facts.remove(&old);
     // What is left of commits and merge groups that nothing brings or tests any more.
     let brought = |sha| facts.index.brought_by.contains_key(sha);
@@ -45,6 +59,30 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     old.into_iter().chain(loose).collect()
 }
 
+/// Whether the landing of a change rests on a push.
+fn is_rested_on(facts: &RepoFacts, push: &PushFacts) -> bool {
+    is_landed_on(facts, &push.name) || push.commits.iter().chain([&push.after]).any(|c| facts.commits.contains_key(c))
+}
+
+/// Whether changes land on a branch.
+fn is_landed_on(facts: &RepoFacts, name: &RefName) -> bool {
+    matches!(name, RefName::Branch(b) if facts.is_main_line(b) || facts.index.pulls_into.contains_key(b))
+}
+
+/// Whether checks on a commit can say that what landed was tested.
+fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
+    let mut ended = facts.index.ended_at.get(sha).into_iter().flatten();
+    facts.index.merged_as.contains_key(sha)
+        || ended.any(|(name, _, _)| is_landed_on(facts, name))
+        || facts.groups.get(sha).is_some_and(|group| group.pull.is_some())
+}
+
+/// Whether an answer holds for good. Others are asked for again in time anyway.
+fn lasts(answered: &Answered) -> bool {
+    let asked_again = matches!(answered.need, Need::Writer { .. } | Need::RequiredChecks { .. });
+    !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })
+}
+
 /// When something last happened on a commit.
 fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
     let runs = checks.runs.values().map(|run| run.completed.map_or(run.started_at, |(at, _)| at));
@@ -55,8 +93,8 @@ fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::{
-        fact::commit::{PushFacts, RunFact},
-        id::{ForgeName, RepoKey, Sha},
+        fact::commit::RunFact,
+        id::{ForgeName, RepoKey},
     };
 
     fn at(day: i8) -> Timestamp {
@@ -68,12 +106,24 @@ mod tests {
     }
 
     #[test]
+    fn an_incident_goes_once_it_is_over() {
+        use crate::domain::fact::incident::IncidentFacts;
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        for (id, noticed) in [("over", None), ("firing", Some(at(1)))] {
+            let incident = IncidentFacts { whole_at: Some(at(1)), noticed, ..IncidentFacts::new("prod", id) };
+            facts.incidents.insert(id.into(), incident);
+        }
+        assert_eq!(forget(&mut facts, at(2)), [DocumentKey::Incident("over".into())].into());
+        assert!(facts.incidents.contains_key("firing") && forget(&mut facts, at(2)).is_empty());
+    }
+
+    #[test]
     fn what_is_old_goes_and_the_tables_follow() {
         let key = RepoKey { forge: ForgeName::github(), id: 1 };
         let mut facts = RepoFacts::new(key.clone());
         for day in 1..=4_u8 {
             let when = at(day.cast_signed());
-            let name = RefName::Branch("main".into());
+            let name = RefName::Branch("topic".into());
             let push = PushFacts {
                 name: name.clone(),
                 before: sha(day - 1),

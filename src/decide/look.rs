@@ -160,7 +160,7 @@ impl<'a> Look<'a> {
 
     /// Whether commits on `branch` count.
     pub(super) fn listed(&self, branch: &str) -> bool {
-        self.policy.lists_branch(branch, self.facts.default_branch())
+        self.facts.is_main_line(branch) || self.policy.lists_branch(branch, self.facts.default_branch())
     }
 
     /// Whether a ref is a branch whose commits count.

@@ -8,6 +8,7 @@
 
 pub mod advance;
 mod affect;
+mod answer;
 mod carry;
 mod checks;
 pub mod command;
@@ -26,6 +27,7 @@ pub mod proposal;
 mod ship;
 mod source;
 mod text;
+mod turned;
 
 use std::collections::BTreeSet;
 
@@ -55,11 +57,50 @@ pub struct Observed {
 
 /// Adds what an event shows to the facts, and tells which items it concerns.
 pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> Observed {
-    // What an edit takes out of a pull request's text concerns the issues it
-    // named before, too; and whether a push came late shows only before it is in.
-    let touched = event.seen.item().into_iter().flat_map(|n| Look::new(facts, policy, event.at).named_issues(n));
-    let mut items: BTreeSet<ItemNumber> = touched.collect();
-    let default_branch = facts.default_branch().to_owned();
+    add(facts, event, policy, us, true)
+}
+
+/// Under what something that was read as it stands is added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SurveyTerms {
+    /// Its items may be labelled.
+    pub loud: bool,
+    /// What happened before is not in our record; `None`: all of it is.
+    pub since: Option<Timestamp>,
+}
+
+/// Adds what was read of a repository as it stands: as an event would have
+/// shown it, but nothing happened, and it speaks for the past too.
+pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: &Policy, us: &Us) -> Observed {
+    let number = event.seen.item();
+    // Of an item kept by an earlier version nothing tells whether it was heard of.
+    let known = number.and_then(|number| facts.items.get(&number)).is_some_and(|item| !item.read);
+    let mut observed = add(facts, event, policy, us, false);
+    if let Some(item) = number.and_then(|number| facts.items.get_mut(&number)) {
+        item.read = true;
+        item.heard |= known || terms.loud;
+        if let Some(created) = item.created_at {
+            let from = terms.since.map_or(created, |since| since.max(created));
+            crate::domain::fact::keep_earliest(&mut item.recorded_from, from);
+        }
+        observed.changed.insert(DocumentKey::Item(item.number));
+    }
+    observed
+}
+
+fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event: bool) -> Observed {
+    // What an edit takes out of a pull request's text concerns what it named
+    // before, too; and whether a push came late shows only before it is in.
+    let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
+    if let Some(number) = event.seen.item() {
+        Look::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
+    }
+    if let crate::domain::event::Seen::Deployment(seen) = &event.seen
+        && facts.deployments.get(&seen.id).is_some_and(|known| known.environment != seen.environment)
+    {
+        Look::new(facts, policy, event.at).concerned(&DocumentKey::Deployment(seen.id), &mut items);
+    }
+    let main_lines = facts.main_lines();
     let late = match &event.seen {
         crate::domain::event::Seen::Push(push) => {
             let brought = push.commits.iter().map(|c| &c.sha).chain([&push.after]);
@@ -67,12 +108,12 @@ pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -
         }
         _ => None,
     };
-    let changed = observe::observe(facts, event, policy, us);
+    let changed = observe::observe(facts, event, policy, us, by_event);
     let look = Look::new(facts, policy, event.at);
     for key in &changed {
         match key {
             // Names and owners turn nothing; another default branch does.
-            DocumentKey::About if facts.default_branch() == default_branch => {}
+            DocumentKey::About if facts.main_lines() == main_lines => {}
             DocumentKey::Push(..) => look.concerned_by_push(key, late == Some(true), &mut items),
             _ => look.concerned(key, &mut items),
         }
@@ -83,7 +124,7 @@ pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -
 
 /// Adds what the forge answered. The items that asked are derived again by the caller.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
-    let changed = observe::learn(facts, answered);
+    let changed = answer::learn(facts, answered);
     let look = Look::new(facts, policy, answered.at);
     let mut items = BTreeSet::new();
     for key in &changed {
@@ -146,6 +187,8 @@ pub struct Shown {
     pub written: bool,
     /// The label that was to show the phase; `None`: none, or not known.
     pub label: Option<String>,
+    /// Labels that we put there at some time and that may still be on.
+    pub put: BTreeSet<String>,
 }
 
 /// The difference between what is derived and what is shown.
@@ -178,7 +221,11 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     let name = |look: &LabelLook| look.name.clone();
     let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
     let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
-    let shows_phase = |l: &&String| policy.label_index(l).is_some() || facts.policy_files.was_phase_label(l);
+    // A label that showed a phase under an earlier policy is people's by now,
+    // but for the items where we put it.
+    let put = || shown.iter().flat_map(|s| s.put.iter().chain(s.label.iter().filter(|_| s.written)));
+    let shows_phase =
+        |l: &&String| policy.label_index(l).is_some() || put().any(|former| former.eq_ignore_ascii_case(l));
     let present = facts.item_labels(item).into_iter().flatten().filter(shows_phase);
     let as_wanted = {
         let present: Vec<&String> = present.collect();
@@ -194,7 +241,7 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
         return Decided::default();
     }
-    let phase_labels = policy.phases.iter().map(|p| &p.label).chain(&facts.policy_files.former_labels);
+    let phase_labels = policy.phases.iter().map(|p| &p.label).chain(put());
     let phase_labels = phase_labels.cloned().collect();
     let name = |phase: Option<&String>| phase.cloned().unwrap_or_else(|| "none".into());
     let note =

@@ -5,11 +5,14 @@
 
 mod ship;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{feedback, text};
+use super::{
+    answer::{add_run, add_status},
+    feedback, text,
+};
 use crate::domain::{
     effect::POLICY_MARKER,
     event::{
@@ -18,12 +21,11 @@ use crate::domain::{
     },
     fact::{
         DocumentKey, Newest, RepoFacts,
-        commit::{GroupFacts, PushFacts, RunFact, StatusFact},
+        commit::{GroupFacts, PushFacts},
         item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
         keep_earliest,
     },
-    id::{Actor, Sha},
-    needs::{Answer, Answered, Need},
+    id::Actor,
     policy::Policy,
 };
 
@@ -43,8 +45,14 @@ impl Us {
 }
 
 /// Adds what an event shows; returns the documents that changed.
-pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> BTreeSet<DocumentKey> {
-    let mut notes = Notes { facts, policy, us, event, changed: BTreeSet::new() };
+pub(super) fn observe(
+    facts: &mut RepoFacts,
+    event: &Event,
+    policy: &Policy,
+    us: &Us,
+    by_event: bool,
+) -> BTreeSet<DocumentKey> {
+    let mut notes = Notes { facts, policy, us, event, by_event, changed: BTreeSet::new() };
     notes.about();
     match &event.seen {
         Seen::Issue(item) => notes.item(item),
@@ -71,88 +79,17 @@ pub(super) fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us:
     changed
 }
 
-/// Adds what the forge answered.
-pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
-    let mut changed = BTreeSet::new();
-    if let Answer::Commits { commits, .. } = &answered.answer {
-        let full_name = full_name(facts);
-        for commit in commits {
-            changed.extend(add_commit(facts, commit, &full_name));
-        }
-    }
-    let mut kept = answered.clone();
-    match &answered.answer {
-        Answer::Checks { runs, statuses } => {
-            changed.extend(runs.iter().map(|run| add_run(facts, run)));
-            changed.extend(statuses.iter().map(|status| add_status(facts, status)));
-            kept.answer = Answer::Kept;
-        }
-        Answer::Tags(tags) => changed.extend(add_tags(facts, tags, answered.at)),
-        _ => {}
-    }
-    facts.answers.insert(answered.need.clone(), kept);
-    changed.insert(DocumentKey::Answer(answered.need.clone()));
-    for key in &changed {
-        facts.reindex(key);
-    }
-    changed
-}
-
-fn full_name(facts: &RepoFacts) -> String {
+pub(super) fn full_name(facts: &RepoFacts) -> String {
     facts.about.full_name.as_ref().map(|n| n.value.clone()).unwrap_or_default()
 }
 
-fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Option<DocumentKey> {
+pub(super) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Option<DocumentKey> {
     let said = text::commit_facts(&commit.message, full_name);
     if said.is_silent() || facts.commits.get(&commit.sha) == Some(&said) {
         return None;
     }
     facts.commits.insert(commit.sha.clone(), said);
     Some(DocumentKey::Commit(commit.sha.clone()))
-}
-
-fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
-    let fact = RunFact {
-        completed: seen.completed,
-        started_at: seen.started_at,
-        name: seen.name.clone(),
-        app: seen.app,
-        suite: seen.suite,
-        ours: seen.ours,
-    };
-    let checks = facts.checks.entry(seen.sha.clone()).or_default();
-    let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
-    let greater = fact.max(known.clone());
-    *known = greater;
-    DocumentKey::Checks(seen.sha.clone())
-}
-
-fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
-    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
-    let checks = facts.checks.entry(seen.sha.clone()).or_default();
-    let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
-    let greater = fact.max(known.clone());
-    *known = greater;
-    DocumentKey::Checks(seen.sha.clone())
-}
-
-/// Tags that were made or moved since they were listed before, and of which no
-/// event told. The first list is where the record begins: what is in it is not new.
-fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
-    let Some(Answer::Tags(before)) = facts.answers.get(&Need::Tags).map(|known| known.answer.clone()) else {
-        return Vec::new();
-    };
-    let mut changed = Vec::new();
-    for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
-        let name = RefName::Tag(tag.clone());
-        let place = facts.refs.entry(name.clone()).or_default();
-        let last = place.moves.last().and_then(|(_, sha)| sha.as_ref());
-        if last != Some(sha) {
-            place.moves.insert((at, Some(sha.clone())));
-            changed.push(DocumentKey::Ref(name));
-        }
-    }
-    changed
 }
 
 /// Whether a text is that of our own issue about the policy file.
@@ -165,6 +102,8 @@ struct Notes<'a> {
     policy: &'a Policy,
     us: &'a Us,
     event: &'a Event,
+    /// It happened; it was not read with others.
+    by_event: bool,
     changed: BTreeSet<DocumentKey>,
 }
 
@@ -179,6 +118,9 @@ impl Notes<'_> {
         Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
         Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
         if let Some(branch) = &seen.default_branch {
+            // One that was known before this set was kept belongs to it, too.
+            about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
+            about.default_branches.insert(branch.clone());
             Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
         }
         // A newer sight of the same values is not worth a write.
@@ -188,6 +130,7 @@ impl Notes<'_> {
         if !same(&before.full_name, &about.full_name)
             || !same(&before.owner, &about.owner)
             || !same(&before.default_branch, &about.default_branch)
+            || before.default_branches != about.default_branches
         {
             self.changed.insert(DocumentKey::About);
         }
@@ -196,6 +139,7 @@ impl Notes<'_> {
     fn item(&mut self, seen: &ItemSeen) {
         let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
         item.is_pull |= seen.is_pull;
+        item.heard |= self.by_event;
         if item.author.is_none() {
             item.author.clone_from(&seen.author);
         }

@@ -13,6 +13,7 @@ use super::{
     feedback,
     look::Look,
     message,
+    ship::{release_spans, thinned},
 };
 use crate::domain::{
     derived::{Derived, Reason, Transition},
@@ -41,16 +42,30 @@ struct Proof {
     span: Span,
 }
 
+/// From when until when.
+type Stretch = (Timestamp, Option<Timestamp>);
+
 /// One way by which an item advances: a pull request, or a commit without one.
 struct Strand {
     work: Work,
     /// From when on it counts for the item, until when.
-    lives: Vec<(Timestamp, Option<Timestamp>)>,
+    lives: Vec<Stretch>,
     proofs: Vec<Proof>,
     landed: Option<Timestamp>,
+    /// Merged, but landed nowhere: since when, and when an open pull request
+    /// led on from the branch it went into.
+    waits: Option<(Timestamp, Vec<Stretch>)>,
 }
 
 impl Strand {
+    /// Whether the item is no further than this at a moment. What went into a
+    /// branch from which nothing leads on, such as a backport, holds nothing back.
+    fn holds_back(&self, at: Timestamp) -> bool {
+        self.waits.as_ref().is_none_or(|(since, onward)| {
+            at < *since || onward.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
+        })
+    }
+
     fn is_live(&self, at: Timestamp) -> bool {
         self.lives.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
     }
@@ -158,7 +173,8 @@ impl<'a, 'f> Sweep<'a, 'f> {
             moments.insert(proof.span.from);
             moments.extend(proof.span.until);
         }
-        for (from, until) in strands.iter().flat_map(|s| &s.lives) {
+        let onward = strands.iter().filter_map(|s| s.waits.as_ref()).flat_map(|(_, onward)| onward);
+        for (from, until) in strands.iter().flat_map(|s| &s.lives).chain(onward) {
             moments.insert(*from);
             moments.extend(*until);
         }
@@ -220,12 +236,20 @@ impl<'a, 'f> Sweep<'a, 'f> {
 
     fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
         let best = |proofs: &[Proof]| self.furthest(proofs, at, after);
-        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let live = self.leading(at);
         let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
             (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
             _ => None,
         });
         [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+    }
+
+    /// The strands of which the item follows the least advanced: those that
+    /// hold it back, else all that are live.
+    fn leading(&self, at: Timestamp) -> Vec<&Strand> {
+        let live: Vec<&Strand> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let leading: Vec<&Strand> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
+        if leading.is_empty() { live } else { leading }
     }
 
     fn furthest(&self, proofs: &[Proof], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
@@ -274,7 +298,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
             return Vec::new();
         };
         let mut lines = vec![message::would_move(rule, is_pull)];
-        let live: Vec<_> = self.strands.iter().filter(|s| s.is_live(self.look.now)).collect();
+        let live = self.leading(self.look.now);
         for evidence in &rule.when {
             let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
             let own = self.item.is_pull.then_some(Work::Pull(self.item.number));
@@ -338,7 +362,9 @@ fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> O
         Some((pull, _, _)) => proofs_for(look, issue, pull, Some(&work), cycle),
         None => proofs_for(look, issue, issue, Some(&work), cycle),
     };
-    Some(Strand { work, lives, proofs, landed: merged.or(landed) })
+    let waiting = pull.as_ref().zip(merged).filter(|_| carriers.is_empty());
+    let waits = waiting.map(|((pull, ..), merged)| (merged, look.onward(pull)));
+    Some(Strand { work, lives, proofs, landed: merged.or(landed), waits })
 }
 
 fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
@@ -366,6 +392,7 @@ fn proofs_for(
                 None => own_spans(look, source, evidence),
                 Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
             };
+            let spans = thinned(spans, shown);
             let code = evidence.kind.key();
             proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
                 phase,
@@ -448,25 +475,6 @@ fn work_spans(
 
 fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
     evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
-}
-
-/// When the carrier was in a release, by whatever the policy calls one.
-fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
-    let mut asked = false;
-    let mut spans = Vec::new();
-    for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {
-        match &evidence.kind {
-            EvidenceKind::Tagged { also } => spans.extend(look.tagged(carrier, also)),
-            EvidenceKind::ReleasePublished { prereleases } => spans.extend(look.released(carrier, *prereleases)),
-            _ => continue,
-        }
-        asked = true;
-    }
-    if !asked {
-        // A policy without releases has nothing to wait for.
-        spans.extend(Span::between(carrier.from, carrier.until, ""));
-    }
-    spans
 }
 
 /// When an item was open.

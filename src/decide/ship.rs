@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{carry::Carrier, look::Look, message};
 use crate::domain::{
     event::{DeployState, RefName},
-    fact::{commit::RefFacts, ship::DeploymentFacts},
+    fact::{commit::RefFacts, item::ItemFacts, ship::DeploymentFacts},
     id::Sha,
     needs::{Answer, Need},
-    policy::{EnvironmentFilter, Pattern},
+    policy::{EnvironmentFilter, EvidenceKind, Pattern},
     when::{Span, earlier},
 };
 
@@ -181,6 +181,43 @@ fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
 
 pub(super) fn within(spans: Vec<Span>, carrier: &Carrier) -> Vec<Span> {
     spans.into_iter().filter_map(|span| span.clip(carrier.from, carrier.until)).collect()
+}
+
+/// Leaves out what another span of the same evidence already says: of the
+/// deployments that ran a change one after the other only the first tells
+/// something, unless a person spoke in between and asks for something newer.
+pub(super) fn thinned(mut spans: Vec<Span>, item: &ItemFacts) -> Vec<Span> {
+    spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
+    let mut kept: Vec<Span> = Vec::new();
+    for span in spans {
+        let says_so = |known: &Span| {
+            let covers = known.until.is_none_or(|end| span.until.is_some_and(|until| until <= end));
+            covers && !item.marks.iter().any(|m| known.from <= m.at && m.at < span.from)
+        };
+        if !kept.last().is_some_and(says_so) {
+            kept.push(span);
+        }
+    }
+    kept
+}
+
+/// When the carrier was in a release, by whatever the policy calls one.
+pub(super) fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
+    let mut asked = false;
+    let mut spans = Vec::new();
+    for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {
+        match &evidence.kind {
+            EvidenceKind::Tagged { also } => spans.extend(look.tagged(carrier, also)),
+            EvidenceKind::ReleasePublished { prereleases } => spans.extend(look.released(carrier, *prereleases)),
+            _ => continue,
+        }
+        asked = true;
+    }
+    if !asked {
+        // A policy without releases has nothing to wait for.
+        spans.extend(Span::between(carrier.from, carrier.until, ""));
+    }
+    spans
 }
 
 fn soaked_span(ripe: Timestamp, until: Option<Timestamp>, quiet: SignedDuration, environment: &str) -> Option<Span> {

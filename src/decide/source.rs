@@ -1,5 +1,7 @@
 //! Evidence from before a release: linked branches, open pull requests, tests.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::{
@@ -90,6 +92,27 @@ impl Look<'_> {
             let base = message::quoted(&shape.base_ref);
             let because = format!("#{number} was merged into {base}, which has not landed");
             spans.extend(Span::between(merge.at, earlier(landed, given_up.max()), because));
+        }
+        spans
+    }
+
+    /// When an open pull request led on from the branch that this one was
+    /// merged into, or from one that it went on to.
+    pub(super) fn onward(&self, item: &ItemFacts) -> Vec<(Timestamp, Option<Timestamp>)> {
+        let base = |item: &ItemFacts| item.pull.as_ref()?.shape.as_ref().map(|s| s.value.base_ref.clone());
+        let mut spans = Vec::new();
+        let mut open: Vec<String> = base(item).into_iter().collect();
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        while let Some(branch) = open.pop() {
+            if self.listed(&branch) || !seen.insert(branch.clone()) {
+                continue;
+            }
+            for below in self.waits_in(&branch).filter_map(|n| self.facts.items.get(&n)) {
+                spans.extend(open_spans(below, self.now));
+                if below.pull.as_ref().is_some_and(|p| p.merged.is_some()) {
+                    open.extend(base(below));
+                }
+            }
         }
         spans
     }

@@ -20,7 +20,7 @@ const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed"
 pub fn pull_refs(title: &str, body: &str, full_name: &str) -> TextRefs {
     let mut refs = TextRefs::default();
     read_refs(title, full_name, &mut refs);
-    read_refs(&prose(body), full_name, &mut refs);
+    read_refs(&prose(body, full_name), full_name, &mut refs);
     refs
 }
 
@@ -48,9 +48,14 @@ fn merged_pull(line: &str) -> Option<ItemNumber> {
 }
 
 /// The words of a Markdown text that its reader sees as the author's own prose.
-fn prose(body: &str) -> String {
+///
+/// What a link says counts only where it leads to the same item: its words are
+/// not its target.
+fn prose(body: &str, full_name: &str) -> String {
     let mut text = String::new();
     let mut hidden = 0_u32;
+    // Links that are open: where their words begin, and where they lead.
+    let mut links: Vec<(usize, Option<ItemNumber>)> = Vec::new();
     for event in Parser::new(body) {
         match event {
             Markdown::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock) => hidden += 1,
@@ -58,6 +63,19 @@ fn prose(body: &str) -> String {
                 hidden = hidden.saturating_sub(1);
             }
             Markdown::Text(words) if hidden == 0 => text.push_str(&words),
+            Markdown::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                links.push((text.len(), item_ref(&dest_url, full_name)));
+            }
+            Markdown::End(TagEnd::Link | TagEnd::Image) => {
+                if let Some((start, target)) = links.pop() {
+                    let words = text.split_off(start);
+                    let counts = |word: &str| item_ref(word, full_name).is_none_or(|named| Some(named) == target);
+                    for word in words.split_whitespace() {
+                        text.push_str(if counts(word) { word } else { "`" });
+                        text.push('\n');
+                    }
+                }
+            }
             // A space keeps «Fixes `x` #12» from joining into a link.
             Markdown::Code(_) => text.push_str(" ` "),
             Markdown::SoftBreak | Markdown::HardBreak | Markdown::End(_) => text.push('\n'),
@@ -140,6 +158,9 @@ mod tests {
         assert_eq!(closes("(fixes acme/shop#4)"), [4]);
         assert_eq!(closes("Closes https://github.com/acme/shop/issues/5."), [5]);
         assert_eq!(closes("**Fixes** #6"), [6]);
+        assert_eq!(closes("Fixes [#6](https://github.com/acme/shop/issues/6)"), [6]);
+        assert_eq!(closes("[Fixes #6](https://github.com/acme/shop/pull/6)."), [6]);
+        assert_eq!(closes("Fixes <https://github.com/acme/shop/issues/6>"), [6]);
         assert_eq!(pull_refs("Fix #7", "", "acme/shop").closes, [7]);
     }
 
@@ -159,6 +180,13 @@ mod tests {
             "fixes #1x",
             "fixes #99999999999",
             "prefixes #1",
+            "Fixes [#12](https://github.com/other/repo/issues/12)",
+            "Fixes [#12](https://github.com/acme/shop/issues/13)",
+            "Fixes [#12](https://example.com) #1",
+            "[Fixes #12](https://example.com)",
+            "![Fixes #12](https://example.com/12.png)",
+            "Fixes [![#12](https://example.com/12.png)](https://github.com/other/repo/issues/12)",
+            "Fixes [#12][there]\n\n[there]: https://github.com/other/repo/issues/12",
         ] {
             assert!(closes(body).is_empty(), "{body:?} gave {:?}", closes(body));
         }

@@ -1,5 +1,6 @@
 //! Things to do on a forge, as data.
 
+mod part;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,47 +15,12 @@ use super::{
     id::{ItemNumber, Sha},
 };
 
+pub use part::{Annotation, CheckVerdict, LabelLook, Watched};
 pub use told::Told;
-
-/// How a label looks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabelLook {
-    /// Name.
-    pub name: String,
-    /// Six hex digits, without `#`.
-    pub color: String,
-    /// One line.
-    pub description: String,
-}
 
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.
 pub const POLICY_MARKER: &str = "policy";
-
-/// What a check run of ours may say. There is no «neutral» and no «skipped»:
-/// forges take both for a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CheckVerdict {
-    /// Not known yet.
-    InProgress,
-    /// Passed.
-    Success,
-    /// Failed.
-    Failure,
-    /// A person is needed.
-    ActionRequired,
-}
-
-/// Words on a line of a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Annotation {
-    /// The file's path in the repository.
-    pub path: String,
-    /// Line, from 1.
-    pub line: u32,
-    /// The words.
-    pub message: String,
-}
 
 /// Which writes go first, per installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -298,19 +264,6 @@ pub enum Effect {
         /// The command that asks for it, if one does.
         command: Option<CommandId>,
     },
-}
-
-/// What a commit was named by, which may move before it is acted on.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Watched {
-    /// Nothing: the commit itself was meant.
-    Commit,
-    /// A branch, which must still contain the commit.
-    Branch(String),
-    /// A tag, which must still name it.
-    Tag(String),
-    /// A pull request, whose head it must still be.
-    Pull(ItemNumber),
 }
 
 impl Effect {

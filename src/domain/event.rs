@@ -4,6 +4,8 @@
 //! own wherever the payload carries one; only where it carries none does the
 //! moment of receipt stand in.
 
+mod run;
+
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use super::{
     alert::Message,
     id::{Actor, InstallationId, ItemNumber, RepoKey, Sha},
 };
+
+pub use run::{ProtectionSeen, WorkflowSeen};
 
 /// One delivery, understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -379,31 +383,6 @@ pub struct StatusSeen {
     pub at: Timestamp,
 }
 
-/// A workflow run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkflowSeen {
-    /// The run's id.
-    pub id: u64,
-    /// Commit.
-    pub sha: Sha,
-    /// The check suite of its jobs.
-    pub suite: Option<u64>,
-    /// What started it, such as `push` or `schedule`.
-    pub trigger: String,
-    /// How it stands.
-    pub outcome: Outcome,
-    /// Which attempt at it, from 1.
-    pub attempt: u64,
-    /// Its title, as the workflow's `run-name` has it.
-    pub title: String,
-    /// The workflow's file.
-    pub workflow: String,
-    /// When it was made; `None` where the payload does not say.
-    pub created_at: Option<Timestamp>,
-    /// Its page.
-    pub url: String,
-}
-
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseSeen {
@@ -483,19 +462,6 @@ pub struct MergeGroupSeen {
     pub base_ref: String,
     /// The pull request that the group's ref names.
     pub pull: Option<ItemNumber>,
-}
-
-/// A job that waits for a protection rule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProtectionSeen {
-    /// The workflow run, read from the callback's path.
-    pub run: Option<u64>,
-    /// Environment.
-    pub environment: String,
-    /// Commit.
-    pub sha: Option<Sha>,
-    /// The deployment that the job made.
-    pub deployment: Option<u64>,
 }
 
 /// What became of a repository.

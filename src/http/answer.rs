@@ -38,6 +38,12 @@ pub enum Problem {
     /// 404: no forge of that name is configured.
     #[error("no forge of this name is configured")]
     NoSuchForge,
+    /// 401: the private address wants a token.
+    #[error("show the admin token, as in Authorization: Bearer …; a web page may not ask")]
+    NoToken,
+    /// 400: an operator's request makes no sense.
+    #[error("{0}")]
+    Wanted(&'static str),
     /// 405: another method is needed.
     #[error("use {0}")]
     Method(&'static str),
@@ -78,8 +84,8 @@ impl Problem {
             Self::Encoded => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow(_) => StatusCode::REQUEST_TIMEOUT,
-            Self::Broken | Self::Unverified(Refusal::BadHeader(_)) => StatusCode::BAD_REQUEST,
-            Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) | Self::Unproved(_) => {
+            Self::Broken | Self::Wanted(_) | Self::Unverified(Refusal::BadHeader(_)) => StatusCode::BAD_REQUEST,
+            Self::NoToken | Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) | Self::Unproved(_) => {
                 StatusCode::UNAUTHORIZED
             }
             Self::Overloaded | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
@@ -92,20 +98,20 @@ impl Problem {
         match self {
             Self::NotFound => "not_found",
             Self::NoSuchForge => "no_such_forge",
+            Self::Wanted(_) => "bad_request",
             Self::NoSuchConnection => "no_such_connection",
             Self::Method(_) => "method_not_allowed",
             Self::Encoded => "encoded_body",
             Self::TooLarge(_) => "body_too_large",
             Self::TooSlow(_) => "body_too_slow",
             Self::Broken => "body_unreadable",
-            Self::Unproved(alert::Refusal::MissingToken) => "missing_token",
+            Self::NoToken | Self::Unproved(alert::Refusal::MissingToken) => "missing_token",
             Self::Unproved(alert::Refusal::BadToken) => "bad_token",
             Self::Unproved(alert::Refusal::MissingSignature) | Self::Unverified(Refusal::MissingSignature) => {
                 "missing_signature"
             }
-            Self::Unproved(alert::Refusal::BadSignature) => "bad_signature",
             Self::Unproved(alert::Refusal::Stale) => "stale_signature",
-            Self::Unverified(Refusal::BadSignature) => "bad_signature",
+            Self::Unproved(alert::Refusal::BadSignature) | Self::Unverified(Refusal::BadSignature) => "bad_signature",
             Self::Unverified(Refusal::BadHeader(_)) => "bad_header",
             Self::Overloaded => "overloaded",
             Self::Store => "store_unavailable",
@@ -130,11 +136,18 @@ struct StatusBody<'a> {
     status: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivery: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writing: Option<&'static str>,
 }
 
 /// A body that says how something stands.
 pub(super) fn status(code: StatusCode, status: &str) -> Response {
-    (code, Json(StatusBody { status, delivery: None })).into_response()
+    (code, Json(StatusBody { status, delivery: None, writing: None })).into_response()
+}
+
+/// As [`status`], where nothing is written to forges.
+pub(super) fn status_while_paused(code: StatusCode, status: &str) -> Response {
+    (code, Json(StatusBody { status, delivery: None, writing: Some("paused") })).into_response()
 }
 
 impl IntoResponse for Problem {
@@ -159,7 +172,7 @@ impl IntoResponse for Kept {
             Self::Accepted(delivery) => (StatusCode::ACCEPTED, "accepted", delivery),
             Self::Duplicate(delivery) => (StatusCode::OK, "duplicate", delivery),
         };
-        (code, Json(StatusBody { status, delivery: Some(delivery) })).into_response()
+        (code, Json(StatusBody { status, delivery: Some(delivery), writing: None })).into_response()
     }
 }
 

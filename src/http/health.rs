@@ -16,6 +16,8 @@ pub(super) async fn alive() -> Response {
 pub(super) async fn ready(State(state): State<Arc<ServerState>>) -> Response {
     if *state.shutdown.borrow() {
         answer::status(StatusCode::SERVICE_UNAVAILABLE, "draining")
+    } else if state.intake.ready() && state.intake.writing_is_paused() {
+        answer::status_while_paused(StatusCode::OK, "ready")
     } else if state.intake.ready() {
         answer::status(StatusCode::OK, "ready")
     } else {

@@ -26,6 +26,7 @@ use tokio::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use admin::Admin;
 pub use answer::Problem;
 pub use server::serve;
 pub use webhook::VerifiedDelivery;
@@ -69,6 +70,7 @@ pub struct ServerState {
     limits: Limits,
     bodies: body::Limits,
     shutdown: watch::Receiver<bool>,
+    admin: Option<Arc<Admin>>,
 }
 
 impl Default for Limits {
@@ -96,13 +98,26 @@ impl ServerState {
         limits: Limits,
         shutdown: watch::Receiver<bool>,
     ) -> Arc<Self> {
+        Self::with_operators(forges, alerts, intake, metrics, limits, shutdown, None)
+    }
+
+    /// As [`ServerState::new`], with what operators may use on the private address.
+    pub fn with_operators(
+        forges: impl IntoIterator<Item = Arc<dyn Forge>>,
+        alerts: BTreeMap<String, Arc<dyn AlertSource>>,
+        intake: Arc<dyn TakeIn>,
+        metrics: Metrics,
+        limits: Limits,
+        shutdown: watch::Receiver<bool>,
+        admin: Option<Admin>,
+    ) -> Arc<Self> {
         let bodies = body::Limits {
             longest: limits.body_bytes,
             patience: limits.body,
             memory: Arc::new(Semaphore::new(limits.memory_bytes.min(Semaphore::MAX_PERMITS))),
         };
         let forges = forges.into_iter().map(|forge| (forge.name().clone(), forge)).collect();
-        Arc::new(Self { forges, alerts, intake, metrics, limits, bodies, shutdown })
+        Arc::new(Self { forges, alerts, intake, metrics, limits, bodies, shutdown, admin: admin.map(Arc::new) })
     }
 }
 
@@ -119,7 +134,8 @@ pub fn public(state: Arc<ServerState>) -> Router {
 
 /// The routes of the private address.
 pub fn admin(state: Arc<ServerState>) -> Router {
-    let routes = Router::new().route("/metrics", get(admin::metrics).fallback(only_get)).fallback(nothing);
+    let routes = Router::new().route("/metrics", get(admin::metrics).fallback(only_get));
+    let routes = routes.merge(admin::routes(&state)).fallback(nothing);
     around(routes).with_state(state)
 }
 

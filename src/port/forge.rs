@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use crate::domain::{
     effect::{Effect, Told},
-    event::Event,
+    event::{Event, RepoSeen},
     fact::policy::FileSeen,
     id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
-    needs::{Answer, Need},
+    needs::{Answer, Answered, Need},
     permission::Role,
 };
 
@@ -48,6 +48,26 @@ pub trait Forge: Send + Sync + 'static {
     async fn sent_delivery(&self, _id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
         Ok(None)
     }
+
+    /// Reads a page of what there is in a repository, and of it what changed
+    /// since a moment. `at`: where the page before it said to go on.
+    async fn survey(
+        &self,
+        _installation: InstallationId,
+        _full_name: &str,
+        _since: Option<Timestamp>,
+        _at: Option<&str>,
+    ) -> Result<SurveyPage, ForgeError> {
+        Err(ForgeError::Permanent("this forge can't be read as a whole".to_owned()))
+    }
+
+    /// Every installation of ours.
+    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+        Ok(Vec::new())
+    }
+
+    /// We may not act for this installation any more: what was for it is thrown away.
+    async fn forget(&self, _installation: InstallationId) {}
 
     /// Our own account on this forge.
     async fn identity(&self) -> Result<Actor, ForgeError>;
@@ -130,6 +150,23 @@ pub struct SentDelivery {
     pub at: Timestamp,
     /// We answered that we have it.
     pub acknowledged: bool,
+}
+
+/// A page of what there is in a repository.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SurveyPage {
+    /// The repository.
+    pub repo: RepoSeen,
+    /// What is listed here, such as `issues`.
+    pub part: &'static str,
+    /// What events would have told of it.
+    pub events: Vec<Event>,
+    /// What would be asked about it.
+    pub answers: Vec<Answered>,
+    /// How many there are in this part, if the forge tells.
+    pub expected: Option<u64>,
+    /// Where to go on; `None`: this was all.
+    pub next: Option<String>,
 }
 
 /// A delivery whose signature held.

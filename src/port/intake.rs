@@ -23,4 +23,9 @@ pub trait TakeIn: Send + Sync + 'static {
 
     /// Whether the store answers at the moment.
     fn ready(&self) -> bool;
+
+    /// Whether an operator has paused all writing to forges.
+    fn writing_is_paused(&self) -> bool {
+        false
+    }
 }

@@ -8,5 +8,6 @@ pub mod clock;
 pub mod forge;
 pub mod intake;
 pub mod lease;
+pub mod operate;
 pub mod outbox;
 pub mod store;

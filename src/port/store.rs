@@ -72,6 +72,12 @@ pub trait Store: Send + Sync + 'static {
     /// The transition log of one item, oldest first.
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
 
+    /// Deletes what is kept of a repository: facts, items with their history,
+    /// effects, timers, the bodies of its deliveries. Those that are open are
+    /// dropped; all keep their ids, so that a redelivery is known, and `why`
+    /// as their note. Its place stays.
+    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError>;
+
     // ── Decisions ──
 
     /// Keeps a decision whole: facts, items, transitions, effects, timers, and the deliveries it ends.

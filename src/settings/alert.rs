@@ -251,7 +251,7 @@ pub(super) fn routes(value: &Given<'_>) -> Result<Vec<AlertRoute>, String> {
     let wanted = || "expected a list of { match = { LABEL = \"GLOB\" }, repository = \"owner/name\" }".to_owned();
     let Given::Toml(value) = value else { return Err("can be set in the settings file only".to_owned()) };
     let mut routes = Vec::new();
-    for entry in value.as_array().ok_or_else(wanted)?.iter() {
+    for entry in value.as_array().ok_or_else(wanted)? {
         let table = entry.get_ref().as_table().ok_or_else(wanted)?;
         let known = table.iter().all(|(name, _)| matches!(name.get_ref().as_ref(), "match" | "repository"));
         let (Some(matches), Some(repository), true) = (table.get("match"), table.get("repository"), known) else {

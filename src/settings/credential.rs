@@ -35,6 +35,12 @@ impl Settings {
                 problems.push(missing(&format!("alerts.{name}.secrets"), "use the token or key that the sender has"));
             }
         }
+        if !self.admin_listen.ip().is_loopback() && self.admin_token.is_none() {
+            problems.push(missing(
+                "admin_token",
+                "admin_listen can be reached from elsewhere; make one with: openssl rand -hex 32",
+            ));
+        }
         let private_key = match self.private_key(&mut warnings) {
             Ok(key) => key,
             Err(problem) => {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    AlertFields, Draft, Github, LogFormat, Settings,
+    AlertFields, Draft, Github, LogFormat, Removal, Settings,
     alert::{self, AlertKind, AlertType},
     problem::nearest,
     value::Given,
@@ -49,6 +49,8 @@ pub(super) const ROOT: &[Key<Settings>] = &[
     plain("log_format", |s, v| v.one_of(&LogFormat::ALL).map(|it| s.log_format = it)),
     plain("policy_file", |s, v| v.path().map(|it| s.policy_file = it)),
     plain("retention", |s, v| v.duration(LEAST_RETENTION).map(|it| s.retention = it)),
+    plain("on_removal", |s, v| v.one_of(&Removal::ALL).map(|it| s.on_removal = it)),
+    secret("admin_token", |s, v| v.optional_secret().map(|it| s.admin_token = it)),
     plain("catch_up", |s, v| v.duration(SignedDuration::ZERO).map(|it| s.catch_up = it)),
     plain("max_connections", |s, v| v.count().map(|it| s.max_connections = it)),
     plain("workers", |s, v| v.count().map(|it| s.workers = it)),

@@ -27,7 +27,7 @@ use secrecy::SecretString;
 pub use alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
 pub use credential::Credentials;
 pub use problem::{Place, Problem, SettingsError};
-pub use value::duration;
+pub use value::{duration, log_filter};
 
 /// Where the settings are read when nobody names a file.
 pub const DEFAULT_FILE: &str = "config/phasebot.toml";
@@ -55,6 +55,10 @@ pub struct Settings {
     pub retention: SignedDuration,
     /// How often the forge is asked for missed deliveries; zero: never.
     pub catch_up: SignedDuration,
+    /// What becomes of what is kept of a repository that is taken from the App.
+    pub on_removal: Removal,
+    /// What `/admin` takes as its bearer token; needed where `admin_listen` is not on loopback.
+    pub admin_token: Option<SecretString>,
     /// Connections served at a time on each address; more of them wait.
     pub max_connections: usize,
     /// Repositories decided on at a time.
@@ -126,6 +130,8 @@ impl Default for Settings {
             policy_file: None,
             retention: SignedDuration::from_hours(30 * 24),
             catch_up: SignedDuration::from_mins(5),
+            on_removal: Removal::Keep,
+            admin_token: None,
             max_connections: 2048,
             workers: 4,
             shutdown_grace: SignedDuration::from_secs(20),
@@ -182,6 +188,20 @@ impl Settings {
         file::read(&mut draft, name, text);
         draft.finish()
     }
+}
+
+/// What becomes of what is kept of a repository that is taken from the App.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    /// It stays.
+    Keep,
+    /// It is deleted.
+    Delete,
+}
+
+impl Removal {
+    /// Every choice with its name.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Keep, "keep"), (Self::Delete, "delete")];
 }
 
 impl LogFormat {

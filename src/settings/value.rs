@@ -80,6 +80,16 @@ impl Given<'_> {
         if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(SecretString::from(text)) }
     }
 
+    /// A secret of at least 16 characters; empty: none.
+    pub(super) fn optional_secret(&self) -> Read<Option<SecretString>> {
+        let text = self.text()?;
+        match text.trim().chars().count() {
+            0 => Ok(None),
+            1..16 => Err("expected at least 16 characters".to_owned()),
+            _ => Ok(Some(SecretString::from(text.trim()))),
+        }
+    }
+
     /// One or two secrets: two while one replaces the other.
     pub(super) fn secrets(&self) -> Read<Vec<SecretString>> {
         let list = self.list()?;
@@ -153,20 +163,29 @@ impl Given<'_> {
 
     /// A log filter: a level, or `target=level` pairs with commas between.
     pub(super) fn log_filter(&self) -> Read<String> {
-        const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
         let text = self.text()?;
-        for part in text.split(',') {
-            let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
-            if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
-                return Err(format!("expected one of {}, or target=level with commas between", LEVELS.join(", ")));
-            }
-        }
+        log_filter(&text)?;
         Ok(text)
     }
 
     fn parsed<T: FromStr>(&self, wanted: &str) -> Read<T> {
         self.text()?.trim().parse().map_err(|_| wanted.to_owned())
     }
+}
+
+/// Checks a log filter: a level, or `target=level` pairs with commas between.
+///
+/// # Errors
+/// What was expected instead.
+pub fn log_filter(text: &str) -> Result<(), String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    for part in text.split(',') {
+        let level = part.rsplit_once('=').map_or(part, |(_, level)| level).trim();
+        if !LEVELS.contains(&level.to_ascii_lowercase().as_str()) {
+            return Err(format!("expected one of {}, or target=level with commas between", LEVELS.join(", ")));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a length of time, such as `30d` or `1h 30m`; a day has 24 hours.

@@ -1,5 +1,6 @@
 //! The stores behind [`crate::port::store::Store`].
 
+mod moment;
 mod pack;
 pub mod postgres;
 pub mod sqlite;

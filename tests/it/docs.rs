@@ -42,6 +42,12 @@ fn prose(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// What a page has in code blocks for a shell.
+pub fn shell_blocks(page: &str) -> Vec<String> {
+    let blocks = page.split("```sh\n").skip(1);
+    blocks.filter_map(|rest| rest.split("```").next().map(str::to_owned)).collect()
+}
+
 /// Where a page's links lead.
 fn links(page: &str) -> Vec<&str> {
     let ends = page.match_indices("](").map(|(at, _)| &page[at + 2..]);

@@ -22,6 +22,7 @@ mod incident;
 mod layers;
 mod licences;
 mod openapi;
+mod operate;
 mod policy;
 mod policy_life;
 mod preview;

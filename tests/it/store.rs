@@ -76,6 +76,7 @@ macro_rules! conformance {
                 trying_again_counts_attempts,
                 a_decision_on_a_dropped_delivery_keeps_the_drop,
                 timers_are_set_moved_and_stopped,
+                a_timer_is_never_due_early,
                 what_was_committed_is_there_after_opening_again,
             }
             outbox {
@@ -96,6 +97,7 @@ macro_rules! conformance {
                 the_dead_are_listed,
             }
             upkeep {
+                an_erased_repository_leaves_its_place_and_its_deliveries_ids,
                 a_memo_is_kept_changed_and_forgotten,
                 prune_forgets_what_ended_long_ago,
                 prune_keeps_to_its_limit,

@@ -7,7 +7,13 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::{clock::after, intake::Intake, pulse::stopped, shell::Shell};
+use super::{
+    backfill::{Backfill, BackfillError},
+    clock::after,
+    intake::Intake,
+    pulse::stopped,
+    shell::Shell,
+};
 use crate::port::forge::{Forge, ForgeError};
 pub use walk::{CatchUp, CatchUpError, Caught};
 
@@ -74,7 +80,7 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
                 all.through = all.through.max(caught.through);
                 all.lost += caught.lost;
                 if !caught.more {
-                    return None;
+                    return sweep(shell, forge).await;
                 }
             }
             Err(CatchUpError::Forge(ForgeError::RateLimited { until })) => {
@@ -86,6 +92,30 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
                 return Some(after(shell.clock.now(), TRY_AGAIN_AFTER));
             }
         }
+    }
+}
+
+/// Looks at the items themselves where the list does not reach back far
+/// enough; returns when to try again if it did not work.
+async fn sweep(shell: &Arc<Shell>, forge: &dyn Forge) -> Option<Timestamp> {
+    let store = shell.store.as_ref();
+    let swept = async {
+        let Some(since) = walk::gap(store, forge.name()).await? else { return Ok(()) };
+        let backfill = Backfill { store, forge, clock: shell.clock.as_ref() };
+        let read = backfill.sweep(since).await?;
+        walk::forget_gap(store, forge.name()).await?;
+        shell.inbox.poke();
+        tracing::info!(forge = %forge.name(), %since, read, "looked at what changed while nothing was heard");
+        Ok::<(), BackfillError>(())
+    };
+    let error = match swept.await {
+        Ok(()) => return None,
+        Err(error) => error,
+    };
+    tracing::warn!(forge = %forge.name(), %error, "what changed while nothing was heard can't be looked at now");
+    match error {
+        BackfillError::Forge(ForgeError::RateLimited { until }) => Some(until),
+        _ => Some(after(shell.clock.now(), TRY_AGAIN_AFTER)),
     }
 }
 

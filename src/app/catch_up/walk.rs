@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::clock::after;
 use crate::{
+    domain::id::ForgeName,
     metric,
     port::{
         clock::Clock,
@@ -31,6 +32,11 @@ const SLACK: SignedDuration = SignedDuration::from_mins(10);
 const MOST_MISSING: usize = 10_000;
 /// Deliveries fetched side by side.
 const AT_ONCE: usize = 4;
+
+/// For so long GitHub surely keeps a delivery: three days, less some slack.
+const LISTED: SignedDuration = SignedDuration::from_hours(71);
+/// How often the items of a forge without a list are looked at.
+const UNLISTED_EVERY: SignedDuration = SignedDuration::from_mins(59);
 
 /// What catching up works with.
 pub struct CatchUp<'a> {
@@ -114,15 +120,34 @@ impl CatchUp<'_> {
         let mark = self.store.memo(&name).await?.and_then(|text| serde_json::from_str::<Mark>(&text).ok());
         let walked_at = self.clock.now();
         let back_to = since.or_else(|| mark.map(|mark| after(mark.until, -SLACK)));
-        let Some(found) = self.compare(back_to).await? else { return Ok(Caught::default()) };
-        let mut caught = Caught { seen: found.seen, more: found.more, ..Caught::default() };
+        let found = self.compare(back_to).await?;
+        let past = mark.map(|mark| walked_at.duration_since(mark.walked_at));
+        // Without a list, or beyond it, only the items themselves tell.
+        let blind = match &found {
+            Some(_) => past.is_some_and(|past| past > LISTED),
+            None => past.is_none_or(|past| past > UNLISTED_EVERY),
+        };
+        let gap = mark.filter(|_| blind && since.is_none()).map(|mark| after(mark.until, -SLACK));
+        if let Some(gap) = gap {
+            remember_gap(self.store, self.forge.name(), gap).await?;
+        }
+        let Some(found) = found else {
+            if blind {
+                self.mark(&name, Mark { until: walked_at, walked_at }).await?;
+            }
+            return Ok(Caught { gap, ..Caught::default() });
+        };
+        let mut caught = Caught { seen: found.seen, more: found.more, gap, ..Caught::default() };
         self.take(found.missing, &mut caught).await?;
         if !caught.more && since.is_none() {
             let until = found.newest.or(mark.map(|mark| mark.until)).unwrap_or(walked_at);
-            let text = serde_json::to_string(&Mark { until, walked_at }).unwrap_or_default();
-            self.store.note(&name, Some(&text)).await?;
+            self.mark(&name, Mark { until, walked_at }).await?;
         }
         Ok(caught)
+    }
+
+    async fn mark(&self, name: &str, mark: Mark) -> Result<(), StoreError> {
+        self.store.note(name, Some(&serde_json::to_string(&mark).unwrap_or_default())).await
     }
 
     /// What is in the forge's list and not in the inbox; `None`: the forge has no list.
@@ -195,4 +220,24 @@ impl CatchUp<'_> {
         }
         Ok(())
     }
+}
+
+/// Since when a forge's items have to be looked at, if they have.
+pub(super) async fn gap(store: &dyn Store, forge: &ForgeName) -> Result<Option<Timestamp>, StoreError> {
+    Ok(store.memo(&gap_memo(forge)).await?.and_then(|text| text.parse().ok()))
+}
+
+/// The items were looked at.
+pub(super) async fn forget_gap(store: &dyn Store, forge: &ForgeName) -> Result<(), StoreError> {
+    store.note(&gap_memo(forge), None).await
+}
+
+/// Noted before the mark moves on: a crash must not forget it. An earlier gap stays.
+async fn remember_gap(store: &dyn Store, forge: &ForgeName, since: Timestamp) -> Result<(), StoreError> {
+    let since = gap(store, forge).await?.map_or(since, |known| known.min(since));
+    store.note(&gap_memo(forge), Some(&since.to_string())).await
+}
+
+fn gap_memo(forge: &ForgeName) -> String {
+    format!("gap/{forge}")
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use jiff::Timestamp;
@@ -46,18 +46,22 @@ type Ingredients = (Option<(String, String)>, Option<String>, bool);
 
 /// Policies from the operator's file, the organisation's and the repository's own.
 pub struct FilePolicies {
+    base: RwLock<Arc<Base>>,
+    compiled: Mutex<HashMap<Ingredients, Arc<Policy>>>,
+    organisations: Mutex<HashMap<Whose, (Timestamp, Option<FileSeen>)>>,
+}
+
+/// What lies beneath all files of repositories and organisations.
+struct Base {
     operator: Option<Parsed>,
     /// Of the program and the operator's text: what texts are judged by.
     ground: String,
     /// In force where no text could be read yet: no further than labels.
     cautious: Arc<Policy>,
-    compiled: Mutex<HashMap<Ingredients, Arc<Policy>>>,
-    organisations: Mutex<HashMap<Whose, (Timestamp, Option<FileSeen>)>>,
 }
 
-impl FilePolicies {
-    /// Over the operator's policy, or the built-in one alone.
-    pub fn new(operator: Option<Parsed>) -> Result<Self, Vec<Problem>> {
+impl Base {
+    fn new(operator: Option<Parsed>) -> Result<Self, Vec<Problem>> {
         let layers: Vec<Layer> =
             operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() }).collect();
         let policy = policy::compile(&policy::merge(&layers))?;
@@ -66,19 +70,44 @@ impl FilePolicies {
             operator,
             ground: hex::encode(Sha256::digest(ground)),
             cautious: Arc::new(no_further_than_labels(policy)),
+        })
+    }
+}
+
+impl FilePolicies {
+    /// Over the operator's policy, or the built-in one alone.
+    pub fn new(operator: Option<Parsed>) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            base: RwLock::new(Arc::new(Base::new(operator)?)),
             compiled: Mutex::default(),
             organisations: Mutex::default(),
         })
     }
 
+    /// Puts another policy of the operator's in the place of the one in force;
+    /// one that is not right changes nothing.
+    pub fn renew(&self, operator: Option<Parsed>) -> Result<(), Vec<Problem>> {
+        let base = Arc::new(Base::new(operator)?);
+        // Held over both, so that nothing compiled on the old base is kept.
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
+        compiled.clear();
+        Ok(())
+    }
+
+    fn base(&self) -> Arc<Base> {
+        self.base.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// By what texts are judged: they are judged again when it changes.
-    pub(super) fn ground(&self) -> &str {
-        &self.ground
+    pub(super) fn ground(&self) -> String {
+        self.base().ground.clone()
     }
 
     /// What stands above a repository's own file.
     fn above(&self, owner: &str, organisation: Option<&FileSeen>) -> Option<Vec<Layer>> {
-        let operator = self.operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() });
+        let base = self.base();
+        let operator = base.operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() });
         let mut layers: Vec<Layer> = operator.collect();
         if let Some(file) = organisation {
             let name = format!("{owner}/.github:{FILE}");
@@ -101,7 +130,7 @@ impl FilePolicies {
     /// Decides what is in force after something was read. What is wrong never
     /// takes the place of what was right.
     pub(super) fn judge(&self, files: &mut PolicyFiles) {
-        self.ground.clone_into(&mut files.judged_by);
+        files.judged_by = self.ground();
         let owner = files.organisation.of.clone();
         let last = files.in_force.clone();
         let seen = files.organisation.seen.as_ref();
@@ -160,7 +189,7 @@ impl FilePolicies {
 
 impl PolicySource for FilePolicies {
     fn policy(&self, repo: &RepoKey, files: &PolicyFiles) -> Arc<Policy> {
-        let Some(texts) = &files.in_force else { return self.cautious.clone() };
+        let Some(texts) = &files.in_force else { return self.base().cautious.clone() };
         let owner = &files.organisation.of;
         let organisation = texts.organisation.as_ref();
         let own = texts.own.as_ref();
@@ -176,7 +205,7 @@ impl PolicySource for FilePolicies {
         let Some(policy) = self.compile(owner, organisation, own) else {
             // Judged right by another version of the program, and not judged again yet.
             tracing::warn!(%repo, "the policy in force can't be read by this version; the operator's holds meanwhile");
-            return self.cautious.clone();
+            return self.base().cautious.clone();
         };
         let policy = Arc::new(if texts.cautious { no_further_than_labels(policy) } else { policy });
         if compiled.len() >= REMEMBERED {

@@ -14,8 +14,6 @@ use crate::{
 
 /// So many items are derived at once.
 const ITEMS: usize = 200;
-/// Labels of earlier policies that are remembered. A policy has at most 50 phases.
-const MOST_FORMER_LABELS: usize = 500;
 
 /// Notices that another policy is in force than the one by which items were
 /// derived. Returns whether anything was noted.
@@ -23,15 +21,7 @@ pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) 
     if files.derived_by.as_ref().is_some_and(|by| by.version == policy.version) {
         return false;
     }
-    let labels: BTreeSet<String> = policy.phases.iter().map(|phase| phase.label.clone()).collect();
-    if let Some(by) = files.derived_by.take() {
-        files.former_labels.extend(by.labels);
-    }
-    files.former_labels.retain(|former| !labels.iter().any(|label| label.eq_ignore_ascii_case(former)));
-    while files.former_labels.len() > MOST_FORMER_LABELS {
-        files.former_labels.pop_first();
-    }
-    files.derived_by = Some(DerivedBy { version: policy.version.clone(), labels });
+    files.derived_by = Some(DerivedBy { version: policy.version.clone() });
     files.rederive_below = has_items.then_some(ItemNumber::MAX);
     true
 }

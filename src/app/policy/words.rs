@@ -168,7 +168,7 @@ mod tests {
         let preview = Preview { open: 30, looked_at: 30, changed: 21, first: vec![row] };
         let text = table(&preview);
         assert!(text.contains("Of 30 open items, 21 open items would carry another label."), "{text}");
-        assert!(text.contains("| `#3` | none | `a\\|b` | x \\| y z |\n"), "{text}");
+        assert!(text.contains("| `#3` | none | `a∣b` | x \\| y z |\n"), "{text}");
         assert!(text.ends_with("and 20 more\n"), "{text}");
     }
 }

@@ -103,7 +103,7 @@ fn effect(effect: &Effect) -> String {
 /// A fact by its name; `None` for what every event tells.
 fn fact(key: &DocumentKey) -> Option<String> {
     Some(match key {
-        DocumentKey::About => return None,
+        DocumentKey::About | DocumentKey::Publication(_) => return None,
         DocumentKey::Item(number) => format!("item #{number}"),
         DocumentKey::Commit(sha) => format!("commit {}", sha.short()),
         DocumentKey::Push(name, _, after) => format!("push of {} to {}", after.short(), quoted(name.name())),
@@ -118,7 +118,6 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Heartbeat(name) => format!("when {} was heard of", quoted(name)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
         DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
-        DocumentKey::Publication(_) => return None,
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
         DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),

@@ -28,5 +28,5 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if logins.len() > MOST {
         return Answer::Misread(format!("At most {MOST} people can be assigned."));
     }
-    Answer::Errand(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) })
+    Answer::Errand(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
 }

@@ -20,5 +20,5 @@ pub(super) static ROW: Row = Row {
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let name = given.text("NAME");
     let milestone = (!name.eq_ignore_ascii_case("none")).then(|| name.to_owned());
-    Answer::Errand(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id })
+    Answer::Errand(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
 }

@@ -39,5 +39,5 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if !decision.standing.is_open() {
         return Answer::Refused(say::gate_closed(&deploy::closed(&decision)));
     }
-    Answer::Errand(deploy::publication(draft, Some(turn.id)))
+    Answer::Errand(Box::new(deploy::publication(draft, Some(turn.id))))
 }

@@ -36,5 +36,5 @@ fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
         return Answer::Refused(say::head_moved(&known, found));
     }
-    Answer::Errand(Effect::RerunFailed { pull, sha: known, command: turn.id })
+    Answer::Errand(Box::new(Effect::RerunFailed { pull, sha: known, command: turn.id }))
 }

@@ -39,18 +39,12 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Some(name) => back.iter().find(|(sha, _)| names(turn.facts, name, sha)),
         None => back.iter().find(|(_, good)| *good),
     };
-    match found {
-        Some((sha, _)) => {
-            let sha = sha.clone();
-            let name = given.text("to").to_owned();
-            let request = turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha));
-            Answer::Deploy(Box::new(request))
-        }
-        None => {
-            let back: Vec<Sha> = back.into_iter().map(|(sha, _)| sha).collect();
-            Answer::Refused(say::no_way_back(&environment, given.optional("to"), &now, &back))
-        }
-    }
+    let Some((sha, _)) = found else {
+        let back: Vec<Sha> = back.into_iter().map(|(sha, _)| sha).collect();
+        return Answer::Refused(say::no_way_back(&environment, given.optional("to"), &now, &back));
+    };
+    let (sha, name) = (sha.clone(), given.text("to").to_owned());
+    Answer::Deploy(Box::new(turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha))))
 }
 
 /// Whether a name stands for a commit that ran: its digits, or a tag at it.

@@ -30,6 +30,10 @@ use crate::{
     },
 };
 
+/// Status comments that one guard rewrites: of 500 writes to an installation
+/// in an hour a single command must not take more than a few.
+const BOARDS_REFRESHED: usize = 20;
+
 /// Under what commands run.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
@@ -60,7 +64,7 @@ pub enum Answer {
     /// Done; words for the journal.
     Done(String),
     /// The forge has to do something first; [`super::conclude`] goes on from there.
-    Errand(Effect),
+    Errand(Box<Effect>),
     /// A deploy is asked for; it goes its own way from here.
     Deploy(Box<DeployRequest>),
     /// Not done, because of how things stand.
@@ -115,7 +119,8 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         let ending = match answer {
             Answer::Done(words) => Ending::Done(words),
             Answer::Errand(effect) => {
-                ran.wishes.push(Wish { key: format!("command/{}", reply::name(id)), replaces: false, effect });
+                let key = format!("command/{}", reply::name(id));
+                ran.wishes.push(Wish { key, replaces: false, effect: *effect });
                 Ending::Pending
             }
             Answer::Deploy(request) => {
@@ -130,7 +135,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         };
         moods.extend([Mood::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Mood::of(&ending));
-        ran.told.push(told(request, &line, &ending));
+        ran.told.push(told(request, heard.verb, &ending));
         sayings.extend(Saying::of(id, &line.text, &ending, heard.unasked));
         let record = CommandFacts {
             at,
@@ -186,16 +191,17 @@ impl Mood {
     }
 }
 
-fn told(request: &Request, line: &Line, ending: &Ending) -> String {
-    let (word, words) = match ending {
-        Ending::Done(words) => ("done", words.as_str()),
-        Ending::Pending => ("under way", ""),
-        Ending::Refused(words) => ("refused", words.as_str()),
-        Ending::Misread(words) => ("not understood", words.as_str()),
+/// For the delivery's note, which is logged: the verb and how it ended, but
+/// nothing of what the comment says.
+fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
+    let word = match ending {
+        Ending::Done(_) => "done",
+        Ending::Pending => "under way",
+        Ending::Refused(_) => "refused",
+        Ending::Misread(_) => "not understood",
     };
-    let by = decide::message::quoted(&request.by);
-    let line = decide::message::quoted(&line.text);
-    if words.is_empty() { format!("{line} by {by}: {word}") } else { format!("{line} by {by}: {word}: {words}") }
+    let verb = verb.map_or_else(|| "a command".to_owned(), |verb| format!("`/{verb}`"));
+    format!("{verb} by {}: {word}", decide::message::quoted(&request.by))
 }
 
 impl Turn<'_> {
@@ -296,11 +302,24 @@ impl Turn<'_> {
         Ok(())
     }
 
-    /// Notes a guard on an environment: every status comment shows it.
+    /// Notes a guard on an environment. Status comments show it: those of open
+    /// items where someone gave a command lately are brought up to date now,
+    /// others when something else moves them.
     pub(super) fn guard(&mut self, deed: Deed) {
         self.deed = Some(deed);
-        let boards: BTreeSet<ItemNumber> = self.facts.commands.keys().map(|id| id.item).collect();
-        self.observed.items.extend(boards);
+        let mut spoken: BTreeMap<ItemNumber, Timestamp> = BTreeMap::new();
+        for (id, command) in &self.facts.commands {
+            let last = spoken.entry(id.item).or_insert(command.at);
+            *last = command.at.max(*last);
+        }
+        let open = |number: &ItemNumber| {
+            let item = self.facts.items.get(number);
+            item.is_some_and(|i| i.gone.is_none() && i.closed(self.now).is_none())
+        };
+        let mut boards: Vec<(Timestamp, ItemNumber)> =
+            spoken.into_iter().filter(|(n, _)| open(n)).map(|(n, at)| (at, n)).collect();
+        boards.sort_unstable_by(|a, b| b.cmp(a));
+        self.observed.items.extend(boards.into_iter().take(BOARDS_REFRESHED).map(|(_, n)| n));
     }
 
     /// A deploy that is asked for here.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    decide::{feedback, look::Look, message::quoted},
+    decide::{environment::Environment, look::Look, message::quoted},
     domain::{
         fact::{
             RepoFacts,
@@ -26,7 +26,7 @@ pub(super) struct Ran {
 /// runs does not depend on who put it there.
 pub(super) fn history(look: &Look<'_>, environment: &str) -> Vec<Ran> {
     let found = look.environments().iter().find(|known| known.name == environment);
-    let stretches = found.into_iter().flat_map(|known| known.stretches());
+    let stretches = found.into_iter().flat_map(Environment::stretches);
     stretches.map(|(sha, from, until)| Ran { sha: sha.clone(), from, until }).collect()
 }
 
@@ -88,10 +88,10 @@ pub(in crate::decide) fn carried_back(
         })
         .filter_map(|(_, r)| r.from.as_ref())
         .collect();
-    let disturbances = feedback::disturbances(&look);
+    let disturbances = look.disturbances();
+    let times = disturbances.get(environment);
     let disturbed = |ran: &Ran| {
-        let times = disturbances.get(environment).into_iter().flatten();
-        times.copied().any(|(from, _)| from >= ran.from && ran.until.is_none_or(|until| from < until))
+        times.into_iter().flatten().any(|(from, _)| *from >= ran.from && ran.until.is_none_or(|until| *from < until))
     };
     let mut back: Vec<(Sha, bool)> = Vec::new();
     for ran in history.iter().rev() {

@@ -130,7 +130,6 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
             job.cancelled = true;
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
-        Some(_) => None,
         None if open => {
             let effect = answer(Some(true), "The gate is open.".to_owned());
             job.answered = Some((asked, true));
@@ -149,7 +148,7 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
             job.reported = words;
             wish(name("report", job.reports), effect)
         }
-        None => None,
+        Some(_) | None => None,
     }
 }
 

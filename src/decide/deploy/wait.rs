@@ -121,13 +121,12 @@ fn is_older(look: &Look<'_>, request: &DeployRequest) -> Option<bool> {
         return Some(false);
     }
     let Some(runs) = place::runs(look, &request.environment).filter(|runs| runs != sha) else { return Some(false) };
-    match look.known_to_contain(&runs, sha) {
-        Some(contains) => Some(contains),
-        None => {
-            look.contains(&runs, sha);
-            None
-        }
+    let known = look.known_to_contain(&runs, sha);
+    if known.is_none() {
+        // Asks for it.
+        look.contains(&runs, sha);
     }
+    known
 }
 
 /// Finds out which commit is meant.

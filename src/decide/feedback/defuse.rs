@@ -6,6 +6,8 @@
 //! that comes out of that (`@name`, `#12`, a bare address, a commit's digits)
 //! is taken apart by a space of no width, since no escape would hold there.
 
+use std::fmt::Write as _;
+
 /// A space of no width: not white space, and no part of any name.
 const NOTHING: char = '\u{200b}';
 
@@ -95,7 +97,8 @@ pub fn link(address: &str) -> Option<String> {
         if kept {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     // What is percent-encoded may be decoded by whoever looks for references.
@@ -246,15 +249,12 @@ fn decode(text: &str) -> String {
             None => digits.parse().ok(),
         });
         let named = || NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, c)| *c);
-        match code.and_then(char::from_u32).or_else(named).filter(|_| ended) {
-            Some(c) => {
-                out.push(c);
-                rest = &rest[name.len() + 2..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some(c) = code.and_then(char::from_u32).or_else(named).filter(|_| ended) {
+            out.push(c);
+            rest = &rest[name.len() + 2..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

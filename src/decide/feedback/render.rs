@@ -9,10 +9,7 @@
 use std::{fmt::Write as _, io};
 
 use jiff::Timestamp;
-use minijinja::{
-    AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value,
-    value::{Rest, Serde},
-};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, value::Serde};
 
 use super::{
     defuse,
@@ -125,8 +122,8 @@ fn parts(template: &str) -> (&str, &str) {
 fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> {
     let (title, body) = parts(source);
     let context = Value::from(Serde(view));
-    let title = engine(Place::Title).and_then(|engine| write(&engine, title, &context)).map_err(|e| why(&e))?;
-    let body = engine(Place::Body).and_then(|engine| write(&engine, body, &context)).map_err(|e| why(&e))?;
+    let title = write(&engine(Place::Title), title, &context).map_err(|e| why(&e))?;
+    let body = write(&engine(Place::Body), body, &context).map_err(|e| why(&e))?;
     if body.chars().count() > LONGEST_BODY {
         return Err(format!("it makes more than {LONGEST_BODY} characters"));
     }
@@ -171,7 +168,7 @@ enum Place {
     Body,
 }
 
-fn engine(place: Place) -> Result<Environment<'static>, Error> {
+fn engine(place: Place) -> Environment<'static> {
     let mut engine = Environment::empty();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_fuel(Some(FUEL));
@@ -204,14 +201,14 @@ fn engine(place: Place) -> Result<Environment<'static>, Error> {
     engine.add_filter("item", |number: u64| safe(format!("#{number}")));
     engine.add_filter("time", |at: &str| at.parse().map_or_else(|_| at.to_owned(), time));
     engine.add_filter("link", link);
-    Ok(engine)
+    engine
 }
 
 /// A link with these words; without words the address alone, to be asked for.
 /// Empty for what can't be one.
-fn link(address: &Value, words: Rest<String>) -> Value {
+fn link(address: &Value, words: Option<&str>) -> Value {
     let address = address.as_str().and_then(defuse::link);
-    match (address, words.first()) {
+    match (address, words) {
         (Some(address), Some(words)) => safe(format!("[{}](<{address}>)", defuse::inline(words, 80))),
         (Some(address), None) => Value::from(address),
         (None, _) => safe(String::new()),

@@ -75,13 +75,22 @@ impl Notes<'_> {
             reference: seen.reference.clone(),
             environment: seen.environment.clone(),
             production: seen.production,
+            placed_at: None,
             created_at: seen.created_at,
             creator: seen.creator.as_ref().map(|c| c.login.clone()),
             run: seen.run,
             told: None,
             statuses: BTreeSet::new(),
         });
+        fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
+        // The newest sight of its place holds; within one moment the greater one.
+        let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);
+        if fact.placed_at.is_none_or(|at| (at, &fact.environment, fact.production) < sight) {
+            fact.placed_at = Some(sight.0);
+            fact.environment.clone_from(&seen.environment);
+            fact.production = seen.production;
+        }
         fact.statuses.extend(seen.status.clone());
         self.changed.insert(DocumentKey::Deployment(seen.id));
     }

@@ -92,6 +92,15 @@ impl IncidentFacts {
         self.whole_at.max(self.cut_at)
     }
 
+    /// Nothing fires, and nothing is shown as firing.
+    pub fn is_done(&self) -> bool {
+        let shown = self.cycles.last().is_some_and(|cycle| match &cycle.place {
+            Place::Own(issue) => issue.firing,
+            Place::Storm(_) => false,
+        });
+        !shown && self.noticed.is_none()
+    }
+
     /// The source says when it is over.
     pub fn tells_end(&self) -> bool {
         self.portrait.as_ref().is_none_or(|p| p.value.tells_end)
@@ -109,6 +118,7 @@ pub struct CycleFacts {
 
 /// Where an incident is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Place {
     /// In an issue of its own.
     Own(IssueFacts),
@@ -169,6 +179,13 @@ pub struct FeedbackFacts {
     pub said: (Timestamp, Feedback),
     /// Its issue.
     pub issue: Option<IssueFacts>,
+}
+
+impl FeedbackFacts {
+    /// Its issue is there.
+    pub fn is_filed(&self) -> bool {
+        self.issue.as_ref().is_some_and(|issue| issue.number.is_some())
+    }
 }
 
 /// A connection that has to be heard of regularly.

@@ -79,6 +79,10 @@ impl RepoFacts {
             DocumentKey::Deployment(id) => {
                 if let Some(deployment) = self.deployments.get(id) {
                     let environment = deployment.environment.to_lowercase();
+                    // A later status may have told its true place.
+                    self.index
+                        .deployments_to
+                        .retain(|name, ids| *name == environment || !(ids.remove(id) && ids.is_empty()));
                     self.index.deployments_to.entry(environment).or_default().insert(*id);
                     self.index.spoken_of.insert(deployment.sha.clone());
                 }

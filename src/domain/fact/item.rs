@@ -45,6 +45,12 @@ pub struct ItemFacts {
     /// Our own issue about the policy file: a notice, not work.
     #[serde(default)]
     pub notice: bool,
+    /// It was read with others as it was, and is not to be labelled for that.
+    #[serde(default)]
+    pub read: bool,
+    /// An event was about it, or somebody asked for its label.
+    #[serde(default)]
+    pub heard: bool,
     /// What only pull requests have.
     pub pull: Option<PullFacts>,
 }
@@ -68,8 +74,15 @@ impl ItemFacts {
             marks: BTreeSet::new(),
             meddling: BTreeSet::new(),
             notice: false,
+            read: false,
+            heard: false,
             pull: None,
         }
+    }
+
+    /// Nothing but a look at the whole repository tells of it: nobody waits for a label.
+    pub fn is_silent(&self) -> bool {
+        self.read && !self.heard
     }
 
     /// When the present cycle began: the last reopening, else the opening.

@@ -76,8 +76,6 @@ pub struct Complaint {
 pub struct DerivedBy {
     /// Its version.
     pub version: String,
-    /// Its labels.
-    pub labels: BTreeSet<String>,
 }
 
 /// Something that may bring a changed policy file.
@@ -106,19 +104,10 @@ pub struct PolicyFiles {
     pub complaint: Option<Complaint>,
     /// The policy by which the items were last derived.
     pub derived_by: Option<DerivedBy>,
-    /// Labels that showed a phase under earlier policies, and no longer do.
-    pub former_labels: BTreeSet<String>,
     /// The policy changed: items below this number are still to be derived again.
     pub rederive_below: Option<ItemNumber>,
     /// Proposals that are still to be looked at.
     pub unchecked: BTreeSet<Proposal>,
     /// Looking at one failed: not before.
     pub check_at: Option<Timestamp>,
-}
-
-impl PolicyFiles {
-    /// Whether a label showed a phase under an earlier policy.
-    pub fn was_phase_label(&self, label: &str) -> bool {
-        self.former_labels.iter().any(|former| former.eq_ignore_ascii_case(label))
-    }
 }

@@ -31,6 +31,10 @@ pub struct About {
     pub full_name: Option<Newest<String>>,
     /// Default branch, newest.
     pub default_branch: Option<Newest<String>>,
+    /// Every branch that was the default one when an event was seen. A rename
+    /// shows itself only as another name, and what landed before stays landed.
+    #[serde(default)]
+    pub default_branches: BTreeSet<String>,
     /// Owner's login, newest.
     pub owner: Option<Newest<String>>,
     /// Labels that exist with our look.
@@ -324,6 +328,17 @@ impl RepoFacts {
     /// The default branch; `main` until a payload tells.
     pub fn default_branch(&self) -> &str {
         self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())
+    }
+
+    /// The default branch, and those that were it before.
+    pub fn main_lines(&self) -> BTreeSet<String> {
+        let now = [self.default_branch().to_owned()];
+        self.about.default_branches.iter().cloned().chain(now).collect()
+    }
+
+    /// Whether a branch is the default one, or was.
+    pub fn is_main_line(&self, branch: &str) -> bool {
+        branch == self.default_branch() || self.about.default_branches.contains(branch)
     }
 
     /// Labels that exist in the repository.

@@ -37,10 +37,13 @@ pub struct DeploymentFacts {
     pub sha: Sha,
     /// What was asked for.
     pub reference: String,
-    /// Environment, as written.
+    /// Environment, as written. A status may name another one than its deployment.
     pub environment: String,
     /// The forge's own production flag.
     pub production: Option<bool>,
+    /// When environment and production flag were seen so, by the newest status.
+    #[serde(default)]
+    pub placed_at: Option<Timestamp>,
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.

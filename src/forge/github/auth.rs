@@ -147,6 +147,11 @@ impl TokenBroker {
         }
     }
 
+    /// The installation is gone, and its token with it.
+    pub(super) fn drop_token(&self, installation: InstallationId) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&installation);
+    }
+
     fn slot(&self, installation: InstallationId) -> Arc<AsyncMutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(installation).or_default().clone()

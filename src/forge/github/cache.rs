@@ -72,6 +72,15 @@ impl Cache {
         Some(kept.clone())
     }
 
+    /// Throws away what an installation was answered.
+    pub(super) fn drop_of(&self, installation: InstallationId) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let its: Vec<Key> = inner.entries.keys().filter(|(of, _)| *of == Some(installation)).cloned().collect();
+        for key in &its {
+            inner.remove(key);
+        }
+    }
+
     /// Keeps an answer, and lets go of those not used for longest.
     pub(super) fn put(&self, key: Key, kept: Kept) {
         let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

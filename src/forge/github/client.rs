@@ -1,6 +1,6 @@
 //! Calls to GitHub: token, conditional request, redirect, and what the answer means.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, header};
@@ -25,7 +25,7 @@ const MAX_REDIRECTS: u32 = 3;
 /// Makes calls.
 pub(super) struct Client {
     pub(super) transport: Transport,
-    key: AppKey,
+    key: RwLock<Arc<AppKey>>,
     broker: TokenBroker,
     cache: Cache,
     clock: Arc<dyn Clock>,
@@ -70,7 +70,28 @@ impl Reply {
 impl Client {
     /// A client with no token and nothing cached.
     pub(super) fn new(transport: Transport, key: AppKey, clock: Arc<dyn Clock>) -> Self {
-        Self { transport, key, broker: TokenBroker::new(clock.clone()), cache: Cache::default(), clock }
+        Self {
+            transport,
+            key: RwLock::new(Arc::new(key)),
+            broker: TokenBroker::new(clock.clone()),
+            cache: Cache::default(),
+            clock,
+        }
+    }
+
+    /// Throws away an installation's token and what it was answered.
+    pub(super) fn forget(&self, installation: InstallationId) {
+        self.broker.drop_token(installation);
+        self.cache.drop_of(installation);
+    }
+
+    /// Signs with another key from here on; tokens that were given stay good.
+    pub(super) fn renew(&self, key: AppKey) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+    }
+
+    fn key(&self) -> Arc<AppKey> {
+        self.key.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The time.
@@ -86,7 +107,7 @@ impl Client {
         let mut renewed = false;
         loop {
             let (installation, token) = match caller {
-                Caller::App => (None, self.key.sign(self.now())?),
+                Caller::App => (None, self.key().sign(self.now())?),
                 Caller::Installation(id, _) => (Some(id), self.broker.token(id, self.mint(id)).await?),
             };
             let key: Key = (installation, path.clone());
@@ -128,7 +149,7 @@ impl Client {
 
     /// Makes one call in the App's name, and gives the answer as it is.
     pub(super) async fn once_as_app(&self, call: &Call) -> Result<Raw, ForgeError> {
-        let signed = self.key.sign(self.now())?;
+        let signed = self.key().sign(self.now())?;
         let credential = Credential { installation: None, token: Some(&signed.secret) };
         let raw = self.transport.exchange(call, &call.path, credential, None).await;
         raw.map_err(|lost| Failure::lost(call, lost).into())
@@ -194,7 +215,7 @@ impl Client {
             body: None,
             read: true,
         };
-        let signed = self.key.sign(self.now())?;
+        let signed = self.key().sign(self.now())?;
         let credential = Credential { installation: None, token: Some(&signed.secret) };
         let raw = self
             .transport

@@ -17,7 +17,10 @@ use super::{
     transport::Call,
     verify::HOOK,
 };
-use crate::port::forge::{ForgeError, SentDelivery, SentPage, Verified};
+use crate::{
+    domain::id::InstallationId,
+    port::forge::{ForgeError, SentDelivery, SentPage, Verified},
+};
 
 /// A page of the list: the first, or the one at the address that the page
 /// before it named.
@@ -96,4 +99,27 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
     let hook = hook.unwrap_or_default().to_owned();
     let verified = Verified { event: body.event, delivery: body.guid, hook };
     Ok(Some((verified, Bytes::copy_from_slice(payload.get().as_bytes()))))
+}
+
+/// Every installation of the App.
+pub(super) async fn installations(client: &Client) -> Result<Vec<InstallationId>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Row {
+        id: InstallationId,
+    }
+    let root = &client.transport.root;
+    let mut path = root.rest("/app/installations?per_page=100");
+    let mut all = Vec::new();
+    loop {
+        let call = Call { route: "GET /app/installations", method: Method::GET, path, body: None, read: true };
+        let reply = client.call(&call, Caller::App).await?;
+        all.extend(reply.json::<Vec<Row>>()?.into_iter().map(|row| row.id));
+        match &reply.next {
+            Further::At(address) => match root.local(address) {
+                Some(next) if next != call.path => path = next,
+                _ => return Ok(all),
+            },
+            Further::None | Further::Unsaid => return Ok(all),
+        }
+    }
 }

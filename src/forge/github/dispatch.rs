@@ -169,7 +169,8 @@ struct Run {
     event: String,
     status: Option<String>,
     conclusion: Option<String>,
-    run_attempt: Option<u64>,
+    #[serde(rename = "run_attempt")]
+    attempt: Option<u64>,
     created_at: Timestamp,
     updated_at: Timestamp,
     #[serde(default)]
@@ -182,7 +183,7 @@ struct Runs {
 }
 
 async fn one(repo: &mut Repo<'_>, run: u64) -> Result<Run, ForgeError> {
-    Ok(repo.get("GET /repos/{owner}/{repo}/actions/runs/{run_id}", &format!("/actions/runs/{run}")).await?.json()?)
+    repo.get("GET /repos/{owner}/{repo}/actions/runs/{run_id}", &format!("/actions/runs/{run}")).await?.json()
 }
 
 /// The run of a workflow whose title carries our request's id.
@@ -217,7 +218,7 @@ pub(super) async fn runs_at(
 fn facts(run: Run) -> RunFacts {
     RunFacts {
         at: run.updated_at,
-        attempt: run.run_attempt.unwrap_or(1),
+        attempt: run.attempt.unwrap_or(1),
         outcome: super::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
         sha: Sha::from(run.head_sha.as_str()),
         trigger: run.event,

@@ -11,7 +11,7 @@ use super::{
     identity::Identity,
     path,
     payload::CheckRun,
-    repo::Repo,
+    repo::{PER_PAGE, Repo},
 };
 use crate::{
     domain::{
@@ -59,7 +59,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         }
         let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
         let tail = format!("/commits/{commit}/check-runs?filter=latest");
-        let (found, more) = repo.page(route, &tail, page, |found: &Found| !found.check_runs.is_empty()).await?;
+        let (found, more) = repo.page(route, &tail, page, |found: &Found| found.check_runs.len() >= PER_PAGE).await?;
         // A run that has not begun has no time of its own.
         let seen = |run| check_seen(run, identity.app_id(), Timestamp::MIN).ok().map(|(seen, _)| seen);
         runs.extend(found.check_runs.into_iter().filter_map(seen));

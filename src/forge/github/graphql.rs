@@ -154,7 +154,13 @@ async fn ask<T: DeserializeOwned>(
 }
 
 /// Runs one operation; returns its data. `read`: it changes nothing.
-async fn run(client: &Client, target: &Target, query: &str, variables: Value, read: bool) -> Result<Value, ForgeError> {
+pub(super) async fn run(
+    client: &Client,
+    target: &Target,
+    query: &str,
+    variables: Value,
+    read: bool,
+) -> Result<Value, ForgeError> {
     let call = Call {
         route: "POST /graphql",
         method: Method::POST,

@@ -92,10 +92,16 @@ pub(super) async fn set_phase(
                 Some(json!({ "labels": [look.name] })),
             )
             .await?;
-        on = reply
-            .made()
-            .map_or_else(|| on.iter().chain([&look.name]).cloned().collect(), |labels: Vec<Label>| names(labels));
-        applied.labels = Some((item, on));
+        match reply.made() {
+            Some(labels) => on = names(labels),
+            None => drop(on.insert(look.name.clone())),
+        }
+        applied.labels = Some((item, on.clone()));
+        // Whatever shows another phase there was put on since we looked.
+        for name in Change::new(&on, wanted, phase_labels).remove {
+            take_off(repo, item, &name, &mut on).await?;
+            applied.labels = Some((item, on.clone()));
+        }
     }
     Ok(applied)
 }

@@ -38,6 +38,8 @@ mod repo;
 mod root;
 pub mod route;
 pub mod ruleset;
+mod survey;
+mod survey_shape;
 mod transport;
 mod understand;
 pub mod verify;
@@ -73,7 +75,8 @@ use crate::{
     port::{
         clock::Clock,
         forge::{
-            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, Target, Undecodable, Verified,
+            Applied, ApplyContext, Cost, Forge, ForgeError, Refusal, Route, SentPage, SurveyPage, Target, Undecodable,
+            Verified,
         },
     },
 };
@@ -130,6 +133,17 @@ impl GitHub {
     }
 }
 
+impl GitHub {
+    /// Takes another key and other webhook secrets from here on, without
+    /// dropping a delivery. A key that is not right changes nothing.
+    pub fn renew(&self, private_key: &SecretString, webhook_secrets: &[SecretString]) -> Result<(), SetupError> {
+        let key = AppKey::new(self.identity.app_id(), private_key)?;
+        self.client.renew(key);
+        self.understanding.renew(webhook_secrets);
+        Ok(())
+    }
+}
+
 impl fmt::Debug for GitHub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("GitHub").field("name", &self.name).finish_non_exhaustive()
@@ -164,6 +178,25 @@ impl Forge for GitHub {
 
     async fn sent_delivery(&self, id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
         delivery::one(&self.client, id).await
+    }
+
+    async fn survey(
+        &self,
+        installation: InstallationId,
+        full_name: &str,
+        since: Option<Timestamp>,
+        at: Option<&str>,
+    ) -> Result<SurveyPage, ForgeError> {
+        let reader = survey::Reader { client: &self.client, forge: &self.name, installation, full_name, since };
+        reader.page(at).await
+    }
+
+    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+        delivery::installations(&self.client).await
+    }
+
+    async fn forget(&self, installation: InstallationId) {
+        self.client.forget(installation);
     }
 
     async fn identity(&self) -> Result<Actor, ForgeError> {

@@ -1,5 +1,7 @@
 //! Understanding deliveries: what the instance is, handed on to those who read.
 
+use std::sync::{PoisonError, RwLock};
+
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -14,17 +16,23 @@ use crate::{
 pub(super) struct Understanding {
     forge: ForgeName,
     app_id: u64,
-    verifier: Verifier,
+    verifier: RwLock<Verifier>,
 }
 
 impl Understanding {
     pub(super) fn new(forge: ForgeName, app_id: u64, secrets: &[SecretString]) -> Self {
-        Self { forge, app_id, verifier: Verifier::new(secrets) }
+        Self { forge, app_id, verifier: RwLock::new(Verifier::new(secrets)) }
+    }
+
+    /// Takes other secrets from here on.
+    pub(super) fn renew(&self, secrets: &[SecretString]) {
+        *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Verifier::new(secrets);
     }
 
     /// See [`crate::port::forge::Forge::verify`].
     pub(super) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
-        self.verifier.verify(headers, body)
+        let verifier = self.verifier.read().unwrap_or_else(PoisonError::into_inner).clone();
+        verifier.verify(headers, body)
     }
 
     /// See [`crate::port::forge::Forge::decode`].

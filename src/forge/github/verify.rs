@@ -69,7 +69,8 @@ impl Verifier {
             return Err(Refusal::BadSignature);
         }
         Ok(Verified {
-            event: name(headers, EVENT)?.ok_or(Refusal::BadHeader(EVENT))?,
+            // Names with a dot are our own, for what comes by other ways.
+            event: name(headers, EVENT)?.filter(|event| !event.contains('.')).ok_or(Refusal::BadHeader(EVENT))?,
             delivery: name(headers, DELIVERY)?.ok_or(Refusal::BadHeader(DELIVERY))?,
             hook: name(headers, HOOK)?.unwrap_or_default(),
         })

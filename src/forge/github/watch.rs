@@ -41,9 +41,8 @@ pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str)
 fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
     match result {
         Ok(sha) => Ok(Some(sha)),
-        Err(ForgeError::NotFound(_)) => Ok(None),
         // A name that can't be written in a path names nothing.
-        Err(ForgeError::Permanent(_)) => Ok(None),
+        Err(ForgeError::NotFound(_) | ForgeError::Permanent(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

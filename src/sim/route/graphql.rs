@@ -9,7 +9,7 @@ use super::{
         shape,
         state::State,
     },
-    Call, Reply, Route,
+    Call, Reply, Route, graphql_lists,
     query::{self, Field, Operation},
 };
 
@@ -28,6 +28,11 @@ fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {
         let found = match field.name.as_str() {
             _ if mutation => change(state, call, field),
             "repository" => repository(state, call, field),
+            "nodes" => {
+                let reach = |repo| state.installations.get(&call.installation).is_some_and(|i| i.repos.contains(&repo));
+                query::project(&graphql_lists::nodes(state, reach, field), &field.fields)
+                    .map_err(|why| ("UNDEFINED_FIELD", why))
+            }
             "rateLimit" => query::project(&json!({ "cost": 1, "limit": 5000, "remaining": 4999 }), &field.fields)
                 .map_err(|why| ("UNDEFINED_FIELD", why)),
             other => Err(("UNDEFINED_FIELD", format!("Field '{other}' doesn't exist on type 'Query'"))),
@@ -90,6 +95,11 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
             "pullRequest" => item.filter(|i| i.pull.is_some()).map(|i| pull(state, repo, i)),
             "issue" => item.filter(|i| i.pull.is_none()).map(|i| issue(repo, i)),
             _ => {
+                if let Some(listed) = graphql_lists::list(state, repo, asked) {
+                    let shown = query::project(&listed, &asked.fields).map_err(|why| ("UNDEFINED_FIELD", why))?;
+                    out[&asked.alias] = shown;
+                    continue;
+                }
                 let known = named(repo);
                 out[&asked.alias] = query::project(&known, std::slice::from_ref(asked))
                     .map_err(|why| ("UNDEFINED_FIELD", why))?[&asked.alias]
@@ -119,7 +129,7 @@ fn named(repo: &Repo) -> Value {
     })
 }
 
-fn basics(repo: &Repo, item: &Item) -> Value {
+pub(super) fn basics(repo: &Repo, item: &Item) -> Value {
     json!({
         "number": item.number,
         "databaseId": item.id,

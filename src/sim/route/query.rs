@@ -39,6 +39,14 @@ pub(super) fn project(value: &Value, fields: &[Field]) -> Result<Value, String> 
         Value::Object(known) if !fields.is_empty() => {
             let mut out = Map::new();
             for field in fields {
+                if let Some(kind) = field.name.strip_prefix("...") {
+                    if known.get("__typename").and_then(Value::as_str) == Some(kind)
+                        && let Value::Object(more) = project(value, &field.fields)?
+                    {
+                        out.extend(more);
+                    }
+                    continue;
+                }
                 let found = known.get(&field.name).ok_or_else(|| format!("Field '{}' doesn't exist", field.name))?;
                 out.insert(field.alias.clone(), project(found, &field.fields)?);
             }
@@ -111,6 +119,9 @@ impl<'a> Parser<'a> {
     }
 
     fn field(&mut self) -> Result<Field, String> {
+        if self.peek() == Some(".") {
+            return self.fragment();
+        }
         let mut name = self.next()?.to_owned();
         let mut alias = name.clone();
         if self.eat(":") {
@@ -128,6 +139,15 @@ impl<'a> Parser<'a> {
         }
         let fields = if self.peek() == Some("{") { self.selection()? } else { Vec::new() };
         Ok(Field { alias, name, arguments, fields })
+    }
+
+    /// `... on Type { … }`: shown of things of this type only.
+    fn fragment(&mut self) -> Result<Field, String> {
+        for sign in [".", ".", ".", "on"] {
+            self.expect(sign)?;
+        }
+        let name = format!("...{}", self.next()?);
+        Ok(Field { alias: name.clone(), name, arguments: BTreeMap::new(), fields: self.selection()? })
     }
 
     fn value(&mut self) -> Result<Value, String> {

@@ -11,7 +11,7 @@ mod pull;
 pub(super) use check::{check_run, check_suite, status, workflow, workflow_run};
 pub(super) use commit::{commit, commit_of_push, git_ref, simple_commit};
 pub(super) use deploy::{deployment, deployment_status, release};
-pub(super) use item::{comment, issue, label, milestone, reaction};
+pub(super) use item::{association, comment, issue, label, milestone, reaction};
 pub(super) use place::{
     installation, integration, organization, repository, repository_of_push, small_repository, user,
 };

@@ -10,6 +10,7 @@ mod budget;
 mod connect;
 mod db;
 mod decision;
+mod erase;
 mod error;
 mod inbox;
 mod ingest;
@@ -30,10 +31,11 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use self::{connect::Address, db::Db, ingest::Ingest};
-use super::OpenError;
+use super::{OpenError, pack::pack};
 use crate::{
     domain::{
         derived::Transition,
@@ -125,6 +127,11 @@ impl Store for PostgresStore {
 
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
         repo::transitions(&self.db, repo, item).await
+    }
+
+    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+        let empty = pack(Bytes::from_static(b"{}")).await?;
+        erase::erase(&self.db, repo, why, &empty, self.replica).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::id::{ForgeName, ItemNumber, RepoKey},
     port::store::{StoreError, Timer},
+    store::moment::not_before,
 };
 
 /// What another replica ($3: this one) has the lease of is its own. The lease
@@ -58,7 +59,7 @@ pub(super) fn set<'a>(work: &'a Work, repo: &'a RepoKey, timers: &[(ItemNumber, 
         match at {
             Some(at) => {
                 items.push(bits(item));
-                moments.push(millis(at));
+                moments.push(millis(not_before(at)));
             }
             None => stopped.push(bits(item)),
         }

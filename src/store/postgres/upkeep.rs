@@ -15,7 +15,7 @@ pub(super) const PRUNE_DELIVERIES: &str = "
     WITH old AS (
         SELECT seq FROM delivery
         WHERE state IN ('done', 'ignored', 'dropped') AND coalesce(decided_at, received_at) < $1
-        ORDER BY coalesce(decided_at, received_at) LIMIT $2
+        ORDER BY coalesce(decided_at, received_at), seq LIMIT $2
         FOR UPDATE SKIP LOCKED
     ), bodies AS (
         DELETE FROM delivery_body USING old WHERE delivery_body.seq = old.seq
@@ -25,7 +25,7 @@ pub(super) const PRUNE_DELIVERIES: &str = "
 pub(super) const PRUNE_EFFECTS: &str = "
     WITH old AS (
         SELECT id FROM effect WHERE state IN ('done', 'dropped') AND ended_at < $1
-        ORDER BY ended_at LIMIT $2
+        ORDER BY ended_at, id LIMIT $2
         FOR UPDATE SKIP LOCKED
     )
     DELETE FROM effect USING old WHERE effect.id = old.id";

@@ -47,6 +47,7 @@ arg! {
     Vec<&str> => TEXT_ARRAY,
     Vec<Cow<'_, str>> => TEXT_ARRAY,
     Vec<Option<Cow<'_, str>>> => TEXT_ARRAY,
+    &[u8] => BYTEA,
     Vec<&[u8]> => BYTEA_ARRAY,
 }
 

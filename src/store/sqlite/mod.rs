@@ -6,6 +6,7 @@
 mod budget;
 mod connection;
 mod decision;
+mod erase;
 mod error;
 mod file;
 mod inbox;
@@ -24,6 +25,7 @@ mod writer;
 use std::{collections::BTreeSet, path::Path, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use self::file::{BackupError, back_up, look};
@@ -175,6 +177,12 @@ impl Store for SqliteStore {
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
         let repo = repo.clone();
         self.readers.read(move |db| repo::transitions(db, &repo, item)).await
+    }
+
+    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+        let empty = pack(Bytes::from_static(b"{}")).await?;
+        let (repo, why) = (repo.clone(), why.to_owned());
+        self.writer.write(move |db| erase::erase(db, &repo, &why, &empty)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use super::value::{Id, Moment, number};
 use crate::{
     domain::id::{ItemNumber, RepoKey},
     port::store::{StoreError, Timer},
+    store::moment::not_before,
 };
 
 pub(super) const DUE: &str = "SELECT forge, repo, item, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
@@ -40,7 +41,7 @@ pub(super) fn set(db: &Connection, repo: &RepoKey, item: ItemNumber, at: Option<
                 "INSERT INTO timer (forge, repo, item, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (forge, repo, item) DO UPDATE SET at = excluded.at WHERE at <> excluded.at",
             )?
-            .execute(params![forge, id, item, Moment(at)])?,
+            .execute(params![forge, id, item, Moment(not_before(at))])?,
         None => db
             .prepare_cached("DELETE FROM timer WHERE forge = ?1 AND repo = ?2 AND item = ?3")?
             .execute(params![forge, id, item])?,

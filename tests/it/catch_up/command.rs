@@ -58,7 +58,7 @@ async fn a_limit_breaks_it_off_and_what_was_taken_in_stays() {
         bob.open_issue(&format!("Wish {n}"), "", &[]).unwrap();
     }
     let missed = world.miss();
-    let limit = FaultKind::RateLimit429 { retry_after: std::time::Duration::from_secs(60) };
+    let limit = FaultKind::RateLimit429 { retry_after: std::time::Duration::from_mins(1) };
     let one = Matcher::of("GET", "/app/hook/deliveries/{delivery_id}");
     world.forge.inject_after(6, Fault { matcher: one, kind: limit }, 1);
     let refused = run(&world, "").await.unwrap_err();

@@ -50,7 +50,8 @@ async fn a_backup_of_an_hour_ago_catches_up_and_shows_nothing_twice() {
     world.run(SignedDuration::from_mins(30)).await;
     assert_eq!(items.map(|item| (world.labels(item), ours(&world, item))), shown);
     assert_eq!(items.map(|item| world.forge.label_history(REPO, item)), history, "labels did not move");
-    let made: Vec<_> = world.forge.requests().into_iter().filter(|e| e.is_write()).map(|e| e.name()).collect();
+    let made: Vec<_> =
+        world.forge.requests().into_iter().filter(phasebot::sim::Exchange::is_write).map(|e| e.name()).collect();
     assert!(!made.iter().any(|name| name.ends_with("/comments")), "{made:?}");
     world.check();
 }

@@ -1,5 +1,6 @@
 //! What was missed is taken in from the forge's own list of deliveries.
 
+mod backfill;
 mod command;
 mod lost;
 mod missed;

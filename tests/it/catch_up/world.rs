@@ -136,7 +136,9 @@ impl World {
     /// The forge sends what waits and nobody is there.
     pub fn miss(&self) -> usize {
         let waiting = self.forge.take_pending();
-        waiting.iter().for_each(|delivery| self.forge.lose(delivery));
+        for delivery in &waiting {
+            self.forge.lose(delivery);
+        }
         waiting.len()
     }
 

@@ -6,6 +6,7 @@
 //! moments. What the forge sends and nobody acknowledges is sent again under
 //! the same id; what is acknowledged is never sent again.
 
+mod deploys;
 mod process;
 mod replicas;
 mod storm;

@@ -144,15 +144,15 @@ fn seen(markdown: &str) -> (String, Vec<String>) {
             Event::Start(Tag::CodeBlock(_)) => in_code = true,
             Event::End(TagEnd::CodeBlock) => in_code = false,
             Event::Text(text) if !in_code => prose.push_str(&text),
-            Event::Text(_) => {}
             Event::Code(_) => prose.push('`'),
             Event::Html(html) | Event::InlineHtml(html) => found.push(html.into_string()),
             Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                found.push(dest_url.into_string())
+                found.push(dest_url.into_string());
             }
             Event::FootnoteReference(name) => found.push(name.into_string()),
-            Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough) => {}
-            Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link) => {}
+            Event::Text(_)
+            | Event::Start(Tag::Emphasis | Tag::Strong | Tag::Strikethrough)
+            | Event::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough | TagEnd::Link) => {}
             _ => prose.push('\n'),
         }
     }

@@ -55,6 +55,8 @@ pub struct Setup {
     pub dry_run: bool,
     /// See [`Options::base_path`].
     pub base_path: &'static str,
+    /// How the bot runs, where that matters.
+    pub bot: Option<BotSettings>,
     /// Sections `[alerts.NAME]` of the settings.
     pub alerts: &'static str,
     /// When it begins; `None`: on a Monday morning.
@@ -126,7 +128,7 @@ impl World {
             clock: clock.clone(),
             policies: Arc::new(FilePolicies::new(None).unwrap()),
             alerts: connections(setup.alerts, &clock),
-            bot: BotSettings { dry_run: setup.dry_run, ..BotSettings::default() },
+            bot: setup.bot.unwrap_or(BotSettings { dry_run: setup.dry_run, ..BotSettings::default() }),
             limits: Limits::default(),
             metrics: Metrics::detached().unwrap(),
             public,

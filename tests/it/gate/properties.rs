@@ -125,6 +125,7 @@ fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: Dep
         reference: "main".into(),
         environment: "staging".into(),
         production: None,
+        placed_at: None,
         created_at: at(minutes),
         creator: None,
         told: None,

@@ -24,7 +24,7 @@ fn messages() -> String {
         let connection = if group % 3 == 0 { "prod" } else { "edge" };
         // Each group is told of every forty messages; its alerts take turns.
         let quiet = (n / 40 + group) % 5 < 2;
-        let state = |alert: u32| if quiet || (n + alert) % 3 == 0 { "over" } else { "firing" };
+        let state = |alert: u32| if quiet || (n + alert).is_multiple_of(3) { "over" } else { "firing" };
         let (a, b) = (state(0), state(1));
         let tail = if group % 11 == 5 && n > 400 { " left 2" } else { "" };
         let (day, hour, minute) = (minute / 1440, minute / 60 % 24, minute % 60);

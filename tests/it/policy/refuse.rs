@@ -223,7 +223,7 @@ fn targets_by_path_are_refused_in_their_own_words() {
 fn a_bare_word_that_needs_settings_says_so() {
     assert_eq!(
         said("gates: { release: { require: [blockers] } }"),
-        "p.yml:1:31: `blockers` needs settings: missing key `label`
+        "p.yml:1:31: `blockers` needs `label`, `milestone` or both
   1 | gates: { release: { require: [blockers] } }
     |                               ^^^^^^^^"
     );

@@ -5,7 +5,9 @@
 //! scenario is also a property: its events in any order, doubled, with the
 //! ticks last, must end in the same labels, reasons and histories.
 
+mod cost;
 pub mod play;
+mod steady;
 pub mod world;
 
 use std::{fs, path::PathBuf};

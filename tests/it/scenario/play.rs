@@ -82,6 +82,7 @@ impl<'a> Stage<'a> {
                 ours: d.ours,
                 written: true,
                 label: None,
+                put: BTreeSet::new(),
             });
             let decided = decide::decide(&self.facts, &derived, shown.as_ref(), &self.policy);
             self.shown.insert(item, derived.clone());

@@ -152,7 +152,7 @@ impl World {
             "default_permissions": { "issues": "write", "metadata": "read" },
             "default_events": ["issues"],
         });
-        let escaped: String = manifest.to_string().bytes().map(|b| format!("%{b:02X}")).collect();
+        let escaped = manifest.to_string().bytes().fold(String::new(), |text, b| text + &format!("%{b:02X}"));
         let request = self.http.post(format!("{}/settings/apps", self.sim.web_url()));
         request.body(format!("name=other&owner=alice&state=s&manifest={escaped}")).send().await.unwrap()
     }

@@ -1,10 +1,12 @@
 //! Clauses on forgetting and on figures.
 
-use phasebot::port::store::{Accepted, DeliveryFilter, DeliveryState, EffectEnd, NewDelivery, StoreStats};
+use phasebot::port::store::{
+    Accepted, Commit, DeliveryFilter, DeliveryState, EffectEnd, NewDelivery, RepositoryRow, StoreStats,
+};
 
 use super::{
     Database,
-    given::{accept, all_effects, at, decide, delivery, dispatch, labels, once, queue, react, state},
+    given::{accept, all_effects, at, decide, delivery, dispatch, labels, once, queue, react, repo, state},
 };
 
 pub(crate) async fn prune_forgets_what_ended_long_ago(database: &dyn Database) {
@@ -27,7 +29,7 @@ pub(crate) async fn prune_forgets_what_ended_long_ago(database: &dyn Database) {
     for (key, end) in ends {
         queue(&*store, at(0), vec![once(key, react(1))]).await;
         let id = store.due_effects(at(0), 1).await.unwrap()[0].id;
-        store.finish_effect(id, 1, end, &super::given::repo(1), vec![], &[]).await.unwrap();
+        store.finish_effect(id, 1, end, &repo(1), vec![], &[]).await.unwrap();
     }
     queue(&*store, at(0), vec![once("queued", react(1))]).await;
 
@@ -116,6 +118,41 @@ pub(crate) async fn a_memo_is_kept_changed_and_forgotten(database: &dyn Database
     store.note("a", None).await.unwrap();
     store.note("c", None).await.unwrap();
     assert_eq!((other.memo("a").await, other.memo("c").await), (Ok(None), Ok(None)));
+}
+
+pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids(database: &dyn Database) {
+    let store = database.open().await;
+    let place =
+        RepositoryRow { repo: repo(1), full_name: "acme/shop".to_owned(), installation: Some(10), active: false };
+    let waiting = accept(&*store, delivery("a")).await;
+    let done = accept(&*store, delivery("b")).await;
+    decide(&*store, done, DeliveryState::Done, at(1)).await;
+    let other = accept(&*store, NewDelivery { repo: Some(2), ..delivery("c") }).await;
+    for id in [1, 2] {
+        let commit = Commit {
+            repo: Some(repo(id)),
+            now: Some(at(1)),
+            repositories: vec![RepositoryRow { repo: repo(id), ..place.clone() }],
+            facts: vec![super::given::fact("about", "{}")],
+            timers: vec![(1, Some(at(9)))],
+            ..Commit::default()
+        };
+        store.commit(commit).await.unwrap();
+    }
+    queue(&*store, at(1), vec![once("d", dispatch("1"))]).await;
+    store.erase(&repo(1), "removed").await.unwrap();
+
+    assert!(store.facts(&repo(1)).await.unwrap().is_empty());
+    assert!(store.effects(false, 9).await.unwrap().is_empty());
+    assert_eq!(store.due_timers(at(9), 9).await.unwrap().len(), 1, "the other repository's");
+    assert_eq!(store.repository(&repo(1)).await, Ok(Some(place)));
+    for (seq, id, ended) in [(waiting, "a", DeliveryState::Dropped), (done, "b", DeliveryState::Done)] {
+        let kept = store.delivery(seq).await.unwrap().unwrap();
+        assert_eq!((kept.row.state, kept.row.note.as_str(), kept.body.as_ref()), (ended, "removed", &b"{}"[..]));
+        assert_eq!(store.accept(delivery(id)).await, Ok(Accepted::Duplicate(seq)));
+    }
+    assert_eq!(state(&*store, other).await, DeliveryState::Pending);
+    assert_eq!(store.facts(&repo(2)).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn it_answers_a_ping(database: &dyn Database) {

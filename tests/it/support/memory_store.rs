@@ -236,6 +236,24 @@ impl Store for MemoryStore {
         Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
     }
 
+    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+        let mut inner = self.inner.lock().unwrap();
+        inner.facts.retain(|(of, _), _| of != repo);
+        inner.items.retain(|(of, _), _| of != repo);
+        inner.histories.retain(|(of, _), _| of != repo);
+        inner.timers.retain(|(of, _), _| of != repo);
+        inner.effects.retain(|effect| effect.repo != *repo);
+        let its = |d: &&mut StoredDelivery| d.row.forge == repo.forge && d.row.repo == Some(repo.id);
+        for delivery in inner.deliveries.iter_mut().filter(its) {
+            delivery.body = bytes::Bytes::from_static(b"{}");
+            why.clone_into(&mut delivery.row.note);
+            if matches!(delivery.row.state, DeliveryState::Pending | DeliveryState::Quarantined | DeliveryState::Dead) {
+                delivery.row.state = DeliveryState::Dropped;
+            }
+        }
+        Ok(())
+    }
+
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         fails(&self.failing_commits)?;
         self.commits.fetch_add(1, Ordering::SeqCst);

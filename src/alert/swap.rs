@@ -1,0 +1,50 @@
+//! A source that another may take the place of, as when its secret is renewed.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use http::HeaderMap;
+use jiff::Timestamp;
+
+use crate::{
+    domain::alert::Message,
+    port::{
+        alert::{AlertSource, Refusal},
+        forge::Undecodable,
+    },
+};
+
+/// See the module's words.
+pub struct Swap {
+    kind: &'static str,
+    present: RwLock<Arc<dyn AlertSource>>,
+}
+
+impl Swap {
+    /// At first, `source`.
+    pub fn new(source: Arc<dyn AlertSource>) -> Self {
+        Self { kind: source.kind(), present: RwLock::new(source) }
+    }
+
+    /// From here on, `source`.
+    pub fn put(&self, source: Arc<dyn AlertSource>) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = source;
+    }
+
+    fn present(&self) -> Arc<dyn AlertSource> {
+        self.present.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl AlertSource for Swap {
+    fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal> {
+        self.present().verify(headers, body)
+    }
+
+    fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {
+        self.present().decode(body, received_at)
+    }
+}

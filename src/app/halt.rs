@@ -1,0 +1,77 @@
+//! The big red switch: no writing to any forge until an operator says so.
+//!
+//! It lies in the store, so that it holds for every process and outlives them.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::shell::Shell;
+use crate::port::{
+    operate::Operate,
+    store::{Store, StoreError},
+};
+
+/// The memo; its value says why.
+const MEMO: &str = "paused";
+/// Wait until the store is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why nothing is written, if so.
+pub async fn halted(store: &dyn Store) -> Result<Option<String>, StoreError> {
+    store.memo(MEMO).await
+}
+
+/// Reads the switch; returns once the store told how it stands.
+pub(crate) async fn first_look(shell: &Shell) {
+    while let Err(error) = look(shell).await {
+        tracing::warn!(%error, "whether writing is paused can't be read and is asked again");
+        tokio::time::sleep(AGAIN).await;
+    }
+}
+
+/// Brings what this process knows of the switch up to date.
+pub(crate) async fn look(shell: &Shell) -> Result<(), StoreError> {
+    let halted = halted(shell.store.as_ref()).await?;
+    if shell.halted.swap(halted.is_some(), Ordering::SeqCst) != halted.is_some() {
+        if let Some(why) = halted {
+            tracing::warn!(why, "writing to forges is paused");
+        } else {
+            tracing::warn!("writing to forges goes on");
+        }
+        shell.outbox.poke();
+    }
+    Ok(())
+}
+
+/// The switches of a running bot.
+pub struct Switches {
+    pub(crate) shell: Arc<Shell>,
+}
+
+#[async_trait]
+impl Operate for Switches {
+    async fn pause(&self, why: &str) -> Result<(), StoreError> {
+        // At once here, whatever the store says; then for all.
+        self.shell.halted.store(true, Ordering::SeqCst);
+        let kept = self.shell.store.note(MEMO, Some(why)).await;
+        tracing::warn!(why, "writing to forges is paused by an operator");
+        kept
+    }
+
+    async fn resume(&self) -> Result<(), StoreError> {
+        self.shell.store.note(MEMO, None).await?;
+        look(&self.shell).await
+    }
+
+    async fn paused(&self) -> Result<Option<String>, StoreError> {
+        halted(self.shell.store.as_ref()).await
+    }
+
+    fn poke(&self) {
+        self.shell.inbox.poke();
+    }
+}

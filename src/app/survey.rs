@@ -1,0 +1,144 @@
+//! What was read of a repository as a whole, on its way into the facts.
+//!
+//! A page that was read is put into the inbox like a delivery, under an event
+//! name that no forge has, and decided in its turn. So whoever reads needs no
+//! hold on the repository, may be another process than the one that decides,
+//! and may be killed at any time.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    decision::{self, Failure, Scope},
+    draft::{self, Writes},
+    place,
+    policy::{self, Occasion},
+    shell::Shell,
+};
+use crate::{
+    decide,
+    domain::{event::Event, fact::DocumentKey, id::ItemNumber, needs::Answered},
+    port::{
+        forge::{Forge, SurveyPage},
+        store::{Accepted, DeliveryRow, DeliveryState, NewDelivery, Store, StoreError},
+    },
+};
+
+/// The event's name. No forge's has a dot, and the door refuses one that has.
+pub(crate) const EVENT: &str = "phasebot.survey";
+/// In place of the hook's number.
+const HOOK: &str = "phasebot";
+
+/// What is made of what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Items that nothing but this tells of may be labelled.
+    pub write: bool,
+    /// What happened before is no evidence; `None`: all is.
+    pub since: Option<Timestamp>,
+}
+
+/// A page, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Letter {
+    terms: Terms,
+    events: Vec<Event>,
+    answers: Vec<Answered>,
+}
+
+/// Puts a page into the inbox. The same page under the same terms is there once.
+pub async fn post(
+    store: &dyn Store,
+    page: SurveyPage,
+    terms: Terms,
+    now: Timestamp,
+) -> Result<Option<Accepted>, StoreError> {
+    if page.events.is_empty() {
+        return Ok(None);
+    }
+    let installation = page.events.iter().find_map(|event| event.installation);
+    // When it was asked says nothing new.
+    let told: Vec<_> = page.answers.iter().map(|answered| (&answered.need, &answered.answer)).collect();
+    let invalid = |error: serde_json::Error| StoreError::Invalid(error.to_string());
+    let content = serde_json::to_vec(&(terms, &page.events, told)).map_err(invalid)?;
+    let delivery = hex::encode(Sha256::digest(&content)).chars().take(32).collect();
+    let letter = Letter { terms, events: page.events, answers: page.answers };
+    let body = serde_json::to_vec(&letter).map_err(invalid)?;
+    let kept = NewDelivery {
+        forge: page.repo.key.forge,
+        hook: HOOK.to_owned(),
+        delivery,
+        event: EVENT.to_owned(),
+        action: Some(page.part.to_owned()),
+        repo: Some(page.repo.key.id),
+        installation,
+        received_at: now,
+        target: None,
+        body: Bytes::from(body),
+        quarantined: None,
+    };
+    store.accept(kept).await.map(Some)
+}
+
+/// Decides a page.
+pub(crate) async fn decide(
+    shell: &Shell,
+    forge: &dyn Forge,
+    row: &DeliveryRow,
+    body: &Bytes,
+) -> Result<(DeliveryState, String), Failure> {
+    let letter: Letter = serde_json::from_slice(body)
+        .map_err(|error| Failure::Fault(format!("what was read can't be understood: {error}")))?;
+    let Some((first, seen)) = letter.events.first().and_then(|event| Some((event, event.repo.as_ref()?))) else {
+        return Err(Failure::Fault("what was read names no repository".to_owned()));
+    };
+    let us = shell.identities.on(forge).await;
+    let mut held = shell.repos.hold(&seen.key).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let place = place::settle(forge, state.row.as_ref(), first, seen).await;
+    let target = place::target(&place.row);
+    let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
+    let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
+
+    let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut changed: BTreeSet<DocumentKey> = BTreeSet::new();
+    for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
+        let observed = decide::survey(&mut state.facts, event, letter.terms.into(), &known, &us);
+        items.extend(observed.items);
+        changed.extend(observed.changed);
+    }
+    for answered in &letter.answers {
+        let observed = decide::learn(&mut state.facts, answered, &known);
+        items.extend(observed.items);
+        changed.extend(observed.changed);
+    }
+    let count = letter.events.len();
+    let aim = target.as_ref().map(|target| (forge, target));
+    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(first, &items), read).await?;
+    let scope =
+        Scope { repo: &seen.key, place: Some(&place.row), policy: &policy, items, changed, cause: Some(row.seq) };
+    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
+    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
+    told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
+    if state.row.as_ref() != Some(&place.row) {
+        commit.repositories.push(place.row.clone());
+        state.row = Some(place.row);
+    }
+    let mut sentences = vec![format!("{count} read")];
+    sentences.extend(told);
+    sentences.extend(place.odd);
+    let note = draft::note(&sentences);
+    commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
+    decision::keep(shell, held, state, commit).await?;
+    Ok((DeliveryState::Done, note))
+}
+
+impl From<Terms> for decide::SurveyTerms {
+    fn from(terms: Terms) -> Self {
+        Self { loud: terms.write, since: terms.since }
+    }
+}

@@ -1,0 +1,131 @@
+//! Taking new secrets, another key and another policy while serving.
+//!
+//! On SIGHUP, and when a file that the settings come from changes. All of it
+//! or nothing: what is not right leaves everything as it was, and says so.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use super::{Failure, alerts, policy};
+use crate::{
+    app::FilePolicies,
+    forge::github::GitHub,
+    port::clock::Clock,
+    settings::{Loaded, Settings},
+};
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What can be renewed.
+pub(super) struct Reload {
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) config: Option<PathBuf>,
+    pub(super) github: Arc<GitHub>,
+    pub(super) policies: Arc<FilePolicies>,
+    pub(super) alerts: alerts::Sources,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// What a file looked like: when it was changed, and its size.
+type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
+
+impl Reload {
+    /// Watches for ever. `loaded`: what is in force.
+    pub(super) async fn watch(self, loaded: Loaded) {
+        let mut files = self.files(&loaded);
+        let mut seen = stamp(&files);
+        let mut hangup = Hangup::new();
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        loop {
+            let why = tokio::select! {
+                () = hangup.next() => "SIGHUP",
+                _ = look.tick() => {
+                    let now = stamp(&files);
+                    if now == seen {
+                        continue;
+                    }
+                    "a file changed"
+                }
+            };
+            // Before reading: what changes while we read is seen the next time.
+            seen = stamp(&files);
+            match self.renew() {
+                Ok(renewed) => {
+                    tracing::info!("{why}: secrets, key and policy are renewed");
+                    files = self.files(&renewed);
+                    seen = stamp(&files);
+                }
+                Err(failure) => tracing::error!("{why}: what was in force stays so: {failure}"),
+            }
+        }
+    }
+
+    /// Everything new is read and checked before any of it is used.
+    fn renew(&self) -> Result<Loaded, Failure> {
+        let loaded = Settings::load(self.config.as_deref(), self.environment.iter().cloned())?;
+        let credentials = loaded.settings.credentials()?;
+        policy::operators(loaded.settings.policy_file.as_deref())?;
+        self.github
+            .renew(&credentials.private_key, &credentials.webhook_secrets)
+            .map_err(|error| Failure::Message(format!("[github]: {error}")))?;
+        policy::renew(&self.policies, loaded.settings.policy_file.as_deref())?;
+        alerts::renew(&self.alerts, &loaded.settings.alerts, &self.clock);
+        Ok(loaded)
+    }
+
+    /// The files that settings come from.
+    fn files(&self, loaded: &Loaded) -> Vec<PathBuf> {
+        let settings = &loaded.settings;
+        let named = [loaded.file.clone(), settings.github.private_key_file.clone(), settings.policy_file.clone()];
+        let secrets =
+            self.environment.iter().filter(|(name, _)| name.starts_with("PHASEBOT_") && name.ends_with("_FILE"));
+        let secrets = secrets.map(|(_, file)| PathBuf::from(file));
+        named.into_iter().flatten().chain(secrets).collect()
+    }
+}
+
+fn stamp(files: &[PathBuf]) -> Stamp {
+    let look = |file: &Path| {
+        let known = std::fs::metadata(file).ok()?;
+        Some((known.modified().ok()?, known.len()))
+    };
+    files.iter().map(|file| (file.clone(), look(file))).collect()
+}
+
+/// The signal that asks for it.
+#[cfg(unix)]
+struct Hangup(Option<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Hangup {
+    fn new() -> Self {
+        let signal = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+        Self(signal.inspect_err(|error| tracing::warn!(%error, "SIGHUP can't be heard")).ok())
+    }
+
+    async fn next(&mut self) {
+        match &mut self.0 {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// There is none here: only files are watched.
+#[cfg(not(unix))]
+struct Hangup;
+
+#[cfg(not(unix))]
+impl Hangup {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,94 @@
+//! What the forge answered becomes facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::observe::{add_commit, full_name};
+use crate::domain::{
+    event::{CheckSeen, RefName, StatusSeen},
+    fact::{
+        DocumentKey, RepoFacts,
+        commit::{RunFact, StatusFact},
+    },
+    id::Sha,
+    needs::{Answer, Answered, Need},
+};
+
+/// Adds what the forge answered.
+pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    if let Answer::Commits { commits, .. } = &answered.answer {
+        let full_name = full_name(facts);
+        for commit in commits {
+            changed.extend(add_commit(facts, commit, &full_name));
+        }
+    }
+    let mut kept = answered.clone();
+    if let Answer::Commits { commits, .. } = &mut kept.answer {
+        // Messages can be long and many; what they say of other items is a
+        // fact of its own by now, and nothing else reads them.
+        for commit in commits {
+            (commit.message, commit.parents) = (String::new(), None);
+        }
+    }
+    match &answered.answer {
+        Answer::Checks { runs, statuses } => {
+            changed.extend(runs.iter().map(|run| add_run(facts, run)));
+            changed.extend(statuses.iter().map(|status| add_status(facts, status)));
+            kept.answer = Answer::Kept;
+        }
+        Answer::Tags(tags) => changed.extend(add_tags(facts, tags, answered.at)),
+        _ => {}
+    }
+    facts.answers.insert(answered.need.clone(), kept);
+    changed.insert(DocumentKey::Answer(answered.need.clone()));
+    for key in &changed {
+        facts.reindex(key);
+    }
+    changed
+}
+
+pub(super) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
+    let fact = RunFact {
+        completed: seen.completed,
+        started_at: seen.started_at,
+        name: seen.name.clone(),
+        app: seen.app,
+        suite: seen.suite,
+        ours: seen.ours,
+    };
+    let checks = facts.checks.entry(seen.sha.clone()).or_default();
+    let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
+    let greater = fact.max(known.clone());
+    *known = greater;
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+pub(super) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
+    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
+    let checks = facts.checks.entry(seen.sha.clone()).or_default();
+    let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
+    let greater = fact.max(known.clone());
+    *known = greater;
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+/// Tags that were made or moved since they were listed before, and of which no
+/// event told. The first list is where the record begins: what is in it is not new.
+fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
+    let Some(Answer::Tags(before)) = facts.answers.get(&Need::Tags).map(|known| known.answer.clone()) else {
+        return Vec::new();
+    };
+    let mut changed = Vec::new();
+    for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
+        let name = RefName::Tag(tag.clone());
+        let place = facts.refs.entry(name.clone()).or_default();
+        let last = place.moves.last().and_then(|(_, sha)| sha.as_ref());
+        if last != Some(sha) {
+            place.moves.insert((at, Some(sha.clone())));
+            changed.push(DocumentKey::Ref(name));
+        }
+    }
+    changed
+}

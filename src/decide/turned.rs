@@ -1,0 +1,111 @@
+//! Which items a deployment, a tag or a release can turn.
+//!
+//! Only what lies between the commit that was there before and the new one:
+//! what both hold stays where it is, what neither holds is not concerned. So
+//! an event costs what it brings, not the repository's history. Where the
+//! record can't tell what lies between, everything that landed is derived.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{affect::REVERT_DEPTH, look::Look, ship};
+use crate::domain::{
+    event::RefName,
+    fact::item::{ItemFacts, Word},
+    id::{ItemNumber, Sha},
+};
+
+/// Earlier versions that are tried as the one before.
+const VERSIONS_BACK: usize = 8;
+
+impl Look<'_> {
+    /// What a deployment can turn: what it brought, took back, or stood between.
+    pub(super) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
+        let Some(deployment) = self.facts.deployments.get(&id) else { return };
+        let name = deployment.environment.to_lowercase();
+        let begun = deployment.statuses.first().map_or(deployment.created_at, |s| s.at).min(deployment.created_at);
+        let ended = deployment.statuses.last().map_or(begun, |s| s.at);
+        let mut beside: BTreeSet<&Sha> = BTreeSet::new();
+        for environment in self.environments() {
+            // Elsewhere than in production an item waits for production.
+            if environment.name == name || (environment.production && !self.is_production(deployment)) {
+                match environment.ran_about(begun, ended, id) {
+                    Some(ran) => beside.extend(ran),
+                    None => return self.landed(items),
+                }
+            }
+        }
+        if !beside.is_empty() {
+            // Its run may have been told another commit than the one it is listed under.
+            beside.insert(&deployment.sha);
+        }
+        beside.remove(deployment.commit());
+        self.between_all(&beside, deployment.commit(), begun, items);
+    }
+
+    /// What a tag can turn.
+    pub(super) fn with_tag(&self, tag: &str, items: &mut BTreeSet<ItemNumber>) {
+        let named = self.facts.releases.values().any(|release| release.state.value.tag == tag);
+        let moves: Vec<_> =
+            self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| &f.moves).collect();
+        let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
+        if named || !ship::is_final_version(tag) {
+            return self.landed(items);
+        }
+        let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
+        let earlier = earlier.filter(|(_, other)| other != tag && ship::is_final_version(other));
+        let stood = earlier.take(VERSIONS_BACK).filter_map(|(_, other)| {
+            let moves = &self.facts.refs.get(&RefName::Tag(other.clone()))?.moves;
+            moves.first().filter(|_| moves.len() == 1)?.1.as_ref()
+        });
+        // A version that was tagged first and arrives last had followers.
+        let last = self.facts.index.tag_moves.range((*at, tag.to_owned())..).all(|(_, other)| other == tag);
+        match stood.filter(|_| last).find(|before| self.recorded_between(before, sha).is_some()) {
+            Some(before) => self.between_all(&BTreeSet::from([before]), sha, *at, items),
+            None => self.landed(items),
+        }
+    }
+
+    /// The items of the commits by which `sha` differs from any of `beside`.
+    fn between_all(&self, beside: &BTreeSet<&Sha>, sha: &Sha, at: Timestamp, items: &mut BTreeSet<ItemNumber>) {
+        let mut commits: BTreeSet<&Sha> = BTreeSet::new();
+        for other in beside {
+            match self.recorded_between(other, sha).or_else(|| self.recorded_between(sha, other)) {
+                Some(between) => commits.extend(between),
+                None => return self.landed(items),
+            }
+        }
+        if beside.is_empty() {
+            return self.landed(items);
+        }
+        for commit in commits {
+            self.with_landed_commit(commit, items);
+        }
+        // Of what a person set back, and of a merge whose push was missed, the
+        // commits do not tell.
+        let apart = self.facts.items.values().filter(|item| self.is_set_by_hand(item) || self.is_unpushed(item, at));
+        for item in apart {
+            items.insert(item.number);
+            items.extend(self.named_issues(item.number));
+        }
+    }
+
+    fn is_set_by_hand(&self, item: &ItemFacts) -> bool {
+        item.mark(self.now).is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
+    }
+
+    fn is_unpushed(&self, item: &ItemFacts, at: Timestamp) -> bool {
+        const NEAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+        let merge = item.pull.as_ref().and_then(|p| p.merged.as_ref());
+        merge
+            .is_some_and(|m| at.duration_since(m.at).abs() <= NEAR && !self.facts.index.brought_by.contains_key(&m.sha))
+    }
+
+    fn with_landed_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {
+        for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
+            self.with_pull(*pull, items, REVERT_DEPTH);
+        }
+        self.with_commit(sha, items, REVERT_DEPTH);
+    }
+}

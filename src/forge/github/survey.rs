@@ -1,0 +1,313 @@
+//! Reading a repository as it is: its pull requests with the issues that they
+//! close, issues, tags, releases and deployments, a hundred in a call.
+//!
+//! GraphQL where it saves calls (a pull request with its merge and its links
+//! is one node), REST where it tells what GraphQL does not (whether a
+//! deployment is for production).
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use jiff::Timestamp;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{
+    client::{Caller, Client},
+    graphql, path,
+    survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
+    transport::Call,
+};
+use crate::{
+    domain::{
+        event::{Event, RepoSeen, Seen},
+        id::{ForgeName, InstallationId, RepoKey},
+        needs::{Answer, Answered, Need},
+    },
+    port::forge::{ForgeError, SurveyPage, Target},
+};
+
+const REPOSITORY: &str = "databaseId nameWithOwner owner { login } defaultBranchRef { name }";
+
+const ITEM: &str = "number title body author { __typename login } authorAssociation createdAt updatedAt closedAt \
+    state locked labels(first: 100) { nodes { name } }";
+
+/// What is read, in this order: tags and deployments mean something only for
+/// what is known to be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Pulls,
+    Issues,
+    Tags,
+    Releases,
+    Deployments,
+}
+
+impl Part {
+    const ALL: [(Self, &'static str); 5] = [
+        (Self::Pulls, "pulls"),
+        (Self::Issues, "issues"),
+        (Self::Tags, "tags"),
+        (Self::Releases, "releases"),
+        (Self::Deployments, "deployments"),
+    ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(part, _)| *part == self).map_or("", |(_, name)| name)
+    }
+
+    fn next(self) -> Option<Self> {
+        let at = Self::ALL.iter().position(|(part, _)| *part == self)?;
+        Self::ALL.get(at + 1).map(|(part, _)| *part)
+    }
+}
+
+/// Which repository is read, since when.
+pub(super) struct Reader<'a> {
+    pub(super) client: &'a Client,
+    pub(super) forge: &'a ForgeName,
+    pub(super) installation: InstallationId,
+    pub(super) full_name: &'a str,
+    pub(super) since: Option<Timestamp>,
+}
+
+/// A page's events and answers, and where the part goes on.
+#[derive(Default)]
+struct Read {
+    seen: Vec<(Timestamp, Seen)>,
+    answers: Vec<Answered>,
+    cursor: Option<String>,
+    expected: Option<u64>,
+}
+
+impl Reader<'_> {
+    /// One page. `at`: where the page before it said to go on.
+    pub(super) async fn page(&self, at: Option<&str>) -> Result<SurveyPage, ForgeError> {
+        let (name, cursor) =
+            at.unwrap_or("pulls").split_once(' ').map_or((at.unwrap_or("pulls"), None), |(n, c)| (n, Some(c)));
+        let part = Part::ALL.iter().find(|(_, known)| *known == name).map(|(part, _)| *part);
+        let part = part.ok_or_else(|| ForgeError::Permanent(format!("no survey goes on at {name:?}")))?;
+        let (repo, read) = match part {
+            Part::Pulls => self.pulls(cursor).await?,
+            Part::Issues => self.issues(cursor).await?,
+            Part::Tags => self.tags(cursor).await?,
+            Part::Releases => self.releases(cursor).await?,
+            Part::Deployments => self.deployments(cursor).await?,
+        };
+        let next = match &read.cursor {
+            Some(cursor) => Some(format!("{} {cursor}", part.name())),
+            None => part.next().map(|part| part.name().to_owned()),
+        };
+        let event = |(at, seen)| Event {
+            name: format!("survey.{}", part.name()),
+            installation: Some(self.installation),
+            repo: Some(repo.clone()),
+            sender: None,
+            at,
+            seen,
+        };
+        let events = read.seen.into_iter().map(event).collect();
+        Ok(SurveyPage {
+            repo: repo.clone(),
+            part: part.name(),
+            events,
+            answers: read.answers,
+            expected: read.expected,
+            next,
+        })
+    }
+
+    async fn pulls(&self, cursor: Option<&str>) -> Result<(RepoSeen, Read), ForgeError> {
+        let query = format!(
+            "query($owner: String!, $name: String!, $after: String) {{ repository(owner: $owner, name: $name) {{ \
+             {REPOSITORY} things: pullRequests(first: 50, after: $after, orderBy: {{ field: UPDATED_AT, direction: DESC }}) {{ \
+             totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {ITEM} isDraft headRefName headRefOid \
+             isCrossRepository baseRefName mergedAt mergeCommit {{ oid }} mergedBy {{ __typename login }} \
+             closingIssuesReferences(first: 10) {{ nodes {{ number repository {{ nameWithOwner }} }} }} }} }} }} }}"
+        );
+        let (repo, found): (_, Listed<Pull>) = self.ask(&query, json!({ "after": cursor })).await?;
+        let now = self.client.now();
+        let mut read = self.since_then(&found, |pull| pull.item.updated_at);
+        for mut node in found.all().filter(|pull| self.is_new(pull.item.updated_at)) {
+            let (number, at) = (node.item.number, node.item.updated_at);
+            let linked = node.links(&repo.full_name);
+            let answer = Answer::LinkedIssues(linked);
+            read.answers.push(Answered { need: Need::LinkedIssues { pull: number }, answer, at: now });
+            read.seen.push((at, Seen::Pull(Box::new(pull(node)))));
+        }
+        Ok((repo, read))
+    }
+
+    async fn issues(&self, cursor: Option<&str>) -> Result<(RepoSeen, Read), ForgeError> {
+        let query = format!(
+            "query($owner: String!, $name: String!, $after: String, $since: DateTime) {{ \
+             repository(owner: $owner, name: $name) {{ {REPOSITORY} \
+             things: issues(first: 100, after: $after, filterBy: {{ since: $since }}, \
+             orderBy: {{ field: UPDATED_AT, direction: DESC }}) {{ totalCount pageInfo {{ hasNextPage endCursor }} \
+             nodes {{ {ITEM} stateReason }} }} }} }}"
+        );
+        let variables = json!({ "after": cursor, "since": self.since.map(|at| at.to_string()) });
+        let (repo, found): (_, Listed<Issue>) = self.ask(&query, variables).await?;
+        let mut read = self.since_then(&found, |issue| issue.item.updated_at);
+        let new = found.all().filter(|issue| self.is_new(issue.item.updated_at));
+        read.seen = new.map(|node| (node.item.updated_at, Seen::Issue(Box::new(issue(node))))).collect();
+        Ok((repo, read))
+    }
+
+    async fn tags(&self, cursor: Option<&str>) -> Result<(RepoSeen, Read), ForgeError> {
+        let query = format!(
+            "query($owner: String!, $name: String!, $after: String) {{ repository(owner: $owner, name: $name) {{ \
+             {REPOSITORY} things: refs(refPrefix: \"refs/tags/\", first: 100, after: $after, \
+             orderBy: {{ field: TAG_COMMIT_DATE, direction: DESC }}) {{ totalCount pageInfo {{ hasNextPage endCursor }} \
+             nodes {{ name target {{ __typename oid ... on Commit {{ committedDate }} ... on Tag {{ tagger {{ date }} \
+             target {{ __typename oid ... on Commit {{ committedDate }} }} }} }} }} }} }} }}"
+        );
+        let (repo, found): (_, Listed<Tag>) = self.ask(&query, json!({ "after": cursor })).await?;
+        let mut read = self.since_then(&found, |tag| tag.at().unwrap_or(Timestamp::MAX));
+        // Something else than a commit can be tagged too, and moves nothing.
+        let tags = found.all().filter_map(|node| Some((node.at()?, tag(node)?)));
+        read.seen =
+            tags.filter(|(at, _)| self.is_new(*at)).map(|(at, push)| (at, Seen::Push(Box::new(push)))).collect();
+        Ok((repo, read))
+    }
+
+    async fn releases(&self, cursor: Option<&str>) -> Result<(RepoSeen, Read), ForgeError> {
+        let (found, next): (Vec<Released>, _) =
+            self.list("GET /repos/{owner}/{repo}/releases", "/releases", cursor).await?;
+        let mut read = Read { cursor: next, ..Read::default() };
+        read.seen = found.into_iter().filter_map(release).filter(|(at, _)| self.is_new(*at)).collect();
+        Ok((self.place().await?, read))
+    }
+
+    async fn deployments(&self, cursor: Option<&str>) -> Result<(RepoSeen, Read), ForgeError> {
+        let (found, next): (Vec<Deployed>, _) =
+            self.list("GET /repos/{owner}/{repo}/deployments", "/deployments", cursor).await?;
+        let old = found.last().is_some_and(|last| !self.is_new(last.created_at));
+        let found: Vec<Deployed> = found.into_iter().filter(|d| self.is_new(d.created_at)).collect();
+        let mut read = Read { cursor: next.filter(|_| !old), ..Read::default() };
+        let statuses = self.statuses(&found).await?;
+        for node in found {
+            let ended = statuses.get(&node.id).map(Vec::as_slice).unwrap_or_default();
+            read.seen.extend(deployment(&node, ended));
+        }
+        Ok((self.place().await?, read))
+    }
+
+    /// How each deployment went, by its id: one call for all.
+    async fn statuses(&self, of: &[Deployed]) -> Result<BTreeMap<u64, Vec<Found>>, ForgeError> {
+        #[derive(Deserialize)]
+        struct Answered {
+            nodes: Vec<Option<Node>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Node {
+            database_id: u64,
+            statuses: Option<Listed<Found>>,
+        }
+        const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Deployment { databaseId \
+            statuses(first: 50) { nodes { state createdAt } } } } }";
+        if of.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let ids: Vec<&str> = of.iter().map(|deployed| deployed.node_id.as_str()).collect();
+        let data = graphql::run(self.client, &self.target(), QUERY, json!({ "ids": ids }), true).await?;
+        let answered: Answered = readable(data)?;
+        let nodes = answered.nodes.into_iter().flatten();
+        Ok(nodes.map(|node| (node.database_id, node.statuses.into_iter().flat_map(Listed::all).collect())).collect())
+    }
+
+    /// The repository's description, for the parts that REST lists.
+    async fn place(&self) -> Result<RepoSeen, ForgeError> {
+        let query = format!(
+            "query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {REPOSITORY} }} }}"
+        );
+        self.ask::<Value>(&query, json!({})).await.map(|(repo, _)| repo)
+    }
+
+    /// Runs a query about the repository; `things` is what it lists.
+    async fn ask<T: DeserializeOwned + Default>(
+        &self,
+        query: &str,
+        variables: Value,
+    ) -> Result<(RepoSeen, T), ForgeError> {
+        #[derive(Deserialize)]
+        struct Data<T> {
+            repository: Option<Repository<T>>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Repository<T> {
+            database_id: u64,
+            name_with_owner: String,
+            owner: Named,
+            default_branch_ref: Option<Branch>,
+            things: Option<T>,
+        }
+        #[derive(Deserialize)]
+        struct Named {
+            login: String,
+        }
+        #[derive(Deserialize)]
+        struct Branch {
+            name: String,
+        }
+        let mut variables = variables;
+        let (owner, name) = self.full_name.split_once('/').unwrap_or_default();
+        variables["owner"] = owner.into();
+        variables["name"] = name.into();
+        let data = graphql::run(self.client, &self.target(), query, variables, true).await?;
+        let data: Data<T> = readable(data)?;
+        let gone = || ForgeError::NotFound(format!("there is no repository {}", self.full_name));
+        let found = data.repository.ok_or_else(gone)?;
+        let repo = RepoSeen {
+            key: RepoKey { forge: self.forge.clone(), id: found.database_id },
+            full_name: found.name_with_owner,
+            default_branch: found.default_branch_ref.map(|branch| branch.name),
+            owner: found.owner.login,
+        };
+        Ok((repo, found.things.unwrap_or_default()))
+    }
+
+    /// A page of what REST lists, and the number of the next.
+    async fn list<T: DeserializeOwned>(
+        &self,
+        route: &'static str,
+        tail: &str,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<T>, Option<String>), ForgeError> {
+        const PER_PAGE: usize = 100;
+        let page: u32 = cursor.and_then(|cursor| cursor.parse().ok()).unwrap_or(1);
+        let base = path::repository(self.full_name)?;
+        let path = self.client.transport.root.rest(&format!("{base}{tail}?per_page={PER_PAGE}&page={page}"));
+        let call = Call { route, method: Method::GET, path, body: None, read: true };
+        let reply = self.client.call(&call, Caller::Installation(self.installation, 0)).await?;
+        let found: Vec<T> = reply.json()?;
+        let next = (found.len() >= PER_PAGE).then(|| (page + 1).to_string());
+        Ok((found, next))
+    }
+
+    /// Whom to ask; the number is not known before the first answer.
+    fn target(&self) -> Target {
+        Target {
+            installation: self.installation,
+            repo: RepoKey { forge: self.forge.clone(), id: 0 },
+            full_name: self.full_name.to_owned(),
+        }
+    }
+
+    fn is_new(&self, at: Timestamp) -> bool {
+        self.since.is_none_or(|since| at >= since)
+    }
+
+    /// Goes on only while what is listed, newest first, is new enough.
+    fn since_then<T>(&self, found: &Listed<T>, at: impl Fn(&T) -> Timestamp) -> Read {
+        let old = found.last().is_some_and(|last| !self.is_new(at(last)));
+        Read { cursor: found.cursor().filter(|_| !old), expected: found.total_count, ..Read::default() }
+    }
+}
+
+fn readable<T: DeserializeOwned>(data: Value) -> Result<T, ForgeError> {
+    serde_json::from_value(data)
+        .map_err(|error| ForgeError::Transient(format!("POST /graphql: the answer makes no sense: {error}")))
+}

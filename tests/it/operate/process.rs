@@ -1,0 +1,215 @@
+//! A real process with its files, beside a simulated forge.
+
+use std::{
+    fs::{self, OpenOptions},
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use phasebot::{
+    app::clock::SystemClock,
+    sim::{AppKey, Options, Person, SimForge, sign},
+};
+use secrecy::SecretString;
+use tempfile::TempDir;
+
+/// The webhook secret at first.
+pub const FIRST: &str = "first-webhook-secret-5b1c";
+/// The one that takes its place.
+pub const SECOND: &str = "second-webhook-secret-77aa";
+/// What `/admin` wants.
+pub const ADMIN_TOKEN: &str = "admin-token-0123456789abcdef";
+const KEY: &str = include_str!("../../fixtures/test-key.pem");
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// See the module's words. Dropping it kills the process.
+pub struct Serving {
+    pub sim: SimForge,
+    /// The log's level.
+    pub level: &'static str,
+    folder: TempDir,
+    child: Option<Child>,
+    public: SocketAddr,
+    admin: SocketAddr,
+    /// Everything that was answered.
+    answers: Mutex<String>,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+impl Serving {
+    pub async fn new() -> Self {
+        let key = AppKey::from_private_pem(KEY).unwrap();
+        let sim = SimForge::start(Options::new(4711, key, SecretString::from(FIRST), Arc::new(SystemClock)));
+        let sim = sim.await.unwrap();
+        sim.create_repo("acme/shop").unwrap();
+        sim.set_role("acme/shop", "bob", "write").unwrap();
+        sim.install("alice", &["acme/shop"]).unwrap();
+        let folder = TempDir::new().unwrap();
+        for (name, text) in [("secrets", FIRST), ("key.pem", KEY), ("policy.yml", "version: 1\n")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let (public, admin) = (free_port(), free_port());
+        sim.set_webhook_url(&format!("http://{public}/webhooks/github"));
+        let answers = Mutex::default();
+        Self { sim, level: "info", folder, child: None, public, admin, answers }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    pub fn bob(&self) -> Person {
+        self.sim.person("bob", "acme/shop").unwrap()
+    }
+
+    /// Starts `phasebot serve`, and waits until it is ready.
+    pub async fn start(&mut self) {
+        let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_phasebot"))
+            .arg("serve")
+            .env_clear()
+            .env("NO_COLOR", "1")
+            .env("PHASEBOT_LISTEN", self.public.to_string())
+            .env("PHASEBOT_ADMIN_LISTEN", self.admin.to_string())
+            .env("PHASEBOT_ADMIN_TOKEN", ADMIN_TOKEN)
+            .env("PHASEBOT_LOG", self.level)
+            .env("PHASEBOT_POLICY_FILE", self.path("policy.yml"))
+            .env("PHASEBOT_GITHUB__APP_ID", "4711")
+            .env("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", self.path("key.pem"))
+            .env("PHASEBOT_GITHUB__WEBHOOK_SECRETS_FILE", self.path("secrets"))
+            .env("PHASEBOT_GITHUB__API_URL", self.sim.api_url())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        let begun = Instant::now();
+        while client().get(format!("http://{}/readyz", self.public)).send().await.is_err() {
+            assert!(begun.elapsed() < PATIENCE, "it does not start:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
+    }
+
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// SIGTERM; gives the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        self.signal("TERM");
+        self.child.take().unwrap().wait().unwrap().code()
+    }
+
+    /// A signed delivery that says nothing; gives the status.
+    pub async fn post(&self, secret: &str, id: &str) -> u16 {
+        let body = br#"{"zen":"Keep it simple."}"#;
+        self.send(body, &sign(secret, body), id).await
+    }
+
+    pub async fn send(&self, body: &'static [u8], signature: &str, id: &str) -> u16 {
+        let request = client()
+            .post(format!("http://{}/webhooks/github", self.public))
+            .header("x-github-event", "ping")
+            .header("x-github-delivery", id)
+            .header("x-hub-signature-256", signature)
+            .body(body);
+        self.told(request).await.0
+    }
+
+    /// Asks something of the private address.
+    pub async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
+        let url = format!("http://{}{path}", self.admin);
+        let mut request = client().request(method.parse().unwrap(), url);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json").body(body.to_owned());
+        }
+        self.told(request).await
+    }
+
+    /// What `/readyz` says.
+    pub async fn ready(&self) -> String {
+        self.told(client().get(format!("http://{}/readyz", self.public))).await.1
+    }
+
+    async fn told(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let text = answer.text().await.unwrap();
+        self.keep(&text);
+        (status, text)
+    }
+
+    /// Remembers something that was shown.
+    pub fn keep(&self, text: &str) {
+        self.answers.lock().unwrap().push_str(text);
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    pub fn count(&self, words: &str) -> usize {
+        self.log().matches(words).count()
+    }
+
+    /// Waits until the log says `words` so many times.
+    pub async fn until_logged(&self, words: &str, times: usize) {
+        self.until(|serving| serving.count(words) >= times).await;
+    }
+
+    /// Waits until something holds.
+    pub async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let begun = Instant::now();
+        while !holds(self) {
+            assert!(begun.elapsed() < PATIENCE, "waited in vain:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// No log line and no answer holds a secret, a token or a key.
+    pub fn shows_no_secret(&self) {
+        let all = format!("{}{}", self.log(), self.answers.lock().unwrap());
+        let mut secrets = vec![FIRST.to_owned(), SECOND.to_owned(), ADMIN_TOKEN.to_owned()];
+        secrets.extend(KEY.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
+        let given = self.sim.requests().into_iter().filter_map(|exchange| exchange.response);
+        secrets.extend(given.filter_map(|body| Some(body.get("token")?.as_str()?.to_owned())));
+        // Every JSON Web Token begins so.
+        secrets.push("eyJ".to_owned());
+        for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+            assert!(!all.contains(secret.as_str()), "{secret} was shown");
+        }
+    }
+}

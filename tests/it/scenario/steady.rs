@@ -1,0 +1,202 @@
+//! What must not move an item: a renamed branch, a backport, words that an
+//! edit took out, facts that were let go of, a status that came late.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use phasebot::{
+    decide::{self, Shown, Us},
+    domain::{
+        effect::Effect,
+        event::{CommitSeen, Seen},
+        fact::RepoFacts,
+        needs::{Answer, Answered, Need},
+    },
+};
+
+use super::{
+    play::{Ending, Stage},
+    world::{self, repo},
+};
+
+fn phase(ending: &Ending, item: u64) -> Option<&str> {
+    ending.get(&item).and_then(|derived| derived.phase.as_deref())
+}
+
+const EDITED: &str = r#"
+08:00 push main b0
+09:00 pull 2 opened by bob head fix
+10:00 pull 2 merged by alice as m1
+10:00 push main m1
+11:00 pull 3 opened by carol head again body "Reverts acme/shop#2"
+11:05 pull 3 edited by carol body "Follows up on #2"
+11:10 pull 3 merged by alice as m2
+11:10 push main m2
+"#;
+
+#[test]
+fn a_revert_that_was_edited_out_reverts_nothing() {
+    let acts = world::read(EDITED);
+    let late = Stage::new(&acts).run(&[0, 1, 2, 3, 5, 4, 6, 7]);
+    assert_eq!(phase(&late, 2), Some("build"), "edit first");
+    let straight = Stage::new(&acts).run(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(phase(&straight, 2), Some("build"), "as it happened");
+}
+
+const RENAMED: &str = r#"
+08:00 push main b0
+09:00 issue 1 opened by alice
+09:10 pull 2 opened by bob head fix body "Fixes #1"
+10:00 pull 2 merged by alice as m1
+10:00 push main m1
+10:00 issue 1 closed by alice
+11:00 deploy 1 production of m1 in_progress
+11:05 deploy 1 production success
+12:00 repository edited
+"#;
+
+/// GitHub renames `main` to `trunk`: nothing that runs in production went back to code.
+#[test]
+fn renaming_the_default_branch_moves_nothing() {
+    let mut acts = world::read(RENAMED);
+    let count = acts.events.len();
+    let before = Stage::new(&acts).run(&(0..count).collect::<Vec<_>>());
+    assert!(matches!(phase(&before, 1), Some("operate" | "monitor")), "{:?}", before.get(&1));
+    let last = acts.events.last_mut().unwrap();
+    last.repo.as_mut().unwrap().default_branch = Some("trunk".into());
+    let after = Stage::new(&acts).run(&(0..count).collect::<Vec<_>>());
+    assert_eq!(phase(&after, 1), phase(&before, 1), "{:?}", after.get(&1));
+}
+
+const MOVED: &str = r"
+08:00 push main b0
+09:10 pull 2 opened by bob head fix
+10:00 pull 2 merged by alice as m1
+10:00 push main m1
+11:00 deploy 1 staging of m1 waiting
+11:05 deploy 1 staging success
+";
+
+/// A status may name another environment than its deployment: its word is the newest.
+#[test]
+fn a_status_that_moves_its_deployment_counts_in_any_order() {
+    let mut acts = world::read(MOVED);
+    let last = acts.events.last_mut().unwrap();
+    let Seen::Deployment(seen) = &mut last.seen else { panic!() };
+    seen.environment = "production".into();
+    seen.production = Some(true);
+    let late = Stage::new(&acts).run(&[0, 1, 2, 3, 5, 4]);
+    let straight = Stage::new(&acts).run(&[0, 1, 2, 3, 4, 5]);
+    assert_eq!(phase(&straight, 2), phase(&late, 2));
+}
+
+const BACKPORT: &str = r#"
+08:00 push main b0
+08:00 push release/1.x b0
+09:00 issue 1 opened by alice
+09:10 pull 2 opened by bob head fix body "Fixes #1"
+10:00 pull 2 merged by alice as m1
+10:00 push main m1
+10:00 issue 1 closed by alice
+11:00 deploy 1 production of m1 in_progress
+11:05 deploy 1 production success
+12:00 pull 3 opened by bob head backport base release/1.x body "Fixes #1"
+12:10 pull 3 merged by alice as p1
+12:10 push release/1.x p1
+"#;
+
+/// A backport into a branch that nobody lists is on no way to anywhere; GitHub itself links no
+/// issue to it.
+#[test]
+fn a_merged_backport_does_not_take_an_issue_back_to_code() {
+    let acts = world::read(BACKPORT);
+    let ending = Stage::new(&acts).run(&(0..acts.events.len()).collect::<Vec<_>>());
+    assert_eq!(phase(&ending, 1), Some("monitor"), "{:?}", ending.get(&1).map(|d| &d.reason));
+}
+
+const DIRECT: &str = r#"
+08:00 push main b0
+09:00 issue 1 opened by alice
+10:00 push main c1 "Let me log in\n\nFixes #1"
+10:00 issue 1 closed by alice
+11:00 deploy 1 production of c1 in_progress
+11:05 deploy 1 production success
+"#;
+
+const STACKED: &str = r"
+08:00 push main b0
+09:10 pull 2 opened by bob head one base develop
+10:00 pull 2 merged by alice as m1
+10:00 push develop m1 from b0
+10:10 push main m1
+11:00 deploy 1 production of m1 in_progress
+11:05 deploy 1 production success
+";
+
+/// Forgetting old pushes changes what is derived from them: a year later the next look at the
+/// item (a comment, another policy) moves its label back.
+#[test]
+fn forgetting_moves_nothing() {
+    let us = Us { bot: None };
+    let policy = super::super::support::policy(None);
+    for (text, item) in [(DIRECT, 1), (STACKED, 2)] {
+        let acts = world::read(text);
+        let mut facts = RepoFacts::new(repo().key);
+        for event in &acts.events {
+            decide::observe(&mut facts, event, &policy, &us);
+        }
+        let later = acts.end + SignedDuration::from_hours(24 * 400);
+        let before = decide::derive(&facts, item, &policy, later);
+        assert_eq!(before.phase.as_deref(), Some("monitor"), "{:?}", before.reason);
+        decide::forget(&mut facts, later - SignedDuration::from_hours(24 * 365));
+        let after = decide::derive(&facts, item, &policy, later);
+        assert_eq!(after.phase, before.phase, "{:?}", after.reason);
+    }
+}
+
+/// Of a comparison only what decisions read is kept: messages are many and long.
+#[test]
+fn a_comparison_is_kept_without_messages() {
+    let policy = super::super::support::policy(None);
+    let mut facts = RepoFacts::new(repo().key);
+    let acts = world::read("09:00 issue 1 opened by alice");
+    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let commit = CommitSeen {
+        sha: "c".repeat(40).as_str().into(),
+        message: format!("Let me log in\n\nFixes #1\n{}", "x".repeat(10_000)),
+        parents: Some(vec!["b".repeat(40).as_str().into()]),
+    };
+    let need = Need::Commits { base: None, head: commit.sha.clone() };
+    let answer = Answer::Commits { merge_base: None, commits: vec![commit.clone()], complete: true };
+    let answered = Answered { need: need.clone(), answer, at: acts.end };
+    decide::learn(&mut facts, &answered, &policy);
+    assert_eq!(facts.commits[&commit.sha].closes, [1], "what it says is a fact");
+    let kept = serde_json::to_string(&facts.answers[&need]).unwrap();
+    assert!(kept.len() < 400, "{} bytes: {kept}", kept.len());
+}
+
+/// A label that once showed a phase is people's afterwards, but for the items
+/// where it was put to show one.
+#[test]
+fn a_former_phase_label_comes_off_only_where_we_put_it() {
+    let policy = super::super::support::policy(None);
+    let acts = world::read("09:00 issue 1 opened by alice labels enhancement");
+    let mut facts = RepoFacts::new(repo().key);
+    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let derived = decide::derive(&facts, 1, &policy, acts.end);
+    let labels_off = |put: &[&str]| {
+        let shown = Shown {
+            phase: None,
+            ours: true,
+            written: true,
+            label: None,
+            put: put.iter().map(|l| (*l).to_owned()).collect::<BTreeSet<_>>(),
+        };
+        match decide::decide(&facts, &derived, Some(&shown), &policy).effect {
+            Some(Effect::SetPhase { phase_labels, .. }) => phase_labels,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!labels_off(&[]).contains("enhancement"));
+    assert!(labels_off(&["enhancement"]).contains("enhancement"));
+}

@@ -1,4 +1,4 @@
-//! One attempt at one effect, and what is made of its outcome.
+//! One attempt at one effect, and what its outcome means.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -9,29 +9,25 @@ use tracing::Instrument;
 
 use super::{
     clock::after,
-    commands,
     crash::crash_point,
     draft,
     leases::{Tenure, while_held},
     limits::Tenant,
+    outcome::{conclude, note},
     place,
     shell::Shell,
     worker::panic_text,
 };
 use crate::{
     decide::{
-        self,
         advance::{self, Outcome},
         command::run::Terms,
     },
-    domain::{
-        effect::{Effect, Repeat},
-        fact::DocumentKey,
-    },
+    domain::effect::{Effect, Repeat},
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
-        store::{Commit, EffectEnd, Lease, StoreError, StoredEffect},
+        store::{EffectEnd, Lease, StoreError, StoredEffect},
     },
 };
 
@@ -46,12 +42,6 @@ const DOUBT_WAIT: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// A forge may answer 404 for something it has just made: believed from the third time on.
 const EARLY_NOT_FOUND: u32 = 2;
-/// Waits between tries to note an outcome.
-const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
-const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// So often a lost lease is asked for again before an outcome goes without its facts.
-const MOST_LOSSES: u32 = 3;
-
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
@@ -99,7 +89,7 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
             Err(panic) => {
                 let error = ForgeError::Doubt(format!("panicked: {}", panic_text(panic.as_ref())));
                 let end = verdict(&effect, &error, true, shell.clock.now());
-                note(shell, &effect, end, None).await;
+                end_failed(shell, &effect, end).await;
                 Attempt::Noted
             }
         };
@@ -161,15 +151,18 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
 
     shell.limits.settle(&tenant, shell.clock.now()).await;
 
-    if repeat != Repeat::Natural {
+    let live = if repeat == Repeat::Natural {
+        shell.store.is_live(effect.id, effect.version).await?
+    } else {
         let under = leave.leases();
         let marked = shell.store.mark_sending(effect.id, effect.version, &under).await;
-        if !shell.leases.heard(&under, marked)? {
-            give_back(cost);
-            return Ok(()); // replaced or ended meanwhile
-        }
-        crash_point("effect_marked");
+        shell.leases.heard(&under, marked)?
+    };
+    if !live {
+        give_back(cost);
+        return Ok(()); // a decision replaced it or took it back meanwhile
     }
+    crash_point("effect_marked");
     crash_point("effect_unsent");
     let sending = send(forge.as_ref(), &target, effect, &context);
     let Some(outcome) = while_held(&leave.tenures(), sending).await else {
@@ -191,13 +184,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
         Err(error) => {
             let error = park(shell, &tenant, error, now).await;
-            let end = verdict(effect, &error, in_doubt, now);
-            if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
-                && !conclude(shell, effect, Outcome::Failed(error)).await
-            {
-                return Ok(());
-            }
-            note(shell, effect, end, None).await;
+            end_failed(shell, effect, verdict(effect, &error, in_doubt, now)).await;
         }
     }
     crash_point("result_committed");
@@ -234,6 +221,16 @@ async fn aim(
     let stands = advance::stands(&state.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, stands))
+}
+
+/// Notes a failure, and tells what waits for the effect if it was the last.
+async fn end_failed(shell: &Shell, effect: &StoredEffect, end: EffectEnd) {
+    if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
+        && !conclude(shell, effect, Outcome::Failed(error)).await
+    {
+        return;
+    }
+    note(shell, effect, end, None).await;
 }
 
 async fn send(
@@ -292,109 +289,4 @@ fn jitter(attempts: u32) -> SignedDuration {
     let ceiling = FIRST_WAIT.as_millis() << attempts.min(10);
     let ceiling = i64::try_from(ceiling).unwrap_or(i64::MAX).min(LONGEST_WAIT.as_secs() * 1000);
     SignedDuration::from_millis(rand::rng().random_range(1..=ceiling))
-}
-
-/// Tells what waits for an effect how it went, as patiently as [`note`].
-/// `false`: another process has the repository's lease, and is to find out itself.
-async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
-    let mut wait = NOTE_FIRST_WAIT;
-    let mut lost = 0;
-    while let Err(error) = commands::ended(shell, effect, outcome).await {
-        tracing::warn!(%error, "an awaited outcome can't be noted");
-        match error {
-            StoreError::Unavailable(_) => {}
-            // It may be ours again under another epoch, and is then read anew.
-            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
-            StoreError::LeaseLost(_) => return false,
-            _ => return true,
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
-    }
-    true
-}
-
-/// Notes an outcome with what it taught. What was sent can't be unsent, so
-/// this goes on until the store takes it; a crash meanwhile leaves an effect
-/// that is repeated harmlessly, looked up by its marker, or given up.
-async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, mut applied: Option<&Applied>) {
-    let mut wait = NOTE_FIRST_WAIT;
-    let mut lost = 0;
-    while let Err(error) = note_once(shell, effect, end.clone(), applied).await {
-        tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
-        match error {
-            StoreError::Unavailable(_) => {}
-            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
-            // The repository's facts can't be read or kept: the outcome alone still can.
-            _ => applied = None,
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
-    }
-    told(effect, &end);
-}
-
-async fn note_once(
-    shell: &Shell,
-    effect: &StoredEffect,
-    end: EffectEnd,
-    applied: Option<&Applied>,
-) -> Result<(), StoreError> {
-    let Some(applied) = applied else {
-        // Nothing is read, so nothing can be void: whoever sent it may say so.
-        return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new(), &[]).await;
-    };
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
-    let mut changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
-    if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
-        && let Some(complaint) = state.facts.policy_files.complaint.as_mut()
-    {
-        complaint.issue = Some(number);
-        changed.insert(DocumentKey::Policy);
-    }
-    let documents = draft::documents(&state, &changed);
-    if let (Some(name), Some(row)) = (&applied.renamed_to, &mut state.row)
-        && row.full_name != *name
-    {
-        row.full_name.clone_from(name);
-        let commit = Commit {
-            repo: Some(effect.repo.clone()),
-            now: Some(shell.clock.now()),
-            repositories: vec![row.clone()],
-            under: held.lease().into_iter().collect(),
-            ..Commit::default()
-        };
-        shell.commit(commit).await?;
-    }
-    let under: Vec<Lease> = held.lease().into_iter().collect();
-    let finished = shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents, &under).await;
-    shell.leases.heard(&under, finished)?;
-    held.put(state);
-    Ok(())
-}
-
-fn told(effect: &StoredEffect, end: &EffectEnd) {
-    let attempt = effect.attempts + 1;
-    let outcome = match end {
-        EffectEnd::Done { .. } => "done",
-        EffectEnd::Retry { counts: false, .. } => "parked",
-        EffectEnd::Retry { .. } => "retry",
-        EffectEnd::Dead { .. } => "dead",
-        EffectEnd::Dropped { .. } => "dropped",
-    };
-    metrics::counter!(metric::EFFECTS, "kind" => effect.effect.kind(), "outcome" => outcome).increment(1);
-    match end {
-        EffectEnd::Done { note, at } => {
-            let waited = at.duration_since(effect.created_at).as_secs_f64().max(0.0);
-            metrics::histogram!(metric::EFFECT_WAIT_SECONDS).record(waited);
-            tracing::info!(outcome, attempt, note, "effect done");
-        }
-        EffectEnd::Retry { not_before, error, .. } => {
-            tracing::warn!(outcome, attempt, error, %not_before, "effect not done, tried again");
-        }
-        EffectEnd::Dead { error, .. } => tracing::error!(outcome, attempt, error, "effect given up"),
-        EffectEnd::Dropped { reason, .. } => tracing::info!(outcome, attempt, reason, "effect dropped"),
-    }
 }

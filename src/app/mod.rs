@@ -33,6 +33,7 @@ mod intake;
 mod leases;
 mod limits;
 mod outbox;
+mod outcome;
 mod place;
 mod policy;
 mod pulse;

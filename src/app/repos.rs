@@ -70,12 +70,11 @@ impl Slots {
             *used = now;
             return slot.clone();
         }
-        if self.by_key.len() >= capacity {
+        while self.by_key.len() >= capacity {
             // A slot that somebody holds or waits for must stay: two slots of one repository would be two truths.
             let unused = self.by_key.iter().filter(|(_, (slot, _))| Arc::strong_count(slot) == 1);
-            if let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) {
-                self.by_key.remove(&oldest);
-            }
+            let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { break };
+            self.by_key.remove(&oldest);
         }
         let slot = Slot::default();
         self.by_key.insert(key.clone(), (slot.clone(), now));
@@ -168,5 +167,17 @@ mod tests {
         drop(slots.get(&key(3), 2));
         drop(slots.get(&key(4), 2));
         assert_eq!(keys(&slots), [3, 4].into());
+    }
+
+    /// An installation event holds thousands at once; afterwards the cache is as small as it was.
+    #[test]
+    fn many_held_at_once_do_not_raise_the_capacity() {
+        let mut slots = Slots::default();
+        let held: Vec<Slot> = (1..=50).map(|id| slots.get(&key(id), 2)).collect();
+        drop(held);
+        for id in 51..=60 {
+            drop(slots.get(&key(id), 2));
+        }
+        assert!(slots.by_key.len() <= 2, "{}", slots.by_key.len());
     }
 }

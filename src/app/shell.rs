@@ -114,7 +114,7 @@ impl Shell {
         let leases = Arc::new(Leases::new(store.clone()));
         Self {
             limits: Limits::new(store.clone()),
-            doubts: Doubts::new(clock.now(), settings.catch_up.is_some()),
+            doubts: Doubts::new(settings.catch_up.is_some()),
             store,
             clock,
             policies,

@@ -138,8 +138,12 @@ impl Store for PostgresStore {
         decision::keep(&self.db, &commit, self.replica).await
     }
 
-    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
-        outbox::due(&self.db, now, per_installation, self.replica).await
+    async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        outbox::due(&self.db, now, per_lane, self.replica).await
+    }
+
+    async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        outbox::is_live(&self.db, id, version).await
     }
 
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

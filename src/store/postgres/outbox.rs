@@ -80,8 +80,8 @@ pub(super) fn cancel<'a>(work: &'a Work, repo: &'a RepoKey, keys: &'a [String], 
     })
 }
 
-/// Installations are visited one by one, so that the long line of one costs
-/// the others nothing. What another replica ($3: this one) has the lease of is its own.
+/// Installations are visited one by one, and the lanes of each, so that a long
+/// line costs the others nothing. What another replica ($3: this one) has the lease of is its own.
 pub(super) const DUE: &str = "
     WITH RECURSIVE line AS (
         (SELECT forge, installation FROM effect WHERE ended_at IS NULL ORDER BY forge, installation LIMIT 1)
@@ -92,14 +92,15 @@ pub(super) const DUE: &str = "
             ORDER BY forge, installation LIMIT 1
         ) AS next
     )
-    SELECT due.* FROM line CROSS JOIN LATERAL (
+    SELECT due.* FROM line CROSS JOIN (VALUES (0::int2), (1::int2), (2::int2)) AS lanes (lane) CROSS JOIN LATERAL (
         SELECT id, version, forge, repo, key, installation, lane, effect, state, attempts, created_at, not_before,
                note, cause
         FROM effect e
-        WHERE ended_at IS NULL AND forge = line.forge AND installation = line.installation AND not_before <= $1
+        WHERE ended_at IS NULL AND forge = line.forge AND installation = line.installation AND lane = lanes.lane
+          AND not_before <= $1
           AND coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
                         WHERE l.forge = e.forge AND l.kind = 1 AND l.id = e.repo), true)
-        ORDER BY lane, id LIMIT $2
+        ORDER BY id LIMIT $2
     ) AS due
     WHERE coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
                     WHERE l.forge = line.forge AND l.kind = 2 AND l.id = line.installation), true)";
@@ -108,10 +109,10 @@ pub(super) const DUE: &str = "
 pub(super) async fn due(
     db: &Db,
     now: Timestamp,
-    per_installation: usize,
+    per_lane: usize,
     replica: i64,
 ) -> Result<Vec<StoredEffect>, StoreError> {
-    let rows = db.rows(DUE, args![millis(now), number(per_installation), replica]).await?;
+    let rows = db.rows(DUE, args![millis(now), number(per_lane), replica]).await?;
     let mut due = readable(&rows)?;
     due.sort_by_key(|effect| (effect.lane, effect.id));
     Ok(due)
@@ -132,6 +133,13 @@ pub(super) const MARK_SENDING: &str =
 /// Notes that an effect is about to be sent. Touches nothing: it was replaced or has ended.
 pub(super) fn mark_sending(work: &Work, id: EffectId, version: u64) -> Step<'_> {
     Box::pin(async move { work.run(MARK_SENDING, args![number(id), number(version)]).await })
+}
+
+pub(super) const IS_LIVE: &str = "SELECT 1 FROM effect WHERE id = $1 AND version = $2 AND ended_at IS NULL";
+
+/// Whether an effect has neither ended nor been replaced.
+pub(super) async fn is_live(db: &Db, id: EffectId, version: u64) -> Result<bool, StoreError> {
+    Ok(db.row(IS_LIVE, args![number(id), number(version)]).await?.is_some())
 }
 
 pub(super) const RETRY: &str = "

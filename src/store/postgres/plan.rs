@@ -83,6 +83,7 @@ async fn every_hot_postgres_query_uses_an_index() {
         (outbox::QUEUE_ONCE, vec![forge, repo, "'phase/7'", "1", "1::int2", "'{}'", "5::int8", "NULL::int8"]),
         (outbox::CANCEL, vec![forge, repo, "ARRAY['phase/7']::text[]", "5"]),
         (outbox::DUE, vec!["100000", "32", "1"]),
+        (outbox::IS_LIVE, vec!["200", "1"]),
         (outbox::NEXT_AT, vec!["500"]),
         (outbox::MARK_SENDING, vec!["200", "1"]),
         (outbox::RETRY, vec!["200", "1", "'queued'", "1", "5", "''"]),

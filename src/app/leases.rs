@@ -16,10 +16,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 use super::pulse::stopped;
-use crate::port::store::{Lease, LeaseKey, Partition, Store, StoreError};
+use crate::port::{
+    clock::Clock,
+    store::{Lease, LeaseKey, Partition, Store, StoreError},
+};
 
 /// How often leases in use are prolonged; several times within the shortest that a store gives.
 const PROLONG_EVERY: Duration = Duration::from_secs(3);
@@ -31,14 +35,16 @@ const LAST_PATIENCE: Duration = Duration::from_secs(2);
 /// The leases of this process.
 pub(crate) struct Leases {
     store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
     known: Mutex<HashMap<LeaseKey, Known>>,
 }
 
 #[derive(Debug, Clone)]
 struct Known {
     epoch: u64,
-    /// Had under this epoch since.
+    /// Had under this epoch since, and what time it was.
     since: Instant,
+    since_time: Timestamp,
     /// Believed in until.
     sure_until: Instant,
     in_use: usize,
@@ -51,8 +57,8 @@ impl Known {
 }
 
 impl Leases {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, known: Mutex::default() }
+    pub(crate) fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, known: Mutex::default() }
     }
 
     /// Whether others may have what this process wants.
@@ -80,7 +86,7 @@ impl Leases {
         let entry = known.get_mut(key).filter(|entry| entry.sure(sure_at))?;
         entry.in_use += 1;
         let lease = Lease { key: key.clone(), epoch: entry.epoch, lasts: None };
-        Some(Tenure { leases: self.clone(), lease, since: Some(entry.since) })
+        Some(Tenure { leases: self.clone(), lease, since: Some(entry.since_time) })
     }
 
     /// Asks the store for leases and believes its answer.
@@ -96,16 +102,16 @@ impl Leases {
         for Lease { key, epoch, lasts } in granted {
             let Some(lasts) = lasts else { continue };
             let sure_until = asked_at + lasts;
-            let now = Instant::now();
+            let (now, since_time) = (Instant::now(), self.clock.now());
             known
                 .entry(key)
                 .and_modify(|entry| {
                     if entry.epoch != epoch || !entry.sure(now) {
-                        (entry.epoch, entry.since) = (epoch, now);
+                        (entry.epoch, entry.since, entry.since_time) = (epoch, now, since_time);
                     }
                     entry.sure_until = entry.sure_until.max(sure_until);
                 })
-                .or_insert(Known { epoch, since: now, sure_until, in_use: 0 });
+                .or_insert(Known { epoch, since: now, since_time, sure_until, in_use: 0 });
         }
     }
 
@@ -216,7 +222,7 @@ pub(crate) struct Tenure {
     leases: Arc<Leases>,
     lease: Lease,
     /// `None`: always.
-    since: Option<Instant>,
+    since: Option<Timestamp>,
 }
 
 impl Tenure {
@@ -226,8 +232,8 @@ impl Tenure {
     }
 
     /// For how long this process has had it; `None`: always.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        self.since.map(|since| since.elapsed())
+    pub(crate) fn age(&self) -> Option<SignedDuration> {
+        self.since.map(|since| self.leases.clock.now().duration_since(since))
     }
 
     /// Whether this process may still believe in it.

@@ -203,6 +203,6 @@ fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
     if effect.state != EffectState::Sending || effect.effect.repeat() == Repeat::Natural {
         return None;
     }
-    let ours_for = SignedDuration::try_from(leave.repository.age()?).unwrap_or(SignedDuration::MAX);
+    let ours_for = leave.repository.age()?;
     LISTS_LAG.checked_sub(ours_for).filter(SignedDuration::is_positive)
 }

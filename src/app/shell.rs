@@ -111,7 +111,7 @@ impl Shell {
         alerts: Alerts,
         settings: BotSettings,
     ) -> Self {
-        let leases = Arc::new(Leases::new(store.clone()));
+        let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
         Self {
             limits: Limits::new(store.clone()),
             doubts: Doubts::new(settings.catch_up.is_some()),

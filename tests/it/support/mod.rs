@@ -1,5 +1,6 @@
 //! What several test modules stand on.
 
+pub mod database;
 pub mod memory_store;
 pub mod postgres;
 pub mod scripted_forge;

@@ -4,9 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::NoTls;
 
+/// The variable in which `scripts/with-postgres` names the server.
+pub const SERVER: &str = "PHASEBOT_TEST_POSTGRES";
+
 /// The server's address, without a database.
 pub fn server() -> String {
-    std::env::var("PHASEBOT_TEST_POSTGRES")
+    std::env::var(SERVER)
         .expect("run by scripts/with-postgres, which starts a server and names it in PHASEBOT_TEST_POSTGRES")
 }
 
@@ -31,7 +34,8 @@ impl PostgresDatabase {
     }
 }
 
-async fn execute(url: &str, sql: &str) {
+/// Runs SQL in the database with this URL.
+pub async fn execute(url: &str, sql: &str) {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     let running = tokio::spawn(connection);
     client.batch_execute(sql).await.unwrap();

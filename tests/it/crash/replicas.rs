@@ -15,16 +15,12 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
     process::Running,
-    storm::number,
-    story::{Story, Way, labels_made_once},
+    storm::{company, number, shape},
+    twice::nothing_is_made_twice,
     world::World,
 };
 use crate::support::postgres::PostgresDatabase;
 
-/// Deliveries of one story, those of our own labels included.
-const EVENTS: usize = 18;
-/// Issues of each repository, which has an installation of its own.
-const STORIES: usize = 3;
 /// Deliveries on their way side by side.
 const AT_ONCE: usize = 16;
 /// How long a stopped replica stays so: longer than its leases.
@@ -49,7 +45,7 @@ struct Replicas {
 
 impl Replicas {
     /// Lets those go on that were stopped for long enough, and lets the forge send to some live one.
-    fn turn(&mut self, world: &World, turn: usize) {
+    fn turn(&mut self, world: &mut World, turn: usize) {
         let (on, still): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.stopped).into_iter().partition(|(_, at)| at.elapsed() >= STOPPED_FOR);
         self.stopped = still;
@@ -57,8 +53,7 @@ impl Replicas {
             running.go_on();
             self.live.push(running);
         }
-        let address = self.live[turn % self.live.len()].address;
-        world.sim.set_webhook_url(&format!("http://{address}/webhooks/github"));
+        world.deliver_to(self.live[turn % self.live.len()].address);
     }
 
     fn all_go_on(&mut self) {
@@ -77,12 +72,10 @@ async fn storm(size: Size) {
     let mut random = StdRng::seed_from_u64(size.seed);
     let database = PostgresDatabase::new().await;
     let mut world = World::on(database.url.clone()).await;
-    let mut stories = Vec::new();
-    for n in 0..(size.events / EVENTS / STORIES).max(1) {
-        let name = format!("company-{n}/shop");
-        let (person, _) = world.repository(&name);
-        world.orderly.insert(person.repo());
-        stories.extend((0..STORIES).map(|s| Story::new(&person, &name, &format!("wish {n}.{s}"))));
+    let (installations, stories) = shape(size.events);
+    let mut plots = Vec::new();
+    for n in 0..installations {
+        plots.extend(company(&mut world, n, stories));
     }
     let mut replicas = Replicas { live: Vec::new(), stopped: Vec::new() };
     for _ in 0..size.replicas {
@@ -90,20 +83,21 @@ async fn storm(size: Size) {
     }
     let (mut kills, mut stops, mut turn) = (0, 0, 0);
     let mut last = Instant::now();
-    let mut live: Vec<usize> = (0..stories.len()).collect();
+    let mut live: Vec<usize> = (0..plots.len()).collect();
     while !live.is_empty() || kills < size.kills || stops < size.stops {
         if !live.is_empty() {
             let chosen = random.random_range(0..live.len());
-            if !stories[live[chosen]].go_on() {
+            let plot = &mut plots[live[chosen]];
+            let goes_on = plot.go_on();
+            world.notices.extend(plot.notices());
+            if !goes_on {
                 live.swap_remove(chosen);
             }
         }
         turn += 1;
-        replicas.turn(&world, turn);
+        replicas.turn(&mut world, turn);
         world.post(AT_ONCE).await;
-        if live.is_empty() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        tokio::time::sleep(if live.is_empty() { Duration::from_millis(20) } else { Duration::from_millis(1) }).await;
         if last.elapsed() < size.every || replicas.live.len() < 2 {
             continue;
         }
@@ -121,14 +115,14 @@ async fn storm(size: Size) {
         }
     }
     replicas.all_go_on();
-    replicas.turn(&world, turn);
+    replicas.turn(&mut world, turn);
     world.running = replicas.live.pop();
     world.quiet().await;
-    world.nothing_is_lost();
-    for story in &stories {
-        story.check(&world.sim, Way::Forward);
+    world.nothing_is_lost().await;
+    for plot in &plots {
+        plot.check(&world.sim);
     }
-    labels_made_once(&world.sim);
+    nothing_is_made_twice(&world.sim);
     in_order(&database.url).await;
     println!("{} deliveries: nothing lost, nothing repeated, all in order", world.sim.deliveries().len());
 }

@@ -29,11 +29,11 @@ use crate::{
 };
 
 /// Installations, as in the target.
-const INSTALLATIONS: u64 = 40;
+pub const INSTALLATIONS: u64 = 40;
 /// Repositories of each while only throughput counts.
-const REPOSITORIES: u64 = 5;
+pub const REPOSITORIES: u64 = 5;
 /// Connections of the throughput measurement.
-const CONNECTIONS: usize = 64;
+pub const CONNECTIONS: usize = 64;
 /// Connections of the overload: more than may wait for the store.
 const CROWD: usize = 2000;
 /// Events a second of the latency measurement.
@@ -68,12 +68,14 @@ impl Plan {
     }
 }
 
-fn row(what: &str, value: &str, target: &str, met: Option<bool>) {
+/// Prints a row of the table.
+pub fn row(what: &str, value: &str, target: &str, met: Option<bool>) {
     let verdict = met.map_or("", |met| if met { "met" } else { "**missed**" });
     println!("| {what} | {value} | {target} | {verdict} |");
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+/// The middle one.
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

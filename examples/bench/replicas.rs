@@ -11,7 +11,7 @@ use tokio_postgres::NoTls;
 
 use crate::{
     Result,
-    load::{Issues, flood},
+    load::{Issues, Outcome, flood},
     measure::{CONNECTIONS, INSTALLATIONS, Plan, REPOSITORIES, median, row},
     server::Server,
     stub::Stub,
@@ -58,7 +58,7 @@ async fn together(plan: &Plan, server: &str, name: &str, replicas: usize) -> Res
     if let Some(odd) = outcomes.iter().find(|outcome| outcome.failed > 0) {
         return Err(format!("{} requests failed", odd.failed).into());
     }
-    let taken_in = outcomes.iter().map(|outcome| outcome.rate()).sum();
+    let taken_in = outcomes.iter().map(Outcome::rate).sum();
     let store = store::open(&url).await?;
     while store.stats().await?.pending > 0 {
         if begun.elapsed() > PATIENCE {

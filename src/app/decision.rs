@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{
     ask::{Inquiry, ask},
+    clock::after,
     commands,
     crash::crash_point,
-    draft::{self, Terms, Writes},
+    draft::{self, CLOSEST_TIMER, Terms, Writes},
     place,
     repos::{Held, RepoState},
     shell::Shell,
@@ -110,9 +111,12 @@ pub(crate) fn follow(
 ) {
     commands::queue(advanced.wishes, writes, cause, commit);
     commit.cancel_effects.extend(advanced.cancel);
-    if state.wake_at != advanced.wake_at {
-        state.wake_at = advanced.wake_at;
-        commit.timers.push((WATCH_TIMER, advanced.wake_at));
+    // What turns «now» must not keep the repository busy.
+    let soonest = commit.now.map(|now| after(now, CLOSEST_TIMER));
+    let wake_at = advanced.wake_at.map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
+    if state.wake_at != wake_at {
+        state.wake_at = wake_at;
+        commit.timers.push((WATCH_TIMER, wake_at));
     }
 }
 

@@ -161,6 +161,11 @@ impl Person {
         self.act(|state, repo, by| state.set_draft(repo, number, by, draft))
     }
 
+    /// Turns a pull request to another target branch.
+    pub fn retarget(&self, number: u64, base: &str) -> Done<()> {
+        self.act(|state, repo, by| state.retarget(repo, number, by, base))
+    }
+
     /// Links an issue to a pull request by hand. GitHub sends nothing for it.
     pub fn link_issue(&self, pull: u64, issue: u64) -> Done<()> {
         self.act(|state, repo, _| state.link_issue(repo, pull, issue))

@@ -85,6 +85,19 @@ impl State {
         Ok(())
     }
 
+    /// Turns a pull request to another target branch.
+    pub(in crate::sim) fn retarget(&mut self, repo: u64, number: u64, by: &str, base: &str) -> Result<(), SimError> {
+        let sha = self.resolve(repo, &format!("heads/{base}"))?;
+        let now = self.now();
+        let pull = self.pull_mut(repo, number)?;
+        let from = std::mem::replace(&mut pull.base, base.to_owned());
+        let from_sha = std::mem::replace(&mut pull.base_sha, sha);
+        self.item_mut(repo, number)?.updated_at = now;
+        let changes = json!({ "base": { "ref": { "from": from }, "sha": { "from": from_sha } } });
+        self.emit_item(repo, number, "edited", by, json!({ "changes": changes }));
+        Ok(())
+    }
+
     /// Reviews a pull request: `approved`, `changes_requested`, `commented`.
     pub(in crate::sim) fn review(
         &mut self,

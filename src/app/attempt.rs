@@ -19,6 +19,7 @@ use crate::{
     domain::{
         effect::{Effect, Repeat},
         fact::DocumentKey,
+        id::ItemNumber,
     },
     metric,
     port::{
@@ -72,6 +73,9 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> 
             Err(panic) => {
                 let error = ForgeError::Doubt(format!("panicked: {}", panic_text(panic.as_ref())));
                 let end = verdict(&effect, &error, true, shell.clock.now());
+                if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
+                    conclude(shell, &effect, Outcome::Failed(error)).await;
+                }
                 note(shell, &effect, end, None).await;
                 Attempt::Noted
             }
@@ -126,13 +130,15 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         creates: reserved.creates.saturating_sub(cost.creates),
     });
 
-    if repeat != Repeat::Natural {
-        if !shell.store.mark_sending(effect.id, effect.version).await? {
-            give_back(cost);
-            return Ok(()); // replaced or ended meanwhile
-        }
-        crash_point("effect_marked");
+    let live = match repeat {
+        Repeat::Natural => shell.store.is_live(effect.id, effect.version).await?,
+        _ => shell.store.mark_sending(effect.id, effect.version).await?,
+    };
+    if !live {
+        give_back(cost);
+        return Ok(()); // a decision replaced it or took it back meanwhile
     }
+    crash_point("effect_marked");
     crash_point("effect_unsent");
     let outcome = send(forge.as_ref(), &target, effect, &context).await;
     crash_point("effect_sent");
@@ -285,6 +291,11 @@ async fn note_once(
     applied: Option<&Applied>,
 ) -> Result<(), StoreError> {
     let Some(applied) = applied else {
+        if let (Effect::SetPhase { item, .. }, EffectEnd::Dead { .. } | EffectEnd::Dropped { .. }) =
+            (&effect.effect, &end)
+        {
+            unwritten(shell, effect, *item).await?;
+        }
         return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new()).await;
     };
     let mut held = shell.repos.hold(&effect.repo).await;
@@ -311,6 +322,19 @@ async fn note_once(
         shell.store.commit(commit).await?;
     }
     shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents).await?;
+    held.put(state);
+    Ok(())
+}
+
+/// Notes that an item does not show its phase: the next look at it tries again.
+async fn unwritten(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+    let mut held = shell.repos.hold(&effect.repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    if let Some(row) = state.items.get(&item).and_then(draft::unwritten) {
+        let (repo, now) = (Some(effect.repo.clone()), Some(shell.clock.now()));
+        shell.store.commit(Commit { repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
+        state.items.insert(item, row);
+    }
     held.put(state);
     Ok(())
 }

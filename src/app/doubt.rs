@@ -37,9 +37,10 @@ enum State {
 }
 
 impl Doubts {
-    /// At `start` of the process; `asks`: the forges will be asked.
-    pub(crate) fn new(start: Timestamp, asks: bool) -> Self {
-        let state = if asks { State::Asking } else { State::Settled { at: start, lost: false } };
+    /// At the start of the process; `asks`: the forges will be asked. If not,
+    /// nothing comes again by itself.
+    pub(crate) fn new(asks: bool) -> Self {
+        let state = if asks { State::Asking } else { State::Settled { at: Timestamp::MIN, lost: false } };
         Self { state: Mutex::new(state) }
     }
 

@@ -208,6 +208,13 @@ fn set_timer(derived: &Derived, kept: Option<&Kept>, terms: &Terms<'_>, commit: 
     commit.timers.push((derived.item, wake));
 }
 
+/// The row of an item whose phase turned out not to be shown; `None` if that is known.
+pub(crate) fn unwritten(row: &ItemRow) -> Option<ItemRow> {
+    let mut kept: Kept = serde_json::from_str(&row.derived).ok().filter(|kept: &Kept| kept.written)?;
+    kept.written = false;
+    Some(ItemRow { derived: serde_json::to_string(&kept).ok()?, ..row.clone() })
+}
+
 /// The documents under changed keys, as they are now.
 pub(crate) fn documents(state: &RepoState, changed: &BTreeSet<DocumentKey>) -> Vec<Document> {
     changed.iter().map(|key| Document { key: key.to_string(), body: state.facts.document(key) }).collect()

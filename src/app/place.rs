@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::{
     domain::{
         event::{Event, RepoSeen, RepositoryChange, Seen},
+        fact::Newest,
         id::InstallationId,
     },
     port::{
@@ -35,7 +36,16 @@ pub(crate) fn target(row: &RepositoryRow) -> Option<Target> {
 ///
 /// A payload may introduce a repository that we never heard of. It may not
 /// move a known one to another tenant: then the forge itself is asked.
-pub(crate) async fn settle(forge: &dyn Forge, known: Option<&RepositoryRow>, event: &Event, seen: &RepoSeen) -> Place {
+///
+/// Names go from one repository to another: the one that the newest event
+/// tells counts, whatever arrives when. `named`: the newest known so far.
+pub(crate) async fn settle(
+    forge: &dyn Forge,
+    known: Option<&RepositoryRow>,
+    named: Option<&Newest<String>>,
+    event: &Event,
+    seen: &RepoSeen,
+) -> Place {
     let mut row = known.cloned().unwrap_or_else(|| RepositoryRow {
         repo: seen.key.clone(),
         full_name: seen.full_name.clone(),
@@ -46,10 +56,15 @@ pub(crate) async fn settle(forge: &dyn Forge, known: Option<&RepositoryRow>, eve
     match (row.installation, event.installation) {
         (None, Some(named)) => row.installation = Some(named),
         (Some(ours), Some(named)) if ours != named => odd = Some(dispute(forge, &mut row, seen, ours, named).await),
+        // A word that we may act there again can be lost.
+        (Some(ours), Some(_)) if !row.active => odd = again(forge, &mut row, seen, ours).await,
         _ => {}
     }
-    if let Seen::Repository(change) = &event.seen {
+    let newest = |known: &Newest<String>| (known.at, &known.value) <= (event.at, &seen.full_name);
+    if row.installation == event.installation && named.is_none_or(newest) {
         row.full_name.clone_from(&seen.full_name);
+    }
+    if let Seen::Repository(change) = &event.seen {
         match change {
             RepositoryChange::Described => {}
             RepositoryChange::Deleted | RepositoryChange::Archived => row.active = false,
@@ -57,6 +72,13 @@ pub(crate) async fn settle(forge: &dyn Forge, known: Option<&RepositoryRow>, eve
         }
     }
     Place { row, odd }
+}
+
+/// An event of a repository that we were told to leave. Returns what came of asking.
+async fn again(forge: &dyn Forge, row: &mut RepositoryRow, seen: &RepoSeen, ours: InstallationId) -> Option<String> {
+    let asked = tokio::time::timeout(PATIENCE, forge.installation_of(&seen.full_name)).await;
+    row.active = matches!(asked, Ok(Ok(Some(installation))) if installation == ours);
+    row.active.then(|| format!("the forge says that installation {ours} serves it again"))
 }
 
 /// The payload and our map name different tenants. Returns what came of asking.

@@ -62,12 +62,11 @@ impl Repos {
             *used = now;
             return slot.clone();
         }
-        if slots.by_key.len() >= self.capacity {
+        while slots.by_key.len() >= self.capacity {
             // A slot that somebody holds or waits for must stay: two slots of one repository would be two truths.
             let unused = slots.by_key.iter().filter(|(_, (slot, _))| Arc::strong_count(slot) == 1);
-            if let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) {
-                slots.by_key.remove(&oldest);
-            }
+            let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { break };
+            slots.by_key.remove(&oldest);
         }
         let slot = Slot::default();
         slots.by_key.insert(key.clone(), (slot.clone(), now));
@@ -153,5 +152,20 @@ mod tests {
         drop(repos.hold(&key(3)).await);
         drop(repos.hold(&key(4)).await);
         assert_eq!(keys(), [3, 4].into());
+    }
+
+    /// An installation event holds thousands at once; afterwards the cache is as small as it was.
+    #[tokio::test]
+    async fn many_held_at_once_do_not_raise_the_capacity() {
+        let repos = Repos::new(2);
+        let mut held = Vec::new();
+        for id in 1..=50 {
+            held.push(repos.hold(&key(id)).await);
+        }
+        drop(held);
+        for id in 51..=60 {
+            repos.hold(&key(id)).await.put(state(id));
+        }
+        assert!(repos.slots.lock().unwrap().by_key.len() <= 2, "{}", repos.slots.lock().unwrap().by_key.len());
     }
 }

@@ -111,7 +111,7 @@ impl Shell {
         settings: BotSettings,
     ) -> Self {
         Self {
-            doubts: Doubts::new(clock.now(), settings.catch_up.is_some()),
+            doubts: Doubts::new(settings.catch_up.is_some()),
             store,
             clock,
             policies,

@@ -99,7 +99,7 @@ pub(crate) async fn decide(
     let us = shell.identities.on(forge).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let place = place::settle(forge, state.row.as_ref(), first, seen).await;
+    let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), first, seen).await;
     let target = place::target(&place.row);
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
     let known = shell.policies.policy(&seen.key, &state.facts.policy_files);

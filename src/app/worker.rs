@@ -156,7 +156,7 @@ async fn decide_for_repository(
     let us = shell.identities.on(forge).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let place = place::settle(forge, state.row.as_ref(), event, seen).await;
+    let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), event, seen).await;
     let target = place::target(&place.row);
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;

@@ -33,6 +33,11 @@ pub enum Lane {
     Labels,
 }
 
+impl Lane {
+    /// All of them, the most urgent first.
+    pub const ALL: [Self; 3] = [Self::Safety, Self::Conversation, Self::Labels];
+}
+
 /// What may be done again after a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repeat {

@@ -82,10 +82,13 @@ pub trait Store: Send + Sync + 'static {
 
     // ── Outbox ──
 
-    /// Effects that may be tried at `now`, at most `per_installation` for each
-    /// installation: by lane, then oldest first. Effects left `sending` by a
-    /// crash are among them.
-    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError>;
+    /// Effects that may be tried at `now`, at most `per_lane` of each lane of
+    /// each installation, so that a long line in one hides none in another: by
+    /// lane, then oldest first. Effects left `sending` by a crash are among them.
+    async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError>;
+
+    /// Whether an effect, in this version, has neither ended nor been replaced.
+    async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError>;
 
     /// When the next effect that is not yet due becomes so.
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;

@@ -188,8 +188,12 @@ impl Store for SqliteStore {
         self.writer.write(move |db| decision::keep(db, &commit)).await
     }
 
-    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
-        self.readers.read(move |db| outbox::due(db, now, per_installation)).await
+    async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        self.readers.read(move |db| outbox::due(db, now, per_lane)).await
+    }
+
+    async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        self.readers.read(move |db| outbox::is_live(db, id, version)).await
     }
 
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

@@ -11,7 +11,10 @@ use super::{
     value::{Id, Json, Moment, lane_number, number, to_json},
 };
 use crate::{
-    domain::{effect::Effect, id::RepoKey},
+    domain::{
+        effect::{Effect, Lane},
+        id::RepoKey,
+    },
     port::store::{Document, EffectEnd, EffectId, EffectState, NewEffect, StoreError, StoredEffect},
 };
 
@@ -77,11 +80,11 @@ pub(super) const DUE_IN_LINE: &str = "
     SELECT id, version, forge, repo, key, installation, lane, effect, state, attempts, created_at, not_before, note,
            cause
     FROM effect
-    WHERE ended_at IS NULL AND forge = ?1 AND installation = ?2 AND not_before <= ?3
-    ORDER BY lane, id LIMIT ?4";
+    WHERE ended_at IS NULL AND forge = ?1 AND installation = ?2 AND lane = ?3 AND not_before <= ?4
+    ORDER BY id LIMIT ?5";
 
 /// Live effects that may be tried at `now`.
-pub(super) fn due(db: &Connection, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
+pub(super) fn due(db: &Connection, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
     // One snapshot for all the queries; nothing to commit.
     let _snapshot = db.unchecked_transaction()?;
     let mut next_line = db.prepare_cached(NEXT_LINE)?;
@@ -93,9 +96,11 @@ pub(super) fn due(db: &Connection, now: Timestamp, per_installation: usize) -> R
         next_line.query_row(params![line.0, line.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?
     {
         line = next;
-        let rows = due_in_line
-            .query_map(params![line.0, line.1, Moment(now), number(per_installation)], |row| Ok(read(row)))?;
-        due.extend(readable(rows)?);
+        for lane in Lane::ALL {
+            let line = params![line.0, line.1, lane_number(lane), Moment(now), number(per_lane)];
+            let rows = due_in_line.query_map(line, |row| Ok(read(row)))?;
+            due.extend(readable(rows)?);
+        }
     }
     due.sort_by_key(|effect| (effect.lane, effect.id));
     Ok(due)
@@ -116,6 +121,13 @@ pub(super) const MARK_SENDING: &str =
 /// Notes that an effect is about to be sent. `false`: it was replaced or has ended.
 pub(super) fn mark_sending(db: &Connection, id: EffectId, version: u64) -> Result<bool, StoreError> {
     Ok(db.prepare_cached(MARK_SENDING)?.execute([number(id), number(version)])? > 0)
+}
+
+pub(super) const IS_LIVE: &str = "SELECT 1 FROM effect WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
+
+/// Whether an effect has neither ended nor been replaced.
+pub(super) fn is_live(db: &Connection, id: EffectId, version: u64) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached(IS_LIVE)?.exists([number(id), number(version)])?)
 }
 
 /// Ends or postpones an attempt, and keeps what was learnt from it.

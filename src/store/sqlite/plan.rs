@@ -46,6 +46,7 @@ fn every_hot_query_uses_an_index() {
         (outbox::CANCEL, "effect_live_key"),
         (outbox::NEXT_LINE, "effect_line"),
         (outbox::DUE_IN_LINE, "effect_line"),
+        (outbox::IS_LIVE, "INTEGER PRIMARY KEY"),
         (outbox::NEXT_AT, "effect_not_before"),
         (outbox::MARK_SENDING, "INTEGER PRIMARY KEY"),
         (outbox::RETRY, "INTEGER PRIMARY KEY"),

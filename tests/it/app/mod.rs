@@ -2,6 +2,7 @@
 
 mod deliveries;
 mod effects;
+mod steady;
 mod tenants;
 
 use std::{collections::BTreeSet, sync::Arc};

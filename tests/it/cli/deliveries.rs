@@ -138,6 +138,9 @@ impl Store for Shelf {
     async fn due_effects(&self, _: Timestamp, _: usize) -> Result<Vec<StoredEffect>, StoreError> {
         unreachable!()
     }
+    async fn is_live(&self, _: EffectId, _: u64) -> Result<bool, StoreError> {
+        unreachable!()
+    }
     async fn next_effect_at(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         unreachable!()
     }

@@ -11,11 +11,15 @@ async fn a_renamed_repository_keeps_working() {
     let bob = world.person("bob");
     let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
     world.minute().await;
+    bob.close(issue, "not_planned").unwrap();
+    let closed = world.forge.take_pending();
     bob.rename_repo("store").unwrap();
-    // The news of it is lost: the forge's redirect has to do.
+    // The news of it is lost, and what we hear tells the old name: the forge's redirect has to do.
     world.forge.take_pending();
     world.forge.clear_requests();
-    bob.close(issue, "not_planned").unwrap();
+    for delivery in &closed {
+        assert_eq!(world.forge.send(delivery).await, 202);
+    }
     world.minute().await;
     assert_eq!(world.label_in("acme/store", issue), None);
     let statuses: Vec<Option<u16>> = world.forge.requests().iter().map(|e| e.status).collect();
@@ -87,7 +91,7 @@ async fn a_locked_conversation_still_moves() {
 }
 
 #[tokio::test]
-async fn after_the_app_is_uninstalled_nothing_is_asked() {
+async fn after_the_app_is_uninstalled_a_late_event_only_asks_whether_it_is_back() {
     let world = World::new().await;
     let bob = world.person("bob");
     let pull = world.open_pull("cart", "");
@@ -105,7 +109,7 @@ async fn after_the_app_is_uninstalled_nothing_is_asked() {
         assert_eq!(world.forge.send(delivery).await, 202);
     }
     world.run(SignedDuration::from_hours(24)).await;
-    assert_eq!(world.calls(), Vec::<String>::new());
+    assert_eq!(world.calls(), ["GET /repos/{owner}/{repo}/installation"]);
     world.in_phase(pull, "build");
     world.check().await;
 }

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use phasebot::{
     domain::{
         derived::Transition,
+        effect::Lane,
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
@@ -295,17 +296,22 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn due_effects(&self, now: Timestamp, per_installation: usize) -> Result<Vec<StoredEffect>, StoreError> {
+    async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
         let inner = self.inner.lock().unwrap();
         let mut due: Vec<_> = inner.effects.iter().filter(|e| open(e.state) && e.not_before <= now).cloned().collect();
         due.sort_by_key(|e| (e.lane, e.id));
-        let mut counts: BTreeMap<InstallationId, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<(InstallationId, Lane), usize> = BTreeMap::new();
         due.retain(|e| {
-            let count = counts.entry(e.installation).or_default();
+            let count = counts.entry((e.installation, e.lane)).or_default();
             *count += 1;
-            *count <= per_installation
+            *count <= per_lane
         });
         Ok(due)
+    }
+
+    async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        Ok(inner.effects.iter().any(|e| e.id == id && e.version == version && open(e.state)))
     }
 
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {

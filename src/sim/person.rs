@@ -144,6 +144,11 @@ impl Person {
         self.act(|state, repo, by| state.set_tag(repo, by, name, at))
     }
 
+    /// Makes an annotated tag, whose signature GitHub could verify or not; gives its commit.
+    pub fn annotated_tag(&self, name: &str, at: &str, verified: bool) -> Done<String> {
+        self.act(|state, repo, by| state.annotate(repo, by, name, at, verified))
+    }
+
     /// Deletes a tag.
     pub fn delete_tag(&self, name: &str) -> Done<()> {
         self.act(|state, repo, by| state.delete_ref(repo, by, "tag", name))

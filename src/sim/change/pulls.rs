@@ -8,7 +8,7 @@ use super::{
     super::{
         SimError,
         git::NewCommit,
-        model::{Merged, Pull},
+        model::{Merged, Pull, Review},
         shape,
         state::State,
     },
@@ -113,14 +113,18 @@ impl State {
         let place = self.repo(repo)?;
         let (item, pull) = (self.item(repo, number)?, self.pull(repo, number)?);
         let shown = shape::pull_of_review(self, place, item, pull);
-        let review = shape::review(self, place, item, id, by, verdict, body);
-        self.emit(
-            repo,
-            "pull_request_review",
-            Some("submitted"),
-            by,
-            json!({ "review": review, "pull_request": shown }),
-        );
+        let review = Review {
+            id,
+            pull: number,
+            by: by.to_owned(),
+            verdict: verdict.to_owned(),
+            body: body.to_owned(),
+            commit: pull.head_sha.clone(),
+            at: self.now(),
+        };
+        let own = json!({ "review": shape::review(self, place, &review), "pull_request": shown });
+        self.emit(repo, "pull_request_review", Some("submitted"), by, own);
+        self.repo_mut(repo)?.reviews.insert(id, review);
         self.repo_mut(repo)?.review_reactions.insert(id, Vec::new());
         Ok(id)
     }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     decide::{
+        self,
         advance::{self, Advanced},
         command::run,
     },
@@ -75,7 +76,9 @@ pub(crate) async fn reach(
 ) -> Result<(Commit, Vec<String>), Failure> {
     let Scope { repo, place, policy, mut items, mut changed, cause } = scope;
     let target = place.and_then(place::target);
-    let again_at = match (&target, shell.forge(&repo.forge)) {
+    let forge = shell.forge(&repo.forge).filter(|_| target.is_some());
+    let asks = forge.is_some();
+    let again_at = match (&target, forge) {
         (Some(target), Some(forge)) => {
             let inquiry = Inquiry { facts: &mut state.facts, items: &mut items, changed: &mut changed, policy };
             ask(shell, forge.as_ref(), target, inquiry).await
@@ -88,8 +91,12 @@ pub(crate) async fn reach(
     let silent = writes.silent();
     let alerts = &shell.alerts.rules;
     let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
-    // What could not be asked now is asked for the repository's sake, too.
+    // What could not be asked now is asked for the repository's sake, too; and
+    // what was only now begun may want to know more.
     advanced.wake(again_at);
+    if asks && again_at.is_none() && !decide::needs(&state.facts, &BTreeSet::new(), policy, now).is_empty() {
+        advanced.wake(Some(now));
+    }
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);
     let mut told = Vec::new();

@@ -62,7 +62,7 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
     let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
     for (run, seen) in facts.runs.iter().chain(answered.into_iter().flatten()) {
         let ours = match request.deployment {
-            Some(_) => is_of_deployment(facts, id, request, seen),
+            Some(_) => request.run == Some(*run) || is_of_deployment(facts, id, request, *run, seen),
             None => request.run == Some(*run) || (request.run.is_none() && seen.title.contains(id)),
         };
         let newer = found.get(run).is_none_or(|known| *known < seen);
@@ -74,14 +74,16 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
 }
 
 /// Whether a run was started by this request's deployment. The forge does not
-/// say which deployment started a run: it is the newest of ours at its commit.
-fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, run: &RunFacts) -> bool {
+/// say which deployment started a run: it is the newest of ours at its commit
+/// that was there before it, and that of nobody who knew it earlier.
+fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
     let Some(made) = made_at(request) else { return false };
     let newer = |(other_id, other): (&String, &DeployRequest)| {
         let at = made_at(other).filter(|_| other.deployment.is_some() && other.sha == request.sha);
         other_id != id && at.is_some_and(|at| at > made && at <= run.created_at)
     };
-    request.sha.as_ref() == Some(&run.sha) && run.created_at >= made && !facts.requests.iter().any(newer)
+    let known = facts.requests.iter().any(|(other_id, other)| other_id != id && other.run == Some(number));
+    request.sha.as_ref() == Some(&run.sha) && run.created_at >= made && !known && !facts.requests.iter().any(newer)
 }
 
 /// When a request's deployment was made. By the forge's clock, as a run's time
@@ -193,7 +195,6 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
     if request.run.is_none()
-        && request.deployment.is_none()
         && let Some((run, _)) = runs.first_key_value()
     {
         let run = *run;

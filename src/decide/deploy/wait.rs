@@ -242,7 +242,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
         let why = say::busy(other, terms.policy);
         // A rollback waits for what runs: what is half done is not cut off.
         return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
-            refused(why)
+            refused(format!("It is busy: {why}."))
         } else {
             Next::Wait(why, None)
         };

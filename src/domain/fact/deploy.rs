@@ -60,7 +60,8 @@ pub struct DeployRequest {
     pub dry_run: bool,
     /// Deployments that its jobs made.
     pub linked: BTreeSet<u64>,
-    /// The workflow run that does it, where one was dispatched.
+    /// The workflow run that does it: the one that was dispatched, or the first
+    /// that its deployment started.
     pub run: Option<u64>,
 }
 

@@ -7,16 +7,20 @@
 //! the same id; what is acknowledged is never sent again.
 
 mod deploys;
+mod plot;
 mod process;
 mod storm;
-mod story;
+mod twice;
 mod world;
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use phasebot::app::crash::POINTS;
 
 use self::{
-    story::{Story, Way, labels_made_once},
+    plot::{Plot, Story, Trouble, Way},
+    twice::nothing_is_made_twice,
     world::World,
 };
 
@@ -29,15 +33,38 @@ async fn dies_while_labelling(point: String) {
     let mut world = World::new().await;
     let (person, _) = world.repository(REPOSITORY);
     world.start(Some(&point)).await;
-    let mut story = Story::new(&person, REPOSITORY, "the basket");
+    let mut story = Story::new(&person, REPOSITORY, "the basket", Way::Whole);
     while story.go_on() {
         world.post_until("a label", |sim| story.shown(sim)).await;
     }
     world.quiet().await;
     assert_eq!(world.starts, 2, "{point} was never passed");
-    world.nothing_is_lost();
-    story.check(&world.sim, Way::Whole);
-    labels_made_once(&world.sim);
+    world.nothing_is_lost().await;
+    story.check(&world.sim);
+    nothing_is_made_twice(&world.sim);
+}
+
+/// An alert, of which a person must read in one issue, while the program dies at `point`.
+async fn dies_while_filing(point: String) {
+    let mut world = World::new().await;
+    world.repository(REPOSITORY);
+    world.program.alerts.push(("prod".to_owned(), REPOSITORY.to_owned()));
+    let mut trouble = Trouble::new(&world.sim, "prod", REPOSITORY, "CartIsSlow");
+    world.start(None).await;
+    world.quiet().await;
+    drop(world.running.take());
+    world.start(Some(&point)).await;
+    while trouble.go_on() {
+        world.notices.extend(trouble.notices());
+        world.post_until("an acknowledgement", |_| true).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.revive().await;
+    }
+    world.quiet().await;
+    assert_eq!(world.starts, 3, "{point} was never passed");
+    world.nothing_is_lost().await;
+    trouble.check(&world.sim);
+    nothing_is_made_twice(&world.sim);
 }
 
 /// Comments, which a forge would take twice, while the program dies at `point`.
@@ -50,7 +77,7 @@ async fn dies_while_commenting(point: String) {
     world.queue_comments(&person, installation, REPOSITORY, issue, &texts).await;
     world.start(Some(&point)).await;
     while !world.running.as_mut().unwrap().crashed() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         assert!(world.sim.comments(REPOSITORY, issue).len() < texts.len(), "{point} was never passed");
     }
     world.quiet().await;
@@ -83,4 +110,10 @@ async fn comments_survive_every_crash_point_around_sending() {
         .await
         .into_iter()
         .for_each(Result::unwrap);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_alert_is_filed_once_at_every_crash_point() {
+    let all = POINTS.iter().map(|point| tokio::spawn(dies_while_filing(format!("{point}:1"))));
+    join_all(all).await.into_iter().for_each(Result::unwrap);
 }

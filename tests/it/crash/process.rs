@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use super::world::ALERT_TOKEN;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_phasebot");
@@ -30,6 +30,8 @@ pub struct Installed {
     pub app_id: u64,
     /// Where its log goes.
     pub log: PathBuf,
+    /// Alertmanager's connections: name, and the repository where it opens issues.
+    pub alerts: Vec<(String, String)>,
 }
 
 /// A running program. Dropping it kills it.
@@ -62,6 +64,13 @@ impl Installed {
             .env("PHASEBOT_GITHUB__WEBHOOK_SECRETS", &self.secret)
             .env("PHASEBOT_GITHUB__API_URL", &self.api_url)
             .stderr(OpenOptions::new().create(true).append(true).open(&self.log).unwrap());
+        for (name, repository) in &self.alerts {
+            let key = |last: &str| format!("PHASEBOT_ALERTS__{}__{last}", name.to_uppercase());
+            command
+                .env(key("KIND"), "alertmanager")
+                .env(key("SECRETS"), ALERT_TOKEN)
+                .env(key("REPOSITORIES"), repository);
+        }
         if let Some(point) = crash_at {
             command.env("PHASEBOT_CRASH_AT", point);
         }
@@ -78,15 +87,6 @@ impl Installed {
             assert!(begun.elapsed() < PATIENCE, "phasebot is not ready:\n{}", self.log_tail());
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    }
-
-    /// What became of every delivery: id and state, as `phasebot deliveries list` tells it.
-    pub fn deliveries(&self) -> Vec<(String, String)> {
-        let listed = self.command(&["deliveries", "list", "--limit", "10000", "--format", "json"]).output().unwrap();
-        assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
-        let rows: Vec<Value> = serde_json::from_slice(&listed.stdout).unwrap();
-        let text = |row: &Value, field: &str| row[field].as_str().unwrap().to_owned();
-        rows.iter().map(|row| (text(row, "delivery"), text(row, "state"))).collect()
     }
 
     /// The end of its log, for a message that explains a failure.

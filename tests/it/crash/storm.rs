@@ -4,25 +4,32 @@
 //! `scripts/storm` runs a large one. A seed that was printed replays the same
 //! choices; the moments at which the machine does what stay its own.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use phasebot::sim::{Fault, FaultKind, Matcher};
+use phasebot::{
+    app::crash::POINTS,
+    sim::{Fault, FaultKind, Matcher},
+};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
-    story::{Story, Way, labels_made_once},
+    plot::{Plot, Ship, Story, Talk, Trouble, Via, Way},
+    twice::nothing_is_made_twice,
     world::World,
 };
 
-/// Issues of each repository, which has an installation of its own: GitHub's
-/// pace of one write a second holds for each.
-const STORIES: usize = 3;
+/// At most so many installations; GitHub's pace of one write a second holds for each.
+const INSTALLATIONS: usize = 40;
+/// Deliveries of one installation at least: of all that is not a story with labels.
+const OTHER_EVENTS: usize = 60;
 /// Deliveries of one story, those of our own labels included.
 const EVENTS: usize = 18;
 /// Deliveries on their way side by side.
 const AT_ONCE: usize = 8;
 /// Longest life between two kills.
 const LONGEST_LIFE: u64 = 1500;
+/// Patience with all that happens.
+const PATIENCE: Duration = Duration::from_mins(30);
 
 /// What goes wrong on the forge's side meanwhile, now and then.
 const FAULTS: [FaultKind; 6] = [
@@ -49,31 +56,28 @@ async fn storm(size: Size) {
     println!("storm of {} events and {} kills, STORM_SEED={}", size.events, size.kills, size.seed);
     let mut random = StdRng::seed_from_u64(size.seed);
     let mut world = World::new().await;
-    let repositories = (size.events / EVENTS / STORIES).max(1);
-    let (mut stories, mut ways) = (Vec::new(), Vec::new());
-    for n in 0..repositories {
-        let name = format!("company-{n}/shop");
-        let (person, _) = world.repository(&name);
-        let way = if n % 2 == 0 { Way::Forward } else { Way::Any };
-        if way == Way::Forward {
-            world.orderly.insert(person.repo());
-        }
-        for s in 0..STORIES {
-            stories.push(Story::new(&person, &name, &format!("wish {n}.{s}")));
-            ways.push(way);
-        }
+    let installations = (size.events / 150).clamp(1, INSTALLATIONS);
+    let stories = (size.events / installations).saturating_sub(OTHER_EVENTS) / EVENTS;
+    let mut plots = Vec::new();
+    for n in 0..installations {
+        plots.extend(company(&mut world, n, stories.max(1)));
     }
-    let acts_between_kills = (stories.len() * 3 / size.kills.max(1)).max(1);
-    let mut live: Vec<usize> = (0..stories.len()).collect();
+    let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
+    let mut live: Vec<usize> = (0..plots.len()).collect();
     let mut kills = 0;
     world.start(None).await;
+    let begun = Instant::now();
     while !live.is_empty() || kills < size.kills {
+        assert!(begun.elapsed() < PATIENCE, "{} plots have no end", live.len());
         for _ in 0..acts_between_kills {
             if live.is_empty() {
                 break;
             }
             let chosen = random.random_range(0..live.len());
-            if !stories[live[chosen]].go_on() {
+            let plot = &mut plots[live[chosen]];
+            let goes_on = plot.go_on();
+            world.notices.extend(plot.notices());
+            if !goes_on {
                 live.swap_remove(chosen);
             }
         }
@@ -84,22 +88,52 @@ async fn storm(size: Size) {
         world.shuffle(|below| random.random_range(0..below));
         let lifetime = Duration::from_millis(random.random_range(0..LONGEST_LIFE));
         let dies = kills < size.kills;
+        if dies && random.random_bool(0.3) {
+            let point = POINTS[random.random_range(0..POINTS.len())];
+            world.dies_at = Some(format!("{point}:{}", random.random_range(1..6)));
+        }
         world.live(lifetime, dies, AT_ONCE).await;
         kills += usize::from(dies);
     }
     world.sim.clear_faults();
+    world.dies_at = None;
+    world.repeats = false;
     world.quiet().await;
-    world.nothing_is_lost();
-    for (story, way) in stories.iter().zip(ways) {
-        story.check(&world.sim, way);
+    world.nothing_is_lost().await;
+    for plot in &plots {
+        plot.check(&world.sim);
     }
-    labels_made_once(&world.sim);
+    nothing_is_made_twice(&world.sim);
     println!(
-        "{} starts, {} deliveries, {} stories: nothing lost, nothing repeated",
+        "{} starts, {} deliveries, {} plots in {installations} installations: nothing lost, nothing repeated",
         world.starts,
         world.sim.deliveries().len(),
-        stories.len()
+        plots.len()
     );
+}
+
+/// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
+fn company(world: &mut World, n: usize, stories: usize) -> Vec<Box<dyn Plot>> {
+    let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
+    let (person, installation) = world.repository(&shop);
+    let way = if n.is_multiple_of(2) { Way::Forward } else { Way::Any };
+    if way == Way::Forward {
+        world.orderly.insert(person.repo());
+    }
+    let mut plots: Vec<Box<dyn Plot>> = Vec::new();
+    for s in 0..stories {
+        plots.push(Box::new(Story::new(&person, &shop, &format!("wish {n}.{s}"), way)));
+    }
+    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"))));
+    let connection = format!("company{n}");
+    for group in ["Slow", "Down"] {
+        plots.push(Box::new(Trouble::new(&world.sim, &connection, &shop, &format!("{group}{n}"))));
+    }
+    world.program.alerts.push((connection, shop));
+    let shipper = world.add_repository(installation, &site);
+    let via = if n.is_multiple_of(2) { Via::Deployment } else { Via::Workflow };
+    plots.push(Box::new(Ship::new(&world.sim, &shipper, &site, via, 2)));
+    plots
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -109,7 +143,7 @@ fn number(variable: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_storm() {
     let seed = number("STORM_SEED").unwrap_or_else(rand::random);
-    storm(Size { events: 200, kills: 6, faults: false, seed }).await;
+    storm(Size { events: 300, kills: 6, faults: false, seed }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use phasebot::sim::{MergeMethod, NewCommit, NewPull, Person, SimForge};
 
+use super::Plot;
+
 /// The phases of this story, in order.
 pub const PHASES: [&str; 3] = ["phase/plan", "phase/code", "phase/build"];
 
@@ -27,17 +29,11 @@ pub struct Story {
     issue: u64,
     pull: u64,
     told: usize,
+    way: Way,
 }
 
-impl Story {
-    /// Nothing has happened yet.
-    pub fn new(person: &Person, full_name: &str, name: &str) -> Self {
-        let (full_name, name) = (full_name.to_owned(), name.to_owned());
-        Self { person: person.clone(), full_name, name, issue: 0, pull: 0, told: 0 }
-    }
-
-    /// Lets the next thing happen; `false` once there is none.
-    pub fn go_on(&mut self) -> bool {
+impl Plot for Story {
+    fn go_on(&mut self) -> bool {
         let branch = format!("work-on-{}", self.name);
         match self.told {
             0 => self.issue = self.person.open_issue(&self.name, "It should work.", &[]).unwrap().made,
@@ -57,29 +53,36 @@ impl Story {
         true
     }
 
+    fn check(&self, sim: &SimForge) {
+        assert!(self.shown(sim), "{}: {:?}", self.name, sim.visible_labels(&self.full_name, self.issue));
+        let issue = self.put_on(sim, self.issue);
+        let pull = self.put_on(sim, self.pull);
+        if self.way == Way::Whole {
+            assert_eq!(issue, PHASES, "{}", self.name);
+            assert_eq!(pull, PHASES[1..], "{}", self.name);
+        }
+        if self.way == Way::Forward {
+            for seen in [issue, pull] {
+                let places: Vec<_> = seen.iter().map(|l| PHASES.iter().position(|p| p == l)).collect();
+                assert!(places.is_sorted_by(|a, b| a < b), "{}: a label came twice or went back: {seen:?}", self.name);
+            }
+        }
+    }
+}
+
+impl Story {
+    /// Nothing has happened yet.
+    pub fn new(person: &Person, full_name: &str, name: &str, way: Way) -> Self {
+        let (full_name, name) = (full_name.to_owned(), name.to_owned());
+        Self { person: person.clone(), full_name, name, issue: 0, pull: 0, told: 0, way }
+    }
+
     /// Whether the labels show what has happened so far.
     pub fn shown(&self, sim: &SimForge) -> bool {
         let Some(phase) = self.told.checked_sub(1).map(|n| PHASES[n]) else { return true };
         let wanted = BTreeSet::from([phase.to_owned()]);
         let pull_too = self.told < 2 || sim.visible_labels(&self.full_name, self.pull) == wanted;
         pull_too && sim.visible_labels(&self.full_name, self.issue) == wanted
-    }
-
-    /// Checks what people saw in the end and on the way.
-    pub fn check(&self, sim: &SimForge, way: Way) {
-        assert!(self.shown(sim), "{}: {:?}", self.name, sim.visible_labels(&self.full_name, self.issue));
-        let issue = self.put_on(sim, self.issue);
-        let pull = self.put_on(sim, self.pull);
-        if way == Way::Whole {
-            assert_eq!(issue, PHASES, "{}", self.name);
-            assert_eq!(pull, PHASES[1..], "{}", self.name);
-        }
-        if way == Way::Forward {
-            for seen in [issue, pull] {
-                let places: Vec<_> = seen.iter().map(|l| PHASES.iter().position(|p| p == l)).collect();
-                assert!(places.is_sorted_by(|a, b| a < b), "{}: a label came twice or went back: {seen:?}", self.name);
-            }
-        }
     }
 
     /// The labels that were put on an item, in order; fails if two were on it at a time.
@@ -99,16 +102,4 @@ impl Story {
         }
         all
     }
-}
-
-/// Each label of the repository was made once.
-pub fn labels_made_once(sim: &SimForge) {
-    let made: Vec<_> = sim
-        .deliveries()
-        .into_iter()
-        .filter(|d| d.event == "label" && d.action.as_deref() == Some("created"))
-        .map(|d| (d.repository, d.payload["label"]["name"].to_string()))
-        .collect();
-    let distinct: BTreeSet<_> = made.iter().collect();
-    assert_eq!(distinct.len(), made.len(), "{made:?}");
 }

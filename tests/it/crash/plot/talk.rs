@@ -1,0 +1,55 @@
+//! Slash-commands on an issue: each is answered, and by one comment at most.
+
+use phasebot::sim::{Person, SimForge};
+
+use super::Plot;
+
+/// What is said, and what becomes of it: the last reaction, and whether words of its own answer.
+const SAID: [(&str, &str, bool); 6] = [
+    ("/hold until the law is passed", "rocket", false),
+    ("Has anybody seen this as well?", "", false),
+    ("/status", "rocket", false),
+    ("/deploy nowhere", "-1", true),
+    ("/unhold", "rocket", false),
+    ("/why", "rocket", false),
+];
+
+/// An issue on which somebody gives commands.
+pub struct Talk {
+    person: Person,
+    full_name: String,
+    issue: u64,
+    comments: Vec<u64>,
+}
+
+impl Talk {
+    /// Opens the issue.
+    pub fn new(person: &Person, full_name: &str, name: &str) -> Self {
+        let issue = person.open_issue(name, "", &[]).unwrap().made;
+        Self { person: person.clone(), full_name: full_name.to_owned(), issue, comments: Vec::new() }
+    }
+}
+
+impl Plot for Talk {
+    fn go_on(&mut self) -> bool {
+        let Some((words, ..)) = SAID.get(self.comments.len()) else { return false };
+        self.comments.push(self.person.comment(self.issue, words).unwrap().made);
+        true
+    }
+
+    fn check(&self, sim: &SimForge) {
+        let ours: Vec<String> = sim.comments(&self.full_name, self.issue).into_iter().map(|(_, text)| text).collect();
+        let place = format!("{}#{}", self.full_name, self.issue);
+        for (comment, (words, reaction, answered)) in self.comments.iter().zip(SAID) {
+            let seen = sim.reactions(&self.full_name, *comment);
+            assert_eq!(!reaction.is_empty(), seen.contains("eyes"), "{place} {words}: {seen:?}");
+            assert!(reaction.is_empty() || seen.contains(reaction), "{place} {words}: {seen:?}");
+            let marker = format!("<!-- phasebot:answer:comment-{comment}");
+            let answer = |text: &&String| text.strip_prefix(&marker).is_some_and(|rest| rest.starts_with(['-', ' ']));
+            assert_eq!(ours.iter().filter(answer).count(), usize::from(answered), "{place} {words}: {ours:#?}");
+        }
+        let boards = ours.iter().filter(|text| text.starts_with("<!-- phasebot:status -->")).count();
+        assert_eq!(boards, 1, "{place}: {ours:#?}");
+        assert_eq!(sim.visible_labels(&self.full_name, self.issue), ["phase/plan".to_owned()].into(), "{place}");
+    }
+}

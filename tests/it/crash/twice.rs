@@ -1,0 +1,39 @@
+//! Nothing that the bot makes on the forge is made twice.
+
+use std::collections::BTreeMap;
+
+use phasebot::sim::{Delivery, SimForge};
+use serde_json::Value;
+
+/// Looks through all that the forge ever told.
+pub fn nothing_is_made_twice(sim: &SimForge) {
+    let mut made: BTreeMap<String, usize> = BTreeMap::new();
+    for delivery in sim.deliveries() {
+        if let Some(what) = ours(&delivery) {
+            *made.entry(what).or_default() += 1;
+        }
+    }
+    made.retain(|_, times| *times > 1);
+    assert!(made.is_empty(), "made more than once: {made:#?}");
+}
+
+/// What the bot made, told apart by what people would take for the same.
+fn ours(delivery: &Delivery) -> Option<String> {
+    let payload = &delivery.payload;
+    let by_bot = |of: &Value| of["login"] == "phasebot[bot]";
+    let thing = match (delivery.event.as_str(), delivery.action.as_deref()) {
+        ("label", Some("created")) => payload["label"]["name"].to_string(),
+        ("issues", Some("opened")) if by_bot(&payload["issue"]["user"]) => payload["issue"]["title"].to_string(),
+        ("issue_comment", Some("created")) if by_bot(&payload["comment"]["user"]) => {
+            format!("#{} {}", payload["issue"]["number"], payload["comment"]["body"])
+        }
+        ("check_run", Some("created")) => {
+            format!("{} on {}", payload["check_run"]["name"], payload["check_run"]["head_sha"])
+        }
+        ("deployment", _) if by_bot(&payload["deployment"]["creator"]) => {
+            format!("{} to {}", payload["deployment"]["payload"], payload["deployment"]["environment"])
+        }
+        _ => return None,
+    };
+    Some(format!("{} {} {thing}", payload["repository"]["full_name"], delivery.event))
+}

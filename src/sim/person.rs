@@ -215,6 +215,11 @@ impl Person {
         self.act(|state, repo, _| state.change_check(repo, id, &set))
     }
 
+    /// Asks for a check run to be run again, by the button on its page.
+    pub fn rerequest_check(&self, id: u64) -> Done<()> {
+        self.act(|state, repo, by| state.rerequest(repo, id, by))
+    }
+
     /// Sets a commit status: `pending`, `success`, `failure`, `error`; gives its id.
     pub fn status(&self, sha: &str, context: &str, to: &str) -> Done<u64> {
         let new = NewStatus { context: context.to_owned(), state: to.to_owned(), ..NewStatus::default() };
@@ -232,6 +237,11 @@ impl Person {
     /// Ends a workflow run.
     pub fn complete_run(&self, id: u64, conclusion: &str) -> Done<()> {
         self.act(|state, repo, by| state.change_run(repo, id, by, Some(conclusion)))
+    }
+
+    /// Runs a workflow run again, as its next attempt.
+    pub fn rerun(&self, id: u64) -> Done<()> {
+        self.act(|state, repo, by| state.rerun(repo, id, by))
     }
 
     /// Makes a workflow known, so that it can be dispatched; gives its id.

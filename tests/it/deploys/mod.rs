@@ -2,6 +2,7 @@
 //! worker that runs the workflows.
 
 mod dispatch;
+mod edges;
 mod release;
 mod stage;
 mod wait;

@@ -91,7 +91,7 @@ fn a_commit_status_is_set() {
         context: "ci/jenkins".to_owned(),
         outcome: Outcome::Success,
         at: time("2026-11-02T12:06:01Z"),
-        url: String::new(),
+        url: "https://jenkins.example.org/job/9".to_owned(),
     };
     assert_eq!(status.seen(), Seen::Status(expected.clone()));
     assert_eq!(status.event().name, "status");

@@ -9,6 +9,7 @@ mod body;
 mod load;
 mod machine;
 mod measure;
+mod peer;
 mod server;
 mod stub;
 
@@ -34,7 +35,7 @@ struct Cli {
     /// Also compare an empty database with one of so many deliveries; fills it first.
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
-    /// Only these parts: rate, latency, overload, growth.
+    /// Only these parts: rate, latency, overload, items, peers, growth.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Folder for databases; on the disk that is to be measured.
@@ -76,6 +77,12 @@ fn main() -> Result<()> {
         }
         if wanted("overload") {
             measure::overload(&plan).await?;
+        }
+        if wanted("items") {
+            measure::items(&plan).await?;
+        }
+        if wanted("peers") {
+            measure::peers(&plan).await?;
         }
         if let Some(rows) = cli.rows.filter(|_| wanted("growth")) {
             measure::growth(&plan, rows).await?;

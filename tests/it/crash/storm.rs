@@ -60,7 +60,7 @@ async fn storm(size: Size) {
     let stories = (size.events / installations).saturating_sub(OTHER_EVENTS) / EVENTS;
     let mut plots = Vec::new();
     for n in 0..installations {
-        plots.extend(company(&mut world, n, stories.max(1)));
+        plots.extend(company(&mut world, n, stories.max(1), &size));
     }
     let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..plots.len()).collect();
@@ -113,7 +113,7 @@ async fn storm(size: Size) {
 }
 
 /// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
-fn company(world: &mut World, n: usize, stories: usize) -> Vec<Box<dyn Plot>> {
+fn company(world: &mut World, n: usize, stories: usize, size: &Size) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);
     let way = if n.is_multiple_of(2) { Way::Forward } else { Way::Any };
@@ -124,7 +124,7 @@ fn company(world: &mut World, n: usize, stories: usize) -> Vec<Box<dyn Plot>> {
     for s in 0..stories {
         plots.push(Box::new(Story::new(&person, &shop, &format!("wish {n}.{s}"), way)));
     }
-    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"))));
+    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"), !size.faults)));
     let connection = format!("company{n}");
     for group in ["Slow", "Down"] {
         plots.push(Box::new(Trouble::new(&world.sim, &connection, &shop, &format!("{group}{n}"))));

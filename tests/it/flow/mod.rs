@@ -1,6 +1,7 @@
 //! Whole flows over real HTTP: from a signed webhook to the label on the forge.
 
 mod budget;
+mod burst;
 mod order;
 mod people;
 mod places;

@@ -61,6 +61,8 @@ pub struct Setup {
     pub alerts: &'static str,
     /// When it begins; `None`: on a Monday morning.
     pub start: Option<Timestamp>,
+    /// The forge refuses what is over its limits.
+    pub enforce_limits: bool,
     /// The App is not yet installed.
     pub not_installed: bool,
 }
@@ -100,6 +102,7 @@ impl World {
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
         let mut options = Options::new(APP, key, secret.clone(), clock.clone());
         setup.base_path.clone_into(&mut options.base_path);
+        options.enforce_limits = setup.enforce_limits;
         let forge = SimForge::start(options).await.unwrap();
         let id = forge.create_repo(REPO).unwrap();
         forge.set_role(REPO, "bob", "write").unwrap();
@@ -246,6 +249,12 @@ impl World {
         let mut history = self.forge.label_history(REPO, item);
         history.retain(|change| self.policy.label_index(&change.label).is_some());
         history
+    }
+
+    /// Comments of the bot.
+    pub fn comments_of_ours(&self, item: ItemNumber) -> Vec<String> {
+        let all = self.forge.comments(REPO, item).into_iter();
+        all.filter(|(author, _)| author == BOT).map(|(_, text)| text).collect()
     }
 
     /// Requests since the last [`SimForge::clear_requests`], by name.

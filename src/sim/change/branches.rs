@@ -150,7 +150,7 @@ impl State {
     pub(in crate::sim) fn set_tag(&mut self, repo: u64, by: &str, name: &str, at: &str) -> Result<String, SimError> {
         let sha = self.resolve(repo, at)?;
         self.repo_mut(repo)?.git.annotated.remove(name);
-        self.move_tag(repo, by, name, sha.clone(), None)?;
+        self.move_tag(repo, by, name, &sha, None)?;
         Ok(sha)
     }
 
@@ -167,18 +167,18 @@ impl State {
         let sha = hash(&["tag", name, &commit, by]);
         let object = TagObject { sha: sha.clone(), commit: commit.clone(), tagger: by.to_owned(), at: now, verified };
         self.repo_mut(repo)?.git.annotated.insert(name.to_owned(), object);
-        self.move_tag(repo, by, name, commit.clone(), Some(&sha))?;
+        self.move_tag(repo, by, name, &commit, Some(&sha))?;
         Ok(commit)
     }
 
     /// Lets a tag name a commit. The push of an annotated one names its object.
-    fn move_tag(&mut self, repo: u64, by: &str, name: &str, sha: String, object: Option<&str>) -> Result<(), SimError> {
-        let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.clone());
+    fn move_tag(&mut self, repo: u64, by: &str, name: &str, sha: &str, object: Option<&str>) -> Result<(), SimError> {
+        let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.to_owned());
         self.note_push(repo)?;
         if before.is_none() {
             self.emit_ref(repo, "create", by, "tag", name);
         }
-        let (forced, after) = (before.is_some(), object.unwrap_or(&sha));
+        let (forced, after) = (before.is_some(), object.unwrap_or(sha));
         self.emit_push(repo, by, &format!("refs/tags/{name}"), before.as_deref().unwrap_or(ZERO), after, forced);
         Ok(())
     }

@@ -132,15 +132,10 @@ impl Stage {
             Some(other) => panic!("unknown outcome {other:?}"),
         };
         self.started += 1;
-        Ok(Some(match effect {
-            Effect::CreateDeployment { .. } => {
-                Told::Deployed { deployment: 900 + self.started, sha: made, at: Some(now) }
-            }
-            _ => {
-                let pinned = !matches!(effect, Effect::Dispatch { strict: false, .. });
-                Told::Started { run: Some(800 + self.started), sha: Some(made), pinned }
-            }
-        }))
+        let Effect::Dispatch { strict, .. } = effect else {
+            return Ok(Some(Told::Deployed { deployment: 900 + self.started, sha: made, at: Some(now) }));
+        };
+        Ok(Some(Told::Started { run: Some(800 + self.started), sha: Some(made), pinned: *strict }))
     }
 
     /// How everything stands at `now`.

@@ -253,7 +253,7 @@ async fn the_commit_of_a_tag() {
     assert_eq!(world.server.lines().len(), 2);
 }
 
-fn protected(protection: Value) -> Value {
+fn protected(protection: &Value) -> Value {
     json!({ "name": "x", "protected": true, "protection": protection })
 }
 
@@ -277,7 +277,7 @@ async fn required_checks_of_a_branch() {
             "GET /repos/acme/shop/branches/release%2F1.x",
             answer(
                 200,
-                protected(json!({ "required_status_checks": {
+                protected(&json!({ "required_status_checks": {
             "contexts": ["e2e", "old", "lint"],
             "checks": [{ "context": "old", "app_id": 7 }, { "context": "lint", "app_id": -1 }],
         } })),

@@ -35,7 +35,10 @@ struct Cli {
     /// Also compare an empty database with one of so many deliveries; fills it first.
     #[arg(long, value_name = "N")]
     rows: Option<u64>,
-    /// Only these parts: rate, latency, overload, items, peers, growth.
+    /// A PostgreSQL server, as a URL without a database: also measures replicas there.
+    #[arg(long, env = "PHASEBOT_TEST_POSTGRES", value_name = "URL")]
+    postgres: Option<String>,
+    /// Only these parts: rate, latency, overload, items, peers, growth, replicas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Folder for databases; on the disk that is to be measured.
@@ -86,6 +89,9 @@ fn main() -> Result<()> {
         }
         if let Some(rows) = cli.rows.filter(|_| wanted("growth")) {
             measure::growth(&plan, rows).await?;
+        }
+        if let Some(server) = cli.postgres.filter(|_| wanted("replicas")) {
+            measure::replicas(&plan, &server).await?;
         }
         Ok(())
     })

@@ -50,8 +50,13 @@ pub struct Server {
 impl Server {
     /// `phasebot serve` with everything switched on, on a database file.
     pub async fn phasebot(database: &Path, api: SocketAddr) -> Result<Self> {
+        Self::replica(&format!("sqlite://{}", database.display()), api).await
+    }
+
+    /// The same on the database that `url` names.
+    pub async fn replica(url: &str, api: SocketAddr) -> Result<Self> {
         let mut command = Command::new(beside("phasebot")?);
-        command.arg("serve").env_clear().env("PHASEBOT_DATABASE_URL", format!("sqlite://{}", database.display()));
+        command.arg("serve").env_clear().env("PHASEBOT_DATABASE_URL", url);
         Self::ours(command, api).await
     }
 

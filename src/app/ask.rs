@@ -61,7 +61,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             return Some(again.map_or(later, |at| at.min(later)));
         }
         asked.insert(need.clone());
-        let answer = match shell.limits.parked(&tenant, now) {
+        let answer = match shell.limits.parked(&tenant, now).await {
             Some(until) => Err(ForgeError::RateLimited { until }),
             None => one(forge, target, &need).await,
         };
@@ -71,7 +71,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             Ok(answer) => answer,
             // What fails for the moment is not an answer: it is asked again.
             Err(ForgeError::RateLimited { until }) => {
-                let until = shell.limits.park(&tenant, until, now);
+                let until = shell.limits.park(&tenant, until, now).await;
                 again = Some(again.map_or(until, |at| at.max(until)));
                 continue;
             }

@@ -1,4 +1,4 @@
-//! One attempt at one effect, and what is made of its outcome.
+//! One attempt at one effect, and what its outcome means.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -8,23 +8,26 @@ use rand::RngExt;
 use tracing::Instrument;
 
 use super::{
-    clock::after, commands, crash::crash_point, draft, limits::Tenant, place, shell::Shell, worker::panic_text,
+    clock::after,
+    crash::crash_point,
+    draft,
+    leases::{Tenure, while_held},
+    limits::Tenant,
+    outcome::{conclude, note},
+    place,
+    shell::Shell,
+    worker::panic_text,
 };
 use crate::{
     decide::{
-        self,
         advance::{self, Outcome},
         command::run::Terms,
     },
-    domain::{
-        effect::{Effect, Repeat},
-        fact::DocumentKey,
-        id::ItemNumber,
-    },
+    domain::effect::{Effect, Repeat},
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
-        store::{Commit, EffectEnd, StoreError, StoredEffect},
+        store::{EffectEnd, Lease, StoreError, StoredEffect},
     },
 };
 
@@ -39,10 +42,6 @@ const DOUBT_WAIT: SignedDuration = SignedDuration::from_secs(10);
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// A forge may answer 404 for something it has just made: believed from the third time on.
 const EARLY_NOT_FOUND: u32 = 2;
-/// Waits between tries to note an outcome.
-const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
-const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
-
 /// How an attempt ended, for the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
@@ -52,8 +51,24 @@ pub(crate) enum Attempt {
     StoreFailed,
 }
 
+/// What an attempt is made under: the leases of the repository and of the installation.
+pub(crate) struct Leave {
+    pub(crate) repository: Tenure,
+    pub(crate) installation: Tenure,
+}
+
+impl Leave {
+    fn leases(&self) -> [Lease; 2] {
+        [self.repository.lease().clone(), self.installation.lease().clone()]
+    }
+
+    fn tenures(&self) -> [&Tenure; 2] {
+        [&self.repository, &self.installation]
+    }
+}
+
 /// Tries an effect once. Its cost was reserved by the outbox.
-pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> Attempt {
+pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reserved: Cost) -> Attempt {
     let delivery = shell.causes.delivery_id(shell.store.as_ref(), effect.cause).await;
     let span = tracing::info_span!(
         "effect",
@@ -64,7 +79,8 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> 
         delivery
     );
     async {
-        match AssertUnwindSafe(try_once(shell, &effect, reserved)).catch_unwind().await {
+        let outcome = AssertUnwindSafe(try_once(shell, &effect, &leave, reserved)).catch_unwind().await;
+        let attempt = match outcome {
             Ok(Ok(())) => Attempt::Noted,
             Ok(Err(error)) => {
                 tracing::warn!(%error, "the effect was not sent: the store failed");
@@ -73,19 +89,18 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, reserved: Cost) -> 
             Err(panic) => {
                 let error = ForgeError::Doubt(format!("panicked: {}", panic_text(panic.as_ref())));
                 let end = verdict(&effect, &error, true, shell.clock.now());
-                if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
-                    conclude(shell, &effect, Outcome::Failed(error)).await;
-                }
-                note(shell, &effect, end, None).await;
+                end_failed(shell, &effect, end).await;
                 Attempt::Noted
             }
-        }
+        };
+        leave.installation.give_back().await;
+        attempt
     }
     .instrument(span)
     .await
 }
 
-async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Result<(), StoreError> {
+async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
     let tenant = (effect.repo.forge.clone(), effect.installation);
     let give_back = |cost: Cost| shell.limits.give_back(&tenant, cost, shell.clock.now());
     let in_doubt = match shell.doubts.about(effect, shell.store.as_ref(), shell.clock.now()).await {
@@ -101,7 +116,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            conclude(shell, effect, Outcome::Failed(&reason)).await;
+            if !conclude(shell, effect, Outcome::Failed(&reason)).await {
+                return Ok(());
+            }
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
@@ -117,7 +134,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         Err(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
         Err(why) => {
             give_back(reserved);
-            conclude(shell, effect, Outcome::Withheld(&why)).await;
+            if !conclude(shell, effect, Outcome::Withheld(&why)).await {
+                return Ok(());
+            }
             let reason = draft::note(&[why]);
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
@@ -130,9 +149,14 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
         creates: reserved.creates.saturating_sub(cost.creates),
     });
 
-    let live = match repeat {
-        Repeat::Natural => shell.store.is_live(effect.id, effect.version).await?,
-        _ => shell.store.mark_sending(effect.id, effect.version).await?,
+    shell.limits.settle(&tenant, shell.clock.now()).await;
+
+    let live = if repeat == Repeat::Natural {
+        shell.store.is_live(effect.id, effect.version).await?
+    } else {
+        let under = leave.leases();
+        let marked = shell.store.mark_sending(effect.id, effect.version, &under).await;
+        shell.leases.heard(&under, marked)?
     };
     if !live {
         give_back(cost);
@@ -140,24 +164,27 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, reserved: Cost) -> Resul
     }
     crash_point("effect_marked");
     crash_point("effect_unsent");
-    let outcome = send(forge.as_ref(), &target, effect, &context).await;
+    let sending = send(forge.as_ref(), &target, effect, &context);
+    let Some(outcome) = while_held(&leave.tenures(), sending).await else {
+        // Whoever has the leases now finds the effect as a crash would have left it.
+        tracing::warn!("a lease ran out while the effect was being sent");
+        return Ok(());
+    };
     crash_point("effect_sent");
     let now = shell.clock.now();
     match outcome {
         Ok(applied) => {
             let outcome =
                 Outcome::Done { told: applied.told.as_ref(), made: applied.made.as_deref(), issue: applied.issue };
-            conclude(shell, effect, outcome).await;
+            if !conclude(shell, effect, outcome).await {
+                return Ok(());
+            }
             let made = applied.made.clone().unwrap_or_default();
             note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
         Err(error) => {
-            let error = park(shell, &tenant, error, now);
-            let end = verdict(effect, &error, in_doubt, now);
-            if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end {
-                conclude(shell, effect, Outcome::Failed(error)).await;
-            }
-            note(shell, effect, end, None).await;
+            let error = park(shell, &tenant, error, now).await;
+            end_failed(shell, effect, verdict(effect, &error, in_doubt, now)).await;
         }
     }
     crash_point("result_committed");
@@ -196,6 +223,16 @@ async fn aim(
     Ok((target, context, stands))
 }
 
+/// Notes a failure, and tells what waits for the effect if it was the last.
+async fn end_failed(shell: &Shell, effect: &StoredEffect, end: EffectEnd) {
+    if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
+        && !conclude(shell, effect, Outcome::Failed(error)).await
+    {
+        return;
+    }
+    note(shell, effect, end, None).await;
+}
+
 async fn send(
     forge: &dyn Forge,
     target: &Target,
@@ -209,9 +246,9 @@ async fn send(
 }
 
 /// A rate limit parks the whole installation.
-fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
+async fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
     let ForgeError::RateLimited { until } = error else { return error };
-    let until = shell.limits.park(tenant, until, now);
+    let until = shell.limits.park(tenant, until, now).await;
     metrics::counter!(metric::PARKED, "forge" => tenant.0.to_string()).increment(1);
     tracing::warn!(installation = tenant.1, %until, "rate limited: the installation is parked");
     ForgeError::RateLimited { until }
@@ -252,113 +289,4 @@ fn jitter(attempts: u32) -> SignedDuration {
     let ceiling = FIRST_WAIT.as_millis() << attempts.min(10);
     let ceiling = i64::try_from(ceiling).unwrap_or(i64::MAX).min(LONGEST_WAIT.as_secs() * 1000);
     SignedDuration::from_millis(rand::rng().random_range(1..=ceiling))
-}
-
-/// Tells what waits for an effect how it went, as patiently as [`note`].
-async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) {
-    let mut wait = NOTE_FIRST_WAIT;
-    while let Err(error) = commands::ended(shell, effect, outcome).await {
-        tracing::warn!(%error, "an awaited outcome can't be noted");
-        if !matches!(error, StoreError::Unavailable(_)) {
-            return;
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
-    }
-}
-
-/// Notes an outcome with what it taught. What was sent can't be unsent, so
-/// this goes on until the store takes it; a crash meanwhile leaves an effect
-/// that is repeated harmlessly, looked up by its marker, or given up.
-async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, mut applied: Option<&Applied>) {
-    let mut wait = NOTE_FIRST_WAIT;
-    while let Err(error) = note_once(shell, effect, end.clone(), applied).await {
-        tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
-        if !matches!(error, StoreError::Unavailable(_)) {
-            // The repository's facts can't be read or kept: the outcome alone still can.
-            applied = None;
-        }
-        tokio::time::sleep(wait).await;
-        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
-    }
-    told(effect, &end);
-}
-
-async fn note_once(
-    shell: &Shell,
-    effect: &StoredEffect,
-    end: EffectEnd,
-    applied: Option<&Applied>,
-) -> Result<(), StoreError> {
-    let Some(applied) = applied else {
-        if let (Effect::SetPhase { item, .. }, EffectEnd::Dead { .. } | EffectEnd::Dropped { .. }) =
-            (&effect.effect, &end)
-        {
-            unwritten(shell, effect, *item).await?;
-        }
-        return shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, Vec::new()).await;
-    };
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
-    let mut changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
-    if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
-        && let Some(complaint) = state.facts.policy_files.complaint.as_mut()
-    {
-        complaint.issue = Some(number);
-        changed.insert(DocumentKey::Policy);
-    }
-    let documents = draft::documents(&state, &changed);
-    if let (Some(name), Some(row)) = (&applied.renamed_to, &mut state.row)
-        && row.full_name != *name
-    {
-        row.full_name.clone_from(name);
-        let commit = Commit {
-            repo: Some(effect.repo.clone()),
-            now: Some(shell.clock.now()),
-            repositories: vec![row.clone()],
-            ..Commit::default()
-        };
-        shell.store.commit(commit).await?;
-    }
-    shell.store.finish_effect(effect.id, effect.version, end, &effect.repo, documents).await?;
-    held.put(state);
-    Ok(())
-}
-
-/// Notes that an item does not show its phase: the next look at it tries again.
-async fn unwritten(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    if let Some(row) = state.items.get(&item).and_then(draft::unwritten) {
-        let (repo, now) = (Some(effect.repo.clone()), Some(shell.clock.now()));
-        shell.store.commit(Commit { repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
-        state.items.insert(item, row);
-    }
-    held.put(state);
-    Ok(())
-}
-
-fn told(effect: &StoredEffect, end: &EffectEnd) {
-    let attempt = effect.attempts + 1;
-    let outcome = match end {
-        EffectEnd::Done { .. } => "done",
-        EffectEnd::Retry { counts: false, .. } => "parked",
-        EffectEnd::Retry { .. } => "retry",
-        EffectEnd::Dead { .. } => "dead",
-        EffectEnd::Dropped { .. } => "dropped",
-    };
-    metrics::counter!(metric::EFFECTS, "kind" => effect.effect.kind(), "outcome" => outcome).increment(1);
-    match end {
-        EffectEnd::Done { note, at } => {
-            let waited = at.duration_since(effect.created_at).as_secs_f64().max(0.0);
-            metrics::histogram!(metric::EFFECT_WAIT_SECONDS).record(waited);
-            tracing::info!(outcome, attempt, note, "effect done");
-        }
-        EffectEnd::Retry { not_before, error, .. } => {
-            tracing::warn!(outcome, attempt, error, %not_before, "effect not done, tried again");
-        }
-        EffectEnd::Dead { error, .. } => tracing::error!(outcome, attempt, error, "effect given up"),
-        EffectEnd::Dropped { reason, .. } => tracing::info!(outcome, attempt, reason, "effect dropped"),
-    }
 }

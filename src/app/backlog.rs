@@ -163,6 +163,26 @@ impl Backlog {
         }
     }
 
+    /// The partitions of which something waits here.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.lines.keys()
+    }
+
+    /// The next reading begins at the beginning: partitions were added, of
+    /// which numbers behind the cursor may wait.
+    pub(crate) fn go_back(&mut self) {
+        self.cursor = 0;
+        self.went_back = true;
+    }
+
+    /// A delivery was not decided: its partition is another process's now.
+    pub(crate) fn ended_elsewhere(&mut self, partition: &Partition) {
+        self.running = self.running.saturating_sub(1);
+        if let Some(line) = self.lines.remove(partition) {
+            self.len -= line.waiting.len();
+        }
+    }
+
     /// Lists again what was postponed until now; returns when the next one is due.
     pub(crate) fn wake(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;

@@ -67,6 +67,7 @@ impl Bot {
         loops.spawn(watched("scheduler", shell.clone(), scheduler::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("timers", shell.clone(), tick::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("outbox", shell.clone(), outbox::run(shell.clone(), stopped.clone())));
+        loops.spawn(watched("leases", shell.clone(), shell.leases.clone().run(stopped.clone())));
         loops.spawn(watched("catch-up", shell.clone(), catch_up::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("health", shell.clone(), upkeep::watch_store(shell.clone(), stopped.clone())));
         loops.spawn(watched("retention", shell.clone(), upkeep::prune(shell.clone(), stopped)));
@@ -124,6 +125,9 @@ impl Bot {
         self.shell.draining.store(true, Ordering::SeqCst);
         let _ = self.stop.send(true);
         let ending = async { while self.loops.join_next().await.is_some() {} };
-        tokio::time::timeout(grace, ending).await.is_ok()
+        let ended = tokio::time::timeout(grace, ending).await.is_ok();
+        // What is still under way is fenced off by this, as if the process had died.
+        self.shell.leases.give_back_all().await;
+        ended
     }
 }

@@ -93,14 +93,14 @@ async fn answered<T>(
 ) -> Result<T, String> {
     let tenant = (target.repo.forge.clone(), target.installation);
     let now = shell.clock.now();
-    let answer = match shell.limits.parked(&tenant, now) {
+    let answer = match shell.limits.parked(&tenant, now).await {
         Some(until) => Err(ForgeError::RateLimited { until }),
         None => tokio::time::timeout(PATIENCE, question)
             .await
             .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),
     };
     if let Err(ForgeError::RateLimited { until }) = &answer {
-        shell.limits.park(&tenant, *until, now);
+        shell.limits.park(&tenant, *until, now).await;
     }
     answer.map_err(|error| {
         tracing::warn!(%error, "the forge did not say what a command's sender may do");
@@ -153,7 +153,8 @@ pub(crate) async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome
         state.wake_at = Some(now);
     }
     if !commit.facts.is_empty() {
-        shell.store.commit(commit).await?;
+        commit.under.extend(held.lease());
+        shell.commit(commit).await?;
         shell.outbox.poke();
         shell.timers.poke();
     }

@@ -41,7 +41,7 @@ pub(crate) enum Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let passes = matches!(error, StoreError::Unavailable(_));
+        let passes = matches!(error, StoreError::Unavailable(_) | StoreError::LeaseLost(_));
         let why = error.to_string();
         if passes { Self::NotNow(why) } else { Self::Fault(why) }
     }
@@ -128,11 +128,12 @@ pub(crate) fn follow(
 }
 
 /// Commits, puts the state back, and wakes the loops that have work now.
-pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, commit: Commit) -> Result<(), Failure> {
+pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, mut commit: Commit) -> Result<(), Failure> {
+    commit.under.extend(held.lease());
     let (effects, timers) = (!commit.effects.is_empty(), !commit.timers.is_empty());
     let places = !commit.repositories.is_empty();
     crash_point("decision_uncommitted");
-    shell.store.commit(commit).await?;
+    shell.commit(commit).await?;
     crash_point("decision_committed");
     held.put(state);
     drop(held);

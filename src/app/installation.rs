@@ -9,9 +9,9 @@ use super::{
 use crate::{
     domain::{
         event::{Event, InstallationSeen},
-        id::{ForgeName, InstallationId, RepoKey},
+        id::{InstallationId, RepoKey},
     },
-    port::store::{Commit, DeliveryState, RepositoryRow, Seq},
+    port::store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, RepositoryRow, Seq},
 };
 
 /// Brings our map of repositories up to date, all of it in one commit.
@@ -20,13 +20,15 @@ use crate::{
 /// that went are dropped when they are tried.
 pub(crate) async fn decide(
     shell: &Shell,
-    forge: &ForgeName,
-    seq: Seq,
+    lease: &Lease,
+    row: &DeliveryRow,
     event: &Event,
     seen: &InstallationSeen,
 ) -> Result<(DeliveryState, String), Failure> {
+    let (forge, seq) = (&row.forge, row.seq);
+    let mut under = vec![lease.clone()];
     let Some(installation) = event.installation else {
-        return end(shell, seq, Vec::new(), "the payload names no installation".to_owned()).await;
+        return end(shell, under, seq, Vec::new(), "the payload names no installation".to_owned()).await;
     };
     let served = shell.store.repositories(forge, installation).await?;
     let served: BTreeMap<RepoKey, RepositoryRow> = served.into_iter().map(|r| (r.repo.clone(), r)).collect();
@@ -43,6 +45,9 @@ pub(crate) async fn decide(
         let holder = shell.repos.hold(&key).await;
         held.push((key, holder));
     }
+    // Other processes' decisions on these repositories are refused from here on, and reached anew.
+    let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
+    under.extend(shell.leases.seize(&keys).await?);
 
     let mut rows = Vec::new();
     for (key, _) in &held {
@@ -74,7 +79,7 @@ pub(crate) async fn decide(
     {
         adapter.forget(installation).await;
     }
-    let decided = end(shell, seq, rows.clone(), note).await?;
+    let decided = end(shell, under, seq, rows.clone(), note).await?;
     for row in rows {
         if let Some((_, holder)) = held.iter_mut().find(|(key, _)| *key == row.repo) {
             holder.set_row(row);
@@ -123,18 +128,20 @@ fn summary(installation: InstallationId, seen: &InstallationSeen, changed: usize
 
 async fn end(
     shell: &Shell,
+    under: Vec<Lease>,
     seq: Seq,
     repositories: Vec<RepositoryRow>,
     note: String,
 ) -> Result<(DeliveryState, String), Failure> {
     let state = DeliveryState::Done;
     let commit = Commit {
+        under,
         now: Some(shell.clock.now()),
         deliveries: vec![(seq, state, note.clone())],
         repositories,
         ..Commit::default()
     };
-    shell.store.commit(commit).await?;
+    shell.commit(commit).await?;
     shell.outbox.poke();
     // Alerts may have waited for one of them.
     shell.inbox.poke();

@@ -3,13 +3,17 @@
 //! The figures are GitHub's, published in «Rate limits for the REST API» and
 //! «Best practices for using the REST API»: one write a second with short
 //! bursts, 80 content-creating requests a minute and 500 an hour.
+//!
+//! What was used is kept in the store: it outlives the process, and processes
+//! that share the store keep one installation's limits together.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::clock::after;
 use crate::{
@@ -17,7 +21,10 @@ use crate::{
         effect::Lane,
         id::{ForgeName, InstallationId},
     },
-    port::forge::Cost,
+    port::{
+        forge::Cost,
+        store::{BudgetRow, Store, StoreError},
+    },
 };
 
 /// One installation on one forge.
@@ -109,22 +116,84 @@ impl Budget {
     }
 }
 
+/// A budget as it is kept, in milliseconds since 1970.
+#[derive(Debug, Serialize, Deserialize)]
+struct Spent {
+    paid_at: i64,
+    creates: Vec<i64>,
+}
+
+impl Budget {
+    fn spent(&self) -> Spent {
+        let creates = self.creates.iter().map(|at| at.as_millisecond()).collect();
+        Spent { paid_at: self.paid_at.as_millisecond(), creates }
+    }
+
+    /// Takes over what was kept. What can't be read counts as nothing: the forge itself still says when to stop.
+    fn take_over(&mut self, kept: &BudgetRow) {
+        self.parked_until = self.parked_until.max(kept.parked_until);
+        if let Ok(Spent { paid_at, creates }) = serde_json::from_str(&kept.spent) {
+            self.paid_at = Timestamp::from_millisecond(paid_at).unwrap_or(Timestamp::MIN);
+            self.creates = creates.into_iter().filter_map(|at| Timestamp::from_millisecond(at).ok()).collect();
+        }
+    }
+}
+
 /// The budgets of all installations.
-#[derive(Debug, Default)]
 pub(crate) struct Limits {
+    store: Arc<dyn Store>,
     budgets: Mutex<HashMap<Tenant, Budget>>,
 }
 
 impl Limits {
-    /// Whether a write of this cost may go; if so, it is counted.
-    pub(crate) fn admit(&self, tenant: &Tenant, lane: Lane, cost: Cost, now: Timestamp) -> Admission {
-        self.with(tenant, now, |budget| {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        Self { store, budgets: Mutex::default() }
+    }
+
+    /// Whether a write of this cost may go; if so, it is counted here, and in
+    /// the store by [`Self::settle`]. Only whoever has the installation's lease asks.
+    pub(crate) async fn admit(
+        &self,
+        tenant: &Tenant,
+        lane: Lane,
+        cost: Cost,
+        now: Timestamp,
+    ) -> Result<Admission, StoreError> {
+        self.refresh(tenant, now).await?;
+        Ok(self.with(tenant, now, |budget| {
             let admission = budget.admits(lane, cost, now);
             if admission == Admission::Now {
                 budget.spend(cost, now);
             }
             admission
-        })
+        }))
+    }
+
+    /// Keeps what was counted. What can't be kept is told, and forgiven.
+    pub(crate) async fn settle(&self, tenant: &Tenant, now: Timestamp) {
+        let (spent, parked_until) = self.with(tenant, now, |budget| (budget.spent(), budget.parked_until));
+        match serde_json::to_string(&spent) {
+            Ok(spent) => self.keep(tenant, Some(spent), parked_until).await,
+            Err(error) => tracing::warn!(%error, "a budget can't be written down"),
+        }
+    }
+
+    async fn keep(&self, (forge, installation): &Tenant, spent: Option<String>, parked_until: Timestamp) {
+        if let Err(error) = self.store.keep_budget(forge, *installation, spent, parked_until).await {
+            tracing::warn!(%error, installation, "what was used of the forge's limits can't be kept");
+        }
+    }
+
+    /// Reads what is kept, if others may have changed it or nothing is known here.
+    async fn refresh(&self, tenant: &Tenant, now: Timestamp) -> Result<(), StoreError> {
+        let known = self.budgets.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tenant);
+        if known && !self.store.is_shared() {
+            return Ok(());
+        }
+        if let Some(kept) = self.store.budget(&tenant.0, tenant.1).await? {
+            self.with(tenant, now, |budget| budget.take_over(&kept));
+        }
+        Ok(())
     }
 
     /// Gives back what was counted and turned out not to be needed.
@@ -133,16 +202,21 @@ impl Limits {
     }
 
     /// The forge said: ask nothing before `until`. Returns the moment that is kept to.
-    pub(crate) fn park(&self, tenant: &Tenant, until: Timestamp, now: Timestamp) -> Timestamp {
-        let until = until.clamp(after(now, SignedDuration::from_secs(1)), after(now, LONGEST_PARKING));
-        self.with(tenant, now, |budget| {
+    pub(crate) async fn park(&self, tenant: &Tenant, until: Timestamp, now: Timestamp) -> Timestamp {
+        let until = believed(until, now);
+        let until = self.with(tenant, now, |budget| {
             budget.parked_until = budget.parked_until.max(until);
             budget.parked_until
-        })
+        });
+        self.keep(tenant, None, until).await;
+        until
     }
 
     /// Until when the installation is parked, if it is.
-    pub(crate) fn parked(&self, tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) async fn parked(&self, tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
+        if let Err(error) = self.refresh(tenant, now).await {
+            tracing::warn!(%error, "whether an installation is parked can't be read");
+        }
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         budgets.get(tenant).map(|b| b.parked_until).filter(|until| *until > now)
     }
@@ -154,6 +228,11 @@ impl Limits {
         }
         f(budgets.entry(tenant.clone()).or_insert_with(Budget::new))
     }
+}
+
+/// A moment that a forge may well mean.
+fn believed(until: Timestamp, now: Timestamp) -> Timestamp {
+    until.clamp(after(now, SignedDuration::from_secs(1)), after(now, LONGEST_PARKING))
 }
 
 #[cfg(test)]
@@ -232,10 +311,20 @@ mod tests {
 
     #[test]
     fn parking_for_years_is_not_believed() {
-        let limits = Limits::default();
-        let tenant = (ForgeName::github(), 1);
-        assert_eq!(limits.park(&tenant, Timestamp::MAX, at(0)), at(7200));
-        assert_eq!(limits.parked(&tenant, at(7199)), Some(at(7200)));
-        assert_eq!(limits.parked(&tenant, at(7200)), None);
+        assert_eq!(believed(Timestamp::MAX, at(0)), at(7200));
+        assert_eq!(believed(at(-5), at(0)), at(1));
+        assert_eq!(believed(at(60), at(0)), at(60));
+    }
+
+    #[test]
+    fn a_budget_comes_back_as_it_was_kept() {
+        let mut budget = Budget::new();
+        budget.spend(Cost { writes: 3, creates: 2 }, at(0));
+        let kept = BudgetRow { spent: serde_json::to_string(&budget.spent()).unwrap(), parked_until: at(9) };
+        let mut other = Budget::new();
+        other.take_over(&kept);
+        assert_eq!((other.paid_at, other.creates.len(), other.parked_until), (at(3), 2, at(9)));
+        other.take_over(&BudgetRow { spent: String::new(), parked_until: at(4) });
+        assert_eq!((other.paid_at, other.parked_until), (at(3), at(9)), "parking never goes back");
     }
 }

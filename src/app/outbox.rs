@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::{
-    attempt::{self, Attempt},
+    attempt::{self, Attempt, Leave},
     clock::after,
     halt,
     limits::{Admission, Tenant},
@@ -18,7 +18,7 @@ use crate::{
     domain::effect::Repeat,
     port::{
         forge::{ApplyContext, Cost},
-        store::{EffectState, StoreError, StoredEffect},
+        store::{EffectState, LeaseKey, StoreError, StoredEffect},
     },
 };
 
@@ -37,6 +37,8 @@ const REST: Duration = Duration::from_micros(40);
 const REST_IN_RUSH: Duration = Duration::from_micros(200);
 /// A line of so many costs nothing to speak of.
 const SHORT_LINE: usize = 64;
+/// How often effects are looked at that other processes queued, and may have left.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Wait after the store failed.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
@@ -89,6 +91,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
                 }
             }
             () = sleep_until(&shell, wake) => {}
+            () = tokio::time::sleep(LOOK_EVERY), if shell.leases.are_shared() => {}
             () = tokio::time::sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {}
             () = stopped(&mut stop) => break,
         }
@@ -131,11 +134,16 @@ impl Outbox {
                 may_go(at);
                 continue;
             }
+            let Some(leave) = self.leave(&tenant, &effect).await? else { continue };
+            if let Some(wait) = taken_over(&effect, &leave) {
+                may_go(after(now, wait));
+                continue;
+            }
             // Labels are not known here yet, so the dearest case is reserved; the attempt gives back the rest.
             let Some(forge) = self.shell.forge(&effect.repo.forge) else { continue };
             let reserved = forge.cost(&effect.effect, &ApplyContext::default());
-            match self.shell.limits.admit(&tenant, effect.lane, reserved, now) {
-                Admission::Now => self.start(tenant, effect, reserved),
+            match self.shell.limits.admit(&tenant, effect.lane, reserved, now).await? {
+                Admission::Now => self.start(tenant, effect, leave, reserved),
                 Admission::NoCreateBefore(at) => may_go(at),
                 Admission::NothingBefore(at) => {
                     may_go(at);
@@ -156,11 +164,26 @@ impl Outbox {
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 
-    fn start(&mut self, tenant: Tenant, effect: StoredEffect, reserved: Cost) {
+    /// The leases to send under; `None`: another process has one of them.
+    async fn leave(&self, tenant: &Tenant, effect: &StoredEffect) -> Result<Option<Leave>, StoreError> {
+        let leases = &self.shell.leases;
+        let hold = async || {
+            let repository = leases.hold(LeaseKey::of(&effect.repo)).await?;
+            let installation = leases.hold(LeaseKey::Installation(tenant.0.clone(), tenant.1)).await?;
+            Ok(Leave { repository, installation })
+        };
+        match hold().await {
+            Ok(leave) => Ok(Some(leave)),
+            Err(StoreError::LeaseLost(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn start(&mut self, tenant: Tenant, effect: StoredEffect, leave: Leave, reserved: Cost) {
         self.busy.insert(tenant.clone());
         let shell = self.shell.clone();
         self.running.spawn(async move {
-            let ended = attempt::run(&shell, effect, reserved).await;
+            let ended = attempt::run(&shell, effect, leave, reserved).await;
             shell.worked();
             (tenant, ended)
         });
@@ -172,4 +195,14 @@ impl Outbox {
         self.busy.remove(&tenant);
         attempt
     }
+}
+
+/// How long to wait with a doubt that another process may have left: it could
+/// send until we had its leases, and lists lag.
+fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
+    if effect.state != EffectState::Sending || effect.effect.repeat() == Repeat::Natural {
+        return None;
+    }
+    let ours_for = leave.repository.age()?;
+    LISTS_LAG.checked_sub(ours_for).filter(SignedDuration::is_positive)
 }

@@ -8,12 +8,13 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
+use super::leases::{Leases, Tenure};
 use crate::{
     domain::{
         fact::RepoFacts,
         id::{ItemNumber, RepoKey},
     },
-    port::store::{ItemRow, RepositoryRow, Store, StoreError},
+    port::store::{ItemRow, Lease, LeaseKey, RepositoryRow, Store, StoreError},
 };
 
 /// A repository in memory, exactly as the store holds it.
@@ -28,11 +29,12 @@ pub(crate) struct RepoState {
     pub(crate) wake_at: Option<Timestamp>,
 }
 
-type Slot = Arc<tokio::sync::Mutex<Option<RepoState>>>;
+/// With the epoch of the lease under which it was read.
+type Slot = Arc<tokio::sync::Mutex<Option<(u64, RepoState)>>>;
 
 /// A bounded cache of repositories; the least recently used goes first.
-#[derive(Debug)]
 pub(crate) struct Repos {
+    leases: Arc<Leases>,
     capacity: usize,
     slots: Mutex<Slots>,
 }
@@ -44,59 +46,78 @@ struct Slots {
 }
 
 impl Repos {
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), slots: Mutex::default() }
+    pub(crate) fn new(capacity: usize, leases: Arc<Leases>) -> Self {
+        Self { leases, capacity: capacity.max(1), slots: Mutex::default() }
     }
 
-    /// Waits until nobody else holds the repository.
+    /// Waits until nobody else in this process holds the repository.
     pub(crate) async fn hold(&self, key: &RepoKey) -> Held {
         let slot = self.slot(key);
-        Held { key: key.clone(), slot: slot.lock_owned().await }
+        Held { leases: self.leases.clone(), key: key.clone(), slot: slot.lock_owned().await, tenure: None }
     }
 
     fn slot(&self, key: &RepoKey) -> Slot {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        slots.uses += 1;
-        let now = slots.uses;
-        if let Some((slot, used)) = slots.by_key.get_mut(key) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(key, self.capacity)
+    }
+}
+
+impl Slots {
+    /// The slot of a repository, at most `capacity` of them where that is possible.
+    fn get(&mut self, key: &RepoKey, capacity: usize) -> Slot {
+        self.uses += 1;
+        let now = self.uses;
+        if let Some((slot, used)) = self.by_key.get_mut(key) {
             *used = now;
             return slot.clone();
         }
-        while slots.by_key.len() >= self.capacity {
+        while self.by_key.len() >= capacity {
             // A slot that somebody holds or waits for must stay: two slots of one repository would be two truths.
-            let unused = slots.by_key.iter().filter(|(_, (slot, _))| Arc::strong_count(slot) == 1);
+            let unused = self.by_key.iter().filter(|(_, (slot, _))| Arc::strong_count(slot) == 1);
             let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { break };
-            slots.by_key.remove(&oldest);
+            self.by_key.remove(&oldest);
         }
         let slot = Slot::default();
-        slots.by_key.insert(key.clone(), (slot.clone(), now));
+        self.by_key.insert(key.clone(), (slot.clone(), now));
         slot
     }
 }
 
 /// A repository that nobody else may touch meanwhile.
-#[derive(Debug)]
 pub(crate) struct Held {
+    leases: Arc<Leases>,
     key: RepoKey,
-    slot: OwnedMutexGuard<Option<RepoState>>,
+    slot: OwnedMutexGuard<Option<(u64, RepoState)>>,
+    /// Since the state was taken out.
+    tenure: Option<Tenure>,
 }
 
 impl Held {
-    /// Takes the state out, reading it from the store if need be.
+    /// Takes the state out, reading it from the store if need be: if it is not
+    /// in memory, or was read under another lease.
+    /// [`StoreError::LeaseLost`]: another process works on the repository.
     ///
     /// Whoever changes it puts it back only once the store has the change: a
     /// failure, a panic or a cancelled task simply leaves the slot empty, and
     /// the next holder reads what is true.
     pub(crate) async fn take(&mut self, store: &dyn Store) -> Result<RepoState, StoreError> {
+        let tenure = self.leases.hold(LeaseKey::of(&self.key)).await?;
+        let epoch = tenure.lease().epoch;
+        self.tenure = Some(tenure);
         match self.slot.take() {
-            Some(state) => Ok(state),
-            None => load(store, &self.key).await,
+            Some((read_under, state)) if read_under == epoch => Ok(state),
+            _ => load(store, &self.key).await,
         }
+    }
+
+    /// The lease under which the state was taken out: what a commit must name.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.tenure.as_ref().map(|tenure| tenure.lease().clone())
     }
 
     /// Puts the state back after the store took what changed.
     pub(crate) fn put(&mut self, state: RepoState) {
-        *self.slot = Some(state);
+        let epoch = self.tenure.as_ref().map_or(0, |tenure| tenure.lease().epoch);
+        *self.slot = Some((epoch, state));
     }
 
     /// Throws away what is in memory: the store has let go of it.
@@ -106,7 +127,7 @@ impl Held {
 
     /// Notes a changed place, if the state is in memory at all.
     pub(crate) fn set_row(&mut self, row: RepositoryRow) {
-        if let Some(state) = self.slot.as_mut() {
+        if let Some((_, state)) = self.slot.as_mut() {
             state.row = Some(row);
         }
     }
@@ -134,38 +155,29 @@ mod tests {
         RepoKey { forge: ForgeName::github(), id }
     }
 
-    fn state(id: u64) -> RepoState {
-        RepoState { facts: RepoFacts::new(key(id)), items: BTreeMap::new(), row: None, tidied_at: None, wake_at: None }
-    }
-
-    #[tokio::test]
-    async fn the_least_recently_used_goes_first_and_a_held_one_never() {
-        let repos = Repos::new(2);
-        let mut first = repos.hold(&key(1)).await;
-        first.put(state(1));
-        repos.hold(&key(2)).await.put(state(2));
-        repos.hold(&key(3)).await.put(state(3));
-        let keys =
-            || repos.slots.lock().unwrap().by_key.keys().map(|k| k.id).collect::<std::collections::BTreeSet<_>>();
-        assert_eq!(keys(), [1, 3].into());
+    #[test]
+    fn the_least_recently_used_goes_first_and_a_held_one_never() {
+        let mut slots = Slots::default();
+        let first = slots.get(&key(1), 2);
+        drop(slots.get(&key(2), 2));
+        drop(slots.get(&key(3), 2));
+        let keys = |slots: &Slots| slots.by_key.keys().map(|k| k.id).collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(keys(&slots), [1, 3].into());
         drop(first);
-        drop(repos.hold(&key(3)).await);
-        drop(repos.hold(&key(4)).await);
-        assert_eq!(keys(), [3, 4].into());
+        drop(slots.get(&key(3), 2));
+        drop(slots.get(&key(4), 2));
+        assert_eq!(keys(&slots), [3, 4].into());
     }
 
     /// An installation event holds thousands at once; afterwards the cache is as small as it was.
-    #[tokio::test]
-    async fn many_held_at_once_do_not_raise_the_capacity() {
-        let repos = Repos::new(2);
-        let mut held = Vec::new();
-        for id in 1..=50 {
-            held.push(repos.hold(&key(id)).await);
-        }
+    #[test]
+    fn many_held_at_once_do_not_raise_the_capacity() {
+        let mut slots = Slots::default();
+        let held: Vec<Slot> = (1..=50).map(|id| slots.get(&key(id), 2)).collect();
         drop(held);
         for id in 51..=60 {
-            repos.hold(&key(id)).await.put(state(id));
+            drop(slots.get(&key(id), 2));
         }
-        assert!(repos.slots.lock().unwrap().by_key.len() <= 2, "{}", repos.slots.lock().unwrap().by_key.len());
+        assert!(slots.by_key.len() <= 2, "{}", slots.by_key.len());
     }
 }

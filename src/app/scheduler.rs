@@ -1,14 +1,25 @@
 //! Which deliveries are decided when: one of a repository at a time, in order
 //! of arrival, repositories beside each other.
+//!
+//! Where several processes share the store, each decides only in partitions
+//! that it has the lease of, and takes free ones as it has hands for them.
+//! Processes do not wake each other: they look, often while there is work and
+//! seldom while there is none.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::JoinSet, time::MissedTickBehavior};
+use tokio::{sync::watch, task::JoinSet};
 
-use super::{backlog::Backlog, pulse::stopped, shell::Shell, worker};
+use super::{
+    backlog::Backlog,
+    pulse::stopped,
+    shell::Shell,
+    worker::{self, Ended},
+};
 use crate::port::store::{Partition, Seq, StoreError};
 
 /// Numbers read from the store at once.
@@ -17,22 +28,42 @@ const PAGE: usize = 512;
 const FEW: usize = 64;
 /// How often the store is looked at unasked: another process may replay or insert.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// The same where other processes take deliveries in for us: between these,
+/// shorter after a look that found something.
+const LOOK_SOONEST: Duration = Duration::from_millis(20);
+const LOOK_LATEST: Duration = Duration::from_millis(500);
+/// A shared store is not looked at more often than this while there is work here.
+const LOOK_REST: Duration = Duration::from_millis(5);
+/// Partitions taken for each delivery that may be decided at once: one works, one waits.
+const LINES_EACH: usize = 2;
+
+struct Scheduler {
+    shell: Arc<Shell>,
+    backlog: Backlog,
+    /// The partitions that were read so far, and since when they were ours.
+    ours: HashMap<Partition, Instant>,
+    /// The pause before the next look that nobody asks for.
+    pause: Duration,
+    looked_at: Instant,
+}
 
 /// Runs until `stop` turns true, then lets what runs end.
 pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
-    let mut backlog = Backlog::default();
-    let mut running: JoinSet<(Partition, Seq, bool)> = JoinSet::new();
-    let mut look = tokio::time::interval(LOOK_EVERY);
-    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut scheduler = Scheduler {
+        shell: shell.clone(),
+        backlog: Backlog::default(),
+        ours: HashMap::new(),
+        pause: LOOK_SOONEST,
+        looked_at: Instant::now(),
+    };
+    let mut running: JoinSet<(Partition, Seq, Ended)> = JoinSet::new();
     // The poke that was last answered by reading the store; 0 forces a reading.
     let mut answered = 0;
     loop {
         let heard = shell.inbox.heard();
-        // In a rush the store is read for more only once what is here runs out.
-        let enough = shell.rush() && backlog.has_ready();
-        if (answered != heard && !enough) || backlog.wants_more() {
-            let from_start = backlog.len() < FEW;
-            match read(&shell, &mut backlog, from_start).await {
+        let due = scheduler.looked_at + scheduler.pause <= Instant::now();
+        if (answered != heard && !scheduler.has_enough()) || scheduler.backlog.wants_more() || due {
+            match scheduler.look(due).await {
                 Ok(()) => answered = heard,
                 Err(error) => {
                     tracing::warn!(%error, "the inbox can't be read and is tried again");
@@ -40,29 +71,28 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
                 }
             }
         }
-        let wake = backlog.wake(Instant::now());
+        let wake = scheduler.backlog.wake(Instant::now());
         while running.len() < shell.workers()
-            && let Some((partition, seq)) = backlog.next()
+            && let Some((partition, seq)) = scheduler.backlog.next()
         {
             let shell = shell.clone();
-            running.spawn(async move { (partition, seq, worker::run(&shell, seq).await) });
+            running.spawn(async move {
+                let ended = worker::run(&shell, &partition, seq).await;
+                (partition, seq, ended)
+            });
         }
-        if answered == heard && backlog.is_empty() {
+        if answered == heard && scheduler.backlog.is_empty() {
             shell.inbox.rest(heard, None);
         }
         tokio::select! {
             () = shell.inbox.poked() => {}
             Some(ended) = running.join_next() => {
                 // An error would be a panic, and `worker::run` lets none out.
-                if let Ok((partition, seq, again)) = ended {
-                    backlog.ended(&partition, seq, again, Instant::now());
+                if let Ok((partition, seq, ended)) = ended {
+                    scheduler.ended(&partition, seq, ended);
                 }
             }
-            _ = look.tick() => {
-                if let Err(error) = read(&shell, &mut backlog, true).await {
-                    tracing::warn!(%error, "the inbox can't be read and is tried again");
-                }
-            }
+            () = tokio::time::sleep_until((scheduler.looked_at + scheduler.pause).into()) => {}
             () = sleep_until(wake) => {}
             () = stopped(&mut stop) => break,
         }
@@ -70,26 +100,83 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     while running.join_next().await.is_some() {}
 }
 
-/// Takes in what the store holds and there is room for.
-///
-/// Usually little waits, and one look from the beginning also finds what was
-/// put back behind the cursor. A long queue is read on from the cursor.
-async fn read(shell: &Shell, backlog: &mut Backlog, from_start: bool) -> Result<(), StoreError> {
-    if from_start {
-        let page = shell.store.pending(0, PAGE).await?;
-        for pending in &page {
-            backlog.offer_again(pending);
+impl Scheduler {
+    /// Whether a look that was asked for can wait.
+    fn has_enough(&self) -> bool {
+        let ready = self.backlog.has_ready();
+        // In a rush the store is read for more only once what is here runs out.
+        let rush = self.shell.rush() && ready;
+        let just_looked = self.shell.leases.are_shared() && ready && self.looked_at.elapsed() < LOOK_REST;
+        rush || just_looked
+    }
+
+    /// Looks into the store, `unasked` by anybody or not, and sets the pause.
+    async fn look(&mut self, unasked: bool) -> Result<(), StoreError> {
+        self.looked_at = Instant::now();
+        let shared = self.shell.leases.are_shared();
+        self.pause = if shared { (self.pause * 2).clamp(LOOK_SOONEST, LOOK_LATEST) } else { LOOK_EVERY };
+        if shared {
+            self.take_partitions().await?;
         }
-        if page.len() < PAGE && page.iter().all(|pending| pending.seq <= backlog.cursor() || backlog.offer(pending)) {
-            backlog.reading();
-            return Ok(());
+        let before = self.backlog.len();
+        let from_start = unasked || self.backlog.len() < FEW;
+        self.read(from_start).await?;
+        if shared && self.backlog.len() > before {
+            self.pause = LOOK_SOONEST;
+        }
+        Ok(())
+    }
+
+    /// Takes free partitions, and sees to those that came or went meanwhile.
+    async fn take_partitions(&mut self) -> Result<(), StoreError> {
+        let leases = &self.shell.leases;
+        leases.prolong(self.backlog.partitions().cloned()).await?;
+        let room = (self.shell.workers() * LINES_EACH).saturating_sub(self.backlog.partitions().count());
+        if room > 0 && !self.shell.draining() {
+            leases.claim(room).await?;
+        }
+        let ours = leases.partitions();
+        // Of a partition that is new here earlier numbers may wait than those that were read.
+        if ours.iter().any(|(partition, since)| self.ours.get(partition) != Some(since)) {
+            self.backlog.go_back();
+        }
+        self.ours = ours;
+        Ok(())
+    }
+
+    /// Takes in what the store holds and there is room for.
+    ///
+    /// Usually little waits, and one look from the beginning also finds what was
+    /// put back behind the cursor. A long queue is read on from the cursor.
+    async fn read(&mut self, from_start: bool) -> Result<(), StoreError> {
+        let (store, backlog) = (&self.shell.store, &mut self.backlog);
+        let ours: Vec<Partition> = self.ours.keys().cloned().collect();
+        if from_start {
+            let page = store.claimed(&ours, 0, PAGE).await?;
+            for pending in &page {
+                backlog.offer_again(pending);
+            }
+            if page.len() < PAGE && page.iter().all(|pending| pending.seq <= backlog.cursor() || backlog.offer(pending))
+            {
+                backlog.reading();
+                return Ok(());
+            }
+        }
+        backlog.reading();
+        loop {
+            let page = store.claimed(&ours, backlog.cursor(), PAGE).await?;
+            if !page.iter().all(|pending| backlog.offer(pending)) || page.len() < PAGE {
+                return Ok(());
+            }
         }
     }
-    backlog.reading();
-    loop {
-        let page = shell.store.pending(backlog.cursor(), PAGE).await?;
-        if !page.iter().all(|pending| backlog.offer(pending)) || page.len() < PAGE {
-            return Ok(());
+
+    fn ended(&mut self, partition: &Partition, seq: Seq, ended: Ended) {
+        if ended == Ended::Elsewhere {
+            self.ours.remove(partition);
+            self.backlog.ended_elsewhere(partition);
+        } else {
+            self.backlog.ended(partition, seq, ended == Ended::Again, Instant::now());
         }
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use jiff::SignedDuration;
 
 use super::{
-    alert::Alerts, doubt::Doubts, identity::Identities, limits::Limits, policy::PolicySource, pulse::Pulse,
-    repos::Repos,
+    alert::Alerts, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits, policy::PolicySource,
+    pulse::Pulse, repos::Repos,
 };
 use crate::{
     domain::id::ForgeName,
@@ -20,7 +20,7 @@ use crate::{
     port::{
         clock::Clock,
         forge::Forge,
-        store::{DeliveryState, Seq, Store},
+        store::{Commit, DeliveryState, Seq, Store, StoreError},
     },
 };
 
@@ -73,6 +73,7 @@ pub(crate) struct Shell {
     pub(crate) policies: Arc<dyn PolicySource>,
     pub(crate) settings: BotSettings,
     pub(crate) alerts: Alerts,
+    pub(crate) leases: Arc<Leases>,
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
@@ -110,16 +111,18 @@ impl Shell {
         alerts: Alerts,
         settings: BotSettings,
     ) -> Self {
+        let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
         Self {
+            limits: Limits::new(store.clone()),
             doubts: Doubts::new(settings.catch_up.is_some()),
             store,
             clock,
             policies,
             alerts,
-            repos: Repos::new(settings.cached_repositories),
+            repos: Repos::new(settings.cached_repositories, leases.clone()),
+            leases,
             settings,
             identities: Identities::default(),
-            limits: Limits::default(),
             causes: Causes::default(),
             inbox: Pulse::new(),
             timers: Pulse::new(),
@@ -139,6 +142,12 @@ impl Shell {
 
     pub(crate) fn forge(&self, name: &ForgeName) -> Option<&Arc<dyn Forge>> {
         self.forges.get(name)
+    }
+
+    /// Commits, and believes no more in a lease that was lost.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        let under = commit.under.clone();
+        self.leases.heard(&under, self.store.commit(commit).await)
     }
 
     pub(crate) fn forges(&self) -> impl Iterator<Item = &Arc<dyn Forge>> {

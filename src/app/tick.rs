@@ -24,7 +24,7 @@ use super::{
 use crate::{
     domain::id::{ItemNumber, RepoKey},
     metric,
-    port::store::{Commit, Timer},
+    port::store::{Commit, LeaseKey, StoreError, Timer},
 };
 
 /// Timers read from the store at once.
@@ -33,6 +33,8 @@ const PAGE: usize = 256;
 const AT_ONCE: usize = 4;
 /// Wait after a failure that is not the timer's own.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How often timers are looked at that other processes set, and may have left.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A timer whose item can't be derived is tried again after so long.
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
@@ -54,6 +56,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             () = shell.timers.poked() => {}
             () = sleep_until(&shell, next) => {}
             () = tokio::time::sleep(WAIT_AFTER_FAILURE), if failed => {}
+            () = tokio::time::sleep(LOOK_EVERY), if shell.leases.are_shared() => {}
             () = stopped(&mut stop) => return,
         }
     }
@@ -78,9 +81,13 @@ async fn pass(shell: &Shell) -> Result<Option<Timestamp>, Failure> {
             .buffer_unordered(AT_ONCE)
             .collect::<Vec<_>>()
             .await;
-        handled.into_iter().collect::<Result<(), _>>()?;
+        if !handled.into_iter().collect::<Result<Vec<bool>, _>>()?.into_iter().all(|done| done) {
+            break; // another process is on it; what is left then is looked at in a while
+        }
     }
-    Ok(shell.store.next_timer_at().await?)
+    let next = shell.store.next_timer_at().await?;
+    // What is overdue is another process's affair, or the next look's.
+    Ok(next.filter(|at| !shell.leases.are_shared() || *at > shell.clock.now()))
 }
 
 fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, BTreeSet<ItemNumber>> {
@@ -91,7 +98,13 @@ fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, BTreeSet<ItemNumber>> 
     repositories
 }
 
-async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Result<(), Failure> {
+/// Returns `false` if another process works on the repository.
+async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Result<bool, Failure> {
+    let _tenure = match shell.leases.hold(LeaseKey::of(&repo)).await {
+        Ok(tenure) => tenure,
+        Err(StoreError::LeaseLost(_)) => return Ok(false),
+        Err(error) => return Err(error.into()),
+    };
     let outcome = AssertUnwindSafe(derive_again(shell, &repo, items.clone())).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
     shell.worked();
@@ -100,7 +113,7 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
             metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
             let note = draft::note(&told);
             tracing::info!(repo = %repo, items = items.len(), note, "timers done");
-            Ok(())
+            Ok(true)
         }
         Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
         Err(Failure::Fault(why)) => {
@@ -109,7 +122,8 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
             let later = after(shell.clock.now(), PUT_OFF);
             let timers = items.into_iter().map(|item| (item, Some(later))).collect();
             let commit = Commit { repo: Some(repo), now: Some(shell.clock.now()), timers, ..Commit::default() };
-            Ok(shell.store.commit(commit).await?)
+            shell.store.commit(commit).await?;
+            Ok(true)
         }
     }
 }

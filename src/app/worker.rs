@@ -26,7 +26,7 @@ use crate::{
     metric,
     port::{
         forge::{Forge, Undecodable},
-        store::{Commit, DeliveryRow, DeliveryState, Seq, StoredDelivery},
+        store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, Partition, Seq, StoreError, StoredDelivery},
     },
 };
 
@@ -35,8 +35,33 @@ const MOST_ATTEMPTS: u32 = 5;
 /// Bodies beyond this size are parsed on a thread of their own.
 const LARGE_BODY: usize = 1024 * 1024;
 
-/// Decides delivery `seq`. Returns whether it has to be tried again.
-pub(crate) async fn run(shell: &Shell, seq: Seq) -> bool {
+/// How it went with a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It does not wait any more.
+    Decided,
+    /// It has to be tried again.
+    Again,
+    /// Another process decides in this partition by now.
+    Elsewhere,
+}
+
+/// Decides delivery `seq`, the next of its partition.
+pub(crate) async fn run(shell: &Shell, partition: &Partition, seq: Seq) -> Ended {
+    let tenure = match shell.leases.hold(LeaseKey::Partition(partition.clone())).await {
+        Ok(tenure) => tenure,
+        Err(StoreError::LeaseLost(_)) => return Ended::Elsewhere,
+        Err(error) => {
+            tracing::warn!(seq, %error, "a delivery can't be decided on and is tried again");
+            return Ended::Again;
+        }
+    };
+    let again = run_under(shell, tenure.lease(), seq).await;
+    if again { Ended::Again } else { Ended::Decided }
+}
+
+/// Returns whether it has to be tried again.
+async fn run_under(shell: &Shell, lease: &Lease, seq: Seq) -> bool {
     let stored = match shell.store.delivery(seq).await {
         Ok(Some(stored)) if stored.row.state == DeliveryState::Pending => stored,
         // Decided meanwhile, or ended by an operator.
@@ -52,7 +77,7 @@ pub(crate) async fn run(shell: &Shell, seq: Seq) -> bool {
     async {
         let started = Instant::now();
         // A panic must cost this delivery only. What it held in memory is thrown away with it.
-        let outcome = match AssertUnwindSafe(decide_one(shell, stored)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(decide_one(shell, lease, stored)).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(panic) => Err(Failure::Fault(format!("panicked: {}", panic_text(panic.as_ref())))),
         };
@@ -65,7 +90,7 @@ pub(crate) async fn run(shell: &Shell, seq: Seq) -> bool {
                 tracing::warn!(why, "not decided now, tried again");
                 true
             }
-            Err(Failure::Fault(why)) => failed(shell, &row, &why, started.elapsed()).await,
+            Err(Failure::Fault(why)) => failed(shell, lease, &row, &why, started.elapsed()).await,
         };
         shell.worked();
         again
@@ -74,29 +99,31 @@ pub(crate) async fn run(shell: &Shell, seq: Seq) -> bool {
     .await
 }
 
-async fn decide_one(shell: &Shell, stored: StoredDelivery) -> Result<(DeliveryState, String), Failure> {
+async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Result<(DeliveryState, String), Failure> {
     let StoredDelivery { row, body } = stored;
     let Some(forge) = shell.forge(&row.forge) else {
         let note = format!("no forge named {} is configured", row.forge);
-        return end(shell, row.seq, DeliveryState::Quarantined, note).await;
+        return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
     if row.event == survey::EVENT {
         return survey::decide(shell, forge.as_ref(), &row, &body).await;
     }
     if let Some(target) = row.target.clone() {
-        return decide_alert(shell, forge, &row, &target, &body).await;
+        return decide_alert(shell, lease, forge, &row, &target, &body).await;
     }
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
-        Err(error) => return end(shell, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await,
+        Err(error) => {
+            return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
+        }
     };
     match (&event.seen, &event.repo) {
         (Seen::Nothing { reason }, _) => {
-            end(shell, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await
+            end(shell, lease, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await
         }
-        (Seen::Installation(seen), _) => installation::decide(shell, &row.forge, row.seq, &event, seen).await,
-        (_, Some(repo)) => decide_for_repository(shell, forge.as_ref(), &row, &event, repo).await,
-        (_, None) => end(shell, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
+        (Seen::Installation(seen), _) => installation::decide(shell, lease, &row, &event, seen).await,
+        (_, Some(repo)) => decide_for_repository(shell, lease, forge.as_ref(), &row, &event, repo).await,
+        (_, None) => end(shell, lease, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
     }
 }
 
@@ -104,6 +131,7 @@ async fn decide_one(shell: &Shell, stored: StoredDelivery) -> Result<(DeliverySt
 /// delivery of it stands for. Which one that is comes from our own map.
 async fn decide_alert(
     shell: &Shell,
+    lease: &Lease,
     forge: &Arc<dyn Forge>,
     row: &DeliveryRow,
     target: &str,
@@ -112,18 +140,20 @@ async fn decide_alert(
     let name = alert::connection(&row.hook);
     let Some(connection) = shell.alerts.get(name) else {
         let note = format!("no connection [alerts.{name}] is configured");
-        return end(shell, row.seq, DeliveryState::Quarantined, note).await;
+        return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
     let message = match alert::decode(connection, body, row.received_at).await {
         Ok(message) => message,
-        Err(error) => return end(shell, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await,
+        Err(error) => {
+            return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
+        }
     };
     let Some(message) = connection.part(&message, target, row.action.as_deref()) else {
         let note = format!("nothing in it is for {target} by the present settings");
-        return end(shell, row.seq, DeliveryState::Ignored, note).await;
+        return end(shell, lease, row.seq, DeliveryState::Ignored, note).await;
     };
     if let Says::Nothing(reason) = &message.says {
-        return end(shell, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await;
+        return end(shell, lease, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await;
     }
     let key = row.repo.map(|id| RepoKey { forge: row.forge.clone(), id });
     let place = match &key {
@@ -143,11 +173,12 @@ async fn decide_alert(
         at: message.at,
         seen: Seen::Alert(Box::new(message)),
     };
-    decide_for_repository(shell, forge.as_ref(), row, &event, &seen).await
+    decide_for_repository(shell, lease, forge.as_ref(), row, &event, &seen).await
 }
 
 async fn decide_for_repository(
     shell: &Shell,
+    lease: &Lease,
     forge: &dyn Forge,
     row: &DeliveryRow,
     event: &Event,
@@ -195,6 +226,7 @@ async fn decide_for_repository(
     }
     let note = draft::note(&sentences);
     commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
+    commit.under.push(lease.clone());
     decision::keep(shell, held, state, commit).await?;
     Ok((DeliveryState::Done, note))
 }
@@ -214,19 +246,25 @@ async fn decode(
 }
 
 /// Ends a delivery that changes nothing else.
-async fn end(shell: &Shell, seq: Seq, state: DeliveryState, note: String) -> Result<(DeliveryState, String), Failure> {
-    let deliveries = vec![(seq, state, note.clone())];
-    shell.store.commit(Commit { now: Some(shell.clock.now()), deliveries, ..Commit::default() }).await?;
+async fn end(
+    shell: &Shell,
+    lease: &Lease,
+    seq: Seq,
+    state: DeliveryState,
+    note: String,
+) -> Result<(DeliveryState, String), Failure> {
+    let (under, deliveries) = (vec![lease.clone()], vec![(seq, state, note.clone())]);
+    shell.commit(Commit { under, now: Some(shell.clock.now()), deliveries, ..Commit::default() }).await?;
     Ok((state, note))
 }
 
 /// Counts a failed attempt; gives the delivery up after several. Returns whether to try again.
-async fn failed(shell: &Shell, row: &DeliveryRow, why: &str, took: Duration) -> bool {
+async fn failed(shell: &Shell, lease: &Lease, row: &DeliveryRow, why: &str, took: Duration) -> bool {
     let note = draft::note(&[why.to_owned()]);
     // Attempts are counted in the store: those of earlier runs count too.
     let dead = row.attempts + 1 >= MOST_ATTEMPTS;
     let state = if dead { DeliveryState::Dead } else { DeliveryState::Pending };
-    match end(shell, row.seq, state, note.clone()).await {
+    match end(shell, lease, row.seq, state, note.clone()).await {
         Ok(_) if dead => told(shell, row, state, &note, took),
         Ok(_) => tracing::warn!(why = note, attempt = row.attempts + 1, "deciding failed, tried again"),
         Err(error) => tracing::warn!(why = note, ?error, "deciding failed, and so did noting it"),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
+
 use super::Failure;
 use crate::{
     port::store::Store,
@@ -13,7 +15,7 @@ use crate::{
 pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
     let url = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
-        DatabaseUrl::Postgres(_) => "postgres://".to_owned(),
+        DatabaseUrl::Postgres(url) => url.expose_secret().to_owned(),
     };
     store::open(&url).await.map_err(|error| Failure::Message(error.to_string()))
 }

@@ -6,6 +6,9 @@
 pub mod alert;
 pub mod clock;
 pub mod forge;
+pub mod inbox;
 pub mod intake;
+pub mod lease;
 pub mod operate;
+pub mod outbox;
 pub mod store;

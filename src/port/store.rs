@@ -7,13 +7,16 @@
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use super::{
+    inbox::{Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, StoredDelivery},
+    lease::{BudgetRow, Lease, LeaseKey},
+    outbox::{EffectEnd, EffectState, NewEffect, StoredEffect},
+};
 use crate::domain::{
     derived::Transition,
-    effect::{Effect, Lane},
     id::{ForgeName, InstallationId, ItemNumber, RepoKey},
 };
 
@@ -78,13 +81,16 @@ pub trait Store: Send + Sync + 'static {
     // ── Decisions ──
 
     /// Keeps a decision whole: facts, items, transitions, effects, timers, and the deliveries it ends.
+    /// Refused if one of the leases that it names is lost.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     // ── Outbox ──
 
     /// Effects that may be tried at `now`, at most `per_lane` of each lane of
     /// each installation, so that a long line in one hides none in another: by
-    /// lane, then oldest first. Effects left `sending` by a crash are among them.
+    /// lane, then oldest first. Effects left `sending` by a crash are among them;
+    /// those whose repository or installation another process has the lease of
+    /// are not.
     async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError>;
 
     /// Whether an effect, in this version, has neither ended nor been replaced.
@@ -94,11 +100,13 @@ pub trait Store: Send + Sync + 'static {
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
     /// Notes that an effect is about to be sent, so that a crash leaves a doubt and not a silence.
-    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError>;
+    /// Refused if one of the leases is lost.
+    async fn mark_sending(&self, id: EffectId, version: u64, under: &[Lease]) -> Result<bool, StoreError>;
 
     /// Ends or postpones an attempt. Facts learnt from the answer are kept in
     /// the same transaction. A row that was replaced meanwhile (another
-    /// `version`) stays queued; the facts are kept all the same.
+    /// `version`) stays queued; the facts are kept all the same. Refused if
+    /// one of the leases is lost.
     async fn finish_effect(
         &self,
         id: EffectId,
@@ -106,6 +114,7 @@ pub trait Store: Send + Sync + 'static {
         end: EffectEnd,
         repo: &RepoKey,
         facts: Vec<Document>,
+        under: &[Lease],
     ) -> Result<(), StoreError>;
 
     /// Lists effects, newest first, optionally only dead ones.
@@ -113,7 +122,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ── Timers ──
 
-    /// Timers due at `now`, oldest first.
+    /// Timers due at `now`, oldest first, but for repositories that another
+    /// process has the lease of.
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError>;
 
     /// When the next timer is due.
@@ -141,6 +151,63 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whether the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
+
+    // ── Leases and limits ──
+    //
+    // What follows is for stores that several processes work on side by side.
+    // One that belongs to a single process keeps what is written here: whoever
+    // asks for a lease has it, under epoch 0, for as long as it runs.
+
+    /// Whether other processes may decide on the same database beside this one.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
+    /// Takes the leases among `keys` that are free, and prolongs those that
+    /// this process has; returns both. What is missing, another process has,
+    /// or is just being written under: ask again. An epoch changes whenever
+    /// its lease goes to another process.
+    async fn lease(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        Ok(keys.iter().cloned().map(Lease::sole).collect())
+    }
+
+    /// Takes all of `keys`, whoever has them: their commits will be refused.
+    async fn seize(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        Ok(keys.iter().cloned().map(Lease::sole).collect())
+    }
+
+    /// Gives back the leases among `keys` that this process has; `None`: all that it has.
+    async fn give_back(&self, _keys: Option<&[LeaseKey]>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// Takes up to `most` free leases of partitions in which deliveries wait.
+    async fn claim(&self, _most: usize) -> Result<Vec<Lease>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Like [`Store::pending`], but only of these partitions. A store of one
+    /// process gives all: it has every lease.
+    async fn claimed(&self, _of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        self.pending(after, limit).await
+    }
+
+    /// What an installation has used of its forge's limits, if that is known.
+    async fn budget(&self, _forge: &ForgeName, _installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+        Ok(None)
+    }
+
+    /// Keeps what an installation has used. `None` for `spent` leaves that as
+    /// it is; `parked_until` never goes back.
+    async fn keep_budget(
+        &self,
+        _forge: &ForgeName,
+        _installation: InstallationId,
+        _spent: Option<String>,
+        _parked_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// Order of arrival.
@@ -148,160 +215,6 @@ pub type Seq = u64;
 
 /// An effect's number.
 pub type EffectId = u64;
-
-/// A delivery as it comes in.
-#[derive(Debug, Clone)]
-pub struct NewDelivery {
-    /// From which forge instance or alert connection.
-    pub forge: ForgeName,
-    /// The hook that sent it; empty where the forge does not say.
-    pub hook: String,
-    /// The forge's id for it.
-    pub delivery: String,
-    /// The forge's event name.
-    pub event: String,
-    /// The payload's action, for lists.
-    pub action: Option<String>,
-    /// The repository it concerns: deliveries of one are decided in order.
-    pub repo: Option<u64>,
-    /// For an alert: the repository that it is for, by a name that this has or
-    /// had. The store finds `repo` by it. While it can't, the delivery waits;
-    /// it is pending once a repository of that name is kept.
-    pub target: Option<String>,
-    /// The installation it names.
-    pub installation: Option<InstallationId>,
-    /// When it was received.
-    pub received_at: Timestamp,
-    /// The raw body.
-    pub body: Bytes,
-    /// Why it can't be routed, if it can't: it is kept as quarantined.
-    pub quarantined: Option<String>,
-}
-
-/// What [`Store::accept`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Accepted {
-    /// Kept under this number.
-    New(Seq),
-    /// Had been taken in before, under this number.
-    Duplicate(Seq),
-}
-
-/// A delivery that waits.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
-    /// Its number.
-    pub seq: Seq,
-    /// What it must be in order with.
-    pub partition: Partition,
-}
-
-/// What is decided in order: one repository, or a forge's other events.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Partition {
-    /// The forge.
-    pub forge: ForgeName,
-    /// The repository; `None` for installation-wide events.
-    pub repo: Option<u64>,
-}
-
-/// What became of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryState {
-    /// Waits to be decided.
-    Pending,
-    /// Decided.
-    Done,
-    /// Kept, says nothing to us.
-    Ignored,
-    /// Can't be understood; may be replayed after an upgrade.
-    Quarantined,
-    /// Deciding on it failed again and again.
-    Dead,
-    /// Ended by an operator.
-    Dropped,
-}
-
-impl DeliveryState {
-    /// Every state with its name in the database and in lists.
-    pub const ALL: [(Self, &'static str); 6] = [
-        (Self::Pending, "pending"),
-        (Self::Done, "done"),
-        (Self::Ignored, "ignored"),
-        (Self::Quarantined, "quarantined"),
-        (Self::Dead, "dead"),
-        (Self::Dropped, "dropped"),
-    ];
-
-    /// Its name.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(s, _)| *s == self).map_or("", |(_, n)| n)
-    }
-
-    /// The state with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s)
-    }
-}
-
-/// A delivery in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliveryRow {
-    /// Its number.
-    pub seq: Seq,
-    /// From where.
-    pub forge: ForgeName,
-    /// The hook that sent it.
-    pub hook: String,
-    /// The forge's id for it.
-    pub delivery: String,
-    /// The forge's event name.
-    pub event: String,
-    /// The payload's action.
-    pub action: Option<String>,
-    /// The repository it concerns.
-    pub repo: Option<u64>,
-    /// The repository that an alert is for, by name.
-    #[serde(default)]
-    pub target: Option<String>,
-    /// The installation it names.
-    pub installation: Option<InstallationId>,
-    /// When it was received.
-    pub received_at: Timestamp,
-    /// When it was decided.
-    pub decided_at: Option<Timestamp>,
-    /// What became of it.
-    pub state: DeliveryState,
-    /// What it moved, or why it was ignored, quarantined or given up.
-    pub note: String,
-    /// How often deciding on it was tried.
-    pub attempts: u32,
-}
-
-/// A delivery, whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredDelivery {
-    /// What a list shows.
-    pub row: DeliveryRow,
-    /// The raw body.
-    pub body: Bytes,
-}
-
-/// Which deliveries to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DeliveryFilter {
-    /// Only this state.
-    pub state: Option<DeliveryState>,
-    /// Only this event.
-    pub event: Option<String>,
-    /// Only this repository.
-    pub repo: Option<u64>,
-    /// Only with this delivery id.
-    pub delivery: Option<String>,
-    /// At most so many; 0 means 50.
-    pub limit: usize,
-}
 
 /// A repository's place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -338,25 +251,12 @@ pub struct ItemRow {
     pub derived: String,
 }
 
-/// An effect to be queued.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEffect {
-    /// Idempotency key, unique within the repository.
-    pub key: String,
-    /// A queued row with this key is replaced by this one (desired state);
-    /// otherwise a key that was ever used is never queued again.
-    pub replaces: bool,
-    /// In whose name.
-    pub installation: InstallationId,
-    /// What to do.
-    pub effect: Effect,
-    /// The delivery that caused it, for the logs.
-    pub cause: Option<Seq>,
-}
-
 /// A decision, to be kept whole.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
+    /// The leases under which it was reached. Facts that are kept without that
+    /// of their repository take it from whoever has it: what others read before is void.
+    pub under: Vec<Lease>,
     /// The repository decided on.
     pub repo: Option<RepoKey>,
     /// When. Needed with deliveries, effects and cancelled effects.
@@ -381,90 +281,6 @@ pub struct Commit {
     pub cancel_effects: Vec<String>,
     /// Timers to set (`Some`) or stop (`None`), by item.
     pub timers: Vec<(ItemNumber, Option<Timestamp>)>,
-}
-
-/// An effect as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredEffect {
-    /// Its number: order of queueing.
-    pub id: EffectId,
-    /// Counts replacements of the row.
-    pub version: u64,
-    /// The repository.
-    pub repo: RepoKey,
-    /// Idempotency key.
-    pub key: String,
-    /// In whose name.
-    pub installation: InstallationId,
-    /// Its lane.
-    pub lane: Lane,
-    /// What to do.
-    pub effect: Effect,
-    /// How it stands.
-    pub state: EffectState,
-    /// Attempts so far.
-    pub attempts: u32,
-    /// When it was queued.
-    pub created_at: Timestamp,
-    /// Not to be tried before.
-    pub not_before: Timestamp,
-    /// The last error, or what was made.
-    pub note: String,
-    /// The delivery that caused it.
-    pub cause: Option<Seq>,
-}
-
-/// How an effect stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EffectState {
-    /// Waits.
-    Queued,
-    /// Was about to be sent; after a crash, in doubt.
-    Sending,
-    /// Done.
-    Done,
-    /// Given up.
-    Dead,
-    /// No longer wanted, or impossible by nature (item gone, App removed).
-    Dropped,
-}
-
-/// How an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EffectEnd {
-    /// Done; what was made.
-    Done {
-        /// Id or address of what was made; may be empty.
-        note: String,
-        /// When.
-        at: Timestamp,
-    },
-    /// To be tried again.
-    Retry {
-        /// Not before.
-        not_before: Timestamp,
-        /// Why it failed.
-        error: String,
-        /// It may have gone through.
-        in_doubt: bool,
-        /// Whether this counts as an attempt (a rate limit does not).
-        counts: bool,
-    },
-    /// Given up.
-    Dead {
-        /// Why.
-        error: String,
-        /// When.
-        at: Timestamp,
-    },
-    /// Not wanted any more.
-    Dropped {
-        /// Why.
-        reason: String,
-        /// When.
-        at: Timestamp,
-    },
 }
 
 /// A timer that is due.
@@ -501,6 +317,9 @@ pub enum StoreError {
     /// It can't at the moment: full disk, lost connection, overload. Nothing was kept.
     #[error("the store is not available: {0}")]
     Unavailable(String),
+    /// Another process has the lease by now: what was read under it is void. Nothing was kept.
+    #[error("another replica works on it: {0}")]
+    LeaseLost(String),
     /// What it holds makes no sense to this version.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),

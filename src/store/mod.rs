@@ -1,22 +1,45 @@
 //! The stores behind [`crate::port::store::Store`].
 
+mod moment;
 mod pack;
+pub mod postgres;
 pub mod sqlite;
 mod timely;
 
 use std::{path::Path, sync::Arc};
 
 use crate::port::store::Store;
+use postgres::PostgresStore;
 use sqlite::SqliteStore;
 
 /// Why a store could not be opened. Never quotes the URL: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// A database that this version can't use.
-    #[error("database_url: PostgreSQL is not supported by this version of phasebot; use sqlite://FILE")]
-    PostgresUnsupported,
+    /// Not a URL of PostgreSQL.
+    #[error(
+        "database_url: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE; in a password write \
+         @ as %40, / as %2F, ? as %3F, # as %23, % as %25"
+    )]
+    BadPostgresUrl,
+    /// A value of `sslmode` that there is not.
+    #[error("database_url: sslmode is disable, prefer or require")]
+    BadSslMode,
+    /// A PostgreSQL server that is too old.
+    #[error("database_url: the server is PostgreSQL {found}; phasebot needs {oldest} or newer")]
+    OldServer {
+        /// Its major version.
+        found: i32,
+        /// The oldest that will do.
+        oldest: i32,
+    },
+    /// A PostgreSQL database of another program.
+    #[error("the database {path} has tables of another program: choose another database in database_url")]
+    ForeignPostgres {
+        /// The database.
+        path: String,
+    },
     /// Not a URL of a database that we know.
-    #[error("database_url: {0:?} is not a known kind of database; use sqlite://FILE")]
+    #[error("database_url: {0:?} is not a known kind of database; use sqlite://FILE or postgres://…")]
     UnknownScheme(String),
     /// A SQLite URL that names no file that lasts.
     #[error("database_url: {0}; use sqlite://FILE, such as sqlite://phasebot.db")]
@@ -27,7 +50,7 @@ pub enum OpenError {
          use the newer phasebot, or restore a backup made before the upgrade"
     )]
     TooNew {
-        /// The file.
+        /// The file, or the database and its server.
         path: String,
         /// Its version.
         found: u32,
@@ -43,7 +66,7 @@ pub enum OpenError {
     /// The engine refused.
     #[error("can't open the database {path}: {message}")]
     Engine {
-        /// The file.
+        /// The file, or the database and its server.
         path: String,
         /// What the engine said.
         message: String,
@@ -54,8 +77,12 @@ pub enum OpenError {
 ///
 /// `sqlite://phasebot.db` is a file in the working directory,
 /// `sqlite:///var/lib/phasebot.db` one by its absolute path. The path is taken
-/// as it is written, without percent-decoding.
+/// as it is written, without percent-decoding. `postgres://…` is a database on
+/// a server; see `docs/scale.md` for its options.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Arc::new(PostgresStore::open(url).await?));
+    }
     let path = sqlite_path(url)?.to_owned();
     let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
     match opened {
@@ -71,7 +98,7 @@ fn sqlite_path(url: &str) -> Result<&Path, OpenError> {
     };
     match scheme {
         "sqlite" => {}
-        "postgres" | "postgresql" => return Err(OpenError::PostgresUnsupported),
+        "postgres" | "postgresql" => return Err(OpenError::BadPostgresUrl),
         other => return Err(OpenError::UnknownScheme(other.to_owned())),
     }
     let path = rest.strip_prefix("//").unwrap_or(rest);
@@ -119,8 +146,8 @@ mod tests {
 
     #[test]
     fn a_password_is_not_repeated() {
-        let refused = sqlite_path("postgres://phasebot:hunter2@db/phasebot").unwrap_err();
-        assert_eq!(refused, OpenError::PostgresUnsupported);
+        let refused = sqlite_path("postgres:phasebot:hunter2@db/phasebot").unwrap_err();
+        assert_eq!(refused, OpenError::BadPostgresUrl);
         let refused = sqlite_path("mysql://phasebot:hunter2@db/phasebot").unwrap_err();
         assert!(!refused.to_string().contains("hunter2"));
     }

@@ -1,7 +1,8 @@
 //! The contract of [`phasebot::port::store::Store`], clause by clause.
 //!
 //! Each clause is a function over a [`Database`], so that every engine runs
-//! the same list: `conformance!` at the end of this file.
+//! the same list: `conformance!` at the end of this file. Its tests may carry
+//! attributes: `conformance!(with [#[ignore]] fresh())`.
 
 #![expect(clippy::unwrap_used, reason = "a clause that can't go on has failed")]
 
@@ -10,6 +11,7 @@ mod given;
 mod inbox;
 mod model;
 mod outbox;
+mod postgres;
 mod sqlite;
 mod together;
 mod upkeep;
@@ -28,16 +30,26 @@ pub(crate) trait Database: Send + Sync {
 
 /// Runs every clause on its own fresh database, which `$fresh` makes.
 macro_rules! conformance {
-    (@clauses $fresh:expr; $($area:ident { $($clause:ident),* $(,)? })*) => {
-        $(mod $area { $(
+    (@clauses [$($attribute:tt)*] $fresh:expr; $($area:ident { $($clause:ident),* $(,)? })*) => {
+        $crate::store::conformance! { @areas [$($attribute)*] [$fresh] $($area { $($clause),* })* }
+    };
+    (@areas $attributes:tt $fresh:tt $($area:ident { $($clause:ident),* })*) => {
+        $(mod $area {
+            $crate::store::conformance! { @each $attributes $fresh $area $($clause),* }
+        })*
+    };
+    (@each $attributes:tt $fresh:tt $area:ident $($clause:ident),*) => {
+        $($crate::store::conformance! { @one $attributes $fresh $area $clause })*
+    };
+    (@one [$($attribute:tt)*] [$fresh:expr] $area:ident $clause:ident) => {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            $($attribute)*
             async fn $clause() {
                 crate::store::$area::$clause(&$fresh).await;
             }
-        )* })*
     };
-    ($fresh:expr) => {
-        $crate::store::conformance! { @clauses $fresh;
+    (with [$($attribute:tt)*] $fresh:expr) => {
+        $crate::store::conformance! { @clauses [$($attribute)*] $fresh;
             inbox {
                 a_delivery_is_kept_once,
                 the_same_id_of_another_hook_or_forge_is_another_delivery,
@@ -64,6 +76,7 @@ macro_rules! conformance {
                 trying_again_counts_attempts,
                 a_decision_on_a_dropped_delivery_keeps_the_drop,
                 timers_are_set_moved_and_stopped,
+                a_timer_is_never_due_early,
                 what_was_committed_is_there_after_opening_again,
             }
             outbox {
@@ -101,6 +114,9 @@ macro_rules! conformance {
                 inbox_and_outbox_follow_the_model,
             }
         }
+    };
+    ($fresh:expr) => {
+        $crate::store::conformance! { with [] $fresh }
     };
 }
 pub(crate) use conformance;

@@ -5,6 +5,7 @@ mod latency;
 mod overload;
 mod peers;
 mod rate;
+mod replicas;
 
 use std::{fs, path::PathBuf, rc::Rc, time::Duration};
 
@@ -14,6 +15,7 @@ pub use self::{
     overload::overload,
     peers::peers,
     rate::rate,
+    replicas::replicas,
 };
 use crate::{
     Result,

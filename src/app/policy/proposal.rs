@@ -184,12 +184,12 @@ impl Looker<'_> {
     ) -> Result<Result<Option<T>, String>, Timestamp> {
         let now = self.shell.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
-        if let Some(until) = self.shell.limits.parked(&tenant, now) {
+        if let Some(until) = self.shell.limits.parked(&tenant, now).await {
             return Err(until);
         }
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(answer)) => Ok(Ok(answer)),
-            Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now)),
+            Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now).await),
             Ok(Err(ForgeError::NotFound(why) | ForgeError::Permanent(why))) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");
                 Ok(Err(why))

@@ -160,7 +160,7 @@ async fn one(
 ) -> Result<Option<FileSeen>, Timestamp> {
     let now = shell.clock.now();
     let tenant = (target.repo.forge.clone(), target.installation);
-    if let Some(until) = shell.limits.parked(&tenant, now) {
+    if let Some(until) = shell.limits.parked(&tenant, now).await {
         return Err(until);
     }
     let asked = tokio::time::timeout(PATIENCE, forge.file(target, of, FILE, None)).await;
@@ -171,7 +171,7 @@ async fn one(
     };
     let place = of.unwrap_or(&target.full_name);
     match error {
-        ForgeError::RateLimited { until } => Err(shell.limits.park(&tenant, until, now)),
+        ForgeError::RateLimited { until } => Err(shell.limits.park(&tenant, until, now).await),
         // An organisation's repository that we may not read is none of ours.
         ForgeError::NotFound(_) | ForgeError::Permanent(_) if of.is_some() => Ok(None),
         ForgeError::NotFound(why) | ForgeError::Permanent(why) => {

@@ -126,7 +126,7 @@ pub(super) fn taken_in(db: &Connection, forge: &ForgeName, ids: Vec<String>) -> 
     let mut statement = db.prepare_cached(TAKEN_IN)?;
     let mut found = BTreeSet::new();
     for id in ids {
-        if statement.exists(params![id, forge.0])? {
+        if statement.exists(params![turned(&id), forge.0])? {
             found.insert(id);
         }
     }

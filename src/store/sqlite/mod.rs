@@ -3,6 +3,7 @@
 //! Other processes may open the same file beside us, so nothing here assumes
 //! that only we write. Times are kept in whole milliseconds.
 
+mod budget;
 mod connection;
 mod decision;
 mod erase;
@@ -36,8 +37,8 @@ use crate::{
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
-        Accepted, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, NewDelivery, Pending,
-        RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
+        NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
     },
 };
 
@@ -200,7 +201,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db| outbox::next_at(db, now)).await
     }
 
-    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+    async fn mark_sending(&self, id: EffectId, version: u64, _: &[Lease]) -> Result<bool, StoreError> {
         self.writer.write(move |db| outbox::mark_sending(db, id, version)).await
     }
 
@@ -211,6 +212,7 @@ impl Store for SqliteStore {
         end: EffectEnd,
         repo: &RepoKey,
         facts: Vec<Document>,
+        _: &[Lease],
     ) -> Result<(), StoreError> {
         let repo = repo.clone();
         self.writer.write(move |db| outbox::finish(db, (id, version), &end, &repo, &facts)).await
@@ -249,5 +251,23 @@ impl Store for SqliteStore {
     async fn ping(&self) -> Result<(), StoreError> {
         // An empty transaction of the writer: proves its thread, the lock and the file, and costs no sync.
         self.writer.write(|_| Ok(())).await
+    }
+
+    async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+        let forge = forge.clone();
+        self.readers.read(move |db| budget::budget(db, &forge, installation)).await
+    }
+
+    async fn keep_budget(
+        &self,
+        forge: &ForgeName,
+        installation: InstallationId,
+        spent: Option<String>,
+        parked_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let forge = forge.clone();
+        let keep =
+            move |db: &rusqlite::Connection| budget::keep(db, &forge, installation, spent.as_deref(), parked_until);
+        self.writer.write(keep).await
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
-use super::{SqliteOptions, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep};
+use super::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep};
 use crate::port::store::{DeliveryFilter, DeliveryState};
 
 /// SQLite's plan for a query, line by line.
@@ -52,6 +52,7 @@ fn every_hot_query_uses_an_index() {
         (outbox::RETRY, "INTEGER PRIMARY KEY"),
         (outbox::END, "INTEGER PRIMARY KEY"),
         (timer::DUE, "timer_at"),
+        (budget::BUDGET, "PRIMARY KEY"),
         (upkeep::PRUNE_DELIVERIES, "delivery_age"),
         (upkeep::PRUNE_EFFECTS, "effect_age"),
         (upkeep::COUNT_DELIVERIES, "delivery_by_state"),

@@ -10,6 +10,7 @@ use crate::store::{OpenError, shown};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_foundation.sql"),
     include_str!("../../../migrations/sqlite/0002_memo.sql"),
+    include_str!("../../../migrations/sqlite/0003_budget.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.

@@ -1,12 +1,13 @@
 //! Timers: one per item.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::value::{Id, Moment, number};
 use crate::{
     domain::id::{ItemNumber, RepoKey},
     port::store::{StoreError, Timer},
+    store::moment::not_before,
 };
 
 pub(super) const DUE: &str = "SELECT forge, repo, item, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
@@ -40,35 +41,10 @@ pub(super) fn set(db: &Connection, repo: &RepoKey, item: ItemNumber, at: Option<
                 "INSERT INTO timer (forge, repo, item, at) VALUES (?1, ?2, ?3, ?4)
                  ON CONFLICT (forge, repo, item) DO UPDATE SET at = excluded.at WHERE at <> excluded.at",
             )?
-            .execute(params![forge, id, item, not_before(at)])?,
+            .execute(params![forge, id, item, Moment(not_before(at))])?,
         None => db
             .prepare_cached("DELETE FROM timer WHERE forge = ?1 AND repo = ?2 AND item = ?3")?
             .execute(params![forge, id, item])?,
     };
     Ok(())
-}
-
-/// The first whole millisecond that is not before `at`. A timer that fired a
-/// part of one too soon would find nothing to do, be set again, and fire again
-/// at once.
-fn not_before(at: Timestamp) -> Moment {
-    let whole = at.subsec_nanosecond() % 1_000_000 == 0;
-    Moment(if whole { at } else { at.checked_add(SignedDuration::from_millis(1)).unwrap_or(at) })
-}
-
-#[cfg(test)]
-mod tests {
-    use rusqlite::types::{ToSql, ToSqlOutput, Value};
-
-    use super::*;
-
-    #[test]
-    fn a_timer_is_never_early() {
-        for (at, kept) in [(0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
-            let at = Timestamp::from_nanosecond(at).unwrap();
-            let moment = not_before(at);
-            let ToSqlOutput::Owned(Value::Integer(millis)) = moment.to_sql().unwrap() else { panic!("no number") };
-            assert_eq!(millis, kept, "{at}");
-        }
-    }
 }

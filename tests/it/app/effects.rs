@@ -175,7 +175,7 @@ async fn what_a_crash_left_half_sent_is_in_doubt() {
     let effects = store.effects(false, 2).await.unwrap();
     drop(bot);
     for effect in effects {
-        assert!(store.mark_sending(effect.id, effect.version).await.unwrap());
+        assert!(store.mark_sending(effect.id, effect.version, &[]).await.unwrap());
     }
     forge.permits.add_permits(1000);
     forge.sent.lock().unwrap().clear();

@@ -14,7 +14,7 @@ fn ours(world: &World, item: u64) -> Vec<String> {
 
 #[tokio::test]
 async fn a_backup_of_an_hour_ago_catches_up_and_shows_nothing_twice() {
-    let mut world = World::new().await;
+    let mut world = World::on_a_file().await;
     let (bob, alice) = (world.person("bob"), world.person("alice"));
     world.start(true).await;
     let cart = bob.open_issue("Cart", "", &[]).unwrap().made;
@@ -58,7 +58,7 @@ async fn a_backup_of_an_hour_ago_catches_up_and_shows_nothing_twice() {
 
 #[tokio::test]
 async fn an_effect_that_waits_in_a_backup_is_looked_up_before_it_is_made() {
-    let mut world = World::new().await;
+    let mut world = World::on_a_file().await;
     let bob = world.person("bob");
     world.start(true).await;
     let issue = bob.open_issue("Cart", "", &[]).unwrap().made;

@@ -23,7 +23,11 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-use crate::{flow::REPO, openapi::check_exchange};
+use crate::{
+    flow::REPO,
+    openapi::check_exchange,
+    support::database::{leases_run_out, new_database, sqlite_file},
+};
 
 const APP: u64 = 4711;
 const PRIVATE_KEY: &str = include_str!("../../fixtures/test-key.pem");
@@ -36,6 +40,7 @@ pub struct World {
     pub clock: Arc<SimClock>,
     pub running: Option<Running>,
     folder: TempDir,
+    database_url: String,
 }
 
 /// A bot that runs.
@@ -54,6 +59,13 @@ impl Drop for Running {
 impl World {
     /// The App is installed on `acme/shop`, where `bob` may write; the bot does not run yet.
     pub async fn new() -> Self {
+        let mut world = Self::on_a_file().await;
+        world.database_url = new_database(&world.file()).await;
+        world
+    }
+
+    /// The same with a database that can be copied.
+    pub async fn on_a_file() -> Self {
         let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
         let clock = Arc::new(SimClock::new(start));
         let key = AppKey::from_private_pem(PRIVATE_KEY).unwrap();
@@ -62,7 +74,10 @@ impl World {
         forge.create_repo(REPO).unwrap();
         forge.set_role(REPO, "bob", "write").unwrap();
         forge.install("alice", &[REPO]).unwrap();
-        Self { forge, clock, running: None, folder: TempDir::new().unwrap() }
+        let mut world =
+            Self { forge, clock, running: None, folder: TempDir::new().unwrap(), database_url: String::new() };
+        world.database_url = sqlite_file(&world.file());
+        world
     }
 
     /// The database's file.
@@ -84,13 +99,14 @@ impl World {
 
     /// Opens the database, as another process would.
     pub async fn open(&self) -> Arc<dyn Store> {
-        store::open(&format!("sqlite://{}", self.file().display())).await.unwrap()
+        store::open(&self.database_url).await.unwrap()
     }
 
     /// Starts the bot on the database. Webhooks reach it only if `reachable`.
     pub async fn start(&mut self, reachable: bool) {
         assert!(self.running.is_none());
         let store = self.open().await;
+        leases_run_out(&self.database_url).await;
         let bind = || assembly::bind("test", SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let (public, admin) = (bind().await.unwrap(), bind().await.unwrap());
         if reachable {

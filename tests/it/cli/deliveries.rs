@@ -144,7 +144,7 @@ impl Store for Shelf {
     async fn next_effect_at(&self, _: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         unreachable!()
     }
-    async fn mark_sending(&self, _: EffectId, _: u64) -> Result<bool, StoreError> {
+    async fn mark_sending(&self, _: EffectId, _: u64, _: &[Lease]) -> Result<bool, StoreError> {
         unreachable!()
     }
     async fn finish_effect(
@@ -154,6 +154,7 @@ impl Store for Shelf {
         _: EffectEnd,
         _: &RepoKey,
         _: Vec<Document>,
+        _: &[Lease],
     ) -> Result<(), StoreError> {
         unreachable!()
     }

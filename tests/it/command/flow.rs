@@ -1,5 +1,5 @@
 //! Each working command over HTTP: a simulated GitHub, the real adapter, the
-//! shell with a store in memory.
+//! shell with a store in memory, or on PostgreSQL where a server is there.
 
 use std::sync::Arc;
 
@@ -16,7 +16,10 @@ use phasebot::{
 };
 use secrecy::SecretString;
 
-use crate::{openapi::check_exchange, support::memory_store::MemoryStore};
+use crate::{
+    openapi::check_exchange,
+    support::{database::on_postgres, memory_store::MemoryStore},
+};
 
 const APP: u64 = 4711;
 const REPO: &str = "acme/shop";
@@ -25,7 +28,7 @@ struct World {
     sim: SimForge,
     bot: Bot,
     clock: Arc<SimClock>,
-    store: Arc<MemoryStore>,
+    store: Arc<dyn Store>,
     forge: Arc<dyn Forge>,
     alice: Person,
 }
@@ -52,7 +55,10 @@ impl World {
             })
             .unwrap(),
         );
-        let store = Arc::new(MemoryStore::default());
+        let store: Arc<dyn Store> = match on_postgres().await {
+            Some(url) => phasebot::store::open(&url).await.unwrap(),
+            None => Arc::new(MemoryStore::default()),
+        };
         let bot = Bot::start(Parts {
             store: store.clone(),
             forges: vec![forge.clone()],

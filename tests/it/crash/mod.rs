@@ -9,6 +9,7 @@
 mod deploys;
 mod plot;
 mod process;
+mod replicas;
 mod storm;
 mod twice;
 mod world;

@@ -116,6 +116,21 @@ impl Running {
         self.child.wait().unwrap();
     }
 
+    /// Stops it in the midst of whatever it does (`SIGSTOP`).
+    pub fn stop(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub fn go_on(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success(), "SIG{name} was not sent");
+    }
+
     /// Whether the process is gone.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()

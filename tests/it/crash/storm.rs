@@ -56,11 +56,10 @@ async fn storm(size: Size) {
     println!("storm of {} events and {} kills, STORM_SEED={}", size.events, size.kills, size.seed);
     let mut random = StdRng::seed_from_u64(size.seed);
     let mut world = World::new().await;
-    let installations = (size.events / 150).clamp(1, INSTALLATIONS);
-    let stories = (size.events / installations).saturating_sub(OTHER_EVENTS) / EVENTS;
+    let (installations, stories) = shape(size.events);
     let mut plots = Vec::new();
     for n in 0..installations {
-        plots.extend(company(&mut world, n, stories.max(1), &size));
+        plots.extend(company(&mut world, n, stories, !size.faults));
     }
     let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..plots.len()).collect();
@@ -112,8 +111,15 @@ async fn storm(size: Size) {
     );
 }
 
+/// How many installations, and stories with labels in each, make so many deliveries, about.
+pub fn shape(events: usize) -> (usize, usize) {
+    let installations = (events / 150).clamp(1, INSTALLATIONS);
+    let stories = (events / installations).saturating_sub(OTHER_EVENTS) / EVENTS;
+    (installations, stories.max(1))
+}
+
 /// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
-fn company(world: &mut World, n: usize, stories: usize, size: &Size) -> Vec<Box<dyn Plot>> {
+pub fn company(world: &mut World, n: usize, stories: usize, answers: bool) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);
     let way = if n.is_multiple_of(2) { Way::Forward } else { Way::Any };
@@ -124,7 +130,7 @@ fn company(world: &mut World, n: usize, stories: usize, size: &Size) -> Vec<Box<
     for s in 0..stories {
         plots.push(Box::new(Story::new(&person, &shop, &format!("wish {n}.{s}"), way)));
     }
-    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"), !size.faults)));
+    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"), answers)));
     let connection = format!("company{n}");
     for group in ["Slow", "Down"] {
         plots.push(Box::new(Trouble::new(&world.sim, &connection, &shop, &format!("{group}{n}"))));
@@ -136,7 +142,7 @@ fn company(world: &mut World, n: usize, stories: usize, size: &Size) -> Vec<Box<
     plots
 }
 
-fn number(variable: &str) -> Option<u64> {
+pub fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable} is not a number")))
 }
 

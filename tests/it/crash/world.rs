@@ -77,11 +77,21 @@ impl World {
     /// A forge without repositories, and a program that has never run.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("phasebot.db").display());
+        Self::in_folder(folder, url).await
+    }
+
+    /// The same beside this database.
+    pub async fn on(database_url: String) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), database_url).await
+    }
+
+    async fn in_folder(folder: TempDir, database_url: String) -> Self {
         let key = AppKey::from_private_pem(&process::key()).unwrap();
         let options = Options::new(APP, key, SecretString::from(SECRET), Arc::new(SystemClock));
         let sim = SimForge::start(options).await.unwrap();
         let program = Installed {
-            database_url: format!("sqlite://{}", folder.path().join("phasebot.db").display()),
+            database_url,
             api_url: sim.api_url(),
             secret: SECRET.to_owned(),
             app_id: APP,
@@ -124,10 +134,15 @@ impl World {
     /// Starts the program.
     pub async fn start(&mut self, crash_at: Option<&str>) {
         let running = self.program.start(crash_at).await;
-        self.sim.set_webhook_url(&format!("http://{}/webhooks/github", running.address));
-        self.address = Some(running.address);
+        self.deliver_to(running.address);
         self.running = Some(running);
         self.starts += 1;
+    }
+
+    /// Deliveries and notifications go to the program at this address.
+    pub fn deliver_to(&mut self, address: SocketAddr) {
+        self.sim.set_webhook_url(&format!("http://{address}/webhooks/github"));
+        self.address = Some(address);
     }
 
     /// Posts for so long, `at_once` deliveries side by side; then the program

@@ -34,7 +34,7 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use crate::openapi::check_exchange;
+use crate::{openapi::check_exchange, support::database::new_database};
 
 /// The repository of most flows.
 pub const REPO: &str = "acme/shop";
@@ -108,7 +108,7 @@ impl World {
         forge.set_role(REPO, "bob", "write").unwrap();
 
         let folder = TempDir::new().unwrap();
-        let store = store::open(&format!("sqlite://{}/flow.db", folder.path().display())).await.unwrap();
+        let store = store::open(&new_database(&folder.path().join("flow.db")).await).await.unwrap();
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP,

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::support::database::new_database;
 use phasebot::{
     app::clock::SystemClock,
     sim::{AppKey, Options, Person, SimForge, sign},
@@ -31,6 +32,7 @@ pub struct Serving {
     /// The log's level.
     pub level: &'static str,
     folder: TempDir,
+    database_url: String,
     child: Option<Child>,
     public: SocketAddr,
     admin: SocketAddr,
@@ -70,7 +72,8 @@ impl Serving {
         let (public, admin) = (free_port(), free_port());
         sim.set_webhook_url(&format!("http://{public}/webhooks/github"));
         let answers = Mutex::default();
-        Self { sim, level: "info", folder, child: None, public, admin, answers }
+        let database_url = new_database(&folder.path().join("phasebot.db")).await;
+        Self { sim, level: "info", database_url, folder, child: None, public, admin, answers }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -92,6 +95,7 @@ impl Serving {
             .arg("serve")
             .env_clear()
             .env("NO_COLOR", "1")
+            .env("PHASEBOT_DATABASE_URL", &self.database_url)
             .env("PHASEBOT_LISTEN", self.public.to_string())
             .env("PHASEBOT_ADMIN_LISTEN", self.admin.to_string())
             .env("PHASEBOT_ADMIN_TOKEN", ADMIN_TOKEN)

@@ -28,7 +28,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-use crate::openapi::check_exchange;
+use crate::{openapi::check_exchange, support::database::new_database};
 
 const APP: u64 = 4711;
 const SECRET: &str = "a webhook secret";
@@ -102,7 +102,7 @@ impl World {
         sim.take_pending();
         sim.install("boss", &repositories).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&format!("sqlite://{}", folder.path().join("test.db").display())).await.unwrap();
+        let store = store::open(&new_database(&folder.path().join("test.db")).await).await.unwrap();
         let operator = setup.operator.map(str::to_owned);
         let settings = BotSettings { dry_run: setup.dry_run, ..BotSettings::default() };
         let mut world = Self { sim, clock, ada, store, operator, settings, running: None, _folder: folder };

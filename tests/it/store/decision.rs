@@ -1,5 +1,6 @@
 //! Clauses on decisions: facts, items, transitions, timers, all or nothing.
 
+use jiff::SignedDuration;
 use phasebot::{
     domain::id::{ForgeName, RepoKey},
     port::store::{Commit, DeliveryState, ItemRow, RepositoryRow, Store, StoreError, Timer},
@@ -28,6 +29,7 @@ fn place(repo: RepoKey, name: &str, installation: Option<u64>) -> RepositoryRow 
 /// A commit with a piece of every kind.
 fn whole(seq: u64) -> Commit {
     Commit {
+        under: Vec::new(),
         repo: Some(repo(1)),
         now: Some(at(9)),
         deliveries: vec![(seq, DeliveryState::Done, "#12 plan → code".to_owned())],
@@ -214,6 +216,17 @@ pub(crate) async fn timers_are_set_moved_and_stopped(database: &dyn Database) {
     set(repo(1), vec![(13, None), (14, Some(at(40))), (99, None)]).await;
     assert_eq!(due(at(50), 10).await, [(2, 12), (1, 12), (1, 14)]);
     assert_eq!(store.next_timer_at().await, Ok(Some(at(15))));
+}
+
+pub(crate) async fn a_timer_is_never_due_early(database: &dyn Database) {
+    let store = database.open().await;
+    let part = SignedDuration::from_nanos(600_001);
+    let timers = vec![(12, Some(at(30).checked_add(part).unwrap()))];
+    store.commit(Commit { repo: Some(repo(1)), timers, ..Commit::default() }).await.unwrap();
+    let whole = at(30).checked_add(SignedDuration::from_millis(1)).unwrap();
+    assert_eq!(store.due_timers(at(30), 10).await.unwrap(), []);
+    assert_eq!(store.next_timer_at().await, Ok(Some(whole)));
+    assert_eq!(store.due_timers(whole, 10).await.unwrap().len(), 1);
 }
 
 pub(crate) async fn what_was_committed_is_there_after_opening_again(database: &dyn Database) {

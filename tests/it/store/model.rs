@@ -225,7 +225,7 @@ async fn step(store: &dyn Store, model: &mut Model, operation: &Operation) {
             let Some((&id, waiting)) = model.effects.iter_mut().nth_back(nth) else { return };
             let version = waiting.version - u64::from(stale);
             let marks = waiting.live() && !stale;
-            assert_eq!(store.mark_sending(id, version).await, Ok(marks), "{operation:?}");
+            assert_eq!(store.mark_sending(id, version, &[]).await, Ok(marks), "{operation:?}");
             if marks {
                 waiting.state = EffectState::Sending;
             }
@@ -243,7 +243,7 @@ async fn step(store: &dyn Store, model: &mut Model, operation: &Operation) {
             let key = format!("effect/{id}");
             model.facts.insert(key.clone(), now.to_string());
             model.finish(id, version, &end);
-            store.finish_effect(id, version, end, &repo(1), vec![fact(&key, &now.to_string())]).await.unwrap();
+            store.finish_effect(id, version, end, &repo(1), vec![fact(&key, &now.to_string())], &[]).await.unwrap();
         }
         Operation::Prune { before, limit } => {
             let before = now - before;

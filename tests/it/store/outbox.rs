@@ -28,7 +28,7 @@ fn retry(not_before: Timestamp, in_doubt: bool, counts: bool) -> EffectEnd {
 }
 
 async fn finish(store: &dyn Store, id: u64, version: u64, end: EffectEnd) {
-    store.finish_effect(id, version, end, &repo(1), vec![]).await.unwrap();
+    store.finish_effect(id, version, end, &repo(1), vec![], &[]).await.unwrap();
 }
 
 pub(crate) async fn lanes_go_in_order_and_the_oldest_first(database: &dyn Database) {
@@ -143,10 +143,10 @@ pub(crate) async fn a_cancelled_effect_is_not_sent(database: &dyn Database) {
 
     // While a send is on its way: it is not repeated, and its facts still count.
     let effect = only_due(&*store, at(2)).await;
-    assert_eq!(store.mark_sending(effect.id, 1).await, Ok(true));
+    assert_eq!(store.mark_sending(effect.id, 1, &[]).await, Ok(true));
     cancel(&["b"], vec![]).await;
     let facts = vec![fact("item/2", "{}")];
-    store.finish_effect(effect.id, 1, retry(at(3), true, true), &repo(1), facts).await.unwrap();
+    store.finish_effect(effect.id, 1, retry(at(3), true, true), &repo(1), facts, &[]).await.unwrap();
     assert_eq!(due_keys(&*store, at(9), 10).await, [""; 0]);
     assert_eq!(store.facts(&repo(1)).await.unwrap().len(), 1);
 
@@ -165,12 +165,12 @@ pub(crate) async fn what_was_being_sent_is_due_and_in_doubt(database: &dyn Datab
     queue(&*store, at(1), vec![once("a", react(1))]).await;
     let effect = only_due(&*store, at(1)).await;
     assert_eq!(effect.state, EffectState::Queued);
-    assert_eq!(store.mark_sending(effect.id, 1).await, Ok(true));
+    assert_eq!(store.mark_sending(effect.id, 1, &[]).await, Ok(true));
     drop(store);
     let store = database.open().await;
     let found = only_due(&*store, at(1)).await;
     assert_eq!((found.id, found.state), (effect.id, EffectState::Sending));
-    assert_eq!(store.mark_sending(effect.id, 1).await, Ok(true), "it may be tried again");
+    assert_eq!(store.mark_sending(effect.id, 1, &[]).await, Ok(true), "it may be tried again");
     finish(&*store, effect.id, 1, retry(at(20), true, true)).await;
     assert_eq!(due_keys(&*store, at(19), 10).await, [""; 0]);
     assert_eq!(only_due(&*store, at(20)).await.state, EffectState::Sending, "a doubt that waits is still one");
@@ -182,7 +182,7 @@ pub(crate) async fn a_doubt_survives_a_replacement(database: &dyn Database) {
     let store = database.open().await;
     queue(&*store, at(1), vec![replacing("a", react(1))]).await;
     let effect = only_due(&*store, at(1)).await;
-    store.mark_sending(effect.id, 1).await.unwrap();
+    store.mark_sending(effect.id, 1, &[]).await.unwrap();
     finish(&*store, effect.id, 1, retry(at(30), true, true)).await;
     queue(&*store, at(2), vec![replacing("a", react(2))]).await;
     assert_eq!(due_keys(&*store, at(29), 10).await, [""; 0], "nor is it looked into sooner");
@@ -196,10 +196,10 @@ pub(crate) async fn an_old_version_ends_nothing_but_its_facts_are_kept(database:
         let key = format!("a{n}");
         queue(&*store, at(1), vec![replacing(&key, labels(1, "old"))]).await;
         let effect = only_due(&*store, at(1)).await;
-        store.mark_sending(effect.id, 1).await.unwrap();
+        store.mark_sending(effect.id, 1, &[]).await.unwrap();
         queue(&*store, at(2), vec![replacing(&key, labels(1, "new"))]).await;
         let facts = vec![fact(&key, "{}")];
-        store.finish_effect(effect.id, 1, end, &repo(1), facts).await.unwrap();
+        store.finish_effect(effect.id, 1, end, &repo(1), facts, &[]).await.unwrap();
 
         let left = only_due(&*store, at(2)).await;
         assert_eq!((left.version, left.state, left.attempts), (2, EffectState::Queued, 0));
@@ -208,7 +208,7 @@ pub(crate) async fn an_old_version_ends_nothing_but_its_facts_are_kept(database:
         finish(&*store, left.id, 2, done(at(3))).await;
     }
     // An effect that is not there loses no facts either.
-    store.finish_effect(999, 1, done(at(5)), &repo(1), vec![fact("z", "{}")]).await.unwrap();
+    store.finish_effect(999, 1, done(at(5)), &repo(1), vec![fact("z", "{}")], &[]).await.unwrap();
     assert_eq!(store.facts(&repo(1)).await.unwrap().len(), 5);
 }
 
@@ -216,7 +216,7 @@ pub(crate) async fn an_old_version_in_doubt_leaves_the_doubt(database: &dyn Data
     let store = database.open().await;
     queue(&*store, at(1), vec![replacing("a", react(1))]).await;
     let effect = only_due(&*store, at(1)).await;
-    store.mark_sending(effect.id, 1).await.unwrap();
+    store.mark_sending(effect.id, 1, &[]).await.unwrap();
     queue(&*store, at(2), vec![replacing("a", react(2))]).await;
     finish(&*store, effect.id, 1, retry(at(900), true, true)).await;
     let left = only_due(&*store, at(2)).await;
@@ -228,17 +228,17 @@ pub(crate) async fn a_replaced_effect_can_not_be_marked(database: &dyn Database)
     queue(&*store, at(1), vec![replacing("a", labels(1, "a"))]).await;
     let effect = only_due(&*store, at(1)).await;
     queue(&*store, at(2), vec![replacing("a", labels(1, "b"))]).await;
-    assert_eq!(store.mark_sending(effect.id, 1).await, Ok(false));
+    assert_eq!(store.mark_sending(effect.id, 1, &[]).await, Ok(false));
     assert_eq!(store.is_live(effect.id, 1).await, Ok(false));
     assert_eq!(store.is_live(effect.id, 2).await, Ok(true));
     assert_eq!(only_due(&*store, at(2)).await.state, EffectState::Queued);
-    assert_eq!(store.mark_sending(effect.id, 2).await, Ok(true));
+    assert_eq!(store.mark_sending(effect.id, 2, &[]).await, Ok(true));
     finish(&*store, effect.id, 2, done(at(3))).await;
-    assert_eq!(store.mark_sending(effect.id, 2).await, Ok(false), "nor one that has ended");
+    assert_eq!(store.mark_sending(effect.id, 2, &[]).await, Ok(false), "nor one that has ended");
     assert_eq!(store.is_live(effect.id, 2).await, Ok(false));
     assert_eq!(store.is_live(999, 1).await, Ok(false));
-    assert_eq!(store.mark_sending(999, 1).await, Ok(false));
-    assert_eq!(store.mark_sending(u64::MAX, u64::MAX).await, Ok(false));
+    assert_eq!(store.mark_sending(999, 1, &[]).await, Ok(false));
+    assert_eq!(store.mark_sending(u64::MAX, u64::MAX, &[]).await, Ok(false));
 }
 
 pub(crate) async fn retries_wait_and_count(database: &dyn Database) {
@@ -248,7 +248,7 @@ pub(crate) async fn retries_wait_and_count(database: &dyn Database) {
     assert_eq!(store.next_effect_at(at(1)).await, Ok(None));
     let id = store.due_effects(at(1), 1).await.unwrap()[0].id;
     for (wait, counts, attempts) in [(10, true, 1), (20, false, 1), (30, true, 2)] {
-        store.mark_sending(id, 1).await.unwrap();
+        store.mark_sending(id, 1, &[]).await.unwrap();
         finish(&*store, id, 1, retry(at(wait), false, counts)).await;
         assert_eq!(due_keys(&*store, at(wait - 1), 10).await, ["b"]);
         assert_eq!(store.next_effect_at(at(wait - 1)).await, Ok(Some(at(wait))));

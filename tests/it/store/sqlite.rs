@@ -51,7 +51,7 @@ mod contract {
 
 #[tokio::test]
 async fn other_engines_are_refused_by_name() {
-    assert_eq!(open("postgres://localhost/phasebot").await.err(), Some(OpenError::PostgresUnsupported));
+    assert_eq!(open("postgres:localhost/phasebot").await.err(), Some(OpenError::BadPostgresUrl));
     assert_eq!(open("mysql://localhost").await.err(), Some(OpenError::UnknownScheme("mysql".to_owned())));
     assert!(matches!(open("sqlite://").await.err(), Some(OpenError::BadPath(_))));
 }

@@ -29,7 +29,7 @@ pub(crate) async fn prune_forgets_what_ended_long_ago(database: &dyn Database) {
     for (key, end) in ends {
         queue(&*store, at(0), vec![once(key, react(1))]).await;
         let id = store.due_effects(at(0), 1).await.unwrap()[0].id;
-        store.finish_effect(id, 1, end, &repo(1), vec![]).await.unwrap();
+        store.finish_effect(id, 1, end, &repo(1), vec![], &[]).await.unwrap();
     }
     queue(&*store, at(0), vec![once("queued", react(1))]).await;
 
@@ -93,7 +93,7 @@ pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     queue(&*store, at(9), vec![once("d", dispatch("1"))]).await;
     let safety = store.due_effects(at(9), 1).await.unwrap().remove(0);
     let dead = EffectEnd::Dead { error: "refused".to_owned(), at: at(9) };
-    store.finish_effect(safety.id, 1, dead, &safety.repo, vec![]).await.unwrap();
+    store.finish_effect(safety.id, 1, dead, &safety.repo, vec![], &[]).await.unwrap();
     let expected = StoreStats {
         pending: 2,
         oldest_pending: Some(at(2)),

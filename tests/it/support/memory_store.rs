@@ -18,8 +18,8 @@ use phasebot::{
     },
     port::store::{
         Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        ItemRow, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
-        StoredEffect, Timer,
+        ItemRow, Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
+        StoredDelivery, StoredEffect, Timer,
     },
 };
 
@@ -319,7 +319,7 @@ impl Store for MemoryStore {
         Ok(inner.effects.iter().filter(|e| open(e.state) && e.not_before > now).map(|e| e.not_before).min())
     }
 
-    async fn mark_sending(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+    async fn mark_sending(&self, id: EffectId, version: u64, _: &[Lease]) -> Result<bool, StoreError> {
         let mut inner = self.inner.lock().unwrap();
         let row = inner.effects.iter_mut().find(|e| e.id == id && e.version == version && open(e.state));
         Ok(row.map(|row| row.state = EffectState::Sending).is_some())
@@ -332,6 +332,7 @@ impl Store for MemoryStore {
         end: EffectEnd,
         repo: &RepoKey,
         facts: Vec<Document>,
+        _: &[Lease],
     ) -> Result<(), StoreError> {
         fails(&self.failing_finishes)?;
         let mut inner = self.inner.lock().unwrap();

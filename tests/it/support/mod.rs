@@ -1,6 +1,8 @@
 //! What several test modules stand on.
 
+pub mod database;
 pub mod memory_store;
+pub mod postgres;
 pub mod scripted_forge;
 
 use phasebot::{domain::policy::Policy, policy};

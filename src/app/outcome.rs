@@ -1,0 +1,154 @@
+//! What an attempt came to, noted in the store and told to whatever waits for it.
+
+use std::time::Duration;
+
+use super::{commands, draft, shell::Shell};
+use crate::{
+    decide::{self, advance::Outcome},
+    domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
+    metric,
+    port::{
+        forge::Applied,
+        store::{Commit, EffectEnd, Lease, StoreError, StoredEffect},
+    },
+};
+
+/// Waits between tries to note an outcome.
+const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
+const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// So often a lost lease is asked for again before an outcome goes without its facts.
+const MOST_LOSSES: u32 = 3;
+
+/// Tells what waits for an effect how it went, as patiently as [`note`].
+/// `false`: another process has the repository's lease, and is to find out itself.
+pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
+    let mut wait = NOTE_FIRST_WAIT;
+    let mut lost = 0;
+    while let Err(error) = commands::ended(shell, effect, outcome).await {
+        tracing::warn!(%error, "an awaited outcome can't be noted");
+        match error {
+            StoreError::Unavailable(_) => {}
+            // It may be ours again under another epoch, and is then read anew.
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
+            StoreError::LeaseLost(_) => return false,
+            _ => return true,
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
+    }
+    true
+}
+
+/// Notes an outcome with what it taught. What was sent can't be unsent, so
+/// this goes on until the store takes it; a crash meanwhile leaves an effect
+/// that is repeated harmlessly, looked up by its marker, or given up.
+pub(crate) async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, applied: Option<&Applied>) {
+    let mut wait = NOTE_FIRST_WAIT;
+    let mut lost = 0;
+    let mut alone = false;
+    loop {
+        let noted =
+            if alone { note_alone(shell, effect, &end).await } else { note_once(shell, effect, &end, applied).await };
+        let Err(error) = noted else { break };
+        tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
+        match error {
+            StoreError::Unavailable(_) => {}
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
+            // The repository's facts can't be read or kept: the outcome alone still can.
+            _ => alone = true,
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(NOTE_LONGEST_WAIT);
+    }
+    told(effect, &end);
+}
+
+/// Notes an outcome and nothing else. Nothing is read for it, so nothing can
+/// be void: whoever sent it may say so.
+async fn note_alone(shell: &Shell, effect: &StoredEffect, end: &EffectEnd) -> Result<(), StoreError> {
+    shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, Vec::new(), &[]).await
+}
+
+async fn note_once(
+    shell: &Shell,
+    effect: &StoredEffect,
+    end: &EffectEnd,
+    applied: Option<&Applied>,
+) -> Result<(), StoreError> {
+    let Some(applied) = applied else {
+        if let (Effect::SetPhase { item, .. }, EffectEnd::Dead { .. } | EffectEnd::Dropped { .. }) =
+            (&effect.effect, end)
+        {
+            unwritten(shell, effect, *item).await?;
+        }
+        return note_alone(shell, effect, end).await;
+    };
+    let mut held = shell.repos.hold(&effect.repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
+    let mut changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
+    if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
+        && let Some(complaint) = state.facts.policy_files.complaint.as_mut()
+    {
+        complaint.issue = Some(number);
+        changed.insert(DocumentKey::Policy);
+    }
+    let documents = draft::documents(&state, &changed);
+    if let (Some(name), Some(row)) = (&applied.renamed_to, &mut state.row)
+        && row.full_name != *name
+    {
+        row.full_name.clone_from(name);
+        let commit = Commit {
+            repo: Some(effect.repo.clone()),
+            now: Some(shell.clock.now()),
+            repositories: vec![row.clone()],
+            under: held.lease().into_iter().collect(),
+            ..Commit::default()
+        };
+        shell.commit(commit).await?;
+    }
+    let under: Vec<Lease> = held.lease().into_iter().collect();
+    let finished =
+        shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, documents, &under).await;
+    shell.leases.heard(&under, finished)?;
+    held.put(state);
+    Ok(())
+}
+
+/// Notes that an item does not show its phase: the next look at it tries again.
+async fn unwritten(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+    let mut held = shell.repos.hold(&effect.repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    if let Some(row) = state.items.get(&item).and_then(draft::unwritten) {
+        let (repo, now) = (Some(effect.repo.clone()), Some(shell.clock.now()));
+        let under = held.lease().into_iter().collect();
+        shell.commit(Commit { under, repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
+        state.items.insert(item, row);
+    }
+    held.put(state);
+    Ok(())
+}
+
+fn told(effect: &StoredEffect, end: &EffectEnd) {
+    let attempt = effect.attempts + 1;
+    let outcome = match end {
+        EffectEnd::Done { .. } => "done",
+        EffectEnd::Retry { counts: false, .. } => "parked",
+        EffectEnd::Retry { .. } => "retry",
+        EffectEnd::Dead { .. } => "dead",
+        EffectEnd::Dropped { .. } => "dropped",
+    };
+    metrics::counter!(metric::EFFECTS, "kind" => effect.effect.kind(), "outcome" => outcome).increment(1);
+    match end {
+        EffectEnd::Done { note, at } => {
+            let waited = at.duration_since(effect.created_at).as_secs_f64().max(0.0);
+            metrics::histogram!(metric::EFFECT_WAIT_SECONDS).record(waited);
+            tracing::info!(outcome, attempt, note, "effect done");
+        }
+        EffectEnd::Retry { not_before, error, .. } => {
+            tracing::warn!(outcome, attempt, error, %not_before, "effect not done, tried again");
+        }
+        EffectEnd::Dead { error, .. } => tracing::error!(outcome, attempt, error, "effect given up"),
+        EffectEnd::Dropped { reason, .. } => tracing::info!(outcome, attempt, reason, "effect dropped"),
+    }
+}

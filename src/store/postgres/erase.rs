@@ -1,0 +1,44 @@
+//! Letting go of a repository that was taken from us.
+
+use super::{
+    db::{Db, Step, patiently, pipeline},
+    value::{args, bits, number, text},
+};
+use crate::{domain::id::RepoKey, port::store::StoreError, store::pack::Packed};
+
+/// Voids what other replicas read of a repository; this one ($3) forgets it by itself.
+const VOID_OTHERS: &str = "
+    UPDATE lease SET epoch = epoch + 1 WHERE forge = $1 AND kind = 1 AND id = $2 AND owner <> $3";
+
+const EMPTY_BODIES: &str = "
+    UPDATE delivery_body SET size = $3, body = $4
+    WHERE seq IN (SELECT seq FROM delivery WHERE forge = $1 AND repo = $2)";
+
+const END_DELIVERIES: &str = "
+    UPDATE delivery SET note = $3,
+        state = CASE WHEN state IN ('pending', 'quarantined', 'dead') THEN 'dropped' ELSE state END
+    WHERE forge = $1 AND repo = $2";
+
+/// Deletes what is kept of a repository. Its deliveries' ids stay, so that a
+/// redelivery is known; `empty` takes the place of their bodies.
+pub(super) async fn erase(db: &Db, repo: &RepoKey, why: &str, empty: &Packed, replica: i64) -> Result<(), StoreError> {
+    let deletes = ["fact", "item", "transition", "effect", "timer"]
+        .map(|table| format!("DELETE FROM {table} WHERE forge = $1 AND repo = $2"));
+    let (forge, id) = (text(&repo.forge.0), bits(repo.id));
+    let frame = empty.frame.as_slice();
+    let mut work = db.work().await?;
+    patiently(async {
+        let mut steps: Vec<Step<'_>> = vec![Box::pin(work.plain("BEGIN"))];
+        steps.push(Box::pin(async { work.run(VOID_OTHERS, args![forge, id, replica]).await }));
+        for sql in &deletes {
+            steps.push(Box::pin(async { work.run(sql, args![forge, id]).await }));
+        }
+        steps.push(Box::pin(async { work.run(EMPTY_BODIES, args![forge, id, number(empty.size), frame]).await }));
+        steps.push(Box::pin(async { work.run(END_DELIVERIES, args![forge, id, text(why)]).await }));
+        pipeline(steps).await?;
+        work.plain("COMMIT").await?;
+        Ok(())
+    })
+    .await
+    .inspect(|()| work.end())
+}

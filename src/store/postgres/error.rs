@@ -1,0 +1,33 @@
+//! PostgreSQL's errors, by what the caller does about them.
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::Error;
+
+use crate::port::store::StoreError;
+
+/// An error of the server or of the connection.
+///
+/// Only what the server says of itself is kept, without its detail and hint:
+/// those may quote rows.
+pub(super) fn told(error: &Error) -> StoreError {
+    let Some(refusal) = error.as_db_error() else {
+        return StoreError::Unavailable(error.to_string());
+    };
+    let code = refusal.code().code();
+    let what = format!("PostgreSQL: {} ({code})", refusal.message());
+    // The first two characters are the class: PostgreSQL's documentation, appendix A.
+    match code.get(..2) {
+        Some("22" | "23" | "42") => StoreError::Invalid(what),
+        Some("XX") => StoreError::Corrupt(what),
+        _ => StoreError::Unavailable(what),
+    }
+}
+
+/// No connection was to be had.
+pub(super) fn no_connection(error: &PoolError) -> StoreError {
+    match error {
+        PoolError::Backend(error) => StoreError::Unavailable(super::connect::reason(error)),
+        PoolError::Timeout(_) => StoreError::Unavailable("every connection to PostgreSQL is in use".to_owned()),
+        other => StoreError::Unavailable(other.to_string()),
+    }
+}

@@ -1,0 +1,256 @@
+//! The store on PostgreSQL: one database, any number of replicas and no leader.
+//!
+//! Each opened store is a replica. What one of them decides on, it has the
+//! lease of (`lease.rs`); taking in needs none (`ingest.rs`). Replicas do not
+//! wake each other: they look. Nothing lasts longer than its transaction, so
+//! that a pooler may stand between (`db.rs`). Times are kept in whole
+//! milliseconds.
+
+mod budget;
+mod connect;
+mod db;
+mod decision;
+mod erase;
+mod error;
+mod inbox;
+mod ingest;
+mod lease;
+mod memo;
+mod outbox;
+#[cfg(test)]
+mod plan;
+mod repo;
+mod schema;
+mod timer;
+mod upkeep;
+mod value;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use self::{connect::Address, db::Db, ingest::Ingest};
+use super::{OpenError, pack::pack};
+use crate::{
+    domain::{
+        derived::Transition,
+        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    },
+    port::store::{
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
+        LeaseKey, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        StoredEffect, Timer,
+    },
+};
+
+/// A replica's store in a PostgreSQL database.
+pub struct PostgresStore {
+    db: Db,
+    ingest: Ingest,
+    /// Drawn at the start: whoever starts again is another.
+    replica: i64,
+    /// Where the next claim goes on, so that each partition has its turn.
+    claimed: Mutex<Option<LeaseKey>>,
+}
+
+impl PostgresStore {
+    /// Connects to the database that `url` names, and brings its schema up to
+    /// date. Must be called within a Tokio runtime.
+    pub async fn open(url: &str) -> Result<Self, OpenError> {
+        let address = Address::parse(url)?;
+        let db = Db::new(address.pool()?);
+        schema::migrate(&db, &address.shown()).await?;
+        let ingest = Ingest::start(db.clone());
+        Ok(Self { db, ingest, replica: rand::random(), claimed: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError> {
+        let accepted = self.ingest.accept(vec![delivery]).await?;
+        accepted.first().copied().ok_or_else(|| StoreError::Unavailable("taking in gave no answer".to_owned()))
+    }
+
+    async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
+        self.ingest.accept(deliveries).await
+    }
+
+    async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        inbox::pending(&self.db, after, limit).await
+    }
+
+    async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
+        inbox::delivery(&self.db, seq).await
+    }
+
+    async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError> {
+        inbox::taken_in(&self.db, forge, deliveries).await
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError> {
+        inbox::deliveries(&self.db, filter).await
+    }
+
+    async fn replay(&self, seq: Seq) -> Result<bool, StoreError> {
+        inbox::replay(&self.db, seq).await
+    }
+
+    async fn drop_delivery(&self, seq: Seq, why: &str) -> Result<bool, StoreError> {
+        inbox::drop_delivery(&self.db, seq, why).await
+    }
+
+    async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
+        repo::repository(&self.db, repo).await
+    }
+
+    async fn repositories(
+        &self,
+        forge: &ForgeName,
+        installation: InstallationId,
+    ) -> Result<Vec<RepositoryRow>, StoreError> {
+        repo::repositories(&self.db, forge, installation).await
+    }
+
+    async fn facts(&self, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
+        repo::facts(&self.db, repo).await
+    }
+
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+        repo::items(&self.db, repo).await
+    }
+
+    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+        repo::transitions(&self.db, repo, item).await
+    }
+
+    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+        let empty = pack(Bytes::from_static(b"{}")).await?;
+        erase::erase(&self.db, repo, why, &empty, self.replica).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
+        decision::keep(&self.db, &commit, self.replica).await
+    }
+
+    async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        outbox::due(&self.db, now, per_lane, self.replica).await
+    }
+
+    async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError> {
+        outbox::is_live(&self.db, id, version).await
+    }
+
+    async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        outbox::next_at(&self.db, now).await
+    }
+
+    async fn mark_sending(&self, id: EffectId, version: u64, under: &[Lease]) -> Result<bool, StoreError> {
+        decision::mark_sending(&self.db, (id, version), under, self.replica).await
+    }
+
+    async fn finish_effect(
+        &self,
+        id: EffectId,
+        version: u64,
+        end: EffectEnd,
+        repo: &RepoKey,
+        facts: Vec<Document>,
+        under: &[Lease],
+    ) -> Result<(), StoreError> {
+        decision::finish(&self.db, (id, version), &end, (repo, &facts), under, self.replica).await
+    }
+
+    async fn effects(&self, dead_only: bool, limit: usize) -> Result<Vec<StoredEffect>, StoreError> {
+        outbox::effects(&self.db, dead_only, limit).await
+    }
+
+    async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
+        timer::due(&self.db, now, limit, self.replica).await
+    }
+
+    async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        timer::next(&self.db).await
+    }
+
+    async fn memo(&self, name: &str) -> Result<Option<String>, StoreError> {
+        memo::read(&self.db, name).await
+    }
+
+    async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError> {
+        memo::note(&self.db, name, value).await
+    }
+
+    async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        upkeep::prune(&self.db, before, limit).await
+    }
+
+    async fn stats(&self) -> Result<StoreStats, StoreError> {
+        upkeep::stats(&self.db).await
+    }
+
+    async fn ping(&self) -> Result<(), StoreError> {
+        self.db
+            .rows("SELECT 1 WHERE NOT pg_is_in_recovery()", &[])
+            .await?
+            .first()
+            .map(|_| ())
+            .ok_or_else(|| StoreError::Unavailable("PostgreSQL is a standby, which takes no writes".to_owned()))
+    }
+
+    fn is_shared(&self) -> bool {
+        true
+    }
+
+    async fn lease(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        lease::take(&self.db, lease::TAKE, keys, self.replica).await
+    }
+
+    async fn seize(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+        lease::take(&self.db, lease::SEIZE, keys, self.replica).await
+    }
+
+    async fn give_back(&self, keys: Option<&[LeaseKey]>) -> Result<(), StoreError> {
+        lease::give_back(&self.db, keys, self.replica).await
+    }
+
+    async fn claim(&self, most: usize) -> Result<Vec<Lease>, StoreError> {
+        let from = self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut free = lease::free(&self.db, most, from.as_ref()).await?;
+        if free.len() < most && from.is_some() {
+            for key in lease::free(&self.db, most - free.len(), None).await? {
+                if !free.contains(&key) {
+                    free.push(key);
+                }
+            }
+        }
+        if free.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&free.last().cloned());
+        self.lease(&free).await
+    }
+
+    async fn claimed(&self, of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        lease::claimed(&self.db, of, after, limit).await
+    }
+
+    async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+        budget::budget(&self.db, forge, installation).await
+    }
+
+    async fn keep_budget(
+        &self,
+        forge: &ForgeName,
+        installation: InstallationId,
+        spent: Option<String>,
+        parked_until: Timestamp,
+    ) -> Result<(), StoreError> {
+        budget::keep(&self.db, forge, installation, spent, parked_until).await
+    }
+}

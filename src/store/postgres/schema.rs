@@ -1,0 +1,89 @@
+//! The schema and its migrations.
+
+use super::{
+    db::{Db, Work, patiently},
+    value::{args, col},
+};
+use crate::{port::store::StoreError, store::OpenError};
+
+/// Every migration, oldest first: the version that it leads to is its place, from 1.
+const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_foundation.sql")];
+
+/// The oldest server that is tested.
+const OLDEST_SERVER: i32 = 15;
+
+/// Of replicas that start together one migrates, the others wait: "phas" in ASCII.
+const MIGRATION_LOCK: i64 = 0x7068_6173;
+
+/// Brings the schema up to date, in one transaction. `shown` names the database.
+pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
+    let engine = |error: StoreError| match error {
+        StoreError::Unavailable(message) | StoreError::Invalid(message) | StoreError::Corrupt(message) => {
+            OpenError::Engine { path: shown.to_owned(), message }
+        }
+        error @ StoreError::LeaseLost(_) => OpenError::Engine { path: shown.to_owned(), message: error.to_string() },
+    };
+    let mut work = db.work().await.map_err(engine)?;
+    let server: i32 = setting(&work, "server_version_num").await.map_err(engine)?.parse().unwrap_or(0) / 10_000;
+    if server < OLDEST_SERVER {
+        return Err(OpenError::OldServer { found: server, oldest: OLDEST_SERVER });
+    }
+    if setting(&work, "synchronous_commit").await.map_err(engine)? == "off" {
+        tracing::warn!(
+            "PostgreSQL has synchronous_commit = off: a power cut there loses deliveries that were acknowledged"
+        );
+    }
+    let found = patiently(async {
+        work.plain("BEGIN").await?;
+        work.run("SELECT pg_advisory_xact_lock($1)", args![MIGRATION_LOCK]).await?;
+        version(&work).await
+    })
+    .await
+    .map_err(engine)?;
+    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let Some(found) = found else {
+        return Err(OpenError::ForeignPostgres { path: shown.to_owned() });
+    };
+    if found > known {
+        return Err(OpenError::TooNew { path: shown.to_owned(), found, known });
+    }
+    bring_up(&work, found, known).await.map_err(engine)?;
+    work.end();
+    Ok(())
+}
+
+async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError> {
+    // Without patience's limit: a migration of large tables takes its time.
+    for migration in MIGRATIONS.iter().skip(found as usize) {
+        work.plain(migration).await?;
+    }
+    if found < known {
+        work.plain("CREATE TABLE IF NOT EXISTS phasebot_schema (version INTEGER NOT NULL)").await?;
+        work.plain("DELETE FROM phasebot_schema").await?;
+        let version = i32::try_from(known).unwrap_or(i32::MAX);
+        work.run("INSERT INTO phasebot_schema (version) VALUES ($1)", args![version]).await?;
+    }
+    work.plain("COMMIT").await?;
+    Ok(())
+}
+
+async fn setting(work: &Work, name: &str) -> Result<String, StoreError> {
+    let rows = patiently(work.rows("SELECT current_setting($1)", args![name])).await?;
+    rows.first().map_or(Ok(String::new()), |row| col(row, 0))
+}
+
+/// The version of the schema: 0 if there is none yet, `None` if the tables are another program's.
+async fn version(work: &Work) -> Result<Option<u32>, StoreError> {
+    let ours = "SELECT to_regclass('phasebot_schema') IS NOT NULL, to_regclass('delivery') IS NOT NULL";
+    let rows = work.rows(ours, &[]).await?;
+    let Some(row) = rows.first() else { return Ok(Some(0)) };
+    match (col::<bool>(row, 0)?, col::<bool>(row, 1)?) {
+        (false, false) => Ok(Some(0)),
+        (false, true) => Ok(None),
+        (true, _) => {
+            let rows = work.rows("SELECT version FROM phasebot_schema", &[]).await?;
+            let version = rows.first().map_or(Ok(0), |row| col::<i32>(row, 0))?;
+            Ok(Some(u32::try_from(version).unwrap_or(0)))
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What installations have used of their forge's limits.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::value::{Id, Moment};
+use crate::{
+    domain::id::{ForgeName, InstallationId},
+    port::store::{BudgetRow, StoreError},
+};
+
+pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE forge = ?1 AND installation = ?2";
+
+/// What an installation has used.
+pub(super) fn budget(
+    db: &Connection,
+    forge: &ForgeName,
+    installation: InstallationId,
+) -> Result<Option<BudgetRow>, StoreError> {
+    let read = |row: &rusqlite::Row<'_>| Ok(BudgetRow { spent: row.get(0)?, parked_until: row.get::<_, Moment>(1)?.0 });
+    Ok(db.prepare_cached(BUDGET)?.query_row(params![forge.0, Id(installation)], read).optional()?)
+}
+
+/// Keeps what an installation has used.
+pub(super) fn keep(
+    db: &Connection,
+    forge: &ForgeName,
+    installation: InstallationId,
+    spent: Option<&str>,
+    parked_until: Timestamp,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO budget (forge, installation, spent, parked_until) VALUES (?1, ?2, coalesce(?3, ''), ?4)
+         ON CONFLICT (forge, installation) DO UPDATE
+         SET spent = coalesce(?3, spent), parked_until = max(parked_until, ?4)",
+    )?
+    .execute(params![forge.0, Id(installation), spent, Moment(parked_until)])?;
+    Ok(())
+}

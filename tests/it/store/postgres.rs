@@ -1,0 +1,24 @@
+//! The contract on PostgreSQL, and what is particular to replicas on a server.
+
+mod leases;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use phasebot::{port::store::Store, store::open};
+
+use super::Database;
+use crate::support::postgres::PostgresDatabase;
+
+#[async_trait]
+impl Database for PostgresDatabase {
+    async fn open(&self) -> Arc<dyn Store> {
+        open(&self.url).await.unwrap()
+    }
+}
+
+mod contract {
+    crate::store::conformance!(with [#[ignore = "needs PostgreSQL: scripts/test postgres"]]
+        crate::support::postgres::PostgresDatabase::new().await
+    );
+}

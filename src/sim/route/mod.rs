@@ -16,6 +16,7 @@ mod query;
 mod releases;
 mod reply;
 mod repository;
+mod reviews;
 mod rules;
 
 pub(super) use reply::Reply;
@@ -130,13 +131,14 @@ impl Route {
 }
 
 /// All routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 12] {
+fn tables() -> [&'static [Route]; 13] {
     [
         app::ROUTES,
         repository::ROUTES,
         rules::ROUTES,
         labels::ROUTES,
         issues::ROUTES,
+        reviews::ROUTES,
         people::ROUTES,
         checks::ROUTES,
         commits::ROUTES,

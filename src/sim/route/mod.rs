@@ -100,7 +100,9 @@ pub(super) struct Route {
     pub(super) auth: Auth,
     /// The permission that it takes, of the App: `name:read` or `name:write`; any one of several.
     pub(super) permissions: &'static [&'static str],
-    /// It makes content, which is limited on its own.
+    /// It makes content that people are notified of, which is limited on its
+    /// own. GitHub lists no such requests; a reaction notifies nobody, and
+    /// GitHub's own client (`@octokit/plugin-throttling`) does not count it.
     pub(super) creates: bool,
     pub(super) handle: Handler,
 }

@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Patience with all of them: the repository is held meanwhile.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
 /// When to go on with questions that had to wait.
-const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
+pub(super) const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// When to ask again what could not be answered.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    ask::{Inquiry, ask},
+    ask::{GO_ON_AFTER, Inquiry, ask},
     clock::after,
     commands,
     crash::crash_point,
@@ -77,7 +77,7 @@ pub(crate) async fn reach(
     let Scope { repo, place, policy, mut items, mut changed, cause } = scope;
     let target = place.and_then(place::target);
     let forge = shell.forge(&repo.forge).filter(|_| target.is_some());
-    let asks = forge.is_some();
+    let may_ask = forge.is_some();
     let again_at = match (&target, forge) {
         (Some(target), Some(forge)) => {
             let inquiry = Inquiry { facts: &mut state.facts, items: &mut items, changed: &mut changed, policy };
@@ -94,8 +94,8 @@ pub(crate) async fn reach(
     // What could not be asked now is asked for the repository's sake, too; and
     // what was only now begun may want to know more.
     advanced.wake(again_at);
-    if asks && again_at.is_none() && !decide::needs(&state.facts, &BTreeSet::new(), policy, now).is_empty() {
-        advanced.wake(Some(now));
+    if may_ask && again_at.is_none() && !decide::needs(&state.facts, &BTreeSet::new(), policy, now).is_empty() {
+        advanced.wake(Some(after(now, GO_ON_AFTER)));
     }
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);

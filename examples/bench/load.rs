@@ -27,7 +27,7 @@ const AFTER_REFUSAL: Duration = Duration::from_millis(20);
 /// What came of a load.
 #[derive(Debug, Default, Clone)]
 pub struct Outcome {
-    /// 202: kept.
+    /// 202: kept. Peers that keep nothing say 200.
     pub accepted: u64,
     /// 503: not now.
     pub refused: u64,
@@ -158,8 +158,23 @@ pub fn guid(at: Timestamp) -> String {
     format!("{low:08x}-{mid:04x}-1{high:03x}-{:04x}-{:012x}", rest >> 48, rest & 0xffff_ffff_ffff)
 }
 
-/// Sends issues over `connections` for `lasting`, as fast as they are answered.
-pub async fn flood(address: SocketAddr, connections: usize, lasting: Duration, issues: &Rc<Issues>) -> Outcome {
+/// How fast senders send.
+#[derive(Debug, Clone, Copy)]
+pub enum Pace {
+    /// As fast as they are answered.
+    Full,
+    /// So many a second in all, at random moments.
+    Rate(f64),
+}
+
+/// Sends issues over `connections` for `lasting`.
+pub async fn flood(
+    address: SocketAddr,
+    connections: u32,
+    lasting: Duration,
+    pace: Pace,
+    issues: &Rc<Issues>,
+) -> Outcome {
     let local = LocalSet::new();
     let outcome = Rc::new(RefCell::new(Outcome::default()));
     let begun = Instant::now();
@@ -167,7 +182,14 @@ pub async fn flood(address: SocketAddr, connections: usize, lasting: Duration, i
         let (issues, outcome) = (issues.clone(), outcome.clone());
         local.spawn_local(async move {
             let mut sender = Sender::new(address);
+            let mut due = begun;
             while begun.elapsed() < lasting {
+                if let Pace::Rate(rate) = pace {
+                    // Moments of a Poisson process: gaps are exponential.
+                    let gap = -rand::random::<f64>().max(f64::MIN_POSITIVE).ln() * f64::from(connections) / rate;
+                    due += Duration::from_secs_f64(gap);
+                    tokio::time::sleep_until(due.into()).await;
+                }
                 let (repository, _, body) = issues.next();
                 let sent = Instant::now();
                 let status = sender.send(repository, &body).await;
@@ -175,7 +197,7 @@ pub async fn flood(address: SocketAddr, connections: usize, lasting: Duration, i
                 {
                     let mut outcome = outcome.borrow_mut();
                     match status {
-                        Ok(202) => {
+                        Ok(200 | 202) => {
                             outcome.accepted += 1;
                             outcome.micros.push(micros);
                             continue;

@@ -9,7 +9,7 @@ mod body;
 mod load;
 mod machine;
 mod measure;
-mod replicas;
+mod peer;
 mod server;
 mod stub;
 
@@ -38,7 +38,7 @@ struct Cli {
     /// A PostgreSQL server, as a URL without a database: also measures replicas there.
     #[arg(long, env = "PHASEBOT_TEST_POSTGRES", value_name = "URL")]
     postgres: Option<String>,
-    /// Only these parts: rate, latency, overload, growth, replicas.
+    /// Only these parts: rate, latency, overload, items, peers, growth, replicas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Folder for databases; on the disk that is to be measured.
@@ -81,11 +81,17 @@ fn main() -> Result<()> {
         if wanted("overload") {
             measure::overload(&plan).await?;
         }
+        if wanted("items") {
+            measure::items(&plan).await?;
+        }
+        if wanted("peers") {
+            measure::peers(&plan).await?;
+        }
         if let Some(rows) = cli.rows.filter(|_| wanted("growth")) {
             measure::growth(&plan, rows).await?;
         }
         if let Some(server) = cli.postgres.filter(|_| wanted("replicas")) {
-            replicas::replicas(&plan, &server).await?;
+            measure::replicas(&plan, &server).await?;
         }
         Ok(())
     })

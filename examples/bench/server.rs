@@ -33,7 +33,7 @@ use tokio::{
 use crate::{Result, body::SECRET};
 
 /// The App's key in all tests.
-const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/test-key.pem");
+pub const KEY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/test-key.pem");
 /// Patience with a start.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -43,6 +43,8 @@ pub struct Server {
     /// Where webhooks go.
     pub address: SocketAddr,
     admin: SocketAddr,
+    /// From its start until it was ready.
+    pub started_in: Duration,
 }
 
 impl Server {
@@ -55,41 +57,44 @@ impl Server {
     pub async fn replica(url: &str, api: SocketAddr) -> Result<Self> {
         let mut command = Command::new(beside("phasebot")?);
         command.arg("serve").env_clear().env("PHASEBOT_DATABASE_URL", url);
-        Self::start(command, api).await
+        Self::ours(command, api).await
     }
 
     /// The same server and routes, which verify signatures and keep nothing.
     pub async fn verify_only() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("verify-only").env_clear();
-        Self::start(command, SocketAddr::from(([127, 0, 0, 1], 9))).await
+        Self::ours(command, SocketAddr::from(([127, 0, 0, 1], 9))).await
     }
 
-    async fn start(mut command: Command, api: SocketAddr) -> Result<Self> {
+    async fn ours(mut command: Command, api: SocketAddr) -> Result<Self> {
         let (address, admin) = (free_port()?, free_port()?);
-        let child = command
+        command
             .env("PHASEBOT_LISTEN", address.to_string())
             .env("PHASEBOT_ADMIN_LISTEN", admin.to_string())
             .env("PHASEBOT_LOG", "warn")
             .env("PHASEBOT_GITHUB__APP_ID", "4711")
             .env("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", KEY)
             .env("PHASEBOT_GITHUB__WEBHOOK_SECRETS", SECRET)
-            .env("PHASEBOT_GITHUB__API_URL", format!("http://{api}"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create("/dev/null")?)
-            .spawn()?;
-        let mut server = Self { child, address, admin };
+            .env("PHASEBOT_GITHUB__API_URL", format!("http://{api}"));
+        Self::start(command, address, admin, "/readyz").await
+    }
+
+    /// Starts it and waits until `ready` answers with 200.
+    pub async fn start(mut command: Command, address: SocketAddr, admin: SocketAddr, ready: &str) -> Result<Self> {
         let begun = Instant::now();
-        while !matches!(get(address, "/readyz").await, Ok((200, _))) {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut server = Self { child, address, admin, started_in: Duration::ZERO };
+        while !matches!(get(address, ready).await, Ok((200, _))) {
             if let Some(status) = server.child.try_wait()? {
                 return Err(format!("the server ended at once: {status}").into());
             }
             if begun.elapsed() > PATIENCE {
                 return Err("the server did not become ready".into());
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
+        server.started_in = begun.elapsed();
         Ok(server)
     }
 
@@ -135,7 +140,8 @@ fn beside(name: &str) -> Result<PathBuf> {
     if path.exists() { Ok(path) } else { Err(format!("{} is missing: run scripts/bench", path.display()).into()) }
 }
 
-fn free_port() -> Result<SocketAddr> {
+/// A port that nobody uses at the moment.
+pub fn free_port() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

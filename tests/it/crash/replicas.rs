@@ -75,7 +75,7 @@ async fn storm(size: Size) {
     let (installations, stories) = shape(size.events);
     let mut plots = Vec::new();
     for n in 0..installations {
-        plots.extend(company(&mut world, n, stories));
+        plots.extend(company(&mut world, n, stories, true));
     }
     let mut replicas = Replicas { live: Vec::new(), stopped: Vec::new() };
     for _ in 0..size.replicas {

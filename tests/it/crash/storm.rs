@@ -59,7 +59,7 @@ async fn storm(size: Size) {
     let (installations, stories) = shape(size.events);
     let mut plots = Vec::new();
     for n in 0..installations {
-        plots.extend(company(&mut world, n, stories));
+        plots.extend(company(&mut world, n, stories, !size.faults));
     }
     let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..plots.len()).collect();
@@ -119,7 +119,8 @@ pub fn shape(events: usize) -> (usize, usize) {
 }
 
 /// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
-pub fn company(world: &mut World, n: usize, stories: usize) -> Vec<Box<dyn Plot>> {
+/// `answers`: whether the forge answers whatever it is asked.
+pub fn company(world: &mut World, n: usize, stories: usize, answers: bool) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);
     let way = if n.is_multiple_of(2) { Way::Forward } else { Way::Any };
@@ -130,7 +131,7 @@ pub fn company(world: &mut World, n: usize, stories: usize) -> Vec<Box<dyn Plot>
     for s in 0..stories {
         plots.push(Box::new(Story::new(&person, &shop, &format!("wish {n}.{s}"), way)));
     }
-    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"))));
+    plots.push(Box::new(Talk::new(&person, &shop, &format!("talk {n}"), answers)));
     let connection = format!("company{n}");
     for group in ["Slow", "Down"] {
         plots.push(Box::new(Trouble::new(&world.sim, &connection, &shop, &format!("{group}{n}"))));

@@ -1,6 +1,7 @@
 //! Several replicas on one PostgreSQL: what they take in and decide together.
 
 use std::{
+    collections::BTreeMap,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -9,39 +10,40 @@ use futures_util::future::{join_all, try_join_all};
 use phasebot::store;
 use tokio_postgres::NoTls;
 
+use super::{CONNECTIONS, INSTALLATIONS, Plan, REPOSITORIES, median, row};
 use crate::{
     Result,
-    load::{Issues, Outcome, flood},
-    measure::{CONNECTIONS, INSTALLATIONS, Plan, REPOSITORIES, median, row},
+    load::{Issues, Outcome, Pace, flood},
     server::Server,
     stub::Stub,
 };
 
 /// As many replicas at most.
-const MOST: usize = 3;
+const MOST: u32 = 3;
 /// Patience until all is decided.
 const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Acknowledgements and decisions a second with one replica, two and three. `server`: a URL without a database.
 pub async fn replicas(plan: &Plan, server: &str) -> Result<()> {
-    let mut rates = vec![(Vec::new(), Vec::new()); MOST];
+    let mut rates: BTreeMap<u32, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for round in 0..plan.rounds {
         for n in 1..=MOST {
             let name = format!("bench_{}_{round}_{n}", std::process::id());
             let (taken_in, decided) = together(plan, server, &name, n).await?;
-            rates[n - 1].0.push(taken_in);
-            rates[n - 1].1.push(decided);
+            let all = rates.entry(n).or_default();
+            all.0.push(taken_in);
+            all.1.push(decided);
         }
     }
-    for (n, (taken_in, decided)) in rates.into_iter().enumerate() {
+    for (n, (taken_in, decided)) in rates {
         let value = format!("{:.0} / {:.0}", median(taken_in), median(decided));
-        row(&format!("PostgreSQL, {} replicas: acknowledged / decided a second", n + 1), &value, "", None);
+        row(&format!("PostgreSQL, replicas: {n}; acknowledged / decided a second"), &value, "", None);
     }
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are small")]
-async fn together(plan: &Plan, server: &str, name: &str, replicas: usize) -> Result<(f64, f64)> {
+async fn together(plan: &Plan, server: &str, name: &str, replicas: u32) -> Result<(f64, f64)> {
     let (client, connection) = tokio_postgres::connect(&format!("{server}/postgres"), NoTls).await?;
     let connection = tokio::spawn(connection);
     client.batch_execute(&format!("CREATE DATABASE {name}")).await?;
@@ -52,7 +54,8 @@ async fn together(plan: &Plan, server: &str, name: &str, replicas: usize) -> Res
     let servers = try_join_all((0..replicas).map(|_| Server::replica(&url, stub.address))).await?;
     let issues = Rc::new(Issues::new(INSTALLATIONS, REPOSITORIES));
     let begun = Instant::now();
-    let floods = servers.iter().map(|server| flood(server.address, CONNECTIONS / replicas, plan.lasting, &issues));
+    let floods =
+        servers.iter().map(|server| flood(server.address, CONNECTIONS / replicas, plan.lasting, Pace::Full, &issues));
     let outcomes = join_all(floods).await;
     let accepted: u64 = outcomes.iter().map(|outcome| outcome.accepted).sum();
     if let Some(odd) = outcomes.iter().find(|outcome| outcome.failed > 0) {

@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 
 use super::{
     ask::{Inquiry, ask},
+    clock::after,
     commands,
     crash::crash_point,
-    draft::{self, Terms, Writes},
+    draft::{self, CLOSEST_TIMER, Terms, Writes},
     place,
     repos::{Held, RepoState},
     shell::Shell,
 };
 use crate::{
     decide::{
+        self,
         advance::{self, Advanced},
         command::run,
     },
@@ -74,7 +76,9 @@ pub(crate) async fn reach(
 ) -> Result<(Commit, Vec<String>), Failure> {
     let Scope { repo, place, policy, mut items, mut changed, cause } = scope;
     let target = place.and_then(place::target);
-    let again_at = match (&target, shell.forge(&repo.forge)) {
+    let forge = shell.forge(&repo.forge).filter(|_| target.is_some());
+    let asks = forge.is_some();
+    let again_at = match (&target, forge) {
         (Some(target), Some(forge)) => {
             let inquiry = Inquiry { facts: &mut state.facts, items: &mut items, changed: &mut changed, policy };
             ask(shell, forge.as_ref(), target, inquiry).await
@@ -87,8 +91,12 @@ pub(crate) async fn reach(
     let silent = writes.silent();
     let alerts = &shell.alerts.rules;
     let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
-    // What could not be asked now is asked for the repository's sake, too.
+    // What could not be asked now is asked for the repository's sake, too; and
+    // what was only now begun may want to know more.
     advanced.wake(again_at);
+    if asks && again_at.is_none() && !decide::needs(&state.facts, &BTreeSet::new(), policy, now).is_empty() {
+        advanced.wake(Some(now));
+    }
     items.append(&mut advanced.items);
     changed.append(&mut advanced.changed);
     let mut told = Vec::new();
@@ -110,9 +118,12 @@ pub(crate) fn follow(
 ) {
     commands::queue(advanced.wishes, writes, cause, commit);
     commit.cancel_effects.extend(advanced.cancel);
-    if state.wake_at != advanced.wake_at {
-        state.wake_at = advanced.wake_at;
-        commit.timers.push((WATCH_TIMER, advanced.wake_at));
+    // What turns «now» must not keep the repository busy.
+    let soonest = commit.now.map(|now| after(now, CLOSEST_TIMER));
+    let wake_at = advanced.wake_at.map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
+    if state.wake_at != wake_at {
+        state.wake_at = wake_at;
+        commit.timers.push((WATCH_TIMER, wake_at));
     }
 }
 

@@ -24,7 +24,7 @@ const LONGEST_NOTE: usize = 2000;
 /// How many moved items a note tells one by one.
 const MOVES_TOLD: usize = 20;
 /// A timer is never set closer than this, so that none can spin.
-const CLOSEST_TIMER: SignedDuration = SignedDuration::from_secs(1);
+pub(super) const CLOSEST_TIMER: SignedDuration = SignedDuration::from_secs(1);
 
 /// An item's derivation as it is kept in [`ItemRow::derived`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

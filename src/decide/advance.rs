@@ -62,8 +62,9 @@ pub enum Outcome<'a> {
 /// Doing it again changes nothing.
 pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     let mut advanced = feedback::advance(facts, terms);
-    gate::advance(facts, terms, &mut advanced);
+    // What a deploy comes to stands in its gate's check run.
     deploy::advance(facts, terms, &mut advanced);
+    gate::advance(facts, terms, &mut advanced);
     advanced
 }
 

@@ -57,6 +57,7 @@ pub(super) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
         app: seen.app,
         suite: seen.suite,
         ours: seen.ours,
+        url: seen.url.clone(),
     };
     let checks = facts.checks.entry(seen.sha.clone()).or_default();
     let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
@@ -66,7 +67,7 @@ pub(super) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
 }
 
 pub(super) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
-    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone() };
+    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone(), url: seen.url.clone() };
     let checks = facts.checks.entry(seen.sha.clone()).or_default();
     let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
     let greater = fact.max(known.clone());

@@ -135,8 +135,15 @@ mod tests {
                 policy_file: None,
             };
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
-            let run =
-                RunFact { completed: None, started_at: when, name: "ci".into(), app: 1, suite: None, ours: false };
+            let run = RunFact {
+                completed: None,
+                started_at: when,
+                name: "ci".into(),
+                app: 1,
+                suite: None,
+                ours: false,
+                url: String::new(),
+            };
             facts.checks.entry(sha(day)).or_default().runs.insert(u64::from(day), run);
         }
         let went = forget(&mut facts, at(3));

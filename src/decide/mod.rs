@@ -23,9 +23,11 @@ pub mod message;
 mod observe;
 mod phase;
 pub mod preview;
+mod proof;
 pub mod proposal;
 mod ship;
 mod source;
+mod strand;
 mod text;
 mod turned;
 

@@ -9,19 +9,19 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    carry::{Carrier, Work},
+    carry::Work,
     feedback,
     look::Look,
     message,
-    ship::{release_spans, thinned},
+    proof::{Proof, proofs},
+    strand::{Strand, strand},
 };
 use crate::domain::{
     derived::{Derived, Reason, Transition},
     event::CloseReason,
     fact::item::{ItemFacts, Word},
     id::ItemNumber,
-    policy::{Evidence, EvidenceKind},
-    when::{Span, earlier},
+    policy::EvidenceKind,
 };
 
 /// A forge closes an issue some seconds after the merge that closes it.
@@ -32,43 +32,6 @@ const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
 struct Hit {
     phase: usize,
     reason: Reason,
-}
-
-/// A span of evidence for a phase.
-struct Proof {
-    phase: usize,
-    code: &'static str,
-    line: u32,
-    span: Span,
-}
-
-/// From when until when.
-type Stretch = (Timestamp, Option<Timestamp>);
-
-/// One way by which an item advances: a pull request, or a commit without one.
-struct Strand {
-    work: Work,
-    /// From when on it counts for the item, until when.
-    lives: Vec<Stretch>,
-    proofs: Vec<Proof>,
-    landed: Option<Timestamp>,
-    /// Merged, but landed nowhere: since when, and when an open pull request
-    /// led on from the branch it went into.
-    waits: Option<(Timestamp, Vec<Stretch>)>,
-}
-
-impl Strand {
-    /// Whether the item is no further than this at a moment. What went into a
-    /// branch from which nothing leads on, such as a backport, holds nothing back.
-    fn holds_back(&self, at: Timestamp) -> bool {
-        self.waits.as_ref().is_none_or(|(since, onward)| {
-            at < *since || onward.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
-        })
-    }
-
-    fn is_live(&self, at: Timestamp) -> bool {
-        self.lives.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
-    }
 }
 
 /// Derives everything about one item. See [`crate::decide::derive`].
@@ -321,169 +284,4 @@ impl<'a, 'f> Sweep<'a, 'f> {
         lines.dedup();
         lines
     }
-}
-
-/// A piece of work as a strand of an issue, if it counts in this cycle.
-fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> Option<Strand> {
-    let carriers = look.carriers(&work);
-    let landed = carriers.iter().map(|c| c.from).min();
-    let (from, open_until, pull) = match &work {
-        Work::Commit(_) => (landed?, landed, None),
-        Work::Pull(number) => {
-            let pull = look.facts.items.get(number)?;
-            let merged = pull.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
-            // Closed without a merge it counts no more, until it is opened again.
-            let closed = pull.closed(look.now).map(|(at, _)| at).filter(|_| merged.is_none());
-            let from = look.counts_from(pull)?.max(pull.reopened_at(look.now).unwrap_or(Timestamp::MIN));
-            (from, merged.or(closed), Some((pull, merged, closed)))
-        }
-    };
-    let merged = pull.as_ref().map_or(landed, |(_, merged, _)| *merged);
-    let again = carriers.iter().any(|c| c.from >= cycle);
-    if merged.is_some_and(|at| at < cycle) && !again {
-        return None;
-    }
-    let mut lives = Vec::new();
-    match (merged, pull.as_ref().and_then(|(_, _, closed)| *closed)) {
-        (None, closed) => lives.push((from, closed)),
-        (Some(merged), _) => {
-            // Open until it landed, then for as long as something carries it.
-            lives.push((from, open_until));
-            if carriers.is_empty() {
-                lives.push((merged.max(from), None));
-            }
-            let counting = carriers.iter().filter(|c| c.from >= cycle);
-            lives.extend(
-                counting.map(|c| (if merged < cycle { c.from } else { c.from.min(merged) }.max(from), c.until)),
-            );
-        }
-    }
-    let proofs = match &pull {
-        Some((pull, _, _)) => proofs_for(look, issue, pull, Some(&work), cycle),
-        None => proofs_for(look, issue, issue, Some(&work), cycle),
-    };
-    let waiting = pull.as_ref().zip(merged).filter(|_| carriers.is_empty());
-    let waits = waiting.map(|((pull, ..), merged)| (merged, look.onward(pull)));
-    Some(Strand { work, lives, proofs, landed: merged.or(landed), waits })
-}
-
-fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
-    proofs_for(look, item, item, work, cycle)
-}
-
-/// The evidence that `work`, or without one the item itself, gives to `shown`.
-fn proofs_for(
-    look: &Look<'_>,
-    shown: &ItemFacts,
-    source: &ItemFacts,
-    work: Option<&Work>,
-    cycle: Timestamp,
-) -> Vec<Proof> {
-    let carriers = work.map(|w| look.carriers(w));
-    let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
-    let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
-    let mut proofs = Vec::new();
-    for (phase, rule) in look.policy.phases.iter().enumerate() {
-        for evidence in &rule.when {
-            if !labels_match(shown, evidence) {
-                continue;
-            }
-            let spans = match work {
-                None => own_spans(look, source, evidence),
-                Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
-            };
-            let spans = thinned(spans, shown);
-            let code = evidence.kind.key();
-            proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
-                phase,
-                code,
-                line: rule.line,
-                span,
-            }));
-        }
-    }
-    proofs
-}
-
-fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
-    evidence.labels.is_empty()
-        || item.labels.iter().flat_map(|l| &l.names).any(|name| evidence.labels.iter().any(|p| p.matches(name)))
-}
-
-/// Evidence that an issue has by itself.
-fn own_spans(look: &Look<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
-    match &evidence.kind {
-        EvidenceKind::IssueOpen => open_spans(issue, look.now)
-            .map(|(from, until)| Span { from, until, because: "the issue is open".into() })
-            .collect(),
-        EvidenceKind::BranchLinked { numeric } => {
-            let branches = look.linked_branches(issue.number, *numeric);
-            let branches = branches.into_iter().filter(|(name, _, _)| branch_matches(evidence, name));
-            let spans = branches.filter_map(|(name, from, until)| {
-                Span::between(from, until, format!("branch {} is for it", message::quoted(&name)))
-            });
-            let open: Vec<_> = open_spans(issue, look.now).collect();
-            spans
-                .flat_map(|s| open.iter().filter_map(move |(from, until)| s.clip(*from, *until)).collect::<Vec<_>>())
-                .collect()
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Evidence that a pull request or a commit gives.
-fn work_spans(
-    look: &Look<'_>,
-    source: &ItemFacts,
-    work: &Work,
-    evidence: &Evidence,
-    carriers: &[Carrier],
-    released: &[Vec<Span>],
-) -> Vec<Span> {
-    let on_branch = || carriers.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
-    match &evidence.kind {
-        EvidenceKind::IssueOpen | EvidenceKind::BranchLinked { .. } => Vec::new(),
-        EvidenceKind::PullRequestOpen => match work {
-            Work::Pull(_) => look.pull_open_spans(source, carriers, evidence),
-            Work::Commit(_) => Vec::new(),
-        },
-        EvidenceKind::PullRequestApproved => {
-            let Some(pull) = source.pull.as_ref() else { return Vec::new() };
-            look.approvals(pull)
-                .map(|(at, by)| Span::open(at, format!("{} approved #{}", message::quoted(by), source.number)))
-                .collect()
-        }
-        EvidenceKind::Merged => {
-            on_branch().filter_map(|(c, _)| Span::between(c.from, c.until, c.how.clone())).collect()
-        }
-        EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| look.tested(c, work, named)).collect(),
-        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| look.tagged(c, also)).collect(),
-        EvidenceKind::ReleasePublished { prereleases } => {
-            on_branch().flat_map(|(c, _)| look.released(c, *prereleases)).collect()
-        }
-        EvidenceKind::DeploymentStarted(filter) => {
-            on_branch().flat_map(|(c, released)| look.deploying(c, filter, released)).collect()
-        }
-        EvidenceKind::DeploymentSucceeded(filter) => {
-            on_branch().flat_map(|(c, _)| look.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
-        }
-        EvidenceKind::Soaked { environments, quiet } => {
-            on_branch().flat_map(|(c, _)| look.soaked(c, environments, *quiet)).collect()
-        }
-    }
-}
-
-fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
-    evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
-}
-
-/// When an item was open.
-pub(super) fn open_spans(item: &ItemFacts, now: Timestamp) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> {
-    let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
-    let openings: BTreeSet<Timestamp> =
-        item.created_at.into_iter().chain(item.reopenings.iter().copied()).chain(item.reopened_at(now)).collect();
-    openings.into_iter().map(move |from| {
-        let closed = item.closings.range(from..).next().map(|(at, _)| *at);
-        (from, earlier(closed, merged.filter(|at| *at >= from)))
-    })
 }

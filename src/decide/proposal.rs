@@ -25,19 +25,27 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
     }
 }
 
-/// Whether an item is an open pull request whose head nobody has looked at
-/// and which our record does not prove to leave the file alone.
+/// Whether an item is an open pull request whose head nobody has compared with
+/// its target branch, and which our record does not prove to leave the file alone.
 fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
     let Some(known) = facts.items.get(&item) else { return false };
     let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
     let Some(pull) = known.pull.as_ref().filter(|_| open) else { return false };
     let Some(shape) = pull.shape.as_ref().map(|shape| &shape.value) else { return false };
-    if pull.policy.as_ref().is_some_and(|seen| seen.head == shape.head_sha) {
+    if pull.policy.as_ref().is_some_and(|seen| seen.is_of(shape)) {
         return false;
     }
     // What was said of an earlier head is to be said of this one too.
     let told = pull.policy.as_ref().is_some_and(|seen| seen.changes);
     told || policy.policy_check_required || shape.from_fork || !is_untouched(facts, &shape.head_ref, &shape.head_sha)
+}
+
+/// Whether a pull request of this head is known to change the file. A check
+/// stands on the commit, for all pull requests from it: none of them may say
+/// that nothing is changed while another does change it.
+pub fn head_changes(facts: &RepoFacts, head: &Sha) -> bool {
+    let mut seen = facts.items.values().filter_map(|item| item.pull.as_ref()?.policy.as_ref());
+    seen.any(|seen| seen.head == *head && seen.changes)
 }
 
 /// Whether the pushes to a branch of this repository prove that it leaves the
@@ -62,11 +70,12 @@ pub fn is_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     false
 }
 
-/// Whether a pull request from the branch was looked at when it stood at `head`.
+/// Whether a pull request from the branch to the default one was looked at
+/// when it stood at `head`. Compared with any other branch it proves nothing.
 fn was_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     let pulls = facts.index.pulls_from.get(branch).into_iter().flatten();
     let mut seen = pulls.filter_map(|pull| facts.pull(*pull)?.policy.as_ref());
-    seen.any(|seen| seen.head == *head && !seen.changes)
+    seen.any(|seen| seen.head == *head && seen.base == facts.default_branch() && !seen.changes)
 }
 
 /// Whether a change of the file is known on another branch that still exists

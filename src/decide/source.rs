@@ -8,7 +8,7 @@ use super::{
     carry::{Carrier, Work},
     look::Look,
     message,
-    phase::open_spans,
+    proof::open_spans,
 };
 use crate::domain::{
     branch::named_issue,

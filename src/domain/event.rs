@@ -366,6 +366,9 @@ pub struct CheckSeen {
     /// Somebody asks for it to be run again.
     #[serde(default)]
     pub asked_again: bool,
+    /// Its page, or empty. Whoever reports a check may name any page.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A commit status.
@@ -381,6 +384,9 @@ pub struct StatusSeen {
     pub outcome: Outcome,
     /// When it was set.
     pub at: Timestamp,
+    /// Its page, or empty. Whoever reports a status may name any page.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A release.

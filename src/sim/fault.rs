@@ -22,6 +22,10 @@ pub enum FaultKind {
     },
     /// The secondary limit's 403 with its words and no header that says how long.
     SecondaryLimit403,
+    /// 403 for what is too large to be shown, nothing done.
+    TooLarge403,
+    /// 202 without what was asked for: it was taken, and something else is done instead.
+    Accepted202,
     /// 404 although it exists, as a replica that lags answers; later requests find it.
     NotFoundThenOk,
     /// A list without its newest element, as a replica that lags answers.

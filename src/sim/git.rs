@@ -65,7 +65,21 @@ pub(super) struct Comparison {
 pub(super) struct Git {
     commits: HashMap<String, Commit>,
     pub(super) branches: BTreeMap<String, String>,
+    /// The commit that each tag names, through an annotated one too.
     pub(super) tags: BTreeMap<String, String>,
+    /// Objects of annotated tags, by the tag's name.
+    pub(super) annotated: BTreeMap<String, TagObject>,
+}
+
+/// The object of an annotated tag.
+#[derive(Debug, Clone)]
+pub(super) struct TagObject {
+    pub(super) sha: String,
+    pub(super) commit: String,
+    pub(super) tagger: String,
+    pub(super) at: Timestamp,
+    /// The forge could verify its signature.
+    pub(super) verified: bool,
 }
 
 impl Git {

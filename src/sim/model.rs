@@ -233,6 +233,20 @@ pub struct Dispatched {
     pub inputs: Value,
 }
 
+/// A review of a pull request.
+#[derive(Debug, Clone)]
+pub(super) struct Review {
+    pub(super) id: u64,
+    pub(super) pull: u64,
+    pub(super) by: String,
+    /// `approved`, `changes_requested` or `commented`.
+    pub(super) verdict: String,
+    pub(super) body: String,
+    /// The head at that time.
+    pub(super) commit: String,
+    pub(super) at: Timestamp,
+}
+
 /// An answer to a deployment protection rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtectionAnswer {
@@ -265,6 +279,8 @@ pub(super) struct Repo {
     pub(super) comments: BTreeMap<u64, Comment>,
     /// Open milestones: their titles by number.
     pub(super) milestones: BTreeMap<u64, String>,
+    /// Reviews of pull requests, by id.
+    pub(super) reviews: BTreeMap<u64, Review>,
     /// Reactions to reviews, by the review's id: who and how.
     pub(super) review_reactions: BTreeMap<u64, Vec<Reaction>>,
     pub(super) checks: BTreeMap<u64, CheckRun>,
@@ -280,6 +296,8 @@ pub(super) struct Repo {
     pub(super) roles: BTreeMap<String, String>,
     /// Checks that a branch's rules require.
     pub(super) required: BTreeMap<String, Vec<String>>,
+    /// Checks that a branch's classic protection requires, each with its App.
+    pub(super) protected: BTreeMap<String, Vec<(String, Option<u64>)>>,
     /// Rulesets, as the API shows them.
     pub(super) rulesets: Vec<Value>,
     /// Environments, and Apps whose protection rules are enabled there, by slug.

@@ -144,6 +144,11 @@ impl Person {
         self.act(|state, repo, by| state.set_tag(repo, by, name, at))
     }
 
+    /// Makes an annotated tag, whose signature GitHub could verify or not; gives its commit.
+    pub fn annotated_tag(&self, name: &str, at: &str, verified: bool) -> Done<String> {
+        self.act(|state, repo, by| state.annotate(repo, by, name, at, verified))
+    }
+
     /// Deletes a tag.
     pub fn delete_tag(&self, name: &str) -> Done<()> {
         self.act(|state, repo, by| state.delete_ref(repo, by, "tag", name))
@@ -159,6 +164,11 @@ impl Person {
     /// Marks a draft as ready, or a pull request as a draft.
     pub fn set_draft(&self, number: u64, draft: bool) -> Done<()> {
         self.act(|state, repo, by| state.set_draft(repo, number, by, draft))
+    }
+
+    /// Turns a pull request to another target branch.
+    pub fn retarget(&self, number: u64, base: &str) -> Done<()> {
+        self.act(|state, repo, by| state.retarget(repo, number, by, base))
     }
 
     /// Links an issue to a pull request by hand. GitHub sends nothing for it.
@@ -205,6 +215,11 @@ impl Person {
         self.act(|state, repo, _| state.change_check(repo, id, &set))
     }
 
+    /// Asks for a check run to be run again, by the button on its page.
+    pub fn rerequest_check(&self, id: u64) -> Done<()> {
+        self.act(|state, repo, by| state.rerequest(repo, id, by))
+    }
+
     /// Sets a commit status: `pending`, `success`, `failure`, `error`; gives its id.
     pub fn status(&self, sha: &str, context: &str, to: &str) -> Done<u64> {
         let new = NewStatus { context: context.to_owned(), state: to.to_owned(), ..NewStatus::default() };
@@ -222,6 +237,11 @@ impl Person {
     /// Ends a workflow run.
     pub fn complete_run(&self, id: u64, conclusion: &str) -> Done<()> {
         self.act(|state, repo, by| state.change_run(repo, id, by, Some(conclusion)))
+    }
+
+    /// Runs a workflow run again, as its next attempt.
+    pub fn rerun(&self, id: u64) -> Done<()> {
+        self.act(|state, repo, by| state.rerun(repo, id, by))
     }
 
     /// Makes a workflow known, so that it can be dispatched; gives its id.

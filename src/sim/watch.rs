@@ -184,6 +184,20 @@ impl SimForge {
         state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
     }
 
+    /// Classic protection of a branch: these checks are required, each of an App or of any.
+    pub fn protect_branch(
+        &self,
+        full_name: &str,
+        branch: &str,
+        checks: &[(&str, Option<u64>)],
+    ) -> Result<(), SimError> {
+        let mut state = self.shared().state();
+        let repo = number_of(&state, full_name)?;
+        let checks = checks.iter().map(|(name, app)| ((*name).to_owned(), *app)).collect();
+        state.repo_mut(repo)?.protected.insert(branch.to_owned(), checks);
+        Ok(())
+    }
+
     /// Adds a ruleset; `rules` and `conditions` as the API has them.
     pub fn add_ruleset(
         &self,

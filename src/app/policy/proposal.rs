@@ -89,13 +89,13 @@ impl Looker<'_> {
         let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
         let Some(pull) = known.pull.as_ref().filter(|_| open) else { return Ok(()) };
         let Some(shape) = pull.shape.as_ref().map(|shape| shape.value.clone()) else { return Ok(()) };
-        if pull.policy.as_ref().is_some_and(|seen| seen.head == shape.head_sha) {
+        if pull.policy.as_ref().is_some_and(|seen| seen.is_of(&shape)) {
             return Ok(());
         }
         let changed_before = pull.policy.as_ref().is_some_and(|seen| seen.changes);
         let changes = self.changes(state, &shape.base_ref, &shape.head_sha, shape.from_fork, &shape.head_ref).await?;
         let act = self.policy.mode == Mode::Act;
-        let verdict = if changes {
+        let verdict = if changes || (act && decide::proposal::head_changes(&state.facts, &shape.head_sha)) {
             Some(self.verdict_on(state, &shape.head_sha).await?)
         } else if changed_before || (act && self.policy.policy_check_required) {
             Some((CheckVerdict::Success, words::untouched()))
@@ -109,7 +109,7 @@ impl Looker<'_> {
             looked.said.push(say(&subject, &shape.head_sha, verdict, words, comment, act));
         }
         if let Some(pull) = state.facts.items.get_mut(&item).and_then(|known| known.pull.as_mut()) {
-            pull.policy = Some(PolicyInPull { head: shape.head_sha, changes });
+            pull.policy = Some(PolicyInPull { head: shape.head_sha, base: shape.base_ref, changes });
             looked.changed.push(DocumentKey::Item(item));
         }
         Ok(())
@@ -121,11 +121,12 @@ impl Looker<'_> {
         }
         let asked = self.forge.file(self.target, None, FILE, Some(&sha.0));
         let (verdict, words) = match self.patiently(asked).await? {
-            Some(file) => {
+            Ok(Some(file)) => {
                 let (report, _) = self.policies.check(&state.facts.policy_files, &file);
                 (verdict_of(&report), words::grouped(&report))
             }
-            None => (CheckVerdict::Success, words::untouched()),
+            Ok(None) => (CheckVerdict::Success, words::untouched()),
+            Err(why) => (CheckVerdict::Failure, words::not_shown(&why)),
         };
         looked.said.push(say("a merge group", sha, verdict, words, None, true));
         Ok(())
@@ -144,12 +145,13 @@ impl Looker<'_> {
             return Ok(false);
         }
         let asked = self.forge.changes_file(self.target, base, head, FILE);
-        if let Some(changes) = self.patiently(asked).await? {
+        if let Ok(Some(changes)) = self.patiently(asked).await? {
             return Ok(changes);
         }
         // Too much was changed to be listed: what stands there tells.
         let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
-        let there = self.patiently(asked).await?;
+        // A file that is not shown is not the one that was read.
+        let Ok(there) = self.patiently(asked).await? else { return Ok(true) };
         let now = state.facts.policy_files.own.seen.as_ref();
         Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
     }
@@ -157,9 +159,13 @@ impl Looker<'_> {
     async fn verdict_on(&self, state: &RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
         let files = &state.facts.policy_files;
         let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
-        let Some(file) = self.patiently(asked).await? else {
-            let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
-            return Ok((CheckVerdict::Success, words::removed(preview.as_ref())));
+        let file = match self.patiently(asked).await? {
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
+                return Ok((CheckVerdict::Success, words::removed(preview.as_ref())));
+            }
+            Err(why) => return Ok((CheckVerdict::Failure, words::not_shown(&why))),
         };
         let (report, proposed) = self.policies.check(files, &file);
         let preview = proposed.map(|proposed| self.preview(state, &proposed));
@@ -171,22 +177,22 @@ impl Looker<'_> {
         decide::preview::preview(&state.facts, shown, self.policy, proposed, self.shell.clock.now())
     }
 
-    /// Waits for an answer, where a refusal is none; or tells when to ask again.
+    /// Waits for an answer, or why the forge refuses one; or tells when to ask again.
     async fn patiently<T>(
         &self,
         asked: impl Future<Output = Result<Option<T>, ForgeError>>,
-    ) -> Result<Option<T>, Timestamp> {
+    ) -> Result<Result<Option<T>, String>, Timestamp> {
         let now = self.shell.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
         if let Some(until) = self.shell.limits.parked(&tenant, now).await {
             return Err(until);
         }
         match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => Ok(answer),
+            Ok(Ok(answer)) => Ok(Ok(answer)),
             Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now).await),
             Ok(Err(ForgeError::NotFound(why) | ForgeError::Permanent(why))) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");
-                Ok(None)
+                Ok(Err(why))
             }
             Ok(Err(ForgeError::Transient(_) | ForgeError::Doubt(_))) | Err(_) => Err(after(now, RETRY_AFTER)),
         }

@@ -93,6 +93,17 @@ pub(super) fn untouched() -> Verdict {
     Verdict { title: "The policy is not changed".to_owned(), summary, annotations: Vec::new() }
 }
 
+/// Of a proposal whose file the forge does not show.
+pub(super) fn not_shown(why: &str) -> Verdict {
+    let summary = format!(
+        "The forge does not show `{FILE}` as it stands here: {}. What it says can't be checked, and once merged it \
+         could not be put into force. Let it be a plain text file of at most 256 KiB, and see that phasebot may read \
+         the repository's contents (`phasebot doctor` tells).",
+        quoted(why)
+    );
+    Verdict { title: "The policy file can't be read".to_owned(), summary, annotations: Vec::new() }
+}
+
 /// Of a merge group with this file.
 pub(super) fn grouped(report: &Report) -> Verdict {
     changed(report, None)

@@ -103,9 +103,13 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         return Err(say::head_moved(&known, found));
     }
     let look = Look::new(turn.facts, turn.policy, turn.now);
-    target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &|login, association| {
+    let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &|login, association| {
         look.writes(login, association)
-    })
-    .map_err(|why| format!("{why} It is about {}.", quoted(known.short())))?;
-    Ok((String::new(), Watched::Pull(number), Some(known)))
+    });
+    match may {
+        Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),
+        // Whether a reviewer may write is not known yet: it is asked with the commit.
+        Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), Watched::Pull(number), None)),
+        Err(why) => Err(format!("{why} It is about {}.", quoted(known.short()))),
+    }
 }

@@ -345,6 +345,7 @@ impl Turn<'_> {
             from: None,
             since: self.at,
             started_at: None,
+            made_at: None,
             deployment: None,
             run: None,
             attempts: 0,

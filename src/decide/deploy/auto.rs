@@ -112,6 +112,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
         state: RequestState::Waiting(String::new()),
         since: terms.now,
         started_at: None,
+        made_at: None,
         deployment: None,
         run: None,
         attempts: 0,

@@ -152,8 +152,8 @@ pub(super) fn began(
         }
         Some(Told::NameMoved { found }) => refused(say::moved(&reference, found.as_ref()), facts, out),
         Some(Told::NotStarted(why)) => refused(say::not_started(why), facts, out),
-        Some(Told::Deployed { deployment, sha: made }) => {
-            let deployment = *deployment;
+        Some(Told::Deployed { deployment, sha: made, at }) => {
+            let (deployment, made_at) = (*deployment, *at);
             if sha.as_ref() != Some(made) {
                 let description = say::mismatch(sha.as_ref(), made);
                 let state = DeployState::Failure;
@@ -161,7 +161,10 @@ pub(super) fn began(
                 out.wishes.push(Wish { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
                 return finish(facts, id, RequestEnd::Failed, description, terms, out);
             }
-            runs(facts, id, terms, out, |request| request.deployment = Some(deployment));
+            runs(facts, id, terms, out, |request| {
+                request.deployment = Some(deployment);
+                request.made_at = made_at;
+            });
         }
         Some(Told::Started { run, sha: made, pinned }) => {
             let (run, pinned) = (*run, *pinned);

@@ -20,6 +20,7 @@ use crate::{
             deploy::{DeployRequest, RequestEnd, RunFacts},
         },
         needs::{Answer, Need},
+        policy::Policy,
         rule::Via,
     },
 };
@@ -32,7 +33,7 @@ const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 /// When to ask again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
-/// The forge tells whole seconds by a clock of its own.
+/// The forge tells whole seconds, and its clock and ours differ.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
@@ -51,7 +52,9 @@ fn need(id: &str, request: &DeployRequest) -> Need {
 
 /// The runs that do a request's work: from events, and from what the forge answered.
 pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> BTreeMap<u64, &'a RunFacts> {
-    let Some(started) = request.started_at else { return BTreeMap::new() };
+    if request.started_at.is_none() {
+        return BTreeMap::new();
+    }
     let answered = match facts.answers.get(&need(id, request)).map(|answered| &answered.answer) {
         Some(Answer::Runs(runs)) => Some(runs),
         _ => None,
@@ -59,7 +62,7 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
     let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
     for (run, seen) in facts.runs.iter().chain(answered.into_iter().flatten()) {
         let ours = match request.deployment {
-            Some(_) => is_of_deployment(facts, id, request, started, seen),
+            Some(_) => request.run == Some(*run) || is_of_deployment(facts, id, request, *run, seen),
             None => request.run == Some(*run) || (request.run.is_none() && seen.title.contains(id)),
         };
         let newer = found.get(run).is_none_or(|known| *known < seen);
@@ -71,14 +74,40 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
 }
 
 /// Whether a run was started by this request's deployment. The forge does not
-/// say which deployment started a run: it is the newest of ours at its commit.
-fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, started: Timestamp, run: &RunFacts) -> bool {
-    let made = add(run.created_at, SLACK);
+/// say which deployment started a run: it is the newest of ours at its commit
+/// that was there before it, and that of nobody who knew it earlier.
+fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
+    let Some(made) = made_at(request) else { return false };
     let newer = |(other_id, other): (&String, &DeployRequest)| {
-        let at = other.started_at.filter(|_| other.deployment.is_some() && other.sha == request.sha);
-        other_id != id && at.is_some_and(|at| at > started && at <= made)
+        let at = made_at(other).filter(|_| other.deployment.is_some() && other.sha == request.sha);
+        other_id != id && at.is_some_and(|at| at > made && at <= run.created_at)
     };
-    request.sha.as_ref() == Some(&run.sha) && made >= started && !facts.requests.iter().any(newer)
+    let known = facts.requests.iter().any(|(other_id, other)| other_id != id && other.run == Some(number));
+    request.sha.as_ref() == Some(&run.sha) && run.created_at >= made && !known && !facts.requests.iter().any(newer)
+}
+
+/// When a request's deployment was made. By the forge's clock, as a run's time
+/// is: after a crash we may hear of the deployment when its run has long begun.
+fn made_at(request: &DeployRequest) -> Option<Timestamp> {
+    request.made_at.or_else(|| request.started_at?.checked_sub(SLACK).ok())
+}
+
+/// Another deploy of the same commit by a deployment of which no run is known
+/// yet. A second deployment there would make it a riddle which of the two a
+/// run belongs to.
+pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> Option<&'a DeployRequest> {
+    let by_deployment = |request: &DeployRequest| {
+        let rule = policy.environments.get(&request.environment).and_then(|rule| rule.deploy.as_ref());
+        rule.is_some_and(|rule| matches!(rule.via, Via::Deployment))
+    };
+    let request = facts.requests.get(id).filter(|request| by_deployment(request))?;
+    let mut others = facts.requests.iter().filter(|(other_id, other)| {
+        *other_id != id && other.sha == request.sha && other.is_under_way() && by_deployment(other)
+    });
+    let waits = |other_id: &str, other: &DeployRequest| {
+        runs_of(facts, other_id, other).is_empty() && !begun_otherwise(facts, other)
+    };
+    others.find(|(other_id, other)| waits(other_id, other)).map(|(_, other)| other)
 }
 
 /// Since when a fresh list of the runs is wanted, if it is.
@@ -166,7 +195,6 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
     if request.run.is_none()
-        && request.deployment.is_none()
         && let Some((run, _)) = runs.first_key_value()
     {
         let run = *run;

@@ -21,17 +21,16 @@ fn commit(sha: Option<&Sha>) -> String {
 }
 
 fn what(request: &DeployRequest) -> String {
-    let verb = match request.kind {
-        RequestKind::Deploy => "deploy of",
-        RequestKind::Promote => "promotion of",
-        RequestKind::Rollback => "rollback to",
-    };
     let name = match &request.sha {
         Some(sha) => quoted(sha.short()),
         None => quoted(&request.reference),
     };
-    format!("{verb} {name} to {}", quoted(&request.environment))
-        .replace("rollback to", "rollback of the environment to")
+    let environment = quoted(&request.environment);
+    match request.kind {
+        RequestKind::Deploy => format!("deploy of {name} to {environment}"),
+        RequestKind::Promote => format!("promotion of {name} to {environment}"),
+        RequestKind::Rollback => format!("rollback of {environment} to {name}"),
+    }
 }
 
 fn asker(request: &DeployRequest) -> String {
@@ -72,7 +71,7 @@ fn end(how: RequestEnd) -> &'static str {
 }
 
 pub(super) fn asked(request: &DeployRequest) -> String {
-    format!("{} asked for {}", what(request), asker(request))
+    format!("{} is wanted {}", what(request), asker(request))
 }
 
 pub(super) fn passed(request: &DeployRequest, decision: &Decision) -> String {

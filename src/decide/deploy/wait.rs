@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, change, end::finish, place, say, set_state, target};
+use super::{begin, change, end::finish, follow, place, say, set_state, target};
 use crate::{
     decide::{advance::Advanced, command::run::Terms, gate, gate::Subject, look::Look},
     domain::{
@@ -242,10 +242,13 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
         let why = say::busy(other, terms.policy);
         // A rollback waits for what runs: what is half done is not cut off.
         return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
-            refused(why)
+            refused(format!("It is busy: {why}."))
         } else {
             Next::Wait(why, None)
         };
+    }
+    if let Some(other) = follow::unclaimed(facts, id, terms.policy) {
+        return Next::Wait(say::busy(other, terms.policy), None);
     }
     let decision = if decision.standing.is_open() {
         judge_afresh(facts, id, request, terms).unwrap_or(decision)

@@ -42,7 +42,7 @@ pub struct OpenIncident {
 }
 
 /// The incidents that are open in an environment, or anywhere, the oldest
-/// first. One that has not yet fired for `hold` is none, nor is one whose
+/// first. An incident that names no environment concerns them all. One that has not yet fired for `hold` is none, nor is one whose
 /// issue a person closed.
 pub fn open_incidents(
     facts: &RepoFacts,
@@ -55,7 +55,8 @@ pub fn open_incidents(
     let mut open = Vec::new();
     for (id, incident) in &look.facts.incidents {
         let case = Case::new(look, id, incident);
-        let elsewhere = wanted.is_some() && case.traits.environment != wanted;
+        let named = case.traits.environment.as_ref();
+        let elsewhere = wanted.is_some() && named.is_some() && named != wanted.as_ref();
         if elsewhere || !case.standing.is_on() || is_closed(look, &case) {
             continue;
         }
@@ -87,11 +88,12 @@ fn is_closed<'f>(look: &Look<'f>, case: &Case<'f>) -> bool {
 pub(in crate::decide) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp>)>>;
 
 /// When which environment was disturbed by an incident, each in order of time.
+/// Under the empty name stand those that name none.
 pub(in crate::decide) fn disturbances(look: &Look<'_>) -> Disturbances {
     let mut found = Disturbances::new();
     for (id, incident) in &look.facts.incidents {
         let case = Case::new(look, id, incident);
-        let Some(environment) = case.traits.environment.clone() else { continue };
+        let environment = case.traits.environment.clone().unwrap_or_default();
         let hand = incident.cycles.last().and_then(|cycle| person::hand(look.facts, issue_of(look, cycle)?));
         let hold = look.policy.alerts.hold;
         for run in &case.course.runs {

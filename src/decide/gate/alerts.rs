@@ -12,6 +12,10 @@ pub(super) fn judge(case: Case<'_, '_>, environment: Option<&str>) -> Finding {
     match open.as_slice() {
         [] => Finding::pass("alerts_none", format!("no incident is open{place}")).seen(Some(now)),
         [one] => {
+            let place = match (environment, &one.environment) {
+                (Some(_), None) => " that names no environment".to_owned(),
+                _ => place,
+            };
             let issue = one.issue.map_or_else(String::new, |number| format!(" (#{number})"));
             Finding::fail("alerts_open", format!("an incident is open{place}{issue}")).seen(since).turns(one.ends_at)
         }

@@ -31,6 +31,7 @@ struct Newest<'f> {
     order: (Timestamp, u64),
     outcome: Outcome,
     at: Timestamp,
+    url: &'f str,
 }
 
 pub(super) fn judge(case: Case<'_, '_>, named: &[Pattern], report_within: SignedDuration) -> Finding {
@@ -78,6 +79,7 @@ fn newest<'f>(case: Case<'_, 'f>, checks: &'f CommitChecks) -> Vec<Newest<'f>> {
         order: (run.started_at, *id),
         outcome: run.completed.map_or(Outcome::Running, |(_, outcome)| outcome),
         at: run.completed.map_or(run.started_at, |(at, _)| at),
+        url: &run.url,
     });
     let statuses = checks.statuses.iter().filter(|(_, status)| !ignored(&status.context));
     let statuses = statuses.map(|(id, status)| Newest {
@@ -86,6 +88,7 @@ fn newest<'f>(case: Case<'_, 'f>, checks: &'f CommitChecks) -> Vec<Newest<'f>> {
         order: (status.at, *id),
         outcome: status.outcome,
         at: status.at,
+        url: &status.url,
     });
     for run in runs.chain(statuses) {
         let slot = found.entry((run.name, run.app));
@@ -104,7 +107,10 @@ fn failed(checks: &[Newest<'_>], named: &[Pattern]) -> Option<Finding> {
         .collect();
     let at = failed.iter().map(|check| check.at).max();
     (!failed.is_empty()).then(|| {
-        Finding::fail("checks_failed", format!("failed: {}", names(failed.iter().map(|check| check.name)))).seen(at)
+        let shown = failed.first().map(|check| check.url);
+        Finding::fail("checks_failed", format!("failed: {}", names(failed.iter().map(|check| check.name))))
+            .seen(at)
+            .link(shown)
     })
 }
 
@@ -137,6 +143,12 @@ fn verdict(
     let of = |outcomes: &[Outcome]| -> BTreeSet<&str> {
         wanted.iter().flat_map(|w| &w.runs).filter(|r| outcomes.contains(&r.outcome)).map(|r| r.name).collect()
     };
+    // Of several, the first by name: one that is there leads to the others.
+    let page = |outcome: Outcome| {
+        let mut runs: Vec<_> = wanted.iter().flat_map(|w| &w.runs).filter(|run| run.outcome == outcome).collect();
+        runs.sort_by_key(|run| (run.name, run.app));
+        runs.first().map(|run| run.url)
+    };
     let seen = wanted.iter().flat_map(|w| &w.runs).map(|run| run.at).max();
     let deadline = case.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
     let missing: BTreeSet<&str> = wanted.iter().filter(|w| w.runs.is_empty()).map(|w| w.name.as_str()).collect();
@@ -144,12 +156,14 @@ fn verdict(
     let running = of(&[Outcome::Running]);
     let late = look.now >= deadline;
     if !bad.is_empty() {
-        Finding::fail("checks_failed", format!("failed: {}", names(bad))).seen(seen)
+        Finding::fail("checks_failed", format!("failed: {}", names(bad))).seen(seen).link(page(Outcome::Failure))
     } else if !missing.is_empty() && late {
         let limit = message::duration(report_within);
         Finding::fail("checks_missing", format!("did not report within {limit}: {}", names(missing))).seen(seen)
     } else if !void.is_empty() {
-        Finding::fail("checks_void", format!("ended without a verdict: {}", names(void))).seen(seen)
+        Finding::fail("checks_void", format!("ended without a verdict: {}", names(void)))
+            .seen(seen)
+            .link(page(Outcome::NoVerdict))
     } else if wanted.is_empty() {
         let words = "no check is required, named, or has reported";
         if late {
@@ -162,12 +176,14 @@ fn verdict(
             .seen(seen)
             .turns(Some(deadline))
     } else if !running.is_empty() {
-        Finding::unknown("checks_running", format!("still running: {}", names(running))).seen(seen)
+        Finding::unknown("checks_running", format!("still running: {}", names(running)))
+            .seen(seen)
+            .link(page(Outcome::Running))
     } else if of(&[Outcome::Success]).is_empty() {
         Finding::fail("checks_skipped", "every check was skipped").seen(seen)
     } else {
         let passed = wanted.iter().flat_map(|w| &w.runs).map(|run| run.name).collect::<BTreeSet<_>>();
-        Finding::pass("checks_passed", format!("passed: {}", names(passed))).seen(seen)
+        Finding::pass("checks_passed", format!("passed: {}", names(passed))).seen(seen).link(page(Outcome::Success))
     }
 }
 

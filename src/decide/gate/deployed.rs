@@ -59,7 +59,8 @@ fn soaked(case: Case<'_, '_>, environment: &str, soak: SignedDuration, success: 
     if soak.is_zero() {
         return Finding::pass("deployed", format!("{short} runs in {place}"));
     }
-    let times = look.disturbances().get(environment).into_iter().flatten();
+    // What names no environment concerns this one, too.
+    let times = [environment, ""].into_iter().filter_map(|name| look.disturbances().get(name)).flatten();
     let incidents: Vec<_> =
         times.filter(|(from, until)| *from <= look.now && until.is_none_or(|until| until > success)).collect();
     if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > look.now)) {

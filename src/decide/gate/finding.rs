@@ -67,6 +67,12 @@ impl Finding {
         self
     }
 
+    /// Where the evidence can be seen.
+    pub(super) fn link(mut self, page: Option<&str>) -> Self {
+        self.condition.link = page.filter(|page| !page.is_empty()).map(str::to_owned);
+        self
+    }
+
     /// When it next turns by itself.
     pub(super) fn turns(mut self, at: Option<Timestamp>) -> Self {
         self.condition.next_at = at;

@@ -19,6 +19,7 @@ use crate::{
         fact::{
             DocumentKey, RepoFacts,
             command::Deed,
+            deploy::{Origin, RequestEnd, RequestState},
             gate::{GateFacts, Shown, Turn},
         },
         id::{ItemNumber, Sha},
@@ -27,8 +28,10 @@ use crate::{
     },
 };
 
-/// A check run that has not ended is made anew after so long: after 14 days
-/// forges call it stale (GitHub Docs, «Using the REST API to interact with checks»).
+/// A check run that has not ended is shown anew after so long: after 14 days
+/// forges call it stale (GitHub Docs, «Using the REST API to interact with
+/// checks»). The adapter makes a new run where the one that is there is older
+/// than a day and a half.
 const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
 
 /// Facts that deciding all subjects would want and that are not known.
@@ -99,7 +102,7 @@ fn keep(
         advanced.told.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
     }
     if terms.silent.is_none() {
-        check(&mut gate, terms.now, advanced);
+        check(&mut gate, came_to_nothing(facts, key), terms.now, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
         advanced.items.extend(shown_on(facts, &key.0));
@@ -114,13 +117,27 @@ fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item 
     facts.commands.iter().filter(move |(_, c)| c.deed.as_ref().is_some_and(shows)).map(|(id, _)| id.item)
 }
 
-/// Queues the check run where it says something new, or grows old.
-fn check(gate: &mut GateFacts, now: Timestamp, advanced: &mut Advanced) {
-    if !gate.live && gate.decision.standing.is_open() {
-        // It went through; what its check says stays true.
-        return;
+/// Why the last deploy of a commit came to nothing, if nobody asked for it:
+/// there is no command that would answer, so its check run says it.
+fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<&'a str> {
+    let GateName::Deploy(environment) = gate else { return None };
+    let all = facts.requests.values().filter(|r| r.environment == *environment && r.sha.as_ref() == Some(sha));
+    let last = all.filter(|request| !request.dry_run).max_by_key(|request| request.at)?;
+    match (&last.origin, &last.state) {
+        (Origin::Command(_), _) => None,
+        (_, RequestState::Ended { how: RequestEnd::Failed | RequestEnd::Refused, why }) => Some(why),
+        _ => None,
     }
-    let effect = show::check(&gate.decision, gate.live);
+}
+
+/// Queues the check run where it says something new, or grows old.
+fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut Advanced) {
+    let effect = match nothing.filter(|_| !gate.live) {
+        Some(why) => show::came_to_nothing(&gate.decision, why),
+        // It went through; what its check says stays true.
+        None if !gate.live && gate.decision.standing.is_open() => return,
+        None => show::check(&gate.decision, gate.live),
+    };
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();

@@ -21,9 +21,7 @@ pub fn title(decision: &Decision) -> String {
         let waived = decision.conditions.iter().filter(|c| c.standing == Standing::Waived).count();
         return if waived == 0 { "Passed".to_owned() } else { format!("Passed with {waived} of {all} waived") };
     };
-    // Titles are not Markdown; what is quoted needs no marks there.
-    let reason: String = worst.sentence.chars().filter(|c| *c != '`').take(TITLE).collect();
-    format!("Blocked: {closed} of {all} — {reason}")
+    format!("Blocked: {closed} of {all} — {}", plain(&worst.sentence))
 }
 
 /// The check run that shows it. One that is not asked for any more ends.
@@ -35,21 +33,36 @@ pub(super) fn check(decision: &Decision, live: bool) -> Effect {
         Standing::Pending if decision.needs_person => CheckVerdict::ActionRequired,
         Standing::Pending => CheckVerdict::InProgress,
     };
-    let name = decision.gate.check();
     let mut summary = table(decision);
     if !live {
         summary.push_str("\nNobody asks for this any more; it is not decided again.\n");
     }
+    run(decision, verdict, title(decision), summary)
+}
+
+/// The check run of a deploy that came to nothing although nobody is told.
+pub(super) fn came_to_nothing(decision: &Decision, why: &str) -> Effect {
+    let summary = format!("{why}\n\nHow its gate stood last:\n\n{}", table(decision));
+    run(decision, CheckVerdict::Failure, format!("Not deployed — {}", plain(why)), summary)
+}
+
+fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: String) -> Effect {
+    let name = decision.gate.check();
     Effect::SetCheck {
         external_id: format!("{name}@{}", decision.sha.0),
         name,
         sha: decision.sha.clone(),
         verdict,
-        title: title(decision),
+        title,
         summary,
         annotations: Vec::new(),
         or_comment: None,
     }
+}
+
+/// Titles are not Markdown; what is quoted needs no marks there.
+fn plain(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '`').take(TITLE).collect()
 }
 
 /// The conditions as a Markdown table, with what decided and when.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::domain::id::Sha;
 
 /// What the forge found where a command waits to hear of it. An effect that
@@ -36,6 +38,8 @@ pub enum Told {
         deployment: u64,
         /// The commit that the forge says it is of.
         sha: Sha,
+        /// When it was made, by the forge's clock, if the forge told.
+        at: Option<Timestamp>,
     },
     /// A workflow was started, or had been already.
     Started {

@@ -87,6 +87,9 @@ pub struct RunFact {
     pub suite: Option<u64>,
     /// Made by ourselves.
     pub ours: bool,
+    /// Its page, or empty.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A commit status.
@@ -98,6 +101,9 @@ pub struct StatusFact {
     pub outcome: Outcome,
     /// Its context.
     pub context: String,
+    /// Its page, or empty.
+    #[serde(default)]
+    pub url: String,
 }
 
 /// A merge queue's group.

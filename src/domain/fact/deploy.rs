@@ -46,6 +46,10 @@ pub struct DeployRequest {
     pub since: Timestamp,
     /// When the forge began with it.
     pub started_at: Option<Timestamp>,
+    /// When the forge made the deployment for it, by the forge's clock. We may
+    /// have heard of it much later, and what it started began before that.
+    #[serde(default)]
+    pub made_at: Option<Timestamp>,
     /// The deployment that we made for it.
     pub deployment: Option<u64>,
     /// How often it was tried to start it.
@@ -56,7 +60,8 @@ pub struct DeployRequest {
     pub dry_run: bool,
     /// Deployments that its jobs made.
     pub linked: BTreeSet<u64>,
-    /// The workflow run that does it, where one was dispatched.
+    /// The workflow run that does it: the one that was dispatched, or the first
+    /// that its deployment started.
     pub run: Option<u64>,
 }
 

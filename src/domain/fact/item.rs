@@ -219,8 +219,19 @@ pub struct PullFacts {
 pub struct PolicyInPull {
     /// The head that was looked at.
     pub head: Sha,
+    /// The target branch that it was compared with: a pull request may be
+    /// turned to another one. Empty where an earlier version looked.
+    #[serde(default)]
+    pub base: String,
     /// It changes the file: a check or comment of ours says what was found.
     pub changes: bool,
+}
+
+impl PolicyInPull {
+    /// It was found for the pull request as it stands.
+    pub fn is_of(&self, shape: &PullShape) -> bool {
+        self.head == shape.head_sha && self.base == shape.base_ref
+    }
 }
 
 /// Where a pull request comes from and where it goes.

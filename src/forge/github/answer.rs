@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo, watch};
+use super::{
+    client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo, required, watch,
+};
 use crate::{
     domain::{
         id::Sha,
@@ -13,8 +15,6 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// Pages of a branch's rules, at 100 each.
-const MAX_RULE_PAGES: usize = 10;
 /// Pages of tags, at 100 each.
 const MAX_TAG_PAGES: usize = 20;
 
@@ -51,7 +51,7 @@ pub(super) async fn answer(
         Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::PullsOf),
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),
-        Need::RequiredChecks { branch } => required_checks(&mut repo, branch).await.map(Answer::RequiredChecks),
+        Need::RequiredChecks { branch } => required::checks(&mut repo, branch).await.map(Answer::RequiredChecks),
     }
 }
 
@@ -115,32 +115,4 @@ async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> 
     }
     let (tags, _) = repo.list::<Tag>("GET /repos/{owner}/{repo}/tags", "/tags", MAX_TAG_PAGES).await?;
     Ok(tags.into_iter().map(|tag| (tag.name, Sha::from(tag.commit.sha.as_str()))).collect())
-}
-
-/// Names of the checks that the rulesets of a branch require. Classic branch
-/// protection is not among them: reading it takes administration rights.
-async fn required_checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeMap<String, Option<u64>>, ForgeError> {
-    #[derive(Deserialize)]
-    struct Rule {
-        #[serde(rename = "type")]
-        kind: String,
-        parameters: Option<serde_json::Value>,
-    }
-    let tail = format!("/rules/branches/{}", path::segment(branch)?);
-    let (rules, _) =
-        repo.list::<Rule>("GET /repos/{owner}/{repo}/rules/branches/{branch}", &tail, MAX_RULE_PAGES).await?;
-    let checks = rules.iter().filter(|rule| rule.kind == "required_status_checks").flat_map(|rule| {
-        let list = rule.parameters.as_ref().and_then(|parameters| parameters.get("required_status_checks")?.as_array());
-        list.into_iter().flatten().filter_map(|check| {
-            let app = check.get("integration_id").and_then(serde_json::Value::as_u64);
-            Some((check.get("context")?.as_str()?, app))
-        })
-    });
-    let mut required: BTreeMap<String, Option<u64>> = BTreeMap::new();
-    for (name, app) in checks {
-        // Two rules may name one check: the one that names an App is the stricter.
-        let known = required.entry(name.to_owned()).or_default();
-        *known = known.or(app);
-    }
-    Ok(required)
 }

@@ -13,7 +13,7 @@ mod item;
 use jiff::Timestamp;
 
 pub(super) use self::{
-    check::{check_seen, status_outcome},
+    check::{check_page, check_seen, status_outcome},
     item::{association, review_verdict},
 };
 

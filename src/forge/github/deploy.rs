@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -38,6 +39,7 @@ pub(super) struct Deployment<'a> {
 struct Made {
     id: u64,
     sha: String,
+    created_at: Option<Timestamp>,
     #[serde(default)]
     payload: Value,
     creator: Option<Creator>,
@@ -50,7 +52,7 @@ struct Creator {
 
 impl Made {
     fn applied(&self) -> Applied {
-        let told = Told::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()) };
+        let told = Told::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()), at: self.created_at };
         Applied { made: Some(self.id.to_string()), told: Some(told), ..Applied::default() }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::{
-    decode::{association, check_seen, review_verdict, status_outcome},
+    decode::{association, check_page, check_seen, review_verdict, status_outcome},
     identity::Identity,
     path,
     payload::CheckRun,
@@ -48,6 +48,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         context: String,
         state: String,
         created_at: Timestamp,
+        target_url: Option<String>,
     }
     let commit = path::segment(&sha.0)?;
     let mut runs: Vec<CheckSeen> = Vec::new();
@@ -78,6 +79,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         context: status.context,
         outcome: status_outcome(Some(&status.state)),
         at: status.created_at,
+        url: check_page(status.target_url),
     });
     Ok(Answer::Checks { runs, statuses: statuses.collect() })
 }

@@ -35,6 +35,7 @@ mod protection;
 pub mod register;
 mod release;
 mod repo;
+mod required;
 mod root;
 pub mod route;
 pub mod ruleset;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         SimError,
-        git::{NewCommit, ZERO},
+        git::{NewCommit, TagObject, ZERO, hash},
         shape,
         state::State,
     },
@@ -149,14 +149,38 @@ impl State {
     /// Sets a tag; one that exists is moved by force.
     pub(in crate::sim) fn set_tag(&mut self, repo: u64, by: &str, name: &str, at: &str) -> Result<String, SimError> {
         let sha = self.resolve(repo, at)?;
-        let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.clone());
+        self.repo_mut(repo)?.git.annotated.remove(name);
+        self.move_tag(repo, by, name, &sha, None)?;
+        Ok(sha)
+    }
+
+    /// Makes an annotated tag, whose signature the forge could verify or not.
+    pub(in crate::sim) fn annotate(
+        &mut self,
+        repo: u64,
+        by: &str,
+        name: &str,
+        at: &str,
+        verified: bool,
+    ) -> Result<String, SimError> {
+        let (commit, now) = (self.resolve(repo, at)?, self.now());
+        let sha = hash(&["tag", name, &commit, by]);
+        let object = TagObject { sha: sha.clone(), commit: commit.clone(), tagger: by.to_owned(), at: now, verified };
+        self.repo_mut(repo)?.git.annotated.insert(name.to_owned(), object);
+        self.move_tag(repo, by, name, &commit, Some(&sha))?;
+        Ok(commit)
+    }
+
+    /// Lets a tag name a commit. The push of an annotated one names its object.
+    fn move_tag(&mut self, repo: u64, by: &str, name: &str, sha: &str, object: Option<&str>) -> Result<(), SimError> {
+        let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.to_owned());
         self.note_push(repo)?;
         if before.is_none() {
             self.emit_ref(repo, "create", by, "tag", name);
         }
-        let forced = before.is_some();
-        self.emit_push(repo, by, &format!("refs/tags/{name}"), before.as_deref().unwrap_or(ZERO), &sha, forced);
-        Ok(sha)
+        let (forced, after) = (before.is_some(), object.unwrap_or(sha));
+        self.emit_push(repo, by, &format!("refs/tags/{name}"), before.as_deref().unwrap_or(ZERO), after, forced);
+        Ok(())
     }
 
     /// Notes that `owner` has a fork.
@@ -196,7 +220,9 @@ impl State {
             .filter_map(|s| git.get(s))
             .map(|c| shape::commit_of_push(self, place, c, true))
             .collect();
-        let head = git.get(after).map(|c| shape::commit_of_push(self, place, c, true));
+        let object = git.annotated.values().find(|object| object.sha == after);
+        let head =
+            git.get(object.map_or(after, |object| &object.commit)).map(|c| shape::commit_of_push(self, place, c, true));
         let web = format!("{}/{}", self.api, place.full_name());
         let compare = if created {
             format!("{web}/commit/{after}")

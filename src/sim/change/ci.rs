@@ -114,6 +114,15 @@ impl State {
         Ok(id)
     }
 
+    /// Somebody asks for a check run to be run again: only its App hears of it.
+    pub(in crate::sim) fn rerequest(&mut self, repo: u64, id: u64, by: &str) -> Result<(), SimError> {
+        let place = self.repo(repo)?;
+        let run = place.checks.get(&id).ok_or_else(|| SimError::NoSuch(format!("check run {id}")))?;
+        let shown = shape::check_run(self, place, run);
+        self.emit(repo, "check_run", Some("rerequested"), by, json!({ "check_run": shown }));
+        Ok(())
+    }
+
     fn emit_check(&mut self, repo: u64, id: u64, action: &str) {
         let Ok(place) = self.repo(repo) else { return };
         let Some(run) = place.checks.get(&id) else { return };

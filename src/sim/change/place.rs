@@ -52,6 +52,8 @@ impl State {
             workflows: BTreeMap::new(),
             roles: BTreeMap::new(),
             required: BTreeMap::new(),
+            protected: BTreeMap::new(),
+            reviews: BTreeMap::new(),
             rulesets: Vec::new(),
             environments: BTreeMap::new(),
             milestones: BTreeMap::new(),

@@ -8,7 +8,7 @@ use super::{
     super::{
         SimError,
         git::NewCommit,
-        model::{Merged, Pull},
+        model::{Merged, Pull, Review},
         shape,
         state::State,
     },
@@ -85,6 +85,19 @@ impl State {
         Ok(())
     }
 
+    /// Turns a pull request to another target branch.
+    pub(in crate::sim) fn retarget(&mut self, repo: u64, number: u64, by: &str, base: &str) -> Result<(), SimError> {
+        let sha = self.resolve(repo, &format!("heads/{base}"))?;
+        let now = self.now();
+        let pull = self.pull_mut(repo, number)?;
+        let from = std::mem::replace(&mut pull.base, base.to_owned());
+        let from_sha = std::mem::replace(&mut pull.base_sha, sha);
+        self.item_mut(repo, number)?.updated_at = now;
+        let changes = json!({ "base": { "ref": { "from": from }, "sha": { "from": from_sha } } });
+        self.emit_item(repo, number, "edited", by, json!({ "changes": changes }));
+        Ok(())
+    }
+
     /// Reviews a pull request: `approved`, `changes_requested`, `commented`.
     pub(in crate::sim) fn review(
         &mut self,
@@ -100,14 +113,18 @@ impl State {
         let place = self.repo(repo)?;
         let (item, pull) = (self.item(repo, number)?, self.pull(repo, number)?);
         let shown = shape::pull_of_review(self, place, item, pull);
-        let review = shape::review(self, place, item, id, by, verdict, body);
-        self.emit(
-            repo,
-            "pull_request_review",
-            Some("submitted"),
-            by,
-            json!({ "review": review, "pull_request": shown }),
-        );
+        let review = Review {
+            id,
+            pull: number,
+            by: by.to_owned(),
+            verdict: verdict.to_owned(),
+            body: body.to_owned(),
+            commit: pull.head_sha.clone(),
+            at: self.now(),
+        };
+        let own = json!({ "review": shape::review(self, place, &review), "pull_request": shown });
+        self.emit(repo, "pull_request_review", Some("submitted"), by, own);
+        self.repo_mut(repo)?.reviews.insert(id, review);
         self.repo_mut(repo)?.review_reactions.insert(id, Vec::new());
         Ok(id)
     }

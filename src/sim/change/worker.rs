@@ -26,6 +26,8 @@ pub struct Worker {
     pub conclusion: Option<String>,
     /// Runs are never made.
     pub dead: bool,
+    /// Its branch moves in the moment in which it is dispatched.
+    pub moves: bool,
 }
 
 impl Worker {
@@ -38,6 +40,7 @@ impl Worker {
             protected: false,
             conclusion: Some("success".to_owned()),
             dead: false,
+            moves: false,
         }
     }
 }

@@ -15,6 +15,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/commits", READ, list),
     Route::new("GET", "/repos/{owner}/{repo}/commits/{ref}", READ, get),
     Route::new("GET", "/repos/{owner}/{repo}/git/ref/{ref}", READ, git_ref),
+    Route::new("GET", "/repos/{owner}/{repo}/git/tags/{tag_sha}", READ, tag_object),
     Route::new("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref}", READ, matching),
     Route::new("GET", "/repos/{owner}/{repo}/tags", READ, tags),
 ];
@@ -132,6 +133,14 @@ fn git_ref(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     };
     let sha = found.ok_or_else(Reply::not_found)?;
     Ok(Reply::ok(shape::git_ref(state, repo, name, sha)))
+}
+
+fn tag_object(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let repo = state.repo(call.repo)?;
+    let mut all = repo.git.annotated.iter();
+    let found = all.find(|(_, object)| object.sha == call.param("tag_sha"));
+    let (name, object) = found.ok_or_else(Reply::not_found)?;
+    Ok(Reply::ok(shape::tag_object(state, repo, name, object)))
 }
 
 fn matching(state: &mut State, call: &Call) -> Result<Reply, Reply> {

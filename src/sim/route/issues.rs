@@ -16,7 +16,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::content("/repos/{owner}/{repo}/issues", &["issues:write"], open),
     Route::new("PATCH", "/repos/{owner}/{repo}/issues/comments/{comment_id}", WRITE, edit_comment),
     Route::new("GET", "/repos/{owner}/{repo}/issues/comments/{comment_id}", READ, get_comment),
-    Route::content("/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", WRITE, react),
+    Route::new("POST", "/repos/{owner}/{repo}/issues/comments/{comment_id}/reactions", WRITE, react),
     Route::new("GET", "/repos/{owner}/{repo}/issues/{issue_number}", READ, get),
     Route::new("PATCH", "/repos/{owner}/{repo}/issues/{issue_number}", WRITE, edit),
     Route::new("GET", "/repos/{owner}/{repo}/issues/{issue_number}/comments", READ, comments),

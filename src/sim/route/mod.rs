@@ -16,6 +16,7 @@ mod query;
 mod releases;
 mod reply;
 mod repository;
+mod reviews;
 mod rules;
 
 pub(super) use reply::Reply;
@@ -99,7 +100,9 @@ pub(super) struct Route {
     pub(super) auth: Auth,
     /// The permission that it takes, of the App: `name:read` or `name:write`; any one of several.
     pub(super) permissions: &'static [&'static str],
-    /// It makes content, which is limited on its own.
+    /// It makes content that people are notified of, which is limited on its
+    /// own. GitHub lists no such requests; a reaction notifies nobody, and
+    /// GitHub's own client (`@octokit/plugin-throttling`) does not count it.
     pub(super) creates: bool,
     pub(super) handle: Handler,
 }
@@ -128,13 +131,14 @@ impl Route {
 }
 
 /// All routes, in the order in which they are tried.
-fn tables() -> [&'static [Route]; 12] {
+fn tables() -> [&'static [Route]; 13] {
     [
         app::ROUTES,
         repository::ROUTES,
         rules::ROUTES,
         labels::ROUTES,
         issues::ROUTES,
+        reviews::ROUTES,
         people::ROUTES,
         checks::ROUTES,
         commits::ROUTES,

@@ -35,6 +35,16 @@ impl Reply {
         Self::with(202, json!({}))
     }
 
+    /// The answer to a deployment that became a merge instead.
+    pub(in crate::sim) fn done_otherwise() -> Self {
+        Self::with(202, json!({ "message": "Auto-merged main into topic on deployment." }))
+    }
+
+    /// The answer about a file over 100 MB.
+    pub(in crate::sim) fn too_large() -> Self {
+        Self::error(403, "This API returns blobs up to 100 MB in size. The requested blob is too large.")
+    }
+
     pub(in crate::sim) fn no_content() -> Self {
         Self { status: 204, body: None, headers: Vec::new() }
     }

@@ -67,20 +67,22 @@ fn branch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let name = call.param("branch");
     let missing = || Reply::not_found_because("Branch not found");
     let tip = repo.git.branches.get(name).and_then(|sha| repo.git.get(sha)).ok_or_else(missing)?;
-    let required = contexts(repo, name);
+    let protected = repo.protected.get(name);
+    let required: Vec<&(String, Option<u64>)> = protected.into_iter().flatten().collect();
+    let contexts: Vec<&String> = required.iter().map(|(context, _)| context).collect();
     let escaped = shape::escape(name);
     let url = format!("{}/repos/{}/branches/{escaped}", state.api, repo.full_name());
-    let checks: Vec<Value> = required.iter().map(|c| json!({ "context": c, "app_id": null })).collect();
+    let checks: Vec<Value> = required.iter().map(|(c, app)| json!({ "context": c, "app_id": app })).collect();
     Ok(Reply::ok(json!({
         "name": name,
         "commit": shape::commit(state, repo, tip),
         "_links": { "self": url, "html": format!("{}/{}/tree/{escaped}", state.api, repo.full_name()) },
-        "protected": !required.is_empty(),
+        "protected": protected.is_some() || repo.required.contains_key(name),
         "protection": {
-            "enabled": !required.is_empty(),
+            "enabled": protected.is_some(),
             "required_status_checks": {
                 "enforcement_level": if required.is_empty() { "off" } else { "non_admins" },
-                "contexts": required,
+                "contexts": contexts,
                 "checks": checks,
             },
         },

@@ -3,7 +3,11 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{git::Commit, model::Repo, state::State},
+    super::{
+        git::{Commit, TagObject},
+        model::Repo,
+        state::State,
+    },
     node, time, user,
 };
 
@@ -80,13 +84,40 @@ pub(in crate::sim) fn simple_commit(of: &Commit) -> Value {
     })
 }
 
-/// A branch or tag as the git database shows it.
+/// A branch or tag as the git database shows it; an annotated tag with its object.
 pub(in crate::sim) fn git_ref(state: &State, repo: &Repo, name: &str, sha: &str) -> Value {
     let place = format!("{}/repos/{}/git", state.api, repo.full_name());
+    let object = name.strip_prefix("tags/").and_then(|tag| repo.git.annotated.get(tag));
+    let (kind, sha) = object.map_or(("commit", sha), |object| ("tag", &object.sha));
     json!({
         "ref": format!("refs/{name}"),
         "node_id": node("REF_kwDO", repo.id),
         "url": format!("{place}/refs/{}", super::escape(name)),
-        "object": { "type": "commit", "sha": sha, "url": format!("{place}/commits/{sha}") },
+        "object": { "type": kind, "sha": sha, "url": format!("{place}/{kind}s/{sha}") },
+    })
+}
+
+/// The object of an annotated tag.
+pub(in crate::sim) fn tag_object(state: &State, repo: &Repo, name: &str, object: &TagObject) -> Value {
+    let place = format!("{}/repos/{}/git", state.api, repo.full_name());
+    json!({
+        "node_id": node("TA_kwDO", repo.id),
+        "tag": name,
+        "sha": object.sha,
+        "url": format!("{place}/tags/{}", object.sha),
+        "message": format!("{name}\n"),
+        "tagger": {
+            "name": object.tagger,
+            "email": format!("{}@users.noreply.example.com", object.tagger),
+            "date": time(object.at),
+        },
+        "object": { "type": "commit", "sha": object.commit, "url": format!("{place}/commits/{}", object.commit) },
+        "verification": {
+            "verified": object.verified,
+            "reason": if object.verified { "valid" } else { "unsigned" },
+            "signature": null,
+            "payload": null,
+            "verified_at": null,
+        },
     })
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{
-        model::{Item, Pull, Repo},
+        model::{Item, Pull, Repo, Review},
         state::State,
     },
     item::{association, labels},
@@ -130,31 +130,32 @@ pub(in crate::sim) fn minimal_pull(state: &State, repo: &Repo, item: &Item, pull
     })
 }
 
-/// A review of a pull request.
-pub(in crate::sim) fn review(
-    state: &State,
-    repo: &Repo,
-    item: &Item,
-    id: u64,
-    by: &str,
-    verdict: &str,
-    body: &str,
-) -> Value {
-    let url = format!("{}/repos/{}/pulls/{}", state.api, repo.full_name(), item.number);
-    let web = format!("{}/{}/pull/{}#pullrequestreview-{id}", state.api, repo.full_name(), item.number);
-    let now = time(state.now());
+/// A review as its event shows it.
+pub(in crate::sim) fn review(state: &State, repo: &Repo, review: &Review) -> Value {
+    let (id, number) = (review.id, review.pull);
+    let url = format!("{}/repos/{}/pulls/{number}", state.api, repo.full_name());
+    let web = format!("{}/{}/pull/{number}#pullrequestreview-{id}", state.api, repo.full_name());
+    let at = time(review.at);
     json!({
         "id": id,
         "node_id": node("PRR_kwDO", id),
-        "user": user(state, by),
-        "body": if body.is_empty() { None } else { Some(body) },
-        "commit_id": item.pull.as_ref().map_or("", |p| p.head_sha.as_str()),
-        "submitted_at": now,
-        "updated_at": now,
-        "state": verdict,
+        "user": user(state, &review.by),
+        "body": if review.body.is_empty() { None } else { Some(&review.body) },
+        "commit_id": review.commit,
+        "submitted_at": at,
+        "updated_at": at,
+        "state": review.verdict,
         "html_url": web,
         "pull_request_url": url,
-        "author_association": association(state, repo, by),
+        "author_association": association(state, repo, &review.by),
         "_links": { "html": { "href": web }, "pull_request": { "href": url } },
     })
+}
+
+/// The same as the API lists it: its state in capitals, its body never null.
+pub(in crate::sim) fn listed_review(state: &State, repo: &Repo, found: &Review) -> Value {
+    let mut shown = review(state, repo, found);
+    shown["state"] = found.verdict.to_uppercase().into();
+    shown["body"] = found.body.clone().into();
+    shown
 }

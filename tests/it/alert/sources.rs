@@ -145,6 +145,14 @@ fn planetscale_fires_and_never_ends() {
     let memory = group(&source, BRANCH);
     assert_eq!(memory.key, "branch.out_of_memory shop br7k2m");
     assert_eq!(memory.url.as_deref(), Some("https://app.planetscale.com/acme/shop/main"));
+    // The others about a branch or a cluster are built alike.
+    for (event, title) in [
+        ("branch.anomaly", "Anomaly in the queries of a branch: shop/main"),
+        ("cluster.storage", "A cluster's storage fills up: shop/main"),
+    ] {
+        let other = group(&source, &BRANCH.replace("branch.out_of_memory", event));
+        assert_eq!((other.key, other.title.as_deref()), (format!("{event} shop br7k2m"), Some(title)));
+    }
     for (event, why) in [
         ("webhook.test", "PlanetScale tested the webhook"),
         ("deploy_request.errored", "deploy_request.errored: kept for the record; a deploy request is no alert"),

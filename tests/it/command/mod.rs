@@ -1,34 +1,20 @@
 //! Slash-commands: what runs, for whom, and what is answered.
 
 mod flow;
+pub mod folder;
 mod parser;
+mod sending;
 pub mod stage;
 mod table;
-
-use std::{fs, path::PathBuf};
 
 /// `tests/scenarios/commands/*.scn`: steps, a line `---`, what came of them.
 /// `BLESS=1` writes the second half anew.
 #[test]
 fn scenarios_come_out_as_written() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios/commands");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.retain(|p| p.extension().is_some_and(|e| e == "scn"));
-    files.sort();
-    let mut failures = Vec::new();
-    for path in &files {
-        let text = fs::read_to_string(path).unwrap();
-        let (steps, expected) = text.split_once("\n---\n").unwrap_or((&text, ""));
-        let actual = stage::narrate(steps);
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(path, format!("{}\n---\n{actual}", steps.trim_end())).unwrap();
-        } else if actual != expected {
-            failures.push(format!("{}\n--- expected\n{expected}\n--- actual\n{actual}", path.display()));
-        }
-    }
-    assert!(failures.is_empty(), "BLESS=1 accepts:\n{}", failures.join("\n\n"));
+    folder::as_written("commands");
+    let files = folder::files("commands");
     let commands = phasebot::decide::command::COMMANDS;
-    let names: Vec<String> = files.iter().map(|p| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let names: Vec<String> = files.iter().map(|(p, _)| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     for row in commands {
         assert!(names.iter().any(|name| name == row.name), "no scenario for /{}", row.name);
     }

@@ -11,7 +11,8 @@
 //!   followed by the text in lines `  : …`; `again` at the end delivers it
 //!   twice, `edited` makes it an edit;
 //! - `show 1`: the status comment;
-//! - `gates`: every decision that is kept, with its conditions.
+//! - `gates`: every decision that is kept, with its conditions;
+//! - `send`: what deploys want sent (`sending.rs`).
 //!
 //! In `mode: act` gates are decided after each step, and at each moment that
 //! one of them waits for; what turned is told, with the check run.
@@ -39,29 +40,83 @@ use phasebot::{
     },
 };
 
+use super::sending::Ending;
 use crate::scenario::{
     play::{answer, clock},
-    world::{Act, World, read, repo},
+    world::{Act, Acts, World, read, repo},
 };
 
-struct Stage {
-    policy: Policy,
-    facts: RepoFacts,
+pub struct Stage {
+    pub(super) policy: Policy,
+    pub(super) facts: RepoFacts,
     roles: BTreeMap<String, Role>,
     teams: BTreeSet<(String, String)>,
     head: Option<Sha>,
     mute: bool,
     outcomes: VecDeque<String>,
     names: BTreeMap<String, String>,
-    out: String,
+    pub(super) out: String,
     world: World,
     wake: Option<Timestamp>,
+    /// What waits to be sent, with its key.
+    pub(super) queued: VecDeque<(String, Effect)>,
+    pub(super) sent: Vec<String>,
+    /// Keys of everything that was ever wanted.
+    pub(super) keys: BTreeSet<String>,
+    /// How many deployments and runs were started.
+    pub(super) started: u64,
 }
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";
 
+/// What comes of the steps, in words.
 pub fn narrate(steps: &str) -> String {
+    let (stage, _) = play(steps, false);
+    let mut out = stage.out;
+    for (short, name) in &stage.names {
+        out = out.replace(short, name);
+    }
+    while let Some(at) = out.find("0000000") {
+        let end = out[at..].find(|c: char| c != '0').map_or(out.len(), |n| at + n);
+        out.replace_range(at..end, "");
+    }
+    out
+}
+
+/// How everything stands in the end; `doubled`: every delivery comes twice,
+/// and all of them once more in the end.
+pub fn ending(steps: &str, doubled: bool) -> Ending {
+    let (stage, end) = play(steps, doubled);
+    stage.ending(end)
+}
+
+/// How everything stands once all has arrived: in the order of the steps, or
+/// in that of `keys`, with every third delivery doubled. Only events are
+/// played; everything is decided after each of them, at the end of the story.
+pub fn in_order(steps: &str, keys: Option<&[u32]>) -> Ending {
+    let plain = |line: &&str| {
+        let word = line.split(' ').next().unwrap_or_default();
+        !["roles", "team", "show", "gates", "head", "send", "outcome", "mute"].contains(&word)
+    };
+    let acts = read(&steps.lines().filter(plain).collect::<Vec<_>>().join("\n"));
+    let mut order: Vec<usize> = (0..acts.events.len()).collect();
+    if let Some(keys) = keys {
+        order.extend((0..acts.events.len()).step_by(3));
+        let mut keyed: Vec<(u32, usize)> = order.drain(..).zip(keys.iter().cycle()).map(|(i, k)| (*k, i)).collect();
+        keyed.sort_unstable();
+        order = keyed.into_iter().map(|(_, i)| i).collect();
+    }
+    let (events, end) = (acts.events.clone(), acts.end);
+    let mut stage = Stage::new(acts);
+    for index in order {
+        stage.event(&events[index]);
+        stage.advance(end);
+    }
+    stage.ending(end)
+}
+
+fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
     let (mut plain, mut extra) = (String::new(), Vec::new());
     for line in steps.lines() {
         let word = line.split(' ').next().unwrap_or_default();
@@ -76,7 +131,7 @@ pub fn narrate(steps: &str) -> String {
             let _ = place;
             body.push('\n');
             body.push_str(&text);
-        } else if ["roles", "team", "mute", "head", "outcome", "show", "gates"].contains(&word) {
+        } else if ["roles", "team", "mute", "head", "outcome", "show", "gates", "send"].contains(&word) {
             // Told apart from events by a tick that carries the words.
             let _ = writeln!(plain, "#! {line}");
         } else {
@@ -106,23 +161,13 @@ pub fn narrate(steps: &str) -> String {
             texts.push_back(bodies.get(&(index + 1)).cloned().unwrap_or_default().replace(QUOTE, "\""));
         }
     }
-    let acts = read(&steps);
-    let mut stage = Stage {
-        policy: crate::support::policy(acts.policy.as_deref()),
-        facts: RepoFacts::new(repo().key),
-        roles: BTreeMap::new(),
-        teams: BTreeSet::new(),
-        head: None,
-        mute: false,
-        outcomes: VecDeque::new(),
-        names: acts.world.names.clone(),
-        out: String::new(),
-        world: acts.world,
-        wake: None,
-    };
+    let mut acts = read(&steps);
+    let lines = std::mem::take(&mut acts.lines);
+    let mut stage = Stage::new(acts);
     let mut settings = settings.into_iter().peekable();
     let mut now = crate::scenario::world::start();
-    for (index, (line, act)) in acts.lines.iter().enumerate() {
+    let mut late = Vec::new();
+    for (index, (line, act)) in lines.iter().enumerate() {
         while let Some((_, setting)) = settings.next_if(|(at, _)| *at == index) {
             stage.set(&setting, now);
         }
@@ -152,23 +197,20 @@ pub fn narrate(steps: &str) -> String {
         for text in body.lines() {
             let _ = writeln!(stage.out, "  : {text}");
         }
-        for _ in 0..if line.ends_with("again") { 2 } else { 1 } {
+        for _ in 0..if doubled || line.ends_with("again") { 2 } else { 1 } {
             stage.event(&event);
             stage.advance(event.at);
         }
+        late.extend(doubled.then_some(event));
     }
     for (_, setting) in settings {
         stage.set(&setting, now);
     }
-    let mut out = stage.out;
-    for (short, name) in &stage.names {
-        out = out.replace(short, name);
+    for event in late {
+        stage.event(&event);
+        stage.advance(now);
     }
-    while let Some(at) = out.find("0000000") {
-        let end = out[at..].find(|c: char| c != '0').map_or(out.len(), |n| at + n);
-        out.replace_range(at..end, "");
-    }
-    out
+    (stage, now)
 }
 
 /// Conditions as the record has them.
@@ -193,6 +235,26 @@ fn commit(name: &str) -> Sha {
 }
 
 impl Stage {
+    fn new(acts: Acts) -> Self {
+        Self {
+            policy: crate::support::policy(acts.policy.as_deref()),
+            facts: RepoFacts::new(repo().key),
+            roles: BTreeMap::new(),
+            teams: BTreeSet::new(),
+            head: None,
+            mute: false,
+            outcomes: VecDeque::new(),
+            names: acts.world.names.clone(),
+            out: String::new(),
+            world: acts.world,
+            wake: None,
+            queued: VecDeque::new(),
+            sent: Vec::new(),
+            keys: BTreeSet::new(),
+            started: 0,
+        }
+    }
+
     fn set(&mut self, setting: &str, now: Timestamp) {
         let words: Vec<&str> = setting.split(' ').collect();
         match words[0] {
@@ -221,6 +283,7 @@ impl Stage {
                     let _ = writeln!(self.out, "{}", format!("    | {line}").trim_end());
                 }
             }
+            "send" => self.send(&words[1..], now),
             "gates" => {
                 self.out.push_str("gates\n");
                 for gate in self.facts.gates.values() {
@@ -247,34 +310,40 @@ impl Stage {
     }
 
     /// Asks what is wanted, decides, and tells what turned.
-    fn advance(&mut self, now: Timestamp) {
+    pub(super) fn advance(&mut self, now: Timestamp) {
         if self.policy.mode != Mode::Act {
             return;
         }
+        self.world.now = Some(now);
+        let policy = self.policy.clone();
+        let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+        // What was only now begun may want to know more: then it is asked a moment later.
         for _ in 0..20 {
             let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now);
-            if needs.is_empty() {
-                break;
-            }
+            let asks = !needs.is_empty();
             for need in needs {
                 let answer = answer(&self.world, &need);
                 decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
-        }
-        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
-        let advanced = advance::advance(&mut self.facts, &terms);
-        self.wake = advanced.wake_at;
-        for told in &advanced.told {
-            let _ = writeln!(self.out, "    {told}");
-        }
-        for wish in advanced.wishes {
-            if let Effect::SetCheck { name, sha, verdict, .. } = &wish.effect {
-                let _ = writeln!(self.out, "    check {name} on {}: {verdict:?}", sha.short());
+            if asks {
+                continue;
+            }
+            let advanced = advance::advance(&mut self.facts, &terms);
+            self.wake = advanced.wake_at;
+            for told in &advanced.told {
+                let _ = writeln!(self.out, "    {told}");
+            }
+            for wish in advanced.wishes {
+                self.queue(wish);
+            }
+            if decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).is_empty() {
+                break;
             }
         }
         // Once more changes nothing.
         let again = advance::advance(&mut self.facts, &terms);
-        assert!(again.changed.is_empty() && again.wishes.is_empty() && again.told.is_empty(), "{again:?}");
+        let new = again.wishes.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
+        assert!(again.changed.is_empty() && !new && again.told.is_empty(), "{again:?}");
     }
 
     fn event(&mut self, event: &Event) {
@@ -347,7 +416,7 @@ impl Stage {
         }))
     }
 
-    fn effect(&mut self, effect: &Effect) {
+    pub(super) fn effect(&mut self, effect: &Effect) {
         let text = match effect {
             Effect::React { content, .. } => format!("react {content}"),
             Effect::ReactTo { node, content } => format!("react {content} to {node}"),

@@ -50,7 +50,6 @@ fn points() -> impl Iterator<Item = String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "one of its crash points does not come to an end: see the issue on deploys"]
 async fn a_deployment_is_made_once_at_every_crash_point() {
     let all = points().map(|point| tokio::spawn(dies_while_deploying("via: deployment", "deployment", point)));
     join_all(all).await.into_iter().for_each(Result::unwrap);

@@ -1,6 +1,6 @@
 //! The whole way of a deploy, and where it stops.
 
-use phasebot::sim::Worker;
+use phasebot::sim::{Fault, FaultKind, Matcher, Worker};
 
 use super::stage::Stage;
 
@@ -134,5 +134,41 @@ async fn a_run_that_fails_is_said() {
     stage.work().await;
     assert_eq!(stage.reactions(comment), REFUSED);
     assert_eq!(stage.ours()[0].2, "failure");
+    stage.world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_began_before_we_heard_of_its_deployment_is_its_own() {
+    let stage = stage().await;
+    let lost = Matcher::of("POST", "/repos/{owner}/{repo}/deployments");
+    stage.world.forge.inject(Fault { kind: FaultKind::Status502AfterApply, matcher: lost }, 1);
+    let comment = stage.bob.comment(stage.issue, "/deploy staging").unwrap().made;
+    stage.world.settle().await;
+    stage.bob.work().unwrap();
+    stage.bob.work().unwrap();
+    // The deployment is looked up much later, when its run has long ended.
+    stage.pass(2).await;
+    assert_eq!(stage.ours().len(), 1);
+    assert_eq!(stage.reactions(comment), DONE, "{:#?}", stage.words());
+    stage.world.check().await;
+}
+
+const TWO: &str = "version: 1
+mode: act
+environments:
+  eu: { deploy: { via: deployment }, auto: { on: [tag] } }
+  us: { deploy: { via: deployment }, auto: { on: [tag] } }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_environments_at_one_commit_keep_their_runs_apart() {
+    let stage = Stage::new(TWO, &[], &[Worker::new(WORKFLOW, "deployment")]).await;
+    stage.bob.tag("v1.0.0", "main").unwrap();
+    stage.world.minute().await;
+    stage.work().await;
+    stage.pass(10).await;
+    let ended: Vec<_> = stage.ours().into_iter().map(|(environment, _, how)| (environment, how)).collect();
+    let success = |name: &str| (name.to_owned(), "success".to_owned());
+    assert_eq!(ended, [success("eu"), success("us")]);
     stage.world.check().await;
 }

@@ -63,7 +63,8 @@ async fn burst(events: usize) {
     }
 
     let requests = world.forge.requests();
-    let refused: BTreeSet<_> = requests.iter().filter_map(|r| r.status.filter(|s| [403, 429].contains(s))).collect();
+    let refused = requests.iter().filter(|r| r.status.is_some_and(|s| [403, 429].contains(&s)));
+    let refused: BTreeSet<String> = refused.map(|r| format!("{} {}", r.at, r.name())).collect();
     assert!(refused.is_empty(), "we never go over a limit: {refused:?}");
     let (minute, hour) = (SignedDuration::from_mins(1), SignedDuration::from_hours(1));
     let one = |counts: bool| usize::from(counts);

@@ -253,6 +253,10 @@ async fn the_commit_of_a_tag() {
     assert_eq!(world.server.lines().len(), 2);
 }
 
+fn protected(protection: &Value) -> Value {
+    json!({ "name": "x", "protected": true, "protection": protection })
+}
+
 #[tokio::test]
 async fn required_checks_of_a_branch() {
     let world = world().await;
@@ -268,10 +272,27 @@ async fn required_checks_of_a_branch() {
             answer(200, json!([{ "type": "deletion" }, rule(&["ci/build", "ci/test"])]))
                 .with("link", "<https://x/?page=2>; rel=\"next\", <https://x/?page=2>; rel=\"last\""),
         )
-        .on(&line(2), answer(200, json!([rule(&["e2e"]), { "type": "new", "parameters": 3 }])));
+        .on(&line(2), answer(200, json!([rule(&["e2e"]), { "type": "new", "parameters": 3 }])))
+        .on(
+            "GET /repos/acme/shop/branches/release%2F1.x",
+            answer(
+                200,
+                protected(&json!({ "required_status_checks": {
+            "contexts": ["e2e", "old", "lint"],
+            "checks": [{ "context": "old", "app_id": 7 }, { "context": "lint", "app_id": -1 }],
+        } })),
+            ),
+        )
+        .on("GET /repos/acme/shop/rules/branches/plain?per_page=100&page=1", answer(200, json!([])))
+        .on("GET /repos/acme/shop/branches/plain", answer(404, json!({ "message": "Branch not found" })))
+        .on("GET /repos/acme/shop/rules/branches/hidden?per_page=100&page=1", answer(200, json!([])))
+        .on("GET /repos/acme/shop/branches/hidden", answer(200, json!({ "name": "hidden", "protected": true })));
     let branch = |branch: &str| Need::RequiredChecks { branch: branch.to_owned() };
-    let expected = ["ci/build", "ci/test", "e2e"].map(|name| (name.to_owned(), Some(1)));
+    let expected = [("ci/build", Some(1)), ("ci/test", Some(1)), ("e2e", Some(1)), ("old", Some(7)), ("lint", None)];
+    let expected = expected.map(|(name, app)| (name.to_owned(), app));
     assert_eq!(ask(&world, branch("release/1.x")).await, Ok(Said::RequiredChecks(expected.into())));
+    assert_eq!(ask(&world, branch("plain")).await, Ok(Said::RequiredChecks(std::collections::BTreeMap::new())));
+    assert!(ask(&world, branch("hidden")).await.is_err(), "protected, and nobody says how");
     for (status, name) in [(404, "gone"), (403, "secret")] {
         let line = format!("GET /repos/acme/shop/rules/branches/{name}?per_page=100&page=1");
         world.server.on(&line, answer(status, json!({ "message": "no" })));

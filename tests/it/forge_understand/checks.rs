@@ -25,6 +25,7 @@ fn a_check_run_ends() {
         completed: Some((time("2026-11-02T12:04:55Z"), Outcome::Success)),
         ours: false,
         asked_again: false,
+        url: String::new(),
     };
     assert_eq!(check(&completed), expected);
     assert_eq!(completed.event().at, time("2026-11-02T12:04:55Z"));
@@ -90,6 +91,7 @@ fn a_commit_status_is_set() {
         context: "ci/jenkins".to_owned(),
         outcome: Outcome::Success,
         at: time("2026-11-02T12:06:01Z"),
+        url: "https://jenkins.example.org/job/9".to_owned(),
     };
     assert_eq!(status.seen(), Seen::Status(expected.clone()));
     assert_eq!(status.event().name, "status");

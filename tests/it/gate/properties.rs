@@ -114,7 +114,15 @@ fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
 
 fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
     let completed = (outcome != Outcome::Running).then(|| (at(minutes), outcome));
-    let run = RunFact { completed, started_at: at(minutes), name: "ci".into(), app: 1, suite: None, ours: false };
+    let run = RunFact {
+        completed,
+        started_at: at(minutes),
+        name: "ci".into(),
+        app: 1,
+        suite: None,
+        ours: false,
+        url: String::new(),
+    };
     facts.checks.entry(sha()).or_default().runs.insert(id, run);
 }
 

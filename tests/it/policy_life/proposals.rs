@@ -1,7 +1,7 @@
 //! Pull requests and merge groups that bring a policy file.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher, NewPull};
+use phasebot::sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
 
 use super::world::{CHECK, CHECKS, COMPARE, CONTENTS, REPO, Setup, World};
 
@@ -214,4 +214,75 @@ async fn what_cannot_be_looked_at_now_is_looked_at_later() {
     world.run(SignedDuration::from_mins(5)).await;
     assert_eq!(world.check()["head_sha"], head);
     assert_eq!(world.sim.faults_left(), 0);
+}
+
+fn required() -> Setup {
+    Setup { file: Some("mode: act\npolicy_check: required\n"), ..Setup::default() }
+}
+
+const WRONG: &str = "mode: acting\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_request_that_is_turned_to_another_branch_is_looked_at_again() {
+    let world = World::with(required()).await;
+    let head = world.push("topic", Some(WRONG));
+    world.ada.create_branch("decoy", &head).unwrap();
+    world.minute().await;
+    // Against a branch that has the change already, nothing is changed.
+    let new = NewPull { head: "topic".into(), base: "decoy".into(), title: "Innocent".into(), ..NewPull::default() };
+    let pull = world.ada.open_pull(&new).unwrap().made;
+    world.minute().await;
+    assert_eq!(world.check()["output"]["title"], "The policy is not changed");
+    world.ada.retarget(pull, "main").unwrap();
+    world.minute().await;
+    let check = world.check();
+    assert_eq!((check["head_sha"].as_str(), check["conclusion"].as_str()), (Some(head.as_str()), Some("failure")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_pull_request_from_the_same_head_does_not_whitewash_it() {
+    let world = World::with(required()).await;
+    let head = world.push("topic", Some(WRONG));
+    world.ada.create_branch("decoy", &head).unwrap();
+    let first = world.pull("topic");
+    world.minute().await;
+    assert_eq!(world.check()["conclusion"], "failure");
+    world.ada.close(first, "completed").unwrap();
+    let new = NewPull { head: "topic".into(), base: "decoy".into(), title: "Innocent".into(), ..NewPull::default() };
+    world.ada.open_pull(&new).unwrap();
+    world.minute().await;
+    world.ada.reopen(first).unwrap();
+    world.minute().await;
+    let check = world.check();
+    assert_eq!((check["head_sha"].as_str(), check["conclusion"].as_str()), (Some(head.as_str()), Some("failure")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cannot_be_read_fails_its_check() {
+    let world = World::with(act()).await;
+    let topics = [
+        ("large", ".github/phasebot.yml", "# x\n".repeat(100_000), "larger than"),
+        ("folder", ".github/phasebot.yml/inside", "mode: act\n".to_owned(), "it is a folder, not a file"),
+    ];
+    for (branch, path, text, why) in topics {
+        let files = vec![(".github/phasebot.yml".to_owned(), None), (path.to_owned(), Some(text))];
+        let commit = NewCommit { message: "Hide".to_owned(), files };
+        world.ada.push(branch, &[commit]).unwrap();
+        world.pull(branch);
+        world.minute().await;
+        let check = world.check();
+        assert_eq!(check["conclusion"], "failure", "{branch}");
+        assert!(check["output"]["summary"].as_str().unwrap().contains(why), "{branch}: {}", check["output"]["summary"]);
+    }
+    // What GitHub does not show at all is not taken for a file that went.
+    world.sim.inject(Fault { kind: FaultKind::TooLarge403, matcher: Matcher::of("GET", CONTENTS) }, 1);
+    world.push("huge", Some(RENAMED));
+    world.pull("huge");
+    world.minute().await;
+    let check = world.check();
+    assert_eq!(
+        (check["conclusion"].as_str(), check["output"]["title"].as_str()),
+        (Some("failure"), Some("The policy file can't be read"))
+    );
+    assert_eq!(world.dead().await, 0);
 }

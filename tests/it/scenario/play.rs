@@ -12,7 +12,7 @@ use phasebot::{
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
-        needs::{Answer, Answered, Need},
+        needs::{Answer, Answered, Named, NamedKind, Need},
         policy::Policy,
     },
 };
@@ -179,8 +179,21 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             Some(sha) => Answer::BranchHead(sha.clone()),
             None => Answer::Unavailable { why: "no such branch".into() },
         },
-        // Only deploys that were asked for want to know these.
-        Need::Named { .. } => Answer::Named(None),
+        Need::Named { name, default_branch, .. } => {
+            let kinds =
+                [(NamedKind::Tag, RefName::Tag(name.clone())), (NamedKind::Branch, RefName::Branch(name.clone()))];
+            let place =
+                kinds.into_iter().find_map(|(kind, place)| Some(Named { kind, sha: world.tip(&place)?.clone() }));
+            let landed =
+                world.tip(&RefName::Branch(default_branch.clone())).map(|tip| world.ancestors(tip)).unwrap_or_default();
+            let known = world.parents.keys().find(|sha| !name.is_empty() && sha.0.starts_with(name.as_str()));
+            let commit = known.map(|sha| {
+                let kind = if landed.contains(sha) { NamedKind::Landed } else { NamedKind::Loose };
+                Named { kind, sha: sha.clone() }
+            });
+            Answer::Named(place.or(commit))
+        }
+        // Every event of the story arrives.
         Need::RunsAt { .. } => Answer::Runs(BTreeMap::new()),
         Need::Tags => {
             let tags = world.tips.iter().filter(|(name, _)| matches!(name, RefName::Tag(_)));

@@ -43,6 +43,12 @@ pub struct World {
     pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
     deployments: BTreeMap<u64, DeploymentSeen>,
+    /// Where each branch and tag was, from when on.
+    tips_over_time: Vec<(Timestamp, RefName, Sha)>,
+    /// The moment at which the forge is asked; `None`: in the end.
+    pub now: Option<Timestamp>,
+    /// When each workflow run was made.
+    workflows: BTreeMap<u64, Timestamp>,
     releases: BTreeMap<u64, ReleaseSeen>,
     /// Since when an alert of a connection and group fires, and whether it is over.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
@@ -198,33 +204,46 @@ impl World {
                 ("issue_comment.created".into(), Seen::Comment(Box::new(comment)))
             }
             "review" => ("pull_request_review.submitted".into(), Seen::Review(Box::new(self.review(at, w)?))),
-            "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.push(w)?))),
+            "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.moved(at, |world| world.push(w))?))),
             "branch" => {
                 let name = RefName::Branch(w[1].clone());
                 let exists = w[2] == "created";
                 ((if exists { "create" } else { "delete" }).into(), Seen::Ref(RefSeen { name, exists }))
             }
-            "tag" => ("push".into(), Seen::Push(Box::new(self.tag(w)?))),
+            "tag" => ("push".into(), Seen::Push(Box::new(self.moved(at, |world| world.tag(w))?))),
             "release" => (format!("release.{}", w[2]), Seen::Release(self.release(at, w)?)),
             "check" => (format!("check_run.{}", w[2]), Seen::Check(self.check(at, w)?)),
             "status" => {
                 let outcome = outcome(&w[2])?;
                 let sha = self.sha(after(w, "on")?);
-                ("status".into(), Seen::Status(StatusSeen { id: self.id(), sha, context: w[1].clone(), outcome, at }))
+                (
+                    "status".into(),
+                    Seen::Status(StatusSeen {
+                        id: self.id(),
+                        sha,
+                        context: w[1].clone(),
+                        outcome,
+                        at,
+                        url: String::new(),
+                    }),
+                )
             }
             "workflow" => {
                 let sha = self.sha(after(w, "on")?);
                 let suite = after(w, "suite").and_then(|s| s.parse().ok());
+                // `workflow deployment on c1 run 801 [attempt 2] [ends failure]`
+                let id = after(w, "run").and_then(|n| n.parse().ok()).unwrap_or_else(|| self.id());
+                let created_at = *self.workflows.entry(id).or_insert(at);
                 let seen = WorkflowSeen {
-                    id: self.id(),
+                    id,
                     sha,
                     suite,
                     trigger: w[1].clone(),
-                    outcome: Outcome::Running,
-                    attempt: 1,
+                    outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
+                    attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
                     title: String::new(),
-                    workflow: String::new(),
-                    created_at: Some(at),
+                    workflow: "deploy.yml".into(),
+                    created_at: Some(created_at),
                     url: String::new(),
                 };
                 ("workflow_run.requested".into(), Seen::Workflow(seen))
@@ -487,6 +506,19 @@ impl World {
         })
     }
 
+    fn moved(&mut self, at: Timestamp, how: impl FnOnce(&mut Self) -> Option<PushSeen>) -> Option<PushSeen> {
+        let push = how(self)?;
+        self.tips_over_time.push((at, push.name.clone(), push.after.clone()));
+        Some(push)
+    }
+
+    /// Where a branch or tag is at the moment of asking.
+    pub fn tip(&self, place: &RefName) -> Option<&Sha> {
+        let then = |(at, name, _): &&(Timestamp, RefName, Sha)| name == place && self.now.is_none_or(|now| *at <= now);
+        let last = self.tips_over_time.iter().rfind(then).map(|(_, _, sha)| sha);
+        last.filter(|sha| !sha.is_zero())
+    }
+
     pub fn ancestors(&self, sha: &Sha) -> BTreeSet<Sha> {
         let mut seen = BTreeSet::new();
         let mut open = vec![sha.clone()];
@@ -559,6 +591,7 @@ impl World {
                 completed: None,
                 ours: w.iter().any(|x| x == "ours"),
                 asked_again: false,
+                url: format!("https://ci.example.com/{}", w[1].replace(' ', "-")),
             };
             self.runs.insert(key.clone(), fresh);
         }

@@ -59,6 +59,7 @@ fn fill(world: &World) -> Filled {
     let deployment = bob.deployment(&new).unwrap().made;
     bob.deployment_status(deployment, "in_progress").unwrap();
     world.sim.require_checks(REPO, "main", &["build"]).unwrap();
+    world.sim.protect_branch(REPO, "main", &[("e2e", Some(15368)), ("lint", None)]).unwrap();
     world.sim.add_to_team("acme/sre", "bob");
     let failed_run = bob.start_run(".github/workflows/ci.yml", "main", "push").unwrap().made;
     bob.complete_run(failed_run, "failure").unwrap();
@@ -89,6 +90,10 @@ async fn every_route_answers_as_github_describes_it() {
         "required_status_checks": [{ "context": "phasebot/release", "integration_id": super::APP }],
         "strict_required_status_checks_policy": false,
     } }]);
+    world.sim.person("bob", REPO).unwrap().annotated_tag("v2.0.0", "main", true).unwrap();
+    world.sim.take_pending();
+    let (_, tag) = world.get(&format!("{repo}/git/ref/tags/v2.0.0")).await;
+    assert_eq!(tag["object"]["type"], "tag");
     let ruleset = world.sim.add_ruleset(REPO, "Releases", "tag", "active", &conditions, &rules).unwrap();
     world.sim.set_environment(REPO, "production", true).unwrap();
 
@@ -128,7 +133,10 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/commits/tags%2Fv1.0.0"),
         format!("{repo}/commits/{}", f.head),
         format!("{repo}/git/ref/tags/v1.0.0"),
+        format!("{repo}/git/tags/{}", tag["object"]["sha"].as_str().unwrap()),
         format!("{repo}/git/matching-refs/heads"),
+        format!("{repo}/pulls/{}/reviews", f.pull),
+        format!("{repo}/commits/{}/pulls", f.head),
         format!("{repo}/tags"),
         format!("{repo}/commits/{}/check-runs?filter=latest", f.head),
         format!("{repo}/check-runs/{}", f.check),

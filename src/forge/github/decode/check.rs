@@ -29,6 +29,7 @@ pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         context: payload.get("context").unwrap_or_else(|| "default".to_owned()),
         outcome: status_outcome(state.as_deref()),
         at: at.unwrap_or(delivery.received_at),
+        url: check_page(payload.get("target_url")),
     };
     Ok(Understood { seen: Seen::Status(seen), at })
 }
@@ -73,8 +74,17 @@ pub(in crate::forge::github) fn check_seen(
         completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
         ours: app != 0 && app == our_app_id,
         asked_again: false,
+        url: check_page(run.html_url.0),
     };
     Ok((seen, at))
+}
+
+/// Longest address of a page that is kept.
+const LONGEST_PAGE: usize = 500;
+
+/// The address of a check's page. One that is too long leads nowhere once it is cut.
+pub(in crate::forge::github) fn check_page(url: Option<String>) -> String {
+    url.filter(|url| url.len() <= LONGEST_PAGE).unwrap_or_default()
 }
 
 /// A commit status' state.

@@ -28,6 +28,8 @@ pub struct CheckRun {
     pub app: Maybe<Numbered>,
     /// Its suite.
     pub check_suite: Maybe<CheckSuite>,
+    /// Its page.
+    pub html_url: Maybe<String>,
 }
 
 /// A check suite.

@@ -1,0 +1,173 @@
+//! What is sent to the forge for deploys: it waits in a queue until the step
+//! `send`, so that something can happen between the decision and the sending.
+//!
+//! - `send`: everything that waits, if it is still wanted;
+//! - `send moved COMMIT | gone | made COMMIT | not-started | failed WHY`: what
+//!   becomes of the next start; else it is done at the commit that was meant.
+//!
+//! The first deployment that is made has the number 901, the first run 801.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use phasebot::{
+    decide::{
+        advance::{self, Outcome},
+        command::{reply::Wish, run},
+        gate,
+    },
+    domain::{
+        alert::AlertRules,
+        decision::Condition,
+        effect::{Effect, Told},
+        fact::deploy::RequestState,
+        id::Sha,
+    },
+};
+
+use super::stage::Stage;
+
+/// What must not depend on how often anything is delivered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// Everything that was sent.
+    pub sent: Vec<String>,
+    /// How each deploy stands.
+    pub requests: Vec<String>,
+    /// How each gate stands.
+    pub gates: Vec<String>,
+}
+
+/// Whether an effect waits for `send`; then in a few words.
+fn words(effect: &Effect) -> Option<String> {
+    Some(match effect {
+        Effect::CreateDeployment { environment, sha, .. } => format!("deployment of {} to {environment}", sha.short()),
+        Effect::Dispatch { environment, sha, workflow, reference, .. } => {
+            format!("{workflow} from {reference} for {} in {environment}", sha.short())
+        }
+        Effect::SetDeployment { deployment, state, .. } => format!("deployment {deployment} is {state:?}"),
+        Effect::CancelRun { run } => format!("cancel run {run}"),
+        Effect::AnswerProtection { run, approve, .. } => {
+            let word = match approve {
+                Some(true) => "approve",
+                Some(false) => "reject",
+                None => "report on",
+            };
+            format!("{word} run {run}")
+        }
+        Effect::PublishRelease { tag, sha, .. } => format!("publish {tag} at {}", sha.short()),
+        _ => return None,
+    })
+}
+
+fn commit(name: &str) -> Sha {
+    Sha(format!("{:0<40}", hex::encode(name)))
+}
+
+impl Stage {
+    /// Takes an effect into the queue, or tells it as what is done at once. One
+    /// that is wanted once and was queued before is left out, as the store does.
+    pub(super) fn queue(&mut self, Wish { key, replaces, effect }: Wish) {
+        if !self.keys.insert(key.clone()) && !replaces {
+            return;
+        }
+        match (&effect, words(&effect)) {
+            (Effect::SetCheck { name, sha, verdict, .. }, _) => {
+                let _ = writeln!(self.out, "    check {name} on {}: {verdict:?}", sha.short());
+            }
+            (_, Some(words)) => {
+                let _ = writeln!(self.out, "    queued: {words}");
+                self.queued.push_back((key, effect));
+            }
+            _ => self.effect(&effect),
+        }
+    }
+
+    pub(super) fn send(&mut self, how: &[&str], now: Timestamp) {
+        let _ = writeln!(self.out, "{}", ["send"].iter().chain(how).copied().collect::<Vec<_>>().join(" "));
+        let mut how = Some(how).filter(|how| !how.is_empty());
+        while let Some((key, effect)) = self.queued.pop_front() {
+            let policy = self.policy.clone();
+            let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+            let is_start = matches!(effect, Effect::CreateDeployment { .. } | Effect::Dispatch { .. });
+            let name = words(&effect).unwrap_or_default();
+            let stands = advance::stands(&self.facts, &effect, &terms);
+            let told = match &stands {
+                Ok(()) => {
+                    let _ = writeln!(self.out, "    sent: {name}");
+                    self.sent.push(name);
+                    self.told(&effect, how.take_if(|_| is_start), now)
+                }
+                Err(why) => {
+                    let _ = writeln!(self.out, "    withheld: {name}: {why}");
+                    Ok(None)
+                }
+            };
+            let outcome = match (&stands, &told) {
+                (Err(why), _) => Outcome::Withheld(why),
+                (_, Err(why)) => Outcome::Failed(why),
+                (_, Ok(told)) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
+            };
+            let ended = advance::ended(&mut self.facts, &effect, &key, outcome, &terms);
+            for told in &ended.told {
+                let _ = writeln!(self.out, "    {told}");
+            }
+            for wish in ended.wishes {
+                self.queue(wish);
+            }
+        }
+        self.advance(now);
+    }
+
+    /// What the forge says of something that was sent.
+    fn told(&mut self, effect: &Effect, how: Option<&[&str]>, now: Timestamp) -> Result<Option<Told>, String> {
+        let (Effect::CreateDeployment { sha, .. } | Effect::Dispatch { sha, .. }) = effect else { return Ok(None) };
+        let made = match how {
+            None => sha.clone(),
+            Some(["made", name]) => commit(name),
+            Some(["moved", name]) => return Ok(Some(Told::NameMoved { found: Some(commit(name)) })),
+            Some(["gone"]) => return Ok(Some(Told::NameMoved { found: None })),
+            Some(["not-started"]) => return Ok(Some(Told::NotStarted("it made none".to_owned()))),
+            Some(["failed", why @ ..]) => return Err(why.join(" ")),
+            Some(other) => panic!("unknown outcome {other:?}"),
+        };
+        self.started += 1;
+        let Effect::Dispatch { strict, .. } = effect else {
+            return Ok(Some(Told::Deployed { deployment: 900 + self.started, sha: made, at: Some(now) }));
+        };
+        Ok(Some(Told::Started { run: Some(800 + self.started), sha: Some(made), pinned: *strict }))
+    }
+
+    /// How everything stands at `now`.
+    pub(super) fn ending(&self, now: Timestamp) -> Ending {
+        let mut requests: Vec<_> = self.facts.requests.values().collect();
+        requests.sort_by_key(|request| (request.at, request.environment.clone()));
+        let state = |state: &RequestState| match state {
+            RequestState::Ended { how, why } => format!("{how:?}: {why}"),
+            other => format!("{other:?}"),
+        };
+        let requests = requests.into_iter().map(|r| format!("{} {:?} {}", r.environment, r.kind, state(&r.state)));
+        Ending { sent: self.sent.clone(), requests: requests.collect(), gates: self.gates(now) }
+    }
+
+    /// Every gate as it stands at `now` by what is known.
+    pub(super) fn gates(&self, now: Timestamp) -> Vec<String> {
+        let decide = |subject: &gate::Subject| {
+            let decision = gate::evaluate(&self.facts, &self.policy, subject, now);
+            let mut text = format!("{} on {}: {:?}\n", subject.gate.check(), subject.sha.short(), decision.standing);
+            conditions(&decision.conditions, 1, &mut text);
+            text
+        };
+        let mut all: Vec<String> = gate::subjects(&self.facts, &self.policy, now).iter().map(decide).collect();
+        all.sort();
+        all
+    }
+}
+
+fn conditions(all: &[Condition], depth: usize, out: &mut String) {
+    for condition in all {
+        let (name, code, sentence) = (&condition.name, &condition.code, &condition.sentence);
+        let _ = writeln!(out, "{:depth$}{name} {:?} [{code}] {sentence}", "", condition.standing);
+        conditions(&condition.parts, depth + 1, out);
+    }
+}

@@ -1,0 +1,205 @@
+//! The life of a gate's check run over real HTTP: asked for again, renewed
+//! before it goes stale, shown in three places; and conditions whose evidence
+//! the forge has to tell.
+
+use std::{
+    io::Write,
+    process::{Command, Stdio},
+};
+
+use jiff::{SignedDuration, Timestamp};
+use phasebot::{
+    port::clock::Clock,
+    sim::{MergeMethod, NewRelease},
+};
+use serde_json::Value;
+
+use crate::flow::{BOT, REPO, Setup, World};
+
+const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
+
+/// Our newest run on a commit, as the forge shows it.
+fn run(world: &World, sha: &str) -> Value {
+    let mut runs = world.forge.check_runs(REPO, sha);
+    runs.retain(|run| run["name"] == "phasebot/release");
+    runs.pop().expect("a check run")
+}
+
+fn title(world: &World, sha: &str) -> String {
+    run(world, sha)["output"]["title"].as_str().unwrap().to_owned()
+}
+
+fn draft(sha: &str) -> NewRelease {
+    NewRelease { tag: "v1.0.0".into(), target: sha.to_owned(), draft: true, ..NewRelease::default() }
+}
+
+async fn world(policy: &'static str) -> (World, String) {
+    let world = World::with(Setup { policy, ..Setup::default() }).await;
+    world.forge.set_role(REPO, "carol", "write").unwrap();
+    let sha = world.person("bob").push("main", &["Work".into()]).unwrap().made.pop().unwrap();
+    world.minute().await;
+    (world, sha)
+}
+
+const FROZEN: &str = "mode: act
+gates: { release: { on: { draft: true, tag: 'v*' }, require: [alerts, checks: { named: [e2e], report_within: 900h }] } }
+freezes: [{ environment: all, from: 2020-01-01, until: 2099-01-01, reason: for ever }]
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_again_gets_an_answer() {
+    let (world, sha) = world(FROZEN).await;
+    let bob = world.person("bob");
+    bob.release(&draft(&sha)).unwrap();
+    world.minute().await;
+    let before = run(&world, &sha);
+    world.forge.clear_requests();
+    bob.rerequest_check(before["id"].as_u64().unwrap()).unwrap();
+    world.minute().await;
+    let written = world.writes().iter().filter(|call| call.route.starts_with(CHECKS)).count();
+    assert_eq!(written, 1, "{:?}", world.calls());
+    assert_eq!(run(&world, &sha)["output"]["title"], before["output"]["title"]);
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_goes_on_is_renewed_before_it_is_stale() {
+    let (world, sha) = world(FROZEN).await;
+    world.person("bob").release(&draft(&sha)).unwrap();
+    world.minute().await;
+    let day = SignedDuration::from_hours(24);
+    let ci = world.person("ci");
+    for n in 0..28 {
+        // What is shown changes shortly before the run would be renewed.
+        if n == 11 {
+            ci.start_check(&sha, "e2e").unwrap();
+        }
+        world.run(day).await;
+        let shown = run(&world, &sha);
+        assert_eq!(shown["status"], "in_progress");
+        let began: Timestamp = shown["started_at"].as_str().unwrap().parse().unwrap();
+        let age = world.clock.now().duration_since(began);
+        assert!(age < day * 14, "on day {n} the run is {age:#} old");
+    }
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn check_run_comment_and_explain_show_one_record() {
+    let (world, sha) = world(FROZEN).await;
+    let bob = world.person("bob");
+    bob.tag("v1.0.0", &sha).unwrap();
+    let pushed = world.settle().await.into_iter().map(|(delivery, _)| delivery).find(|d| d.event == "push").unwrap();
+    let issue = bob.open_issue("Why not?", "", &[]).unwrap().made;
+    bob.comment(issue, "/why release").unwrap();
+    world.minute().await;
+    let check = run(&world, &sha)["output"]["summary"].as_str().unwrap().to_owned();
+    let comments = world.forge.comments(REPO, issue);
+    let comment = comments.into_iter().find(|(by, text)| by == BOT && text.contains("| condition |")).unwrap().1;
+    let rows = |text: &str| -> Vec<String> {
+        let rows = text.lines().map(|line| line.trim_start_matches("> ").trim_start_matches("| | "));
+        rows.filter(|line| line.contains("pass |") || line.contains("pending |")).map(str::to_owned).collect()
+    };
+    assert_eq!(rows(&check).len(), 4, "{check}");
+    assert_eq!(rows(&comment), rows(&check), "{comment}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("phasebot.yml");
+    std::fs::write(&policy, FROZEN).unwrap();
+    let mut explain = Command::new(env!("CARGO_BIN_EXE_phasebot"))
+        .args(["explain", "--event", "push", "-", "--policy"])
+        .arg(&policy)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    explain.stdin.take().unwrap().write_all(&pushed.body()).unwrap();
+    let said = String::from_utf8(explain.wait_with_output().unwrap().stdout).unwrap();
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    // What this one event tells is said in the same words.
+    for (name, sentence) in [
+        ("alerts", "no incident is open"),
+        ("freeze", "frozen by the policy until 2099-01-02 00:00 UTC because `for ever`"),
+    ] {
+        assert!(check.contains(&format!("| {name} |")) && check.contains(sentence), "{check}");
+        assert!(said.contains(name) && said.contains(sentence), "{said}");
+    }
+    world.check().await;
+}
+
+const REVIEWS: &str = "mode: act
+gates: { release: { on: { draft: true }, require: [reviews: { count: 1 }] } }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reviews_are_asked_of_the_forge() {
+    let (world, _) = world(REVIEWS).await;
+    let bob = world.person("bob");
+    // The reviews came before the App knew of any gate: nothing told of them.
+    let pull = world.open_pull("topic", "");
+    world.minute().await;
+    bob.colleague("carol").approve(pull).unwrap();
+    world.forge.take_pending();
+    let approved = bob.merge_pull(pull, MergeMethod::Squash).unwrap().made;
+    world.minute().await;
+    bob.release(&draft(&approved)).unwrap();
+    world.run(SignedDuration::from_mins(3)).await;
+    assert_eq!(title(&world, &approved), "Passed");
+
+    let pull = world.open_pull("other", "");
+    world.minute().await;
+    bob.colleague("carol").review(pull, "changes_requested", "No").unwrap();
+    let refused = bob.merge_pull(pull, MergeMethod::Squash).unwrap().made;
+    world.minute().await;
+    bob.release(&NewRelease { tag: "v1.1.0".into(), ..draft(&refused) }).unwrap();
+    world.run(SignedDuration::from_mins(3)).await;
+    assert!(title(&world, &refused).starts_with("Blocked: 1 of 3"), "{}", title(&world, &refused));
+    world.check().await;
+}
+
+const SIGNED: &str = "mode: act
+gates: { release: { on: { tag: 'v*' }, require: [tag: { signed: true }] } }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tags_signature_is_asked_of_the_forge() {
+    let (world, first) = world(SIGNED).await;
+    let bob = world.person("bob");
+    let mut at = vec![first];
+    for message in ["More", "Still more"] {
+        at.extend(bob.push("main", &[message.into()]).unwrap().made);
+    }
+    bob.tag("v1.0.0", &at[0]).unwrap();
+    bob.annotated_tag("v1.1.0", &at[1], false).unwrap();
+    bob.annotated_tag("v1.2.0", &at[2], true).unwrap();
+    world.run(SignedDuration::from_mins(3)).await;
+    for (sha, why) in [(&at[0], "not an annotated tag"), (&at[1], "unsigned")] {
+        assert!(title(&world, sha).contains(why), "{}", title(&world, sha));
+        assert_eq!(run(&world, sha)["conclusion"], "failure");
+    }
+    assert_eq!(title(&world, &at[2]), "Passed");
+    world.check().await;
+}
+
+const PLAIN: &str = "mode: act
+gates: { release: { on: { tag: 'v*' }, require: [checks] } }
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_classic_protection_requires_counts() {
+    let (world, sha) = world(PLAIN).await;
+    let bob = world.person("bob");
+    world.forge.protect_branch(REPO, "main", &[("e2e", None)]).unwrap();
+    world.pass_checks(&sha);
+    bob.tag("v1.0.0", &sha).unwrap();
+    world.run(SignedDuration::from_mins(3)).await;
+    assert_eq!(title(&world, &sha), "Blocked: 1 of 3 — has not reported yet: e2e");
+    let ci = world.person("ci");
+    let check = ci.start_check(&sha, "e2e").unwrap().made;
+    ci.complete_check(check, "success").unwrap();
+    world.minute().await;
+    assert_eq!(title(&world, &sha), "Passed");
+    let summary = run(&world, &sha)["output"]["summary"].as_str().unwrap().to_owned();
+    assert!(summary.contains("[evidence](http") || !summary.contains("https://"), "{summary}");
+    world.check().await;
+}

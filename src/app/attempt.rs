@@ -38,8 +38,10 @@ const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// A doubt is looked into no sooner: lists lag behind what was made.
 const DOUBT_WAIT: SignedDuration = SignedDuration::from_secs(10);
-/// An effect is given up when it has waited this long.
+/// An effect is given up when it has waited this long, and was tried often: a
+/// clock that jumps ahead alone ends nothing.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
+const FEWEST_ATTEMPTS: u32 = 10;
 /// A forge may answer 404 for something it has just made: believed from the third time on.
 const EARLY_NOT_FOUND: u32 = 2;
 /// How an attempt ended, for the outbox.
@@ -274,7 +276,7 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
         }
         ForgeError::NotFound(_) => EffectEnd::Dropped { reason: error, at: now },
         ForgeError::Doubt(_) if repeat == Repeat::Unverifiable => EffectEnd::Dead { error, at: now },
-        _ if now.duration_since(effect.created_at) >= LONGEST_LIFE => {
+        _ if effect.attempts >= FEWEST_ATTEMPTS && now.duration_since(effect.created_at) >= LONGEST_LIFE => {
             EffectEnd::Dead { error: format!("given up after 24 hours: {error}"), at: now }
         }
         ForgeError::Doubt(_) if repeat == Repeat::MarkedCreate => {

@@ -110,6 +110,12 @@ impl SimClock {
         self.tell();
     }
 
+    /// Sets it to `at`, be that in the past: what happens to a machine's clock.
+    pub fn jump(&self, at: Timestamp) {
+        self.lock().rebase(at);
+        self.tell();
+    }
+
     fn lock(&self) -> MutexGuard<'_, SimState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,7 +1,8 @@
-//! Our own account on each forge, asked once.
+//! Our own account on each forge: asked at first, and again for every bot that
+//! was not seen before, for that may be us under a new name.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -17,11 +18,17 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(10);
 /// After a failure the forge is not asked again before.
 const ASK_AGAIN_AFTER: Duration = Duration::from_mins(1);
+/// Bots that are remembered not to be us. Beyond, they are asked for anew.
+const MOST_OTHERS: usize = 1000;
 
 /// What is known of our account on one forge.
 #[derive(Debug, Clone)]
 enum Known {
-    Account(Actor),
+    Account {
+        us: Actor,
+        /// Bots, in lower case, of which the forge's answer said that they are others.
+        others: BTreeSet<String>,
+    },
     /// The forge could not tell, at that moment.
     NotYet(Instant),
 }
@@ -33,34 +40,46 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Who we are on `forge`.
+    /// Who we are on `forge`, where these accounts must be told from us.
     ///
     /// While the forge has not told, every bot is taken for us: that loses a
     /// stranger's meddling, where taking us for a stranger would fight ourselves.
-    pub(crate) async fn on(&self, forge: &dyn Forge) -> Us {
+    pub(crate) async fn on<'a>(&self, forge: &dyn Forge, seen: impl Iterator<Item = &'a Actor>) -> Us {
+        let bots: BTreeSet<String> = seen.filter(|actor| actor.bot).map(|actor| actor.login.to_lowercase()).collect();
         let mut all = self.known.lock().await;
-        let fresh = all.get(forge.name()).filter(|known| match known {
-            Known::Account(_) => true,
-            Known::NotYet(at) => at.elapsed() < ASK_AGAIN_AFTER,
-        });
-        let known = if let Some(known) = fresh {
-            known.clone()
-        } else {
-            let known = ask(forge).await;
-            all.insert(forge.name().clone(), known.clone());
-            known
+        let known = match all.remove(forge.name()) {
+            Some(Known::NotYet(at)) if at.elapsed() < ASK_AGAIN_AFTER => Known::NotYet(at),
+            Some(Known::Account { us, others }) if bots.iter().all(|bot| us.is(bot) || others.contains(bot)) => {
+                Known::Account { us, others }
+            }
+            before => ask(forge, before, bots).await,
         };
-        drop(all);
-        match known {
-            Known::Account(actor) => Us { bot: Some(actor) },
-            Known::NotYet(_) => Us { bot: None },
-        }
+        let bot = match &known {
+            Known::Account { us, .. } => Some(us.clone()),
+            Known::NotYet(_) => None,
+        };
+        all.insert(forge.name().clone(), known);
+        Us { bot }
     }
 }
 
-async fn ask(forge: &dyn Forge) -> Known {
+/// Asks who we are; `bots` are then us or others.
+async fn ask(forge: &dyn Forge, before: Option<Known>, bots: BTreeSet<String>) -> Known {
     let error = match tokio::time::timeout(PATIENCE, forge.identity()).await {
-        Ok(Ok(actor)) => return Known::Account(actor),
+        Ok(Ok(us)) => {
+            let mut others = BTreeSet::new();
+            if let Some(Known::Account { us: before, others: known }) = before {
+                if before != us {
+                    tracing::info!(forge = %forge.name(), before = before.login, now = us.login, "our account has a new name");
+                }
+                others = known;
+            }
+            if others.len() + bots.len() > MOST_OTHERS {
+                others.clear();
+            }
+            others.extend(bots.into_iter().filter(|bot| !us.is(bot)));
+            return Known::Account { us, others };
+        }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
     };

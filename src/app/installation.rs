@@ -1,6 +1,6 @@
 //! The App was installed, changed, suspended or removed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     decision::Failure,
@@ -9,9 +9,9 @@ use super::{
 use crate::{
     domain::{
         event::{Event, InstallationSeen},
-        id::{InstallationId, RepoKey},
+        id::{ForgeName, InstallationId, RepoKey},
     },
-    port::store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, RepositoryRow, Seq},
+    port::store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, RepositoryRow, Seq, StoreError},
 };
 
 /// Brings our map of repositories up to date, all of it in one commit.
@@ -49,14 +49,26 @@ pub(crate) async fn decide(
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
     under.extend(shell.leases.seize(&keys).await?);
 
+    let mut suspended = Suspended::read(shell, forge, installation).await?;
     let mut rows = Vec::new();
     for (key, _) in &held {
         let known = shell.store.repository(key).await?;
-        let named = seen.added.iter().find(|(added, _)| added == key).map(|(_, name)| name.as_str());
-        let removed = seen.removed.contains(key);
-        if let Some(row) = changed(known.as_ref(), key, installation, seen, named, removed) {
+        let change = Change {
+            named: seen.added.iter().find(|(added, _)| added == key).map(|(_, name)| name.as_str()),
+            removed: seen.removed.contains(key),
+            suspended: suspended.repositories.contains(&key.id),
+        };
+        if let Some(row) = changed(known.as_ref(), key, installation, seen, &change) {
             rows.push(row);
         }
+        if !seen.active && known.is_some_and(|row| row.active && row.installation == Some(installation)) {
+            suspended.repositories.insert(key.id);
+        }
+    }
+    if !seen.active {
+        suspended.repositories.extend(seen.added.iter().map(|(key, _)| key.id));
+        suspended.repositories.retain(|id| !seen.removed.iter().any(|key| key.id == *id));
+        suspended.note(shell).await?;
     }
     let mut note = summary(installation, seen, rows.len());
     if shell.settings.on_removal == OnRemoval::Delete {
@@ -80,6 +92,13 @@ pub(crate) async fn decide(
         adapter.forget(installation).await;
     }
     let decided = end(shell, under, seq, rows.clone(), note).await?;
+    if seen.active && !suspended.repositories.is_empty() {
+        suspended.repositories.clear();
+        // It is decided: what is left over would at most be looked at once more.
+        if let Err(error) = suspended.note(shell).await {
+            tracing::warn!("what was suspended can't be forgotten: {error}");
+        }
+    }
     for row in rows {
         if let Some((_, holder)) = held.iter_mut().find(|(key, _)| *key == row.repo) {
             holder.set_row(row);
@@ -88,37 +107,72 @@ pub(crate) async fn decide(
     Ok(decided)
 }
 
+/// What an event says of one repository.
+struct Change<'a> {
+    /// It came, under this name.
+    named: Option<&'a str>,
+    /// It went.
+    removed: bool,
+    /// It was served until the installation was suspended.
+    suspended: bool,
+}
+
 /// The repository's row after the event; `None` if it stays as it is.
 fn changed(
     known: Option<&RepositoryRow>,
     key: &RepoKey,
     installation: InstallationId,
     seen: &InstallationSeen,
-    named: Option<&str>,
-    removed: bool,
+    change: &Change<'_>,
 ) -> Option<RepositoryRow> {
-    let ours = known.is_some_and(|row| row.installation == Some(installation));
-    let mut row = match (known, named) {
+    let mut row = match (known, change.named) {
         (Some(row), _) => row.clone(),
-        (None, Some(name)) => {
-            RepositoryRow { repo: key.clone(), full_name: name.to_owned(), installation: None, active: false }
-        }
+        (None, Some(name)) => RepositoryRow {
+            repo: key.clone(),
+            full_name: name.to_owned(),
+            installation: Some(installation),
+            active: false,
+        },
         (None, None) => return None,
     };
+    let ours = row.installation == Some(installation);
     if seen.active
-        && !removed
-        && let Some(name) = named
+        && !change.removed
+        && let Some(name) = change.named
     {
         name.clone_into(&mut row.full_name);
         row.installation = Some(installation);
         row.active = true;
-    } else if ours && (removed || !seen.active) {
+    } else if ours && (change.removed || !seen.active) {
         row.active = false;
-    } else if ours && seen.added.is_empty() && seen.removed.is_empty() {
-        // Unsuspended, or permissions accepted: nothing in particular came or went.
+    } else if ours && change.suspended {
+        // Not every repository of the installation: what was archived or taken
+        // from us before the suspension does not come back with its end.
         row.active = true;
     }
     (known != Some(&row)).then_some(row)
+}
+
+/// The repositories of an installation that rest with it, and are served again
+/// once its suspension ends.
+struct Suspended {
+    memo: String,
+    repositories: BTreeSet<u64>,
+}
+
+impl Suspended {
+    async fn read(shell: &Shell, forge: &ForgeName, installation: InstallationId) -> Result<Self, Failure> {
+        let memo = format!("suspended/{forge}/{installation}");
+        let noted = shell.store.memo(&memo).await?;
+        let repositories = noted.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        Ok(Self { memo, repositories })
+    }
+
+    async fn note(&self, shell: &Shell) -> Result<(), StoreError> {
+        let text = serde_json::to_string(&self.repositories).unwrap_or_default();
+        let value = (!self.repositories.is_empty()).then_some(text.as_str());
+        shell.store.note(&self.memo, value).await
+    }
 }
 
 fn summary(installation: InstallationId, seen: &InstallationSeen, changed: usize) -> String {

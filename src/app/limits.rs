@@ -39,7 +39,9 @@ const RESERVE: u32 = 10;
 const CREATES: [(usize, SignedDuration); 2] =
     [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
 /// No forge lifts a limit later than within the hour; what names a later time is not believed.
-const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
+pub(crate) const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
+/// Writes that are counted ahead at most, in seconds: more than any that go at once cost.
+const LONGEST_DEBT: SignedDuration = SignedDuration::from_mins(5);
 /// Installations remembered before those that rest are forgotten.
 const REMEMBERED: usize = 1024;
 
@@ -101,6 +103,16 @@ impl Budget {
         self.paid_at = after(self.paid_at, -SignedDuration::from_secs(cost.writes.into()));
         let left = self.creates.len().saturating_sub(cost.creates as usize);
         self.creates.truncate(left);
+    }
+
+    /// After the machine's clock was set back nothing lies further ahead than
+    /// it ever may: else one wrong hour would silence us for as long.
+    fn believe(&mut self, now: Timestamp) {
+        self.paid_at = self.paid_at.min(after(now, LONGEST_DEBT));
+        self.parked_until = self.parked_until.min(after(now, LONGEST_PARKING));
+        for at in self.creates.iter_mut().rev().take_while(|at| **at > now) {
+            *at = now;
+        }
     }
 
     fn forget(&mut self, now: Timestamp) {
@@ -191,7 +203,10 @@ impl Limits {
             return Ok(());
         }
         if let Some(kept) = self.store.budget(&tenant.0, tenant.1).await? {
-            self.with(tenant, now, |budget| budget.take_over(&kept));
+            self.with(tenant, now, |budget| {
+                budget.take_over(&kept);
+                budget.believe(now);
+            });
         }
         Ok(())
     }
@@ -218,7 +233,7 @@ impl Limits {
             tracing::warn!(%error, "whether an installation is parked can't be read");
         }
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        budgets.get(tenant).map(|b| b.parked_until).filter(|until| *until > now)
+        budgets.get(tenant).map(|b| b.parked_until.min(after(now, LONGEST_PARKING))).filter(|until| *until > now)
     }
 
     fn with<T>(&self, tenant: &Tenant, now: Timestamp, f: impl FnOnce(&mut Budget) -> T) -> T {
@@ -226,7 +241,9 @@ impl Limits {
         if budgets.len() >= REMEMBERED && !budgets.contains_key(tenant) {
             budgets.retain(|_, budget| !budget.rests(now));
         }
-        f(budgets.entry(tenant.clone()).or_insert_with(Budget::new))
+        let budget = budgets.entry(tenant.clone()).or_insert_with(Budget::new);
+        budget.believe(now);
+        f(budget)
     }
 }
 
@@ -307,6 +324,25 @@ mod tests {
         budget.give_back(Cost { writes: 9, creates: 1 });
         assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
         assert!(budget.creates.is_empty());
+    }
+
+    #[test]
+    fn a_clock_set_back_silences_nobody() {
+        let mut budget = Budget::new();
+        let day = 24 * 3600;
+        for _ in 0..80 {
+            budget.spend(CREATE, at(day));
+        }
+        budget.parked_until = at(day + 60);
+        budget.believe(at(0));
+        assert_eq!(budget.admits(Lane::Labels, WRITE, at(0)), Admission::NothingBefore(at(7200)));
+        assert_eq!(budget.admits(Lane::Labels, CREATE, at(7200)), Admission::Now);
+        // What a clock that is right counted stays as it was.
+        let mut right = Budget::new();
+        right.spend(Cost { writes: 20, creates: 20 }, at(0));
+        let before = right.clone();
+        right.believe(at(0));
+        assert_eq!((right.paid_at, right.creates), (before.paid_at, before.creates));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     attempt::{self, Attempt, Leave},
     clock::after,
     halt,
-    limits::{Admission, Tenant},
+    limits::{Admission, LONGEST_PARKING, Tenant},
     pulse::stopped,
     shell::Shell,
 };
@@ -31,6 +31,8 @@ const LOOK_AHEAD: usize = 32;
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
 /// What can't be looked up waits until the forge told what we may have lost; looked at so often.
 const OPEN_DOUBT: SignedDuration = SignedDuration::from_secs(1);
+/// Nothing is put off for longer, be it by a limit or by a failure.
+const LONGEST_WAIT: SignedDuration = LONGEST_PARKING;
 /// A look at a long line costs; after it so much time passes for each effect in
 /// it before the next look, and more while many deliveries arrive.
 const REST: Duration = Duration::from_micros(40);
@@ -115,10 +117,14 @@ impl Outbox {
             return Ok(None);
         }
         let now = self.shell.clock.now();
-        let mut due = self.shell.store.due_effects(now, LOOK_AHEAD).await?;
+        self.started_at = self.started_at.min(now);
+        let mut wake = self.shell.store.next_effect_at(now).await?;
+        // What waits for longer than anything is made to was put off by a clock
+        // that has been set back since.
+        let due_at = wake.filter(|at| *at > after(now, LONGEST_WAIT)).unwrap_or(now);
+        let mut due = self.shell.store.due_effects(due_at, LOOK_AHEAD).await?;
         self.found = due.len();
         due.sort_by_key(|effect| effect.lane);
-        let mut wake = self.shell.store.next_effect_at(now).await?;
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
         // Once one of an installation has to wait for its pace, none behind it may take its place.
         let mut waiting: HashSet<Tenant> = HashSet::new();

@@ -20,7 +20,7 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    decide,
+    decide::{self, Us},
     domain::{event::Event, fact::DocumentKey, id::ItemNumber, needs::Answered},
     port::{
         forge::{Forge, SurveyPage},
@@ -96,7 +96,7 @@ pub(crate) async fn decide(
     let Some((first, seen)) = letter.events.first().and_then(|event| Some((event, event.repo.as_ref()?))) else {
         return Err(Failure::Fault("what was read names no repository".to_owned()));
     };
-    let us = shell.identities.on(forge).await;
+    let us = shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart)).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), first, seen).await;

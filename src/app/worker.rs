@@ -17,7 +17,7 @@ use super::{
     survey, upkeep,
 };
 use crate::{
-    decide,
+    decide::{self, Us},
     domain::{
         alert::Says,
         event::{Event, RepoSeen, Seen},
@@ -184,7 +184,7 @@ async fn decide_for_repository(
     event: &Event,
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
-    let us = shell.identities.on(forge).await;
+    let us = shell.identities.on(forge, Us::told_apart(event)).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), event, seen).await;

@@ -42,6 +42,20 @@ impl Us {
     pub(super) fn are(&self, actor: &Actor) -> bool {
         self.bot.as_ref().map_or(actor.bot, |us| us.is(&actor.login))
     }
+
+    /// The bots in an event that must be told from us: one that labelled, and
+    /// one whose issue looks like our notice.
+    pub fn told_apart(event: &Event) -> impl Iterator<Item = &Actor> {
+        let item = match &event.seen {
+            Seen::Issue(item) => Some(&**item),
+            Seen::Pull(pull) => Some(&pull.item),
+            _ => None,
+        };
+        let labelled = |item: &&ItemSeen| matches!(item.change, ItemChange::Labeled(_) | ItemChange::Unlabeled(_));
+        let by = item.filter(labelled).and(event.sender.as_ref());
+        let author = item.filter(|item| is_notice(&item.body)).and_then(|item| item.author.as_ref());
+        by.into_iter().chain(author).filter(|actor| actor.bot)
+    }
 }
 
 /// Adds what an event shows; returns the documents that changed.

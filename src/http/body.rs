@@ -29,7 +29,12 @@ pub(super) struct Limits {
     pub(super) longest: usize,
     /// Longest time that a body may take.
     pub(super) patience: Duration,
-    /// Bytes of bodies that may be held at once; a permit is a byte.
+    /// What of every body counts for nothing, in bytes: connections are counted
+    /// themselves. The signature covers the whole body, so that nobody is known
+    /// before it is read, and a share that strangers can take up must not be
+    /// all there is.
+    pub(super) small: usize,
+    /// Bytes of bodies beyond it that may be held at once; a permit is a byte.
     pub(super) memory: Arc<Semaphore>,
 }
 
@@ -58,7 +63,7 @@ impl Limits {
                 self.discard(headers, body).await;
                 return Err(Problem::TooLarge(self.longest));
             }
-            self.reserve(&mut share, part.len())?;
+            self.reserve(&mut share, length, part.len())?;
             match &mut rest {
                 Some(rest) => rest.extend_from_slice(&part),
                 // Most bodies come in one part: that one is never copied.
@@ -108,8 +113,13 @@ impl Limits {
         }
     }
 
-    fn reserve(&self, share: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
-        let wanted = u32::try_from(bytes).map_err(|_| Problem::Overloaded)?;
+    /// Takes room for `more` bytes of a body of which `held` are there.
+    fn reserve(&self, share: &mut Option<OwnedSemaphorePermit>, held: usize, more: usize) -> Result<(), Problem> {
+        let beyond = |length: usize| length.saturating_sub(self.small);
+        let wanted = u32::try_from(beyond(held + more) - beyond(held)).map_err(|_| Problem::Overloaded)?;
+        if wanted == 0 {
+            return Ok(());
+        }
         let more = Arc::clone(&self.memory).try_acquire_many_owned(wanted).map_err(|_| Problem::Overloaded)?;
         match share {
             Some(share) => share.merge(more),

@@ -57,7 +57,10 @@ pub struct Limits {
     pub alert: Duration,
     /// Longest body, in bytes. GitHub sends none over 25 MiB.
     pub body_bytes: usize,
-    /// Bytes of bodies held at once, over all connections.
+    /// What every connection may hold of a body without asking, in bytes. Most
+    /// deliveries fit: strangers who fill `memory_bytes` can't keep them out.
+    pub small_bytes: usize,
+    /// Bytes of bodies held at once beyond that, over all connections.
     pub memory_bytes: usize,
 }
 
@@ -83,7 +86,9 @@ impl Default for Limits {
             intake: Duration::from_secs(9),
             alert: Duration::from_millis(900),
             body_bytes: 25 * 1024 * 1024,
-            memory_bytes: 256 * 1024 * 1024,
+            // With all connections at work another 128 MiB.
+            small_bytes: 64 * 1024,
+            memory_bytes: 128 * 1024 * 1024,
         }
     }
 }
@@ -114,6 +119,7 @@ impl ServerState {
         let bodies = body::Limits {
             longest: limits.body_bytes,
             patience: limits.body,
+            small: limits.small_bytes,
             memory: Arc::new(Semaphore::new(limits.memory_bytes.min(Semaphore::MAX_PERMITS))),
         };
         let forges = forges.into_iter().map(|forge| (forge.name().clone(), forge)).collect();

@@ -69,7 +69,7 @@ pub trait Forge: Send + Sync + 'static {
     /// We may not act for this installation any more: what was for it is thrown away.
     async fn forget(&self, _installation: InstallationId) {}
 
-    /// Our own account on this forge.
+    /// Our own account on this forge, as it is called now.
     async fn identity(&self) -> Result<Actor, ForgeError>;
 
     /// Which installation of ours serves a repository; `None` if none does.

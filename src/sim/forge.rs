@@ -300,6 +300,11 @@ impl SimForge {
         self.shared().state().create_repo(full_name)
     }
 
+    /// Gives the App another name: its account is called `SLUG[bot]` from then on. No webhook tells.
+    pub fn rename_app(&self, slug: &str) {
+        self.shared().state().rename_app(slug);
+    }
+
     /// Gives an account a role: `read`, `triage`, `write`, `maintain`, `admin`; `none` takes it away.
     pub fn set_role(&self, full_name: &str, login: &str, role: &str) -> Result<(), SimError> {
         let mut state = self.shared().state();

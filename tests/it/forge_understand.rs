@@ -3,7 +3,7 @@
 mod checks;
 mod corpus;
 mod deploys;
-mod fixture;
+pub mod fixture;
 mod installations;
 mod items;
 mod mutants;

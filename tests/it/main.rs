@@ -18,6 +18,7 @@ mod flow;
 mod forge_act;
 mod forge_understand;
 mod gate;
+mod hostile;
 mod incident;
 mod layers;
 mod licences;

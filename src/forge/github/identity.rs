@@ -2,7 +2,7 @@
 
 use http::Method;
 use serde::Deserialize;
-use tokio::sync::OnceCell;
+use tokio::sync::RwLock;
 
 use super::{
     client::{Caller, Client},
@@ -13,7 +13,9 @@ use crate::{domain::id::Actor, port::forge::ForgeError};
 /// Our App.
 pub(super) struct Identity {
     app_id: u64,
-    actor: OnceCell<Actor>,
+    /// Our account as GitHub last told it: an App may be renamed, and its
+    /// account with it.
+    actor: RwLock<Option<Actor>>,
 }
 
 /// A comment or issue, as far as it tells who wrote it.
@@ -50,7 +52,7 @@ struct App {
 impl Identity {
     /// The App with this id.
     pub(super) fn new(app_id: u64) -> Self {
-        Self { app_id, actor: OnceCell::new() }
+        Self { app_id, actor: RwLock::default() }
     }
 
     /// Our App's id.
@@ -58,19 +60,27 @@ impl Identity {
         self.app_id
     }
 
-    /// Our account; asked of GitHub once.
+    /// Our account, as GitHub tells it now. Whoever looks for what we made by
+    /// our name asks here: under an old one nothing would be found, and made twice.
     pub(super) async fn actor(&self, client: &Client) -> Result<Actor, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
             slug: String,
         }
-        let ask = || async {
-            let path = client.transport.root.rest("/app");
-            let call = Call { route: "GET /app", method: Method::GET, path, body: None, read: true };
-            let body: Body = client.call(&call, Caller::App).await?.json()?;
-            Ok::<_, ForgeError>(Actor { login: format!("{}[bot]", body.slug), bot: true })
-        };
-        self.actor.get_or_try_init(ask).await.cloned()
+        let path = client.transport.root.rest("/app");
+        let call = Call { route: "GET /app", method: Method::GET, path, body: None, read: true };
+        let body: Body = client.call(&call, Caller::App).await?.json()?;
+        let actor = Actor { login: format!("{}[bot]", body.slug), bot: true };
+        *self.actor.write().await = Some(actor.clone());
+        Ok(actor)
+    }
+
+    /// Whether a bot is us. Only if it is not who we were is GitHub asked.
+    async fn is(&self, client: &Client, login: &str) -> Result<bool, ForgeError> {
+        if self.actor.read().await.as_ref().is_some_and(|actor| actor.is(login)) {
+            return Ok(true);
+        }
+        Ok(self.actor(client).await?.is(login))
     }
 
     /// Whether we wrote it. A marker proves nothing: anyone can copy ours.
@@ -83,7 +93,7 @@ impl Identity {
         }
         match &it.performed_via_github_app {
             Some(app) => Ok(app.id == self.app_id),
-            None => Ok(self.actor(client).await?.is(&user.login)),
+            None => self.is(client, &user.login).await,
         }
     }
 }

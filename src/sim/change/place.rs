@@ -82,6 +82,20 @@ impl State {
         Ok(())
     }
 
+    /// Gives the App another name. What it wrote is shown under the new one.
+    pub(in crate::sim) fn rename_app(&mut self, slug: &str) {
+        let before = self.bot();
+        slug.clone_into(&mut self.app.slug);
+        let after = self.bot();
+        let kind = self.user(&before, "Bot").kind;
+        self.user(&after, kind);
+        for repo in self.repos.values_mut() {
+            let authors = repo.items.values_mut().map(|item| &mut item.author);
+            let authors = authors.chain(repo.comments.values_mut().map(|comment| &mut comment.author));
+            authors.filter(|author| **author == before).for_each(|author| author.clone_from(&after));
+        }
+    }
+
     /// Makes a repository read-only, or writable again.
     pub(in crate::sim) fn archive_repo(&mut self, repo: u64, by: &str, archived: bool) -> Result<(), SimError> {
         self.repo_mut(repo)?.archived = archived;

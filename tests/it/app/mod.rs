@@ -1,5 +1,6 @@
 //! The shell between a store in memory and a scripted forge, in simulated time.
 
+mod clock;
 mod deliveries;
 mod effects;
 mod steady;

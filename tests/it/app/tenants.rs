@@ -95,6 +95,71 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
     assert!(place(&world, 1).await.active);
 }
 
+/// Something happened to the installation as a whole.
+async fn whole(world: &World, name: &str, active: bool) {
+    let seen = InstallationSeen { active, added: Vec::new(), removed: Vec::new() };
+    world.take_in(&installation(name, seen)).await;
+    world.bot.idle().await;
+}
+
+/// Of four repositories the first is served, the second archived, the third
+/// taken from us and the fourth deleted.
+async fn one_of_four_is_served() -> World {
+    let world = World::new();
+    let added = (1..=4).map(|id| (repo(id), format!("acme/shop-{id}"))).collect();
+    let gone = InstallationSeen { active: true, added: Vec::new(), removed: vec![repo(3)] };
+    for event in [
+        installation("come", InstallationSeen { active: true, added, removed: Vec::new() }),
+        event("archived", 2, Seen::Repository(RepositoryChange::Archived)),
+        installation("gone", gone),
+        event("deleted", 4, Seen::Repository(RepositoryChange::Deleted)),
+    ] {
+        world.take_in(&event).await;
+        world.bot.idle().await;
+    }
+    assert_eq!(served(&world).await, [1]);
+    world
+}
+
+async fn served(world: &World) -> Vec<u64> {
+    let rows = world.store.repositories(&repo(1).forge, INSTALLATION).await.unwrap();
+    let mut served: Vec<u64> = rows.into_iter().filter(|row| row.active).map(|row| row.repo.id).collect();
+    served.sort_unstable();
+    served
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn accepted_permissions_bring_nothing_back() {
+    let world = one_of_four_is_served().await;
+    whole(&world, "new_permissions_accepted", true).await;
+    assert_eq!(served(&world).await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_suspension_brings_back_what_it_took() {
+    let world = one_of_four_is_served().await;
+    for round in 0..2 {
+        // Told twice, in other words too; a repository comes and another goes meanwhile.
+        whole(&world, &format!("suspend-{round}"), false).await;
+        whole(&world, &format!("suspend-again-{round}"), false).await;
+        let added = vec![(repo(5), "acme/shop-5".to_owned()), (repo(6), "acme/shop-6".to_owned())];
+        let come = InstallationSeen { active: false, added, removed: Vec::new() };
+        world.take_in(&installation(&format!("come-{round}"), come)).await;
+        world.bot.idle().await;
+        let gone = InstallationSeen { active: false, added: Vec::new(), removed: vec![repo(6)] };
+        world.take_in(&installation(&format!("gone-{round}"), gone)).await;
+        world.bot.idle().await;
+        assert_eq!(served(&world).await, Vec::<u64>::new());
+        whole(&world, &format!("unsuspend-{round}"), true).await;
+        assert_eq!(served(&world).await, [1, 5]);
+    }
+    // The next end of nothing brings nothing.
+    world.take_in(&event("archived-5", 5, Seen::Repository(RepositoryChange::Archived))).await;
+    world.bot.idle().await;
+    whole(&world, "accepted", true).await;
+    assert_eq!(served(&world).await, [1]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deleted_or_archived_repository_gets_no_writes() {
     for change in [RepositoryChange::Deleted, RepositoryChange::Archived] {

@@ -4,7 +4,7 @@
 mod dispatch;
 mod edges;
 mod release;
-mod stage;
+pub mod stage;
 mod wait;
 mod way;
 

@@ -78,3 +78,29 @@ async fn other_labels_are_nobodys_business() {
     let labels: Vec<String> = world.forge.visible_labels(super::REPO, issue).into_iter().collect();
     assert_eq!(labels, ["bug", "help wanted", "phase/code"]);
 }
+
+#[tokio::test]
+async fn an_app_that_is_renamed_knows_its_own_hand() {
+    let world = World::new().await;
+    let bob = world.person("bob");
+    let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
+    world.minute().await;
+    world.in_phase(issue, "plan");
+    world.forge.rename_app("stagehand");
+    let before = world.forge.requests().len();
+    // Our own labels, told under the new name, are no other bot's.
+    let pull = world.open_pull("cart", &format!("Fixes #{issue}"));
+    world.minute().await;
+    world.in_phase(issue, "code");
+    assert_eq!(world.phase_changes(issue).pop().unwrap().by, "stagehand[bot]");
+    bob.merge_pull(pull, phasebot::sim::MergeMethod::Merge).unwrap();
+    world.minute().await;
+    bob.tag("v1.0.0", "main").unwrap();
+    world.minute().await;
+    world.in_phase(issue, "release");
+    assert_eq!(world.phases_shown(issue), ["plan", "code", "build", "release"]);
+    assert!(world.derived(issue).await.unwrap().ours);
+    let asked = world.forge.requests().iter().skip(before).filter(|e| e.path == "/app").count();
+    assert_eq!(asked, 1, "once for the new name");
+    world.check().await;
+}

@@ -65,6 +65,8 @@ pub struct Setup {
     pub enforce_limits: bool,
     /// The App is not yet installed.
     pub not_installed: bool,
+    /// Where everything is kept; `None`: in a file of its own.
+    pub store: Option<Arc<dyn Store>>,
 }
 
 /// A flow's surroundings.
@@ -108,7 +110,10 @@ impl World {
         forge.set_role(REPO, "bob", "write").unwrap();
 
         let folder = TempDir::new().unwrap();
-        let store = store::open(&new_database(&folder.path().join("flow.db")).await).await.unwrap();
+        let store = match setup.store {
+            Some(store) => store,
+            None => store::open(&new_database(&folder.path().join("flow.db")).await).await.unwrap(),
+        };
         let github = assembly::github(GitHubConfig {
             name: ForgeName::github(),
             app_id: APP,

@@ -21,15 +21,16 @@ async fn who_we_are_and_where() {
     world
         .server
         .on("GET /app", answer(200, json!({ "id": 4711, "slug": "phasebot" })))
+        .on("GET /app", answer(200, json!({ "id": 4711, "slug": "stagehand" })))
         .on("GET /repos/acme/shop/installation", answer(200, json!({ "id": 5 })))
         .on("GET /repos/acme/other/installation", answer(404, json!({ "message": "Not Found" })));
     let me = Actor { login: "phasebot[bot]".to_owned(), bot: true };
     assert_eq!(world.github.identity().await.unwrap(), me);
-    assert_eq!(world.github.identity().await.unwrap(), me);
+    assert_eq!(world.github.identity().await.unwrap().login, "stagehand[bot]", "an App may be renamed");
     assert_eq!(world.github.installation_of("acme/shop").await, Ok(Some(5)));
     assert_eq!(world.github.installation_of("acme/other").await, Ok(None));
     assert!(world.github.installation_of("acme").await.is_err());
-    assert_eq!(world.server.lines().len(), 3);
+    assert_eq!(world.server.lines().len(), 4);
     assert!(world.server.mints().is_empty(), "all as the App");
 }
 

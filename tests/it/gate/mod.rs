@@ -1,5 +1,6 @@
 //! Gates: what each condition decides, and the check runs that show it.
 
+mod calendar;
 mod flow;
 mod life;
 mod properties;

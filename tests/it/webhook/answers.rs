@@ -123,7 +123,7 @@ async fn chunks_and_pieces_are_put_together() {
 
 #[tokio::test]
 async fn too_much_at_once_is_turned_away_and_the_memory_comes_back() {
-    let house = House::open(Limits { memory_bytes: 1000, ..limits() }).await;
+    let house = House::open(Limits { small_bytes: 0, memory_bytes: 1000, ..limits() }).await;
     house.intake.set(Mood::Wait);
     let mut first = house.connect().await;
     first.send(&post("/webhooks/github", GOOD, &[b'x'; 600])).await;

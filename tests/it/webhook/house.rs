@@ -195,7 +195,7 @@ impl House {
     }
 
     pub async fn connect(&self) -> Peer {
-        Peer { stream: TcpStream::connect(self.public).await.unwrap(), ahead: Vec::new() }
+        Peer::to(self.public).await
     }
 
     /// One request on a connection of its own.
@@ -247,6 +247,10 @@ impl Answered {
 }
 
 impl Peer {
+    pub async fn to(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), ahead: Vec::new() }
+    }
+
     /// Sends, as far as the server reads it.
     pub async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();

@@ -1,5 +1,5 @@
 //! The server from outside: every answer of the contract, on real sockets.
 
 mod answers;
-mod house;
+pub mod house;
 mod waits;

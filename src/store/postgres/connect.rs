@@ -149,7 +149,7 @@ fn shown_host(host: &Host) -> String {
 
 /// Why a connection could not be made, with the remedy where there is one.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
-    let text = error.to_string();
+    let text = with_causes(error);
     if text.contains("certificate") {
         format!(
             "{text}; name the file with the server's authority (sslrootcert=FILE), \
@@ -158,6 +158,15 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     } else {
         text
     }
+}
+
+/// An error with what it came from, which the driver leaves out of its own words.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 #[cfg(test)]

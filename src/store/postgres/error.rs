@@ -11,7 +11,7 @@ use crate::port::store::StoreError;
 /// those may quote rows.
 pub(super) fn told(error: &Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        return StoreError::Unavailable(error.to_string());
+        return StoreError::Unavailable(super::connect::with_causes(error));
     };
     let code = refusal.code().code();
     let what = format!("PostgreSQL: {} ({code})", refusal.message());

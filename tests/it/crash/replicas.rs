@@ -128,13 +128,14 @@ async fn storm(size: Size) {
 }
 
 /// Each repository's deliveries were decided in the order in which they arrived.
+/// An alert may come before its repository is known: then it waits for that.
 async fn in_order(url: &str) {
     let store = store::open(url).await.unwrap();
     let filter = DeliveryFilter { limit: 1_000_000, ..DeliveryFilter::default() };
     let mut rows = store.deliveries(&filter).await.unwrap();
     rows.sort_by_key(|row| row.seq);
     let mut last: BTreeMap<Option<u64>, Timestamp> = BTreeMap::new();
-    for row in rows {
+    for row in rows.into_iter().filter(|row| row.target.is_none()) {
         let at = row.decided_at.unwrap();
         let before = last.insert(row.repo, at);
         assert!(before.is_none_or(|before| before <= at), "decided before one that came earlier: {row:?}");
@@ -154,7 +155,8 @@ async fn a_large_storm_of_replicas() {
     let size = |name, usual| usize::try_from(number(name).unwrap_or(usual)).unwrap();
     storm(Size {
         replicas: size("STORM_REPLICAS", 3),
-        events: size("STORM_EVENTS", 10_000),
+        // Labels that newer ones overtake make no events: some 10,000 remain.
+        events: size("STORM_EVENTS", 12_000),
         kills: size("STORM_KILLS", 40),
         stops: size("STORM_STOPS", 10),
         every: Duration::from_secs(5),

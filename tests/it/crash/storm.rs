@@ -119,6 +119,7 @@ pub fn shape(events: usize) -> (usize, usize) {
 }
 
 /// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
+/// `answers`: whether the forge answers whatever it is asked.
 pub fn company(world: &mut World, n: usize, stories: usize, answers: bool) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);

@@ -1,5 +1,6 @@
 //! The contract on PostgreSQL, and what is particular to replicas on a server.
 
+mod encrypted;
 mod leases;
 
 use std::sync::Arc;

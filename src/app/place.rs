@@ -56,8 +56,11 @@ pub(crate) async fn settle(
     match (row.installation, event.installation) {
         (None, Some(named)) => row.installation = Some(named),
         (Some(ours), Some(named)) if ours != named => odd = Some(dispute(forge, &mut row, seen, ours, named).await),
-        // A word that we may act there again can be lost.
-        (Some(ours), Some(_)) if !row.active => odd = again(forge, &mut row, seen, ours).await,
+        // A word that we may act there again can be lost; what happened before
+        // the newest that we know of says nothing about it.
+        (Some(ours), Some(_)) if !row.active && named.is_none_or(|known| known.at < event.at) => {
+            odd = again(forge, &mut row, seen, ours).await;
+        }
         _ => {}
     }
     let newest = |known: &Newest<String>| (known.at, &known.value) <= (event.at, &seen.full_name);

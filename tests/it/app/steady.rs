@@ -127,7 +127,9 @@ async fn a_repository_whose_events_come_again_is_served_again() {
     // GitHub sends an App events only of what it is installed on; asked, it says so too.
     *world.forge.installation.lock().unwrap() = Ok(Some(INSTALLATION));
     let before = world.forge.sent().len();
-    world.take_in(&issue("b", 1, 2)).await;
+    let mut later = issue("b", 1, 2);
+    later.at += SignedDuration::from_hours(1);
+    world.take_in(&later).await;
     world.bot.idle().await;
     assert_eq!(world.forge.sent().len(), before + 1);
 }

@@ -1,5 +1,6 @@
 //! In whose name we act: our own map, never a payload alone.
 
+use jiff::SignedDuration;
 use phasebot::{
     domain::{
         event::{InstallationSeen, RepositoryChange, Seen},
@@ -173,6 +174,19 @@ async fn a_deleted_or_archived_repository_gets_no_writes() {
         world.bot.idle().await;
         assert_eq!(world.forge.sent().len(), 1);
     }
+}
+
+/// The forge names the installation of an archived repository as of any other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_event_from_before_it_was_archived_opens_nothing() {
+    let world = World::new();
+    *world.forge.installation.lock().unwrap() = Ok(Some(INSTALLATION));
+    let mut archived = event("archived", 1, Seen::Repository(RepositoryChange::Archived));
+    archived.at += SignedDuration::from_mins(1);
+    world.take_in(&archived).await;
+    world.take_in(&issue("late", 1, 1)).await;
+    world.bot.idle().await;
+    assert!(!place(&world, 1).await.active && world.forge.sent().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

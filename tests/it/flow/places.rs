@@ -91,7 +91,7 @@ async fn a_locked_conversation_still_moves() {
 }
 
 #[tokio::test]
-async fn after_the_app_is_uninstalled_a_late_event_only_asks_whether_it_is_back() {
+async fn after_the_app_is_uninstalled_nothing_is_asked() {
     let world = World::new().await;
     let bob = world.person("bob");
     let pull = world.open_pull("cart", "");
@@ -109,7 +109,7 @@ async fn after_the_app_is_uninstalled_a_late_event_only_asks_whether_it_is_back(
         assert_eq!(world.forge.send(delivery).await, 202);
     }
     world.run(SignedDuration::from_hours(24)).await;
-    assert_eq!(world.calls(), ["GET /repos/{owner}/{repo}/installation"]);
+    assert_eq!(world.calls(), Vec::<String>::new());
     world.in_phase(pull, "build");
     world.check().await;
 }

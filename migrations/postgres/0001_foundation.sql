@@ -33,6 +33,8 @@ CREATE UNIQUE INDEX delivery_identity ON delivery (delivery, hook, forge);
 CREATE INDEX delivery_pending ON delivery (seq) WHERE state = 'pending' AND kind >= 0;
 CREATE INDEX delivery_line ON delivery (forge, kind, line, seq) WHERE state = 'pending' AND kind >= 0;
 CREATE INDEX delivery_homeless ON delivery (forge, lower(target)) WHERE target IS NOT NULL AND repo IS NULL;
+-- What is let go of with a repository.
+CREATE INDEX delivery_of_repository ON delivery (forge, repo) WHERE repo IS NOT NULL;
 -- What an operator looks for; few rows are in these states.
 CREATE INDEX delivery_odd ON delivery (state, seq) WHERE state IN ('quarantined', 'dead', 'dropped');
 -- What may be pruned. An operator's drop carries no time of its own.

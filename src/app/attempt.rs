@@ -23,7 +23,7 @@ use crate::{
         advance::{self, Outcome},
         command::run::Terms,
     },
-    domain::effect::{Effect, Repeat},
+    domain::effect::{Effect, Lane, Repeat},
     metric,
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
@@ -153,7 +153,8 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
 
     shell.limits.settle(&tenant, shell.clock.now()).await;
 
-    let live = if repeat == Repeat::Natural {
+    // A label that is set too late is corrected; a late «yes» to a release is not.
+    let live = if repeat == Repeat::Natural && effect.lane != Lane::Safety {
         shell.store.is_live(effect.id, effect.version).await?
     } else {
         let under = leave.leases();

@@ -28,9 +28,25 @@ enum Known {
         us: Actor,
         /// Bots, in lower case, of which the forge's answer said that they are others.
         others: BTreeSet<String>,
+        /// When the forge did not say whether another bot is us.
+        failed: Option<Instant>,
     },
     /// The forge could not tell, at that moment.
     NotYet(Instant),
+}
+
+impl Known {
+    /// Whether the forge failed to answer a moment ago.
+    fn rests(&self) -> bool {
+        let (Self::Account { failed: Some(at), .. } | Self::NotYet(at)) = self else { return false };
+        at.elapsed() < ASK_AGAIN_AFTER
+    }
+
+    /// Whether it is known of each of these bots that it is us, or another.
+    fn tells(&self, bots: &BTreeSet<String>) -> bool {
+        let Self::Account { us, others, .. } = self else { return false };
+        bots.iter().all(|bot| us.is(bot) || others.contains(bot))
+    }
 }
 
 /// Our accounts. One caller asks, the others wait for its answer.
@@ -48,15 +64,12 @@ impl Identities {
         let bots: BTreeSet<String> = seen.filter(|actor| actor.bot).map(|actor| actor.login.to_lowercase()).collect();
         let mut all = self.known.lock().await;
         let known = match all.remove(forge.name()) {
-            Some(Known::NotYet(at)) if at.elapsed() < ASK_AGAIN_AFTER => Known::NotYet(at),
-            Some(Known::Account { us, others }) if bots.iter().all(|bot| us.is(bot) || others.contains(bot)) => {
-                Known::Account { us, others }
-            }
-            before => ask(forge, before, bots).await,
+            Some(known) if known.tells(&bots) || known.rests() => known,
+            before => ask(forge, before, &bots).await,
         };
         let bot = match &known {
-            Known::Account { us, .. } => Some(us.clone()),
-            Known::NotYet(_) => None,
+            Known::Account { us, .. } if known.tells(&bots) => Some(us.clone()),
+            _ => None,
         };
         all.insert(forge.name().clone(), known);
         Us { bot }
@@ -64,11 +77,11 @@ impl Identities {
 }
 
 /// Asks who we are; `bots` are then us or others.
-async fn ask(forge: &dyn Forge, before: Option<Known>, bots: BTreeSet<String>) -> Known {
+async fn ask(forge: &dyn Forge, before: Option<Known>, bots: &BTreeSet<String>) -> Known {
     let error = match tokio::time::timeout(PATIENCE, forge.identity()).await {
         Ok(Ok(us)) => {
             let mut others = BTreeSet::new();
-            if let Some(Known::Account { us: before, others: known }) = before {
+            if let Some(Known::Account { us: before, others: known, .. }) = before {
                 if before != us {
                     tracing::info!(forge = %forge.name(), before = before.login, now = us.login, "our account has a new name");
                 }
@@ -77,12 +90,16 @@ async fn ask(forge: &dyn Forge, before: Option<Known>, bots: BTreeSet<String>) -
             if others.len() + bots.len() > MOST_OTHERS {
                 others.clear();
             }
-            others.extend(bots.into_iter().filter(|bot| !us.is(bot)));
-            return Known::Account { us, others };
+            others.extend(bots.iter().filter(|bot| !us.is(bot)).cloned());
+            return Known::Account { us, others, failed: None };
         }
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} s", PATIENCE.as_secs()),
     };
     tracing::warn!(forge = %forge.name(), error, "the forge does not tell our own account");
-    Known::NotYet(Instant::now())
+    let now = Instant::now();
+    match before {
+        Some(Known::Account { us, others, .. }) => Known::Account { us, others, failed: Some(now) },
+        _ => Known::NotYet(now),
+    }
 }

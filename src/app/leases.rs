@@ -3,7 +3,9 @@
 //!
 //! A lease lasts by the database's clock. Here it counts from before it was
 //! asked for, so that this process stops believing in it first. That belief
-//! only saves work: what decides is the epoch, which every commit names.
+//! only saves work: what decides is the epoch, which every commit names, and
+//! every effect before it is sent but those that may be repeated and are not
+//! urgent.
 //!
 //! Where the store belongs to one process, everything here is always granted.
 

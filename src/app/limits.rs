@@ -56,6 +56,16 @@ pub(crate) enum Admission {
     NoCreateBefore(Timestamp),
 }
 
+/// What is taken over of a budget that is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// Until when the installation is parked. What was used stays as it is here:
+    /// the one who has the lease may have counted a write that is not kept yet.
+    Parking,
+    /// What was used as well.
+    All,
+}
+
 /// One installation's budget.
 #[derive(Debug, Clone)]
 struct Budget {
@@ -143,7 +153,6 @@ impl Budget {
 
     /// Takes over what was kept. What can't be read counts as nothing: the forge itself still says when to stop.
     fn take_over(&mut self, kept: &BudgetRow) {
-        self.parked_until = self.parked_until.max(kept.parked_until);
         if let Ok(Spent { paid_at, creates }) = serde_json::from_str(&kept.spent) {
             self.paid_at = Timestamp::from_millisecond(paid_at).unwrap_or(Timestamp::MIN);
             self.creates = creates.into_iter().filter_map(|at| Timestamp::from_millisecond(at).ok()).collect();
@@ -171,7 +180,7 @@ impl Limits {
         cost: Cost,
         now: Timestamp,
     ) -> Result<Admission, StoreError> {
-        self.refresh(tenant, now).await?;
+        self.refresh(tenant, Kept::All, now).await?;
         Ok(self.with(tenant, now, |budget| {
             let admission = budget.admits(lane, cost, now);
             if admission == Admission::Now {
@@ -197,14 +206,18 @@ impl Limits {
     }
 
     /// Reads what is kept, if others may have changed it or nothing is known here.
-    async fn refresh(&self, tenant: &Tenant, now: Timestamp) -> Result<(), StoreError> {
-        let known = self.budgets.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tenant);
-        if known && !self.store.is_shared() {
+    async fn refresh(&self, tenant: &Tenant, wanted: Kept, now: Timestamp) -> Result<(), StoreError> {
+        let knows = |limits: &Self| limits.budgets.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tenant);
+        if knows(self) && !self.store.is_shared() {
             return Ok(());
         }
         if let Some(kept) = self.store.budget(&tenant.0, tenant.1).await? {
+            let wanted = if knows(self) { wanted } else { Kept::All };
             self.with(tenant, now, |budget| {
-                budget.take_over(&kept);
+                budget.parked_until = budget.parked_until.max(kept.parked_until);
+                if wanted == Kept::All {
+                    budget.take_over(&kept);
+                }
                 budget.believe(now);
             });
         }
@@ -229,7 +242,7 @@ impl Limits {
 
     /// Until when the installation is parked, if it is.
     pub(crate) async fn parked(&self, tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
-        if let Err(error) = self.refresh(tenant, now).await {
+        if let Err(error) = self.refresh(tenant, Kept::Parking, now).await {
             tracing::warn!(%error, "whether an installation is parked can't be read");
         }
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,11 @@
 //! Which effects go when: per installation one at a time, safety before
 //! conversation before labels, within the forge's limits.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
@@ -128,6 +132,8 @@ impl Outbox {
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
         // Once one of an installation has to wait for its pace, none behind it may take its place.
         let mut waiting: HashSet<Tenant> = HashSet::new();
+        // Leases under which nothing went yet.
+        let mut idle: HashMap<Tenant, Leave> = HashMap::new();
         for effect in due {
             if self.running.len() >= AT_ONCE {
                 break;
@@ -143,6 +149,7 @@ impl Outbox {
             let Some(leave) = self.leave(&tenant, &effect).await? else { continue };
             if let Some(wait) = taken_over(&effect, &leave) {
                 may_go(after(now, wait));
+                idle.insert(tenant, leave);
                 continue;
             }
             // Labels are not known here yet, so the dearest case is reserved; the attempt gives back the rest.
@@ -150,12 +157,20 @@ impl Outbox {
             let reserved = forge.cost(&effect.effect, &ApplyContext::default());
             match self.shell.limits.admit(&tenant, effect.lane, reserved, now).await? {
                 Admission::Now => self.start(tenant, effect, leave, reserved),
-                Admission::NoCreateBefore(at) => may_go(at),
+                Admission::NoCreateBefore(at) => {
+                    may_go(at);
+                    idle.insert(tenant, leave);
+                }
                 Admission::NothingBefore(at) => {
                     may_go(at);
-                    waiting.insert(tenant);
+                    waiting.insert(tenant.clone());
+                    idle.insert(tenant, leave);
                 }
             }
+        }
+        // Another process may have something more urgent for the installation.
+        for (_, leave) in idle.into_iter().filter(|(tenant, _)| !self.busy.contains(tenant)) {
+            leave.installation.give_back().await;
         }
         Ok(wake)
     }

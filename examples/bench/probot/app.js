@@ -7,13 +7,19 @@ import { createNodeMiddleware, Probot, ProbotOctokit } from "probot";
 
 const { API, KEY_FILE, LABEL, PORT, SECRET } = process.env;
 
+class Unpaced extends ProbotOctokit {
+  constructor(options) {
+    super({ ...options, throttle: { ...options?.throttle, enabled: false } });
+  }
+}
+
 const probot = new Probot({
   appId: 4711,
   privateKey: readFileSync(KEY_FILE, "utf8"),
   secret: SECRET,
   baseUrl: API,
   logLevel: "fatal",
-  Octokit: ProbotOctokit.defaults({ throttle: { enabled: false } }),
+  Octokit: Unpaced,
 });
 
 const app = (robot) => {

@@ -14,7 +14,10 @@ use super::{
     pulse::stopped,
     shell::Shell,
 };
-use crate::port::forge::{Forge, ForgeError};
+use crate::port::{
+    forge::{Forge, ForgeError},
+    store::{Seq, StoreError},
+};
 pub use walk::{CatchUp, CatchUpError, Caught};
 
 /// When to try again what failed.
@@ -62,11 +65,32 @@ async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
             told = false;
         }
     }
-    if told {
-        shell.doubts.told(all.through, all.lost > 0);
+    if told && shell.doubts.open() {
+        match lost(shell, &all).await {
+            Ok((through, lost)) => shell.doubts.told(through, lost),
+            Err(error) => {
+                tracing::warn!(%error, "what was lost can't be read");
+                return next.min(after(shell.clock.now(), TRY_AGAIN_AFTER));
+            }
+        }
         shell.outbox.poke();
     }
     next
+}
+
+/// Up to which delivery something may have been done before, and whether
+/// anything that we had acknowledged was lost. Another process, or this one
+/// before it crashed, may have taken it in.
+async fn lost(shell: &Shell, all: &Caught) -> Result<(Seq, bool), StoreError> {
+    let mut lately = false;
+    for forge in shell.forges() {
+        lately |= walk::lost_lately(shell.store.as_ref(), forge.name(), shell.clock.now()).await?;
+    }
+    if !lately {
+        return Ok((all.through, false));
+    }
+    let waiting = shell.store.pending(0, usize::MAX).await?;
+    Ok((waiting.last().map_or(0, |last| last.seq).max(all.through), true))
 }
 
 /// Catches up with one forge; returns when to try again if it did not work.

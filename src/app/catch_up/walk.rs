@@ -37,6 +37,9 @@ const AT_ONCE: usize = 4;
 const LISTED: SignedDuration = SignedDuration::from_hours(71);
 /// How often the items of a forge without a list are looked at.
 const UNLISTED_EVERY: SignedDuration = SignedDuration::from_mins(59);
+/// What was lost concerns every process that starts within this time: they
+/// start together, or one goes on where another crashed.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
 /// What catching up works with.
 pub struct CatchUp<'a> {
@@ -193,6 +196,11 @@ impl CatchUp<'_> {
         while let Some((sent, fetched)) = fetched.next().await {
             let (outcome, count) = match fetched {
                 Ok(Some((verified, body))) => {
+                    if sent.acknowledged && caught.lost == 0 {
+                        // Before it is there for others, and whatever becomes of this process.
+                        let now = self.clock.now().to_string();
+                        self.store.note(&lost_memo(self.forge.name()), Some(&now)).await?;
+                    }
                     match self.door.take_in(self.forge.name(), verified, body).await? {
                         // It came by itself meanwhile.
                         Accepted::Duplicate(_) => continue,
@@ -236,6 +244,17 @@ pub(super) async fn forget_gap(store: &dyn Store, forge: &ForgeName) -> Result<(
 async fn remember_gap(store: &dyn Store, forge: &ForgeName, since: Timestamp) -> Result<(), StoreError> {
     let since = gap(store, forge).await?.map_or(since, |known| known.min(since));
     store.note(&gap_memo(forge), Some(&since.to_string())).await
+}
+
+/// Whether something that we had acknowledged was missing a moment ago,
+/// whichever process took it in.
+pub(super) async fn lost_lately(store: &dyn Store, forge: &ForgeName, now: Timestamp) -> Result<bool, StoreError> {
+    let noted = store.memo(&lost_memo(forge)).await?.and_then(|text| text.parse::<Timestamp>().ok());
+    Ok(noted.is_some_and(|at| now.duration_since(at) < LATELY))
+}
+
+fn lost_memo(forge: &ForgeName) -> String {
+    format!("lost/{forge}")
 }
 
 fn gap_memo(forge: &ForgeName) -> String {

@@ -52,14 +52,25 @@ fn is_on(policy: &Policy) -> bool {
 
 /// Decides every subject again; what follows is the difference to what is kept.
 pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advanced: &mut Advanced) {
-    let decisions: Vec<(Subject, Decision)> = if is_on(terms.policy) {
+    let (mut decisions, mut over): (Vec<(Subject, Decision)>, Vec<(Subject, Decision)>) = Default::default();
+    if is_on(terms.policy) {
         let look = Look::new(facts, terms.policy, terms.now);
         advanced.wake(look.sweep_at());
-        let subjects = look.subjects();
-        subjects.into_iter().map(|subject| (subject.clone(), decide(&look, &subject))).collect()
-    } else {
-        Vec::new()
-    };
+        let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
+        decisions = look.subjects().into_iter().map(decided).collect();
+        over = look.over_at_once().into_iter().map(decided).collect();
+    }
+    // Their check runs say below why nothing came of them.
+    for (subject, decision) in over {
+        facts.gates.entry((subject.gate.clone(), subject.sha.clone())).or_insert(GateFacts {
+            decision,
+            since: subject.since,
+            tags: subject.tags,
+            live: true,
+            shown: None,
+            turns: Vec::new(),
+        });
+    }
     let mut live: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in decisions {
         let key = (subject.gate.clone(), subject.sha.clone());

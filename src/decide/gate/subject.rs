@@ -11,6 +11,7 @@ use crate::{
     domain::{
         decision::GateName,
         event::{DeployState, RefName},
+        fact::deploy::{Origin, RequestEnd, RequestState},
         id::Sha,
         needs::{Answer, Need},
         rule::GateRule,
@@ -58,6 +59,16 @@ impl Look<'_> {
             found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
         }
         found.into_values().collect()
+    }
+
+    /// Deploys that nobody asked for and that were refused just now. One that
+    /// was refused as soon as it was recorded never was a subject.
+    pub(super) fn over_at_once(&self) -> Vec<Subject> {
+        let refused = self.facts.requests.iter().filter(|(_, request)| {
+            let refused = matches!(request.state, RequestState::Ended { how: RequestEnd::Refused, .. });
+            refused && !matches!(request.origin, Origin::Command(_)) && request.since == self.now
+        });
+        refused.filter_map(|(id, request)| deploy::subject(self.facts, self.policy, id, request)).collect()
     }
 
     /// Tags before which a gate stands, with their commits.

@@ -208,12 +208,15 @@ impl Forge for GitHub {
         #[derive(Deserialize)]
         struct Body {
             id: InstallationId,
+            #[serde(default)]
+            suspended_at: Option<String>,
         }
         let path = self.client.transport.root.rest(&format!("{}/installation", path::repository(full_name)?));
         let call =
             Call { route: "GET /repos/{owner}/{repo}/installation", method: Method::GET, path, body: None, read: true };
         match self.client.call(&call, Caller::App).await {
-            Ok(reply) => Ok(Some(reply.json::<Body>()?.id)),
+            // One that is suspended serves nothing.
+            Ok(reply) => Ok(Some(reply.json::<Body>()?).filter(|body| body.suspended_at.is_none()).map(|body| body.id)),
             Err(failure) => match failure.error {
                 ForgeError::NotFound(_) => Ok(None),
                 other => Err(other),

@@ -90,7 +90,14 @@ impl Work {
         self.connection()?.execute_typed(sql, args).await.map_err(|error| told(&error))
     }
 
-    /// Runs text without values, such as `BEGIN`.
+    /// Begins a transaction. One whose client is gone without a word ends soon:
+    /// others wait for its locks. Set for the transaction alone, since a pooler
+    /// gives the connection to somebody else afterwards.
+    pub(super) async fn begin(&self) -> Result<u64, StoreError> {
+        self.plain("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'").await
+    }
+
+    /// Runs text without values, such as `COMMIT`.
     pub(super) async fn plain(&self, sql: &str) -> Result<u64, StoreError> {
         self.connection()?.batch_execute(sql).await.map_err(|error| told(&error))?;
         Ok(0)

@@ -92,7 +92,7 @@ pub(super) async fn finish(
 
 /// The first steps of a transaction; the last of them counts the leases that still hold.
 fn begin<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Vec<Step<'a>> {
-    let mut steps: Vec<Step<'a>> = vec![Box::pin(work.plain("BEGIN"))];
+    let mut steps: Vec<Step<'a>> = vec![Box::pin(work.begin())];
     if !under.is_empty() {
         steps.push(lease::hold(work, under, replica));
     }

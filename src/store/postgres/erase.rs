@@ -7,14 +7,14 @@ use super::{
 use crate::{domain::id::RepoKey, port::store::StoreError, store::pack::Packed};
 
 /// Voids what other replicas read of a repository; this one ($3) forgets it by itself.
-const VOID_OTHERS: &str = "
+pub(super) const VOID_OTHERS: &str = "
     UPDATE lease SET epoch = epoch + 1 WHERE forge = $1 AND kind = 1 AND id = $2 AND owner <> $3";
 
-const EMPTY_BODIES: &str = "
+pub(super) const EMPTY_BODIES: &str = "
     UPDATE delivery_body SET size = $3, body = $4
     WHERE seq IN (SELECT seq FROM delivery WHERE forge = $1 AND repo = $2)";
 
-const END_DELIVERIES: &str = "
+pub(super) const END_DELIVERIES: &str = "
     UPDATE delivery SET note = $3,
         state = CASE WHEN state IN ('pending', 'quarantined', 'dead') THEN 'dropped' ELSE state END
     WHERE forge = $1 AND repo = $2";
@@ -28,7 +28,7 @@ pub(super) async fn erase(db: &Db, repo: &RepoKey, why: &str, empty: &Packed, re
     let frame = empty.frame.as_slice();
     let mut work = db.work().await?;
     patiently(async {
-        let mut steps: Vec<Step<'_>> = vec![Box::pin(work.plain("BEGIN"))];
+        let mut steps: Vec<Step<'_>> = vec![Box::pin(work.begin())];
         steps.push(Box::pin(async { work.run(VOID_OTHERS, args![forge, id, replica]).await }));
         for sql in &deletes {
             steps.push(Box::pin(async { work.run(sql, args![forge, id]).await }));

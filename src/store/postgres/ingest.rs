@@ -225,7 +225,7 @@ async fn insert(work: &Work, items: &[&Item]) -> Result<Vec<Option<Seq>>, StoreE
         rows = work.rows(ACCEPT, args).await?;
         Ok(0)
     };
-    let steps: Vec<Step<'_>> = vec![Box::pin(work.plain("BEGIN")), lock(work), Box::pin(accept)];
+    let steps: Vec<Step<'_>> = vec![Box::pin(work.begin()), lock(work), Box::pin(accept)];
     pipeline(steps).await?;
     let mut made = vec![None; items.len()];
     for row in &rows {

@@ -12,6 +12,8 @@ mod db;
 mod decision;
 mod erase;
 mod error;
+#[cfg(test)]
+mod gone;
 mod inbox;
 mod ingest;
 mod lease;

@@ -5,7 +5,7 @@
 use tokio_postgres::NoTls;
 
 use super::{
-    PostgresStore, budget, decision, inbox, ingest,
+    PostgresStore, budget, decision, erase, inbox, ingest,
     lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
     memo, outbox, repo, timer, upkeep,
 };
@@ -98,6 +98,9 @@ async fn every_hot_postgres_query_uses_an_index() {
         (GIVE_BACK_ALL, vec!["7"]),
         (HOLD, vec![keys[0], keys[1], keys[2], "ARRAY[1,1]::int8[]", "1"]),
         (VOID, vec![forge, repo]),
+        (erase::VOID_OTHERS, vec![forge, repo, "1::int8"]),
+        (erase::EMPTY_BODIES, vec![forge, repo, "1", "''::bytea"]),
+        (erase::END_DELIVERIES, vec![forge, repo, "''"]),
         (FREE, vec!["16", "''", "0::int2", "0::int8"]),
         (CLAIMED, vec![keys[0], keys[1], keys[2], "0", "512"]),
         (budget::BUDGET, vec![forge, repo]),

@@ -33,13 +33,10 @@ pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
             "PostgreSQL has synchronous_commit = off: a power cut there loses deliveries that were acknowledged"
         );
     }
-    let found = patiently(async {
-        work.plain("BEGIN").await?;
-        work.run("SELECT pg_advisory_xact_lock($1)", args![MIGRATION_LOCK]).await?;
-        version(&work).await
-    })
-    .await
-    .map_err(engine)?;
+    patiently(work.plain("BEGIN")).await.map_err(engine)?;
+    // As long as another's migration takes.
+    work.run("SELECT pg_advisory_xact_lock($1)", args![MIGRATION_LOCK]).await.map_err(engine)?;
+    let found = patiently(version(&work)).await.map_err(engine)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     let Some(found) = found else {
         return Err(OpenError::ForeignPostgres { path: shown.to_owned() });

@@ -1,7 +1,7 @@
 //! Deliveries that were acknowledged, and lost with the database.
 
 use jiff::SignedDuration;
-use phasebot::sim::{NewCommit, NewPull};
+use phasebot::sim::{NewCommit, NewPull, Worker};
 
 use super::world::{World, copy};
 use crate::flow::{BOT, REPO};
@@ -78,4 +78,38 @@ async fn an_effect_that_waits_in_a_backup_is_looked_up_before_it_is_made() {
     world.start(true).await;
     world.minute().await;
     assert_eq!(ours(&world, issue), shown);
+}
+
+/// The process that took in what was lost crashes before it could act on it.
+#[tokio::test]
+async fn what_was_lost_is_started_by_no_later_process_either() {
+    const FILE: &str = ".github/workflows/deploy.yml";
+    const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs: { phasebot_request: {}, phasebot_sha: {} }\n";
+    const POLICY: &str = "version: 1\nmode: act\nenvironments:\n  staging: \
+                          { deploy: { via: workflow_dispatch, workflow: deploy.yml } }\n";
+    let mut world = World::on_a_file().await;
+    let bob = world.person("bob");
+    world.start(true).await;
+    let file = |path: &str, text: &str| (path.to_owned(), Some(text.to_owned()));
+    let files = vec![file(".github/phasebot.yml", POLICY), file(FILE, WORKFLOW)];
+    bob.push("main", &[NewCommit { message: "A policy".to_owned(), files }]).unwrap();
+    bob.add_worker(&Worker::new(FILE, "workflow_dispatch")).unwrap();
+    let issue = bob.open_issue("Ship it", "", &[]).unwrap().made;
+    world.minute().await;
+    world.stop();
+    let backup = world.file().with_extension("backup");
+    copy(&world.file(), &backup);
+    world.start(true).await;
+    bob.comment(issue, "/deploy staging").unwrap();
+    world.minute().await;
+    assert_eq!(world.forge.dispatched(REPO).len(), 1);
+    world.stop();
+    copy(&backup, &world.file());
+    world.start(true).await;
+    world.bot().pause();
+    world.minute().await;
+    world.stop();
+    world.start(true).await;
+    world.run(SignedDuration::from_mins(30)).await;
+    assert_eq!(world.forge.dispatched(REPO).len(), 1);
 }

@@ -52,7 +52,8 @@ fn is_on(policy: &Policy) -> bool {
 
 /// Decides every subject again; what follows is the difference to what is kept.
 pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advanced: &mut Advanced) {
-    let (mut decisions, mut over): (Vec<(Subject, Decision)>, Vec<(Subject, Decision)>) = Default::default();
+    let mut decisions: Vec<(Subject, Decision)> = Vec::new();
+    let mut over: Vec<(Subject, Decision)> = Vec::new();
     if is_on(terms.policy) {
         let look = Look::new(facts, terms.policy, terms.now);
         advanced.wake(look.sweep_at());

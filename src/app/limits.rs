@@ -153,6 +153,7 @@ impl Budget {
 
     /// Takes over what was kept. What can't be read counts as nothing: the forge itself still says when to stop.
     fn take_over(&mut self, kept: &BudgetRow) {
+        self.parked_until = self.parked_until.max(kept.parked_until);
         if let Ok(Spent { paid_at, creates }) = serde_json::from_str(&kept.spent) {
             self.paid_at = Timestamp::from_millisecond(paid_at).unwrap_or(Timestamp::MIN);
             self.creates = creates.into_iter().filter_map(|at| Timestamp::from_millisecond(at).ok()).collect();
@@ -214,9 +215,9 @@ impl Limits {
         if let Some(kept) = self.store.budget(&tenant.0, tenant.1).await? {
             let wanted = if knows(self) { wanted } else { Kept::All };
             self.with(tenant, now, |budget| {
-                budget.parked_until = budget.parked_until.max(kept.parked_until);
-                if wanted == Kept::All {
-                    budget.take_over(&kept);
+                match wanted {
+                    Kept::All => budget.take_over(&kept),
+                    Kept::Parking => budget.parked_until = budget.parked_until.max(kept.parked_until),
                 }
                 budget.believe(now);
             });

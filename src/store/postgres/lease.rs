@@ -184,5 +184,8 @@ pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step
     })
 }
 
-/// Voids what anybody read of a repository.
-pub(super) const VOID: &str = "UPDATE lease SET epoch = epoch + 1 WHERE forge = $1 AND kind = 1 AND id = $2";
+/// Voids what anybody read of a repository, or is about to read under a lease
+/// that is just being made.
+pub(super) const VOID: &str = "
+    INSERT INTO lease (forge, kind, id, owner, epoch, until) VALUES ($1, 1, $2, 0, 1, now())
+    ON CONFLICT (forge, kind, id) DO UPDATE SET epoch = lease.epoch + 1";

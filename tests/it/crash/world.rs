@@ -283,7 +283,11 @@ impl World {
             let stats = store.stats().await.unwrap();
             let left = stats.pending + stats.queued_effects.iter().sum::<u64>();
             if left == 0 && self.posted() {
-                assert_eq!((stats.quarantined, stats.dead_deliveries, stats.dead_effects), (0, 0, 0));
+                assert_eq!((stats.quarantined, stats.dead_deliveries), (0, 0));
+                // A workflow of which nobody can say whether it was started is left to people.
+                let dead = store.effects(true, 1000).await.unwrap().into_iter().map(|effect| effect.effect);
+                let dead: Vec<_> = dead.filter(|effect| !matches!(effect, Effect::Dispatch { .. })).collect();
+                assert!(dead.is_empty(), "given up: {dead:#?}");
                 return;
             }
             drop(store);

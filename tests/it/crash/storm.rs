@@ -64,6 +64,7 @@ async fn storm(size: Size) {
     let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..plots.len()).collect();
     let mut kills = 0;
+    world.repeats = true;
     world.start(None).await;
     let begun = Instant::now();
     while !live.is_empty() || kills < size.kills {
@@ -99,14 +100,16 @@ async fn storm(size: Size) {
     world.repeats = false;
     world.quiet().await;
     world.nothing_is_lost().await;
+    assert!(world.repeated > 0, "no delivery came twice");
     for plot in &plots {
         plot.check(&world.sim);
     }
     nothing_is_made_twice(&world.sim);
     println!(
-        "{} starts, {} deliveries, {} plots in {installations} installations: nothing lost, nothing repeated",
+        "{} starts, {} deliveries, {} of them twice, {} plots in {installations} installations: nothing lost, nothing repeated",
         world.starts,
         world.sim.deliveries().len(),
+        world.repeated,
         plots.len()
     );
 }

@@ -50,6 +50,8 @@ pub struct World {
     acknowledged: BTreeSet<String>,
     /// Whether the forge sends one in ten again although it was acknowledged.
     pub repeats: bool,
+    /// How many were.
+    pub repeated: usize,
     /// Notifications that nobody has acknowledged yet.
     pub notices: VecDeque<Notice>,
     /// Where the program was started last.
@@ -106,6 +108,7 @@ impl World {
             waiting: VecDeque::new(),
             acknowledged: BTreeSet::new(),
             repeats: false,
+            repeated: 0,
             notices: VecDeque::new(),
             address: None,
             dies_at: None,
@@ -197,6 +200,7 @@ impl World {
                 let first = self.acknowledged.insert(delivery.guid.clone());
                 assert!(first || self.repeats, "an acknowledged delivery was sent again by this test");
                 if first && self.repeats && self.acknowledged.len().is_multiple_of(10) {
+                    self.repeated += 1;
                     self.waiting.push_back(delivery);
                 }
             } else {

@@ -4,7 +4,9 @@
 //! own wherever the payload carries one; only where it carries none does the
 //! moment of receipt stand in.
 
+mod check;
 mod run;
+mod ship;
 
 use std::collections::BTreeSet;
 
@@ -16,7 +18,9 @@ use super::{
     id::{Actor, InstallationId, ItemNumber, RepoKey, Sha},
 };
 
+pub use check::{CheckSeen, Outcome, StatusSeen};
 pub use run::{ProtectionSeen, WorkflowSeen};
+pub use ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 
 /// One delivery, understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -327,134 +331,6 @@ pub struct RefSeen {
     pub name: RefName,
     /// Made, or removed.
     pub exists: bool,
-}
-
-/// How something that runs stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Not ended.
-    Running,
-    /// Ended well.
-    Success,
-    /// Ended badly: failed, timed out, could not start, needs action.
-    Failure,
-    /// Ended without a verdict: cancelled, stale, or a value we don't know.
-    NoVerdict,
-    /// Ended on purpose without running, or without an opinion.
-    Skipped,
-}
-
-/// A check run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckSeen {
-    /// The run's id.
-    pub id: u64,
-    /// Commit it ran on.
-    pub sha: Sha,
-    /// Its name.
-    pub name: String,
-    /// Id of the App that made it; 0 where the forge does not say.
-    pub app: u64,
-    /// The suite it belongs to; a workflow run names the same one.
-    pub suite: Option<u64>,
-    /// When it began.
-    pub started_at: Timestamp,
-    /// When it ended, and how.
-    pub completed: Option<(Timestamp, Outcome)>,
-    /// Made by ourselves.
-    pub ours: bool,
-    /// Somebody asks for it to be run again.
-    #[serde(default)]
-    pub asked_again: bool,
-    /// Its page, or empty. Whoever reports a check may name any page.
-    #[serde(default)]
-    pub url: String,
-}
-
-/// A commit status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StatusSeen {
-    /// The status' id.
-    pub id: u64,
-    /// Commit.
-    pub sha: Sha,
-    /// Its context, the status' name.
-    pub context: String,
-    /// How it stands.
-    pub outcome: Outcome,
-    /// When it was set.
-    pub at: Timestamp,
-    /// Its page, or empty. Whoever reports a status may name any page.
-    #[serde(default)]
-    pub url: String,
-}
-
-/// A release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReleaseSeen {
-    /// Its id.
-    pub id: u64,
-    /// Its tag.
-    pub tag: String,
-    /// Branch or commit that the tag will be made from.
-    pub target: String,
-    /// Not yet published.
-    pub draft: bool,
-    /// Not for production.
-    pub prerelease: bool,
-    /// When it was published.
-    pub published_at: Option<Timestamp>,
-    /// It was deleted or unpublished.
-    pub withdrawn: bool,
-}
-
-/// How a deployment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum DeployState {
-    /// Asked for, waiting or queued.
-    Waiting,
-    /// Under way.
-    InProgress,
-    /// Done.
-    Success,
-    /// Failed, or errored.
-    Failure,
-    /// Replaced or taken down; or a value we don't know.
-    Inactive,
-}
-
-/// A deployment, and a status of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeploymentSeen {
-    /// Its id.
-    pub id: u64,
-    /// Commit.
-    pub sha: Sha,
-    /// What was asked for: branch, tag or commit.
-    pub reference: String,
-    /// Environment, as written.
-    pub environment: String,
-    /// The forge's own production flag.
-    pub production: Option<bool>,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// Who made it.
-    pub creator: Option<Actor>,
-    /// The workflow run whose job made it.
-    pub run: Option<u64>,
-    /// The status that the event carries.
-    pub status: Option<DeployStatus>,
-}
-
-/// A status of a deployment.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct DeployStatus {
-    /// When.
-    pub at: Timestamp,
-    /// Its id: breaks ties within a second.
-    pub id: u64,
-    /// How it stands.
-    pub state: DeployState,
 }
 
 /// A merge queue's group.

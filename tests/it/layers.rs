@@ -91,12 +91,6 @@ const PROMISES: &[&str] = &["todo", "fixme", "xxx", "for now", "unimplemented!",
 /// How long a file of `src` may be.
 const LONGEST: usize = 400;
 
-/// Files that are longer because they are one list, with the length that they may have.
-const LONGER: &[(&str, usize)] = &[
-    // Everything that can be seen, field by field.
-    ("src/domain/event.rs", 520),
-];
-
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -149,10 +143,9 @@ fn breaches(path: &str, text: &str) -> Vec<String> {
     for (name, _) in CRATES.iter().filter(|(_, layers)| !layers.contains(&layer)) {
         found.extend(source.lines_with(name).map(|line| format!("{path}:{line}: `{name}` is not for `{layer}`")));
     }
-    let most = LONGER.iter().find(|(name, _)| *name == path).map_or(LONGEST, |(_, most)| *most);
     let lines = text.lines().count();
-    if lines > most {
-        found.push(format!("{path}: {lines} lines, {most} are the most"));
+    if lines > LONGEST {
+        found.push(format!("{path}: {lines} lines, {LONGEST} are the most"));
     }
     found
 }
@@ -175,14 +168,6 @@ fn the_sources_keep_the_rules() {
     assert!(files.len() > 100, "only {} files were found", files.len());
     let found: Vec<String> = files.iter().flat_map(|(path, text)| breaches(path, text)).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
-}
-
-#[test]
-fn files_with_leave_to_be_long_need_it() {
-    for (path, most) in LONGER {
-        let lines = fs::read_to_string(root().join(path)).unwrap().lines().count();
-        assert!(lines > LONGEST && lines <= *most, "{path} has {lines} lines: take it off the list");
-    }
 }
 
 #[test]

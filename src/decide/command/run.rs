@@ -21,7 +21,7 @@ use crate::{
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending},
-            deploy::{DeployRequest, Origin, RequestKind, RequestState},
+            deploy::{DeployRequest, Origin, RequestKind},
             item::{ItemFacts, Mark, Word},
         },
         id::{ItemNumber, Sha},
@@ -332,26 +332,10 @@ impl Turn<'_> {
         sha: Option<Sha>,
     ) -> DeployRequest {
         DeployRequest {
-            environment: environment.to_owned(),
-            kind,
-            origin: Origin::Command(self.id),
             by: self.request.by.clone(),
-            at: self.at,
             reference: reference.to_owned(),
             watched,
-            state: if sha.is_some() { RequestState::Waiting(String::new()) } else { RequestState::Asked },
-            sha,
-            inputs: BTreeMap::new(),
-            from: None,
-            since: self.at,
-            started_at: None,
-            made_at: None,
-            deployment: None,
-            run: None,
-            attempts: 0,
-            pinned: false,
-            dry_run: false,
-            linked: BTreeSet::new(),
+            ..DeployRequest::new(environment, kind, Origin::Command(self.id), self.at, sha)
         }
     }
 

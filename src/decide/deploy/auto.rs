@@ -1,7 +1,5 @@
 //! Deploys that nobody asks for: a tag was pushed, the default branch moved.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -13,7 +11,7 @@ use crate::{
         event::RefName,
         fact::{
             DocumentKey, RepoFacts,
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
         id::Sha,
         policy::Mode,
@@ -96,29 +94,14 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
         finish(facts, &old, RequestEnd::Withdrawn, say::newer_came().to_owned(), terms, out);
     }
     let request = DeployRequest {
-        environment: environment.to_owned(),
-        kind: RequestKind::Deploy,
-        origin: news.origin,
         by: "phasebot".to_owned(),
-        at: news.at,
         reference: match &news.watched {
             Watched::Tag(name) | Watched::Branch(name) => name.clone(),
             Watched::Commit | Watched::Pull(_) => String::new(),
         },
         watched: news.watched,
-        sha: Some(news.sha),
-        inputs: BTreeMap::new(),
-        from: None,
-        state: RequestState::Waiting(String::new()),
         since: terms.now,
-        started_at: None,
-        made_at: None,
-        deployment: None,
-        run: None,
-        attempts: 0,
-        pinned: false,
-        dry_run: false,
-        linked: BTreeSet::new(),
+        ..DeployRequest::new(environment, RequestKind::Deploy, news.origin, news.at, Some(news.sha))
     };
     out.told.push(say::asked(&request));
     facts.requests.insert(id.clone(), request);

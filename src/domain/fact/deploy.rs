@@ -123,6 +123,32 @@ pub enum RequestEnd {
 }
 
 impl DeployRequest {
+    /// One that nothing has been done about yet: its commit is to be found out, if `sha` is `None`.
+    pub fn new(environment: &str, kind: RequestKind, origin: Origin, at: Timestamp, sha: Option<Sha>) -> Self {
+        Self {
+            environment: environment.to_owned(),
+            kind,
+            origin,
+            by: String::new(),
+            at,
+            reference: String::new(),
+            watched: Watched::Commit,
+            state: if sha.is_some() { RequestState::Waiting(String::new()) } else { RequestState::Asked },
+            sha,
+            inputs: BTreeMap::new(),
+            from: None,
+            since: at,
+            started_at: None,
+            made_at: None,
+            deployment: None,
+            run: None,
+            attempts: 0,
+            pinned: false,
+            dry_run: false,
+            linked: BTreeSet::new(),
+        }
+    }
+
     /// It is not over.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, RequestState::Ended { .. })

@@ -72,6 +72,7 @@ async fn storm(size: Size) {
     let mut random = StdRng::seed_from_u64(size.seed);
     let database = PostgresDatabase::new().await;
     let mut world = World::on(database.url.clone()).await;
+    world.repeats = true;
     let (installations, stories) = shape(size.events);
     let mut plots = Vec::new();
     for n in 0..installations {

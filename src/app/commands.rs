@@ -29,8 +29,11 @@ use crate::{
     },
 };
 
-/// Patience with one answer: the repository is held meanwhile.
+/// Patience with one answer, all tries together: the repository is held meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Rests before a question that failed for the moment is asked again: nobody
+/// is refused for one lost answer.
+const RESTS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// Teams asked about for one comment.
 const MOST_TEAMS: usize = 8;
 
@@ -72,30 +75,30 @@ async fn standing(
         let why = || "phasebot is not installed there".to_owned();
         return Standing { role: Err(why()), teams: BTreeMap::new(), head: None, asked_at };
     };
-    let role = answered(shell, target, forge.role(target, &request.by)).await;
+    let role = answered(shell, target, || forge.role(target, &request.by)).await;
     let mut teams = BTreeMap::new();
     for team in asks.teams {
         let member = if teams.len() < MOST_TEAMS {
-            answered(shell, target, forge.is_member(target, &team, &request.by)).await
+            answered(shell, target, || forge.is_member(target, &team, &request.by)).await
         } else {
             Err(format!("more than {MOST_TEAMS} teams would have to be asked about"))
         };
         teams.insert(team, member);
     }
-    let head = if asks.head { Some(answered(shell, target, forge.head(target, request.item)).await) } else { None };
+    let head = if asks.head { Some(answered(shell, target, || forge.head(target, request.item)).await) } else { None };
     Standing { role, teams, head, asked_at }
 }
 
-async fn answered<T>(
+async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
     shell: &Shell,
     target: &Target,
-    question: impl Future<Output = Result<T, ForgeError>>,
+    question: impl Fn() -> Q,
 ) -> Result<T, String> {
     let tenant = (target.repo.forge.clone(), target.installation);
     let now = shell.clock.now();
     let answer = match shell.limits.parked(&tenant, now).await {
         Some(until) => Err(ForgeError::RateLimited { until }),
-        None => tokio::time::timeout(PATIENCE, question)
+        None => tokio::time::timeout(PATIENCE, persistently(question))
             .await
             .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),
     };
@@ -106,6 +109,16 @@ async fn answered<T>(
         tracing::warn!(%error, "the forge did not say what a command's sender may do");
         error.to_string()
     })
+}
+
+async fn persistently<T, Q: Future<Output = Result<T, ForgeError>>>(question: impl Fn() -> Q) -> Result<T, ForgeError> {
+    for rest in RESTS {
+        match question().await {
+            Err(ForgeError::Transient(_) | ForgeError::Doubt(_)) => tokio::time::sleep(rest).await,
+            answer => return answer,
+        }
+    }
+    question().await
 }
 
 /// Queues what commands wish for.

@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
-use tokio::sync::watch;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     Context, Failure, alerts,
@@ -72,13 +72,12 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         public: assembly::bind("listen", settings.listen).await?,
         admin: assembly::bind("admin_listen", settings.admin_listen).await?,
     };
+    // What was bound, not what was asked for: port 0 leaves the choice to the system.
+    let bound =
+        |listener: &TcpListener| listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string());
+    let (listen, admin) = (bound(&materials.public), bound(&materials.admin));
     let program = Program::start_with(materials, operators);
-    tracing::info!(
-        listen = %settings.listen,
-        admin = %settings.admin_listen,
-        dry_run = settings.dry_run,
-        "phasebot serves"
-    );
+    tracing::info!(%listen, %admin, dry_run = settings.dry_run, "phasebot serves");
     let grace = settings.shutdown_grace.unsigned_abs();
     let reload = Reload {
         environment: context.environment.clone(),

@@ -1,6 +1,6 @@
 //! One request: found, authenticated, counted, carried out, recorded.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -12,6 +12,9 @@ use super::{
     route::{Auth, Call, Reply, Route, find_route, unescape},
     state::State,
 };
+
+/// How long a list may lack what was made last.
+const LISTS_LAG: SignedDuration = SignedDuration::from_secs(8);
 
 /// A request.
 pub(super) struct Asked {
@@ -49,7 +52,7 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
         repo: 0,
         installation: 0,
         link: path,
-        stale: fault == Some(FaultKind::StaleList),
+        stale: (fault == Some(FaultKind::StaleList)).then(|| now.saturating_sub(LISTS_LAG).unwrap_or(now)),
     };
 
     let result = match (route, fault) {

@@ -28,7 +28,7 @@ pub enum FaultKind {
     Accepted202,
     /// 404 although it exists, as a replica that lags answers; later requests find it.
     NotFoundThenOk,
-    /// A list without its newest element, as a replica that lags answers.
+    /// A list without its newest element if that was made in the last seconds, as a replica that lags answers.
     StaleList,
 }
 
@@ -75,9 +75,15 @@ pub struct Fault {
     pub kind: FaultKind,
 }
 
+/// Says for each request, by method and route template, what goes wrong with it.
+pub type Weather = Box<dyn FnMut(&str, &str) -> Option<FaultKind> + Send>;
+
 /// Faults still to come.
-#[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Pending>);
+#[derive(Default)]
+pub(super) struct Faults {
+    pending: Vec<Pending>,
+    weather: Option<Weather>,
+}
 
 #[derive(Debug)]
 struct Pending {
@@ -91,12 +97,14 @@ struct Pending {
 impl Faults {
     /// Lets `fault` happen to the next `times` requests that match, after `spared` others.
     pub(super) fn add(&mut self, fault: Fault, spared: u32, times: u32) {
-        self.0.push(Pending { fault, spared, times });
+        self.pending.push(Pending { fault, spared, times });
     }
 
     /// What happens to this request.
     pub(super) fn take(&mut self, method: &str, route: &str) -> Option<FaultKind> {
-        let found = self.0.iter_mut().find(|p| p.times > 0 && p.fault.matcher.hits(method, route))?;
+        let Some(found) = self.pending.iter_mut().find(|p| p.times > 0 && p.fault.matcher.hits(method, route)) else {
+            return self.weather.as_mut().and_then(|weather| weather(method, route));
+        };
         if found.spared > 0 {
             found.spared -= 1;
             return None;
@@ -107,11 +115,16 @@ impl Faults {
 
     /// How many have not happened yet.
     pub(super) fn left(&self) -> u32 {
-        self.0.iter().map(|pending| pending.times).sum()
+        self.pending.iter().map(|pending| pending.times).sum()
+    }
+
+    /// From now on `weather` says what happens to requests that no pending fault hits.
+    pub(super) fn turn(&mut self, weather: Weather) {
+        self.weather = Some(weather);
     }
 
     /// None happens any more.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        *self = Self::default();
     }
 }

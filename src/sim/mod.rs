@@ -45,7 +45,7 @@ pub use auth::AppKey;
 pub use change::{MergeMethod, NewDeployment, NewPull, NewRelease, Worker};
 pub use delivery::{Delivery, sign};
 pub use exchange::Exchange;
-pub use fault::{Fault, FaultKind, Matcher};
+pub use fault::{Fault, FaultKind, Matcher, Weather};
 pub use forge::{Options, Sending, SimForge};
 pub use git::NewCommit;
 pub use model::{Dispatched, LabelChange, ProtectionAnswer};

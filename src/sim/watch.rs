@@ -8,7 +8,7 @@ use super::{
     SimError,
     delivery::Delivery,
     exchange::Exchange,
-    fault::Fault,
+    fault::{Fault, Weather},
     forge::{SimForge, number_of},
     model::{Dispatched, Item, LabelChange, ProtectionAnswer, Repo},
     shape,
@@ -244,7 +244,12 @@ impl SimForge {
         self.shared().state().faults.add(fault, spared, times);
     }
 
-    /// How many faults have not happened yet.
+    /// Lets `weather` say for each request what goes wrong with it, if no injected fault hits it.
+    pub fn weather(&self, weather: Weather) {
+        self.shared().state().faults.turn(weather);
+    }
+
+    /// How many injected faults have not happened yet.
     pub fn faults_left(&self) -> u32 {
         self.shared().state().faults.left()
     }

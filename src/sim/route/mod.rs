@@ -21,6 +21,7 @@ mod rules;
 
 pub(super) use reply::Reply;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{SimError, state::State};
@@ -50,8 +51,8 @@ pub(super) struct Call {
     pub(super) installation: u64,
     /// The path below the API's root by the repository's number, for links to further pages.
     pub(super) link: String,
-    /// Leave out the newest element of a list.
-    pub(super) stale: bool,
+    /// Leave out the newest element of a list, if it was made after this.
+    pub(super) stale: Option<Timestamp>,
 }
 
 impl Call {

@@ -1,5 +1,6 @@
 //! Answers, and GitHub's words for errors.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Call;
@@ -123,36 +124,45 @@ impl Reply {
     }
 
     /// One page of a list, with links to the others.
-    pub(in crate::sim) fn page(api: &str, call: &Call, all: Vec<Value>) -> Self {
+    pub(in crate::sim) fn page(api: &str, call: &Call, mut all: Vec<Value>) -> Self {
+        leave_out_newest(call, &mut all);
         let (items, links) = cut(api, call, all, 30, 100);
         Self { headers: links, ..Self::ok(Value::Array(items)) }
     }
 
     /// One page of a list within an object that tells how many there are.
-    pub(in crate::sim) fn page_of(api: &str, call: &Call, field: &str, all: Vec<Value>) -> Self {
-        let total = all.len() - usize::from(call.stale && !all.is_empty());
+    pub(in crate::sim) fn page_of(api: &str, call: &Call, field: &str, mut all: Vec<Value>) -> Self {
+        leave_out_newest(call, &mut all);
+        let total = all.len();
         let (items, links) = cut(api, call, all, 30, 100);
         Self { headers: links, ..Self::ok(json!({ "total_count": total, field: items })) }
     }
 }
 
-/// Cuts one page out of a list whose newest element is the last one or, with
-/// `call.stale`, was the last one. Returns it with the `Link` header.
+/// With `call.stale`: as a replica shows the list that has not yet heard of its newest element.
+fn leave_out_newest(call: &Call, all: &mut Vec<Value>) {
+    let Some(since) = call.stale else { return };
+    let newest = all.iter().enumerate().max_by_key(|(_, v)| v.get("id").and_then(Value::as_u64));
+    let made = |v: &Value| {
+        let at = v.get("created_at").or_else(|| v.get("started_at")).and_then(Value::as_str);
+        at.and_then(|at| at.parse::<Timestamp>().ok())
+    };
+    if let Some((at, _)) = newest.filter(|(_, v)| made(v).is_none_or(|made| made > since)) {
+        all.remove(at);
+    }
+}
+
+/// Cuts one page out of a list whose newest element is the last one.
+/// Returns it with the `Link` header.
 ///
 /// <https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>
 pub(super) fn cut(
     api: &str,
     call: &Call,
-    mut all: Vec<Value>,
+    all: Vec<Value>,
     default: usize,
     most: usize,
 ) -> (Vec<Value>, Vec<(&'static str, String)>) {
-    if call.stale {
-        let newest = all.iter().enumerate().max_by_key(|(_, v)| v.get("id").and_then(Value::as_u64)).map(|(at, _)| at);
-        if let Some(at) = newest {
-            all.remove(at);
-        }
-    }
     let number = |name: &str| call.query(name).and_then(|v| v.parse::<usize>().ok());
     let per_page = number("per_page").unwrap_or(default).clamp(1, most);
     let page = number("page").unwrap_or(1).max(1);

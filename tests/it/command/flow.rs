@@ -12,7 +12,7 @@ use phasebot::{
         intake::TakeIn,
         store::Store,
     },
-    sim::{AppKey, NewPull, Options, Person, SimForge},
+    sim::{AppKey, Fault, FaultKind, Matcher, NewPull, Options, Person, SimForge},
 };
 use secrecy::SecretString;
 
@@ -240,6 +240,20 @@ async fn refusals_name_the_rule_and_come_once_an_hour() {
     assert!(world.answers(issue).pop().unwrap().contains("did not assign `stranger`"));
     assert_eq!(world.say("carol", issue, "/milestone Nowhere").await, REFUSED);
     assert!(world.answers(issue).pop().unwrap().contains("There is no milestone `Nowhere`"));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_refused_for_one_lost_answer() {
+    let world = World::new(None).await;
+    let issue = world.alice.open_issue("A wish", "", &[]).unwrap().made;
+    world.settle().await;
+    let asked = Matcher::of("GET", "/repos/{owner}/{repo}/collaborators/{username}/permission");
+    for (kind, times) in [(FaultKind::Status502Before, 2), (FaultKind::ResetBefore, 1)] {
+        world.sim.inject(Fault { matcher: asked.clone(), kind }, times);
+        assert_eq!(world.say("alice", issue, "/why").await, DONE, "{kind:?}");
+        assert_eq!(world.sim.faults_left(), 0);
+    }
     world.finish().await;
 }
 

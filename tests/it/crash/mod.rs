@@ -6,12 +6,14 @@
 //! moments. What the forge sends and nobody acknowledges is sent again under
 //! the same id; what is acknowledged is never sent again.
 
+mod checker;
 mod deploys;
 mod plot;
 mod process;
 mod replicas;
+mod report;
 mod storm;
-mod twice;
+mod weather;
 mod world;
 
 use std::time::Duration;
@@ -20,8 +22,8 @@ use futures_util::future::join_all;
 use phasebot::app::crash::POINTS;
 
 use self::{
+    checker::nothing_is_made_twice,
     plot::{Plot, Story, Trouble, Way},
-    twice::nothing_is_made_twice,
     world::World,
 };
 

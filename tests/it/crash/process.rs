@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    net::{SocketAddr, TcpListener},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::process::ExitStatusExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,13 +10,14 @@ use std::{
 };
 
 use super::world::ALERT_TOKEN;
+use crate::support::serving::{self, ANY_PORT};
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_phasebot");
 /// Patience with a start; a machine that runs many tests at once is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Another process may take a free port before ours does.
-const STARTS: usize = 5;
+/// Nothing listens at the port for discarding.
+const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 
 /// How to start the program; the same for each start of one world.
 pub struct Installed {
@@ -37,27 +38,33 @@ pub struct Installed {
 /// A running program. Dropping it kills it.
 pub struct Running {
     child: Child,
-    /// Where webhooks go.
+    /// Where webhooks go; [`NOWHERE`] if it crashed before it listened.
     pub address: SocketAddr,
 }
 
 impl Installed {
     /// Starts `phasebot serve` and waits until it is ready, or has crashed at `crash_at`.
     pub async fn start(&self, crash_at: Option<&str>) -> Running {
-        for _ in 0..STARTS {
-            if let Some(running) = self.try_start(crash_at).await {
+        let from = serving::length(&self.log);
+        let child = self.serve(crash_at).spawn().unwrap();
+        let mut running = Running { child, address: NOWHERE };
+        let begun = Instant::now();
+        loop {
+            running.address = serving::addresses(&self.log, from).map_or(NOWHERE, |(public, _)| public);
+            if running.crashed() || ready(running.address).await {
                 return running;
             }
+            assert!(!running.ended(), "phasebot does not start:\n{}", self.log_tail());
+            assert!(begun.elapsed() < PATIENCE, "phasebot is not ready:\n{}", self.log_tail());
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        panic!("phasebot does not start:\n{}", self.log_tail());
     }
 
-    async fn try_start(&self, crash_at: Option<&str>) -> Option<Running> {
-        let address = free_port();
+    fn serve(&self, crash_at: Option<&str>) -> Command {
         let mut command = self.command(&["serve"]);
         command
-            .env("PHASEBOT_LISTEN", address.to_string())
-            .env("PHASEBOT_ADMIN_LISTEN", free_port().to_string())
+            .env("PHASEBOT_LISTEN", ANY_PORT)
+            .env("PHASEBOT_ADMIN_LISTEN", ANY_PORT)
             .env("PHASEBOT_LOG", "info")
             .env("PHASEBOT_GITHUB__APP_ID", self.app_id.to_string())
             .env("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", key_file())
@@ -74,19 +81,7 @@ impl Installed {
         if let Some(point) = crash_at {
             command.env("PHASEBOT_CRASH_AT", point);
         }
-        let child = command.spawn().unwrap();
-        let mut running = Running { child, address };
-        let begun = Instant::now();
-        loop {
-            if ready(address).await || running.crashed() {
-                return Some(running);
-            }
-            if running.ended() {
-                return None;
-            }
-            assert!(begun.elapsed() < PATIENCE, "phasebot is not ready:\n{}", self.log_tail());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        command
     }
 
     /// The end of its log, for a message that explains a failure.
@@ -148,10 +143,6 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 async fn ready(address: SocketAddr) -> bool {

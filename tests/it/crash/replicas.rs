@@ -4,19 +4,14 @@
 //! Nothing acknowledged is lost, nothing that people see is repeated, and each
 //! repository's deliveries are decided in their order, whoever decides them.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use phasebot::{port::store::DeliveryFilter, store};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
+    checker::{in_order, nothing_is_made_twice},
     process::Running,
     storm::{company, number, shape},
-    twice::nothing_is_made_twice,
     world::World,
 };
 use crate::support::postgres::PostgresDatabase;
@@ -126,21 +121,6 @@ async fn storm(size: Size) {
     nothing_is_made_twice(&world.sim);
     in_order(&database.url).await;
     println!("{} deliveries: nothing lost, nothing repeated, all in order", world.sim.deliveries().len());
-}
-
-/// Each repository's deliveries were decided in the order in which they arrived.
-/// An alert may come before its repository is known: then it waits for that.
-async fn in_order(url: &str) {
-    let store = store::open(url).await.unwrap();
-    let filter = DeliveryFilter { limit: 1_000_000, ..DeliveryFilter::default() };
-    let mut rows = store.deliveries(&filter).await.unwrap();
-    rows.sort_by_key(|row| row.seq);
-    let mut last: BTreeMap<Option<u64>, Timestamp> = BTreeMap::new();
-    for row in rows.into_iter().filter(|row| row.target.is_none()) {
-        let at = row.decided_at.unwrap();
-        let before = last.insert(row.repo, at);
-        assert!(before.is_none_or(|before| before <= at), "decided before one that came earlier: {row:?}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

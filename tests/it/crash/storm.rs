@@ -1,20 +1,19 @@
-//! Many issues at once, half of the repositories' deliveries in any order, and
-//! `kill -9` at random moments.
+//! Many issues at once, half of the repositories' deliveries in any order, one
+//! request in twenty failing, and `kill -9` at random moments.
 //!
 //! `scripts/storm` runs a large one. A seed that was printed replays the same
 //! choices; the moments at which the machine does what stay its own.
 
 use std::time::{Duration, Instant};
 
-use phasebot::{
-    app::crash::POINTS,
-    sim::{Fault, FaultKind, Matcher},
-};
+use phasebot::app::crash::POINTS;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 use super::{
+    checker::{in_order, nothing_is_made_twice},
     plot::{Plot, Ship, Story, Talk, Trouble, Via, Way},
-    twice::nothing_is_made_twice,
+    report::Report,
+    weather::rough,
     world::World,
 };
 
@@ -31,24 +30,14 @@ const LONGEST_LIFE: u64 = 1500;
 /// Patience with all that happens.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// What goes wrong on the forge's side meanwhile, now and then.
-const FAULTS: [FaultKind; 6] = [
-    FaultKind::Status502Before,
-    FaultKind::Status502AfterApply,
-    FaultKind::ResetBefore,
-    FaultKind::ResetAfterApply,
-    FaultKind::SecondaryLimit403,
-    FaultKind::RateLimit429 { retry_after: Duration::from_secs(1) },
-];
-
 /// How large a storm.
 struct Size {
     /// Deliveries, about.
     events: usize,
     /// Kills.
     kills: usize,
-    /// Let requests to the forge fail as well.
-    faults: bool,
+    /// Let the forge also fail in ways that take half a minute or more to get over.
+    slow_faults: bool,
     seed: u64,
 }
 
@@ -59,12 +48,13 @@ async fn storm(size: Size) {
     let (installations, stories) = shape(size.events);
     let mut plots = Vec::new();
     for n in 0..installations {
-        plots.extend(company(&mut world, n, stories, !size.faults));
+        plots.extend(company(&mut world, n, stories, !size.slow_faults));
     }
     let acts_between_kills = (plots.len() * 3 / size.kills.max(1)).max(1);
     let mut live: Vec<usize> = (0..plots.len()).collect();
     let mut kills = 0;
     world.repeats = true;
+    world.sim.weather(rough(size.seed, size.slow_faults));
     world.start(None).await;
     let begun = Instant::now();
     while !live.is_empty() || kills < size.kills {
@@ -80,10 +70,6 @@ async fn storm(size: Size) {
             if !goes_on {
                 live.swap_remove(chosen);
             }
-        }
-        if size.faults && random.random_bool(0.3) {
-            let kind = FAULTS[random.random_range(0..FAULTS.len())];
-            world.sim.inject(Fault { matcher: Matcher::any(), kind }, 1);
         }
         world.shuffle(|below| random.random_range(0..below));
         let lifetime = Duration::from_millis(random.random_range(0..LONGEST_LIFE));
@@ -105,13 +91,8 @@ async fn storm(size: Size) {
         plot.check(&world.sim);
     }
     nothing_is_made_twice(&world.sim);
-    println!(
-        "{} starts, {} deliveries, {} of them twice, {} plots in {installations} installations: nothing lost, nothing repeated",
-        world.starts,
-        world.sim.deliveries().len(),
-        world.repeated,
-        plots.len()
-    );
+    in_order(&world.program.database_url).await;
+    Report { installations, plots: plots.len(), kills, seed: size.seed }.print(&world).await;
 }
 
 /// How many installations, and stories with labels in each, make so many deliveries, about.
@@ -122,7 +103,7 @@ pub fn shape(events: usize) -> (usize, usize) {
 }
 
 /// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
-/// `answers`: whether the forge answers whatever it is asked.
+/// `answers`: whether the forge answers within seconds whatever it is asked.
 pub fn company(world: &mut World, n: usize, stories: usize, answers: bool) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);
@@ -153,7 +134,7 @@ pub fn number(variable: &str) -> Option<u64> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_storm() {
     let seed = number("STORM_SEED").unwrap_or_else(rand::random);
-    storm(Size { events: 300, kills: 6, faults: false, seed }).await;
+    storm(Size { events: 300, kills: 6, slow_faults: false, seed }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -161,5 +142,6 @@ async fn a_small_storm() {
 async fn a_large_storm() {
     let size = |name, usual| usize::try_from(number(name).unwrap_or(usual)).unwrap();
     let seed = number("STORM_SEED").unwrap_or_else(rand::random);
-    storm(Size { events: size("STORM_EVENTS", 10_000), kills: size("STORM_KILLS", 200), faults: true, seed }).await;
+    storm(Size { events: size("STORM_EVENTS", 10_000), kills: size("STORM_KILLS", 200), slow_faults: true, seed })
+        .await;
 }

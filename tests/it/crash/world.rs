@@ -25,6 +25,8 @@ use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+use crate::support::database::{leases_run_out, new_database};
+
 use super::{
     plot::Notice,
     process::{self, Installed, Running},
@@ -79,7 +81,7 @@ impl World {
     /// A forge without repositories, and a program that has never run.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite://{}", folder.path().join("phasebot.db").display());
+        let url = new_database(&folder.path().join("phasebot.db")).await;
         Self::in_folder(folder, url).await
     }
 
@@ -134,8 +136,9 @@ impl World {
         self.sim.person("ada", full_name).unwrap()
     }
 
-    /// Starts the program.
+    /// Starts the program; the one before is dead.
     pub async fn start(&mut self, crash_at: Option<&str>) {
+        leases_run_out(&self.program.database_url).await;
         let running = self.program.start(crash_at).await;
         self.deliver_to(running.address);
         self.running = Some(running);

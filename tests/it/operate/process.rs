@@ -2,14 +2,17 @@
 
 use std::{
     fs::{self, OpenOptions},
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use crate::support::database::new_database;
+use crate::support::{
+    database::new_database,
+    serving::{self, ANY_PORT},
+};
 use phasebot::{
     app::clock::SystemClock,
     sim::{AppKey, Options, Person, SimForge, sign},
@@ -34,8 +37,8 @@ pub struct Serving {
     folder: TempDir,
     database_url: String,
     child: Option<Child>,
-    public: SocketAddr,
-    admin: SocketAddr,
+    /// `listen` and `admin_listen`, once it was started.
+    addresses: Option<(SocketAddr, SocketAddr)>,
     /// Everything that was answered.
     answers: Mutex<String>,
 }
@@ -47,10 +50,6 @@ impl Drop for Serving {
             let _ = child.wait();
         }
     }
-}
-
-fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn client() -> reqwest::Client {
@@ -69,11 +68,9 @@ impl Serving {
         for (name, text) in [("secrets", FIRST), ("key.pem", KEY), ("policy.yml", "version: 1\n")] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let (public, admin) = (free_port(), free_port());
-        sim.set_webhook_url(&format!("http://{public}/webhooks/github"));
         let answers = Mutex::default();
         let database_url = new_database(&folder.path().join("phasebot.db")).await;
-        Self { sim, level: "info", database_url, folder, child: None, public, admin, answers }
+        Self { sim, level: "info", database_url, folder, child: None, addresses: None, answers }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -81,7 +78,11 @@ impl Serving {
     }
 
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.addresses.expect("not started yet").1
+    }
+
+    fn public(&self) -> SocketAddr {
+        self.addresses.expect("not started yet").0
     }
 
     pub fn bob(&self) -> Person {
@@ -90,14 +91,15 @@ impl Serving {
 
     /// Starts `phasebot serve`, and waits until it is ready.
     pub async fn start(&mut self) {
+        let from = serving::length(&self.path("log"));
         let log = OpenOptions::new().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_phasebot"))
             .arg("serve")
             .env_clear()
             .env("NO_COLOR", "1")
             .env("PHASEBOT_DATABASE_URL", &self.database_url)
-            .env("PHASEBOT_LISTEN", self.public.to_string())
-            .env("PHASEBOT_ADMIN_LISTEN", self.admin.to_string())
+            .env("PHASEBOT_LISTEN", ANY_PORT)
+            .env("PHASEBOT_ADMIN_LISTEN", ANY_PORT)
             .env("PHASEBOT_ADMIN_TOKEN", ADMIN_TOKEN)
             .env("PHASEBOT_LOG", self.level)
             .env("PHASEBOT_POLICY_FILE", self.path("policy.yml"))
@@ -112,10 +114,15 @@ impl Serving {
             .unwrap();
         self.child = Some(child);
         let begun = Instant::now();
-        while client().get(format!("http://{}/readyz", self.public)).send().await.is_err() {
+        self.addresses = loop {
             assert!(begun.elapsed() < PATIENCE, "it does not start:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+            let addresses = serving::addresses(&self.path("log"), from);
+            if addresses.is_some() {
+                break addresses;
+            }
+        };
+        self.sim.set_webhook_url(&format!("http://{}/webhooks/github", self.public()));
     }
 
     fn signal(&self, name: &str) {
@@ -142,7 +149,7 @@ impl Serving {
 
     pub async fn send(&self, body: &'static [u8], signature: &str, id: &str) -> u16 {
         let request = client()
-            .post(format!("http://{}/webhooks/github", self.public))
+            .post(format!("http://{}/webhooks/github", self.public()))
             .header("x-github-event", "ping")
             .header("x-github-delivery", id)
             .header("x-hub-signature-256", signature)
@@ -152,7 +159,7 @@ impl Serving {
 
     /// Asks something of the private address.
     pub async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
-        let url = format!("http://{}{path}", self.admin);
+        let url = format!("http://{}{path}", self.admin());
         let mut request = client().request(method.parse().unwrap(), url);
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -165,7 +172,7 @@ impl Serving {
 
     /// What `/readyz` says.
     pub async fn ready(&self) -> String {
-        self.told(client().get(format!("http://{}/readyz", self.public))).await.1
+        self.told(client().get(format!("http://{}/readyz", self.public()))).await.1
     }
 
     async fn told(&self, request: reqwest::RequestBuilder) -> (u16, String) {

@@ -4,6 +4,7 @@ pub mod database;
 pub mod memory_store;
 pub mod postgres;
 pub mod scripted_forge;
+pub mod serving;
 
 use phasebot::{domain::policy::Policy, policy};
 

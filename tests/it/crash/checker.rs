@@ -1,8 +1,13 @@
-//! Nothing that the bot makes on the forge is made twice.
+//! What must hold after a storm: nothing is made twice, and all is decided in order.
 
 use std::collections::BTreeMap;
 
-use phasebot::sim::{Delivery, SimForge};
+use jiff::Timestamp;
+use phasebot::{
+    port::store::DeliveryFilter,
+    sim::{Delivery, SimForge},
+    store,
+};
 use serde_json::Value;
 
 /// Looks through all that the forge ever told.
@@ -36,4 +41,19 @@ fn ours(delivery: &Delivery) -> Option<String> {
         _ => return None,
     };
     Some(format!("{} {} {thing}", payload["repository"]["full_name"], delivery.event))
+}
+
+/// Each repository's deliveries were decided in the order in which they arrived.
+/// An alert may come before its repository is known: then it waits for that.
+pub async fn in_order(url: &str) {
+    let store = store::open(url).await.unwrap();
+    let filter = DeliveryFilter { limit: 1_000_000, ..DeliveryFilter::default() };
+    let mut rows = store.deliveries(&filter).await.unwrap();
+    rows.sort_by_key(|row| row.seq);
+    let mut last: BTreeMap<Option<u64>, Timestamp> = BTreeMap::new();
+    for row in rows.into_iter().filter(|row| row.target.is_none()) {
+        let at = row.decided_at.unwrap();
+        let before = last.insert(row.repo, at);
+        assert!(before.is_none_or(|before| before <= at), "decided before one that came earlier: {row:?}");
+    }
 }

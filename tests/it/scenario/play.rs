@@ -39,13 +39,14 @@ impl<'a> Stage<'a> {
 
     /// Plays the events in this order, then lets all timers fire.
     pub fn run(mut self, order: &[usize]) -> Ending {
+        let mut now = Timestamp::MIN;
         for index in order {
             let event = self.acts.events[*index].clone();
-            self.event(&event, event.at);
+            now = now.max(event.at);
+            self.tick(now);
+            self.event(&event, now);
         }
-        // Answers arrive late, too: whoever asked is derived again at the end.
-        let all: BTreeSet<ItemNumber> = self.facts.items.keys().copied().collect();
-        self.settle(all, self.acts.end);
+        self.tick(self.acts.end);
         let ending: Ending = self.shown.clone();
         // What was decided step by step must be what a fresh look derives.
         for (item, derived) in &ending {
@@ -81,7 +82,11 @@ impl<'a> Stage<'a> {
                 phase: d.phase.clone(),
                 ours: d.ours,
                 written: true,
-                label: None,
+                label: d
+                    .phase
+                    .as_ref()
+                    .and_then(|name| self.policy.phase_index(name))
+                    .map(|n| self.policy.phases[n].label.clone()),
                 put: BTreeSet::new(),
             });
             let decided = decide::decide(&self.facts, &derived, shown.as_ref(), &self.policy);

@@ -240,7 +240,7 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     let meddled = facts.items.get(&item).is_some_and(|i| !i.meddling.is_empty()) && !as_wanted;
     // An item that never had a phase and has none now is nobody's news.
     let nothing_yet = derived.phase.is_none() && was.is_none();
-    if (!moved && !meddled) || (nothing_yet && (as_wanted || shown.is_some())) {
+    if (!moved && !meddled) || (nothing_yet && shown.is_some()) {
         return Decided::default();
     }
     let phase_labels = policy.phases.iter().map(|p| &p.label).chain(put());

@@ -200,3 +200,26 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
     assert!(!labels_off(&[]).contains("enhancement"));
     assert!(labels_off(&["enhancement"]).contains("enhancement"));
 }
+
+/// An item that has no phase, and had none, gets no write, whatever labels people put there.
+#[test]
+fn what_never_had_a_phase_is_left_alone() {
+    let policy = super::super::support::policy(None);
+    for labels in ["", " labels phase/code"] {
+        let acts = world::read(&format!("09:00 issue 1 opened by alice{labels}"));
+        let mut facts = RepoFacts::new(repo().key);
+        decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+        let mut derived = decide::derive(&facts, 1, &policy, acts.end);
+        derived.phase = None;
+        assert_eq!(decide::decide(&facts, &derived, None, &policy).effect, None, "{labels}");
+        // Nor once it is ours again, or may be written to again.
+        for (ours, written) in [(true, true), (true, false), (false, true)] {
+            let shown = Shown { phase: None, ours, written, label: None, put: BTreeSet::new() };
+            assert_eq!(
+                decide::decide(&facts, &derived, Some(&shown), &policy).effect,
+                None,
+                "{labels} {ours} {written}"
+            );
+        }
+    }
+}

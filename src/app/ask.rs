@@ -8,7 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{clock::after, shell::Shell};
+use super::{clock::after, persist::persistently, shell::Shell};
 use crate::{
     decide,
     domain::{
@@ -92,7 +92,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
 }
 
 async fn one(forge: &dyn Forge, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-    match tokio::time::timeout(PATIENCE, forge.answer(target, need)).await {
+    match tokio::time::timeout(PATIENCE, persistently(|| forge.answer(target, need))).await {
         Ok(answer) => answer,
         Err(_) => Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs()))),
     }

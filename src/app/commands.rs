@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use super::{
     decision::WATCH_TIMER,
     draft::{self, Writes},
+    persist::persistently,
     repos::RepoState,
     shell::Shell,
 };
@@ -31,9 +32,6 @@ use crate::{
 
 /// Patience with one answer, all tries together: the repository is held meanwhile.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Rests before a question that failed for the moment is asked again: nobody
-/// is refused for one lost answer.
-const RESTS: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// Teams asked about for one comment.
 const MOST_TEAMS: usize = 8;
 
@@ -98,6 +96,7 @@ async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
     let now = shell.clock.now();
     let answer = match shell.limits.parked(&tenant, now).await {
         Some(until) => Err(ForgeError::RateLimited { until }),
+        // Nobody is refused for one lost answer.
         None => tokio::time::timeout(PATIENCE, persistently(question))
             .await
             .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),
@@ -109,16 +108,6 @@ async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
         tracing::warn!(%error, "the forge did not say what a command's sender may do");
         error.to_string()
     })
-}
-
-async fn persistently<T, Q: Future<Output = Result<T, ForgeError>>>(question: impl Fn() -> Q) -> Result<T, ForgeError> {
-    for rest in RESTS {
-        match question().await {
-            Err(ForgeError::Transient(_) | ForgeError::Doubt(_)) => tokio::time::sleep(rest).await,
-            answer => return answer,
-        }
-    }
-    question().await
 }
 
 /// Queues what commands wish for.

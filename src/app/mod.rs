@@ -34,6 +34,7 @@ mod leases;
 mod limits;
 mod outbox;
 mod outcome;
+mod persist;
 mod place;
 mod policy;
 mod pulse;

@@ -6,13 +6,16 @@
 //! same door as a webhook and under the same id, so that a later redelivery is
 //! a repetition.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::app::clock::after;
+use crate::app::{clock::after, persist::persistently};
 use crate::{
     domain::id::ForgeName,
     metric,
@@ -32,6 +35,8 @@ const SLACK: SignedDuration = SignedDuration::from_mins(10);
 const MOST_MISSING: usize = 10_000;
 /// Deliveries fetched side by side.
 const AT_ONCE: usize = 4;
+/// Rest before what the list has, and is not there, is called gone.
+const LAG: Duration = Duration::from_secs(1);
 
 /// For so long GitHub surely keeps a delivery: three days, less some slack.
 const LISTED: SignedDuration = SignedDuration::from_hours(71);
@@ -159,7 +164,8 @@ impl CatchUp<'_> {
         let mut known_missing = BTreeSet::new();
         let mut page: Option<String> = None;
         loop {
-            let Some(sent) = self.forge.sent(page.as_deref()).await? else { return Ok(None) };
+            // A list may have hundreds of pages: one lost answer is no reason to begin anew.
+            let Some(sent) = persistently(|| self.forge.sent(page.as_deref())).await? else { return Ok(None) };
             let ids: Vec<String> = sent.deliveries.iter().map(|sent| sent.delivery.clone()).collect();
             let here = self.store.taken_in(self.forge.name(), &ids).await?;
             for delivery in sent.deliveries {
@@ -189,7 +195,12 @@ impl CatchUp<'_> {
 
     async fn take(&self, missing: VecDeque<SentDelivery>, caught: &mut Caught) -> Result<(), CatchUpError> {
         let fetch = async |sent: SentDelivery| {
-            let fetched = self.forge.sent_delivery(sent.id).await;
+            let mut fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
+            if let Ok(None) = fetched {
+                // It is in the list: a replica may lag behind that, and nobody asks for it again.
+                tokio::time::sleep(LAG).await;
+                fetched = self.forge.sent_delivery(sent.id).await;
+            }
             (sent, fetched)
         };
         let mut fetched = stream::iter(missing).map(fetch).buffered(AT_ONCE);

@@ -1,6 +1,10 @@
 //! Deliveries that never arrived.
 
 use jiff::SignedDuration;
+use phasebot::{
+    port::store::DeliveryFilter,
+    sim::{Fault, FaultKind, Matcher},
+};
 
 use super::world::World;
 use crate::flow::{BOT, REPO};
@@ -78,6 +82,35 @@ async fn two_thousand_missed_events_are_each_handled_once() {
     let stats = world.store().stats().await.unwrap();
     assert_eq!((stats.pending, stats.quarantined, stats.dead_deliveries, stats.dead_effects), (0, 0, 0, 0));
     world.check();
+}
+
+/// A long list has many pages: an answer that is lost now and then must not have it begin anew each time.
+#[tokio::test]
+async fn answers_that_are_lost_break_no_walk_off() {
+    let mut world = World::new().await;
+    let bob = world.person("bob");
+    let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
+    for n in 0..350 {
+        bob.comment(issue, &format!("Please {n}")).unwrap();
+    }
+    let missed = world.miss();
+    for (spared, route, kind) in [
+        (1, LIST, FaultKind::Status502Before),
+        (1, LIST, FaultKind::ResetBefore),
+        (2, ONE, FaultKind::Status502AfterApply),
+        // What is in the list is somewhere, whatever a replica says.
+        (2, ONE, FaultKind::NotFoundThenOk),
+    ] {
+        let (method, route) = route.split_once(' ').unwrap();
+        world.forge.inject_after(spared, Fault { matcher: Matcher::of(method, route), kind }, 1);
+    }
+    world.start(true).await;
+    world.settle().await;
+    assert_eq!(world.forge.faults_left(), 0);
+    assert_eq!(world.asked(ONE), missed + 2, "each was taken in at the first walk");
+    assert!(world.asked(LIST) <= missed.div_ceil(100) + 2, "no page but the lost ones was asked for twice");
+    let all = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
+    assert_eq!(world.store().deliveries(&all).await.unwrap().len(), missed);
 }
 
 #[tokio::test]

@@ -142,6 +142,6 @@ async fn a_small_storm() {
 async fn a_large_storm() {
     let size = |name, usual| usize::try_from(number(name).unwrap_or(usual)).unwrap();
     let seed = number("STORM_SEED").unwrap_or_else(rand::random);
-    storm(Size { events: size("STORM_EVENTS", 10_000), kills: size("STORM_KILLS", 200), slow_faults: true, seed })
+    storm(Size { events: size("STORM_EVENTS", 12_000), kills: size("STORM_KILLS", 200), slow_faults: true, seed })
         .await;
 }

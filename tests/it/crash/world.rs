@@ -138,7 +138,9 @@ impl World {
 
     /// Starts the program; the one before is dead.
     pub async fn start(&mut self, crash_at: Option<&str>) {
-        leases_run_out(&self.program.database_url).await;
+        if self.starts > 0 {
+            leases_run_out(&self.program.database_url).await;
+        }
         let running = self.program.start(crash_at).await;
         self.deliver_to(running.address);
         self.running = Some(running);

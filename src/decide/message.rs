@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::feedback::defuse;
-use crate::domain::policy::{EvidenceKind, PhaseRule};
+use crate::domain::policy::{Evidence, EvidenceKind, Pattern, PhaseRule};
 
 /// A name from outside as inline code: no mention, link or command can live in it.
 pub fn quoted(name: &str) -> String {
@@ -32,9 +32,22 @@ pub(super) fn reason(why: Option<&str>) -> String {
 
 /// What would bring an item into a phase.
 pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
-    let kinds = rule.when.iter().map(|evidence| &evidence.kind);
-    let ways: Vec<String> = kinds.filter(|kind| !is_pull || kind.is_of_work()).map(|kind| way(kind, is_pull)).collect();
+    let when = rule.when.iter().filter(|evidence| !is_pull || evidence.kind.is_of_work());
+    let ways: Vec<String> = when.map(|evidence| way(&evidence.kind, is_pull) + &only(evidence)).collect();
     format!("{} when {}", quoted(&rule.name), ways.join(", or "))
+}
+
+/// What else a rule asks for, to be put behind a sentence.
+fn only(evidence: &Evidence) -> String {
+    let any = |patterns: &[Pattern]| patterns.iter().map(|p| quoted(p.as_str())).collect::<Vec<_>>().join(" or ");
+    let mut only = String::new();
+    if !evidence.branches.is_empty() {
+        only += &format!(", by branch {} only", any(&evidence.branches));
+    }
+    if !evidence.labels.is_empty() {
+        only += &format!(", if it is labelled {}", any(&evidence.labels));
+    }
+    only
 }
 
 fn way(kind: &EvidenceKind, is_pull: bool) -> String {

@@ -136,6 +136,11 @@ pub fn narrate(steps: &str) -> String {
         let phase = derived.phase.as_deref().unwrap_or("none");
         let since = derived.since.map_or_else(String::new, |at| format!(" since {}", clock(at)));
         writeln!(out, "    #{} {phase}{since}: {}", derived.item, derived.reason.sentence).unwrap();
+        let was = derived.history.iter().map(|t| format!("{} {}", t.to.as_deref().unwrap_or("none"), clock(t.at)));
+        let was = was.collect::<Vec<_>>().join(", ");
+        if !was.is_empty() {
+            writeln!(out, "        was: {was}").unwrap();
+        }
         for next in &derived.next {
             writeln!(out, "        next: {next}").unwrap();
         }

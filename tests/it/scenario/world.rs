@@ -53,6 +53,8 @@ pub struct World {
     /// Since when an alert of a connection and group fires, and whether it is over.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
     next_id: u64,
+    /// The default branch from now on; `None`: `main`.
+    default_branch: Option<String>,
 }
 
 pub fn start() -> Timestamp {
@@ -131,8 +133,13 @@ pub fn read(steps: &str) -> Acts {
             continue;
         }
         let (name, sender, seen) = world.happen(at, &w[1..]).unwrap_or_else(|| panic!("can't read {text:?}"));
+        if let Some(branch) = after(&w, "default") {
+            world.default_branch = Some(branch.to_owned());
+        }
+        let mut repo = repo();
+        repo.default_branch = world.default_branch.clone().or(repo.default_branch);
         let event =
-            Event { name, installation: Some(1), repo: Some(repo()), sender: sender.map(|s| actor(&s)), at, seen };
+            Event { name, installation: Some(1), repo: Some(repo), sender: sender.map(|s| actor(&s)), at, seen };
         events.push(event.clone());
         lines.push((text.to_owned(), Act::Event(Box::new(event))));
     }
@@ -355,6 +362,7 @@ impl World {
             item.created_at = time(since)?;
         }
         let labels = item.labels.get_or_insert_default();
+        labels.extend(after(w, "labels").into_iter().flat_map(|names| names.split(',')).map(str::to_owned));
         item.change = match w[2].as_str() {
             "opened" => ItemChange::Opened,
             "closed" | "merged" => {

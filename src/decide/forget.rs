@@ -117,6 +117,34 @@ mod tests {
         assert!(facts.incidents.contains_key("firing") && forget(&mut facts, at(2)).is_empty());
     }
 
+    /// What is as old as the bound stays; what is younger stays, whatever became of it.
+    #[test]
+    fn nothing_young_goes() {
+        use crate::domain::fact::incident::IncidentFacts;
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        let over = IncidentFacts { whole_at: Some(at(4)), ..IncidentFacts::new("prod", "over") };
+        facts.incidents.insert("over".into(), over);
+        for (day, name) in [(2, "old"), (3, "just"), (4, "young")] {
+            let place = facts.refs.entry(RefName::Branch(name.into())).or_default();
+            place.moves.extend([(at(1), Some(sha(1))), (at(day), None)]);
+        }
+        facts.refs.entry(RefName::Branch("stands".into())).or_default().moves.insert((at(1), Some(sha(1))));
+        facts.refs.entry(RefName::Tag("v1".into())).or_default().moves.extend([(at(1), Some(sha(1))), (at(2), None)]);
+        let answer = |need: Need, answer: Answer, day: i8| (need.clone(), Answered { need, answer, at: at(day) });
+        let writer = |login: &str| Need::Writer { login: login.into() };
+        let refused = Answer::Unavailable { why: "502".into() };
+        facts.answers.extend([
+            answer(writer("ada"), Answer::Writer(true), 2),
+            answer(writer("bob"), Answer::Writer(true), 3),
+            answer(Need::LinkedIssues { pull: 1 }, Answer::LinkedIssues([2].into()), 1),
+            answer(Need::LinkedIssues { pull: 2 }, refused, 1),
+        ]);
+        let went = forget(&mut facts, at(3));
+        let branch = DocumentKey::Ref(RefName::Branch("old".into()));
+        let answers = [writer("ada"), Need::LinkedIssues { pull: 2 }].map(DocumentKey::Answer);
+        assert_eq!(went, answers.into_iter().chain([branch]).collect());
+    }
+
     #[test]
     fn what_is_old_goes_and_the_tables_follow() {
         let key = RepoKey { forge: ForgeName::github(), id: 1 };

@@ -162,6 +162,9 @@ mod tests {
         assert_eq!(closes("[Fixes #6](https://github.com/acme/shop/pull/6)."), [6]);
         assert_eq!(closes("Fixes <https://github.com/acme/shop/issues/6>"), [6]);
         assert_eq!(pull_refs("Fix #7", "", "acme/shop").closes, [7]);
+        assert_eq!(closes("> Fixes #1\n\nFixes #2"), [2], "after what is quoted the author speaks again");
+        assert_eq!(closes("```\nfixes #1\n```\nFixes #2"), [2]);
+        assert_eq!(closes("Fixes #1, fixes #1"), [1]);
     }
 
     #[test]
@@ -207,6 +210,8 @@ mod tests {
         assert!(commit_facts("This reverts commit abc1234.", "a/b").is_silent());
         assert_eq!(commit_facts("Merge pull request #6 from acme/topic", "a/b").merges, Some(6));
         assert_eq!(commit_facts("Let me log in (#7)\n\nFixes #1", "a/b").merges, Some(7));
-        assert_eq!(commit_facts("See (#x) and #7", "a/b").merges, None);
+        for line in ["See (#x) and #7", "See (#)", "Too long (#1234567890)", "Not at the end (#7) yet"] {
+            assert_eq!(commit_facts(line, "a/b").merges, None, "{line}");
+        }
     }
 }

@@ -97,9 +97,8 @@ impl Board<'_, '_> {
         if linked.is_empty() {
             return;
         }
-        let names: Vec<String> = linked.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
         let what = if pull { "Closes" } else { "Pull requests" };
-        let _ = writeln!(text, "\n{what}: {}", names.join(", "));
+        let _ = writeln!(text, "\n{what}: {}", numbers(&linked));
     }
 
     /// Where the item's change runs now.
@@ -128,10 +127,9 @@ impl Board<'_, '_> {
 
     /// Feedback issues of which the item's change is suspected.
     fn incidents(&self, text: &mut String) {
-        let issues = feedback::suspected_in(self.look, self.derived.item);
+        let issues: Vec<ItemNumber> = feedback::suspected_in(self.look, self.derived.item).into_iter().collect();
         if !issues.is_empty() {
-            let names: Vec<String> = issues.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
-            let _ = writeln!(text, "\nSuspected of: {}", names.join(", "));
+            let _ = writeln!(text, "\nSuspected of: {}", numbers(&issues));
         }
     }
 
@@ -234,7 +232,7 @@ impl Board<'_, '_> {
                 let _ = writeln!(text, "| {} | {} |", say::time(turn.at, self.look.policy), cell(&quoted(&turn.words)));
             }
             let _ = writeln!(text, "\n</details>");
-            let others = kept.iter().skip(1).filter(|known| known.live).take(MOST_LISTED);
+            let others = kept.iter().skip(1).filter(|known| known.live);
             let others: Vec<String> = others
                 .map(|known| format!("- {}: {}", known.decision.sha.short(), quoted(&show::title(&known.decision))))
                 .collect();
@@ -256,6 +254,13 @@ impl Board<'_, '_> {
         })
         .collect()
     }
+}
+
+/// The first few of these items, and how many more there are.
+fn numbers(items: &[ItemNumber]) -> String {
+    let names: Vec<String> = items.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
+    let more = items.len().saturating_sub(MOST_LISTED);
+    if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
 }
 
 fn section(text: &mut String, title: &str, rows: &[String]) {

@@ -8,8 +8,8 @@ use phasebot::{
     decide::{self, Shown, Us},
     domain::{
         effect::Effect,
-        event::{CommitSeen, Seen},
-        fact::RepoFacts,
+        event::{CommitSeen, RepoSeen, Seen},
+        fact::{DocumentKey, RepoFacts},
         needs::{Answer, Answered, Need},
     },
 };
@@ -221,5 +221,26 @@ fn what_never_had_a_phase_is_left_alone() {
                 "{labels} {ours} {written}"
             );
         }
+    }
+}
+
+/// A new name is kept, the same one is not worth a write.
+#[test]
+fn a_repository_is_noted_when_it_changes() {
+    let us = Us { bot: None };
+    let policy = super::super::support::policy(None);
+    let acts = world::read("09:00 issue 1 opened by alice\n10:00 issue 1 edited by alice\n11:00 repository edited");
+    let mut facts = RepoFacts::new(repo().key);
+    let about = DocumentKey::About;
+    let noted: Vec<bool> =
+        (0..2).map(|n| decide::observe(&mut facts, &acts.events[n], &policy, &us).changed.contains(&about)).collect();
+    assert_eq!(noted, [true, false]);
+    for change in [
+        |repo: &mut RepoSeen| repo.full_name = "acme/store".into(),
+        |repo: &mut RepoSeen| repo.owner = "umbrella".into(),
+    ] {
+        let mut event = acts.events[2].clone();
+        change(event.repo.as_mut().unwrap());
+        assert!(decide::observe(&mut facts, &event, &policy, &us).changed.contains(&about), "{:?}", event.repo);
     }
 }

@@ -260,3 +260,29 @@ fn decode(text: &str) -> String {
     out.push_str(rest);
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_a_character_is_decoded_once() {
+        assert_eq!(decode("a &amp; b &#65;&#x42; &lt;c&gt; d"), "a & b AB <c> d");
+        assert_eq!(decode("&amp;lt; &copy; &#; &amp & && &#1114112; end"), "&lt; &copy; &#; &amp & && &#1114112; end");
+    }
+
+    #[test]
+    fn a_line_begins_no_block() {
+        for (line, escaped) in [
+            ("- one", "\\- one"),
+            ("+ one - two", "\\+ one - two"),
+            ("=== a", "\\=== a"),
+            (": a: b", "\\: a: b"),
+            ("12. one", "12\\. one"),
+            ("12) one", "12\\) one"),
+            ("a. 1) b", "a. 1) b"),
+        ] {
+            assert_eq!(escape(line), escaped, "{line}");
+        }
+    }
+}

@@ -40,14 +40,9 @@ pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
 /// What else a rule asks for, to be put behind a sentence.
 fn only(evidence: &Evidence) -> String {
     let any = |patterns: &[Pattern]| patterns.iter().map(|p| quoted(p.as_str())).collect::<Vec<_>>().join(" or ");
-    let mut only = String::new();
-    if !evidence.branches.is_empty() {
-        only += &format!(", by branch {} only", any(&evidence.branches));
-    }
-    if !evidence.labels.is_empty() {
-        only += &format!(", if it is labelled {}", any(&evidence.labels));
-    }
-    only
+    let branch = (!evidence.branches.is_empty()).then(|| format!(", by branch {} only", any(&evidence.branches)));
+    let label = (!evidence.labels.is_empty()).then(|| format!(", if it is labelled {}", any(&evidence.labels)));
+    branch.into_iter().chain(label).collect()
 }
 
 fn way(kind: &EvidenceKind, is_pull: bool) -> String {

@@ -96,7 +96,7 @@ async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
     let now = shell.clock.now();
     let answer = match shell.limits.parked(&tenant, now).await {
         Some(until) => Err(ForgeError::RateLimited { until }),
-        // Nobody is refused for one lost answer.
+        // Nobody is refused for one answer that failed.
         None => tokio::time::timeout(PATIENCE, persistently(question))
             .await
             .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),

@@ -40,7 +40,9 @@ pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
 /// What else a rule asks for, to be put behind a sentence.
 fn only(evidence: &Evidence) -> String {
     let any = |patterns: &[Pattern]| patterns.iter().map(|p| quoted(p.as_str())).collect::<Vec<_>>().join(" or ");
-    let branch = (!evidence.branches.is_empty()).then(|| format!(", by branch {} only", any(&evidence.branches)));
+    // An issue by itself is on no branch.
+    let branched = !evidence.branches.is_empty() && evidence.kind != EvidenceKind::IssueOpen;
+    let branch = branched.then(|| format!(", by branch {} only", any(&evidence.branches)));
     let label = (!evidence.labels.is_empty()).then(|| format!(", if it is labelled {}", any(&evidence.labels)));
     branch.into_iter().chain(label).collect()
 }

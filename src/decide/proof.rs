@@ -107,6 +107,9 @@ fn work_spans(
         },
         EvidenceKind::PullRequestApproved => {
             let Some(pull) = source.pull.as_ref() else { return Vec::new() };
+            if !pull.shape.as_ref().is_none_or(|shape| branch_matches(evidence, &shape.value.base_ref)) {
+                return Vec::new();
+            }
             look.approvals(pull)
                 .map(|(at, by)| Span::open(at, format!("{} approved #{}", message::quoted(by), source.number)))
                 .collect()

@@ -28,7 +28,8 @@ pub enum FaultKind {
     Accepted202,
     /// 404 although it exists, as a replica that lags answers; later requests find it.
     NotFoundThenOk,
-    /// A list without its newest element if that was made in the last seconds, as a replica that lags answers.
+    /// A list without its newest element, as a replica that lags answers; if that tells when it was
+    /// made, only for some seconds after.
     StaleList,
 }
 

@@ -35,7 +35,7 @@ const SLACK: SignedDuration = SignedDuration::from_mins(10);
 const MOST_MISSING: usize = 10_000;
 /// Deliveries fetched side by side.
 const AT_ONCE: usize = 4;
-/// Rest before what the list has, and is not there, is called gone.
+/// Rest before what the list has had for less than [`SLACK`], and is not there, is called gone.
 const LAG: Duration = Duration::from_secs(1);
 
 /// For so long GitHub surely keeps a delivery: three days, less some slack.
@@ -196,10 +196,10 @@ impl CatchUp<'_> {
     async fn take(&self, missing: VecDeque<SentDelivery>, caught: &mut Caught) -> Result<(), CatchUpError> {
         let fetch = async |sent: SentDelivery| {
             let mut fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
-            if let Ok(None) = fetched {
+            if matches!(fetched, Ok(None)) && self.clock.now().duration_since(sent.at) < SLACK {
                 // It is in the list: a replica may lag behind that, and nobody asks for it again.
                 tokio::time::sleep(LAG).await;
-                fetched = self.forge.sent_delivery(sent.id).await;
+                fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
             }
             (sent, fetched)
         };

@@ -30,7 +30,10 @@ fn ours(delivery: &Delivery) -> Option<String> {
         ("label", Some("created")) => payload["label"]["name"].to_string(),
         ("issues", Some("opened")) if by_bot(&payload["issue"]["user"]) => payload["issue"]["title"].to_string(),
         ("issue_comment", Some("created")) if by_bot(&payload["comment"]["user"]) => {
-            format!("#{} {}", payload["issue"]["number"], payload["comment"]["body"])
+            // One that is kept up to date is the same whatever it says by now.
+            let body = payload["comment"]["body"].as_str().unwrap_or_default();
+            let marker = body.lines().next().filter(|line| line.starts_with("<!-- phasebot:"));
+            format!("#{} {}", payload["issue"]["number"], marker.unwrap_or(body))
         }
         ("check_run", Some("created")) => {
             format!("{} on {}", payload["check_run"]["name"], payload["check_run"]["head_sha"])

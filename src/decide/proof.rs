@@ -107,7 +107,7 @@ fn work_spans(
         },
         EvidenceKind::PullRequestApproved => {
             let Some(pull) = source.pull.as_ref() else { return Vec::new() };
-            if !pull.shape.as_ref().is_none_or(|shape| branch_matches(evidence, &shape.value.base_ref)) {
+            if pull.shape.as_ref().is_some_and(|shape| !branch_matches(evidence, &shape.value.base_ref)) {
                 return Vec::new();
             }
             look.approvals(pull)

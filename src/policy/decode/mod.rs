@@ -110,7 +110,7 @@ impl Context<'_> {
         let key = quote(&entry.key);
         let meant = nearest(&entry.key, known.iter().copied());
         let message = if BY_PATH.contains(&entry.key.as_str()) {
-            format!("{key}: targets by path within a repository are not supported yet")
+            format!("{key}: there are no targets by path within a repository")
         } else if meant.is_some() {
             format!("unknown key {key}")
         } else if known.is_empty() {

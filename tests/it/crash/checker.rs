@@ -10,16 +10,19 @@ use phasebot::{
 };
 use serde_json::Value;
 
-/// Looks through all that the forge ever told.
-pub fn nothing_is_made_twice(sim: &SimForge) {
+/// Looks through all that the forge ever told; returns how much of each kind was made.
+pub fn nothing_is_made_twice(sim: &SimForge) -> BTreeMap<String, usize> {
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     for delivery in sim.deliveries() {
         if let Some(what) = ours(&delivery) {
             *made.entry(what).or_default() += 1;
+            *kinds.entry(delivery.event).or_default() += 1;
         }
     }
     made.retain(|_, times| *times > 1);
     assert!(made.is_empty(), "made more than once: {made:#?}");
+    kinds
 }
 
 /// What the bot made, told apart by what people would take for the same.

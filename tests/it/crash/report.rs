@@ -11,6 +11,8 @@ pub struct Report {
     pub installations: usize,
     pub plots: usize,
     pub kills: usize,
+    /// How much of each kind the bot made, by the event that told of it.
+    pub made: BTreeMap<String, usize>,
     pub seed: u64,
 }
 
@@ -24,7 +26,9 @@ impl Report {
             *faults.entry(said.split(' ').next().unwrap_or_default().to_owned()).or_default() += 1;
         }
         let failed: usize = faults.values().sum();
-        let faults: Vec<String> = faults.iter().map(|(kind, times)| format!("{kind} {times}")).collect();
+        let list = |counts: &BTreeMap<String, usize>| {
+            counts.iter().map(|(kind, times)| format!("{kind} {times}")).collect::<Vec<_>>().join(", ")
+        };
         let store = store::open(&world.program.database_url).await.unwrap();
         let dead = store.effects(true, 1000).await.unwrap().len();
         let engine = world.program.database_url.split(':').next().unwrap_or_default();
@@ -33,7 +37,8 @@ impl Report {
             ("installations, plots", format!("{}, {}", self.installations, self.plots)),
             ("deliveries, sent twice", format!("{}, {}", world.sim.deliveries().len(), world.repeated)),
             ("deaths by `kill -9` or at a crash point, starts", format!("{}, {}", self.kills, world.starts)),
-            ("requests to the forge, with a fault", format!("{}, {failed}: {}", requests.len(), faults.join(", "))),
+            ("requests to the forge, with a fault", format!("{}, {failed}: {}", requests.len(), list(&faults))),
+            ("made by the bot", list(&self.made)),
             ("acknowledged and lost", "0".to_owned()),
             ("made twice", "0".to_owned()),
             ("decided out of order", "0".to_owned()),

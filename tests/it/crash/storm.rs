@@ -90,9 +90,9 @@ async fn storm(size: Size) {
     for plot in &plots {
         plot.check(&world.sim);
     }
-    nothing_is_made_twice(&world.sim);
+    let made = nothing_is_made_twice(&world.sim);
     in_order(&world.program.database_url).await;
-    Report { installations, plots: plots.len(), kills, seed: size.seed }.print(&world).await;
+    Report { installations, plots: plots.len(), kills, made, seed: size.seed }.print(&world).await;
 }
 
 /// How many installations, and stories with labels in each, make so many deliveries, about.

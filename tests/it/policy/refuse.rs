@@ -213,7 +213,7 @@ fn an_environment_that_nobody_describes_is_found() {
 fn targets_by_path_are_refused_in_their_own_words() {
     assert_eq!(
         said("targets:\n  api: { paths: ['api/**'] }\n"),
-        "p.yml:1:1: `targets`: targets by path within a repository are not supported yet
+        "p.yml:1:1: `targets`: there are no targets by path within a repository
   1 | targets:
     | ^^^^^^^"
     );

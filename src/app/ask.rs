@@ -8,13 +8,13 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{clock::after, persist::persistently, shell::Shell};
+use super::{clock::after, question::question, shell::Shell};
 use crate::{
     decide,
     domain::{
         fact::{DocumentKey, RepoFacts},
         id::ItemNumber,
-        needs::{Answer, Answered, Need},
+        needs::{Answer, Answered},
         policy::Policy,
     },
     metric,
@@ -23,9 +23,7 @@ use crate::{
 
 /// Questions asked for one delivery or timer; more are asked a little later.
 const MOST_QUESTIONS: usize = 8;
-/// Patience with one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Patience with all of them: the repository is held meanwhile.
+/// When this has passed no other question is asked: the repository is held meanwhile.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
 /// When to go on with questions that had to wait.
 pub(super) const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
@@ -47,7 +45,6 @@ pub(crate) struct Inquiry<'a> {
 /// again, if something could not be asked now.
 pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inquiry: Inquiry<'_>) -> Option<Timestamp> {
     let Inquiry { facts, items, changed, policy } = inquiry;
-    let tenant = (target.repo.forge.clone(), target.installation);
     let started = Instant::now();
     let mut asked = HashSet::new();
     let mut again: Option<Timestamp> = None;
@@ -61,17 +58,13 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             return Some(again.map_or(later, |at| at.min(later)));
         }
         asked.insert(need.clone());
-        let answer = match shell.limits.parked(&tenant, now).await {
-            Some(until) => Err(ForgeError::RateLimited { until }),
-            None => one(forge, target, &need).await,
-        };
+        let answer = question(shell, target, || forge.answer(target, &need)).await;
         let outcome = if answer.is_ok() { "answered" } else { "unavailable" };
         metrics::counter!(metric::QUESTIONS, "outcome" => outcome).increment(1);
         let answer = match answer {
             Ok(answer) => answer,
             // What fails for the moment is not an answer: it is asked again.
             Err(ForgeError::RateLimited { until }) => {
-                let until = shell.limits.park(&tenant, until, now).await;
                 again = Some(again.map_or(until, |at| at.max(until)));
                 continue;
             }
@@ -88,12 +81,5 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
         let observed = decide::learn(facts, &Answered { need, answer, at: shell.clock.now() }, policy);
         items.extend(observed.items);
         changed.extend(observed.changed);
-    }
-}
-
-async fn one(forge: &dyn Forge, target: &Target, need: &Need) -> Result<Answer, ForgeError> {
-    match tokio::time::timeout(PATIENCE, persistently(|| forge.answer(target, need))).await {
-        Ok(answer) => answer,
-        Err(_) => Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs()))),
     }
 }

@@ -3,10 +3,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     decision::WATCH_TIMER,
     draft::{self, Writes},
-    persist::persistently,
+    question::question,
     repos::RepoState,
     shell::Shell,
 };
@@ -30,8 +32,8 @@ use crate::{
     },
 };
 
-/// Patience with one answer, all tries together: the repository is held meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// When this has passed no other question is asked: the repository is held meanwhile.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
 /// Teams asked about for one comment.
 const MOST_TEAMS: usize = 8;
 
@@ -68,43 +70,38 @@ async fn standing(
     request: &Request,
     asks: Asks,
 ) -> Standing {
-    let asked_at = shell.clock.now();
+    let (asked_at, started) = (shell.clock.now(), Instant::now());
     let Some(target) = target else {
         let why = || "phasebot is not installed there".to_owned();
         return Standing { role: Err(why()), teams: BTreeMap::new(), head: None, asked_at };
     };
-    let role = answered(shell, target, || forge.role(target, &request.by)).await;
+    let role = answered(shell, target, started, || forge.role(target, &request.by)).await;
     let mut teams = BTreeMap::new();
     for team in asks.teams {
         let member = if teams.len() < MOST_TEAMS {
-            answered(shell, target, || forge.is_member(target, &team, &request.by)).await
+            answered(shell, target, started, || forge.is_member(target, &team, &request.by)).await
         } else {
             Err(format!("more than {MOST_TEAMS} teams would have to be asked about"))
         };
         teams.insert(team, member);
     }
-    let head = if asks.head { Some(answered(shell, target, || forge.head(target, request.item)).await) } else { None };
+    let head = match asks.head {
+        true => Some(answered(shell, target, started, || forge.head(target, request.item)).await),
+        false => None,
+    };
     Standing { role, teams, head, asked_at }
 }
 
 async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
     shell: &Shell,
     target: &Target,
-    question: impl Fn() -> Q,
+    started: Instant,
+    ask: impl Fn() -> Q,
 ) -> Result<T, String> {
-    let tenant = (target.repo.forge.clone(), target.installation);
-    let now = shell.clock.now();
-    let answer = match shell.limits.parked(&tenant, now).await {
-        Some(until) => Err(ForgeError::RateLimited { until }),
-        // Nobody is refused for one answer that failed.
-        None => tokio::time::timeout(PATIENCE, persistently(question))
-            .await
-            .unwrap_or_else(|_| Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())))),
-    };
-    if let Err(ForgeError::RateLimited { until }) = &answer {
-        shell.limits.park(&tenant, *until, now).await;
+    if started.elapsed() >= PATIENCE_IN_ALL {
+        return Err("the forge answers too slowly".to_owned());
     }
-    answer.map_err(|error| {
+    question(shell, target, ask).await.map_err(|error| {
         tracing::warn!(%error, "the forge did not say what a command's sender may do");
         error.to_string()
     })

@@ -38,6 +38,7 @@ mod persist;
 mod place;
 mod policy;
 mod pulse;
+mod question;
 mod repos;
 mod scheduler;
 mod shell;

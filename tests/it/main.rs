@@ -1,4 +1,5 @@
-//! One test program for everything that is tested from outside.
+//! One test program for everything that is tested from outside; what is decided
+//! is in `tests/core`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 
@@ -13,7 +14,6 @@ mod deploy;
 mod deploys;
 mod docs;
 mod doctor;
-mod feedback;
 mod flow;
 mod forge_act;
 mod forge_understand;
@@ -26,8 +26,6 @@ mod openapi;
 mod operate;
 mod policy;
 mod policy_life;
-mod preview;
-mod scenario;
 mod settings;
 mod setup;
 mod sim;

@@ -1,8 +1,6 @@
 //! Looks at what pull requests and merge groups would make of the policy
 //! file. What they hold is read to be checked and previewed, never applied.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -10,7 +8,7 @@ use super::{
     words::{self, Verdict},
 };
 use crate::{
-    app::{clock::after, repos::RepoState, shell::Shell},
+    app::{clock::after, question::question, repos::RepoState, shell::Shell},
     decide::{self, preview::Preview},
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
@@ -26,8 +24,6 @@ use crate::{
 const CHECK: &str = "phasebot/policy";
 /// So many proposals are looked at in one decision.
 const AT_ONCE: usize = 5;
-/// How long to wait for one answer.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// What could not be looked at is tried again after this long.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -119,8 +115,8 @@ impl Looker<'_> {
         if self.policy.mode != Mode::Act || !self.policy.policy_check_required {
             return Ok(());
         }
-        let asked = self.forge.file(self.target, None, FILE, Some(&sha.0));
-        let (verdict, words) = match self.patiently(asked).await? {
+        let ask = || self.forge.file(self.target, None, FILE, Some(&sha.0));
+        let (verdict, words) = match self.patiently(ask).await? {
             Ok(Some(file)) => {
                 let (report, _) = self.policies.check(&state.facts.policy_files, &file);
                 (verdict_of(&report), words::grouped(&report))
@@ -144,22 +140,22 @@ impl Looker<'_> {
         if !from_fork && decide::proposal::is_untouched(&state.facts, branch, head) {
             return Ok(false);
         }
-        let asked = self.forge.changes_file(self.target, base, head, FILE);
-        if let Ok(Some(changes)) = self.patiently(asked).await? {
+        let ask = || self.forge.changes_file(self.target, base, head, FILE);
+        if let Ok(Some(changes)) = self.patiently(ask).await? {
             return Ok(changes);
         }
         // Too much was changed to be listed: what stands there tells.
-        let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
+        let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
         // A file that is not shown is not the one that was read.
-        let Ok(there) = self.patiently(asked).await? else { return Ok(true) };
+        let Ok(there) = self.patiently(ask).await? else { return Ok(true) };
         let now = state.facts.policy_files.own.seen.as_ref();
         Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
     }
 
     async fn verdict_on(&self, state: &RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
         let files = &state.facts.policy_files;
-        let asked = self.forge.file(self.target, None, FILE, Some(&head.0));
-        let file = match self.patiently(asked).await? {
+        let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
+        let file = match self.patiently(ask).await? {
             Ok(Some(file)) => file,
             Ok(None) => {
                 let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
@@ -178,23 +174,18 @@ impl Looker<'_> {
     }
 
     /// Waits for an answer, or why the forge refuses one; or tells when to ask again.
-    async fn patiently<T>(
-        &self,
-        asked: impl Future<Output = Result<Option<T>, ForgeError>>,
-    ) -> Result<Result<Option<T>, String>, Timestamp> {
-        let now = self.shell.clock.now();
-        let tenant = (self.target.repo.forge.clone(), self.target.installation);
-        if let Some(until) = self.shell.limits.parked(&tenant, now).await {
-            return Err(until);
-        }
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(answer)) => Ok(Ok(answer)),
-            Ok(Err(ForgeError::RateLimited { until })) => Err(self.shell.limits.park(&tenant, until, now).await),
-            Ok(Err(ForgeError::NotFound(why) | ForgeError::Permanent(why))) => {
+    async fn patiently<T, Q>(&self, ask: impl Fn() -> Q) -> Result<Result<T, String>, Timestamp>
+    where
+        Q: Future<Output = Result<T, ForgeError>>,
+    {
+        match question(self.shell, self.target, ask).await {
+            Ok(answer) => Ok(Ok(answer)),
+            Err(ForgeError::RateLimited { until }) => Err(until),
+            Err(ForgeError::NotFound(why) | ForgeError::Permanent(why)) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");
                 Ok(Err(why))
             }
-            Ok(Err(ForgeError::Transient(_) | ForgeError::Doubt(_))) | Err(_) => Err(after(now, RETRY_AFTER)),
+            Err(ForgeError::Transient(_) | ForgeError::Doubt(_)) => Err(after(self.shell.clock.now(), RETRY_AFTER)),
         }
     }
 }

@@ -1,12 +1,10 @@
 //! Reads the policy files when they may have changed.
 
-use std::time::Duration;
-
 use jiff::{SignedDuration, Timestamp};
 
 use super::source::FilePolicies;
 use crate::{
-    app::{clock::after, shell::Shell},
+    app::{clock::after, question::question, shell::Shell},
     domain::{
         fact::policy::{FileSeen, PolicyFiles, Reading},
         policy::FILE,
@@ -14,14 +12,16 @@ use crate::{
     port::forge::{Forge, ForgeError, Target},
 };
 
-/// How long to wait for one file.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// An organisation's file of whose changes nobody tells us is looked at this often.
 const ORGANISATION_STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// What could not be read for the moment is tried again after this long.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
 /// What the forge refuses takes a person to mend.
 const REFUSED_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// A file that is not found any more is looked for again after this long before
+/// it is taken for removed: a replica of the forge may lag behind, and with the
+/// file its gates would go.
+const MISSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
 /// What reading brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +71,7 @@ pub(super) async fn refresh(
             if !organisation_due {
                 return None;
             }
-            Some(of_organisation(shell, policies, (forge, target), owner, files.organisation.read_at).await)
+            Some(of_organisation(shell, policies, (forge, target), owner, &files.organisation).await)
         });
     if let Some(outcome) = own {
         let before = files.own.seen.clone();
@@ -118,9 +118,14 @@ async fn organisation_is_due(
 
 fn note(reading: &mut Reading, of: &str, outcome: Result<Option<FileSeen>, Timestamp>, now: Timestamp) {
     match outcome {
+        Ok(None) if reading.of == of && reading.seen.is_some() && !missed_for_long(reading, now) => {
+            reading.missed_at.get_or_insert(now);
+            reading.stale = true;
+            reading.retry_at = Some(after(now, MISSED_AGAIN_AFTER));
+        }
         Ok(seen) => {
             let of = of.to_owned();
-            *reading = Reading { read_at: Some(now), of, seen, stale: false, retry_at: None };
+            *reading = Reading { read_at: Some(now), of, seen, ..Reading::default() };
         }
         Err(retry_at) => {
             // Not read at all is stale, too.
@@ -130,13 +135,17 @@ fn note(reading: &mut Reading, of: &str, outcome: Result<Option<FileSeen>, Times
     }
 }
 
+fn missed_for_long(reading: &Reading, now: Timestamp) -> bool {
+    reading.missed_at.is_some_and(|at| now.duration_since(at) >= MISSED_AGAIN_AFTER)
+}
+
 /// The organisation's file: as another of its repositories read it since, or by asking.
 async fn of_organisation(
     shell: &Shell,
     policies: &FilePolicies,
     (forge, target): (&dyn Forge, &Target),
     owner: &str,
-    read_at: Option<Timestamp>,
+    Reading { read_at, seen, .. }: &Reading,
 ) -> Result<Option<FileSeen>, Timestamp> {
     let whose = (target.repo.forge.clone(), target.installation, owner.to_lowercase());
     let now = shell.clock.now();
@@ -147,7 +156,10 @@ async fn of_organisation(
         return Ok(file);
     }
     let file = one(shell, forge, target, Some(&format!("{owner}/.github"))).await?;
-    policies.share(whose, now, file.clone());
+    // Once is not enough to say that a file is gone.
+    if file.is_some() || seen.is_none() {
+        policies.share(whose, now, file.clone());
+    }
     Ok(file)
 }
 
@@ -158,29 +170,19 @@ async fn one(
     target: &Target,
     of: Option<&str>,
 ) -> Result<Option<FileSeen>, Timestamp> {
-    let now = shell.clock.now();
-    let tenant = (target.repo.forge.clone(), target.installation);
-    if let Some(until) = shell.limits.parked(&tenant, now).await {
-        return Err(until);
-    }
-    let asked = tokio::time::timeout(PATIENCE, forge.file(target, of, FILE, None)).await;
-    let error = match asked {
-        Ok(Ok(file)) => return Ok(file),
-        Ok(Err(error)) => error,
-        Err(_) => ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs())),
-    };
     let place = of.unwrap_or(&target.full_name);
-    match error {
-        ForgeError::RateLimited { until } => Err(shell.limits.park(&tenant, until, now).await),
+    match question(shell, target, || forge.file(target, of, FILE, None)).await {
+        Ok(file) => Ok(file),
+        Err(ForgeError::RateLimited { until }) => Err(until),
         // An organisation's repository that we may not read is none of ours.
-        ForgeError::NotFound(_) | ForgeError::Permanent(_) if of.is_some() => Ok(None),
-        ForgeError::NotFound(why) | ForgeError::Permanent(why) => {
+        Err(ForgeError::NotFound(_) | ForgeError::Permanent(_)) if of.is_some() => Ok(None),
+        Err(ForgeError::NotFound(why) | ForgeError::Permanent(why)) => {
             tracing::warn!(place, why, "the policy file may not be read; what was in force stays so");
-            Err(after(now, REFUSED_RETRY_AFTER))
+            Err(after(shell.clock.now(), REFUSED_RETRY_AFTER))
         }
-        ForgeError::Transient(why) | ForgeError::Doubt(why) => {
+        Err(ForgeError::Transient(why) | ForgeError::Doubt(why)) => {
             tracing::warn!(place, why, "the policy file can't be read now; what was in force stays so");
-            Err(after(now, RETRY_AFTER))
+            Err(after(shell.clock.now(), RETRY_AFTER))
         }
     }
 }

@@ -48,6 +48,9 @@ pub struct Reading {
     pub stale: bool,
     /// Reading it failed: not to be tried before.
     pub retry_at: Option<Timestamp>,
+    /// Since when it is not found, although it stood there: not yet taken for removed.
+    #[serde(default)]
+    pub missed_at: Option<Timestamp>,
 }
 
 /// The texts that are in force: the last ones that were right together.

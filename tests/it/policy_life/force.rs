@@ -129,14 +129,15 @@ async fn what_the_operator_locks_stays() {
 async fn what_cannot_be_read_changes_nothing_and_is_tried_again() {
     let world = World::with(Setup { file: Some(STAGES), ..Setup::default() }).await;
     let down = Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", CONTENTS) };
-    world.sim.inject(down.clone(), 2);
+    // Each of the two files is asked for three times at once.
+    world.sim.inject(down.clone(), 6);
     let issue = world.ada.open_issue("One", "", &[]).unwrap().made;
     world.settle().await;
     assert_eq!(world.labels(issue), ["phase/plan"], "never read: the policy above holds");
     world.run(SignedDuration::from_mins(3)).await;
     assert_eq!(world.labels(issue), ["stage/plan"], "nothing but time was needed");
 
-    world.sim.inject(down, 1);
+    world.sim.inject(down, 3);
     world.push("main", Some("phases: [{ name: plan, label: third/plan }]"));
     world.settle().await;
     let another = world.ada.open_issue("Two", "", &[]).unwrap().made;
@@ -149,11 +150,41 @@ async fn what_cannot_be_read_changes_nothing_and_is_tried_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn never_read_means_no_further_than_labels() {
     let world = World::with(Setup { operator: Some("mode: act\npolicy_check: required\n"), ..Setup::default() }).await;
-    world.sim.inject(Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", CONTENTS) }, 2);
+    world.sim.inject(Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", CONTENTS) }, 6);
     world.ada.push("topic", &["Work".into()]).unwrap();
     let new = NewPull { head: "topic".into(), title: "Change".into(), ..NewPull::default() };
     let pull = world.ada.open_pull(&new).unwrap().made;
     world.settle().await;
     assert_eq!(world.sim.visible_labels(REPO, pull).len(), 1);
     assert!(world.asked("POST", super::world::CHECKS).is_empty());
+}
+
+/// A replica of the forge may lag behind: with a file that is not found once
+/// its phases and gates must not go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_not_found_once_stays_in_force() {
+    let world = World::with(Setup { file: Some(STAGES), ..Setup::default() }).await;
+    let first = world.ada.open_issue("One", "", &[]).unwrap().made;
+    world.minute().await;
+    assert_eq!(world.labels(first), ["stage/plan"]);
+
+    world.sim.clear_requests();
+    world.sim.inject(Fault { kind: FaultKind::NotFoundThenOk, matcher: Matcher::of("GET", CONTENTS) }, 1);
+    world.push("main", Some(&format!("{STAGES}# Nothing else.\n")));
+    world.settle().await;
+    assert_eq!(world.calls(&[CONTENTS]), 1);
+    let second = world.ada.open_issue("Two", "", &[]).unwrap().made;
+    world.settle().await;
+    assert_eq!(world.labels(second), ["stage/plan"]);
+    world.minute().await;
+    assert_eq!(world.labels(first), ["stage/plan"]);
+    assert_eq!(world.calls(&[CONTENTS]), 2, "it was looked for once more, and no oftener");
+
+    // One that is gone indeed is believed to be gone the second time.
+    world.push("main", None);
+    world.settle().await;
+    assert_eq!(world.labels(first), ["stage/plan"]);
+    world.minute().await;
+    assert_eq!(world.labels(first), ["phase/plan"]);
+    assert_eq!(world.calls(&[CONTENTS]), 4);
 }

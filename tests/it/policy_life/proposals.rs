@@ -207,7 +207,7 @@ async fn what_cannot_be_looked_at_now_is_looked_at_later() {
     world.ada.open_issue("One", "", &[]).unwrap();
     world.minute().await;
     for route in [COMPARE, CONTENTS] {
-        world.sim.inject(Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", route) }, 1);
+        world.sim.inject(Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", route) }, 3);
     }
     let head = world.push("topic", Some(RENAMED));
     world.pull("topic");

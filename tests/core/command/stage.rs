@@ -237,7 +237,7 @@ fn commit(name: &str) -> Sha {
 impl Stage {
     fn new(acts: Acts) -> Self {
         Self {
-            policy: crate::support::policy(acts.policy.as_deref()),
+            policy: crate::policy_of(acts.policy.as_deref()),
             facts: RepoFacts::new(repo().key),
             roles: BTreeMap::new(),
             teams: BTreeSet::new(),
@@ -422,6 +422,7 @@ impl Stage {
             Effect::ReactTo { node, content } => format!("react {content} to {node}"),
             Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
             Effect::FoldComment { marker, .. } => format!("fold {marker}"),
+            Effect::OpenIssue { title, body, .. } => format!("issue {title:?}\n{body}"),
             Effect::Assign { logins, .. } => format!("assign {}", logins.join(" ")),
             Effect::SetMilestone { milestone, .. } => format!("milestone {milestone:?}"),
             Effect::RerunFailed { sha, .. } => format!("rerun at {sha}"),

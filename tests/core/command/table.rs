@@ -25,7 +25,7 @@ fn what_help_prints_is_understood() {
 fn the_policy_knows_every_command() {
     for row in COMMANDS {
         let text = format!("commands: {{ permissions: {{ {}: admin }} }}", row.name);
-        let policy = crate::support::policy(Some(&text));
+        let policy = crate::policy_of(Some(&text));
         assert!(policy.commands.permissions.contains_key(row.name), "{}", row.name);
     }
 }

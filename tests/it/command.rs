@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     forge::github::{GitHub, GitHubConfig},
+    policy,
     port::{
         forge::{Forge, Verified},
         intake::TakeIn,
@@ -34,7 +35,7 @@ struct World {
 }
 
 impl World {
-    async fn new(policy: Option<&str>) -> Self {
+    async fn new(file: Option<&str>) -> Self {
         let start: Timestamp = "2026-03-02T10:00:00Z".parse().unwrap();
         let clock = Arc::new(SimClock::new(start));
         let (pem, key) = AppKey::generate().unwrap();
@@ -63,7 +64,9 @@ impl World {
             store: store.clone(),
             forges: vec![forge.clone()],
             clock: clock.clone(),
-            policies: Arc::new(Arc::new(crate::support::policy(policy))),
+            policies: Arc::new(Arc::new(
+                file.map_or_else(policy::built_in, |text| policy::load(".github/phasebot.yml", text).unwrap()),
+            )),
             alerts: Alerts::default(),
             settings: BotSettings::default(),
         });

@@ -1,6 +1,5 @@
 //! Slash-commands: what runs, for whom, and what is answered.
 
-mod flow;
 pub mod folder;
 mod parser;
 mod sending;

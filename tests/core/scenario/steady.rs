@@ -138,7 +138,7 @@ const STACKED: &str = r"
 #[test]
 fn forgetting_moves_nothing() {
     let us = Us { bot: None };
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     for (text, item) in [(DIRECT, 1), (STACKED, 2)] {
         let acts = world::read(text);
         let mut facts = RepoFacts::new(repo().key);
@@ -157,7 +157,7 @@ fn forgetting_moves_nothing() {
 /// Of a comparison only what decisions read is kept: messages are many and long.
 #[test]
 fn a_comparison_is_kept_without_messages() {
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     let mut facts = RepoFacts::new(repo().key);
     let acts = world::read("09:00 issue 1 opened by alice");
     decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
@@ -179,7 +179,7 @@ fn a_comparison_is_kept_without_messages() {
 /// where it was put to show one.
 #[test]
 fn a_former_phase_label_comes_off_only_where_we_put_it() {
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     let acts = world::read("09:00 issue 1 opened by alice labels enhancement");
     let mut facts = RepoFacts::new(repo().key);
     decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
@@ -204,7 +204,7 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
 /// An item that has no phase, and had none, gets no write, whatever labels people put there.
 #[test]
 fn what_never_had_a_phase_is_left_alone() {
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     for labels in ["", " labels phase/code"] {
         let acts = world::read(&format!("09:00 issue 1 opened by alice{labels}"));
         let mut facts = RepoFacts::new(repo().key);
@@ -228,7 +228,7 @@ fn what_never_had_a_phase_is_left_alone() {
 #[test]
 fn a_repository_is_noted_when_it_changes() {
     let us = Us { bot: None };
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     let acts = world::read("09:00 issue 1 opened by alice\n10:00 issue 1 edited by alice\n11:00 repository edited");
     let mut facts = RepoFacts::new(repo().key);
     let about = DocumentKey::About;

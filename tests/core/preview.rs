@@ -14,7 +14,7 @@ use phasebot::{
     },
 };
 
-use crate::support::policy;
+use crate::policy_of;
 
 fn start() -> Timestamp {
     "2026-03-02T10:00:00Z".parse().unwrap()
@@ -60,26 +60,26 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
 fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
     let mut facts = RepoFacts::new(key());
     for event in events {
-        decide::observe(&mut facts, &event, &policy(None), &Us::default());
+        decide::observe(&mut facts, &event, &policy_of(None), &Us::default());
     }
     facts
 }
 
 /// With every item shown as the built-in policy has it.
 fn under(facts: &RepoFacts, proposed: &Policy) -> Preview {
-    preview(facts, |_| None, &policy(None), proposed, start())
+    preview(facts, |_| None, &policy_of(None), proposed, start())
 }
 
 #[test]
 fn the_same_policy_changes_nothing() {
     let facts = facts((1..=5).map(|n| issue(n, true, &[])));
-    assert_eq!(under(&facts, &policy(None)), Preview { open: 5, looked_at: 5, changed: 0, first: Vec::new() });
+    assert_eq!(under(&facts, &policy_of(None)), Preview { open: 5, looked_at: 5, changed: 0, first: Vec::new() });
 }
 
 #[test]
 fn a_renamed_label_shows_on_every_open_item() {
     let facts = facts((1..=30).map(|n| issue(n, n != 7, &[])));
-    let proposed = policy(Some("phases: [{ name: plan, label: todo }]"));
+    let proposed = policy_of(Some("phases: [{ name: plan, label: todo }]"));
     let preview = under(&facts, &proposed);
     assert_eq!((preview.open, preview.changed, preview.first.len()), (29, 29, 20));
     let first = &preview.first[0];
@@ -92,14 +92,14 @@ fn a_renamed_label_shows_on_every_open_item() {
 #[test]
 fn case_alone_is_no_other_label() {
     let facts = facts([issue(1, true, &[])]);
-    let proposed = policy(Some("phases: [{ name: PLAN, label: Phase/PLAN }]"));
+    let proposed = policy_of(Some("phases: [{ name: PLAN, label: Phase/PLAN }]"));
     assert_eq!(under(&facts, &proposed).changed, 0);
 }
 
 #[test]
 fn a_phase_that_goes_leaves_no_label() {
     let facts = facts([issue(1, true, &[])]);
-    let proposed = policy(Some("phases: [{ name: code }]"));
+    let proposed = policy_of(Some("phases: [{ name: code }]"));
     let preview = under(&facts, &proposed);
     assert_eq!((preview.changed, preview.first[0].then.clone()), (1, None));
 }
@@ -107,7 +107,7 @@ fn a_phase_that_goes_leaves_no_label() {
 #[test]
 fn what_the_proposed_policy_ignores_keeps_its_label() {
     let facts = facts([issue(1, true, &["wontfix"]), issue(2, true, &[])]);
-    let proposed = policy(Some("ignore: { labels: [wontfix] }\nphases: [{ name: plan, label: todo }]"));
+    let proposed = policy_of(Some("ignore: { labels: [wontfix] }\nphases: [{ name: plan, label: todo }]"));
     let preview = under(&facts, &proposed);
     assert_eq!(preview.first.iter().map(|row| row.item).collect::<Vec<_>>(), [2]);
 }
@@ -116,13 +116,13 @@ fn what_the_proposed_policy_ignores_keeps_its_label() {
 fn what_is_shown_counts_not_what_would_be_derived_now() {
     let facts = facts([issue(1, true, &[])]);
     let shown = |_| Some(None);
-    let preview = preview(&facts, shown, &policy(None), &policy(None), start());
+    let preview = preview(&facts, shown, &policy_of(None), &policy_of(None), start());
     assert_eq!((preview.changed, preview.first[0].now.clone()), (1, None));
 }
 
 #[test]
 fn only_the_newest_of_very_many_are_looked_at() {
     let facts = facts((1..=2100).map(|n| issue(n, true, &[])));
-    let preview = under(&facts, &policy(Some("phases: [{ name: plan, label: todo }]")));
+    let preview = under(&facts, &policy_of(Some("phases: [{ name: plan, label: todo }]")));
     assert_eq!((preview.open, preview.looked_at, preview.changed), (2100, 2000, 2000));
 }

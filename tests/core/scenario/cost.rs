@@ -105,7 +105,7 @@ impl Year {
 }
 
 fn year(merges: u64) -> Year {
-    let policy = super::super::support::policy(None);
+    let policy = crate::policy_of(None);
     let mut year = Year { facts: RepoFacts::new(repo().key), policy };
     for n in 1..=merges {
         year.merge(n);

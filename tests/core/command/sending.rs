@@ -47,13 +47,13 @@ fn words(effect: &Effect) -> Option<String> {
         }
         Effect::SetDeployment { deployment, state, .. } => format!("deployment {deployment} is {state:?}"),
         Effect::CancelRun { run } => format!("cancel run {run}"),
-        Effect::AnswerProtection { run, approve, .. } => {
+        Effect::AnswerProtection { run, approve, comment, .. } => {
             let word = match approve {
                 Some(true) => "approve",
                 Some(false) => "reject",
                 None => "report on",
             };
-            format!("{word} run {run}")
+            format!("{word} run {run}: {comment}")
         }
         Effect::PublishRelease { tag, sha, .. } => format!("publish {tag} at {}", sha.short()),
         _ => return None,

@@ -117,7 +117,7 @@ pub fn narrate(steps: &str) -> String {
 impl Stage {
     pub fn new(steps: &str) -> Self {
         let acts = read(steps);
-        let policy = crate::support::policy(acts.policy.as_deref());
+        let policy = crate::policy_of(acts.policy.as_deref());
         Self {
             acts,
             policy,

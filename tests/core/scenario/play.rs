@@ -33,7 +33,7 @@ pub type Ending = BTreeMap<ItemNumber, Derived>;
 
 impl<'a> Stage<'a> {
     pub fn new(acts: &'a Acts) -> Self {
-        let policy = super::super::support::policy(acts.policy.as_deref());
+        let policy = crate::policy_of(acts.policy.as_deref());
         Self { acts, policy, facts: RepoFacts::new(repo().key), shown: BTreeMap::new(), asked: Vec::new() }
     }
 

@@ -1,6 +1,5 @@
 //! Incidents: from what alerts say to issues that people read.
 
-mod flow;
 mod order;
 mod stage;
 

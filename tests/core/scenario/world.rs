@@ -262,6 +262,16 @@ impl World {
                 ("merge_group.checks_requested".into(), Seen::MergeGroup(seen))
             }
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
+            "protect" => {
+                // `protect production run 700 [of c1] [deployment 40]`: a job waits for our word.
+                let seen = ProtectionSeen {
+                    run: after(w, "run").and_then(|n| n.parse().ok()),
+                    environment: w[1].clone(),
+                    sha: after(w, "of").map(str::to_owned).map(|name| self.sha(&name)),
+                    deployment: after(w, "deployment").and_then(|n| n.parse().ok()),
+                };
+                ("deployment_protection_rule.requested".into(), Seen::Protection(seen))
+            }
             "alert" => ("alert".into(), self.alert(at, w)?),
             "heard" => {
                 let message = Message { connection: w[1].clone(), at, says: Says::Heartbeat };

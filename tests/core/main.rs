@@ -1,0 +1,27 @@
+//! What phasebot decides, without anything that acts: this program needs only
+//! `domain`, `decide` and `policy`.
+//!
+//! `cargo test --no-default-features --test core` compiles just those, in
+//! seconds, and so does each change that `scripts/mutants` tries.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod command;
+mod deploys;
+mod feedback;
+mod gate;
+mod incident;
+mod policy;
+mod preview;
+mod scenario;
+
+use phasebot::domain::policy::Policy;
+
+/// The built-in policy, or this one on top of it.
+fn policy_of(text: Option<&str>) -> Policy {
+    match text {
+        None => phasebot::policy::built_in(),
+        Some(text) => {
+            phasebot::policy::load(".github/phasebot.yml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+        }
+    }
+}

@@ -93,7 +93,10 @@ fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::{
-        fact::commit::RunFact,
+        fact::{
+            commit::{CommitFacts, RunFact},
+            item::{ItemFacts, Merge, PullFacts},
+        },
         id::{ForgeName, RepoKey},
     };
 
@@ -145,6 +148,35 @@ mod tests {
         assert_eq!(went, answers.into_iter().chain([branch]).collect());
     }
 
+    /// Of a commit only what is said of others is kept: as long as a push or a
+    /// merge brings it.
+    #[test]
+    fn a_commit_goes_once_nothing_brings_it() {
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        let says = CommitFacts { closes: vec![7], ..CommitFacts::default() };
+        facts.commits.extend((1..=3).map(|n| (sha(n), says.clone())));
+        let merge = Merge { at: at(1), sha: sha(2), by: None };
+        let mut pull = ItemFacts::new(5, true);
+        pull.pull = Some(PullFacts { merged: Some(merge), ..PullFacts::default() });
+        facts.items.insert(5, pull);
+        let main = RefName::Branch("main".into());
+        let push = push(main.clone(), sha(0), sha(3), at(4));
+        facts.pushes.insert((main.clone(), sha(0), sha(3)), push);
+        for key in [DocumentKey::Item(5), DocumentKey::Push(main, sha(0), sha(3))] {
+            facts.reindex(&key);
+        }
+        assert!(forget(&mut facts, at(2)).is_empty(), "nothing is old");
+        facts.refs.entry(RefName::Branch("gone".into())).or_default().moves.insert((at(1), None));
+        let went = forget(&mut facts, at(2));
+        assert!(went.contains(&DocumentKey::Commit(sha(1))) && went.len() == 2, "{went:?}");
+        assert_eq!(facts.commits.keys().collect::<Vec<_>>(), [&sha(2), &sha(3)]);
+    }
+
+    fn push(name: RefName, before: Sha, after: Sha, at: Timestamp) -> PushFacts {
+        let commits = vec![after.clone()];
+        PushFacts { name, before, after, forced: false, commits, truncated: false, at, policy_file: None }
+    }
+
     #[test]
     fn what_is_old_goes_and_the_tables_follow() {
         let key = RepoKey { forge: ForgeName::github(), id: 1 };
@@ -152,16 +184,7 @@ mod tests {
         for day in 1..=4_u8 {
             let when = at(day.cast_signed());
             let name = RefName::Branch("topic".into());
-            let push = PushFacts {
-                name: name.clone(),
-                before: sha(day - 1),
-                after: sha(day),
-                forced: false,
-                commits: vec![sha(day)],
-                truncated: false,
-                at: when,
-                policy_file: None,
-            };
+            let push = push(name.clone(), sha(day - 1), sha(day), when);
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
             let run = RunFact {
                 completed: None,

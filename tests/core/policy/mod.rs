@@ -6,3 +6,4 @@ mod hostile;
 mod merge;
 mod reference;
 mod refuse;
+mod stale;

@@ -78,6 +78,7 @@ impl<'a> Stage<'a> {
         let mut moved = Vec::new();
         for item in items {
             let derived = decide::derive(&self.facts, item, &self.policy, now);
+            assert!(derived.wake_at.is_none_or(|at| at > now), "#{item} would be looked at for ever");
             let shown = self.shown.get(&item).map(|d| Shown {
                 phase: d.phase.clone(),
                 ours: d.ours,

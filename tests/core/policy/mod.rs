@@ -4,6 +4,7 @@
 mod accept;
 mod hostile;
 mod merge;
+mod proposal;
 mod reference;
 mod refuse;
 mod stale;

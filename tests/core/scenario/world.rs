@@ -463,7 +463,8 @@ impl World {
         })
     }
 
-    /// `push main c1 "message" m1`: commits in order, each on the one before.
+    /// `push main c1 "message" m1 [policy]`: commits in order, each on the one
+    /// before; `policy`: one of them changes the policy file.
     fn push(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
         let zero = Sha("0".repeat(40));
@@ -473,7 +474,7 @@ impl World {
             None => before.clone(),
         };
         let mut commits: Vec<CommitSeen> = Vec::new();
-        let stop = w.iter().position(|x| x == "from" || x == "by").unwrap_or(w.len());
+        let stop = w.iter().position(|x| ["from", "by", "policy"].contains(&x.as_str())).unwrap_or(w.len());
         let mut merges: Option<Sha> = None;
         for word in &w[2..stop] {
             if word.contains(' ') || word.contains('#') {
@@ -519,7 +520,7 @@ impl World {
             forced,
             commits: all,
             truncated: false,
-            policy_file: Some(false),
+            policy_file: Some(w.iter().any(|x| x == "policy")),
             pusher: None,
         })
     }

@@ -199,6 +199,8 @@ mod tests {
     fn at_most_ten() {
         let body = (1..=12).map(|n| format!("fixes #{n}")).collect::<Vec<_>>().join("\n");
         assert_eq!(closes(&body).len(), MOST_LINKS);
+        let message = (1..=12).map(|n| format!("This reverts commit {n:040x}.")).collect::<Vec<_>>().join("\n");
+        assert_eq!(commit_facts(&message, "acme/shop").reverts.len(), MOST_LINKS);
     }
 
     #[test]

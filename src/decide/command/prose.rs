@@ -298,6 +298,7 @@ mod tests {
         // A sentence is no introduction: it names neither a day nor an address.
         assert_eq!(lines("On the whole I like what Bob wrote:\n\n/help"), ["/help"]);
         assert_eq!(lines("On 2 March bob@example.org wrote\n\n/help"), ["/help"]);
+        assert_eq!(lines("On the whole I like it\nas it is\n/help"), ["/help"]);
         assert_eq!(lines("On Monday bob@example.org wrote:\n\n/help"), [""; 0]);
         assert_eq!(lines("On 2 March Bob wrote:\n\n/help"), [""; 0]);
         let body = "On Mon, 2 Mar 2026, Bob <bob@example.org> wrote:\n\n> /help\n\n/status";

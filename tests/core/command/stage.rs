@@ -4,6 +4,7 @@
 //!
 //! - `roles alice=write bob=read`: what the forge says; others have `none`;
 //! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
+//!   `mute teams`: none about teams;
 //! - `head COMMIT`: what the forge says of a head commit;
 //! - `outcome moved COMMIT | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN | no-milestone NAME… | failed WHY`:
 //!   what becomes of the next errand; else it is done;
@@ -53,6 +54,7 @@ pub struct Stage {
     teams: BTreeSet<(String, String)>,
     head: Option<Sha>,
     mute: bool,
+    mute_teams: bool,
     outcomes: VecDeque<String>,
     names: BTreeMap<String, String>,
     pub(super) out: String,
@@ -243,6 +245,7 @@ impl Stage {
             teams: BTreeSet::new(),
             head: None,
             mute: false,
+            mute_teams: false,
             outcomes: VecDeque::new(),
             names: acts.world.names.clone(),
             out: String::new(),
@@ -263,6 +266,7 @@ impl Stage {
                 (login.to_owned(), Role::from_name(role).unwrap())
             })),
             "team" => drop(self.teams.insert((words[1].to_owned(), words[2].to_owned()))),
+            "mute" if words.get(1) == Some(&"teams") => self.mute_teams = true,
             "mute" => self.mute = true,
             "head" => {
                 self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
@@ -361,7 +365,7 @@ impl Stage {
         }
         let silence = || Err::<Role, String>("no answer".into());
         let member = |team: &String| {
-            if self.mute {
+            if self.mute || self.mute_teams {
                 Err("no answer".to_owned())
             } else {
                 Ok(self.teams.contains(&(team.clone(), request.by.clone())))

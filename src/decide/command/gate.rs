@@ -5,7 +5,10 @@ use super::{
     run::Turn,
     say,
 };
-use crate::domain::{decision::GateName, fact::gate::GateFacts, policy::Policy, rule::ConditionRule};
+use crate::{
+    decide::message::quoted,
+    domain::{decision::GateName, fact::gate::GateFacts, policy::Policy, rule::ConditionRule},
+};
 
 /// `release`.
 pub(super) const RELEASE: Arg = must("release", Kind::Literal);
@@ -20,7 +23,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
         // A policy with one gate need not call it `release`.
         let only = policy.gates.keys().next().filter(|_| policy.gates.len() == 1);
         let name = policy.gates.keys().find(|name| *name == RELEASE.name).or(only);
-        let name = name.ok_or_else(|| say::no_gate(RELEASE.name, "gates"))?;
+        let name = name.ok_or_else(|| say::no_gate(&quoted(RELEASE.name), "gates"))?;
         return Ok(Some(GateName::Release(name.clone())));
     }
     let Some(name) = given.optional(ENVIRONMENT.name) else { return Ok(None) };
@@ -28,7 +31,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
     if policy.environments.contains_key(&name) {
         Ok(Some(GateName::Deploy(name)))
     } else {
-        Err(say::no_gate(&name, "environments"))
+        Err(say::no_gate(&quoted(&name), "environments"))
     }
 }
 

@@ -315,7 +315,7 @@ pub(super) fn gates_off(policy: &Policy) -> Option<String> {
 }
 
 pub(super) fn no_gate(what: &str, section: &str) -> String {
-    format!("The policy describes no {}; it would stand under `{section}:` with its `require:`.", quoted(what))
+    format!("The policy describes no {what}; it would stand under `{section}:` with its `require:`.")
 }
 
 pub(super) fn nothing_waits(gate: &str, reference: Option<&str>) -> String {

@@ -174,7 +174,6 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
-    out.wake(Some(give_up));
     let let_go = |command: &CommandFacts| matches!(&command.deed, Some(Deed::LetGo { request }) if request == id);
     if facts.commands.values().any(let_go) {
         return finish(facts, id, RequestEnd::Failed, say::let_go().to_owned(), terms, out);
@@ -182,6 +181,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     if terms.now >= give_up {
         return fail(facts, id, &request, say::no_end(), terms, out);
     }
+    out.wake(Some(give_up));
     if let Some(made) = request.deployment.and_then(|id| facts.deployments.get(&id)) {
         let said = |state: DeployState| made.statuses.iter().any(|status| status.state == state);
         let last = made.statuses.iter().next_back().map(|status| status.state);

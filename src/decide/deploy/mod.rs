@@ -39,6 +39,10 @@ pub(super) use publish::{drafts, effect as publication};
 pub(super) use say::{board, closed};
 pub(super) use wait::subject;
 
+/// So many times the open deploys are gone through at once; each round but the
+/// last ends or starts one, or changes what one waits for.
+const MOST_ROUNDS: usize = 8;
+
 /// Notes every fact that a deploy under way wants and that is not known.
 pub(super) fn want_all(look: &Look<'_>) {
     for (id, request) in look.facts.requests.iter().filter(|(_, request)| request.is_open()) {
@@ -57,11 +61,23 @@ pub(super) fn want_all(look: &Look<'_>) {
 pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
     auto::ask(facts, terms, out);
     follow::link(facts, out);
-    for id in wait::in_turn(facts) {
-        step(facts, &id, terms, out);
+    // What one starts or ends is news for those that were looked at before it.
+    for _ in 0..MOST_ROUNDS {
+        let open = wait::in_turn(facts);
+        let before: Vec<Option<RequestState>> = open.iter().map(|id| state(facts, id)).collect();
+        for id in &open {
+            step(facts, id, terms, out);
+        }
+        if open.iter().map(|id| state(facts, id)).eq(before) {
+            break;
+        }
     }
     protect::advance(facts, terms, out);
     publish::advance(facts, terms, out);
+}
+
+fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
+    facts.requests.get(id).map(|request| request.state.clone())
 }
 
 /// As many steps as a request can take now.

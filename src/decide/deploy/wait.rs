@@ -236,6 +236,12 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
     let Some(decision) = judge(facts, id, request, terms) else { return refused(say::no_name(&request.reference)) };
     let busy = facts.under_way(environment).map(|(_, other)| other);
     if request.dry_run {
+        // Whoever asks how it would go wants to know, not that nobody has asked yet.
+        let asks = subject(facts, terms.policy, id, request)
+            .is_some_and(|subject| !gate::needs(facts, terms.policy, &subject, terms.now).is_empty());
+        if asks && terms.now.duration_since(request.at) < PATIENCE {
+            return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
         return Next::End(RequestEnd::Told, say::would(request, &decision, busy, terms.policy));
     }
     if let Some(other) = busy {

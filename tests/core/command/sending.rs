@@ -2,7 +2,7 @@
 //! `send`, so that something can happen between the decision and the sending.
 //!
 //! - `send`: everything that waits, if it is still wanted;
-//! - `send moved COMMIT | gone | made COMMIT | not-started | failed WHY`: what
+//! - `send moved COMMIT | gone | made COMMIT | not-started | unnamed | failed WHY`: what
 //!   becomes of the next start; else it is done at the commit that was meant.
 //!
 //! The first deployment that is made has the number 901, the first run 801.
@@ -128,6 +128,7 @@ impl Stage {
             Some(["moved", name]) => return Ok(Some(Told::NameMoved { found: Some(commit(name)) })),
             Some(["gone"]) => return Ok(Some(Told::NameMoved { found: None })),
             Some(["not-started"]) => return Ok(Some(Told::NotStarted("it made none".to_owned()))),
+            Some(["unnamed"]) => return Ok(Some(Told::Started { run: None, sha: None, pinned: true })),
             Some(["failed", why @ ..]) => return Err(why.join(" ")),
             Some(other) => panic!("unknown outcome {other:?}"),
         };

@@ -6,7 +6,8 @@
 //! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
 //!   `mute teams`: none about teams;
 //! - `head COMMIT`: what the forge says of a head commit;
-//! - `outcome moved COMMIT | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN | no-milestone NAME… | failed WHY`:
+//! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
+//!   no-milestone NAME… | failed WHY`:
 //!   what becomes of the next errand; else it is done;
 //! - `10:00 comment on 1 by alice`, `review 2 commented by alice`, each
 //!   followed by the text in lines `  : …`; `again` at the end delivers it
@@ -415,6 +416,8 @@ impl Stage {
             }
             "unassignable" => Told::NotAssignable(strings(&words[1..])),
             "no-milestone" => Told::NoMilestone { known: strings(&words[1..]) },
+            "tag-at" => Told::NameMoved { found: Some(commit(words[1])) },
+            "tag-gone" => Told::NameMoved { found: None },
             "failed" => return Err(words[1..].join(" ")),
             other => panic!("unknown outcome {other}"),
         }))
@@ -426,6 +429,7 @@ impl Stage {
             Effect::ReactTo { node, content } => format!("react {content} to {node}"),
             Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
             Effect::FoldComment { marker, .. } => format!("fold {marker}"),
+            Effect::PublishRelease { tag, sha, .. } => format!("publish {tag} at {}", sha.short()),
             Effect::OpenIssue { title, body, .. } => format!("issue {title:?}\n{body}"),
             Effect::Assign { logins, .. } => format!("assign {}", logins.join(" ")),
             Effect::SetMilestone { milestone, .. } => format!("milestone {milestone:?}"),

@@ -238,7 +238,7 @@ impl World {
             "workflow" => {
                 let sha = self.sha(after(w, "on")?);
                 let suite = after(w, "suite").and_then(|s| s.parse().ok());
-                // `workflow deployment on c1 run 801 [attempt 2] [ends failure]`
+                // `workflow deployment on c1 run 801 [attempt 2] [titled T] [ends failure]`
                 let id = after(w, "run").and_then(|n| n.parse().ok()).unwrap_or_else(|| self.id());
                 let created_at = *self.workflows.entry(id).or_insert(at);
                 let seen = WorkflowSeen {
@@ -248,7 +248,7 @@ impl World {
                     trigger: w[1].clone(),
                     outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
                     attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
-                    title: String::new(),
+                    title: after(w, "titled").unwrap_or_default().to_owned(),
                     workflow: "deploy.yml".into(),
                     created_at: Some(created_at),
                     url: String::new(),

@@ -4,7 +4,7 @@
 //!
 //! - `roles alice=write bob=read`: what the forge says; others have `none`;
 //! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
-//!   `mute teams`: none about teams;
+//!   `mute teams`: none about teams; `mute runs`: none about workflow runs;
 //! - `head COMMIT`: what the forge says of a head commit;
 //! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
 //!   no-milestone NAME… | failed WHY`:
@@ -36,7 +36,7 @@ use phasebot::{
         event::{Event, Seen},
         fact::RepoFacts,
         id::{Actor, Sha},
-        needs::Answered,
+        needs::{Answered, Need},
         permission::Role,
         policy::{Mode, Policy},
     },
@@ -56,6 +56,7 @@ pub struct Stage {
     head: Option<Sha>,
     mute: bool,
     mute_teams: bool,
+    mute_runs: bool,
     outcomes: VecDeque<String>,
     names: BTreeMap<String, String>,
     pub(super) out: String,
@@ -247,6 +248,7 @@ impl Stage {
             head: None,
             mute: false,
             mute_teams: false,
+            mute_runs: false,
             outcomes: VecDeque::new(),
             names: acts.world.names.clone(),
             out: String::new(),
@@ -268,6 +270,7 @@ impl Stage {
             })),
             "team" => drop(self.teams.insert((words[1].to_owned(), words[2].to_owned()))),
             "mute" if words.get(1) == Some(&"teams") => self.mute_teams = true,
+            "mute" if words.get(1) == Some(&"runs") => self.mute_runs = true,
             "mute" => self.mute = true,
             "head" => {
                 self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
@@ -324,7 +327,7 @@ impl Stage {
         let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
         // What was only now begun may want to know more: then it is asked a moment later.
         for _ in 0..20 {
-            let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now);
+            let needs = self.needs(now);
             let asks = !needs.is_empty();
             for need in needs {
                 let answer = answer(&self.world, &need);
@@ -341,7 +344,7 @@ impl Stage {
             for wish in advanced.wishes {
                 self.queue(wish);
             }
-            if decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).is_empty() {
+            if self.needs(now).is_empty() {
                 break;
             }
         }
@@ -349,6 +352,12 @@ impl Stage {
         let again = advance::advance(&mut self.facts, &terms);
         let new = again.wishes.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
         assert!(again.changed.is_empty() && !new && again.told.is_empty(), "{again:?}");
+    }
+
+    /// What is to be asked, of those questions that the forge answers.
+    fn needs(&self, now: Timestamp) -> Vec<Need> {
+        let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
+        needs.filter(|need| !(self.mute_runs && matches!(need, Need::RunsAt { .. }))).collect()
     }
 
     fn event(&mut self, event: &Event) {

@@ -204,8 +204,14 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             });
             Answer::Named(place.or(commit))
         }
-        // Every event of the story arrives.
-        Need::RunsAt { .. } => Answer::Runs(BTreeMap::new()),
+        Need::RunsAt { sha, trigger, .. } => {
+            let wanted = world.unheard.iter().filter(|(_, run)| {
+                sha.as_ref().is_none_or(|sha| *sha == run.sha)
+                    && run.trigger == *trigger
+                    && world.now.is_none_or(|now| run.created_at <= now)
+            });
+            Answer::Runs(wanted.map(|(id, run)| (*id, run.clone())).collect())
+        }
         Need::Tags => {
             let tags = world.tips.iter().filter(|(name, _)| matches!(name, RefName::Tag(_)));
             Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())

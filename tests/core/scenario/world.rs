@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{alert::*, event::*, id::*};
+use phasebot::domain::{alert::*, event::*, fact::deploy::RunFacts, id::*};
 
 /// One line of a scenario.
 pub enum Act {
@@ -50,6 +50,8 @@ pub struct World {
     /// When each workflow run was made.
     workflows: BTreeMap<u64, Timestamp>,
     releases: BTreeMap<u64, ReleaseSeen>,
+    /// Workflow runs of which no event tells.
+    pub unheard: BTreeMap<u64, RunFacts>,
     /// Since when an alert of a connection and group fires, and whether it is over.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
     next_id: u64,
@@ -166,6 +168,22 @@ impl World {
             "author" => {
                 let sha = self.sha(&w[1]);
                 self.authors.entry(sha).or_default().extend(w[2..].iter().cloned());
+            }
+            // `unheard deployment on c1 run 850 at 08:12 ends success`
+            "unheard" => {
+                let at = after(w, "at").and_then(time).unwrap();
+                let run = RunFacts {
+                    sha: self.sha(after(w, "on").unwrap()),
+                    trigger: w[1].clone(),
+                    outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
+                    title: String::new(),
+                    workflow: "deploy.yml".into(),
+                    created_at: at,
+                    at,
+                    attempt: 1,
+                    url: String::new(),
+                };
+                self.unheard.insert(after(w, "run").unwrap().parse().unwrap(), run);
             }
             "signed" => self.signed.extend(w[1..].iter().cloned()),
             "linked" => {
@@ -621,7 +639,7 @@ impl World {
         Some(run.clone())
     }
 
-    /// `deploy 9 production of m1 in_progress [production]`
+    /// `deploy 9 production of m1 in_progress [production] [run 801]`
     fn deploy(&mut self, at: Timestamp, w: &[String]) -> Option<DeploymentSeen> {
         let id: u64 = w[1].parse().ok()?;
         let sha = after(w, "of").map(str::to_owned).map(|name| self.sha(&name));
@@ -634,7 +652,7 @@ impl World {
             production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),
             created_at: at,
             creator: None,
-            run: None,
+            run: after(w, "run").and_then(|n| n.parse().ok()),
             status: None,
         });
         let state = w.iter().find_map(|x| match x.as_str() {

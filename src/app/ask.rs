@@ -70,7 +70,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             }
             Err(ForgeError::Transient(why) | ForgeError::Doubt(why)) => {
                 tracing::debug!(?need, why, "a question was not answered");
-                let later = after(now, TRY_AGAIN_AFTER);
+                let later = after(shell.clock.now(), TRY_AGAIN_AFTER);
                 again = Some(again.map_or(later, |at| at.max(later)));
                 continue;
             }

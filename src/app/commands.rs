@@ -85,9 +85,10 @@ async fn standing(
         };
         teams.insert(team, member);
     }
-    let head = match asks.head {
-        true => Some(answered(shell, target, started, || forge.head(target, request.item)).await),
-        false => None,
+    let head = if asks.head {
+        Some(answered(shell, target, started, || forge.head(target, request.item)).await)
+    } else {
+        None
     };
     Standing { role, teams, head, asked_at }
 }

@@ -3,33 +3,39 @@
 
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout};
+
 use super::{persist::persistently, shell::Shell};
 use crate::port::forge::{ForgeError, Target};
 
-/// Patience with one try: a forge that hangs is asked again.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Patience with one try: an answer may have many pages.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Patience with all of them.
+const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
 
 /// The answer of a question that changes nothing.
 ///
 /// What fails or hangs for the moment is asked again at once, three times in
-/// all; a repository that is held meanwhile is held 17 s at most. While the
+/// all, and for 20 s at most: a repository may be held meanwhile. While the
 /// installation is parked nothing is asked, and a limit that is met parks it.
 pub(crate) async fn question<T, Q>(shell: &Shell, target: &Target, ask: impl Fn() -> Q) -> Result<T, ForgeError>
 where
     Q: Future<Output = Result<T, ForgeError>>,
 {
     let tenant = (target.repo.forge.clone(), target.installation);
+    let started = Instant::now();
     persistently(|| async {
         let now = shell.clock.now();
         if let Some(until) = shell.limits.parked(&tenant, now).await {
             return Err(ForgeError::RateLimited { until });
         }
-        match tokio::time::timeout(PATIENCE, ask()).await {
+        let patience = PATIENCE.min(PATIENCE_IN_ALL.saturating_sub(started.elapsed()));
+        match timeout(patience, ask()).await {
             Ok(Err(ForgeError::RateLimited { until })) => {
                 Err(ForgeError::RateLimited { until: shell.limits.park(&tenant, until, now).await })
             }
             Ok(answer) => answer,
-            Err(_) => Err(ForgeError::Transient(format!("no answer within {} s", PATIENCE.as_secs()))),
+            Err(_) => Err(ForgeError::Transient(format!("no answer within {} s", patience.as_secs()))),
         }
     })
     .await

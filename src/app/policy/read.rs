@@ -52,7 +52,7 @@ pub(super) async fn refresh(
     let mut brought = Brought { news: told, own: false };
     if files.organisation.of != owner {
         // Also where there is none: its name is the repository's owner.
-        owner.clone_into(&mut files.organisation.of);
+        files.organisation = Reading { of: owner.to_owned(), ..Reading::default() };
         brought.news = true;
     }
     // Until all texts are known nothing can be said of them together.
@@ -73,6 +73,7 @@ pub(super) async fn refresh(
             }
             Some(of_organisation(shell, policies, (forge, target), owner, &files.organisation).await)
         });
+    let now = shell.clock.now();
     if let Some(outcome) = own {
         let before = files.own.seen.clone();
         note(&mut files.own, branch, outcome, now);
@@ -118,7 +119,7 @@ async fn organisation_is_due(
 
 fn note(reading: &mut Reading, of: &str, outcome: Result<Option<FileSeen>, Timestamp>, now: Timestamp) {
     match outcome {
-        Ok(None) if reading.of == of && reading.seen.is_some() && !missed_for_long(reading, now) => {
+        Ok(None) if reading.seen.is_some() && !missed_for_long(reading, now) => {
             reading.missed_at.get_or_insert(now);
             reading.stale = true;
             reading.retry_at = Some(after(now, MISSED_AGAIN_AFTER));
@@ -151,15 +152,14 @@ async fn of_organisation(
     let now = shell.clock.now();
     if let Some((at, file)) = policies.shared(&whose)
         && read_at.is_none_or(|read_at| at > read_at)
+        // That a file is gone each finds out for itself, by looking twice.
+        && (file.is_some() || seen.is_none())
         && now.duration_since(at) < ORGANISATION_STALE_AFTER
     {
         return Ok(file);
     }
     let file = one(shell, forge, target, Some(&format!("{owner}/.github"))).await?;
-    // Once is not enough to say that a file is gone.
-    if file.is_some() || seen.is_none() {
-        policies.share(whose, now, file.clone());
-    }
+    policies.share(whose, now, file.clone());
     Ok(file)
 }
 

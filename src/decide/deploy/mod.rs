@@ -40,7 +40,7 @@ pub(super) use say::{board, closed};
 pub(super) use wait::subject;
 
 /// So many times the open deploys are gone through at once; each round but the
-/// last ends or starts one, or changes what one waits for.
+/// last took one on its way, or changed what it waits for.
 const MOST_ROUNDS: usize = 8;
 
 /// Notes every fact that a deploy under way wants and that is not known.

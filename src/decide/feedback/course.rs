@@ -200,6 +200,8 @@ mod tests {
         let facts = incident(&[(0, None), (7, None)]);
         assert_eq!(shape(&facts, &[5]), [(0, Some(5), 0), (7, None, 0)]);
         assert_eq!(shape(&facts, &[8]), [(0, Some(8), 0)]);
+        // It had ended by itself at that moment.
+        assert_eq!(shape(&incident(&[(0, Some(5)), (7, None)]), &[5]), [(0, None, 1)]);
     }
 
     #[test]

@@ -46,10 +46,9 @@ pub struct Reading {
     pub seen: Option<FileSeen>,
     /// It may have changed since.
     pub stale: bool,
-    /// Reading it failed: not to be tried before.
+    /// Reading it failed, or it was not found: not to be tried before.
     pub retry_at: Option<Timestamp>,
     /// Since when it is not found, although it stood there: not yet taken for removed.
-    #[serde(default)]
     pub missed_at: Option<Timestamp>,
 }
 

@@ -4,7 +4,8 @@
 //!
 //! - `roles alice=write bob=read`: what the forge says; others have `none`;
 //! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
-//!   `mute teams`: none about teams; `mute runs`: none about workflow runs;
+//!   `mute teams`: none about teams; `mute Named`: no such question of a decision,
+//!   until `unmute`; `deny Checks`: it refuses to answer such a question;
 //! - `head COMMIT`: what the forge says of a head commit;
 //! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
 //!   no-milestone NAME… | failed WHY`:
@@ -36,7 +37,7 @@ use phasebot::{
         event::{Event, Seen},
         fact::RepoFacts,
         id::{Actor, Sha},
-        needs::{Answered, Need},
+        needs::{Answer, Answered, Need},
         permission::Role,
         policy::{Mode, Policy},
     },
@@ -56,7 +57,9 @@ pub struct Stage {
     head: Option<Sha>,
     mute: bool,
     mute_teams: bool,
-    mute_runs: bool,
+    /// Questions that are not answered, by the name of their variant.
+    muted: BTreeSet<String>,
+    denied: BTreeSet<String>,
     outcomes: VecDeque<String>,
     names: BTreeMap<String, String>,
     pub(super) out: String,
@@ -70,6 +73,10 @@ pub struct Stage {
     /// How many deployments and runs were started.
     pub(super) started: u64,
 }
+
+/// Steps that say something of the forge or want to see something.
+const SETTINGS: [&str; 10] =
+    ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny"];
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";
@@ -101,7 +108,7 @@ pub fn ending(steps: &str, doubled: bool) -> Ending {
 pub fn in_order(steps: &str, keys: Option<&[u32]>) -> Ending {
     let plain = |line: &&str| {
         let word = line.split(' ').next().unwrap_or_default();
-        !["roles", "team", "show", "gates", "head", "send", "outcome", "mute"].contains(&word)
+        !SETTINGS.contains(&word)
     };
     let acts = read(&steps.lines().filter(plain).collect::<Vec<_>>().join("\n"));
     let mut order: Vec<usize> = (0..acts.events.len()).collect();
@@ -135,7 +142,7 @@ fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
             let _ = place;
             body.push('\n');
             body.push_str(&text);
-        } else if ["roles", "team", "mute", "head", "outcome", "show", "gates", "send"].contains(&word) {
+        } else if SETTINGS.contains(&word) {
             // Told apart from events by a tick that carries the words.
             let _ = writeln!(plain, "#! {line}");
         } else {
@@ -217,6 +224,17 @@ fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
     (stage, now)
 }
 
+/// A question's kind, as scenarios name it.
+fn variant(need: &Need) -> &'static str {
+    match need {
+        Need::Named { .. } => "Named",
+        Need::RunsAt { .. } => "RunsAt",
+        Need::Checks { .. } => "Checks",
+        Need::Commits { .. } => "Commits",
+        _ => "another",
+    }
+}
+
 /// Conditions as the record has them.
 fn conditions(all: &[Condition], depth: usize, out: &mut String) {
     for condition in all {
@@ -248,7 +266,8 @@ impl Stage {
             head: None,
             mute: false,
             mute_teams: false,
-            mute_runs: false,
+            muted: BTreeSet::new(),
+            denied: BTreeSet::new(),
             outcomes: VecDeque::new(),
             names: acts.world.names.clone(),
             out: String::new(),
@@ -270,8 +289,13 @@ impl Stage {
             })),
             "team" => drop(self.teams.insert((words[1].to_owned(), words[2].to_owned()))),
             "mute" if words.get(1) == Some(&"teams") => self.mute_teams = true,
-            "mute" if words.get(1) == Some(&"runs") => self.mute_runs = true,
+            "mute" if words.len() > 1 => drop(self.muted.insert(words[1].to_owned())),
             "mute" => self.mute = true,
+            "unmute" => {
+                self.muted.clear();
+                self.advance(now);
+            }
+            "deny" => drop(self.denied.insert(words[1].to_owned())),
             "head" => {
                 self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
                 self.head = Some(commit(words[1]));
@@ -330,7 +354,10 @@ impl Stage {
             let needs = self.needs(now);
             let asks = !needs.is_empty();
             for need in needs {
-                let answer = answer(&self.world, &need);
+                let answer = match self.denied.contains(variant(&need)) {
+                    true => Answer::Unavailable { why: "403 from the forge".into() },
+                    false => answer(&self.world, &need),
+                };
                 decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
             if asks {
@@ -357,7 +384,7 @@ impl Stage {
     /// What is to be asked, of those questions that the forge answers.
     fn needs(&self, now: Timestamp) -> Vec<Need> {
         let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
-        needs.filter(|need| !(self.mute_runs && matches!(need, Need::RunsAt { .. }))).collect()
+        needs.filter(|need| !self.muted.contains(variant(need))).collect()
     }
 
     fn event(&mut self, event: &Event) {

@@ -378,3 +378,13 @@ fn harmless_words_stay_as_they_are() {
     assert_eq!(defuse::inline(&"ab ".repeat(10), 7), "ab ab a…");
     assert_eq!(defuse::title("@sre see #12", 200), "@\u{200b}sre see #\u{200b}12");
 }
+
+/// What is too long to be an address of anybody's is none, to the byte.
+#[test]
+fn links_have_a_length() {
+    let address = |length: usize| format!("https://example.com/{}", "a".repeat(length - 20));
+    assert_eq!(defuse::link(&address(600)), Some(address(600)));
+    assert_eq!(defuse::link(&address(601)), None);
+    // Spelt out it grows.
+    assert_eq!(defuse::link(&format!("https://example.com/{}", "ä".repeat(200))), None);
+}

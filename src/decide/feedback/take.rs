@@ -157,3 +157,56 @@ fn few(labels: &std::collections::BTreeMap<String, String>) -> std::collections:
 fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::domain::alert::Alert;
+
+    fn group(firing: usize, over: usize) -> Group {
+        let alert = |firing| Alert {
+            fingerprint: "f".repeat(LONGEST_VALUE + 1),
+            firing,
+            started_at: Timestamp::UNIX_EPOCH,
+            ended_at: None,
+            labels: (0..MOST_LABELS + 5).map(|n| (format!("label{n}"), "v".to_owned())).collect(),
+            annotations: BTreeMap::new(),
+            url: None,
+            silence_url: None,
+        };
+        let alerts = std::iter::repeat_n(alert(true), firing).chain(std::iter::repeat_n(alert(false), over));
+        Group {
+            key: "k".to_owned(),
+            title: Some("t".repeat(LONGEST_VALUE + 1)),
+            text: Some("x".repeat(LONGEST_TEXT + 1)),
+            url: None,
+            labels: BTreeMap::new(),
+            alerts: alerts.collect(),
+            left_out: 2,
+            tells_end: true,
+        }
+    }
+
+    /// What is cut off is counted, together with what the source left out itself.
+    #[test]
+    fn of_a_large_group_the_rest_is_counted() {
+        let shape = |firing, over| {
+            let kept = trimmed(&group(firing, over));
+            (kept.alerts.len(), kept.left_out)
+        };
+        assert_eq!(shape(1, 0), (1, 2));
+        assert_eq!(shape(3, 40), (3, 2), "what is over is not shown");
+        assert_eq!(shape(MOST_ALERTS, 1), (MOST_ALERTS, 2));
+        assert_eq!(shape(MOST_ALERTS + 4, 1), (MOST_ALERTS, 6));
+    }
+
+    #[test]
+    fn nothing_is_kept_whole_however_long() {
+        let kept = trimmed(&group(1, 0));
+        let length = |text: &Option<String>| text.as_ref().map(String::len);
+        assert_eq!((length(&kept.title), length(&kept.text)), (Some(LONGEST_VALUE), Some(LONGEST_TEXT)));
+        assert_eq!((kept.alerts[0].fingerprint.len(), kept.alerts[0].labels.len()), (LONGEST_VALUE, MOST_LABELS));
+    }
+}

@@ -75,8 +75,7 @@ pub struct Stage {
 }
 
 /// Steps that say something of the forge or want to see something.
-const SETTINGS: [&str; 10] =
-    ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny"];
+const SETTINGS: [&str; 10] = ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny"];
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";

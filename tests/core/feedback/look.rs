@@ -69,3 +69,23 @@ fn the_built_in_template_shows_everything() {
     insta::assert_snapshot!(format!("{}\n────\n{}", rendered.title, rendered.body));
     assert!(BUILT_IN.starts_with("{{ title }}\n"));
 }
+
+#[test]
+fn an_alert_without_words_says_so() {
+    let view = IncidentView { title: " \n".to_owned(), text: None, ..full() };
+    assert_eq!(render(None, &view).title, "Alert without a title");
+    // A template that fails gives way, and so does the built-in one if it must.
+    let broken = render(Some("{{ title }}\n{% if %}"), &view);
+    assert!(broken.problem.is_some() && broken.title == "Alert without a title", "{broken:?}");
+}
+
+/// A template's tags leave gaps; code keeps its own, and what follows it is tidied again.
+#[test]
+fn gaps_are_closed_outside_code() {
+    let template = "x\n\n\na\n\n\n```text\nb\n\n\nc\n```\n\n\n\nd\n\n\n";
+    let rendered = render(Some(template), &full());
+    assert_eq!(rendered.problem, None);
+    assert_eq!(rendered.body, "a\n\n```text\nb\n\n\nc\n```\n\nd");
+    let longer = render(Some("x\n````\n```\n\n\n````\n\n\ne"), &full());
+    assert_eq!(longer.body, "````\n```\n\n\n````\n\ne");
+}

@@ -115,7 +115,6 @@ pub(super) fn open_plain(
         turns: 0,
         stale: false,
         text: (String::new(), now),
-        closed_loop: None,
     };
     ask(&mut issue, looks, text, now, out);
     issue

@@ -152,7 +152,6 @@ impl<'f> Tending<'f, '_> {
         }
         let want = Want { left, reopen, ..self.want(case, &word, stands(case.standing, issue.firing)) };
         let mut kept = issue.clone();
-        kept.closed_loop = case.closes(&self.look).map(|closes| closes.at).filter(|at| *at <= self.terms.now);
         keep::keep(&mut kept, &want, self.terms.now, &mut self.out);
         if kept == *issue {
             return false;

@@ -166,8 +166,6 @@ pub struct IssueFacts {
     pub stale: bool,
     /// Short hash of title and text, and when they were last written.
     pub text: (String, Timestamp),
-    /// When a linked change closed the loop.
-    pub closed_loop: Option<Timestamp>,
 }
 
 /// A user's words.

@@ -39,7 +39,7 @@ use phasebot::{
         id::{Actor, Sha},
         needs::{Answer, Answered, Need},
         permission::Role,
-        policy::{Mode, Policy},
+        policy::Policy,
     },
 };
 
@@ -342,9 +342,6 @@ impl Stage {
 
     /// Asks what is wanted, decides, and tells what turned.
     pub(super) fn advance(&mut self, now: Timestamp) {
-        if self.policy.mode != Mode::Act {
-            return;
-        }
         self.world.now = Some(now);
         let policy = self.policy.clone();
         let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };

@@ -168,6 +168,10 @@ fn a_window_keeps_its_hours_when_the_clocks_change() {
         assert_eq!(look(&policy, "window", at(opens)), (true, Some(at(shuts))), "{opens}");
         assert!(!look(&policy, "window", at(shuts)).0, "{shuts}");
     }
+    // The whole hour is skipped: that day has none, and nothing turns then.
+    let window = Window { hours: vec![every_day(120, 180)], zone: zone("Europe/Berlin") };
+    let before = look(&policy(Some(window), None), "window", at("2026-03-29T00:30:00Z"));
+    assert_eq!(before, (false, Some(at("2026-03-30T00:00:00Z"))));
 }
 
 #[test]

@@ -93,8 +93,9 @@ fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::{
+        event::Outcome,
         fact::{
-            commit::{CommitFacts, RunFact},
+            commit::{CommitFacts, GroupFacts, RunFact, StatusFact},
             item::{ItemFacts, Merge, PullFacts},
         },
         id::{ForgeName, RepoKey},
@@ -149,7 +150,7 @@ mod tests {
     }
 
     /// Of a commit only what is said of others is kept: as long as a push or a
-    /// merge brings it.
+    /// merge brings it. A merge group lives as long as it was pushed or is tested.
     #[test]
     fn a_commit_goes_once_nothing_brings_it() {
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
@@ -159,6 +160,10 @@ mod tests {
         let mut pull = ItemFacts::new(5, true);
         pull.pull = Some(PullFacts { merged: Some(merge), ..PullFacts::default() });
         facts.items.insert(5, pull);
+        let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None };
+        facts.groups.extend([3, 4, 5].map(|n| (sha(n), group.clone())));
+        let tested = StatusFact { context: "ci".into(), outcome: Outcome::Success, at: at(4), url: String::new() };
+        facts.checks.entry(sha(4)).or_default().statuses.insert(1, tested);
         let main = RefName::Branch("main".into());
         let push = push(main.clone(), sha(0), sha(3), at(4));
         facts.pushes.insert((main.clone(), sha(0), sha(3)), push);
@@ -168,7 +173,9 @@ mod tests {
         assert!(forget(&mut facts, at(2)).is_empty(), "nothing is old");
         facts.refs.entry(RefName::Branch("gone".into())).or_default().moves.insert((at(1), None));
         let went = forget(&mut facts, at(2));
-        assert!(went.contains(&DocumentKey::Commit(sha(1))) && went.len() == 2, "{went:?}");
+        let gone = DocumentKey::Ref(RefName::Branch("gone".into()));
+        assert_eq!(went, [gone, DocumentKey::Commit(sha(1)), DocumentKey::Group(sha(5))].into());
+        assert_eq!(facts.groups.keys().collect::<Vec<_>>(), [&sha(3), &sha(4)]);
         assert_eq!(facts.commits.keys().collect::<Vec<_>>(), [&sha(2), &sha(3)]);
     }
 

@@ -39,7 +39,7 @@ pub struct Ending {
 }
 
 /// Whether an effect waits for `send`; then in a few words.
-fn words(effect: &Effect) -> Option<String> {
+pub(super) fn words(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::CreateDeployment { environment, sha, .. } => format!("deployment of {} to {environment}", sha.short()),
         Effect::Dispatch { environment, sha, workflow, reference, .. } => {
@@ -55,7 +55,10 @@ fn words(effect: &Effect) -> Option<String> {
             };
             format!("{word} run {run}: {comment}")
         }
-        Effect::PublishRelease { tag, sha, .. } => format!("publish {tag} at {}", sha.short()),
+        Effect::PublishRelease { tag, sha, branch, .. } => {
+            let from = branch.as_ref().map_or_else(String::new, |branch| format!(" from {branch}"));
+            format!("publish {tag} at {}{from}", sha.short())
+        }
         _ => return None,
     })
 }

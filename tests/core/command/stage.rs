@@ -461,12 +461,11 @@ impl Stage {
             Effect::ReactTo { node, content } => format!("react {content} to {node}"),
             Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
             Effect::FoldComment { marker, .. } => format!("fold {marker}"),
-            Effect::PublishRelease { tag, sha, .. } => format!("publish {tag} at {}", sha.short()),
             Effect::OpenIssue { title, body, .. } => format!("issue {title:?}\n{body}"),
             Effect::Assign { logins, .. } => format!("assign {}", logins.join(" ")),
             Effect::SetMilestone { milestone, .. } => format!("milestone {milestone:?}"),
             Effect::RerunFailed { sha, .. } => format!("rerun at {sha}"),
-            other => format!("{other:?}"),
+            other => super::sending::words(other).unwrap_or_else(|| format!("{other:?}")),
         };
         let mut lines = text.lines();
         let _ = writeln!(self.out, "    {}", lines.next().unwrap_or_default());

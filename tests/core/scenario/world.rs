@@ -591,10 +591,12 @@ impl World {
 
     fn release(&mut self, at: Timestamp, w: &[String]) -> Option<ReleaseSeen> {
         let id: u64 = w[1].parse().ok()?;
+        // `release 5 created v1.0.0 [of c1]`: made from `main`, or from that commit.
+        let target = after(w, "of").map_or_else(|| "main".to_owned(), |name| self.sha(name).0);
         let release = self.releases.entry(id).or_insert_with(|| ReleaseSeen {
             id,
             tag: w.get(3).cloned().unwrap_or_default(),
-            target: "main".into(),
+            target,
             draft: true,
             prerelease: w.iter().any(|x| x == "prerelease"),
             published_at: None,

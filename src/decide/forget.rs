@@ -93,9 +93,11 @@ fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
 mod tests {
     use super::*;
     use crate::domain::{
+        alert::Feedback,
         event::Outcome,
         fact::{
             commit::{CommitFacts, GroupFacts, RunFact, StatusFact},
+            incident::{FeedbackFacts, IssueFacts},
             item::{ItemFacts, Merge, PullFacts},
         },
         id::{ForgeName, RepoKey},
@@ -147,6 +149,40 @@ mod tests {
         let branch = DocumentKey::Ref(RefName::Branch("old".into()));
         let answers = [writer("ada"), Need::LinkedIssues { pull: 2 }].map(DocumentKey::Answer);
         assert_eq!(went, answers.into_iter().chain([branch]).collect());
+    }
+
+    /// What users said goes once it is filed, and not before.
+    #[test]
+    fn words_go_once_they_are_filed() {
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        let issue = |number| IssueFacts {
+            marker: String::new(),
+            asked_at: at(1),
+            asked: 1,
+            refused: None,
+            number,
+            opened_with: BTreeSet::new(),
+            labels: BTreeSet::new(),
+            assigned: false,
+            firing: false,
+            open: true,
+            open_since: at(1),
+            turns: 0,
+            stale: false,
+            text: (String::new(), at(1)),
+        };
+        for (id, day, number) in [("old", 1, Some(7)), ("young", 3, Some(8)), ("waits", 1, None)] {
+            let text = Feedback {
+                key: id.into(),
+                title: id.into(),
+                text: String::new(),
+                url: None,
+                labels: std::collections::BTreeMap::new(),
+            };
+            let said = FeedbackFacts { connection: "app".into(), said: (at(day), text), issue: Some(issue(number)) };
+            facts.feedback.insert(id.into(), said);
+        }
+        assert_eq!(forget(&mut facts, at(2)), [DocumentKey::Feedback("old".into())].into());
     }
 
     /// Of a commit only what is said of others is kept: as long as a push or a

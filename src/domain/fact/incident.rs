@@ -118,7 +118,6 @@ pub struct CycleFacts {
 
 /// Where an incident is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "nearly all of them are the large one")]
 pub enum Place {
     /// In an issue of its own.
     Own(IssueFacts),

@@ -350,9 +350,10 @@ impl Stage {
             let needs = self.needs(now);
             let asks = !needs.is_empty();
             for need in needs {
-                let answer = match self.denied.contains(variant(&need)) {
-                    true => Answer::Unavailable { why: "403 from the forge".into() },
-                    false => answer(&self.world, &need),
+                let answer = if self.denied.contains(variant(&need)) {
+                    Answer::Unavailable { why: "403 from the forge".into() }
+                } else {
+                    answer(&self.world, &need)
                 };
                 decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }

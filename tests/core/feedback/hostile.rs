@@ -379,6 +379,15 @@ fn harmless_words_stay_as_they_are() {
     assert_eq!(defuse::title("@sre see #12", 200), "@\u{200b}sre see #\u{200b}12");
 }
 
+/// A forge counts a link to one of its items or commits as a mention.
+#[test]
+fn links_to_items_are_none() {
+    for path in ["issues/1", "pull/1", "commit/0a1b2c3d", "%69ssues/1"] {
+        assert_eq!(defuse::link(&format!("https://github.com/acme/shop/{path}")), None, "{path}");
+    }
+    assert!(defuse::link("https://github.com/acme/shop/actions").is_some());
+}
+
 /// What is too long to be an address of anybody's is none, to the byte.
 #[test]
 fn links_have_a_length() {

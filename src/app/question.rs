@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use super::{persist::persistently, shell::Shell};
 use crate::port::forge::{ForgeError, Target};
@@ -23,20 +23,22 @@ where
     Q: Future<Output = Result<T, ForgeError>>,
 {
     let tenant = (target.repo.forge.clone(), target.installation);
-    let started = Instant::now();
-    persistently(|| async {
+    let asking = persistently(|| async {
         let now = shell.clock.now();
         if let Some(until) = shell.limits.parked(&tenant, now).await {
             return Err(ForgeError::RateLimited { until });
         }
-        let patience = PATIENCE.min(PATIENCE_IN_ALL.saturating_sub(started.elapsed()));
-        match timeout(patience, ask()).await {
+        match timeout(PATIENCE, ask()).await {
             Ok(Err(ForgeError::RateLimited { until })) => {
                 Err(ForgeError::RateLimited { until: shell.limits.park(&tenant, until, now).await })
             }
             Ok(answer) => answer,
-            Err(_) => Err(ForgeError::Transient(format!("no answer within {} s", patience.as_secs()))),
+            Err(_) => Err(silence(PATIENCE)),
         }
-    })
-    .await
+    });
+    timeout(PATIENCE_IN_ALL, asking).await.unwrap_or_else(|_| Err(silence(PATIENCE_IN_ALL)))
+}
+
+fn silence(patience: Duration) -> ForgeError {
+    ForgeError::Transient(format!("no answer within {} s", patience.as_secs()))
 }

@@ -66,7 +66,7 @@ impl Default for BotSettings {
 
 /// So many deliveries arriving side by side are a rush. Measured: with 16, half
 /// of what can be taken in was no rush, and deciding beside it cost each sender
-/// a third of its wait.
+/// a fifth to a third of its wait.
 const RUSH: usize = 6;
 
 pub(crate) struct Shell {

@@ -1,12 +1,12 @@
 //! Deploys: what is started, held back and said, as the forge sees it.
 
-use crate::command::folder;
+use crate::{command::stage::narrate, folder};
 
 /// `tests/scenarios/deploys/*.scn`: steps as in `tests/core/command/stage.rs`, a
 /// line `---`, what was done. `BLESS=1` writes the second half anew.
 #[test]
 fn scenarios_come_out_as_written() {
-    folder::as_written("deploys");
+    folder::as_written("deploys", narrate);
 }
 
 /// What is delivered twice, and once more in the end, starts nothing again.

@@ -8,6 +8,7 @@
 mod command;
 mod deploys;
 mod feedback;
+mod folder;
 mod gate;
 mod incident;
 mod policy;

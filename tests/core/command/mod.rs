@@ -1,16 +1,17 @@
 //! Slash-commands: what runs, for whom, and what is answered.
 
-pub mod folder;
 mod parser;
-mod sending;
+pub mod sending;
 pub mod stage;
 mod table;
+
+use crate::folder;
 
 /// `tests/scenarios/commands/*.scn`: steps, a line `---`, what came of them.
 /// `BLESS=1` writes the second half anew.
 #[test]
 fn scenarios_come_out_as_written() {
-    folder::as_written("commands");
+    folder::as_written("commands", stage::narrate);
     let files = folder::files("commands");
     let commands = phasebot::decide::command::COMMANDS;
     let names: Vec<String> = files.iter().map(|(p, _)| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();

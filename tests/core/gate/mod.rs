@@ -3,13 +3,13 @@
 mod calendar;
 mod properties;
 
-use crate::command::folder;
+use crate::{command::stage::narrate, folder};
 
 /// `tests/scenarios/gates/*.scn`: a policy, steps as in `tests/core/command/stage.rs`,
 /// a line `---`, what was decided. `BLESS=1` writes the second half anew.
 #[test]
 fn scenarios_come_out_as_written() {
-    folder::as_written("gates");
+    folder::as_written("gates", narrate);
 }
 
 /// What is delivered twice, and once more in the end, changes nothing.

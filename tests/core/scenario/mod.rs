@@ -10,46 +10,20 @@ pub mod play;
 mod steady;
 pub mod world;
 
-use std::{fs, path::PathBuf};
-
 use play::Stage;
 use proptest::prelude::*;
 
-fn files() -> Vec<(String, String)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
-    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    files.retain(|p| p.extension().is_some_and(|e| e == "scn"));
-    files.sort();
-    files.into_iter().map(|p| (p.display().to_string(), fs::read_to_string(&p).unwrap())).collect()
-}
-
-/// The steps and the expectation of a file.
-fn halves(text: &str) -> (&str, &str) {
-    text.split_once("\n---\n").unwrap_or((text, ""))
-}
+use crate::folder;
 
 #[test]
 fn scenarios_come_out_as_written() {
-    let bless = std::env::var_os("BLESS").is_some();
-    let (mut failures, mut count) = (Vec::new(), 0);
-    for (path, text) in files() {
-        count += 1;
-        let (steps, expected) = halves(&text);
-        let actual = play::narrate(steps);
-        if bless {
-            fs::write(&path, format!("{}\n---\n{actual}", steps.trim_end())).unwrap();
-        } else if actual != expected {
-            failures.push(format!("{path}\n--- expected\n{expected}\n--- actual\n{actual}"));
-        }
-    }
-    assert!(failures.is_empty(), "BLESS=1 accepts:\n{}", failures.join("\n\n"));
-    assert!(count >= 20, "only {count} scenarios found");
+    folder::as_written("", play::narrate);
 }
 
 #[test]
 fn order_and_repetition_of_deliveries_change_nothing() {
-    for (path, text) in files() {
-        let (steps, _) = halves(&text);
+    for (path, text) in folder::files("") {
+        let (path, steps) = (path.display().to_string(), folder::steps(&text));
         if steps.lines().any(|l| l.starts_with("# in order only")) {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Every scenario of a folder.
+//! Every scenario of a folder of `tests/scenarios`, as the tests of each area play them.
 
 use std::{fs, path::PathBuf};
 
@@ -7,9 +7,9 @@ use proptest::{
     test_runner::{RngAlgorithm, TestRng, TestRunner},
 };
 
-use super::{sending::Ending, stage};
+use crate::command::{sending::Ending, stage};
 
-/// Files of a folder of `tests/scenarios`, each with its text.
+/// Files of a folder of `tests/scenarios` (``: itself), each with its text.
 pub fn files(folder: &str) -> Vec<(PathBuf, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
@@ -19,16 +19,17 @@ pub fn files(folder: &str) -> Vec<(PathBuf, String)> {
     files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-fn steps(text: &str) -> &str {
+/// The steps of a file.
+pub fn steps(text: &str) -> &str {
     text.split_once("\n---\n").map_or(text, |(steps, _)| steps)
 }
 
 /// Steps come out as the second half of their file says. `BLESS=1` writes it anew.
-pub fn as_written(folder: &str) {
+pub fn as_written(folder: &str, narrate: impl Fn(&str) -> String) {
     let mut failures = Vec::new();
     for (path, text) in files(folder) {
         let (steps, expected) = text.split_once("\n---\n").unwrap_or((&text, ""));
-        let actual = stage::narrate(steps);
+        let actual = narrate(steps);
         if std::env::var_os("BLESS").is_some() {
             fs::write(path, format!("{}\n---\n{actual}", steps.trim_end())).unwrap();
         } else if actual != expected {

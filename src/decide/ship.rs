@@ -11,6 +11,7 @@ use crate::domain::{
     id::Sha,
     needs::{Answer, Need},
     policy::{EnvironmentFilter, EvidenceKind, Pattern},
+    version,
     when::{Span, earlier},
 };
 
@@ -21,7 +22,7 @@ impl Look<'_> {
         let moved = self.facts.index.tag_moves.range((carrier.born, String::new())..);
         let tags: BTreeSet<&String> = moved.map(|(_, tag)| tag).collect();
         for tag in tags {
-            if !is_final_version(tag) && !also.iter().any(|p| p.matches(tag)) {
+            if !version::is_final(tag) && !also.iter().any(|p| p.matches(tag)) {
                 continue;
             }
             let Some(facts) = self.facts.refs.get(&RefName::Tag(tag.clone())) else { continue };
@@ -47,11 +48,11 @@ impl Look<'_> {
             if published < carrier.born
                 || state.withdrawn
                 || (state.prerelease && !prereleases)
-                || is_floating(&state.tag)
+                || version::is_floating(&state.tag)
             {
                 continue;
             }
-            if !prereleases && is_prerelease(&state.tag) {
+            if !prereleases && version::is_prerelease(&state.tag) {
                 continue;
             }
             if self.tag_commit(&state.tag).is_some_and(|sha| self.contains(sha, &carrier.sha)) {
@@ -223,45 +224,4 @@ pub(super) fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
 fn soaked_span(ripe: Timestamp, until: Option<Timestamp>, quiet: SignedDuration, environment: &str) -> Option<Span> {
     let because = format!("ran {} in {} without an incident", message::duration(quiet), message::quoted(environment));
     Span::between(ripe, until, because)
-}
-
-/// The version in a tag: `v1.2.3`, `1.2.3`, `api/v1.2.3`, `pkg@1.2.3`.
-fn version(tag: &str) -> Option<semver::Version> {
-    let name = tag.rsplit(['/', '@']).next().unwrap_or(tag);
-    semver::Version::parse(name.strip_prefix(['v', 'V']).unwrap_or(name)).ok()
-}
-
-/// Whether a tag names a final version.
-pub(super) fn is_final_version(tag: &str) -> bool {
-    version(tag).is_some_and(|v| v.pre.is_empty())
-}
-
-fn is_prerelease(tag: &str) -> bool {
-    version(tag).is_some_and(|v| !v.pre.is_empty())
-}
-
-/// A tag that moves with every release, such as `v1` or `latest`.
-fn is_floating(tag: &str) -> bool {
-    let number = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
-    tag.eq_ignore_ascii_case("latest")
-        || (!number.is_empty()
-            && version(tag).is_none()
-            && number.split('.').count() < 3
-            && number.split('.').all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn which_tags_are_final_versions() {
-        for tag in ["v1.2.3", "1.2.3", "api/v1.2.3", "pkg@1.2.3", "@acme/shop@10.0.0", "v1.2.3+build.5"] {
-            assert!(is_final_version(tag), "{tag}");
-        }
-        for tag in ["v1", "latest", "v1.2", "v1.2.3-rc.1", "nightly", "v01.2.3", "", "release"] {
-            assert!(!is_final_version(tag), "{tag}");
-        }
-        assert!(is_floating("v1") && is_floating("latest") && is_floating("1.2") && !is_floating("2024-spring"));
-    }
 }

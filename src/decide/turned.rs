@@ -9,11 +9,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{affect::REVERT_DEPTH, look::Look, ship};
+use super::{affect::REVERT_DEPTH, look::Look};
 use crate::domain::{
     event::RefName,
     fact::item::{ItemFacts, Word},
     id::{ItemNumber, Sha},
+    version,
 };
 
 /// Earlier versions that are tried as the one before.
@@ -50,11 +51,11 @@ impl Look<'_> {
         let moves: Vec<_> =
             self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| &f.moves).collect();
         let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
-        if named || !ship::is_final_version(tag) {
+        if named || !version::is_final(tag) {
             return self.landed(items);
         }
         let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
-        let earlier = earlier.filter(|(_, other)| other != tag && ship::is_final_version(other));
+        let earlier = earlier.filter(|(_, other)| other != tag && version::is_final(other));
         let stood = earlier.take(VERSIONS_BACK).filter_map(|(_, other)| {
             let moves = &self.facts.refs.get(&RefName::Tag(other.clone()))?.moves;
             moves.first().filter(|_| moves.len() == 1)?.1.as_ref()

@@ -16,4 +16,5 @@ pub mod needs;
 pub mod permission;
 pub mod policy;
 pub mod rule;
+pub mod version;
 pub mod when;

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{end::finish, say};
 use crate::{
-    decide::{advance::Advanced, command::run::Terms, ship::is_final_version},
+    decide::{advance::Advanced, command::run::Terms},
     domain::{
         effect::Watched,
         event::RefName,
@@ -16,6 +16,7 @@ use crate::{
         id::Sha,
         policy::Mode,
         rule::Trigger,
+        version,
     },
 };
 
@@ -50,7 +51,7 @@ struct News {
 }
 
 fn newest_tag(facts: &RepoFacts) -> Option<News> {
-    let newest = facts.index.tag_moves.iter().rev().find(|(_, tag)| is_final_version(tag))?;
+    let newest = facts.index.tag_moves.iter().rev().find(|(_, tag)| version::is_final(tag))?;
     let (at, tag) = newest;
     let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
     // The last word on the tag: one that was taken away again starts nothing.

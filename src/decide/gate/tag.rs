@@ -11,6 +11,7 @@ use crate::{
         event::RefName,
         id::Sha,
         needs::{Answer, Need},
+        version,
     },
 };
 
@@ -73,7 +74,7 @@ fn one(case: Case<'_, '_>, tag: &str, increasing: bool, signed: bool) -> Finding
 /// Why a tag's version is not higher than those that its commit contains, if so.
 fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
     let name = quoted(tag);
-    let Some((family, version)) = parts(tag) else {
+    let Some(version) = version::parse(tag) else {
         return Some(Finding::fail("tag_no_version", format!("{name} is no semantic version")));
     };
     let Some(Answer::Tags(listed)) = case.answer(&Need::Tags, LIST_AGE) else {
@@ -91,8 +92,9 @@ fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
     let mut higher: Vec<(semver::Version, &str, &Sha)> = known
         .iter()
         .filter(|(other, _)| **other != tag)
-        .filter_map(|(other, sha)| Some((parts(other).filter(|(kin, _)| *kin == family)?.1, *other, *sha)))
-        .filter(|(other, _, _)| other.cmp_precedence(&version).is_ge())
+        .filter_map(|(other, sha)| Some((version::parse(other)?, *other, *sha)))
+        .filter(|(other, _, _)| other.name == version.name && other.semver.cmp_precedence(&version.semver).is_ge())
+        .map(|(other, tag, sha)| (other.semver, tag, sha))
         .collect();
     higher.sort();
     for (_, other, sha) in higher {
@@ -108,12 +110,4 @@ fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
         }
     }
     None
-}
-
-/// What comes before a tag's version, and the version: `api/v1.2.3`, `pkg@1.2.3`.
-fn parts(tag: &str) -> Option<(&str, semver::Version)> {
-    let from = tag.rfind(['/', '@']).map_or(0, |at| at + 1);
-    let (family, name) = tag.split_at(from);
-    let version = semver::Version::parse(name.strip_prefix(['v', 'V']).unwrap_or(name)).ok()?;
-    Some((family, version))
 }

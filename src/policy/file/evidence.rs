@@ -129,7 +129,7 @@ pub enum EvidenceFile {
     Merged(Plain),
     /// The checks of the change's commit, or of a later one, passed.
     ChecksPassed(ChecksPassed),
-    /// A tag with a final version (`v1.2.3`, `api/v1.2.3`, `pkg@1.2.3`)
+    /// A tag with a final version (`v1.2.3`, `web-v1.2.3`, `api/v1.2.3`, `@scope/pkg@1.2.3`)
     /// contains the change.
     Tagged(Tagged),
     /// A published release contains the change.

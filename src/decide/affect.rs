@@ -138,7 +138,7 @@ impl Look<'_> {
         for push in ended.filter(|(name, _, _)| self.listed_ref(name)).filter_map(|id| self.facts.pushes.get(id)) {
             let last = (push.at, push.after.clone(), push.name.name().to_owned());
             let before = self.facts.index.by_time.range(..=last.clone()).rev();
-            for (_, after, branch) in before.filter(|(_, _, b)| *b == last.2).take(LATER_COMMITS) {
+            for (_, after, branch) in before.filter(|(_, _, b)| self.same_line(b, &last.2)).take(LATER_COMMITS) {
                 // What had landed by a commit that passed for good stands on that one.
                 if after != sha && self.stands_tested(after, branch) {
                     break;

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::domain::{
-    event::RefName,
+    event::{GroupEnd, RefName},
     fact::{
         DocumentKey, RepoFacts,
         commit::{CommitChecks, PushFacts},
@@ -74,7 +74,7 @@ fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
     let mut ended = facts.index.ended_at.get(sha).into_iter().flatten();
     facts.index.merged_as.contains_key(sha)
         || ended.any(|(name, _, _)| is_landed_on(facts, name))
-        || facts.groups.get(sha).is_some_and(|group| group.pull.is_some())
+        || facts.groups.get(sha).is_some_and(|group| group.pull.is_some() && group.end != Some(GroupEnd::Dissolved))
 }
 
 /// Whether an answer holds for good. Others are asked for again in time anyway.
@@ -196,7 +196,7 @@ mod tests {
         let mut pull = ItemFacts::new(5, true);
         pull.pull = Some(PullFacts { merged: Some(merge), ..PullFacts::default() });
         facts.items.insert(5, pull);
-        let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None };
+        let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None, end: None };
         facts.groups.extend([3, 4, 5].map(|n| (sha(n), group.clone())));
         let tested = StatusFact { context: "ci".into(), outcome: Outcome::Success, at: at(4), url: String::new() };
         facts.checks.entry(sha(4)).or_default().statuses.insert(1, tested);

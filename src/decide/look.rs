@@ -2,7 +2,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -18,7 +18,7 @@ use crate::domain::{
     event::{Association, RefName},
     fact::RepoFacts,
     id::{ItemNumber, Sha},
-    needs::{Answer, Need},
+    needs::{Answer, Need, RequiredCheck},
     policy::Policy,
     when::Span,
 };
@@ -109,10 +109,15 @@ impl<'a> Look<'a> {
         }
     }
 
-    /// What the branch's rules require, if the forge told.
-    pub(super) fn required_checks(&self, branch: &str) -> Option<&'a BTreeMap<String, Option<u64>>> {
+    /// The checks that the rules of a branch require, without our own: what
+    /// waited for those would wait for itself. `None`: the forge did not tell.
+    /// What landed on an earlier default branch is under the present one's rules.
+    pub(super) fn required_checks(&self, branch: &str) -> Option<Vec<&'a RequiredCheck>> {
+        let branch = if self.facts.is_main_line(branch) { self.facts.default_branch() } else { branch };
         match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, true) {
-            Some(Answer::RequiredChecks(names)) => Some(names),
+            Some(Answer::RequiredChecks(checks)) => {
+                Some(checks.iter().filter(|check| !check.name.starts_with("phasebot/")).collect())
+            }
             _ => None,
         }
     }
@@ -161,6 +166,12 @@ impl<'a> Look<'a> {
     /// Whether commits on `branch` count.
     pub(super) fn listed(&self, branch: &str) -> bool {
         self.facts.is_main_line(branch) || self.policy.lists_branch(branch, self.facts.default_branch())
+    }
+
+    /// Whether two names are of one line of development: one branch, or the
+    /// default branch under an earlier and a later name.
+    pub(super) fn same_line(&self, one: &str, other: &str) -> bool {
+        one == other || (self.facts.is_main_line(one) && self.facts.is_main_line(other))
     }
 
     /// Whether a ref is a branch whose commits count.

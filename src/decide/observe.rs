@@ -21,7 +21,7 @@ use crate::domain::{
     },
     fact::{
         DocumentKey, Newest, RepoFacts,
-        commit::{GroupFacts, PushFacts},
+        commit::{GroupFacts, PushFacts, SuiteFact},
         item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
         keep_earliest,
     },
@@ -320,14 +320,26 @@ impl Notes<'_> {
 
     fn workflow(&mut self, seen: &WorkflowSeen) {
         self.run(seen);
-        let Some(suite) = seen.suite.filter(|_| seen.trigger == "schedule") else { return };
-        if self.facts.checks.entry(seen.sha.clone()).or_default().scheduled_suites.insert(suite) {
+        let Some(suite) = seen.suite else { return };
+        let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
+        let suites = &mut self.facts.checks.entry(seen.sha.clone()).or_default().suites;
+        // An event that lacks the file does not take it back.
+        let greater = suites.get(&suite).cloned().into_iter().chain([fact]).max();
+        let Some(greater) = greater else { return };
+        if suites.get(&suite) != Some(&greater) {
+            suites.insert(suite, greater);
             self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
         }
     }
 
     fn merge_group(&mut self, seen: &MergeGroupSeen) {
-        let fact = GroupFacts { base_sha: seen.base_sha.clone(), base_ref: seen.base_ref.clone(), pull: seen.pull };
+        let known = self.facts.groups.get(&seen.head_sha).and_then(|group| group.end);
+        let fact = GroupFacts {
+            base_sha: seen.base_sha.clone(),
+            base_ref: seen.base_ref.clone(),
+            pull: seen.pull,
+            end: seen.end.max(known),
+        };
         self.facts.groups.insert(seen.head_sha.clone(), fact);
         self.changed.insert(DocumentKey::Group(seen.head_sha.clone()));
     }

@@ -271,7 +271,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
                         .carriers(work)
                         .iter()
                         .filter(|c| c.until.is_none())
-                        .map(|c| self.look.why_not_passed(&c.sha, named)),
+                        .map(|c| self.look.why_not_passed(&c.sha, &c.branch, named)),
                 );
             }
         }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::domain::{
     branch::named_issue,
-    event::RefName,
+    event::{GroupEnd, RefName},
     fact::item::ItemFacts,
     id::{ItemNumber, Sha},
     needs::{Answer, Need},
@@ -122,9 +122,12 @@ impl Look<'_> {
     pub(super) fn tested(&self, carrier: &Carrier, work: &Work, named: &[Pattern]) -> Vec<Span> {
         let mut spans = self.passed(&carrier.sha, &carrier.branch, named).to_vec();
         if let Work::Pull(number) = work {
+            // Of the groups that tested it, only the one that was merged is what landed.
             for head in self.facts.index.groups_of.get(number).into_iter().flatten() {
-                let base = self.facts.groups.get(head).map(|g| g.base_ref.as_str());
-                if *head != carrier.sha && base == Some(carrier.branch.as_str()) {
+                let landed = self.facts.groups.get(head).is_some_and(|group| {
+                    group.end == Some(GroupEnd::Merged) && self.same_line(&group.base_ref, &carrier.branch)
+                });
+                if landed && *head != carrier.sha {
                     spans.extend(self.passed(head, &carrier.branch, named).iter().cloned());
                 }
             }
@@ -142,12 +145,12 @@ impl Look<'_> {
         spans.into_iter().filter_map(|s| s.clip(carrier.from, carrier.until)).collect()
     }
 
-    /// Commits at which the carrier's branch later stood.
+    /// Commits at which the carrier's line later stood.
     fn later_commits(&self, carrier: &Carrier) -> impl Iterator<Item = &Sha> {
         let first = (carrier.from, Sha(String::new()), String::new());
         let pushes = self.facts.index.by_time.range(first..);
         pushes
-            .filter(|(_, sha, branch)| *branch == carrier.branch && *sha != carrier.sha)
+            .filter(|(_, sha, branch)| self.same_line(branch, &carrier.branch) && *sha != carrier.sha)
             .take(LATER_COMMITS)
             .map(|(_, sha, _)| sha)
     }

@@ -344,6 +344,17 @@ pub struct MergeGroupSeen {
     pub base_ref: String,
     /// The pull request that the group's ref names.
     pub pull: Option<ItemNumber>,
+    /// How the group ended; `None`: it is being tested.
+    pub end: Option<GroupEnd>,
+}
+
+/// How a merge queue's group ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum GroupEnd {
+    /// Dissolved: what was found out about it says nothing of what landed.
+    Dissolved,
+    /// Merged: its head commit is on the target branch.
+    Merged,
 }
 
 /// What became of a repository.

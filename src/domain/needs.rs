@@ -168,14 +168,22 @@ pub enum Answer {
         /// Reviews by id.
         reviews: BTreeMap<u64, ReviewFact>,
     },
-    /// To [`Need::RequiredChecks`]: check names, each with the App that has to
-    /// have made it, if the rules name one.
-    RequiredChecks(BTreeMap<String, Option<u64>>),
+    /// To [`Need::RequiredChecks`].
+    RequiredChecks(BTreeSet<RequiredCheck>),
     /// The forge would not or could not say.
     Unavailable {
         /// Its words, for `/why`.
         why: String,
     },
+}
+
+/// A check that the rules of a branch require.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequiredCheck {
+    /// Name of the check run, or context of the commit status.
+    pub name: String,
+    /// The App that has to report it; `None`: anybody may.
+    pub app: Option<u64>,
 }
 
 /// What a name stands for.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Newest;
 use crate::domain::{
-    event::{Outcome, RefName},
+    event::{GroupEnd, Outcome, RefName},
     id::{ItemNumber, Sha},
 };
 
@@ -68,8 +68,25 @@ pub struct CommitChecks {
     pub runs: BTreeMap<u64, RunFact>,
     /// Every commit status, by id.
     pub statuses: BTreeMap<u64, StatusFact>,
-    /// Check suites that a schedule started: their runs don't count.
-    pub scheduled_suites: BTreeSet<u64>,
+    /// What is known of the workflows behind check suites, by suite.
+    #[serde(default)]
+    pub suites: BTreeMap<u64, SuiteFact>,
+}
+
+impl CommitChecks {
+    /// Whether a schedule started a suite: its runs say nothing of the commit.
+    pub fn is_scheduled(&self, suite: Option<u64>) -> bool {
+        suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == "schedule")
+    }
+}
+
+/// The workflow run behind a check suite.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SuiteFact {
+    /// The workflow's file, or empty.
+    pub workflow: String,
+    /// The event that started it, such as `push` or `schedule`.
+    pub trigger: String,
 }
 
 /// A check run.
@@ -115,6 +132,9 @@ pub struct GroupFacts {
     pub base_ref: String,
     /// The pull request that its ref names.
     pub pull: Option<ItemNumber>,
+    /// How it ended, once it has.
+    #[serde(default)]
+    pub end: Option<GroupEnd>,
 }
 
 /// Where a tag or branch was, over time.

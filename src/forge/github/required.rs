@@ -6,33 +6,29 @@
 //! read the contents may read
 //! (<https://docs.github.com/rest/branches/branches#get-a-branch>).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{path, repo::Repo};
-use crate::port::forge::ForgeError;
+use crate::{domain::needs::RequiredCheck, port::forge::ForgeError};
 
 /// Pages of a branch's rules, at 100 each.
 const MAX_PAGES: usize = 10;
 
-/// Check names, each with the App that has to report it, if a rule names one.
-pub(super) type Required = BTreeMap<String, Option<u64>>;
-
 /// Everything that is required of a branch. What can't be read is an error:
 /// part of the rules would pass for all of them.
-pub(super) async fn checks(repo: &mut Repo<'_>, branch: &str) -> Result<Required, ForgeError> {
-    let mut required = Required::new();
-    for (name, app) in by_rulesets(repo, branch).await?.into_iter().chain(by_protection(repo, branch).await?) {
-        // Two rules may name one check: the one that names an App is the stricter.
-        let known = required.entry(name).or_default();
-        *known = known.or(app);
-    }
+pub(super) async fn checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeSet<RequiredCheck>, ForgeError> {
+    let mut required: BTreeSet<RequiredCheck> = by_rulesets(repo, branch).await?.into_iter().collect();
+    required.extend(by_protection(repo, branch).await?);
+    // Where several rules name one check, those that name an App are the stricter.
+    let bound: BTreeSet<String> = required.iter().filter(|c| c.app.is_some()).map(|c| c.name.clone()).collect();
+    required.retain(|check| check.app.is_some() || !bound.contains(&check.name));
     Ok(required)
 }
 
-async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<(String, Option<u64>)>, ForgeError> {
+async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCheck>, ForgeError> {
     #[derive(Deserialize)]
     struct Rule {
         #[serde(rename = "type")]
@@ -48,13 +44,13 @@ async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<(String, O
         let list = rule.parameters.as_ref().and_then(|parameters| parameters.get("required_status_checks")?.as_array());
         list.into_iter().flatten().filter_map(|check| {
             let app = check.get("integration_id").and_then(Value::as_u64);
-            Some((check.get("context")?.as_str()?.to_owned(), app))
+            Some(RequiredCheck { name: check.get("context")?.as_str()?.to_owned(), app })
         })
     });
     Ok(checks.collect())
 }
 
-async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<(String, Option<u64>)>, ForgeError> {
+async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCheck>, ForgeError> {
     #[derive(Deserialize)]
     struct Branch {
         protected: bool,
@@ -94,6 +90,9 @@ async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<(String,
         None => None,
     };
     let Some(Checks { contexts, checks }) = checks else { return Ok(Vec::new()) };
-    let bound = checks.into_iter().map(|check| (check.context, check.app_id.and_then(|app| u64::try_from(app).ok())));
-    Ok(bound.chain(contexts.into_iter().map(|context| (context, None))).collect())
+    let bound = checks.into_iter().map(|check| {
+        let app = check.app_id.and_then(|app| u64::try_from(app).ok());
+        RequiredCheck { name: check.context, app }
+    });
+    Ok(bound.chain(contexts.into_iter().map(|name| RequiredCheck { name, app: None })).collect())
 }

@@ -182,9 +182,7 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         Need::LinkedBranches { issue } => {
             Answer::LinkedBranches(world.linked_branches.get(issue).cloned().unwrap_or_default())
         }
-        Need::RequiredChecks { .. } => {
-            Answer::RequiredChecks(world.required.iter().map(|name| (name.clone(), None)).collect())
-        }
+        Need::RequiredChecks { .. } => Answer::RequiredChecks(world.required.clone()),
         Need::TagCommit { .. } => Answer::Unavailable { why: "no such tag".into() },
         Need::BranchHead { branch } => match world.tips.get(&RefName::Branch(branch.clone())) {
             Some(sha) => Answer::BranchHead(sha.clone()),

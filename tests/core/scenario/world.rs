@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{alert::*, event::*, fact::deploy::RunFacts, id::*};
+use phasebot::domain::{alert::*, event::*, fact::deploy::RunFacts, id::*, needs::RequiredCheck};
 
 /// One line of a scenario.
 pub enum Act {
@@ -35,13 +35,14 @@ pub struct World {
     pub readers: BTreeSet<String>,
     pub linked: BTreeMap<u64, BTreeSet<u64>>,
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
-    pub required: BTreeSet<String>,
+    pub required: BTreeSet<RequiredCheck>,
     pub offline: bool,
     /// Issues of a milestone, by its title.
     pub milestones: BTreeMap<String, BTreeSet<u64>>,
     pub authors: BTreeMap<Sha, BTreeSet<String>>,
     pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
+    groups: BTreeMap<Sha, MergeGroupSeen>,
     deployments: BTreeMap<u64, DeploymentSeen>,
     /// Where each branch and tag was, from when on.
     tips_over_time: Vec<(Timestamp, RefName, Sha)>,
@@ -159,7 +160,11 @@ impl World {
     fn set(&mut self, w: &[String]) {
         match w[0].as_str() {
             "readers" => self.readers.extend(w[1..].iter().cloned()),
-            "required" => self.required.extend(w[1..].iter().cloned()),
+            // `required ci e2e@9`: `e2e` has to come from the App 9.
+            "required" => self.required.extend(w[1..].iter().map(|word| {
+                let (name, app) = word.split_once('@').map_or((word.as_str(), None), |(name, app)| (name, Some(app)));
+                RequiredCheck { name: name.to_owned(), app: app.map(|app| app.parse().unwrap()) }
+            })),
             "offline" => self.offline = true,
             "milestone" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
@@ -267,17 +272,29 @@ impl World {
                     outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
                     attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
                     title: after(w, "titled").unwrap_or_default().to_owned(),
-                    workflow: "deploy.yml".into(),
+                    workflow: after(w, "file").unwrap_or("deploy.yml").to_owned(),
                     created_at: Some(created_at),
                     url: String::new(),
                 };
                 ("workflow_run.requested".into(), Seen::Workflow(seen))
             }
+            // `group g1 on b0 pull 2`; later `group g1 destroyed merged | invalidated | dequeued`.
             "group" => {
-                let (head, base) = (self.sha(&w[1]), self.sha(after(w, "on")?));
-                let pull = after(w, "pull").and_then(|n| n.parse().ok());
-                let seen = MergeGroupSeen { head_sha: head, base_sha: base, base_ref: "main".into(), pull };
-                ("merge_group.checks_requested".into(), Seen::MergeGroup(seen))
+                let head = self.sha(&w[1]);
+                let base = after(w, "on").map(str::to_owned).map(|name| self.sha(&name));
+                let group = self.groups.entry(head.clone()).or_insert_with(|| MergeGroupSeen {
+                    head_sha: head,
+                    base_sha: base.expect("a group is built on something"),
+                    base_ref: "main".into(),
+                    pull: after(w, "pull").and_then(|n| n.parse().ok()),
+                    end: None,
+                });
+                group.end = after(w, "destroyed").map(|reason| match reason {
+                    "merged" => GroupEnd::Merged,
+                    _ => GroupEnd::Dissolved,
+                });
+                let action = if group.end.is_some() { "destroyed" } else { "checks_requested" };
+                (format!("merge_group.{action}"), Seen::MergeGroup(group.clone()))
             }
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
             "protect" => {
@@ -616,7 +633,7 @@ impl World {
     /// `check ci running on m1`, then `check ci success on m1` ends that run.
     fn check(&mut self, at: Timestamp, w: &[String]) -> Option<CheckSeen> {
         let sha = self.sha(after(w, "on")?);
-        let key = format!("{} {sha}", w[1]);
+        let key = format!("{} {sha} {} {}", w[1], after(w, "app").unwrap_or(""), after(w, "suite").unwrap_or(""));
         let how = outcome(&w[2])?;
         let begins = how == Outcome::Running || !self.runs.contains_key(&key);
         if begins {

@@ -1,9 +1,11 @@
 //! Questions to GitHub.
 
+use std::collections::BTreeSet;
+
 use phasebot::{
     domain::{
         id::{Actor, Sha},
-        needs::{Answer as Said, Need},
+        needs::{Answer as Said, Need, RequiredCheck},
     },
     port::forge::{Forge, ForgeError},
 };
@@ -290,9 +292,9 @@ async fn required_checks_of_a_branch() {
         .on("GET /repos/acme/shop/branches/hidden", answer(200, json!({ "name": "hidden", "protected": true })));
     let branch = |branch: &str| Need::RequiredChecks { branch: branch.to_owned() };
     let expected = [("ci/build", Some(1)), ("ci/test", Some(1)), ("e2e", Some(1)), ("old", Some(7)), ("lint", None)];
-    let expected = expected.map(|(name, app)| (name.to_owned(), app));
+    let expected = expected.map(|(name, app)| RequiredCheck { name: name.to_owned(), app });
     assert_eq!(ask(&world, branch("release/1.x")).await, Ok(Said::RequiredChecks(expected.into())));
-    assert_eq!(ask(&world, branch("plain")).await, Ok(Said::RequiredChecks(std::collections::BTreeMap::new())));
+    assert_eq!(ask(&world, branch("plain")).await, Ok(Said::RequiredChecks(BTreeSet::new())));
     assert!(ask(&world, branch("hidden")).await.is_err(), "protected, and nobody says how");
     for (status, name) in [(404, "gone"), (403, "secret")] {
         let line = format!("GET /repos/acme/shop/rules/branches/{name}?per_page=100&page=1");

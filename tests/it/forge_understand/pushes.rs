@@ -1,6 +1,6 @@
 //! Pushes, refs, merge groups.
 
-use phasebot::domain::event::{CommitSeen, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen};
+use phasebot::domain::event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, bot, fixture, person, received_at, sha, shop, time};
@@ -88,8 +88,13 @@ fn refs_are_made_and_removed() {
 #[test]
 fn a_merge_group_names_its_pull_request() {
     let event = fixture("merge_group.checks_requested").event();
-    let expected =
-        MergeGroupSeen { head_sha: sha("8"), base_sha: sha("b"), base_ref: "release/1.x".to_owned(), pull: Some(34) };
+    let expected = MergeGroupSeen {
+        head_sha: sha("8"),
+        base_sha: sha("b"),
+        base_ref: "release/1.x".to_owned(),
+        pull: Some(34),
+        end: None,
+    };
     assert_eq!(event.seen, Seen::MergeGroup(expected));
     assert_eq!(event.at, time("2026-11-02T11:45:00Z"));
     assert_eq!(event.sender, Some(bot("github-merge-queue[bot]")));
@@ -102,10 +107,25 @@ fn a_merge_group_of_another_shape_names_none() {
         let Seen::MergeGroup(seen) = group.seen() else { panic!("a merge group") };
         assert_eq!(seen.pull, None, "{head_ref}");
     }
-    let destroyed = fixture("merge_group.checks_requested").with("/action", "destroyed");
-    assert!(destroyed.reason().contains("dissolved"));
     let timeless = fixture("merge_group.checks_requested").without("/merge_group/head_commit");
     assert_eq!(timeless.event().at, received_at());
+}
+
+#[test]
+fn a_merge_group_tells_how_it_ended() {
+    let reasons = [
+        ("merged", GroupEnd::Merged),
+        ("invalidated", GroupEnd::Dissolved),
+        ("dequeued", GroupEnd::Dissolved),
+        ("a reason of tomorrow", GroupEnd::Dissolved),
+    ];
+    for (reason, end) in reasons {
+        let event =
+            fixture("merge_group.checks_requested").with("/action", "destroyed").with("/reason", reason).event();
+        let Seen::MergeGroup(seen) = event.seen else { panic!("{reason}: a merge group") };
+        assert_eq!((seen.head_sha, seen.end), (sha("8"), Some(end)), "{reason}");
+        assert_eq!(event.at, received_at(), "{reason}: the group's own time is that of its making");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Delivery, Understood, Useless, needed};
 use crate::{
     domain::{
-        event::{CommitSeen, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
+        event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
         id::{Actor, Sha},
         policy::FILE,
     },
@@ -59,9 +59,10 @@ pub(super) fn create_or_delete(delivery: &Delivery<'_>, exists: bool) -> Result<
 
 pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     delivery.repo()?;
-    if delivery.action == "destroyed" {
-        return Err(Useless::because("a merge group was dissolved; what it merged arrives as a push"));
-    }
+    // A reason that we don't know is no merge.
+    let merged = delivery.payload.get::<String>("reason").as_deref() == Some("merged");
+    let end = if merged { GroupEnd::Merged } else { GroupEnd::Dissolved };
+    let end = (delivery.action == "destroyed").then_some(end);
     let group: MergeGroup = needed(delivery.payload.get("merge_group"), "merge_group")?;
     let base_ref = needed(group.base_ref.0, "merge_group.base_ref")?;
     let seen = MergeGroupSeen {
@@ -69,9 +70,11 @@ pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless
         base_sha: needed(group.base_sha.0, "merge_group.base_sha")?,
         base_ref: base_ref.strip_prefix("refs/heads/").unwrap_or(&base_ref).to_owned(),
         pull: group.head_ref.0.as_deref().and_then(queued_pull),
+        end,
     };
-    // The queue makes the commit as it builds the group.
-    let at = group.head_commit.0.and_then(|commit| commit.timestamp.0);
+    // The queue makes the commit as it builds the group; of the end no time is told.
+    let built_at = group.head_commit.0.and_then(|commit| commit.timestamp.0);
+    let at = if end.is_some() { None } else { built_at };
     Ok(Understood { seen: Seen::MergeGroup(seen), at })
 }
 

@@ -10,6 +10,7 @@ use crate::domain::{
     event::RefName,
     fact::DocumentKey,
     id::{ItemNumber, Sha},
+    needs::Need,
     policy::EvidenceKind,
 };
 
@@ -29,7 +30,8 @@ impl Look<'_> {
             DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
             DocumentKey::Ref(RefName::Tag(tag)) => self.with_tag(tag, items),
             DocumentKey::Deployment(id) => self.with_deployment(*id, items),
-            DocumentKey::Release(_) | DocumentKey::About => self.landed(items),
+            DocumentKey::Release(id) => self.with_release(*id, items),
+            DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
             DocumentKey::Group(sha) => {
                 if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
@@ -42,6 +44,11 @@ impl Look<'_> {
             // What alerts disturb is looked after with them: most say nothing new.
             // Deploys move items by the deployments that they bring about.
             // What incidents disturb is looked after with them: most say nothing new.
+            DocumentKey::Answer(Need::TagCommit { tag }) => {
+                for release in self.facts.releases.index().by_tag.of(tag) {
+                    self.with_release(*release, items);
+                }
+            }
             DocumentKey::Answer(_)
             | DocumentKey::Policy
             | DocumentKey::Request(_)
@@ -57,8 +64,8 @@ impl Look<'_> {
         }
     }
 
-    /// The items that a push can turn; `late` if something spoke of its
-    /// commits before it arrived, so that it may settle any open question.
+    /// The items that a push can turn; `late` if it joins two parts of the
+    /// record, so that it may settle any open question.
     pub(super) fn concerned_by_push(&self, key: &DocumentKey, late: bool, items: &mut BTreeSet<ItemNumber>) {
         let DocumentKey::Push(name, before, after) = key else { return };
         let Some(push) = self.facts.pushes.get(&(name.clone(), before.clone(), after.clone())) else { return };
@@ -67,6 +74,18 @@ impl Look<'_> {
         }
         if late {
             self.landed(items);
+        }
+        // Of what already speaks of its end, more is known now.
+        if push.is_exact() {
+            for tag in self.facts.index.tags_at.get(after).into_iter().flatten() {
+                self.with_tag(tag, items);
+            }
+            for deployment in self.facts.index.deployments_at.get(after).into_iter().flatten() {
+                self.with_deployment(*deployment, items);
+            }
+            if self.facts.checks.contains_key(after) {
+                self.with_checks(after, items);
+            }
         }
         for sha in push.commits.iter().chain([after]) {
             self.with_commit(sha, items, REVERT_DEPTH);
@@ -111,7 +130,7 @@ impl Look<'_> {
                     self.with_pull(*pull, items, 0);
                 }
             }
-            for pull in self.facts.items.values().filter(|i| head_is(i, other)).map(|i| i.number) {
+            for pull in self.facts.pulls_with_head(other) {
                 self.with_pull(pull, items, 0);
             }
         }
@@ -168,16 +187,9 @@ impl Look<'_> {
 
     /// Pull requests merged shortly before `at`.
     fn landed_near(&self, at: jiff::Timestamp, items: &mut BTreeSet<ItemNumber>) {
-        let pulls = self.facts.index.merged_as.values().flatten();
-        let near = pulls.filter(|n| {
-            let merged = self.facts.pull(**n).and_then(|p| p.merged.as_ref());
-            merged.is_some_and(|m| {
-                m.at <= at
-                    && at.duration_since(m.at) <= jiff::SignedDuration::from_hours(24)
-                    && !self.facts.index.brought_by.contains_key(&m.sha)
-            })
-        });
-        for pull in near {
+        let first = at.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MIN);
+        let near = self.facts.index.unpushed_merges.range((first, ItemNumber::MIN)..=(at, ItemNumber::MAX));
+        for (_, pull) in near {
             self.with_pull(*pull, items, 1);
         }
     }
@@ -194,8 +206,4 @@ impl Look<'_> {
             }
         }
     }
-}
-
-fn head_is(item: &crate::domain::fact::item::ItemFacts, sha: &Sha) -> bool {
-    item.pull.as_ref().and_then(|p| p.shape.as_ref()).is_some_and(|s| s.value.head_sha == *sha)
 }

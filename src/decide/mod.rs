@@ -105,8 +105,8 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     let main_lines = facts.main_lines();
     let late = match &event.seen {
         crate::domain::event::Seen::Push(push) => {
-            let brought = push.commits.iter().map(|c| &c.sha).chain([&push.after]);
-            Some(brought.filter(|c| facts.index.spoken_of.contains(*c)).count() > 0)
+            let known = facts.pushes.contains_key(&(push.name.clone(), push.before.clone(), push.after.clone()));
+            Some(!known && facts.index.begins.contains(&push.after))
         }
         _ => None,
     };
@@ -149,12 +149,6 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
     deploy::want_all(&look);
     gate::want_all(&look);
     look.take_wants().into_iter().collect()
-}
-
-/// Everything that has landed: what a deployment may have brought somewhere.
-fn landed(facts: &RepoFacts) -> BTreeSet<ItemNumber> {
-    let pulls = facts.index.merged_as.values().flatten().copied();
-    pulls.chain(facts.index.commits_closing.keys().copied()).chain(facts.index.pulls_naming.keys().copied()).collect()
 }
 
 /// What follows for one item from facts, policy and time.

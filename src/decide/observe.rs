@@ -305,10 +305,13 @@ impl Notes<'_> {
         self.changed.insert(key);
         if seen.ours && seen.asked_again {
             // Who asks again sees an answer, also where it is the same.
-            for ((gate, sha), known) in &mut self.facts.gates {
-                if *sha == seen.sha && gate.check() == seen.name && known.live && known.shown.take().is_some() {
-                    self.changed.insert(DocumentKey::Gate(gate.clone(), sha.clone()));
-                }
+            let asked = self
+                .facts
+                .live_gates()
+                .filter(|((gate, sha), known)| *sha == seen.sha && gate.check() == seen.name && known.shown.is_some());
+            for key in asked.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+                self.facts.gates.update(&key, |known| known.shown = None);
+                self.changed.insert(DocumentKey::Gate(key.0, key.1));
             }
         }
     }

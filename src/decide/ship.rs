@@ -42,14 +42,8 @@ impl Look<'_> {
     /// When a published release contained the carrier.
     pub(super) fn released(&self, carrier: &Carrier, prereleases: bool) -> Vec<Span> {
         let mut spans = Vec::new();
-        for release in self.facts.releases.values() {
-            let state = &release.state.value;
-            let Some(published) = state.published_at else { continue };
-            if published < carrier.born
-                || state.withdrawn
-                || (state.prerelease && !prereleases)
-                || version::is_floating(&state.tag)
-            {
+        for (published, state) in self.facts.releases_since(carrier.born) {
+            if state.withdrawn || (state.prerelease && !prereleases) || version::is_floating(&state.tag) {
                 continue;
             }
             if !prereleases && version::is_prerelease(&state.tag) {
@@ -64,7 +58,7 @@ impl Look<'_> {
     }
 
     /// The commit that a tag names now, from pushes or else from the forge.
-    fn tag_commit(&self, tag: &str) -> Option<&Sha> {
+    pub(super) fn tag_commit(&self, tag: &str) -> Option<&Sha> {
         let facts = self.facts.refs.get(&RefName::Tag(tag.to_owned()));
         if let Some((_, place)) = facts.and_then(|f| f.moves.last()) {
             return place.as_ref();

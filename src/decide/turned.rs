@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use super::{affect::REVERT_DEPTH, look::Look};
 use crate::domain::{
     event::RefName,
-    fact::item::{ItemFacts, Word},
+    fact::item::Word,
     id::{ItemNumber, Sha},
+    policy::EvidenceKind,
     version,
 };
 
@@ -47,13 +48,22 @@ impl Look<'_> {
 
     /// What a tag can turn.
     pub(super) fn with_tag(&self, tag: &str, items: &mut BTreeSet<ItemNumber>) {
-        let named = self.facts.releases.values().any(|release| release.state.value.tag == tag);
+        for release in self.facts.releases.index().by_tag.of(tag) {
+            self.with_release(*release, items);
+        }
+        if !version::is_final(tag) {
+            // Unless the policy lists it, such a tag is no evidence by itself.
+            let listed = self.policy.phases.iter().flat_map(|phase| &phase.when).any(|evidence| {
+                matches!(&evidence.kind, EvidenceKind::Tagged { also } if also.iter().any(|p| p.matches(tag)))
+            });
+            if listed {
+                self.landed(items);
+            }
+            return;
+        }
         let moves: Vec<_> =
             self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| &f.moves).collect();
         let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
-        if named || !version::is_final(tag) {
-            return self.landed(items);
-        }
         let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
         let earlier = earlier.filter(|(_, other)| other != tag && version::is_final(other));
         let stood = earlier.take(VERSIONS_BACK).filter_map(|(_, other)| {
@@ -64,6 +74,32 @@ impl Look<'_> {
         let last = self.facts.index.tag_moves.range((*at, tag.to_owned())..).all(|(_, other)| other == tag);
         match stood.filter(|_| last).find(|before| self.recorded_between(before, sha).is_some()) {
             Some(before) => self.between_all(&BTreeSet::from([before]), sha, *at, items),
+            None => self.landed(items),
+        }
+    }
+
+    /// What a release can turn: what it brings beyond the releases before it.
+    pub(super) fn with_release(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
+        let Some(release) = self.facts.releases.get(&id) else { return };
+        let state = &release.state.value;
+        let Some(at) = state.published_at.or(state.withdrawn.then_some(release.state.at)) else {
+            return; // a draft is no evidence
+        };
+        // Of a tag that is not known yet the answer will tell; until then it
+        // may name anything up to the head of the default branch.
+        let head = || self.branch_head(self.facts.default_branch()).map(|(sha, _)| sha);
+        let sha = self.tag_commit(&state.tag).cloned().or_else(head);
+        let final_only = !state.prerelease && !version::is_prerelease(&state.tag);
+        let stood = self.facts.releases_before(at).filter(|(_, other)| {
+            let counts = !other.withdrawn && other.tag != state.tag && !version::is_floating(&other.tag);
+            counts && (!final_only || (!other.prerelease && !version::is_prerelease(&other.tag)))
+        });
+        let mut stood = stood.take(VERSIONS_BACK).filter_map(|(_, other)| self.tag_commit(&other.tag));
+        let before = sha.and_then(|sha| {
+            stood.find(|before| self.recorded_between(before, &sha).is_some()).map(|before| (before, sha.clone()))
+        });
+        match before {
+            Some((before, sha)) => self.between_all(&BTreeSet::from([before]), &sha, at, items),
             None => self.landed(items),
         }
     }
@@ -85,22 +121,24 @@ impl Look<'_> {
         }
         // Of what a person set back, and of a merge whose push was missed, the
         // commits do not tell.
-        let apart = self.facts.items.values().filter(|item| self.is_set_by_hand(item) || self.is_unpushed(item, at));
-        for item in apart {
-            items.insert(item.number);
-            items.extend(self.named_issues(item.number));
+        let marked = self.facts.index.marked.iter().filter(|number| self.is_set_by_hand(**number));
+        for number in marked.chain(self.unpushed_near(at)) {
+            items.insert(*number);
+            items.extend(self.named_issues(*number));
         }
     }
 
-    fn is_set_by_hand(&self, item: &ItemFacts) -> bool {
-        item.mark(self.now).is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
+    fn is_set_by_hand(&self, number: ItemNumber) -> bool {
+        let mark = self.facts.items.get(&number).and_then(|item| item.mark(self.now));
+        mark.is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
     }
 
-    fn is_unpushed(&self, item: &ItemFacts, at: Timestamp) -> bool {
+    /// Pull requests that were merged around `at` by a push that was not seen.
+    fn unpushed_near(&self, at: Timestamp) -> impl Iterator<Item = &ItemNumber> {
         const NEAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
-        let merge = item.pull.as_ref().and_then(|p| p.merged.as_ref());
-        merge
-            .is_some_and(|m| at.duration_since(m.at).abs() <= NEAR && !self.facts.index.brought_by.contains_key(&m.sha))
+        let first = (at.checked_sub(NEAR).unwrap_or(Timestamp::MIN), ItemNumber::MIN);
+        let last = (at.checked_add(NEAR).unwrap_or(Timestamp::MAX), ItemNumber::MAX);
+        self.facts.index.unpushed_merges.range(first..=last).map(|(_, number)| number)
     }
 
     fn with_landed_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {

@@ -215,10 +215,11 @@ impl Board<'_, '_> {
         }
         for gate in asked.into_iter().take(MOST_GATES) {
             let _ = writeln!(text, "\n#### Gate {}", quoted(&gate.check()));
-            let kept = self.look.facts.gates.values().filter(|known| known.decision.gate == *gate);
-            let mut kept: Vec<_> = kept.collect();
-            kept.sort_by_key(|known| std::cmp::Reverse((known.live, known.since, &known.decision.sha)));
-            let Some(newest) = kept.first() else {
+            let facts = self.look.facts;
+            let live = facts.live_gates().filter(|(key, _)| key.0 == *gate).map(|(_, known)| known);
+            let mut live: Vec<_> = live.collect();
+            live.sort_by_key(|known| std::cmp::Reverse((known.since, &known.decision.sha)));
+            let Some(newest) = live.first().copied().or_else(|| facts.decided_at(gate).next()) else {
                 let _ = writeln!(text, "\nNothing was ever decided there.");
                 continue;
             };
@@ -232,7 +233,7 @@ impl Board<'_, '_> {
                 let _ = writeln!(text, "| {} | {} |", say::time(turn.at, self.look.policy), cell(&quoted(&turn.words)));
             }
             let _ = writeln!(text, "\n</details>");
-            let others = kept.iter().skip(1).filter(|known| known.live);
+            let others = live.iter().skip(1);
             let others: Vec<String> = others
                 .map(|known| format!("- {}: {}", known.decision.sha.short(), quoted(&show::title(&known.decision))))
                 .collect();

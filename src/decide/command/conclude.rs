@@ -33,12 +33,8 @@ pub struct Conclusion {
 /// is left as it is.
 pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, now: Timestamp) -> Conclusion {
     let Some(id) = effect.command() else { return Conclusion::default() };
-    let Some(command) = facts.commands.get_mut(&id).filter(|command| command.ending == Ending::Pending) else {
-        return Conclusion::default();
-    };
     let ending = ending(effect, outcome);
-    command.ending = ending.clone();
-    let (line, node) = (command.line.clone(), command.node.clone());
+    let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
     let mut wishes: Vec<Wish> =
         Mood::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     if let Some(saying) = words(id, &line, &ending, outcome) {
@@ -56,11 +52,7 @@ pub(in crate::decide) fn settle(
     says: bool,
     now: Timestamp,
 ) -> Conclusion {
-    let Some(command) = facts.commands.get_mut(&id).filter(|command| command.ending == Ending::Pending) else {
-        return Conclusion::default();
-    };
-    command.ending = ending.clone();
-    let (line, node) = (command.line.clone(), command.node.clone());
+    let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
     let mut wishes: Vec<Wish> =
         Mood::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     let saying = match ending {
@@ -71,6 +63,16 @@ pub(in crate::decide) fn settle(
         wishes.extend(reply::say_later(facts, id, saying, now));
     }
     Conclusion { changed: vec![DocumentKey::Command(id)], wishes, board: super::board::is_wanted(facts, id.item) }
+}
+
+/// Ends a command that is under way; returns its line and its review's global
+/// id. `None`: it is not under way.
+fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String, Option<String>)> {
+    facts.commands.get(&id).filter(|command| command.ending == Ending::Pending)?;
+    facts.commands.update(&id, |command| {
+        command.ending = ending.clone();
+        (command.line.clone(), command.node.clone())
+    })
 }
 
 /// Most endings speak for themselves; checks that someone else has to run do not.

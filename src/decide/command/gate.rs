@@ -63,15 +63,14 @@ impl Turn<'_> {
     /// The commit that waits at a gate: the newest of those that were there
     /// when the line was written, or the one that a tag or commit names.
     pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, String> {
-        let at_gate = self.facts.gates.values().filter(|known| known.decision.gate == *gate && known.live);
+        let at_gate = self.facts.decided_at(gate).filter(|known| known.live);
         let known_then = at_gate.filter(|known| known.since <= self.at);
-        let meant = known_then.filter(|known| {
+        let mut meant = known_then.filter(|known| {
             reference.is_none_or(|name| {
                 let short = name.len() >= 7 && known.decision.sha.0.starts_with(&name.to_ascii_lowercase());
                 short || known.tags.iter().any(|tag| tag == name)
             })
         });
-        let newest = meant.max_by_key(|known| (known.since, &known.decision.sha));
-        newest.ok_or_else(|| say::nothing_waits(&gate.check(), reference))
+        meant.next().ok_or_else(|| say::nothing_waits(&gate.check(), reference))
     }
 }

@@ -100,7 +100,7 @@ impl Turn<'_> {
     /// The one gate at which all of these stand in the way.
     fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
         let mut gates: BTreeSet<&GateName> = BTreeSet::new();
-        for known in self.facts.gates.values().filter(|known| known.live && known.since <= self.at) {
+        for (_, known) in self.facts.live_gates().filter(|(_, known)| known.since <= self.at) {
             let decision = &known.decision;
             if conditions.iter().all(|c| in_the_way(&decision.conditions, c.name()) == Some(true)) {
                 gates.insert(&decision.gate);

@@ -115,9 +115,7 @@ fn say_as(facts: &mut RepoFacts, item: ItemNumber, name: &str, sayings: &[Saying
     let marker = (!unasked || !spent).then(|| format!("answer:{name}"));
     let reply = Reply { at: now, marker: marker.clone(), unasked };
     for saying in sayings {
-        if let Some(command) = facts.commands.get_mut(&saying.id) {
-            command.reply = Some(reply.clone());
-        }
+        facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));
     }
     let Some(marker) = marker else { return Vec::new() };
     let text = sayings.iter().map(|s| format!("{}: {}", quoted(&s.line), s.words)).collect::<Vec<_>>().join("\n\n");

@@ -1,6 +1,6 @@
 //! Runs the commands of one comment in order, each seeing what the one before did.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -33,6 +33,8 @@ use crate::{
 /// Status comments that one guard rewrites: of 500 writes to an installation
 /// in an hour a single command must not take more than a few.
 const BOARDS_REFRESHED: usize = 20;
+/// Commands, newest first, among whose items those are looked for.
+const COMMANDS_LOOKED_AT: usize = 1000;
 
 /// Under what commands run.
 #[derive(Debug, Clone, Copy)]
@@ -307,19 +309,21 @@ impl Turn<'_> {
     /// others when something else moves them.
     pub(super) fn guard(&mut self, deed: Deed) {
         self.deed = Some(deed);
-        let mut spoken: BTreeMap<ItemNumber, Timestamp> = BTreeMap::new();
-        for (id, command) in &self.facts.commands {
-            let last = spoken.entry(id.item).or_insert(command.at);
-            *last = command.at.max(*last);
-        }
         let open = |number: &ItemNumber| {
             let item = self.facts.items.get(number);
             item.is_some_and(|i| i.gone.is_none() && i.closed(self.now).is_none())
         };
-        let mut boards: Vec<(Timestamp, ItemNumber)> =
-            spoken.into_iter().filter(|(n, _)| open(n)).map(|(n, at)| (at, n)).collect();
-        boards.sort_unstable_by(|a, b| b.cmp(a));
-        self.observed.items.extend(boards.into_iter().take(BOARDS_REFRESHED).map(|(_, n)| n));
+        let mut boards: BTreeSet<ItemNumber> = BTreeSet::new();
+        let newest_first = self.facts.commands.index().by_time.iter().rev().take(COMMANDS_LOOKED_AT);
+        for (_, id) in newest_first {
+            if boards.len() >= BOARDS_REFRESHED {
+                break;
+            }
+            if open(&id.item) {
+                boards.insert(id.item);
+            }
+        }
+        self.observed.items.extend(boards);
     }
 
     /// A deploy that is asked for here.

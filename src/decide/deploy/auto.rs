@@ -69,13 +69,9 @@ fn newest_merge(facts: &RepoFacts) -> Option<News> {
 
 /// When the policy file last changed, as far as that was seen.
 fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
-    let default = RefName::Branch(facts.default_branch().to_owned());
-    facts
-        .pushes
-        .values()
-        .filter(|push| push.name == default && push.policy_file == Some(true))
-        .map(|push| push.at)
-        .max()
+    let branch = facts.default_branch().to_owned();
+    let pushes = facts.index.policy_pushes.range((branch.clone(), Timestamp::MIN)..=(branch, Timestamp::MAX));
+    pushes.map(|(_, at)| *at).next_back()
 }
 
 fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_>, out: &mut Advanced) {
@@ -84,8 +80,8 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
         return;
     }
     // Of what nobody asked for, the newest counts.
-    let older = facts.requests_for(environment).into_iter().filter(|(_, request)| {
-        request.is_open()
+    let older = facts.open_requests().filter(|(_, request)| {
+        request.environment == environment
             && !request.is_under_way()
             && !matches!(request.origin, Origin::Command(_))
             && request.at <= news.at

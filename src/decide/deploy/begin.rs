@@ -44,8 +44,9 @@ pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms:
     set_state(facts, id, RequestState::Starting(attempt), terms, out);
     // What waited there was to bring something newer: nobody wants that now.
     let environment = rolls_back.unwrap_or_default();
-    let waiting = facts.requests_for(&environment).into_iter();
-    let waiting = waiting.filter(|(other, r)| *other != id && r.is_open() && !r.is_under_way() && !r.dry_run);
+    let waiting = facts
+        .open_requests()
+        .filter(|(other, r)| *other != id && r.environment == environment && !r.is_under_way() && !r.dry_run);
     let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
     for other in waiting {
         finish(facts, &other, RequestEnd::Withdrawn, say::rolled_back().to_owned(), terms, out);

@@ -1,6 +1,6 @@
 //! A deploy that runs: which runs and deployments are its own, and how it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,7 +16,6 @@ use crate::{
         event::{DeployState, Outcome},
         fact::{
             DocumentKey, RepoFacts,
-            command::{CommandFacts, Deed},
             deploy::{DeployRequest, RequestEnd, RunFacts},
         },
         needs::{Answer, Need},
@@ -60,10 +59,19 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
         _ => None,
     };
     let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
-    for (run, seen) in facts.runs.iter().chain(answered.into_iter().flatten()) {
+    let index = facts.runs.index();
+    let candidates: BTreeSet<u64> = match (&request.deployment, &request.sha) {
+        (Some(_), Some(sha)) => index.by_commit.of(sha).copied().collect(),
+        (Some(_), None) => BTreeSet::new(),
+        (None, _) => index.by_named_request.of(id).copied().collect(),
+    };
+    let candidates = candidates.into_iter().chain(request.run).filter_map(|run| facts.runs.get_key_value(&run));
+    for (run, seen) in candidates.chain(answered.into_iter().flatten()) {
         let ours = match request.deployment {
             Some(_) => request.run == Some(*run) || is_of_deployment(facts, id, request, *run, seen),
-            None => request.run == Some(*run) || (request.run.is_none() && seen.title.contains(id)),
+            None => {
+                request.run == Some(*run) || (request.run.is_none() && seen.named_requests().any(|name| name == id))
+            }
         };
         let newer = found.get(run).is_none_or(|known| *known < seen);
         if ours && newer && seen.trigger == trigger(request) {
@@ -78,12 +86,16 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
 /// that was there before it, and that of nobody who knew it earlier.
 fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
     let Some(made) = made_at(request) else { return false };
-    let newer = |(other_id, other): (&String, &DeployRequest)| {
-        let at = made_at(other).filter(|_| other.deployment.is_some() && other.sha == request.sha);
-        other_id != id && at.is_some_and(|at| at > made && at <= run.created_at)
+    if request.sha.as_ref() != Some(&run.sha) || run.created_at < made {
+        return false;
+    }
+    let index = facts.requests.index();
+    let known = index.by_run.of(&number).any(|other| other != id);
+    let newer = |other: &String| {
+        let other_made = facts.requests.get(other).filter(|other| other.deployment.is_some()).and_then(made_at);
+        other != id && other_made.is_some_and(|at| at > made && at <= run.created_at)
     };
-    let known = facts.requests.iter().any(|(other_id, other)| other_id != id && other.run == Some(number));
-    request.sha.as_ref() == Some(&run.sha) && run.created_at >= made && !known && !facts.requests.iter().any(newer)
+    !known && !index.by_commit.of(&run.sha).any(newer)
 }
 
 /// When a request's deployment was made. By the forge's clock, as a run's time
@@ -101,7 +113,7 @@ pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> 
         rule.is_some_and(|rule| matches!(rule.via, Via::Deployment))
     };
     let request = facts.requests.get(id).filter(|request| by_deployment(request))?;
-    let mut others = facts.requests.iter().filter(|(other_id, other)| {
+    let mut others = facts.open_requests().filter(|(other_id, other)| {
         *other_id != id && other.sha == request.sha && other.is_under_way() && by_deployment(other)
     });
     let waits = |other_id: &str, other: &DeployRequest| {
@@ -138,21 +150,29 @@ fn begun_otherwise(facts: &RepoFacts, request: &DeployRequest) -> bool {
     made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
 }
 
+/// The request for an environment whose work a workflow run does.
+fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Option<(&'a String, &'a DeployRequest)> {
+    let index = facts.requests.index();
+    let seen = facts.runs.get(&run);
+    let named = seen.into_iter().flat_map(RunFacts::named_requests);
+    let at_commit = seen.into_iter().flat_map(|seen| index.by_commit.of(&seen.sha)).map(String::as_str);
+    let known = index.by_run.of(&run).chain(&index.open).map(String::as_str);
+    let candidates = named.chain(at_commit).chain(known).filter_map(|id| facts.requests.get_key_value(id));
+    let mut begun = candidates.filter(|(_, r)| r.environment == environment && r.started_at.is_some());
+    begun.find(|(id, request)| request.run == Some(run) || runs_of(facts, id, request).contains_key(&run))
+}
+
 /// Ties deployments that jobs made to the requests that their runs belong to.
-pub(super) fn link(facts: &mut RepoFacts, out: &mut Advanced) {
+pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
     let mut links: Vec<(String, u64)> = Vec::new();
-    for (id, request) in facts.requests.iter().filter(|(_, request)| request.started_at.is_some()) {
-        let runs = runs_of(facts, id, request);
-        if runs.is_empty() && request.run.is_none() {
-            continue;
+    for run in std::mem::take(&mut facts.index.runs_to_link) {
+        for deployment in facts.index.deployments_by.get(&run).into_iter().flatten() {
+            let Some(made) = facts.deployments.get(deployment) else { continue };
+            let owner = request_of_run(facts, run, &made.environment.to_lowercase());
+            let unlinked = owner
+                .filter(|(_, request)| request.deployment != Some(*deployment) && !request.linked.contains(deployment));
+            links.extend(unlinked.map(|(id, _)| (id.clone(), *deployment)));
         }
-        let ids = facts.index.deployments_to.get(&request.environment).into_iter().flatten();
-        let theirs = ids.filter(|deployment| {
-            let run = facts.deployments.get(deployment).and_then(|deployment| deployment.run);
-            run.is_some_and(|run| runs.contains_key(&run) || request.run == Some(run))
-        });
-        let new = theirs.filter(|d| request.deployment != Some(**d) && !request.linked.contains(d));
-        links.extend(new.map(|deployment| (id.clone(), *deployment)));
     }
     for (id, deployment) in links {
         change(facts, &id, out, |request| {
@@ -165,7 +185,7 @@ pub(super) fn link(facts: &mut RepoFacts, out: &mut Advanced) {
             made.told = sha;
         }
         out.changed.insert(DocumentKey::Deployment(deployment));
-        out.items.extend(super::super::landed(facts));
+        Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(deployment), &mut out.items);
     }
 }
 
@@ -174,8 +194,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
-    let let_go = |command: &CommandFacts| matches!(&command.deed, Some(Deed::LetGo { request }) if request == id);
-    if facts.commands.values().any(let_go) {
+    if facts.commands.index().let_go.contains(id) {
         return finish(facts, id, RequestEnd::Failed, say::let_go().to_owned(), terms, out);
     }
     if terms.now >= give_up {

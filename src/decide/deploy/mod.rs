@@ -45,7 +45,7 @@ const MOST_ROUNDS: usize = 8;
 
 /// Notes every fact that a deploy under way wants and that is not known.
 pub(super) fn want_all(look: &Look<'_>) {
-    for (id, request) in look.facts.requests.iter().filter(|(_, request)| request.is_open()) {
+    for (id, request) in look.facts.open_requests() {
         match &request.state {
             RequestState::Asked => wait::want_name(look, id, request),
             RequestState::Waiting(_) | RequestState::Starting(_) => wait::want_gate(look, id, request),
@@ -60,7 +60,7 @@ pub(super) fn want_all(look: &Look<'_>) {
 /// Brings every deploy, waiting job and draft release up to facts, policy and time.
 pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
     auto::ask(facts, terms, out);
-    follow::link(facts, out);
+    follow::link(facts, terms, out);
     // What one starts or ends is news for those that were looked at before it.
     for _ in 0..MOST_ROUNDS {
         let open = wait::in_turn(facts);
@@ -135,13 +135,17 @@ pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(
 
 /// Changes a request and notes that it changed; the item's board shows it.
 fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
-    let Some(request) = facts.requests.get_mut(id) else { return };
-    let before = request.clone();
-    how(request);
-    if *request == before {
-        return;
+    let changed = facts.requests.update(&id.to_owned(), |request| {
+        let before = request.clone();
+        how(request);
+        (*request != before).then(|| request.item())
+    });
+    let Some(Some(item)) = changed else { return };
+    out.items.extend(item);
+    if let Some(request) = facts.requests.get(id) {
+        let runs: Vec<u64> = follow::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        facts.index.runs_to_link.extend(runs);
     }
-    out.items.extend(request.item());
     out.changed.insert(DocumentKey::Request(id.to_owned()));
 }
 

@@ -82,7 +82,6 @@ pub(in crate::decide) fn carried_back(
     let Some(current) = history.pop() else { return (None, Vec::new()) };
     let left: Vec<&Sha> = facts
         .requests_for(environment)
-        .into_iter()
         .filter(|(_, r)| {
             r.kind == RequestKind::Rollback && r.started_at.is_some() && r.end() != Some(RequestEnd::Failed)
         })

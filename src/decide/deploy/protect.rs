@@ -57,7 +57,7 @@ fn begun(facts: &RepoFacts, job: &WaitingJob) -> bool {
 
 /// The request that a run works for.
 fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::domain::fact::deploy::DeployRequest)> {
-    facts.requests.iter().find(|(id, request)| {
+    facts.open_requests().find(|(id, request)| {
         request.environment == key.1
             && request.is_under_way()
             && (request.run == Some(key.0) || follow::runs_of(facts, id, request).contains_key(&key.0))

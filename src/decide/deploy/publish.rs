@@ -43,11 +43,8 @@ pub(in crate::decide) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timesta
 
 fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
-    for (id, release) in &look.facts.releases {
+    for (id, release) in look.facts.draft_releases() {
         let state = &release.state.value;
-        if state.published_at.is_some() || state.withdrawn {
-            continue;
-        }
         let Some((gate, _)) = look.policy.gates.iter().find(|(_, rule)| covers(rule, &state.tag)) else { continue };
         let Some(sha) = look.draft_commit(&state.tag, &state.target) else { continue };
         let pinned = state.target.eq_ignore_ascii_case(&sha.0);
@@ -57,7 +54,7 @@ fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
         });
         let mut subject = Subject::new(GateName::Release(gate.clone()), sha, release.state.at);
         subject.tags.push(state.tag.clone());
-        found.push(Draft { id: *id, tag: state.tag.clone(), branch, subject });
+        found.push(Draft { id, tag: state.tag.clone(), branch, subject });
     }
     found
 }

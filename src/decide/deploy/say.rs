@@ -249,7 +249,7 @@ pub(super) fn no_end() -> String {
 /// Lines about the deploys that were asked for on an item and are not over.
 pub fn board(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
     let mut open: Vec<&DeployRequest> =
-        facts.requests.values().filter(|r| r.is_open() && r.item() == Some(item)).collect();
+        facts.open_requests().map(|(_, request)| request).filter(|r| r.item() == Some(item)).collect();
     open.sort_by_key(|request| request.at);
     open.into_iter()
         .map(|request| {

@@ -24,7 +24,7 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
         NamedKind::Landed => Ok(Watched::Commit),
         NamedKind::Branch if unmerged => Ok(Watched::Branch(name.to_owned())),
         NamedKind::Branch => Err(not_merged(environment, &format!("The branch {}", quoted(name)))),
-        NamedKind::Loose => match pull_with_head(look.facts, &named.sha) {
+        NamedKind::Loose => match look.facts.pulls_with_head(&named.sha).next() {
             Some(pull) => {
                 unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|login, association| {
                     look.writes(login, association)
@@ -38,11 +38,6 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
             )),
         },
     }
-}
-
-fn pull_with_head(facts: &RepoFacts, sha: &Sha) -> Option<ItemNumber> {
-    let head = |n: &ItemNumber| facts.pull(*n).and_then(|p| p.shape.as_ref()).is_some_and(|s| s.value.head_sha == *sha);
-    facts.items.keys().copied().find(head)
 }
 
 /// Whether the head of an open pull request may be deployed: where the

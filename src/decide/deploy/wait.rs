@@ -34,7 +34,7 @@ const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// Requests that are not over, in the order in which they may take a place:
 /// what holds one, then rollbacks, then first come.
 pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
-    let mut open: Vec<_> = facts.requests.iter().filter(|(_, r)| r.is_open()).collect();
+    let mut open: Vec<_> = facts.open_requests().collect();
     open.sort_by_key(|(id, r)| (Reverse(r.is_under_way()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
     open.into_iter().map(|(id, _)| id.clone()).collect()
 }
@@ -274,9 +274,8 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
 
 /// An earlier request for the same, that is not over.
 fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(&'a String, &'a DeployRequest)> {
-    facts.requests.iter().find(|(other_id, other)| {
-        other.is_open()
-            && !other.dry_run
+    facts.open_requests().find(|(other_id, other)| {
+        !other.dry_run
             && !request.dry_run
             && other.environment == request.environment
             && other.sha == request.sha

@@ -27,7 +27,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
     let concerned = authors.iter().chain(case.subject.requester.as_ref());
     let concerned: BTreeSet<String> = concerned.map(|login| login.to_lowercase()).collect();
     let mut agreed: BTreeMap<String, (&str, Timestamp)> = BTreeMap::new();
-    for command in case.look.facts.commands.values() {
+    for command in case.look.facts.words_at_gate(&case.subject.gate, &case.subject.sha) {
         let by = command.by.to_lowercase();
         if approves(case, command) && entitled(command, teams) && !concerned.contains(&by) {
             agreed.entry(by).or_insert((&command.by, command.at));

@@ -9,7 +9,7 @@ use crate::{
         message::{quoted, reason},
     },
     domain::{
-        fact::command::{Deed, Guard},
+        fact::command::Guard,
         id::{ItemNumber, Sha},
         needs::Need,
     },
@@ -17,10 +17,8 @@ use crate::{
 
 pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let facts = case.look.facts;
-    let said = facts.commands.iter().filter(|(_, command)| matches!(command.deed, Some(Deed::Hold { .. })));
-    let items: BTreeSet<ItemNumber> = said.map(|(id, _)| id.item).collect();
     let mut standing: Vec<Guard<'_>> = Vec::new();
-    for item in items {
+    for item in facts.held_items() {
         let holds = facts.holds(item);
         if holds.is_empty() {
             continue;

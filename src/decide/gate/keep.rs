@@ -18,7 +18,6 @@ use crate::{
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
-            command::Deed,
             deploy::{Origin, RequestEnd, RequestState},
             gate::{GateFacts, Shown, Turn},
         },
@@ -63,14 +62,20 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
     }
     // Their check runs say below why nothing came of them.
     for (subject, decision) in over {
-        facts.gates.entry((subject.gate.clone(), subject.sha.clone())).or_insert(GateFacts {
-            decision,
-            since: subject.since,
-            tags: subject.tags,
-            live: true,
-            shown: None,
-            turns: Vec::new(),
-        });
+        let key = (subject.gate.clone(), subject.sha.clone());
+        if !facts.gates.contains_key(&key) {
+            facts.gates.insert(
+                key,
+                GateFacts {
+                    decision,
+                    since: subject.since,
+                    tags: subject.tags,
+                    live: true,
+                    shown: None,
+                    turns: Vec::new(),
+                },
+            );
+        }
     }
     let mut live: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in decisions {
@@ -79,8 +84,8 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         live.insert(key.clone());
         keep(facts, &key, Some((subject, decision)), terms, advanced);
     }
-    let ended: Vec<_> = facts.gates.iter().filter(|(key, gate)| gate.live && !live.contains(*key)).collect();
-    for key in ended.into_iter().map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+    let ended: Vec<_> = facts.gates.index().live.difference(&live).cloned().collect();
+    for key in ended {
         keep(facts, &key, None, terms, advanced);
     }
 }
@@ -125,16 +130,16 @@ fn keep(
 
 /// Items whose status comment shows a gate.
 fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
-    let shows = move |deed: &Deed| matches!(deed, Deed::ShowGate { gate: shown } if shown == gate);
-    facts.commands.iter().filter(move |(_, c)| c.deed.as_ref().is_some_and(shows)).map(|(id, _)| id.item)
+    facts.commands.index().shows.of(gate).map(|id| id.item)
 }
 
 /// Why the last deploy of a commit came to nothing, if nobody asked for it:
 /// there is no command that would answer, so its check run says it.
 fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<&'a str> {
     let GateName::Deploy(environment) = gate else { return None };
-    let all = facts.requests.values().filter(|r| r.environment == *environment && r.sha.as_ref() == Some(sha));
-    let last = all.filter(|request| !request.dry_run).max_by_key(|request| request.at)?;
+    let of_commit = facts.requests.index().by_commit.of(sha).filter_map(|id| facts.requests.get(id));
+    let here = of_commit.filter(|request| request.environment == *environment && !request.dry_run);
+    let last = here.max_by_key(|request| request.at)?;
     match (&last.origin, &last.state) {
         (Origin::Command(_), _) => None,
         (_, RequestState::Ended { how: RequestEnd::Failed | RequestEnd::Refused, why }) => Some(why),

@@ -7,8 +7,7 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let Some(environment) = case.subject.environment() else {
         return Finding::pass("lock_none", "a release has no lock");
     };
-    let locks = case.look.facts.locks(case.look.now);
-    let Some(lock) = locks.get(environment) else {
+    let Some(lock) = case.look.facts.lock(environment, case.look.now) else {
         return Finding::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
     if !lock.binds_all && case.subject.requester.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(lock.by)) {

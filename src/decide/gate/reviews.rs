@@ -59,11 +59,9 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
 fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
-    let open = facts.items.values().filter(|item| item.pull.as_ref().is_some_and(|p| p.merged.is_none()));
-    let open: BTreeSet<ItemNumber> = open
-        .filter(|item| item.pull.as_ref().and_then(|p| p.shape.as_ref()).is_some_and(|s| s.value.head_sha == *sha))
-        .map(|item| item.number)
-        .collect();
+    let of_commit = facts.pulls_with_head(sha);
+    let open: BTreeSet<ItemNumber> =
+        of_commit.filter(|number| facts.pull(*number).is_some_and(|pull| pull.merged.is_none())).collect();
     if !open.is_empty() {
         return Ok(open);
     }

@@ -10,7 +10,7 @@ use crate::{
     decide::{deploy, look::Look},
     domain::{
         decision::GateName,
-        event::{DeployState, RefName},
+        event::RefName,
         fact::deploy::{Origin, RequestEnd, RequestState},
         id::Sha,
         needs::{Answer, Need},
@@ -51,7 +51,7 @@ impl Look<'_> {
             }
         }
         // Who asks for a deploy counts at its gate.
-        for (id, request) in self.facts.requests.iter().filter(|(_, request)| request.is_open() && !request.dry_run) {
+        for (id, request) in self.facts.open_requests().filter(|(_, request)| !request.dry_run) {
             let subject = deploy::subject(self.facts, self.policy, id, request);
             found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
         }
@@ -64,9 +64,12 @@ impl Look<'_> {
     /// Deploys that nobody asked for and that were refused just now. One that
     /// was refused as soon as it was recorded never was a subject.
     pub(super) fn over_at_once(&self) -> Vec<Subject> {
-        let refused = self.facts.requests.iter().filter(|(_, request)| {
+        let ended = self.facts.requests.index().ended.range((self.now, String::new())..);
+        let ended = ended.take_while(|(at, _)| *at == self.now);
+        let ended = ended.filter_map(|(_, id)| self.facts.requests.get_key_value(id));
+        let refused = ended.filter(|(_, request)| {
             let refused = matches!(request.state, RequestState::Ended { how: RequestEnd::Refused, .. });
-            refused && !matches!(request.origin, Origin::Command(_)) && request.since == self.now
+            refused && !matches!(request.origin, Origin::Command(_))
         });
         refused.filter_map(|(id, request)| deploy::subject(self.facts, self.policy, id, request)).collect()
     }
@@ -95,8 +98,7 @@ impl Look<'_> {
         if !rule.draft {
             return Vec::new();
         }
-        let drafts = self.facts.releases.values().map(|release| &release.state);
-        let drafts = drafts.filter(|state| state.value.published_at.is_none() && !state.value.withdrawn);
+        let drafts = self.facts.draft_releases().map(|(_, release)| &release.state);
         let matching = drafts.filter(|state| rule.tag.as_ref().is_none_or(|tag| tag.matches(&state.value.tag)));
         let found = matching.filter_map(|state| {
             let sha = self.draft_commit(&state.value.tag, &state.value.target)?;
@@ -137,13 +139,9 @@ impl Look<'_> {
     fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp)> {
         let mut waiting = Vec::new();
         for environment in self.policy.environments.keys() {
-            let ids = self.facts.index.deployments_to.get(environment).into_iter().flatten();
+            let ids = self.facts.index.waiting_deployments.get(environment).into_iter().flatten().rev();
             let deployments = ids.filter_map(|id| self.facts.deployments.get(id));
-            let waits = deployments.filter(|deployment| {
-                let newest = deployment.statuses.iter().next_back();
-                newest.is_none_or(|status| status.state == DeployState::Waiting)
-                    && self.now.duration_since(deployment.created_at) < WAITS
-            });
+            let waits = deployments.filter(|deployment| self.now.duration_since(deployment.created_at) < WAITS);
             let gate = GateName::Deploy(environment.clone());
             waiting.extend(waits.take(MOST).map(|d| (gate.clone(), d.sha.clone(), d.created_at)));
         }

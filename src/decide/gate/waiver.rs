@@ -57,7 +57,7 @@ fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
     let rules = &look.policy.overrides;
     let used = used_at(case);
     let mut said: BTreeMap<ConditionName, Vec<Said<'_>>> = BTreeMap::new();
-    for command in look.facts.commands.values() {
+    for command in look.facts.words_at_gate(&subject.gate, &subject.sha) {
         let Some((gate, sha, policy, conditions, said_now)) = heard(command) else { continue };
         let applies = *gate == subject.gate
             && *sha == subject.sha
@@ -131,11 +131,10 @@ fn used_at(case: Case<'_, '_>) -> Option<Timestamp> {
             begun.max()
         }
         GateName::Release(_) => {
-            let releases = facts.releases.values().map(|release| &release.state.value);
-            let published = releases.filter_map(|state| Some((state.published_at?, state)));
-            let here =
+            let published = facts.releases_since(Timestamp::MIN).rev();
+            let mut here =
                 published.filter(|(_, state)| case.look.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
-            here.map(|(at, _)| at).max()
+            here.next().map(|(at, _)| at)
         }
     }
 }

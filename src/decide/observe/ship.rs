@@ -65,7 +65,9 @@ impl Notes<'_> {
         };
         let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
         Newest::join(&mut slot, Newest::new(self.event.at, state));
-        self.facts.releases.extend(slot.map(|state| (seen.id, ReleaseFacts { state })));
+        if let Some(state) = slot {
+            self.facts.releases.insert(seen.id, ReleaseFacts { state });
+        }
         self.changed.insert(DocumentKey::Release(seen.id));
     }
 

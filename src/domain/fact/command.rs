@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RepoFacts,
+    indexed::{IndexedMap, KeysBy, MapIndex},
     item::{ItemFacts, Word},
 };
 use crate::domain::{
@@ -259,6 +260,106 @@ impl Deed {
     }
 }
 
+/// Slash-commands that were decided.
+pub type Commands = IndexedMap<CommandId, CommandFacts, CommandIndex>;
+
+/// Look-up tables over [`Commands`]: the records that decisions about something
+/// else than the command's own item look for.
+#[derive(Debug, Clone, Default)]
+pub struct CommandIndex {
+    /// Records that set or lift a lock, by environment.
+    pub locks: KeysBy<String, (Timestamp, CommandId)>,
+    /// Records that set or end a freeze, by environment or [`ALL`].
+    pub freezes: KeysBy<String, (Timestamp, CommandId)>,
+    /// Times at which a lock was lifted, by environment.
+    unlocks: KeysBy<String, Timestamp>,
+    /// Records that hold an item.
+    pub holds: BTreeSet<CommandId>,
+    /// Approvals and overrides, by gate and commit.
+    pub at_gate: KeysBy<(GateName, Sha), CommandId>,
+    /// Records that show a gate on their item's status comment.
+    pub shows: KeysBy<GateName, CommandId>,
+    /// Requests that somebody stopped waiting for.
+    pub let_go: BTreeSet<String>,
+    /// Records in order of time.
+    pub by_time: BTreeSet<(Timestamp, CommandId)>,
+}
+
+impl CommandIndex {
+    /// When somebody last lifted the lock of an environment.
+    pub fn unlocked_at(&self, environment: &str) -> Option<Timestamp> {
+        self.unlocks.of(environment).next_back().copied()
+    }
+}
+
+impl MapIndex<CommandId, CommandFacts> for CommandIndex {
+    fn add(&mut self, id: &CommandId, command: &CommandFacts) {
+        let order = (command.at, *id);
+        self.by_time.insert(order);
+        match &command.deed {
+            Some(Deed::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
+            Some(Deed::Unlock { environment }) => {
+                self.locks.add(environment.clone(), order);
+                self.unlocks.add(environment.clone(), command.at);
+            }
+            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+                self.freezes.add(environment.clone(), order);
+            }
+            Some(Deed::Hold { .. }) => drop(self.holds.insert(*id)),
+            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+                self.at_gate.add((gate.clone(), sha.clone()), *id);
+            }
+            Some(Deed::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
+            Some(Deed::LetGo { request }) => drop(self.let_go.insert(request.clone())),
+            Some(
+                Deed::Phase { .. }
+                | Deed::Unhold { .. }
+                | Deed::Deploy { .. }
+                | Deed::Ack
+                | Deed::Mute { .. }
+                | Deed::Unmute
+                | Deed::Resolve
+                | Deed::Cause { .. }
+                | Deed::Show(_),
+            )
+            | None => {}
+        }
+    }
+
+    fn remove(&mut self, id: &CommandId, command: &CommandFacts) {
+        let order = (command.at, *id);
+        self.by_time.remove(&order);
+        match &command.deed {
+            Some(Deed::Lock { environment, .. }) => self.locks.remove(environment, &order),
+            Some(Deed::Unlock { environment }) => {
+                self.locks.remove(environment, &order);
+                self.unlocks.remove(environment, &command.at);
+            }
+            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+                self.freezes.remove(environment, &order);
+            }
+            Some(Deed::Hold { .. }) => drop(self.holds.remove(id)),
+            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+                self.at_gate.remove(&(gate.clone(), sha.clone()), id);
+            }
+            Some(Deed::ShowGate { gate }) => self.shows.remove(gate, id),
+            Some(Deed::LetGo { request }) => drop(self.let_go.remove(request)),
+            Some(
+                Deed::Phase { .. }
+                | Deed::Unhold { .. }
+                | Deed::Deploy { .. }
+                | Deed::Ack
+                | Deed::Mute { .. }
+                | Deed::Unmute
+                | Deed::Resolve
+                | Deed::Cause { .. }
+                | Deed::Show(_),
+            )
+            | None => {}
+        }
+    }
+}
+
 impl RepoFacts {
     /// The commands on an item, oldest first.
     pub fn commands_on(&self, item: ItemNumber) -> Vec<(&CommandId, &CommandFacts)> {
@@ -298,52 +399,62 @@ impl RepoFacts {
 
     /// Locks that stand at `now`, by environment.
     pub fn locks(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
-        let mut locks = self.guards(now, |id, facts| match &facts.deed {
-            Some(Deed::Lock { environment, until, reason }) => {
-                Some((environment, Some(guard(id, facts, environment, *until, reason.as_deref()))))
-            }
-            Some(Deed::Unlock { environment }) => Some((environment, None)),
-            _ => None,
-        });
+        let index = self.commands.index();
+        let locked = index.locks.properties().chain(self.requests.index().rollbacks.properties());
+        locked.filter_map(|environment| Some((environment.as_str(), self.lock(environment, now)?))).collect()
+    }
+
+    /// The lock of an environment (lower case) that stands at `now`.
+    pub fn lock(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
         // A rollback's lock outweighs a person's: it binds everyone.
-        for request in self.requests.values() {
-            locks.extend(self.rollback_lock(&request.environment).map(|lock| (lock.name, lock)));
-        }
-        locks
+        self.rollback_lock(environment).or_else(|| {
+            self.guard(self.commands.index().locks.of(environment).next_back()?, now, |id, facts| match &facts.deed {
+                Some(Deed::Lock { environment, until, reason }) => {
+                    Some(guard(id, facts, environment, *until, reason.as_deref()))
+                }
+                _ => None,
+            })
+        })
     }
 
     /// Freezes by command that stand at `now`, by environment or [`ALL`].
     pub fn freezes(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
-        self.guards(now, |id, facts| match &facts.deed {
+        let frozen = self.commands.index().freezes.properties();
+        frozen.filter_map(|environment| Some((environment.as_str(), self.freeze(environment, now)?))).collect()
+    }
+
+    fn freeze(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
+        self.guard(self.commands.index().freezes.of(environment).next_back()?, now, |id, facts| match &facts.deed {
             Some(Deed::Freeze { environment, until, reason }) => {
-                Some((environment, Some(guard(id, facts, environment, Some(*until), Some(reason)))))
+                Some(guard(id, facts, environment, Some(*until), Some(reason)))
             }
-            Some(Deed::Unfreeze { environment }) => Some((environment, None)),
             _ => None,
         })
     }
 
-    /// The last word for each name, if it guards, its time is not up, and the
-    /// item that it was said on was not closed since.
-    fn guards<'a>(
+    /// The guard that the last word sets, if its time is not up, and the item
+    /// that it was said on was not closed since.
+    fn guard<'a>(
         &'a self,
+        (_, last): &(Timestamp, CommandId),
         now: Timestamp,
-        word: impl Fn(&CommandId, &'a CommandFacts) -> Option<(&'a String, Option<Guard<'a>>)>,
-    ) -> BTreeMap<&'a str, Guard<'a>> {
-        let mut last: BTreeMap<&str, ((Timestamp, CommandId), Option<Guard<'_>>)> = BTreeMap::new();
-        for (id, facts) in &self.commands {
-            let Some((name, guard)) = word(id, facts) else { continue };
-            let order = (facts.at, *id);
-            if last.get(name.as_str()).is_none_or(|(known, _)| *known < order) {
-                last.insert(name, (order, guard));
-            }
-        }
-        let standing = last.into_iter().filter_map(|(name, (_, guard))| Some((name, guard?)));
-        let freed = |guard: &Guard<'_>| {
-            let item = self.items.get(&guard.item);
-            item.is_some_and(|item| item.closings.range(guard.since..=now).next().is_some())
-        };
-        standing.filter(|(_, guard)| guard.until.is_none_or(|until| until > now) && !freed(guard)).collect()
+        sets: impl FnOnce(&CommandId, &'a CommandFacts) -> Option<Guard<'a>>,
+    ) -> Option<Guard<'a>> {
+        let guard = sets(last, self.commands.get(last)?)?;
+        let item = self.items.get(&guard.item);
+        let freed = item.is_some_and(|item| item.closings.range(guard.since..=now).next().is_some());
+        (guard.until.is_none_or(|until| until > now) && !freed).then_some(guard)
+    }
+
+    /// Items on which a hold was ever set.
+    pub fn held_items(&self) -> BTreeSet<ItemNumber> {
+        self.commands.index().holds.iter().map(|id| id.item).collect()
+    }
+
+    /// Approvals and overrides of a commit at a gate.
+    pub fn words_at_gate(&self, gate: &GateName, sha: &Sha) -> Vec<&CommandFacts> {
+        let ids = self.commands.index().at_gate.of(&(gate.clone(), sha.clone()));
+        ids.filter_map(|id| self.commands.get(id)).collect()
     }
 
     /// The head commit of a pull request as it was known at `at`: at the newest

@@ -1,9 +1,15 @@
 //! Facts about gates: what was decided, and what was shown of it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::decision::{Decision, Standing};
+use super::indexed::{IndexedMap, KeysBy, MapIndex};
+use crate::domain::{
+    decision::{Decision, GateName, Standing},
+    id::Sha,
+};
 
 /// Turns that are kept of one gate on one commit.
 const MOST_TURNS: usize = 50;
@@ -57,5 +63,44 @@ impl GateFacts {
         self.turns.push(turn);
         let over = self.turns.len().saturating_sub(MOST_TURNS);
         self.turns.drain(..over);
+    }
+}
+
+/// What was decided at gates, by gate and commit.
+pub type Gates = IndexedMap<(GateName, Sha), GateFacts, GateIndex>;
+
+/// Look-up tables over [`Gates`].
+#[derive(Debug, Clone, Default)]
+pub struct GateIndex {
+    /// Gates that are decided again when something changes.
+    pub live: BTreeSet<(GateName, Sha)>,
+    /// Commits by gate, with the time since when each was asked for.
+    pub by_gate: KeysBy<GateName, (Timestamp, Sha)>,
+}
+
+impl MapIndex<(GateName, Sha), GateFacts> for GateIndex {
+    fn add(&mut self, key: &(GateName, Sha), gate: &GateFacts) {
+        if gate.live {
+            self.live.insert(key.clone());
+        }
+        self.by_gate.add(key.0.clone(), (gate.since, key.1.clone()));
+    }
+
+    fn remove(&mut self, key: &(GateName, Sha), gate: &GateFacts) {
+        self.live.remove(key);
+        self.by_gate.remove(&key.0, &(gate.since, key.1.clone()));
+    }
+}
+
+impl super::RepoFacts {
+    /// Gates that are decided again when something changes.
+    pub fn live_gates(&self) -> impl Iterator<Item = (&(GateName, Sha), &GateFacts)> {
+        self.gates.index().live.iter().filter_map(|key| self.gates.get_key_value(key))
+    }
+
+    /// The newest of what was decided at a gate, newest first.
+    pub fn decided_at<'a>(&'a self, gate: &GateName) -> impl Iterator<Item = &'a GateFacts> + use<'a> {
+        let (commits, gate) = (self.gates.index().by_gate.of(gate).rev(), gate.clone());
+        commits.filter_map(move |(_, sha)| self.gates.get(&(gate.clone(), sha.clone())))
     }
 }

@@ -8,7 +8,7 @@ use super::{
     repo::{DocumentKey, RepoFacts},
 };
 use crate::domain::{
-    event::RefName,
+    event::{DeployState, RefName},
     id::ItemNumber,
     needs::{Answer, Need},
 };
@@ -56,12 +56,19 @@ impl RepoFacts {
                 }
                 for sha in push.commits.iter().chain([after]) {
                     self.index.brought_by.entry(sha.clone()).or_default().insert(id.clone());
+                    for pull in self.index.merged_as.get(sha).into_iter().flatten() {
+                        let merge = self.items.get(pull).and_then(|item| item.pull.as_ref()?.merged.as_ref());
+                        if let Some(merge) = merge {
+                            self.index.unpushed_merges.remove(&(merge.at, *pull));
+                        }
+                    }
                 }
                 self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
-                self.index.spoken_of.insert(before.clone());
+                self.index.begins.insert(before.clone());
                 if let RefName::Branch(branch) = name {
                     if push.policy_file == Some(true) {
                         self.index.policy_branches.insert(branch.clone());
+                        self.index.policy_pushes.insert((branch.clone(), push.at));
                     }
                     self.index.by_time.insert((push.at, after.clone(), branch.clone()));
                 }
@@ -83,18 +90,31 @@ impl RepoFacts {
                     self.index
                         .deployments_to
                         .retain(|name, ids| *name == environment || !(ids.remove(id) && ids.is_empty()));
+                    let waits = deployment.statuses.last().is_none_or(|status| status.state == DeployState::Waiting);
+                    if let Some(waiting) = self.index.waiting_deployments.get_mut(&environment) {
+                        waiting.remove(id);
+                    }
+                    if waits {
+                        self.index.waiting_deployments.entry(environment.clone()).or_default().insert(*id);
+                    }
                     self.index.deployments_to.entry(environment).or_default().insert(*id);
-                    self.index.spoken_of.insert(deployment.sha.clone());
+                    self.index.deployments_at.entry(deployment.sha.clone()).or_default().insert(*id);
+                    if let Some(run) = deployment.run {
+                        self.index.deployments_by.entry(run).or_default().insert(*id);
+                        self.index.runs_to_link.insert(run);
+                    }
                 }
             }
             DocumentKey::Answer(need) => self.index_answer(need),
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {
                 for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| &r.moves) {
-                    self.index.spoken_of.extend(sha.clone());
+                    if let Some(sha) = sha {
+                        self.index.tags_at.entry(sha.clone()).or_default().insert(tag.clone());
+                    }
                     self.index.tag_moves.insert((*at, tag.clone()));
                 }
             }
-            DocumentKey::Checks(sha) => drop(self.index.spoken_of.insert(sha.clone())),
+            DocumentKey::Run(id) => drop(self.index.runs_to_link.insert(*id)),
             DocumentKey::Incident(id) => {
                 let cycles = self.incidents.get(id).into_iter().flat_map(|incident| &incident.cycles);
                 let own = cycles.filter_map(|cycle| match &cycle.place {
@@ -113,8 +133,8 @@ impl RepoFacts {
             | DocumentKey::Feedback(_)
             | DocumentKey::Heartbeat(_)
             | DocumentKey::Command(_)
+            | DocumentKey::Checks(_)
             | DocumentKey::Request(_)
-            | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
@@ -122,8 +142,15 @@ impl RepoFacts {
     }
 
     fn index_item(&mut self, number: ItemNumber) {
-        let Some(pull) = self.items.get(&number).and_then(|i| i.pull.as_ref()) else { return };
+        let Some(item) = self.items.get(&number) else { return };
         let index = &mut self.index;
+        if !item.marks.is_empty() {
+            index.marked.insert(number);
+        }
+        let Some(pull) = &item.pull else { return };
+        for head in pull.heads.keys() {
+            index.pulls_by_head.entry(head.clone()).or_default().insert(number);
+        }
         if let Some(refs) = &pull.refs {
             for issue in &refs.value.closes {
                 index.pulls_naming.entry(*issue).or_default().insert(number);
@@ -140,6 +167,9 @@ impl RepoFacts {
         }
         if let Some(merge) = &pull.merged {
             index.merged_as.entry(merge.sha.clone()).or_default().insert(number);
+            if !index.brought_by.contains_key(&merge.sha) {
+                index.unpushed_merges.insert((merge.at, number));
+            }
         }
     }
 
@@ -149,6 +179,7 @@ impl RepoFacts {
             (Need::Commits { head, .. }, Answer::Commits { .. }) => {
                 self.index.compared.entry(head.clone()).or_default().insert(need.clone());
             }
+            (Need::RunsAt { .. }, Answer::Runs(runs)) => self.index.runs_to_link.extend(runs.keys()),
             (Need::LinkedIssues { pull }, Answer::LinkedIssues(issues)) => {
                 for issue in issues {
                     self.index.pulls_naming.entry(*issue).or_default().insert(*pull);

@@ -10,6 +10,7 @@ pub mod deploy;
 pub mod gate;
 pub mod incident;
 mod index;
+pub mod indexed;
 pub mod item;
 pub mod policy;
 mod repo;

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     Newest,
-    command::{CommandFacts, CommandId},
+    command::{CommandId, Commands},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
-    deploy::{DeployRequest, Publication, RunFacts, WaitingJob},
-    gate::GateFacts,
+    deploy::{Publication, Requests, Runs, WaitingJob},
+    gate::Gates,
     incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
     policy::PolicyFiles,
-    ship::{DeploymentFacts, ReleaseFacts},
+    ship::{DeploymentFacts, Releases},
 };
 use crate::domain::{
     decision::GateName,
@@ -58,7 +58,7 @@ pub struct RepoFacts {
     /// Tags and branches over time.
     pub refs: BTreeMap<RefName, RefFacts>,
     /// Releases by id.
-    pub releases: BTreeMap<u64, ReleaseFacts>,
+    pub releases: Releases,
     /// Checks by commit.
     pub checks: BTreeMap<Sha, CommitChecks>,
     /// Merge groups by head commit.
@@ -74,17 +74,17 @@ pub struct RepoFacts {
     /// Connections that have to be heard of, by name.
     pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
-    pub commands: BTreeMap<CommandId, CommandFacts>,
+    pub commands: Commands,
     /// Deploys that were asked of us, by our id for each.
-    pub requests: BTreeMap<String, DeployRequest>,
+    pub requests: Requests,
     /// Workflow runs that deploy, by id.
-    pub runs: BTreeMap<u64, RunFacts>,
+    pub runs: Runs,
     /// Jobs that wait or waited for our word, by run and lower-case environment.
     pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
     /// What was done about draft releases and pushed tags.
     pub publications: BTreeMap<String, Publication>,
     /// What was decided at gates, by gate and commit.
-    pub gates: BTreeMap<(GateName, Sha), GateFacts>,
+    pub gates: Gates,
     /// What the forge answered.
     pub answers: BTreeMap<Need, Answered>,
     /// The policy files that hold here.
@@ -116,9 +116,13 @@ pub struct Index {
     pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
     /// Pushes that ended at this commit.
     pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
-    /// Commits that something already speaks of: a later push's beginning, a
-    /// tag, a deployment, a check. A push that brings one of them came late.
-    pub spoken_of: BTreeSet<Sha>,
+    /// Commits at which a push began. An exact push that ends at one of them
+    /// came late: it joins two parts of the record.
+    pub begins: BTreeSet<Sha>,
+    /// Tags by each commit that they ever named.
+    pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
+    /// Deployments by the commit that they name.
+    pub deployments_at: BTreeMap<Sha, BTreeSet<u64>>,
     /// Moves of tags in order of time.
     pub tag_moves: BTreeSet<(Timestamp, String)>,
     /// Branch pushes in order of time.
@@ -129,6 +133,21 @@ pub struct Index {
     pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Deployments by lower-case environment.
     pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
+    /// Deployments that were not begun yet, by lower-case environment.
+    pub waiting_deployments: BTreeMap<String, BTreeSet<u64>>,
+    /// Deployments by the workflow run whose job made them.
+    pub deployments_by: BTreeMap<u64, BTreeSet<u64>>,
+    /// Workflow runs of which something changed since their deployments were
+    /// last tied to the requests that they belong to.
+    pub runs_to_link: BTreeSet<u64>,
+    /// Pull requests by each commit that was ever their head.
+    pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    /// Merges whose push was not seen, by time.
+    pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
+    /// Items on which a person ever set a phase.
+    pub marked: BTreeSet<ItemNumber>,
+    /// When a push to a branch changed the policy file.
+    pub policy_pushes: BTreeSet<(String, Timestamp)>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
     /// Groups of alerts, or storms, by the issues that show them.
@@ -201,7 +220,7 @@ impl RepoFacts {
             commits: BTreeMap::new(),
             pushes: BTreeMap::new(),
             refs: BTreeMap::new(),
-            releases: BTreeMap::new(),
+            releases: Releases::new(),
             checks: BTreeMap::new(),
             groups: BTreeMap::new(),
             deployments: BTreeMap::new(),
@@ -209,12 +228,12 @@ impl RepoFacts {
             storms: BTreeMap::new(),
             feedback: BTreeMap::new(),
             heartbeats: BTreeMap::new(),
-            commands: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            runs: BTreeMap::new(),
+            commands: Commands::new(),
+            requests: Requests::new(),
+            runs: Runs::new(),
             waiting_jobs: BTreeMap::new(),
             publications: BTreeMap::new(),
-            gates: BTreeMap::new(),
+            gates: Gates::new(),
             answers: BTreeMap::new(),
             policy_files: PolicyFiles::default(),
             index: Index::default(),
@@ -339,6 +358,15 @@ impl RepoFacts {
     /// Whether a branch is the default one, or was.
     pub fn is_main_line(&self, branch: &str) -> bool {
         branch == self.default_branch() || self.about.default_branches.contains(branch)
+    }
+
+    /// Pull requests whose head is this commit now.
+    pub fn pulls_with_head<'a>(&'a self, sha: &'a Sha) -> impl Iterator<Item = ItemNumber> + 'a {
+        let ever = self.index.pulls_by_head.get(sha).into_iter().flatten().copied();
+        ever.filter(move |number| {
+            let shape = self.pull(*number).and_then(|pull| pull.shape.as_ref());
+            shape.is_some_and(|shape| shape.value.head_sha == *sha)
+        })
     }
 
     /// Labels that exist in the repository.

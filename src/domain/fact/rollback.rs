@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     RepoFacts,
-    command::{Deed, Guard},
-    deploy::{DeployRequest, Origin, RequestKind},
+    command::Guard,
+    deploy::{DeployRequest, Origin},
 };
 
 /// Why the environment is locked.
@@ -15,16 +15,9 @@ impl RepoFacts {
     /// The lock that the last rollback took, unless someone lifted it: nothing
     /// goes there on its own, also not for the one who rolled back.
     pub fn rollback_lock<'a>(&'a self, environment: &str) -> Option<Guard<'a>> {
-        let rolled = self.requests.values().filter(|r| r.environment == environment && r.kind == RequestKind::Rollback);
-        let (request, since) = rolled.filter_map(|r| Some((r, r.started_at?))).max_by_key(|(r, at)| (*at, r.at))?;
-        (!self.lifted_after(environment, since)).then(|| guard(request, since))
-    }
-
-    fn lifted_after(&self, environment: &str, since: Timestamp) -> bool {
-        self.commands.values().any(|command| {
-            matches!(&command.deed, Some(Deed::Unlock { environment: name }) if name == environment)
-                && command.at >= since
-        })
+        let (since, _, id) = self.requests.index().rollbacks.of(environment).next_back()?;
+        let lifted = self.commands.index().unlocked_at(environment).is_some_and(|at| at >= *since);
+        self.requests.get(id).filter(|_| !lifted).map(|request| guard(request, *since))
     }
 }
 

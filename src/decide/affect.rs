@@ -10,7 +10,7 @@ use crate::domain::{
     event::RefName,
     fact::DocumentKey,
     id::{ItemNumber, Sha},
-    needs::Need,
+    needs::{Answer, Need},
     policy::EvidenceKind,
 };
 
@@ -39,7 +39,8 @@ impl Look<'_> {
                 }
             }
             DocumentKey::Command(id) => drop(items.insert(id.item)),
-            // Answers are learnt while deriving the items that asked.
+            DocumentKey::Answer(Need::Commits { base: Some(base), head }) => self.with_comparison(base, head, items),
+            // Other answers are learnt while deriving the items that asked.
             // A changed policy sets the items' own steps going.
             // What alerts disturb is looked after with them: most say nothing new.
             // Deploys move items by the deployments that they bring about.
@@ -83,12 +84,37 @@ impl Look<'_> {
             for deployment in self.facts.index.deployments_at.get(after).into_iter().flatten() {
                 self.with_deployment(*deployment, items);
             }
-            if self.facts.checks.contains_key(after) {
-                self.with_checks(after, items);
-            }
+        }
+        // Its checks now speak for what the branch held before, proven or to be asked.
+        if self.facts.checks.contains_key(after) {
+            self.with_checks(after, items);
         }
         for sha in push.commits.iter().chain([after]) {
             self.with_commit(sha, items, REVERT_DEPTH);
+        }
+        if push.forced && self.listed_ref(name) {
+            for sha in self.known_between(after, before).into_iter().flatten() {
+                self.with_commit(sha, items, REVERT_DEPTH);
+            }
+        }
+    }
+
+    /// What a comparison tells of pushes beyond their own lists.
+    fn with_comparison(&self, base: &Sha, head: &Sha, items: &mut BTreeSet<ItemNumber>) {
+        let index = &self.facts.index;
+        let pushes = [&index.ended_at, &index.began_at].into_iter().filter_map(|table| table.get(head)).flatten();
+        if !pushes.into_iter().any(|(name, _, _)| self.listed_ref(name)) {
+            return;
+        }
+        let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
+        let Some(Answer::Commits { commits, .. }) = self.facts.answers.get(&need).map(|known| &known.answer) else {
+            return;
+        };
+        let rewritten = index.began_at.get(head).into_iter().flatten().any(|(_, _, after)| after == base);
+        for sha in commits.iter().map(|commit| &commit.sha) {
+            if rewritten || index.also_brought_by.contains_key(sha) {
+                self.with_commit(sha, items, REVERT_DEPTH);
+            }
         }
     }
 
@@ -120,8 +146,8 @@ impl Look<'_> {
         for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
             self.with_pull(*pull, items, depth.min(1));
         }
+        items.extend(self.closed_by(sha));
         let Some(commit) = self.facts.commits.get(sha) else { return };
-        items.extend(&commit.closes);
         let Some(depth) = depth.checked_sub(1) else { return };
         for other in commit.picked_from.iter().chain(&commit.reverts) {
             self.with_commit(other, items, depth);

@@ -1,5 +1,5 @@
-//! The commits that carry a change: where it landed, how it was picked or
-//! taken back, and which issues it closes.
+//! The commits that carry a change: where it landed, how it was picked, taken
+//! back and brought again.
 
 use std::{collections::BTreeSet, rc::Rc};
 
@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use super::look::Look;
 use crate::domain::{
     event::RefName,
-    fact::item::{ItemFacts, PullFacts},
+    fact::{
+        commit::PushFacts,
+        item::{ItemFacts, PullFacts},
+    },
     id::{ItemNumber, Sha},
-    needs::{Answer, Need},
     when::earlier,
 };
 
-/// Issues beyond this many that one pull request names are not followed.
-const MOST_LINKS: usize = 10;
 /// Reverts of reverts and stacks are followed this far.
 const DEEPEST: usize = 12;
 
@@ -61,7 +61,8 @@ impl Look<'_> {
             return Vec::new();
         }
         path.push(work.clone());
-        let mut carriers = self.landings(work, path);
+        let mut carriers: Vec<Carrier> =
+            self.landings(work, path).into_iter().flat_map(|carrier| self.stretches(carrier)).collect();
         for reverter in self.reverters(work, &carriers) {
             let undone = self.carriers_within(&reverter, path);
             for carrier in &mut carriers {
@@ -78,8 +79,43 @@ impl Look<'_> {
         }
         path.pop();
         carriers.sort();
-        carriers.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch);
+        // One that was taken back and came again is there twice.
+        carriers.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch && (a.from == b.from || b.until.is_none()));
         carriers
+    }
+
+    /// When a commit was on its branch: rewriting the branch may take it back,
+    /// and a later push may bring it again.
+    fn stretches(&self, landed: Carrier) -> Vec<Carrier> {
+        let mut stretches = Vec::new();
+        let mut next = Some(landed);
+        while let Some(mut carrier) = next.take().filter(|_| stretches.len() < DEEPEST) {
+            let dropped = self.rewrites_of(&carrier.branch, carrier.from).find(|(_, before, after)| {
+                let dropped = self.commits_between(after, before);
+                dropped.is_some_and(|dropped| dropped.contains(&carrier.sha))
+            });
+            if let Some((at, _, _)) = dropped {
+                let again = self.pushes_bringing(&carrier.sha).filter(|(push, _)| {
+                    push.at > *at && self.same_line(push.name.name(), &carrier.branch) && self.listed_ref(&push.name)
+                });
+                let again = again.map(|(push, _)| push.at).min();
+                next = again.map(|from| Carrier { from, ..carrier.clone() });
+                carrier.until = Some(*at);
+            }
+            stretches.push(carrier);
+        }
+        stretches
+    }
+
+    /// Pushes since `from` that rewrote a branch, whatever it was called.
+    fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
+        let renamed = self.facts.about.default_branches.iter().filter(|name| *name != branch);
+        let lines = renamed.map(String::as_str).filter(|name| self.same_line(name, branch)).chain([branch]);
+        let first = (from, Sha(String::new()), Sha(String::new()));
+        let tables: Vec<_> = lines.filter_map(|name| self.facts.index.rewrites.get(name)).collect();
+        let mut rewrites: Vec<_> = tables.into_iter().flat_map(|rewrites| rewrites.range(first.clone()..)).collect();
+        rewrites.sort();
+        rewrites.into_iter()
     }
 
     /// Where it landed, reverts not considered.
@@ -125,14 +161,40 @@ impl Look<'_> {
         carriers
     }
 
-    /// The earliest push that brought a commit to a listed branch.
+    /// How a commit came to a listed branch: by the earliest push that brought
+    /// it, or before that if the forge had closed an issue for it by then.
     fn landing(&self, sha: &Sha, how: &str) -> Option<Carrier> {
-        let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
-        let landed = pushes.filter(|(name, _, _)| self.listed_ref(name)).filter_map(|id| self.facts.pushes.get(id));
-        let push = landed.min_by_key(|push| (push.at, &push.name))?;
+        let landed = self.pushes_bringing(sha).filter(|(push, _)| self.listed_ref(&push.name));
+        let landed = landed.min_by_key(|(push, since)| (push.at, &push.name, *since));
+        let closed = self.facts.index.closed_by_commit.get(sha).and_then(|closed| closed.first());
+        if let Some((at, issue)) = closed.filter(|(at, _)| landed.is_none_or(|(push, _)| *at < push.at)) {
+            let branch = self.facts.default_branch().to_owned();
+            let how = format!("{} closed #{issue} on `{branch}`", sha.short());
+            return Some(Carrier { from: *at, until: None, born: self.born(sha, *at), sha: sha.clone(), branch, how });
+        }
+        let (push, since) = landed?;
         let branch = push.name.name().to_owned();
         let how = format!("{how} on `{branch}` as {}", sha.short());
-        Some(Carrier { from: push.at, until: None, born: self.born(sha, push.at), sha: sha.clone(), branch, how })
+        Some(Carrier { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
+    }
+
+    /// The pushes that brought a commit, by their own lists or by what
+    /// comparisons told of them; each with the earliest moment at which the
+    /// commit can have come.
+    fn pushes_bringing(&self, sha: &Sha) -> impl Iterator<Item = (&PushFacts, Timestamp)> {
+        let index = &self.facts.index;
+        let push = |id| self.facts.pushes.get(id);
+        let listed = index.brought_by.get(sha).into_iter().flatten().filter_map(push).map(|push| (push, push.at));
+        let compared = index.also_brought_by.get(sha).into_iter().flatten();
+        let compared = compared.filter_map(move |(id, base)| {
+            let push = push(id)?;
+            // What came between two pushes came after the first of them.
+            let ended = index.ended_at.get(base).into_iter().flatten().filter(|other| other.0 == id.0);
+            let before = ended.filter_map(|other| self.facts.pushes.get(other)).map(|other| other.at);
+            let since = before.filter(|at| *at <= push.at).max().filter(|_| push.before != *base && push.moves());
+            Some((push, since.unwrap_or(push.at)))
+        });
+        listed.chain(compared)
     }
 
     /// When a commit was first seen, at `seen` or by an earlier push.
@@ -185,7 +247,7 @@ impl Look<'_> {
     }
 
     /// Commits pushed to a pull request's branch while it was that pull request's.
-    fn branch_commits(&self, number: ItemNumber, pull: &PullFacts) -> Vec<&Sha> {
+    pub(super) fn branch_commits(&self, number: ItemNumber, pull: &PullFacts) -> Vec<&Sha> {
         let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return Vec::new() };
         if shape.from_fork || self.listed(&shape.head_ref) {
             return Vec::new();
@@ -204,25 +266,6 @@ impl Look<'_> {
             pushes.filter(|p| since.is_none_or(|s| p.at > s) && until.is_none_or(|u| p.at <= u)).collect();
         pushes.sort_by_key(|p| (p.at, &p.after));
         pushes.iter().flat_map(|p| &p.commits).collect()
-    }
-
-    /// The issues that a pull request closes, whoever may say so: see [`Self::counts_from`].
-    pub(super) fn named_issues(&self, number: ItemNumber) -> Vec<ItemNumber> {
-        let Some(pull) = self.facts.pull(number) else { return Vec::new() };
-        let mut issues: Vec<ItemNumber> = Vec::new();
-        issues.extend(pull.refs.iter().flat_map(|r| &r.value.closes));
-        for sha in self.branch_commits(number, pull) {
-            issues.extend(self.facts.commits.get(sha).iter().flat_map(|c| &c.closes));
-        }
-        if let Some(Answer::LinkedIssues(linked)) =
-            self.facts.answers.get(&Need::LinkedIssues { pull: number }).map(|a| &a.answer)
-        {
-            issues.extend(linked);
-        }
-        let mut seen = BTreeSet::from([number]);
-        issues.retain(|n| seen.insert(*n) && !self.facts.items.get(n).is_some_and(|i| i.is_pull));
-        issues.truncate(MOST_LINKS);
-        issues
     }
 
     /// From when on a pull request's links count: at once if its author may
@@ -246,41 +289,5 @@ impl Look<'_> {
         approved
             .filter(|r| self.writes(&r.value.reviewer, r.value.association))
             .map(|r| (r.value.submitted_at, r.value.reviewer.as_str()))
-    }
-
-    /// Pull requests and bare commits that close an issue.
-    pub(super) fn works_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
-        let index = &self.facts.index;
-        let mut pulls: BTreeSet<ItemNumber> = index.pulls_naming.get(&issue).cloned().unwrap_or_default();
-        let closing = index.commits_closing.get(&issue);
-        for sha in closing.into_iter().flatten() {
-            for (name, _, _) in index.brought_by.get(sha).into_iter().flatten() {
-                pulls.extend(index.pulls_from.get(name.name()).into_iter().flatten());
-            }
-        }
-        pulls.retain(|n| self.named_issues(*n).contains(&issue));
-        let direct = closing.into_iter().flatten().filter(|sha| !self.came_by_pull(sha));
-        direct.cloned().map(Work::Commit).chain(pulls.iter().map(|n| Work::Pull(*n))).collect()
-    }
-
-    /// Whether a commit came to its branch by the merge of a pull request,
-    /// also of one whose own events are still to come.
-    fn came_by_pull(&self, sha: &Sha) -> bool {
-        let index = &self.facts.index;
-        self.is_merge(sha)
-            || index.brought_by.get(sha).into_iter().flatten().any(|(name, _, after)| {
-                self.is_merge(after) || (!self.listed_ref(name) && index.pulls_from.contains_key(name.name()))
-            })
-    }
-
-    /// Whether a commit is the merge of a pull request: the pull request says
-    /// so, or the commit does and the pull request has not ended otherwise.
-    fn is_merge(&self, sha: &Sha) -> bool {
-        let named = self.facts.commits.get(sha).and_then(|c| c.merges);
-        let ended_otherwise = |number: ItemNumber| {
-            let item = self.facts.items.get(&number);
-            item.is_some_and(|i| i.pull.as_ref().is_none_or(|p| p.merged.is_none()) && i.closed(self.now).is_some())
-        };
-        self.facts.index.merged_as.contains_key(sha) || named.is_some_and(|number| !ended_otherwise(number))
     }
 }

@@ -61,7 +61,15 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
 
 /// Whether the landing of a change rests on a push.
 fn is_rested_on(facts: &RepoFacts, push: &PushFacts) -> bool {
-    is_landed_on(facts, &push.name) || push.commits.iter().chain([&push.after]).any(|c| facts.commits.contains_key(c))
+    is_landed_on(facts, &push.name)
+        || takes_back(facts, push)
+        || push.commits.iter().chain([&push.after]).any(|c| facts.commits.contains_key(c))
+}
+
+/// Whether a push may have taken back what had landed: it rewrote a branch
+/// that is no pull request's.
+fn takes_back(facts: &RepoFacts, push: &PushFacts) -> bool {
+    push.forced && matches!(&push.name, RefName::Branch(b) if !facts.index.pulls_from.contains_key(b))
 }
 
 /// Whether changes land on a branch.
@@ -217,7 +225,17 @@ mod tests {
 
     fn push(name: RefName, before: Sha, after: Sha, at: Timestamp) -> PushFacts {
         let commits = vec![after.clone()];
-        PushFacts { name, before, after, forced: false, commits, truncated: false, at, policy_file: None }
+        PushFacts {
+            name,
+            before,
+            after,
+            forced: false,
+            commits,
+            truncated: false,
+            made_from: None,
+            at,
+            policy_file: None,
+        }
     }
 
     #[test]

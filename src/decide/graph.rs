@@ -11,8 +11,11 @@ use std::{
     rc::Rc,
 };
 
+use jiff::SignedDuration;
+
 use super::look::Look;
 use crate::domain::{
+    fact::commit::PushFacts,
     id::Sha,
     needs::{Answer, Need},
 };
@@ -39,6 +42,10 @@ pub(super) struct Past<'f> {
 const NEAR: usize = 32;
 /// So many pushes are followed from one commit back to another.
 const MOST_STEPS: usize = 500;
+/// So many of the newest pushes whose lists prove little are looked at.
+const MOST_UNPROVEN: usize = 200;
+/// A push that was never seen is asked about after so long.
+const GAP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 impl<'f> Look<'f> {
     /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
@@ -118,6 +125,79 @@ impl<'f> Look<'f> {
             at = step.base?;
         }
         None
+    }
+
+    /// The commits that `head` has and `base` has not, if the record tells them
+    /// all. Asks for them otherwise.
+    pub(super) fn commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let known = self.known_between(base, head);
+        if known.is_none() {
+            self.lasting(&Need::Commits { base: Some(base.clone()), head: head.clone() });
+        }
+        known
+    }
+
+    /// The commits that `head` has and `base` has not, if the record tells them all.
+    pub(super) fn known_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
+        match self.facts.answers.get(&need).map(|known| &known.answer) {
+            Some(Answer::Commits { commits, complete: true, .. }) => {
+                Some(commits.iter().map(|commit| &commit.sha).collect())
+            }
+            _ => self.recorded_between(base, head),
+        }
+    }
+
+    /// Asks for what the newest pushes to listed branches did not tell
+    /// themselves: commits that a list leaves out, that a new branch holds,
+    /// that rewriting took back, or that came by a push that was never seen.
+    pub(super) fn want_pushes(&self) {
+        for (_, id) in self.facts.index.unproven.iter().rev().take(MOST_UNPROVEN) {
+            let Some(push) = self.facts.pushes.get(id).filter(|push| self.listed_ref(&push.name)) else { continue };
+            if push.makes() {
+                self.want_contents(push);
+                continue;
+            }
+            let range = |base: &Sha, head: &Sha| Need::Commits { base: Some(base.clone()), head: head.clone() };
+            let dropped = range(&push.after, &push.before);
+            let answered = self.facts.answers.contains_key(&dropped);
+            if push.forced && (answered || self.recorded_between(&push.after, &push.before).is_none()) {
+                self.lasting(&dropped);
+            }
+            if push.truncated {
+                self.lasting(&range(&push.before, &push.after));
+            }
+            self.want_gap(push);
+        }
+    }
+
+    /// Asks what a new branch holds beyond the default one.
+    fn want_contents(&self, push: &PushFacts) {
+        let told = self.facts.index.compared.contains_key(&push.after);
+        let from_main = push.made_from.as_ref().is_some_and(|from| self.facts.is_main_line(from));
+        if told || from_main || self.facts.is_main_line(push.name.name()) {
+            return;
+        }
+        let before = self.facts.index.by_time.range(..(push.at, push.after.clone(), String::new())).rev();
+        let main = before.take(MOST_STEPS).find(|(_, _, branch)| self.facts.is_main_line(branch));
+        let Some((_, main, _)) = main else { return };
+        if *main != push.after && !self.is_near(main, &push.after) {
+            self.lasting(&Need::Commits { base: Some(main.clone()), head: push.after.clone() });
+        }
+    }
+
+    /// Asks what came before a push that does not begin where the one before it
+    /// ended. Deliveries overtake one another, so not at once.
+    fn want_gap(&self, push: &PushFacts) {
+        let ended = |commit: &Sha| self.facts.index.ended_at.get(commit).into_iter().flatten();
+        if self.now.duration_since(push.at) < GAP_AFTER || ended(&push.before).any(|id| id.0 == push.name) {
+            return;
+        }
+        let earlier = self.facts.index.by_time.range(..(push.at, Sha(String::new()), String::new())).rev();
+        let last = earlier.take(MOST_STEPS).find(|(_, _, branch)| branch == push.name.name());
+        if let Some((_, last, _)) = last.filter(|(_, last, _)| !self.is_near(last, &push.before)) {
+            self.lasting(&Need::Commits { base: Some(last.clone()), head: push.before.clone() });
+        }
     }
 
     fn compared(&self, newer: &Sha, older: &Sha) -> Option<bool> {

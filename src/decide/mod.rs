@@ -18,6 +18,7 @@ pub mod feedback;
 mod forget;
 pub mod gate;
 mod graph;
+mod links;
 mod look;
 pub mod message;
 mod observe;
@@ -106,7 +107,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     let late = match &event.seen {
         crate::domain::event::Seen::Push(push) => {
             let known = facts.pushes.contains_key(&(push.name.clone(), push.before.clone(), push.after.clone()));
-            Some(!known && facts.index.begins.contains(&push.after))
+            Some(!known && facts.index.began_at.contains_key(&push.after))
         }
         _ => None,
     };
@@ -146,6 +147,7 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         look.want_links(*item);
         phase::derive(&look, *item);
     }
+    look.want_pushes();
     deploy::want_all(&look);
     gate::want_all(&look);
     look.take_wants().into_iter().collect()

@@ -264,6 +264,7 @@ impl Notes<'_> {
             forced: seen.forced,
             commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
             truncated: seen.truncated,
+            made_from: seen.made_from.clone(),
             policy_file: seen.policy_file,
             at: self.event.at,
         };

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     carry::Work,
     feedback,
+    links::CLOSING_LAG,
     look::Look,
     message,
     proof::{Proof, proofs},
@@ -23,9 +24,6 @@ use crate::domain::{
     id::ItemNumber,
     policy::EvidenceKind,
 };
-
-/// A forge closes an issue some seconds after the merge that closes it.
-const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
 
 /// A phase that stands, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +41,7 @@ pub(super) fn derive(look: &Look<'_>, number: ItemNumber) -> Derived {
         return left_alone;
     }
     let sweep = Sweep::new(look, item);
+    sweep.want_closer();
     let mut history = sweep.history();
     if let Some(first) = history.first().map(|first| first.at)
         && let Some(origin) = feedback::origin(look, number).filter(|origin| origin.at <= first)
@@ -106,6 +105,11 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
         return leave("before_record", "it was closed before the recorded history");
     }
     None
+}
+
+/// Until when what closed an issue may have landed, as far as clocks go.
+fn lagging(closing: Timestamp) -> Timestamp {
+    closing.checked_add(CLOSING_LAG).unwrap_or(closing)
 }
 
 /// Everything that a sweep over an item's history needs.
@@ -232,11 +236,22 @@ impl<'a, 'f> Sweep<'a, 'f> {
 
     /// Whether an issue was closed by a person rather than by a merge.
     fn by_hand(&self, closing: Timestamp) -> bool {
-        let deadline = closing.checked_add(CLOSING_LAG).unwrap_or(closing);
+        let deadline = lagging(closing);
         !self
             .strands
             .iter()
             .any(|s| s.landed.is_some_and(|at| at <= deadline) && s.is_live(closing.max(s.landed.unwrap_or(closing))))
+    }
+
+    /// Asks what closed the issue, if it is closed as completed and no work
+    /// that it follows was on the way or explains it.
+    fn want_closer(&self) {
+        let closed = self.item.closed(self.look.now).filter(|_| !self.item.is_pull);
+        let Some((closing, CloseReason::Completed)) = closed else { return };
+        let on_the_way = self.strands.iter().any(|s| s.is_live(closing)) && self.look.now <= lagging(closing);
+        if !on_the_way && self.by_hand(closing) {
+            self.look.want_closer(self.item, closing);
+        }
     }
 
     fn why_nothing(&self, at: Timestamp) -> Reason {

@@ -286,8 +286,10 @@ pub struct PushSeen {
     pub forced: bool,
     /// The commits that came, oldest first.
     pub commits: Vec<CommitSeen>,
-    /// The list may have been cut short by the forge.
+    /// The list does not tell all that came, or may not.
     pub truncated: bool,
+    /// The branch from which a new one was made without a commit of its own.
+    pub made_from: Option<String>,
     /// Whether one of the commits changed the policy file; `None`: they don't
     /// tell all that they changed.
     pub policy_file: Option<bool>,

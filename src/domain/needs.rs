@@ -33,6 +33,13 @@ pub enum Need {
         /// The issue.
         issue: ItemNumber,
     },
+    /// What closed this issue, if the forge closed it for a change that landed?
+    Closer {
+        /// The issue.
+        issue: ItemNumber,
+        /// When it was closed.
+        at: Timestamp,
+    },
     /// Which commits does `head` have that `base` has not; without a base, its whole recent past.
     Commits {
         /// Older end.
@@ -118,6 +125,8 @@ pub enum Answer {
     LinkedIssues(BTreeSet<ItemNumber>),
     /// To [`Need::LinkedBranches`].
     LinkedBranches(BTreeSet<String>),
+    /// To [`Need::Closer`]; `None`: a person, or something of another repository.
+    Closer(Option<Closer>),
     /// To [`Need::Commits`].
     Commits {
         /// Best common ancestor of base and head; `None` without a base, or without common history.
@@ -175,6 +184,15 @@ pub enum Answer {
         /// Its words, for `/why`.
         why: String,
     },
+}
+
+/// A change for which the forge closed an issue, once it was on the default branch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Closer {
+    /// A merged pull request.
+    Pull(ItemNumber),
+    /// A commit.
+    Commit(Sha),
 }
 
 /// A check that the rules of a branch require.

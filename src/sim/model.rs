@@ -50,6 +50,23 @@ pub(super) struct Item {
     /// Branches that the issue's «Development» box lists.
     pub(super) linked_branches: BTreeSet<String>,
     pub(super) history: Vec<LabelChange>,
+    /// Every closing of it.
+    pub(super) closings: Vec<Closing>,
+}
+
+/// The closing of an item.
+#[derive(Debug, Clone)]
+pub(super) struct Closing {
+    pub(super) at: Timestamp,
+    /// `None`: a person closed it.
+    pub(super) closer: Option<Closer>,
+}
+
+/// A change that closed an issue.
+#[derive(Debug, Clone)]
+pub(super) enum Closer {
+    Pull(u64),
+    Commit(String),
 }
 
 /// A change of an item's labels.

@@ -130,6 +130,7 @@ fn question(need: &Need) -> String {
     match need {
         Need::Writer { login } => format!("whether {} may write", quoted(login)),
         Need::LinkedIssues { pull } => format!("which issues it links to #{pull}"),
+        Need::Closer { issue, .. } => format!("what closed #{issue}"),
         Need::LinkedBranches { issue } => format!("which branches it links to #{issue}"),
         Need::Commits { base: Some(base), head } => {
             format!("which commits {} has that {} has not", head.short(), base.short())

@@ -5,30 +5,14 @@ use std::collections::BTreeSet;
 
 use super::Case;
 use crate::{
-    decide::{look::Look, ship},
+    decide::ship,
     domain::{
         decision::GateName,
         event::{DeployState, RefName},
         id::{ItemNumber, Sha},
-        needs::{Answer, Need},
+        needs::Need,
     },
 };
-
-impl<'f> Look<'f> {
-    /// The commits that `head` has and `base` has not, if the record tells them all.
-    pub(in crate::decide) fn commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
-        let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
-        if let Some(Answer::Commits { commits, complete: true, .. }) = self.facts.answers.get(&need).map(|a| &a.answer)
-        {
-            return Some(commits.iter().map(|commit| &commit.sha).collect());
-        }
-        if let Some(between) = self.recorded_between(base, head) {
-            return Some(between);
-        }
-        self.lasting(&need);
-        None
-    }
-}
 
 impl Case<'_, '_> {
     /// The commit that is there before this one: what runs in the environment,

@@ -47,6 +47,9 @@ pub struct PushFacts {
     pub commits: Vec<Sha>,
     /// More came than are listed.
     pub truncated: bool,
+    /// The branch from which a new one was made without a commit of its own.
+    #[serde(default)]
+    pub made_from: Option<String>,
     /// Whether one of its commits changed the policy file; `None`: unknown.
     #[serde(default)]
     pub policy_file: Option<bool>,
@@ -57,7 +60,17 @@ pub struct PushFacts {
 impl PushFacts {
     /// Whether «after = before and these commits» is the whole truth.
     pub fn is_exact(&self) -> bool {
-        !self.forced && !self.truncated && !self.before.is_zero() && !self.after.is_zero()
+        !self.forced && !self.truncated && self.moves()
+    }
+
+    /// Whether the ref existed before and after.
+    pub fn moves(&self) -> bool {
+        !self.before.is_zero() && !self.after.is_zero()
+    }
+
+    /// Whether it made the ref.
+    pub fn makes(&self) -> bool {
+        self.before.is_zero() && !self.after.is_zero()
     }
 }
 

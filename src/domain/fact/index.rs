@@ -10,15 +10,18 @@ use super::{
 use crate::domain::{
     event::{DeployState, RefName},
     id::ItemNumber,
-    needs::{Answer, Need},
+    needs::{Answer, Closer, Need},
 };
 
 impl RepoFacts {
     /// Builds every table anew.
     pub(super) fn rebuild_index(&mut self) {
+        // In order of time each push finds the one before it.
+        let mut pushes: Vec<_> = self.pushes.iter().map(|(id, push)| (push.at, id)).collect();
+        pushes.sort_unstable();
         let keys: Vec<DocumentKey> = (self.items.keys().map(|n| DocumentKey::Item(*n)))
             .chain(self.commits.keys().cloned().map(DocumentKey::Commit))
-            .chain(self.pushes.keys().cloned().map(|(n, b, a)| DocumentKey::Push(n, b, a)))
+            .chain(pushes.into_iter().map(|(_, (n, b, a))| DocumentKey::Push(n.clone(), b.clone(), a.clone())))
             .chain(self.refs.keys().cloned().map(DocumentKey::Ref))
             .chain(self.checks.keys().cloned().map(DocumentKey::Checks))
             .chain(self.groups.keys().cloned().map(DocumentKey::Group))
@@ -63,14 +66,26 @@ impl RepoFacts {
                         }
                     }
                 }
-                self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
-                self.index.begins.insert(before.clone());
                 if let RefName::Branch(branch) = name {
+                    let known = self.index.ended_at.get(before).into_iter().flatten().any(|(n, _, _)| n == name);
+                    if !push.is_exact() || !known {
+                        self.index.unproven.insert((push.at, id.clone()));
+                    }
+                    if push.forced && push.moves() {
+                        let rewrite = (push.at, before.clone(), after.clone());
+                        self.index.rewrites.entry(branch.clone()).or_default().insert(rewrite);
+                    }
                     if push.policy_file == Some(true) {
                         self.index.policy_branches.insert(branch.clone());
                         self.index.policy_pushes.insert((branch.clone(), push.at));
                     }
                     self.index.by_time.insert((push.at, after.clone(), branch.clone()));
+                }
+                self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
+                self.index.began_at.entry(before.clone()).or_default().insert(id);
+                let told = [after, before].into_iter().flat_map(|end| self.index.compared.get(end)).flatten();
+                for need in told.cloned().collect::<Vec<_>>() {
+                    self.index_comparison(&need);
                 }
             }
             DocumentKey::Ref(RefName::Branch(branch)) => {
@@ -178,6 +193,15 @@ impl RepoFacts {
         match (need, &answered.answer) {
             (Need::Commits { head, .. }, Answer::Commits { .. }) => {
                 self.index.compared.entry(head.clone()).or_default().insert(need.clone());
+                self.index_comparison(need);
+            }
+            (Need::Closer { issue, .. }, Answer::Closer(Some(Closer::Pull(pull)))) => {
+                self.index.pulls_naming.entry(*issue).or_default().insert(*pull);
+                self.index.closed_by_pull.entry(*pull).or_default().insert(*issue);
+            }
+            (Need::Closer { issue, at }, Answer::Closer(Some(Closer::Commit(sha)))) => {
+                self.index.commits_closing.entry(*issue).or_default().insert(sha.clone());
+                self.index.closed_by_commit.entry(sha.clone()).or_default().insert((*at, *issue));
             }
             (Need::RunsAt { .. }, Answer::Runs(runs)) => self.index.runs_to_link.extend(runs.keys()),
             (Need::LinkedIssues { pull }, Answer::LinkedIssues(issues)) => {
@@ -191,6 +215,31 @@ impl RepoFacts {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// What a comparison tells of pushes beyond their own lists: of one whose
+    /// list is cut, of one that made a branch, and of those that came between
+    /// two pushes and were never seen.
+    fn index_comparison(&mut self, need: &Need) {
+        let (Need::Commits { base: Some(base), head }, Some(Answer::Commits { commits, .. })) =
+            (need, self.answers.get(need).map(|known| &known.answer))
+        else {
+            return;
+        };
+        let ended = self.index.ended_at.get(head).into_iter().flatten().filter(|id| {
+            let inexact = self.pushes.get(id).is_some_and(|push| !push.is_exact());
+            inexact && matches!(id.0, RefName::Branch(_)) && (id.1 == *base || id.1.is_zero())
+        });
+        let ends_there =
+            |name: &RefName| self.index.ended_at.get(base).into_iter().flatten().any(|(other, _, _)| other == name);
+        let began = self.index.began_at.get(head).into_iter().flatten().filter(|id| ends_there(&id.0));
+        let pushes: Vec<_> = ended.chain(began).cloned().collect();
+        for push in pushes {
+            for commit in commits {
+                let found = self.index.also_brought_by.entry(commit.sha.clone()).or_default();
+                found.insert((push.clone(), base.clone()));
+            }
         }
     }
 }

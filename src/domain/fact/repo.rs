@@ -98,8 +98,12 @@ pub struct RepoFacts {
 pub struct Index {
     /// Pull requests whose text or linked issues name this issue.
     pub pulls_naming: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
-    /// Commits whose messages close this issue.
+    /// Commits that close this issue: by their messages, or as the forge tells.
     pub commits_closing: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    /// Issues that the forge closed for this pull request.
+    pub closed_by_pull: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    /// Issues that the forge closed for this commit, and when.
+    pub closed_by_commit: BTreeMap<Sha, BTreeSet<(Timestamp, ItemNumber)>>,
     /// Pull requests by source branch (of this repository).
     pub pulls_from: BTreeMap<String, BTreeSet<ItemNumber>>,
     /// Pull requests by target branch.
@@ -114,11 +118,18 @@ pub struct Index {
     pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
     /// Pushes that brought this commit.
     pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    /// Pushes that brought this commit though their own lists don't name it,
+    /// each with the older end of the comparison that told so.
+    pub also_brought_by: BTreeMap<Sha, BTreeSet<((RefName, Sha, Sha), Sha)>>,
     /// Pushes that ended at this commit.
     pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
-    /// Commits at which a push began. An exact push that ends at one of them
+    /// Pushes that began at this commit. An exact push that ends at one of them
     /// came late: it joins two parts of the record.
-    pub begins: BTreeSet<Sha>,
+    pub began_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    /// Pushes of branches by time whose own lists don't prove what came or went.
+    pub unproven: BTreeSet<(Timestamp, (RefName, Sha, Sha))>,
+    /// Pushes that rewrote a branch, by branch: when, from where, to where.
+    pub rewrites: BTreeMap<String, BTreeSet<(Timestamp, Sha, Sha)>>,
     /// Tags by each commit that they ever named.
     pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
     /// Deployments by the commit that they name.

@@ -29,6 +29,7 @@ pub(super) async fn answer(
     match need {
         Need::Writer { login } => writer(&mut repo, login).await.map(Answer::Writer),
         Need::LinkedIssues { pull } => graphql::linked_issues(client, target, *pull).await.map(Answer::LinkedIssues),
+        Need::Closer { issue, at } => graphql::closer(client, target, *issue, *at).await.map(Answer::Closer),
         Need::LinkedBranches { issue } => {
             graphql::linked_branches(client, target, *issue).await.map(Answer::LinkedBranches)
         }

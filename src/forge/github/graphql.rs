@@ -1,9 +1,10 @@
-//! GraphQL, for what REST does not tell: which issues and branches are linked.
+//! GraphQL, for what REST does not tell: which issues and branches are linked,
+//! and what closed an issue.
 
 use std::collections::BTreeSet;
 
 use http::Method;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -14,7 +15,10 @@ use super::{
     transport::Call,
 };
 use crate::{
-    domain::id::ItemNumber,
+    domain::{
+        id::{ItemNumber, Sha},
+        needs::Closer,
+    },
     port::forge::{Applied, ForgeError, Target},
 };
 
@@ -25,6 +29,12 @@ const LINKED_ISSUES: &str = "query($owner: String!, $name: String!, $number: Int
 const LINKED_BRANCHES: &str = "query($owner: String!, $name: String!, $number: Int!) { \
     repository(owner: $owner, name: $name) { issue(number: $number) { \
     linkedBranches(first: 10) { nodes { ref { name } } } } } }";
+
+const CLOSER: &str = "query($owner: String!, $name: String!, $number: Int!) { \
+    repository(owner: $owner, name: $name) { nameWithOwner issue(number: $number) { \
+    timelineItems(last: 10, itemTypes: [CLOSED_EVENT]) { nodes { ... on ClosedEvent { createdAt closer { __typename \
+    ... on PullRequest { number repository { nameWithOwner } } \
+    ... on Commit { oid repository { nameWithOwner } } } } } } } } }";
 
 #[derive(Deserialize)]
 struct Data<T> {
@@ -106,6 +116,65 @@ pub(super) async fn linked_branches(
     let found = found.issue.ok_or_else(|| gone("issue", issue))?;
     let linked = found.linked_branches.into_iter().flat_map(Nodes::all);
     Ok(linked.filter_map(|linked| linked.r#ref).map(|branch| branch.name).collect())
+}
+
+/// What GitHub closed an issue for at `at`, if it was a change of the same
+/// repository. Of the issue's closings only the last 10 are looked at.
+pub(super) async fn closer(
+    client: &Client,
+    target: &Target,
+    issue: ItemNumber,
+    at: Timestamp,
+) -> Result<Option<Closer>, ForgeError> {
+    /// The timeline's time and the issue's own may differ by a moment.
+    const SLACK: SignedDuration = SignedDuration::from_secs(10);
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Repository {
+        name_with_owner: String,
+        issue: Option<Issue>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Issue {
+        timeline_items: Option<Nodes<Closed>>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Closed {
+        created_at: Timestamp,
+        closer: Option<Change>,
+    }
+    /// A pull request or a commit; of a project only the kind is shown.
+    #[derive(Deserialize)]
+    struct Change {
+        #[serde(rename = "__typename")]
+        kind: String,
+        number: Option<ItemNumber>,
+        oid: Option<String>,
+        repository: Option<Named>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Named {
+        name_with_owner: String,
+    }
+    let found: Repository = ask(client, target, CLOSER, issue).await?;
+    let own = found.name_with_owner;
+    let closings = found.issue.ok_or_else(|| gone("issue", issue))?.timeline_items;
+    let closing = closings
+        .into_iter()
+        .flat_map(Nodes::all)
+        .filter(|closed| closed.created_at.duration_since(at).abs() <= SLACK)
+        .min_by_key(|closed| closed.created_at.duration_since(at).abs());
+    let change = closing.and_then(|closed| closed.closer).filter(|change| {
+        change.repository.as_ref().is_some_and(|repo| repo.name_with_owner.eq_ignore_ascii_case(&own))
+    });
+    Ok(change.and_then(|change| match change.kind.as_str() {
+        "PullRequest" => change.number.map(Closer::Pull),
+        "Commit" => change.oid.as_deref().map(|oid| Closer::Commit(Sha::from(oid))),
+        _ => None,
+    }))
 }
 
 fn gone(what: &str, number: ItemNumber) -> ForgeError {

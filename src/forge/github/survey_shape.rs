@@ -279,6 +279,7 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
         forced: false,
         commits: Vec::new(),
         truncated: false,
+        made_from: None,
         policy_file: None,
         pusher: None,
     })

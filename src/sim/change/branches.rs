@@ -6,6 +6,7 @@ use super::{
     super::{
         SimError,
         git::{NewCommit, TagObject, ZERO, hash},
+        model::Closer,
         shape,
         state::State,
     },
@@ -110,11 +111,13 @@ impl State {
         self.follow(repo, by, branch, sha)?;
         if on_default && before.is_some() {
             let git = &self.repo(repo)?.git;
-            let closed: Vec<u64> =
-                arrived.iter().filter_map(|s| git.get(s)).flat_map(|c| closing_keywords(&c.message)).collect();
-            for number in closed {
+            let said = |sha: &String| {
+                let closed = git.get(sha).map(|commit| closing_keywords(&commit.message)).unwrap_or_default();
+                closed.into_iter().map(|number| (number, sha.clone())).collect::<Vec<_>>()
+            };
+            for (number, sha) in arrived.iter().flat_map(said).collect::<Vec<_>>() {
                 if self.item(repo, number).is_ok_and(|i| i.pull.is_none()) {
-                    self.close_item(repo, number, by, "completed")?;
+                    self.close_for(repo, number, by, Closer::Commit(sha))?;
                 }
             }
         }
@@ -212,6 +215,9 @@ impl State {
         // A new branch lists what the default branch has not; a tag lists nothing.
         let base = if created { git.branches.get(&place.default_branch).map(String::as_str) } else { Some(before) };
         let shas = if is_branch && !deleted && base != Some(after) { git.between(base, after) } else { Vec::new() };
+        // What holds nothing new was made from the default branch.
+        let made_from =
+            (created && is_branch && shas.is_empty()).then(|| format!("refs/heads/{}", place.default_branch));
         let shown: Vec<Value> = shas
             .iter()
             .rev()
@@ -236,7 +242,7 @@ impl State {
             "created": created,
             "deleted": deleted,
             "forced": forced,
-            "base_ref": null,
+            "base_ref": made_from,
             "compare": compare,
             "commits": shown,
             "head_commit": head,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{
     SimError,
-    model::{Comment, Item, Pull, Reaction},
+    model::{Closer, Closing, Comment, Item, Pull, Reaction},
     shape,
     state::State,
 };
@@ -74,6 +74,7 @@ impl State {
             gone: false,
             pull,
             linked_branches: BTreeSet::new(),
+            closings: Vec::new(),
             history: Vec::new(),
         };
         place.items.insert(number, item);
@@ -134,6 +135,22 @@ impl State {
         by: &str,
         reason: &str,
     ) -> Result<(), SimError> {
+        self.close(repo, number, by, reason, None)
+    }
+
+    /// Closes an issue because a change for it is on the default branch.
+    pub(super) fn close_for(&mut self, repo: u64, number: u64, by: &str, closer: Closer) -> Result<(), SimError> {
+        self.close(repo, number, by, "completed", Some(closer))
+    }
+
+    fn close(
+        &mut self,
+        repo: u64,
+        number: u64,
+        by: &str,
+        reason: &str,
+        closer: Option<Closer>,
+    ) -> Result<(), SimError> {
         let now = self.now();
         let item = self.item_mut(repo, number)?;
         if !item.open {
@@ -143,6 +160,7 @@ impl State {
         item.closed_at = Some(now);
         item.updated_at = now;
         item.closed_by = Some(by.to_owned());
+        item.closings.push(Closing { at: now, closer });
         item.state_reason = item.pull.is_none().then(|| reason.to_owned());
         self.emit_item(repo, number, "closed", by, Value::Null);
         Ok(())

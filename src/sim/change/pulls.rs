@@ -8,7 +8,7 @@ use super::{
     super::{
         SimError,
         git::NewCommit,
-        model::{Merged, Pull, Review},
+        model::{Closer, Merged, Pull, Review},
         shape,
         state::State,
     },
@@ -188,7 +188,7 @@ impl State {
         self.move_branch(repo, by, &base, sha)?;
         self.close_item(repo, number, by, "")?;
         for issue in closes {
-            self.close_item(repo, issue, by, "completed")?;
+            self.close_for(repo, issue, by, Closer::Pull(number))?;
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! The GraphQL endpoint: which issues a pull request closes, which branches an
-//! issue is linked to; reactions to reviews, and comments folded away.
+//! issue is linked to and what closed it; reactions to reviews, and comments folded away.
 
 use serde_json::{Value, json};
 
 use super::{
     super::{
-        model::{Item, Repo},
+        model::{Closer, Closing, Item, Repo},
         shape,
         state::State,
     },
@@ -163,5 +163,19 @@ fn issue(repo: &Repo, item: &Item) -> Value {
         .collect();
     let mut out = basics(repo, item);
     out["linkedBranches"] = connection(&nodes);
+    let closings: Vec<Value> = item.closings.iter().map(|closing| closed_event(repo, closing)).collect();
+    out["timelineItems"] = connection(&closings);
     out
+}
+
+/// A `ClosedEvent` of an issue's timeline, the only kind that is kept.
+fn closed_event(repo: &Repo, closing: &Closing) -> Value {
+    let closer = match &closing.closer {
+        Some(Closer::Pull(number)) => {
+            json!({ "__typename": "PullRequest", "number": number, "repository": named(repo) })
+        }
+        Some(Closer::Commit(sha)) => json!({ "__typename": "Commit", "oid": sha, "repository": named(repo) }),
+        None => Value::Null,
+    };
+    json!({ "__typename": "ClosedEvent", "createdAt": shape::time(closing.at), "closer": closer })
 }

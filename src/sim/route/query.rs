@@ -1,5 +1,5 @@
 //! As much of the GraphQL language as is needed: one operation, with
-//! variables, arguments, input objects, aliases and nested selections.
+//! variables, arguments, input objects, lists, aliases and nested selections.
 
 use std::collections::BTreeMap;
 
@@ -160,6 +160,13 @@ impl<'a> Parser<'a> {
                 object.insert(name, self.value()?);
             }
             return Ok(Value::Object(object));
+        }
+        if token == "[" {
+            let mut list = Vec::new();
+            while !self.eat("]") {
+                list.push(self.value()?);
+            }
+            return Ok(Value::Array(list));
         }
         if let Some(name) = token.strip_prefix('$') {
             return Ok(self.variables.get(name).cloned().unwrap_or(Value::Null));

@@ -22,6 +22,7 @@ fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<
         forced,
         commits: Vec::new(),
         truncated: false,
+        made_from: None,
         policy_file: touched,
         pusher: None,
     };

@@ -30,6 +30,7 @@ fn push(name: RefName, before: Sha, after: Sha) -> Seen {
         forced: false,
         commits,
         truncated: false,
+        made_from: None,
         policy_file: Some(false),
         pusher: None,
     }))

@@ -179,6 +179,7 @@ pub fn answer(world: &World, need: &Need) -> Answer {
     match need {
         Need::Writer { login } => Answer::Writer(!world.readers.contains(login)),
         Need::LinkedIssues { pull } => Answer::LinkedIssues(world.linked.get(pull).cloned().unwrap_or_default()),
+        Need::Closer { issue, .. } => Answer::Closer(world.closers.get(issue).cloned()),
         Need::LinkedBranches { issue } => {
             Answer::LinkedBranches(world.linked_branches.get(issue).cloned().unwrap_or_default())
         }

@@ -6,7 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{alert::*, event::*, fact::deploy::RunFacts, id::*, needs::RequiredCheck};
+use phasebot::domain::{
+    alert::*,
+    event::*,
+    fact::deploy::RunFacts,
+    id::*,
+    needs::{Closer, RequiredCheck},
+};
 
 /// One line of a scenario.
 pub enum Act {
@@ -35,6 +41,8 @@ pub struct World {
     pub readers: BTreeSet<String>,
     pub linked: BTreeMap<u64, BTreeSet<u64>>,
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
+    /// What the forge closed an issue for.
+    pub closers: BTreeMap<u64, Closer>,
     pub required: BTreeSet<RequiredCheck>,
     pub offline: bool,
     /// Issues of a milestone, by its title.
@@ -135,6 +143,11 @@ pub fn read(steps: &str) -> Acts {
             lines.push((text.to_owned(), Act::Tick(at)));
             continue;
         }
+        // `… unseen`: it happens, and no event tells of it.
+        if w.last().is_some_and(|word| word == "unseen") {
+            world.happen(at, &w[1..w.len() - 1]).unwrap_or_else(|| panic!("can't read {text:?}"));
+            continue;
+        }
         let (name, sender, seen) = world.happen(at, &w[1..]).unwrap_or_else(|| panic!("can't read {text:?}"));
         if let Some(branch) = after(&w, "default") {
             world.default_branch = Some(branch.to_owned());
@@ -194,6 +207,14 @@ impl World {
             "linked" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
                 self.linked.insert(w[1].parse().unwrap(), issues);
+            }
+            // `closer 1 pull 2`, `closer 1 commit c1`
+            "closer" => {
+                let closer = match w[2].as_str() {
+                    "pull" => Closer::Pull(w[3].parse().unwrap()),
+                    _ => Closer::Commit(self.sha(&w[3])),
+                };
+                self.closers.insert(w[1].parse().unwrap(), closer);
             }
             "linked-branch" => {
                 self.linked_branches.entry(w[1].parse().unwrap()).or_default().insert(w[2].clone());
@@ -509,7 +530,7 @@ impl World {
             None => before.clone(),
         };
         let mut commits: Vec<CommitSeen> = Vec::new();
-        let stop = w.iter().position(|x| ["from", "by", "policy"].contains(&x.as_str())).unwrap_or(w.len());
+        let stop = w.iter().position(|x| ["from", "by", "policy", "cut"].contains(&x.as_str())).unwrap_or(w.len());
         let mut merges: Option<Sha> = None;
         for word in &w[2..stop] {
             if word.contains(' ') || word.contains('#') {
@@ -548,13 +569,21 @@ impl World {
         if before.is_zero() {
             all = commits;
         }
+        // `cut`: the list tells the end alone.
+        let truncated = w.iter().any(|x| x == "cut");
+        if truncated {
+            all.retain(|commit| commit.sha == tip);
+        }
+        // `from c1 of develop`: a new branch without a commit of its own.
+        let made_from = after(w, "of").map(str::to_owned);
         Some(PushSeen {
             name,
             before,
             after: tip,
             forced,
             commits: all,
-            truncated: false,
+            truncated,
+            made_from,
             policy_file: Some(w.iter().any(|x| x == "policy")),
             pusher: None,
         })
@@ -601,6 +630,7 @@ impl World {
             forced,
             commits: Vec::new(),
             truncated: false,
+            made_from: None,
             policy_file: Some(false),
             pusher: None,
         })

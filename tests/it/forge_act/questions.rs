@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use phasebot::{
     domain::{
         id::{Actor, Sha},
-        needs::{Answer as Said, Need, RequiredCheck},
+        needs::{Answer as Said, Closer, Need, RequiredCheck},
     },
     port::forge::{Forge, ForgeError},
 };
@@ -105,6 +105,37 @@ async fn linked_branches() {
     );
     let said = ask(&world, Need::LinkedBranches { issue: 12 }).await;
     assert_eq!(said, Ok(Said::LinkedBranches(["fix/12".to_owned(), "issue-12".to_owned()].into())));
+}
+
+/// GitHub names a pull request or commit in the `ClosedEvent` of the timeline.
+#[tokio::test]
+async fn what_closed_an_issue() {
+    let shop = json!({ "nameWithOwner": "Acme/Shop" });
+    let other = json!({ "nameWithOwner": "acme/other" });
+    let (commit, at) = ("c".repeat(40), "2026-11-02T10:00:00Z");
+    for (closer, expected) in [
+        (json!({ "__typename": "PullRequest", "number": 7, "repository": shop }), Some(Closer::Pull(7))),
+        (
+            json!({ "__typename": "Commit", "oid": commit, "repository": shop }),
+            Some(Closer::Commit(Sha::from(commit.as_str()))),
+        ),
+        (json!({ "__typename": "PullRequest", "number": 7, "repository": other }), None),
+        (json!({ "__typename": "ProjectV2" }), None),
+        (Value::Null, None),
+    ] {
+        let world = world().await;
+        let earlier = json!({ "createdAt": "2026-10-01T10:00:00Z", "closer": { "__typename": "PullRequest", "number": 3, "repository": shop } });
+        let nodes = json!([earlier, { "createdAt": "2026-11-02T10:00:02Z", "closer": closer }, null]);
+        let issue = json!({ "timelineItems": { "nodes": nodes } });
+        let data = json!({ "data": { "repository": { "nameWithOwner": "acme/shop", "issue": issue } } });
+        world.server.on("POST /graphql", answer(200, data));
+        let need = Need::Closer { issue: 12, at: at.parse().unwrap() };
+        assert_eq!(ask(&world, need).await, Ok(Said::Closer(expected)), "{closer}");
+    }
+    let world = world().await;
+    let data = json!({ "data": { "repository": { "nameWithOwner": "acme/shop", "issue": { "timelineItems": { "nodes": [] } } } } });
+    world.server.on("POST /graphql", answer(200, data));
+    assert_eq!(ask(&world, Need::Closer { issue: 12, at: at.parse().unwrap() }).await, Ok(Said::Closer(None)));
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ fn a_push_to_a_branch() {
         forced: false,
         commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
         truncated: false,
+        made_from: None,
         policy_file: Some(false),
         pusher: Some(person("bob")),
     };
@@ -54,14 +55,34 @@ fn a_removed_tag_has_no_commit() {
 
 #[test]
 fn a_list_that_may_be_cut_short_says_so() {
-    let list = |commits: usize| json!(vec![json!({"id": "a".repeat(40), "message": "x"}); commits]);
+    let list = |commits: usize| {
+        let mut list = vec![json!({"id": "a".repeat(40), "message": "x"}); commits];
+        if let Some(last) = list.last_mut() {
+            last["id"] = "c".repeat(40).into();
+        }
+        json!(list)
+    };
     assert!(!push(&fixture("push").with("/commits", list(2047))).truncated);
+    let without_end = json!([{"id": "a".repeat(40), "message": "x"}]);
+    assert!(push(&fixture("push").with("/commits", without_end)).truncated, "the end is not listed");
     assert!(push(&fixture("push").with("/commits", list(2048))).truncated);
-    assert!(!push(&fixture("push").with("/commits", list(0))).truncated);
+    assert!(push(&fixture("push").with("/commits", list(0))).truncated, "fewer than what came");
     assert!(push(&fixture("push").without("/commits")).truncated);
     let unreadable = push(&fixture("push").with("/commits", json!([{"id": "a".repeat(40)}, {"id": "main"}])));
     assert!(unreadable.truncated);
     assert_eq!(unreadable.commits, vec![commit("a", "")]);
+}
+
+#[test]
+fn a_branch_made_from_another_says_so() {
+    let made = || fixture("push").with("/created", true).with("/before", "0".repeat(40)).with("/commits", json!([]));
+    let seen = push(&made().with("/base_ref", "refs/heads/develop"));
+    assert_eq!((seen.made_from.as_deref(), seen.truncated), (Some("develop"), false));
+    assert_eq!(push(&made()).made_from, None, "it may hold anything");
+    let moved = fixture("push").with("/base_ref", "refs/heads/develop");
+    assert_eq!(push(&moved).made_from, None, "it was there before");
+    let rewound = push(&fixture("push").with("/forced", true).with("/commits", json!([])));
+    assert!(!rewound.truncated, "a branch that is set back brings nothing");
 }
 
 #[test]
@@ -131,16 +152,16 @@ fn a_merge_group_tells_how_it_ended() {
 #[test]
 fn commits_tell_whether_they_change_the_policy_file() {
     let seen = |commits: Value| push(&fixture("push").with("/commits", commits)).policy_file;
-    let commit = |added: &[&str], modified: &[&str], removed: &[&str]| json!({"id": "a".repeat(40), "message": "x", "added": added, "modified": modified, "removed": removed});
+    let commit = |added: &[&str], modified: &[&str], removed: &[&str]| json!({"id": "c".repeat(40), "message": "x", "added": added, "modified": modified, "removed": removed});
     let file = ".github/phasebot.yml";
     assert_eq!(seen(json!([commit(&["a"], &["b"], &["c"])])), Some(false));
-    assert_eq!(seen(json!([])), Some(false));
+    assert_eq!(seen(json!([])), None, "the branch moved, and the list does not tell by what");
     for touching in [commit(&[file], &[], &[]), commit(&[], &[file], &[]), commit(&[], &[], &[file])] {
         assert_eq!(seen(json!([commit(&["a"], &[], &[]), touching])), Some(true));
     }
     assert_eq!(seen(json!([commit(&["phasebot.yml", ".GITHUB/phasebot.yml"], &[], &[])])), Some(false));
     // What does not tell everything may hide it; what tells it is enough.
-    let silent = json!({"id": "a".repeat(40), "message": "x"});
+    let silent = json!({"id": "c".repeat(40), "message": "x"});
     assert_eq!(seen(json!([silent])), None);
     assert_eq!(seen(json!([silent, commit(&[file], &[], &[])])), Some(true));
     assert_eq!(seen(json!([commit(&vec!["a"; 3000], &[], &[])])), None);

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     port::clock::Clock,
-    sim::{AppKey, Fault, FaultKind, Matcher, NewPull},
+    sim::{AppKey, Fault, FaultKind, Matcher, MergeMethod, NewPull},
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -235,6 +235,37 @@ async fn graphql_tells_of_links() {
     let answer =
         ask(&format!("{{ repository(owner: \"acme\", name: \"shop\") {{ issue(number: {one}) {{ mood }} }} }}")).await;
     assert_eq!(answer["errors"][0]["type"], "UNDEFINED_FIELD");
+}
+
+/// The timeline names the change that closed an issue: a pull request, or a
+/// commit whose message says so. Nobody is named where a person closed it.
+#[tokio::test]
+async fn graphql_tells_what_closed_an_issue() {
+    let world = World::new().await;
+    let bob = world.person("bob");
+    let issue = |title: &str| bob.open_issue(title, "", &[]).unwrap().made;
+    let (linked, said, by_hand) = (issue("Linked"), issue("Said"), issue("By hand"));
+    bob.push("work", &["x".into()]).unwrap();
+    let new = NewPull { head: "work".to_owned(), title: "Work".to_owned(), ..NewPull::default() };
+    let pull = bob.open_pull(&new).unwrap().made;
+    bob.link_issue(pull, linked).unwrap();
+    bob.merge_pull(pull, MergeMethod::Merge).unwrap();
+    let commit = bob.push("main", &[format!("Fixes #{said}").as_str().into()]).unwrap().made.remove(0);
+    bob.close(by_hand, "completed").unwrap();
+    for (number, closer) in [
+        (linked, json!({ "__typename": "PullRequest", "number": pull })),
+        (said, json!({ "__typename": "Commit", "oid": commit })),
+        (by_hand, Value::Null),
+    ] {
+        let query = format!(
+            "{{ repository(owner: \"acme\", name: \"shop\") {{ issue(number: {number}) {{ timelineItems(last: 10, \
+             itemTypes: [CLOSED_EVENT]) {{ nodes {{ ... on ClosedEvent {{ closer {{ __typename \
+             ... on PullRequest {{ number }} ... on Commit {{ oid }} }} }} }} }} }} }} }}"
+        );
+        let answer = world.post("/graphql", json!({ "query": query })).await.1;
+        let nodes = &answer["data"]["repository"]["issue"]["timelineItems"]["nodes"];
+        assert_eq!(*nodes, json!([{ "closer": closer }]), "#{number}: {answer}");
+    }
 }
 
 /// The system's time: what octocrab signs with.

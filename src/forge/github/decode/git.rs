@@ -33,15 +33,21 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let expected = listed.as_ref().map(Vec::len);
     let policy_file = changes_policy_file(listed.iter().flatten());
     let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
-    let truncated = expected != Some(commits.len()) || commits.len() >= MOST_COMMITS;
+    let forced = delivery.payload.get("forced").unwrap_or(false);
+    // What moves a branch forward lists its new end, last of all.
+    let advances = matches!(name, RefName::Branch(_)) && !before.is_zero() && !after.is_zero() && !forced;
+    let lacks_end = advances && !commits.iter().any(|commit| commit.sha == after);
+    let truncated = expected != Some(commits.len()) || commits.len() >= MOST_COMMITS || lacks_end;
+    let base: Option<String> = delivery.payload.get("base_ref");
+    let made_from = base.as_deref().and_then(|base| base.strip_prefix("refs/heads/")).map(str::to_owned);
+    let made_from = made_from.filter(|_| before.is_zero() && commits.is_empty());
     let pusher = delivery.sender.clone().or_else(|| {
         let login = delivery.payload.get::<Pusher>("pusher")?.name.0.filter(|name| !name.is_empty())?;
         let bot = login.ends_with("[bot]");
         Some(Actor { login, bot })
     });
-    let forced = delivery.payload.get("forced").unwrap_or(false);
     let policy_file = if truncated && policy_file == Some(false) { None } else { policy_file };
-    let seen = PushSeen { name, before, after, forced, commits, truncated, policy_file, pusher };
+    let seen = PushSeen { name, before, after, forced, commits, truncated, made_from, policy_file, pusher };
     Ok(Understood { seen: Seen::Push(Box::new(seen)), at: delivery.pushed_at })
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Pages of tags, at 100 each.
-const MAX_TAG_PAGES: usize = 20;
+const MAX_TAG_PAGES: usize = 50;
 
 /// Answers one question.
 pub(super) async fn answer(
@@ -103,7 +103,8 @@ pub(super) async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Re
     }
 }
 
-/// Every tag with its commit.
+/// Every tag with its commit. More than can be read are an error: the highest
+/// might be among the rest.
 async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> {
     #[derive(Deserialize)]
     struct Tag {
@@ -114,6 +115,9 @@ async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> 
     struct Commit {
         sha: String,
     }
-    let (tags, _) = repo.list::<Tag>("GET /repos/{owner}/{repo}/tags", "/tags", MAX_TAG_PAGES).await?;
+    let (tags, all) = repo.list::<Tag>("GET /repos/{owner}/{repo}/tags", "/tags", MAX_TAG_PAGES).await?;
+    if !all {
+        return Err(ForgeError::Permanent("more tags than can be read".to_owned()));
+    }
     Ok(tags.into_iter().map(|tag| (tag.name, Sha::from(tag.commit.sha.as_str()))).collect())
 }

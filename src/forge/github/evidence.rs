@@ -61,9 +61,13 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
         let tail = format!("/commits/{commit}/check-runs?filter=latest");
         let (found, more) = repo.page(route, &tail, page, |found: &Found| found.check_runs.len() >= PER_PAGE).await?;
-        // A run that has not begun has no time of its own.
-        let seen = |run| check_seen(run, identity.app_id(), Timestamp::MIN).ok().map(|(seen, _)| seen);
-        runs.extend(found.check_runs.into_iter().filter_map(seen));
+        for run in found.check_runs {
+            // A run that has not begun has no time of its own. One that makes
+            // no sense may have failed: it is not left out.
+            let (seen, _) = check_seen(run, identity.app_id(), Timestamp::MIN)
+                .map_err(|lacks| ForgeError::Permanent(format!("a check run lacks {lacks}")))?;
+            runs.push(seen);
+        }
         if !more {
             break;
         }
@@ -122,7 +126,8 @@ pub(super) async fn open_issues(
 }
 
 /// Accounts of a commit's author and committer. An address that belongs to no
-/// account names nobody.
+/// account names nobody: GitHub knows no more, and whose own approval that
+/// would be nobody can tell.
 pub(super) async fn authors(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<String>, ForgeError> {
     #[derive(Deserialize)]
     struct Commit {
@@ -184,7 +189,10 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<
     }
     let tail = format!("/commits/{}/pulls", path::segment(&sha.0)?);
     let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
-    let (pulls, _) = repo.list::<Pull>(route, &tail, 1).await?;
+    let (pulls, all) = repo.list::<Pull>(route, &tail, MAX_PAGES).await?;
+    if !all {
+        return Err(too_many("pull requests of one commit"));
+    }
     Ok(pulls.into_iter().filter(|pull| pull.merged_at.is_some()).map(|pull| pull.number).collect())
 }
 

@@ -40,14 +40,21 @@ async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCh
     if !all {
         return Err(ForgeError::Permanent("more rules than can be read".to_owned()));
     }
-    let checks = rules.iter().filter(|rule| rule.kind == "required_status_checks").flat_map(|rule| {
+    let mut required = Vec::new();
+    for rule in rules.iter().filter(|rule| rule.kind == "required_status_checks") {
         let list = rule.parameters.as_ref().and_then(|parameters| parameters.get("required_status_checks")?.as_array());
-        list.into_iter().flatten().filter_map(|check| {
+        for check in list.ok_or_else(unreadable)? {
+            let name = check.get("context").and_then(Value::as_str).ok_or_else(unreadable)?;
             let app = check.get("integration_id").and_then(Value::as_u64);
-            Some(RequiredCheck { name: check.get("context")?.as_str()?.to_owned(), app })
-        })
-    });
-    Ok(checks.collect())
+            required.push(RequiredCheck { name: name.to_owned(), app });
+        }
+    }
+    Ok(required)
+}
+
+/// A rule that is not understood may require anything.
+fn unreadable() -> ForgeError {
+    ForgeError::Permanent("a rule about required checks makes no sense".to_owned())
 }
 
 async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCheck>, ForgeError> {

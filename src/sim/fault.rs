@@ -24,6 +24,8 @@ pub enum FaultKind {
     SecondaryLimit403,
     /// 403 for what is too large to be shown, nothing done.
     TooLarge403,
+    /// 403 for what the App may not see, or an organisation lets nobody see; nothing done.
+    Forbidden403,
     /// 202 without what was asked for: it was taken, and something else is done instead.
     Accepted202,
     /// 404 although it exists, as a replica that lags answers; later requests find it.

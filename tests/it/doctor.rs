@@ -13,7 +13,7 @@ use jiff::SignedDuration;
 use phasebot::{
     app::clock::{SimClock, SystemClock, after},
     port::clock::Clock,
-    sim::{AppKey, NewCommit, Options, SimForge},
+    sim::{AppKey, FaultKind, NewCommit, Options, SimForge},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -279,6 +279,16 @@ async fn what_only_comfort_needs_is_a_note() {
     let found = world.doctor();
     found.fails_only(&[]);
     found.has("permissions", "note", &["merge_queues: read and the event merge_group"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rights_that_github_does_not_tell_are_missed() {
+    let world = World::installed(|_| {}).await;
+    let route = "/repos/{owner}/{repo}/collaborators/{username}/permission";
+    world.forge.weather(Box::new(move |_, asked| (asked == route).then_some(FaultKind::Forbidden403)));
+    let found = world.doctor();
+    found.fails_only(&["permissions"]);
+    found.has("permissions", "fail", &[REPO, "who may write", "403", "metadata: read", "/permissions/update"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,6 +17,22 @@ use crate::{
 /// Of so many repositories of an installation the policy is read.
 const MOST: usize = 30;
 
+/// A finding where GitHub does not say who may write. Then reviews, commands
+/// and the links of people of whom it does not say so count as no.
+async fn who_may_write(inspector: &Inspector, of: &Installation, repo: &Repository) -> Option<Finding> {
+    match inspector.tells_permissions(of, repo).await {
+        Err(ForgeError::Permanent(why)) => {
+            let says = format!("GitHub does not say who may write, so no review, command or link counts: {why}");
+            let remedy = "grant this installation metadata: read; if it is granted, an owner of the organisation has \
+                          to let the App and this machine in (IP allow list, third-party access)";
+            let finding = Finding::new("permissions", Verdict::Fail, says).about(&repo.full_name).remedy(remedy);
+            Some(finding.link(format!("{}/permissions/update", of.html_url)))
+        }
+        // What fails for the moment says nothing of rights; other lines tell of it.
+        Ok(()) | Err(_) => None,
+    }
+}
+
 /// All repositories that were seen.
 pub(super) struct Served {
     operator: Option<Parsed>,
@@ -78,6 +94,7 @@ impl Served {
             None => None,
         };
         for repo in live.into_iter().take(MOST) {
+            report.extend(who_may_write(inspector, of, repo).await);
             match inspector.file(of.id, repo, None, FILE).await {
                 Ok(own) => {
                     let own = own.and_then(|file| file.text.ok());

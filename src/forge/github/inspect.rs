@@ -249,6 +249,19 @@ impl Inspector {
         file::read(&self.client, &target, of, path, None).await
     }
 
+    /// Asks what an account may do in a repository, as gates and commands do.
+    /// The owner's own account is asked about: it exists, be it a person or an
+    /// organisation, which GitHub then says is no collaborator.
+    pub async fn tells_permissions(&self, of: &Installation, repo: &Repository) -> Result<(), ForgeError> {
+        let base = path::repository(&repo.full_name)?;
+        let path = format!("{base}/collaborators/{}/permission", path::segment(of.owner())?);
+        let route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
+        match self.ask::<serde_json::Value>(route, &path, Caller::Installation(of.id, repo.id)).await {
+            Ok(_) | Err(ForgeError::NotFound(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A repository's active rulesets on tags, with their rules.
     pub async fn tag_rulesets(&self, of: InstallationId, repo: &Repository) -> Result<Vec<Ruleset>, ForgeError> {
         #[derive(Deserialize)]

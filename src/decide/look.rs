@@ -28,6 +28,23 @@ pub(super) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Rights and rules change without an event that we hear; ask again after this long.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
+/// Write access of an account to the repository, as far as the forge told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WriteAccess {
+    /// It may write.
+    Granted,
+    /// It may not.
+    Denied,
+    /// Not asked yet, or the forge does not say. Grants nothing, and takes
+    /// away nothing that a writer's word would take away.
+    Unknown,
+}
+
+/// The question whether an account may write.
+pub(super) fn writer_need(login: &str) -> Need {
+    Need::Writer { login: login.to_ascii_lowercase() }
+}
+
 /// A commit, its branch, and the names that a policy asks for.
 type Tested = (Sha, String, Vec<String>);
 
@@ -90,23 +107,25 @@ impl<'a> Look<'a> {
         self.wants.borrow_mut().insert(need);
     }
 
-    /// Whether an account may write. Unknown means no, except that a forge
-    /// which can't be asked about its members is taken at the word that came
-    /// with the event.
-    pub(super) fn writes(&self, login: &str, association: Association) -> bool {
+    /// Whether an account may write to the repository. The forge's answer
+    /// alone counts: an association that came with an event (`MEMBER`) says
+    /// that somebody belongs to an organisation, and nothing of this repository.
+    pub(super) fn write_access(&self, login: &str, association: Association) -> WriteAccess {
         if association == Association::Owner
             || self.facts.about.owner.as_ref().is_some_and(|o| o.value.eq_ignore_ascii_case(login))
         {
-            return true;
+            return WriteAccess::Granted;
         }
-        let need = Need::Writer { login: login.to_ascii_lowercase() };
-        match self.answer(&need, true) {
-            Some(Answer::Writer(may)) => *may,
-            _ => {
-                self.facts.answers.contains_key(&need)
-                    && matches!(association, Association::Member | Association::Collaborator)
-            }
+        match self.answer(&writer_need(login), true) {
+            Some(Answer::Writer(true)) => WriteAccess::Granted,
+            Some(Answer::Writer(false)) => WriteAccess::Denied,
+            _ => WriteAccess::Unknown,
         }
+    }
+
+    /// Whether an account is known to may write. Unknown means no.
+    pub(super) fn writes(&self, login: &str, association: Association) -> bool {
+        self.write_access(login, association) == WriteAccess::Granted
     }
 
     /// The checks that the rules of a branch require, without our own: what

@@ -204,6 +204,15 @@ pub struct RequiredCheck {
     pub app: Option<u64>,
 }
 
+/// The head of a pull request at the moment of asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullHead {
+    /// Its commit.
+    pub sha: Sha,
+    /// It is in another repository, or in one that is gone.
+    pub from_fork: bool,
+}
+
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Named {

@@ -12,7 +12,7 @@ use crate::domain::{
     event::{Event, RepoSeen},
     fact::policy::FileSeen,
     id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
-    needs::{Answer, Answered, Need},
+    needs::{Answer, Answered, Need, PullHead},
     permission::Role,
 };
 
@@ -90,8 +90,8 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge does not tell the members of teams".to_owned()))
     }
 
-    /// The head commit of a pull request, at this moment.
-    async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<Sha, ForgeError> {
+    /// The head of a pull request, at this moment.
+    async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<PullHead, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
     }
 

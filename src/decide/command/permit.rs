@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Row, gate, hear::Request, parse::Call, say};
 use crate::domain::{
     fact::{RepoFacts, command::Evidence},
-    id::Sha,
+    needs::PullHead,
     permission::{Grant, Role},
     policy::Policy,
 };
@@ -19,7 +19,7 @@ pub struct Asks {
     pub role: bool,
     /// Whether the sender is in these teams.
     pub teams: BTreeSet<String>,
-    /// The pull request's head commit, which was never seen.
+    /// The pull request's head: its commit, or whether it is a fork's, was never seen.
     pub head: bool,
 }
 
@@ -30,8 +30,8 @@ pub struct Standing {
     pub role: Result<Role, String>,
     /// The sender's teams.
     pub teams: BTreeMap<String, Result<bool, String>>,
-    /// The pull request's head commit, if it was asked for.
-    pub head: Option<Result<Sha, String>>,
+    /// The pull request's head, if it was asked for.
+    pub head: Option<Result<PullHead, String>>,
     /// When it was asked.
     pub asked_at: Timestamp,
 }
@@ -64,7 +64,9 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
         asks.teams.extend(approvers(policy, &line.call).into_iter().cloned());
         let known = request.reviewed.is_some() || facts.head_at(request.item, request.at).is_some();
         let head = [super::retest::ROW.name, super::deploy::ROW.name].contains(&row.name);
-        asks.head |= head && facts.pull(request.item).is_some() && !known;
+        let shape = facts.pull(request.item).and_then(|pull| pull.shape.as_ref());
+        let is_pull = facts.items.get(&request.item).is_some_and(|item| item.is_pull);
+        asks.head |= is_pull && ((head && !known) || (!row.forks && shape.is_none()));
     }
     asks
 }

@@ -25,7 +25,7 @@ fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
     }
     let known = turn.request.reviewed.clone().or_else(|| turn.facts.head_at(pull, turn.request.at).cloned());
     let Some(known) = known else {
-        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).cloned();
+        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).map(|head| head.sha.clone());
         if let Some(sha) = &found {
             turn.learn_head(sha);
         }

@@ -241,8 +241,16 @@ impl Turn<'_> {
             Place::Feedback if !self.is_feedback() => return Err(say::only_on_feedback(row)),
             _ => {}
         }
-        let fork = item.pull.as_ref().and_then(|pull| pull.shape.as_ref()).is_some_and(|shape| shape.value.from_fork);
-        if fork && !row.forks { Err(say::not_on_forks(row)) } else { Ok(()) }
+        if row.forks || !item.is_pull {
+            return Ok(());
+        }
+        let shape = item.pull.as_ref().and_then(|pull| pull.shape.as_ref());
+        let asked = self.standing.head.as_ref().and_then(|head| head.as_ref().ok());
+        match shape.map(|shape| shape.value.from_fork).or(asked.map(|head| head.from_fork)) {
+            Some(false) => Ok(()),
+            Some(true) => Err(say::not_on_forks(row)),
+            None => Err(say::fork_unknown(row)),
+        }
     }
 
     /// The item that the comment stands on.

@@ -137,6 +137,14 @@ pub(super) fn not_on_forks(row: &Row) -> String {
     )
 }
 
+pub(super) fn fork_unknown(row: &Row) -> String {
+    format!(
+        "GitHub did not say whether this pull request comes from a fork, where `/{}` does not work. Nothing was done. \
+         Repeat the command.",
+        row.name
+    )
+}
+
 pub(super) fn silent(why: &str) -> String {
     format!("Nothing is written to the forge here: {why}.")
 }

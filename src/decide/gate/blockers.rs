@@ -71,24 +71,37 @@ fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box
     let mut open = listed.clone();
     for item in case.look.facts.items.values().filter(|item| !item.is_pull) {
         let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
-        let blocks = item.gone.is_none()
-            && item.open.as_ref().is_none_or(|open| open.value)
-            && item
-                .labels
-                .as_ref()
-                .is_some_and(|labels| labels.names.iter().any(|name| name.eq_ignore_ascii_case(label)));
-        if blocks {
+        // What was never told to be closed counts as open.
+        let is_open = item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value);
+        let carries =
+            item.labels.as_ref().map(|labels| labels.names.iter().any(|name| name.eq_ignore_ascii_case(label)));
+        match carries {
             // Seen open and labelled at any time, and nothing newer says otherwise.
-            if seen >= asked {
-                open.insert(item.number);
+            Some(true) if is_open => {
+                if seen >= asked {
+                    open.insert(item.number);
+                }
             }
-        } else if item.gone.is_some() || seen >= asked {
-            open.remove(&item.number);
+            // It changed since the list was made, and nobody told its labels: only a newer list can say.
+            None if is_open => {
+                if seen > asked && !open.contains(&item.number) {
+                    case.look.want(need.clone());
+                    let what = format!("whether #{} carries {}", item.number, quoted(label));
+                    return Err(Box::new(case.missing(&need, "blockers", &what)));
+                }
+            }
+            Some(_) | None => {
+                if item.gone.is_some() || seen >= asked {
+                    open.remove(&item.number);
+                }
+            }
         }
     }
     Ok(open)
 }
 
+/// Whether an issue of a milestone's list still blocks: unless it is known to
+/// be closed or gone, it does.
 fn is_open(case: Case<'_, '_>, number: ItemNumber) -> bool {
     let item = case.look.facts.items.get(&number);
     item.is_none_or(|item| item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value))

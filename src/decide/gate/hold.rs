@@ -11,7 +11,7 @@ use crate::{
     domain::{
         fact::command::Guard,
         id::{ItemNumber, Sha},
-        needs::Need,
+        needs::{Answer, Need},
     },
 };
 
@@ -26,7 +26,17 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
         match carries(case, item) {
             Ok(true) => standing.extend(holds),
             Ok(false) => {}
-            Err(need) => return case.missing(&need, "hold", &format!("whether #{item}, which is on hold, is in it")),
+            Err(Unclear::Asked(need)) => {
+                return case.missing(&need, "hold", &format!("whether #{item}, which is on hold, is in it"));
+            }
+            Err(Unclear::Unseen(pull)) => {
+                let held = if pull == item { String::new() } else { format!(" for #{item}") };
+                let words = format!(
+                    "#{pull} is on hold{held}, and it is not known what it brings: no event told of it. \
+                     Any change of #{pull} does"
+                );
+                return Finding::error("hold_unknown", words).by_hand();
+            }
         }
     }
     standing.sort_by_key(|hold| (hold.since, hold.item));
@@ -50,9 +60,21 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     }
 }
 
+/// Why it is not known whether a commit brings a change.
+enum Unclear {
+    /// This is being asked, or could not be had.
+    Asked(Need),
+    /// No event told where this pull request comes from or goes to.
+    Unseen(ItemNumber),
+}
+
 /// Whether the commit brings a change of the item that is not there yet.
-fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
+fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let facts = case.look.facts;
+    let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
+    if facts.items.get(&item).is_some_and(|held| held.is_pull) && unseen(&item) {
+        return Err(Unclear::Unseen(item));
+    }
     let mut works: Vec<Work> = Vec::new();
     if facts.pull(item).is_some() {
         works.push(Work::Pull(item));
@@ -74,7 +96,7 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
         commits
             .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
     }
-    let base = case.base()?;
+    let base = case.base().map_err(Unclear::Asked)?;
     let mut unknown = None;
     for commit in commits {
         let brought = case.contains(&case.subject.sha, &commit);
@@ -91,5 +113,34 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Need> {
             }
         }
     }
-    unknown.map_or(Ok(false), Err)
+    if let Some(need) = unknown {
+        return Err(Unclear::Asked(need));
+    }
+    linked_elsewhere(case, base.as_ref(), item)
+}
+
+/// Whether a pull request that the commit brings may be linked to a held
+/// issue by the forge alone, which no text tells. Where it can't be asked, the
+/// hold stands. Without a base to compare with, the commit itself is looked at.
+fn linked_elsewhere(case: Case<'_, '_>, base: Option<&Sha>, item: ItemNumber) -> Result<bool, Unclear> {
+    let (look, sha) = (case.look, &case.subject.sha);
+    if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
+        return Ok(false);
+    }
+    let brought = match base {
+        Some(base) => look
+            .commits_between(base, sha)
+            .ok_or_else(|| Unclear::Asked(Need::Commits { base: Some(base.clone()), head: sha.clone() }))?,
+        None => BTreeSet::from([sha]),
+    };
+    let pulls: BTreeSet<ItemNumber> = brought.into_iter().flat_map(|commit| case.pulls_by(commit)).collect();
+    for pull in pulls {
+        let need = Need::LinkedIssues { pull };
+        match look.lasting(&need) {
+            // Those that it links are among the works above.
+            Some(Answer::LinkedIssues(_)) => {}
+            _ => return Err(Unclear::Asked(need)),
+        }
+    }
+    Ok(false)
 }

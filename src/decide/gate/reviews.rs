@@ -6,11 +6,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, finding::Finding};
-use crate::domain::{
-    event::Verdict,
-    fact::item::ReviewFact,
-    id::{ItemNumber, Sha},
-    needs::{Answer, Need},
+use crate::{
+    decide::{
+        look::{WriteAccess, writer_need},
+        message::quoted,
+    },
+    domain::{
+        event::Verdict,
+        fact::item::ReviewFact,
+        id::{ItemNumber, Sha},
+        needs::{Answer, Need},
+    },
 };
 
 /// What a merged pull request was made of does not change, its reviews hardly.
@@ -29,6 +35,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
         return Finding::pass("reviews_none", "it carries nothing new");
     }
     let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut unclear: Option<String> = None;
     let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut last: Option<Timestamp> = None;
     for pull in &pulls {
@@ -38,9 +45,12 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
                 last = last.max(found.last);
                 if found.against {
                     against.insert(*pull);
-                } else if found.approvals < usize::from(count) {
+                } else if found.approvals + found.unclear_approvals.len() < usize::from(count) {
                     missing.insert(*pull);
+                } else if found.approvals < usize::from(count) {
+                    unclear = unclear.or_else(|| found.unclear_approvals.into_iter().next());
                 }
+                unclear = unclear.or(found.unclear_against);
             }
         }
     }
@@ -51,6 +61,9 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
         return Finding::fail("reviews_missing", format!("lacks {what} of its last commit: {}", list(&missing)))
             .seen(last);
+    }
+    if let Some(login) = unclear {
+        return permission_unknown(case, &login).seen(last);
     }
     Finding::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
 }
@@ -114,10 +127,34 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
     unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
 }
 
+/// What a pull request's reviews come to.
 struct Reviewed {
+    /// Approvals of its last commit by people who may write.
     approvals: usize,
+    /// Somebody who may write requests changes.
     against: bool,
+    /// Who approved the last commit, and may or may not write.
+    unclear_approvals: Vec<String>,
+    /// Who requests changes, and may or may not write.
+    unclear_against: Option<String>,
+    /// When a review that counts was last submitted.
     last: Option<Timestamp>,
+}
+
+/// Whether a review counts depends on a right that the forge has not told.
+fn permission_unknown(case: Case<'_, '_>, login: &str) -> Finding {
+    let known = case.look.facts.answers.get(&writer_need(login)).map(|known| &known.answer);
+    let login = quoted(login);
+    match known {
+        Some(Answer::Unavailable { why }) => Finding::error(
+            "reviews_permission_unavailable",
+            format!(
+                "GitHub does not say whether {login} may write: grant what `phasebot doctor` names ({})",
+                quoted(why)
+            ),
+        ),
+        _ => Finding::unknown("reviews_permission_asked", format!("GitHub is being asked whether {login} may write")),
+    }
 }
 
 fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Finding>> {
@@ -150,17 +187,24 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
             words.insert(by, (review.submitted_at, id, review));
         }
     }
-    let mut found = Reviewed { approvals: 0, against: false, last: None };
+    let mut found =
+        Reviewed { approvals: 0, against: false, unclear_approvals: Vec::new(), unclear_against: None, last: None };
     let author = author.as_deref().map(str::to_lowercase);
     for (by, (at, _, review)) in words {
-        if author.as_ref() == Some(&by) || !case.look.writes(&by, review.association) {
+        if author.as_ref() == Some(&by) {
             continue;
         }
-        found.last = found.last.max(Some(at));
-        match review.verdict {
-            Verdict::Approved if review.commit.as_ref() == Some(head) => found.approvals += 1,
-            Verdict::ChangesRequested => found.against = true,
-            _ => {}
+        let approves = review.verdict == Verdict::Approved && review.commit.as_ref() == Some(head);
+        let refuses = review.verdict == Verdict::ChangesRequested;
+        match case.look.write_access(&by, review.association) {
+            WriteAccess::Granted => {
+                found.last = found.last.max(Some(at));
+                found.approvals += usize::from(approves);
+                found.against |= refuses;
+            }
+            WriteAccess::Unknown if approves => found.unclear_approvals.push(by),
+            WriteAccess::Unknown if refuses => found.unclear_against = found.unclear_against.or(Some(by)),
+            WriteAccess::Unknown | WriteAccess::Denied => {}
         }
     }
     Ok(found)

@@ -63,6 +63,7 @@ fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
             && *sha == subject.sha
             && *policy == look.policy.version
             && said_now.until > look.now
+            // What never went through used nothing up.
             && used.is_none_or(|used| said_now.at > used);
         if !applies {
             continue;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     domain::{
         id::{ItemNumber, Sha},
+        needs::PullHead,
         permission::Role,
     },
     port::forge::{ForgeError, Target},
@@ -102,18 +103,28 @@ pub(super) async fn is_member(client: &Client, target: &Target, team: &str, logi
     }
 }
 
-/// The head commit of a pull request.
-pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Sha, ForgeError> {
+/// The head of a pull request. A repository that is not shown was deleted,
+/// which the target was not.
+pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<PullHead, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
-        head: Head,
+        head: End,
+        base: End,
     }
     #[derive(Deserialize)]
-    struct Head {
+    struct End {
         sha: String,
+        repo: Option<Numbered>,
+    }
+    #[derive(Deserialize)]
+    struct Numbered {
+        id: u64,
     }
     let reply = repo.get("GET /repos/{owner}/{repo}/pulls/{pull_number}", &format!("/pulls/{pull}")).await?;
-    Ok(Sha::from(reply.json::<Pull>()?.head.sha.as_str()))
+    let Pull { head, base } = reply.json()?;
+    let id = |end: &End| end.repo.as_ref().map(|repo| repo.id);
+    let from_fork = id(&head).is_none() || id(&head) != id(&base);
+    Ok(PullHead { sha: Sha::from(head.sha.as_str()), from_fork })
 }
 
 #[cfg(test)]

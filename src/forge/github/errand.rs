@@ -92,7 +92,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sh
     struct Runs {
         workflow_runs: Vec<Run>,
     }
-    let found = account::head(repo, pull).await?;
+    let found = account::head(repo, pull).await?.sha;
     if found != *sha {
         return Ok(told(Told::HeadMoved { known: sha.clone(), found }));
     }

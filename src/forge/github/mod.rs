@@ -70,7 +70,7 @@ use crate::{
         event::Event,
         fact::policy::FileSeen,
         id::{Actor, ForgeName, InstallationId, ItemNumber, Sha},
-        needs::{Answer, Need},
+        needs::{Answer, Need, PullHead},
         permission::Role,
     },
     port::{
@@ -236,7 +236,7 @@ impl Forge for GitHub {
         account::is_member(&self.client, target, team, login).await
     }
 
-    async fn head(&self, target: &Target, pull: ItemNumber) -> Result<Sha, ForgeError> {
+    async fn head(&self, target: &Target, pull: ItemNumber) -> Result<PullHead, ForgeError> {
         account::head(&mut Repo::new(&self.client, target)?, pull).await
     }
 

@@ -93,7 +93,7 @@ pub(super) async fn moved(repo: &mut Repo<'_>, sha: &Sha, watched: &Watched) -> 
             (now, still)
         }
         Watched::Pull(number) => {
-            let now = found(account::head(repo, *number).await)?;
+            let now = found(account::head(repo, *number).await.map(|head| head.sha))?;
             let still = now.as_ref() == Some(sha);
             (now, still)
         }

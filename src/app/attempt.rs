@@ -20,8 +20,9 @@ use super::{
 };
 use crate::{
     decide::{
-        advance::{self, Outcome},
+        advance::Outcome,
         command::run::Terms,
+        recheck::{Recheck, recheck_before_send},
     },
     domain::effect::{Effect, Lane, Repeat},
     metric,
@@ -113,8 +114,8 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
     };
 
-    let (target, mut context, stands) = match aim(shell, effect, in_doubt).await {
-        Ok((Some(target), context, stands)) => (target, context, stands),
+    let (target, mut context, recheck) = match aim(shell, effect, in_doubt).await {
+        Ok((Some(target), context, recheck)) => (target, context, recheck),
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
@@ -131,10 +132,13 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     let Some(forge) = shell.forge(&effect.repo.forge) else { return Ok(()) };
     let repeat = effect.effect.repeat();
-    match stands {
+    let mut replaced = None;
+    match recheck {
+        Recheck::Send => {}
+        Recheck::Replace(now) => replaced = Some(StoredEffect { effect: *now, ..effect.clone() }),
         // What may have been made already is looked for, and not made.
-        Err(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
-        Err(why) => {
+        Recheck::Withhold(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
+        Recheck::Withhold(why) => {
             give_back(reserved);
             if !conclude(shell, effect, Outcome::Withheld(&why)).await {
                 return Ok(());
@@ -143,8 +147,8 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
-        Ok(()) => {}
     }
+    let effect = replaced.as_ref().unwrap_or(effect);
     let cost = forge.cost(&effect.effect, &context);
     give_back(Cost {
         writes: reserved.writes.saturating_sub(cost.writes),
@@ -194,12 +198,13 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     Ok(())
 }
 
-/// Where to send it and what is known there. The repository is not held while sending.
+/// Where to send it, what is known there, and whether it may still be sent.
+/// The repository is not held while sending.
 async fn aim(
     shell: &Shell,
     effect: &StoredEffect,
     in_doubt: bool,
-) -> Result<(Option<Target>, ApplyContext, Result<(), String>), StoreError> {
+) -> Result<(Option<Target>, ApplyContext, Recheck), StoreError> {
     let mut held = shell.repos.hold(&effect.repo).await;
     let state = held.take(shell.store.as_ref()).await?;
     let item_labels = match &effect.effect {
@@ -221,9 +226,9 @@ async fn aim(
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
     let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
-    let stands = advance::stands(&state.facts, &effect.effect, &terms);
+    let recheck = recheck_before_send(&state.facts, &effect.effect, &terms);
     held.put(state);
-    Ok((target, context, stands))
+    Ok((target, context, recheck))
 }
 
 /// Notes a failure, and tells what waits for the effect if it was the last.

@@ -68,11 +68,6 @@ pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     advanced
 }
 
-/// Whether an effect is still wanted at the moment of sending; if not, why.
-pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(), String> {
-    deploy::stands(facts, effect, terms)
-}
-
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
 pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {

@@ -26,6 +26,7 @@ mod phase;
 pub mod preview;
 mod proof;
 pub mod proposal;
+pub mod recheck;
 mod ship;
 mod source;
 mod strand;

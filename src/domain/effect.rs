@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
+    decision::GateName,
     event::DeployState,
     fact::command::CommandId,
     id::{ItemNumber, Sha},
@@ -132,6 +133,9 @@ pub enum Effect {
         body: String,
         /// Labels.
         labels: Vec<LabelLook>,
+        /// The gate whose breach it reports, if it does.
+        #[serde(default)]
+        gate: Option<String>,
     },
     /// Another title and text for an issue of ours.
     EditIssue {
@@ -178,6 +182,9 @@ pub enum Effect {
         name: String,
         /// The commit.
         sha: Sha,
+        /// The gate whose decision it shows, if it does.
+        #[serde(default)]
+        gate: Option<GateName>,
         /// Our id for it: tells it from another of ours with this name.
         external_id: String,
         /// What it says.
@@ -262,6 +269,9 @@ pub enum Effect {
         release: u64,
         /// Its tag.
         tag: String,
+        /// The gate of the policy under which it is published.
+        #[serde(default)]
+        gate: String,
         /// The commit that passed the gate.
         sha: Sha,
         /// The branch that it was to be made from, if it names one.

@@ -214,6 +214,7 @@ fn say(
         }
         or_comment => {
             let effect = Effect::SetCheck {
+                gate: None,
                 name: CHECK.to_owned(),
                 sha: sha.clone(),
                 external_id: POLICY_MARKER.to_owned(),

@@ -81,10 +81,10 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         return Ok((name.to_owned(), Watched::Commit, None));
     }
     let number = turn.id.item;
-    let Some(pull) = turn.facts.pull(number) else {
+    if !turn.item().is_some_and(|item| item.is_pull) {
         return Ok((turn.facts.default_branch().to_owned(), Watched::Commit, None));
-    };
-    if let Some(merge) = &pull.merged {
+    }
+    if let Some(merge) = turn.facts.pull(number).and_then(|pull| pull.merged.as_ref()) {
         return Ok((String::new(), Watched::Commit, Some(merge.sha.clone())));
     }
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
@@ -92,7 +92,7 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
     }
     let known = turn.request.reviewed.clone().or_else(|| turn.facts.head_at(number, turn.request.at).cloned());
     let Some(known) = known else {
-        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).cloned();
+        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).map(|head| head.sha.clone());
         if let Some(sha) = &found {
             turn.learn_head(sha);
         }
@@ -104,7 +104,7 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
     }
     let look = Look::new(turn.facts, turn.policy, turn.now);
     let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &|login, association| {
-        look.writes(login, association)
+        look.write_access(login, association)
     });
     match may {
         Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),

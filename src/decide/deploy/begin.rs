@@ -1,6 +1,6 @@
 //! The start: telling the forge, and what it made of that.
 
-use super::{change, end::finish, place, say, set_state, wait};
+use super::{change, end::finish, place, say, set_state, target, wait};
 use crate::{
     decide::{
         advance::{Advanced, Outcome},
@@ -16,8 +16,8 @@ use crate::{
             deploy::{DeployRequest, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
-        policy::{Mode, Policy},
-        rule::Via,
+        policy::Policy,
+        rule::{EnvironmentRule, Via},
     },
 };
 
@@ -103,15 +103,24 @@ fn runs_from(facts: &RepoFacts, watched: &Watched) -> String {
     }
 }
 
-/// Whether a start is still wanted at the moment of sending: the request is
-/// the one that holds the environment, and its gate is open by the newest facts.
-pub(super) fn stands(facts: &RepoFacts, id: &str, sha: &Sha, terms: &Terms<'_>) -> Result<(), String> {
+/// Whether a start may still be sent: the policy still deploys there in this
+/// way, the request is the one that holds the environment, its target is still
+/// permitted, and its gate is open by the newest facts.
+pub(in crate::decide) fn recheck(
+    facts: &RepoFacts,
+    effect: &Effect,
+    id: &str,
+    sha: &Sha,
+    terms: &Terms<'_>,
+) -> Result<(), String> {
     let request = facts.requests.get(id).filter(|r| matches!(r.state, RequestState::Starting(_)));
     let Some(request) = request.filter(|request| request.sha.as_ref() == Some(sha)) else {
         return Err("the deploy is not wanted any more".to_owned());
     };
-    if terms.policy.mode != Mode::Act {
-        return Err(say::not_ours(terms.policy, &request.environment));
+    let look = Look::new(facts, terms.policy, terms.now);
+    let rule = target::still_permitted(&look, request)?;
+    if !is_way(rule, effect) {
+        return Err(say::way_changed(&request.environment));
     }
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());
@@ -121,6 +130,17 @@ pub(super) fn stands(facts: &RepoFacts, id: &str, sha: &Sha, terms: &Terms<'_>) 
         Some(decision) if decision.standing.is_open() => Ok(()),
         Some(decision) => Err(say::closed(&decision)),
         None => Err("its commit is not known".to_owned()),
+    }
+}
+
+/// Whether an effect starts a deploy in the way that the policy names.
+fn is_way(rule: &EnvironmentRule, effect: &Effect) -> bool {
+    match (rule.deploy.as_ref().map(|deploy| &deploy.via), effect) {
+        (Some(Via::Deployment), Effect::CreateDeployment { .. }) => true,
+        (Some(Via::Workflow { file }), Effect::Dispatch { workflow, strict, .. }) => {
+            file == workflow && *strict == !rule.best_effort
+        }
+        _ => false,
     }
 }
 

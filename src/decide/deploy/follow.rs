@@ -266,6 +266,22 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
     }
 }
 
+/// Whether our status of a deployment may still be sent. What its workflow
+/// says comes first: `in_progress` after its end would stay for ever.
+pub(in crate::decide) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) -> Result<(), String> {
+    let said = facts.deployments.get(&deployment).and_then(|made| made.statuses.iter().next_back());
+    let said = said.map_or(DeployState::Waiting, |status| status.state);
+    let is_end = |state: DeployState| !matches!(state, DeployState::Waiting | DeployState::InProgress);
+    if is_end(said) || (!is_end(state) && said != DeployState::Waiting) {
+        return Err(say::status_over(said));
+    }
+    // Nobody waits for the end of what is over, or was never ours.
+    if !is_end(state) && !facts.request_of(deployment).is_some_and(|(_, request)| request.is_open()) {
+        return Err("the deploy is over".to_owned());
+    }
+    Ok(())
+}
+
 /// Without `best_effort` nothing was started that could not be told its commit.
 fn told_commit(request: &DeployRequest, terms: &Terms<'_>) -> bool {
     let rule = terms.policy.environments.get(&request.environment);

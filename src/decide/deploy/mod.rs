@@ -8,7 +8,7 @@
 //!
 //! A request ([`crate::domain::fact::deploy`]) goes through these states in
 //! order. Everything is decided from facts; the forge is told by effects, and
-//! `stands` is asked once more at the very moment of sending.
+//! `recheck` is asked once more at the very moment of sending.
 
 mod auto;
 mod begin;
@@ -34,8 +34,11 @@ use crate::domain::{
     },
 };
 
+pub(super) use begin::recheck as recheck_start;
+pub(super) use follow::recheck as recheck_status;
 pub(super) use place::{carried_back, upstream};
-pub(super) use publish::{drafts, effect as publication};
+pub(super) use protect::recheck as recheck_answer;
+pub(super) use publish::{Wanted, drafts, effect as publication, recheck as recheck_publication, recheck_violation};
 pub(super) use say::{board, closed};
 pub(super) use wait::subject;
 
@@ -116,20 +119,6 @@ pub(super) fn ended(
         }
         Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
         _ => {}
-    }
-}
-
-/// Whether an effect is still wanted at the moment of sending; if not, why.
-pub fn stands(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Result<(), String> {
-    match effect {
-        Effect::CreateDeployment { request, sha, .. } | Effect::Dispatch { request, sha, .. } => {
-            begin::stands(facts, request, sha, terms)
-        }
-        Effect::AnswerProtection { run, environment, approve: Some(true), .. } => {
-            protect::stands(facts, *run, environment, terms)
-        }
-        Effect::PublishRelease { release, sha, .. } => publish::stands(facts, *release, sha, terms),
-        _ => Ok(()),
     }
 }
 

@@ -85,13 +85,32 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }
 
-pub(super) fn stands(facts: &RepoFacts, run: u64, environment: &str, terms: &Terms<'_>) -> Result<(), String> {
+/// Whether an answer to a job may still be sent: the job still waits, the
+/// policy still acts, and the gate still says what the answer says.
+pub(in crate::decide) fn recheck(
+    facts: &RepoFacts,
+    run: u64,
+    environment: &str,
+    approve: Option<bool>,
+    terms: &Terms<'_>,
+) -> Result<(), String> {
     let key = (run, environment.to_lowercase());
     let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else {
         return Err("the job waits no more".to_owned());
     };
-    let decision = judge(facts, &key, job, terms)?;
-    if decision.standing.is_open() && terms.policy.mode == Mode::Act { Ok(()) } else { Err(say::closed(&decision)) }
+    if terms.policy.mode != Mode::Act {
+        return Err(say::not_acting(terms.policy));
+    }
+    match approve {
+        Some(true) => {
+            let decision = judge(facts, &key, job, terms)?;
+            if decision.standing.is_open() { Ok(()) } else { Err(say::closed(&decision)) }
+        }
+        Some(false) if judge(facts, &key, job, terms).is_ok_and(|decision| is_final(&decision)) => Ok(()),
+        Some(false) => Err("the gate may still open".to_owned()),
+        // Words end nothing, and let nothing go on.
+        None => Ok(()),
+    }
 }
 
 /// Answers every job whose gate has come to a verdict, and reports on the others.

@@ -16,7 +16,7 @@ use crate::{
         decision::{Decision, GateName, Standing},
         effect::{Effect, LabelLook, Told},
         event::RefName,
-        fact::{DocumentKey, RepoFacts, deploy::Publication},
+        fact::{DocumentKey, RepoFacts, command::CommandId, deploy::Publication},
         id::Sha,
         policy::{Mode, Policy},
         rule::GateRule,
@@ -135,26 +135,73 @@ fn publish(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
 }
 
 /// What publishes a draft.
-pub(in crate::decide) fn effect(draft: &Draft, command: Option<crate::domain::fact::command::CommandId>) -> Effect {
+pub(in crate::decide) fn effect(draft: &Draft, command: Option<CommandId>) -> Effect {
     Effect::PublishRelease {
         release: draft.id,
         tag: draft.tag.clone(),
+        gate: match &draft.subject.gate {
+            GateName::Release(name) | GateName::Deploy(name) => name.clone(),
+        },
         sha: draft.subject.sha.clone(),
         branch: draft.branch.clone(),
         command,
     }
 }
 
-pub(super) fn stands(facts: &RepoFacts, release: u64, sha: &Sha, terms: &Terms<'_>) -> Result<(), String> {
+/// A publication that is about to be sent.
+pub(in crate::decide) struct Wanted<'a> {
+    pub(in crate::decide) release: u64,
+    pub(in crate::decide) tag: &'a str,
+    /// The gate under which it was decided.
+    pub(in crate::decide) gate: &'a str,
+    pub(in crate::decide) sha: &'a Sha,
+    /// The command that asked for it; without one the gate says `publish`.
+    pub(in crate::decide) command: Option<CommandId>,
+}
+
+/// Whether a draft may still be published: the gate under which it was decided
+/// still stands before it, with `publish` where nobody asked, and is open at
+/// this commit.
+pub(in crate::decide) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &Terms<'_>) -> Result<(), String> {
+    let Wanted { release, tag, gate, sha, command } = *wanted;
+    let state = facts.releases.get(&release).map(|release| &release.state.value);
+    match state {
+        Some(state) if state.withdrawn => return Err(say::draft_gone(tag)),
+        // Somebody published it meanwhile: the adapter changes nothing then,
+        // and tells at which commit it is.
+        Some(state) if state.published_at.is_some() => return Ok(()),
+        Some(_) => {}
+        None => return Err(say::draft_gone(tag)),
+    }
+    if terms.policy.mode != Mode::Act {
+        return Err(say::not_acting(terms.policy));
+    }
+    let Some(rule) = terms.policy.gates.get(gate).filter(|rule| covers(rule, tag)) else {
+        return Err(say::no_gate(gate, tag));
+    };
+    if command.is_none() && !rule.publish {
+        return Err(say::no_publish(gate));
+    }
     let draft = drafts(facts, terms.policy, terms.now).into_iter().find(|draft| draft.id == release);
-    // One that is published meanwhile is left to the adapter, which looks.
-    let Some(draft) = draft else { return Ok(()) };
+    let Some(draft) = draft else { return Err(say::draft_commit_unknown(tag)) };
+    if draft.subject.gate != GateName::Release(gate.to_owned()) || draft.tag != tag {
+        return Err(say::no_gate(gate, tag));
+    }
     if draft.subject.sha != *sha {
         return Err(say::moved(&draft.tag, Some(&draft.subject.sha)));
     }
-    let decision = gate::evaluate(facts, terms.policy, &draft.subject, terms.now);
-    let open = decision.standing.is_open() && terms.policy.mode == Mode::Act;
-    if open { Ok(()) } else { Err(say::closed(&decision)) }
+    let mut subject = draft.subject;
+    // Who asked for it does not approve it.
+    subject.requester = command.and_then(|id| facts.commands.get(&id)).map(|command| command.by.clone());
+    let decision = gate::evaluate(facts, terms.policy, &subject, terms.now);
+    if decision.standing.is_open() { Ok(()) } else { Err(say::closed(&decision)) }
+}
+
+/// Whether an issue about a tag that broke a gate may still be opened.
+pub(in crate::decide) fn recheck_violation(gate: &str, terms: &Terms<'_>) -> Result<(), String> {
+    let asks =
+        terms.policy.mode == Mode::Act && terms.policy.gates.get(gate).is_some_and(|rule| rule.issue_on_violation);
+    if asks { Ok(()) } else { Err(say::no_violations(gate)) }
 }
 
 /// Notes how a publication ended: one that was not sent is tried again when
@@ -239,5 +286,6 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
             color: "D73A4A".to_owned(),
             description: "A release went past its gate".to_owned(),
         }],
+        gate: Some(gate.to_owned()),
     }
 }

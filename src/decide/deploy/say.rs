@@ -6,6 +6,7 @@ use crate::{
     decide::message::{moment, quoted},
     domain::{
         decision::{Decision, Standing},
+        event::DeployState,
         fact::{
             RepoFacts,
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
@@ -96,6 +97,61 @@ pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
         wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
     }
     format!("phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.", wants.join(" and "))
+}
+
+pub(super) fn way_changed(environment: &str) -> String {
+    format!("the policy deploys to {} in another way now", quoted(environment))
+}
+
+pub(super) fn not_acting(policy: &Policy) -> String {
+    format!("the policy says `mode: {}` now, and gates apply in `mode: act` only", mode(policy.mode))
+}
+
+fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Observe => "observe",
+        Mode::Label => "label",
+        Mode::Act => "act",
+    }
+}
+
+pub(super) fn no_gate(gate: &str, tag: &str) -> String {
+    format!("the policy has no gate {} before a draft of {} any more", quoted(gate), quoted(tag))
+}
+
+pub(super) fn no_publish(gate: &str) -> String {
+    format!("the gate {} no longer says `publish: true`", quoted(gate))
+}
+
+pub(super) fn no_violations(gate: &str) -> String {
+    format!("the policy no longer asks for issues about tags that break the gate {}", quoted(gate))
+}
+
+pub(super) fn draft_gone(tag: &str) -> String {
+    format!("there is no draft of {} any more", quoted(tag))
+}
+
+pub(super) fn draft_commit_unknown(tag: &str) -> String {
+    format!("it is not known which commit the draft of {} is of", quoted(tag))
+}
+
+pub(super) fn status_over(state: DeployState) -> String {
+    let state = match state {
+        DeployState::Waiting => "waits",
+        DeployState::InProgress => "is in progress",
+        DeployState::Success => "has succeeded",
+        DeployState::Failure => "has failed",
+        DeployState::Inactive => "is inactive",
+    };
+    format!("the deployment {state} by its own word")
+}
+
+pub(super) fn no_auto(environment: &str) -> String {
+    format!("The policy no longer deploys to {} by itself for this.", quoted(environment))
+}
+
+pub(super) fn input_gone(name: &str) -> String {
+    format!("The policy no longer allows this value of the input {}.", quoted(name))
 }
 
 pub(super) fn silent(why: &str) -> String {

@@ -1,15 +1,21 @@
 //! What may be deployed.
 
-use super::super::look::Look;
+use super::{
+    super::look::{Look, WriteAccess},
+    say,
+};
 use crate::{
     decide::message::quoted,
     domain::{
         effect::Watched,
-        fact::RepoFacts,
+        fact::{
+            RepoFacts,
+            deploy::{DeployRequest, Origin},
+        },
         id::{ItemNumber, Sha},
         needs::{Named, NamedKind},
-        policy::Policy,
-        rule::EnvironmentRule,
+        policy::{Mode, Policy},
+        rule::{EnvironmentRule, Trigger},
     },
 };
 
@@ -27,7 +33,7 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
         NamedKind::Loose => match look.facts.pulls_with_head(&named.sha).next() {
             Some(pull) => {
                 unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|login, association| {
-                    look.writes(login, association)
+                    look.write_access(login, association)
                 })
                 .map(|()| Watched::Pull(pull))
             }
@@ -40,6 +46,45 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
     }
 }
 
+/// The environment's rule, if the policy still lets a request be deployed
+/// there: it deploys there at all, still by itself where nobody asked, with
+/// these inputs, and takes what is not merged. `Err`: why not, for people.
+pub(super) fn still_permitted<'p>(look: &Look<'p>, request: &DeployRequest) -> Result<&'p EnvironmentRule, String> {
+    let environment = request.environment.as_str();
+    let rule = look.policy.environments.get(environment);
+    let Some((rule, deploy)) =
+        rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| look.policy.mode == Mode::Act)
+    else {
+        return Err(say::not_ours(look.policy, environment));
+    };
+    let by_itself = match &request.origin {
+        Origin::Command(_) => true,
+        Origin::Tag(_) => rule.auto.contains(&Trigger::Tag),
+        Origin::Merge(_) => rule.auto.contains(&Trigger::Merge),
+    };
+    if !by_itself {
+        return Err(say::no_auto(environment));
+    }
+    for (name, value) in &request.inputs {
+        if !deploy.inputs.get(name).is_some_and(|values| values.contains(value)) {
+            return Err(say::input_gone(name));
+        }
+    }
+    match (&request.watched, &request.sha) {
+        (Watched::Branch(branch), _) if !rule.unmerged && !look.listed(branch) => {
+            return Err(not_merged(environment, &format!("The branch {}", quoted(branch))));
+        }
+        (Watched::Pull(pull), Some(sha)) => {
+            let access = |login: &str, association| look.write_access(login, association);
+            unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access)?;
+        }
+        // What is tagged or merged needs nobody's leave; what a name stands for
+        // is found out before anything is sent.
+        (Watched::Commit | Watched::Tag(_) | Watched::Branch(_) | Watched::Pull(_), _) => {}
+    }
+    Ok(rule)
+}
+
 /// Whether the head of an open pull request may be deployed: where the
 /// environment says so; and a fork's only if someone who may write has
 /// reviewed this very commit.
@@ -49,26 +94,36 @@ pub(in crate::decide) fn unmerged_pull(
     environment: &str,
     pull: ItemNumber,
     sha: &Sha,
-    writes: &dyn Fn(&str, crate::domain::event::Association) -> bool,
+    access: &dyn Fn(&str, crate::domain::event::Association) -> WriteAccess,
 ) -> Result<(), String> {
     let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
     if !rule.is_some_and(|rule| rule.unmerged) {
         return Err(not_merged(environment, &format!("#{pull}")));
     }
     let Some(found) = facts.pull(pull) else { return Err(format!("Nothing is recorded of #{pull}.")) };
-    if !found.shape.as_ref().is_none_or(|shape| shape.value.from_fork) {
+    // One of which it is not known where it comes from is taken for a fork's.
+    if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
         return Ok(());
     }
-    let reviewed = found.reviews.values().map(|review| &review.value).any(|review| {
-        review.commit.as_ref() == Some(sha)
-            && review.verdict == crate::domain::event::Verdict::Approved
-            && writes(&review.reviewer, review.association)
+    let approvals = found.reviews.values().map(|review| &review.value).filter(|review| {
+        review.commit.as_ref() == Some(sha) && review.verdict == crate::domain::event::Verdict::Approved
     });
-    if reviewed {
-        return Ok(());
+    let mut unclear = None;
+    for review in approvals {
+        match access(&review.reviewer, review.association) {
+            WriteAccess::Granted => return Ok(()),
+            WriteAccess::Unknown => unclear = unclear.or(Some(&review.reviewer)),
+            WriteAccess::Denied => {}
+        }
     }
+    let unclear = unclear.map_or_else(String::new, |login| {
+        format!(
+            " {} approved it, and GitHub does not say whether they may write: grant what `phasebot doctor` names.",
+            quoted(login)
+        )
+    });
     Err(format!(
-        "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.",
+        "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.{unclear}",
         quoted(sha.short())
     ))
 }

@@ -17,7 +17,7 @@ use crate::{
         },
         id::Sha,
         needs::{Answer, Need},
-        policy::{Mode, Policy},
+        policy::Policy,
         rule::{Busy, ConditionName},
     },
 };
@@ -67,6 +67,8 @@ pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
         }
     }
     is_older(look, request);
+    // Whether a fork's reviewer may write is asked on the way.
+    let _ = target::still_permitted(look, request);
 }
 
 /// What a request's gate decides about.
@@ -204,9 +206,14 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
     let refused = |why: String| Next::End(RequestEnd::Refused, why);
     let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
     let environment = request.environment.as_str();
-    let rule = terms.policy.environments.get(environment);
-    let Some(rule) = rule.filter(|rule| terms.policy.mode == Mode::Act && rule.deploy.is_some()) else {
-        return refused(say::not_ours(terms.policy, environment));
+    let look = Look::new(facts, terms.policy, terms.now);
+    let rule = match target::still_permitted(&look, request) {
+        Ok(rule) => rule,
+        // Whether a reviewer may write is being asked.
+        Err(_) if !look.take_wants().is_empty() && terms.now.duration_since(request.at) < PATIENCE => {
+            return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
+        Err(why) => return refused(why),
     };
     let asked = matches!(request.origin, Origin::Command(_));
     let gives_up = request.at.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
@@ -225,7 +232,6 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
             Next::End(RequestEnd::Withdrawn, say::the_same(other, terms.policy))
         };
     }
-    let look = Look::new(facts, terms.policy, terms.now);
     match is_older(&look, request) {
         Some(true) => return refused(say::older(environment, place::runs(&look, environment).as_ref())),
         Some(false) => {}

@@ -130,7 +130,7 @@ pub(super) fn ask(issue: &mut IssueFacts, labels: Vec<LabelLook>, text: &Text, n
     let Rendered { title, body, problem } = text.render();
     out.told.extend(problem.map(|why| format!("the operator's template was not used: {why}")));
     let key = format!("open/{}/{}", issue.marker, issue.asked);
-    let effect = Effect::OpenIssue { marker: issue.marker.clone(), title, body, labels };
+    let effect = Effect::OpenIssue { marker: issue.marker.clone(), title, body, labels, gate: None };
     out.wishes.push(Wish { key, replaces: false, effect });
 }
 

@@ -12,6 +12,7 @@ use crate::{
         advance::Advanced,
         command::{reply::Wish, run::Terms},
         look::Look,
+        recheck::Recheck,
     },
     domain::{
         decision::{Decision, GateName},
@@ -149,12 +150,7 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
 
 /// Queues the check run where it says something new, or grows old.
 fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut Advanced) {
-    let effect = match nothing.filter(|_| !gate.live) {
-        Some(why) => show::came_to_nothing(&gate.decision, why),
-        // It went through; what its check says stays true.
-        None if !gate.live && gate.decision.standing.is_open() => return,
-        None => show::check(&gate.decision, gate.live),
-    };
+    let Some(effect) = rendered(gate, nothing) else { return };
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
@@ -169,6 +165,59 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
     if running && gate.live {
         advanced.wake(gate.shown.as_ref().map(old_at));
     }
+}
+
+/// The check run that shows a gate; `None`: the one that is there stays as it is.
+fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
+    match nothing.filter(|_| !gate.live) {
+        Some(why) => Some(show::came_to_nothing(&gate.decision, why)),
+        // It went through; what its check says stays true.
+        None if !gate.live && gate.decision.standing.is_open() => None,
+        None => Some(show::check(&gate.decision, gate.live)),
+    }
+}
+
+/// Rechecks a gate's check run before it is sent: it goes out as the gate
+/// stands now, and never says that something passed under a rule that is gone.
+pub(in crate::decide) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &Terms<'_>) -> Recheck {
+    let Effect::SetCheck { sha, verdict, title, .. } = effect else { return Recheck::Send };
+    let key = (name.clone(), sha.clone());
+    let Some(kept) = facts.gates.get(&key) else {
+        return Recheck::Withhold("nothing is recorded of this gate on this commit".to_owned());
+    };
+    let listed = is_on(terms.policy) && super::required(terms.policy, name).is_some();
+    let now = if !listed {
+        let closed = rendered(&GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key));
+        closed.unwrap_or_else(|| show::abolished(&kept.decision))
+    } else if kept.live {
+        let subject = subject_of(facts, &key, kept, terms.policy);
+        let decision = super::evaluate(facts, terms.policy, &subject, terms.now);
+        show::check(&decision, true)
+    } else {
+        match rendered(kept, came_to_nothing(facts, &key)) {
+            Some(now) => now,
+            None => return Recheck::Send,
+        }
+    };
+    match &now {
+        Effect::SetCheck { verdict: verdict_now, title: title_now, .. }
+            if (verdict_now, title_now) == (verdict, title) =>
+        {
+            Recheck::Send
+        }
+        _ => Recheck::Replace(Box::new(now)),
+    }
+}
+
+/// What the record of a gate was decided about.
+fn subject_of(facts: &RepoFacts, (name, sha): &(GateName, Sha), kept: &GateFacts, policy: &Policy) -> Subject {
+    let plain = || Subject { tags: kept.tags.clone(), ..Subject::new(name.clone(), sha.clone(), kept.since) };
+    let GateName::Deploy(environment) = name else { return plain() };
+    let requests = facts.requests_for(environment).into_iter();
+    let open = requests.filter(|(_, r)| r.is_open() && !r.dry_run && r.sha.as_ref() == Some(sha));
+    open.max_by_key(|(id, _)| *id)
+        .and_then(|(id, request)| crate::decide::deploy::subject(facts, policy, id, request))
+        .unwrap_or_else(plain)
 }
 
 impl Look<'_> {

@@ -28,7 +28,7 @@ mod window;
 use jiff::{SignedDuration, Timestamp};
 
 use self::finding::Finding;
-pub(super) use self::keep::{advance, needs as want_all};
+pub(super) use self::keep::{advance, needs as want_all, recheck};
 use super::{look::Look, message::quoted};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
@@ -146,7 +146,8 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
         }
         None => vec![unlisted(&subject.gate)],
     };
-    let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(Standing::Pass);
+    // A gate always has conditions; one that had none would pass nothing.
+    let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(Standing::Fail);
     Decision {
         gate: subject.gate.clone(),
         sha: subject.sha.clone(),

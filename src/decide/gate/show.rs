@@ -46,11 +46,19 @@ pub(super) fn came_to_nothing(decision: &Decision, why: &str) -> Effect {
     run(decision, CheckVerdict::Failure, format!("Not deployed — {}", plain(why)), summary)
 }
 
+/// The check run of a gate that the policy no longer has. It passes nothing.
+pub(super) fn abolished(decision: &Decision) -> Effect {
+    let words = "the policy no longer has this gate, so nothing passes it";
+    let summary = format!("The policy no longer has this gate. Its last evaluation:\n\n{}", table(decision));
+    run(decision, CheckVerdict::Failure, format!("Not evaluated — {words}"), summary)
+}
+
 fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: String) -> Effect {
     let name = decision.gate.check();
     Effect::SetCheck {
         external_id: format!("{name}@{}", decision.sha.0),
         name,
+        gate: Some(decision.gate.clone()),
         sha: decision.sha.clone(),
         verdict,
         title,

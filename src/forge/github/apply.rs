@@ -35,7 +35,7 @@ pub(super) async fn apply(
             errand::set_milestone(repo, *item, milestone.as_deref()).await?
         }
         Effect::RerunFailed { pull, sha, .. } => errand::rerun_failed(repo, *pull, sha).await?,
-        Effect::OpenIssue { marker, title, body, labels } => {
+        Effect::OpenIssue { marker, title, body, labels, gate: _ } => {
             issue::open(repo, identity, context, marker, title, body, labels).await?
         }
         Effect::EditIssue { item, marker, title, body } => issue::edit(repo, *item, marker, title, body).await?,
@@ -44,7 +44,7 @@ pub(super) async fn apply(
         Effect::UpsertIssue { marker, title, body, open } => {
             issue::upsert(repo, identity, context, marker, title, body, *open).await?
         }
-        Effect::SetCheck { name, sha, external_id, verdict, title, summary, annotations, or_comment } => {
+        Effect::SetCheck { name, sha, external_id, verdict, title, summary, annotations, or_comment, gate: _ } => {
             let (verdict, or_comment) = (*verdict, *or_comment);
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
@@ -68,7 +68,7 @@ pub(super) async fn apply(
         Effect::AnswerProtection { run, environment, approve, comment } => {
             protection::answer(repo, *run, environment, *approve, comment).await?
         }
-        Effect::PublishRelease { release, tag, sha, branch, command: _ } => {
+        Effect::PublishRelease { release, tag, sha, branch, gate: _, command: _ } => {
             release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
     };

@@ -14,6 +14,7 @@ mod incident;
 mod policy;
 mod preview;
 mod scenario;
+mod unknown;
 mod version;
 
 use phasebot::domain::policy::Policy;

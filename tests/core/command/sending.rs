@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use phasebot::{
     decide::{
         advance::{self, Outcome},
-        command::{reply::Wish, run},
+        command::{conclude::conclude, reply::Wish, run},
         gate,
+        recheck::{Recheck, recheck_before_send},
     },
     domain::{
         alert::AlertRules,
@@ -55,6 +56,9 @@ pub(super) fn words(effect: &Effect) -> Option<String> {
             };
             format!("{word} run {run}: {comment}")
         }
+        Effect::SetCheck { name, sha, verdict, title, .. } => {
+            format!("check {name} on {}: {verdict:?}, {title}", sha.short())
+        }
         Effect::PublishRelease { tag, sha, branch, .. } => {
             let from = branch.as_ref().map_or_else(String::new, |branch| format!(" from {branch}"));
             format!("publish {tag} at {}{from}", sha.short())
@@ -75,6 +79,11 @@ impl Stage {
             return;
         }
         match (&effect, words(&effect)) {
+            (Effect::SetCheck { .. }, Some(words)) if self.queues.contains("checks") => {
+                let _ = writeln!(self.out, "    queued: {words}");
+                self.queued.retain(|(queued, _)| *queued != key);
+                self.queued.push_back((key, effect));
+            }
             (Effect::SetCheck { name, sha, verdict, .. }, _) => {
                 let _ = writeln!(self.out, "    check {name} on {}: {verdict:?}", sha.short());
             }
@@ -93,9 +102,13 @@ impl Stage {
             let policy = self.policy.clone();
             let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
             let is_start = matches!(effect, Effect::CreateDeployment { .. } | Effect::Dispatch { .. });
+            let (effect, allowed) = match recheck_before_send(&self.facts, &effect, &terms) {
+                Recheck::Send => (effect, Ok(())),
+                Recheck::Replace(now) => (*now, Ok(())),
+                Recheck::Withhold(why) => (effect, Err(why)),
+            };
             let name = words(&effect).unwrap_or_default();
-            let stands = advance::stands(&self.facts, &effect, &terms);
-            let told = match &stands {
+            let told = match &allowed {
                 Ok(()) => {
                     let _ = writeln!(self.out, "    sent: {name}");
                     self.sent.push(name);
@@ -106,11 +119,17 @@ impl Stage {
                     Ok(None)
                 }
             };
-            let outcome = match (&stands, &told) {
+            let outcome = match (&allowed, &told) {
                 (Err(why), _) => Outcome::Withheld(why),
                 (_, Err(why)) => Outcome::Failed(why),
                 (_, Ok(told)) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
             };
+            if effect.command().is_some() {
+                for wish in conclude(&mut self.facts, &effect, outcome, now).wishes {
+                    self.effect(&wish.effect);
+                }
+                continue;
+            }
             let ended = advance::ended(&mut self.facts, &effect, &key, outcome, &terms);
             for told in &ended.told {
                 let _ = writeln!(self.out, "    {told}");

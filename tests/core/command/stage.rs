@@ -6,7 +6,7 @@
 //! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
 //!   `mute teams`: none about teams; `mute Named`: no such question of a decision,
 //!   until `unmute`; `deny Checks`: it refuses to answer such a question;
-//! - `head COMMIT`: what the forge says of a head commit;
+//! - `head COMMIT [fork]`: what the forge says of a pull request's head;
 //! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
 //!   no-milestone NAME… | failed WHY`:
 //!   what becomes of the next errand; else it is done;
@@ -15,6 +15,9 @@
 //!   twice, `edited` makes it an edit;
 //! - `show 1`: the status comment;
 //! - `gates`: every decision that is kept, with its conditions;
+//! - `policy`, followed by its text in lines `  : …`: the policy is another one from now on; what follows from
+//!   that is decided with the next step, as an effect may be sent before;
+//! - `queue checks`, `queue errands`: from now on check runs, and what commands want done, wait for `send`, too;
 //! - `send`: what deploys want sent (`sending.rs`).
 //!
 //! In `mode: act` gates are decided after each step, and at each moment that
@@ -37,7 +40,7 @@ use phasebot::{
         event::{Event, Seen},
         fact::RepoFacts,
         id::{Actor, Sha},
-        needs::{Answer, Answered, Need},
+        needs::{Answer, Answered, Need, PullHead},
         permission::Role,
         policy::Policy,
     },
@@ -45,7 +48,7 @@ use phasebot::{
 
 use super::sending::Ending;
 use crate::scenario::{
-    play::{answer, clock},
+    play::{answer, clock, kind},
     world::{Act, Acts, World, read, repo},
 };
 
@@ -55,6 +58,7 @@ pub struct Stage {
     roles: BTreeMap<String, Role>,
     teams: BTreeSet<(String, String)>,
     head: Option<Sha>,
+    head_from_fork: bool,
     mute: bool,
     mute_teams: bool,
     /// Questions that are not answered, by the name of their variant.
@@ -72,10 +76,31 @@ pub struct Stage {
     pub(super) keys: BTreeSet<String>,
     /// How many deployments and runs were started.
     pub(super) started: u64,
+    /// What else waits to be sent: `checks`, `errands`.
+    pub(super) queues: BTreeSet<String>,
+    probe: Option<Probe>,
+}
+
+/// What is known at a moment in which everything is decided anew.
+pub struct Moment<'a> {
+    pub facts: &'a RepoFacts,
+    pub policy: &'a Policy,
+    /// What waits to be sent.
+    pub queued: Vec<&'a Effect>,
+    pub now: Timestamp,
+}
+
+/// Looks at every such moment of a scenario.
+pub type Probe = Box<dyn FnMut(&Moment<'_>)>;
+
+/// Plays the steps and shows each moment to `probe`.
+pub fn probed(steps: &str, probe: Probe) {
+    play_with(steps, false, Some(probe));
 }
 
 /// Steps that say something of the forge or want to see something.
-const SETTINGS: [&str; 10] = ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny"];
+const SETTINGS: [&str; 12] =
+    ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny", "policy", "queue"];
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";
@@ -127,6 +152,10 @@ pub fn in_order(steps: &str, keys: Option<&[u32]>) -> Ending {
 }
 
 fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
+    play_with(steps, doubled, None)
+}
+
+fn play_with(steps: &str, doubled: bool, probe: Option<Probe>) -> (Stage, Timestamp) {
     let (mut plain, mut extra) = (String::new(), Vec::new());
     for line in steps.lines() {
         let word = line.split(' ').next().unwrap_or_default();
@@ -156,7 +185,8 @@ fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
     let mut events = 0;
     for (index, line) in plain.lines().enumerate() {
         if let Some(setting) = line.strip_prefix("#! ") {
-            settings.push((events, setting.to_owned()));
+            let body = bodies.get(&(index + 1)).map_or_else(String::new, |body| body.replace(QUOTE, "\""));
+            settings.push((events, format!("{setting}\n{body}")));
             continue;
         }
         if line.contains(" comment on ") {
@@ -174,6 +204,7 @@ fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
     let mut acts = read(&steps);
     let lines = std::mem::take(&mut acts.lines);
     let mut stage = Stage::new(acts);
+    stage.probe = probe;
     let mut settings = settings.into_iter().peekable();
     let mut now = crate::scenario::world::start();
     let mut late = Vec::new();
@@ -223,17 +254,6 @@ fn play(steps: &str, doubled: bool) -> (Stage, Timestamp) {
     (stage, now)
 }
 
-/// A question's kind, as scenarios name it.
-fn variant(need: &Need) -> &'static str {
-    match need {
-        Need::Named { .. } => "Named",
-        Need::RunsAt { .. } => "RunsAt",
-        Need::Checks { .. } => "Checks",
-        Need::Commits { .. } => "Commits",
-        _ => "another",
-    }
-}
-
 /// Conditions as the record has them.
 fn conditions(all: &[Condition], depth: usize, out: &mut String) {
     for condition in all {
@@ -263,6 +283,7 @@ impl Stage {
             roles: BTreeMap::new(),
             teams: BTreeSet::new(),
             head: None,
+            head_from_fork: false,
             mute: false,
             mute_teams: false,
             muted: BTreeSet::new(),
@@ -276,12 +297,23 @@ impl Stage {
             sent: Vec::new(),
             keys: BTreeSet::new(),
             started: 0,
+            queues: BTreeSet::new(),
+            probe: None,
         }
     }
 
     fn set(&mut self, setting: &str, now: Timestamp) {
+        let (setting, body) = setting.split_once('\n').unwrap_or((setting, ""));
         let words: Vec<&str> = setting.split(' ').collect();
         match words[0] {
+            "policy" => {
+                self.policy = crate::policy_of(Some(body));
+                self.out.push_str("policy\n");
+                for line in body.lines() {
+                    let _ = writeln!(self.out, "  : {line}");
+                }
+            }
+            "queue" => drop(self.queues.insert(words[1].to_owned())),
             "roles" => self.roles.extend(words[1..].iter().map(|word| {
                 let (login, role) = word.split_once('=').unwrap();
                 (login.to_owned(), Role::from_name(role).unwrap())
@@ -298,6 +330,7 @@ impl Stage {
             "head" => {
                 self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
                 self.head = Some(commit(words[1]));
+                self.head_from_fork = words.contains(&"fork");
             }
             "outcome" => {
                 if words[1] == "moved" {
@@ -350,7 +383,7 @@ impl Stage {
             let needs = self.needs(now);
             let asks = !needs.is_empty();
             for need in needs {
-                let answer = if self.denied.contains(variant(&need)) {
+                let answer = if self.denied.contains(&kind(&need)) {
                     Answer::Unavailable { why: "403 from the forge".into() }
                 } else {
                     answer(&self.world, &need)
@@ -359,6 +392,10 @@ impl Stage {
             }
             if asks {
                 continue;
+            }
+            if let Some(probe) = &mut self.probe {
+                let queued = self.queued.iter().map(|(_, effect)| effect).collect();
+                probe(&Moment { facts: &self.facts, policy: &policy, queued, now });
             }
             let advanced = advance::advance(&mut self.facts, &terms);
             self.wake = advanced.wake_at;
@@ -381,7 +418,7 @@ impl Stage {
     /// What is to be asked, of those questions that the forge answers.
     fn needs(&self, now: Timestamp) -> Vec<Need> {
         let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
-        needs.filter(|need| !self.muted.contains(variant(need))).collect()
+        needs.filter(|need| !self.muted.contains(&kind(need))).collect()
     }
 
     fn event(&mut self, event: &Event) {
@@ -408,7 +445,10 @@ impl Stage {
         let standing = Standing {
             role: if self.mute { silence() } else { Ok(self.roles.get(&request.by).copied().unwrap_or_default()) },
             teams: asks.teams.iter().map(|team| (team.clone(), member(team))).collect(),
-            head: asks.head.then(|| self.head.clone().ok_or_else(|| "no answer".to_owned())),
+            head: asks.head.then(|| {
+                let head = self.head.clone().map(|sha| PullHead { sha, from_fork: self.head_from_fork });
+                head.ok_or_else(|| "no answer".to_owned())
+            }),
             asked_at: event.at,
         };
         let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now: event.at, silent: None };
@@ -418,6 +458,10 @@ impl Stage {
         }
         let mut wishes: VecDeque<Wish> = ran.wishes.into();
         while let Some(wish) = wishes.pop_front() {
+            if wish.effect.command().is_some() && self.queues.contains("errands") {
+                self.queue(wish);
+                continue;
+            }
             self.effect(&wish.effect);
             if wish.effect.command().is_some() {
                 let outcome = self.outcome();

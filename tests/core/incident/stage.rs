@@ -211,7 +211,7 @@ impl Stage {
 
     fn effect(&mut self, wish: &Wish, now: Timestamp) {
         let said = match &wish.effect {
-            Effect::OpenIssue { marker, title, body, labels } => {
+            Effect::OpenIssue { marker, title, body, labels, .. } => {
                 let number = FIRST + ItemNumber::try_from(self.issues.len()).unwrap();
                 let refused = self.refuse > 0;
                 self.refuse = self.refuse.saturating_sub(1);

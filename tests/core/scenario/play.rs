@@ -171,10 +171,18 @@ pub fn clock(at: Timestamp) -> String {
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
 }
 
+/// A question's kind, as scenarios name it: its variant.
+pub fn kind(need: &Need) -> String {
+    format!("{need:?}").split([' ', '{']).next().unwrap_or_default().to_owned()
+}
+
 /// What the forge says, from the whole truth of the world.
 pub fn answer(world: &World, need: &Need) -> Answer {
     if world.offline {
         return Answer::Unavailable { why: "offline".into() };
+    }
+    if world.denied.contains(&kind(need)) {
+        return Answer::Unavailable { why: "403 from the forge".into() };
     }
     match need {
         Need::Writer { login } => Answer::Writer(!world.readers.contains(login)),

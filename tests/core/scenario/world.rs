@@ -45,6 +45,8 @@ pub struct World {
     pub closers: BTreeMap<u64, Closer>,
     pub required: BTreeSet<RequiredCheck>,
     pub offline: bool,
+    /// Kinds of questions that the forge refuses to answer, with 403.
+    pub denied: BTreeSet<String>,
     /// Issues of a milestone, by its title.
     pub milestones: BTreeMap<String, BTreeSet<u64>>,
     pub authors: BTreeMap<Sha, BTreeSet<String>>,
@@ -179,6 +181,7 @@ impl World {
                 RequiredCheck { name: name.to_owned(), app: app.map(|app| app.parse().unwrap()) }
             })),
             "offline" => self.offline = true,
+            "denied" => self.denied.extend(w[1..].iter().cloned()),
             "milestone" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
                 self.milestones.insert(w[1].clone(), issues);
@@ -253,6 +256,11 @@ impl World {
                     created: true,
                 };
                 ("issue_comment.created".into(), Seen::Comment(Box::new(comment)))
+            }
+            // `unseen 9`: a pull request of which events told nothing but that it is one.
+            "unseen" => {
+                let words = ["pull", &w[1], "edited", "by", "ann"].map(str::to_owned);
+                ("issues.edited".into(), Seen::Issue(Box::new(self.item(at, &words, true)?)))
             }
             "review" => ("pull_request_review.submitted".into(), Seen::Review(Box::new(self.review(at, w)?))),
             "push" | "force-push" => ("push".into(), Seen::Push(Box::new(self.moved(at, |world| world.push(w))?))),
@@ -399,6 +407,7 @@ impl World {
         let author = after(w, "by").map(actor);
         let association = match author.as_ref().map(|a| a.login.as_str()) {
             Some("acme") => Association::Owner,
+            _ if w.iter().any(|word| word == "member") => Association::Member,
             _ => Association::Other,
         };
         let item = self.items.entry(number).or_insert_with(|| ItemSeen {
@@ -480,6 +489,10 @@ impl World {
             merge_sha: None,
             merged_by: None,
         });
+        if pull.from_fork {
+            // Forges find a fork's commits under every repository's name.
+            self.parents.entry(pull.head_sha.clone()).or_default();
+        }
         pull.item = item;
         match w[2].as_str() {
             "merged" => {
@@ -509,7 +522,7 @@ impl World {
             pull: pull.clone(),
             id,
             reviewer: after(w, "by").map(actor),
-            association: Association::Other,
+            association: if w.iter().any(|word| word == "member") { Association::Member } else { Association::Other },
             verdict,
             commit: Some(pull.head_sha.clone()),
             submitted_at: at,

@@ -146,7 +146,7 @@ pub fn set_phase(item: ItemNumber, name: &str) -> (String, Effect) {
 
 pub fn open_issue(number: u64) -> (String, Effect) {
     let (marker, title, body) = (format!("incident:{number}"), "Down".to_owned(), String::new());
-    (format!("issue/{number}"), Effect::OpenIssue { marker, title, body, labels: Vec::new() })
+    (format!("issue/{number}"), Effect::OpenIssue { marker, title, body, labels: Vec::new(), gate: None })
 }
 
 /// Something for the safety lane of which nobody can tell whether it was done.

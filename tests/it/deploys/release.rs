@@ -1,6 +1,7 @@
 //! Draft releases and tags that were pushed.
 
-use phasebot::sim::NewRelease;
+use jiff::SignedDuration;
+use phasebot::sim::{Exchange, Fault, FaultKind, Matcher, NewCommit, NewRelease};
 
 use super::stage::Stage;
 use crate::flow::REPO;
@@ -74,11 +75,78 @@ async fn a_tag_that_broke_its_gate_gets_one_issue() {
     stage.pass(3).await;
     stage.bob.tag("v1.0.0", "main").unwrap();
     stage.pass(30).await;
-    let opened = |exchange: &&phasebot::sim::Exchange| exchange.name() == "POST /repos/{owner}/{repo}/issues";
+    let opened = |exchange: &&Exchange| exchange.name() == "POST /repos/{owner}/{repo}/issues";
     let requests = stage.world.forge.requests();
     let issues: Vec<_> = requests.iter().filter(opened).collect();
     assert_eq!(issues.len(), 1);
     let body = issues[0].request.as_ref().unwrap()["body"].to_string();
     assert!(body.contains("`checks`") && body.contains("`v1.0.0`"), "{body}");
+    stage.world.check().await;
+}
+
+const RELEASE: &str = "/repos/{owner}/{repo}/releases/{release_id}";
+
+/// GitHub answers 502 to the next changes of releases.
+fn publishing_fails(stage: &Stage) {
+    let fault = Fault { matcher: Matcher::of("PATCH", RELEASE), kind: FaultKind::Status502Before };
+    stage.world.forge.inject(fault, 3);
+}
+
+/// Puts another policy into force.
+async fn change_policy(stage: &Stage, text: &str) {
+    let files = vec![(".github/phasebot.yml".to_owned(), Some(text.to_owned()))];
+    stage.bob.push("main", &[NewCommit { message: "Another policy".to_owned(), files }]).unwrap();
+    stage.world.settle().await;
+}
+
+/// How often a draft was published, as far as GitHub did it.
+fn published(stage: &Stage) -> usize {
+    let done = |exchange: &&Exchange| exchange.name() == format!("PATCH {RELEASE}") && exchange.fault.is_none();
+    stage.world.forge.requests().iter().filter(done).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publication_that_waited_is_withheld_where_its_rule_is_gone() {
+    for policy in [
+        "version: 1\nmode: label\n".to_owned(),
+        "version: 1\nmode: act\n".to_owned(),
+        BY_ITSELF.replace(" publish: true,", ""),
+        BY_ITSELF.replace("draft: true", "draft: true, tag: \"release-*\""),
+    ] {
+        let stage = Stage::new(BY_ITSELF, &[], &[]).await;
+        let target = stage.merged.clone();
+        stage.bob.release(&NewRelease { target, ..draft("v1.0.0") }).unwrap();
+        stage.world.settle().await;
+        publishing_fails(&stage);
+        stage.world.pass_checks(&stage.merged);
+        stage.world.run(SignedDuration::from_secs(1)).await;
+        assert!(stage.world.forge.faults_left() < 3, "it was tried");
+        change_policy(&stage, &policy).await;
+        stage.pass(90).await;
+        assert!(stage.world.forge.commit_of(REPO, "v1.0.0").is_err(), "{policy}");
+        assert_eq!(published(&stage), 0, "{policy}");
+        stage.world.forge.clear_faults();
+        stage.world.check().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publication_that_somebody_asked_for_is_refused_where_its_gate_is_gone() {
+    let stage = Stage::new(ON_COMMAND, &[], &[]).await;
+    let target = stage.merged.clone();
+    stage.bob.release(&NewRelease { target, ..draft("v1.0.0") }).unwrap();
+    stage.world.pass_checks(&stage.merged);
+    stage.pass(3).await;
+    publishing_fails(&stage);
+    let comment = stage.bob.colleague("dan").comment(stage.issue, "/release publish v1.0.0").unwrap().made;
+    stage.world.run(SignedDuration::from_secs(1)).await;
+    assert!(stage.world.forge.faults_left() < 3, "it was tried");
+    change_policy(&stage, "version: 1\nmode: label\n").await;
+    stage.pass(90).await;
+    assert!(stage.world.forge.commit_of(REPO, "v1.0.0").is_err());
+    assert_eq!(published(&stage), 0);
+    assert_eq!(stage.reactions(comment), ["-1", "eyes"]);
+    assert!(stage.answer().contains("`mode: label` now"), "{}", stage.answer());
+    stage.world.forge.clear_faults();
     stage.world.check().await;
 }

@@ -172,3 +172,29 @@ async fn two_environments_at_one_commit_keep_their_runs_apart() {
     assert_eq!(ended, [success("eu"), success("us")]);
     stage.world.check().await;
 }
+
+/// What a workflow says of its deployment comes before our own `in_progress`,
+/// which would stay for ever after the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn in_progress_is_not_said_after_the_end() {
+    const STATUSES: &str = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
+    for kind in [FaultKind::Status502Before, FaultKind::Status502AfterApply] {
+        let hangs = Worker { conclusion: None, ..Worker::new(WORKFLOW, "deployment") };
+        let stage = Stage::new(DEPLOYMENT, &[], &[hangs]).await;
+        let comment = stage.bob.comment(stage.issue, "/deploy staging").unwrap().made;
+        stage.world.minute().await;
+        let requests = stage.world.forge.requests();
+        let made = requests.iter().find(|exchange| exchange.name() == "POST /repos/{owner}/{repo}/deployments");
+        let deployment = made.and_then(|exchange| exchange.response.as_ref()?["id"].as_u64()).unwrap();
+        stage.world.forge.inject(Fault { matcher: Matcher::of("POST", STATUSES), kind }, 1);
+        // The run begins, GitHub answers 502, and the workflow's own script says that it is done.
+        stage.bob.work().unwrap();
+        stage.world.settle().await;
+        assert_eq!(stage.world.forge.faults_left(), 0, "it was tried");
+        stage.world.deployed(deployment, "success");
+        stage.pass(10).await;
+        assert_eq!(stage.ours()[0].2, "success", "{kind:?}: {:#?}", stage.words());
+        assert_eq!(stage.reactions(comment), DONE);
+        stage.world.check().await;
+    }
+}

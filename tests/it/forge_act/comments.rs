@@ -149,6 +149,7 @@ fn issue() -> Effect {
         title: "Checkout is slow".to_owned(),
         body: "p99 is 4 s".to_owned(),
         labels: vec![look("feedback"), look("phase/plan")],
+        gate: None,
     }
 }
 

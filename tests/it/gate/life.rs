@@ -10,7 +10,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     port::clock::Clock,
-    sim::{MergeMethod, NewRelease},
+    sim::{FaultKind, MergeMethod, NewRelease},
 };
 use serde_json::Value;
 
@@ -154,6 +154,32 @@ async fn reviews_are_asked_of_the_forge() {
     bob.release(&NewRelease { tag: "v1.1.0".into(), ..draft(&refused) }).unwrap();
     world.run(SignedDuration::from_mins(3)).await;
     assert!(title(&world, &refused).starts_with("Blocked: 1 of 3"), "{}", title(&world, &refused));
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_review_does_not_count_where_github_does_not_say_who_may_write() {
+    const PERMISSION: &str = "/repos/{owner}/{repo}/collaborators/{username}/permission";
+    let (world, _) = world(REVIEWS).await;
+    world.forge.weather(Box::new(|_, route| (route == PERMISSION).then_some(FaultKind::Forbidden403)));
+    let bob = world.person("bob");
+    let pull = world.open_pull("topic", "");
+    world.minute().await;
+    bob.colleague("carol").approve(pull).unwrap();
+    let merged = bob.merge_pull(pull, MergeMethod::Squash).unwrap().made;
+    world.minute().await;
+    bob.release(&draft(&merged)).unwrap();
+    world.run(SignedDuration::from_mins(3)).await;
+    let shown = run(&world, &merged);
+    assert_eq!(shown["conclusion"], "failure");
+    let words = "GitHub does not say whether carol may write: grant what phasebot doctor names";
+    assert!(title(&world, &merged).contains(words), "{}", title(&world, &merged));
+    let summary = shown["output"]["summary"].as_str().unwrap();
+    assert!(summary.contains("`reviews_permission_unavailable`"), "{summary}");
+    // Once it says so, the same review counts.
+    world.forge.clear_faults();
+    world.run(SignedDuration::from_mins(15)).await;
+    assert_eq!(title(&world, &merged), "Passed");
     world.check().await;
 }
 

@@ -13,6 +13,7 @@ mod gate;
 mod incident;
 mod policy;
 mod preview;
+mod recheck;
 mod scenario;
 mod unknown;
 mod version;

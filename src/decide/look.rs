@@ -1,7 +1,7 @@
 //! What a derivation looks at, and what it finds missing.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeSet, HashMap},
     rc::Rc,
 };
@@ -20,7 +20,7 @@ use crate::domain::{
     id::{ItemNumber, Sha},
     needs::{Answer, Need, RequiredCheck},
     policy::Policy,
-    when::Span,
+    when::{self, Span},
 };
 
 /// An answer that the forge could not give is asked for again after this long.
@@ -55,6 +55,8 @@ pub(super) struct Look<'a> {
     pub(super) policy: &'a Policy,
     pub(super) now: Timestamp,
     wants: RefCell<BTreeSet<Need>>,
+    /// When an answer that could not be had is next asked for.
+    retry_at: Cell<Option<Timestamp>>,
     pub(super) pasts: RefCell<HashMap<Sha, Rc<Past<'a>>>>,
     pub(super) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
     pub(super) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
@@ -69,6 +71,7 @@ impl<'a> Look<'a> {
             policy,
             now,
             wants: RefCell::default(),
+            retry_at: Cell::default(),
             pasts: RefCell::default(),
             passes: RefCell::default(),
             carried: RefCell::default(),
@@ -80,6 +83,23 @@ impl<'a> Look<'a> {
     /// When which environment was disturbed by an incident.
     pub(super) fn disturbances(&self) -> &Disturbances {
         self.disturbances.get_or_init(|| feedback::disturbances(self))
+    }
+
+    /// When to look again because an answer could not be had: it is asked for
+    /// then, though nothing happens.
+    pub(super) fn retry_at(&self) -> Option<Timestamp> {
+        self.retry_at.get()
+    }
+
+    /// Notes an answer that could not be had `at` a time, and asks for it again
+    /// once that was long enough ago.
+    fn unavailable(&self, need: &Need, at: Timestamp) {
+        if self.now.duration_since(at) >= RETRY_AFTER {
+            self.want(need.clone());
+            return;
+        }
+        let again = at.checked_add(RETRY_AFTER).ok();
+        self.retry_at.set(when::earlier(self.retry_at.get(), again));
     }
 
     /// What was wanted since this was last asked.
@@ -94,12 +114,14 @@ impl<'a> Look<'a> {
             self.want(need.clone());
             return None;
         };
-        let age = self.now.duration_since(known.at);
-        let unavailable = matches!(known.answer, Answer::Unavailable { .. });
-        if (unavailable && age >= RETRY_AFTER) || (stale && age >= STALE_AFTER) {
+        if matches!(known.answer, Answer::Unavailable { .. }) {
+            self.unavailable(need, known.at);
+            return None;
+        }
+        if stale && self.now.duration_since(known.at) >= STALE_AFTER {
             self.want(need.clone());
         }
-        (!unavailable).then_some(&known.answer)
+        Some(&known.answer)
     }
 
     /// Notes that an answer is wanted.
@@ -149,9 +171,7 @@ impl<'a> Look<'a> {
             return None;
         };
         if matches!(known.answer, Answer::Unavailable { .. }) {
-            if self.now.duration_since(known.at) >= RETRY_AFTER {
-                self.want(need.clone());
-            }
+            self.unavailable(need, known.at);
             return None;
         }
         Some(&known.answer)

@@ -122,9 +122,10 @@ fn forget(facts: &mut RepoFacts, known: &Known) {
         }
         Known::Ended(sha, id) => facts.checks.get_mut(sha).unwrap().runs.get_mut(id).unwrap().completed = None,
         Known::Role(id) => {
-            let evidence = &mut facts.commands.get_mut(id).unwrap().evidence;
-            evidence.role = None;
-            evidence.teams.values_mut().for_each(|member| *member = None);
+            let mut command = facts.commands[id].clone();
+            command.evidence.role = None;
+            command.evidence.teams.values_mut().for_each(|member| *member = None);
+            facts.commands.insert(*id, command);
         }
         Known::Job(run, name) => facts.waiting_jobs.get_mut(&(*run, name.clone())).unwrap().sha = None,
         Known::Owner => facts.about.owner = None,

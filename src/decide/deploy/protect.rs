@@ -95,7 +95,12 @@ pub(in crate::decide) fn recheck(
     terms: &Terms<'_>,
 ) -> Result<(), String> {
     let key = (run, environment.to_lowercase());
-    let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else {
+    let known = facts.waiting_jobs.get(&key);
+    if approve.is_none() && known.is_none() {
+        // Words let nothing go on and end nothing.
+        return Ok(());
+    }
+    let Some(job) = known.filter(|job| !is_over(facts, &key, job)) else {
         return Err("the job waits no more".to_owned());
     };
     if terms.policy.mode != Mode::Act {
@@ -108,7 +113,6 @@ pub(in crate::decide) fn recheck(
         }
         Some(false) if judge(facts, &key, job, terms).is_ok_and(|decision| is_final(&decision)) => Ok(()),
         Some(false) => Err("the gate may still open".to_owned()),
-        // Words end nothing, and let nothing go on.
         None => Ok(()),
     }
 }

@@ -60,6 +60,8 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
         decisions = look.subjects().into_iter().map(decided).collect();
         over = look.over_at_once().into_iter().map(decided).collect();
+        // What the forge did not tell is asked for again though nothing happens.
+        advanced.wake(look.retry_at());
     }
     // Their check runs say below why nothing came of them.
     for (subject, decision) in over {

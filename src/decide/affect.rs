@@ -81,7 +81,7 @@ impl Look<'_> {
             for tag in self.facts.index.tags_at.get(after).into_iter().flatten() {
                 self.with_tag(tag, items);
             }
-            for deployment in self.facts.index.deployments_at.get(after).into_iter().flatten() {
+            for deployment in self.facts.deployments.index().by_commit.of(after) {
                 self.with_deployment(*deployment, items);
             }
         }

@@ -79,7 +79,8 @@ impl Look<'_> {
                 continue;
             }
             let runs = self.runs_of(environment, carrier);
-            for (_, deployment) in environment.since(carrier) {
+            let history = self.history(environment.name);
+            for (id, deployment) in history.made_since(carrier.born) {
                 let production = self.is_production(deployment);
                 if filter.production.is_some_and(|p| p != production) {
                     continue;
@@ -96,14 +97,14 @@ impl Look<'_> {
                     let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                if until.is_some_and(|end| end <= carrier.from) || !self.contains(deployment.commit(), &carrier.sha) {
+                let Some(commit) = history.commit_of(id).filter(|_| until.is_none_or(|end| end > carrier.from)) else {
+                    continue;
+                };
+                if !self.contains(commit, &carrier.sha) {
                     continue;
                 }
-                let because = format!(
-                    "deployment of {} to {} began",
-                    deployment.commit().short(),
-                    message::quoted(&deployment.environment)
-                );
+                let because =
+                    format!("deployment of {} to {} began", commit.short(), message::quoted(&deployment.environment));
                 let named = !filter.names.is_empty() || filter.production.is_some();
                 if production || named {
                     spans.extend(Span::between(from, until, because));

@@ -32,18 +32,20 @@ impl Look<'_> {
         for environment in self.environments() {
             // Elsewhere than in production an item waits for production.
             if environment.name == name || (environment.production && !self.is_production(deployment)) {
-                match environment.ran_about(begun, ended, id) {
+                match self.history(environment.name).ran_about(begun, ended, id) {
                     Some(ran) => beside.extend(ran),
                     None => return self.landed(items),
                 }
             }
         }
         if !beside.is_empty() {
-            // Its run may have been told another commit than the one it is listed under.
-            beside.insert(&deployment.sha);
+            // Its run may have been given another commit than the one it is listed under.
+            beside.extend(self.history(&name).commits_of(id));
         }
-        beside.remove(deployment.commit());
-        self.between_all(&beside, deployment.commit(), begun, items);
+        // Not known yet: what it is listed under, until it is linked.
+        let Some(commit) = self.history(&name).commits_of(id).last() else { return };
+        beside.remove(commit);
+        self.between_all(&beside, commit, begun, items);
     }
 
     /// What a tag can turn.

@@ -10,6 +10,7 @@ mod deploys;
 mod feedback;
 mod folder;
 mod gate;
+mod history;
 mod incident;
 mod policy;
 mod preview;

@@ -92,6 +92,15 @@ pub(super) fn react(from: Source, node: Option<&str>, mood: Mood) -> Option<Wish
     Some(Wish { key: format!("react/{}/{content}", source(from)), replaces: false, effect })
 }
 
+/// Says in a comment of its own what a command is about to do, if there is
+/// anything to say. It stays where it is when others are folded away.
+pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<Wish> {
+    let marker = format!("note:{}", name(id));
+    let body = format!("{}: {words}", quoted(line));
+    let effect = Effect::UpsertComment { item: id.item, marker, body, sticky: false };
+    (!words.is_empty()).then(|| Wish { key: format!("note/{}", name(id)), replaces: false, effect })
+}
+
 /// Says it: in a comment of its own while the budget lasts, else in the status
 /// comment. The comment before it is folded away.
 pub(super) fn say(facts: &mut RepoFacts, request: &Request, sayings: &[Saying], terms: &Terms<'_>) -> Vec<Wish> {

@@ -7,7 +7,7 @@ use super::{
     say,
 };
 use crate::{
-    decide::deploy::carried_back,
+    decide::deploy::way_back,
     domain::{
         effect::Watched,
         event::RefName,
@@ -32,19 +32,23 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Ok(found) => found,
         Err(answer) => return answer,
     };
-    let (now, back) = carried_back(turn.facts, turn.policy, &environment, &rule, turn.now);
-    let Some(now) = now else { return Answer::Refused(say::nothing_runs(&environment)) };
-    let found = match given.optional("to") {
+    let way = way_back(turn.facts, turn.policy, &environment, &rule, turn.now);
+    if !way.has_run {
+        return Answer::Refused(say::nothing_runs(&environment));
+    }
+    let target = match given.optional("to") {
         // Somebody who names one knows what they want; it need not have been quiet.
-        Some(name) => back.iter().find(|(sha, _)| names(turn.facts, name, sha)),
-        None => back.iter().find(|(_, good)| *good),
+        Some(name) => way.targets.iter().find(|target| names(turn.facts, name, &target.sha)),
+        None => way.targets.iter().find(|target| target.quiet),
     };
-    let Some((sha, _)) = found else {
-        let back: Vec<Sha> = back.into_iter().map(|(sha, _)| sha).collect();
-        return Answer::Refused(say::no_way_back(&environment, given.optional("to"), &now, &back));
+    let Some(target) = target else {
+        let back: Vec<Sha> = way.targets.iter().map(|target| target.sha.clone()).collect();
+        return Answer::Refused(say::no_way_back(&environment, given.optional("to"), way.runs.as_ref(), &back));
     };
-    let (sha, name) = (sha.clone(), given.text("to").to_owned());
-    Answer::Deploy(Box::new(turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha))))
+    let (sha, name) = (target.sha.clone(), given.text("to").to_owned());
+    let mut request = turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha));
+    request.note = way.tell(&environment, target, turn.policy);
+    Answer::Deploy(Box::new(request))
 }
 
 /// Whether a name stands for a commit that ran: its digits, or a tag at it.

@@ -128,8 +128,10 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             Answer::Deploy(request) => {
                 let request_id = format!("pb-{}", reply::name(id));
                 deed = Some(Deed::Deploy { request: request_id.clone() });
-                ran.observed.changed.insert(DocumentKey::Request(request_id.clone()));
+                ran.wishes.extend(reply::note(id, &line.text, &request.note));
+                let key = DocumentKey::Request(request_id.clone());
                 facts.requests.insert(request_id, *request);
+                ran.observed.changed.insert(key);
                 Ending::Pending
             }
             Answer::Refused(words) => Ending::Refused(words),
@@ -369,8 +371,13 @@ impl Turn<'_> {
     /// An environment's name, if one is known by it or none is known at all.
     pub(super) fn environment(&self, name: &str) -> Result<String, String> {
         let wanted = name.to_lowercase();
-        let known: BTreeSet<&str> =
-            self.policy.environments.keys().chain(self.facts.index.deployments_to.keys()).map(String::as_str).collect();
+        let known: BTreeSet<&str> = self
+            .policy
+            .environments
+            .keys()
+            .chain(self.facts.deployments.index().environments.keys())
+            .map(String::as_str)
+            .collect();
         if known.is_empty() || known.contains(wanted.as_str()) {
             return Ok(wanted);
         }

@@ -1,6 +1,6 @@
 //! The start: telling the forge, and what it made of that.
 
-use super::{change, end::finish, place, say, set_state, target, wait};
+use super::{change, end::finish, say, set_state, target, wait};
 use crate::{
     decide::{
         advance::{Advanced, Outcome},
@@ -27,12 +27,11 @@ fn key(id: &str, attempt: u32) -> String {
 
 /// Tells the forge to start. The environment is the request's from now on.
 pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms: &Terms<'_>, out: &mut Advanced) {
-    let runs = facts
-        .requests
-        .get(id)
-        .and_then(|request| place::runs(&Look::new(facts, terms.policy, terms.now), &request.environment));
+    let look = Look::new(facts, terms.policy, terms.now);
+    let runs = facts.requests.get(id).and_then(|request| look.history(&request.environment).current());
+    let leaves = runs.and_then(|run| run.commit).cloned();
     change(facts, id, out, |request| {
-        request.from = runs;
+        request.from = leaves;
         request.attempts += 1;
     });
     let Some(request) = facts.requests.get(id) else { return };
@@ -84,8 +83,8 @@ fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy)
 
 /// The environment's name as the forge last wrote it.
 fn as_written(facts: &RepoFacts, environment: &str) -> String {
-    let ids = facts.index.deployments_to.get(environment).into_iter().flatten();
-    let last = ids.filter_map(|id| facts.deployments.get(id)).max_by_key(|deployment| deployment.created_at);
+    let made = facts.deployments.index().environments.get(environment).and_then(|index| index.made.last());
+    let last = made.and_then(|(_, id)| facts.deployments.get(id));
     last.map_or_else(|| environment.to_owned(), |deployment| deployment.environment.clone())
 }
 

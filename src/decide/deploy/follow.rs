@@ -166,7 +166,7 @@ fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Opti
 pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
     let mut links: Vec<(String, u64)> = Vec::new();
     for run in std::mem::take(&mut facts.index.runs_to_link) {
-        for deployment in facts.index.deployments_by.get(&run).into_iter().flatten() {
+        for deployment in facts.deployments.index().by_run.of(&run) {
             let Some(made) = facts.deployments.get(deployment) else { continue };
             let owner = request_of_run(facts, run, &made.environment.to_lowercase());
             let unlinked = owner
@@ -178,11 +178,10 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced)
         change(facts, &id, out, |request| {
             request.linked.insert(deployment);
         });
-        let sha = facts.requests.get(&id).and_then(|request| request.sha.clone());
-        let made = facts.deployments.get_mut(&deployment).filter(|made| Some(&made.sha) != sha.as_ref());
-        if let Some(made) = made {
-            // The forge names the commit that the workflow ran from.
-            made.told = sha;
+        let given = facts.requests.get(&id).and_then(|request| request.sha.clone());
+        // The forge names the commit that the workflow ran from.
+        if let Some(given) = given {
+            facts.deployments.update(&deployment, |made| made.link(given));
         }
         out.changed.insert(DocumentKey::Deployment(deployment));
         Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(deployment), &mut out.items);

@@ -14,9 +14,10 @@ mod auto;
 mod begin;
 mod end;
 mod follow;
-mod place;
+mod promote;
 mod protect;
 mod publish;
+mod rollback;
 mod say;
 pub(super) mod target;
 mod wait;
@@ -36,9 +37,10 @@ use crate::domain::{
 
 pub(super) use begin::recheck as recheck_start;
 pub(super) use follow::recheck as recheck_status;
-pub(super) use place::{carried_back, upstream};
+pub(super) use promote::upstream;
 pub(super) use protect::recheck as recheck_answer;
 pub(super) use publish::{Wanted, drafts, effect as publication, recheck as recheck_publication, recheck_violation};
+pub(super) use rollback::way_back;
 pub(super) use say::{board, closed};
 pub(super) use wait::subject;
 

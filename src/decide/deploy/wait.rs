@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, change, end::finish, follow, place, say, set_state, target};
+use super::{begin, change, end::finish, follow, say, set_state, target};
 use crate::{
     decide::{advance::Advanced, command::run::Terms, gate, gate::Subject, look::Look},
     domain::{
@@ -122,11 +122,15 @@ fn is_older(look: &Look<'_>, request: &DeployRequest) -> Option<bool> {
     if request.kind == RequestKind::Rollback {
         return Some(false);
     }
-    let Some(runs) = place::runs(look, &request.environment).filter(|runs| runs != sha) else { return Some(false) };
-    let known = look.known_to_contain(&runs, sha);
+    let Some(run) = look.history(&request.environment).current() else { return Some(false) };
+    let runs = run.commit?;
+    if runs == sha {
+        return Some(false);
+    }
+    let known = look.known_to_contain(runs, sha);
     if known.is_none() {
         // Asks for it.
-        look.contains(&runs, sha);
+        look.contains(runs, sha);
     }
     known
 }
@@ -232,15 +236,20 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
             Next::End(RequestEnd::Withdrawn, say::the_same(other, terms.policy))
         };
     }
+    let busy = facts.under_way(environment).map(|(_, other)| other);
     match is_older(&look, request) {
-        Some(true) => return refused(say::older(environment, place::runs(&look, environment).as_ref())),
+        Some(true) => {
+            let runs = look.history(environment).current().and_then(|run| run.commit);
+            return refused(say::older(environment, runs));
+        }
         Some(false) => {}
+        // What is under way there may still turn out to be what ran.
+        None if busy.is_some() => {}
         None if terms.now.duration_since(request.at) >= PATIENCE => return refused(say::order_unknown(environment)),
         None => return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok()),
     }
     drop(look);
     let Some(decision) = judge(facts, id, request, terms) else { return refused(say::no_name(&request.reference)) };
-    let busy = facts.under_way(environment).map(|(_, other)| other);
     if request.dry_run {
         // Whoever asks how it would go wants to know, not that nobody has asked yet.
         let asks = subject(facts, terms.policy, id, request)

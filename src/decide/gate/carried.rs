@@ -3,37 +3,60 @@
 
 use std::collections::BTreeSet;
 
-use super::Case;
+use super::{Case, finding::Finding};
 use crate::{
-    decide::ship,
+    decide::environment::history::Run,
     domain::{
         decision::GateName,
-        event::{DeployState, RefName},
+        event::RefName,
         id::{ItemNumber, Sha},
         needs::Need,
     },
 };
 
+/// Why it is not known what is there before a commit.
+#[derive(Clone)]
+pub(super) enum Unknown {
+    /// The forge has to say something.
+    Ask(Need),
+    /// It is open which commit the deployment of a workflow run brought.
+    Run(u64),
+}
+
+impl Unknown {
+    /// The finding of a condition that has to know.
+    pub(super) fn finding(&self, case: Case<'_, '_>, code: &str, what: &str) -> Finding {
+        match self {
+            Self::Ask(need) => case.missing(need, code, what),
+            Self::Run(deployment) => Finding::unknown(
+                &format!("{code}_run_unknown"),
+                format!("{what} is not known yet, nor which commit deployment {deployment} put there"),
+            ),
+        }
+    }
+}
+
 impl Case<'_, '_> {
     /// The commit that is there before this one: what runs in the environment,
     /// or the version before this one. `Err`: nobody can tell yet.
-    pub(super) fn base(self) -> Result<Option<Sha>, Need> {
+    pub(super) fn base(self) -> Result<Option<Sha>, Unknown> {
         match &self.subject.gate {
-            GateName::Deploy(environment) => Ok(self.running(environment)),
+            GateName::Deploy(environment) => known(self.look.history(environment).current()),
             GateName::Release(name) => self.version_before(name),
         }
     }
 
-    fn running(self, environment: &str) -> Option<Sha> {
-        let facts = self.look.facts;
-        let ids = facts.index.deployments_to.get(environment).into_iter().flatten();
-        let deployments = ids.filter_map(|id| facts.deployments.get(id).map(|d| (d.created_at, *id, d)));
-        let good = deployments.filter(|(_, _, d)| ship::first(d, DeployState::Success).is_some());
-        good.max_by_key(|(at, id, _)| (*at, *id)).map(|(_, _, deployment)| deployment.sha.clone())
+    /// The same, and where nothing runs any more what ran last: all that came
+    /// since then is new.
+    pub(super) fn last_base(self) -> Result<Option<Sha>, Unknown> {
+        match &self.subject.gate {
+            GateName::Deploy(environment) => known(self.look.history(environment).backwards().next()),
+            GateName::Release(name) => self.version_before(name),
+        }
     }
 
     /// The newest tag of the gate, other than the subject's own, that the commit contains.
-    fn version_before(self, name: &str) -> Result<Option<Sha>, Need> {
+    fn version_before(self, name: &str) -> Result<Option<Sha>, Unknown> {
         let facts = self.look.facts;
         let Some(pattern) = self.look.policy.gates.get(name).and_then(|gate| gate.tag.as_ref()) else {
             return Ok(None);
@@ -50,7 +73,10 @@ impl Case<'_, '_> {
             match self.contains(&self.subject.sha, sha) {
                 Some(true) => return Ok(Some(sha.clone())),
                 Some(false) => {}
-                None => return Err(Need::Commits { base: Some(sha.clone()), head: self.subject.sha.clone() }),
+                None => {
+                    let need = Need::Commits { base: Some(sha.clone()), head: self.subject.sha.clone() };
+                    return Err(Unknown::Ask(need));
+                }
             }
         }
         Ok(None)
@@ -72,4 +98,9 @@ impl Case<'_, '_> {
         }
         pulls
     }
+}
+
+/// The commit of a run, if there is one.
+fn known(run: Option<Run<'_>>) -> Result<Option<Sha>, Unknown> {
+    run.map(|run| run.commit.cloned().ok_or(Unknown::Run(run.deployment))).transpose()
 }

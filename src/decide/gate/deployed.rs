@@ -4,52 +4,104 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, finding::Finding};
 use crate::{
-    decide::message::{self, quoted},
-    domain::{event::DeployState, fact::ship::DeploymentFacts},
+    decide::{
+        environment::history::{Attempt, History, Run, RunEnd},
+        message::{self, quoted},
+    },
+    domain::{event::DeployState, id::Sha},
 };
 
+/// A deployment whose end nobody told within this time is not under way any more.
+const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
+/// So many deployments back is looked for a commit that runs there no more.
+const MOST_BACK: usize = 100;
+
 pub(super) fn judge(case: Case<'_, '_>, environment: &str, soak: SignedDuration) -> Finding {
-    let look = case.look;
+    let history = case.look.history(environment);
     let place = quoted(environment);
     // One that waits, or was only asked for, has changed nothing there yet.
-    let ids = look.facts.index.deployments_to.get(environment).into_iter().flatten();
-    let mut begun: Vec<(u64, &DeploymentFacts)> = ids
-        .filter_map(|id| Some((*id, look.facts.deployments.get(id)?)))
-        .filter(|(_, deployment)| deployment.statuses.iter().any(|status| status.state != DeployState::Waiting))
-        .collect();
-    begun.sort_by_key(|(id, deployment)| (deployment.created_at, *id));
-    let Some((_, newest)) = begun.last() else {
+    if history.attempts_since(Timestamp::MIN).next().is_none() {
         return Finding::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
-    };
-    let short = case.subject.sha.short();
-    if *newest.commit() != case.subject.sha {
-        let runs = format!("{place} has {}", newest.commit().short());
-        let was_there = begun.iter().any(|(_, deployment)| *deployment.commit() == case.subject.sha);
-        return if was_there {
-            Finding::fail("deployed_replaced", format!("{runs}: {short} was replaced there"))
-        } else {
-            Finding::wait("deployed_missing", format!("{runs}, not {short}")).by_hand()
-        }
-        .seen(Some(newest.created_at));
     }
-    let Some(status) = newest.statuses.iter().next_back() else {
-        return Finding::unknown("deployed_running", format!("{short} is on its way to {place}"));
-    };
-    match status.state {
-        DeployState::Success => soaked(case, environment, soak, first_success(newest, status.at)),
-        DeployState::Failure => Finding::fail("deployed_failed", format!("{short} failed in {place}")),
-        DeployState::Inactive => Finding::fail("deployed_gone", format!("{short} no longer runs in {place}")),
-        DeployState::Waiting | DeployState::InProgress => {
-            Finding::unknown("deployed_running", format!("{short} is on its way to {place}"))
-        }
+    let current = history.current();
+    let recently = case.look.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
+    let since = current.map_or(recently, |run| run.succeeded.min(recently));
+    if let Some(finding) = history.attempts_since(since).find_map(|attempt| tried(case, &place, attempt, current)) {
+        return finding;
     }
-    .seen(Some(status.at))
+    match current {
+        Some(run) => match run.commit {
+            None => run_unknown(&place, run.deployment),
+            Some(commit) if *commit == case.subject.sha => soaked(case, environment, soak, run.from),
+            Some(commit) => missing(case, history, &format!("{place} has {}", commit.short())),
+        }
+        .seen(Some(run.from)),
+        None => gone(case, history, &place),
+    }
 }
 
-/// Since when it succeeded without a break.
-fn first_success(deployment: &DeploymentFacts, last: Timestamp) -> Timestamp {
-    let back = deployment.statuses.iter().rev();
-    back.take_while(|status| status.state == DeployState::Success).last().map_or(last, |status| status.at)
+/// What another deployment than the one that runs says, if it says anything:
+/// one of the same commit that failed since, or any that is under way.
+fn tried(case: Case<'_, '_>, place: &str, attempt: Attempt<'_>, current: Option<Run<'_>>) -> Option<Finding> {
+    if current.is_some_and(|run| run.deployment == attempt.deployment) {
+        return None;
+    }
+    let short = case.subject.sha.short();
+    let is_the_same = attempt.commit == Some(&case.subject.sha);
+    let status = attempt.facts.statuses.last()?;
+    let is_newer = current.is_none_or(|run| status.at >= run.succeeded);
+    let finding = match status.state {
+        DeployState::Waiting | DeployState::InProgress if case.look.now.duration_since(status.at) > LONGEST_RUN => {
+            return None;
+        }
+        DeployState::Waiting | DeployState::InProgress if is_the_same => {
+            Finding::unknown("deployed_running", format!("{short} is on its way to {place}"))
+        }
+        DeployState::Waiting | DeployState::InProgress if runs(current, &case.subject.sha) => {
+            let other = attempt.commit.map_or("another commit", Sha::short);
+            Finding::unknown("deployed_replacing", format!("{place} has {short}, and {other} is on its way there"))
+        }
+        DeployState::Failure if is_newer && is_the_same => {
+            Finding::fail("deployed_failed", format!("{short} failed in {place}"))
+        }
+        DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
+        _ => return None,
+    };
+    Some(finding.seen(Some(status.at)))
+}
+
+fn run_unknown(place: &str, deployment: u64) -> Finding {
+    let words = format!("it is not known yet which commit deployment {deployment} put into {place}");
+    Finding::unknown("deployed_run_unknown", words)
+}
+
+fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
+    current.is_some_and(|run| run.commit == Some(sha))
+}
+
+/// Another commit runs, or none.
+fn missing(case: Case<'_, '_>, history: History<'_>, has: &str) -> Finding {
+    let short = case.subject.sha.short();
+    let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
+    if earlier.any(|attempt| attempt.commit == Some(&case.subject.sha)) {
+        Finding::fail("deployed_replaced", format!("{has}: {short} was replaced there"))
+    } else {
+        Finding::wait("deployed_missing", format!("{has}, not {short}")).by_hand()
+    }
+}
+
+/// Nothing runs there any more, or nothing has come to run there.
+fn gone(case: Case<'_, '_>, history: History<'_>, place: &str) -> Finding {
+    let short = case.subject.sha.short();
+    let last = history.backwards().next();
+    let Some(last) = last.filter(|run| run.commit == Some(&case.subject.sha)) else {
+        return Finding::wait("deployed_missing", format!("nothing runs in {place}")).by_hand();
+    };
+    match last.end {
+        Some(RunEnd::Failed) => Finding::fail("deployed_failed", format!("{short} failed in {place}")),
+        _ => Finding::fail("deployed_gone", format!("{short} no longer runs in {place}")),
+    }
+    .seen(last.until)
 }
 
 fn soaked(case: Case<'_, '_>, environment: &str, soak: SignedDuration, success: Timestamp) -> Finding {

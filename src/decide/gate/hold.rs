@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Case, finding::Finding};
+use super::{Case, carried::Unknown, finding::Finding};
 use crate::{
     decide::{
         carry::Work,
@@ -26,8 +26,8 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
         match carries(case, item) {
             Ok(true) => standing.extend(holds),
             Ok(false) => {}
-            Err(Unclear::Asked(need)) => {
-                return case.missing(&need, "hold", &format!("whether #{item}, which is on hold, is in it"));
+            Err(Unclear::Base(unknown)) => {
+                return unknown.finding(case, "hold", &format!("whether #{item}, which is on hold, is in it"));
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
@@ -63,9 +63,15 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
 /// Why it is not known whether a commit brings a change.
 enum Unclear {
     /// This is being asked, or could not be had.
-    Asked(Need),
+    Base(Unknown),
     /// No event told where this pull request comes from or goes to.
     Unseen(ItemNumber),
+}
+
+impl Unclear {
+    fn asked(need: Need) -> Self {
+        Self::Base(Unknown::Ask(need))
+    }
 }
 
 /// Whether the commit brings a change of the item that is not there yet.
@@ -96,11 +102,15 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
         commits
             .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
     }
-    let base = case.base().map_err(Unclear::Asked)?;
+    let base = case.base();
     let mut unknown = None;
     for commit in commits {
         let brought = case.contains(&case.subject.sha, &commit);
-        let there = base.as_ref().map_or(Some(false), |base| case.contains(base, &commit));
+        let there = match &base {
+            Ok(Some(base)) => case.contains(base, &commit),
+            Ok(None) => Some(false),
+            Err(_) => None,
+        };
         match (brought, there) {
             (Some(false), _) | (_, Some(true)) => {}
             (Some(true), Some(false)) => return Ok(true),
@@ -108,29 +118,29 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
                 unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
             }
             (_, None) => {
-                let head = base.clone().unwrap_or_else(|| case.subject.sha.clone());
+                let head = base.clone().map_err(Unclear::Base)?.unwrap_or_else(|| case.subject.sha.clone());
                 unknown = Some(Need::Commits { base: Some(commit), head });
             }
         }
     }
     if let Some(need) = unknown {
-        return Err(Unclear::Asked(need));
+        return Err(Unclear::asked(need));
     }
-    linked_elsewhere(case, base.as_ref(), item)
+    linked_elsewhere(case, item)
 }
 
 /// Whether a pull request that the commit brings may be linked to a held
 /// issue by the forge alone, which no text tells. Where it can't be asked, the
 /// hold stands. Without a base to compare with, the commit itself is looked at.
-fn linked_elsewhere(case: Case<'_, '_>, base: Option<&Sha>, item: ItemNumber) -> Result<bool, Unclear> {
+fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let (look, sha) = (case.look, &case.subject.sha);
     if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
         return Ok(false);
     }
-    let brought = match base {
+    let brought = match case.last_base().map_err(Unclear::Base)? {
         Some(base) => look
-            .commits_between(base, sha)
-            .ok_or_else(|| Unclear::Asked(Need::Commits { base: Some(base.clone()), head: sha.clone() }))?,
+            .commits_between(&base, sha)
+            .ok_or_else(|| Unclear::asked(Need::Commits { base: Some(base), head: sha.clone() }))?,
         None => BTreeSet::from([sha]),
     };
     let pulls: BTreeSet<ItemNumber> = brought.into_iter().flat_map(|commit| case.pulls_by(commit)).collect();
@@ -139,7 +149,7 @@ fn linked_elsewhere(case: Case<'_, '_>, base: Option<&Sha>, item: ItemNumber) ->
         match look.lasting(&need) {
             // Those that it links are among the works above.
             Some(Answer::LinkedIssues(_)) => {}
-            _ => return Err(Unclear::Asked(need)),
+            _ => return Err(Unclear::asked(need)),
         }
     }
     Ok(false)

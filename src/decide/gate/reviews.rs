@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Case, finding::Finding};
+use super::{Case, carried::Unknown, finding::Finding};
 use crate::{
     decide::{
         look::{WriteAccess, writer_need},
@@ -78,14 +78,14 @@ fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     if !open.is_empty() {
         return Ok(open);
     }
-    let unknown = |need: &Need| Box::new(case.missing(need, "reviews", "what it carries"));
-    let base = case.base().map_err(|need| unknown(&need))?;
+    let unknown = |unknown: Unknown| Box::new(unknown.finding(case, "reviews", "what it carries"));
+    let base = case.last_base().map_err(unknown)?;
     let Some(base) = base else {
         // Nothing is there to compare with: the commit itself has to be reviewed.
         return brought(case, &BTreeSet::from([sha]));
     };
     let Some(commits) = case.look.commits_between(&base, sha) else {
-        return Err(unknown(&Need::Commits { base: Some(base), head: sha.clone() }));
+        return Err(unknown(Unknown::Ask(Need::Commits { base: Some(base), head: sha.clone() })));
     };
     brought(case, &commits)
 }

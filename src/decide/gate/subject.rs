@@ -139,11 +139,11 @@ impl Look<'_> {
     fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp)> {
         let mut waiting = Vec::new();
         for environment in self.policy.environments.keys() {
-            let ids = self.facts.index.waiting_deployments.get(environment).into_iter().flatten().rev();
-            let deployments = ids.filter_map(|id| self.facts.deployments.get(id));
-            let waits = deployments.filter(|deployment| self.now.duration_since(deployment.created_at) < WAITS);
+            let waits =
+                self.history(environment).waiting().filter(|waiting| self.now.duration_since(waiting.begun) < WAITS);
             let gate = GateName::Deploy(environment.clone());
-            waiting.extend(waits.take(MOST).map(|d| (gate.clone(), d.sha.clone(), d.created_at)));
+            let known = waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun)));
+            waiting.extend(known.take(MOST));
         }
         waiting
     }

@@ -9,10 +9,7 @@ use jiff::Timestamp;
 
 use super::Case;
 use crate::{
-    decide::{
-        message::{moment, quoted, reason},
-        ship,
-    },
+    decide::message::{moment, quoted, reason},
     domain::{
         decision::GateName,
         event::DeployState,
@@ -55,19 +52,15 @@ pub(super) fn all(case: Case<'_, '_>) -> Vec<Waiver> {
 fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
     let (look, subject) = (case.look, case.subject);
     let rules = &look.policy.overrides;
-    let used = used_at(case);
+    let applying = look.facts.words_at_gate(&subject.gate, &subject.sha);
+    let applying = applying.into_iter().filter_map(heard).filter(|(gate, sha, policy, _, said)| {
+        let here = **gate == subject.gate && **sha == subject.sha && **policy == look.policy.version;
+        here && said.until > look.now
+    });
+    let applying: Vec<Heard<'_>> = applying.collect();
+    let used = applying.iter().map(|(.., said)| said.at).min().and_then(|oldest| used_at(case, oldest));
     let mut said: BTreeMap<ConditionName, Vec<Said<'_>>> = BTreeMap::new();
-    for command in look.facts.words_at_gate(&subject.gate, &subject.sha) {
-        let Some((gate, sha, policy, conditions, said_now)) = heard(command) else { continue };
-        let applies = *gate == subject.gate
-            && *sha == subject.sha
-            && *policy == look.policy.version
-            && said_now.until > look.now
-            // What never went through used nothing up.
-            && used.is_none_or(|used| said_now.at > used);
-        if !applies {
-            continue;
-        }
+    for (.., conditions, said_now) in applying.into_iter().filter(|(.., said)| used.is_none_or(|used| said.at > used)) {
         for condition in conditions.iter().filter(|condition| !rules.never.contains(condition)) {
             said.entry(*condition).or_default().push(Said { ..said_now });
         }
@@ -117,19 +110,21 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
     }
 }
 
-/// When the commit last went through the gate: what was said before is used up.
-fn used_at(case: Case<'_, '_>) -> Option<Timestamp> {
+/// When the commit last went through the gate, if it did at or after `since`:
+/// what was said before is used up. A deployment of which it is not known yet
+/// what it brings may have been this commit's.
+fn used_at(case: Case<'_, '_>, since: Timestamp) -> Option<Timestamp> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
     match &case.subject.gate {
         GateName::Deploy(environment) => {
-            let ids = facts.index.deployments_to.get(environment).into_iter().flatten();
-            let deployments = ids.filter_map(|id| facts.deployments.get(id)).filter(|d| d.sha == *sha);
-            let begun = deployments.filter_map(|deployment| {
-                ship::first(deployment, DeployState::InProgress)
-                    .or_else(|| ship::first(deployment, DeployState::Success))
+            let mut begun = case.look.history(environment).attempts_since(since);
+            let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
+            let found = begun.find(|attempt| {
+                let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
+                begun && attempt.commit.is_none_or(|commit| commit == sha)
             });
-            begun.max()
+            found.map(|attempt| attempt.begun)
         }
         GateName::Release(_) => {
             let published = facts.releases_since(Timestamp::MIN).rev();

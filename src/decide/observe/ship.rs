@@ -1,7 +1,5 @@
 //! Releases, deployments, and the workflow runs and jobs that they are made of.
 
-use std::collections::BTreeSet;
-
 use super::Notes;
 use crate::domain::{
     event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
@@ -48,8 +46,8 @@ impl Notes<'_> {
         job.requests.insert(seen.deployment, self.event.at);
         job.name.clone_from(&seen.environment);
         job.sha = job.sha.clone().max(seen.sha.clone());
-        if let Some(deployment) = seen.deployment.and_then(|id| self.facts.deployments.get_mut(&id)) {
-            deployment.run = Some(run);
+        if let Some(deployment) = seen.deployment {
+            self.facts.deployments.update(&deployment, |deployment| deployment.run = Some(run));
         }
         self.changed.extend(seen.deployment.map(DocumentKey::Deployment));
         self.changed.insert(DocumentKey::WaitingJob(run, name));
@@ -72,18 +70,8 @@ impl Notes<'_> {
     }
 
     pub(super) fn deployment(&mut self, seen: &DeploymentSeen) {
-        let fact = self.facts.deployments.entry(seen.id).or_insert_with(|| DeploymentFacts {
-            sha: seen.sha.clone(),
-            reference: seen.reference.clone(),
-            environment: seen.environment.clone(),
-            production: seen.production,
-            placed_at: None,
-            created_at: seen.created_at,
-            creator: seen.creator.as_ref().map(|c| c.login.clone()),
-            run: seen.run,
-            told: None,
-            statuses: BTreeSet::new(),
-        });
+        let known = self.facts.deployments.remove(&seen.id);
+        let mut fact = known.unwrap_or_else(|| DeploymentFacts::new(seen));
         fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         // The newest sight of its place holds; within one moment the greater one.
@@ -94,6 +82,7 @@ impl Notes<'_> {
             fact.production = seen.production;
         }
         fact.statuses.extend(seen.status.clone());
+        self.facts.deployments.insert(seen.id, fact);
         self.changed.insert(DocumentKey::Deployment(seen.id));
     }
 }

@@ -64,6 +64,9 @@ pub struct DeployRequest {
     pub dry_run: bool,
     /// Deployments that its jobs made.
     pub linked: BTreeSet<u64>,
+    /// What to tell of it at once: for a rollback what it goes back to, and why to that.
+    #[serde(default)]
+    pub note: String,
     /// The workflow run that does it: the one that was dispatched, or the first
     /// that its deployment started.
     pub run: Option<u64>,
@@ -145,6 +148,7 @@ impl DeployRequest {
             started_at: None,
             made_at: None,
             deployment: None,
+            note: String::new(),
             run: None,
             attempts: 0,
             pinned: false,
@@ -161,6 +165,13 @@ impl DeployRequest {
     /// It holds its environment: nothing else may start there.
     pub fn is_under_way(&self) -> bool {
         matches!(self.state, RequestState::Starting(_) | RequestState::Running)
+    }
+
+    /// It was started by a workflow and not by a deployment, or may be about
+    /// to be: deployments of its jobs name where the workflow ran.
+    pub fn is_dispatched(&self) -> bool {
+        let begun = self.started_at.is_some() || matches!(self.state, RequestState::Starting(_));
+        begun && self.deployment.is_none() && !self.dry_run
     }
 
     /// How it ended, if it did.
@@ -255,6 +266,8 @@ pub struct RequestIndex {
     pub by_deployment: KeysBy<u64, String>,
     /// Requests by the workflow run that does them.
     pub by_run: KeysBy<u64, String>,
+    /// Requests by workflow whose run is not known, by environment.
+    pub without_run: KeysBy<String, String>,
 }
 
 impl MapIndex<String, DeployRequest> for RequestIndex {
@@ -276,6 +289,8 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         }
         if let Some(run) = request.run {
             self.by_run.add(run, id.clone());
+        } else if request.is_dispatched() {
+            self.without_run.add(request.environment.clone(), id.clone());
         }
     }
 
@@ -295,6 +310,7 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
         if let Some(run) = request.run {
             self.by_run.remove(&run, id);
         }
+        self.without_run.remove(&request.environment, id);
     }
 }
 

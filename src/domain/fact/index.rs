@@ -8,7 +8,7 @@ use super::{
     repo::{DocumentKey, RepoFacts},
 };
 use crate::domain::{
-    event::{DeployState, RefName},
+    event::RefName,
     id::ItemNumber,
     needs::{Answer, Closer, Need},
 };
@@ -99,26 +99,7 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Deployment(id) => {
-                if let Some(deployment) = self.deployments.get(id) {
-                    let environment = deployment.environment.to_lowercase();
-                    // A later status may have told its true place.
-                    self.index
-                        .deployments_to
-                        .retain(|name, ids| *name == environment || !(ids.remove(id) && ids.is_empty()));
-                    let waits = deployment.statuses.last().is_none_or(|status| status.state == DeployState::Waiting);
-                    if let Some(waiting) = self.index.waiting_deployments.get_mut(&environment) {
-                        waiting.remove(id);
-                    }
-                    if waits {
-                        self.index.waiting_deployments.entry(environment.clone()).or_default().insert(*id);
-                    }
-                    self.index.deployments_to.entry(environment).or_default().insert(*id);
-                    self.index.deployments_at.entry(deployment.sha.clone()).or_default().insert(*id);
-                    if let Some(run) = deployment.run {
-                        self.index.deployments_by.entry(run).or_default().insert(*id);
-                        self.index.runs_to_link.insert(run);
-                    }
-                }
+                self.index.runs_to_link.extend(self.deployments.get(id).and_then(|deployment| deployment.run));
             }
             DocumentKey::Answer(need) => self.index_answer(need),
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {

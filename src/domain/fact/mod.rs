@@ -7,6 +7,7 @@
 pub mod command;
 pub mod commit;
 pub mod deploy;
+pub mod environment;
 pub mod gate;
 pub mod incident;
 mod index;

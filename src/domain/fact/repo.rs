@@ -11,11 +11,12 @@ use super::{
     command::{CommandId, Commands},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
     deploy::{Publication, Requests, Runs, WaitingJob},
+    environment::Deployments,
     gate::Gates,
     incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
     item::ItemFacts,
     policy::PolicyFiles,
-    ship::{DeploymentFacts, Releases},
+    ship::Releases,
 };
 use crate::domain::{
     decision::GateName,
@@ -64,7 +65,7 @@ pub struct RepoFacts {
     /// Merge groups by head commit.
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
-    pub deployments: BTreeMap<u64, DeploymentFacts>,
+    pub deployments: Deployments,
     /// Groups of alerts by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
     /// Storms of alerts by id.
@@ -132,8 +133,6 @@ pub struct Index {
     pub rewrites: BTreeMap<String, BTreeSet<(Timestamp, Sha, Sha)>>,
     /// Tags by each commit that they ever named.
     pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
-    /// Deployments by the commit that they name.
-    pub deployments_at: BTreeMap<Sha, BTreeSet<u64>>,
     /// Moves of tags in order of time.
     pub tag_moves: BTreeSet<(Timestamp, String)>,
     /// Branch pushes in order of time.
@@ -142,12 +141,6 @@ pub struct Index {
     pub compared: BTreeMap<Sha, BTreeSet<Need>>,
     /// Merge groups by pull request.
     pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
-    /// Deployments by lower-case environment.
-    pub deployments_to: BTreeMap<String, BTreeSet<u64>>,
-    /// Deployments that were not begun yet, by lower-case environment.
-    pub waiting_deployments: BTreeMap<String, BTreeSet<u64>>,
-    /// Deployments by the workflow run whose job made them.
-    pub deployments_by: BTreeMap<u64, BTreeSet<u64>>,
     /// Workflow runs of which something changed since their deployments were
     /// last tied to the requests that they belong to.
     pub runs_to_link: BTreeSet<u64>,
@@ -234,7 +227,7 @@ impl RepoFacts {
             releases: Releases::new(),
             checks: BTreeMap::new(),
             groups: BTreeMap::new(),
-            deployments: BTreeMap::new(),
+            deployments: Deployments::new(),
             incidents: BTreeMap::new(),
             storms: BTreeMap::new(),
             feedback: BTreeMap::new(),

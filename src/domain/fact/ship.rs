@@ -9,7 +9,10 @@ use super::{
     Newest, RepoFacts,
     indexed::{IndexedMap, KeysBy, MapIndex},
 };
-use crate::domain::{event::DeployStatus, id::Sha};
+use crate::domain::{
+    event::{DeployStatus, DeploymentSeen},
+    id::Sha,
+};
 
 /// A release at its newest sight.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,8 +39,9 @@ pub struct ReleaseState {
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentFacts {
-    /// Commit.
-    pub sha: Sha,
+    /// The commit that the forge lists it under. Private: what it put into its
+    /// environment may be another one.
+    sha: Sha,
     /// What was asked for.
     pub reference: String,
     /// Environment, as written. A status may name another one than its deployment.
@@ -54,18 +58,52 @@ pub struct DeploymentFacts {
     /// The workflow run whose job made it.
     #[serde(default)]
     pub run: Option<u64>,
-    /// The commit that its run was told to deploy, where the forge names the
-    /// one that the workflow ran from.
-    #[serde(default)]
-    pub told: Option<Sha>,
+    /// The commit that its run was given, once it is known to be the run of a
+    /// deploy of ours.
+    #[serde(default, alias = "told")]
+    given: Option<Sha>,
     /// Every status seen.
     pub statuses: BTreeSet<DeployStatus>,
 }
 
 impl DeploymentFacts {
-    /// The commit that it puts into the environment.
+    /// A deployment as it is first seen, without a status.
+    pub fn new(seen: &DeploymentSeen) -> Self {
+        Self {
+            sha: seen.sha.clone(),
+            reference: seen.reference.clone(),
+            environment: seen.environment.clone(),
+            production: seen.production,
+            placed_at: None,
+            created_at: seen.created_at,
+            creator: seen.creator.as_ref().map(|c| c.login.clone()),
+            run: seen.run,
+            given: None,
+            statuses: BTreeSet::new(),
+        }
+    }
+
+    /// The commit that it puts into the environment: what its workflow was
+    /// given, else the one that the forge lists it under. Whether it may still
+    /// turn out to be another one, only `decide::environment::history` knows.
     pub fn commit(&self) -> &Sha {
-        self.told.as_ref().unwrap_or(&self.sha)
+        self.given.as_ref().unwrap_or(&self.sha)
+    }
+
+    /// The commit that the forge lists it under: where its workflow ran, which
+    /// need not be what it deployed.
+    pub fn listed_commit(&self) -> &Sha {
+        &self.sha
+    }
+
+    /// Whether it is known which commit its run was given.
+    pub fn is_linked(&self) -> bool {
+        self.given.is_some()
+    }
+
+    /// Notes the commit that its run was given.
+    pub fn link(&mut self, commit: Sha) {
+        self.given = Some(commit);
     }
 }
 

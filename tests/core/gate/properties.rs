@@ -1,7 +1,5 @@
 //! What holds of every decision, whatever the facts.
 
-use std::collections::BTreeSet;
-
 use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     decide::{
@@ -12,9 +10,9 @@ use phasebot::{
     domain::{
         alert::{Alert, Group, Message, Says},
         decision::{Condition, Decision, GateName, Standing},
-        event::{DeployState, DeployStatus, Event, Outcome, RefName, Seen},
+        event::{DeployState, DeployStatus, DeploymentSeen, Event, Outcome, RefName, Seen},
         fact::{
-            DocumentKey, RepoFacts,
+            RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending, Evidence, Source},
             commit::RunFact,
             ship::DeploymentFacts,
@@ -128,20 +126,19 @@ fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
 
 fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: DeployState) {
     let status = DeployStatus { at: at(minutes), id, state };
-    let deployment = DeploymentFacts {
+    let mut deployment = DeploymentFacts::new(&DeploymentSeen {
+        id,
         sha,
         reference: "main".into(),
         environment: "staging".into(),
         production: None,
-        placed_at: None,
         created_at: at(minutes),
         creator: None,
-        told: None,
         run: None,
-        statuses: BTreeSet::from([status]),
-    };
+        status: None,
+    });
+    deployment.statuses.insert(status);
     facts.deployments.insert(id, deployment);
-    facts.reindex(&DocumentKey::Deployment(id));
 }
 
 fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {

@@ -21,7 +21,7 @@ use phasebot::{
     },
     domain::{
         alert::{AlertRules, ConnectionRules},
-        effect::Effect,
+        effect::{Effect, Told},
         event::{Event, ItemChange, ItemSeen, Seen},
         fact::RepoFacts,
         id::{Actor, ItemNumber},
@@ -263,6 +263,15 @@ impl Stage {
                 }
                 format!("#{item} comment: {body}")
             }
+            // Begins at once, as run 801.
+            Effect::Dispatch { sha, environment, .. } => {
+                let told = Told::Started { run: Some(801), sha: None, pinned: true };
+                let outcome = Outcome::Done { told: Some(&told), made: None, issue: None };
+                let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                advance::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
+                format!("dispatched: {} to {environment}", sha.short())
+            }
+            Effect::SetCheck { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
             Effect::Assign { item, logins, .. } => format!("#{item} assign {}", logins.join(" ")),
             other => format!("{other:?}"),
         };

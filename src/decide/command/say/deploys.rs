@@ -62,12 +62,20 @@ pub(in crate::decide::command) fn nothing_runs(environment: &str) -> String {
     format!("Nothing that phasebot knows of runs in {}, so that there is nothing to go back from.", quoted(environment))
 }
 
-pub(in crate::decide::command) fn no_way_back(environment: &str, to: Option<&str>, now: &Sha, back: &[Sha]) -> String {
+pub(in crate::decide::command) fn no_way_back(
+    environment: &str,
+    to: Option<&str>,
+    runs: Option<&Sha>,
+    back: &[Sha],
+) -> String {
     let known = list(back.iter().map(Sha::short));
     match to {
-        _ if back.is_empty() => {
-            format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(now.short()))
-        }
+        _ if back.is_empty() => match runs {
+            Some(runs) => {
+                format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(runs.short()))
+            }
+            None => format!("{} ran nothing well that it could go back to.", quoted(environment)),
+        },
         Some(name) => {
             format!("{} is not among what {} may go back to by the policy: {known}.", quoted(name), quoted(environment))
         }

@@ -1,0 +1,165 @@
+//! Look-up tables over deployments, in the orders in which
+//! `decide::environment::history` asks for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{
+    indexed::{IndexedMap, KeysBy, MapIndex},
+    ship::DeploymentFacts,
+};
+use crate::domain::{event::DeployState, id::Sha};
+
+/// The deployments to one environment.
+#[derive(Debug, Clone, Default)]
+pub struct EnvironmentIndex {
+    /// Every deployment, by when it was made.
+    pub made: BTreeSet<(Timestamp, u64)>,
+    /// Every moment at which a deployment changed what runs, or tried to.
+    pub turns: BTreeSet<Turn>,
+    /// Deployments of which nothing is said yet but that they wait.
+    pub waiting: BTreeSet<u64>,
+    /// Deployments by the forge's own production flag.
+    pub flagged: KeysBy<Option<bool>, u64>,
+}
+
+/// A moment at which a deployment changed what runs, or tried to.
+///
+/// The order is that of time; within one moment what succeeds comes before
+/// what ends, because a forge that ends the old deployment does so for the new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Turn {
+    /// When.
+    pub at: Timestamp,
+    /// What happened.
+    pub kind: TurnKind,
+    /// Which deployment.
+    pub deployment: u64,
+}
+
+/// What happened to a deployment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TurnKind {
+    /// It was first under way, or ended without having been.
+    Begun,
+    /// It succeeded: from here on it may run.
+    Succeeded,
+    /// It was taken down, or replaced.
+    Inactive,
+    /// It failed, before or after it had succeeded.
+    Failed,
+}
+
+/// A stretch of time for which a deployment says that it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch {
+    /// When it succeeded.
+    pub from: Timestamp,
+    /// When it was first said to be taken down or replaced.
+    pub inactive: Option<Timestamp>,
+    /// When it was found to have failed after all.
+    pub failed: Option<Timestamp>,
+}
+
+/// Deployments by id.
+pub type Deployments = IndexedMap<u64, DeploymentFacts, DeploymentIndex>;
+
+/// Look-up tables over [`Deployments`].
+#[derive(Debug, Clone, Default)]
+pub struct DeploymentIndex {
+    /// The deployments to each environment, by its lower-case name.
+    pub environments: BTreeMap<String, EnvironmentIndex>,
+    /// Deployments by each commit that they may stand for.
+    pub by_commit: KeysBy<Sha, u64>,
+    /// Deployments by the workflow run whose job made them.
+    pub by_run: KeysBy<u64, u64>,
+}
+
+impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
+    fn add(&mut self, id: &u64, deployment: &DeploymentFacts) {
+        let index = self.environments.entry(deployment.environment.to_lowercase()).or_default();
+        index.made.insert((deployment.created_at, *id));
+        index.turns.extend(turns(*id, deployment));
+        if waits(deployment) {
+            index.waiting.insert(*id);
+        }
+        index.flagged.add(deployment.production, *id);
+        for commit in [deployment.listed_commit(), deployment.commit()] {
+            self.by_commit.add(commit.clone(), *id);
+        }
+        if let Some(run) = deployment.run {
+            self.by_run.add(run, *id);
+        }
+    }
+
+    fn remove(&mut self, id: &u64, deployment: &DeploymentFacts) {
+        let name = deployment.environment.to_lowercase();
+        if let Some(index) = self.environments.get_mut(&name) {
+            index.made.remove(&(deployment.created_at, *id));
+            index.waiting.remove(id);
+            for turn in turns(*id, deployment) {
+                index.turns.remove(&turn);
+            }
+            index.flagged.remove(&deployment.production, id);
+            if index.made.is_empty() {
+                self.environments.remove(&name);
+            }
+        }
+        for commit in [deployment.listed_commit(), deployment.commit()] {
+            self.by_commit.remove(commit, id);
+        }
+        if let Some(run) = deployment.run {
+            self.by_run.remove(&run, id);
+        }
+    }
+}
+
+fn waits(deployment: &DeploymentFacts) -> bool {
+    deployment.statuses.last().is_none_or(|status| status.state == DeployState::Waiting)
+}
+
+/// The stretches for which a deployment says that it runs, in order. A success
+/// that is only said again begins none; one after it had ended does.
+pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
+    let mut found: Vec<Stretch> = Vec::new();
+    for status in &deployment.statuses {
+        match status.state {
+            DeployState::Success => {
+                if found.last().is_none_or(|last| last.inactive.is_some() || last.failed.is_some()) {
+                    found.push(Stretch { from: status.at, inactive: None, failed: None });
+                }
+            }
+            DeployState::Inactive => {
+                if let Some(last) = found.last_mut().filter(|last| last.failed.is_none()) {
+                    last.inactive.get_or_insert(status.at);
+                }
+            }
+            // What failed is never gone back to, whichever of its stretches that would be.
+            DeployState::Failure => {
+                for stretch in &mut found {
+                    stretch.failed.get_or_insert(status.at);
+                }
+            }
+            DeployState::Waiting | DeployState::InProgress => {}
+        }
+    }
+    found
+}
+
+fn turns(id: u64, deployment: &DeploymentFacts) -> Vec<Turn> {
+    let turn = |at, kind| Turn { at, kind, deployment: id };
+    let first = |state| deployment.statuses.iter().find(|status| status.state == state).map(|status| status.at);
+    let begun = first(DeployState::InProgress).or_else(|| {
+        let said = deployment.statuses.iter().find(|status| status.state != DeployState::Waiting);
+        said.map(|status| status.at)
+    });
+    let ends = deployment.statuses.iter().filter_map(|status| match status.state {
+        DeployState::Failure => Some(turn(status.at, TurnKind::Failed)),
+        DeployState::Inactive => Some(turn(status.at, TurnKind::Inactive)),
+        DeployState::Success | DeployState::Waiting | DeployState::InProgress => None,
+    });
+    let begun = begun.map(|at| turn(at, TurnKind::Begun));
+    let runs = stretches(deployment).into_iter().map(|stretch| turn(stretch.from, TurnKind::Succeeded));
+    begun.into_iter().chain(ends).chain(runs).collect()
+}

@@ -53,7 +53,6 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>
     }
     // No `_` here: whoever adds an effect says under which rule it is sent.
     match effect {
-        Effect::CancelRun { .. } => Recheck::Send,
         Effect::CreateDeployment { request, sha, .. } | Effect::Dispatch { request, sha, .. } => {
             deploy::recheck_start(facts, effect, request, sha, terms).into()
         }
@@ -82,9 +81,11 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>
         | Effect::SetIssueState { item, .. }
         | Effect::UpsertComment { item, .. }
         | Effect::FoldComment { item, .. } => exists(facts, *item).into(),
+        // It stops something: always.
+        Effect::CancelRun { .. }
         // They say what was true when they were decided, or what a file says:
         // nothing is done by them.
-        Effect::React { .. }
+        | Effect::React { .. }
         | Effect::ReactTo { .. }
         | Effect::UpsertIssue { .. }
         | Effect::OpenIssue { gate: None, .. }

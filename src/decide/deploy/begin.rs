@@ -137,7 +137,7 @@ fn is_way(rule: &EnvironmentRule, effect: &Effect) -> bool {
     match (rule.deploy.as_ref().map(|deploy| &deploy.via), effect) {
         (Some(Via::Deployment), Effect::CreateDeployment { .. }) => true,
         (Some(Via::Workflow { file }), Effect::Dispatch { workflow, strict, .. }) => {
-            file == workflow && *strict == !rule.best_effort
+            file == workflow && *strict != rule.best_effort
         }
         _ => false,
     }

@@ -215,7 +215,7 @@ pub(in crate::decide) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Ef
 fn subject_of(facts: &RepoFacts, (name, sha): &(GateName, Sha), kept: &GateFacts, policy: &Policy) -> Subject {
     let plain = || Subject { tags: kept.tags.clone(), ..Subject::new(name.clone(), sha.clone(), kept.since) };
     let GateName::Deploy(environment) = name else { return plain() };
-    let requests = facts.requests_for(environment).into_iter();
+    let requests = facts.requests_for(environment);
     let open = requests.filter(|(_, r)| r.is_open() && !r.dry_run && r.sha.as_ref() == Some(sha));
     open.max_by_key(|(id, _)| *id)
         .and_then(|(id, request)| crate::decide::deploy::subject(facts, policy, id, request))

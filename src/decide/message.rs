@@ -30,6 +30,12 @@ pub(super) fn reason(why: Option<&str>) -> String {
     why.filter(|why| !why.trim().is_empty()).map_or_else(String::new, |why| format!(" because {}", quoted(why)))
 }
 
+/// A command as somebody can write it, quoted: words with blanks in quotation marks.
+pub(super) fn command(words: &[&str]) -> String {
+    let word = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
+    quoted(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
+}
+
 /// What would bring an item into a phase.
 pub(super) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
     let when = rule.when.iter().filter(|evidence| !is_pull || evidence.kind.is_of_work());

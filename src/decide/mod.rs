@@ -32,6 +32,7 @@ mod source;
 mod strand;
 mod text;
 mod turned;
+mod versions;
 
 use std::collections::BTreeSet;
 

@@ -3,6 +3,7 @@
 //! Every change is a join (see [`crate::domain::fact`]): what is added depends
 //! on the event alone, never on what arrived before it.
 
+mod rerequest;
 mod ship;
 
 use std::collections::BTreeSet;
@@ -76,6 +77,7 @@ pub(super) fn observe(
         Seen::Push(push) => notes.push(push),
         Seen::Ref(seen) => notes.reference(&seen.name, seen.exists),
         Seen::Check(check) => notes.check(check),
+        Seen::ChecksRerequested { sha } => notes.rerequested(sha, None),
         Seen::Status(status) => notes.status(status),
         Seen::Workflow(run) => notes.workflow(run),
         Seen::Release(release) => notes.release(release),
@@ -305,15 +307,7 @@ impl Notes<'_> {
         let key = add_run(self.facts, seen);
         self.changed.insert(key);
         if seen.ours && seen.asked_again {
-            // Who asks again sees an answer, also where it is the same.
-            let asked = self
-                .facts
-                .live_gates()
-                .filter(|((gate, sha), known)| *sha == seen.sha && gate.check() == seen.name && known.shown.is_some());
-            for key in asked.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
-                self.facts.gates.update(&key, |known| known.shown = None);
-                self.changed.insert(DocumentKey::Gate(key.0, key.1));
-            }
+            self.rerequested(&seen.sha, Some(&seen.name));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::domain::{
-    event::{Event, RefName, Seen},
+    event::{CheckSeen, Event, RefName, Seen},
     fact::{RepoFacts, commit::PushFacts, policy::Proposal},
     id::{ItemNumber, Sha},
     policy::Policy,
@@ -15,10 +15,13 @@ const MOST_PUSHES: usize = 1000;
 /// The proposals that an event brings and that nobody has looked at yet.
 /// `items` are those that the event concerns.
 pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, policy: &Policy) -> Vec<Proposal> {
+    let unseen = || items.iter().filter(|item| is_unseen(facts, **item, policy)).map(|item| Proposal::Pull(*item));
     match &event.seen {
-        Seen::Pull(_) | Seen::Push(_) => {
-            let unseen = items.iter().filter(|item| is_unseen(facts, **item, policy));
-            unseen.map(|item| Proposal::Pull(*item)).collect()
+        Seen::Pull(_) | Seen::Push(_) => unseen().collect(),
+        // Somebody asks for the check again.
+        Seen::Check(CheckSeen { sha, ours: true, asked_again: true, .. }) | Seen::ChecksRerequested { sha } => {
+            let group = policy.policy_check_required && facts.groups.contains_key(sha);
+            unseen().chain(group.then(|| Proposal::Group(sha.clone()))).collect()
         }
         Seen::MergeGroup(group) if policy.policy_check_required => vec![Proposal::Group(group.head_sha.clone())],
         _ => Vec::new(),

@@ -69,6 +69,11 @@ pub enum Seen {
     Ref(RefSeen),
     /// A check run.
     Check(CheckSeen),
+    /// Somebody asks for all of our checks on a commit to be run again.
+    ChecksRerequested {
+        /// The commit.
+        sha: Sha,
+    },
     /// A commit status.
     Status(StatusSeen),
     /// A workflow run: tells which check runs come from a schedule.

@@ -241,6 +241,9 @@ pub struct GateRule {
 /// What a policy says of one environment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentRule {
+    /// Its name as the policy writes it: what the forge is sent. Names are
+    /// compared in lower case.
+    pub name: String,
     /// Whether it is production; `None`: the forge's own flag decides.
     pub production: Option<bool>,
     /// Environments, lower case, in which a commit must run before it goes here.
@@ -248,7 +251,7 @@ pub struct EnvironmentRule {
     /// How a deploy starts; `None`: not by us.
     pub deploy: Option<DeployRule>,
     /// What starts a deploy without anybody asking.
-    pub auto: Vec<Trigger>,
+    pub auto: AutoRule,
     /// The head of an open pull request may be deployed.
     pub unmerged: bool,
     /// A workflow that can't be told its commit may be started, and is compared after.
@@ -280,6 +283,24 @@ pub enum Via {
         /// Its file.
         file: String,
     },
+}
+
+/// Deploys without anybody asking.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct AutoRule {
+    /// What starts one; empty: nothing.
+    pub on: Vec<Trigger>,
+    /// Tags that start one; `None`: every final version.
+    pub tags: Option<Vec<Pattern>>,
+    /// One may replace what is newer.
+    pub allow_older: bool,
+}
+
+impl AutoRule {
+    /// Whether a tag of this name is among those that start one.
+    pub fn takes_tag(&self, tag: &str) -> bool {
+        self.tags.as_ref().is_none_or(|tags| tags.iter().any(|pattern| pattern.matches(tag)))
+    }
 }
 
 /// What starts a deploy by itself.

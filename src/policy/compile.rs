@@ -60,7 +60,7 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         },
         commands: commands(file),
         environments: (file.environments.iter().flatten())
-            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::environment(file)?)))
+            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::environment(name, file)?)))
             .collect::<Result<_, String>>()?,
         gates: (file.gates.iter().flatten())
             .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::gate(file)?)))

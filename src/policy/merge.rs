@@ -277,6 +277,15 @@ fn entry<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut T 
     map.entry(name).or_default()
 }
 
+/// The same, from now on under the name as it is spelled here: an
+/// environment is called as the nearest file that describes it says.
+fn spelled<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut T {
+    let map = map.get_or_insert_default();
+    let above = map.keys().find(|key| same(key, name.as_str())).cloned();
+    let value = above.and_then(|above| map.remove(&above)).unwrap_or_default();
+    map.entry(name).or_insert(value)
+}
+
 /// What is required once another layer has spoken.
 fn require(blocks: &mut Vec<Block>, below: Option<Vec<Condition>>, overridable: bool) -> Option<Vec<Condition>> {
     if let Some(below) = below {
@@ -319,7 +328,7 @@ fn environment_over(
     below: EnvironmentFile,
 ) {
     let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
-    let above = entry(environments, name);
+    let above = spelled(environments, name);
     let EnvironmentFile {
         production,
         after,

@@ -16,7 +16,10 @@ use super::{
 };
 use crate::domain::{
     policy::Pattern,
-    rule::{ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, OverrideRule, RollbackRule, Via, Window},
+    rule::{
+        AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, OverrideRule, RollbackRule, Via,
+        Window,
+    },
 };
 
 /// What a gate without `on` stands before, beside draft releases.
@@ -41,19 +44,25 @@ pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
     })
 }
 
-pub(super) fn environment(file: &EnvironmentFile) -> Result<EnvironmentRule, String> {
+pub(super) fn environment(name: &Name, file: &EnvironmentFile) -> Result<EnvironmentRule, String> {
     let rollback = file.rollback.clone().unwrap_or_default();
     Ok(EnvironmentRule {
+        name: name.as_str().to_owned(),
         production: file.production,
         after: file.after.iter().flatten().map(lower).collect(),
         deploy: file.deploy.as_ref().map(deploy),
-        auto: file.auto.as_ref().map(|AutoFile { on }| on.clone()).unwrap_or_default(),
+        auto: file.auto.as_ref().map(auto).transpose()?.unwrap_or_default(),
         unmerged: file.unmerged.unwrap_or(false),
         best_effort: file.pin == Some(Pin::BestEffort),
         require: conditions(file.require.as_deref())?,
         rollback: rollback_rule(&rollback),
         when_busy: file.when_busy.unwrap_or_default(),
     })
+}
+
+fn auto(file: &AutoFile) -> Result<AutoRule, String> {
+    let tags = file.tags.as_ref().map(|globs| patterns(Some(globs.list()))).transpose()?;
+    Ok(AutoRule { on: file.on.clone(), tags, allow_older: file.allow_older.unwrap_or(false) })
 }
 
 fn rollback_rule(file: &RollbackFile) -> RollbackRule {

@@ -6,7 +6,7 @@ use super::{
     Merged, Parsed, Problem,
     file::{
         condition::Condition,
-        environment::{EnvironmentFile, Via},
+        environment::{AutoFile, EnvironmentFile, Trigger, Via},
         evidence::EvidenceFile,
         phase::PhaseFile,
     },
@@ -86,7 +86,8 @@ impl Check<'_> {
         let count = evidence.map(EvidenceFile::globs).sum::<usize>()
             + lists.iter().flatten().map(|l| l.len()).sum::<usize>()
             + required.map(Condition::globs).sum::<usize>()
-            + tags;
+            + tags
+            + file.environments.iter().flatten().flat_map(|(_, e)| &e.auto).map(AutoFile::globs).sum::<usize>();
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {
@@ -154,6 +155,9 @@ impl Check<'_> {
                 100,
             );
             self.deploy(&below(&here, "deploy"), environment);
+            if let Some(auto) = &environment.auto {
+                self.auto(&below(&here, "auto"), auto);
+            }
         }
     }
 
@@ -173,6 +177,17 @@ impl Check<'_> {
                 let values = below(&below(&below(here, "inputs"), name.as_str()), "enum");
                 self.say(&values, "an input needs at least one value");
             }
+        }
+    }
+
+    fn auto(&mut self, here: &[Step], auto: &AutoFile) {
+        let Some(tags) = &auto.tags else { return };
+        let tags_path = below(here, "tags");
+        if tags.list().is_empty() {
+            self.say(&tags_path, "an empty list matches no tag; leave `tags` out for all");
+        }
+        if !auto.on.contains(&Trigger::Tag) {
+            self.say(&tags_path, "`tags` belongs to `on: [tag]`");
         }
     }
 

@@ -220,6 +220,11 @@ impl Person {
         self.act(|state, repo, by| state.rerequest(repo, id, by))
     }
 
+    /// Asks for all checks of an App on a commit to be run again, as "Re-run all checks" does.
+    pub fn rerequest_all_checks(&self, app: &str, sha: &str) -> Done<()> {
+        self.act(|state, repo, by| state.rerequest_all(repo, app, sha, by))
+    }
+
     /// Sets a commit status: `pending`, `success`, `failure`, `error`; gives its id.
     pub fn status(&self, sha: &str, context: &str, to: &str) -> Done<u64> {
         let new = NewStatus { context: context.to_owned(), state: to.to_owned(), ..NewStatus::default() };

@@ -11,7 +11,7 @@ use crate::{
     app::{clock::after, question::question, repos::RepoState, shell::Shell},
     decide::{self, preview::Preview},
     domain::{
-        effect::{CheckVerdict, Effect, POLICY_MARKER},
+        effect::{CheckVerdict, Effect, POLICY_CHECK, POLICY_MARKER},
         fact::{DocumentKey, item::PolicyInPull, policy::Proposal},
         id::{ItemNumber, Sha},
         policy::{FILE, Mode, Policy},
@@ -20,8 +20,6 @@ use crate::{
     port::forge::{Forge, ForgeError, Target},
 };
 
-/// The check's name.
-const CHECK: &str = "phasebot/policy";
 /// So many proposals are looked at in one decision.
 const AT_ONCE: usize = 5;
 /// What could not be looked at is tried again after this long.
@@ -203,7 +201,7 @@ fn say(
     comment: Option<ItemNumber>,
     act: bool,
 ) -> Said {
-    let note = format!("{CHECK} on {subject}: {}", words.title);
+    let note = format!("{POLICY_CHECK} on {subject}: {}", words.title);
     let Verdict { title, summary, annotations } = words;
     match comment {
         Some(item) if !act => {
@@ -215,7 +213,7 @@ fn say(
         or_comment => {
             let effect = Effect::SetCheck {
                 gate: None,
-                name: CHECK.to_owned(),
+                name: POLICY_CHECK.to_owned(),
                 sha: sha.clone(),
                 external_id: POLICY_MARKER.to_owned(),
                 verdict,

@@ -15,7 +15,7 @@ pub(super) fn needs(policy: &Policy) -> Grants {
         return wanted;
     }
     // The check `phasebot/policy`, and those of gates and environments.
-    wanted.add(&Grants::of(&[("checks", Access::Write)], &[]));
+    wanted.add(&Grants::of(&[("checks", Access::Write)], &["check_suite"]));
     if policy.gates.values().any(|gate| gate.draft) {
         wanted.add(&Grants::of(&[("contents", Access::Write)], &[]));
     }
@@ -52,11 +52,15 @@ mod tests {
         let gated = "environments: { production: { require: [{ approval: { count: 1 } }] } }";
         assert_eq!(beyond("version: 1"), "");
         assert_eq!(beyond(&format!("version: 1\n{gate}")), "", "mode label applies no gate");
-        assert_eq!(beyond("version: 1\nmode: act"), "checks: write");
-        assert_eq!(beyond(&format!("version: 1\nmode: act\n{gate}")), "checks: write, contents: write");
+        assert_eq!(beyond("version: 1\nmode: act"), "checks: write and the event check_suite");
+        let drafts = "checks: write, contents: write and the event check_suite";
+        assert_eq!(beyond(&format!("version: 1\nmode: act\n{gate}")), drafts);
         let all = "actions: write, checks: write, deployments: write";
-        assert_eq!(beyond(&format!("version: 1\nmode: act\n{environment}")), all);
-        let wanted = format!("{all} and the event deployment_protection_rule");
+        assert_eq!(
+            beyond(&format!("version: 1\nmode: act\n{environment}")),
+            format!("{all} and the event check_suite")
+        );
+        let wanted = format!("{all} and the events check_suite, deployment_protection_rule");
         assert_eq!(beyond(&format!("version: 1\nmode: act\n{gated}")), wanted);
     }
 }

@@ -11,7 +11,12 @@ use super::{
 use crate::{
     decide::{deploy::target, look::Look, message::quoted},
     domain::{
-        effect::Watched, fact::deploy::RequestKind, id::Sha, permission::Role, policy::Mode, rule::EnvironmentRule,
+        effect::Watched,
+        fact::{deploy::RequestKind, lock::LockOwner},
+        id::Sha,
+        permission::Role,
+        policy::Mode,
+        rule::EnvironmentRule,
     },
 };
 
@@ -22,12 +27,13 @@ pub(super) static ROW: Row = Row {
         may("ref", Kind::Key(Value::Ref)),
         may("key=value", Kind::Pairs),
         may("dry-run", Kind::Flag),
+        may("replace", Kind::Flag),
     ]],
     least: Role::Write,
     place: Place::Anywhere,
     // A fork's head takes the environment's leave and a writer's review of it.
     forks: true,
-    help: "Deploys to an environment; `dry-run` tells what would happen",
+    help: "Deploys to an environment; `dry-run` tells what would happen, `replace` overrides your own lock of another item",
     run,
 };
 
@@ -36,6 +42,12 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Ok(found) => found,
         Err(answer) => return answer,
     };
+    // A dry run starts nothing: its answer shows the lock.
+    if !given.has("dry-run")
+        && let Some(why) = locked_elsewhere(turn, given, &environment)
+    {
+        return Answer::Refused(why);
+    }
     let inputs = match inputs(&rule, &given.pairs) {
         Ok(inputs) => inputs,
         Err(why) => return Answer::Misread(why),
@@ -47,6 +59,7 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let mut request = turn.ask(&environment, RequestKind::Deploy, &reference, watched, sha);
     request.inputs = inputs;
     request.dry_run = given.has("dry-run");
+    request.replace = given.has("replace");
     Answer::Deploy(Box::new(request))
 }
 
@@ -58,6 +71,15 @@ pub(super) fn place(turn: &Turn<'_>, given: &Given) -> Result<(String, Environme
         Some(rule) => Ok((environment, rule.clone())),
         None => Err(Answer::Refused(say::no_deploys(turn.policy, &environment))),
     }
+}
+
+/// Why a deploy from here needs `replace`, if it does and none was said: its
+/// requester holds the lock of the environment for another item.
+pub(super) fn locked_elsewhere(turn: &Turn<'_>, given: &Given, environment: &str) -> Option<String> {
+    let locks = turn.facts.locks(turn.now);
+    let lock = locks.get(environment).filter(|_| !given.has("replace"))?;
+    let owner = lock.owner(&turn.request.by, Some(turn.id.item));
+    matches!(owner, LockOwner::OtherItem(_)).then(|| say::locked_for_other_item(turn.verb, lock, turn.policy))
 }
 
 /// Inputs that the policy declares, each with a value that it allows.

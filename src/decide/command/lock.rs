@@ -6,7 +6,10 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::domain::{fact::command::Deed, permission::Role};
+use crate::domain::{
+    fact::{command::Deed, lock::LockOwner},
+    permission::Role,
+};
 
 pub(super) static ROW: Row = Row {
     name: "lock",
@@ -24,8 +27,11 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Err(why) => return Answer::Misread(why),
     };
     let locks = turn.facts.locks(turn.now);
-    if let Some(lock) = locks.get(environment.as_str()).filter(|lock| !lock.by.eq_ignore_ascii_case(&turn.request.by)) {
-        return Answer::Refused(say::locked(lock, turn.policy));
+    if let Some(lock) = locks.get(environment.as_str()) {
+        match lock.owner(&turn.request.by, Some(turn.id.item)) {
+            LockOwner::Same => {}
+            LockOwner::OtherItem(_) | LockOwner::Other => return Answer::Refused(say::locked(lock, turn.policy)),
+        }
     }
     let until = given.length("for").and_then(|length| turn.at.checked_add(length).ok());
     let done =

@@ -2,7 +2,7 @@
 
 use super::{
     Place, Row, deploy,
-    grammar::{Given, Kind, must},
+    grammar::{Given, Kind, may, must},
     run::{Answer, Turn},
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) static ROW: Row = Row {
     name: "promote",
-    forms: &[&[must("ENV", Kind::Word)]],
+    forms: &[&[must("ENV", Kind::Word), may("replace", Kind::Flag)]],
     least: Role::Write,
     place: Place::Anywhere,
     forks: false,
@@ -25,9 +25,14 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Ok(found) => found,
         Err(answer) => return answer,
     };
+    if let Some(why) = deploy::locked_elsewhere(turn, given, &environment) {
+        return Answer::Refused(why);
+    }
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
         Ok(sha) => {
-            Answer::Deploy(Box::new(turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha))))
+            let mut request = turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha));
+            request.replace = given.has("replace");
+            Answer::Deploy(Box::new(request))
         }
         Err(why) => Answer::Refused(why),
     }

@@ -82,6 +82,8 @@ pub struct Turn<'a> {
     pub(super) request: &'a Request,
     pub(super) standing: &'a Standing,
     pub(super) id: CommandId,
+    /// The command's name.
+    pub(super) verb: &'static str,
     /// When it was said: the comment's time, a millisecond later for each command.
     pub(super) at: Timestamp,
     pub(super) now: Timestamp,
@@ -111,6 +113,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             request,
             standing,
             id,
+            verb: "",
         };
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut deed) = (turn.at, turn.deed.take());
@@ -228,7 +231,10 @@ impl Turn<'_> {
                 let answer = match (denied.and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => Answer::Refused(why),
                     (Ok(()), Err(why)) => Answer::Misread(say::usage(why, row)),
-                    (Ok(()), Ok(given)) => (row.run)(self, given),
+                    (Ok(()), Ok(given)) => {
+                        self.verb = row.name;
+                        (row.run)(self, given)
+                    }
                 };
                 heard(Some(row.name), answer, unasked)
             }

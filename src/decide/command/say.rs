@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Row, grammar};
 use crate::{
-    decide::message::quoted,
+    decide::message::{command, quoted, reason},
     domain::{
         fact::command::Guard,
         id::Sha,
@@ -204,7 +204,23 @@ pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
 }
 
 pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {
-    format!("It is locked already: {}. `/unlock {}` ends that.", guard(lock, policy), lock.name)
+    let unlock = command(&["unlock", lock.name]);
+    format!("It is locked already: {}. {unlock} ends that.", guard(lock, policy))
+}
+
+/// To the owner of a lock who deploys from another item than that of the lock.
+pub(super) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Policy) -> String {
+    let (again, unlock) = (command(&[verb, lock.name, "replace"]), command(&["unlock", lock.name]));
+    let until = lock.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
+    format!(
+        "{} is locked by {} for #{}, since {}{until}{}; nothing was started. To deploy from here all the same, repeat \
+         the command with `replace` at its end ({again}); {unlock} ends the lock.",
+        quoted(lock.name),
+        quoted(lock.by),
+        lock.item,
+        time(lock.since, policy),
+        reason(lock.reason),
+    )
 }
 
 pub(super) fn nothing_to_lift(what: &str, name: &str) -> String {

@@ -15,7 +15,7 @@ use crate::{
         },
         id::Sha,
         policy::Mode,
-        rule::Trigger,
+        rule::{AutoRule, Trigger},
         version,
     },
 };
@@ -29,14 +29,14 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) 
     if terms.policy.mode != Mode::Act || terms.silent.is_some() {
         return;
     }
-    let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok());
+    let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok()).unwrap_or(Timestamp::MIN);
     for (environment, rule) in terms.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
-        for trigger in &rule.auto {
+        for trigger in &rule.auto.on {
             let found = match trigger {
-                Trigger::Tag => newest_tag(facts),
+                Trigger::Tag => newest_tag(facts, &rule.auto, since),
                 Trigger::Merge => newest_merge(facts),
             };
-            if let Some(news) = found.filter(|news| since.is_none_or(|since| news.at >= since)) {
+            if let Some(news) = found.filter(|news| news.at >= since) {
                 record(facts, environment, news, terms, out);
             }
         }
@@ -50,14 +50,33 @@ struct News {
     watched: Watched,
 }
 
-fn newest_tag(facts: &RepoFacts) -> Option<News> {
-    let newest = facts.index.tag_moves.iter().rev().find(|(_, tag)| version::is_final(tag))?;
+/// The tag that moved last since then, of those that start a deploy; of
+/// several that moved at once the one with the highest version.
+fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<News> {
+    let recent = facts.index.tag_moves.range((since, String::new())..).rev();
+    let mut wanted = recent.filter(|(_, tag)| version::is_final(tag) && rule.takes_tag(tag));
+    let mut newest = wanted.next()?;
+    for other in wanted.take_while(|(at, _)| *at == newest.0) {
+        if is_higher_version(&other.1, &newest.1) {
+            newest = other;
+        }
+    }
     let (at, tag) = newest;
     let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
     // The last word on the tag: one that was taken away again starts nothing.
     let (last, sha) = place.moves.last()?;
     let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
     (last == at).then(|| sha.clone().map(|sha| News { at: *at, sha, origin, watched }))?
+}
+
+/// Whether a request is for a higher version of the same package.
+fn is_higher(origin: &Origin, than: &Origin) -> bool {
+    matches!((origin, than), (Origin::Tag(tag), Origin::Tag(other)) if is_higher_version(tag, other))
+}
+
+fn is_higher_version(tag: &str, than: &str) -> bool {
+    let versions = version::parse(tag).zip(version::parse(than));
+    versions.is_some_and(|(a, b)| a.name == b.name && a.semver.cmp_precedence(&b.semver).is_gt())
 }
 
 fn newest_merge(facts: &RepoFacts) -> Option<News> {
@@ -85,6 +104,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
             && !request.is_under_way()
             && !matches!(request.origin, Origin::Command(_))
             && request.at <= news.at
+            && !is_higher(&request.origin, &news.origin)
     });
     let older: Vec<String> = older.map(|(id, _)| id.clone()).collect();
     for old in older {

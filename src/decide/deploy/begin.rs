@@ -1,6 +1,11 @@
 //! The start: telling the forge, and what it made of that.
 
-use super::{change, end::finish, say, set_state, target, wait};
+use super::{
+    change,
+    end::finish,
+    order::{Order, order},
+    say, set_state, target, wait,
+};
 use crate::{
     decide::{
         advance::{Advanced, Outcome},
@@ -56,7 +61,7 @@ fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy)
     let rule = policy.environments.get(&request.environment)?;
     let sha = request.sha.clone()?;
     let (watched, inputs) = (request.watched.clone(), request.inputs.clone());
-    let environment = as_written(facts, &request.environment);
+    let environment = rule.name.clone();
     let request_id = id.to_owned();
     Some(match &rule.deploy.as_ref()?.via {
         Via::Deployment => Effect::CreateDeployment {
@@ -79,13 +84,6 @@ fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy)
             strict: !rule.best_effort,
         },
     })
-}
-
-/// The environment's name as the forge last wrote it.
-fn as_written(facts: &RepoFacts, environment: &str) -> String {
-    let made = facts.deployments.index().environments.get(environment).and_then(|index| index.made.last());
-    let last = made.and_then(|(_, id)| facts.deployments.get(id));
-    last.map_or_else(|| environment.to_owned(), |deployment| deployment.environment.clone())
 }
 
 /// The branch or tag that a workflow is to run from. A fork's branch is not
@@ -123,6 +121,13 @@ pub(in crate::decide) fn recheck(
     }
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());
+    }
+    match order(&look, request) {
+        Order::Forward => {}
+        // It waits again, and hears there what becomes of it.
+        Order::Older { .. } | Order::Lower { .. } | Order::Unknown => {
+            return Err("what the environment runs has changed meanwhile".to_owned());
+        }
     }
     let decision = wait::judge(facts, id, request, terms);
     match decision {

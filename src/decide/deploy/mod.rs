@@ -14,6 +14,7 @@ mod auto;
 mod begin;
 mod end;
 mod follow;
+mod order;
 mod promote;
 mod protect;
 mod publish;
@@ -37,11 +38,12 @@ use crate::domain::{
 
 pub(super) use begin::recheck as recheck_start;
 pub(super) use follow::recheck as recheck_status;
+pub(super) use order::{Order, order};
 pub(super) use promote::upstream;
 pub(super) use protect::recheck as recheck_answer;
 pub(super) use publish::{Wanted, drafts, effect as publication, recheck as recheck_publication, recheck_violation};
 pub(super) use rollback::way_back;
-pub(super) use say::{board, closed};
+pub(super) use say::{backward, board, closed};
 pub(super) use wait::subject;
 
 /// So many times the open deploys are gone through at once; each round but the

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::order::Order;
 use crate::{
-    decide::message::{moment, quoted},
+    decide::message::{command, moment, quoted},
     domain::{
         decision::{Decision, Standing},
         event::DeployState,
@@ -199,20 +200,40 @@ pub(super) fn the_same(other: &DeployRequest, policy: &Policy) -> String {
     )
 }
 
-pub(super) fn older(environment: &str, runs: Option<&Sha>) -> String {
-    format!(
-        "{} runs {}, which contains this commit and more: use `/rollback {environment}`.",
-        quoted(environment),
-        commit(runs)
-    )
-    .replace(&format!("`/rollback {environment}`"), &quoted(&format!("/rollback {environment}")))
-}
-
-pub(super) fn order_unknown(environment: &str) -> String {
-    format!(
-        "The forge does not tell whether this commit is older than what {} runs. Say it again later.",
-        quoted(environment)
-    )
+/// Why a request does not start that would go back, or may.
+pub(in crate::decide) fn backward(request: &DeployRequest, order: &Order) -> String {
+    let environment = quoted(&request.environment);
+    let rollback = command(&["rollback", &request.environment]);
+    if !request.is_automatic() {
+        return match order {
+            Order::Older { runs } => {
+                format!(
+                    "{environment} runs {}, which contains this commit and more: use {rollback}.",
+                    commit(Some(runs))
+                )
+            }
+            Order::Lower { .. } | Order::Forward | Order::Unknown => format!(
+                "The forge did not say whether this commit is older than what {environment} runs, so nothing was started. \
+                 Repeat the command later."
+            ),
+        };
+    }
+    let (name, reference) = match (&request.origin, &request.sha) {
+        (Origin::Tag(tag), _) => (quoted(tag), tag.clone()),
+        (_, Some(sha)) => (quoted(sha.short()), sha.short().to_owned()),
+        (_, None) => (quoted(&request.reference), request.reference.clone()),
+    };
+    let deploy = command(&["deploy", &request.environment, &format!("ref={reference}")]);
+    let (why, by_hand) = match order {
+        Order::Lower { tag } => (format!("{name} is lower than {}, which {environment} runs", quoted(tag)), deploy),
+        Order::Older { runs } => {
+            (format!("{environment} runs {}, which contains {name} and more", commit(Some(runs))), rollback)
+        }
+        Order::Forward | Order::Unknown => {
+            (format!("The forge did not say whether {name} is older than what {environment} runs"), deploy)
+        }
+    };
+    format!("{why}, so it is not deployed automatically. To deploy it by hand: {by_hand}.")
 }
 
 pub(super) fn finding_out() -> &'static str {
@@ -249,6 +270,10 @@ pub(super) fn would(
 
 pub(super) fn rolled_back() -> &'static str {
     "The environment was rolled back meanwhile, and is locked."
+}
+
+pub(super) fn repeated() -> &'static str {
+    "It was repeated with `replace`."
 }
 
 pub(super) fn newer_came() -> &'static str {

@@ -59,8 +59,8 @@ pub(super) fn still_permitted<'p>(look: &Look<'p>, request: &DeployRequest) -> R
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,
-        Origin::Tag(_) => rule.auto.contains(&Trigger::Tag),
-        Origin::Merge(_) => rule.auto.contains(&Trigger::Merge),
+        Origin::Tag(tag) => rule.auto.on.contains(&Trigger::Tag) && rule.auto.takes_tag(tag),
+        Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
     };
     if !by_itself {
         return Err(say::no_auto(environment));

@@ -4,7 +4,13 @@ use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{begin, change, end::finish, follow, say, set_state, target};
+use super::{
+    begin, change,
+    end::finish,
+    follow,
+    order::{Order, order},
+    say, set_state, target,
+};
 use crate::{
     decide::{advance::Advanced, command::run::Terms, gate, gate::Subject, look::Look},
     domain::{
@@ -66,7 +72,7 @@ pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
             look.want(need);
         }
     }
-    is_older(look, request);
+    order(look, request);
     // Whether a fork's reviewer may write is asked on the way.
     let _ = target::still_permitted(look, request);
 }
@@ -81,8 +87,11 @@ pub(in crate::decide) fn subject(
     let gate = GateName::Deploy(request.environment.clone());
     let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
     subject.request = Some(id.to_owned());
-    if matches!(request.origin, Origin::Command(_)) {
+    if let Origin::Command(command) = &request.origin {
         subject.requester = Some(request.by.clone());
+        subject.item = Some(command.item);
+        // Nobody is asked twice in an incident.
+        subject.replaces = request.replace || request.kind == RequestKind::Rollback;
     }
     if let Watched::Tag(tag) = &request.watched {
         subject.tags.push(tag.clone());
@@ -114,25 +123,6 @@ fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Te
     let mut subject = subject(facts, terms.policy, id, request)?;
     subject.fresh_since = fresh(terms.now);
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
-}
-
-/// Whether the commit is older than what runs; `None`: not known yet.
-fn is_older(look: &Look<'_>, request: &DeployRequest) -> Option<bool> {
-    let Some(sha) = &request.sha else { return Some(false) };
-    if request.kind == RequestKind::Rollback {
-        return Some(false);
-    }
-    let Some(run) = look.history(&request.environment).current() else { return Some(false) };
-    let runs = run.commit?;
-    if runs == sha {
-        return Some(false);
-    }
-    let known = look.known_to_contain(runs, sha);
-    if known.is_none() {
-        // Asks for it.
-        look.contains(runs, sha);
-    }
-    known
 }
 
 /// Finds out which commit is meant.
@@ -230,6 +220,9 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
         return Next::Wait(say::silent(why), None);
     }
     if let Some((_, other)) = same(facts, id, request) {
+        if other.replace && !request.replace {
+            return Next::End(RequestEnd::Withdrawn, say::repeated().to_owned());
+        }
         return if asked {
             refused(say::the_same(other, terms.policy))
         } else {
@@ -237,16 +230,14 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
         };
     }
     let busy = facts.under_way(environment).map(|(_, other)| other);
-    match is_older(&look, request) {
-        Some(true) => {
-            let runs = look.history(environment).current().and_then(|run| run.commit);
-            return refused(say::older(environment, runs));
-        }
-        Some(false) => {}
+    match order(&look, request) {
+        Order::Forward => {}
         // What is under way there may still turn out to be what ran.
-        None if busy.is_some() => {}
-        None if terms.now.duration_since(request.at) >= PATIENCE => return refused(say::order_unknown(environment)),
-        None => return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok()),
+        Order::Unknown if busy.is_some() => {}
+        Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
+            return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
+        backward => return refused(say::backward(request, &backward)),
     }
     drop(look);
     let Some(decision) = judge(facts, id, request, terms) else { return refused(say::no_name(&request.reference)) };
@@ -287,7 +278,16 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
     }
 }
 
-/// An earlier request for the same, that is not over.
+/// Since when the forge is asked how a request stands to what runs.
+fn finding_out_since(request: &DeployRequest, now: Timestamp) -> Timestamp {
+    match &request.state {
+        RequestState::Waiting(why) if why == say::finding_out() => request.since,
+        _ => now,
+    }
+}
+
+/// An earlier request for the same, that is not over, or one that was
+/// repeated with `replace`.
 fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(&'a String, &'a DeployRequest)> {
     facts.open_requests().find(|(other_id, other)| {
         !other.dry_run
@@ -296,6 +296,10 @@ fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(
             && other.sha == request.sha
             && other.kind == request.kind
             && other.inputs == request.inputs
-            && (other.at, other_id.as_str()) < (request.at, id)
+            && match (other.replace, request.replace) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => (other.at, other_id.as_str()) < (request.at, id),
+            }
     })
 }

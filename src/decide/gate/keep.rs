@@ -64,20 +64,14 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         advanced.wake(look.retry_at());
     }
     // Their check runs say below why nothing came of them.
+    let mut refused: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in over {
         let key = (subject.gate.clone(), subject.sha.clone());
-        if !facts.gates.contains_key(&key) {
-            facts.gates.insert(
-                key,
-                GateFacts {
-                    decision,
-                    since: subject.since,
-                    tags: subject.tags,
-                    live: true,
-                    shown: None,
-                    turns: Vec::new(),
-                },
-            );
+        refused.insert(key.clone());
+        match facts.gates.get(&key).map(|known| known.decision.says(&decision)) {
+            None => drop(facts.gates.insert(key, GateFacts::new(decision, subject.since, subject.tags))),
+            Some(false) => drop(facts.gates.update(&key, |known| known.decision = decision)),
+            Some(true) => {}
         }
     }
     let mut live: BTreeSet<(GateName, Sha)> = BTreeSet::new();
@@ -87,8 +81,8 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         live.insert(key.clone());
         keep(facts, &key, Some((subject, decision)), terms, advanced);
     }
-    let ended: Vec<_> = facts.gates.index().live.difference(&live).cloned().collect();
-    for key in ended {
+    let over = facts.gates.index().live.union(&refused).filter(|key| !live.contains(*key));
+    for key in over.cloned().collect::<Vec<_>>() {
         keep(facts, &key, None, terms, advanced);
     }
 }
@@ -107,9 +101,7 @@ fn keep(
             let decision = if known.decision.says(&decision) { known.decision } else { decision };
             GateFacts { decision, since: subject.since, tags: subject.tags, live: true, ..known }
         }
-        (None, Some((subject, decision))) => {
-            GateFacts { decision, since: subject.since, tags: subject.tags, live: true, shown: None, turns: Vec::new() }
-        }
+        (None, Some((subject, decision))) => GateFacts::new(decision, subject.since, subject.tags),
         (Some(known), None) => GateFacts { live: false, ..known },
         (None, None) => return,
     };
@@ -152,14 +144,17 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
 
 /// Queues the check run where it says something new, or grows old.
 fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut Advanced) {
-    let Some(effect) = rendered(gate, nothing) else { return };
+    // Who asks again sees an answer, also where it is the same.
+    let again = std::mem::take(&mut gate.rerequested);
+    let kept_as_is = || again.then(|| show::check(&gate.decision, gate.live));
+    let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
     let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
     let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
     let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
-    if !gate.shown.as_ref().is_some_and(is_shown) {
+    if again || !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{}", sha.0);
         advanced.wishes.push(Wish { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running });

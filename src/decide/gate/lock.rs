@@ -1,7 +1,11 @@
-//! `lock`: nobody else holds the environment's lock.
+//! `lock`: nobody else holds the environment's lock, and the requester does not
+//! hold it for another item.
 
 use super::{Case, finding::Finding};
-use crate::decide::message::{quoted, reason};
+use crate::{
+    decide::message::{quoted, reason},
+    domain::fact::lock::LockOwner,
+};
 
 pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let Some(environment) = case.subject.environment() else {
@@ -10,12 +14,22 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let Some(lock) = case.look.facts.lock(environment, case.look.now) else {
         return Finding::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
-    if !lock.binds_all && case.subject.requester.as_deref().is_some_and(|who| who.eq_ignore_ascii_case(lock.by)) {
-        return Finding::pass("lock_own", format!("the lock is held by {}, who asks", quoted(lock.by)))
-            .seen(Some(lock.since));
-    }
-    let words = format!("{} is locked by {}{}", quoted(environment), quoted(lock.by), reason(lock.reason));
-    let finding = Finding::wait("lock_held", words).seen(Some(lock.since)).turns(lock.until);
+    let (name, by, why) = (quoted(environment), quoted(lock.by), reason(lock.reason));
+    let owner = case.subject.requester.as_deref().map(|who| lock.owner(who, case.subject.item));
+    let finding = match owner {
+        Some(LockOwner::Same) => {
+            return Finding::pass("lock_own", format!("the lock is held by {by}, who asks")).seen(Some(lock.since));
+        }
+        Some(LockOwner::OtherItem(item)) if case.subject.replaces => {
+            let words = format!("the lock is held by {by}, who asks, for #{item}, and is to be replaced");
+            return Finding::pass("lock_replaced", words).seen(Some(lock.since));
+        }
+        Some(LockOwner::OtherItem(item)) => {
+            Finding::wait("lock_other_item", format!("{name} is locked by {by}, who asks, for #{item}{why}"))
+        }
+        Some(LockOwner::Other) | None => Finding::wait("lock_held", format!("{name} is locked by {by}{why}")),
+    };
+    let finding = finding.seen(Some(lock.since)).turns(lock.until);
     // A lock with an end goes by itself.
     if lock.until.is_none() { finding.by_hand() } else { finding }
 }

@@ -17,6 +17,7 @@ mod freeze;
 mod hold;
 mod keep;
 mod lock;
+mod order;
 mod reviews;
 pub mod show;
 mod subject;
@@ -33,7 +34,7 @@ use super::{look::Look, message::quoted};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
     fact::RepoFacts,
-    id::Sha,
+    id::{ItemNumber, Sha},
     needs::{Answer, Need},
     policy::Policy,
     rule::{ConditionName, ConditionRule},
@@ -53,6 +54,10 @@ pub struct Subject {
     pub since: Timestamp,
     /// Who asks for it, if a person does: never approves it, and passes their own lock.
     pub requester: Option<String>,
+    /// The item on which they ask for it: a lock of theirs is passed if it was taken there.
+    pub item: Option<ItemNumber>,
+    /// They may replace what their lock protects for another item.
+    pub replaces: bool,
     /// The deploy request that it serves: passes the lock that this request holds.
     pub request: Option<String>,
     /// Only answers of the forge that were given since count: before something
@@ -71,6 +76,8 @@ impl Subject {
             tags: Vec::new(),
             since,
             requester: None,
+            item: None,
+            replaces: false,
             request: None,
             fresh_since: None,
             waived: Vec::new(),
@@ -142,7 +149,8 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
     let findings: Vec<Finding> = match required(look.policy, &subject.gate) {
         Some(rules) => {
             let waivers = waiver::all(case);
-            rules.iter().map(|rule| tree::judge(case, rule, &waivers)).collect()
+            let listed = rules.iter().map(|rule| tree::judge(case, rule, &waivers));
+            order::judge(case).into_iter().chain(listed).collect()
         }
         None => vec![unlisted(&subject.gate)],
     };

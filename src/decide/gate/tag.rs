@@ -1,12 +1,15 @@
 //! `tag`: it names a version that grows, never moved, and is signed if asked.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
 use super::{Case, finding::Finding};
 use crate::{
-    decide::message::quoted,
+    decide::{
+        message::quoted,
+        versions::{LIST_AGE, VersionTag},
+    },
     domain::{
         event::RefName,
         id::Sha,
@@ -15,8 +18,6 @@ use crate::{
     },
 };
 
-/// The list of tags may be so old.
-const LIST_AGE: SignedDuration = SignedDuration::from_hours(2);
 /// A signature does not change while the tag does not move.
 const SIGNATURE_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -80,24 +81,9 @@ fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
     let Some(Answer::Tags(listed)) = case.answer(&Need::Tags, LIST_AGE) else {
         return Some(case.missing(&Need::Tags, "tags", "which tags there are"));
     };
-    let mut known: BTreeMap<&str, &Sha> = listed.iter().map(|(name, sha)| (name.as_str(), sha)).collect();
-    for (name, facts) in &case.look.facts.refs {
-        match (name, facts.moves.last()) {
-            (RefName::Tag(name), Some((_, Some(sha)))) => drop(known.insert(name, sha)),
-            (RefName::Tag(name), Some((_, None))) => drop(known.remove(name.as_str())),
-            _ => {}
-        }
-    }
     // Of those that may be too high the lowest are the likeliest to be contained.
-    let mut higher: Vec<(semver::Version, &str, &Sha)> = known
-        .iter()
-        .filter(|(other, _)| **other != tag)
-        .filter_map(|(other, sha)| Some((version::parse(other)?, *other, *sha)))
-        .filter(|(other, _, _)| other.name == version.name && other.semver.cmp_precedence(&version.semver).is_ge())
-        .map(|(other, tag, sha)| (other.semver, tag, sha))
-        .collect();
-    higher.sort();
-    for (_, other, sha) in higher {
+    let others = case.look.tags_from(&version, listed).filter(|other| other.tag != tag);
+    for VersionTag { tag: other, sha, .. } in others {
         let contains = case.contains(&case.subject.sha, sha);
         if contains == Some(true) {
             let words = format!("{name} is not higher than {}, which it contains", quoted(other));

@@ -62,6 +62,9 @@ pub struct DeployRequest {
     pub pinned: bool,
     /// Only to tell what would happen.
     pub dry_run: bool,
+    /// Who asks means to replace what another item holds the lock for.
+    #[serde(default)]
+    pub replace: bool,
     /// Deployments that its jobs made.
     pub linked: BTreeSet<u64>,
     /// What to tell of it at once: for a rollback what it goes back to, and why to that.
@@ -153,6 +156,7 @@ impl DeployRequest {
             attempts: 0,
             pinned: false,
             dry_run: false,
+            replace: false,
             linked: BTreeSet::new(),
         }
     }
@@ -179,6 +183,14 @@ impl DeployRequest {
         match &self.state {
             RequestState::Ended { how, .. } => Some(*how),
             _ => None,
+        }
+    }
+
+    /// Nobody asked for it: a tag or a branch moved.
+    pub fn is_automatic(&self) -> bool {
+        match self.origin {
+            Origin::Tag(_) | Origin::Merge(_) => true,
+            Origin::Command(_) => false,
         }
     }
 

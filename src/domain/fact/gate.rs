@@ -29,6 +29,10 @@ pub struct GateFacts {
     pub shown: Option<Shown>,
     /// How it stood over time, oldest first.
     pub turns: Vec<Turn>,
+    /// Somebody asked on the forge for its check to be run again: it is
+    /// written again, also where it says the same.
+    #[serde(default)]
+    pub rerequested: bool,
 }
 
 /// A check run that was queued.
@@ -54,6 +58,11 @@ pub struct Turn {
 }
 
 impl GateFacts {
+    /// A gate that is decided for the first time.
+    pub fn new(decision: Decision, since: Timestamp, tags: Vec<String>) -> Self {
+        Self { decision, since, tags, live: true, shown: None, turns: Vec::new(), rerequested: false }
+    }
+
     /// Notes how it stands now.
     pub fn turned(&mut self, turn: Turn) {
         let last = self.turns.last();
@@ -72,7 +81,8 @@ pub type Gates = IndexedMap<(GateName, Sha), GateFacts, GateIndex>;
 /// Look-up tables over [`Gates`].
 #[derive(Debug, Clone, Default)]
 pub struct GateIndex {
-    /// Gates that are decided again when something changes.
+    /// Gates that are decided again when something changes, and those whose
+    /// check is to be written again.
     pub live: BTreeSet<(GateName, Sha)>,
     /// Commits by gate, with the time since when each was asked for.
     pub by_gate: KeysBy<GateName, (Timestamp, Sha)>,
@@ -80,7 +90,7 @@ pub struct GateIndex {
 
 impl MapIndex<(GateName, Sha), GateFacts> for GateIndex {
     fn add(&mut self, key: &(GateName, Sha), gate: &GateFacts) {
-        if gate.live {
+        if gate.live || gate.rerequested {
             self.live.insert(key.clone());
         }
         self.by_gate.add(key.0.clone(), (gate.since, key.1.clone()));
@@ -95,7 +105,8 @@ impl MapIndex<(GateName, Sha), GateFacts> for GateIndex {
 impl super::RepoFacts {
     /// Gates that are decided again when something changes.
     pub fn live_gates(&self) -> impl Iterator<Item = (&(GateName, Sha), &GateFacts)> {
-        self.gates.index().live.iter().filter_map(|key| self.gates.get_key_value(key))
+        let known = self.gates.index().live.iter().filter_map(|key| self.gates.get_key_value(key));
+        known.filter(|(_, gate)| gate.live)
     }
 
     /// The newest of what was decided at a gate, newest first.

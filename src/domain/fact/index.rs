@@ -5,13 +5,27 @@
 
 use super::{
     incident::Place,
-    repo::{DocumentKey, RepoFacts},
+    repo::{DocumentKey, Index, RepoFacts},
 };
 use crate::domain::{
     event::RefName,
-    id::ItemNumber,
+    id::{ItemNumber, Sha},
     needs::{Answer, Closer, Need},
+    version,
 };
+
+impl Index {
+    /// Notes that a tag names or named a commit.
+    fn tag(&mut self, tag: &str, sha: Option<&Sha>) {
+        if let Some(sha) = sha {
+            self.tags_at.entry(sha.clone()).or_default().insert(tag.to_owned());
+        }
+        if let Some(version) = version::parse(tag) {
+            let versions = self.versions.entry(version.name.to_owned()).or_default();
+            versions.insert((version.semver, tag.to_owned()));
+        }
+    }
+}
 
 impl RepoFacts {
     /// Builds every table anew.
@@ -104,10 +118,8 @@ impl RepoFacts {
             DocumentKey::Answer(need) => self.index_answer(need),
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {
                 for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| &r.moves) {
-                    if let Some(sha) = sha {
-                        self.index.tags_at.entry(sha.clone()).or_default().insert(tag.clone());
-                    }
                     self.index.tag_moves.insert((*at, tag.clone()));
+                    self.index.tag(tag, sha.as_ref());
                 }
             }
             DocumentKey::Run(id) => drop(self.index.runs_to_link.insert(*id)),
@@ -185,6 +197,11 @@ impl RepoFacts {
                 self.index.closed_by_commit.entry(sha.clone()).or_default().insert((*at, *issue));
             }
             (Need::RunsAt { .. }, Answer::Runs(runs)) => self.index.runs_to_link.extend(runs.keys()),
+            (Need::Tags, Answer::Tags(tags)) => {
+                for (tag, sha) in tags {
+                    self.index.tag(tag, Some(sha));
+                }
+            }
             (Need::LinkedIssues { pull }, Answer::LinkedIssues(issues)) => {
                 for issue in issues {
                     self.index.pulls_naming.entry(*issue).or_default().insert(*pull);

@@ -220,7 +220,7 @@ pub struct PolicyInPull {
     /// The head that was looked at.
     pub head: Sha,
     /// The target branch that it was compared with: a pull request may be
-    /// turned to another one. Empty where an earlier version looked.
+    /// turned to another one. Empty: it is to be looked at again.
     #[serde(default)]
     pub base: String,
     /// It changes the file: a check or comment of ours says what was found.

@@ -13,6 +13,7 @@ pub mod incident;
 mod index;
 pub mod indexed;
 pub mod item;
+pub mod lock;
 pub mod policy;
 mod repo;
 mod rollback;

@@ -135,6 +135,8 @@ pub struct Index {
     pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
     /// Moves of tags in order of time.
     pub tag_moves: BTreeSet<(Timestamp, String)>,
+    /// Version tags by package: version, tag.
+    pub versions: BTreeMap<String, BTreeSet<(semver::Version, String)>>,
     /// Branch pushes in order of time.
     pub by_time: BTreeSet<(Timestamp, Sha, String)>,
     /// Ancestry answers by newer end.

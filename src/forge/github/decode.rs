@@ -131,7 +131,7 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
         "installation_repositories" => admin::installation_repositories(delivery),
         "repository" => admin::repository(delivery),
         "label" => admin::label(delivery),
-        "check_suite" => Err(Useless::because("a suite's runs arrive as `check_run`")),
+        "check_suite" => check::check_suite(delivery),
         "ping" => Err(Useless::because("ping")),
         _ => Err(Useless::because(format!("event `{event}` is not used"))),
     }

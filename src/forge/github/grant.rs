@@ -15,7 +15,7 @@ const MANIFEST: &str = include_str!("../../../config/github-app.json");
 /// Without these something is not seen, and everything else works.
 const OPTIONAL_PERMISSIONS: &[&str] = &["actions", "members", "merge_queues"];
 /// The same of events.
-const OPTIONAL_EVENTS: &[&str] = &["label", "merge_group", "workflow_run"];
+const OPTIONAL_EVENTS: &[&str] = &["check_suite", "label", "merge_group", "workflow_run"];
 
 /// How far a permission goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -68,6 +68,7 @@ impl Feature {
     fn grants(self) -> Grants {
         match self {
             // Answering a protection rule takes both deployments and actions.
+            // Who may write checks hears when somebody asks for all of them again.
             Self::Gates => Grants::of(
                 &[
                     ("actions", Access::Write),
@@ -76,7 +77,7 @@ impl Feature {
                     ("deployments", Access::Write),
                     ("members", Access::Read),
                 ],
-                &["deployment_protection_rule"],
+                &["check_suite", "deployment_protection_rule"],
             ),
             Self::Deploys => Grants::of(
                 &[
@@ -85,7 +86,7 @@ impl Feature {
                     ("deployments", Access::Write),
                     ("members", Access::Read),
                 ],
-                &["deployment_protection_rule"],
+                &["check_suite", "deployment_protection_rule"],
             ),
         }
     }

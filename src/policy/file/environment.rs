@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     condition::{Condition, ConditionName},
-    text::Name,
+    text::{Globs, Name},
 };
 pub use crate::domain::rule::{Busy, Trigger};
 
@@ -78,6 +78,19 @@ pub struct InputFile {
 pub struct AutoFile {
     /// What starts one.
     pub on: Vec<Trigger>,
+    /// Tags that start one, for `on: [tag]`, such as `api/v*`. Only final
+    /// versions do. Default: every tag.
+    pub tags: Option<Globs>,
+    /// Whether one may replace what is newer: a higher version of the same
+    /// name, or a commit that contains it. Default: `false`.
+    pub allow_older: Option<bool>,
+}
+
+impl AutoFile {
+    /// How many globs it holds.
+    pub fn globs(&self) -> usize {
+        self.tags.as_ref().map_or(0, |tags| tags.list().len())
+    }
 }
 
 /// How exact a deploy's commit is.

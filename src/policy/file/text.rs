@@ -1,7 +1,10 @@
 //! Words of a policy file that have a form: each type checks its own.
 
+use std::fmt;
+
 use globset::GlobBuilder;
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, de};
 
 use crate::domain::policy::Pattern;
 
@@ -110,6 +113,60 @@ impl Glob {
     /// The glob, ready to match.
     pub fn pattern(&self) -> Result<Pattern, String> {
         Pattern::new(&self.0).map_err(|error| format!("not a glob: {}", error.kind()))
+    }
+}
+
+/// One glob, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Globs(Vec<Glob>);
+
+impl Globs {
+    /// The globs, in the order of the file.
+    pub fn list(&self) -> &[Glob] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Globs {
+    fn deserialize<D: de::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+
+        impl<'de> de::Visitor<'de> for OneOrMore {
+            type Value = Globs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a glob or a list of globs")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Globs, E> {
+                Glob::try_from(text.to_owned()).map(|glob| Globs(vec![glob])).map_err(E::custom)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Globs, A::Error> {
+                let mut globs = Vec::new();
+                while let Some(glob) = list.next_element()? {
+                    globs.push(glob);
+                }
+                Ok(Globs(globs))
+            }
+        }
+
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
+impl JsonSchema for Globs {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Globs".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let glob = generator.subschema_for::<Glob>();
+        schemars::json_schema!({ "oneOf": [glob, { "type": "array", "items": glob, "minItems": 1 }] })
     }
 }
 

@@ -69,6 +69,11 @@ impl<'a> Forms<'a> {
         if let Some(option) = options.and_then(|all| all.iter().find(|one| kind(one) != "null")) {
             return self.of(path, option);
         }
+        // One or a list of them.
+        if let Some(options) = schema.get("oneOf").and_then(Value::as_array) {
+            let forms: Vec<String> = options.iter().map(|one| self.of(path, one)).collect();
+            return forms.join(", or ");
+        }
         if let Some(value) = schema.get("const") {
             return format!("`{value}`");
         }

@@ -123,6 +123,17 @@ impl State {
         Ok(())
     }
 
+    /// Somebody asks for all checks of an App on a commit to be run again: only
+    /// that App hears of it, once.
+    pub(in crate::sim) fn rerequest_all(&mut self, repo: u64, app: &str, sha: &str, by: &str) -> Result<(), SimError> {
+        let place = self.repo(repo)?;
+        let run = place.checks.values().rfind(|run| run.app == app && run.sha == sha);
+        let run = run.ok_or_else(|| SimError::NoSuch(format!("check suite of {app} on {sha}")))?;
+        let shown = shape::check_suite(self, place, run);
+        self.emit(repo, "check_suite", Some("rerequested"), by, json!({ "check_suite": shown }));
+        Ok(())
+    }
+
     fn emit_check(&mut self, repo: u64, id: u64, action: &str) {
         let Ok(place) = self.repo(repo) else { return };
         let Some(run) = place.checks.get(&id) else { return };

@@ -116,6 +116,23 @@ fn evidence_takes_its_conditions() {
 }
 
 #[test]
+fn an_environment_names_the_tags_that_start_a_deploy() {
+    let policy = policy(
+        "environments:
+  Api: { auto: { on: [tag], tags: 'api/v*' } }
+  web: { auto: { on: [tag, merge], tags: ['web-v*', 'web/v*'], allow_older: true } }
+  docs: { auto: { on: [tag] } }
+",
+    );
+    let auto = |name: &str| &policy.environments[name].auto;
+    assert!(auto("api").takes_tag("api/v1.4.0") && !auto("api").takes_tag("web/v1.4.0"));
+    assert!(auto("web").takes_tag("web-v1.0.0") && auto("web").takes_tag("web/v1.0.0"));
+    assert!(!auto("web").takes_tag("v1.0.0") && auto("docs").takes_tag("v1.0.0"));
+    assert!(auto("web").allow_older && !auto("docs").allow_older);
+    assert_eq!(policy.environments["api"].name, "Api");
+}
+
+#[test]
 fn words_stay_words_and_aliases_are_followed() {
     let policy = policy(
         "phases:

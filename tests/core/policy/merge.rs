@@ -115,6 +115,8 @@ fn environments_are_merged_by_name_without_case() {
     let policy = compile(&merged).unwrap();
     assert_eq!(policy.production("PRODUCTION"), Some(true));
     assert_eq!(policy.environments.keys().collect::<Vec<_>>(), ["production", "staging"]);
+    // It is called as the nearest file calls it.
+    assert_eq!(policy.environments["production"].name, "production");
     let environments = merged.file.environments.unwrap();
     let production = environments.values().next().unwrap();
     assert_eq!(production.require, Some(vec![LOCK, HOLD]));

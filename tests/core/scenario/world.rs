@@ -272,6 +272,11 @@ impl World {
             "tag" => ("push".into(), Seen::Push(Box::new(self.moved(at, |world| world.tag(w))?))),
             "release" => (format!("release.{}", w[2]), Seen::Release(self.release(at, w)?)),
             "check" => (format!("check_run.{}", w[2]), Seen::Check(self.check(at, w)?)),
+            // `checks rerequested on c1`: somebody asks for all of our checks again.
+            "checks" => {
+                let sha = self.sha(after(w, "on")?);
+                ("check_suite.rerequested".into(), Seen::ChecksRerequested { sha })
+            }
             "status" => {
                 let outcome = outcome(&w[2])?;
                 let sha = self.sha(after(w, "on")?);

@@ -1,8 +1,10 @@
 //! Deploys over real HTTP: the bot with its database, and a forge with a
 //! worker that runs the workflows.
 
+mod automatic;
 mod dispatch;
 mod edges;
+mod locks;
 mod release;
 pub mod stage;
 mod wait;

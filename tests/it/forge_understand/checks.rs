@@ -83,6 +83,18 @@ fn a_suite_says_nothing_beside_its_runs() {
 }
 
 #[test]
+fn our_own_suite_can_be_asked_for_again() {
+    let rerequested = fixture("check_suite.completed").with("/action", "rerequested");
+    let others = "the checks of another App are to run again";
+    assert_eq!(rerequested.reason(), others);
+    assert_eq!(rerequested.clone().without("/check_suite/app").reason(), others);
+    let ours = rerequested.with("/check_suite/app/id", OUR_APP);
+    assert_eq!(ours.seen(), Seen::ChecksRerequested { sha: sha("c") });
+    let lacks = ours.without("/check_suite/head_sha");
+    assert_eq!(lacks.reason(), "check_suite payload without check_suite.head_sha");
+}
+
+#[test]
 fn a_commit_status_is_set() {
     let status = fixture("status");
     let expected = StatusSeen {

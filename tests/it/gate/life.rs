@@ -63,6 +63,27 @@ async fn who_asks_again_gets_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_for_all_checks_again_gets_an_answer() {
+    let (world, sha) = world(FROZEN).await;
+    let bob = world.person("bob");
+    bob.release(&draft(&sha)).unwrap();
+    world.person("ci").start_check(&sha, "lint").unwrap();
+    world.minute().await;
+    let before = run(&world, &sha);
+    let app = before["app"]["slug"].as_str().unwrap();
+    let written = || world.writes().iter().filter(|call| call.route.starts_with(CHECKS)).count();
+    world.forge.clear_requests();
+    bob.rerequest_all_checks("ci", &sha).unwrap();
+    world.minute().await;
+    assert_eq!(written(), 0, "the checks of another App are not ours to run");
+    bob.rerequest_all_checks(app, &sha).unwrap();
+    world.minute().await;
+    assert_eq!(written(), 1, "{:?}", world.calls());
+    assert_eq!(run(&world, &sha)["output"]["title"], before["output"]["title"]);
+    world.check().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_goes_on_is_renewed_before_it_is_stale() {
     let (world, sha) = world(FROZEN).await;
     world.person("bob").release(&draft(&sha)).unwrap();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Delivery, Understood, Useless, needed};
 use crate::{
     domain::event::{CheckSeen, Outcome, Seen, StatusSeen, WorkflowSeen},
-    forge::github::payload::{CheckRun, StatusCommit, WorkflowRun},
+    forge::github::payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
 };
 
 pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
@@ -14,6 +14,23 @@ pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> 
     let (mut seen, at) = check_seen(run, delivery.our_app_id, delivery.received_at).map_err(Useless::Lacks)?;
     seen.asked_again = delivery.action == "rerequested";
     Ok(Understood { seen: Seen::Check(seen), at })
+}
+
+/// "Re-run all checks" asks each App to run its own suite again. The rest of a
+/// suite's life arrives as that of its runs.
+pub(super) fn check_suite(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
+    if delivery.action != "rerequested" {
+        return Err(Useless::because("a suite's runs arrive as `check_run`"));
+    }
+    delivery.repo()?;
+    let suite: CheckSuite = needed(delivery.payload.get("check_suite"), "check_suite")?;
+    let app = suite.app.0.unwrap_or_default().id.0.unwrap_or(0);
+    if app == 0 || app != delivery.our_app_id {
+        return Err(Useless::because("the checks of another App are to run again"));
+    }
+    let sha = needed(suite.head_sha.0, "check_suite.head_sha")?;
+    // The payload tells when the suite last changed, not when somebody asked.
+    Ok(Understood { seen: Seen::ChecksRerequested { sha }, at: None })
 }
 
 pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {

@@ -38,6 +38,10 @@ pub struct CheckRun {
 pub struct CheckSuite {
     /// Its number.
     pub id: Maybe<u64>,
+    /// Commit.
+    pub head_sha: Maybe<Sha>,
+    /// The App whose check runs it holds.
+    pub app: Maybe<Numbered>,
     /// When it last changed.
     pub updated_at: Maybe<Timestamp>,
 }

@@ -18,7 +18,7 @@ mod lenient;
 
 pub use admin::{InstallationFull, InstalledRepository, LabelChanges};
 pub use body::{Payload, json};
-pub use check::{CheckRun, Commit as StatusCommit, WorkflowRun};
+pub use check::{CheckRun, CheckSuite, Commit as StatusCommit, WorkflowRun};
 pub use common::{Label, Numbered, Repository, User};
 pub use deploy::{Deployment, DeploymentStatus, Release};
 pub use git::{MergeGroup, PushedCommit, Pusher};

@@ -1,0 +1,28 @@
+//! Whose a lock is.
+
+use super::command::Guard;
+use crate::domain::id::ItemNumber;
+
+/// Whose a lock is, seen by somebody who asks for a deploy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockOwner {
+    /// Theirs, taken on the item on which they ask.
+    Same,
+    /// Theirs, taken on this other item.
+    OtherItem(ItemNumber),
+    /// Somebody else's, or one that binds everyone.
+    Other,
+}
+
+impl Guard<'_> {
+    /// Whose this lock is for `who`, who asks for something on `item`.
+    pub fn owner(&self, who: &str, item: Option<ItemNumber>) -> LockOwner {
+        if self.binds_all || !self.by.eq_ignore_ascii_case(who) {
+            LockOwner::Other
+        } else if item == Some(self.item) {
+            LockOwner::Same
+        } else {
+            LockOwner::OtherItem(self.item)
+        }
+    }
+}

@@ -135,7 +135,7 @@ impl Repository {
         let room = SIZE.saturating_sub(start.len() + ready);
         start.extend(WORDS.chars().cycle().take(room));
         start.push_str("\",");
-        let mut signed = key();
+        let mut signed = key(SECRET);
         signed.update(start.as_bytes());
         Self { id, full_name, start, signed }
     }
@@ -186,7 +186,7 @@ fn account(text: &mut String, login: &str, id: u64, kind: &str) {
     let _ = write!(text, ",\"type\":\"{kind}\",\"user_view_type\":\"public\",\"site_admin\":false}}");
 }
 
-fn key() -> Hmac<Sha256> {
-    // HMAC takes a key of any length.
-    Hmac::new_from_slice(SECRET.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"))
+/// Signs with a secret.
+pub fn key(secret: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(secret.as_bytes()).unwrap_or_else(|_| unreachable!("HMAC takes a key of any length"))
 }

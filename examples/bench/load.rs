@@ -76,6 +76,16 @@ impl Issues {
     }
 }
 
+/// A webhook of any kind, signed.
+pub struct Delivery {
+    /// The event's name.
+    pub event: &'static str,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The signature in hex.
+    pub signature: String,
+}
+
 /// One keep-alive connection.
 pub struct Sender {
     address: SocketAddr,
@@ -92,19 +102,28 @@ impl Sender {
 
     /// Sends one delivery; the answer's status.
     pub async fn send(&mut self, repository: &Repository, body: &Body) -> io::Result<u16> {
-        let length = repository.start().len() + body.end.len();
+        self.post("issues", [repository.start(), body.end.as_bytes()], &body.signature).await
+    }
+
+    /// Sends a delivery of any kind; the answer's status.
+    pub async fn deliver(&mut self, delivery: &Delivery) -> io::Result<u16> {
+        self.post(delivery.event, [&delivery.body, &[]], &delivery.signature).await
+    }
+
+    async fn post(&mut self, event: &str, body: [&[u8]; 2], signature: &str) -> io::Result<u16> {
+        let length: usize = body.iter().map(|part| part.len()).sum();
         self.request.clear();
         let head = format!(
             "POST /webhooks/github HTTP/1.1\r\nhost: {}\r\nuser-agent: GitHub-Hookshot/bench\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\nx-github-event: issues\r\n\
-             x-github-delivery: {}\r\nx-github-hook-id: 7001\r\nx-hub-signature-256: sha256={}\r\n\r\n",
+             content-type: application/json\r\ncontent-length: {length}\r\nx-github-event: {event}\r\n\
+             x-github-delivery: {}\r\nx-github-hook-id: 7001\r\nx-hub-signature-256: sha256={signature}\r\n\r\n",
             self.address,
             guid(SystemClock.now()),
-            body.signature,
         );
         self.request.extend_from_slice(head.as_bytes());
-        self.request.extend_from_slice(repository.start());
-        self.request.extend_from_slice(body.end.as_bytes());
+        for part in body {
+            self.request.extend_from_slice(part);
+        }
         let answered = self.exchange().await;
         if !matches!(answered, Ok((_, true))) {
             self.stream = None;

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for the terminal")]
 
 mod body;
+mod life;
 mod load;
 mod machine;
 mod measure;
@@ -38,7 +39,10 @@ struct Cli {
     /// A PostgreSQL server, as a URL without a database: also measures replicas there.
     #[arg(long, env = "PHASEBOT_TEST_POSTGRES", value_name = "URL")]
     postgres: Option<String>,
-    /// Only these parts: rate, latency, overload, items, peers, growth, replicas.
+    /// Changes in the life of one repository.
+    #[arg(long, default_value_t = 10_000)]
+    changes: u64,
+    /// Only these parts: rate, latency, overload, items, life, peers, growth, replicas.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Folder for databases; on the disk that is to be measured.
@@ -83,6 +87,9 @@ fn main() -> Result<()> {
         }
         if wanted("items") {
             measure::items(&plan).await?;
+        }
+        if wanted("life") {
+            measure::life(&plan, cli.changes).await?;
         }
         if wanted("peers") {
             measure::peers(&plan).await?;

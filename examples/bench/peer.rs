@@ -4,7 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use crate::{
@@ -49,7 +49,8 @@ pub async fn start_probot(place: &Path, api: SocketAddr, label: &str) -> Result<
         .env("KEY_FILE", KEY)
         .env("LABEL", label)
         .env("PORT", address.port().to_string())
-        .env("SECRET", SECRET);
+        .env("SECRET", SECRET)
+        .stderr(Stdio::null());
     Server::start(command, address, address, "/readyz").await
 }
 
@@ -71,6 +72,6 @@ pub async fn start_webhook(folder: &Path) -> Result<Option<Server>> {
     let address = free_port()?;
     let mut command = Command::new("webhook");
     command.arg("-hooks").arg(&hooks).args(["-ip", "127.0.0.1", "-urlprefix", "webhooks"]);
-    command.args(["-port", &address.port().to_string()]);
+    command.args(["-port", &address.port().to_string()]).stderr(Stdio::null());
     Ok(Some(Server::start(command, address, address, "/").await?))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs::File,
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -60,6 +61,16 @@ impl Server {
         Self::ours(command, api).await
     }
 
+    /// `phasebot serve` under a policy of the operator; its decisions are lines of JSON in `log`.
+    pub async fn observed(database: &Path, api: SocketAddr, policy: &Path, log: &Path) -> Result<Self> {
+        let mut command = Command::new(beside("phasebot")?);
+        command.arg("serve").env_clear();
+        command.env("PHASEBOT_DATABASE_URL", format!("sqlite://{}", database.display()));
+        command.env("PHASEBOT_POLICY_FILE", policy).env("PHASEBOT_LOG_FORMAT", "json");
+        command.stderr(File::create(log)?);
+        Self::settled(command, api, "phasebot::app::worker=info").await
+    }
+
     /// The same server and routes, which verify signatures and keep nothing.
     pub async fn verify_only() -> Result<Self> {
         let mut command = Command::new(std::env::current_exe()?);
@@ -68,11 +79,16 @@ impl Server {
     }
 
     async fn ours(mut command: Command, api: SocketAddr) -> Result<Self> {
+        command.stderr(Stdio::null());
+        Self::settled(command, api, "warn").await
+    }
+
+    async fn settled(mut command: Command, api: SocketAddr, log: &str) -> Result<Self> {
         let (address, admin) = (free_port()?, free_port()?);
         command
             .env("PHASEBOT_LISTEN", address.to_string())
             .env("PHASEBOT_ADMIN_LISTEN", admin.to_string())
-            .env("PHASEBOT_LOG", "warn")
+            .env("PHASEBOT_LOG", log)
             .env("PHASEBOT_GITHUB__APP_ID", "4711")
             .env("PHASEBOT_GITHUB__PRIVATE_KEY_FILE", KEY)
             .env("PHASEBOT_GITHUB__WEBHOOK_SECRETS", SECRET)
@@ -83,7 +99,7 @@ impl Server {
     /// Starts it and waits until `ready` answers with 200.
     pub async fn start(mut command: Command, address: SocketAddr, admin: SocketAddr, ready: &str) -> Result<Self> {
         let begun = Instant::now();
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn()?;
         let mut server = Self { child, address, admin, started_in: Duration::ZERO };
         while !matches!(get(address, ready).await, Ok((200, _))) {
             if let Some(status) = server.child.try_wait()? {

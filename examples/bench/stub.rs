@@ -79,7 +79,13 @@ async fn answer(State(calls): State<Arc<Mutex<Calls>>>, method: Method, uri: Uri
         }
         ("POST", "labels") if issue.is_some() => (StatusCode::OK, r#"[{"name":"phase/plan"}]"#),
         ("POST", "labels") => (StatusCode::CREATED, r#"{"name":"phase/plan"}"#),
-        ("POST", "graphql") => (StatusCode::OK, r#"{"data":{"repository":{"issue":{"linkedBranches":{"nodes":[]}}}}}"#),
+        ("POST", "graphql") => (
+            StatusCode::OK,
+            r#"{"data":{"repository":{"issue":{"linkedBranches":{"nodes":[]}},
+               "pullRequest":{"closingIssuesReferences":{"nodes":[]}}}}}"#,
+        ),
+        ("GET", "permission") => (StatusCode::OK, r#"{"permission":"write","role_name":"write"}"#),
+        ("GET", _) if parts.contains(&"contents") => (StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#),
         ("GET", "app") => (StatusCode::OK, r#"{"id":4711,"slug":"phasebot"}"#),
         ("GET", _) => (StatusCode::OK, "[]"),
         _ => (StatusCode::OK, "{}"),

@@ -2,6 +2,7 @@
 
 mod growth;
 mod latency;
+mod life;
 mod overload;
 mod peers;
 mod rate;
@@ -12,6 +13,7 @@ use std::{fs, path::PathBuf, rc::Rc, time::Duration};
 pub use self::{
     growth::{growth, items},
     latency::latency,
+    life::life,
     overload::overload,
     peers::peers,
     rate::rate,

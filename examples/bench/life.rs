@@ -1,0 +1,274 @@
+//! The life of one repository as GitHub's webhooks tell it: an issue, its pull
+//! request, the merge, two checks; each tenth change is tagged and deployed to
+//! two environments.
+
+use hmac::Mac;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::{
+    body::{self, SECRET},
+    load::Delivery,
+};
+
+/// The repository's number.
+const REPOSITORY: u64 = 700_000_001;
+/// Time from one change to the next.
+const PACE: SignedDuration = SignedDuration::from_mins(4);
+/// Changes in one release.
+pub const RELEASE: u64 = 10;
+
+/// The policy of the bench: gates and environments that phasebot knows.
+pub const POLICY: &str = "\
+version: 1
+mode: act
+environments:
+  staging: { deploy: { via: deployment } }
+  production:
+    production: true
+    after: [staging]
+    deploy: { via: deployment }
+    require:
+      - deployed: { environment: staging, soak: 10m }
+";
+
+/// The deliveries of one repository, in the order in which GitHub sends them.
+pub struct Life {
+    /// When the first change begins.
+    start: Timestamp,
+    /// Changes so far.
+    changes: u64,
+    /// Where `main` stands.
+    main: String,
+    /// Deployments so far.
+    deployments: u64,
+}
+
+impl Life {
+    /// A repository whose `changes` end at `end`.
+    pub fn new(changes: u64, end: Timestamp) -> Self {
+        let whole = PACE * i32::try_from(changes).unwrap_or(i32::MAX);
+        Self { start: end - whole, changes: 0, main: sha("root", 0), deployments: 0 }
+    }
+
+    /// Every delivery of the next change, its release included.
+    pub fn change(&mut self) -> Vec<Delivery> {
+        let n = self.changes;
+        self.changes += 1;
+        let begin = self.start + PACE * i32::try_from(n).unwrap_or(i32::MAX);
+        let at = |seconds: i64| begin + SignedDuration::from_secs(seconds);
+        let (issue, pull) = (2 * n + 1, 2 * n + 2);
+        let (head, merge) = (sha("head", n), sha("merge", n));
+        let branch = format!("change-{n}");
+        let mut all = vec![
+            event("issues", json!({ "action": "opened", "issue": item(issue, "", at(0), at(0), None) })),
+            push(&format!("refs/heads/{branch}"), &zero(), &head, &[(&head, "A change")], at(10)),
+            event(
+                "pull_request",
+                json!({
+                    "action": "opened",
+                    "pull_request": pull_request(pull, issue, &branch, &head, &self.main, at(20), at(20), None),
+                }),
+            ),
+            event(
+                "pull_request",
+                json!({
+                    "action": "closed",
+                    "pull_request": pull_request(pull, issue, &branch, &head, &self.main, at(20), at(60), Some(&merge)),
+                }),
+            ),
+            push(
+                "refs/heads/main",
+                &self.main,
+                &merge,
+                &[(&head, "A change"), (&merge, &format!("Merge pull request #{pull}"))],
+                at(61),
+            ),
+            event("issues", json!({ "action": "closed", "issue": item(issue, "", at(0), at(62), Some(at(62))) })),
+        ];
+        for (index, name) in ["build", "test"].into_iter().enumerate() {
+            all.push(event(
+                "check_run",
+                json!({
+                    "action": "completed",
+                    "check_run": {
+                        "id": 10 * n + index as u64 + 1,
+                        "head_sha": merge,
+                        "name": name,
+                        "status": "completed",
+                        "conclusion": "success",
+                        "started_at": at(70),
+                        "completed_at": at(100 + index as i64),
+                        "app": { "id": 15_368 },
+                        "check_suite": { "id": n + 1 },
+                    },
+                }),
+            ));
+        }
+        self.main = merge;
+        if self.changes.is_multiple_of(RELEASE) {
+            let tag = format!("v1.{}.0", self.changes / RELEASE);
+            all.push(push(&format!("refs/tags/{tag}"), &zero(), &self.main, &[], at(110)));
+            for (index, environment) in ["staging", "production"].into_iter().enumerate() {
+                all.extend(self.deploy(environment, at(120 + 30 * index as i64)));
+            }
+        }
+        all
+    }
+
+    /// A comment with a command on the newest issue.
+    pub fn comment(&self, line: &str, at: Timestamp) -> Delivery {
+        let issue = (2 * self.changes).saturating_sub(1);
+        event(
+            "issue_comment",
+            json!({
+                "action": "created",
+                "issue": item(issue, "", at, at, None),
+                "comment": {
+                    "id": 900_000_000 + self.changes,
+                    "user": user(),
+                    "body": line,
+                    "created_at": at,
+                    "updated_at": at,
+                },
+            }),
+        )
+    }
+
+    fn deploy(&mut self, environment: &str, at: Timestamp) -> Vec<Delivery> {
+        self.deployments += 1;
+        let deployment = |seconds: i64| {
+            json!({
+                "id": self.deployments,
+                "sha": self.main,
+                "ref": self.main,
+                "environment": environment,
+                "production_environment": environment == "production",
+                "created_at": at,
+                "updated_at": at + SignedDuration::from_secs(seconds),
+                "creator": user(),
+            })
+        };
+        let status = |seconds: i64, state: &str| {
+            let at = at + SignedDuration::from_secs(seconds);
+            event(
+                "deployment_status",
+                json!({
+                    "action": "created",
+                    "deployment": deployment(seconds),
+                    "deployment_status": {
+                        "id": 10 * self.deployments + seconds.unsigned_abs(),
+                        "state": state,
+                        "environment": environment,
+                        "created_at": at,
+                        "updated_at": at,
+                    },
+                }),
+            )
+        };
+        vec![
+            event("deployment", json!({ "action": "created", "deployment": deployment(0) })),
+            status(1, "in_progress"),
+            status(9, "success"),
+        ]
+    }
+}
+
+/// A commit's name, from what it is and its number.
+fn sha(what: &str, n: u64) -> String {
+    use sha2::Digest as _;
+    let digest = sha2::Sha256::digest(format!("{what} {n}"));
+    hex::encode(&digest[..20])
+}
+
+fn zero() -> String {
+    "0".repeat(40)
+}
+
+fn user() -> Value {
+    json!({ "login": "ann", "id": 9_000_002, "type": "User" })
+}
+
+fn item(number: u64, body: &str, created: Timestamp, updated: Timestamp, closed: Option<Timestamp>) -> Value {
+    json!({
+        "id": 3_000_000_000 + number,
+        "number": number,
+        "title": format!("Change {number}"),
+        "body": body,
+        "user": user(),
+        "author_association": "OWNER",
+        "created_at": created,
+        "updated_at": updated,
+        "closed_at": closed,
+        "state": if closed.is_some() { "closed" } else { "open" },
+        "state_reason": closed.map(|_| "completed"),
+        "labels": [],
+        "locked": false,
+    })
+}
+
+#[expect(clippy::too_many_arguments, reason = "a payload has that many parts")]
+fn pull_request(
+    number: u64,
+    issue: u64,
+    branch: &str,
+    head: &str,
+    base: &str,
+    created: Timestamp,
+    updated: Timestamp,
+    merge: Option<&str>,
+) -> Value {
+    let closed = merge.map(|_| updated);
+    let mut pull = item(number, &format!("Closes #{issue}"), created, updated, closed);
+    let repository = json!({ "id": REPOSITORY, "full_name": "ann/shop" });
+    let more = json!({
+        "draft": false,
+        "head": { "ref": branch, "sha": head, "repo": repository },
+        "base": { "ref": "main", "sha": base, "repo": repository },
+        "merged": merge.is_some(),
+        "merged_at": closed,
+        "merge_commit_sha": merge,
+        "merged_by": merge.map(|_| user()),
+    });
+    if let (Value::Object(pull), Value::Object(more)) = (&mut pull, more) {
+        pull.extend(more);
+    }
+    pull
+}
+
+fn push(reference: &str, before: &str, after: &str, commits: &[(&str, &str)], at: Timestamp) -> Delivery {
+    let commit = |(id, message): &(&str, &str)| json!({ "id": id, "message": message, "timestamp": at, "added": [], "modified": ["src/main.rs"], "removed": [] });
+    let mut body = json!({
+        "ref": reference,
+        "before": before,
+        "after": after,
+        "created": before == zero(),
+        "deleted": false,
+        "forced": false,
+        "commits": commits.iter().map(commit).collect::<Vec<_>>(),
+        "head_commit": commit(&(after, "")),
+    });
+    body["pushed_at"] = json!(at.as_second());
+    event("push", body)
+}
+
+/// A signed delivery.
+fn event(name: &'static str, mut body: Value) -> Delivery {
+    let pushed_at = body.get("pushed_at").cloned();
+    body["repository"] = json!({
+        "id": REPOSITORY,
+        "name": "shop",
+        "full_name": "ann/shop",
+        "owner": { "login": "ann", "id": 9_000_002, "type": "User" },
+        "default_branch": "main",
+    });
+    if let Some(at) = pushed_at {
+        body["repository"]["pushed_at"] = at;
+    }
+    body["sender"] = user();
+    body["installation"] = json!({ "id": 1000 });
+    let body = body.to_string().into_bytes();
+    let mut signed = body::key(SECRET);
+    signed.update(&body);
+    Delivery { event: name, body, signature: hex::encode(signed.finalize().into_bytes()) }
+}

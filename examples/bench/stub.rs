@@ -81,11 +81,15 @@ async fn answer(State(calls): State<Arc<Mutex<Calls>>>, method: Method, uri: Uri
         ("POST", "labels") => (StatusCode::CREATED, r#"{"name":"phase/plan"}"#),
         ("POST", "graphql") => (
             StatusCode::OK,
-            r#"{"data":{"repository":{"issue":{"linkedBranches":{"nodes":[]}},
+            r#"{"data":{"repository":{"nameWithOwner":"ann/shop",
+               "issue":{"linkedBranches":{"nodes":[]},"timelineItems":{"nodes":[]}},
                "pullRequest":{"closingIssuesReferences":{"nodes":[]}}}}}"#,
         ),
         ("GET", "permission") => (StatusCode::OK, r#"{"permission":"write","role_name":"write"}"#),
         ("GET", _) if parts.contains(&"contents") => (StatusCode::NOT_FOUND, r#"{"message":"Not Found"}"#),
+        ("GET", _) if parts.contains(&"branches") && !parts.contains(&"rules") => {
+            (StatusCode::OK, r#"{"name":"main","protected":false}"#)
+        }
         ("GET", "app") => (StatusCode::OK, r#"{"id":4711,"slug":"phasebot"}"#),
         ("GET", _) => (StatusCode::OK, "[]"),
         _ => (StatusCode::OK, "{}"),

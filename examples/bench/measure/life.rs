@@ -106,6 +106,7 @@ pub async fn life(plan: &Plan, changes: u64) -> Result<()> {
     let dry_run = by_itself(&server, &mut sender, &life, "/deploy staging dry-run", &log).await?;
     row("a `/deploy staging dry-run` then", &format!("{dry_run:.1} ms"), "", None);
     drop(server);
+    let log = plan.folder.join("life-again.log");
     let server = Server::observed(&path, stub.address, &policy, &log).await?;
     let mut sender = Sender::new(server.address);
     let again = by_itself(&server, &mut sender, &life, "a comment", &log).await?;
@@ -145,7 +146,7 @@ fn decisions(log: &Path) -> Result<Vec<(String, f64)>> {
     let lines = text.lines().filter_map(|line| serde_json::from_str::<BTreeMap<String, Value>>(line).ok());
     let decided = lines.filter_map(|line| {
         let micros = line.get("micros")?.as_f64()?;
-        let event = line.get("span").and_then(|span| span.get("event")).and_then(Value::as_str).unwrap_or_default();
+        let event = line.get("spans")?.get(0)?.get("event")?.as_str()?;
         Some((event.to_owned(), micros))
     });
     Ok(decided.collect())

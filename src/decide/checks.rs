@@ -144,7 +144,9 @@ impl<'f> Look<'f> {
         let mut moments = reports.chunk_by(|a, b| a.at == b.at).peekable();
         while let Some(moment) = moments.next() {
             let at = moment[0].at;
-            moment.iter().for_each(|report| newest.add(*report));
+            for report in moment {
+                newest.add(*report);
+            }
             let next = moments.peek().map(|m| m[0].at);
             let verdict = verdict(&newest, named, &awaited);
             match (verdict, standing.take()) {

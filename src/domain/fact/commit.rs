@@ -32,6 +32,9 @@ impl CommitFacts {
     }
 }
 
+/// What a push is stored under: its ref, the commit before and the one after.
+pub type PushId = (RefName, Sha, Sha);
+
 /// A ref moved from one commit to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushFacts {

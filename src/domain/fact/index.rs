@@ -97,7 +97,7 @@ impl RepoFacts {
                 }
                 self.index.ended_at.entry(after.clone()).or_default().insert(id.clone());
                 self.index.began_at.entry(before.clone()).or_default().insert(id);
-                let told = [after, before].into_iter().flat_map(|end| self.index.compared.get(end)).flatten();
+                let told = [after, before].into_iter().filter_map(|end| self.index.compared.get(end)).flatten();
                 for need in told.cloned().collect::<Vec<_>>() {
                     self.index_comparison(&need);
                 }

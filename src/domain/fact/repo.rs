@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use super::{
     Newest,
     command::{CommandId, Commands},
-    commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, PushId, RefFacts},
     deploy::{Publication, Requests, Runs, WaitingJob},
     environment::Deployments,
     gate::Gates,
@@ -121,14 +121,14 @@ pub struct Index {
     pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
     /// Pushes that brought this commit though their own lists don't name it,
     /// each with the older end of the comparison that told so.
-    pub also_brought_by: BTreeMap<Sha, BTreeSet<((RefName, Sha, Sha), Sha)>>,
+    pub also_brought_by: BTreeMap<Sha, BTreeSet<(PushId, Sha)>>,
     /// Pushes that ended at this commit.
     pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
     /// Pushes that began at this commit. An exact push that ends at one of them
     /// came late: it joins two parts of the record.
-    pub began_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    pub began_at: BTreeMap<Sha, BTreeSet<PushId>>,
     /// Pushes of branches by time whose own lists don't prove what came or went.
-    pub unproven: BTreeSet<(Timestamp, (RefName, Sha, Sha))>,
+    pub unproven: BTreeSet<(Timestamp, PushId)>,
     /// Pushes that rewrote a branch, by branch: when, from where, to where.
     pub rewrites: BTreeMap<String, BTreeSet<(Timestamp, Sha, Sha)>>,
     /// Tags by each commit that they ever named.

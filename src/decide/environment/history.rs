@@ -145,17 +145,17 @@ impl<'f> History<'f> {
 
     /// Deployments that began at or after a moment, the newest first.
     pub(in crate::decide) fn attempts_since(self, since: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
-        self.turns(TurnKind::Begun).take_while(move |turn| turn.at >= since).filter_map(move |turn| {
+        self.turns(TurnKind::Begun, since).filter_map(move |turn| {
             let facts = self.facts.deployments.get(&turn.deployment)?;
             let commit = self.commit(turn.deployment, facts);
             Some(Attempt { deployment: turn.deployment, facts, commit, begun: turn.at })
         })
     }
 
-    /// When a deployment last failed here, before or after it had succeeded.
+    /// Failures at or after a moment, before or after a success, the newest first:
+    /// when, and which deployment.
     pub(in crate::decide) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
-        let failed = self.turns(TurnKind::Failed).take_while(move |turn| turn.at >= since);
-        failed.map(|turn| (turn.at, turn.deployment))
+        self.turns(TurnKind::Failed, since).map(|turn| (turn.at, turn.deployment))
     }
 
     /// The commit that a deployment puts here; `None`: not known yet.
@@ -205,9 +205,10 @@ impl<'f> History<'f> {
         (!may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
 
-    /// Turns of a kind, the newest first.
-    fn turns(self, kind: TurnKind) -> impl Iterator<Item = &'f Turn> {
-        let turns = self.index.into_iter().flat_map(|index| index.turns.iter().rev());
+    /// Turns of a kind at or after a moment, the newest first.
+    fn turns(self, kind: TurnKind, since: Timestamp) -> impl Iterator<Item = &'f Turn> {
+        let first = Turn { at: since, kind: TurnKind::Begun, deployment: 0 };
+        let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..).rev());
         turns.filter(move |turn| turn.kind == kind)
     }
 

@@ -4,6 +4,7 @@
 mod automatic;
 mod dispatch;
 mod edges;
+mod history;
 mod locks;
 mod release;
 pub mod stage;

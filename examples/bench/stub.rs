@@ -90,6 +90,9 @@ async fn answer(State(calls): State<Arc<Mutex<Calls>>>, method: Method, uri: Uri
         ("GET", _) if parts.contains(&"branches") && !parts.contains(&"rules") => {
             (StatusCode::OK, r#"{"name":"main","protected":false}"#)
         }
+        ("GET", "main") if parts.contains(&"commits") => {
+            (StatusCode::OK, r#"{"sha":"0123456789abcdef0123456789abcdef01234567"}"#)
+        }
         ("GET", "app") => (StatusCode::OK, r#"{"id":4711,"slug":"phasebot"}"#),
         ("GET", _) => (StatusCode::OK, "[]"),
         _ => (StatusCode::OK, "{}"),

@@ -5,9 +5,8 @@ mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::{
     decision::GateName,

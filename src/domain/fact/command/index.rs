@@ -1,0 +1,112 @@
+//! Look-up tables over the records of slash-commands.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{CommandFacts, CommandId, Deed};
+use crate::domain::{
+    decision::GateName,
+    fact::indexed::{IndexedMap, KeysBy, MapIndex},
+    id::Sha,
+};
+
+/// Slash-commands that were decided.
+pub type Commands = IndexedMap<CommandId, CommandFacts, CommandIndex>;
+
+/// Look-up tables over [`Commands`]: the records that decisions about something
+/// else than the command's own item look for.
+#[derive(Debug, Clone, Default)]
+pub struct CommandIndex {
+    /// Records that set or lift a lock, by environment.
+    pub locks: KeysBy<String, (Timestamp, CommandId)>,
+    /// Records that set or end a freeze, by environment or [`ALL`].
+    pub freezes: KeysBy<String, (Timestamp, CommandId)>,
+    /// Times at which a lock was lifted, by environment.
+    unlocks: KeysBy<String, Timestamp>,
+    /// Records that hold an item.
+    pub holds: BTreeSet<CommandId>,
+    /// Approvals and overrides, by gate and commit.
+    pub at_gate: KeysBy<(GateName, Sha), CommandId>,
+    /// Records that show a gate on their item's status comment.
+    pub shows: KeysBy<GateName, CommandId>,
+    /// Requests that somebody stopped waiting for.
+    pub let_go: BTreeSet<String>,
+    /// Records in order of time.
+    pub by_time: BTreeSet<(Timestamp, CommandId)>,
+}
+
+impl CommandIndex {
+    /// When somebody last lifted the lock of an environment.
+    pub fn unlocked_at(&self, environment: &str) -> Option<Timestamp> {
+        self.unlocks.of(environment).next_back().copied()
+    }
+}
+
+impl MapIndex<CommandId, CommandFacts> for CommandIndex {
+    fn add(&mut self, id: &CommandId, command: &CommandFacts) {
+        let order = (command.at, *id);
+        self.by_time.insert(order);
+        match &command.deed {
+            Some(Deed::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
+            Some(Deed::Unlock { environment }) => {
+                self.locks.add(environment.clone(), order);
+                self.unlocks.add(environment.clone(), command.at);
+            }
+            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+                self.freezes.add(environment.clone(), order);
+            }
+            Some(Deed::Hold { .. }) => drop(self.holds.insert(*id)),
+            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+                self.at_gate.add((gate.clone(), sha.clone()), *id);
+            }
+            Some(Deed::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
+            Some(Deed::LetGo { request }) => drop(self.let_go.insert(request.clone())),
+            Some(
+                Deed::Phase { .. }
+                | Deed::Unhold { .. }
+                | Deed::Deploy { .. }
+                | Deed::Ack
+                | Deed::Mute { .. }
+                | Deed::Unmute
+                | Deed::Resolve
+                | Deed::Cause { .. }
+                | Deed::Show(_),
+            )
+            | None => {}
+        }
+    }
+
+    fn remove(&mut self, id: &CommandId, command: &CommandFacts) {
+        let order = (command.at, *id);
+        self.by_time.remove(&order);
+        match &command.deed {
+            Some(Deed::Lock { environment, .. }) => self.locks.remove(environment, &order),
+            Some(Deed::Unlock { environment }) => {
+                self.locks.remove(environment, &order);
+                self.unlocks.remove(environment, &command.at);
+            }
+            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+                self.freezes.remove(environment, &order);
+            }
+            Some(Deed::Hold { .. }) => drop(self.holds.remove(id)),
+            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+                self.at_gate.remove(&(gate.clone(), sha.clone()), id);
+            }
+            Some(Deed::ShowGate { gate }) => self.shows.remove(gate, id),
+            Some(Deed::LetGo { request }) => drop(self.let_go.remove(request)),
+            Some(
+                Deed::Phase { .. }
+                | Deed::Unhold { .. }
+                | Deed::Deploy { .. }
+                | Deed::Ack
+                | Deed::Mute { .. }
+                | Deed::Unmute
+                | Deed::Resolve
+                | Deed::Cause { .. }
+                | Deed::Show(_),
+            )
+            | None => {}
+        }
+    }
+}

@@ -22,6 +22,7 @@ mod links;
 mod look;
 pub mod message;
 mod observe;
+mod overrides;
 mod phase;
 pub mod preview;
 mod proof;
@@ -235,7 +236,8 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
         }
     };
     // The one time that another bot's hand is put right.
-    let meddled = facts.items.get(&item).is_some_and(|i| !i.meddling.is_empty()) && !as_wanted;
+    let meddled =
+        !as_wanted && facts.items.get(&item).is_some_and(|item| overrides::meddling(item, policy).next().is_some());
     // An item that never had a phase and has none now is nobody's news.
     let nothing_yet = derived.phase.is_none() && was.is_none();
     if (!moved && !meddled) || (nothing_yet && shown.is_some()) {

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::{
     answer::{add_run, add_status},
-    feedback, text,
+    feedback, overrides, text,
 };
 use crate::domain::{
     effect::POLICY_MARKER,
@@ -23,8 +23,9 @@ use crate::domain::{
     fact::{
         DocumentKey, Newest, RepoFacts,
         commit::{GroupFacts, PushFacts, SuiteFact},
-        item::{ItemFacts, Labels, Mark, Meddling, Merge, PullShape, ReviewFact, Word},
+        item::{ItemFacts, Labels, Merge, PullShape, ReviewFact},
         keep_earliest,
+        label::LabelEvent,
     },
     id::Actor,
     policy::Policy,
@@ -183,26 +184,24 @@ impl Notes<'_> {
         self.changed.insert(DocumentKey::Item(seen.number));
     }
 
-    /// A phase label was put on or taken off by someone.
+    /// Keeps a label event as it is: which labels show a phase may change.
     fn labelled(&mut self, seen: &ItemSeen, label: &str, on: bool) {
-        let (Some(index), Some(sender)) = (self.policy.label_index(label), &self.event.sender) else { return };
+        let Some(sender) = self.event.sender.as_ref().filter(|sender| !self.us.are(sender)) else { return };
         let Some(item) = self.facts.items.get_mut(&seen.number) else { return };
-        let (at, by) = (seen.updated_at, sender.login.clone());
-        if self.us.are(sender) {
-            return;
+        let beside = seen.labels.iter().flatten().filter(|other| !other.eq_ignore_ascii_case(label));
+        let mut event = LabelEvent {
+            at: seen.updated_at,
+            label: label.to_owned(),
+            on,
+            by: sender.login.clone(),
+            bot: sender.bot,
+            beside: if on || sender.bot { BTreeSet::new() } else { beside.cloned().collect() },
+            meant: None,
+        };
+        if self.policy.label_index(label).is_some() {
+            event.meant = overrides::meaning(&event, self.policy);
         }
-        if sender.bot {
-            item.meddling.insert(Meddling { at, label: label.to_owned(), on, by });
-        } else if on {
-            let phase = self.policy.phases[index].name.clone();
-            item.marks.insert(Mark { at, word: Word::Baseline { phase, pin: false }, by });
-        } else {
-            // Taking off one of several phase labels is a swap, not an opt-out.
-            let others = seen.labels.iter().flatten().any(|l| self.policy.label_index(l).is_some());
-            if !others {
-                item.marks.insert(Mark { at, word: Word::OptOut, by });
-            }
-        }
+        item.label_events.record(event);
     }
 
     fn pull(&mut self, seen: &PullSeen) {

@@ -13,14 +13,14 @@ use super::{
     feedback,
     links::CLOSING_LAG,
     look::Look,
-    message,
+    message, overrides,
     proof::{Proof, proofs},
     strand::{Strand, strand},
 };
 use crate::domain::{
     derived::{Derived, Reason, Transition},
     event::CloseReason,
-    fact::item::{ItemFacts, Word},
+    fact::item::{ItemFacts, Mark, Word},
     id::ItemNumber,
     policy::EvidenceKind,
 };
@@ -77,12 +77,13 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
     if item.notice {
         return leave("notice", "it is phasebot's own notice about the policy file");
     }
-    if let Some(mark) = item.mark(look.now).filter(|m| m.word == Word::OptOut) {
+    let mark = overrides::mark(item, look.policy, look.now);
+    if let Some(mark) = mark.as_ref().filter(|m| m.word == Word::OptOut) {
         let by = message::quoted(&mark.by);
         return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
     }
-    let since = item.mark(look.now).filter(|m| m.word == Word::Auto).map(|m| m.at);
-    let mut meddling = item.meddling.iter().filter(|m| since.is_none_or(|s| m.at > s));
+    let since = mark.filter(|m| m.word == Word::Auto).map(|m| m.at);
+    let mut meddling = overrides::meddling(item, look.policy).filter(|m| since.is_none_or(|s| m.at > s));
     if let (Some(_), Some(second)) = (meddling.next(), meddling.next()) {
         let by = message::quoted(&second.by);
         return leave(
@@ -117,6 +118,8 @@ struct Sweep<'a, 'f> {
     look: &'a Look<'f>,
     item: &'f ItemFacts,
     cycle: Timestamp,
+    /// What people said about the phase.
+    marks: BTreeSet<Mark>,
     /// Evidence of the item itself.
     own: Vec<Proof>,
     /// Pull requests and commits that an issue follows; empty for a pull request.
@@ -146,9 +149,10 @@ impl<'a, 'f> Sweep<'a, 'f> {
             moments.extend(*until);
         }
         moments.extend(item.closings.keys());
-        moments.extend(item.marks.iter().map(|m| m.at));
+        let marks: BTreeSet<Mark> = overrides::marks(item, look.policy).collect();
+        moments.extend(marks.iter().map(|m| m.at));
         moments.retain(|at| *at >= cycle);
-        Self { look, item, cycle, own, strands, moments }
+        Self { look, item, cycle, marks, own, strands, moments }
     }
 
     fn history(&self) -> Vec<Transition> {
@@ -167,7 +171,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
 
     /// The phase at a moment.
     fn at(&self, at: Timestamp) -> Option<Hit> {
-        let mark = self.item.mark(at);
+        let mark = self.marks.iter().rev().find(|mark| mark.at <= at);
         let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
             Some((Word::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
                 let hit = self.look.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
@@ -227,7 +231,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         Some(Hit { phase: best.phase, reason })
     }
 
-    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&crate::domain::fact::item::Mark>) -> Hit {
+    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&Mark>) -> Hit {
         let by = mark.map_or_else(String::new, |m| message::quoted(&m.by));
         let name = message::quoted(&self.look.policy.phases[phase].name);
         let sentence = if pin { format!("{by} pinned it to {name}") } else { format!("{by} set it to {name}") };

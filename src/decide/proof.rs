@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use super::{
     carry::{Carrier, Work},
     look::Look,
-    message,
+    message, overrides,
     ship::{release_spans, thinned},
 };
 use crate::domain::{
-    fact::item::ItemFacts,
+    fact::item::{ItemFacts, Mark},
     policy::{Evidence, EvidenceKind},
     when::{Span, earlier},
 };
@@ -40,6 +40,7 @@ pub(super) fn proofs_for(
     let carriers = work.map(|w| look.carriers(w));
     let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
     let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
+    let marks: Vec<Mark> = overrides::marks(shown, look.policy).collect();
     let mut proofs = Vec::new();
     for (phase, rule) in look.policy.phases.iter().enumerate() {
         for evidence in &rule.when {
@@ -50,7 +51,7 @@ pub(super) fn proofs_for(
                 None => own_spans(look, source, evidence),
                 Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
             };
-            let spans = thinned(spans, shown);
+            let spans = thinned(spans, &marks);
             let code = evidence.kind.key();
             proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
                 phase,

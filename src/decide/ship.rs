@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{carry::Carrier, look::Look, message};
 use crate::domain::{
     event::{DeployState, RefName},
-    fact::{commit::RefFacts, item::ItemFacts, ship::DeploymentFacts},
+    fact::{commit::RefFacts, item::Mark, ship::DeploymentFacts},
     id::Sha,
     needs::{Answer, Need},
     policy::{EnvironmentFilter, EvidenceKind, Pattern},
@@ -182,13 +182,13 @@ pub(super) fn within(spans: Vec<Span>, carrier: &Carrier) -> Vec<Span> {
 /// Leaves out what another span of the same evidence already says: of the
 /// deployments that ran a change one after the other only the first tells
 /// something, unless a person spoke in between and asks for something newer.
-pub(super) fn thinned(mut spans: Vec<Span>, item: &ItemFacts) -> Vec<Span> {
+pub(super) fn thinned(mut spans: Vec<Span>, marks: &[Mark]) -> Vec<Span> {
     spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
     let mut kept: Vec<Span> = Vec::new();
     for span in spans {
         let says_so = |known: &Span| {
             let covers = known.until.is_none_or(|end| span.until.is_some_and(|until| until <= end));
-            covers && !item.marks.iter().any(|m| known.from <= m.at && m.at < span.from)
+            covers && !marks.iter().any(|m| known.from <= m.at && m.at < span.from)
         };
         if !kept.last().is_some_and(says_so) {
             kept.push(span);

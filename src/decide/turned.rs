@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{affect::REVERT_DEPTH, look::Look};
+use super::{affect::REVERT_DEPTH, look::Look, overrides};
 use crate::domain::{
     event::RefName,
     fact::item::Word,
@@ -123,16 +123,20 @@ impl Look<'_> {
         }
         // Of what a person set back, and of a merge whose push was missed, the
         // commits do not tell.
-        let marked = self.facts.index.marked.iter().filter(|number| self.is_set_by_hand(**number));
-        for number in marked.chain(self.unpushed_near(at)) {
+        for number in self.set_by_hand().chain(self.unpushed_near(at)) {
             items.insert(*number);
             items.extend(self.named_issues(*number));
         }
     }
 
-    fn is_set_by_hand(&self, number: ItemNumber) -> bool {
-        let mark = self.facts.items.get(&number).and_then(|item| item.mark(self.now));
-        mark.is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
+    /// Items that a person set to a phase by hand, and that may move on from there.
+    fn set_by_hand(&self) -> impl Iterator<Item = &ItemNumber> {
+        let index = &self.facts.index;
+        let labels = self.policy.phases.iter().filter_map(|phase| index.labelled_by_people.get(&phase.label.to_lowercase()));
+        labels.flatten().chain(&index.marked).filter(|number| {
+            let mark = self.facts.items.get(number).and_then(|item| overrides::mark(item, self.policy, self.now));
+            mark.is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
+        })
     }
 
     /// Pull requests that were merged around `at` by a push that was not seen.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, deploy, feedback, gate::show, look::Look, message::quoted},
+    decide::{carry::Work, deploy, feedback, gate::show, look::Look, message::quoted, overrides},
     domain::{
         decision::GateName,
         derived::Derived,
@@ -243,7 +243,8 @@ impl Board<'_, '_> {
 
     /// Reasons that people gave with the mark that holds.
     fn words(&self) -> Vec<String> {
-        let mark = self.look.facts.items.get(&self.derived.item).and_then(|item| item.mark(self.now));
+        let item = self.look.facts.items.get(&self.derived.item);
+        let mark = item.and_then(|item| overrides::mark(item, self.look.policy, self.now));
         let Some(mark) = mark else { return Vec::new() };
         let commands = self.look.facts.commands_on(self.derived.item);
         let said = commands.iter().filter(|(_, command)| command.at == mark.at && command.by == mark.by);

@@ -152,6 +152,12 @@ impl RepoFacts {
     fn index_item(&mut self, number: ItemNumber) {
         let Some(item) = self.items.get(&number) else { return };
         let index = &mut self.index;
+        for event in item.label_events.iter().filter(|event| !event.bot) {
+            if event.meant.is_some() {
+                index.marked.insert(number);
+            }
+            index.labelled_by_people.entry(event.label.to_lowercase()).or_default().insert(number);
+        }
         if !item.marks.is_empty() {
             index.marked.insert(number);
         }

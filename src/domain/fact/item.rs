@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Newest;
+use super::{Newest, label::LabelEvents};
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
     id::{Actor, ItemNumber, Sha},
@@ -38,10 +38,11 @@ pub struct ItemFacts {
     pub labels: Option<Labels>,
     /// Deleted or transferred.
     pub gone: Option<Timestamp>,
-    /// What people said about its phase.
+    /// What people said about its phase by command.
     pub marks: BTreeSet<Mark>,
-    /// Phase labels that other bots set or took.
-    pub meddling: BTreeSet<Meddling>,
+    /// Labels that people and other bots put on or took off.
+    #[serde(default)]
+    pub label_events: LabelEvents,
     /// Our own issue about the policy file: a notice, not work.
     #[serde(default)]
     pub notice: bool,
@@ -72,7 +73,7 @@ impl ItemFacts {
             labels: None,
             gone: None,
             marks: BTreeSet::new(),
-            meddling: BTreeSet::new(),
+            label_events: LabelEvents::default(),
             notice: false,
             read: false,
             heard: false,
@@ -126,11 +127,6 @@ impl ItemFacts {
         const SLACK: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
         self.recorded_from.is_some_and(|from| from.duration_since(at) > SLACK)
     }
-
-    /// The mark that holds at `now`.
-    pub fn mark(&self, now: Timestamp) -> Option<&Mark> {
-        self.marks.iter().rev().find(|m| m.at <= now)
-    }
 }
 
 /// The labels on an item.
@@ -180,19 +176,6 @@ pub enum Word {
     },
     /// Back to what the facts say.
     Auto,
-}
-
-/// Another bot's hand on a phase label.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Meddling {
-    /// When.
-    pub at: Timestamp,
-    /// Which label.
-    pub label: String,
-    /// Put on, or taken off.
-    pub on: bool,
-    /// Whose hand.
-    pub by: String,
 }
 
 /// What only pull requests have.

@@ -14,6 +14,7 @@ mod index;
 pub mod indexed;
 pub mod item;
 pub mod lock;
+pub mod label;
 pub mod policy;
 mod repo;
 mod rollback;

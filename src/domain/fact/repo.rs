@@ -152,6 +152,8 @@ pub struct Index {
     pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
     /// Items on which a person ever set a phase.
     pub marked: BTreeSet<ItemNumber>,
+    /// Items on which a person put this label or took it off, in lower case.
+    pub labelled_by_people: BTreeMap<String, BTreeSet<ItemNumber>>,
     /// When a push to a branch changed the policy file.
     pub policy_pushes: BTreeSet<(String, Timestamp)>,
     /// Branches to which a change of the policy file was pushed.

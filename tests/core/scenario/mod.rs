@@ -6,6 +6,7 @@
 //! ticks last, must end in the same labels, reasons and histories.
 
 mod cost;
+mod labels;
 pub mod play;
 mod steady;
 pub mod world;

@@ -37,6 +37,34 @@ impl<'a> Stage<'a> {
         Self { acts, policy, facts: RepoFacts::new(repo().key), shown: BTreeMap::new(), asked: Vec::new() }
     }
 
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.policy = policy;
+    }
+
+    /// Plays the events in their order, the first `switch` of them under an
+    /// earlier policy.
+    pub fn run_across(mut self, earlier: Policy, switch: usize) -> Ending {
+        let policy = std::mem::replace(&mut self.policy, earlier);
+        let mut policy = Some(policy);
+        for (index, event) in self.acts.events.iter().enumerate() {
+            if index == switch {
+                self.put_in_force(policy.take(), event.at);
+            }
+            self.tick(event.at);
+            self.event(event, event.at);
+        }
+        self.put_in_force(policy, self.acts.end);
+        self.tick(self.acts.end);
+        self.shown
+    }
+
+    /// Goes on under another policy; every item is derived again.
+    fn put_in_force(&mut self, policy: Option<Policy>, now: Timestamp) {
+        let Some(policy) = policy else { return };
+        self.policy = policy;
+        self.settle(self.facts.items.keys().copied().collect(), now);
+    }
+
     /// Plays the events in this order, then lets all timers fire.
     pub fn run(mut self, order: &[usize]) -> Ending {
         let mut now = Timestamp::MIN;

@@ -1,0 +1,151 @@
+//! A label counts whatever policy was in force when it arrived.
+
+use phasebot::{
+    decide,
+    domain::{derived::Derived, fact::label::LabelEvent, fact::label::LabelEvents, policy::Policy},
+};
+use proptest::prelude::*;
+
+use super::{
+    play::{Ending, Stage},
+    world,
+};
+
+const LATER: &str = "phases:\n  - name: dev\n    label: stage/dev\n    when: [pull_request_open]\n  - name: done\n    label: stage/done\n    when: [merged]\n";
+
+/// The ending of a story of which the first `switch` events came before the push of `LATER`.
+fn ending(story: &str, switch: usize) -> Ending {
+    let mut acts = world::read(story);
+    acts.policy = Some(LATER.to_owned());
+    Stage::new(&acts).run_across(crate::policy_of(None), switch)
+}
+
+/// Plays a story with the push of `LATER` at every place.
+fn pushed_anywhere(story: &str, holds: impl Fn(&Derived) -> bool) {
+    let count = world::read(story).events.len();
+    let wanted = ending(story, 0);
+    assert!(holds(&wanted[&1]), "{:?}", wanted[&1]);
+    for switch in 1..=count {
+        assert_eq!(ending(story, switch), wanted, "pushed after {switch} events");
+    }
+}
+
+#[test]
+fn a_persons_label_counts_though_the_policy_came_later() {
+    let story = "09:00 issue 1 opened by alice\n09:10 issue 1 labeled bug by carol\n\
+                 09:20 issue 1 labeled stage/done by carol\n09:30 issue 1 edited by alice";
+    pushed_anywhere(story, |derived| {
+        derived.phase.as_deref() == Some("done") && derived.reason.sentence == "`carol` set it to `done`"
+    });
+}
+
+#[test]
+fn an_opt_out_counts_though_the_policy_came_later() {
+    let story = "09:00 issue 1 opened by alice\n09:10 issue 1 labeled stage/dev by carol\n\
+                 09:20 issue 1 labeled bug by carol\n09:30 issue 1 unlabeled stage/dev by carol\n\
+                 09:40 issue 1 edited by alice";
+    pushed_anywhere(story, |derived| !derived.ours && derived.reason.code == "opted_out");
+}
+
+#[test]
+fn a_swap_of_labels_is_no_opt_out_though_the_policy_came_later() {
+    let story = "09:00 issue 1 opened by alice\n09:10 issue 1 labeled stage/dev by carol\n\
+                 09:20 issue 1 labeled stage/done by carol\n09:30 issue 1 unlabeled stage/dev by carol\n\
+                 09:40 issue 1 edited by alice";
+    pushed_anywhere(story, |derived| derived.phase.as_deref() == Some("done"));
+}
+
+#[test]
+fn another_bots_labels_count_though_the_policy_came_later() {
+    let story = "09:00 issue 1 opened by alice\n09:10 issue 1 labeled stage/dev by meddler[bot]\n\
+                 09:20 issue 1 unlabeled stage/dev by meddler[bot]\n09:30 issue 1 edited by alice";
+    pushed_anywhere(story, |derived| !derived.ours && derived.reason.code == "contested");
+}
+
+#[test]
+fn what_people_said_with_a_label_holds_when_the_policy_renames_it() {
+    let renamed = || {
+        let mut policy = crate::policy_of(None);
+        for phase in &mut policy.phases {
+            phase.label = phase.label.replace("phase/", "stage: ");
+        }
+        policy
+    };
+    let play = |story: &str| {
+        let acts = world::read(story);
+        let mut after = Stage::new(&acts);
+        after.set_policy(renamed());
+        after.run_across(crate::policy_of(None), acts.events.len())
+    };
+    let set = play("09:00 issue 1 opened by alice\n09:10 issue 1 labeled phase/code by carol");
+    assert_eq!(set[&1].phase.as_deref(), Some("code"), "{:?}", set[&1]);
+    let opted_out = play(
+        "09:00 issue 1 opened by alice\n09:05 issue 1 labeled phase/plan by phasebot[bot]\n\
+         09:10 issue 1 unlabeled phase/plan by carol",
+    );
+    assert_eq!(opted_out[&1].reason.code, "opted_out", "{:?}", opted_out[&1]);
+    let swapped = play(
+        "09:00 issue 1 opened by alice\n09:10 issue 1 labeled phase/plan by carol\n\
+         09:11 issue 1 labeled phase/code by carol\n09:12 issue 1 unlabeled phase/plan by carol",
+    );
+    assert_eq!(swapped[&1].phase.as_deref(), Some("code"), "{:?}", swapped[&1]);
+}
+
+/// Nobody can make a derivation slow by putting labels on and taking them off.
+#[test]
+fn label_events_of_an_item_are_bounded() {
+    let mut events = LabelEvents::default();
+    for n in 0..2000_i64 {
+        for bot in [true, false] {
+            events.record(event(n, format!("label {}", n % 100), n % 2 == 0, bot));
+        }
+    }
+    assert!(events.iter().count() <= 64, "{}", events.iter().count());
+    let last = events.iter().next_back().unwrap();
+    assert_eq!(last.at, at(1999), "the newest is kept");
+    let mut policy: Policy = crate::policy_of(None);
+    policy.phases[0].label = "label 99".into();
+    let acts = world::read("09:00 issue 1 opened by alice");
+    let mut facts = phasebot::domain::fact::RepoFacts::new(world::repo().key);
+    decide::observe(&mut facts, &acts.events[0], &policy, &decide::Us { bot: None });
+    facts.items.get_mut(&1).unwrap().label_events = events;
+    let derived = decide::derive(&facts, 1, &policy, world::start() + jiff::SignedDuration::from_hours(48));
+    assert_eq!(derived.reason.code, "opted_out");
+}
+
+fn at(minute: i64) -> jiff::Timestamp {
+    world::start() + jiff::SignedDuration::from_mins(minute)
+}
+
+fn event(minute: i64, label: String, on: bool, bot: bool) -> LabelEvent {
+    LabelEvent {
+        at: at(minute),
+        label,
+        on,
+        by: "x".into(),
+        bot,
+        beside: std::collections::BTreeSet::new(),
+        meant: None,
+    }
+}
+
+proptest! {
+    #[test]
+    fn recording_label_events_is_a_join(
+        said in prop::collection::vec((0..200_i64, 0..30_u8, any::<bool>(), any::<bool>()), 0..200),
+        keys in prop::collection::vec(any::<u32>(), 400),
+    ) {
+        let all: Vec<LabelEvent> =
+            said.iter().map(|(minute, label, on, bot)| event(*minute, format!("l{label}"), *on, *bot)).collect();
+        let record = |events: Vec<LabelEvent>| {
+            let mut kept = LabelEvents::default();
+            events.into_iter().for_each(|event| kept.record(event));
+            kept
+        };
+        let straight = record(all.clone());
+        let mut doubled: Vec<(u32, LabelEvent)> = keys.into_iter().zip(all.iter().chain(&all).cloned()).collect();
+        doubled.sort();
+        let shuffled = record(doubled.into_iter().map(|(_, event)| event).collect());
+        prop_assert_eq!(shuffled, straight);
+    }
+}

@@ -164,7 +164,7 @@ async fn decide_alert(
         return Err(Failure::NotNow(format!("phasebot is not installed on {target}")));
     };
     let owner = place.full_name.split('/').next().unwrap_or_default().to_owned();
-    let seen = RepoSeen { key: place.repo, full_name: place.full_name, default_branch: None, owner };
+    let seen = RepoSeen { key: place.repo, full_name: place.full_name, default_branch: None, owner, web_host: None };
     let event = Event {
         name: row.event.clone(),
         installation: None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::observe::{add_commit, full_name};
+use super::observe::{add_commit, home};
 use crate::domain::{
     event::{CheckSeen, RefName, StatusSeen},
     fact::{
@@ -19,9 +19,9 @@ use crate::domain::{
 pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
     let mut changed = BTreeSet::new();
     if let Answer::Commits { commits, .. } = &answered.answer {
-        let full_name = full_name(facts);
+        let home = home(facts);
         for commit in commits {
-            changed.extend(add_commit(facts, commit, &full_name));
+            changed.extend(add_commit(facts, commit, &home));
         }
     }
     let mut kept = answered.clone();

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 
 use super::{
     answer::{add_run, add_status},
-    feedback, overrides, text,
+    feedback, overrides,
+    text::{self, Home},
 };
 use crate::domain::{
     effect::POLICY_MARKER,
@@ -96,12 +97,14 @@ pub(super) fn observe(
     changed
 }
 
-pub(super) fn full_name(facts: &RepoFacts) -> String {
-    facts.about.full_name.as_ref().map(|n| n.value.clone()).unwrap_or_default()
+/// Returns where the texts of a repository belong.
+pub(super) fn home(facts: &RepoFacts) -> Home {
+    let newest = |known: &Option<Newest<String>>| known.as_ref().map(|known| known.value.clone());
+    Home { full_name: newest(&facts.about.full_name).unwrap_or_default(), web_host: newest(&facts.about.web_host) }
 }
 
-pub(super) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, full_name: &str) -> Option<DocumentKey> {
-    let said = text::commit_facts(&commit.message, full_name);
+pub(super) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, home: &Home) -> Option<DocumentKey> {
+    let said = text::commit_facts(&commit.message, home);
     if said.is_silent() || facts.commits.get(&commit.sha) == Some(&said) {
         return None;
     }
@@ -134,6 +137,9 @@ impl Notes<'_> {
         let before = about.clone();
         Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
         Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
+        if let Some(host) = &seen.web_host {
+            Newest::join(&mut about.web_host, Newest::new(at, host.clone()));
+        }
         if let Some(branch) = &seen.default_branch {
             // One that was known before this set was kept belongs to it, too.
             about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
@@ -146,6 +152,7 @@ impl Notes<'_> {
         };
         if !same(&before.full_name, &about.full_name)
             || !same(&before.owner, &about.owner)
+            || !same(&before.web_host, &about.web_host)
             || !same(&before.default_branch, &about.default_branch)
             || before.default_branches != about.default_branches
         {
@@ -206,7 +213,7 @@ impl Notes<'_> {
 
     fn pull(&mut self, seen: &PullSeen) {
         self.item(&seen.item);
-        let full_name = full_name(self.facts);
+        let home = home(self.facts);
         let Some(item) = self.facts.items.get_mut(&seen.item.number) else { return };
         item.is_pull = true;
         let pull = item.pull.get_or_insert_default();
@@ -221,7 +228,7 @@ impl Notes<'_> {
         let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
         *first = at.min(*first);
         Newest::join(&mut pull.shape, Newest::new(at, shape));
-        let refs = text::pull_refs(&seen.item.title, &seen.item.body, &full_name);
+        let refs = text::pull_refs(&seen.item.title, &seen.item.body, &home);
         Newest::join(&mut pull.refs, Newest::new(at, refs));
         if let (Some(at), Some(sha)) = (seen.merged_at, &seen.merge_sha) {
             let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(|a| a.login.clone()) };
@@ -253,9 +260,9 @@ impl Notes<'_> {
     }
 
     fn push(&mut self, seen: &PushSeen) {
-        let full_name = full_name(self.facts);
+        let home = home(self.facts);
         for commit in &seen.commits {
-            self.changed.extend(add_commit(self.facts, commit, &full_name));
+            self.changed.extend(add_commit(self.facts, commit, &home));
         }
         let key = (seen.name.clone(), seen.before.clone(), seen.after.clone());
         let fact = PushFacts {

@@ -50,6 +50,9 @@ pub struct RepoSeen {
     pub default_branch: Option<String>,
     /// The owner's login: the owner of a personal repository may always write.
     pub owner: String,
+    /// Host of its web pages, with the port if there is one: `github.com`.
+    #[serde(default)]
+    pub web_host: Option<String>,
 }
 
 /// What an event lets us see.

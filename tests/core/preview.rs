@@ -50,6 +50,7 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
             full_name: "acme/shop".to_owned(),
             default_branch: Some("main".to_owned()),
             owner: "acme".to_owned(),
+            web_host: Some("github.com".into()),
         }),
         sender: Some(ada),
         at: start(),

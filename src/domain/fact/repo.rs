@@ -38,6 +38,9 @@ pub struct About {
     pub default_branches: BTreeSet<String>,
     /// Owner's login, newest.
     pub owner: Option<Newest<String>>,
+    /// Host of its web pages, newest.
+    #[serde(default)]
+    pub web_host: Option<Newest<String>>,
     /// Labels that exist with our look.
     pub known_labels: BTreeSet<String>,
 }

@@ -163,8 +163,15 @@ fn repo_seen(forge: &ForgeName, repository: &Repository) -> Option<RepoSeen> {
         key: RepoKey { forge: forge.clone(), id: repository.id.0? },
         default_branch: repository.default_branch.0.clone().filter(|branch| !branch.is_empty()),
         owner: owner.or_else(|| full_name.split('/').next()).unwrap_or_default().to_owned(),
+        web_host: repository.html_url.0.as_deref().and_then(web_host),
         full_name,
     })
+}
+
+/// Returns the host of a page's address, with its port if it has one.
+pub(super) fn web_host(url: &str) -> Option<String> {
+    let url: http::Uri = url.parse().ok()?;
+    url.authority().map(|authority| authority.as_str().to_ascii_lowercase())
 }
 
 /// Whether this is `owner/name`. It becomes part of API paths, so nothing

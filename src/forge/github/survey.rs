@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Caller, Client},
-    graphql, path,
+    decode, graphql, path,
     survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
     transport::Call,
 };
@@ -27,7 +27,7 @@ use crate::{
     port::forge::{ForgeError, SurveyPage, Target},
 };
 
-const REPOSITORY: &str = "databaseId nameWithOwner owner { login } defaultBranchRef { name }";
+const REPOSITORY: &str = "databaseId nameWithOwner url owner { login } defaultBranchRef { name }";
 
 const ITEM: &str = "number title body author { __typename login } authorAssociation createdAt updatedAt closedAt \
     state locked labels(first: 100) { nodes { name } }";
@@ -240,6 +240,8 @@ impl Reader<'_> {
         struct Repository<T> {
             database_id: u64,
             name_with_owner: String,
+            #[serde(default)]
+            url: String,
             owner: Named,
             default_branch_ref: Option<Branch>,
             things: Option<T>,
@@ -265,6 +267,7 @@ impl Reader<'_> {
             full_name: found.name_with_owner,
             default_branch: found.default_branch_ref.map(|branch| branch.name),
             owner: found.owner.login,
+            web_host: decode::web_host(&found.url),
         };
         Ok((repo, found.things.unwrap_or_default()))
     }

@@ -100,7 +100,8 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
                     out[&asked.alias] = shown;
                     continue;
                 }
-                let known = named(repo);
+                let mut known = named(repo);
+                known["url"] = format!("{}/{}", state.api, repo.full_name()).into();
                 out[&asked.alias] = query::project(&known, std::slice::from_ref(asked))
                     .map_err(|why| ("UNDEFINED_FIELD", why))?[&asked.alias]
                     .clone();

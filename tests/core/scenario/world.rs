@@ -80,6 +80,7 @@ pub fn repo() -> RepoSeen {
         full_name: "acme/shop".into(),
         default_branch: Some("main".into()),
         owner: "acme".into(),
+        web_host: Some("github.com".into()),
     }
 }
 

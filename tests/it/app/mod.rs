@@ -187,6 +187,7 @@ pub fn event(name: &str, id: u64, seen: Seen) -> Event {
             full_name: format!("acme/shop-{id}"),
             default_branch: Some("main".to_owned()),
             owner: "acme".to_owned(),
+            web_host: Some("github.com".into()),
         }),
         sender: Some(person()),
         at: start(),

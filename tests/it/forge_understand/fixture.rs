@@ -129,5 +129,6 @@ pub fn shop() -> RepoSeen {
         full_name: "acme/shop".to_owned(),
         default_branch: Some("main".to_owned()),
         owner: "acme".to_owned(),
+        web_host: Some("github.com".into()),
     }
 }

@@ -32,6 +32,8 @@ pub struct Repository {
     pub owner: Maybe<User>,
     /// Default branch.
     pub default_branch: Maybe<String>,
+    /// Address of its page.
+    pub html_url: Maybe<String>,
     /// When something of it was changed last.
     pub updated_at: Maybe<Timestamp>,
     /// When something was pushed last.

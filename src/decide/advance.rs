@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::{
     command::{reply::Wish, run::Terms},
     deploy, feedback, gate,
+    look::Look,
 };
 use crate::domain::{
     effect::{Effect, Told},
@@ -65,6 +66,8 @@ pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     // What a deploy comes to stands in its gate's check run.
     deploy::advance(facts, terms, &mut advanced);
     gate::advance(facts, terms, &mut advanced);
+    let tags_due_at = Look::new(facts, terms.policy, terms.now).tags_due_at();
+    advanced.wake(tags_due_at.filter(|at| *at > terms.now));
     advanced
 }
 

@@ -61,7 +61,8 @@ impl Look<'_> {
             | DocumentKey::Incident(_)
             | DocumentKey::Storm(_)
             | DocumentKey::Feedback(_)
-            | DocumentKey::Heartbeat(_) => {}
+            | DocumentKey::Heartbeat(_)
+            | DocumentKey::Tags => {}
         }
     }
 

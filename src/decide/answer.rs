@@ -12,7 +12,7 @@ use crate::domain::{
         commit::{RunFact, StatusFact},
     },
     id::Sha,
-    needs::{Answer, Answered, Need},
+    needs::{Answer, Answered},
 };
 
 /// Adds what the forge answered.
@@ -38,7 +38,10 @@ pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
             changed.extend(statuses.iter().map(|status| add_status(facts, status)));
             kept.answer = Answer::Kept;
         }
-        Answer::Tags(tags) => changed.extend(add_tags(facts, tags, answered.at)),
+        Answer::Tags(tags) => {
+            changed.extend(add_tags(facts, tags, answered.at));
+            kept.answer = Answer::Kept;
+        }
         _ => {}
     }
     facts.answers.insert(answered.need.clone(), kept);
@@ -75,13 +78,17 @@ pub(super) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKe
     DocumentKey::Checks(seen.sha.clone())
 }
 
-/// Tags that were made or moved since they were listed before, and of which no
-/// event told. The first list is where the record begins: what is in it is not new.
+/// Keeps the list of tags, and adds those that were made or moved since the
+/// list before and of which no event told. The first list is where the record
+/// begins: what is in it is not new.
 fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
-    let Some(Answer::Tags(before)) = facts.answers.get(&Need::Tags).map(|known| known.answer.clone()) else {
-        return Vec::new();
-    };
     let mut changed = Vec::new();
+    if facts.tags.listed.as_ref() == Some(tags) {
+        return changed;
+    }
+    let before = facts.tags.listed.replace(tags.clone());
+    changed.push(DocumentKey::Tags);
+    let Some(before) = before else { return changed };
     for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
         let name = RefName::Tag(tag.clone());
         let place = facts.refs.entry(name.clone()).or_default();

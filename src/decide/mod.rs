@@ -31,6 +31,7 @@ pub mod recheck;
 mod ship;
 mod source;
 mod strand;
+mod tag_list;
 mod text;
 mod turned;
 mod versions;
@@ -151,6 +152,7 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
         phase::derive(&look, *item);
     }
     look.want_pushes();
+    look.want_tags();
     deploy::want_all(&look);
     gate::want_all(&look);
     look.take_wants().into_iter().collect()

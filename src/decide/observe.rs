@@ -8,7 +8,7 @@ mod ship;
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     answer::{add_run, add_status},
@@ -60,6 +60,10 @@ impl Us {
         by.into_iter().chain(author).filter(|actor| actor.bot)
     }
 }
+
+/// The time of a repository's last event is kept to this step, so that few
+/// events are worth a write.
+pub(super) const ACTIVE_STEP: SignedDuration = SignedDuration::from_hours(6);
 
 /// Adds what an event shows; returns the documents that changed.
 pub(super) fn observe(
@@ -135,6 +139,10 @@ impl Notes<'_> {
         let at = self.event.at;
         let about = &mut self.facts.about;
         let before = about.clone();
+        if self.by_event {
+            let past_step = at.as_second().rem_euclid(ACTIVE_STEP.as_secs());
+            about.active_at = about.active_at.max(Timestamp::from_second(at.as_second() - past_step).ok());
+        }
         Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
         Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
         if let Some(host) = &seen.web_host {
@@ -155,6 +163,7 @@ impl Notes<'_> {
             || !same(&before.web_host, &about.web_host)
             || !same(&before.default_branch, &about.default_branch)
             || before.default_branches != about.default_branches
+            || before.active_at != about.active_at
         {
             self.changed.insert(DocumentKey::About);
         }

@@ -132,7 +132,8 @@ impl Look<'_> {
     /// Items that a person set to a phase by hand, and that may move on from there.
     fn set_by_hand(&self) -> impl Iterator<Item = &ItemNumber> {
         let index = &self.facts.index;
-        let labels = self.policy.phases.iter().filter_map(|phase| index.labelled_by_people.get(&phase.label.to_lowercase()));
+        let labels =
+            self.policy.phases.iter().filter_map(|phase| index.labelled_by_people.get(&phase.label.to_lowercase()));
         labels.flatten().chain(&index.marked).filter(|number| {
             let mark = self.facts.items.get(number).and_then(|item| overrides::mark(item, self.policy, self.now));
             mark.is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))

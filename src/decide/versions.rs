@@ -10,7 +10,7 @@ use super::look::Look;
 use crate::domain::{
     event::RefName,
     id::Sha,
-    needs::{Answer, Need},
+    needs::Need,
     version::{self, Version},
 };
 
@@ -29,10 +29,7 @@ impl<'a> Look<'a> {
     /// The forge's list of tags, if it is fresh enough; else asks for it.
     pub(super) fn listed_tags(&self) -> Option<&'a BTreeMap<String, Sha>> {
         let since = self.now.checked_sub(LIST_AGE).ok()?;
-        match self.answered_since(&Need::Tags, since)? {
-            Answer::Tags(listed) => Some(listed),
-            _ => None,
-        }
+        self.answered_since(&Need::Tags, since).and(self.facts.tags.listed.as_ref())
     }
 
     /// The commit that a tag names: by its last push, else by the list.

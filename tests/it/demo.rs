@@ -98,6 +98,7 @@ fn a_merge_is_explained() {
 
     The bot would ask the forge first, which is not done here:
       which issues it links to #34
+      which tags there are
 
     This is told from the one event. What the bot saw before it may lead further.
     ");

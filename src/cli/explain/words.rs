@@ -103,7 +103,7 @@ fn effect(effect: &Effect) -> String {
 /// A fact by its name; `None` for what every event tells.
 fn fact(key: &DocumentKey) -> Option<String> {
     Some(match key {
-        DocumentKey::About | DocumentKey::Publication(_) => return None,
+        DocumentKey::About | DocumentKey::Tags | DocumentKey::Publication(_) => return None,
         DocumentKey::Item(number) => format!("item #{number}"),
         DocumentKey::Commit(sha) => format!("commit {}", sha.short()),
         DocumentKey::Push(name, _, after) => format!("push of {} to {}", after.short(), quoted(name.name())),

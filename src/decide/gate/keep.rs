@@ -23,7 +23,6 @@ use crate::{
             gate::{GateFacts, Shown, Turn},
         },
         id::{ItemNumber, Sha},
-        needs::Need,
         policy::{Mode, Policy},
     },
 };
@@ -39,7 +38,6 @@ pub(in crate::decide) fn needs(look: &Look<'_>) {
     if !is_on(look.policy) {
         return;
     }
-    look.want_tags();
     for subject in look.subjects() {
         decide(look, &subject);
     }
@@ -56,7 +54,6 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
     let mut over: Vec<(Subject, Decision)> = Vec::new();
     if is_on(terms.policy) {
         let look = Look::new(facts, terms.policy, terms.now);
-        advanced.wake(look.sweep_at());
         let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
         decisions = look.subjects().into_iter().map(decided).collect();
         over = look.over_at_once().into_iter().map(decided).collect();
@@ -216,26 +213,3 @@ fn subject_of(facts: &RepoFacts, (name, sha): &(GateName, Sha), kept: &GateFacts
         .and_then(|(id, request)| crate::decide::deploy::subject(facts, policy, id, request))
         .unwrap_or_else(plain)
 }
-
-impl Look<'_> {
-    /// Asks for the list of tags from time to time: of more than three that
-    /// are pushed at once no webhook tells.
-    fn want_tags(&self) {
-        if self.policy.gates.values().any(|rule| rule.tag.is_some()) && self.sweep_at().is_none_or(|at| at <= self.now)
-        {
-            self.want(Need::Tags);
-        }
-    }
-
-    /// When the tags are to be listed next.
-    fn sweep_at(&self) -> Option<Timestamp> {
-        if !self.policy.gates.values().any(|rule| rule.tag.is_some()) {
-            return None;
-        }
-        let asked = self.facts.answers.get(&Need::Tags)?;
-        asked.at.checked_add(SWEEP_EVERY).ok()
-    }
-}
-
-/// How often the tags are listed.
-const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);

@@ -78,7 +78,8 @@ fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
     let Some(version) = version::parse(tag) else {
         return Some(Finding::fail("tag_no_version", format!("{name} is no semantic version")));
     };
-    let Some(Answer::Tags(listed)) = case.answer(&Need::Tags, LIST_AGE) else {
+    let listed = case.answer(&Need::Tags, LIST_AGE).and(case.look.facts.tags.listed.as_ref());
+    let Some(listed) = listed else {
         return Some(case.missing(&Need::Tags, "tags", "which tags there are"));
     };
     // Of those that may be too high the lowest are the likeliest to be contained.

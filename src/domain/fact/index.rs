@@ -43,6 +43,7 @@ impl RepoFacts {
             .chain(self.answers.keys().cloned().map(DocumentKey::Answer))
             .chain(self.incidents.keys().cloned().map(DocumentKey::Incident))
             .chain(self.storms.keys().cloned().map(DocumentKey::Storm))
+            .chain([DocumentKey::Tags])
             .collect();
         for key in keys {
             self.reindex(&key);
@@ -116,6 +117,11 @@ impl RepoFacts {
                 self.index.runs_to_link.extend(self.deployments.get(id).and_then(|deployment| deployment.run));
             }
             DocumentKey::Answer(need) => self.index_answer(need),
+            DocumentKey::Tags => {
+                for (tag, sha) in self.tags.listed.iter().flatten() {
+                    self.index.tag(tag, Some(sha));
+                }
+            }
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {
                 for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| &r.moves) {
                     self.index.tag_moves.insert((*at, tag.clone()));
@@ -203,11 +209,6 @@ impl RepoFacts {
                 self.index.closed_by_commit.entry(sha.clone()).or_default().insert((*at, *issue));
             }
             (Need::RunsAt { .. }, Answer::Runs(runs)) => self.index.runs_to_link.extend(runs.keys()),
-            (Need::Tags, Answer::Tags(tags)) => {
-                for (tag, sha) in tags {
-                    self.index.tag(tag, Some(sha));
-                }
-            }
             (Need::LinkedIssues { pull }, Answer::LinkedIssues(issues)) => {
                 for issue in issues {
                     self.index.pulls_naming.entry(*issue).or_default().insert(*pull);

@@ -4,6 +4,7 @@
 //! the forge's own time. Joining is commutative, associative and idempotent,
 //! so it does not matter in which order, or how often, deliveries arrive.
 
+pub mod about;
 pub mod command;
 pub mod commit;
 pub mod deploy;
@@ -13,12 +14,13 @@ pub mod incident;
 mod index;
 pub mod indexed;
 pub mod item;
-pub mod lock;
 pub mod label;
+pub mod lock;
 pub mod policy;
 mod repo;
 mod rollback;
 pub mod ship;
+pub mod tags;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

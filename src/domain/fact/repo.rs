@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
-    Newest,
+    about::About,
     command::{CommandId, Commands},
     commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, PushId, RefFacts},
     deploy::{Publication, Requests, Runs, WaitingJob},
@@ -17,6 +17,7 @@ use super::{
     item::ItemFacts,
     policy::PolicyFiles,
     ship::Releases,
+    tags::TagFacts,
 };
 use crate::domain::{
     decision::GateName,
@@ -24,26 +25,6 @@ use crate::domain::{
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
 };
-
-/// What a repository itself is.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct About {
-    /// `owner/name`, newest.
-    pub full_name: Option<Newest<String>>,
-    /// Default branch, newest.
-    pub default_branch: Option<Newest<String>>,
-    /// Every branch that was the default one when an event was seen. A rename
-    /// shows itself only as another name, and what landed before stays landed.
-    #[serde(default)]
-    pub default_branches: BTreeSet<String>,
-    /// Owner's login, newest.
-    pub owner: Option<Newest<String>>,
-    /// Host of its web pages, newest.
-    #[serde(default)]
-    pub web_host: Option<Newest<String>>,
-    /// Labels that exist with our look.
-    pub known_labels: BTreeSet<String>,
-}
 
 /// Every fact of one repository. Read through its fields, changed through
 /// [`crate::decide::observe`] and [`crate::decide::learn`] only.
@@ -59,6 +40,8 @@ pub struct RepoFacts {
     pub commits: BTreeMap<Sha, CommitFacts>,
     /// Pushes by ref, before and after.
     pub pushes: BTreeMap<(RefName, Sha, Sha), PushFacts>,
+    /// All tags at the last list.
+    pub tags: TagFacts,
     /// Tags and branches over time.
     pub refs: BTreeMap<RefName, RefFacts>,
     /// Releases by id.
@@ -153,7 +136,8 @@ pub struct Index {
     pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemNumber>>,
     /// Merges whose push was not seen, by time.
     pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
-    /// Items on which a person ever set a phase.
+    /// Items on which a person ever set a phase, by command or by a label that
+    /// was a phase's when it was put on.
     pub marked: BTreeSet<ItemNumber>,
     /// Items on which a person put this label or took it off, in lower case.
     pub labelled_by_people: BTreeMap<String, BTreeSet<ItemNumber>>,
@@ -180,6 +164,8 @@ pub enum DocumentKey {
     Push(RefName, Sha, Sha),
     /// A ref.
     Ref(RefName),
+    /// All tags at the last list.
+    Tags,
     /// A release.
     Release(u64),
     /// A commit's checks.
@@ -231,6 +217,7 @@ impl RepoFacts {
             commits: BTreeMap::new(),
             pushes: BTreeMap::new(),
             refs: BTreeMap::new(),
+            tags: TagFacts::default(),
             releases: Releases::new(),
             checks: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -282,6 +269,7 @@ impl RepoFacts {
             DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
             DocumentKey::Storm(id) => drop(self.storms.insert(id, json(body)?)),
             DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
+            DocumentKey::Tags => self.tags = json(body)?,
             DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
             DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
@@ -315,6 +303,7 @@ impl RepoFacts {
             DocumentKey::Incident(id) => json(self.incidents.get(id)),
             DocumentKey::Storm(id) => json(self.storms.get(id)),
             DocumentKey::Feedback(id) => json(self.feedback.get(id)),
+            DocumentKey::Tags => json(Some(&self.tags)),
             DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
             DocumentKey::Request(id) => json(self.requests.get(id)),

@@ -134,7 +134,7 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
         let at = world::start() + SignedDuration::from_hours((merges + 3).cast_signed());
         let needs = decide::needs(&year.facts, &ran.items, &year.policy, at);
         let derived = decide::derive_all(&year.facts, &ran.items, &year.policy, at);
-        assert_eq!(needs.len(), 3, "each one's linked issues: {needs:?}");
+        assert_eq!(needs.len(), 4, "each one's linked issues, and once an hour the tags: {needs:?}");
         assert!(derived.iter().all(|d| d.phase.as_deref() == Some("operate")), "{derived:?}");
         println!("after {merges} merges: three events in {:?}", began.elapsed());
     }

@@ -9,6 +9,7 @@ mod cost;
 mod labels;
 pub mod play;
 mod steady;
+mod tag_list;
 pub mod world;
 
 use play::Stage;

@@ -97,7 +97,8 @@ impl<'a> Stage<'a> {
                 break;
             }
             for need in needs {
-                self.asked.push(need.clone());
+                // The tags of every repository are listed: that is no part of the story.
+                self.asked.extend((need != Need::Tags).then(|| need.clone()));
                 let answer = answer(&self.acts.world, &need);
                 let learnt = decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
                 items.extend(learnt.items);

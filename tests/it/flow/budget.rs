@@ -84,6 +84,7 @@ async fn a_whole_life_costs_its_label_changes_and_few_questions() {
     1 GET /repos/{owner}/{repo}/collaborators/{username}/permission
     2 GET /repos/{owner}/{repo}/contents/{path}
     1 GET /repos/{owner}/{repo}/rules/branches/{branch}
+    1 GET /repos/{owner}/{repo}/tags
     1 POST /app/installations/{installation_id}/access_tokens
     1 POST /graphql
     8 POST /repos/{owner}/{repo}/labels

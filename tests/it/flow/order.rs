@@ -86,7 +86,13 @@ async fn every_delivery_twice_is_as_once() {
     let story = untold(&world);
     let twice: Vec<Delivery> = story.iter().flat_map(|d| [d.clone(), d.clone()]).collect();
     told(&world, &twice).await;
-    let (shown, calls) = (world.phases_shown(1), world.calls().len());
+    // Tags are listed for some hours after the last event; no delivery causes that.
+    let listing = ["/tags", "/access_tokens", "/contents/{path}"];
+    let calls = |world: &World| {
+        let all = world.calls().into_iter();
+        all.filter(|call| !listing.iter().any(|route| call.ends_with(route))).count()
+    };
+    let (shown, before) = (world.phases_shown(1), calls(&world));
 
     // And all of it again, days later.
     world.run(SignedDuration::from_hours(48)).await;
@@ -94,7 +100,7 @@ async fn every_delivery_twice_is_as_once() {
         assert_eq!(world.forge.send(delivery).await, 200);
     }
     world.minute().await;
-    assert_eq!((world.phases_shown(1), world.calls().len()), (shown, calls));
+    assert_eq!((world.phases_shown(1), calls(&world)), (shown, before));
 }
 
 #[tokio::test]

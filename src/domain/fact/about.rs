@@ -1,0 +1,31 @@
+//! A repository itself.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Newest;
+
+/// What a repository itself is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct About {
+    /// `owner/name`, newest.
+    pub full_name: Option<Newest<String>>,
+    /// Default branch, newest.
+    pub default_branch: Option<Newest<String>>,
+    /// Every branch that was the default one when an event was seen. A rename
+    /// shows itself only as another name, and what landed before stays landed.
+    #[serde(default)]
+    pub default_branches: BTreeSet<String>,
+    /// Owner's login, newest.
+    pub owner: Option<Newest<String>>,
+    /// Host of its web pages, newest.
+    #[serde(default)]
+    pub web_host: Option<Newest<String>>,
+    /// When something last happened there, to some hours.
+    #[serde(default)]
+    pub active_at: Option<Timestamp>,
+    /// Labels that exist with our look.
+    pub known_labels: BTreeSet<String>,
+}

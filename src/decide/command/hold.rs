@@ -16,7 +16,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Triage,
     place: Place::Anywhere,
     forks: true,
-    help: "Holds the item; several holds may stand",
+    help: "Holds the item; several holds may stand. `/hold cancel` is `/unhold`",
     run,
 };
 

@@ -109,8 +109,25 @@ fn call(line: &[Word], rules: &CommandRules, moment: &Moment) -> Option<Call> {
 }
 
 fn known(verb: &str, rest: &[Word], moment: &Moment) -> Option<Call> {
+    let (verb, rest) = if is_hold_cancel(verb, rest) { ("unhold", &rest[1..]) } else { (verb, rest) };
     let row = find(verb)?;
     Some(Call::Known(row, grammar::read(row.forms, rest, moment)))
+}
+
+/// Whether this is `/hold cancel`, as Prow has it: another spelling of
+/// `/unhold`, with the name of a hold or without, and under its rights.
+fn is_hold_cancel(verb: &str, rest: &[Word]) -> bool {
+    let is_name = |text: &str| {
+        let number = text.strip_prefix(['h', 'H']).unwrap_or_default();
+        text.eq_ignore_ascii_case("all") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let is_cancel = |word: &Word| !word.quoted && unpunctuated(&word.text).eq_ignore_ascii_case("cancel");
+    verb == "hold"
+        && match rest {
+            [cancel] => is_cancel(cancel),
+            [cancel, name] => is_cancel(cancel) && is_name(unpunctuated(&name.text)),
+            _ => false,
+        }
 }
 
 /// The command of this name.

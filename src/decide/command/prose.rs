@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::words::Piece;
 
@@ -34,7 +34,9 @@ const MAIL_RULE: usize = 20;
 /// Lines of the author's own prose that begin with a slash, in order. Each is
 /// what the reader sees, with code kept apart.
 pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
-    let mut reader = Reader { body, open: Vec::new(), depth: 0, found: Vec::new() };
+    // Some editors begin a text with a byte order mark, which nobody sees.
+    let body = body.trim_start_matches('\u{feff}');
+    let mut reader = Reader { body, open: Vec::new(), depth: 0, after_list: false, found: Vec::new() };
     let mut events = Parser::new_ext(body, DIALECT).into_offset_iter().peekable();
     while let Some((event, place)) = events.next() {
         match event {
@@ -42,7 +44,7 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
                 let mut inner = Vec::new();
                 for (event, place) in events.by_ref() {
                     match event {
-                        Event::End(pulldown_cmark::TagEnd::Paragraph) => break,
+                        Event::End(TagEnd::Paragraph) => break,
                         event => inner.push((event, place)),
                     }
                 }
@@ -51,10 +53,17 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
                     break;
                 }
             }
-            Event::Start(_) => reader.depth += 1,
-            Event::End(_) => reader.depth = reader.depth.saturating_sub(1),
+            Event::Start(_) => {
+                reader.depth += 1;
+                reader.after_list = false;
+            }
+            Event::End(end) => {
+                reader.depth = reader.depth.saturating_sub(1);
+                reader.after_list = matches!(end, TagEnd::List(_));
+            }
             Event::Html(html) | Event::InlineHtml(html) => reader.html(&html),
             Event::Rule if reader.depth == 0 && is_mail_rule(&body[place]) => break,
+            Event::Rule => reader.after_list = false,
             _ => {}
         }
     }
@@ -73,6 +82,8 @@ struct Reader<'a> {
     /// HTML elements that are open: what stands in one is not plain prose.
     open: Vec<String>,
     depth: usize,
+    /// The block before was a list: an indented line seems to go on with it.
+    after_list: bool,
     found: Vec<Vec<Piece>>,
 }
 
@@ -80,8 +91,10 @@ impl Reader<'_> {
     /// Reads a paragraph at the top of the tree.
     fn paragraph(&mut self, inner: &[(Event<'_>, Range<usize>)], place: Range<usize>, quoted_below: bool) -> Mail {
         let cut = mail_begins(&self.body[place.clone()], quoted_below).map(|at| place.start + at);
+        let after_list = std::mem::take(&mut self.after_list);
         let mut line: Option<Vec<Piece>> = None;
         let mut at_start = true;
+        let mut in_item = false;
         let mut nested = 0_u32;
         for (event, place) in inner {
             if cut.is_some_and(|cut| place.start >= cut) {
@@ -95,9 +108,17 @@ impl Reader<'_> {
                 }
                 Event::InlineHtml(html) | Event::Html(html) => self.html(html),
                 Event::Text(text) => {
-                    let begins = at_start && nested == 0 && self.open.is_empty() && self.begins_line(place.start);
-                    if begins && text.starts_with('/') {
-                        line = Some(Vec::new());
+                    // Looked at once for each line: a line can be long and have many texts.
+                    if at_start {
+                        let indent = self.indent(place.start);
+                        let goes_on = after_list && indent.is_some_and(|indent| indent > 0);
+                        in_item |= goes_on || looks_like_item(text);
+                        // An entity or an escaped slash is not written as one.
+                        let written = self.body.get(place.start..).is_some_and(|rest| rest.starts_with('/'));
+                        let begins = !in_item && nested == 0 && self.open.is_empty() && indent.is_some();
+                        if begins && written && text.starts_with('/') {
+                            line = Some(Vec::new());
+                        }
                     }
                     if let Some(line) = &mut line {
                         line.push(Piece::Plain(text.to_string()));
@@ -118,12 +139,12 @@ impl Reader<'_> {
         if cut.is_some() { Mail::EndsHere } else { Mail::GoesOn }
     }
 
-    /// Whether the text at `start` is a literal slash and the first thing on
-    /// its line in the source: neither escaped nor an entity.
-    fn begins_line(&self, start: usize) -> bool {
+    /// The spaces before `start` on its line in the source; `None` if anything
+    /// else stands there.
+    fn indent(&self, start: usize) -> Option<usize> {
         let before = self.body.get(..start).unwrap_or_default();
         let line = before.rfind(['\n', '\r']).map_or(before, |at| &before[at + 1..]);
-        line.bytes().all(|b| b == b' ') && self.body.get(start..).is_some_and(|rest| rest.starts_with('/'))
+        line.bytes().all(|b| b == b' ').then_some(line.len())
     }
 
     /// Notes the elements that a piece of HTML opens and closes.
@@ -155,6 +176,15 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a line of a paragraph begins as an item of a list does. In the
+/// middle of a paragraph some are none: `2. second`, or one that is indented.
+fn looks_like_item(line: &str) -> bool {
+    let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
+    let marked =
+        if rest.len() < line.len() { rest.strip_prefix(['.', ')']) } else { rest.strip_prefix(['-', '*', '+']) };
+    marked.is_some_and(|rest| rest.starts_with([' ', '\t']))
 }
 
 fn is_mail_rule(source: &str) -> bool {
@@ -239,6 +269,9 @@ mod tests {
         assert_eq!(lines("/lock `prod` *now* a_b_c <!-- x --> &amp;"), ["/lock [prod] now a_b_c  &"]);
         assert_eq!(lines("> quoted\n\n/help"), ["/help"]);
         assert_eq!(lines("- item\n\n/help"), ["/help"]);
+        assert_eq!(lines("- item\n\nDone.\n\n  /help"), ["/help"]);
+        assert_eq!(lines("2.5 times as fast - really\n/help"), ["/help"]);
+        assert_eq!(lines("\u{feff}/help\n/why"), ["/help", "/why"]);
     }
 
     #[test]
@@ -258,6 +291,14 @@ mod tests {
             "1. /help",
             "- item\n  /help",
             "- [ ] /help",
+            "- item\n/help",
+            "- item\ngoes on\n/help",
+            "- item\n\n  goes on\n/help",
+            "- item\n\n /help",
+            "1. item\n\n  /help",
+            "1. first\n2. second\n/help",
+            "Then:\n2. second\n/help",
+            "Then:\n    - item\n/help",
             "# /help",
             "/help\n====",
             "/help\n---",

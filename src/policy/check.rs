@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layer, Problem, Rank, compile, merge, parse};
+use super::{Layer, Problem, Rank, compile, merge, parse, validate};
 use crate::domain::policy::Policy;
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
@@ -18,6 +18,8 @@ pub struct Report {
     pub summary: String,
     /// What is wrong, in the order of the file.
     pub problems: Vec<Problem>,
+    /// What is right and probably does not do what was meant, in the order of the file.
+    pub warnings: Vec<Problem>,
     /// What is right but may surprise.
     pub notes: Vec<String>,
 }
@@ -30,8 +32,14 @@ pub fn check_report(name: &str, text: &str) -> Report {
 /// Checks a text as a repository's file beneath these layers; with the policy
 /// that it makes there, if it is right.
 pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Policy>) {
-    let wrong =
-        |problems| Report { file: name.to_owned(), valid: false, summary: String::new(), problems, notes: Vec::new() };
+    let wrong = |problems| Report {
+        file: name.to_owned(),
+        valid: false,
+        summary: String::new(),
+        problems,
+        warnings: Vec::new(),
+        notes: Vec::new(),
+    };
     let parsed = match parse(name, text) {
         Ok(parsed) => parsed,
         Err(problems) => return (wrong(problems), None),
@@ -49,6 +57,7 @@ pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Po
         valid: true,
         summary: summary(&policy),
         problems: Vec::new(),
+        warnings: validate::warnings(&parsed, &merged),
         notes: without_effect.map(|note| format!("line {}: {}", note.line, note.message)).collect(),
     };
     (report, Some(policy))
@@ -72,15 +81,25 @@ impl Report {
             suggestion: None,
             snippet: None,
         };
-        Self { file: name.to_owned(), valid: false, summary: String::new(), problems: vec![problem], notes: Vec::new() }
+        Self {
+            file: name.to_owned(),
+            valid: false,
+            summary: String::new(),
+            problems: vec![problem],
+            warnings: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 }
 
 impl fmt::Display for Report {
-    /// For people: each problem with its line, or one line and the notes.
+    /// For people: each problem or warning with its line, then one line, and the notes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;
+        }
+        for warning in &self.warnings {
+            writeln!(f, "{}", warning.as_warning())?;
         }
         if self.valid {
             writeln!(f, "{}: valid: {}", self.file, self.summary)?;

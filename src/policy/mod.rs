@@ -43,6 +43,8 @@ pub const PATH: &str = crate::domain::policy::FILE;
 pub struct Parsed {
     /// What it says.
     pub file: PolicyFile,
+    /// What is right in itself and probably not meant.
+    pub warnings: Vec<Problem>,
     origin: Arc<Origin>,
 }
 
@@ -86,11 +88,11 @@ impl Parsed {
 pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
     let root = yaml::read(&source)?;
-    let mut file: PolicyFile = decode::decode(&source, &root)?;
+    let (mut file, warnings): (PolicyFile, _) = decode::decode(&source, &root)?;
     for (index, phase) in file.phases.iter_mut().flatten().enumerate() {
         phase.line = root.place(&["phases".into(), index.into()]).line;
     }
-    let parsed = Parsed { file, origin: Arc::new(Origin { source, root }) };
+    let parsed = Parsed { file, warnings, origin: Arc::new(Origin { source, root }) };
     let problems = validate::alone(&parsed);
     if problems.is_empty() { Ok(parsed) } else { Err(problems) }
 }

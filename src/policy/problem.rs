@@ -73,6 +73,11 @@ impl Problem {
         self
     }
 
+    /// The same as a warning, for people.
+    pub(crate) fn as_warning(&self) -> Self {
+        Self { message: format!("warning: {}", self.message), ..self.clone() }
+    }
+
     /// What `file:line:column` and order in a list go by.
     pub(crate) fn order(&self) -> (u32, u32, &str) {
         (self.line, self.column, &self.message)

@@ -8,7 +8,7 @@ use super::{
     file::{
         OverrideFile,
         condition::{Condition, Team},
-        environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile},
+        environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile, WorkflowFile},
         gate::{GateFile, GateOn, OnViolation, ReportOn},
         text::{LabelName, Name},
         time::{Freeze, Length, Zone},
@@ -75,7 +75,9 @@ fn rollback_rule(file: &RollbackFile) -> RollbackRule {
 fn deploy(file: &DeployFile) -> DeployRule {
     let via = match file.via {
         ViaFile::Deployment => Via::Deployment,
-        ViaFile::WorkflowDispatch => Via::Workflow { file: file.workflow.as_ref().map_or("", Name::as_str).to_owned() },
+        ViaFile::WorkflowDispatch => {
+            Via::Workflow { file: file.workflow.as_ref().map_or("", WorkflowFile::file_name).to_owned() }
+        }
     };
     let values = |values: &[Name]| values.iter().map(|value| value.as_str().to_owned()).collect();
     let inputs = file.inputs.iter().flatten();

@@ -1,5 +1,7 @@
 //! What no single value can show: contradictions within a file, and between layers.
 
+mod references;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
@@ -39,7 +41,16 @@ pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     let mut problems = Vec::new();
     merged_phases(merged, &mut problems);
     merged_order(merged, &mut problems);
+    references::check(merged, &mut problems);
     problems
+}
+
+/// What is right and probably not meant, in the order of the file.
+pub(crate) fn warnings(parsed: &Parsed, merged: &Merged) -> Vec<Problem> {
+    let mut warnings = parsed.warnings.clone();
+    references::warn(parsed, merged, &mut warnings);
+    warnings.sort_by(|a, b| a.order().cmp(&b.order()));
+    warnings
 }
 
 /// The label that shows a phase.
@@ -148,7 +159,9 @@ impl Check<'_> {
                     format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
                 self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
             }
-            self.conditions(&below(&here, "require"), environment.require.as_deref().unwrap_or_default());
+            let require = environment.require.as_deref().unwrap_or_default();
+            self.conditions(&below(&here, "require"), require);
+            self.deployed_on_itself(&below(&here, "require"), name.as_str(), require);
             self.within(
                 &below(&below(&here, "rollback"), "last"),
                 environment.rollback.as_ref().and_then(|r| r.last),
@@ -159,6 +172,15 @@ impl Check<'_> {
                 self.auto(&below(&here, "auto"), auto);
             }
         }
+    }
+
+    /// Nothing that is deployed waits until it is deployed.
+    fn deployed_on_itself(&mut self, here: &[Step], name: &str, require: &[Condition]) {
+        references::named(here, require, &mut |place, named, kind| {
+            if kind == references::Kind::Deployed && named.eq_ignore_ascii_case(name) {
+                self.say(&place, format!("{} would have to run before itself", quote(name)));
+            }
+        });
     }
 
     fn deploy(&mut self, here: &[Step], environment: &EnvironmentFile) {

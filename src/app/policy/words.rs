@@ -9,7 +9,7 @@ use crate::{
         preview::{Move, Preview},
     },
     domain::{effect::Annotation, fact::policy::PolicyFiles, policy::FILE},
-    policy::Report,
+    policy::{Problem, Report},
 };
 
 /// Longest text that goes into a code block; forges take 65 535 characters in all.
@@ -66,7 +66,9 @@ pub(super) fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
         summary.push_str("\n\n");
         summary.push_str(&table(preview));
     }
-    let annotations = report.problems.iter().filter(|problem| problem.file == FILE).map(|problem| {
+    let warnings: Vec<Problem> = report.warnings.iter().map(Problem::as_warning).collect();
+    let findings = report.problems.iter().chain(&warnings);
+    let annotations = findings.filter(|problem| problem.file == FILE).map(|problem| {
         let meant = problem.suggestion.as_ref().map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
         Annotation { path: FILE.to_owned(), line: problem.line, message: format!("{}{meant}", problem.message) }
     });

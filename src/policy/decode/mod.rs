@@ -5,6 +5,7 @@
 //! noted, the value is left out, and the tree is read again.
 
 mod access;
+mod glob;
 
 use std::{cell::RefCell, collections::BTreeSet, fmt};
 
@@ -17,30 +18,43 @@ use super::{
 };
 
 /// Most mistakes that are reported for one file.
-const MAX_PROBLEMS: usize = 50;
+const MAX_PROBLEMS: usize = 1000;
+/// Most passes over one file: each ends at a mistake of a kind of which only
+/// one shows at a time.
+const MAX_PASSES: usize = 500;
+/// The type of globs, as serde names it.
+const GLOB: &str = "Glob";
 /// Keys for monorepo targets, which are refused in words of their own.
 const BY_PATH: [&str; 2] = ["paths", "targets"];
 
-/// Reads a value of type `T` from a tree.
-pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Result<T, Vec<Problem>> {
+/// Reads a value of type `T` from a tree; with it warnings about what is right
+/// and probably not meant.
+pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     let mut problems: Vec<Problem> = Vec::new();
+    let mut known = BTreeSet::new();
     let mut skip = BTreeSet::new();
+    let mut more = false;
     let value = loop {
-        let context = Context { source, skip: &skip, found: RefCell::default() };
+        let context = Context { source, skip: &skip, found: RefCell::default(), warnings: RefCell::default() };
         let result = T::deserialize(Reader { node: root, context: &context });
         for problem in context.found.into_inner() {
-            if !problems.contains(&problem) {
+            if known.insert((problem.line, problem.column, problem.message.clone())) {
                 problems.push(problem);
             }
         }
+        let warnings = context.warnings.into_inner();
         match result {
-            Ok(value) => break Some(value),
+            Ok(value) => break Some((value, warnings)),
             Err(fault) => {
                 let (id, mark) = fault.place.unwrap_or((root.id, root.mark));
                 if !fault.follows {
                     problems.push(source.problem(mark, fault.message).meant(fault.meant));
                 }
-                if id == root.id || !skip.insert(id) || problems.len() >= MAX_PROBLEMS {
+                if id == root.id || !skip.insert(id) {
+                    break None;
+                }
+                if skip.len() >= MAX_PASSES {
+                    more = true;
                     break None;
                 }
             }
@@ -50,7 +64,11 @@ pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Resul
         Some(value) if problems.is_empty() => Ok(value),
         _ => {
             problems.sort_by(|a, b| a.order().cmp(&b.order()));
+            more |= problems.len() > MAX_PROBLEMS;
             problems.truncate(MAX_PROBLEMS);
+            if more {
+                problems.push(source.problem(root.mark, "there are more mistakes than are looked for at once"));
+            }
             Err(problems)
         }
     }
@@ -103,6 +121,7 @@ struct Context<'a> {
     source: &'a Source,
     skip: &'a BTreeSet<usize>,
     found: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
 }
 
 impl Context<'_> {
@@ -239,7 +258,12 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        if let (GLOB, Kind::Scalar { text, .. }) = (name, &self.node.kind)
+            && let Some(warning) = glob::doubt(text)
+        {
+            self.context.warnings.borrow_mut().push(self.context.source.problem(self.node.mark, warning));
+        }
         visitor.visit_newtype_struct(self)
     }
 

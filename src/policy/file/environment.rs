@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{
+    super::problem::quote,
     condition::{Condition, ConditionName},
-    text::{Globs, Name},
+    text::{Globs, Name, check_name, word},
 };
 pub use crate::domain::rule::{Busy, Trigger};
 
@@ -47,7 +48,7 @@ pub struct DeployFile {
     /// By which means.
     pub via: Via,
     /// The workflow file, for `via: workflow_dispatch`.
-    pub workflow: Option<Name>,
+    pub workflow: Option<WorkflowFile>,
     /// Inputs that `/deploy` may set, by name.
     pub inputs: Option<BTreeMap<Name, InputFile>>,
 }
@@ -60,6 +61,41 @@ pub enum Via {
     Deployment,
     /// A workflow with `on: workflow_dispatch`.
     WorkflowDispatch,
+}
+
+word! {
+    /// The file name of a workflow, such as `deploy.yml`; its path,
+    /// `.github/workflows/deploy.yml`, says the same.
+    WorkflowFile, check_workflow, {
+        "pattern": "^((\\.?/)?\\.github/workflows/)?[^/]+\\.ya?ml$",
+        "maxLength": 255
+    }
+}
+
+impl WorkflowFile {
+    /// The file's name within `.github/workflows`.
+    pub fn file_name(&self) -> &str {
+        file_name(self.as_str())
+    }
+}
+
+fn file_name(text: &str) -> &str {
+    let relative = text.strip_prefix("./").or_else(|| text.strip_prefix('/')).unwrap_or(text);
+    relative.strip_prefix(".github/workflows/").unwrap_or(text)
+}
+
+fn check_workflow(text: &str) -> Result<(), String> {
+    check_name(text)?;
+    let is_file = |name: &str| {
+        let stem = name.strip_suffix(".yml").or_else(|| name.strip_suffix(".yaml"));
+        stem.is_some_and(|stem| !stem.is_empty()) && !name.contains('/')
+    };
+    if is_file(file_name(text)) {
+        return Ok(());
+    }
+    let last = text.rsplit('/').find(|part| !part.is_empty()).unwrap_or("deploy");
+    let meant = if is_file(last) { last.to_owned() } else { format!("{last}.yml") };
+    Err(format!("{} is no file name of `.github/workflows`; did you mean {}?", quote(text), quote(&meant)))
 }
 
 /// An input of a deploy.

@@ -13,8 +13,7 @@ use crate::domain::policy::Pattern;
 macro_rules! word {
     ($(#[doc = $doc:literal])+ $name:ident, $check:path, { $($schema:tt)* }) => {
         $(#[doc = $doc])+
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-        #[serde(try_from = "String")]
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
         pub struct $name(String);
 
         impl $name {
@@ -30,6 +29,26 @@ macro_rules! word {
             fn try_from(text: String) -> Result<Self, String> {
                 $check(&text)?;
                 Ok(Self(text))
+            }
+        }
+
+        // Not derived by `try_from`, so that the reader hears which kind of word it reads.
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Word;
+                impl<'de> serde::de::Visitor<'de> for Word {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("text")
+                    }
+
+                    fn visit_newtype_struct<D: serde::Deserializer<'de>>(self, inner: D) -> Result<$name, D::Error> {
+                        let text = <String as serde::Deserialize>::deserialize(inner)?;
+                        $name::try_from(text).map_err(serde::de::Error::custom)
+                    }
+                }
+                deserializer.deserialize_newtype_struct(stringify!($name), Word)
             }
         }
 
@@ -138,6 +157,10 @@ impl<'de> Deserialize<'de> for Globs {
                 f.write_str("a glob or a list of globs")
             }
 
+            fn visit_newtype_struct<D: de::Deserializer<'de>>(self, inner: D) -> Result<Globs, D::Error> {
+                inner.deserialize_any(self)
+            }
+
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Globs, E> {
                 Glob::try_from(text.to_owned()).map(|glob| Globs(vec![glob])).map_err(E::custom)
             }
@@ -151,7 +174,8 @@ impl<'de> Deserialize<'de> for Globs {
             }
         }
 
-        deserializer.deserialize_any(OneOrMore)
+        // By this name the reader knows that one word alone is a glob, too.
+        deserializer.deserialize_newtype_struct("Glob", OneOrMore)
     }
 }
 
@@ -190,7 +214,7 @@ fn check_glob(text: &str) -> Result<(), String> {
     GlobBuilder::new(text).build().map(drop).map_err(|error| format!("not a glob: {}", error.kind()))
 }
 
-fn check_name(text: &str) -> Result<(), String> {
+pub(super) fn check_name(text: &str) -> Result<(), String> {
     check_length(text, "a name", 1, 255)
 }
 

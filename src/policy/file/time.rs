@@ -1,9 +1,9 @@
 //! Lengths of time, weekly windows, freezes.
 
-use std::{fmt, fmt::Write as _, str::FromStr};
+use std::{cmp::Ordering, fmt, fmt::Write as _, str::FromStr};
 
 use jiff::{
-    SignedDuration,
+    SignedDuration, Span,
     civil::{Date, Time},
     tz::{TimeZone, TimeZoneDatabase},
 };
@@ -237,8 +237,14 @@ impl Freeze {
     /// What is wrong between its two ends.
     pub fn contradiction(&self) -> Option<&'static str> {
         match (self.from.as_str().parse(), self.until.as_str().parse()) {
-            (Ok(End::Once(from, _)), Ok(End::Once(until, _))) if until < from => {
-                Some("the freeze ends before it begins")
+            (Ok(End::Once(from, _)), Ok(End::Once(until, day))) => {
+                // A day is included.
+                let end = if day { until.checked_add(Span::new().days(1)).unwrap_or(until) } else { until };
+                match end.cmp(&from) {
+                    Ordering::Less => Some("the freeze ends before it begins"),
+                    Ordering::Equal => Some("the freeze is empty: it ends when it begins"),
+                    Ordering::Greater => None,
+                }
             }
             (Ok(End::Once(..)), Ok(End::Yearly(..))) | (Ok(End::Yearly(..)), Ok(End::Once(..))) => {
                 Some("both ends have a year, or neither")

@@ -1,6 +1,11 @@
 //! Files that are wrong, and what is said of them.
 
-use phasebot::policy::{Problem, check_report, load};
+use std::fmt::Write as _;
+
+use phasebot::{
+    domain::rule::Via,
+    policy::{Problem, check_report, load},
+};
 
 pub fn rendered(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
@@ -90,7 +95,114 @@ pub const SAMPLES: &[Sample] = &[
     parser_only("freezes: [{ environment: all, from: 2026-12-20, until: 2026-01-03 }]"),
     parser_only("freezes: [{ environment: all, from: 2026-12-20, until: 01-03 }]"),
     parser_only("locked: [everything]"),
+    both("environments: { p: { deploy: { via: workflow_dispatch, workflow: deploy } } }"),
+    both("environments: { p: { deploy: { via: workflow_dispatch, workflow: ci/deploy.yml } } }"),
+    parser_only("environments: { prod: {} }\nfreezes: [{ environment: production, from: 12-20, until: 01-03 }]"),
+    parser_only("environments: { prod: {} }\ngates: { release: { require: [deployed: { environment: stagin }] } }"),
+    parser_only("environments: { prod: {} }\ngates: { release: { require: [alerts: { environment: stagin }] } }"),
+    parser_only("environments: { prod: { require: [any: [not: { deployed: { environment: Prod } }]] } }"),
+    parser_only("environments: { prod: {} }\nalerts: { environment: stagin }"),
+    parser_only("environments: { prod: {} }\nalerts: { routes: [{ match: { a: b }, environment: stagin }] }"),
+    parser_only("freezes: [{ environment: all, from: 2026-12-20T18:00, until: 2026-12-20T18:00 }]"),
+    parser_only("freezes: [{ environment: all, from: 2026-12-20, until: 2026-12-20T00:00 }]"),
 ];
+
+#[test]
+fn an_environment_that_is_not_there_names_the_nearest() {
+    assert_eq!(
+        said("environments: { staging: {} }\ngates:\n  release: { require: [deployed: { environment: stagin }] }\n"),
+        "p.yml:3:49: environment `stagin` is described nowhere
+  3 |   release: { require: [deployed: { environment: stagin }] }
+    |                                                 ^^^^^^ did you mean `staging`?"
+    );
+    assert_eq!(
+        said("environments: { prod: {} }\nfreezes:\n  - { environment: prd, from: 12-20, until: 01-03 }\n"),
+        "p.yml:3:20: environment `prd` is described nowhere
+  3 |   - { environment: prd, from: 12-20, until: 01-03 }
+    |                    ^^^ did you mean `prod`?"
+    );
+}
+
+#[test]
+fn an_environment_does_not_wait_for_itself() {
+    assert_eq!(
+        said("environments:\n  prod: { require: [any: [deployed: { environment: Prod }, alerts]] }\n"),
+        "p.yml:2:52: `prod` would have to run before itself
+  2 |   prod: { require: [any: [deployed: { environment: Prod }, alerts]] }
+    |                                                    ^^^^"
+    );
+}
+
+#[test]
+fn a_workflow_is_a_file_name() {
+    let file = |workflow: &str| {
+        format!("environments: {{ p: {{ deploy: {{ via: workflow_dispatch, workflow: {workflow} }} }} }}")
+    };
+    assert_eq!(
+        said(&file("deploy")),
+        "p.yml:1:66: `deploy` is no file name of `.github/workflows`; did you mean `deploy.yml`?
+  1 | environments: { p: { deploy: { via: workflow_dispatch, workflow: deploy } } }
+    |                                                                  ^^^^^^"
+    );
+    assert!(said(&file("ci/deploy.yaml")).contains("did you mean `deploy.yaml`?"));
+    for workflow in ["deploy.yml", ".github/workflows/deploy.yml", "./.github/workflows/deploy.yml"] {
+        let policy = load("p.yml", &file(workflow)).unwrap_or_else(|problems| panic!("{}", rendered(&problems)));
+        let via = policy.environments["p"].deploy.as_ref().map(|deploy| deploy.via.clone());
+        assert_eq!(via, Some(Via::Workflow { file: "deploy.yml".into() }), "{workflow}");
+    }
+}
+
+#[test]
+fn a_freeze_of_one_day_is_none_that_is_empty() {
+    for (from, until) in [("2026-12-20", "2026-12-20"), ("2026-12-20T18:00", "2026-12-20"), ("12-24", "12-24")] {
+        let text = format!("freezes: [{{ environment: all, from: {from}, until: {until} }}]");
+        assert!(load("p.yml", &text).is_ok(), "{text}");
+    }
+    let empty = said("freezes: [{ environment: all, from: 2026-12-20T18:00, until: 2026-12-20T18:00 }]");
+    assert!(empty.starts_with("p.yml:1:62: the freeze is empty: it ends when it begins"), "{empty}");
+}
+
+/// A policy that describes no environment may name those of the forge.
+#[test]
+fn the_forges_environments_can_be_named() {
+    let text = "gates: { release: { require: [deployed: { environment: staging }] } }\nalerts: { environment: live }\n";
+    assert!(load("p.yml", text).is_ok());
+    let report = check_report("p.yml", "freezes: [{ environment: live, from: 12-20, until: 01-03 }]");
+    assert!(report.valid);
+    assert_eq!(
+        report.to_string(),
+        "p.yml:1:26: warning: nothing is deployed to `live`: `environments` describes none
+  1 | freezes: [{ environment: live, from: 12-20, until: 01-03 }]
+    |                          ^^^^
+"
+        .to_owned()
+            + &report.to_string()[report.to_string().find("p.yml: valid").unwrap()..]
+    );
+}
+
+#[test]
+fn globs_that_are_probably_something_else_are_warned_of() {
+    let text = "branches: ['^release/.*$', main]\ngates: { release: { on: { tag: “v*” }, require: [checks: { named: ['build.*'] }] } }\n\
+                environments: { p: { deploy: { via: deployment }, auto: { on: [tag], tags: '^v1' } } }\n";
+    let report = check_report("p.yml", text);
+    assert!(report.valid, "{report}");
+    let warned: Vec<(u32, u32)> = report.warnings.iter().map(|warning| (warning.line, warning.column)).collect();
+    assert_eq!(warned, [(1, 12), (2, 32), (3, 76)], "{report}");
+    let shown = report.to_string();
+    assert!(shown.contains("p.yml:1:12: warning: `^release/.*$` looks like a regular expression"), "{shown}");
+    assert!(shown.contains("p.yml:2:32: warning: the quote `“` is part of the glob"), "{shown}");
+}
+
+#[test]
+fn every_problem_is_counted() {
+    let mut text = "phases:\n".to_owned();
+    for n in 0..40 {
+        let _ = writeln!(text, "  - {{ name: 'two words {n}', when: [merged], colour: x, label: '' }}");
+    }
+    let report = check_report("p.yml", &text);
+    assert_eq!(report.problems.len(), 120, "{report}");
+    assert!(report.to_string().ends_with("p.yml: 120 problems\n"));
+}
 
 #[test]
 fn an_unknown_key_names_the_nearest() {

@@ -224,11 +224,14 @@ impl<'f> Look<'f> {
         let newest: Newest<'_> = self.reports_named(checks, &required, named).into_iter().collect();
         let (failed, running) = (newest.named(&[Outcome::Failure]), newest.named(&[Outcome::Running]));
         let (void, good) = (newest.named(&[Outcome::NoVerdict]), newest.named(&[Outcome::Success]));
+        let cancelled = newest.named(&[Outcome::Cancelled]);
         let of = sha.short();
         if !failed.is_empty() {
             format!("failed on {of}: {}", list(failed))
         } else if !running.is_empty() {
             format!("still running on {of}: {}", list(running))
+        } else if !cancelled.is_empty() {
+            format!("cancelled on {of}: {}", list(cancelled))
         } else if !void.is_empty() {
             format!("ended without a verdict on {of}: {}", list(void))
         } else if good.is_empty() {

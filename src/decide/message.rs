@@ -10,6 +10,11 @@ pub fn quoted(name: &str) -> String {
     defuse::code(name, 80)
 }
 
+/// What a forge gave as its reason, in whole, and what our adapter advises.
+pub fn forge_reason(why: &str) -> String {
+    defuse::code(why, 600)
+}
+
 /// A duration as people write it: `30m`, `1h 30m`, `2d`.
 pub fn duration(span: SignedDuration) -> String {
     let total = span.as_secs().max(0);

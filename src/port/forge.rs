@@ -277,10 +277,10 @@ pub enum ForgeError {
         until: Timestamp,
     },
     /// The object is gone, hidden or was never there (404, 410, 451).
-    #[error("not found: {0}")]
+    #[error("{0}")]
     NotFound(String),
     /// The forge refuses for good: repeating the same request is useless.
-    #[error("refused: {0}")]
+    #[error("{0}")]
     Permanent(String),
     /// It may work later, and surely was not done.
     #[error("not done: {0}")]

@@ -74,6 +74,7 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
         }
         Some(FaultKind::SecondaryLimit403) => Outcome::Answer(Reply::secondary_limit(403, None)),
         Some(FaultKind::Forbidden403) => Outcome::Answer(Reply::forbidden("Resource not accessible by integration")),
+        Some(FaultKind::Refused { status, message }) => Outcome::Answer(Reply::error(status, message)),
         Some(FaultKind::TooLarge403) => Outcome::Answer(Reply::too_large()),
         Some(FaultKind::Accepted202) => Outcome::Answer(Reply::done_otherwise()),
         Some(FaultKind::NotFoundThenOk) => Outcome::Answer(Reply::not_found()),

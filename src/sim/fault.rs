@@ -22,6 +22,13 @@ pub enum FaultKind {
     },
     /// The secondary limit's 403 with its words and no header that says how long.
     SecondaryLimit403,
+    /// A refusal in these words, nothing done.
+    Refused {
+        /// Status.
+        status: u16,
+        /// GitHub's message.
+        message: &'static str,
+    },
     /// 403 for what is too large to be shown, nothing done.
     TooLarge403,
     /// 403 for what the App may not see, or an organisation lets nobody see; nothing done.

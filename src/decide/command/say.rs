@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::{Row, grammar};
 use crate::{
-    decide::message::{command, quoted, reason},
+    decide::message::{command, forge_reason, quoted, reason},
     domain::{
         fact::command::Guard,
         id::Sha,
@@ -72,7 +72,7 @@ pub(super) fn role_unknown(by: &str, why: &str) -> String {
     format!(
         "The forge did not say what {} may do here ({}). That counts as no; say it again later.",
         quoted(by),
-        quoted(why)
+        forge_reason(why)
     )
 }
 
@@ -82,7 +82,7 @@ pub(super) fn teams_unknown(by: &str, teams: &[String], why: &str) -> String {
          phasebot read the organisation's members.",
         quoted(by),
         list(teams.iter().map(String::as_str)),
-        quoted(why),
+        forge_reason(why),
     )
 }
 
@@ -307,7 +307,7 @@ pub(super) fn no_milestone(name: &str, known: &[String]) -> String {
 }
 
 pub(super) fn failed(why: &str) -> String {
-    format!("The forge did not do it: {}.", quoted(why))
+    format!("The request failed: {}.", forge_reason(why))
 }
 
 // ── Incidents ──

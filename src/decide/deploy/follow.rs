@@ -208,7 +208,10 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
             return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
-            return finish(facts, id, RequestEnd::Failed, say::failed(&request, None), terms, out);
+            let runs = runs_of(facts, id, &request);
+            let cancelled = runs.into_iter().map(|(_, run)| run).find(|run| run.outcome == Outcome::Cancelled);
+            let why = say::failed(&request, cancelled);
+            return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }
     }
     let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
@@ -251,7 +254,8 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
         return;
     }
-    let failed = runs.values().find(|run| matches!(run.outcome, Outcome::Failure | Outcome::NoVerdict));
+    let of = |outcomes: &[Outcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
+    let failed = of(&[Outcome::Failure]).or_else(|| of(&[Outcome::NoVerdict, Outcome::Cancelled]));
     match failed {
         Some(run) => fail(facts, id, &request, say::failed(&request, Some(run)), terms, out),
         None if runs.values().all(|run| run.outcome == Outcome::Skipped) => {

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use super::order::Order;
 use crate::{
-    decide::message::{command, moment, quoted},
+    decide::message::{command, forge_reason, moment, quoted},
     domain::{
         decision::{Decision, Standing},
-        event::DeployState,
+        event::{DeployState, Outcome},
         fact::{
             RepoFacts,
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
@@ -168,7 +168,7 @@ pub(super) fn no_name(reference: &str) -> String {
 
 pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> String {
     let why = match answer {
-        Some(Answer::Unavailable { why }) => format!(" ({})", quoted(why)),
+        Some(Answer::Unavailable { why }) => format!(" ({})", forge_reason(why)),
         _ => String::new(),
     };
     format!("The forge does not tell what {} stands for{why}. Say it again later.", quoted(reference))
@@ -281,11 +281,11 @@ pub(super) fn newer_came() -> &'static str {
 }
 
 pub(super) fn forge_failed(why: &str) -> String {
-    format!("The forge did not do it: {}.", quoted(why))
+    format!("The request failed: {}.", forge_reason(why))
 }
 
 pub(super) fn not_started(why: &str) -> String {
-    format!("Nothing was started: {}.", quoted(why))
+    format!("Nothing was started: {}.", forge_reason(why))
 }
 
 pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
@@ -303,7 +303,10 @@ pub(super) fn succeeded(request: &DeployRequest) -> String {
 }
 
 pub(super) fn failed(request: &DeployRequest, run: Option<&RunFacts>) -> String {
-    let run = run.map(|run| format!(" The run of {} did not succeed.", quoted(&run.workflow)));
+    let run = run.map(|run| {
+        let how = if run.outcome == Outcome::Cancelled { "was cancelled" } else { "did not succeed" };
+        format!(" The run of {} {how}.", quoted(&run.workflow))
+    });
     format!("The {} failed.{} See `/rollback`.", what(request), run.unwrap_or_default())
 }
 

@@ -109,13 +109,17 @@ fn verdict(
     let deadline = case.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
     let missing: BTreeSet<&str> = wanted.iter().filter(|w| w.reports.is_empty()).map(|w| w.name.as_str()).collect();
     let (bad, void) = (of(&[Outcome::Failure]), of(&[Outcome::NoVerdict]));
-    let running = of(&[Outcome::Running]);
+    let (running, cancelled) = (of(&[Outcome::Running]), of(&[Outcome::Cancelled]));
     let late = look.now >= deadline;
     if !bad.is_empty() {
         Finding::fail("checks_failed", format!("failed: {}", list(bad))).seen(seen).link(page(Outcome::Failure))
     } else if !missing.is_empty() && late {
         let limit = message::duration(report_within);
         Finding::fail("checks_missing", format!("did not report within {limit}: {}", list(missing))).seen(seen)
+    } else if !cancelled.is_empty() {
+        Finding::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
+            .seen(seen)
+            .link(page(Outcome::Cancelled))
     } else if !void.is_empty() {
         Finding::fail("checks_void", format!("ended without a verdict: {}", list(void)))
             .seen(seen)

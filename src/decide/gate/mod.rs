@@ -30,7 +30,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::finding::Finding;
 pub(super) use self::keep::{advance, needs as want_all, recheck};
-use super::{look::Look, message::quoted};
+use super::{
+    look::Look,
+    message::{forge_reason, quoted},
+};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
     fact::RepoFacts,
@@ -127,9 +130,10 @@ impl<'f> Case<'_, 'f> {
     /// What is said while an answer is not there: it will be, or it can't be had.
     fn missing(self, need: &Need, code: &str, what: &str) -> Finding {
         match self.look.facts.answers.get(need).map(|known| &known.answer) {
-            Some(Answer::Unavailable { why }) => {
-                Finding::error(&format!("{code}_unavailable"), format!("{what} can't be found out: {}", quoted(why)))
-            }
+            Some(Answer::Unavailable { why }) => Finding::error(
+                &format!("{code}_unavailable"),
+                format!("{what} can't be found out: {}", forge_reason(why)),
+            ),
             _ => Finding::unknown(&format!("{code}_asked"), format!("{what} is being asked of the forge")),
         }
     }

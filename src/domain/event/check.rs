@@ -14,8 +14,10 @@ pub enum Outcome {
     Success,
     /// Ended badly: failed, timed out, could not start, needs action.
     Failure,
-    /// Ended without a verdict: cancelled, stale, or a value we don't know.
+    /// Ended without a verdict: stale, or a value we don't know.
     NoVerdict,
+    /// Was cancelled.
+    Cancelled,
     /// Ended on purpose without running, or without an opinion.
     Skipped,
 }

@@ -180,7 +180,8 @@ impl Client {
         let refused = |why: &str| Failure {
             status: Some(raw.status),
             message: String::new(),
-            error: ForgeError::Permanent(format!("{}: {why}", call.route)),
+            route: call.route,
+            error: ForgeError::Permanent(format!("{why} ({})", call.route)),
         };
         if redirects > MAX_REDIRECTS {
             return Err(refused("GitHub redirects in a circle"));

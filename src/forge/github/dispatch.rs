@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{file, path, repo::Repo, watch, workflow};
+use super::{failure::Failure, file, path, repo::Repo, watch, workflow};
 use crate::{
     domain::{
         effect::{Told, Watched},
@@ -72,10 +72,11 @@ pub(super) async fn dispatch(
             if let Some(fields) = body.as_object_mut() {
                 fields.remove("return_run_details");
             }
-            repo.send(Method::POST, route, &tail, Some(body)).await?
+            repo.send(Method::POST, route, &tail, Some(body)).await
         }
-        other => other?,
+        other => other,
     };
+    let reply = reply.map_err(|failure| advised(failure, it))?;
     #[derive(Deserialize)]
     struct Made {
         workflow_run_id: u64,
@@ -90,6 +91,25 @@ pub(super) async fn dispatch(
         Err(_) => None,
     };
     Ok(Applied { made: Some(run.to_string()), ..told(Told::Started { run: Some(run), sha, pinned }) })
+}
+
+/// Adds to GitHub's refusal of a dispatch what can be done about it.
+fn advised(failure: Failure, it: &Dispatch<'_>) -> Failure {
+    let file = format!(".github/workflows/{}", it.workflow);
+    let advice = if failure.says(422, "workflow_dispatch' trigger") {
+        format!("add workflow_dispatch to the events under on: in {file} at {}", it.reference)
+    } else if failure.says(422, "disabled workflow") {
+        format!("enable {file} under Actions")
+    } else if failure.says(422, "no ref found") {
+        format!("{} is gone: deploy another branch, tag or commit", it.reference)
+    } else if failure.says(422, "input") {
+        format!("let the inputs that {file} declares and those under deploy.inputs of {} agree", it.environment)
+    } else if failure.status == Some(StatusCode::NOT_FOUND) {
+        format!("{file} must be on the default branch, too, and the App needs the permission actions=write")
+    } else {
+        return failure;
+    };
+    failure.advise(&advice)
 }
 
 fn started(run: &Run, pinned: bool) -> Told {

@@ -35,6 +35,8 @@ pub(super) struct Failure {
     pub(super) status: Option<StatusCode>,
     /// GitHub's words, made safe.
     pub(super) message: String,
+    /// What was asked; empty where that is in the error's own words.
+    pub(super) route: &'static str,
     /// What it means.
     pub(super) error: ForgeError,
 }
@@ -47,7 +49,7 @@ impl From<Failure> for ForgeError {
 
 impl From<ForgeError> for Failure {
     fn from(error: ForgeError) -> Self {
-        Self { status: None, message: String::new(), error }
+        Self { status: None, message: String::new(), route: "", error }
     }
 }
 
@@ -56,7 +58,8 @@ impl Failure {
     pub(super) fn answered(call: &Call, raw: &Raw, now: Timestamp) -> Self {
         let message = message(raw.body.as_deref().unwrap_or_default());
         let status = raw.status;
-        let text = format!("{}: {}{}{message}", call.route, status.as_u16(), if message.is_empty() { "" } else { " " });
+        let advice = if status == StatusCode::FORBIDDEN { permission_advice(&raw.headers, &message) } else { None };
+        let text = sentence(&message, advice.as_deref(), status, call.route);
         let error = match status.as_u16() {
             429 => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
             403 if is_limit(&raw.headers, &message) => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
@@ -66,7 +69,7 @@ impl Failure {
             408 | 500..=599 => ForgeError::Doubt(text),
             _ => ForgeError::Permanent(text),
         };
-        Self { status: Some(status), message, error }
+        Self { status: Some(status), message, route: call.route, error }
     }
 
     /// No answer came.
@@ -79,10 +82,43 @@ impl Failure {
         error.into()
     }
 
+    /// Adds what can be done about a refusal. A refusal for want of a
+    /// permission keeps its own advice.
+    #[must_use]
+    pub(super) fn advise(self, advice: &str) -> Self {
+        let Some(status) = self.status.filter(|status| *status != StatusCode::FORBIDDEN) else { return self };
+        let text = sentence(&self.message, Some(advice), status, self.route);
+        let error = match self.error {
+            ForgeError::Permanent(_) => ForgeError::Permanent(text),
+            ForgeError::NotFound(_) => ForgeError::NotFound(text),
+            other => other,
+        };
+        Self { error, ..self }
+    }
+
     /// Whether GitHub answered `status` and its words hold `part`, without case.
     pub(super) fn says(&self, status: u16, part: &str) -> bool {
         self.status.is_some_and(|s| s.as_u16() == status) && self.message.to_lowercase().contains(part)
     }
+}
+
+/// GitHub's reason first, then what to do, and last the call, which only
+/// operators need.
+fn sentence(message: &str, advice: Option<&str>, status: StatusCode, route: &str) -> String {
+    let reason = if message.is_empty() { "no reason given" } else { message };
+    let advice = advice.map(|advice| format!(": {advice}")).unwrap_or_default();
+    format!("{reason}{advice} ({}, {route})", status.as_u16())
+}
+
+/// What is missing where GitHub refuses an App for want of a permission; the
+/// header names what would be enough.
+fn permission_advice(headers: &HeaderMap, message: &str) -> Option<String> {
+    if !message.contains("not accessible by integration") {
+        return None;
+    }
+    let needed = text(headers, "x-accepted-github-permissions").map(harmless).filter(|needed| !needed.is_empty());
+    let needed = needed.map_or_else(|| "another permission".to_owned(), |needed| format!("the permission {needed}"));
+    Some(format!("the App needs {needed}; let an owner grant and accept it, and see phasebot doctor"))
 }
 
 /// Text of a stranger, fit for a log line: one line, no control or direction

@@ -80,6 +80,13 @@ pub(super) async fn publish(
 
 async fn change(repo: &mut Repo<'_>, tail: &str, body: serde_json::Value) -> Result<Release, ForgeError> {
     let route = "PATCH /repos/{owner}/{repo}/releases/{release_id}";
-    let reply = repo.send(Method::PATCH, route, tail, Some(body)).await?;
+    let reply = repo.send(Method::PATCH, route, tail, Some(body)).await.map_err(|failure| {
+        let used_up = failure.says(422, "immutable");
+        if used_up {
+            failure.advise("the name of that tag is used up for good: release a new version")
+        } else {
+            failure
+        }
+    })?;
     reply.made().ok_or_else(|| ForgeError::Doubt("the answer to a changed release broke off".to_owned()))
 }

@@ -20,7 +20,7 @@ impl Reply {
         Self { status, body: Some(body), headers: Vec::new() }
     }
 
-    fn error(status: u16, message: &str) -> Self {
+    pub(in crate::sim) fn error(status: u16, message: &str) -> Self {
         Self::with(status, json!({ "message": message, "documentation_url": DOCS, "status": status.to_string() }))
     }
 

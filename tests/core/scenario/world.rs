@@ -741,7 +741,7 @@ fn outcome(word: &str) -> Option<Outcome> {
         "running" | "pending" => Outcome::Running,
         "success" => Outcome::Success,
         "failure" => Outcome::Failure,
-        "cancelled" => Outcome::NoVerdict,
+        "cancelled" => Outcome::Cancelled,
         "skipped" => Outcome::Skipped,
         _ => return None,
     })

@@ -1,6 +1,6 @@
 //! Deploys by `workflow_dispatch`: what is told, what is compared, what is cancelled.
 
-use phasebot::sim::Worker;
+use phasebot::sim::{Fault, FaultKind, Matcher, Worker};
 
 use super::stage::{LOOSE, Stage, WORKFLOW};
 use crate::flow::REPO;
@@ -106,4 +106,37 @@ async fn a_run_that_hangs_is_let_go_of_by_unlock() {
     assert_eq!(stage.reactions(comment), REFUSED);
     assert!(stage.answer().contains("What it started goes on"), "{}", stage.answer());
     stage.world.check().await;
+}
+
+/// What GitHub refuses is told in its own words, and with what to do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_dispatch_is_answered_in_githubs_words() {
+    const DISPATCH: &str = "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
+    for (status, message, advice) in [
+        (422, "Workflow does not have 'workflow_dispatch' trigger", "add workflow_dispatch to the events under on:"),
+        (422, "No ref found for: refs/heads/main", "is gone: deploy another branch, tag or commit"),
+        (403, "Resource not accessible by integration", "the App needs another permission"),
+        (404, "Not Found", "must be on the default branch, too"),
+    ] {
+        let stage = Stage::new(STRICT, &[(FILE, WORKFLOW)], &[worker()]).await;
+        let kind = FaultKind::Refused { status, message };
+        stage.world.forge.inject(Fault { kind, matcher: Matcher::of("POST", DISPATCH) }, 3);
+        let comment = stage.bob.comment(stage.issue, "/deploy staging").unwrap().made;
+        stage.pass(2).await;
+        assert_eq!(stage.reactions(comment), REFUSED, "{:#?}", stage.words());
+        let answer = stage.answer();
+        assert!(answer.contains(&format!("The request failed: `{message}: ")) && answer.contains(advice), "{answer}");
+        assert!(stage.world.forge.dispatched(REPO).is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancelled_run_is_called_cancelled() {
+    let cancelled = Worker { conclusion: Some("cancelled".to_owned()), ..worker() };
+    let stage = Stage::new(STRICT, &[(FILE, WORKFLOW)], &[cancelled]).await;
+    let comment = stage.bob.comment(stage.issue, "/deploy staging").unwrap().made;
+    stage.world.minute().await;
+    stage.work().await;
+    assert_eq!(stage.reactions(comment), REFUSED, "{:#?}", stage.words());
+    assert!(stage.answer().contains("was cancelled"), "{}", stage.answer());
 }

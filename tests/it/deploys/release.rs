@@ -150,3 +150,17 @@ async fn a_publication_that_somebody_asked_for_is_refused_where_its_gate_is_gone
     stage.world.forge.clear_faults();
     stage.world.check().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tag_of_an_immutable_release_is_told_to_be_used_up() {
+    let stage = Stage::new(ON_COMMAND, &[], &[]).await;
+    stage.bob.release(&draft("v1.0.0")).unwrap();
+    stage.world.pass_checks(&stage.merged);
+    stage.pass(3).await;
+    let message = "tag_name was used by an immutable release";
+    let kind = FaultKind::Refused { status: 422, message };
+    stage.world.forge.inject(Fault { kind, matcher: Matcher::of("PATCH", RELEASE) }, 1);
+    assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
+    let answer = stage.answer();
+    assert!(answer.contains(&format!("`{message}: ")) && answer.contains("release a new version"), "{answer}");
+}

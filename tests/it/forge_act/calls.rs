@@ -70,17 +70,17 @@ async fn a_limit_says_until_when() {
 async fn an_error_is_what_the_caller_does_about_it() {
     let route = "POST /repos/{owner}/{repo}/issues/{issue_number}/comments";
     for (status, expected) in [
-        (400, ForgeError::Permanent(format!("{route}: 400 words"))),
-        (403, ForgeError::Permanent(format!("{route}: 403 words"))),
-        (404, ForgeError::NotFound(format!("{route}: 404 words"))),
-        (409, ForgeError::Transient(format!("{route}: 409 words"))),
-        (410, ForgeError::NotFound(format!("{route}: 410 words"))),
-        (422, ForgeError::Permanent(format!("{route}: 422 words"))),
-        (451, ForgeError::NotFound(format!("{route}: 451 words"))),
-        (500, ForgeError::Doubt(format!("{route}: 500 words"))),
-        (502, ForgeError::Doubt(format!("{route}: 502 words"))),
-        (503, ForgeError::Doubt(format!("{route}: 503 words"))),
-        (504, ForgeError::Doubt(format!("{route}: 504 words"))),
+        (400, ForgeError::Permanent(format!("words (400, {route})"))),
+        (403, ForgeError::Permanent(format!("words (403, {route})"))),
+        (404, ForgeError::NotFound(format!("words (404, {route})"))),
+        (409, ForgeError::Transient(format!("words (409, {route})"))),
+        (410, ForgeError::NotFound(format!("words (410, {route})"))),
+        (422, ForgeError::Permanent(format!("words (422, {route})"))),
+        (451, ForgeError::NotFound(format!("words (451, {route})"))),
+        (500, ForgeError::Doubt(format!("words (500, {route})"))),
+        (502, ForgeError::Doubt(format!("words (502, {route})"))),
+        (503, ForgeError::Doubt(format!("words (503, {route})"))),
+        (504, ForgeError::Doubt(format!("words (504, {route})"))),
     ] {
         assert_eq!(written(answer(status, says("words"))).await, expected);
     }
@@ -98,13 +98,19 @@ async fn the_words_of_an_error_are_made_harmless() {
     let body = json!({ "message": "Validation\n\u{1b}[31m Failed\u{202e}",
         "errors": [{ "resource": "Label", "field": "name", "code": "invalid", "value": "hidden" }, "plain", 3] });
     let error = written(answer(422, body)).await.to_string();
-    assert!(error.ends_with("422 Validation [31m Failed; Label name invalid; plain; "), "{error:?}");
+    assert!(error.starts_with("Validation [31m Failed; Label name invalid; plain;  (422, "), "{error:?}");
 
     let error = written(answer(422, says(&"é".repeat(1000)))).await.to_string();
     assert_eq!(error.chars().filter(|c| *c == 'é').count(), 300);
 
     let page = Answer { status: 502, headers: Vec::new(), body: "<html>Unicorn!</html>".to_owned() };
-    assert!(written(page).await.to_string().ends_with("comments: 502"), "no HTML in our logs");
+    assert!(
+        written(page)
+            .await
+            .to_string()
+            .ends_with("no reason given (502, POST /repos/{owner}/{repo}/issues/{issue_number}/comments)"),
+        "no HTML in our logs"
+    );
 }
 
 #[tokio::test]

@@ -170,7 +170,7 @@ async fn graphql_tells_its_errors_in_the_body() {
             answer(200, json!({ "data": { "repository": { "issue": null } } })),
             ForgeError::NotFound("GraphQL: no issue #12".to_owned()),
         ),
-        (answer(502, Value::Null), ForgeError::Transient("POST /graphql: 502".to_owned())),
+        (answer(502, Value::Null), ForgeError::Transient("no reason given (502, POST /graphql)".to_owned())),
     ] {
         let world = world().await;
         world.server.on("POST /graphql", answer);

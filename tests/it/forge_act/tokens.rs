@@ -102,14 +102,14 @@ async fn a_401_means_one_new_token_and_one_more_try() {
 #[tokio::test]
 async fn a_refused_token_is_told_in_clear_words_and_not_asked_for_at_once_again() {
     for (status, expected) in [
-        (404, "not found: installation 5: the App is no longer installed there, or never was"),
-        (403, "refused: installation 5: GitHub gives no token, the App is suspended there (no)"),
+        (404, "installation 5: the App is no longer installed there, or never was"),
+        (403, "installation 5: GitHub gives no token, the App is suspended there (no)"),
         (
             401,
             "not done: GitHub does not accept the App's own signature: check app_id, the private key \
              and this machine's clock (no)",
         ),
-        (502, "not done: POST /app/installations/{installation_id}/access_tokens: 502 no"),
+        (502, "not done: no (502, POST /app/installations/{installation_id}/access_tokens)"),
     ] {
         let world = world().await;
         world.server.on(MINT, answer(status, json!({ "message": "no" })));

@@ -42,7 +42,7 @@ fn conclusions_are_judged() {
         (json!("startup_failure"), Outcome::Failure),
         (json!("neutral"), Outcome::Skipped),
         (json!("skipped"), Outcome::Skipped),
-        (json!("cancelled"), Outcome::NoVerdict),
+        (json!("cancelled"), Outcome::Cancelled),
         (json!("stale"), Outcome::NoVerdict),
         (json!("a new one"), Outcome::NoVerdict),
         (Value::Null, Outcome::NoVerdict),

@@ -121,6 +121,7 @@ pub(super) fn outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome
             Some("success") => Outcome::Success,
             Some("failure" | "timed_out" | "action_required" | "startup_failure") => Outcome::Failure,
             Some("neutral" | "skipped") => Outcome::Skipped,
+            Some("cancelled") => Outcome::Cancelled,
             _ => Outcome::NoVerdict,
         },
         _ => Outcome::Running,

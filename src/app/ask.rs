@@ -74,7 +74,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
                 again = Some(again.map_or(later, |at| at.max(later)));
                 continue;
             }
-            Err(error @ (ForgeError::NotFound(_) | ForgeError::Permanent(_))) => {
+            Err(error @ (ForgeError::NotFound(_) | ForgeError::Deleted(_) | ForgeError::Permanent(_))) => {
                 Answer::Unavailable { why: error.to_string() }
             }
         };

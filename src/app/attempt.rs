@@ -13,7 +13,7 @@ use super::{
     draft,
     leases::{Tenure, while_held},
     limits::Tenant,
-    outcome::{conclude, note},
+    outcome::{conclude, deleted, note, persevere},
     place,
     shell::Shell,
     worker::panic_text,
@@ -191,6 +191,11 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
         Err(error) => {
             let error = park(shell, &tenant, error, now).await;
+            if let (ForgeError::Deleted(_), Some(item)) = (&error, effect.effect.item())
+                && !persevere("a deleted item", || deleted(shell, effect, item)).await
+            {
+                return Ok(());
+            }
             end_failed(shell, effect, verdict(effect, &error, in_doubt, now)).await;
         }
     }
@@ -280,7 +285,7 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
         ForgeError::NotFound(_) if effect.attempts < EARLY_NOT_FOUND => {
             retry(after(now, FIRST_WAIT * (1 << effect.attempts)), in_doubt, true)
         }
-        ForgeError::NotFound(_) => EffectEnd::Dropped { reason: error, at: now },
+        ForgeError::NotFound(_) | ForgeError::Deleted(_) => EffectEnd::Dropped { reason: error, at: now },
         ForgeError::Doubt(_) if repeat == Repeat::Unverifiable => EffectEnd::Dead { error, at: now },
         _ if effect.attempts >= FEWEST_ATTEMPTS && now.duration_since(effect.created_at) >= LONGEST_LIFE => {
             EffectEnd::Dead { error: format!("given up after 24 hours: {error}"), at: now }

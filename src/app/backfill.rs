@@ -124,7 +124,7 @@ impl Backfill<'_> {
                     let page = self.forge.survey(installation, &row.full_name, Some(since), at.as_deref()).await;
                     let page = match page {
                         Ok(page) => page,
-                        Err(ForgeError::NotFound(why) | ForgeError::Permanent(why)) => {
+                        Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
                             tracing::warn!(repo = %row.repo, why, "a repository can't be read for what was missed");
                             break;
                         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{commands, draft, shell::Shell};
+use super::{commands, decision::WATCH_TIMER, draft, shell::Shell};
 use crate::{
     decide::{self, advance::Outcome},
     domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
@@ -22,10 +22,19 @@ const MOST_LOSSES: u32 = 3;
 /// Tells what waits for an effect how it went, as patiently as [`note`].
 /// `false`: another process has the repository's lease, and is to find out itself.
 pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
+    persevere("an awaited outcome", || commands::ended(shell, effect, outcome)).await
+}
+
+/// Does it until the store takes it. `false`: another process has the
+/// repository's lease, and is to find out itself.
+pub(crate) async fn persevere<Q>(what: &str, noting: impl Fn() -> Q) -> bool
+where
+    Q: Future<Output = Result<(), StoreError>>,
+{
     let mut wait = NOTE_FIRST_WAIT;
     let mut lost = 0;
-    while let Err(error) = commands::ended(shell, effect, outcome).await {
-        tracing::warn!(%error, "an awaited outcome can't be noted");
+    while let Err(error) = noting().await {
+        tracing::warn!(%error, what, "an effect's outcome can't be noted");
         match error {
             StoreError::Unavailable(_) => {}
             // It may be ours again under another epoch, and is then read anew.
@@ -37,6 +46,32 @@ pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outc
         wait = (wait * 2).min(NOTE_LONGEST_WAIT);
     }
     true
+}
+
+/// Notes that the forge says of an item that it was deleted, which no event
+/// told: nothing more is sent for it, and whatever showed something there
+/// decides anew.
+pub(crate) async fn deleted(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+    let mut held = shell.repos.hold(&effect.repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let now = shell.clock.now();
+    let changed = decide::deleted(&mut state.facts, item, now);
+    if !changed.is_empty() {
+        tracing::info!(repo = %effect.repo, item, "an item was deleted without a word");
+        let commit = Commit {
+            repo: Some(effect.repo.clone()),
+            now: Some(now),
+            facts: draft::documents(&state, &changed),
+            timers: vec![(item, Some(now)), (WATCH_TIMER, Some(now))],
+            under: held.lease().into_iter().collect(),
+            ..Commit::default()
+        };
+        state.wake_at = Some(now);
+        shell.commit(commit).await?;
+        shell.timers.poke();
+    }
+    held.put(state);
+    Ok(())
 }
 
 /// Notes an outcome with what it taught. What was sent can't be unsent, so

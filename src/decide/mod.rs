@@ -9,6 +9,7 @@
 pub mod advance;
 mod affect;
 mod answer;
+mod applied;
 mod carry;
 mod checks;
 pub mod command;
@@ -49,9 +50,10 @@ use crate::domain::{
     needs::{Answered, Need},
     policy::Policy,
 };
+pub use applied::{applied, deleted};
 pub use forget::forget;
 use look::Look;
-pub use observe::{Us, applied};
+pub use observe::Us;
 
 /// What an event or an answer changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

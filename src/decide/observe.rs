@@ -370,25 +370,3 @@ impl Notes<'_> {
         }
     }
 }
-
-/// Adds what a write of ours taught: the labels on an item after it, and the
-/// labels that now exist.
-pub fn applied(
-    facts: &mut RepoFacts,
-    labels: Option<(crate::domain::id::ItemNumber, &BTreeSet<String>)>,
-    made: &BTreeSet<String>,
-    at: Timestamp,
-) -> BTreeSet<DocumentKey> {
-    let mut changed = BTreeSet::new();
-    if let Some((number, names)) = labels
-        && let Some(item) = facts.items.get_mut(&number)
-    {
-        // The forge's answer to our own write is the newest sight there is.
-        item.labels = Some(Labels { at, names: names.clone() });
-        changed.insert(DocumentKey::Item(number));
-    }
-    if made.iter().any(|name| facts.about.known_labels.insert(name.clone())) {
-        changed.insert(DocumentKey::About);
-    }
-    changed
-}

@@ -1,5 +1,6 @@
 //! Things to do on a forge, as data.
 
+mod about;
 mod part;
 mod told;
 
@@ -361,40 +362,5 @@ impl Effect {
             Self::AnswerProtection { .. } => "answer_protection",
             Self::PublishRelease { .. } => "publish_release",
         }
-    }
-
-    /// The command that waits for its outcome.
-    pub fn command(&self) -> Option<CommandId> {
-        match self {
-            Self::Assign { command, .. } | Self::PublishRelease { command, .. } => *command,
-            Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => Some(*command),
-            _ => None,
-        }
-    }
-
-    /// The deploy that it starts.
-    pub fn request(&self) -> Option<&str> {
-        match self {
-            Self::CreateDeployment { request, .. } | Self::Dispatch { request, .. } => Some(request),
-            _ => None,
-        }
-    }
-
-    /// Something waits to hear how it ends.
-    pub fn is_awaited(&self) -> bool {
-        self.command().is_some()
-            || self.request().is_some()
-            || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
-    }
-
-    /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
-    pub fn is_courtesy(&self) -> bool {
-        matches!(
-            self,
-            Self::React { .. }
-                | Self::ReactTo { .. }
-                | Self::FoldComment { .. }
-                | Self::AnswerProtection { approve: None, .. }
-        )
     }
 }

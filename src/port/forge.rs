@@ -203,6 +203,9 @@ pub struct Route {
     pub installation: Option<InstallationId>,
     /// The payload's action, for lists.
     pub action: Option<String>,
+    /// It brings what a person wrote just now: a command may be in it, and its
+    /// author waits.
+    pub urgent: bool,
 }
 
 /// A signed body that can't be understood: kept, and run again after an upgrade.
@@ -279,6 +282,9 @@ pub enum ForgeError {
     /// The object is gone, hidden or was never there (404, 410, 451).
     #[error("{0}")]
     NotFound(String),
+    /// The item was deleted, says the forge: it will never be there again.
+    #[error("deleted: {0}")]
+    Deleted(String),
     /// The forge refuses for good: repeating the same request is useless.
     #[error("{0}")]
     Permanent(String),

@@ -40,6 +40,11 @@ fn body(state: &str) -> String {
     )
 }
 
+/// The same alert, firing again since 10:05.
+fn again() -> String {
+    body("firing").replace("T09:10:00Z", "T10:05:00Z")
+}
+
 async fn tell(world: &World, state: &str) {
     assert_eq!(send(world.address, "prod", &bearer("s3cret"), body(state)).await.0, 202);
     world.settle().await;
@@ -129,6 +134,30 @@ async fn a_lost_answer_leaves_one_issue() {
     tell(&world, "resolved").await;
     world.run(SignedDuration::from_mins(45)).await;
     assert!(labels(&world, 1).contains(&"alert/resolved".to_owned()), "its number is known");
+}
+
+/// Somebody deletes the issue of an incident that is over, and no webhook tells.
+#[tokio::test]
+async fn an_issue_that_was_deleted_unheard_is_given_up_and_opened_anew() {
+    let world = World::with(Setup { alerts: PROD, ..Setup::default() }).await;
+    world.run(SignedDuration::from_mins(15)).await;
+    tell(&world, "firing").await;
+    world.minute().await;
+    tell(&world, "resolved").await;
+    world.run(SignedDuration::from_mins(45)).await;
+    assert!(labels(&world, 1).contains(&"alert/resolved".to_owned()));
+    world.person("bob").delete_issue(1).unwrap();
+    for delivery in world.forge.take_pending() {
+        world.forge.lose(&delivery);
+    }
+    world.forge.clear_requests();
+    assert_eq!(send(world.address, "prod", &bearer("s3cret"), again()).await.0, 202);
+    world.run(SignedDuration::from_mins(10)).await;
+    assert_eq!(count(&world, OPEN), 1, "{:?}", world.calls());
+    assert!(labels(&world, 2).contains(&"alert/firing".to_owned()));
+    let in_vain = world.forge.requests().iter().filter(|request| request.status == Some(410)).count();
+    assert_eq!(in_vain, 1, "one look is enough: {:?}", world.calls());
+    world.check().await;
 }
 
 #[tokio::test]

@@ -225,7 +225,7 @@ impl CatchUp<'_> {
                     if sent.acknowledged { ("lost", Some(&mut caught.lost)) } else { ("missed", None) }
                 }
                 Ok(None) => ("gone", Some(&mut caught.gone)),
-                Err(ForgeError::Permanent(why) | ForgeError::NotFound(why)) => {
+                Err(ForgeError::Permanent(why) | ForgeError::NotFound(why) | ForgeError::Deleted(why)) => {
                     tracing::warn!(id = sent.delivery, why, "a missed delivery can't be had from the forge");
                     ("gone", Some(&mut caught.gone))
                 }

@@ -179,7 +179,7 @@ impl Looker<'_> {
         match question(self.shell, self.target, ask).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(ForgeError::RateLimited { until }) => Err(until),
-            Err(ForgeError::NotFound(why) | ForgeError::Permanent(why)) => {
+            Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");
                 Ok(Err(why))
             }

@@ -175,8 +175,8 @@ async fn one(
         Ok(file) => Ok(file),
         Err(ForgeError::RateLimited { until }) => Err(until),
         // An organisation's repository that we may not read is none of ours.
-        Err(ForgeError::NotFound(_) | ForgeError::Permanent(_)) if of.is_some() => Ok(None),
-        Err(ForgeError::NotFound(why) | ForgeError::Permanent(why)) => {
+        Err(ForgeError::NotFound(_) | ForgeError::Deleted(_) | ForgeError::Permanent(_)) if of.is_some() => Ok(None),
+        Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
             tracing::warn!(place, why, "the policy file may not be read; what was in force stays so");
             Err(after(shell.clock.now(), REFUSED_RETRY_AFTER))
         }

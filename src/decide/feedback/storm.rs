@@ -44,9 +44,7 @@ impl<'f> Tending<'f, '_> {
     /// The storm that goes on, or a new one.
     fn storm(&mut self) -> String {
         let known = self.look.facts.storms.iter().chain(&self.changed.storms);
-        if let Some((id, _)) =
-            known.filter(|(_, storm)| storm.issue.firing && storm.issue.open).max_by_key(|s| s.1.began)
-        {
+        if let Some((id, _)) = known.filter(|(_, storm)| self.goes_on(storm)).max_by_key(|s| s.1.began) {
             return id.clone();
         }
         let id = format!("storm-{}", self.look.facts.storms.len() + 1);
@@ -58,6 +56,10 @@ impl<'f> Tending<'f, '_> {
         self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
         self.out.told.push(format!("{id}: more incidents than become issues of their own"));
         id
+    }
+
+    fn goes_on(&self, storm: &StormFacts) -> bool {
+        storm.issue.firing && storm.issue.open && self.gone(&storm.issue).is_none()
     }
 
     /// Keeps the issues of storms.
@@ -86,6 +88,7 @@ impl<'f> Tending<'f, '_> {
         let (mut left, mut reopen) = (false, false);
         match person::hand(self.look.facts, &storm.issue) {
             Some(Hand::NotPlanned(_)) => return None,
+            Some(Hand::Ended(_)) if self.gone(&storm.issue).is_some() => return None,
             Some(Hand::Ended(at)) => {
                 let anew = members.iter().any(|case| {
                     case.standing == Standing::Firing && case.course.last().is_some_and(|run| run.from > at)

@@ -93,10 +93,12 @@ impl<'f> Tending<'f, '_> {
             let wants_issue = match case.present().map(|cycle| &cycle.place) {
                 None => self.unshown(case),
                 Some(Place::Own(issue)) => self.shown(case, issue),
-                // Its storm looks after it.
-                Some(Place::Storm(_)) => {
+                // Its storm looks after it, while its issue is there.
+                Some(Place::Storm(storm)) => {
                     self.wait(case);
-                    false
+                    let gone = self.look.facts.storms.get(storm).and_then(|storm| self.gone(&storm.issue));
+                    let from = case.course.last().map(|run| run.from);
+                    case.standing == Standing::Firing && gone.is_some_and(|at| from > Some(at))
                 }
             };
             if wants_issue {
@@ -127,11 +129,16 @@ impl<'f> Tending<'f, '_> {
         }
     }
 
+    /// Since when an issue of ours is no longer there, if somebody deleted or moved it.
+    pub(super) fn gone(&self, issue: &IssueFacts) -> Option<Timestamp> {
+        self.look.facts.items.get(&issue.number?)?.gone
+    }
+
     /// Keeps an incident's own issue; whether it needs another one.
     fn shown(&mut self, case: &Case<'f>, issue: &IssueFacts) -> bool {
         self.wait(case);
         let firing = case.standing == Standing::Firing;
-        let gone = issue.number.and_then(|n| self.look.facts.items.get(&n)).is_some_and(|item| item.gone.is_some());
+        let gone = self.gone(issue).is_some();
         let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
         let (mut left, mut reopen) = (false, false);
         match person::hand(self.look.facts, issue) {

@@ -3,6 +3,7 @@
 //! | answer | error |
 //! | --- | --- |
 //! | 429; 403 with `retry-after`, with no requests left, or that speaks of a rate limit | `RateLimited` |
+//! | 410 that speaks of something deleted | `Deleted` |
 //! | 404, 410, 451 | `NotFound` |
 //! | 401 although the token is fresh | `Transient`: an operator or GitHub must put it right |
 //! | 409 (a state that passes, such as a merge under way; an empty repository) | `Transient` |
@@ -63,6 +64,8 @@ impl Failure {
         let error = match status.as_u16() {
             429 => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
             403 if is_limit(&raw.headers, &message) => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
+            // Where issues are turned off they are 410, too, and come back.
+            410 if message.to_lowercase().contains("was deleted") => ForgeError::Deleted(text),
             404 | 410 | 451 => ForgeError::NotFound(text),
             401 | 409 => ForgeError::Transient(text),
             408 | 500..=599 if call.read => ForgeError::Transient(text),

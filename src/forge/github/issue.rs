@@ -145,7 +145,7 @@ async fn known(
     let issue: Written = match reply {
         Ok(reply) => reply.json()?,
         Err(failure) => match failure.error {
-            ForgeError::NotFound(_) => return Ok(None),
+            ForgeError::NotFound(_) | ForgeError::Deleted(_) => return Ok(None),
             other => return Err(other),
         },
     };

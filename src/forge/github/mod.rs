@@ -161,8 +161,10 @@ impl Forge for GitHub {
         self.understanding.verify(headers, body)
     }
 
-    fn route(&self, _event: &str, body: &[u8]) -> Option<Route> {
-        route::route(body)
+    fn route(&self, event: &str, body: &[u8]) -> Option<Route> {
+        let route = route::route(body)?;
+        let urgent = route::is_urgent(event, route.action.as_deref());
+        Some(Route { urgent, ..route })
     }
 
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable> {

@@ -12,5 +12,11 @@ pub fn route(body: &[u8]) -> Option<Route> {
     let json = json(body);
     let payload = Payload::parse(&json).ok()?;
     let number = |name| payload.get(name).and_then(|object: Numbered| object.id.0);
-    Some(Route { repo: number("repository"), installation: number("installation"), action: payload.get("action") })
+    let action = payload.get("action");
+    Some(Route { repo: number("repository"), installation: number("installation"), action, urgent: false })
+}
+
+/// Whether a delivery brings what a person wrote just now.
+pub(super) fn is_urgent(event: &str, action: Option<&str>) -> bool {
+    matches!((event, action), ("issue_comment", Some("created")) | ("pull_request_review", Some("submitted")))
 }

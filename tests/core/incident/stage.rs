@@ -6,6 +6,7 @@
 //! - `refuse`: the forge does not open the next issue;
 //! - `heartbeat prod 5m`: this connection has to be heard of so often;
 //! - `11:00 show 50`: title, text and labels of an issue, and its history;
+//! - `11:00 vanish 50`: an issue is deleted, and no event tells;
 //! - `11:00 open`: the incidents that are open, as a gate sees them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,6 +19,7 @@ use phasebot::{
         advance::{self, Advanced, Outcome},
         command::{hear::hear, permit::Standing, reply::Wish, run},
         feedback::open_incidents,
+        recheck::{Recheck, recheck_before_send},
     },
     domain::{
         alert::{AlertRules, ConnectionRules},
@@ -58,6 +60,8 @@ pub struct Stage {
     pub issues: BTreeMap<ItemNumber, Issue>,
     wake_at: Option<Timestamp>,
     refuse: usize,
+    /// Issues that were deleted unheard.
+    vanished: BTreeSet<ItemNumber>,
     pub out: String,
 }
 
@@ -66,7 +70,7 @@ pub fn narrate(steps: &str) -> String {
     let is_setting = |line: &&str| settings.iter().any(|word| line.starts_with(word));
     let is_look = |line: &str| {
         let words: Vec<&str> = line.split(' ').collect();
-        words.len() > 1 && ["show", "open"].contains(&words[1])
+        words.len() > 1 && ["show", "open", "vanish"].contains(&words[1])
     };
     let plain: Vec<String> = steps
         .lines()
@@ -101,6 +105,7 @@ pub fn narrate(steps: &str) -> String {
             Some(event) => stage.event(&event, at),
             None if words.get(1) == Some(&"show") => stage.show(words[2].parse().unwrap(), at),
             None if words.get(1) == Some(&"open") => stage.open(at),
+            None if words.get(1) == Some(&"vanish") => drop(stage.vanished.insert(words[2].parse().unwrap())),
             None => stage.advance(at),
         }
     }
@@ -126,6 +131,7 @@ impl Stage {
             issues: BTreeMap::new(),
             wake_at: None,
             refuse: 0,
+            vanished: BTreeSet::new(),
             out: String::new(),
         }
     }
@@ -210,6 +216,14 @@ impl Stage {
     }
 
     fn effect(&mut self, wish: &Wish, now: Timestamp) {
+        if let Some(item) = wish.effect.item().filter(|item| self.vanished.contains(item)) {
+            let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            if recheck_before_send(&self.facts, &wish.effect, &terms) == Recheck::Send {
+                writeln!(self.out, "    #{item} was deleted, says the forge").unwrap();
+                decide::deleted(&mut self.facts, item, now);
+            }
+            return;
+        }
         let said = match &wish.effect {
             Effect::OpenIssue { marker, title, body, labels, .. } => {
                 let number = FIRST + ItemNumber::try_from(self.issues.len()).unwrap();

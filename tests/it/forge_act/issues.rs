@@ -49,12 +49,15 @@ async fn it_is_closed_as_done_and_opened_again() {
 }
 
 #[tokio::test]
-async fn one_that_is_gone_is_not_found() {
-    let world = world().await;
-    world.server.on(ISSUE, answer(410, json!({ "message": "This issue was deleted" })));
-    let close = Effect::SetIssueState { item: 13, open: false };
-    let error = world.github.apply(&target(), &close, &nothing_known()).await.unwrap_err();
-    assert!(matches!(error, ForgeError::NotFound(_)), "{error:?}");
+async fn one_that_was_deleted_is_told_apart_from_issues_that_are_turned_off() {
+    for (message, deleted) in [("This issue was deleted", true), ("Issues are disabled for this repo", false)] {
+        let world = world().await;
+        world.server.on(ISSUE, answer(410, json!({ "message": message })));
+        let close = Effect::SetIssueState { item: 13, open: false };
+        let error = world.github.apply(&target(), &close, &nothing_known()).await.unwrap_err();
+        assert_eq!(matches!(error, ForgeError::Deleted(_)), deleted, "{error:?}");
+        assert_eq!(matches!(error, ForgeError::NotFound(_)), !deleted, "{error:?}");
+    }
 }
 
 fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {

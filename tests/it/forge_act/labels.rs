@@ -174,7 +174,8 @@ async fn a_label_that_is_gone_is_taken_off_and_an_item_that_is_gone_is_not_there
         let world = world().await;
         world.server.on(&take_off, answer(status, json!({ "message": message })));
         let error = world.github.apply(&target(), &to(Some("phase/plan")), &context).await.unwrap_err();
-        assert!(matches!(error, ForgeError::NotFound(_)), "{error}");
+        assert_eq!(matches!(error, ForgeError::Deleted(_)), status == 410, "{error}");
+        assert!(matches!(error, ForgeError::NotFound(_) | ForgeError::Deleted(_)), "{error}");
         assert_eq!(world.server.lines().len(), 1);
     }
 }

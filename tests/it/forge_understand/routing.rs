@@ -11,7 +11,7 @@ use super::fixture::{OUR_APP, decode_as, fixture, received_at};
 
 #[test]
 fn the_route_is_read() {
-    let expected = Route { repo: Some(4711), installation: Some(99), action: Some("opened".to_owned()) };
+    let expected = Route { repo: Some(4711), installation: Some(99), action: Some("opened".to_owned()), urgent: false };
     assert_eq!(route(&fixture("issues.opened").body()), Some(expected));
     assert_eq!(route(&fixture("ping").body()), Some(Route::default()));
     assert_eq!(route(b" {} "), Some(Route::default()));

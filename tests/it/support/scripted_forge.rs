@@ -106,11 +106,11 @@ impl Forge for ScriptedForge {
         Err(Refusal::MissingSignature)
     }
 
-    fn route(&self, _event: &str, body: &[u8]) -> Option<Route> {
+    fn route(&self, _: &str, body: &[u8]) -> Option<Route> {
         let value: serde_json::Value = serde_json::from_slice(body).ok()?;
         let repo = value.pointer("/repo/key/id").and_then(serde_json::Value::as_u64);
         let installation = value.get("installation").and_then(serde_json::Value::as_u64);
-        Some(Route { repo, installation, action: None })
+        Some(Route { repo, installation, action: None, urgent: false })
     }
 
     fn decode(&self, event: &str, body: &[u8], _received_at: Timestamp) -> Result<Event, Undecodable> {

@@ -1,0 +1,54 @@
+//! What the forge's answers to our own writes teach.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    fact::{
+        DocumentKey, RepoFacts,
+        item::{ItemFacts, Labels},
+    },
+    id::ItemNumber,
+};
+
+/// Adds what a write of ours taught: the labels on an item after it, and the
+/// labels that now exist.
+pub fn applied(
+    facts: &mut RepoFacts,
+    labels: Option<(ItemNumber, &BTreeSet<String>)>,
+    made: &BTreeSet<String>,
+    at: Timestamp,
+) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    if let Some((number, names)) = labels
+        && let Some(item) = facts.items.get_mut(&number)
+    {
+        // The forge's answer to our own write is the newest sight there is.
+        item.labels = Some(Labels { at, names: names.clone() });
+        changed.insert(DocumentKey::Item(number));
+    }
+    if made.iter().any(|name| facts.about.known_labels.insert(name.clone())) {
+        changed.insert(DocumentKey::About);
+    }
+    changed
+}
+
+/// Adds that an item was deleted, as the forge says although no event told. It
+/// went after it was last seen: the earliest moment is taken, so that what
+/// began since then is shown anew.
+pub fn deleted(facts: &mut RepoFacts, number: ItemNumber, now: Timestamp) -> BTreeSet<DocumentKey> {
+    let item = facts.items.entry(number).or_insert_with(|| ItemFacts::new(number, false));
+    if item.gone.is_some() {
+        return BTreeSet::new();
+    }
+    let sights = [
+        item.labels.as_ref().map(|labels| labels.at),
+        item.title.as_ref().map(|title| title.at),
+        item.open.as_ref().map(|open| open.at),
+        item.created_at,
+    ];
+    item.gone = Some(sights.into_iter().flatten().max().unwrap_or(now).min(now));
+    facts.reindex(&DocumentKey::Item(number));
+    BTreeSet::from([DocumentKey::Item(number)])
+}

@@ -1,14 +1,17 @@
 //! Slash-commands: asks the forge what their sender may do, lets the core run
 //! them, and brings it the outcome of what the forge had to do.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::{
     decision::WATCH_TIMER,
     draft::{self, Writes},
-    question::question,
+    question::{question, question_once},
     repos::RepoState,
     shell::Shell,
 };
@@ -19,12 +22,13 @@ use crate::{
         command::{
             conclude::{Conclusion, conclude},
             hear::{Request, hear},
-            permit::{Asks, Standing},
+            permit::{Asks, Standing, Unanswered},
             reply::Wish,
             run::{Ran, Terms, asks, run},
+            wait,
         },
     },
-    domain::{event::Event, policy::Policy},
+    domain::{event::Event, fact::DocumentKey, permission::Role, policy::Policy},
     metric,
     port::{
         forge::{Forge, ForgeError, Target},
@@ -43,69 +47,133 @@ pub(crate) struct Place<'a> {
     /// In whose name to ask; `None` where we are not installed.
     pub(crate) target: Option<Target>,
     pub(crate) policy: &'a Policy,
-    pub(crate) us: &'a Us,
 }
 
-/// Runs the commands that an event brings, if it brings any that did not run before.
-pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>, event: &Event) -> Ran {
-    let Place { forge, target, policy, us } = place;
-    let Some(request) = hear(event, policy, us) else { return Ran::default() };
-    let asks = asks(&state.facts, policy, &request);
-    if !asks.role {
-        return Ran::default();
+/// Runs the commands that an event brings, if it brings any that did not run
+/// before. Those whose sender's rights the forge does not tell now are kept.
+pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>, event: &Event, us: &Us) -> Ran {
+    let Some(request) = hear(event, place.policy, us) else { return Ran::default() };
+    Desk::new(shell, place).run(state, &request).await
+}
+
+/// Tries the commands again that were kept, if one of them is due.
+pub(crate) async fn again(shell: &Shell, state: &mut RepoState, place: Place<'_>) -> Ran {
+    let mut ran = Ran::default();
+    let due = wait::due(&state.facts, place.policy, shell.clock.now());
+    let mut desk = Desk::new(shell, place);
+    for request in due {
+        let Ran { observed, wishes, told } = desk.run(state, &request).await;
+        ran.observed.changed.extend(observed.changed);
+        ran.observed.items.extend(observed.items);
+        ran.wishes.extend(wishes);
+        ran.told.extend(told);
     }
-    let standing = standing(shell, forge, target.as_ref(), &request, asks).await;
-    let silent = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation)).silent();
-    let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
-    let ran = run(&mut state.facts, &request, &standing, &terms);
-    metrics::counter!(metric::COMMANDS).increment(ran.told.len() as u64);
     ran
 }
 
-/// Asks the forge: live, each thing once, and whatever fails counts as no.
-async fn standing(
-    shell: &Shell,
-    forge: &dyn Forge,
-    target: Option<&Target>,
-    request: &Request,
-    asks: Asks,
-) -> Standing {
-    let (asked_at, started) = (shell.clock.now(), Instant::now());
-    let Some(target) = target else {
-        let why = || "phasebot is not installed there".to_owned();
-        return Standing { role: Err(why()), teams: BTreeMap::new(), head: None, asked_at };
-    };
-    let role = answered(shell, target, started, || forge.role(target, &request.by)).await;
-    let mut teams = BTreeMap::new();
-    for team in asks.teams {
-        let member = if teams.len() < MOST_TEAMS {
-            answered(shell, target, started, || forge.is_member(target, &team, &request.by)).await
-        } else {
-            Err(format!("more than {MOST_TEAMS} teams would have to be asked about"))
-        };
-        teams.insert(team, member);
-    }
-    let head = if asks.head {
-        Some(answered(shell, target, started, || forge.head(target, request.item)).await)
-    } else {
-        None
-    };
-    Standing { role, teams, head, asked_at }
+/// Runs requests one after the other, and asks the forge each thing about
+/// their senders once: live, and what is refused counts as no.
+struct Desk<'a> {
+    shell: &'a Shell,
+    place: Place<'a>,
+    started: Instant,
+    roles: HashMap<String, Result<Role, Unanswered>>,
+    members: HashMap<(String, String), Result<bool, Unanswered>>,
 }
 
-async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
-    shell: &Shell,
-    target: &Target,
-    started: Instant,
-    ask: impl Fn() -> Q,
-) -> Result<T, String> {
-    if started.elapsed() >= PATIENCE_IN_ALL {
-        return Err("the forge answers too slowly".to_owned());
+impl<'a> Desk<'a> {
+    fn new(shell: &'a Shell, place: Place<'a>) -> Self {
+        Self { shell, place, started: Instant::now(), roles: HashMap::new(), members: HashMap::new() }
     }
-    question(shell, target, ask).await.map_err(|error| {
-        tracing::warn!(%error, "the forge did not say what a command's sender may do");
-        error.to_string()
-    })
+
+    async fn run(&mut self, state: &mut RepoState, request: &Request) -> Ran {
+        if request.undecided(&state.facts).next().is_none() {
+            return Ran::default();
+        }
+        let (shell, policy) = (self.shell, self.place.policy);
+        let asks = asks(&state.facts, policy, request);
+        // Where others wait already there is no hurry to find out the same again.
+        let patient = state.facts.waiting.is_empty();
+        let standing = self.standing(request, asks, patient).await;
+        let installation = self.place.target.as_ref().map(|target| target.installation);
+        let silent = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
+        let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
+        let ran = run(&mut state.facts, request, &standing, &terms);
+        let decided = ran.observed.changed.iter().filter(|key| matches!(key, DocumentKey::Command(_))).count();
+        metrics::counter!(metric::COMMANDS).increment(decided as u64);
+        ran
+    }
+
+    async fn standing(&mut self, request: &Request, asks: Asks, patient: bool) -> Standing {
+        let asked_at = self.shell.clock.now();
+        let mut standing = Standing {
+            role: Err(Unanswered::refused("phasebot is not installed there")),
+            teams: BTreeMap::new(),
+            head: None,
+            asked_at,
+        };
+        let Some(target) = self.place.target.clone() else { return standing };
+        if asks.role {
+            standing.role = self.role(&target, &request.by, patient).await;
+        }
+        for team in asks.teams {
+            let member = if standing.teams.len() < MOST_TEAMS {
+                self.member(&target, &team, &request.by, patient).await
+            } else {
+                Err(Unanswered::refused(format!("more than {MOST_TEAMS} teams would have to be asked about")))
+            };
+            standing.teams.insert(team, member);
+        }
+        if asks.head {
+            let forge = self.place.forge;
+            standing.head = Some(self.answered(&target, patient, || forge.head(&target, request.item)).await);
+        }
+        standing
+    }
+
+    async fn role(&mut self, target: &Target, login: &str, patient: bool) -> Result<Role, Unanswered> {
+        if let Some(known) = self.roles.get(login) {
+            return known.clone();
+        }
+        let forge = self.place.forge;
+        let role = self.answered(target, patient, || forge.role(target, login)).await;
+        self.roles.insert(login.to_owned(), role.clone());
+        role
+    }
+
+    async fn member(&mut self, target: &Target, team: &str, login: &str, patient: bool) -> Result<bool, Unanswered> {
+        let key = (team.to_owned(), login.to_owned());
+        if let Some(known) = self.members.get(&key) {
+            return known.clone();
+        }
+        let forge = self.place.forge;
+        let member = self.answered(target, patient, || forge.is_member(target, team, login)).await;
+        self.members.insert(key, member.clone());
+        member
+    }
+
+    async fn answered<T, Q: Future<Output = Result<T, ForgeError>>>(
+        &self,
+        target: &Target,
+        patient: bool,
+        ask: impl Fn() -> Q,
+    ) -> Result<T, Unanswered> {
+        let shell = self.shell;
+        if self.started.elapsed() >= PATIENCE_IN_ALL {
+            return Err(Unanswered::until(shell.clock.now(), "the forge answers too slowly"));
+        }
+        let answer = if patient { question(shell, target, ask).await } else { question_once(shell, target, ask).await };
+        answer.map_err(|error| {
+            tracing::warn!(%error, "the forge did not say what a command's sender may do");
+            match error {
+                ForgeError::RateLimited { until } => Unanswered::until(until, error.to_string()),
+                ForgeError::Transient(why) | ForgeError::Doubt(why) => Unanswered::until(shell.clock.now(), why),
+                ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why) => {
+                    Unanswered::refused(why)
+                }
+            }
+        })
+    }
 }
 
 /// Queues what commands wish for.

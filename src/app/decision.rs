@@ -65,6 +65,10 @@ pub(crate) struct Scope<'a> {
     pub(crate) changed: BTreeSet<DocumentKey>,
     /// The delivery that is decided; `None`: timers of all `items` fired.
     pub(crate) cause: Option<Seq>,
+    /// Its id.
+    pub(crate) delivery: Option<&'a str>,
+    /// Commands ran: somebody waits for what comes of them.
+    pub(crate) urgent: bool,
 }
 
 /// Asks for facts that are missing, derives, and drafts the commit. Returns it
@@ -74,13 +78,14 @@ pub(crate) async fn reach(
     state: &mut RepoState,
     scope: Scope<'_>,
 ) -> Result<(Commit, Vec<String>), Failure> {
-    let Scope { repo, place, policy, mut items, mut changed, cause } = scope;
+    let Scope { repo, place, policy, mut items, mut changed, cause, delivery, urgent } = scope;
     let target = place.and_then(place::target);
     let forge = shell.forge(&repo.forge).filter(|_| target.is_some());
     let may_ask = forge.is_some();
     let again_at = match (&target, forge) {
         (Some(target), Some(forge)) => {
-            let inquiry = Inquiry { facts: &mut state.facts, items: &mut items, changed: &mut changed, policy };
+            let (items, changed) = (&mut items, &mut changed);
+            let inquiry = Inquiry { facts: &mut state.facts, items, changed, policy, own: delivery, urgent };
             ask(shell, forge.as_ref(), target, inquiry).await
         }
         _ => None,

@@ -20,7 +20,7 @@ use crate::{
         clock::Clock,
         forge::{Forge, Verified},
         intake::TakeIn,
-        store::{Accepted, DeliveryState, NewDelivery, Store, StoreError},
+        store::{Accepted, DeliveryState, NewDelivery, Partition, Store, StoreError},
     },
 };
 
@@ -87,7 +87,7 @@ pub struct Letterbox {
 #[async_trait]
 impl TakeIn for Letterbox {
     async fn take_in(&self, _: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
-        let letter = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
+        let (letter, _) = letter(self.forge.as_ref(), self.clock.as_ref(), verified, body);
         self.store.accept(letter).await
     }
 
@@ -100,12 +100,12 @@ impl TakeIn for Letterbox {
     }
 }
 
-/// A delivery as it is kept.
-fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> NewDelivery {
+/// A delivery as it is kept; and whether somebody waits for what comes of it.
+fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> (NewDelivery, bool) {
     let route = forge.route(&verified.event, &body);
     let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
     let route = route.unwrap_or_default();
-    NewDelivery {
+    let letter = NewDelivery {
         forge: forge.name().clone(),
         hook: verified.hook,
         delivery: verified.delivery,
@@ -117,7 +117,8 @@ fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes)
         received_at: clock.now(),
         body,
         quarantined,
-    }
+    };
+    (letter, route.urgent)
 }
 
 /// Reads what a message says only to find out which repositories it is for;
@@ -189,8 +190,12 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
     let adapter = shell.forge(&forge);
     let adapter = adapter.ok_or_else(|| StoreError::Unavailable(format!("no forge named {forge} is configured")))?;
     let (from, event) = (forge, verified.event.clone());
-    let letter = letter(adapter.as_ref(), shell.clock.as_ref(), verified, body);
-    let unreadable = letter.quarantined.is_some();
+    let (letter, urgent) = letter(adapter.as_ref(), shell.clock.as_ref(), verified, body);
+    let partition = Partition { forge: from.clone(), repo: letter.repo };
+    let (unreadable, delivery) = (letter.quarantined.is_some(), letter.delivery.clone());
+    if urgent {
+        shell.urgent.arrives(partition.clone(), &delivery);
+    }
     let arriving = shell.arrives();
     let accepted = shell.store.accept(letter).await;
     drop(arriving);
@@ -200,6 +205,9 @@ async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) 
         Err(_) => "failed",
     };
     shell.count_received(&from, &event, outcome);
+    if urgent && !matches!(accepted, Ok(Accepted::New(_))) {
+        shell.urgent.ended(&partition, &delivery);
+    }
     match &accepted {
         Ok(Accepted::New(seq)) => {
             crash_point("inbox_committed");

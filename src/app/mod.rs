@@ -18,6 +18,7 @@ mod ask;
 mod attempt;
 mod backfill;
 mod backlog;
+mod backoff;
 mod bot;
 mod catch_up;
 pub mod clock;
@@ -45,6 +46,7 @@ mod shell;
 pub mod survey;
 mod tick;
 mod upkeep;
+mod urgent;
 mod worker;
 
 pub use alert::{Alerts, Connection, Labels, Route};

@@ -22,21 +22,27 @@ pub(crate) async fn question<T, Q>(shell: &Shell, target: &Target, ask: impl Fn(
 where
     Q: Future<Output = Result<T, ForgeError>>,
 {
-    let tenant = (target.repo.forge.clone(), target.installation);
-    let asking = persistently(|| async {
-        let now = shell.clock.now();
-        if let Some(until) = shell.limits.parked(&tenant, now).await {
-            return Err(ForgeError::RateLimited { until });
-        }
-        match timeout(PATIENCE, ask()).await {
-            Ok(Err(ForgeError::RateLimited { until })) => {
-                Err(ForgeError::RateLimited { until: shell.limits.park(&tenant, until, now).await })
-            }
-            Ok(answer) => answer,
-            Err(_) => Err(silence(PATIENCE)),
-        }
-    });
+    let asking = persistently(|| question_once(shell, target, &ask));
     timeout(PATIENCE_IN_ALL, asking).await.unwrap_or_else(|_| Err(silence(PATIENCE_IN_ALL)))
+}
+
+/// The same with a single try, for whoever has a later one in mind.
+pub(crate) async fn question_once<T, Q>(shell: &Shell, target: &Target, ask: impl Fn() -> Q) -> Result<T, ForgeError>
+where
+    Q: Future<Output = Result<T, ForgeError>>,
+{
+    let tenant = (target.repo.forge.clone(), target.installation);
+    let now = shell.clock.now();
+    if let Some(until) = shell.limits.parked(&tenant, now).await {
+        return Err(ForgeError::RateLimited { until });
+    }
+    match timeout(PATIENCE, ask()).await {
+        Ok(Err(ForgeError::RateLimited { until })) => {
+            Err(ForgeError::RateLimited { until: shell.limits.park(&tenant, until, now).await })
+        }
+        Ok(answer) => answer,
+        Err(_) => Err(silence(PATIENCE)),
+    }
 }
 
 fn silence(patience: Duration) -> ForgeError {

@@ -11,8 +11,8 @@ use std::{
 use jiff::SignedDuration;
 
 use super::{
-    alert::Alerts, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits, policy::PolicySource,
-    pulse::Pulse, repos::Repos,
+    alert::Alerts, backoff::Backoff, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits,
+    policy::PolicySource, pulse::Pulse, repos::Repos, urgent::Urgent,
 };
 use crate::{
     domain::id::ForgeName,
@@ -79,6 +79,8 @@ pub(crate) struct Shell {
     pub(crate) repos: Repos,
     pub(crate) identities: Identities,
     pub(crate) limits: Limits,
+    pub(crate) backoff: Backoff,
+    pub(crate) urgent: Urgent,
     pub(crate) causes: Causes,
     pub(crate) doubts: Doubts,
     /// Wakes the scheduler.
@@ -116,6 +118,8 @@ impl Shell {
         let leases = Arc::new(Leases::new(store.clone(), clock.clone()));
         Self {
             limits: Limits::new(store.clone()),
+            backoff: Backoff::default(),
+            urgent: Urgent::default(),
             doubts: Doubts::new(settings.catch_up.is_some()),
             store,
             clock,

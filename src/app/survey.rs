@@ -119,8 +119,16 @@ pub(crate) async fn decide(
     let count = letter.events.len();
     let aim = target.as_ref().map(|target| (forge, target));
     let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(first, &items), read).await?;
-    let scope =
-        Scope { repo: &seen.key, place: Some(&place.row), policy: &policy, items, changed, cause: Some(row.seq) };
+    let scope = Scope {
+        repo: &seen.key,
+        place: Some(&place.row),
+        policy: &policy,
+        items,
+        changed,
+        cause: Some(row.seq),
+        delivery: Some(&row.delivery),
+        urgent: false,
+    };
     let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
     let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
     told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     clock::after,
+    commands,
     decision::{self, Failure, Scope, WATCH_TIMER},
     draft::{self, Writes},
     place,
@@ -22,6 +23,7 @@ use super::{
     worker::panic_text,
 };
 use crate::{
+    decide::command::run::Ran,
     domain::id::{ItemNumber, RepoKey},
     metric,
     port::store::{Commit, LeaseKey, StoreError, Timer},
@@ -135,11 +137,29 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
     let target = place.as_ref().and_then(place::target);
-    let aim = shell.forge(&repo.forge).map(AsRef::as_ref).zip(target.as_ref());
+    let forge = shell.forge(&repo.forge).map(AsRef::as_ref);
+    let aim = forge.zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: own.contains(&policy::ORGANISATION_TIMER) };
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
     items.append(&mut attention.items);
-    let scope = Scope { repo, place: place.as_ref(), policy: &policy, items, changed: BTreeSet::new(), cause: None };
+    let ran = match forge {
+        Some(forge) => {
+            let here = commands::Place { forge, target: target.clone(), policy: &policy };
+            commands::again(shell, &mut state, here).await
+        }
+        None => Ran::default(),
+    };
+    items.extend(ran.observed.items);
+    let scope = Scope {
+        repo,
+        place: place.as_ref(),
+        policy: &policy,
+        items,
+        changed: ran.observed.changed,
+        cause: None,
+        delivery: None,
+        urgent: !ran.told.is_empty(),
+    };
     if watch {
         state.wake_at = None; // it has fired
     }
@@ -149,6 +169,8 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>
     }
     let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
     told.extend(attention.into_commit(&mut state, writes, None, !own.is_empty(), &mut commit));
+    commands::queue(ran.wishes, writes, None, &mut commit);
+    told.extend(ran.told);
     decision::keep(shell, held, state, commit).await?;
     Ok(told)
 }

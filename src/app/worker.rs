@@ -92,6 +92,9 @@ async fn run_under(shell: &Shell, lease: &Lease, seq: Seq) -> bool {
             }
             Err(Failure::Fault(why)) => failed(shell, lease, &row, &why, started.elapsed()).await,
         };
+        if !again {
+            shell.urgent.ended(&Partition { forge: row.forge.clone(), repo: row.repo }, &row.delivery);
+        }
         shell.worked();
         again
     }
@@ -197,8 +200,8 @@ async fn decide_for_repository(
     let occasion = Occasion::Event(event, &observed.items);
     let aim = target.as_ref().map(|target| (forge, target));
     let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;
-    let here = commands::Place { forge, target: target.clone(), policy: &policy, us: &us };
-    let ran = commands::take(shell, &mut state, here, event).await;
+    let here = commands::Place { forge, target: target.clone(), policy: &policy };
+    let ran = commands::take(shell, &mut state, here, event, &us).await;
     observed.changed.extend(ran.observed.changed);
     observed.items.extend(ran.observed.items);
     let scope = Scope {
@@ -208,6 +211,8 @@ async fn decide_for_repository(
         items: observed.items,
         changed: observed.changed,
         cause: Some(row.seq),
+        delivery: Some(&row.delivery),
+        urgent: !ran.told.is_empty(),
     };
     let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
     let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));

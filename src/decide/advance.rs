@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{
-    command::{reply::Wish, run::Terms},
+    command::{reply::Wish, run::Terms, wait},
     deploy, feedback, gate,
     look::Look,
 };
@@ -68,6 +68,7 @@ pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     gate::advance(facts, terms, &mut advanced);
     let tags_due_at = Look::new(facts, terms.policy, terms.now).tags_due_at();
     advanced.wake(tags_due_at.filter(|at| *at > terms.now));
+    advanced.wake(wait::next_try(facts));
     advanced
 }
 

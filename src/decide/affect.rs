@@ -56,6 +56,7 @@ impl Look<'_> {
             | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
+            | DocumentKey::WaitingCommand(_)
             | DocumentKey::WaitingJob(..)
             // What they disturb is looked after with them: most say nothing new.
             | DocumentKey::Incident(_)

@@ -116,6 +116,31 @@ pub enum Need {
     },
 }
 
+impl Need {
+    /// The name of its kind: what fails for one may well fail for all of them.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Writer { .. } => "writer",
+            Self::LinkedIssues { .. } => "linked_issues",
+            Self::LinkedBranches { .. } => "linked_branches",
+            Self::Closer { .. } => "closer",
+            Self::Commits { .. } => "commits",
+            Self::TagCommit { .. } => "tag_commit",
+            Self::BranchHead { .. } => "branch_head",
+            Self::Tags => "tags",
+            Self::Checks { .. } => "checks",
+            Self::OpenIssues { .. } => "open_issues",
+            Self::CommitAuthors { .. } => "commit_authors",
+            Self::TagSignature { .. } => "tag_signature",
+            Self::PullsOf { .. } => "pulls_of",
+            Self::Reviews { .. } => "reviews",
+            Self::RequiredChecks { .. } => "required_checks",
+            Self::Named { .. } => "named",
+            Self::RunsAt { .. } => "runs_at",
+        }
+    }
+}
+
 /// The forge's answer to a [`Need`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Answer {

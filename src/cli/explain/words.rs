@@ -117,6 +117,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Feedback(id) => format!("feedback {}", quoted(id)),
         DocumentKey::Heartbeat(name) => format!("when {} was heard of", quoted(name)),
         DocumentKey::Command(id) => format!("a command on #{}", id.item),
+        DocumentKey::WaitingCommand(id) => format!("a command on #{} that waits for its sender's rights", id.item),
         DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),

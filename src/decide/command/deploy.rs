@@ -112,7 +112,7 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
         return Err(say::closed_unmerged());
     }
-    let known = turn.request.reviewed.clone().or_else(|| turn.facts.head_at(number, turn.request.at).cloned());
+    let known = turn.request.commit(turn.facts).cloned();
     let Some(known) = known else {
         let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).map(|head| head.sha.clone());
         if let Some(sha) = &found {

@@ -1,6 +1,6 @@
 //! Whether an event brings commands, and from whom.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::parse::{self, Line};
 use crate::{
@@ -31,15 +31,31 @@ pub struct Request {
     pub node: Option<String>,
     /// The commit that a review looked at.
     pub reviewed: Option<Sha>,
+    /// The pull request's head commit when the text was first read, if it had to wait since.
+    pub head: Option<Sha>,
     /// What it asks for, in order.
     pub lines: Vec<Line>,
+    /// Its lines were kept before, until their sender's rights are known.
+    pub waited: bool,
 }
 
 impl Request {
-    /// The lines that were not decided before.
+    /// The lines that were neither decided nor kept before.
     pub fn undecided<'a>(&'a self, facts: &'a RepoFacts) -> impl Iterator<Item = (CommandId, &'a Line)> {
-        let ids = (0..).map(|index| CommandId { item: self.item, source: self.source, index });
-        ids.zip(&self.lines).filter(|(id, _)| !facts.commands.contains_key(id))
+        let id = |line: &Line| CommandId { item: self.item, source: self.source, index: line.index };
+        let known = |id: &CommandId| facts.commands.contains_key(id) || facts.waiting.contains_key(id) != self.waited;
+        self.lines.iter().map(move |line| (id(line), line)).filter(move |(id, _)| !known(id))
+    }
+
+    /// When a line was said: the text's time, a millisecond later for each line before it.
+    pub fn said_at(&self, index: u32) -> Timestamp {
+        self.at.checked_add(SignedDuration::from_millis(i64::from(index))).unwrap_or(self.at)
+    }
+
+    /// The commit that the text speaks of on a pull request: the reviewed one,
+    /// or the head as it was known then.
+    pub fn commit<'a>(&'a self, facts: &'a RepoFacts) -> Option<&'a Sha> {
+        self.reviewed.as_ref().or(self.head.as_ref()).or_else(|| facts.head_at(self.item, self.at))
     }
 }
 
@@ -56,7 +72,9 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
             at: comment.created_at,
             node: None,
             reviewed: None,
+            head: None,
             lines: parse::read(&comment.body, &policy.commands, comment.created_at),
+            waited: false,
         },
         Seen::Review(review) if review.submitted && wrote(&review.reviewer) => Request {
             item: review.pull.item.number,
@@ -65,7 +83,9 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
             at: review.submitted_at,
             node: review.node.clone(),
             reviewed: review.commit.clone(),
+            head: None,
             lines: parse::read(&review.body, &policy.commands, review.submitted_at),
+            waited: false,
         },
         _ => return None,
     };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! comment ─▶ prose (whose words) ─▶ words ─▶ grammar ─▶ parse ─▶ hear (for us?)
-//!         ─▶ permit (who may) ─▶ the command's own file ─▶ run (record, reactions, words)
+//!         ─▶ permit (who may) ─▶ wait (until that is known) ─▶ the command's own file ─▶ run (record, reactions, words)
 //!         ─▶ conclude (what the forge made of it) ─▶ board (the status comment)
 //! ```
 //!
@@ -22,6 +22,7 @@ pub mod reply;
 pub mod run;
 mod say;
 mod time;
+pub mod wait;
 mod words;
 
 mod ack;
@@ -88,6 +89,17 @@ pub enum Place {
     Pulls,
     /// On feedback issues.
     Feedback,
+}
+
+/// Commands that stop or undo something. They are decided before all others
+/// that wait, and wait for none of them.
+static SAFETY: [&Row; 4] = [&rollback::ROW, &freeze::ROW, &lock::ROW, &hold::ROW];
+
+impl Row {
+    /// Whether it stops or undoes something, so that it goes before others.
+    pub fn is_safety(&self) -> bool {
+        SAFETY.iter().any(|row| row.name == self.name)
+    }
 }
 
 /// Every command, in the order in which help lists them.

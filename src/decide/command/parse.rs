@@ -6,9 +6,9 @@ use super::{
     COMMANDS, Row,
     grammar::{self, Given, Moment},
     prose::slash_lines,
-    words::{self, Piece, Word, unpunctuated},
+    words::{self, Word, unpunctuated},
 };
-use crate::domain::policy::CommandRules;
+use crate::domain::{fact::waiting::Piece, policy::CommandRules};
 
 /// Commands of one comment that are run; more are a mistake or mischief.
 pub const MOST_COMMANDS: usize = 10;
@@ -50,10 +50,14 @@ const OTHERS: [&str; 24] = [
 /// A line that is for us.
 #[derive(Debug, Clone)]
 pub struct Line {
+    /// Its place among the commands of its comment, from 0.
+    pub index: u32,
     /// What was written, shortened.
     pub text: String,
     /// What it asks for.
     pub call: Call,
+    /// What it was read from.
+    pub pieces: Vec<Piece>,
 }
 
 /// What a line asks for.
@@ -80,14 +84,25 @@ pub fn read(body: &str, rules: &CommandRules, at: Timestamp) -> Vec<Line> {
     for pieces in slash_lines(body) {
         let pieces = shortened(pieces);
         let Some(call) = call(&words::split(&pieces), rules, &moment) else { continue };
-        let text = kept(&pieces);
-        if lines.len() == MOST_COMMANDS {
-            lines.push(Line { text, call: Call::TooMany });
+        let (text, index) = (kept(&pieces), lines.len());
+        let full = index == MOST_COMMANDS;
+        let call = if full { Call::TooMany } else { call };
+        lines.push(Line { index: u32::try_from(index).unwrap_or(u32::MAX), text, call, pieces });
+        if full {
             break;
         }
-        lines.push(Line { text, call });
     }
     lines
+}
+
+/// Reads a line again that was a command when it was written at `at`, whatever
+/// the policy says of bare commands by now.
+pub(super) fn again(index: u32, pieces: Vec<Piece>, rules: &CommandRules, at: Timestamp) -> Line {
+    let moment = Moment { at, zone: rules.zone.clone() };
+    let rules = CommandRules { bare: true, ..rules.clone() };
+    // A later version of the program may not know the command any more.
+    let call = call(&words::split(&pieces), &rules, &moment).unwrap_or(Call::Unknown);
+    Line { index, text: kept(&pieces), call, pieces }
 }
 
 fn call(line: &[Word], rules: &CommandRules, moment: &Moment) -> Option<Call> {

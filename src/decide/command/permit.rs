@@ -23,15 +23,38 @@ pub struct Asks {
     pub head: bool,
 }
 
-/// What the forge said. An error is its own words or ours.
+/// Why a question about a sender has no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The forge's words, or ours.
+    pub why: String,
+    /// From when on the forge may answer; `None`: it refused for good.
+    pub again_at: Option<Timestamp>,
+    /// Why it is not asked again, in a sentence of ours.
+    pub given_up: Option<String>,
+}
+
+impl Unanswered {
+    /// The forge refuses to answer, and will refuse again.
+    pub fn refused(why: impl Into<String>) -> Self {
+        Self { why: why.into(), again_at: None, given_up: None }
+    }
+
+    /// The forge may answer from `again_at` on.
+    pub fn until(again_at: Timestamp, why: impl Into<String>) -> Self {
+        Self { why: why.into(), again_at: Some(again_at), given_up: None }
+    }
+}
+
+/// What the forge said.
 #[derive(Debug, Clone)]
 pub struct Standing {
     /// The sender's role.
-    pub role: Result<Role, String>,
+    pub role: Result<Role, Unanswered>,
     /// The sender's teams.
-    pub teams: BTreeMap<String, Result<bool, String>>,
+    pub teams: BTreeMap<String, Result<bool, Unanswered>>,
     /// The pull request's head, if it was asked for.
-    pub head: Option<Result<PullHead, String>>,
+    pub head: Option<Result<PullHead, Unanswered>>,
     /// When it was asked.
     pub asked_at: Timestamp,
 }
@@ -50,19 +73,24 @@ impl Standing {
 /// What to ask before [`super::run::run`].
 pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
     let mut asks = Asks::default();
-    for (_, line) in request.undecided(facts) {
-        asks.role = true;
+    for (id, line) in request.undecided(facts) {
         let row = match &line.call {
+            // It waits for others, whoever says it.
+            Call::Known(row, _) if !row.is_safety() && facts.waits_before(request.at, id) => continue,
             Call::Known(row, _) | Call::Near(row) => row,
-            Call::Unknown | Call::TooMany => continue,
+            Call::Unknown | Call::TooMany => {
+                asks.role = true;
+                continue;
+            }
         };
+        asks.role = true;
         if row.name == "help" {
             // It tells of every command whether this person may use it.
             asks.teams.extend(policy.commands.permissions.values().flat_map(teams).cloned());
         }
         asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
         asks.teams.extend(approvers(policy, &line.call).into_iter().cloned());
-        let known = request.reviewed.is_some() || facts.head_at(request.item, request.at).is_some();
+        let known = request.commit(facts).is_some();
         let head = [super::retest::ROW.name, super::deploy::ROW.name].contains(&row.name);
         let shape = facts.pull(request.item).and_then(|pull| pull.shape.as_ref());
         let is_pull = facts.items.get(&request.item).is_some_and(|item| item.is_pull);
@@ -81,6 +109,49 @@ fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
         Ok(Some(gate)) => gate::approvals(policy, &gate).into_iter().flatten().collect(),
         _ => Vec::new(),
     }
+}
+
+/// Why the forge must be asked again before anyone can say whether the sender
+/// may use a command as this line has it, and from when on; `None`: it is known.
+pub(super) fn unanswered<'s>(
+    policy: &Policy,
+    call: &Call,
+    standing: &'s Standing,
+    by: &str,
+) -> Option<(&'s str, Timestamp)> {
+    let Call::Known(row, _) = call else { return None };
+    let named = approvers(policy, call);
+    // An approval is counted by the same answers once more.
+    if row.name != super::approve::ROW.name && permit_line(policy, call, standing, by).is_ok() {
+        // Whether it stands on a fork's pull request may not be known either.
+        let fork = standing.head.as_ref().filter(|_| !row.forks)?.as_ref().err()?;
+        return Some((fork.why.as_str(), fork.again_at?));
+    }
+    let (grant, _) = grant(policy, row);
+    let role = match &grant {
+        Grant::AtLeast(_) => standing.role.as_ref().err(),
+        Grant::Teams(_) => None,
+    };
+    let teams = named.into_iter().chain(teams(&grant));
+    let teams = teams.filter_map(|team| standing.teams.get(team)?.as_ref().err());
+    let mut open = role.into_iter().chain(teams).filter_map(|open| Some((open.why.as_str(), open.again_at?)));
+    open.next()
+}
+
+/// The same without any hope for what is not answered: it counts as refused.
+pub(super) fn give_up(policy: &Policy, call: &Call, standing: &Standing, why: &str, because: String) -> Standing {
+    let mut standing = standing.clone();
+    let refused = || Unanswered { given_up: Some(because.clone()), ..Unanswered::refused(why) };
+    standing.role = standing.role.map_err(|_| refused());
+    standing.head = standing.head.map(|head| head.map_err(|_| refused()));
+    if let Call::Known(row, _) = call {
+        let (grant, _) = grant(policy, row);
+        for team in approvers(policy, call).into_iter().chain(teams(&grant)) {
+            let member = standing.teams.entry(team.clone()).or_insert_with(|| Err(refused()));
+            *member = member.as_ref().map_err(|_| refused()).copied();
+        }
+    }
+    standing
 }
 
 /// Whether the sender may use a command as this line has it. Whom a gate
@@ -124,7 +195,7 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &Standing, by: &str) 
         Grant::AtLeast(least) => match &standing.role {
             Ok(role) if role >= least => Ok(()),
             Ok(role) => Err(say::role_too_low(row, *least, *role, by_policy, by)),
-            Err(why) => Err(say::role_unknown(by, why)),
+            Err(unanswered) => Err(say::role_unknown(by, unanswered)),
         },
         Grant::Teams(teams) => {
             let answers: Vec<_> = teams.iter().filter_map(|team| standing.teams.get(team)).collect();
@@ -132,7 +203,7 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &Standing, by: &str) 
                 return Ok(());
             }
             match answers.iter().find_map(|answer| answer.as_ref().err()) {
-                Some(why) => Err(say::teams_unknown(by, teams, why)),
+                Some(unanswered) => Err(say::teams_unknown(by, teams, unanswered)),
                 None => Err(say::not_in_teams(row, teams, by)),
             }
         }

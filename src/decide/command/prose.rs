@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use super::words::Piece;
+use crate::domain::fact::waiting::Piece;
 
 /// What GitHub's Markdown has beyond `CommonMark`, so that nothing in it is taken for prose.
 const DIALECT: Options = Options::ENABLE_TABLES

@@ -136,3 +136,16 @@ fn say_as(facts: &mut RepoFacts, item: ItemNumber, name: &str, sayings: &[Saying
     }
     wishes
 }
+
+/// For the delivery's note, which is logged: the verb and how it ended, but
+/// nothing of what the comment says.
+pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
+    let word = match ending {
+        Ending::Done(_) => "done",
+        Ending::Pending => "under way",
+        Ending::Refused(_) => "refused",
+        Ending::Misread(_) => "not understood",
+    };
+    let verb = verb.map_or_else(|| "a command".to_owned(), |verb| format!("`/{verb}`"));
+    format!("{verb} by {}: {word}", quoted(&request.by))
+}

@@ -23,7 +23,7 @@ fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
         return Answer::Refused(say::pull_closed());
     }
-    let known = turn.request.reviewed.clone().or_else(|| turn.facts.head_at(pull, turn.request.at).cloned());
+    let known = turn.request.commit(turn.facts).cloned();
     let Some(known) = known else {
         let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).map(|head| head.sha.clone());
         if let Some(sha) = &found {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{
     Place, Row,
@@ -11,6 +11,7 @@ use super::{
     permit::{self, Asks, Standing},
     reply::{self, Saying, Wish},
     say,
+    wait::{self, Verdict},
 };
 use crate::{
     decide::{self, Observed},
@@ -103,8 +104,27 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
     let mut moods: BTreeSet<Mood> = BTreeSet::new();
     let lines: Vec<(CommandId, Line)> = request.undecided(facts).map(|(id, line)| (id, line.clone())).collect();
     for (id, line) in lines {
+        let given_up;
+        let standing = match wait::verdict(facts, request, (id, &line), standing, terms) {
+            Verdict::Decide => standing,
+            Verdict::GiveUp(standing) => {
+                given_up = standing;
+                &given_up
+            }
+            Verdict::Wait(waiting) => {
+                if facts.waiting.insert(id, *waiting).is_none() {
+                    moods.insert(Mood::Taken);
+                    ran.told.push(wait::told(request, &line));
+                }
+                ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
+                continue;
+            }
+        };
+        if facts.waiting.remove(&id).is_some() {
+            ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
+        }
         let mut turn = Turn {
-            at: request.at.checked_add(SignedDuration::from_millis(i64::from(id.index))).unwrap_or(request.at),
+            at: request.said_at(line.index),
             policy: terms.policy,
             now: terms.now,
             deed: None,
@@ -142,7 +162,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         };
         moods.extend([Mood::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Mood::of(&ending));
-        ran.told.push(told(request, heard.verb, &ending));
+        ran.told.push(reply::told(request, heard.verb, &ending));
         sayings.extend(Saying::of(id, &line.text, &ending, heard.unasked));
         let record = CommandFacts {
             at,
@@ -196,19 +216,6 @@ impl Mood {
             Ending::Pending => None,
         }
     }
-}
-
-/// For the delivery's note, which is logged: the verb and how it ended, but
-/// nothing of what the comment says.
-fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
-    let word = match ending {
-        Ending::Done(_) => "done",
-        Ending::Pending => "under way",
-        Ending::Refused(_) => "refused",
-        Ending::Misread(_) => "not understood",
-    };
-    let verb = verb.map_or_else(|| "a command".to_owned(), |verb| format!("`/{verb}`"));
-    format!("{verb} by {}: {word}", decide::message::quoted(&request.by))
 }
 
 impl Turn<'_> {

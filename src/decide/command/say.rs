@@ -4,6 +4,7 @@
 //! link or command anything.
 
 mod deploys;
+mod permission;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +16,12 @@ use crate::{
     domain::{
         fact::command::Guard,
         id::Sha,
-        permission::{Grant, Role},
         policy::{EvidenceKind, Mode, Policy},
     },
 };
 
 pub(super) use deploys::*;
+pub(super) use permission::*;
 
 /// Names listed in one sentence.
 const MOST_NAMES: usize = 12;
@@ -35,55 +36,6 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 /// A time in the repository's zone.
 pub(super) fn time(at: Timestamp, policy: &Policy) -> String {
     at.to_zoned(policy.commands.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
-}
-
-// ── Permission ──
-
-/// Who may use a command.
-pub(super) fn who(grant: &Grant) -> String {
-    match grant {
-        Grant::AtLeast(role) => format!("people with {} on this repository", quoted(role.name())),
-        Grant::Teams(teams) => format!("members of {}", list(teams.iter().map(String::as_str))),
-    }
-}
-
-pub(super) fn role_too_low(row: &Row, least: Role, role: Role, by_policy: bool, by: &str) -> String {
-    let said = if by_policy { "by `commands.permissions` in this repository's policy" } else { "by default" };
-    format!(
-        "{} takes {} here, {said}; {} has {}. Ask {}.",
-        quoted(&format!("/{}", row.name)),
-        quoted(least.name()),
-        quoted(by),
-        quoted(role.name()),
-        who(&Grant::AtLeast(least)),
-    )
-}
-
-pub(super) fn not_in_teams(row: &Row, teams: &[String], by: &str) -> String {
-    format!(
-        "{} is for {} by this repository's policy, and {} is not among them. Ask one of them.",
-        quoted(&format!("/{}", row.name)),
-        who(&Grant::Teams(teams.to_vec())),
-        quoted(by),
-    )
-}
-
-pub(super) fn role_unknown(by: &str, why: &str) -> String {
-    format!(
-        "The forge did not say what {} may do here ({}). That counts as no; say it again later.",
-        quoted(by),
-        forge_reason(why)
-    )
-}
-
-pub(super) fn teams_unknown(by: &str, teams: &[String], why: &str) -> String {
-    format!(
-        "The forge did not say whether {} is in {} ({}). That counts as no; if it goes on, an owner has to let \
-         phasebot read the organisation's members.",
-        quoted(by),
-        list(teams.iter().map(String::as_str)),
-        forge_reason(why),
-    )
 }
 
 // ── Form ──

@@ -1,13 +1,6 @@
 //! From a line to its words: quoted arguments, trailing punctuation.
 
-/// A part of a line.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
-    /// Plain text.
-    Plain(String),
-    /// Inline code: one word, whatever is in it.
-    Code(String),
-}
+use crate::domain::fact::waiting::Piece;
 
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]

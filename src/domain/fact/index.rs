@@ -150,6 +150,7 @@ impl RepoFacts {
             | DocumentKey::Checks(_)
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
+            | DocumentKey::WaitingCommand(_)
             | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
         }

@@ -21,6 +21,7 @@ mod repo;
 mod rollback;
 pub mod ship;
 pub mod tags;
+pub mod waiting;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

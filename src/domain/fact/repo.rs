@@ -18,6 +18,7 @@ use super::{
     policy::PolicyFiles,
     ship::Releases,
     tags::TagFacts,
+    waiting::WaitingCommand,
 };
 use crate::domain::{
     decision::GateName,
@@ -62,6 +63,8 @@ pub struct RepoFacts {
     pub heartbeats: BTreeMap<String, HeartbeatFacts>,
     /// Slash-commands that were decided.
     pub commands: Commands,
+    /// Slash-commands that wait until the forge says what their sender may do.
+    pub waiting: BTreeMap<CommandId, WaitingCommand>,
     /// Deploys that were asked of us, by our id for each.
     pub requests: Requests,
     /// Workflow runs that deploy, by id.
@@ -184,6 +187,8 @@ pub enum DocumentKey {
     Heartbeat(String),
     /// A slash-command.
     Command(CommandId),
+    /// A slash-command that waits for its sender's rights.
+    WaitingCommand(CommandId),
     /// A deploy that was asked of us.
     Request(String),
     /// A workflow run that deploys.
@@ -227,6 +232,7 @@ impl RepoFacts {
             feedback: BTreeMap::new(),
             heartbeats: BTreeMap::new(),
             commands: Commands::new(),
+            waiting: BTreeMap::new(),
             requests: Requests::new(),
             runs: Runs::new(),
             waiting_jobs: BTreeMap::new(),
@@ -272,6 +278,7 @@ impl RepoFacts {
             DocumentKey::Tags => self.tags = json(body)?,
             DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
             DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::WaitingCommand(id) => drop(self.waiting.insert(id, json(body)?)),
             DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
             DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
             DocumentKey::Publication(name) => drop(self.publications.insert(name, json(body)?)),
@@ -306,6 +313,7 @@ impl RepoFacts {
             DocumentKey::Tags => json(Some(&self.tags)),
             DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
             DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::WaitingCommand(id) => json(self.waiting.get(id)),
             DocumentKey::Request(id) => json(self.requests.get(id)),
             DocumentKey::Run(id) => json(self.runs.get(id)),
             DocumentKey::Publication(name) => json(self.publications.get(name)),

@@ -3,9 +3,10 @@
 //! Steps are those of `tests/scenarios`, and:
 //!
 //! - `roles alice=write bob=read`: what the forge says; others have `none`;
-//! - `team sre alice`: who is in a team; `mute`: the forge answers no question;
+//! - `team sre alice`: who is in a team; `mute`: the forge answers no question about rights;
 //!   `mute teams`: none about teams; `mute Named`: no such question of a decision,
-//!   until `unmute`; `deny Checks`: it refuses to answer such a question;
+//!   until `unmute`; `deny Checks`: it refuses to answer such a question, `deny rights`
+//!   and `deny teams` those about people;
 //! - `head COMMIT [fork]`: what the forge says of a pull request's head;
 //! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
 //!   no-milestone NAME… | failed WHY`:
@@ -31,7 +32,14 @@ use phasebot::{
     decide::{
         self, Us,
         advance::{self, Outcome},
-        command::{board, conclude::conclude, hear::hear, permit::Standing, reply::Wish, run},
+        command::{
+            board,
+            conclude::conclude,
+            hear::{Request, hear},
+            permit::{Standing, Unanswered},
+            reply::Wish,
+            run, wait,
+        },
     },
     domain::{
         alert::AlertRules,
@@ -324,6 +332,7 @@ impl Stage {
             "mute" => self.mute = true,
             "unmute" => {
                 self.muted.clear();
+                (self.mute, self.mute_teams) = (false, false);
                 self.advance(now);
             }
             "deny" => drop(self.denied.insert(words[1].to_owned())),
@@ -376,6 +385,9 @@ impl Stage {
     /// Asks what is wanted, decides, and tells what turned.
     pub(super) fn advance(&mut self, now: Timestamp) {
         self.world.now = Some(now);
+        for request in wait::due(&self.facts, &self.policy, now) {
+            self.request(&request, now);
+        }
         let policy = self.policy.clone();
         let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
         // What was only now begun may want to know more: then it is asked a moment later.
@@ -430,29 +442,46 @@ impl Stage {
         decide::observe(&mut self.facts, event, &self.policy, &us);
         let before = phase(&self.facts, &self.policy);
         let Some(request) = hear(event, &self.policy, &us) else { return };
-        let asks = run::asks(&self.facts, &self.policy, &request);
-        if !asks.role {
+        self.request(&request, event.at);
+        let after = phase(&self.facts, &self.policy);
+        if before != after {
+            let _ = writeln!(self.out, "    phase {} → {}", before.unwrap_or_default(), after.unwrap_or_default());
+        }
+    }
+
+    /// Runs commands as far as the forge tells what their sender may do.
+    fn request(&mut self, request: &Request, now: Timestamp) {
+        if request.undecided(&self.facts).next().is_none() {
             return;
         }
-        let silence = || Err::<Role, String>("no answer".into());
+        let asks = run::asks(&self.facts, &self.policy, request);
+        let silence = |refused: bool| {
+            if refused { Unanswered::refused("no answer") } else { Unanswered::until(now, "no answer") }
+        };
         let member = |team: &String| {
-            if self.mute || self.mute_teams {
-                Err("no answer".to_owned())
+            let denied = self.denied.contains("rights") || self.denied.contains("teams");
+            if self.mute || self.mute_teams || denied {
+                Err(silence(denied))
             } else {
                 Ok(self.teams.contains(&(team.clone(), request.by.clone())))
             }
         };
+        let role = if self.mute || self.denied.contains("rights") {
+            Err(silence(self.denied.contains("rights")))
+        } else {
+            Ok(self.roles.get(&request.by).copied().unwrap_or_default())
+        };
         let standing = Standing {
-            role: if self.mute { silence() } else { Ok(self.roles.get(&request.by).copied().unwrap_or_default()) },
+            role,
             teams: asks.teams.iter().map(|team| (team.clone(), member(team))).collect(),
             head: asks.head.then(|| {
                 let head = self.head.clone().map(|sha| PullHead { sha, from_fork: self.head_from_fork });
-                head.ok_or_else(|| "no answer".to_owned())
+                head.ok_or_else(|| silence(!self.mute))
             }),
-            asked_at: event.at,
+            asked_at: now,
         };
-        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now: event.at, silent: None };
-        let ran = run::run(&mut self.facts, &request, &standing, &terms);
+        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let ran = run::run(&mut self.facts, request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");
         }
@@ -469,12 +498,8 @@ impl Stage {
                     Ok(told) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
                     Err(why) => Outcome::Failed(why),
                 };
-                wishes.extend(conclude(&mut self.facts, &wish.effect, told, event.at).wishes);
+                wishes.extend(conclude(&mut self.facts, &wish.effect, told, now).wishes);
             }
-        }
-        let after = phase(&self.facts, &self.policy);
-        if before != after {
-            let _ = writeln!(self.out, "    phase {} → {}", before.unwrap_or_default(), after.unwrap_or_default());
         }
     }
 

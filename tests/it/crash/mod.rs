@@ -19,7 +19,10 @@ mod world;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use phasebot::app::crash::POINTS;
+use phasebot::{
+    app::crash::POINTS,
+    sim::{Fault, FaultKind, Matcher},
+};
 
 use self::{
     checker::nothing_is_made_twice,
@@ -91,6 +94,38 @@ async fn dies_while_commenting(point: String) {
     }
 }
 
+/// Two commands that wait for their sender's rights, while the program dies at
+/// `point`, or by `kill -9` once they are kept.
+async fn dies_while_commands_wait(point: Option<String>) {
+    const PERMISSION: &str = "/repos/{owner}/{repo}/collaborators/{username}/permission";
+    let mut world = World::new().await;
+    let (person, _) = world.repository(REPOSITORY);
+    let issue = person.open_issue("the basket", "", &[]).unwrap().made;
+    world.start(None).await;
+    world.quiet().await;
+    drop(world.running.take());
+    world.start(point.as_deref()).await;
+    let matcher = Matcher::of("GET", PERMISSION);
+    world.sim.inject(Fault { matcher, kind: FaultKind::Status502Before }, 100_000);
+    let comment = person.comment(issue, "/hold for one reason\n/hold for another").unwrap().made;
+    world.post_until("a reaction", |sim| sim.reactions(REPOSITORY, comment).contains("eyes")).await;
+    if point.is_none() {
+        world.running.as_mut().unwrap().kill();
+        world.start(None).await;
+    }
+    world.sim.clear_faults();
+    world.post_until("an answer", |sim| sim.reactions(REPOSITORY, comment).contains("rocket")).await;
+    world.quiet().await;
+    assert_eq!(world.starts, 3, "{point:?} was never passed");
+    world.nothing_is_lost().await;
+    nothing_is_made_twice(&world.sim);
+    let reactions: Vec<String> = world.sim.reactions(REPOSITORY, comment).into_iter().collect();
+    assert_eq!(reactions, ["eyes", "rocket"], "{point:?}");
+    let comments = world.sim.comments(REPOSITORY, issue);
+    let board = comments.iter().map(|(_, text)| text).find(|text| text.contains("**Holds**")).unwrap();
+    assert!(board.contains("`h1`") && board.contains("`h2`") && !board.contains("`h3`"), "{point:?}: {board}");
+}
+
 fn every(point: &&str) -> impl Iterator<Item = String> + use<> {
     let point = (*point).to_owned();
     PASSINGS.map(move |n| format!("{point}:{n}"))
@@ -113,6 +148,14 @@ async fn comments_survive_every_crash_point_around_sending() {
         .await
         .into_iter()
         .for_each(Result::unwrap);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_waits_survives_kill_9() {
+    let points = ["decision_uncommitted", "decision_committed"];
+    let points = points.iter().flat_map(every).map(Some).chain([None]);
+    let all = points.map(|point| tokio::spawn(dies_while_commands_wait(point)));
+    join_all(all).await.into_iter().for_each(Result::unwrap);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

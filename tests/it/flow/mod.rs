@@ -5,7 +5,9 @@ mod burst;
 mod order;
 mod people;
 mod places;
+mod questions;
 mod trouble;
+mod waiting;
 mod whole_loop;
 pub mod world;
 

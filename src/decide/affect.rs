@@ -30,6 +30,12 @@ impl Look<'_> {
             DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
             DocumentKey::Ref(RefName::Tag(tag)) => self.with_tag(tag, items),
             DocumentKey::Deployment(id) => self.with_deployment(*id, items),
+            // Which workflow ran says whether a job's deployment counts.
+            DocumentKey::Run(run) => {
+                for id in self.facts.deployments.index().by_run.of(run) {
+                    self.with_deployment(*id, items);
+                }
+            }
             DocumentKey::Release(id) => self.with_release(*id, items),
             DocumentKey::About => self.landed(items),
             DocumentKey::Checks(sha) => self.with_checks(sha, items),
@@ -53,7 +59,6 @@ impl Look<'_> {
             DocumentKey::Answer(_)
             | DocumentKey::Policy
             | DocumentKey::Request(_)
-            | DocumentKey::Run(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
             | DocumentKey::WaitingCommand(_)

@@ -19,9 +19,6 @@ use super::{
 pub use part::{Annotation, CheckVerdict, LabelLook, Watched};
 pub use told::Told;
 
-/// Name of the check that says what a pull request makes of the policy file.
-pub const POLICY_CHECK: &str = "phasebot/policy";
-
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.
 pub const POLICY_MARKER: &str = "policy";

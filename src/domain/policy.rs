@@ -14,6 +14,9 @@ use super::{alerting::AlertPolicy, permission::Grant};
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
 pub const FILE: &str = ".github/phasebot.yml";
 
+/// Name of the check that says what a pull request makes of the policy file.
+pub const CHECK: &str = "phasebot/policy";
+
 /// How far phasebot may go in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -11,10 +11,10 @@ use crate::{
     app::{clock::after, question::question, repos::RepoState, shell::Shell},
     decide::{self, preview::Preview},
     domain::{
-        effect::{CheckVerdict, Effect, POLICY_CHECK, POLICY_MARKER},
+        effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, item::PolicyInPull, policy::Proposal},
         id::{ItemNumber, Sha},
-        policy::{FILE, Mode, Policy},
+        policy::{CHECK, FILE, Mode, Policy},
     },
     policy::Report,
     port::forge::{Forge, ForgeError, Target},
@@ -201,7 +201,7 @@ fn say(
     comment: Option<ItemNumber>,
     act: bool,
 ) -> Said {
-    let note = format!("{POLICY_CHECK} on {subject}: {}", words.title);
+    let note = format!("{CHECK} on {subject}: {}", words.title);
     let Verdict { title, summary, annotations } = words;
     match comment {
         Some(item) if !act => {
@@ -213,7 +213,7 @@ fn say(
         or_comment => {
             let effect = Effect::SetCheck {
                 gate: None,
-                name: POLICY_CHECK.to_owned(),
+                name: CHECK.to_owned(),
                 sha: sha.clone(),
                 external_id: POLICY_MARKER.to_owned(),
                 verdict,

@@ -4,7 +4,8 @@
 //! A deployment runs from its success until the next success. One that is said
 //! to have failed after all (by a smoke test) no longer runs: what ran before
 //! it runs again. One that is taken down without a successor ends the run, and
-//! nothing runs. Deployments of others count like our own.
+//! nothing runs. Deployments of others count like our own, except those of jobs
+//! that may have named the environment for its secrets alone ([`counted`]).
 //!
 //! The commit of a run is what its workflow was given, before what the
 //! deployment names: a dispatched workflow runs at the head of its branch,
@@ -19,7 +20,7 @@ use std::ops::RangeTo;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    decide::look::Look,
+    decide::{environment::counted, look::Look},
     domain::{
         event::DeployState,
         fact::{
@@ -30,6 +31,8 @@ use crate::{
         },
         id::Sha,
         needs::{Answer, Need},
+        policy::Mode,
+        rule::DeployRule,
     },
 };
 
@@ -90,6 +93,8 @@ pub(in crate::decide) struct Attempt<'f> {
 pub(in crate::decide) struct History<'f> {
     facts: &'f RepoFacts,
     index: Option<&'f EnvironmentIndex>,
+    /// How phasebot deploys there; `None`: it does not.
+    deploys: Option<&'f DeployRule>,
 }
 
 /// What runs at a moment: a deployment, and the stretch for which it does.
@@ -109,7 +114,12 @@ impl PartialEq for Top<'_> {
 impl<'f> Look<'f> {
     /// The runs of an environment, by its lower-case name.
     pub(in crate::decide) fn history(&self, environment: &str) -> History<'f> {
-        History { facts: self.facts, index: self.facts.deployments.index().environments.get(environment) }
+        let rule = self.policy.environments.get(environment).filter(|_| self.policy.mode == Mode::Act);
+        History {
+            facts: self.facts,
+            index: self.facts.deployments.index().environments.get(environment),
+            deploys: rule.and_then(|rule| rule.deploy.as_ref()),
+        }
     }
 }
 
@@ -141,6 +151,7 @@ impl<'f> History<'f> {
     ) -> impl DoubleEndedIterator<Item = (u64, &'f DeploymentFacts)> {
         let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..));
         made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
+            .filter(move |(id, facts)| self.counts(*id, facts))
     }
 
     /// Deployments that began at or after a moment, the newest first.
@@ -148,14 +159,16 @@ impl<'f> History<'f> {
         self.turns(TurnKind::Begun, since).filter_map(move |turn| {
             let facts = self.facts.deployments.get(&turn.deployment)?;
             let commit = self.commit(turn.deployment, facts);
-            Some(Attempt { deployment: turn.deployment, facts, commit, begun: turn.at })
+            let attempt = Attempt { deployment: turn.deployment, facts, commit, begun: turn.at };
+            self.counts(turn.deployment, facts).then_some(attempt)
         })
     }
 
     /// Failures at or after a moment, before or after a success, the newest first:
     /// when, and which deployment.
     pub(in crate::decide) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
-        self.turns(TurnKind::Failed, since).map(|turn| (turn.at, turn.deployment))
+        let failed = self.turns(TurnKind::Failed, since).map(|turn| (turn.at, turn.deployment));
+        failed.filter(move |(_, id)| self.facts.deployments.get(id).is_some_and(|facts| self.counts(*id, facts)))
     }
 
     /// The commit that a deployment puts here; `None`: not known yet.
@@ -201,6 +214,13 @@ impl<'f> History<'f> {
         facts.into_iter().flat_map(|facts| [facts.listed_commit(), facts.commit()])
     }
 
+    /// Whether a deployment brought something here.
+    fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
+        self.deploys.is_none_or(|rule| {
+            counted::is_deploy(self.facts, rule, id, deployment) || may_be_of_a_dispatch(self.facts, id, deployment)
+        })
+    }
+
     fn commit(self, id: u64, facts: &'f DeploymentFacts) -> Option<&'f Sha> {
         (!may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
@@ -217,7 +237,7 @@ impl<'f> History<'f> {
         let index = self.index?;
         let by_then = RangeTo { end: Turn { at, kind: TurnKind::Failed, deployment: u64::MAX } };
         for turn in index.turns.range(by_then).rev().filter(|turn| turn.kind == TurnKind::Succeeded) {
-            let Some(top) = self.stretch(turn) else { continue };
+            let Some(top) = self.stretch(turn).filter(|top| self.counts(top.deployment, top.facts)) else { continue };
             // What is over without a successor leaves nothing that could run again.
             let inactive = top.facts.statuses.iter().filter(|status| status.state == DeployState::Inactive);
             let until = top.stretch.failed.unwrap_or(at).min(at);
@@ -239,7 +259,8 @@ impl<'f> History<'f> {
     }
 
     /// Whether the deployment that succeeded with `turn` still ran when it was
-    /// taken down, and nothing succeeded about then to take its place.
+    /// taken down, and nothing succeeded about then to take its place. The
+    /// forge takes it down for any job that names the environment.
     fn is_left_empty(self, index: &EnvironmentIndex, turn: &Turn, end: Timestamp) -> bool {
         let until = end.checked_add(HANDOVER).unwrap_or(Timestamp::MAX);
         let last = Turn { at: until, kind: TurnKind::Succeeded, deployment: u64::MAX };

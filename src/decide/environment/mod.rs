@@ -1,5 +1,6 @@
 //! What each environment ran, as evidence for phases.
 
+mod counted;
 pub(super) mod history;
 
 use std::{cell::RefCell, collections::BTreeSet};

@@ -1,13 +1,13 @@
 //! Somebody asks on the forge for our checks to be run again.
 
 use super::Notes;
-use crate::domain::{decision::GateName, effect::POLICY_CHECK, fact::DocumentKey, id::Sha};
+use crate::domain::{decision::GateName, fact::DocumentKey, id::Sha, policy};
 
 impl Notes<'_> {
     /// Notes that our checks on a commit are to be written again: the one of
     /// that name, or all.
     pub(super) fn rerequested(&mut self, sha: &Sha, check: Option<&str>) {
-        if check.is_none_or(|check| check == POLICY_CHECK) {
+        if check.is_none_or(|check| check == policy::CHECK) {
             for (number, item) in &mut self.facts.items {
                 let seen = item.pull.as_mut().and_then(|pull| pull.policy.as_mut()).filter(|seen| seen.head == *sha);
                 if let Some(seen) = seen {

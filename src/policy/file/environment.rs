@@ -20,7 +20,9 @@ pub struct EnvironmentFile {
     pub production: Option<bool>,
     /// Environments in which a commit must run before it goes here.
     pub after: Option<Vec<Name>>,
-    /// How a deploy starts.
+    /// How a deploy starts. Where phasebot deploys, a job that only names the
+    /// environment counts for nothing: see "What counts as deployed" in
+    /// `docs/deploys.md`.
     pub deploy: Option<DeployFile>,
     /// What starts a deploy without anybody asking.
     pub auto: Option<AutoFile>,

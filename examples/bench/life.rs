@@ -86,19 +86,19 @@ impl Life {
             ),
             event("issues", json!({ "action": "closed", "issue": item(issue, "", at(0), at(62), Some(at(62))) })),
         ];
-        for (index, name) in ["build", "test"].into_iter().enumerate() {
+        for (index, name) in (0_i64..).zip(["build", "test"]) {
             all.push(event(
                 "check_run",
                 json!({
                     "action": "completed",
                     "check_run": {
-                        "id": 10 * n + index as u64 + 1,
+                        "id": 10 * n + index.unsigned_abs() + 1,
                         "head_sha": merge,
                         "name": name,
                         "status": "completed",
                         "conclusion": "success",
                         "started_at": at(70),
-                        "completed_at": at(100 + index as i64),
+                        "completed_at": at(100 + index),
                         "app": { "id": 15_368 },
                         "check_suite": { "id": n + 1 },
                     },
@@ -109,8 +109,8 @@ impl Life {
         if self.changes.is_multiple_of(RELEASE) {
             let tag = format!("v1.{}.0", self.changes / RELEASE);
             all.push(push(&format!("refs/tags/{tag}"), &zero(), &self.main, &[], at(110)));
-            for (index, environment) in ["staging", "production"].into_iter().enumerate() {
-                all.extend(self.deploy(environment, at(120 + 30 * index as i64)));
+            for (index, environment) in (0_i64..).zip(["staging", "production"]) {
+                all.extend(self.deploy(environment, at(120 + 30 * index)));
             }
         }
         all

@@ -74,7 +74,9 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
                 continue;
             }
             if left == 0 {
-                return earlier(again, Some(after(now, GO_ON_AFTER)));
+                // The rest is asked a little later, once these are answered.
+                again = earlier(again, Some(after(now, GO_ON_AFTER)));
+                break;
             }
             asked.insert(need.clone());
             match shell.backoff.admit(&round.tenant(), &target.repo, &need, now) {
@@ -88,8 +90,7 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
         if batch.is_empty() {
             return again;
         }
-        let (answers, later) = round.ask(batch).await;
-        let broken_off = later.is_some();
+        let Asked { answers, again: later, broken_off } = round.ask(batch).await;
         again = earlier(again, later);
         for (need, answer) in answers {
             let observed = decide::learn(facts, &Answered { need, answer, at: shell.clock.now() }, policy);
@@ -100,6 +101,16 @@ pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inqui
             return again;
         }
     }
+}
+
+/// What came of a round of questions.
+struct Asked {
+    /// In the order of the questions.
+    answers: Vec<(Need, Answer)>,
+    /// When to ask again what has no answer.
+    again: Option<Timestamp>,
+    /// Not every question was waited for: nothing more is asked now.
+    broken_off: bool,
 }
 
 /// Questions of one decision that are asked beside each other.
@@ -116,9 +127,9 @@ impl Round<'_> {
         (self.target.repo.forge.clone(), self.target.installation)
     }
 
-    /// The answers in the order of the questions, and when to ask again what
-    /// has none. A comment that arrives meanwhile breaks the asking off.
-    async fn ask(&self, needs: Vec<Need>) -> (Vec<(Need, Answer)>, Option<Timestamp>) {
+    /// Asks several questions at once. A comment that arrives meanwhile breaks
+    /// the asking off.
+    async fn ask(&self, needs: Vec<Need>) -> Asked {
         let repo = &self.target.repo;
         let partition = Partition { forge: repo.forge.clone(), repo: Some(repo.id) };
         let all = needs.len();
@@ -143,11 +154,12 @@ impl Round<'_> {
                 () = tokio::time::sleep_until(self.deadline) => break,
             }
         }
-        if heard < all {
+        let broken_off = heard < all;
+        if broken_off {
             again = earlier(again, Some(after(self.shell.clock.now(), GO_ON_AFTER)));
         }
         answers.sort_by_key(|(index, _)| *index);
-        (answers.into_iter().map(|(_, answer)| answer).collect(), again)
+        Asked { answers: answers.into_iter().map(|(_, answer)| answer).collect(), again, broken_off }
     }
 
     /// What an answer is to the decision, or when to ask again.

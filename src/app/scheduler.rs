@@ -77,7 +77,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
         {
             let shell = shell.clone();
             running.spawn(async move {
-                let ended = worker::run(&shell, &partition, seq).await;
+                let ended = Box::pin(worker::run(&shell, &partition, seq)).await;
                 (partition, seq, ended)
             });
         }

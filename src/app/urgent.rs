@@ -13,6 +13,8 @@ use crate::port::store::Partition;
 
 /// A comment that is not decided after this time waits for something else.
 const LONGEST: Duration = Duration::from_mins(1);
+/// Partitions remembered before those whose comments are over are forgotten.
+const PARTITIONS: usize = 256;
 
 /// The deliveries that people wait for, by partition and delivery id. What
 /// another process took in, or an earlier run, is not known here: it waits
@@ -32,7 +34,16 @@ impl Urgent {
     /// A comment arrives: before it is kept, and so before it can be decided.
     pub(crate) fn arrives(&self, partition: Partition, delivery: &str) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.entry(partition).or_default().insert(delivery.to_owned(), Instant::now());
+        if waiting.len() >= PARTITIONS {
+            // Of what another process decides nothing is heard here.
+            waiting.retain(|_, of_one| {
+                of_one.retain(|_, since| since.elapsed() < LONGEST);
+                !of_one.is_empty()
+            });
+        }
+        let of_one = waiting.entry(partition).or_default();
+        of_one.retain(|_, since| since.elapsed() < LONGEST);
+        of_one.insert(delivery.to_owned(), Instant::now());
         drop(waiting);
         self.news.send_replace(());
     }

@@ -110,7 +110,8 @@ fn read_refs(text: &str, home: &Home, refs: &mut TextRefs) {
         let keyword =
             word.trim_start_matches(['(', '[', '*', '_', '-', '"', '\'']).trim_end_matches(':').to_ascii_lowercase();
         let closes = CLOSING.contains(&keyword.as_str());
-        if !closes && !(first && keyword == "reverts") {
+        let reverts = first && keyword == "reverts";
+        if !closes && !reverts {
             continue;
         }
         let Some(number) = words.peek().and_then(|(_, next)| item_ref(next, home)) else { continue };

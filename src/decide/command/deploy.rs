@@ -107,6 +107,9 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         return Ok((turn.facts.default_branch().to_owned(), Watched::Commit, None));
     }
     if let Some(merge) = turn.facts.pull(number).and_then(|pull| pull.merged.as_ref()) {
+        if turn.request.waited && merge.at > turn.request.at {
+            return Err(say::merged_meanwhile(number));
+        }
         return Ok((String::new(), Watched::Commit, Some(merge.sha.clone())));
     }
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
@@ -134,4 +137,17 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), Watched::Pull(number), None)),
         Err(why) => Err(format!("{why} It is about {}.", quoted(known.short()))),
     }
+}
+
+/// An environment of these in which something else runs than when a command
+/// that was kept was written: its author did not mean that.
+pub(super) fn changed_meanwhile<'e>(
+    turn: &Turn<'_>,
+    environments: impl IntoIterator<Item = &'e String>,
+) -> Option<String> {
+    let look = Look::new(turn.facts, turn.policy, turn.now);
+    let mut environments = environments.into_iter().filter(|_| turn.request.waited);
+    let changed = environments
+        .find(|environment| look.history(environment).current().is_some_and(|run| run.from > turn.request.at));
+    changed.map(|environment| say::changed_meanwhile(environment))
 }

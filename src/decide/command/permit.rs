@@ -132,23 +132,27 @@ pub(super) fn unanswered<'s>(
         Grant::AtLeast(_) => standing.role.as_ref().err(),
         Grant::Teams(_) => None,
     };
-    let teams = named.into_iter().chain(teams(&grant));
-    let teams = teams.filter_map(|team| standing.teams.get(team)?.as_ref().err());
+    let teams: Vec<&String> = named.into_iter().chain(teams(&grant)).collect();
+    if teams.iter().any(|team| !standing.teams.contains_key(*team)) {
+        // An earlier line of the comment stood before this one: nobody asked for it yet.
+        return Some(("the forge was not asked yet", standing.asked_at));
+    }
+    let teams = teams.into_iter().filter_map(|team| standing.teams.get(team)?.as_ref().err());
     let mut open = role.into_iter().chain(teams).filter_map(|open| Some((open.why.as_str(), open.again_at?)));
     open.next()
 }
 
 /// The same without any hope for what is not answered: it counts as refused.
-pub(super) fn give_up(policy: &Policy, call: &Call, standing: &Standing, why: &str, because: String) -> Standing {
+pub(super) fn give_up(policy: &Policy, call: &Call, standing: &Standing, why: &str, because: &str) -> Standing {
     let mut standing = standing.clone();
-    let refused = || Unanswered { given_up: Some(because.clone()), ..Unanswered::refused(why) };
-    standing.role = standing.role.map_err(|_| refused());
-    standing.head = standing.head.map(|head| head.map_err(|_| refused()));
+    let refused = || Unanswered { given_up: Some(because.to_owned()), ..Unanswered::refused(why) };
+    // What was answered counts no more either: given up is never run.
+    standing.role = Err(refused());
+    standing.head = standing.head.map(|_| Err(refused()));
     if let Call::Known(row, _) = call {
         let (grant, _) = grant(policy, row);
         for team in approvers(policy, call).into_iter().chain(teams(&grant)) {
-            let member = standing.teams.entry(team.clone()).or_insert_with(|| Err(refused()));
-            *member = member.as_ref().map_err(|_| refused()).copied();
+            standing.teams.insert(team.clone(), Err(refused()));
         }
     }
     standing

@@ -28,6 +28,9 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if let Some(why) = deploy::locked_elsewhere(turn, given, &environment) {
         return Answer::Refused(why);
     }
+    if let Some(why) = deploy::changed_meanwhile(turn, &rule.after) {
+        return Answer::Refused(why);
+    }
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
         Ok(sha) => {
             let mut request = turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha));

@@ -32,6 +32,9 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Ok(found) => found,
         Err(answer) => return answer,
     };
+    if let Some(why) = deploy::changed_meanwhile(turn, [&environment]) {
+        return Answer::Refused(why);
+    }
     let way = way_back(turn.facts, turn.policy, &environment, &rule, turn.now);
     if !way.has_run {
         return Answer::Refused(say::nothing_runs(&environment));

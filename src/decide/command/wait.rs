@@ -55,21 +55,25 @@ pub(super) fn verdict(
 ) -> Verdict {
     let Call::Known(row, _) = &line.call else { return Verdict::Decide };
     let behind = !row.is_safety() && facts.waits_before(request.at, id);
-    let (why, again_at) = match permit::unanswered(terms.policy, &line.call, standing, &request.by) {
-        _ if behind => ("an earlier command in this repository waits", None),
-        Some((why, again_at)) => (why, Some(again_at)),
-        None => return Verdict::Decide,
-    };
     let known = facts.waiting.get(&id);
     let since = known.map_or(terms.now, |known| known.since);
     let deadline = later(since, LONGEST_WAIT);
-    if terms.now >= deadline || (known.is_none() && is_full(facts, &request.by)) {
+    // The last try may come a little late; what nobody tried for longer, as
+    // after a stop of phasebot, is not what its author expects any more.
+    let overdue = known.is_some() && terms.now >= later(deadline, LONGEST_PAUSE);
+    let (why, again_at) = match permit::unanswered(terms.policy, &line.call, standing, &request.by) {
+        _ if behind => ("an earlier command in this repository waits", None),
+        Some((why, again_at)) => (why, Some(again_at)),
+        None if overdue => ("it could not be asked in time", None),
+        None => return Verdict::Decide,
+    };
+    if terms.now >= deadline || (known.is_none() && is_full(facts, &request.by, row.is_safety())) {
         let because = if terms.now >= deadline {
             format!("phasebot tried for {} minutes.", LONGEST_WAIT.as_mins())
         } else {
             "Too many commands wait for an answer already.".to_owned()
         };
-        return Verdict::GiveUp(permit::give_up(terms.policy, &line.call, standing, why, because));
+        return Verdict::GiveUp(permit::give_up(terms.policy, &line.call, standing, why, &because));
     }
     let tries = known.map_or(0, |known| known.tries).saturating_add(u32::from(!behind));
     // What is behind others is tried whenever they are.
@@ -140,9 +144,11 @@ pub(super) fn told(request: &Request, line: &Line) -> String {
     format!("{verb} by {}: waits for what they may do", quoted(&request.by))
 }
 
-fn is_full(facts: &RepoFacts, by: &str) -> bool {
+/// Whether no further command is kept. Safety commands have as much room again.
+fn is_full(facts: &RepoFacts, by: &str, is_safety: bool) -> bool {
     let of_one = || facts.waiting.values().filter(|waiting| waiting.by.eq_ignore_ascii_case(by)).count();
-    facts.waiting.len() >= MOST || of_one() >= MOST_OF_ONE
+    let room = if is_safety { 2 } else { 1 };
+    facts.waiting.len() >= MOST * room || of_one() >= MOST_OF_ONE * room
 }
 
 fn pause(tries: u32) -> SignedDuration {

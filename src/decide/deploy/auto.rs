@@ -54,7 +54,12 @@ struct News {
 /// several that moved at once the one with the highest version.
 fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<News> {
     let recent = facts.index.tag_moves.range((since, String::new())..).rev();
-    let mut wanted = recent.filter(|(_, tag)| version::is_final(tag) && rule.takes_tag(tag));
+    // One that was moved or taken away since starts nothing.
+    let stands = |at: &Timestamp, tag: &String| {
+        let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves.last());
+        place.is_some_and(|(last, sha)| last == at && sha.is_some())
+    };
+    let mut wanted = recent.filter(|(at, tag)| version::is_final(tag) && rule.takes_tag(tag) && stands(at, tag));
     let mut newest = wanted.next()?;
     for other in wanted.take_while(|(at, _)| *at == newest.0) {
         if is_higher_version(&other.1, &newest.1) {
@@ -63,10 +68,9 @@ fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<Ne
     }
     let (at, tag) = newest;
     let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
-    // The last word on the tag: one that was taken away again starts nothing.
-    let (last, sha) = place.moves.last()?;
+    let (_, sha) = place.moves.last()?;
     let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
-    (last == at).then(|| sha.clone().map(|sha| News { at: *at, sha, origin, watched }))?
+    Some(News { at: *at, sha: sha.clone()?, origin, watched })
 }
 
 /// Whether a request is for a higher version of the same package.

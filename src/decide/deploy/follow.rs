@@ -209,7 +209,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
-            let cancelled = runs.into_iter().map(|(_, run)| run).find(|run| run.outcome == Outcome::Cancelled);
+            let cancelled = runs.into_values().find(|run| run.outcome == Outcome::Cancelled);
             let why = say::failed(&request, cancelled);
             return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }

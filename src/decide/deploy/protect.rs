@@ -1,5 +1,7 @@
 //! Jobs that wait for our word.
 
+use jiff::Timestamp;
+
 use super::{follow, say, wait};
 use crate::{
     decide::{
@@ -14,6 +16,7 @@ use crate::{
         effect::Effect,
         event::{DeployState, Outcome as RunOutcome},
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
+        id::Sha,
         policy::{Mode, Policy},
     },
 };
@@ -44,14 +47,13 @@ fn is_over(facts: &RepoFacts, key: &Key, job: &WaitingJob) -> bool {
     ended || job.cancelled || begun(facts, job)
 }
 
-fn since(job: &WaitingJob) -> Option<jiff::Timestamp> {
+fn since(job: &WaitingJob) -> Option<Timestamp> {
     job.requests.values().max().copied()
 }
 
 /// Whether the job that asked last has begun.
 fn begun(facts: &RepoFacts, job: &WaitingJob) -> bool {
-    let last = job.requests.iter().max_by_key(|(id, at)| (**at, **id)).and_then(|(id, _)| *id);
-    let made = last.and_then(|id| facts.deployments.get(&id));
+    let made = last_request(job).and_then(|id| facts.deployments.get(&id));
     made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
 }
 
@@ -66,7 +68,25 @@ fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::
 
 fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Subject> {
     let own = owner(facts, key).and_then(|(id, request)| wait::subject(facts, policy, id, request));
-    own.or_else(|| Some(Subject::new(GateName::Deploy(key.1.clone()), job.sha.clone()?, since(job)?)))
+    own.or_else(|| Some(Subject::new(GateName::Deploy(key.1.clone()), commit(facts, policy, key, job)?, since(job)?)))
+}
+
+/// The commit that a job brings; `None`: not known yet. A run that one of our
+/// requests dispatched brings what it was given, also when the request is over.
+fn commit(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Sha> {
+    let requests = facts.requests.index().by_run.of(&key.0).filter_map(|id| facts.requests.get(id));
+    if let Some(request) = requests.into_iter().find(|request| request.environment == key.1) {
+        return request.sha.clone();
+    }
+    match last_request(job).filter(|id| facts.deployments.contains_key(id)) {
+        Some(made) => Look::new(facts, policy, Timestamp::MIN).history(&key.1).commit_of(made).cloned(),
+        None => job.sha.clone(),
+    }
+}
+
+/// The deployment with which a job asked last.
+fn last_request(job: &WaitingJob) -> Option<u64> {
+    job.requests.iter().max_by_key(|(id, at)| (**at, **id)).and_then(|(id, _)| *id)
 }
 
 /// How the gate stands for a job; `Err`: something else holds the environment.

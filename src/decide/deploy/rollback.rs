@@ -136,6 +136,9 @@ pub(in crate::decide) fn way_back(
         targets: Vec::new(),
         passed: failed,
     };
+    if let Some(current) = current.filter(|current| has_failed_request(facts, environment, current)) {
+        way.passed.push(Passed { sha: runs.cloned(), at: current.from, why: Why::FailedLater });
+    }
     for run in history.backwards() {
         if way.targets.len() >= usize::from(rule.rollback.last) {
             break;
@@ -185,13 +188,21 @@ fn failed_since(
     }
     // A workflow may fail before any of its jobs made a deployment.
     for (_, request) in facts.requests_for(environment) {
-        let ended = request.end() == Some(RequestEnd::Failed) && request.since >= since;
+        let made_what_runs = current.is_some_and(|run| request.deployments().any(|id| id == run.deployment));
+        let ended = request.end() == Some(RequestEnd::Failed) && request.since >= since && !made_what_runs;
         if let Some(started) = request.started_at.filter(|_| ended) {
             began.insert(started);
             failed.push(Passed { sha: request.sha.clone(), at: request.since, why: Why::Failed });
         }
     }
     (failed, began.first().copied())
+}
+
+/// Whether the request that brought what runs failed after its deployment had
+/// succeeded, by a later job of its workflow.
+fn has_failed_request(facts: &RepoFacts, environment: &str, run: &Run<'_>) -> bool {
+    let request = facts.request_of(run.deployment).map(|(_, request)| request);
+    request.is_some_and(|request| request.environment == environment && request.end() == Some(RequestEnd::Failed))
 }
 
 /// Commits that rollbacks went away from.

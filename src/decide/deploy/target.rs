@@ -1,5 +1,9 @@
 //! What may be deployed.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::{
     super::look::{Look, WriteAccess},
     say,
@@ -8,9 +12,11 @@ use crate::{
     decide::message::quoted,
     domain::{
         effect::Watched,
+        event::Verdict,
         fact::{
             RepoFacts,
             deploy::{DeployRequest, Origin},
+            item::ReviewFact,
         },
         id::{ItemNumber, Sha},
         needs::{Named, NamedKind},
@@ -105,9 +111,20 @@ pub(in crate::decide) fn unmerged_pull(
     if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
         return Ok(());
     }
-    let approvals = found.reviews.values().map(|review| &review.value).filter(|review| {
-        review.commit.as_ref() == Some(sha) && review.verdict == crate::domain::event::Verdict::Approved
-    });
+    // Of one person the last word counts; mere comments take nothing back.
+    let mut last: BTreeMap<String, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    for (id, review) in &found.reviews {
+        let word = (review.value.submitted_at, *id, &review.value);
+        let newer = |known: &(Timestamp, u64, &ReviewFact)| (known.0, known.1) <= (word.0, word.1);
+        let by = word.2.reviewer.to_lowercase();
+        if word.2.verdict != Verdict::Commented && last.get(&by).is_none_or(newer) {
+            last.insert(by, word);
+        }
+    }
+    let approvals = last
+        .values()
+        .map(|(_, _, review)| *review)
+        .filter(|review| review.commit.as_ref() == Some(sha) && review.verdict == Verdict::Approved);
     let mut unclear = None;
     for review in approvals {
         match access(&review.reviewer, review.association) {

@@ -8,6 +8,7 @@
 
 use crate::domain::{
     fact::{RepoFacts, deploy::RunFacts, ship::DeploymentFacts},
+    policy::Policy,
     rule::{DeployRule, Via},
 };
 
@@ -26,8 +27,19 @@ pub(super) fn is_deploy(facts: &RepoFacts, rule: &DeployRule, id: u64, deploymen
 fn deploys(rule: &DeployRule, run: &RunFacts) -> bool {
     match &rule.via {
         Via::Deployment => run.trigger == DEPLOYMENT,
-        Via::Workflow { file } => file_name(&run.workflow) == file_name(file),
+        Via::Workflow { file } => is_file(&run.workflow, file),
     }
+}
+
+/// Whether a workflow, as a run names it, is this file.
+fn is_file(workflow: &str, file: &str) -> bool {
+    file_name(workflow) == file_name(file)
+}
+
+/// Whether a workflow deploys to some environment of the policy.
+pub(in crate::decide) fn is_deploying_workflow(policy: &Policy, workflow: &str) -> bool {
+    let ways = policy.environments.values().filter_map(|rule| rule.deploy.as_ref());
+    ways.into_iter().any(|way| matches!(&way.via, Via::Workflow { file } if is_file(workflow, file)))
 }
 
 /// A workflow's file, without its folder and the ref that it was read from.

@@ -3,6 +3,8 @@
 mod counted;
 pub(super) mod history;
 
+pub(super) use counted::is_deploying_workflow;
+
 use std::{cell::RefCell, collections::BTreeSet};
 
 use jiff::Timestamp;

@@ -67,7 +67,10 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         refused.insert(key.clone());
         match facts.gates.get(&key).map(|known| known.decision.says(&decision)) {
             None => drop(facts.gates.insert(key, GateFacts::new(decision, subject.since, subject.tags))),
-            Some(false) => drop(facts.gates.update(&key, |known| known.decision = decision)),
+            Some(false) => {
+                advanced.changed.insert(DocumentKey::Gate(key.0.clone(), key.1.clone()));
+                facts.gates.update(&key, |known| known.decision = decision);
+            }
             Some(true) => {}
         }
     }

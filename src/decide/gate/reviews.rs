@@ -72,9 +72,14 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
 fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
-    let of_commit = facts.pulls_with_head(sha);
-    let open: BTreeSet<ItemNumber> =
-        of_commit.filter(|number| facts.pull(*number).is_some_and(|pull| pull.merged.is_none())).collect();
+    // What has landed brings everything below it, whoever has it as a head too.
+    let landed = facts.index.brought_by.get(sha).into_iter().flatten().any(|(name, ..)| case.look.listed_ref(name));
+    let is_open = |number: &ItemNumber| {
+        let item = facts.items.get(number);
+        item.is_some_and(|item| item.closed(case.look.now).is_none())
+            && facts.pull(*number).is_some_and(|pull| pull.merged.is_none())
+    };
+    let open: BTreeSet<ItemNumber> = facts.pulls_with_head(sha).filter(|number| !landed && is_open(number)).collect();
     if !open.is_empty() {
         return Ok(open);
     }

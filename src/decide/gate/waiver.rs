@@ -15,6 +15,7 @@ use crate::{
         event::DeployState,
         fact::command::{CommandFacts, Deed, Ending},
         rule::ConditionName,
+        when,
     },
 };
 
@@ -124,7 +125,13 @@ fn used_at(case: Case<'_, '_>, since: Timestamp) -> Option<Timestamp> {
                 let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
                 begun && attempt.commit.is_none_or(|commit| commit == sha)
             });
-            found.map(|attempt| attempt.begun)
+            // A deploy that was started has used it, also before its deployment is seen.
+            let of_commit = facts.requests.index().by_commit.of(sha);
+            let others = of_commit.filter(|id| case.subject.request.as_ref() != Some(*id));
+            let others = others.filter_map(|id| facts.requests.get(id));
+            let others = others.filter(|request| request.environment == *environment && !request.dry_run);
+            let started = others.filter_map(|request| request.started_at).filter(|at| *at >= since);
+            when::earlier(found.map(|attempt| attempt.begun), started.min())
         }
         GateName::Release(_) => {
             let published = facts.releases_since(Timestamp::MIN).rev();

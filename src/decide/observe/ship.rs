@@ -1,12 +1,15 @@
 //! Releases, deployments, and the workflow runs and jobs that they are made of.
 
 use super::Notes;
-use crate::domain::{
-    event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
-    fact::{
-        DocumentKey, Newest,
-        deploy::RunFacts,
-        ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+use crate::{
+    decide::environment::is_deploying_workflow,
+    domain::{
+        event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
+        fact::{
+            DocumentKey, Newest,
+            deploy::RunFacts,
+            ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+        },
     },
 };
 
@@ -15,7 +18,9 @@ impl Notes<'_> {
     pub(super) fn run(&mut self, seen: &WorkflowSeen) {
         let waits =
             self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
-        if !waits && !matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch") {
+        let deploys = matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch")
+            || is_deploying_workflow(self.policy, &seen.workflow);
+        if !waits && !deploys {
             return;
         }
         let fact = RunFacts {

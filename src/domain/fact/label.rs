@@ -69,6 +69,15 @@ impl LabelEvent {
 #[serde(transparent)]
 pub struct LabelEvents(Vec<LabelEvent>);
 
+impl<'a> IntoIterator for &'a LabelEvents {
+    type Item = &'a LabelEvent;
+    type IntoIter = std::slice::Iter<'a, LabelEvent>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
 impl LabelEvents {
     /// Adds an event.
     pub fn record(&mut self, event: LabelEvent) {

@@ -139,7 +139,9 @@ proptest! {
             said.iter().map(|(minute, label, on, bot)| event(*minute, format!("l{label}"), *on, *bot)).collect();
         let record = |events: Vec<LabelEvent>| {
             let mut kept = LabelEvents::default();
-            events.into_iter().for_each(|event| kept.record(event));
+            for event in events {
+                kept.record(event);
+            }
             kept
         };
         let straight = record(all.clone());

@@ -29,7 +29,7 @@ environments: { Production: { production: true, deploy: { via: deployment }, aut
     stage.world.minute().await;
     stage.work().await;
     let two = ("Production".to_owned(), newer.clone(), "success".to_owned());
-    assert_eq!(stage.ours(), [two.clone()], "as the policy writes it");
+    assert_eq!(stage.ours(), std::slice::from_ref(&two), "as the policy writes it");
 
     let backport = stage.bob.push("release/1.9", &["Mend 1.9".into()]).unwrap().made.pop().unwrap();
     stage.bob.tag("v1.9.8", &backport).unwrap();

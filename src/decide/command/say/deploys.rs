@@ -4,7 +4,7 @@ use super::list;
 use crate::{
     decide::message::quoted,
     domain::{
-        id::Sha,
+        id::{ItemNumber, Sha},
         policy::{Mode, Policy},
     },
 };
@@ -51,6 +51,21 @@ pub(in crate::decide::command) fn no_value(name: &str, value: &str, values: &[St
         quoted(name),
         quoted(value),
         list(values.iter().map(String::as_str))
+    )
+}
+
+pub(in crate::decide::command) fn merged_meanwhile(pull: ItemNumber) -> String {
+    format!(
+        "#{pull} was merged after you wrote this, while GitHub gave no answer. Repeat the command to deploy its merge \
+         commit."
+    )
+}
+
+pub(in crate::decide::command) fn changed_meanwhile(environment: &str) -> String {
+    format!(
+        "What runs in {} has changed since you wrote this, while GitHub gave no answer. Repeat the command if you \
+         still want it.",
+        quoted(environment)
     )
 }
 

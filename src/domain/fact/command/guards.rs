@@ -68,7 +68,7 @@ impl RepoFacts {
         })
     }
 
-    /// Freezes by command that stand at `now`, by environment or [`ALL`].
+    /// Freezes by command that stand at `now`, by environment or [`ALL`](super::ALL).
     pub fn freezes(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
         let frozen = self.commands.index().freezes.properties();
         frozen.filter_map(|environment| Some((environment.as_str(), self.freeze(environment, now)?))).collect()

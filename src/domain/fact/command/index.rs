@@ -20,7 +20,7 @@ pub type Commands = IndexedMap<CommandId, CommandFacts, CommandIndex>;
 pub struct CommandIndex {
     /// Records that set or lift a lock, by environment.
     pub locks: KeysBy<String, (Timestamp, CommandId)>,
-    /// Records that set or end a freeze, by environment or [`ALL`].
+    /// Records that set or end a freeze, by environment or [`ALL`](super::ALL).
     pub freezes: KeysBy<String, (Timestamp, CommandId)>,
     /// Times at which a lock was lifted, by environment.
     unlocks: KeysBy<String, Timestamp>,

@@ -86,7 +86,7 @@ impl DeployRequest {
     }
 
     /// The deployments that were made for it, by us or by its jobs.
-    fn deployments(&self) -> impl Iterator<Item = u64> {
+    pub fn deployments(&self) -> impl Iterator<Item = u64> {
         self.deployment.into_iter().chain(self.linked.iter().copied())
     }
 }

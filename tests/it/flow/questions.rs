@@ -99,3 +99,23 @@ async fn a_command_breaks_off_what_others_ask() {
     }
     world.check().await;
 }
+
+/// More questions than are asked at once are all asked in the end.
+#[tokio::test]
+async fn many_questions_at_once_are_all_answered() {
+    let world = World::new().await;
+    world.minute().await;
+    graphql_is_down(&world);
+    let pulls: Vec<u64> = (0..20).map(|n| world.open_pull(&format!("many-{n}"), "")).collect();
+    world.settle().await;
+    world.forge.clear_faults();
+    // The waits of all of them end together, and one timer pass asks for all.
+    world.run(SignedDuration::from_hours(2)).await;
+    world.forge.clear_requests();
+    world.run(SignedDuration::from_hours(1)).await;
+    assert_eq!(asked(&world), 0, "nothing is left to ask: {:?}", world.calls());
+    for pull in pulls {
+        world.in_phase(pull, "code");
+    }
+    world.check().await;
+}

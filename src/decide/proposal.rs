@@ -47,7 +47,8 @@ fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
 /// stands on the commit, for all pull requests from it: none of them may say
 /// that nothing is changed while another does change it.
 pub fn head_changes(facts: &RepoFacts, head: &Sha) -> bool {
-    let mut seen = facts.items.values().filter_map(|item| item.pull.as_ref()?.policy.as_ref());
+    let pulls = facts.index.pulls_by_head.get(head).into_iter().flatten();
+    let mut seen = pulls.filter_map(|number| facts.pull(*number)?.policy.as_ref());
     seen.any(|seen| seen.head == *head && seen.changes)
 }
 

@@ -8,11 +8,11 @@ impl Notes<'_> {
     /// that name, or all.
     pub(super) fn rerequested(&mut self, sha: &Sha, check: Option<&str>) {
         if check.is_none_or(|check| check == policy::CHECK) {
-            for (number, item) in &mut self.facts.items {
-                let seen = item.pull.as_mut().and_then(|pull| pull.policy.as_mut()).filter(|seen| seen.head == *sha);
-                if let Some(seen) = seen {
+            for number in self.facts.pulls_with_head(sha).collect::<Vec<_>>() {
+                let pull = self.facts.items.get_mut(&number).and_then(|item| item.pull.as_mut());
+                if let Some(seen) = pull.and_then(|pull| pull.policy.as_mut()).filter(|seen| seen.head == *sha) {
                     seen.base.clear();
-                    self.changed.insert(DocumentKey::Item(*number));
+                    self.changed.insert(DocumentKey::Item(number));
                 }
             }
         }

@@ -42,6 +42,12 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     world.ada.label(pull, "bug").unwrap();
     world.minute().await;
     assert_eq!(world.asked("POST", CHECKS).len(), runs);
+    // Who asks for all checks again sees this one written again, too.
+    world.ada.rerequest_all_checks("phasebot", &head).unwrap();
+    let written = || world.asked("PATCH", &format!("{CHECKS}/{{check_run_id}}")).len();
+    assert_eq!(written(), 0);
+    world.minute().await;
+    assert_eq!(written(), 1);
     let head = world.push("topic", Some("mode: acting\nmoed: 1\n"));
     world.minute().await;
     let check = world.check();

@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// More commits of unknown origin than that are not asked about.
+const MOST_UNKNOWN: usize = 20;
+
 pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let facts = case.look.facts;
     let mut standing: Vec<Guard<'_>> = Vec::new();
@@ -28,6 +31,12 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
             Ok(false) => {}
             Err(Unclear::Base(unknown)) => {
                 return unknown.finding(case, "hold", &format!("whether #{item}, which is on hold, is in it"));
+            }
+            Err(Unclear::TooMany(commits)) => {
+                let words = format!(
+                    "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
+                );
+                return Finding::error("hold_unknown", words).by_hand();
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
@@ -66,6 +75,8 @@ enum Unclear {
     Base(Unknown),
     /// No event told where this pull request comes from or goes to.
     Unseen(ItemNumber),
+    /// So many commits came by pull requests that nobody knows.
+    TooMany(usize),
 }
 
 impl Unclear {
@@ -143,14 +154,38 @@ fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclea
             .ok_or_else(|| Unclear::asked(Need::Commits { base: Some(base), head: sha.clone() }))?,
         None => BTreeSet::from([sha]),
     };
-    let pulls: BTreeSet<ItemNumber> = brought.into_iter().flat_map(|commit| case.pulls_by(commit)).collect();
+    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut strange: Vec<&Sha> = Vec::new();
+    for commit in brought {
+        let by = case.pulls_by(commit);
+        if by.is_empty() {
+            strange.push(commit);
+        }
+        pulls.extend(by);
+    }
+    if strange.len() > MOST_UNKNOWN {
+        return Err(Unclear::TooMany(strange.len()));
+    }
+    // A pull request of which no event told may have brought them. All are
+    // asked about before the first answer decides.
+    let mut unanswered: Option<Need> = None;
+    for sha in strange {
+        let need = Need::PullsOf { sha: sha.clone() };
+        match look.lasting(&need) {
+            Some(Answer::PullsOf(by)) => pulls.extend(by),
+            _ => drop(unanswered.get_or_insert(need)),
+        }
+    }
     for pull in pulls {
         let need = Need::LinkedIssues { pull };
         match look.lasting(&need) {
-            // Those that it links are among the works above.
+            // Of one that events told of, the work above says whether it is brought.
+            Some(Answer::LinkedIssues(issues)) if issues.contains(&item) && look.facts.pull(pull).is_none() => {
+                return Ok(true);
+            }
             Some(Answer::LinkedIssues(_)) => {}
-            _ => return Err(Unclear::asked(need)),
+            _ => drop(unanswered.get_or_insert(need)),
         }
     }
-    Ok(false)
+    unanswered.map_or(Ok(false), |need| Err(Unclear::asked(need)))
 }

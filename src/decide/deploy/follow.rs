@@ -162,11 +162,24 @@ fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Opti
     begun.find(|(id, request)| request.run == Some(run) || runs_of(facts, id, request).contains_key(&run))
 }
 
+/// Runs with a deployment that may be the work of this dispatch as long as the
+/// dispatch's own run is not known.
+pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u64> {
+    let started = request.started_at.filter(|_| request.is_dispatched());
+    let since = started.map(|at| at.checked_sub(SLACK).unwrap_or(Timestamp::MIN));
+    let index = facts.deployments.index().environments.get(&request.environment);
+    let (Some(since), Some(index)) = (since, index) else { return Vec::new() };
+    let made = index.made.range((since, 0)..).filter_map(|(_, id)| facts.deployments.get(id));
+    made.filter(|made| !made.is_linked()).filter_map(|made| made.run).collect()
+}
+
 /// Ties deployments that jobs made to the requests that their runs belong to.
 pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
     let mut links: Vec<(String, u64)> = Vec::new();
     for run in std::mem::take(&mut facts.index.runs_to_link) {
         for deployment in facts.deployments.index().by_run.of(&run) {
+            // Also for one that stays unlinked: its commit may be known only now.
+            Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
             let Some(made) = facts.deployments.get(deployment) else { continue };
             let owner = request_of_run(facts, run, &made.environment.to_lowercase());
             let unlinked = owner

@@ -79,6 +79,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanc
             break;
         }
     }
+    follow::link(facts, terms, out);
     protect::advance(facts, terms, out);
     publish::advance(facts, terms, out);
 }
@@ -136,7 +137,8 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(
     let Some(Some(item)) = changed else { return };
     out.items.extend(item);
     if let Some(request) = facts.requests.get(id) {
-        let runs: Vec<u64> = follow::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        let mut runs: Vec<u64> = follow::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        runs.extend(follow::runs_in_doubt(facts, request));
         facts.index.runs_to_link.extend(runs);
     }
     out.changed.insert(DocumentKey::Request(id.to_owned()));

@@ -92,9 +92,9 @@ fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) 
     for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
         let name = RefName::Tag(tag.clone());
         let place = facts.refs.entry(name.clone()).or_default();
-        let last = place.moves.last().and_then(|(_, sha)| sha.as_ref());
+        let last = place.moves().last().and_then(|(_, sha)| sha.as_ref());
         if last != Some(sha) {
-            place.moves.insert((at, Some(sha.clone())));
+            place.moved(at, Some(sha.clone()));
             changed.push(DocumentKey::Ref(name));
         }
     }

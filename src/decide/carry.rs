@@ -260,8 +260,7 @@ impl Look<'_> {
             .filter_map(|n| self.facts.pull(*n).and_then(|p| p.merged.as_ref()).map(|m| m.at))
             .max();
         let name = RefName::Branch(shape.head_ref.clone());
-        let first = (name.clone(), Sha(String::new()), Sha(String::new()));
-        let pushes = self.facts.pushes.range(first..).take_while(|((n, _, _), _)| *n == name).map(|(_, p)| p);
+        let pushes = self.facts.pushes_of(&name).map(|(_, push)| push);
         let mut pushes: Vec<_> =
             pushes.filter(|p| since.is_none_or(|s| p.at > s) && until.is_none_or(|u| p.at <= u)).collect();
         pushes.sort_by_key(|p| (p.at, &p.after));

@@ -20,31 +20,47 @@ use crate::domain::{
     needs::{Answer, Answered, Need},
 };
 
-/// Takes out what is older than `before`; returns the documents that went.
+/// Takes out what is older than `before`; returns the documents that went or changed.
 pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey> {
-    let pushes = facts.pushes.iter().filter(|(_, push)| push.at < before && !is_rested_on(facts, push));
-    let pushes = pushes.map(|((name, from, to), _)| DocumentKey::Push(name.clone(), from.clone(), to.clone()));
+    let is_old = |push: &PushFacts| push.at < before && !is_rested_on(facts, push);
+    let pushes = facts.pushes.iter().filter(|(_, push)| is_old(push));
+    let pushes: BTreeSet<_> = pushes.map(|(id, _)| id.clone()).collect();
     let checks = facts.checks.iter().filter(|(_, checks)| last_turn(checks).is_some_and(|at| at < before));
     let checks = checks.filter(|(sha, _)| !speaks_for_landed(facts, sha));
     let checks = checks.map(|(sha, _)| DocumentKey::Checks(sha.clone()));
     let answers = facts.answers.values().filter(|a| a.at < before && !lasts(a));
     let answers = answers.map(|a| DocumentKey::Answer(a.need.clone()));
     let branches = facts.refs.iter().filter(|(name, place)| {
-        let gone = place.moves.last().is_some_and(|(at, to)| to.is_none() && *at < before);
-        matches!(name, RefName::Branch(_)) && gone
+        let gone = place.moves().last().is_some_and(|(at, to)| to.is_none() && *at < before);
+        // As long as a push of it is kept, it would come back with that.
+        let kept = |name: &RefName| facts.pushes_of(name).any(|(id, _)| !pushes.contains(id));
+        matches!(name, RefName::Branch(_)) && gone && !kept(name)
     });
-    let branches = branches.map(|(name, _)| DocumentKey::Ref(name.clone()));
+    let branches: BTreeSet<_> = branches.map(|(name, _)| DocumentKey::Ref(name.clone())).collect();
     let runs = facts.runs.iter().filter(|(_, run)| run.at < before).map(|(id, _)| DocumentKey::Run(*id));
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
-    let branches = branches.chain(runs).chain(jobs);
+    // Where a branch that stays was is still known when the pushes that told it are not.
+    let mut moved: BTreeSet<DocumentKey> = BTreeSet::new();
     let alerts =
         facts.incidents.iter().filter(|(_, incident)| incident.is_done() && incident.heard_at() < Some(before));
     let alerts = alerts.map(|(id, _)| DocumentKey::Incident(id.clone()));
     let words = facts.feedback.iter().filter(|(_, report)| report.is_filed() && report.said.0 < before);
     let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
-    let old: BTreeSet<DocumentKey> =
-        pushes.chain(checks).chain(answers).chain(branches).chain(alerts).chain(words).collect();
+    let mut old: BTreeSet<DocumentKey> =
+        checks.chain(answers).chain(runs).chain(jobs).chain(alerts).chain(words).collect();
+    for id in pushes {
+        let (name, _, to) = &id;
+        let key = DocumentKey::Ref(name.clone());
+        if let (false, Some(push), Some(place)) =
+            (branches.contains(&key), facts.pushes.get(&id), facts.refs.get_mut(name))
+        {
+            place.moved(push.at, (!to.is_zero()).then(|| to.clone()));
+            moved.insert(key);
+        }
+        old.insert(DocumentKey::Push(id.0, id.1, id.2));
+    }
+    old.extend(branches);
     facts.remove(&old);
     // What is left of commits and merge groups that nothing brings or tests any more.
     let brought = |sha| facts.index.brought_by.contains_key(sha);
@@ -56,7 +72,7 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
         commits.cloned().map(DocumentKey::Commit).chain(groups.cloned().map(DocumentKey::Group)).collect()
     };
     facts.remove(&loose);
-    old.into_iter().chain(loose).collect()
+    old.into_iter().chain(loose).chain(moved).collect()
 }
 
 /// Whether the landing of a change rests on a push.
@@ -140,10 +156,13 @@ mod tests {
         facts.incidents.insert("over".into(), over);
         for (day, name) in [(2, "old"), (3, "just"), (4, "young")] {
             let place = facts.refs.entry(RefName::Branch(name.into())).or_default();
-            place.moves.extend([(at(1), Some(sha(1))), (at(day), None)]);
+            place.moved(at(1), Some(sha(1)));
+            place.moved(at(day), None);
         }
-        facts.refs.entry(RefName::Branch("stands".into())).or_default().moves.insert((at(1), Some(sha(1))));
-        facts.refs.entry(RefName::Tag("v1".into())).or_default().moves.extend([(at(1), Some(sha(1))), (at(2), None)]);
+        facts.refs.entry(RefName::Branch("stands".into())).or_default().moved(at(1), Some(sha(1)));
+        let tag = facts.refs.entry(RefName::Tag("v1".into())).or_default();
+        tag.moved(at(1), Some(sha(1)));
+        tag.moved(at(2), None);
         let answer = |need: Need, answer: Answer, day: i8| (need.clone(), Answered { need, answer, at: at(day) });
         let writer = |login: &str| Need::Writer { login: login.into() };
         let refused = Answer::Unavailable { why: "502".into() };
@@ -215,7 +234,7 @@ mod tests {
             facts.reindex(&key);
         }
         assert!(forget(&mut facts, at(2)).is_empty(), "nothing is old");
-        facts.refs.entry(RefName::Branch("gone".into())).or_default().moves.insert((at(1), None));
+        facts.refs.entry(RefName::Branch("gone".into())).or_default().moved(at(1), None);
         let went = forget(&mut facts, at(2));
         let gone = DocumentKey::Ref(RefName::Branch("gone".into()));
         assert_eq!(went, [gone, DocumentKey::Commit(sha(1)), DocumentKey::Group(sha(5))].into());

@@ -152,8 +152,9 @@ impl<'f> Look<'f> {
     /// themselves: commits that a list leaves out, that a new branch holds,
     /// that rewriting took back, or that came by a push that was never seen.
     pub(super) fn want_pushes(&self) {
-        for (_, id) in self.facts.index.unproven.iter().rev().take(MOST_UNPROVEN) {
-            let Some(push) = self.facts.pushes.get(id).filter(|push| self.listed_ref(&push.name)) else { continue };
+        let newest = self.facts.index.unproven.iter().rev().take(MOST_UNPROVEN).map(|(_, id)| id);
+        for id in newest.filter(|(name, _, _)| self.listed_ref(name)) {
+            let Some(push) = self.facts.pushes.get(id) else { continue };
             if push.makes() {
                 self.want_contents(push);
                 continue;

@@ -293,17 +293,24 @@ impl Notes<'_> {
             self.facts.policy_files.own.stale = true;
             self.changed.insert(DocumentKey::Policy);
         }
+        let to = (!seen.after.is_zero()).then(|| seen.after.clone());
+        let place = self.facts.refs.entry(seen.name.clone()).or_default();
         let at = match self.facts.pushes.get_mut(&key) {
             Some(known) => {
+                if fact.at < known.at {
+                    place.pushed_earlier(known.at, to.clone());
+                }
                 known.at = known.at.min(fact.at);
                 known.at
             }
             None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,
         };
         self.changed.insert(DocumentKey::Push(key.0, key.1, key.2));
-        let place = self.facts.refs.entry(seen.name.clone()).or_default();
-        place.moves.insert((at, (!seen.after.is_zero()).then(|| seen.after.clone())));
-        self.changed.insert(DocumentKey::Ref(seen.name.clone()));
+        // A branch's moves are those that its pushes tell.
+        if let RefName::Tag(_) = &seen.name {
+            place.moved(at, to);
+            self.changed.insert(DocumentKey::Ref(seen.name.clone()));
+        }
     }
 
     fn reference(&mut self, name: &RefName, exists: bool) {
@@ -311,7 +318,7 @@ impl Notes<'_> {
         let before = place.clone();
         Newest::join(&mut place.seen_at, Newest::new(self.event.at, exists));
         if !exists {
-            place.moves.insert((self.event.at, None));
+            place.moved(self.event.at, None);
         }
         if *place != before {
             self.changed.insert(DocumentKey::Ref(name.clone()));

@@ -86,7 +86,7 @@ fn was_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
 /// and is not the default one.
 fn others_touch(facts: &RepoFacts, branch: &str) -> bool {
     facts.index.policy_branches.iter().any(|other| {
-        let moves = facts.refs.get(&RefName::Branch(other.clone())).and_then(|known| known.moves.last());
+        let moves = facts.refs.get(&RefName::Branch(other.clone())).and_then(|known| known.moves().last());
         let exists = moves.is_none_or(|(_, to)| to.is_some());
         other != branch && other != facts.default_branch() && exists
     })

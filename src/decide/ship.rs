@@ -60,7 +60,7 @@ impl Look<'_> {
     /// The commit that a tag names now, from pushes or else from the forge.
     pub(super) fn tag_commit(&self, tag: &str) -> Option<&Sha> {
         let facts = self.facts.refs.get(&RefName::Tag(tag.to_owned()));
-        if let Some((_, place)) = facts.and_then(|f| f.moves.last()) {
+        if let Some((_, place)) = facts.and_then(|f| f.moves().last()) {
             return place.as_ref();
         }
         match self.lasting(&Need::TagCommit { tag: tag.to_owned() }) {
@@ -161,7 +161,7 @@ impl Look<'_> {
 
 /// Where a ref was: from, until, commit.
 fn places(facts: &RefFacts) -> Vec<(Timestamp, Option<Timestamp>, &Sha)> {
-    let moves: Vec<_> = facts.moves.iter().collect();
+    let moves: Vec<_> = facts.moves().iter().collect();
     let ends = moves.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]);
     moves.iter().zip(ends).filter_map(|((at, sha), end)| Some((*at, end, sha.as_ref()?))).collect()
 }

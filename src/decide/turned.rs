@@ -64,12 +64,12 @@ impl Look<'_> {
             return;
         }
         let moves: Vec<_> =
-            self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| &f.moves).collect();
+            self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| f.moves()).collect();
         let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
         let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
         let earlier = earlier.filter(|(_, other)| other != tag && version::is_final(other));
         let stood = earlier.take(VERSIONS_BACK).filter_map(|(_, other)| {
-            let moves = &self.facts.refs.get(&RefName::Tag(other.clone()))?.moves;
+            let moves = self.facts.refs.get(&RefName::Tag(other.clone()))?.moves();
             moves.first().filter(|_| moves.len() == 1)?.1.as_ref()
         });
         // A version that was tagged first and arrives last had followers.

@@ -34,7 +34,7 @@ impl<'a> Look<'a> {
 
     /// The commit that a tag names: by its last push, else by the list.
     fn tag_place(&self, tag: &str, listed: &'a BTreeMap<String, Sha>) -> Option<&'a Sha> {
-        let pushed = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves.last());
+        let pushed = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
         match pushed {
             Some((_, place)) => place.as_ref(),
             None => listed.get(tag),

@@ -58,6 +58,6 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
 fn names(facts: &RepoFacts, name: &str, sha: &Sha) -> bool {
     let lower = name.to_ascii_lowercase();
     let digits = lower.len() >= 7 && sha.0.starts_with(&lower);
-    let tag = facts.refs.get(&RefName::Tag(name.to_owned())).and_then(|place| place.moves.last());
+    let tag = facts.refs.get(&RefName::Tag(name.to_owned())).and_then(|place| place.moves().last());
     digits || tag.is_some_and(|(_, at)| at.as_ref() == Some(sha))
 }

@@ -56,7 +56,7 @@ fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<Ne
     let recent = facts.index.tag_moves.range((since, String::new())..).rev();
     // One that was moved or taken away since starts nothing.
     let stands = |at: &Timestamp, tag: &String| {
-        let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves.last());
+        let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves().last());
         place.is_some_and(|(last, sha)| last == at && sha.is_some())
     };
     let mut wanted = recent.filter(|(at, tag)| version::is_final(tag) && rule.takes_tag(tag) && stands(at, tag));
@@ -68,7 +68,7 @@ fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<Ne
     }
     let (at, tag) = newest;
     let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
-    let (_, sha) = place.moves.last()?;
+    let (_, sha) = place.moves().last()?;
     let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
     Some(News { at: *at, sha: sha.clone()?, origin, watched })
 }
@@ -85,7 +85,7 @@ fn is_higher_version(tag: &str, than: &str) -> bool {
 
 fn newest_merge(facts: &RepoFacts) -> Option<News> {
     let branch = facts.default_branch().to_owned();
-    let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves.last()?.clone();
+    let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves().last()?.clone();
     let (origin, watched) = (Origin::Merge(branch.clone()), Watched::Branch(branch));
     Some(News { at, sha: sha?, origin, watched })
 }

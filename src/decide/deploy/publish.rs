@@ -74,7 +74,7 @@ fn pushed<'a>(
     let mut found = Vec::new();
     for (at, tag) in facts.index.tag_moves.range((since, String::new())..) {
         let place = facts.refs.get(&RefName::Tag(tag.clone()));
-        let Some((last, Some(sha))) = place.and_then(|place| place.moves.last()) else { continue };
+        let Some((last, Some(sha))) = place.and_then(|place| place.moves().last()) else { continue };
         if last != at {
             continue;
         }

@@ -174,7 +174,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
 /// When a branch or tag came to a commit, as far as that was seen.
 fn moved_here(facts: &RepoFacts, name: &str, sha: &Sha) -> Option<Timestamp> {
     let places = [RefName::Branch(name.to_owned()), RefName::Tag(name.to_owned())];
-    let moves = places.iter().filter_map(|place| facts.refs.get(place)).flat_map(|found| &found.moves);
+    let moves = places.iter().filter_map(|place| facts.refs.get(place)).flat_map(|found| found.moves());
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
 }
 

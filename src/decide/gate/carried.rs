@@ -65,7 +65,7 @@ impl Case<'_, '_> {
             if self.subject.tags.contains(tag) || !pattern.matches(tag) {
                 continue;
             }
-            let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves.last());
+            let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves().last());
             let Some((_, Some(sha))) = place else { continue };
             if *sha == self.subject.sha {
                 continue;

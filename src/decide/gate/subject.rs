@@ -81,7 +81,7 @@ impl Look<'_> {
         let recent = newest.take_while(|(at, _)| self.now.duration_since(*at) < WATCHED);
         let mut tags: Vec<(Sha, &str, Timestamp)> = Vec::new();
         for (_, tag) in recent.filter(|(_, tag)| pattern.matches(tag)) {
-            let moves = self.facts.refs.get(&RefName::Tag(tag.clone())).and_then(|facts| facts.moves.last());
+            let moves = self.facts.refs.get(&RefName::Tag(tag.clone())).and_then(|facts| facts.moves().last());
             if let Some((at, Some(sha))) = moves
                 && !tags.iter().any(|(_, known, _)| known == tag)
                 && tags.len() < MOST
@@ -110,7 +110,7 @@ impl Look<'_> {
     /// The commit that publishing a draft would release: its tag's, if that is
     /// there already, else its target's.
     pub(in crate::decide) fn draft_commit(&self, tag: &str, target: &str) -> Option<Sha> {
-        let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves.last());
+        let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
         if let Some((_, Some(sha))) = place {
             return Some(sha.clone());
         }
@@ -125,7 +125,7 @@ impl Look<'_> {
     /// Where a branch is now, and since when: by its pushes, else by the forge.
     pub(in crate::decide) fn branch_head(&self, branch: &str) -> Option<(Sha, Timestamp)> {
         let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
-        if let Some((at, place)) = facts.and_then(|facts| facts.moves.last()) {
+        if let Some((at, place)) = facts.and_then(|facts| facts.moves().last()) {
             return place.clone().map(|sha| (sha, *at));
         }
         let need = Need::BranchHead { branch: branch.to_owned() };

@@ -158,7 +158,43 @@ pub struct GroupFacts {
 pub struct RefFacts {
     /// Moves by time: to a commit, or `None` for removed. A sight without a
     /// commit (a `create` event) is not a move.
-    pub moves: BTreeSet<(Timestamp, Option<Sha>)>,
+    #[serde(skip)]
+    moves: BTreeSet<(Timestamp, Option<Sha>)>,
+    /// Those moves that no push of the record tells. Only they are stored here:
+    /// a branch moves with every push, and a push is stored once.
+    #[serde(rename = "moves")]
+    untold: BTreeSet<(Timestamp, Option<Sha>)>,
     /// When it was first seen to exist, whatever it names.
     pub seen_at: Option<Newest<bool>>,
+}
+
+impl RefFacts {
+    /// Moves by time: to a commit, or `None` for removed.
+    pub fn moves(&self) -> &BTreeSet<(Timestamp, Option<Sha>)> {
+        &self.moves
+    }
+
+    /// Adds a move of which no push of the record tells; returns whether it is new.
+    pub fn moved(&mut self, at: Timestamp, to: Option<Sha>) -> bool {
+        self.moves.insert((at, to.clone()));
+        self.untold.insert((at, to))
+    }
+
+    /// Adds a move that a push of the record tells.
+    pub(super) fn pushed(&mut self, at: Timestamp, to: Option<Sha>) {
+        self.moves.insert((at, to));
+    }
+
+    /// A push that tells a move was seen at an earlier time than was known.
+    pub fn pushed_earlier(&mut self, known: Timestamp, to: Option<Sha>) {
+        let known = (known, to);
+        if !self.untold.contains(&known) {
+            self.moves.remove(&known);
+        }
+    }
+
+    /// Adds the stored moves to those that pushes tell.
+    pub(super) fn restore(&mut self) {
+        self.moves.extend(self.untold.iter().cloned());
+    }
 }

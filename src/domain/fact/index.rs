@@ -4,6 +4,7 @@
 //! and whoever reads it checks the fact itself.
 
 use super::{
+    commit::RefFacts,
     incident::Place,
     repo::{DocumentKey, Index, RepoFacts},
 };
@@ -15,6 +16,13 @@ use crate::domain::{
 };
 
 impl Index {
+    /// Notes which issue a branch names.
+    fn branch(&mut self, branch: &str) {
+        if let Some(named) = crate::domain::branch::named_issue(branch) {
+            self.branches_for.entry(named.issue).or_default().insert(branch.to_owned());
+        }
+    }
+
     /// Notes that a tag names or named a commit.
     fn tag(&mut self, tag: &str, sha: Option<&Sha>) {
         if let Some(sha) = sha {
@@ -30,6 +38,7 @@ impl Index {
 impl RepoFacts {
     /// Builds every table anew.
     pub(super) fn rebuild_index(&mut self) {
+        self.refs.values_mut().for_each(RefFacts::restore);
         // In order of time each push finds the one before it.
         let mut pushes: Vec<_> = self.pushes.iter().map(|(id, push)| (push.at, id)).collect();
         pushes.sort_unstable();
@@ -69,6 +78,11 @@ impl RepoFacts {
             DocumentKey::Push(name, before, after) => {
                 let id = (name.clone(), before.clone(), after.clone());
                 let Some(push) = self.pushes.get(&id) else { return };
+                if let RefName::Branch(branch) = name {
+                    let to = (!after.is_zero()).then(|| after.clone());
+                    self.refs.entry(name.clone()).or_default().pushed(push.at, to);
+                    self.index.branch(branch);
+                }
                 if after.is_zero() {
                     return;
                 }
@@ -103,11 +117,7 @@ impl RepoFacts {
                     self.index_comparison(&need);
                 }
             }
-            DocumentKey::Ref(RefName::Branch(branch)) => {
-                if let Some(named) = crate::domain::branch::named_issue(branch) {
-                    self.index.branches_for.entry(named.issue).or_default().insert(branch.clone());
-                }
-            }
+            DocumentKey::Ref(RefName::Branch(branch)) => self.index.branch(branch),
             DocumentKey::Group(sha) => {
                 if let Some(pull) = self.groups.get(sha).and_then(|g| g.pull) {
                     self.index.groups_of.entry(pull).or_default().insert(sha.clone());
@@ -123,7 +133,7 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {
-                for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| &r.moves) {
+                for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| r.moves()) {
                     self.index.tag_moves.insert((*at, tag.clone()));
                     self.index.tag(tag, sha.as_ref());
                 }

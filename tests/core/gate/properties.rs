@@ -178,7 +178,7 @@ fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
 /// Everything is well: the gate is open on a Monday between nine and five.
 fn well() -> RepoFacts {
     let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 7 });
-    facts.refs.entry(RefName::Branch("main".into())).or_default().moves.insert((at(-60), Some(sha())));
+    facts.refs.entry(RefName::Branch("main".into())).or_default().moved(at(-60), Some(sha()));
     run(&mut facts, 1, -30, Outcome::Success);
     deployment(&mut facts, 1, sha(), -40, DeployState::Success);
     answer(&mut facts, Need::Checks { sha: sha() }, Answer::Kept);
@@ -226,7 +226,7 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
         }
         Bad::Rewritten => {
             let main = facts.refs.entry(RefName::Branch("main".into())).or_default();
-            main.moves.insert((at(300), Some(Sha("e".repeat(40)))));
+            main.moved(at(300), Some(Sha("e".repeat(40))));
         }
         Bad::Unasked(which) => {
             let key = facts.answers.keys().nth(*which).cloned();

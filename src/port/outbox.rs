@@ -56,6 +56,15 @@ pub struct StoredEffect {
     pub cause: Option<Seq>,
 }
 
+impl StoredEffect {
+    /// Whether an attempt was made, or may have been made by what this effect
+    /// replaced: where it left no answer, nobody knows what it changed.
+    pub fn may_have_been_sent(&self) -> bool {
+        const FIRST: u64 = 1;
+        self.attempts > 0 || self.version > FIRST
+    }
+}
+
 /// How an effect stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher};
+use phasebot::sim::{Fault, FaultKind, Matcher, MergeMethod};
 use serde_json::json;
 
 use super::{REPO, World};
@@ -71,6 +71,29 @@ async fn a_502_after_the_fact_doubles_nothing() {
         assert_eq!(world.forge.label_history(REPO, issue).len(), 1, "{kind:?}");
         world.check().await;
     }
+}
+
+#[tokio::test]
+async fn what_replaces_a_label_whose_answer_was_lost_never_shows_two_phases() {
+    let world = World::new().await;
+    let bob = world.person("bob");
+    let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
+    world.minute().await;
+    let pull = world.open_pull("feature/cart", &format!("Closes #{issue}"));
+    world.forge.inject(fault("POST", LABELS_OF_ITEM, FaultKind::ResetAfterApply), 2);
+    world.forge.deliver_pending().await;
+    world.bot.idle().await;
+    assert_eq!(world.forge.faults_left(), 0);
+    // No webhook tells of the issue's label, either.
+    world.forge.take_pending();
+    bob.merge_pull(pull, MergeMethod::Squash).unwrap();
+    for delivery in world.forge.take_pending().iter().filter(|delivery| delivery.event == "pull_request") {
+        assert_eq!(world.forge.send(delivery).await, 202);
+    }
+    world.minute().await;
+    world.in_phase(issue, "build");
+    assert_eq!(world.phases_shown(issue), ["plan", "code", "build"]);
+    world.check().await;
 }
 
 #[tokio::test]

@@ -1,14 +1,15 @@
 //! phasebot: tells in which DevOps phase every issue and pull request is, and why.
 //!
 //! `ARCHITECTURE.md` beside the sources has the map. Imports point one way:
-//! `cli` → `http`, `app` → `decide`, `policy`, `port` → `domain`; the adapters
-//! `forge` and `store` → `port` → `domain`.
+//! `cli` → `http`, `app` → `engine` → `decide`; `policy`, `port` → `domain`; the
+//! adapters `forge` and `store` → `port` → `domain`.
 //!
-//! Without the feature `shell` there is only what decides: `domain`, `decide`
-//! and `policy`.
+//! Without the feature `shell` there is only what decides: `domain`, `decide`,
+//! `engine` and `policy`.
 
 pub mod decide;
 pub mod domain;
+pub mod engine;
 pub mod policy;
 
 #[cfg(feature = "shell")]

@@ -2,21 +2,22 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use phasebot::{
-    decide::{self, Shown, Us, advance, command::run::Terms},
+    decide::{self, Us, command::run::Terms},
     domain::{
         alert::AlertRules,
         effect::Effect,
         event::Event,
-        fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
+        fact::RepoFacts,
         needs::{Answer, Answered, Need},
         policy::Policy,
     },
+    engine::{Asking, Context, Input, PlannedEffect, Repository, Step, TimerKey},
 };
 
 use crate::life;
@@ -44,11 +45,10 @@ pub struct Cost {
 
 /// A repository under way.
 pub struct Player {
-    facts: RepoFacts,
-    policy: Policy,
-    shown: BTreeMap<ItemNumber, Shown>,
-    timers: BTreeSet<(Timestamp, Option<ItemNumber>)>,
-    wake_at: BTreeMap<Option<ItemNumber>, Timestamp>,
+    repository: Repository,
+    policy: Arc<Policy>,
+    timers: BTreeSet<(Timestamp, TimerKey)>,
+    wake_at: BTreeMap<TimerKey, Timestamp>,
     /// What the store would hold of facts.
     documents: BTreeMap<String, String>,
     costs: BTreeMap<&'static str, Vec<Duration>>,
@@ -60,9 +60,8 @@ impl Player {
     pub fn new() -> Self {
         let policy = phasebot::policy::load("policy", POLICY);
         Self {
-            facts: RepoFacts::new(life::repo().key),
-            policy: policy.unwrap_or_else(|problems| panic!("{problems:?}")),
-            shown: BTreeMap::new(),
+            repository: Repository::new(RepoFacts::new(life::repo().key), BTreeMap::new()),
+            policy: Arc::new(policy.unwrap_or_else(|problems| panic!("{problems:?}"))),
             timers: BTreeSet::new(),
             wake_at: BTreeMap::new(),
             documents: BTreeMap::new(),
@@ -73,71 +72,58 @@ impl Player {
 
     /// Decides what is due before an event, and then the event.
     pub fn play(&mut self, event: &Event) {
-        while let Some((at, item)) = self.timers.first().copied().filter(|(at, _)| *at <= event.at) {
-            self.set_timer(item, None);
+        let alerts = AlertRules::default();
+        let policy = self.policy.clone();
+        let at = |now| Terms { policy: &policy, alerts: &alerts, now, silent: None };
+        while let Some((now, key)) = self.timers.first().copied().filter(|(at, _)| *at <= event.at) {
+            self.set_timer(key, None);
             self.fired += 1;
-            self.decide(item.into_iter().collect(), BTreeSet::new(), at);
+            self.repository.ingest(Input::Timers(&[key].into()), &at(now));
+            self.decide(now);
         }
-        let observed = decide::observe(&mut self.facts, event, &self.policy, &Us { bot: None });
-        self.decide(observed.items, observed.changed, event.at);
+        let us = Us { bot: None };
+        self.repository.ingest(Input::Event { event, us: &us }, &at(event.at));
+        self.decide(event.at);
     }
 
-    fn decide(&mut self, mut items: BTreeSet<ItemNumber>, mut changed: BTreeSet<DocumentKey>, now: Timestamp) {
-        let mut asked: HashSet<Need> = HashSet::new();
-        loop {
-            let needs = decide::needs(&self.facts, &items, &self.policy, now);
-            let needs: Vec<Need> = needs.into_iter().filter(|need| !asked.contains(need)).collect();
-            if needs.is_empty() {
-                break;
-            }
-            for need in needs {
-                asked.insert(need.clone());
-                let answer = self.answer(&need);
-                let learnt = decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
-                items.extend(learnt.items);
-                changed.extend(learnt.changed);
-            }
-        }
+    fn decide(&mut self, now: Timestamp) {
         let alerts = AlertRules::default();
         let terms = Terms { policy: &self.policy, alerts: &alerts, now, silent: None };
-        let mut advanced = advance::advance(&mut self.facts, &terms);
-        items.append(&mut advanced.items);
-        changed.append(&mut advanced.changed);
-        self.set_timer(None, advanced.wake_at.map(|at| at.max(now + SignedDuration::from_secs(1))));
-        for derived in decide::derive_all(&self.facts, &items, &self.policy, now) {
-            let item = derived.item;
-            let shown = self.shown.get(&item);
-            let decided = decide::decide(&self.facts, &derived, shown, &self.policy);
-            let label = match &decided.effect {
-                Some(Effect::SetPhase { label, .. }) => label.as_ref().map(|label| label.name.clone()),
-                _ => shown.and_then(|shown| shown.label.clone()),
+        let mut context = Context { terms, asking: Asking::First };
+        let mut asked: HashSet<Need> = HashSet::new();
+        let plan = loop {
+            let needs = match self.repository.step(&context) {
+                Step::Plan(plan) => break plan,
+                Step::Ask(needs) => needs,
             };
-            if decided.effect.is_some() {
-                let on = label.iter().cloned().collect();
-                changed.extend(decide::applied(&mut self.facts, Some((item, &on)), &BTreeSet::new(), now));
+            let new: Vec<Need> = needs.into_iter().filter(|need| asked.insert(need.clone())).collect();
+            if new.is_empty() {
+                context.asking = Asking::Done(None);
             }
-            let put = label.iter().cloned().collect();
-            self.shown.insert(item, Shown { phase: derived.phase, ours: derived.ours, written: true, label, put });
-            self.set_timer(Some(item), derived.wake_at);
+            for need in new {
+                let answer = answer(&need);
+                self.repository.ingest(Input::Answer(&Answered { need, answer, at: now }), &terms);
+            }
+        };
+        let mut changed = plan.changed;
+        for PlannedEffect { effect, .. } in plan.effects {
+            if let Effect::SetPhase { item, label, .. } = effect {
+                let on = label.into_iter().map(|label| label.name).collect();
+                changed.extend(decide::applied(&mut self.repository.facts, Some((item, &on)), &BTreeSet::new(), now));
+            }
+        }
+        for (key, at) in plan.timers {
+            self.set_timer(key, at);
         }
         for key in changed {
-            match self.facts.document(&key) {
+            match self.repository.facts.document(&key) {
                 Some(document) => drop(self.documents.insert(key.to_string(), document)),
                 None => drop(self.documents.remove(&key.to_string())),
             }
         }
     }
 
-    fn answer(&self, need: &Need) -> Answer {
-        match need {
-            Need::LinkedIssues { pull } => Answer::LinkedIssues([pull - 1].into()),
-            Need::Tags => Answer::Tags(BTreeMap::new()),
-            Need::Writer { .. } => Answer::Writer(true),
-            other => Answer::Unavailable { why: format!("not simulated: {}", other.kind()) },
-        }
-    }
-
-    fn set_timer(&mut self, of: Option<ItemNumber>, at: Option<Timestamp>) {
+    fn set_timer(&mut self, of: TimerKey, at: Option<Timestamp>) {
         let before = match at {
             Some(at) => self.wake_at.insert(of, at),
             None => self.wake_at.remove(&of),
@@ -171,9 +157,18 @@ impl Player {
         let took = began.elapsed();
         let memory = resident().saturating_sub(before);
         assert_eq!(unreadable, [""; 0], "documents that can't be read");
-        assert_eq!(facts.items.len(), self.facts.items.len(), "the facts are not what was stored");
+        assert_eq!(facts.items.len(), self.repository.facts.items.len(), "the facts are not what was stored");
         let count = self.documents.len();
         format!("{count} documents of {bytes} bytes, {memory} bytes in memory, read in {took:.1?}")
+    }
+}
+
+fn answer(need: &Need) -> Answer {
+    match need {
+        Need::LinkedIssues { pull } => Answer::LinkedIssues([pull - 1].into()),
+        Need::Tags => Answer::Tags(BTreeMap::new()),
+        Need::Writer { .. } => Answer::Writer(true),
+        other => Answer::Unavailable { why: format!("not simulated: {}", other.kind()) },
     }
 }
 

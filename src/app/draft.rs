@@ -16,7 +16,7 @@ use crate::{
         id::{InstallationId, ItemNumber},
         policy::{Mode, Policy},
     },
-    port::store::{Commit, Document, ItemRow, NewEffect, Seq},
+    port::store::{Commit, Document, NewEffect, Seq, StoredItem},
 };
 
 /// How long a note may be, in characters.
@@ -26,7 +26,7 @@ const MOVES_TOLD: usize = 20;
 /// A timer is never set closer than this, so that none can spin.
 pub(super) const CLOSEST_TIMER: SignedDuration = SignedDuration::from_secs(1);
 
-/// An item's derivation as it is kept in [`ItemRow::derived`].
+/// An item's derivation as it is kept in [`StoredItem::derived`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Kept {
     #[serde(flatten)]
@@ -162,7 +162,7 @@ fn keep(
     let put = may_be_on.chain(label.iter().filter(|_| written)).cloned().collect();
     let now_kept = Kept { derived, written, board, label, put };
     if kept.as_ref() != Some(&now_kept) {
-        let row = ItemRow { item, phase, since, derived: serde_json::to_string(&now_kept)? };
+        let row = StoredItem { item, phase, since, derived: serde_json::to_string(&now_kept)? };
         state.items.insert(item, row.clone());
         commit.items.push(row);
         if history_changed {
@@ -209,10 +209,10 @@ fn set_timer(derived: &Derived, kept: Option<&Kept>, terms: &Terms<'_>, commit: 
 }
 
 /// The row of an item whose phase turned out not to be shown; `None` if that is known.
-pub(crate) fn unwritten(row: &ItemRow) -> Option<ItemRow> {
+pub(crate) fn unwritten(row: &StoredItem) -> Option<StoredItem> {
     let mut kept: Kept = serde_json::from_str(&row.derived).ok().filter(|kept: &Kept| kept.written)?;
     kept.written = false;
-    Some(ItemRow { derived: serde_json::to_string(&kept).ok()?, ..row.clone() })
+    Some(StoredItem { derived: serde_json::to_string(&kept).ok()?, ..row.clone() })
 }
 
 /// The documents under changed keys, as they are now.

@@ -14,14 +14,14 @@ use crate::{
         fact::RepoFacts,
         id::{ItemNumber, RepoKey},
     },
-    port::store::{ItemRow, Lease, LeaseKey, RepositoryRow, Store, StoreError},
+    port::store::{Lease, LeaseKey, RepositoryRow, Store, StoreError, StoredItem},
 };
 
 /// A repository in memory, exactly as the store holds it.
 #[derive(Debug)]
 pub(crate) struct RepoState {
     pub(crate) facts: RepoFacts,
-    pub(crate) items: BTreeMap<ItemNumber, ItemRow>,
+    pub(crate) items: BTreeMap<ItemNumber, StoredItem>,
     pub(crate) row: Option<RepositoryRow>,
     /// When old evidence was last let go of.
     pub(crate) tidied_at: Option<Timestamp>,

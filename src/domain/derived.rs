@@ -49,3 +49,16 @@ pub struct Derived {
     /// When something next turns by itself.
     pub wake_at: Option<Timestamp>,
 }
+
+/// What was decided for one item, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredItem {
+    /// The item.
+    pub item: ItemNumber,
+    /// Its phase, if it has one.
+    pub phase: Option<String>,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// The whole decision, as JSON.
+    pub derived: String,
+}

@@ -15,6 +15,7 @@ pub use super::{
     lease::{BudgetRow, Lease, LeaseKey},
     outbox::{EffectEnd, EffectState, NewEffect, StoredEffect},
 };
+pub use crate::domain::derived::StoredItem;
 use crate::domain::{
     derived::Transition,
     id::{ForgeName, InstallationId, ItemNumber, RepoKey},
@@ -67,7 +68,7 @@ pub trait Store: Send + Sync + 'static {
     async fn facts(&self, repo: &RepoKey) -> Result<Vec<Document>, StoreError>;
 
     /// The derived rows of a repository's items.
-    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError>;
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError>;
 
     /// The transition log of one item, oldest first.
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
@@ -238,19 +239,6 @@ pub struct Document {
     pub body: Option<String>,
 }
 
-/// What is derived for an item, as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ItemRow {
-    /// The item.
-    pub item: ItemNumber,
-    /// Its phase, if it has one.
-    pub phase: Option<String>,
-    /// Since when.
-    pub since: Option<Timestamp>,
-    /// The whole derivation, as JSON.
-    pub derived: String,
-}
-
 /// A decision, to be kept whole.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
@@ -269,7 +257,7 @@ pub struct Commit {
     /// Facts that changed.
     pub facts: Vec<Document>,
     /// Items whose derivation changed.
-    pub items: Vec<ItemRow>,
+    pub items: Vec<StoredItem>,
     /// New histories of these items: each replaces all that was logged since
     /// its first transition. An empty one replaces nothing.
     pub histories: Vec<(ItemNumber, Vec<Transition>)>,

@@ -17,13 +17,14 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("settings", &[]),
     ("port", &["domain"]),
     ("decide", &["domain"]),
+    ("engine", &["domain", "decide"]),
     ("policy", &["domain"]),
     ("sim", &["domain", "port"]),
     ("forge", &["domain", "port", "metric"]),
     ("alert", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings"]),
-    ("app", &["domain", "decide", "policy", "port", "metric"]),
+    ("app", &["domain", "decide", "engine", "policy", "port", "metric"]),
     ("http", &["domain", "port", "metric", "telemetry"]),
     (
         "cli",
@@ -32,6 +33,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "app",
             "decide",
             "domain",
+            "engine",
             "forge",
             "http",
             "metric",
@@ -47,7 +49,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
 ];
 
 /// Layers that compute and do nothing else.
-const PURE: &[&str] = &["domain", "decide", "policy", "metric"];
+const PURE: &[&str] = &["domain", "decide", "engine", "policy", "metric"];
 
 /// What a pure layer must not name: waiting, the world outside, the time, chance.
 const IMPURE: &[&str] = &[

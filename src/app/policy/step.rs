@@ -9,7 +9,7 @@ use crate::{
         id::ItemNumber,
         policy::Policy,
     },
-    port::store::ItemRow,
+    port::store::StoredItem,
 };
 
 /// So many items are derived at once.
@@ -27,7 +27,7 @@ pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) 
 }
 
 /// The next items to derive again.
-pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemNumber, ItemRow>) -> BTreeSet<ItemNumber> {
+pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemNumber, StoredItem>) -> BTreeSet<ItemNumber> {
     let Some(below) = files.rederive_below else { return BTreeSet::new() };
     let items: BTreeSet<ItemNumber> = rows.range(..below).rev().take(ITEMS).map(|(item, _)| *item).collect();
     files.rederive_below = items.first().copied().filter(|_| items.len() == ITEMS);

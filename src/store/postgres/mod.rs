@@ -44,9 +44,9 @@ use crate::{
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
-        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
-        LeaseKey, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
-        StoredEffect, Timer,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, LeaseKey,
+        NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        StoredEffect, StoredItem, Timer,
     },
 };
 
@@ -123,7 +123,7 @@ impl Store for PostgresStore {
         repo::facts(&self.db, repo).await
     }
 
-    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         repo::items(&self.db, repo).await
     }
 

@@ -15,7 +15,7 @@ use crate::{
         derived::Transition,
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
-    port::store::{Document, ItemRow, RepositoryRow, StoreError},
+    port::store::{Document, RepositoryRow, StoreError, StoredItem},
 };
 
 pub(super) const REPOSITORY: &str =
@@ -160,11 +160,11 @@ pub(super) const ITEMS: &str =
     "SELECT item, phase, since, derived FROM item WHERE forge = $1 AND repo = $2 ORDER BY item";
 
 /// The derived rows of a repository's items, by number.
-pub(super) async fn items(db: &Db, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+pub(super) async fn items(db: &Db, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
     let rows = db.rows(ITEMS, args![text(&repo.forge.0), bits(repo.id)]).await?;
     rows.iter()
         .map(|row| {
-            Ok(ItemRow {
+            Ok(StoredItem {
                 item: id(row, 0)?,
                 phase: text_or_none(row, 1)?,
                 since: moment_or_none(row, 2)?,
@@ -182,9 +182,9 @@ const KEEP_ITEMS: &str = "
     SET phase = excluded.phase, since = excluded.since, derived = excluded.derived";
 
 /// Keeps what is derived for items.
-pub(super) fn keep_items<'a>(work: &'a Work, repo: &'a RepoKey, rows: &'a [ItemRow]) -> Step<'a> {
+pub(super) fn keep_items<'a>(work: &'a Work, repo: &'a RepoKey, rows: &'a [StoredItem]) -> Step<'a> {
     Box::pin(async move {
-        let last: BTreeMap<ItemNumber, &ItemRow> = rows.iter().map(|row| (row.item, row)).collect();
+        let last: BTreeMap<ItemNumber, &StoredItem> = rows.iter().map(|row| (row.item, row)).collect();
         let item: Vec<_> = last.keys().map(|item| bits(*item)).collect();
         let phase: Vec<_> = last.values().map(|row| row.phase.as_deref().map(text)).collect();
         let since: Vec<_> = last.values().map(|row| row.since.map(millis)).collect();

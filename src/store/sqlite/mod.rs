@@ -37,8 +37,8 @@ use crate::{
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{
-        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, ItemRow, Lease,
-        NewDelivery, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, Timer,
+        Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, NewDelivery,
+        Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, Timer,
     },
 };
 
@@ -169,7 +169,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db| repo::facts(db, &repo)).await
     }
 
-    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         let repo = repo.clone();
         self.readers.read(move |db| repo::items(db, &repo)).await
     }

@@ -11,7 +11,7 @@ use crate::{
         derived::{Reason, Transition},
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
-    port::store::{Document, ItemRow, RepositoryRow, StoreError},
+    port::store::{Document, RepositoryRow, StoreError, StoredItem},
 };
 
 pub(super) const REPOSITORY: &str =
@@ -96,10 +96,10 @@ pub(super) const ITEMS: &str =
     "SELECT item, phase, since, derived FROM item WHERE forge = ?1 AND repo = ?2 ORDER BY item";
 
 /// The derived rows of a repository's items, by number.
-pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
     let mut statement = db.prepare_cached(ITEMS)?;
     let rows = statement.query_map(params![repo.forge.0, Id(repo.id)], |row| {
-        Ok(ItemRow {
+        Ok(StoredItem {
             item: row.get::<_, Id>(0)?.0,
             phase: row.get(1)?,
             since: row.get::<_, Option<Moment>>(2)?.map(|at| at.0),
@@ -110,7 +110,7 @@ pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<ItemRow>, Sto
 }
 
 /// Keeps what is derived for an item.
-pub(super) fn keep_item(db: &Connection, repo: &RepoKey, row: &ItemRow) -> Result<(), StoreError> {
+pub(super) fn keep_item(db: &Connection, repo: &RepoKey, row: &StoredItem) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO item (forge, repo, item, phase, since, derived) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
          ON CONFLICT (forge, repo, item) DO UPDATE

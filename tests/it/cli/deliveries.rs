@@ -123,7 +123,7 @@ impl Store for Shelf {
     async fn facts(&self, _: &RepoKey) -> Result<Vec<Document>, StoreError> {
         unreachable!()
     }
-    async fn items(&self, _: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+    async fn items(&self, _: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         unreachable!()
     }
     async fn transitions(&self, _: &RepoKey, _: ItemNumber) -> Result<Vec<Transition>, StoreError> {

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use phasebot::{
     domain::id::{ForgeName, RepoKey},
-    port::store::{Commit, DeliveryState, ItemRow, RepositoryRow, Store, StoreError, Timer},
+    port::store::{Commit, DeliveryState, RepositoryRow, Store, StoreError, StoredItem, Timer},
 };
 
 use super::{
@@ -13,8 +13,8 @@ use super::{
     },
 };
 
-fn item(number: u64, phase: Option<&str>) -> ItemRow {
-    ItemRow {
+fn item(number: u64, phase: Option<&str>) -> StoredItem {
+    StoredItem {
         item: number,
         phase: phase.map(str::to_owned),
         since: phase.map(|_| at(5)),

@@ -18,8 +18,8 @@ use phasebot::{
     },
     port::store::{
         Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        ItemRow, Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats,
-        StoredDelivery, StoredEffect, Timer,
+        Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        StoredEffect, StoredItem, Timer,
     },
 };
 
@@ -40,7 +40,7 @@ struct Inner {
     deliveries: Vec<StoredDelivery>,
     repositories: BTreeMap<RepoKey, RepositoryRow>,
     facts: BTreeMap<(RepoKey, String), String>,
-    items: BTreeMap<(RepoKey, ItemNumber), ItemRow>,
+    items: BTreeMap<(RepoKey, ItemNumber), StoredItem>,
     histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, ItemNumber), Timestamp>,
@@ -228,7 +228,7 @@ impl Store for MemoryStore {
         Ok(own.map(|((_, key), body)| Document { key: key.clone(), body: Some(body.clone()) }).collect())
     }
 
-    async fn items(&self, repo: &RepoKey) -> Result<Vec<ItemRow>, StoreError> {
+    async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         let inner = self.inner.lock().unwrap();
         Ok(inner.items.iter().filter(|((r, _), _)| r == repo).map(|(_, row)| row.clone()).collect())
     }

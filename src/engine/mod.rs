@@ -1,0 +1,307 @@
+//! Decides about one repository.
+//!
+//! A decision has two halves. [`Repository::ingest`] adds what arrived to the
+//! facts, as often as something arrives. [`Repository::step`] then works out
+//! what follows: either questions that the forge has to answer first, or a
+//! [`Plan`] to store and carry out. Both are pure: whoever decides (worker,
+//! timers, catch-up, `phasebot explain`, tests) differs only in where inputs
+//! come from and what becomes of the plan.
+
+mod item;
+mod plan;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+pub use item::{StoredItem, unwritten};
+pub use plan::{Plan, PlannedEffect, TimerKey};
+
+use crate::{
+    decide::{
+        self, Observed, SurveyTerms, Us,
+        advance::{self, Advanced, Outcome},
+        command::{
+            conclude::conclude,
+            hear::Request,
+            permit::Standing,
+            reply::Wish,
+            run::{self, Terms},
+        },
+    },
+    domain::{
+        effect::Effect,
+        event::Event,
+        fact::{DocumentKey, RepoFacts},
+        id::ItemNumber,
+        needs::{Answered, Need},
+    },
+};
+
+/// No timer is set closer than this, so that none can keep the program busy.
+const CLOSEST_TIMER: SignedDuration = SignedDuration::from_secs(1);
+/// When to go on with questions that came up too late to be asked.
+const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
+
+/// Everything known and shown of one repository.
+#[derive(Debug)]
+pub struct Repository {
+    /// Facts.
+    pub facts: RepoFacts,
+    /// What was last decided for each item.
+    pub items: BTreeMap<ItemNumber, StoredItem>,
+    /// When the repository's own timer fires, as far as it is known to be set.
+    pub wake_at: Option<Timestamp>,
+    /// What was ingested since the last plan.
+    pending: Pending,
+}
+
+/// What was ingested and not decided yet.
+#[derive(Debug, Default)]
+struct Pending {
+    changed: BTreeSet<DocumentKey>,
+    items: BTreeSet<ItemNumber>,
+    effects: Vec<PlannedEffect>,
+    cancel: Vec<String>,
+    /// Timers that fired.
+    fired: BTreeSet<TimerKey>,
+    /// Something changed that the repository's incidents, deploys or gates rest on.
+    repository: bool,
+    /// Commands that were decided.
+    commands: usize,
+    /// A sentence for each command.
+    command_notes: Vec<String>,
+}
+
+/// Under what is decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Policy, settings and time.
+    pub terms: Terms<'a>,
+    /// Whether the forge can be asked.
+    pub asking: Asking,
+}
+
+/// What becomes of facts that are wanted and not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asking {
+    /// They are asked for before anything is decided.
+    First,
+    /// As much was asked as can be now. What is not known stays unknown, and the
+    /// decision is looked at again at this time, if one is given.
+    Done(Option<Timestamp>),
+    /// Nobody can be asked.
+    Never,
+}
+
+/// Something that arrived.
+#[derive(Debug, Clone, Copy)]
+pub enum Input<'a> {
+    /// An event of the forge or of a monitoring system.
+    Event {
+        /// The event.
+        event: &'a Event,
+        /// By what the bot tells itself from others.
+        us: &'a Us,
+    },
+    /// Something that was read as it is, without an event.
+    Survey {
+        /// What an event would have shown.
+        event: &'a Event,
+        /// How far it counts.
+        terms: SurveyTerms,
+        /// By what the bot tells itself from others.
+        us: &'a Us,
+    },
+    /// An answer of the forge.
+    Answer(&'a Answered),
+    /// The commands of a comment, with what the forge says of their sender.
+    Commands {
+        /// The commands.
+        request: &'a Request,
+        /// What their sender may do.
+        caller: &'a Standing,
+    },
+    /// The end of an effect.
+    EffectEnded {
+        /// The effect.
+        effect: &'a Effect,
+        /// Its key.
+        key: &'a str,
+        /// How it ended.
+        outcome: Outcome<'a>,
+    },
+    /// Timers that fired.
+    Timers(&'a BTreeSet<TimerKey>),
+    /// Documents that the caller changed itself, and items to decide again.
+    Changed {
+        /// The documents.
+        documents: &'a BTreeSet<DocumentKey>,
+        /// The items.
+        items: &'a BTreeSet<ItemNumber>,
+    },
+}
+
+/// What follows from everything that was ingested.
+#[derive(Debug)]
+pub enum Step {
+    /// These facts are wanted first.
+    Ask(Vec<Need>),
+    /// This is to be stored and carried out.
+    Plan(Box<Plan>),
+}
+
+impl Repository {
+    /// A repository as it was stored.
+    pub fn new(facts: RepoFacts, items: BTreeMap<ItemNumber, StoredItem>) -> Self {
+        Self { facts, items, wake_at: None, pending: Pending::default() }
+    }
+
+    /// Items that are to be decided again because of what was ingested.
+    pub fn concerned(&self) -> &BTreeSet<ItemNumber> {
+        &self.pending.items
+    }
+
+    /// Whether somebody waits for what comes of a command.
+    pub fn is_urgent(&self) -> bool {
+        !self.pending.command_notes.is_empty()
+    }
+
+    /// Adds what arrived to the facts. Nothing is decided before [`Self::step`].
+    pub fn ingest(&mut self, input: Input<'_>, terms: &Terms<'_>) {
+        let (facts, policy) = (&mut self.facts, terms.policy);
+        match input {
+            Input::Event { event, us } => {
+                let observed = decide::observe(facts, event, policy, us);
+                self.observed(observed);
+            }
+            Input::Survey { event, terms, us } => {
+                let observed = decide::survey(facts, event, terms, policy, us);
+                self.observed(observed);
+            }
+            Input::Answer(answered) => {
+                let observed = decide::learn(facts, answered, policy);
+                self.observed(observed);
+            }
+            Input::Commands { request, caller } => {
+                let ran = run::run(facts, request, caller, terms);
+                let is_command = |key: &&DocumentKey| matches!(key, DocumentKey::Command(_));
+                self.pending.commands += ran.observed.changed.iter().filter(is_command).count();
+                self.pending.effects.extend(ran.wishes.into_iter().map(PlannedEffect::from));
+                self.pending.command_notes.extend(ran.told);
+                self.observed(ran.observed);
+            }
+            Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
+            Input::Timers(fired) => {
+                if fired.contains(&TimerKey::Repository) {
+                    self.wake_at = None;
+                }
+                self.pending.items.extend(fired.iter().filter_map(|key| key.item()));
+                self.pending.fired.extend(fired.iter().copied());
+            }
+            Input::Changed { documents, items } => {
+                self.pending.changed.extend(documents.iter().cloned());
+                self.pending.items.extend(items);
+            }
+        }
+    }
+
+    fn observed(&mut self, observed: Observed) {
+        self.pending.changed.extend(observed.changed);
+        self.pending.items.extend(observed.items);
+    }
+
+    fn effect_ended(&mut self, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) {
+        if let Some(command) = effect.command() {
+            let conclusion = conclude(&mut self.facts, effect, outcome, terms.now);
+            self.pending.changed.extend(conclusion.changed);
+            self.pending.effects.extend(conclusion.wishes.into_iter().map(PlannedEffect::from));
+            self.pending.items.extend(conclusion.board.then_some(command.item));
+        } else {
+            let advanced = advance::ended(&mut self.facts, effect, key, outcome, terms);
+            self.pending.changed.extend(advanced.changed);
+            self.pending.effects.extend(advanced.wishes.into_iter().map(PlannedEffect::from));
+            self.pending.cancel.extend(advanced.cancel);
+            self.pending.items.extend(advanced.items);
+            self.pending.repository = true;
+        }
+    }
+
+    /// Works out what follows from everything that was ingested.
+    pub fn step(&mut self, context: &Context<'_>) -> Step {
+        let missing = self.missing(context);
+        if !missing.is_empty() && context.asking == Asking::First {
+            return Step::Ask(missing);
+        }
+        let terms = &context.terms;
+        let mut pending = std::mem::take(&mut self.pending);
+        // Incidents, then deployments, then gates.
+        let mut advanced = advance::advance(&mut self.facts, terms);
+        self.ask_later(context, &mut advanced);
+        pending.items.append(&mut advanced.items);
+        pending.changed.append(&mut advanced.changed);
+        let mut plan = Plan::new(terms.now);
+        plan.notes.append(&mut advanced.told);
+        plan.effects.extend(advanced.wishes.into_iter().map(PlannedEffect::from));
+        plan.cancel.append(&mut advanced.cancel);
+        self.set_repository_timer(advanced.wake_at, &pending, &mut plan);
+        // Phases, and what of them is not shown yet.
+        for derived in decide::derive_all(&self.facts, &pending.items, terms.policy, terms.now) {
+            let fired = pending.fired.contains(&TimerKey::Item(derived.item));
+            item::decide(self, derived, fired, context, &mut plan);
+        }
+        plan.add(pending);
+        Step::Plan(Box::new(plan))
+    }
+
+    /// Facts that are wanted and not known.
+    fn missing(&self, context: &Context<'_>) -> Vec<Need> {
+        match context.asking {
+            Asking::First => decide::needs(&self.facts, &self.pending.items, context.terms.policy, context.terms.now),
+            Asking::Done(_) | Asking::Never => Vec::new(),
+        }
+    }
+
+    /// What could not be asked now is asked later, and so is what something that
+    /// was only now begun wants to know.
+    fn ask_later(&self, context: &Context<'_>, advanced: &mut Advanced) {
+        let (policy, now) = (context.terms.policy, context.terms.now);
+        let again_at = match context.asking {
+            Asking::Done(again_at @ Some(_)) => again_at,
+            Asking::First | Asking::Done(None) => {
+                let wants_more = !decide::needs(&self.facts, &BTreeSet::new(), policy, now).is_empty();
+                wants_more.then(|| plan::after(now, ASK_AGAIN_AFTER))
+            }
+            Asking::Never => None,
+        };
+        advanced.wake(again_at);
+    }
+
+    fn set_repository_timer(&mut self, wake_at: Option<Timestamp>, pending: &Pending, plan: &mut Plan) {
+        let wake_at = wake_at.map(|at| at.max(plan::after(plan.now, CLOSEST_TIMER)));
+        if self.wake_at != wake_at || pending.fired.contains(&TimerKey::Repository) {
+            self.wake_at = wake_at;
+            plan.timers.push((TimerKey::Repository, wake_at));
+        }
+    }
+
+    /// Keeps what was ingested without deciding on it: timers bring it up again
+    /// at once. For what is noted while the repository is not ours to decide on.
+    pub fn put_off(&mut self, now: Timestamp) -> Plan {
+        let mut plan = Plan::new(now);
+        let pending = std::mem::take(&mut self.pending);
+        plan.timers.extend(pending.items.iter().map(|item| (TimerKey::Item(*item), Some(now))));
+        if pending.repository {
+            self.wake_at = Some(now);
+            plan.timers.push((TimerKey::Repository, Some(now)));
+        }
+        plan.add(pending);
+        plan
+    }
+}
+
+impl From<Wish> for PlannedEffect {
+    fn from(Wish { key, replaces, effect }: Wish) -> Self {
+        Self { key, replaces, effect }
+    }
+}

@@ -1,5 +1,7 @@
 //! Facts about issues and pull requests.
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

@@ -34,6 +34,10 @@ pub(crate) type Tenant = (ForgeName, InstallationId);
 const BURST: u32 = 10;
 /// Writes beyond that, which only the safety lane may use.
 const RESERVE: u32 = 10;
+/// Writes of the burst that conversation leaves for labels.
+const FOR_LABELS: u32 = 4;
+/// Where labels use all there is, conversation may still write once in this time.
+const TALK_EVERY: SignedDuration = SignedDuration::from_secs(2);
 /// Creates allowed within each span. The spans are a second longer than
 /// published: the forge counts by arrival, not by our sending.
 const CREATES: [(usize, SignedDuration); 2] =
@@ -54,6 +58,8 @@ pub(crate) enum Admission {
     NothingBefore(Timestamp),
     /// Only what creates nothing may go before.
     NoCreateBefore(Timestamp),
+    /// Nothing of this lane may go before; others may.
+    LaneBefore(Timestamp),
 }
 
 /// What is taken over of a budget that is kept.
@@ -73,13 +79,15 @@ struct Budget {
     paid_at: Timestamp,
     /// When content was made, within the last hour.
     creates: VecDeque<Timestamp>,
+    /// When conversation may next write although it leaves labels less than is theirs.
+    talk_at: Timestamp,
     /// The forge said: nothing before.
     parked_until: Timestamp,
 }
 
 impl Budget {
     fn new() -> Self {
-        Self { paid_at: Timestamp::MIN, creates: VecDeque::new(), parked_until: Timestamp::MIN }
+        Self { paid_at: Timestamp::MIN, creates: VecDeque::new(), talk_at: Timestamp::MIN, parked_until: Timestamp::MIN }
     }
 
     fn admits(&self, lane: Lane, cost: Cost, now: Timestamp) -> Admission {
@@ -92,6 +100,12 @@ impl Budget {
         if ready > now {
             return Admission::NothingBefore(ready);
         }
+        if lane == Lane::Conversation {
+            let ready = self.spares_labels_at(cost, now).min(self.talk_at);
+            if ready > now {
+                return Admission::LaneBefore(ready);
+            }
+        }
         let ready = CREATES.iter().filter_map(|(limit, span)| {
             let allowed = limit.saturating_sub(cost.creates as usize);
             let hinders = self.creates.len().checked_sub(allowed + 1)?;
@@ -103,7 +117,17 @@ impl Budget {
         }
     }
 
-    fn spend(&mut self, cost: Cost, now: Timestamp) {
+    /// From when on a write of conversation leaves labels what is theirs.
+    fn spares_labels_at(&self, cost: Cost, now: Timestamp) -> Timestamp {
+        let theirs = BURST - FOR_LABELS;
+        let beyond = i64::from(cost.writes.min(theirs)) - i64::from(theirs);
+        after(self.paid_at.max(now), SignedDuration::from_secs(beyond))
+    }
+
+    fn spend(&mut self, lane: Lane, cost: Cost, now: Timestamp) {
+        if lane == Lane::Conversation && self.spares_labels_at(cost, now) > now {
+            self.talk_at = after(now, TALK_EVERY * i32::try_from(cost.writes.max(1)).unwrap_or(i32::MAX));
+        }
         self.paid_at = after(self.paid_at.max(now), SignedDuration::from_secs(cost.writes.into()));
         self.forget(now);
         self.creates.extend((0..cost.creates).map(|_| now));
@@ -119,6 +143,7 @@ impl Budget {
     /// it ever may: else one wrong hour would silence us for as long.
     fn believe(&mut self, now: Timestamp) {
         self.paid_at = self.paid_at.min(after(now, LONGEST_DEBT));
+        self.talk_at = self.talk_at.min(after(now, LONGEST_DEBT));
         self.parked_until = self.parked_until.min(after(now, LONGEST_PARKING));
         for at in self.creates.iter_mut().rev().take_while(|at| **at > now) {
             *at = now;
@@ -185,7 +210,7 @@ impl Limits {
         Ok(self.with(tenant, now, |budget| {
             let admission = budget.admits(lane, cost, now);
             if admission == Admission::Now {
-                budget.spend(cost, now);
+                budget.spend(lane, cost, now);
             }
             admission
         }))
@@ -285,7 +310,7 @@ mod tests {
             .filter(|s| {
                 let go = budget.admits(Lane::Labels, WRITE, at(*s)) == Admission::Now;
                 if go {
-                    budget.spend(WRITE, at(*s));
+                    budget.spend(Lane::Labels, WRITE, at(*s));
                 }
                 go
             })
@@ -297,10 +322,48 @@ mod tests {
     fn the_safety_lane_has_a_reserve_that_labels_cannot_use_up() {
         let mut budget = Budget::new();
         while budget.admits(Lane::Labels, WRITE, at(0)) == Admission::Now {
-            budget.spend(WRITE, at(0));
+            budget.spend(Lane::Labels, WRITE, at(0));
         }
         assert_eq!(budget.admits(Lane::Conversation, WRITE, at(0)), Admission::NothingBefore(at(1)));
         assert_eq!(budget.admits(Lane::Safety, WRITE, at(0)), Admission::Now);
+    }
+
+    /// Somebody talks as much as can be sent: whenever a label comes, it goes at once.
+    #[test]
+    fn conversation_leaves_labels_what_is_theirs() {
+        let mut budget = Budget::new();
+        let dear = Cost { writes: 3, creates: 0 };
+        let (mut talked, mut labels) = (0, 0);
+        for second in 0..600 {
+            while budget.admits(Lane::Conversation, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Conversation, WRITE, at(second));
+                talked += 1;
+            }
+            if second % 6 == 0 {
+                assert_eq!(budget.admits(Lane::Labels, dear, at(second)), Admission::Now, "after {second} s");
+                budget.spend(Lane::Labels, dear, at(second));
+                labels += 1;
+            }
+        }
+        assert_eq!(labels, 100);
+        assert!(talked > 250, "{talked} of the 300 that labels left");
+    }
+
+    /// And where labels use all there is, people still get an answer.
+    #[test]
+    fn labels_leave_conversation_a_word_every_two_seconds() {
+        let mut budget = Budget::new();
+        let mut talked = 0;
+        for second in 0..600 {
+            if budget.admits(Lane::Conversation, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Conversation, WRITE, at(second));
+                talked += 1;
+            }
+            while budget.admits(Lane::Labels, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Labels, WRITE, at(second));
+            }
+        }
+        assert!((290..=310).contains(&talked), "{talked}");
     }
 
     #[test]
@@ -309,7 +372,7 @@ mod tests {
         let mut sent = Vec::new();
         for second in 0..7200 {
             while budget.admits(Lane::Conversation, CREATE, at(second)) == Admission::Now {
-                budget.spend(CREATE, at(second));
+                budget.spend(Lane::Conversation, CREATE, at(second));
                 sent.push(second);
             }
         }
@@ -334,7 +397,7 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_spent_again() {
         let mut budget = Budget::new();
-        budget.spend(Cost { writes: 10, creates: 1 }, at(0));
+        budget.spend(Lane::Labels, Cost { writes: 10, creates: 1 }, at(0));
         budget.give_back(Cost { writes: 9, creates: 1 });
         assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
         assert!(budget.creates.is_empty());
@@ -345,7 +408,7 @@ mod tests {
         let mut budget = Budget::new();
         let day = 24 * 3600;
         for _ in 0..80 {
-            budget.spend(CREATE, at(day));
+            budget.spend(Lane::Conversation, CREATE, at(day));
         }
         budget.parked_until = at(day + 60);
         budget.believe(at(0));
@@ -353,7 +416,7 @@ mod tests {
         assert_eq!(budget.admits(Lane::Labels, CREATE, at(7200)), Admission::Now);
         // What a clock that is right counted stays as it was.
         let mut right = Budget::new();
-        right.spend(Cost { writes: 20, creates: 20 }, at(0));
+        right.spend(Lane::Labels, Cost { writes: 20, creates: 20 }, at(0));
         let before = right.clone();
         right.believe(at(0));
         assert_eq!((right.paid_at, right.creates), (before.paid_at, before.creates));
@@ -369,7 +432,7 @@ mod tests {
     #[test]
     fn a_budget_comes_back_as_it_was_kept() {
         let mut budget = Budget::new();
-        budget.spend(Cost { writes: 3, creates: 2 }, at(0));
+        budget.spend(Lane::Labels, Cost { writes: 3, creates: 2 }, at(0));
         let kept = BudgetRow { spent: serde_json::to_string(&budget.spent()).unwrap(), parked_until: at(9) };
         let mut other = Budget::new();
         other.take_over(&kept);

@@ -42,6 +42,7 @@ mod pulse;
 mod question;
 mod repos;
 mod scheduler;
+mod seats;
 mod shell;
 pub mod survey;
 mod tick;

@@ -19,7 +19,7 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    domain::effect::Repeat,
+    domain::effect::{Lane, Repeat},
     port::{
         forge::{ApplyContext, Cost},
         store::{EffectState, LeaseKey, StoreError, StoredEffect},
@@ -132,6 +132,8 @@ impl Outbox {
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
         // Once one of an installation has to wait for its pace, none behind it may take its place.
         let mut waiting: HashSet<Tenant> = HashSet::new();
+        // Once one of a lane has to wait for its share, none of the lane may take its place.
+        let mut waiting_lanes: HashSet<(Tenant, Lane)> = HashSet::new();
         // Leases under which nothing went yet.
         let mut idle: HashMap<Tenant, Leave> = HashMap::new();
         for effect in due {
@@ -139,7 +141,8 @@ impl Outbox {
                 break;
             }
             let tenant = (effect.repo.forge.clone(), effect.installation);
-            if self.busy.contains(&tenant) || waiting.contains(&tenant) {
+            let lane = (tenant.clone(), effect.lane);
+            if self.busy.contains(&tenant) || waiting.contains(&tenant) || waiting_lanes.contains(&lane) {
                 continue;
             }
             if let Some(at) = self.doubt_ripens(&effect).filter(|at| *at > now) {
@@ -159,6 +162,11 @@ impl Outbox {
                 Admission::Now => self.start(tenant, effect, leave, reserved),
                 Admission::NoCreateBefore(at) => {
                     may_go(at);
+                    idle.insert(tenant, leave);
+                }
+                Admission::LaneBefore(at) => {
+                    may_go(at);
+                    waiting_lanes.insert(lane);
                     idle.insert(tenant, leave);
                 }
                 Admission::NothingBefore(at) => {

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::timeout;
 
-use super::{persist::persistently, shell::Shell};
+use super::{clock::after, persist::persistently, seats::aside, shell::Shell};
 use crate::port::forge::{ForgeError, Target};
 
 /// Patience with one try: an answer may have many pages.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Patience with all of them.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
+/// Where too many questions of an installation wait, another is asked after this long.
+const CROWDED_FOR: SignedDuration = SignedDuration::from_secs(2);
 
 /// The answer of a question that changes nothing.
 ///
@@ -36,7 +39,11 @@ where
     if let Some(until) = shell.limits.parked(&tenant, now).await {
         return Err(ForgeError::RateLimited { until });
     }
-    match timeout(PATIENCE, ask()).await {
+    // What hangs must not take all hands: of one installation only so much waits at once.
+    let Some(_asking) = shell.askers.begin(&tenant) else {
+        return Err(ForgeError::RateLimited { until: after(now, CROWDED_FOR) });
+    };
+    match aside(timeout(PATIENCE, ask())).await {
         Ok(Err(ForgeError::RateLimited { until })) => {
             Err(ForgeError::RateLimited { until: shell.limits.park(&tenant, until, now).await })
         }

@@ -17,6 +17,7 @@ use tokio::{sync::watch, task::JoinSet};
 use super::{
     backlog::Backlog,
     pulse::stopped,
+    seats::MOST_BESIDE,
     shell::Shell,
     worker::{self, Ended},
 };
@@ -72,12 +73,13 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             }
         }
         let wake = scheduler.backlog.wake(Instant::now());
-        while running.len() < shell.workers()
+        while running.len() < MOST_BESIDE
+            && running.len().saturating_sub(shell.seats.waiting()) < shell.workers()
             && let Some((partition, seq)) = scheduler.backlog.next()
         {
             let shell = shell.clone();
             running.spawn(async move {
-                let ended = Box::pin(worker::run(&shell, &partition, seq)).await;
+                let ended = shell.seats.seated(Box::pin(worker::run(&shell, &partition, seq))).await;
                 (partition, seq, ended)
             });
         }
@@ -86,6 +88,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
         }
         tokio::select! {
             () = shell.inbox.poked() => {}
+            () = shell.seats.freed() => {}
             Some(ended) = running.join_next() => {
                 // An error would be a panic, and `worker::run` lets none out.
                 if let Ok((partition, seq, ended)) = ended {
@@ -131,7 +134,8 @@ impl Scheduler {
     async fn take_partitions(&mut self) -> Result<(), StoreError> {
         let leases = &self.shell.leases;
         leases.prolong(self.backlog.partitions().cloned()).await?;
-        let room = (self.shell.workers() * LINES_EACH).saturating_sub(self.backlog.partitions().count());
+        let hands = self.shell.workers() + self.shell.seats.waiting();
+        let room = (hands * LINES_EACH).saturating_sub(self.backlog.partitions().count());
         if room > 0 && !self.shell.draining() {
             leases.claim(room).await?;
         }

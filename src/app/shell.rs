@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 use super::{
     alert::Alerts, backoff::Backoff, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits,
-    policy::PolicySource, pulse::Pulse, repos::Repos, urgent::Urgent,
+    policy::PolicySource, pulse::Pulse, repos::Repos, seats::{Askers, Previews, Seats}, urgent::Urgent,
 };
 use crate::{
     domain::id::ForgeName,
@@ -81,6 +81,9 @@ pub(crate) struct Shell {
     pub(crate) limits: Limits,
     pub(crate) backoff: Backoff,
     pub(crate) urgent: Urgent,
+    pub(crate) seats: Arc<Seats>,
+    pub(crate) askers: Askers,
+    pub(crate) previews: Previews,
     pub(crate) causes: Causes,
     pub(crate) doubts: Doubts,
     /// Wakes the scheduler.
@@ -120,6 +123,9 @@ impl Shell {
             limits: Limits::new(store.clone()),
             backoff: Backoff::default(),
             urgent: Urgent::default(),
+            seats: Arc::default(),
+            askers: Askers::default(),
+            previews: Previews::default(),
             doubts: Doubts::new(settings.catch_up.is_some()),
             store,
             clock,

@@ -7,9 +7,9 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{FutureExt, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::Instant};
 
 use super::{
     clock::after,
@@ -31,8 +31,10 @@ use crate::{
 
 /// Timers read from the store at once.
 const PAGE: usize = 256;
+/// And at most, where a repository that is under way has very many.
+const LONGEST_PAGE: usize = 8192;
 /// Repositories handled beside each other.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 32;
 /// Wait after a failure that is not the timer's own.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How often timers are looked at that other processes set, and may have left.
@@ -40,28 +42,61 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A timer whose item can't be derived is tried again after so long.
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
-/// Runs until `stop` turns true.
+/// A repository whose timers were handled, and how that went.
+type Handled = (RepoKey, Result<bool, Failure>);
+
+/// Runs until `stop` turns true, then lets what runs end.
+///
+/// Repositories are handled beside each other, and each by itself: one whose
+/// questions hang keeps no other waiting.
 pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+    let mut running: FuturesUnordered<BoxFuture<'_, Handled>> = FuturesUnordered::new();
+    let mut busy: BTreeMap<RepoKey, usize> = BTreeMap::new();
+    let mut paused_until: Option<Instant> = None;
     loop {
         let heard = shell.timers.heard();
-        let (next, failed) = match pass(&shell).await {
-            Ok(next) => {
-                shell.timers.rest(heard, next);
-                (next, false)
+        paused_until = paused_until.filter(|at| *at > Instant::now());
+        let mut next = None;
+        if paused_until.is_none() && !shell.draining() {
+            match look(&shell, &busy, AT_ONCE.saturating_sub(running.len())).await {
+                Ok((due, at)) => {
+                    next = at;
+                    for (repo, items) in due {
+                        busy.insert(repo.clone(), items.len());
+                        let shell = &shell;
+                        running.push(Box::pin(async move { (repo.clone(), handle(shell, repo, items).await) }));
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(?error, "timers can't be read and are tried again");
+                    paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                }
             }
-            Err(error) => {
-                tracing::warn!(?error, "timers can't be handled and are tried again");
-                (None, true)
-            }
-        };
+        }
+        if running.is_empty() && paused_until.is_none() {
+            shell.timers.rest(heard, next);
+        }
         tokio::select! {
             () = shell.timers.poked() => {}
+            Some((repo, outcome)) = running.next() => {
+                busy.remove(&repo);
+                match outcome {
+                    Ok(true) => {}
+                    // Another process is on it: what is left then is looked at in a while.
+                    Ok(false) => paused_until = Some(Instant::now() + LOOK_EVERY),
+                    Err(error) => {
+                        tracing::warn!(?error, "timers can't be handled and are tried again");
+                        paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
+                    }
+                }
+            }
             () = sleep_until(&shell, next) => {}
-            () = tokio::time::sleep(WAIT_AFTER_FAILURE), if failed => {}
+            () = tokio::time::sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {}
             () = tokio::time::sleep(LOOK_EVERY), if shell.leases.are_shared() => {}
-            () = stopped(&mut stop) => return,
+            () = stopped(&mut stop) => break,
         }
     }
+    while running.next().await.is_some() {}
 }
 
 async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
@@ -71,25 +106,29 @@ async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
     }
 }
 
-/// Handles everything that is due now; returns when the next timer is.
-async fn pass(shell: &Shell) -> Result<Option<Timestamp>, Failure> {
-    while !shell.draining() {
-        let due = shell.store.due_timers(shell.clock.now(), PAGE).await?;
-        if due.is_empty() {
-            break;
+/// Timers that are due now, of at most `room` repositories that are not `busy`,
+/// and when the next one is due.
+async fn look(
+    shell: &Shell,
+    busy: &BTreeMap<RepoKey, usize>,
+    room: usize,
+) -> Result<(Vec<(RepoKey, BTreeSet<ItemNumber>)>, Option<Timestamp>), Failure> {
+    let now = shell.clock.now();
+    // The timers of busy repositories are due until they are handled.
+    let mut limit = PAGE + busy.values().sum::<usize>();
+    let free = loop {
+        let due = shell.store.due_timers(now, limit).await?;
+        let is_all = due.len() < limit;
+        let mut free = by_repository(due);
+        free.retain(|repo, _| !busy.contains_key(repo));
+        if !free.is_empty() || is_all || limit >= LONGEST_PAGE {
+            break free;
         }
-        let handled = stream::iter(by_repository(due))
-            .map(|(repo, items)| handle(shell, repo, items))
-            .buffer_unordered(AT_ONCE)
-            .collect::<Vec<_>>()
-            .await;
-        if !handled.into_iter().collect::<Result<Vec<bool>, _>>()?.into_iter().all(|done| done) {
-            break; // another process is on it; what is left then is looked at in a while
-        }
-    }
+        limit *= 2;
+    };
     let next = shell.store.next_timer_at().await?;
-    // What is overdue is another process's affair, or the next look's.
-    Ok(next.filter(|at| !shell.leases.are_shared() || *at > shell.clock.now()))
+    // What is overdue is under way, has no room yet, or is another process's affair.
+    Ok((free.into_iter().take(room).collect(), next.filter(|at| *at > now)))
 }
 
 fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, BTreeSet<ItemNumber>> {

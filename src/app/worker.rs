@@ -13,6 +13,7 @@ use super::{
     draft::{self, Writes},
     installation, place,
     policy::{self, Occasion},
+    seats::aside,
     shell::Shell,
     survey, upkeep,
 };
@@ -187,10 +188,11 @@ async fn decide_for_repository(
     event: &Event,
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
-    let us = shell.identities.on(forge, Us::told_apart(event)).await;
-    let mut held = shell.repos.hold(&seen.key).await;
+    let us = aside(shell.identities.on(forge, Us::told_apart(event))).await;
+    let mut held = aside(shell.repos.hold(&seen.key)).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), event, seen).await;
+    let settled = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), event, seen);
+    let place = aside(settled).await;
     let target = place::target(&place.row);
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;

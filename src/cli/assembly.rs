@@ -48,6 +48,8 @@ pub struct Operators {
     pub log: Option<LogLevel>,
     /// What they have to show.
     pub token: Option<SecretString>,
+    /// By which names they reach the private address.
+    pub hosts: Vec<String>,
 }
 
 /// A running bot, and its server ready to run.
@@ -74,8 +76,8 @@ impl Program {
         let parts = Parts { store: store.clone(), forges: forges.clone(), clock, policies, alerts, settings: bot };
         let bot = Bot::start(parts);
         let (shutdown, ending) = watch::channel(false);
-        let Operators { log, token } = operators;
-        let operators = Admin { store, switches: bot.switches(), log, token };
+        let Operators { log, token, hosts } = operators;
+        let operators = Admin { store, switches: bot.switches(), log, token, hosts };
         let state = ServerState::with_operators(
             forges,
             sources,

@@ -118,6 +118,13 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
         _ => None,
     };
     let changed = observe::observe(facts, event, policy, us, by_event);
+    for key in &changed {
+        if let DocumentKey::Item(number) = key
+            && let Some(item) = facts.items.get_mut(number)
+        {
+            item.bound();
+        }
+    }
     let look = Look::new(facts, policy, event.at);
     for key in &changed {
         match key {

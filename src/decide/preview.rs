@@ -15,6 +15,8 @@ const TOLD: usize = 20;
 /// So many open items are looked at, the newest first: a preview must not keep
 /// a repository waiting.
 const LOOKED_AT: usize = 2000;
+/// So many of them at once; between, it is asked whether to go on.
+const SLICE: usize = 50;
 
 /// What would change.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +27,8 @@ pub struct Preview {
     pub looked_at: usize,
     /// Of these, so many would carry another label.
     pub changed: usize,
+    /// The time was up before all of these were derived.
+    pub out_of_time: bool,
     /// The first of them, newest first.
     pub first: Vec<Move>,
 }
@@ -44,36 +48,58 @@ pub struct Move {
 
 /// Compares what open items are shown as under `current` with what follows
 /// under `proposed`. `shown` tells the phase that an item was last decided to
-/// be in, if anything was decided on it yet.
+/// be in, if anything was decided on it yet. It ends early once `goes_on` says no.
 pub fn preview(
     facts: &RepoFacts,
     shown: impl Fn(ItemNumber) -> Option<Option<String>>,
     current: &Policy,
     proposed: &Policy,
     now: Timestamp,
+    mut goes_on: impl FnMut() -> bool,
 ) -> Preview {
     let open = facts.items.values().rev().filter(|item| is_open(item, now)).map(|item| item.number);
-    let newest: BTreeSet<ItemNumber> = open.clone().take(LOOKED_AT).collect();
-    let mut preview = Preview { open: open.count(), looked_at: newest.len(), ..Preview::default() };
-    for derived in super::derive_all(facts, &newest, proposed, now).into_iter().rev() {
-        // What is left alone keeps what it carries.
-        if !derived.ours {
-            continue;
+    let newest: Vec<ItemNumber> = open.clone().take(LOOKED_AT).collect();
+    let mut preview = Preview { open: open.count(), ..Preview::default() };
+    for slice in newest.chunks(SLICE) {
+        if !goes_on() {
+            preview.out_of_time = true;
+            break;
         }
-        let item = derived.item;
-        let shown = shown(item).unwrap_or_else(|| super::derive(facts, item, current, now).phase);
-        let before = shown.as_deref().and_then(|phase| label(current, phase));
-        let then = derived.phase.as_deref().and_then(|phase| label(proposed, phase));
-        if same(before, then) {
-            continue;
-        }
-        preview.changed += 1;
-        if preview.first.len() < TOLD {
-            let (now, then) = (before.map(str::to_owned), then.map(str::to_owned));
-            preview.first.push(Move { item, now, then, why: derived.reason.sentence });
-        }
+        preview.looked_at += slice.len();
+        preview.take(facts, &shown, (current, proposed), slice, now);
     }
     preview
+}
+
+impl Preview {
+    fn take(
+        &mut self,
+        facts: &RepoFacts,
+        shown: &impl Fn(ItemNumber) -> Option<Option<String>>,
+        (current, proposed): (&Policy, &Policy),
+        slice: &[ItemNumber],
+        now: Timestamp,
+    ) {
+        let items: BTreeSet<ItemNumber> = slice.iter().copied().collect();
+        for derived in super::derive_all(facts, &items, proposed, now).into_iter().rev() {
+            // What is left alone keeps what it carries.
+            if !derived.ours {
+                continue;
+            }
+            let item = derived.item;
+            let shown = shown(item).unwrap_or_else(|| super::derive(facts, item, current, now).phase);
+            let before = shown.as_deref().and_then(|phase| label(current, phase));
+            let then = derived.phase.as_deref().and_then(|phase| label(proposed, phase));
+            if same(before, then) {
+                continue;
+            }
+            self.changed += 1;
+            if self.first.len() < TOLD {
+                let (now, then) = (before.map(str::to_owned), then.map(str::to_owned));
+                self.first.push(Move { item, now, then, why: derived.reason.sentence });
+            }
+        }
+    }
 }
 
 fn is_open(item: &ItemFacts, now: Timestamp) -> bool {

@@ -3,13 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use globset::GlobMatcher;
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 pub use super::rule::EnvironmentRule;
 use super::rule::{FreezeRule, GateRule, OverrideRule};
-use super::{alerting::AlertPolicy, permission::Grant};
+use super::{
+    alerting::AlertPolicy,
+    glob::{Glob, GlobError},
+    permission::Grant,
+};
 
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
 pub const FILE: &str = ".github/phasebot.yml";
@@ -34,13 +37,13 @@ pub enum Mode {
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
-    matcher: GlobMatcher,
+    matcher: Glob,
 }
 
 impl Pattern {
     /// Compiles a glob; `*` matches `/` too, as in the forges' branch rules.
-    pub fn new(text: &str) -> Result<Self, globset::Error> {
-        Ok(Self { text: text.to_owned(), matcher: globset::GlobBuilder::new(text).build()?.compile_matcher() })
+    pub fn new(text: &str) -> Result<Self, GlobError> {
+        Ok(Self { text: text.to_owned(), matcher: Glob::new(text)? })
     }
 
     /// Whether `name` matches.

@@ -41,6 +41,8 @@ pub struct Admin {
     pub log: Option<LogLevel>,
     /// What to show as a bearer token; `None`: nothing.
     pub token: Option<SecretString>,
+    /// Names that the private address answers to, beside `localhost` and IP addresses; lower case.
+    pub hosts: Vec<String>,
 }
 
 /// The routes for operators; without any, the address serves figures only.

@@ -41,6 +41,12 @@ pub enum Problem {
     /// 401: the private address wants a token.
     #[error("show the admin token, as in Authorization: Bearer …; a web page may not ask")]
     NoToken,
+    /// 421: the private address is named otherwise.
+    #[error("this address does not answer to that name; name it in admin_hosts")]
+    OtherName,
+    /// 403: a web page of another site asks.
+    #[error("a page of another site may not ask")]
+    CrossSite,
     /// 400: an operator's request makes no sense.
     #[error("{0}")]
     Wanted(&'static str),
@@ -88,6 +94,8 @@ impl Problem {
             Self::NoToken | Self::Unverified(Refusal::MissingSignature | Refusal::BadSignature) | Self::Unproved(_) => {
                 StatusCode::UNAUTHORIZED
             }
+            Self::OtherName => StatusCode::MISDIRECTED_REQUEST,
+            Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Overloaded | Self::Store => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -113,6 +121,8 @@ impl Problem {
             Self::Unproved(alert::Refusal::Stale) => "stale_signature",
             Self::Unproved(alert::Refusal::BadSignature) | Self::Unverified(Refusal::BadSignature) => "bad_signature",
             Self::Unverified(Refusal::BadHeader(_)) => "bad_header",
+            Self::OtherName => "other_host",
+            Self::CrossSite => "cross_site",
             Self::Overloaded => "overloaded",
             Self::Store => "store_unavailable",
             Self::Internal => "internal",

@@ -5,6 +5,7 @@ mod alert;
 mod answer;
 mod body;
 mod health;
+mod names;
 mod patience;
 mod server;
 pub mod setup;
@@ -15,7 +16,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -142,6 +143,7 @@ pub fn public(state: Arc<ServerState>) -> Router {
 pub fn admin(state: Arc<ServerState>) -> Router {
     let routes = Router::new().route("/metrics", get(admin::metrics).fallback(only_get));
     let routes = routes.merge(admin::routes(&state)).fallback(nothing);
+    let routes = routes.layer(from_fn_with_state(Arc::clone(&state), names::own_names_only));
     around(routes).with_state(state)
 }
 

@@ -51,6 +51,7 @@ pub(super) const ROOT: &[Key<Settings>] = &[
     plain("retention", |s, v| v.duration(LEAST_RETENTION).map(|it| s.retention = it)),
     plain("on_removal", |s, v| v.one_of(&Removal::ALL).map(|it| s.on_removal = it)),
     secret("admin_token", |s, v| v.optional_secret().map(|it| s.admin_token = it)),
+    plain("admin_hosts", |s, v| v.host_names().map(|it| s.admin_hosts = it)),
     plain("catch_up", |s, v| v.duration(SignedDuration::ZERO).map(|it| s.catch_up = it)),
     plain("max_connections", |s, v| v.count().map(|it| s.max_connections = it)),
     plain("workers", |s, v| v.count().map(|it| s.workers = it)),

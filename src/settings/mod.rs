@@ -59,6 +59,8 @@ pub struct Settings {
     pub on_removal: Removal,
     /// What `/admin` takes as its bearer token; needed where `admin_listen` is not on loopback.
     pub admin_token: Option<SecretString>,
+    /// Names that `admin_listen` answers to, beside `localhost` and IP addresses; lower case.
+    pub admin_hosts: Vec<String>,
     /// Connections served at a time on each address; more of them wait.
     pub max_connections: usize,
     /// Repositories decided on at a time.
@@ -132,6 +134,7 @@ impl Default for Settings {
             catch_up: SignedDuration::from_mins(5),
             on_removal: Removal::Keep,
             admin_token: None,
+            admin_hosts: Vec::new(),
             max_connections: 2048,
             workers: 4,
             shutdown_grace: SignedDuration::from_secs(20),

@@ -125,6 +125,19 @@ impl Given<'_> {
         Ok(text.trim_end_matches('/').to_owned())
     }
 
+    /// Names of a host, without scheme and port; lower case.
+    pub(super) fn host_names(&self) -> Read<Vec<String>> {
+        let is_name = |name: &String| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+            !name.is_empty() && name.len() <= 253 && name.chars().all(plain)
+        };
+        let names = self.list()?;
+        if !names.iter().all(is_name) {
+            return Err("expected names of a host, such as metrics.internal, without port".to_owned());
+        }
+        Ok(names.into_iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect())
+    }
+
     /// A length of time, such as `30d` or `1h 30m`; a day has 24 hours. At least `least`.
     pub(super) fn duration(&self, least: SignedDuration) -> Read<SignedDuration> {
         let duration = duration(&self.text()?)?;

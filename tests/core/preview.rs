@@ -68,13 +68,13 @@ fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
 
 /// With every item shown as the built-in policy has it.
 fn under(facts: &RepoFacts, proposed: &Policy) -> Preview {
-    preview(facts, |_| None, &policy_of(None), proposed, start())
+    preview(facts, |_| None, &policy_of(None), proposed, start(), || true)
 }
 
 #[test]
 fn the_same_policy_changes_nothing() {
     let facts = facts((1..=5).map(|n| issue(n, true, &[])));
-    assert_eq!(under(&facts, &policy_of(None)), Preview { open: 5, looked_at: 5, changed: 0, first: Vec::new() });
+    assert_eq!(under(&facts, &policy_of(None)), Preview { open: 5, looked_at: 5, ..Preview::default() });
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_the_proposed_policy_ignores_keeps_its_label() {
 fn what_is_shown_counts_not_what_would_be_derived_now() {
     let facts = facts([issue(1, true, &[])]);
     let shown = |_| Some(None);
-    let preview = preview(&facts, shown, &policy_of(None), &policy_of(None), start());
+    let preview = preview(&facts, shown, &policy_of(None), &policy_of(None), start(), || true);
     assert_eq!((preview.changed, preview.first[0].now.clone()), (1, None));
 }
 
@@ -126,4 +126,18 @@ fn only_the_newest_of_very_many_are_looked_at() {
     let facts = facts((1..=2100).map(|n| issue(n, true, &[])));
     let preview = under(&facts, &policy_of(Some("phases: [{ name: plan, label: todo }]")));
     assert_eq!((preview.open, preview.looked_at, preview.changed), (2100, 2000, 2000));
+}
+
+#[test]
+fn a_preview_ends_between_two_slices_once_its_time_is_up() {
+    let facts = facts((1..=200).map(|n| issue(n, true, &[])));
+    let proposed = policy_of(Some("phases: [{ name: plan, label: todo }]"));
+    let mut slices = 0;
+    let goes_on = || {
+        slices += 1;
+        slices <= 2
+    };
+    let preview = preview(&facts, |_| None, &policy_of(None), &proposed, start(), goes_on);
+    assert_eq!((preview.open, preview.looked_at, preview.changed, preview.out_of_time), (200, 100, 100, true));
+    assert_eq!(preview.first[0].item, 200, "the newest were looked at");
 }

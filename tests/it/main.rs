@@ -30,5 +30,6 @@ mod settings;
 mod setup;
 mod sim;
 mod store;
+mod supply;
 mod support;
 mod webhook;

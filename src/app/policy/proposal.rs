@@ -1,6 +1,11 @@
 //! Looks at what pull requests and merge groups would make of the policy
 //! file. What they hold is read to be checked and previewed, never applied.
 
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
@@ -8,11 +13,11 @@ use super::{
     words::{self, Verdict},
 };
 use crate::{
-    app::{clock::after, question::question, repos::RepoState, shell::Shell},
+    app::{clock::after, question::question, repos::RepoState, seats::aside, shell::Shell},
     decide::{self, preview::Preview},
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
-        fact::{DocumentKey, item::PolicyInPull, policy::Proposal},
+        fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},
         id::{ItemNumber, Sha},
         policy::{CHECK, FILE, Mode, Policy},
     },
@@ -24,6 +29,10 @@ use crate::{
 const AT_ONCE: usize = 5;
 /// What could not be looked at is tried again after this long.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
+/// What has to wait for another preview is tried again after this long.
+const NEXT_PREVIEW_AFTER: SignedDuration = SignedDuration::from_secs(1);
+/// A preview takes no longer, but for its last slice.
+const PREVIEW_BUDGET: Duration = Duration::from_secs(2);
 
 /// Something to say about a proposal.
 pub(super) struct Said {
@@ -150,25 +159,56 @@ impl Looker<'_> {
         Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
     }
 
-    async fn verdict_on(&self, state: &RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
-        let files = &state.facts.policy_files;
+    async fn verdict_on(&self, state: &mut RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
         let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
         let file = match self.patiently(ask).await? {
             Ok(Some(file)) => file,
             Ok(None) => {
-                let preview = self.policies.without_own(files).map(|proposed| self.preview(state, &proposed));
+                let preview = match self.policies.without_own(&state.facts.policy_files) {
+                    Some(proposed) => Some(self.preview(state, proposed).await?),
+                    None => None,
+                };
                 return Ok((CheckVerdict::Success, words::removed(preview.as_ref())));
             }
             Err(why) => return Ok((CheckVerdict::Failure, words::not_shown(&why))),
         };
-        let (report, proposed) = self.policies.check(files, &file);
-        let preview = proposed.map(|proposed| self.preview(state, &proposed));
+        let (report, proposed) = self.policies.check(&state.facts.policy_files, &file);
+        let preview = match proposed {
+            Some(proposed) => Some(self.preview(state, proposed).await?),
+            None => None,
+        };
         Ok((verdict_of(&report), words::changed(&report, preview.as_ref())))
     }
 
-    fn preview(&self, state: &RepoState, proposed: &Policy) -> Preview {
-        let shown = |item: ItemNumber| state.items.get(&item).map(|row| row.phase.clone());
-        decide::preview::preview(&state.facts, shown, self.policy, proposed, self.shell.clock.now())
+    /// Derives open items under the proposed policy, on a thread of its own. An
+    /// installation has one preview at a time: others are told when to try again.
+    async fn preview(&self, state: &mut RepoState, proposed: Policy) -> Result<Preview, Timestamp> {
+        let now = self.shell.clock.now();
+        let tenant = (self.target.repo.forge.clone(), self.target.installation);
+        let Some(turn) = self.shell.previews.begin(&tenant) else { return Err(after(now, NEXT_PREVIEW_AFTER)) };
+        let shown: BTreeMap<ItemNumber, Option<String>> =
+            state.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
+        let current = self.policy.clone();
+        // The facts go there and come back. If they do not, the state is never
+        // put back either, and the next holder reads what is true.
+        let facts = std::mem::replace(&mut state.facts, RepoFacts::new(self.target.repo.clone()));
+        let work = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let end = Instant::now() + PREVIEW_BUDGET;
+            let shown = |item: ItemNumber| shown.get(&item).cloned();
+            let preview =
+                decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
+            (facts, preview)
+        });
+        match aside(work).await {
+            Ok((facts, preview)) => {
+                state.facts = facts;
+                Ok(preview)
+            }
+            Err(error) => std::panic::resume_unwind(
+                error.try_into_panic().unwrap_or_else(|_| Box::new("a preview was cut off".to_owned())),
+            ),
+        }
     }
 
     /// Waits for an answer, or why the forge refuses one; or tells when to ask again.

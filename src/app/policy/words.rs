@@ -112,6 +112,13 @@ pub(super) fn grouped(report: &Report) -> Verdict {
 }
 
 fn would_change(preview: &Preview) -> String {
+    if preview.out_of_time {
+        return "preview not finished: too many items".to_owned();
+    }
+    moves(preview)
+}
+
+fn moves(preview: &Preview) -> String {
     match preview.changed {
         0 => "no open item would carry another label".to_owned(),
         changed => format!("{} would carry another label", count(changed, "open item")),
@@ -119,8 +126,14 @@ fn would_change(preview: &Preview) -> String {
 }
 
 fn table(preview: &Preview) -> String {
-    let mut text = format!("### Preview\n\nOf {}, {}.", count(preview.open, "open item"), would_change(preview));
-    if preview.looked_at < preview.open {
+    let mut text = format!("### Preview\n\nOf {}, {}.", count(preview.open, "open item"), moves(preview));
+    if preview.out_of_time {
+        let _ = write!(
+            text,
+            " The preview is not finished: too many items. The time was up after the newest {}.",
+            preview.looked_at
+        );
+    } else if preview.looked_at < preview.open {
         let _ = write!(text, " Only the newest {} were looked at.", preview.looked_at);
     }
     text.push_str(" Derived from what is recorded; closed items and facts that were never asked for are not in it.");
@@ -178,7 +191,7 @@ mod tests {
     #[test]
     fn a_table_stays_a_table() {
         let row = Move { item: 3, now: None, then: Some("a|b".into()), why: "x | y\nz".into() };
-        let preview = Preview { open: 30, looked_at: 30, changed: 21, first: vec![row] };
+        let preview = Preview { open: 30, looked_at: 30, changed: 21, first: vec![row], ..Preview::default() };
         let text = table(&preview);
         assert!(text.contains("Of 30 open items, 21 open items would carry another label."), "{text}");
         assert!(text.contains("| `#3` | none | `a∣b` | x \\| y z |\n"), "{text}");

@@ -37,7 +37,7 @@ const MOST_LISTED: usize = 20;
 pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
         command.deed.as_ref().is_some_and(Deed::needs_board)
-            || command.reply.as_ref().is_some_and(|reply| reply.marker.is_none())
+            || command.reply.as_ref().is_some_and(|reply| reply.marker.is_none() && !reply.unasked)
     })
 }
 
@@ -323,6 +323,8 @@ fn right(evidence: &Evidence) -> String {
 
 /// Who ran what; with `evidence`, by what right.
 fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence: bool, policy: &Policy) {
+    // What people without any right tried is no news.
+    let commands: Vec<_> = commands.iter().filter(|(_, command)| !command.is_noise()).collect();
     let open = if evidence { " open" } else { "" };
     let _ = writeln!(text, "\n<details{open}><summary>Commands that ran here: {}</summary>\n", commands.len());
     let (head, line) = if evidence { (" by what right |", " --- |") } else { ("", "") };

@@ -43,7 +43,10 @@ impl Request {
     /// The lines that were neither decided nor kept before.
     pub fn undecided<'a>(&'a self, facts: &'a RepoFacts) -> impl Iterator<Item = (CommandId, &'a Line)> {
         let id = |line: &Line| CommandId { item: self.item, source: self.source, index: line.index };
-        let known = |id: &CommandId| facts.commands.contains_key(id) || facts.waiting.contains_key(id) != self.waited;
+        let item = facts.items.get(&self.item).filter(|_| !self.waited);
+        let over = item.is_some_and(|item| item.command_marks.covers(&self.by, self.at));
+        let known =
+            move |id: &CommandId| over || facts.commands.contains_key(id) || facts.waiting.contains_key(id) != self.waited;
         self.lines.iter().map(move |line| (id(line), line)).filter(move |(id, _)| !known(id))
     }
 

@@ -21,6 +21,7 @@ mod prose;
 pub mod reply;
 pub mod run;
 mod say;
+mod share;
 mod time;
 pub mod wait;
 mod words;

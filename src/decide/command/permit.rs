@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Row, gate, hear::Request, parse::Call, say};
+use super::{Row, gate, hear::Request, parse::Call, say, share};
 use crate::domain::{
     fact::{RepoFacts, command::Evidence},
     needs::PullHead,
@@ -73,6 +73,9 @@ impl Standing {
 /// What to ask before [`super::run::run`].
 pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
     let mut asks = Asks::default();
+    if share::is_refused_unasked(facts, request) {
+        return asks;
+    }
     for (id, line) in request.undecided(facts) {
         let row = match &line.call {
             // It waits for others, whoever says it.

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     hear::Request,
     run::{Mood, Terms},
+    share::Share,
 };
 use crate::{
     decide::message::quoted,
@@ -103,16 +104,29 @@ pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<Wish> {
 
 /// Says it: in a comment of its own while the budget lasts, else in the status
 /// comment. The comment before it is folded away.
-pub(super) fn say(facts: &mut RepoFacts, request: &Request, sayings: &[Saying], terms: &Terms<'_>) -> Vec<Wish> {
-    say_as(facts, request.item, &source(request.source), sayings, terms.now)
+pub(super) fn say(
+    facts: &mut RepoFacts,
+    request: &Request,
+    sayings: &[Saying],
+    share: Share,
+    terms: &Terms<'_>,
+) -> Vec<Wish> {
+    say_as(facts, request.item, &source(request.source), sayings, share.may_be_answered(), terms.now)
 }
 
 /// The same for what a single command came to later.
 pub(super) fn say_later(facts: &mut RepoFacts, id: CommandId, saying: Saying, now: Timestamp) -> Vec<Wish> {
-    say_as(facts, id.item, &name(id), &[saying], now)
+    say_as(facts, id.item, &name(id), &[saying], true, now)
 }
 
-fn say_as(facts: &mut RepoFacts, item: ItemNumber, name: &str, sayings: &[Saying], now: Timestamp) -> Vec<Wish> {
+fn say_as(
+    facts: &mut RepoFacts,
+    item: ItemNumber,
+    name: &str,
+    sayings: &[Saying],
+    may_comment: bool,
+    now: Timestamp,
+) -> Vec<Wish> {
     if sayings.is_empty() {
         return Vec::new();
     }
@@ -121,7 +135,7 @@ fn say_as(facts: &mut RepoFacts, item: ItemNumber, name: &str, sayings: &[Saying
     let spent =
         replies.iter().any(|reply| reply.unasked && reply.marker.is_some() && now.duration_since(reply.at) < BUDGET);
     let last = replies.iter().filter(|reply| reply.marker.is_some()).max_by_key(|reply| reply.at).map(|r| (*r).clone());
-    let marker = (!unasked || !spent).then(|| format!("answer:{name}"));
+    let marker = (may_comment && (!unasked || !spent)).then(|| format!("answer:{name}"));
     let reply = Reply { at: now, marker: marker.clone(), unasked };
     for saying in sayings {
         facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));

@@ -11,6 +11,7 @@ use super::{
     permit::{self, Asks, Standing},
     reply::{self, Saying, Wish},
     say,
+    share::Share,
     wait::{self, Verdict},
 };
 use crate::{
@@ -89,6 +90,7 @@ pub struct Turn<'a> {
     pub(super) at: Timestamp,
     pub(super) now: Timestamp,
     pub(super) deed: Option<Deed>,
+    share: Share,
     observed: &'a mut Observed,
 }
 
@@ -103,6 +105,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
     let mut sayings: Vec<Saying> = Vec::new();
     let mut moods: BTreeSet<Mood> = BTreeSet::new();
     let lines: Vec<(CommandId, Line)> = request.undecided(facts).map(|(id, line)| (id, line.clone())).collect();
+    let share = Share::of(facts, request, standing);
     for (id, line) in lines {
         let given_up;
         let standing = match wait::verdict(facts, request, (id, &line), standing, terms) {
@@ -134,6 +137,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             standing,
             id,
             verb: "",
+            share,
         };
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut deed) = (turn.at, turn.deed.take());
@@ -175,13 +179,18 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             reply: None,
             node: request.node.clone(),
         };
+        // A stranger's refused command shows nowhere: nothing is derived for it.
+        if !record.is_noise() || record.deed.is_some() {
+            ran.observed.items.insert(id.item);
+        }
         facts.commands.insert(id, record);
         ran.observed.changed.insert(DocumentKey::Command(id));
-        ran.observed.items.insert(id.item);
     }
+    let moods = share.moods(moods);
     let mut wishes: Vec<Wish> = moods.into_iter().filter_map(|mood| reply::reaction(request, mood)).collect();
     wishes.append(&mut ran.wishes);
-    wishes.extend(reply::say(facts, request, &sayings, terms));
+    wishes.extend(reply::say(facts, request, &sayings, share, terms));
+    ran.observed.changed.extend(facts.bound_commands(request.item, &request.by, terms.now));
     ran.wishes = if terms.silent.is_none() { wishes } else { Vec::new() };
     ran
 }
@@ -234,8 +243,9 @@ impl Turn<'_> {
             Call::TooMany => heard(None, Answer::Misread(say::too_many()), true),
             Call::Known(row, given) => {
                 let denied = permit::permit_line(self.policy, &line.call, self.standing, &self.request.by);
-                let unasked = denied.is_err();
-                let answer = match (denied.and_then(|()| self.fits(row)), given) {
+                let unasked = denied.is_err() || self.share.is_strangers;
+                let room = || self.share.has_room(self.facts, self.request, row);
+                let answer = match (denied.and_then(|()| room()).and_then(|()| self.fits(row)), given) {
                     (Err(why), _) => Answer::Refused(why),
                     (Ok(()), Err(why)) => Answer::Misread(say::usage(why, row)),
                     (Ok(()), Ok(given)) => {

@@ -67,6 +67,10 @@ pub(super) fn too_many() -> String {
     format!("Only the first {} commands of a comment run.", super::parse::MOST_COMMANDS)
 }
 
+pub(super) fn too_many_here(most: usize) -> String {
+    format!("You have given {most} commands here that still count. Go on in another issue or pull request.")
+}
+
 // ── Place ──
 
 pub(super) fn no_item() -> String {

@@ -4,6 +4,7 @@
 //! never changes but for the outcome of what it set off. Holds, locks and
 //! freezes are not kept on their own: they follow from the records.
 
+mod bounds;
 mod guards;
 mod index;
 
@@ -12,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use bounds::{CommandMarks, MOST_LASTING, Recent};
 pub use index::{CommandIndex, Commands};
 
 use super::item::Word;

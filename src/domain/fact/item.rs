@@ -1,11 +1,13 @@
 //! Facts about issues and pull requests.
 
+mod bounds;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Newest, label::LabelEvents};
+use super::{Newest, command::CommandMarks, label::LabelEvents};
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
     id::{Actor, ItemNumber, Sha},
@@ -40,6 +42,9 @@ pub struct ItemFacts {
     pub gone: Option<Timestamp>,
     /// What people said about its phase by command.
     pub marks: BTreeSet<Mark>,
+    /// Up to when commands are decided whose records are gone: older ones never run.
+    #[serde(default, skip_serializing_if = "CommandMarks::is_empty")]
+    pub command_marks: CommandMarks,
     /// Labels that people and other bots put on or took off.
     #[serde(default)]
     pub label_events: LabelEvents,
@@ -73,6 +78,7 @@ impl ItemFacts {
             labels: None,
             gone: None,
             marks: BTreeSet::new(),
+            command_marks: CommandMarks::default(),
             label_events: LabelEvents::default(),
             notice: false,
             read: false,

@@ -1,5 +1,6 @@
 //! Slash-commands: what runs, for whom, and what is answered.
 
+mod bounds;
 mod parser;
 pub mod sending;
 pub mod stage;

@@ -7,4 +7,5 @@ mod crowd;
 mod disk;
 mod door;
 mod elsewhere;
+mod one;
 mod tenant;

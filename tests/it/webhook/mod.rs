@@ -2,4 +2,5 @@
 
 mod answers;
 pub mod house;
+mod names;
 mod waits;

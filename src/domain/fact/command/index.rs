@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{CommandFacts, CommandId, Deed};
+use super::{CommandFacts, CommandId, Deed, bounds::person};
 use crate::domain::{
     decision::GateName,
     fact::indexed::{IndexedMap, KeysBy, MapIndex},
-    id::Sha,
+    id::{ItemNumber, Sha},
 };
 
 /// Slash-commands that were decided.
@@ -34,6 +34,14 @@ pub struct CommandIndex {
     pub let_go: BTreeSet<String>,
     /// Records in order of time.
     pub by_time: BTreeSet<(Timestamp, CommandId)>,
+    /// What each person said, in order of time.
+    pub by_person: KeysBy<String, (Timestamp, CommandId)>,
+    /// Records of people without any right that change nothing, in order of time.
+    pub strangers: BTreeSet<(Timestamp, CommandId)>,
+    /// Records that change nothing, by item and person.
+    pub passing: KeysBy<(ItemNumber, String), (Timestamp, CommandId)>,
+    /// Records that decisions rest on, by item and person.
+    pub lasting: KeysBy<(ItemNumber, String), CommandId>,
 }
 
 impl CommandIndex {
@@ -47,6 +55,16 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
     fn add(&mut self, id: &CommandId, command: &CommandFacts) {
         let order = (command.at, *id);
         self.by_time.insert(order);
+        self.by_person.add(person(&command.by), order);
+        let place = (id.item, person(&command.by));
+        if command.is_passing() {
+            self.passing.add(place, order);
+        } else {
+            self.lasting.add(place, *id);
+        }
+        if command.is_noise() {
+            self.strangers.insert(order);
+        }
         match &command.deed {
             Some(Deed::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
             Some(Deed::Unlock { environment }) => {
@@ -80,6 +98,11 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
     fn remove(&mut self, id: &CommandId, command: &CommandFacts) {
         let order = (command.at, *id);
         self.by_time.remove(&order);
+        self.by_person.remove(&person(&command.by), &order);
+        let place = (id.item, person(&command.by));
+        self.passing.remove(&place, &order);
+        self.lasting.remove(&place, id);
+        self.strangers.remove(&order);
         match &command.deed {
             Some(Deed::Lock { environment, .. }) => self.locks.remove(environment, &order),
             Some(Deed::Unlock { environment }) => {

@@ -4,10 +4,7 @@
 //! decision goes on with what is known. What failed is asked again when
 //! [`super::backoff`] allows it, by a timer.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -15,12 +12,8 @@ use tokio::time::Instant;
 
 use super::{clock::after, limits::Tenant, question::question_once, shell::Shell};
 use crate::{
-    decide,
     domain::{
-        fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
         needs::{Answer, Answered, Need},
-        policy::Policy,
         when::earlier,
     },
     metric,
@@ -40,66 +33,77 @@ const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
 /// The same where somebody waits for what comes of a command.
 const PATIENCE_OF_PEOPLE: Duration = Duration::from_millis(500);
 /// When to go on with questions that had to wait.
-pub(super) const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
+const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
-/// What is being found out.
+/// The questions of one decision.
 pub(crate) struct Inquiry<'a> {
-    pub(crate) facts: &'a mut RepoFacts,
-    /// Items to derive; grows by those that an answer concerns.
-    pub(crate) items: &'a mut BTreeSet<ItemNumber>,
-    /// Documents that changed; grows.
-    pub(crate) changed: &'a mut BTreeSet<DocumentKey>,
-    pub(crate) policy: &'a Policy,
-    /// The id of the delivery that is decided, if it is one.
-    pub(crate) own: Option<&'a str>,
-    /// It ran commands: somebody waits for what comes of them.
-    pub(crate) urgent: bool,
+    round: Round<'a>,
+    asked: HashSet<Need>,
+    /// How many may still be asked.
+    left: usize,
+    again_at: Option<Timestamp>,
+    /// Nothing more is asked now.
+    is_over: bool,
 }
 
-/// Asks what is needed and keeps the answers as facts. Returns when to look
-/// again, if something could not be asked or was not answered now.
-pub(crate) async fn ask(shell: &Shell, forge: &dyn Forge, target: &Target, inquiry: Inquiry<'_>) -> Option<Timestamp> {
-    let Inquiry { facts, items, changed, policy, own, urgent } = inquiry;
-    let patience = if urgent { PATIENCE_OF_PEOPLE } else { PATIENCE_IN_ALL };
-    let round = Round { shell, forge, target, deadline: Instant::now() + patience, own };
-    let mut asked: HashSet<Need> = HashSet::new();
-    let mut left = MOST_QUESTIONS;
-    let mut again: Option<Timestamp> = None;
-    // Answers may raise further questions: each round asks at least one, so that there are few.
-    loop {
+impl<'a> Inquiry<'a> {
+    /// Questions for the delivery `own`, or for timers; `urgent`: somebody
+    /// waits for what comes of a command.
+    pub(crate) fn new(
+        shell: &'a Shell,
+        forge: &'a dyn Forge,
+        target: &'a Target,
+        own: Option<&'a str>,
+        urgent: bool,
+    ) -> Self {
+        let patience = if urgent { PATIENCE_OF_PEOPLE } else { PATIENCE_IN_ALL };
+        let round = Round { shell, forge, target, deadline: Instant::now() + patience, own };
+        Self { round, asked: HashSet::new(), left: MOST_QUESTIONS, again_at: None, is_over: false }
+    }
+
+    /// When to look again, if something could not be asked or was not answered now.
+    pub(crate) fn again_at(&self) -> Option<Timestamp> {
+        self.again_at
+    }
+
+    /// Whether nothing more is asked now.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Asks what was not asked yet and may be asked now. Answers may raise
+    /// further questions: each round asks at least one, so that there are few.
+    pub(crate) async fn ask(&mut self, needs: Vec<Need>) -> Vec<Answered> {
+        let Round { shell, target, .. } = self.round;
         let now = shell.clock.now();
         let mut batch: Vec<Need> = Vec::new();
-        for need in decide::needs(facts, items, policy, now) {
-            if asked.contains(&need) {
+        for need in needs {
+            if self.asked.contains(&need) {
                 continue;
             }
-            if left == 0 {
+            if self.left == 0 {
                 // The rest is asked a little later, once these are answered.
-                again = earlier(again, Some(after(now, GO_ON_AFTER)));
+                self.again_at = earlier(self.again_at, Some(after(now, GO_ON_AFTER)));
                 break;
             }
-            asked.insert(need.clone());
-            match shell.backoff.admit(&round.tenant(), &target.repo, &need, now) {
+            self.asked.insert(need.clone());
+            match shell.backoff.admit(&self.round.tenant(), &target.repo, &need, now) {
                 Ok(()) => {
-                    left -= 1;
+                    self.left -= 1;
                     batch.push(need);
                 }
-                Err(until) => again = earlier(again, Some(until)),
+                Err(until) => self.again_at = earlier(self.again_at, Some(until)),
             }
         }
         if batch.is_empty() {
-            return again;
+            self.is_over = true;
+            return Vec::new();
         }
-        let Asked { answers, again: later, broken_off } = round.ask(batch).await;
-        again = earlier(again, later);
-        for (need, answer) in answers {
-            let observed = decide::learn(facts, &Answered { need, answer, at: shell.clock.now() }, policy);
-            items.extend(observed.items);
-            changed.extend(observed.changed);
-        }
-        if broken_off {
-            return again;
-        }
+        let Asked { answers, again, broken_off } = self.round.ask(batch).await;
+        self.again_at = earlier(self.again_at, again);
+        self.is_over = broken_off;
+        let answered = |(need, answer)| Answered { need, answer, at: shell.clock.now() };
+        answers.into_iter().map(answered).collect()
     }
 }
 

@@ -9,8 +9,8 @@ use tracing::Instrument;
 
 use super::{
     clock::after,
+    commit,
     crash::crash_point,
-    draft,
     leases::{Tenure, while_held},
     limits::Tenant,
     outcome::{conclude, deleted, note, persevere},
@@ -143,7 +143,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
             if !conclude(shell, effect, Outcome::Withheld(&why)).await {
                 return Ok(());
             }
-            let reason = draft::note(&[why]);
+            let reason = commit::note(&[why]);
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
             return Ok(());
         }
@@ -216,25 +216,25 @@ async fn aim(
         // An attempt whose answer was lost, by this effect or by the one that it
         // replaced, may have changed them.
         Effect::SetPhase { .. } | Effect::SetLabels { .. } if effect.may_have_been_sent() => None,
-        Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.facts.item_labels(*item).cloned(),
+        Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.repo.facts.item_labels(*item).cloned(),
         _ => None,
     };
     let issue = match &effect.effect {
-        Effect::UpsertIssue { .. } => state.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
+        Effect::UpsertIssue { .. } => state.repo.facts.policy_files.complaint.as_ref().and_then(|c| c.issue),
         _ => None,
     };
     let context = ApplyContext {
         item_labels,
-        repo_labels: state.facts.known_labels().clone(),
+        repo_labels: state.repo.facts.known_labels().clone(),
         issue,
         in_doubt,
         look_only: false,
     };
     let target = state.row.as_ref().and_then(place::target);
     // What was decided a while ago may not be wanted by what is known now.
-    let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
+    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
     let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
-    let recheck = recheck_before_send(&state.facts, &effect.effect, &terms);
+    let recheck = recheck_before_send(&state.repo.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, recheck))
 }
@@ -272,7 +272,7 @@ async fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp)
 
 /// What a failed attempt comes to. `in_doubt`: an earlier one may have gone through.
 fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Timestamp) -> EffectEnd {
-    let error = draft::note(&[failure.to_string()]);
+    let error = commit::note(&[failure.to_string()]);
     let repeat = effect.effect.repeat();
     let retry = |not_before: Timestamp, in_doubt: bool, counts: bool| EffectEnd::Retry {
         not_before,

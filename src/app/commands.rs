@@ -1,5 +1,5 @@
-//! Slash-commands: asks the forge what their sender may do, lets the core run
-//! them, and brings it the outcome of what the forge had to do.
+//! Slash-commands: asks the forge what their sender may do, and lets the core
+//! run them.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -9,31 +9,23 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    decision::WATCH_TIMER,
-    draft::{self, Writes},
+    commit::Writes,
     question::{question, question_once},
-    repos::RepoState,
     shell::Shell,
 };
 use crate::{
     decide::{
         Us,
-        advance::{self, Outcome},
         command::{
-            conclude::{Conclusion, conclude},
             hear::{Request, hear},
             permit::{Asks, Standing, Unanswered},
-            reply::Wish,
-            run::{Ran, Terms, asks, run},
+            run::{Terms, asks},
             wait,
         },
     },
-    domain::{event::Event, fact::DocumentKey, permission::Role, policy::Policy},
-    metric,
-    port::{
-        forge::{Forge, ForgeError, Target},
-        store::{Commit, NewEffect, Seq, StoreError, StoredEffect},
-    },
+    domain::{event::Event, permission::Role, policy::Policy},
+    engine::{Input, Repository},
+    port::forge::{Forge, ForgeError, Target},
 };
 
 /// When this has passed no other question is asked: the repository is held meanwhile.
@@ -51,24 +43,19 @@ pub(crate) struct Place<'a> {
 
 /// Runs the commands that an event brings, if it brings any that did not run
 /// before. Those whose sender's rights the forge does not tell now are kept.
-pub(crate) async fn take(shell: &Shell, state: &mut RepoState, place: Place<'_>, event: &Event, us: &Us) -> Ran {
-    let Some(request) = hear(event, place.policy, us) else { return Ran::default() };
-    Desk::new(shell, place).run(state, &request).await
+pub(crate) async fn take(shell: &Shell, repo: &mut Repository, place: Place<'_>, event: &Event, us: &Us) {
+    if let Some(request) = hear(event, place.policy, us) {
+        Desk::new(shell, place).run(repo, &request).await;
+    }
 }
 
 /// Tries the commands again that were kept, if one of them is due.
-pub(crate) async fn again(shell: &Shell, state: &mut RepoState, place: Place<'_>) -> Ran {
-    let mut ran = Ran::default();
-    let due = wait::due(&state.facts, place.policy, shell.clock.now());
+pub(crate) async fn again(shell: &Shell, repo: &mut Repository, place: Place<'_>) {
+    let due = wait::due(&repo.facts, place.policy, shell.clock.now());
     let mut desk = Desk::new(shell, place);
     for request in due {
-        let Ran { observed, wishes, told } = desk.run(state, &request).await;
-        ran.observed.changed.extend(observed.changed);
-        ran.observed.items.extend(observed.items);
-        ran.wishes.extend(wishes);
-        ran.told.extend(told);
+        desk.run(repo, &request).await;
     }
-    ran
 }
 
 /// Runs requests one after the other, and asks the forge each thing about
@@ -86,22 +73,19 @@ impl<'a> Desk<'a> {
         Self { shell, place, started: Instant::now(), roles: HashMap::new(), members: HashMap::new() }
     }
 
-    async fn run(&mut self, state: &mut RepoState, request: &Request) -> Ran {
-        if request.undecided(&state.facts).next().is_none() {
-            return Ran::default();
+    async fn run(&mut self, repo: &mut Repository, request: &Request) {
+        if request.undecided(&repo.facts).next().is_none() {
+            return;
         }
         let (shell, policy) = (self.shell, self.place.policy);
-        let asks = asks(&state.facts, policy, request);
+        let asks = asks(&repo.facts, policy, request);
         // Where others wait already there is no hurry to find out the same again.
-        let patient = state.facts.waiting.is_empty();
-        let standing = self.standing(request, asks, patient).await;
+        let patient = repo.facts.waiting.is_empty();
+        let caller = self.standing(request, asks, patient).await;
         let installation = self.place.target.as_ref().map(|target| target.installation);
         let silent = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
         let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
-        let ran = run(&mut state.facts, request, &standing, &terms);
-        let decided = ran.observed.changed.iter().filter(|key| matches!(key, DocumentKey::Command(_))).count();
-        metrics::counter!(metric::COMMANDS).increment(decided as u64);
-        ran
+        repo.ingest(Input::Commands { request, caller: &caller }, &terms);
     }
 
     async fn standing(&mut self, request: &Request, asks: Asks, patient: bool) -> Standing {
@@ -174,58 +158,4 @@ impl<'a> Desk<'a> {
             }
         })
     }
-}
-
-/// Queues what commands wish for.
-pub(crate) fn queue(wishes: Vec<Wish>, writes: Writes, cause: Option<Seq>, commit: &mut Commit) {
-    let Writes::As(installation) = writes else { return };
-    commit.effects.extend(wishes.into_iter().map(|Wish { key, replaces, effect }| NewEffect {
-        key,
-        replaces,
-        installation,
-        effect,
-        cause,
-    }));
-}
-
-/// Brings the core the outcome of an effect that something waits for. What
-/// follows is kept before the effect is ended: a crash in between repeats
-/// both, and repeating changes nothing.
-pub(crate) async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> Result<(), StoreError> {
-    if !effect.effect.is_awaited() {
-        return Ok(());
-    }
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let now = shell.clock.now();
-    let mut commit = Commit { repo: Some(effect.repo.clone()), now: Some(now), ..Commit::default() };
-    let writes = Writes::As(effect.installation);
-    if let Some(command) = effect.effect.command() {
-        let Conclusion { changed, wishes, board } = conclude(&mut state.facts, &effect.effect, outcome, now);
-        commit.facts = draft::documents(&state, &changed.into_iter().collect());
-        queue(wishes, writes, effect.cause, &mut commit);
-        if board {
-            // The item's timer writes its status comment anew.
-            commit.timers.push((command.item, Some(now)));
-        }
-    } else {
-        let policy = shell.policies.policy(&effect.repo, &state.facts.policy_files);
-        let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
-        let advanced = advance::ended(&mut state.facts, &effect.effect, &effect.key, outcome, &terms);
-        commit.facts = draft::documents(&state, &advanced.changed);
-        queue(advanced.wishes, writes, effect.cause, &mut commit);
-        commit.cancel_effects = advanced.cancel;
-        commit.timers.extend(advanced.items.into_iter().map(|item| (item, Some(now))));
-        // Whatever follows from it follows in the next look at the whole.
-        commit.timers.push((WATCH_TIMER, Some(now)));
-        state.wake_at = Some(now);
-    }
-    if !commit.facts.is_empty() {
-        commit.under.extend(held.lease());
-        shell.commit(commit).await?;
-        shell.outbox.poke();
-        shell.timers.poke();
-    }
-    held.put(state);
-    Ok(())
 }

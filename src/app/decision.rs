@@ -1,34 +1,20 @@
-//! From changed facts to a commit, for deliveries and timers alike.
-
-use std::collections::BTreeSet;
+//! From what was ingested to a commit, for deliveries and timers alike.
 
 use super::{
-    ask::{GO_ON_AFTER, Inquiry, ask},
-    clock::after,
-    commands,
+    ask::Inquiry,
+    commit::{Writes, commit_of},
     crash::crash_point,
-    draft::{self, CLOSEST_TIMER, Terms, Writes},
     place,
     repos::{Held, RepoState},
     shell::Shell,
 };
 use crate::{
-    decide::{
-        self,
-        advance::{self, Advanced},
-        command::run,
-    },
-    domain::{
-        fact::DocumentKey,
-        id::{ItemNumber, RepoKey},
-        policy::Policy,
-    },
+    decide::command::run::Terms,
+    domain::policy::Policy,
+    engine::{Asking, Context, Input, Step},
+    metric,
     port::store::{Commit, RepositoryRow, Seq, StoreError},
 };
-
-/// The timer of what concerns a repository as a whole: incidents, gates,
-/// deploys. No forge numbers an item so.
-pub(crate) const WATCH_TIMER: ItemNumber = (ItemNumber::MAX >> 1) - 1;
 
 /// Why something was not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,89 +33,58 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl From<serde_json::Error> for Failure {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Fault(format!("what was derived can't be written down: {error}"))
-    }
-}
-
-/// What is to be decided.
+/// Under what is decided.
 pub(crate) struct Scope<'a> {
-    pub(crate) repo: &'a RepoKey,
     /// Where the repository is, if known.
     pub(crate) place: Option<&'a RepositoryRow>,
     pub(crate) policy: &'a Policy,
-    /// Items to derive again.
-    pub(crate) items: BTreeSet<ItemNumber>,
-    /// Documents that changed already.
-    pub(crate) changed: BTreeSet<DocumentKey>,
-    /// The delivery that is decided; `None`: timers of all `items` fired.
+    /// The delivery that is decided; `None`: timers fired.
     pub(crate) cause: Option<Seq>,
     /// Its id.
     pub(crate) delivery: Option<&'a str>,
-    /// Commands ran: somebody waits for what comes of them.
-    pub(crate) urgent: bool,
 }
 
-/// Asks for facts that are missing, derives, and drafts the commit. Returns it
-/// with a sentence for each item that moved.
-pub(crate) async fn reach(
-    shell: &Shell,
-    state: &mut RepoState,
-    scope: Scope<'_>,
-) -> Result<(Commit, Vec<String>), Failure> {
-    let Scope { repo, place, policy, mut items, mut changed, cause, delivery, urgent } = scope;
+/// A decision that is to be stored.
+pub(crate) struct Decided {
+    pub(crate) commit: Commit,
+    /// Whether effects could be queued.
+    pub(crate) writes: Writes,
+    /// A sentence for each command, and for each item that moved.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Decides on what was ingested: asks the forge for facts that are missing, as
+/// far as that can be done now.
+pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>) -> Decided {
+    let Scope { place, policy, cause, delivery } = scope;
     let target = place.and_then(place::target);
-    let forge = shell.forge(&repo.forge).filter(|_| target.is_some());
-    let may_ask = forge.is_some();
-    let again_at = match (&target, forge) {
-        (Some(target), Some(forge)) => {
-            let (items, changed) = (&mut items, &mut changed);
-            let inquiry = Inquiry { facts: &mut state.facts, items, changed, policy, own: delivery, urgent };
-            ask(shell, forge.as_ref(), target, inquiry).await
+    let forge = shell.forge(&state.repo.facts.key.forge).filter(|_| target.is_some());
+    let mut inquiry = forge.zip(target.as_ref()).map(|(forge, target)| {
+        let urgent = state.repo.is_urgent();
+        Inquiry::new(shell, forge.as_ref(), target, delivery, urgent)
+    });
+    let writes = Writes::allowed(shell.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
+    let mut asking = if inquiry.is_some() { Asking::First } else { Asking::Never };
+    let plan = loop {
+        let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: writes.silent() };
+        let needs = match state.repo.step(&Context { terms, asking }) {
+            Step::Plan(plan) => break *plan,
+            Step::Ask(needs) => needs,
+        };
+        let answers = match &mut inquiry {
+            Some(inquiry) => inquiry.ask(needs).await,
+            None => Vec::new(),
+        };
+        for answered in &answers {
+            state.repo.ingest(Input::Answer(answered), &terms);
         }
-        _ => None,
+        if let Some(inquiry) = inquiry.as_ref().filter(|inquiry| answers.is_empty() || inquiry.is_over()) {
+            asking = Asking::Done(inquiry.again_at());
+        }
     };
-    let now = shell.clock.now();
-    let writes = Writes::allowed(shell.settings.dry_run, policy, target.map(|t| t.installation));
-    let mut commit = Commit { repo: Some(repo.clone()), now: Some(now), ..Commit::default() };
-    let silent = writes.silent();
-    let alerts = &shell.alerts.rules;
-    let mut advanced = advance::advance(&mut state.facts, &run::Terms { policy, alerts, now, silent });
-    // What could not be asked now is asked for the repository's sake, too; and
-    // what was only now begun may want to know more.
-    advanced.wake(again_at);
-    if may_ask && again_at.is_none() && !decide::needs(&state.facts, &BTreeSet::new(), policy, now).is_empty() {
-        advanced.wake(Some(after(now, GO_ON_AFTER)));
-    }
-    items.append(&mut advanced.items);
-    changed.append(&mut advanced.changed);
-    let mut told = Vec::new();
-    told.append(&mut advanced.told);
-    follow(state, advanced, writes, cause, &mut commit);
-    let terms = Terms { policy, now, writes, cause, again_at, reset_timers: cause.is_none() };
-    told.extend(draft::derive(state, &items, &terms, &mut commit)?);
-    commit.facts = draft::documents(state, &changed);
-    Ok((commit, told))
-}
-
-/// Adds what follows for the repository as a whole to a commit.
-pub(crate) fn follow(
-    state: &mut RepoState,
-    advanced: Advanced,
-    writes: Writes,
-    cause: Option<Seq>,
-    commit: &mut Commit,
-) {
-    commands::queue(advanced.wishes, writes, cause, commit);
-    commit.cancel_effects.extend(advanced.cancel);
-    // What turns «now» must not keep the repository busy.
-    let soonest = commit.now.map(|now| after(now, CLOSEST_TIMER));
-    let wake_at = advanced.wake_at.map(|at| soonest.map_or(at, |soonest| at.max(soonest)));
-    if state.wake_at != wake_at {
-        state.wake_at = wake_at;
-        commit.timers.push((WATCH_TIMER, wake_at));
-    }
+    metrics::counter!(metric::COMMANDS).increment(plan.commands as u64);
+    let notes = plan.command_notes.iter().chain(&plan.notes).cloned().collect();
+    Decided { commit: commit_of(plan, &state.repo, writes, cause), writes, notes }
 }
 
 /// Commits, puts the state back, and wakes the loops that have work now.
@@ -152,5 +107,25 @@ pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, mut co
     if timers {
         shell.timers.poke();
     }
+    Ok(())
+}
+
+/// Stores what was ingested, to be decided when its timers fire: at once.
+pub(crate) async fn put_off(
+    shell: &Shell,
+    held: &Held,
+    state: &mut RepoState,
+    writes: Writes,
+    cause: Option<Seq>,
+) -> Result<(), StoreError> {
+    let plan = state.repo.put_off(shell.clock.now());
+    if plan.changed.is_empty() {
+        return Ok(());
+    }
+    let mut commit = commit_of(plan, &state.repo, writes, cause);
+    commit.under.extend(held.lease());
+    shell.commit(commit).await?;
+    shell.outbox.poke();
+    shell.timers.poke();
     Ok(())
 }

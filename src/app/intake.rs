@@ -10,8 +10,8 @@ use tracing::Instrument;
 
 use super::{
     alert::{self, Connection},
+    commit,
     crash::crash_point,
-    draft,
     shell::Shell,
 };
 use crate::{
@@ -152,7 +152,7 @@ async fn keep_alert(
             parts.map(|(nth, part)| new(part.target, part.action, nth)).collect()
         }
         Err(error) => {
-            let quarantined = Some(draft::note(&[error.to_string()]));
+            let quarantined = Some(commit::note(&[error.to_string()]));
             vec![NewDelivery { quarantined, ..new(connection.default_target.clone(), None, 0) }]
         }
     };

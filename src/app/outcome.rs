@@ -2,10 +2,15 @@
 
 use std::time::Duration;
 
-use super::{commands, decision::WATCH_TIMER, draft, shell::Shell};
+use super::{
+    commit::{Writes, documents},
+    decision,
+    shell::Shell,
+};
 use crate::{
-    decide::{self, advance::Outcome},
+    decide::{advance::Outcome, command::run::Terms},
     domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
+    engine::{self, Input},
     metric,
     port::{
         forge::Applied,
@@ -22,7 +27,29 @@ const MOST_LOSSES: u32 = 3;
 /// Tells what waits for an effect how it went, as patiently as [`note`].
 /// `false`: another process has the repository's lease, and is to find out itself.
 pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
-    persevere("an awaited outcome", || commands::ended(shell, effect, outcome)).await
+    persevere("an awaited outcome", || ended(shell, effect, outcome)).await
+}
+
+/// Tells the core how an effect ended. What follows is stored before the effect
+/// is ended: a crash in between repeats both, and repeating changes nothing.
+async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> Result<(), StoreError> {
+    if !effect.effect.is_awaited() {
+        return Ok(());
+    }
+    note_input(shell, effect, Input::EffectEnded { effect: &effect.effect, key: &effect.key, outcome }).await
+}
+
+/// Adds something that is known of an effect to the facts of its repository,
+/// which decides on it at once, but elsewhere.
+async fn note_input(shell: &Shell, effect: &StoredEffect, input: Input<'_>) -> Result<(), StoreError> {
+    let mut held = shell.repos.hold(&effect.repo).await;
+    let mut state = held.take(shell.store.as_ref()).await?;
+    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
+    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    state.repo.ingest(input, &terms);
+    decision::put_off(shell, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
+    held.put(state);
+    Ok(())
 }
 
 /// Does it until the store takes it. `false`: another process has the
@@ -52,26 +79,8 @@ where
 /// told: nothing more is sent for it, and whatever showed something there
 /// decides anew.
 pub(crate) async fn deleted(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let now = shell.clock.now();
-    let changed = decide::deleted(&mut state.facts, item, now);
-    if !changed.is_empty() {
-        tracing::info!(repo = %effect.repo, item, "an item was deleted without a word");
-        let commit = Commit {
-            repo: Some(effect.repo.clone()),
-            now: Some(now),
-            facts: draft::documents(&state, &changed),
-            timers: vec![(item, Some(now)), (WATCH_TIMER, Some(now))],
-            under: held.lease().into_iter().collect(),
-            ..Commit::default()
-        };
-        state.wake_at = Some(now);
-        shell.commit(commit).await?;
-        shell.timers.poke();
-    }
-    held.put(state);
-    Ok(())
+    tracing::info!(repo = %effect.repo, item, "the forge says that an item was deleted");
+    note_input(shell, effect, Input::Deleted(item)).await
 }
 
 /// Notes an outcome with what it taught. What was sent can't be unsent, so
@@ -120,15 +129,19 @@ async fn note_once(
     };
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
+    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
+    let now = shell.clock.now();
+    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
-    let mut changed = decide::applied(&mut state.facts, labels, &applied.made_labels, shell.clock.now());
+    state.repo.ingest(Input::LabelsApplied { labels, made: &applied.made_labels }, &terms);
+    let mut changed = state.repo.put_off(now).changed;
     if let (Effect::UpsertIssue { .. }, Some(number)) = (&effect.effect, applied.issue)
-        && let Some(complaint) = state.facts.policy_files.complaint.as_mut()
+        && let Some(complaint) = state.repo.facts.policy_files.complaint.as_mut()
     {
         complaint.issue = Some(number);
         changed.insert(DocumentKey::Policy);
     }
-    let documents = draft::documents(&state, &changed);
+    let documents = documents(&state.repo, &changed);
     if let (Some(name), Some(row)) = (&applied.renamed_to, &mut state.row)
         && row.full_name != *name
     {
@@ -154,11 +167,11 @@ async fn note_once(
 async fn unwritten(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    if let Some(row) = state.items.get(&item).and_then(draft::unwritten) {
+    if let Some(row) = state.repo.items.get(&item).and_then(engine::unwritten) {
         let (repo, now) = (Some(effect.repo.clone()), Some(shell.clock.now()));
         let under = held.lease().into_iter().collect();
         shell.commit(Commit { under, repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
-        state.items.insert(item, row);
+        state.repo.items.insert(item, row);
     }
     held.put(state);
     Ok(())

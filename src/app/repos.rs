@@ -1,7 +1,7 @@
 //! The facts of recently used repositories, one holder at a time.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -10,23 +10,19 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::leases::{Leases, Tenure};
 use crate::{
-    domain::{
-        fact::RepoFacts,
-        id::{ItemNumber, RepoKey},
-    },
-    port::store::{Lease, LeaseKey, RepositoryRow, Store, StoreError, StoredItem},
+    domain::{fact::RepoFacts, id::RepoKey},
+    engine::Repository,
+    port::store::{Lease, LeaseKey, RepositoryRow, Store, StoreError},
 };
 
 /// A repository in memory, exactly as the store holds it.
 #[derive(Debug)]
 pub(crate) struct RepoState {
-    pub(crate) facts: RepoFacts,
-    pub(crate) items: BTreeMap<ItemNumber, StoredItem>,
+    /// What is known and was decided.
+    pub(crate) repo: Repository,
     pub(crate) row: Option<RepositoryRow>,
     /// When old evidence was last let go of.
     pub(crate) tidied_at: Option<Timestamp>,
-    /// For when its own timer was set, as far as this process did it.
-    pub(crate) wake_at: Option<Timestamp>,
 }
 
 /// With the epoch of the lease under which it was read.
@@ -143,7 +139,7 @@ async fn load(store: &dyn Store, key: &RepoKey) -> Result<RepoState, StoreError>
         tracing::error!(repo = %key, document, "a kept fact can't be read by this version and is left out");
     }
     let items = store.items(key).await?.into_iter().map(|row| (row.item, row)).collect();
-    Ok(RepoState { facts, items, row: store.repository(key).await?, tidied_at: None, wake_at: None })
+    Ok(RepoState { repo: Repository::new(facts, items), row: store.repository(key).await?, tidied_at: None })
 }
 
 #[cfg(test)]

@@ -5,23 +5,22 @@
 //! hold on the repository, may be another process than the one that decides,
 //! and may be killed at any time.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    decision::{self, Failure, Scope},
-    draft::{self, Writes},
+    commit::note,
+    decision::{self, Decided, Failure, Scope},
     place,
     policy::{self, Occasion},
     shell::Shell,
 };
 use crate::{
-    decide::{self, Us},
-    domain::{event::Event, fact::DocumentKey, id::ItemNumber, needs::Answered},
+    decide::{SurveyTerms, Us, command::run},
+    domain::{event::Event, needs::Answered},
+    engine::Input,
     port::{
         forge::{Forge, SurveyPage},
         store::{Accepted, DeliveryRow, DeliveryState, NewDelivery, Store, StoreError},
@@ -99,53 +98,38 @@ pub(crate) async fn decide(
     let us = shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart)).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let place = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), first, seen).await;
+    let place = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen).await;
     let target = place::target(&place.row);
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
-    let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
+    let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
 
-    let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
-    let mut changed: BTreeSet<DocumentKey> = BTreeSet::new();
+    let terms = run::Terms { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
-        let observed = decide::survey(&mut state.facts, event, letter.terms.into(), &known, &us);
-        items.extend(observed.items);
-        changed.extend(observed.changed);
+        state.repo.ingest(Input::Survey { event, terms: letter.terms.into(), us: &us }, &terms);
     }
     for answered in &letter.answers {
-        let observed = decide::learn(&mut state.facts, answered, &known);
-        items.extend(observed.items);
-        changed.extend(observed.changed);
+        state.repo.ingest(Input::Answer(answered), &terms);
     }
     let count = letter.events.len();
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(first, &items), read).await?;
-    let scope = Scope {
-        repo: &seen.key,
-        place: Some(&place.row),
-        policy: &policy,
-        items,
-        changed,
-        cause: Some(row.seq),
-        delivery: Some(&row.delivery),
-        urgent: false,
-    };
-    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
-    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
-    told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
+    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(first), read).await?;
+    let scope = Scope { place: Some(&place.row), policy: &policy, cause: Some(row.seq), delivery: Some(&row.delivery) };
+    let Decided { mut commit, writes, notes } = decision::reach(shell, &mut state, scope).await;
+    let mut sentences = vec![format!("{count} read")];
+    sentences.extend(notes);
+    sentences.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
         state.row = Some(place.row);
     }
-    let mut sentences = vec![format!("{count} read")];
-    sentences.extend(told);
     sentences.extend(place.odd);
-    let note = draft::note(&sentences);
+    let note = note(&sentences);
     commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
     decision::keep(shell, held, state, commit).await?;
     Ok((DeliveryState::Done, note))
 }
 
-impl From<Terms> for decide::SurveyTerms {
+impl From<Terms> for SurveyTerms {
     fn from(terms: Terms) -> Self {
         Self { loud: terms.write, since: terms.since }
     }

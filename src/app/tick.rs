@@ -14,8 +14,8 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     clock::after,
     commands,
-    decision::{self, Failure, Scope, WATCH_TIMER},
-    draft::{self, Writes},
+    commit::{note, timer_key},
+    decision::{self, Decided, Failure, Scope},
     place,
     policy::{self, Brought, Occasion},
     pulse::stopped,
@@ -23,8 +23,9 @@ use super::{
     worker::panic_text,
 };
 use crate::{
-    decide::command::run::Ran,
+    decide::command::run::Terms,
     domain::id::{ItemNumber, RepoKey},
+    engine::{Input, TimerKey},
     metric,
     port::store::{Commit, LeaseKey, StoreError, Timer},
 };
@@ -146,13 +147,14 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
         Err(StoreError::LeaseLost(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let outcome = AssertUnwindSafe(derive_again(shell, &repo, items.clone())).catch_unwind().await;
+    let timers: BTreeSet<TimerKey> = items.iter().map(|number| timer_key(*number)).collect();
+    let outcome = AssertUnwindSafe(derive_again(shell, &repo, &timers)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
     shell.worked();
     match outcome {
         Ok(told) => {
             metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
-            let note = draft::note(&told);
+            let note = note(&told);
             tracing::info!(repo = %repo, items = items.len(), note, "timers done");
             Ok(true)
         }
@@ -169,47 +171,27 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
     }
 }
 
-async fn derive_again(shell: &Shell, repo: &RepoKey, items: BTreeSet<ItemNumber>) -> Result<Vec<String>, Failure> {
-    let (own, mut items): (BTreeSet<_>, BTreeSet<_>) = items.into_iter().partition(|n| policy::is_repository_timer(*n));
-    let watch = items.remove(&WATCH_TIMER);
+async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>) -> Result<Vec<String>, Failure> {
     let mut held = shell.repos.hold(repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
     let target = place.as_ref().and_then(place::target);
     let forge = shell.forge(&repo.forge).map(AsRef::as_ref);
     let aim = forge.zip(target.as_ref());
-    let occasion = Occasion::Timers { organisation: own.contains(&policy::ORGANISATION_TIMER) };
+    let occasion = Occasion::Timers { organisation: timers.contains(&TimerKey::Organization) };
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
-    items.append(&mut attention.items);
-    let ran = match forge {
-        Some(forge) => {
-            let here = commands::Place { forge, target: target.clone(), policy: &policy };
-            commands::again(shell, &mut state, here).await
-        }
-        None => Ran::default(),
-    };
-    items.extend(ran.observed.items);
-    let scope = Scope {
-        repo,
-        place: place.as_ref(),
-        policy: &policy,
-        items,
-        changed: ran.observed.changed,
-        cause: None,
-        delivery: None,
-        urgent: !ran.told.is_empty(),
-    };
-    if watch {
-        state.wake_at = None; // it has fired
+    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    state.repo.ingest(Input::Timers(timers), &terms);
+    let items = std::mem::take(&mut attention.items);
+    state.repo.ingest(Input::Changed { documents: &BTreeSet::new(), items: &items }, &terms);
+    if let Some(forge) = forge {
+        let here = commands::Place { forge, target: target.clone(), policy: &policy };
+        commands::again(shell, &mut state.repo, here).await;
     }
-    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
-    if watch && state.wake_at.is_none() {
-        commit.timers.push((WATCH_TIMER, None));
-    }
-    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
-    told.extend(attention.into_commit(&mut state, writes, None, !own.is_empty(), &mut commit));
-    commands::queue(ran.wishes, writes, None, &mut commit);
-    told.extend(ran.told);
+    let scope = Scope { place: place.as_ref(), policy: &policy, cause: None, delivery: None };
+    let Decided { mut commit, writes, mut notes } = decision::reach(shell, &mut state, scope).await;
+    let own = timers.contains(&TimerKey::Policy) || timers.contains(&TimerKey::Organization);
+    notes.extend(attention.into_commit(&mut state, writes, None, own, &mut commit));
     decision::keep(shell, held, state, commit).await?;
-    Ok(told)
+    Ok(notes)
 }

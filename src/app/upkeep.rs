@@ -1,7 +1,6 @@
 //! Health, figures and forgetting.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -11,8 +10,6 @@ use tokio::{sync::watch, time::MissedTickBehavior};
 
 use super::{clock::after, halt, pulse::stopped, repos::RepoState, shell::Shell};
 use crate::{
-    decide,
-    domain::fact::DocumentKey,
     metric,
     port::store::{StoreError, StoreStats},
 };
@@ -35,15 +32,17 @@ const EVIDENCE_KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// A repository's facts are looked through so often, with the events that come anyway.
 const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Lets go of a repository's old evidence; returns the documents that went.
-pub(crate) fn tidy(shell: &Shell, state: &mut RepoState) -> BTreeSet<DocumentKey> {
+/// Lets go of a repository's old evidence.
+pub(crate) fn tidy(shell: &Shell, state: &mut RepoState) {
     let now = shell.clock.now();
     if state.tidied_at.is_some_and(|at| now.duration_since(at) < TIDY_EVERY) {
-        return BTreeSet::new();
+        return;
     }
     state.tidied_at = Some(now);
     let kept = EVIDENCE_KEPT.max(shell.settings.retention);
-    now.checked_sub(kept).map(|before| decide::forget(&mut state.facts, before)).unwrap_or_default()
+    if let Ok(before) = now.checked_sub(kept) {
+        state.repo.forget(before);
+    }
 }
 
 /// Watches the store and publishes its figures.

@@ -8,9 +8,8 @@ use jiff::Timestamp;
 use tracing::Instrument;
 
 use super::{
-    alert, commands,
-    decision::{self, Failure, Scope},
-    draft::{self, Writes},
+    alert, commands, commit,
+    decision::{self, Decided, Failure, Scope},
     installation, place,
     policy::{self, Occasion},
     seats::aside,
@@ -18,12 +17,13 @@ use super::{
     survey, upkeep,
 };
 use crate::{
-    decide::{self, Us},
+    decide::{Us, command::run::Terms},
     domain::{
         alert::Says,
         event::{Event, RepoSeen, Seen},
         id::RepoKey,
     },
+    engine::Input,
     metric,
     port::{
         forge::{Forge, Undecodable},
@@ -118,12 +118,12 @@ async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Res
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
         Err(error) => {
-            return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
+            return end(shell, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
         }
     };
     match (&event.seen, &event.repo) {
         (Seen::Nothing { reason }, _) => {
-            end(shell, lease, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await
+            end(shell, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await
         }
         (Seen::Installation(seen), _) => installation::decide(shell, lease, &row, &event, seen).await,
         (_, Some(repo)) => decide_for_repository(shell, lease, forge.as_ref(), &row, &event, repo).await,
@@ -149,7 +149,7 @@ async fn decide_alert(
     let message = match alert::decode(connection, body, row.received_at).await {
         Ok(message) => message,
         Err(error) => {
-            return end(shell, lease, row.seq, DeliveryState::Quarantined, draft::note(&[error.to_string()])).await;
+            return end(shell, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
         }
     };
     let Some(message) = connection.part(&message, target, row.action.as_deref()) else {
@@ -157,7 +157,7 @@ async fn decide_alert(
         return end(shell, lease, row.seq, DeliveryState::Ignored, note).await;
     };
     if let Says::Nothing(reason) = &message.says {
-        return end(shell, lease, row.seq, DeliveryState::Ignored, draft::note(std::slice::from_ref(reason))).await;
+        return end(shell, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await;
     }
     let key = row.repo.map(|id| RepoKey { forge: row.forge.clone(), id });
     let place = match &key {
@@ -191,47 +191,32 @@ async fn decide_for_repository(
     let us = aside(shell.identities.on(forge, Us::told_apart(event))).await;
     let mut held = aside(shell.repos.hold(&seen.key)).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let settled = place::settle(forge, state.row.as_ref(), state.facts.about.full_name.as_ref(), event, seen);
+    let settled = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), event, seen);
     let place = aside(settled).await;
     let target = place::target(&place.row);
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
-    let known = shell.policies.policy(&seen.key, &state.facts.policy_files);
-    let mut observed = decide::observe(&mut state.facts, event, &known, &us);
-    observed.changed.extend(upkeep::tidy(shell, &mut state));
-    let occasion = Occasion::Event(event, &observed.items);
+    let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
+    let terms = Terms { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    state.repo.ingest(Input::Event { event, us: &us }, &terms);
+    upkeep::tidy(shell, &mut state);
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, occasion, read).await?;
+    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(event), read).await?;
     let here = commands::Place { forge, target: target.clone(), policy: &policy };
-    let ran = commands::take(shell, &mut state, here, event, &us).await;
-    observed.changed.extend(ran.observed.changed);
-    observed.items.extend(ran.observed.items);
-    let scope = Scope {
-        repo: &seen.key,
-        place: Some(&place.row),
-        policy: &policy,
-        items: observed.items,
-        changed: observed.changed,
-        cause: Some(row.seq),
-        delivery: Some(&row.delivery),
-        urgent: !ran.told.is_empty(),
-    };
-    let (mut commit, mut told) = decision::reach(shell, &mut state, scope).await?;
-    let writes = Writes::allowed(shell.settings.dry_run, &policy, target.map(|t| t.installation));
-    told.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
-    commands::queue(ran.wishes, writes, Some(row.seq), &mut commit);
+    commands::take(shell, &mut state.repo, here, event, &us).await;
+    let scope = Scope { place: Some(&place.row), policy: &policy, cause: Some(row.seq), delivery: Some(&row.delivery) };
+    let Decided { mut commit, writes, notes: mut sentences } = decision::reach(shell, &mut state, scope).await;
+    sentences.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
         state.row = Some(place.row);
     }
-    let mut sentences = ran.told;
-    sentences.extend(told);
     sentences.extend(place.odd);
     if sentences.iter().all(String::is_empty) {
         let what = if commit.facts.is_empty() { "it says nothing new" } else { "kept; nothing moved" };
         sentences.push(what.to_owned());
     }
-    let note = draft::note(&sentences);
+    let note = commit::note(&sentences);
     commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
     commit.under.push(lease.clone());
     decision::keep(shell, held, state, commit).await?;
@@ -267,7 +252,7 @@ async fn end(
 
 /// Counts a failed attempt; gives the delivery up after several. Returns whether to try again.
 async fn failed(shell: &Shell, lease: &Lease, row: &DeliveryRow, why: &str, took: Duration) -> bool {
-    let note = draft::note(&[why.to_owned()]);
+    let note = commit::note(&[why.to_owned()]);
     // Attempts are counted in the store: those of earlier runs count too.
     let dead = row.attempts + 1 >= MOST_ATTEMPTS;
     let state = if dead { DeliveryState::Dead } else { DeliveryState::Pending };

@@ -131,6 +131,15 @@ pub enum Input<'a> {
         /// How it ended.
         outcome: Outcome<'a>,
     },
+    /// What the answers to our own writes tell of labels.
+    LabelsApplied {
+        /// The labels on an item after the write.
+        labels: Option<(ItemNumber, &'a BTreeSet<String>)>,
+        /// Labels that now exist.
+        made: &'a BTreeSet<String>,
+    },
+    /// An item is gone, as the forge says although no event told.
+    Deleted(ItemNumber),
     /// Timers that fired.
     Timers(&'a BTreeSet<TimerKey>),
     /// Documents that the caller changed itself, and items to decide again.
@@ -192,6 +201,15 @@ impl Repository {
                 self.observed(ran.observed);
             }
             Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
+            Input::LabelsApplied { labels, made } => {
+                self.pending.changed.extend(decide::applied(facts, labels, made, terms.now));
+            }
+            Input::Deleted(item) => {
+                let changed = decide::deleted(facts, item, terms.now);
+                self.pending.items.extend((!changed.is_empty()).then_some(item));
+                self.pending.repository |= !changed.is_empty();
+                self.pending.changed.extend(changed);
+            }
             Input::Timers(fired) => {
                 if fired.contains(&TimerKey::Repository) {
                     self.wake_at = None;
@@ -204,6 +222,11 @@ impl Repository {
                 self.pending.items.extend(items);
             }
         }
+    }
+
+    /// Lets go of evidence that is older than `before` and on which nothing rests.
+    pub fn forget(&mut self, before: Timestamp) {
+        self.pending.changed.extend(decide::forget(&mut self.facts, before));
     }
 
     fn observed(&mut self, observed: Observed) {

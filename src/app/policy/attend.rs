@@ -14,7 +14,7 @@ use super::{
 use crate::{
     app::{
         clock::after,
-        draft::{self, Writes},
+        commit::{Writes, documents},
         repos::RepoState,
         shell::Shell,
     },
@@ -36,8 +36,8 @@ const STEP: SignedDuration = SignedDuration::from_secs(1);
 
 /// Why policy files are attended to.
 pub(crate) enum Occasion<'a> {
-    /// An event was observed; it concerns these items.
-    Event(&'a Event, &'a BTreeSet<ItemNumber>),
+    /// An event was ingested.
+    Event(&'a Event),
     /// Timers fired.
     Timers {
         /// The organisation's file is said to have changed.
@@ -69,12 +69,12 @@ pub(crate) async fn before_first_look(
     event: &Event,
 ) -> Brought {
     let (Some(policies), Some(target)) = (shell.policies.files(), target) else { return Brought::default() };
-    if state.facts.policy_files.own.read_at.is_some() {
+    if state.repo.facts.policy_files.own.read_at.is_some() {
         return Brought::default();
     }
     let told = event.repo.as_ref().and_then(|repo| repo.default_branch.clone());
-    let branch = told.unwrap_or_else(|| state.facts.default_branch().to_owned());
-    read::refresh(shell, policies, (forge, target), &mut state.facts.policy_files, &branch, false).await
+    let branch = told.unwrap_or_else(|| state.repo.facts.default_branch().to_owned());
+    read::refresh(shell, policies, (forge, target), &mut state.repo.facts.policy_files, &branch, false).await
 }
 
 /// Brings what is known of the files up to date. `before`: what reading them
@@ -86,41 +86,41 @@ pub(crate) async fn attend(
     occasion: Occasion<'_>,
     before: Brought,
 ) -> Result<(Arc<Policy>, Attention), StoreError> {
-    let key = state.facts.key.clone();
+    let key = state.repo.facts.key.clone();
     let mut attention = Attention::default();
     let Some(policies) = shell.policies.files() else {
-        return Ok((shell.policies.policy(&key, &state.facts.policy_files), attention));
+        return Ok((shell.policies.policy(&key, &state.repo.facts.policy_files), attention));
     };
     let now = shell.clock.now();
     let mut news = before.news;
     if let Some((forge, target)) = place {
-        let branch = state.facts.default_branch().to_owned();
+        let branch = state.repo.facts.default_branch().to_owned();
         let told = matches!(occasion, Occasion::Timers { organisation: true });
-        let files = &mut state.facts.policy_files;
+        let files = &mut state.repo.facts.policy_files;
         let brought = read::refresh(shell, policies, (forge, target), files, &branch, told).await;
         let brought = Brought { news: brought.news || before.news, own: brought.own || before.own };
         news |= brought.news;
         if brought.own && files.broken.is_some() {
             attention.told.push("the policy file is not right; what was in force stays so".to_owned());
         }
-        announce(shell, policies, target, &state.facts.policy_files, brought).await?;
+        announce(shell, policies, target, &state.repo.facts.policy_files, brought).await?;
     }
-    let policy = shell.policies.policy(&key, &state.facts.policy_files);
-    if step::notice(&mut state.facts.policy_files, &policy, !state.items.is_empty()) {
+    let policy = shell.policies.policy(&key, &state.repo.facts.policy_files);
+    if step::notice(&mut state.repo.facts.policy_files, &policy, !state.repo.items.is_empty()) {
         news = true;
-        if state.facts.policy_files.rederive_below.is_some() {
+        if state.repo.facts.policy_files.rederive_below.is_some() {
             attention.told.push(format!("policy {} is in force from here on", policy.version));
         }
     }
     match occasion {
-        Occasion::Event(event, items) => {
-            for proposal in decide::proposal::brought(&state.facts, event, items, &policy) {
-                news |= state.facts.policy_files.unchecked.insert(proposal);
+        Occasion::Event(event) => {
+            for proposal in decide::proposal::brought(&state.repo.facts, event, state.repo.concerned(), &policy) {
+                news |= state.repo.facts.policy_files.unchecked.insert(proposal);
             }
         }
         Occasion::Timers { .. } => {
-            news |= state.facts.policy_files.rederive_below.is_some();
-            attention.items = step::next(&mut state.facts.policy_files, &state.items);
+            news |= state.repo.facts.policy_files.rederive_below.is_some();
+            attention.items = step::next(&mut state.repo.facts.policy_files, &state.repo.items);
         }
     }
     if let Some((forge, target)) = place {
@@ -129,7 +129,7 @@ pub(crate) async fn attend(
         attention.changed.extend(found.changed);
         attention.said = found.said;
     }
-    attention.timer = goes_on_at(&state.facts.policy_files, now);
+    attention.timer = goes_on_at(&state.repo.facts.policy_files, now);
     if news {
         attention.changed.insert(DocumentKey::Policy);
     }
@@ -184,7 +184,7 @@ impl Attention {
         fired: bool,
         commit: &mut Commit,
     ) -> Vec<String> {
-        let files = &mut state.facts.policy_files;
+        let files = &mut state.repo.facts.policy_files;
         if let (Some(effect), Writes::As(installation)) = (notice::due(files), writes) {
             notice::said(files);
             self.changed.insert(DocumentKey::Policy);
@@ -207,14 +207,9 @@ impl Attention {
         if fired || self.timer.is_some() {
             commit.timers.push((REPOSITORY_TIMER, self.timer));
         }
-        let documents = draft::documents(state, &self.changed);
+        let documents = documents(&state.repo, &self.changed);
         commit.facts.retain(|older| documents.iter().all(|newer| newer.key != older.key));
         commit.facts.extend(documents);
         self.told
     }
-}
-
-/// Whether a timer is a repository's own rather than an item's.
-pub(crate) fn is_repository_timer(item: ItemNumber) -> bool {
-    matches!(item, REPOSITORY_TIMER | ORGANISATION_TIMER)
 }

@@ -22,7 +22,7 @@ mod source;
 mod step;
 mod words;
 
-pub(crate) use attend::{Occasion, attend, before_first_look, is_repository_timer};
+pub(crate) use attend::{Occasion, attend, before_first_look};
 pub(crate) use read::Brought;
 pub use source::{FilePolicies, PolicySource};
 

@@ -63,10 +63,10 @@ impl Looker<'_> {
     pub(super) async fn look(&self, state: &mut RepoState) -> Looked {
         let mut looked = Looked::default();
         let now = self.shell.clock.now();
-        if state.facts.policy_files.check_at.is_some_and(|at| at > now) {
+        if state.repo.facts.policy_files.check_at.is_some_and(|at| at > now) {
             return looked;
         }
-        let waiting: Vec<Proposal> = state.facts.policy_files.unchecked.iter().take(AT_ONCE).cloned().collect();
+        let waiting: Vec<Proposal> = state.repo.facts.policy_files.unchecked.iter().take(AT_ONCE).cloned().collect();
         for proposal in waiting {
             let outcome = match &proposal {
                 Proposal::Pull(item) => self.pull(state, *item, &mut looked).await,
@@ -75,11 +75,11 @@ impl Looker<'_> {
             looked.changed.push(DocumentKey::Policy);
             match outcome {
                 Ok(()) => {
-                    state.facts.policy_files.unchecked.remove(&proposal);
-                    state.facts.policy_files.check_at = None;
+                    state.repo.facts.policy_files.unchecked.remove(&proposal);
+                    state.repo.facts.policy_files.check_at = None;
                 }
                 Err(again_at) => {
-                    state.facts.policy_files.check_at = Some(again_at);
+                    state.repo.facts.policy_files.check_at = Some(again_at);
                     break;
                 }
             }
@@ -88,7 +88,7 @@ impl Looker<'_> {
     }
 
     async fn pull(&self, state: &mut RepoState, item: ItemNumber, looked: &mut Looked) -> Result<(), Timestamp> {
-        let Some(known) = state.facts.items.get(&item) else { return Ok(()) };
+        let Some(known) = state.repo.facts.items.get(&item) else { return Ok(()) };
         let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
         let Some(pull) = known.pull.as_ref().filter(|_| open) else { return Ok(()) };
         let Some(shape) = pull.shape.as_ref().map(|shape| shape.value.clone()) else { return Ok(()) };
@@ -98,7 +98,7 @@ impl Looker<'_> {
         let changed_before = pull.policy.as_ref().is_some_and(|seen| seen.changes);
         let changes = self.changes(state, &shape.base_ref, &shape.head_sha, shape.from_fork, &shape.head_ref).await?;
         let act = self.policy.mode == Mode::Act;
-        let verdict = if changes || (act && decide::proposal::head_changes(&state.facts, &shape.head_sha)) {
+        let verdict = if changes || (act && decide::proposal::head_changes(&state.repo.facts, &shape.head_sha)) {
             Some(self.verdict_on(state, &shape.head_sha).await?)
         } else if changed_before || (act && self.policy.policy_check_required) {
             Some((CheckVerdict::Success, words::untouched()))
@@ -111,7 +111,7 @@ impl Looker<'_> {
             let comment = Some(item).filter(|_| changes || changed_before);
             looked.said.push(say(&subject, &shape.head_sha, verdict, words, comment, act));
         }
-        if let Some(pull) = state.facts.items.get_mut(&item).and_then(|known| known.pull.as_mut()) {
+        if let Some(pull) = state.repo.facts.items.get_mut(&item).and_then(|known| known.pull.as_mut()) {
             pull.policy = Some(PolicyInPull { head: shape.head_sha, base: shape.base_ref, changes });
             looked.changed.push(DocumentKey::Item(item));
         }
@@ -125,7 +125,7 @@ impl Looker<'_> {
         let ask = || self.forge.file(self.target, None, FILE, Some(&sha.0));
         let (verdict, words) = match self.patiently(ask).await? {
             Ok(Some(file)) => {
-                let (report, _) = self.policies.check(&state.facts.policy_files, &file);
+                let (report, _) = self.policies.check(&state.repo.facts.policy_files, &file);
                 (verdict_of(&report), words::grouped(&report))
             }
             Ok(None) => (CheckVerdict::Success, words::untouched()),
@@ -144,7 +144,7 @@ impl Looker<'_> {
         from_fork: bool,
         branch: &str,
     ) -> Result<bool, Timestamp> {
-        if !from_fork && decide::proposal::is_untouched(&state.facts, branch, head) {
+        if !from_fork && decide::proposal::is_untouched(&state.repo.facts, branch, head) {
             return Ok(false);
         }
         let ask = || self.forge.changes_file(self.target, base, head, FILE);
@@ -155,7 +155,7 @@ impl Looker<'_> {
         let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
         // A file that is not shown is not the one that was read.
         let Ok(there) = self.patiently(ask).await? else { return Ok(true) };
-        let now = state.facts.policy_files.own.seen.as_ref();
+        let now = state.repo.facts.policy_files.own.seen.as_ref();
         Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
     }
 
@@ -164,7 +164,7 @@ impl Looker<'_> {
         let file = match self.patiently(ask).await? {
             Ok(Some(file)) => file,
             Ok(None) => {
-                let preview = match self.policies.without_own(&state.facts.policy_files) {
+                let preview = match self.policies.without_own(&state.repo.facts.policy_files) {
                     Some(proposed) => Some(self.preview(state, proposed).await?),
                     None => None,
                 };
@@ -172,7 +172,7 @@ impl Looker<'_> {
             }
             Err(why) => return Ok((CheckVerdict::Failure, words::not_shown(&why))),
         };
-        let (report, proposed) = self.policies.check(&state.facts.policy_files, &file);
+        let (report, proposed) = self.policies.check(&state.repo.facts.policy_files, &file);
         let preview = match proposed {
             Some(proposed) => Some(self.preview(state, proposed).await?),
             None => None,
@@ -187,22 +187,21 @@ impl Looker<'_> {
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
         let Some(turn) = self.shell.previews.begin(&tenant) else { return Err(after(now, NEXT_PREVIEW_AFTER)) };
         let shown: BTreeMap<ItemNumber, Option<String>> =
-            state.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
+            state.repo.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
         let current = self.policy.clone();
         // The facts go there and come back. If they do not, the state is never
         // put back either, and the next holder reads what is true.
-        let facts = std::mem::replace(&mut state.facts, RepoFacts::new(self.target.repo.clone()));
+        let facts = std::mem::replace(&mut state.repo.facts, RepoFacts::new(self.target.repo.clone()));
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let end = Instant::now() + PREVIEW_BUDGET;
             let shown = |item: ItemNumber| shown.get(&item).cloned();
-            let preview =
-                decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
+            let preview = decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
             (facts, preview)
         });
         match aside(work).await {
             Ok((facts, preview)) => {
-                state.facts = facts;
+                state.repo.facts = facts;
                 Ok(preview)
             }
             Err(error) => std::panic::resume_unwind(

@@ -113,9 +113,7 @@ fn a_stranger_leaves_twenty_records_behind() {
         let ran = place.deliver(&event, Role::Read, at);
         let (reacted, commented) = writes(&ran);
         (reactions, comments) = (reactions + reacted, comments + commented);
-        let gone = |key: &&DocumentKey| {
-            matches!(key, DocumentKey::Command(_)) && place.facts.document(key).is_none()
-        };
+        let gone = |key: &&DocumentKey| matches!(key, DocumentKey::Command(_)) && place.facts.document(key).is_none();
         removed += ran.observed.changed.iter().filter(gone).count();
         assert!(place.facts.commands.len() <= 32, "{}", place.facts.commands.len());
     }
@@ -123,7 +121,13 @@ fn a_stranger_leaves_twenty_records_behind() {
     assert!(reactions <= 6 * 12, "{reactions} reactions");
     assert!((1..=7).contains(&comments), "{comments} comments");
     assert!(place.asked <= 6 * 60 * 6, "{} questions about one person's rights", place.asked);
-    let marks: usize = place.facts.items.keys().filter_map(|item| place.facts.document(&DocumentKey::Item(*item))).map(|body| body.len()).sum();
+    let marks: usize = place
+        .facts
+        .items
+        .keys()
+        .filter_map(|item| place.facts.document(&DocumentKey::Item(*item)))
+        .map(|body| body.len())
+        .sum();
     assert!(marks < 40 * 2000, "{marks} bytes of items");
 }
 

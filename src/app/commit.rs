@@ -1,0 +1,135 @@
+//! From a plan to a commit.
+
+use std::collections::BTreeSet;
+
+use super::policy::{ORGANISATION_TIMER, REPOSITORY_TIMER};
+use crate::{
+    domain::{
+        fact::DocumentKey,
+        id::{InstallationId, ItemNumber},
+        policy::{Mode, Policy},
+    },
+    engine::{Plan, PlannedEffect, Repository, TimerKey},
+    port::store::{Commit, Document, NewEffect, Seq},
+};
+
+/// How long a note may be, in characters.
+const LONGEST_NOTE: usize = 2000;
+/// How many moved items a note tells one by one.
+const MOVES_TOLD: usize = 20;
+/// The number under which the repository's own timer is stored. No forge
+/// numbers an item so.
+const REPOSITORY_ITSELF: ItemNumber = (ItemNumber::MAX >> 1) - 1;
+
+/// Whether effects may be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writes {
+    /// In the name of this installation.
+    As(InstallationId),
+    /// Not at all, and why.
+    No(&'static str),
+}
+
+impl Writes {
+    /// What may be written under a policy, in a place.
+    pub(crate) fn allowed(dry_run: bool, policy: &Policy, installation: Option<InstallationId>) -> Self {
+        match installation {
+            _ if dry_run => Self::No("dry run"),
+            _ if policy.mode == Mode::Observe => Self::No("mode: observe"),
+            Some(installation) => Self::As(installation),
+            None => Self::No("phasebot is not installed there"),
+        }
+    }
+
+    /// Why nothing may be written, if so.
+    pub(crate) fn silent(self) -> Option<&'static str> {
+        match self {
+            Self::As(_) => None,
+            Self::No(why) => Some(why),
+        }
+    }
+
+    /// The effects of a plan, as the store takes them.
+    pub(crate) fn queue(
+        self,
+        effects: impl IntoIterator<Item = PlannedEffect>,
+        cause: Option<Seq>,
+        commit: &mut Commit,
+    ) {
+        let Self::As(installation) = self else { return };
+        commit.effects.extend(effects.into_iter().map(|PlannedEffect { key, replaces, effect }| NewEffect {
+            key,
+            replaces,
+            installation,
+            effect,
+            cause,
+        }));
+    }
+}
+
+/// The commit that stores a plan and queues what it wants done, in the name of
+/// the delivery that caused it.
+pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Option<Seq>) -> Commit {
+    let mut commit = Commit {
+        repo: Some(repo.facts.key.clone()),
+        now: Some(plan.now),
+        facts: documents(repo, &plan.changed),
+        items: plan.items,
+        histories: plan.histories,
+        timers: plan.timers.into_iter().map(|(key, at)| (timer_number(key), at)).collect(),
+        cancel_effects: plan.cancel,
+        ..Commit::default()
+    };
+    writes.queue(plan.effects, cause, &mut commit);
+    commit
+}
+
+/// The number under which a timer is stored.
+pub(crate) fn timer_number(key: TimerKey) -> ItemNumber {
+    match key {
+        TimerKey::Item(item) => item,
+        TimerKey::Repository => REPOSITORY_ITSELF,
+        TimerKey::Policy => REPOSITORY_TIMER,
+        TimerKey::Organization => ORGANISATION_TIMER,
+    }
+}
+
+/// The timer that is stored under a number.
+pub(crate) fn timer_key(number: ItemNumber) -> TimerKey {
+    match number {
+        REPOSITORY_ITSELF => TimerKey::Repository,
+        REPOSITORY_TIMER => TimerKey::Policy,
+        ORGANISATION_TIMER => TimerKey::Organization,
+        item => TimerKey::Item(item),
+    }
+}
+
+/// The documents under changed keys, as they are now.
+pub(crate) fn documents(repo: &Repository, changed: &BTreeSet<DocumentKey>) -> Vec<Document> {
+    changed.iter().map(|key| Document { key: key.to_string(), body: repo.facts.document(key) }).collect()
+}
+
+/// One note from several sentences: bounded, and without control characters,
+/// since titles and branch names in it are other people's words.
+pub(crate) fn note(sentences: &[String]) -> String {
+    let told = sentences.iter().filter(|s| !s.is_empty());
+    let mut text = told.clone().take(MOVES_TOLD).cloned().collect::<Vec<_>>().join("; ");
+    let more = told.count().saturating_sub(MOVES_TOLD);
+    if more > 0 {
+        text = format!("{text}; and {more} more");
+    }
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_NOTE).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_is_bounded_and_one_line() {
+        let sentences: Vec<String> = (0..600).map(|n| format!("#{n}\nplan\u{7}")).collect();
+        let note = note(&sentences);
+        assert!(note.ends_with("and 580 more"), "{note}");
+        assert!(!note.chars().any(char::is_control));
+    }
+}

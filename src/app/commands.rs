@@ -99,7 +99,10 @@ impl<'a> Desk<'a> {
         let silent = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
         let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
         let ran = run(&mut state.facts, request, &standing, &terms);
-        let decided = ran.observed.changed.iter().filter(|key| matches!(key, DocumentKey::Command(_))).count();
+        // Records that went are among what changed, too.
+        let is_kept =
+            |key: &&DocumentKey| matches!(key, DocumentKey::Command(id) if state.facts.commands.contains_key(id));
+        let decided = ran.observed.changed.iter().filter(is_kept).count();
         metrics::counter!(metric::COMMANDS).increment(decided as u64);
         ran
     }

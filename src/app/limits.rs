@@ -87,7 +87,12 @@ struct Budget {
 
 impl Budget {
     fn new() -> Self {
-        Self { paid_at: Timestamp::MIN, creates: VecDeque::new(), talk_at: Timestamp::MIN, parked_until: Timestamp::MIN }
+        Self {
+            paid_at: Timestamp::MIN,
+            creates: VecDeque::new(),
+            talk_at: Timestamp::MIN,
+            parked_until: Timestamp::MIN,
+        }
     }
 
     fn admits(&self, lane: Lane, cost: Cost, now: Timestamp) -> Admission {

@@ -11,8 +11,17 @@ use std::{
 use jiff::SignedDuration;
 
 use super::{
-    alert::Alerts, backoff::Backoff, doubt::Doubts, identity::Identities, leases::Leases, limits::Limits,
-    policy::PolicySource, pulse::Pulse, repos::Repos, seats::{Askers, Previews, Seats}, urgent::Urgent,
+    alert::Alerts,
+    backoff::Backoff,
+    doubt::Doubts,
+    identity::Identities,
+    leases::Leases,
+    limits::Limits,
+    policy::PolicySource,
+    pulse::Pulse,
+    repos::Repos,
+    seats::{Askers, Previews, Seats},
+    urgent::Urgent,
 };
 use crate::{
     domain::id::ForgeName,

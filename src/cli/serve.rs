@@ -49,7 +49,8 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;
-    let operators = Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone() };
+    let operators =
+        Operators { log: Some(log), token: settings.admin_token.clone(), hosts: settings.admin_hosts.clone() };
     let materials = Materials {
         store,
         forges: vec![github.clone()],

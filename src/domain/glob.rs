@@ -32,8 +32,12 @@ impl fmt::Display for GlobError {
         match self {
             Self::UnclosedClass => f.write_str("unclosed character class; missing ']'"),
             Self::InvalidRange(first, last) => write!(f, "invalid range; '{first}' > '{last}'"),
-            Self::UnclosedAlternates => f.write_str("unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)"),
-            Self::UnopenedAlternates => f.write_str("unopened alternate group; missing '{' (maybe escape '}' with '[}]'?)"),
+            Self::UnclosedAlternates => {
+                f.write_str("unclosed alternate group; missing '}' (maybe escape '{' with '[{]'?)")
+            }
+            Self::UnopenedAlternates => {
+                f.write_str("unopened alternate group; missing '{' (maybe escape '}' with '[}]'?)")
+            }
             Self::DanglingEscape => f.write_str("dangling '\\'"),
             Self::TooManyAlternatives => f.write_str("its alternatives make too many globs; write several"),
         }
@@ -262,7 +266,8 @@ mod tests {
     #[test]
     fn the_dearest_glob_costs_its_length_times_that_of_the_text() {
         let text = "a".repeat(255);
-        for pattern in ["*a".repeat(127), format!("*{}b", "a".repeat(126)), "*a?".repeat(85) + "b", "{*,?}a*".repeat(5)] {
+        for pattern in ["*a".repeat(127), format!("*{}b", "a".repeat(126)), "*a?".repeat(85) + "b", "{*,?}a*".repeat(5)]
+        {
             let matcher = glob(&pattern);
             let started = std::time::Instant::now();
             for _ in 0..100 {

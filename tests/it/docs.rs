@@ -179,7 +179,9 @@ fn every_threat_and_promise_is_tested() {
             assert!(!named.is_empty(), "no test: {row}");
             for name in named {
                 let there = match name.strip_suffix(".scn") {
-                    Some(_) => ["", "commands"].iter().any(|f| root().join("tests/scenarios").join(f).join(name).exists()),
+                    Some(_) => {
+                        ["", "commands"].iter().any(|f| root().join("tests/scenarios").join(f).join(name).exists())
+                    }
                     None => sources.contains(&format!("fn {name}(")),
                 };
                 assert!(there, "there is no test {name}");

@@ -50,7 +50,8 @@ fn images_are_pinned_by_digest() {
 fn tools_that_ci_installs_have_a_version() {
     for file in [".github/workflows/ci.yml", ".ci/run", "scripts/test"] {
         for (_, rest) in read(file).lines().filter_map(|line| line.split_once("cargo install ")) {
-            let tool = rest.split(['"', ' ']).find(|word| !word.is_empty() && !word.starts_with('-')).unwrap_or_default();
+            let tool =
+                rest.split(['"', ' ']).find(|word| !word.is_empty() && !word.starts_with('-')).unwrap_or_default();
             assert!(tool.split_once('@').is_some_and(|(_, version)| !version.is_empty()), "{file}: {tool}");
         }
     }

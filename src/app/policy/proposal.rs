@@ -196,8 +196,7 @@ impl Looker<'_> {
             let _turn = turn;
             let end = Instant::now() + PREVIEW_BUDGET;
             let shown = |item: ItemNumber| shown.get(&item).cloned();
-            let preview =
-                decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
+            let preview = decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
             (facts, preview)
         });
         match aside(work).await {

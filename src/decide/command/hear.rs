@@ -45,8 +45,9 @@ impl Request {
         let id = |line: &Line| CommandId { item: self.item, source: self.source, index: line.index };
         let item = facts.items.get(&self.item).filter(|_| !self.waited);
         let over = item.is_some_and(|item| item.command_marks.covers(&self.by, self.at));
-        let known =
-            move |id: &CommandId| over || facts.commands.contains_key(id) || facts.waiting.contains_key(id) != self.waited;
+        let known = move |id: &CommandId| {
+            over || facts.commands.contains_key(id) || facts.waiting.contains_key(id) != self.waited
+        };
         self.lines.iter().map(move |line| (id(line), line)).filter(move |(id, _)| !known(id))
     }
 

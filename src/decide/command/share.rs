@@ -53,7 +53,11 @@ impl Share {
     /// Whether words may go into a comment of their own.
     pub(super) fn may_be_answered(self) -> bool {
         let Recent { answered, refused_in_minute, in_minute, .. } = self.recent;
-        if self.is_strangers { !answered && refused_in_minute < ASKED_IN_MINUTE } else { in_minute < ANSWERED_IN_MINUTE }
+        if self.is_strangers {
+            !answered && refused_in_minute < ASKED_IN_MINUTE
+        } else {
+            in_minute < ANSWERED_IN_MINUTE
+        }
     }
 
     /// Whether a command may still change anything.

@@ -109,13 +109,11 @@ fn a_stranger_leaves_twenty_records_behind() {
     // Six hours at the 500 comments an hour that GitHub lets one account write.
     for n in 0..3000_i64 {
         let at = after(n * 36 / 5);
-        let event = place.comment(n as u64 % 40, "mallory", at, &body);
+        let event = place.comment(n.cast_unsigned() % 40, "mallory", at, &body);
         let ran = place.deliver(&event, Role::Read, at);
         let (reacted, commented) = writes(&ran);
         (reactions, comments) = (reactions + reacted, comments + commented);
-        let gone = |key: &&DocumentKey| {
-            matches!(key, DocumentKey::Command(_)) && place.facts.document(key).is_none()
-        };
+        let gone = |key: &&DocumentKey| matches!(key, DocumentKey::Command(_)) && place.facts.document(key).is_none();
         removed += ran.observed.changed.iter().filter(gone).count();
         assert!(place.facts.commands.len() <= 32, "{}", place.facts.commands.len());
     }
@@ -123,7 +121,13 @@ fn a_stranger_leaves_twenty_records_behind() {
     assert!(reactions <= 6 * 12, "{reactions} reactions");
     assert!((1..=7).contains(&comments), "{comments} comments");
     assert!(place.asked <= 6 * 60 * 6, "{} questions about one person's rights", place.asked);
-    let marks: usize = place.facts.items.keys().filter_map(|item| place.facts.document(&DocumentKey::Item(*item))).map(|body| body.len()).sum();
+    let marks: usize = place
+        .facts
+        .items
+        .keys()
+        .filter_map(|item| place.facts.document(&DocumentKey::Item(*item)))
+        .map(|body| body.len())
+        .sum();
     assert!(marks < 40 * 2000, "{marks} bytes of items");
 }
 
@@ -197,10 +201,10 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
 fn misspelt_commands_on_many_items_bring_one_comment() {
     let mut place = Place::new();
     let (mut reactions, mut comments) = (0, 0);
-    for n in 0..20_i64 {
-        let at = after(n * 3);
-        let body = ["/hepl", "/status now", "/why nowhere", "/statsu"][n as usize % 4];
-        let event = place.comment(1 + n as u64 / 2, "mallory", at, body);
+    let bodies = ["/hepl", "/status now", "/why nowhere", "/statsu"];
+    for (n, body) in (0..20_u64).zip(bodies.into_iter().cycle()) {
+        let at = after(3 * n.cast_signed());
+        let event = place.comment(1 + n / 2, "mallory", at, body);
         let (reacted, commented) = writes(&place.deliver(&event, Role::Read, at));
         (reactions, comments) = (reactions + reacted, comments + commented);
     }

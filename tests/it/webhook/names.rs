@@ -32,7 +32,9 @@ async fn the_private_address_answers_only_to_its_own_names() {
 async fn pages_of_other_sites_read_nothing_of_the_private_address() {
     let house = House::open(limits()).await;
     let private = House { public: house.admin, ..house };
-    for (site, status) in [("cross-site", 403), ("Cross-Site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)] {
+    for (site, status) in
+        [("cross-site", 403), ("Cross-Site", 403), ("same-site", 403), ("same-origin", 200), ("none", 200)]
+    {
         let answer = private.ask(&get("/metrics", &format!("Host: localhost\r\nSec-Fetch-Site: {site}\r\n"))).await;
         assert_eq!(answer.status, status, "{site}");
     }

@@ -8,7 +8,10 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
-use super::leases::{Leases, Tenure};
+use super::{
+    leases::{Leases, Tenure},
+    seats::aside,
+};
 use crate::{
     domain::{fact::RepoFacts, id::RepoKey},
     engine::Repository,
@@ -46,10 +49,10 @@ impl Repos {
         Self { leases, capacity: capacity.max(1), slots: Mutex::default() }
     }
 
-    /// Waits until nobody else in this process holds the repository.
+    /// Waits until nobody else in this process holds the repository, without a worker.
     pub(crate) async fn hold(&self, key: &RepoKey) -> Held {
         let slot = self.slot(key);
-        Held { leases: self.leases.clone(), key: key.clone(), slot: slot.lock_owned().await, tenure: None }
+        Held { leases: self.leases.clone(), key: key.clone(), slot: aside(slot.lock_owned()).await, tenure: None }
     }
 
     fn slot(&self, key: &RepoKey) -> Slot {

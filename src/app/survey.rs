@@ -15,6 +15,7 @@ use super::{
     decision::{self, Decided, Failure, Scope},
     place,
     policy::{self, Occasion},
+    seats::aside,
     shell::Shell,
 };
 use crate::{
@@ -95,10 +96,11 @@ pub(crate) async fn decide(
     let Some((first, seen)) = letter.events.first().and_then(|event| Some((event, event.repo.as_ref()?))) else {
         return Err(Failure::Fault("what was read names no repository".to_owned()));
     };
-    let us = shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart)).await;
+    let us = aside(shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart))).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let place = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen).await;
+    let settled = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen);
+    let place = aside(settled).await;
     let target = place::target(&place.row);
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);

@@ -189,7 +189,7 @@ async fn decide_for_repository(
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let us = aside(shell.identities.on(forge, Us::told_apart(event))).await;
-    let mut held = aside(shell.repos.hold(&seen.key)).await;
+    let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let settled = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), event, seen);
     let place = aside(settled).await;

@@ -194,8 +194,10 @@ impl Repository {
             }
             Input::Commands { request, caller } => {
                 let ran = run::run(facts, request, caller, terms);
-                let is_command = |key: &&DocumentKey| matches!(key, DocumentKey::Command(_));
-                self.pending.commands += ran.observed.changed.iter().filter(is_command).count();
+                // Records that were let go of are among what changed, too.
+                let is_decided =
+                    |key: &&DocumentKey| matches!(key, DocumentKey::Command(id) if facts.commands.contains_key(id));
+                self.pending.commands += ran.observed.changed.iter().filter(is_decided).count();
                 self.pending.effects.extend(ran.wishes.into_iter().map(PlannedEffect::from));
                 self.pending.command_notes.extend(ran.told);
                 self.observed(ran.observed);

@@ -150,11 +150,11 @@ async fn what_works_on_an_issue() {
     assert_eq!(world.sim.assignment(REPO, issue), assignment);
     assert!(world.ours(issue).is_empty(), "what speaks for itself gets no words: {:?}", world.ours(issue));
 
-    assert_eq!(world.say("bob", issue, "/status").await, DONE);
+    assert_eq!(world.say("bob", issue, "/status").await, ["rocket"]);
     assert!(world.board(issue).contains("### Phase `plan`"), "{}", world.board(issue));
-    assert_eq!(world.say("bob", issue, "/why").await, DONE);
+    assert_eq!(world.say("bob", issue, "/why").await, ["rocket"]);
     assert!(world.board(issue).contains("By the rule at `built-in:"), "{}", world.board(issue));
-    assert_eq!(world.say("bob", issue, "/help").await, DONE);
+    assert_eq!(world.say("bob", issue, "/help").await, ["rocket"]);
     let board = world.board(issue);
     assert!(board.contains("Commands for <code>bob</code> (read)"), "{board}");
     assert!(board.contains("`/lock` (people with `write`"), "{board}");
@@ -232,7 +232,7 @@ async fn refusals_name_the_rule_and_come_once_an_hour() {
     world.sim.add_to_team("acme/sre", "alice");
     let issue = world.alice.open_issue("A wish", "", &[]).unwrap().made;
     world.settle().await;
-    assert_eq!(world.say("bob", issue, "/phase test").await, REFUSED);
+    assert_eq!(world.say("bob", issue, "/phase test").await, ["-1"]);
     assert_eq!(world.say("carol", issue, "/lock production").await, REFUSED);
     assert_eq!(world.answers(issue).len(), 1, "{:?}", world.answers(issue));
     assert!(world.answers(issue)[0].contains("takes `triage` here, by default; `bob` has `read`"));

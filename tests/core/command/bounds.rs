@@ -109,7 +109,7 @@ fn a_stranger_leaves_twenty_records_behind() {
     // Six hours at the 500 comments an hour that GitHub lets one account write.
     for n in 0..3000_i64 {
         let at = after(n * 36 / 5);
-        let event = place.comment(n as u64 % 40, "mallory", at, &body);
+        let event = place.comment(n.cast_unsigned() % 40, "mallory", at, &body);
         let ran = place.deliver(&event, Role::Read, at);
         let (reacted, commented) = writes(&ran);
         (reactions, comments) = (reactions + reacted, comments + commented);
@@ -201,10 +201,10 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
 fn misspelt_commands_on_many_items_bring_one_comment() {
     let mut place = Place::new();
     let (mut reactions, mut comments) = (0, 0);
-    for n in 0..20_i64 {
-        let at = after(n * 3);
-        let body = ["/hepl", "/status now", "/why nowhere", "/statsu"][n as usize % 4];
-        let event = place.comment(1 + n as u64 / 2, "mallory", at, body);
+    let bodies = ["/hepl", "/status now", "/why nowhere", "/statsu"];
+    for (n, body) in (0..20_u64).zip(bodies.into_iter().cycle()) {
+        let at = after(3 * n.cast_signed());
+        let event = place.comment(1 + n / 2, "mallory", at, body);
         let (reacted, commented) = writes(&place.deliver(&event, Role::Read, at));
         (reactions, comments) = (reactions + reacted, comments + commented);
     }

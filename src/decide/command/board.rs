@@ -37,7 +37,7 @@ const MOST_LISTED: usize = 20;
 pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
         command.deed.as_ref().is_some_and(Deed::needs_board)
-            || command.reply.as_ref().is_some_and(|reply| reply.marker.is_none() && !reply.unasked)
+            || (!command.is_noise() && command.reply.as_ref().is_some_and(|reply| reply.marker.is_none()))
     })
 }
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{
+    mood::Mood,
     reply::{self, Saying, Wish},
-    run::Mood,
     say,
 };
 use crate::{

@@ -38,6 +38,7 @@ mod help;
 mod hold;
 mod lock;
 mod milestone;
+mod mood;
 mod mute;
 mod overrule;
 mod phase;

@@ -2,11 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
-    hear::Request,
-    run::{Mood, Terms},
-    share::Share,
-};
+use super::{hear::Request, mood::Mood, run::Terms, share::Share};
 use crate::{
     decide::message::quoted,
     domain::{

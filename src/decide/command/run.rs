@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::{
     Place, Row,
     hear::Request,
+    mood::Mood,
     parse::{Call, Line},
     permit::{self, Asks, Standing},
     reply::{self, Saying, Wish},
@@ -201,30 +202,6 @@ struct Heard {
     answer: Answer,
     /// Nobody who may use the command asked for an answer.
     unasked: bool,
-}
-
-/// What a reaction says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mood {
-    /// Taken in.
-    Taken,
-    /// Done.
-    Done,
-    /// Refused.
-    Refused,
-    /// Not understood.
-    Puzzled,
-}
-
-impl Mood {
-    pub(super) fn of(ending: &Ending) -> Option<Self> {
-        match ending {
-            Ending::Done(_) => Some(Self::Done),
-            Ending::Refused(_) => Some(Self::Refused),
-            Ending::Misread(_) => Some(Self::Puzzled),
-            Ending::Pending => None,
-        }
-    }
 }
 
 impl Turn<'_> {

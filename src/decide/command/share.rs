@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Row, hear::Request, permit::Standing, run::Mood, say};
+use super::{Row, hear::Request, mood::Mood, permit::Standing, say};
 use crate::domain::fact::{
     RepoFacts,
     command::{MOST_LASTING, Recent},

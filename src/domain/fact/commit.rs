@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Newest;
+use super::{Newest, RepoFacts};
 use crate::domain::{
     event::{GroupEnd, Outcome, RefName},
     id::{ItemNumber, Sha},
@@ -196,5 +196,14 @@ impl RefFacts {
     /// Adds the stored moves to those that pushes tell.
     pub(super) fn restore(&mut self) {
         self.moves.extend(self.untold.iter().cloned());
+    }
+}
+
+impl RepoFacts {
+    /// The pushes to a branch or tag, in no order of time.
+    pub fn pushes_of(&self, name: &RefName) -> impl Iterator<Item = (&PushId, &PushFacts)> {
+        let first = (name.clone(), Sha::from(""), Sha::from(""));
+        let name = name.clone();
+        self.pushes.range(first..).take_while(move |((other, _, _), _)| *other == name)
     }
 }

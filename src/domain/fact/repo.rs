@@ -324,13 +324,6 @@ impl RepoFacts {
         }
     }
 
-    /// The pushes to a branch or tag, in no order of time.
-    pub fn pushes_of(&self, name: &RefName) -> impl Iterator<Item = (&(RefName, Sha, Sha), &PushFacts)> {
-        let first = (name.clone(), Sha::from(""), Sha::from(""));
-        let name = name.clone();
-        self.pushes.range(first..).take_while(move |((other, _, _), _)| *other == name)
-    }
-
     /// Takes documents out, and the tables with them.
     pub fn remove(&mut self, keys: &BTreeSet<DocumentKey>) {
         for key in keys {

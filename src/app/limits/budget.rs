@@ -1,0 +1,311 @@
+//! What one installation may still write now.
+
+use std::collections::VecDeque;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::LONGEST_PARKING;
+use crate::{
+    app::clock::after,
+    domain::effect::Lane,
+    port::{forge::Cost, store::BudgetRow},
+};
+
+/// Writes in a row before the pace of one a second holds.
+const BURST: u32 = 10;
+/// Writes beyond that, which only the safety lane may use.
+const RESERVE: u32 = 10;
+/// Writes of the burst that conversation leaves for labels.
+const FOR_LABELS: u32 = 4;
+/// Where labels use all there is, conversation may still write once in this time.
+const TALK_EVERY: SignedDuration = SignedDuration::from_secs(2);
+/// Creates allowed within each span. The spans are a second longer than
+/// published: the forge counts by arrival, not by our sending.
+const CREATES: [(usize, SignedDuration); 2] =
+    [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
+/// Writes that are counted ahead at most, in seconds: more than any that go at once cost.
+const LONGEST_DEBT: SignedDuration = SignedDuration::from_mins(5);
+
+/// Whether a write may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Admission {
+    /// Now.
+    Now,
+    /// The installation may write nothing before.
+    NothingBefore(Timestamp),
+    /// Only what creates nothing may go before.
+    NoCreateBefore(Timestamp),
+    /// Nothing of this lane may go before; others may.
+    LaneBefore(Timestamp),
+}
+
+/// One installation's budget.
+#[derive(Debug, Clone)]
+pub(super) struct Budget {
+    /// When the writes so far would be paid for at one a second (a «theoretical arrival time»).
+    paid_at: Timestamp,
+    /// When content was made, within the last hour.
+    creates: VecDeque<Timestamp>,
+    /// When conversation may next write although it leaves labels less than is theirs.
+    talk_at: Timestamp,
+    /// The forge said: nothing before.
+    pub(super) parked_until: Timestamp,
+}
+
+impl Budget {
+    pub(super) fn new() -> Self {
+        Self {
+            paid_at: Timestamp::MIN,
+            creates: VecDeque::new(),
+            talk_at: Timestamp::MIN,
+            parked_until: Timestamp::MIN,
+        }
+    }
+
+    pub(super) fn admits(&self, lane: Lane, cost: Cost, now: Timestamp) -> Admission {
+        if self.parked_until > now {
+            return Admission::NothingBefore(self.parked_until);
+        }
+        let burst = if lane == Lane::Safety { BURST + RESERVE } else { BURST };
+        let beyond = i64::from(cost.writes.min(burst)) - i64::from(burst);
+        let ready = after(self.paid_at.max(now), SignedDuration::from_secs(beyond));
+        if ready > now {
+            return Admission::NothingBefore(ready);
+        }
+        if lane == Lane::Conversation {
+            let ready = self.spares_labels_at(cost, now).min(self.talk_at);
+            if ready > now {
+                return Admission::LaneBefore(ready);
+            }
+        }
+        let ready = CREATES.iter().filter_map(|(limit, span)| {
+            let allowed = limit.saturating_sub(cost.creates as usize);
+            let hinders = self.creates.len().checked_sub(allowed + 1)?;
+            self.creates.get(hinders).map(|at| after(*at, *span))
+        });
+        match ready.max() {
+            Some(ready) if cost.creates > 0 && ready > now => Admission::NoCreateBefore(ready),
+            _ => Admission::Now,
+        }
+    }
+
+    /// From when on a write of conversation leaves labels what is theirs.
+    pub(super) fn spares_labels_at(&self, cost: Cost, now: Timestamp) -> Timestamp {
+        let theirs = BURST - FOR_LABELS;
+        let beyond = i64::from(cost.writes.min(theirs)) - i64::from(theirs);
+        after(self.paid_at.max(now), SignedDuration::from_secs(beyond))
+    }
+
+    pub(super) fn spend(&mut self, lane: Lane, cost: Cost, now: Timestamp) {
+        if lane == Lane::Conversation && self.spares_labels_at(cost, now) > now {
+            self.talk_at = after(now, TALK_EVERY * i32::try_from(cost.writes.max(1)).unwrap_or(i32::MAX));
+        }
+        self.paid_at = after(self.paid_at.max(now), SignedDuration::from_secs(cost.writes.into()));
+        self.forget(now);
+        self.creates.extend((0..cost.creates).map(|_| now));
+    }
+
+    pub(super) fn give_back(&mut self, cost: Cost) {
+        self.paid_at = after(self.paid_at, -SignedDuration::from_secs(cost.writes.into()));
+        let left = self.creates.len().saturating_sub(cost.creates as usize);
+        self.creates.truncate(left);
+    }
+
+    /// After the machine's clock was set back nothing lies further ahead than
+    /// it ever may: else one wrong hour would silence us for as long.
+    pub(super) fn believe(&mut self, now: Timestamp) {
+        self.paid_at = self.paid_at.min(after(now, LONGEST_DEBT));
+        self.talk_at = self.talk_at.min(after(now, LONGEST_DEBT));
+        self.parked_until = self.parked_until.min(after(now, LONGEST_PARKING));
+        for at in self.creates.iter_mut().rev().take_while(|at| **at > now) {
+            *at = now;
+        }
+    }
+
+    pub(super) fn forget(&mut self, now: Timestamp) {
+        let longest = CREATES[1].1;
+        while self.creates.front().is_some_and(|at| after(*at, longest) <= now) {
+            self.creates.pop_front();
+        }
+    }
+
+    pub(super) fn rests(&mut self, now: Timestamp) -> bool {
+        self.forget(now);
+        self.paid_at <= now && self.parked_until <= now && self.creates.is_empty()
+    }
+}
+
+/// A budget as it is kept, in milliseconds since 1970.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Spent {
+    paid_at: i64,
+    creates: Vec<i64>,
+}
+
+impl Budget {
+    pub(super) fn spent(&self) -> Spent {
+        let creates = self.creates.iter().map(|at| at.as_millisecond()).collect();
+        Spent { paid_at: self.paid_at.as_millisecond(), creates }
+    }
+
+    /// Takes over what was kept. What can't be read counts as nothing: the forge itself still says when to stop.
+    pub(super) fn take_over(&mut self, kept: &BudgetRow) {
+        self.parked_until = self.parked_until.max(kept.parked_until);
+        if let Ok(Spent { paid_at, creates }) = serde_json::from_str(&kept.spent) {
+            self.paid_at = Timestamp::from_millisecond(paid_at).unwrap_or(Timestamp::MIN);
+            self.creates = creates.into_iter().filter_map(|at| Timestamp::from_millisecond(at).ok()).collect();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WRITE: Cost = Cost { writes: 1, creates: 0 };
+    const CREATE: Cost = Cost { writes: 1, creates: 1 };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn a_burst_goes_at_once_then_one_a_second() {
+        let mut budget = Budget::new();
+        let sent = (0..100)
+            .flat_map(|s| std::iter::repeat_n(s, 20))
+            .filter(|s| {
+                let go = budget.admits(Lane::Labels, WRITE, at(*s)) == Admission::Now;
+                if go {
+                    budget.spend(Lane::Labels, WRITE, at(*s));
+                }
+                go
+            })
+            .count();
+        assert_eq!(sent, 10 + 99);
+    }
+
+    #[test]
+    fn the_safety_lane_has_a_reserve_that_labels_cannot_use_up() {
+        let mut budget = Budget::new();
+        while budget.admits(Lane::Labels, WRITE, at(0)) == Admission::Now {
+            budget.spend(Lane::Labels, WRITE, at(0));
+        }
+        assert_eq!(budget.admits(Lane::Conversation, WRITE, at(0)), Admission::NothingBefore(at(1)));
+        assert_eq!(budget.admits(Lane::Safety, WRITE, at(0)), Admission::Now);
+    }
+
+    /// Somebody talks as much as can be sent: whenever a label comes, it goes at once.
+    #[test]
+    fn conversation_leaves_labels_what_is_theirs() {
+        let mut budget = Budget::new();
+        let dear = Cost { writes: 3, creates: 0 };
+        let (mut talked, mut labels) = (0, 0);
+        for second in 0..600 {
+            while budget.admits(Lane::Conversation, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Conversation, WRITE, at(second));
+                talked += 1;
+            }
+            if second % 6 == 0 {
+                assert_eq!(budget.admits(Lane::Labels, dear, at(second)), Admission::Now, "after {second} s");
+                budget.spend(Lane::Labels, dear, at(second));
+                labels += 1;
+            }
+        }
+        assert_eq!(labels, 100);
+        assert!(talked > 250, "{talked} of the 300 that labels left");
+    }
+
+    /// And where labels use all there is, people still get an answer.
+    #[test]
+    fn labels_leave_conversation_a_word_every_two_seconds() {
+        let mut budget = Budget::new();
+        let mut talked = 0;
+        for second in 0..600 {
+            if budget.admits(Lane::Conversation, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Conversation, WRITE, at(second));
+                talked += 1;
+            }
+            while budget.admits(Lane::Labels, WRITE, at(second)) == Admission::Now {
+                budget.spend(Lane::Labels, WRITE, at(second));
+            }
+        }
+        assert!((290..=310).contains(&talked), "{talked}");
+    }
+
+    #[test]
+    fn creates_keep_to_the_minute_and_the_hour() {
+        let mut budget = Budget::new();
+        let mut sent = Vec::new();
+        for second in 0..7200 {
+            while budget.admits(Lane::Conversation, CREATE, at(second)) == Admission::Now {
+                budget.spend(Lane::Conversation, CREATE, at(second));
+                sent.push(second);
+            }
+        }
+        let most_in = |span: i64| {
+            sent.iter().map(|s| sent.iter().filter(|t| (*s..*s + span).contains(*t)).count()).max().unwrap()
+        };
+        assert!(most_in(60) <= 80, "{} in a minute", most_in(60));
+        assert!(most_in(3600) <= 500, "{} in an hour", most_in(3600));
+        assert!(sent.len() > 900, "{} in two hours is too shy", sent.len());
+    }
+
+    #[test]
+    fn without_creates_left_labels_still_go() {
+        let mut budget = Budget::new();
+        for _ in 0..80 {
+            budget.creates.push_back(at(0));
+        }
+        assert_eq!(budget.admits(Lane::Conversation, CREATE, at(5)), Admission::NoCreateBefore(at(61)));
+        assert_eq!(budget.admits(Lane::Labels, WRITE, at(5)), Admission::Now);
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_spent_again() {
+        let mut budget = Budget::new();
+        budget.spend(Lane::Labels, Cost { writes: 10, creates: 1 }, at(0));
+        budget.give_back(Cost { writes: 9, creates: 1 });
+        assert_eq!(budget.admits(Lane::Labels, Cost { writes: 9, creates: 0 }, at(0)), Admission::Now);
+        assert!(budget.creates.is_empty());
+    }
+
+    #[test]
+    fn a_clock_set_back_silences_nobody() {
+        let mut budget = Budget::new();
+        let day = 24 * 3600;
+        for _ in 0..80 {
+            budget.spend(Lane::Conversation, CREATE, at(day));
+        }
+        budget.parked_until = at(day + 60);
+        budget.believe(at(0));
+        assert_eq!(budget.admits(Lane::Labels, WRITE, at(0)), Admission::NothingBefore(at(7200)));
+        assert_eq!(budget.admits(Lane::Labels, CREATE, at(7200)), Admission::Now);
+        // What a clock that is right counted stays as it was.
+        let mut right = Budget::new();
+        right.spend(Lane::Labels, Cost { writes: 20, creates: 20 }, at(0));
+        let before = right.clone();
+        right.believe(at(0));
+        assert_eq!((right.paid_at, right.creates), (before.paid_at, before.creates));
+    }
+
+    #[test]
+    fn parking_for_years_is_not_believed() {
+        assert_eq!(believed(Timestamp::MAX, at(0)), at(7200));
+        assert_eq!(believed(at(-5), at(0)), at(1));
+        assert_eq!(believed(at(60), at(0)), at(60));
+    }
+
+    #[test]
+    fn a_budget_comes_back_as_it_was_kept() {
+        let mut budget = Budget::new();
+        budget.spend(Lane::Labels, Cost { writes: 3, creates: 2 }, at(0));
+        let kept = BudgetRow { spent: serde_json::to_string(&budget.spent()).unwrap(), parked_until: at(9) };
+        let mut other = Budget::new();
+        other.take_over(&kept);
+        assert_eq!((other.paid_at, other.creates.len(), other.parked_until), (at(3), 2, at(9)));
+        other.take_over(&BudgetRow { spent: String::new(), parked_until: at(4) });
+        assert_eq!((other.paid_at, other.parked_until), (at(3), at(9)), "parking never goes back");
+    }
+}

@@ -57,7 +57,7 @@ pub(crate) async fn run(shell: &Shell, partition: &Partition, seq: Seq) -> Ended
             return Ended::Again;
         }
     };
-    let again = run_under(shell, tenure.lease(), seq).await;
+    let again = Box::pin(run_under(shell, tenure.lease(), seq)).await;
     if again { Ended::Again } else { Ended::Decided }
 }
 

@@ -50,7 +50,7 @@ fn is_own_name(host: &str, configured: &[String]) -> bool {
     }
     let name = authority.host().trim_end_matches('.').to_ascii_lowercase();
     let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(&name);
-    address.parse::<IpAddr>().is_ok() || name == "localhost" || configured.iter().any(|own| *own == name)
+    address.parse::<IpAddr>().is_ok() || name == "localhost" || configured.contains(&name)
 }
 
 #[cfg(test)]

@@ -87,7 +87,14 @@ fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
 
 /// Whether an answer holds for good. Others are asked for again in time anyway.
 fn lasts(answered: &Answered) -> bool {
-    let asked_again = matches!(answered.need, Need::Writer { .. } | Need::RequiredChecks { .. });
+    let asked_again = matches!(
+        answered.need,
+        Need::Writer { .. }
+            | Need::Role { .. }
+            | Need::Member { .. }
+            | Need::Starters { .. }
+            | Need::RequiredChecks { .. }
+    );
     !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })
 }
 
@@ -145,7 +152,7 @@ mod tests {
         facts.refs.entry(RefName::Branch("stands".into())).or_default().moves.insert((at(1), Some(sha(1))));
         facts.refs.entry(RefName::Tag("v1".into())).or_default().moves.extend([(at(1), Some(sha(1))), (at(2), None)]);
         let answer = |need: Need, answer: Answer, day: i8| (need.clone(), Answered { need, answer, at: at(day) });
-        let writer = |login: &str| Need::Writer { login: login.into() };
+        let writer = |login: &str| Need::Writer { id: None, login: login.into() };
         let refused = Answer::Unavailable { why: "502".into() };
         facts.answers.extend([
             answer(writer("ada"), Answer::Writer(true), 2),
@@ -235,6 +242,7 @@ mod tests {
             made_from: None,
             at,
             policy_file: None,
+            pusher: None,
         }
     }
 

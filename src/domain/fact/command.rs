@@ -17,7 +17,7 @@ pub use index::{CommandIndex, Commands};
 use super::item::Word;
 use crate::domain::{
     decision::GateName,
-    id::{ItemNumber, Sha},
+    id::{Account, ItemNumber, Sha},
     permission::Role,
     rule::ConditionName,
 };
@@ -49,7 +49,7 @@ pub struct CommandFacts {
     /// comment some milliseconds after it.
     pub at: Timestamp,
     /// By whom.
-    pub by: String,
+    pub by: Account,
     /// The command's name.
     pub verb: String,
     /// The line as it was read, shortened.
@@ -230,7 +230,7 @@ pub struct Guard<'a> {
     /// A hold's name, or an environment.
     pub name: &'a str,
     /// Who put it there.
-    pub by: &'a str,
+    pub by: &'a Account,
     /// When.
     pub since: Timestamp,
     /// Until when; `None`: until it is lifted.

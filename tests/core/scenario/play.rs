@@ -12,7 +12,8 @@ use phasebot::{
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
-        needs::{Answer, Answered, Named, NamedKind, Need},
+        needs::{Answer, Answered, Authors, Named, NamedKind, Need},
+        permission::Role,
         policy::Policy,
     },
 };
@@ -85,7 +86,7 @@ impl<'a> Stage<'a> {
     }
 
     fn event(&mut self, event: &Event, now: Timestamp) -> Vec<(Derived, Decided)> {
-        let us = Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) };
+        let us = Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) };
         let observed = decide::observe(&mut self.facts, event, &self.policy, &us);
         self.settle(observed.items, now)
     }
@@ -214,7 +215,11 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         return Answer::Unavailable { why: "403 from the forge".into() };
     }
     match need {
-        Need::Writer { login } => Answer::Writer(!world.readers.contains(login)),
+        Need::Writer { id: Some(id), .. } => Answer::Writer(!world.readers.contains(id)),
+        Need::Writer { id: None, .. } => Answer::Unavailable { why: "no such account".into() },
+        Need::Role { .. } => Answer::Role(Role::None),
+        Need::Member { .. } => Answer::Member(false),
+        Need::Starters { run } => Answer::Starters(world.starters.get(run).cloned().unwrap_or_default()),
         Need::LinkedIssues { pull } => Answer::LinkedIssues(world.linked.get(pull).cloned().unwrap_or_default()),
         Need::Closer { issue, .. } => Answer::Closer(world.closers.get(issue).cloned()),
         Need::LinkedBranches { issue } => {
@@ -266,7 +271,20 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             let open = world.items.values().filter(|item| item.open && !item.is_pull).filter(of);
             Answer::OpenIssues(open.map(|item| item.number).collect())
         }
-        Need::CommitAuthors { sha } => Answer::CommitAuthors(world.authors.get(sha).cloned().unwrap_or_default()),
+        Need::Authors { base, head } => {
+            let old = base.as_ref().map(|base| world.ancestors(base)).unwrap_or_default();
+            let mut made = world.ancestors(head);
+            made.retain(|sha| sha == head || (base.is_some() && !old.contains(sha)));
+            let dev = || BTreeSet::from([world.accounts.account("dev")]);
+            let people = made.iter().flat_map(|sha| world.authors.get(sha).cloned().unwrap_or_else(dev));
+            let messages = made.iter().filter_map(|sha| world.messages.get(sha));
+            let trailers = messages.flat_map(|message| message.lines()).filter_map(|line| {
+                let (name, _) = line.strip_prefix("Co-authored-by: ")?.split_once(' ')?;
+                Some(world.accounts.account(&name.to_lowercase()))
+            });
+            let people = people.chain(trailers).collect();
+            Answer::Authors(Authors { people, anonymous: made.into_iter().find(|sha| world.anonymous.contains(sha)) })
+        }
         Need::TagSignature { tag } => {
             let verified = world.signed.contains(tag);
             Answer::TagSignature { verified, reason: if verified { "valid" } else { "unsigned" }.into() }
@@ -278,7 +296,8 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         Need::Reviews { pull } => match world.pulls.get(pull) {
             Some(pull) => Answer::Reviews {
                 head: pull.head_sha.clone(),
-                author: pull.item.author.as_ref().map(|author| author.login.clone()),
+                author: pull.item.author.as_ref().map(Actor::account),
+                merged_by: pull.merged_by.as_ref().map(Actor::account),
                 reviews: BTreeMap::new(),
             },
             None => Answer::Unavailable { why: "no such pull request".into() },

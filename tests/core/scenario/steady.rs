@@ -237,7 +237,7 @@ fn a_repository_is_noted_when_it_changes() {
     assert_eq!(noted, [true, false]);
     for change in [
         |repo: &mut RepoSeen| repo.full_name = "acme/store".into(),
-        |repo: &mut RepoSeen| repo.owner = "umbrella".into(),
+        |repo: &mut RepoSeen| repo.owner = phasebot::domain::id::Account::login_only("umbrella"),
     ] {
         let mut event = acts.events[2].clone();
         change(event.repo.as_mut().unwrap());

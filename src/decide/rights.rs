@@ -15,8 +15,10 @@ use crate::domain::{
     permission::{Grant, Role},
 };
 
-/// How long an answer about an account's rights counts.
+/// How long an answer about an account's rights counts where something is opened by it.
 const KEPT: SignedDuration = SignedDuration::from_mins(5);
+/// How long it counts where only labels rest on it.
+const KEPT_FOR_LABELS: SignedDuration = SignedDuration::from_mins(30);
 
 /// Whether an account has a right.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Look<'_> {
     pub(super) fn writes(&self, account: &Account) -> bool {
         self.owns(account)
             || writer_need(account)
-                .is_some_and(|need| matches!(self.answer(&need, Some(KEPT)), Some(Answer::Writer(true))))
+                .is_some_and(|need| matches!(self.answer(&need, Some(KEPT_FOR_LABELS)), Some(Answer::Writer(true))))
     }
 
     /// The owner of a personal repository may always write.

@@ -12,7 +12,7 @@ use crate::{
         message::quoted,
     },
     domain::{
-        decision::{Decision, GateName, Standing},
+        decision::{Condition, Decision, GateName, Standing},
         effect::Effect,
         event::{DeployState, Outcome as RunOutcome},
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
@@ -180,7 +180,7 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
         // An approval can't be taken back; what it let go on can be stopped.
-        Some((_, true)) if !open && judged.is_ok() => {
+        Some((_, true)) if judged.as_ref().is_ok_and(is_known_to_be_shut) => {
             job.cancelled = true;
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
@@ -204,6 +204,15 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
         }
         Some(_) | None => None,
     }
+}
+
+/// A gate at which something stands in the way that is not just being asked.
+fn is_known_to_be_shut(decision: &Decision) -> bool {
+    fn is_asked(condition: &Condition) -> bool {
+        let open = condition.standing.is_open();
+        !open && (condition.code.ends_with("_asked") || condition.parts.iter().any(is_asked))
+    }
+    decision.conditions.iter().any(|condition| !condition.standing.is_open() && !is_asked(condition))
 }
 
 /// A gate that neither time nor a person opens. Saying so ends the run.

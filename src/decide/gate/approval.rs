@@ -23,7 +23,7 @@ use crate::{
 const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding {
-    let (askers, makers) = match askers(case).and_then(|askers| Ok((askers, authors::makers(case)?))) {
+    let (askers, makers) = match askers(case, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(case)?))) {
         Ok(found) => found,
         Err(finding) => return *finding,
     };
@@ -57,7 +57,9 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
         }
     }
     let last = agreed.values().map(|(_, at)| *at).max();
-    let people: Vec<String> = agreed.values().map(|(by, _)| quoted(by)).collect();
+    let mut agreed: Vec<(Timestamp, &str)> = agreed.into_values().map(|(by, at)| (at, by)).collect();
+    agreed.sort_unstable();
+    let people: Vec<String> = agreed.iter().map(|(_, by)| quoted(by)).collect();
     if people.len() >= usize::from(count) {
         return Finding::pass("approved", format!("approved by {}", people.join(", "))).seen(last);
     }
@@ -84,12 +86,12 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
 }
 
 /// Who asks for a subject, or set it going; `Err`: that can't be told, or not yet.
-fn askers(case: Case<'_, '_>) -> Result<BTreeSet<Account>, Box<Finding>> {
+fn askers(case: Case<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<Finding>> {
     let subject = case.subject;
     let mut askers: BTreeSet<Account> = subject.requester.iter().chain(&subject.starters).cloned().collect();
     for run in &subject.runs {
         let need = Need::Starters { run: *run };
-        match case.answer(&need, AGE_OF_STARTERS) {
+        match case.answer(&need, age) {
             Some(Answer::Starters(found)) => askers.extend(found.iter().cloned()),
             _ => return Err(Box::new(case.missing(&need, "approval_starter", "who started the run that waits"))),
         }
@@ -111,7 +113,8 @@ pub(super) fn objection(case: Case<'_, '_>, account: &Account) -> Result<Option<
     if account.id.is_none() {
         return Err("it is not recorded which account says this".to_owned());
     }
-    let found = askers(case).and_then(|askers| {
+    // An approval is counted anew with everything that it opens.
+    let found = askers(case, SignedDuration::MAX).and_then(|askers| {
         if is_one_of(&askers, account) {
             return Ok(Some("asked for it".to_owned()));
         }

@@ -91,10 +91,7 @@ fn merged(anonymous: &Sha) -> String {
 }
 
 /// The commits that are carried, the subject's own among them.
-fn carried<'f>(case: Case<'_, 'f>) -> Result<BTreeSet<Sha>, Box<Finding>>
-where
-    'f: 'f,
-{
+fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
     let sha = &case.subject.sha;
     let what = "what it carries";
     let base = case.last_base().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
@@ -146,7 +143,7 @@ impl<'f> Ways<'f> {
         let first = pushes.iter().min_by_key(|push| push.at);
         let first_landed = pushes.iter().filter(landed).min_by_key(|push| push.at);
         let (mut pulls, mut known) = (case.pulls_by(sha), false);
-        pulls.extend(facts.pulls_with_head(sha));
+        pulls.extend(index.pulls_by_head.get(sha).into_iter().flatten());
         for push in first.into_iter().chain(first_landed) {
             let merges = index.merged_as.get(&push.after);
             pulls.extend(merges.into_iter().flatten());
@@ -154,10 +151,27 @@ impl<'f> Ways<'f> {
             known = true;
             if merges.is_some() { self.mergers.insert(pusher) } else { self.pushers.insert(pusher) };
         }
+        if pulls.is_empty() && !known && first_landed.is_none() {
+            // What an open pull request carries came by it.
+            pulls.extend(case.open_pulls());
+        }
         if pulls.is_empty() && !known {
             self.strange.push(sha.clone());
         }
         self.pulls.extend(pulls);
+    }
+}
+
+impl Case<'_, '_> {
+    /// The pull requests that have the subject's commit as a head, unless it has
+    /// landed: then it is everybody's, whoever opens one of it.
+    fn open_pulls(self) -> BTreeSet<ItemNumber> {
+        let index = &self.look.facts.index;
+        let mut brought = index.brought_by.get(&self.subject.sha).into_iter().flatten();
+        if brought.any(|(name, ..)| self.look.listed_ref(name)) {
+            return BTreeSet::new();
+        }
+        index.pulls_by_head.get(&self.subject.sha).cloned().unwrap_or_default()
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, carried::Unknown, finding::Finding};
 use crate::{
-    decide::rights::Right,
+    decide::{message::quoted, rights::Right},
     domain::{
         event::Verdict,
         fact::item::ReviewFact,
@@ -34,6 +34,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
     let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut unclear: Option<Finding> = None;
     let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
     let mut last: Option<Timestamp> = None;
     for pull in &pulls {
         match reviewed(case, *pull) {
@@ -44,6 +45,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
                     against.insert(*pull);
                 } else if found.approvals + found.unclear_approvals.len() < usize::from(count) {
                     missing.insert(*pull);
+                    unentitled.extend(found.unentitled);
                 } else if found.approvals < usize::from(count) {
                     unclear = unclear.or_else(|| found.unclear_approvals.into_iter().next());
                 }
@@ -56,8 +58,8 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
     }
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
-        return Finding::fail("reviews_missing", format!("lacks {what} of its last commit: {}", list(&missing)))
-            .seen(last);
+        let words = format!("lacks {what} of its last commit: {}{}", list(&missing), without_right(&unentitled));
+        return Finding::fail("reviews_missing", words).seen(last);
     }
     if let Some(unclear) = unclear {
         return unclear.seen(last);
@@ -133,6 +135,8 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
 struct Reviewed {
     /// Approvals of its last commit by people who may write.
     approvals: usize,
+    /// Who approved the last commit and may not write, or not any more.
+    unentitled: Vec<(ItemNumber, String)>,
     /// Somebody who may write requests changes.
     against: bool,
     /// Approvals of the last commit by people of whom it is not known that they may write, or are not its author.
@@ -186,7 +190,14 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
         }
     }
     let mut found =
-        Reviewed { approvals: 0, against: false, unclear_approvals: Vec::new(), unclear_against: None, last: None };
+        Reviewed {
+        approvals: 0,
+        unentitled: Vec::new(),
+        against: false,
+        unclear_approvals: Vec::new(),
+        unclear_against: None,
+        last: None,
+    };
     for (at, _, review) in words.into_values() {
         let by = &review.reviewer;
         // An account that is gone wrote no review.
@@ -208,12 +219,20 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
                 found.approvals += usize::from(approves);
                 found.against |= refuses;
             }
+            None if approves => found.unentitled.push((number, by.login.clone())),
             Some(unclear) if approves => found.unclear_approvals.push(unclear),
             Some(unclear) if refuses => found.unclear_against = found.unclear_against.or(Some(unclear)),
             _ => {}
         }
     }
     Ok(found)
+}
+
+/// Who approved without the right to, for people.
+fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
+    const MOST: usize = 3;
+    let words = |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    unentitled.iter().take(MOST).map(words).collect()
 }
 
 fn list(pulls: &BTreeSet<ItemNumber>) -> String {

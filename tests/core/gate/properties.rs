@@ -111,7 +111,7 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
 }
 
 fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
-    facts.answers.insert(need.clone(), Answered { need, answer, at: at(700) });
+    facts.answers.insert(need.clone(), Answered { need, answer, at: at(1000) });
 }
 
 fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
@@ -199,6 +199,8 @@ fn well() -> RepoFacts {
     };
     let reviews = Answer::Reviews { head: sha(), author: Some(account(4, "ann")), merged_by: None, reviews: [(1, review)].into() };
     answer(&mut facts, Need::Reviews { pull: 2 }, reviews);
+    answer(&mut facts, Need::Writer { id: Some(AccountId(3)), login: "bob".into() }, Answer::Writer(true));
+    answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
     facts
 }
 

@@ -77,7 +77,11 @@ impl<'a> Stage<'a> {
         }
         self.tick(self.acts.end);
         let ending: Ending = self.shown.clone();
-        // What was decided step by step must be what a fresh look derives.
+        // What was decided step by step must be what a fresh look derives: that
+        // rights are to be asked anew by then is none of it.
+        for answered in self.facts.answers.values_mut().filter(|known| matches!(known.need, Need::Writer { .. })) {
+            answered.at = self.acts.end;
+        }
         for (item, derived) in &ending {
             let fresh = decide::derive(&self.facts, *item, &self.policy, self.acts.end);
             assert_eq!(*derived, fresh, "#{item} was left stale");
@@ -177,7 +181,7 @@ pub fn narrate(steps: &str) -> String {
         }
     }
     if !stage.asked.is_empty() {
-        let asked: BTreeSet<String> = stage.asked.iter().map(|n| format!("{n:?}")).collect();
+        let asked: BTreeSet<String> = stage.asked.iter().map(asked_for).collect();
         writeln!(out, "asked").unwrap();
         for need in asked {
             writeln!(out, "    {need}").unwrap();
@@ -199,6 +203,14 @@ pub fn clock(at: Timestamp) -> String {
     let days = at.duration_since(super::world::start()).as_hours() / 24;
     let time = at.strftime("%H:%M:%S");
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
+}
+
+/// A question as scenarios show it: people by their login.
+fn asked_for(need: &Need) -> String {
+    match need {
+        Need::Writer { login, .. } => format!("Writer {{ login: {login:?} }}"),
+        other => format!("{other:?}"),
+    }
 }
 
 /// A question's kind, as scenarios name it: its variant.

@@ -167,7 +167,13 @@ async fn decide_alert(
         return Err(Failure::NotNow(format!("phasebot is not installed on {target}")));
     };
     let owner = place.full_name.split('/').next().unwrap_or_default().to_owned();
-    let seen = RepoSeen { key: place.repo, full_name: place.full_name, default_branch: None, owner: Account::login_only(owner), web_host: None };
+    let seen = RepoSeen {
+        key: place.repo,
+        full_name: place.full_name,
+        default_branch: None,
+        owner: Account::login_only(owner),
+        web_host: None,
+    };
     let event = Event {
         name: row.event.clone(),
         installation: None,

@@ -48,9 +48,9 @@ impl Right {
                 "GitHub does not say whether {login} {what}: grant what `phasebot doctor` names ({})",
                 quoted(why)
             )),
-            Self::Nameless => Some(format!(
-                "it is not recorded which account {login} was: whether it {what} can't be found out"
-            )),
+            Self::Nameless => {
+                Some(format!("it is not recorded which account {login} was: whether it {what} can't be found out"))
+            }
         }
     }
 
@@ -135,9 +135,10 @@ impl Look<'_> {
 /// Keeps what the forge said of a command's sender just now.
 pub(super) fn learn(facts: &mut RepoFacts, standing: &Standing, account: &Account) -> Vec<DocumentKey> {
     let role = standing.role.as_ref().ok().and_then(|role| Some((role_need(account)?, Answer::Role(*role))));
-    let members = standing.teams.iter().filter_map(|(team, member)| {
-        Some((member_need(account, team)?, Answer::Member(*member.as_ref().ok()?)))
-    });
+    let members = standing
+        .teams
+        .iter()
+        .filter_map(|(team, member)| Some((member_need(account, team)?, Answer::Member(*member.as_ref().ok()?))));
     let mut changed = Vec::new();
     for (need, answer) in role.into_iter().chain(members) {
         let answered = Answered { need: need.clone(), answer, at: standing.asked_at };

@@ -48,10 +48,11 @@ fn act() -> impl Strategy<Value = Act> {
 }
 
 fn history(acts: &[Act]) -> String {
-    let mut steps = "| mode: act\n| environments: { production: { deploy: { via: deployment }, require: [approval] } }\n\
+    let mut steps =
+        "| mode: act\n| environments: { production: { deploy: { via: deployment }, require: [approval] } }\n\
                      roles ann=maintain bob=maintain cyd=maintain dan=maintain eve=maintain\n\
                      08:00 push main c0 by ann\n08:01 issue 1 opened by ann\n"
-        .to_owned();
+            .to_owned();
     for (index, act) in acts.iter().enumerate() {
         let at = format!("09:{index:02}");
         steps += &match act {
@@ -103,7 +104,8 @@ proptest! {
 /// The property above is about something: such histories do start deploys.
 #[test]
 fn somebody_else_approves() {
-    let steps = history(&[Act::Push(0), Act::Deploy(1), Act::Rename(1, 2), Act::Approve(2), Act::Approve(3), Act::Send]);
+    let steps =
+        history(&[Act::Push(0), Act::Deploy(1), Act::Rename(1, 2), Act::Approve(2), Act::Approve(3), Act::Send]);
     let said = narrate(&steps);
     assert!(said.contains("refused. `cyd` asked for it") && said.contains("sent: deployment of c1"), "{said}");
 }

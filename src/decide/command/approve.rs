@@ -9,10 +9,7 @@ use super::{
 };
 use crate::{
     decide::{self, gate::Subject, message::quoted},
-    domain::{
-        fact::command::Deed,
-        permission::Role,
-    },
+    domain::{fact::command::Deed, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {

@@ -69,17 +69,21 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         author.as_ref().is_some_and(|author| !author.bot && author.account().same_as(&sent_by) == Some(true))
     };
     let request = match &event.seen {
-        Seen::Comment(comment) if comment.created && wrote(&comment.author) && policy.commands.hears(comment.via.as_ref()) => Request {
-            item: comment.item.number,
-            source: Source::Comment(comment.id),
-            by: sender.account(),
-            at: comment.created_at,
-            node: None,
-            reviewed: None,
-            head: None,
-            lines: parse::read(&comment.body, &policy.commands, comment.created_at),
-            waited: false,
-        },
+        Seen::Comment(comment)
+            if comment.created && wrote(&comment.author) && policy.commands.hears(comment.via.as_ref()) =>
+        {
+            Request {
+                item: comment.item.number,
+                source: Source::Comment(comment.id),
+                by: sender.account(),
+                at: comment.created_at,
+                node: None,
+                reviewed: None,
+                head: None,
+                lines: parse::read(&comment.body, &policy.commands, comment.created_at),
+                waited: false,
+            }
+        }
         Seen::Review(review) if review.submitted && wrote(&review.reviewer) => Request {
             item: review.pull.item.number,
             source: Source::Review(review.id),

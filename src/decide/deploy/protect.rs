@@ -111,8 +111,8 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     {
         return Err(say::busy(other, terms.policy));
     }
-    let decision = subject(facts, terms.policy, key, job)
-        .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now));
+    let decision =
+        subject(facts, terms.policy, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now));
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }
 

@@ -37,12 +37,10 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
         NamedKind::Branch if unmerged => Ok(Watched::Branch(name.to_owned())),
         NamedKind::Branch => Err(not_merged(environment, &format!("The branch {}", quoted(name)))),
         NamedKind::Loose => match look.facts.pulls_with_head(&named.sha).next() {
-            Some(pull) => {
-                unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|account| {
-                    look.may_write(account, None)
-                })
-                .map(|()| Watched::Pull(pull))
-            }
+            Some(pull) => unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|account| {
+                look.may_write(account, None)
+            })
+            .map(|()| Watched::Pull(pull)),
             // Forges find a fork's commits under every repository's name.
             None => Err(format!(
                 "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag.",
@@ -131,7 +129,9 @@ pub(in crate::decide) fn unmerged_pull(
         match access(&review.reviewer) {
             Right::Held => return Ok(()),
             Right::Denied => {}
-            Right::Asked | Right::Unavailable(_) | Right::Nameless => unclear = unclear.or(Some(&review.reviewer.login)),
+            Right::Asked | Right::Unavailable(_) | Right::Nameless => {
+                unclear = unclear.or(Some(&review.reviewer.login))
+            }
         }
     }
     let unclear = unclear.map_or_else(String::new, |login| {

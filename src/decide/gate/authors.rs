@@ -149,7 +149,11 @@ impl<'f> Ways<'f> {
             pulls.extend(merges.into_iter().flatten());
             let Some(pusher) = push.pusher.as_ref().filter(|pusher| pusher.id.is_some()) else { continue };
             known = true;
-            if merges.is_some() { self.mergers.insert(pusher) } else { self.pushers.insert(pusher) };
+            if merges.is_some() {
+                self.mergers.insert(pusher)
+            } else {
+                self.pushers.insert(pusher)
+            };
         }
         if pulls.is_empty() && !known && first_landed.is_none() {
             // What an open pull request carries came by it.

@@ -189,8 +189,7 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
             words.insert(by, (review.submitted_at, id, review));
         }
     }
-    let mut found =
-        Reviewed {
+    let mut found = Reviewed {
         approvals: 0,
         unentitled: Vec::new(),
         against: false,
@@ -231,7 +230,8 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
 /// Who approved without the right to, for people.
 fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
     const MOST: usize = 3;
-    let words = |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    let words =
+        |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
     unentitled.iter().take(MOST).map(words).collect()
 }
 

@@ -59,8 +59,7 @@ impl Look<'_> {
             found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
         }
         for (gate, sha, since, made) in self.waiting_deployments() {
-            let subject =
-                found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
+            let subject = found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
             subject.runs.extend(made.run);
             subject.starters.extend(made.creator.iter().filter(|creator| creator.id.is_some()).cloned());
         }
@@ -148,7 +147,8 @@ impl Look<'_> {
             let waits =
                 self.history(environment).waiting().filter(|waiting| self.now.duration_since(waiting.begun) < WAITS);
             let gate = GateName::Deploy(environment.clone());
-            let known = waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun, waiting.facts)));
+            let known =
+                waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun, waiting.facts)));
             waiting.extend(known.take(MOST));
         }
         waiting

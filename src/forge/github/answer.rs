@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    account, authors, client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo, required, watch,
+    account, authors, client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo,
+    required, watch,
 };
 use crate::{
     domain::{

@@ -6,7 +6,12 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{client::Client, evidence::User, graphql, path, repo::{PER_PAGE, Repo}};
+use super::{
+    client::Client,
+    evidence::User,
+    graphql, path,
+    repo::{PER_PAGE, Repo},
+};
 use crate::{
     domain::{
         id::{Account, AccountId, Sha},
@@ -124,12 +129,7 @@ fn of_address(address: &str) -> Option<Account> {
 }
 
 /// Asks whom GitHub takes for the authors of commits.
-async fn ask_co_authors(
-    client: &Client,
-    target: &Target,
-    shas: &[Sha],
-    found: &mut Authors,
-) -> Result<(), ForgeError> {
+async fn ask_co_authors(client: &Client, target: &Target, shas: &[Sha], found: &mut Authors) -> Result<(), ForgeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Listed {
@@ -193,7 +193,10 @@ mod tests {
         let cyd = Account { id: Some(AccountId(7)), login: "cyd".into() };
         let known = "Add it\n\nCo-authored-by: Cyd <7+cyd@users.noreply.github.com>\n";
         assert_eq!(co_authors(known), Some(vec![cyd.clone()]));
-        assert_eq!(co_authors("Add it\r\n\r\nCO-AUTHORED-BY: C <7+cyd@users.noreply.github.com> \r\n"), Some(vec![cyd]));
+        assert_eq!(
+            co_authors("Add it\r\n\r\nCO-AUTHORED-BY: C <7+cyd@users.noreply.github.com> \r\n"),
+            Some(vec![cyd])
+        );
         assert_eq!(co_authors("Add it"), Some(Vec::new()));
         // GitHub is asked whose these are.
         for line in ["C <c@example.com>", "C <cyd@users.noreply.github.com>", "C", "<0+c@users.noreply.github.com>"] {

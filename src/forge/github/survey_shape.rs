@@ -216,7 +216,11 @@ pub(super) struct Found {
 fn actor(account: Account) -> Actor {
     let bot = account.kind == "Bot";
     let named = bot && !account.login.ends_with("[bot]");
-    Actor { id: account.id.map(AccountId), login: if named { format!("{}[bot]", account.login) } else { account.login }, bot }
+    Actor {
+        id: account.id.map(AccountId),
+        login: if named { format!("{}[bot]", account.login) } else { account.login },
+        bot,
+    }
 }
 
 fn item(item: Item, is_pull: bool, reason: Option<&str>) -> ItemSeen {
@@ -318,14 +322,11 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
             production: node.production_environment,
             run: None,
             created_at: node.created_at,
-            creator: node
-                .creator
-                .as_ref()
-                .map(|creator| Actor {
-                    id: creator.id.map(AccountId),
-                    login: creator.login.clone(),
-                    bot: creator.kind.as_deref() == Some("Bot"),
-                }),
+            creator: node.creator.as_ref().map(|creator| Actor {
+                id: creator.id.map(AccountId),
+                login: creator.login.clone(),
+                bot: creator.kind.as_deref() == Some("Bot"),
+            }),
             status,
         })
     };

@@ -103,7 +103,8 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
                 let mut known = named(repo);
                 known["url"] = format!("{}/{}", state.api, repo.full_name()).into();
                 known["owner"] = graphql_lists::account(state, &repo.owner);
-                known["object"] = asked.arguments.get("oid").and_then(Value::as_str).map(|oid| authors(state, repo, oid)).into();
+                known["object"] =
+                    asked.arguments.get("oid").and_then(Value::as_str).map(|oid| authors(state, repo, oid)).into();
                 out[&asked.alias] = query::project(&known, std::slice::from_ref(asked))
                     .map_err(|why| ("UNDEFINED_FIELD", why))?[&asked.alias]
                     .clone();

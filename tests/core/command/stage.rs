@@ -111,8 +111,10 @@ pub fn probed(steps: &str, probe: Probe) {
 }
 
 /// Steps that say something of the forge or want to see something.
-const SETTINGS: [&str; 14] =
-    ["renamed", "readers", "roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny", "policy", "queue"];
+const SETTINGS: [&str; 14] = [
+    "renamed", "readers", "roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny",
+    "policy", "queue",
+];
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";

@@ -86,7 +86,7 @@ fn bad() -> impl Strategy<Value = Bad> {
         (0..600_i64).prop_map(Bad::Freeze),
         (1..9_u64).prop_map(Bad::Blocker),
         Just(Bad::Rewritten),
-        (0..6_usize).prop_map(Bad::Unasked),
+        (0..8_usize).prop_map(Bad::Unasked),
     ]
 }
 
@@ -197,7 +197,12 @@ fn well() -> RepoFacts {
         association: phasebot::domain::event::Association::Owner,
         commit: Some(sha()),
     };
-    let reviews = Answer::Reviews { head: sha(), author: Some(account(4, "ann")), merged_by: None, reviews: [(1, review)].into() };
+    let reviews = Answer::Reviews {
+        head: sha(),
+        author: Some(account(4, "ann")),
+        merged_by: None,
+        reviews: [(1, review)].into(),
+    };
     answer(&mut facts, Need::Reviews { pull: 2 }, reviews);
     answer(&mut facts, Need::Writer { id: Some(AccountId(3)), login: "bob".into() }, Answer::Writer(true));
     answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
@@ -312,6 +317,8 @@ proptest! {
             until: at(minutes + 1),
         };
         command(&mut facts, 999, minutes - 1, deed);
+        // Who says it was asked about just then.
+        answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
         let after = decide(&facts, &policy, minutes);
         for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {
             if new.name == name && !old.standing.is_open() {

@@ -19,9 +19,9 @@ impl Accounts {
         let login = login.to_lowercase();
         let by_name = || {
             // FNV-1a, cut to what databases hold.
-            let hash = login.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            });
+            let hash = login
+                .bytes()
+                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
             AccountId((hash >> 16) + self.given_up.get(&login).copied().unwrap_or_default())
         };
         self.renamed.get(&login).copied().unwrap_or_else(by_name)

@@ -162,8 +162,14 @@ pub fn read(steps: &str) -> Acts {
         }
         let mut repo = repo();
         repo.default_branch = world.default_branch.clone().or(repo.default_branch);
-        let event =
-            Event { name, installation: Some(1), repo: Some(repo), sender: sender.map(|s| world.accounts.actor(&s)), at, seen };
+        let event = Event {
+            name,
+            installation: Some(1),
+            repo: Some(repo),
+            sender: sender.map(|s| world.accounts.actor(&s)),
+            at,
+            seen,
+        };
         events.push(event.clone());
         lines.push((text.to_owned(), Act::Event(Box::new(event))));
     }

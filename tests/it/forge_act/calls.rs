@@ -157,10 +157,16 @@ async fn calls_are_measured_by_route() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let world = world().await;
-    world.server.on(READ, answer(200, json!({ "permission": "write", "user": { "id": 7 } })).with("x-ratelimit-remaining", "4990")).on(
-        "POST /graphql",
-        answer(500, Value::Null).with("x-ratelimit-remaining", "1").with("x-ratelimit-resource", "graphql"),
-    );
+    world
+        .server
+        .on(
+            READ,
+            answer(200, json!({ "permission": "write", "user": { "id": 7 } })).with("x-ratelimit-remaining", "4990"),
+        )
+        .on(
+            "POST /graphql",
+            answer(500, Value::Null).with("x-ratelimit-remaining", "1").with("x-ratelimit-resource", "graphql"),
+        );
     read(&world).await.unwrap();
     world.github.answer(&target(), &Need::LinkedBranches { issue: 1 }).await.unwrap_err();
     let text = recorder.handle().render();

@@ -75,7 +75,12 @@ async fn who_made_a_commit_and_signed_a_tag() {
     let by_a = Need::Authors { base: None, head: a.clone() };
     assert_eq!(ask(&world, by_a).await, Ok(Said::Authors(Authors { people, anonymous: None })));
     let b = sha("b");
-    on(&world, &format!("/commits/{b}?per_page=1"), 200, json!({ "sha": b.0, "author": {}, "committer": null, "commit": { "message": "" } }));
+    on(
+        &world,
+        &format!("/commits/{b}?per_page=1"),
+        200,
+        json!({ "sha": b.0, "author": {}, "committer": null, "commit": { "message": "" } }),
+    );
     let by_b = Need::Authors { base: None, head: b.clone() };
     let nobody = Authors { people: [].into(), anonymous: Some(b.clone()) };
     assert_eq!(ask(&world, by_b).await, Ok(Said::Authors(nobody)));
@@ -108,7 +113,8 @@ async fn who_reviewed_what() {
     };
     let ann = Account { id: Some(AccountId(7)), login: "ann".to_owned() };
     assert_eq!((head, author), (a.clone(), Some(ann)));
-    let said: BTreeMap<u64, _> = reviews.into_iter().map(|(id, r)| (id, (r.reviewer.login, r.verdict, r.commit))).collect();
+    let said: BTreeMap<u64, _> =
+        reviews.into_iter().map(|(id, r)| (id, (r.reviewer.login, r.verdict, r.commit))).collect();
     assert_eq!(
         said,
         BTreeMap::from([(1, ("bob".to_owned(), Verdict::Approved, Some(a)))]),

@@ -110,7 +110,10 @@ fn a_job_waits_for_a_protection_rule() {
     };
     assert_eq!(requested.seen(), Seen::Protection(expected.clone()));
     let without_deployment = requested.clone().without("/deployment");
-    assert_eq!(without_deployment.seen(), Seen::Protection(ProtectionSeen { sha: None, deployment: None, creator: None, ..expected }));
+    assert_eq!(
+        without_deployment.seen(),
+        Seen::Protection(ProtectionSeen { sha: None, deployment: None, creator: None, ..expected })
+    );
     let neither = without_deployment.with("/environment", Value::Null);
     assert_eq!(neither.reason(), "deployment_protection_rule payload without environment");
 }

@@ -9,7 +9,7 @@ use phasebot::domain::{
         Association, CheckSeen, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
         Outcome, PullSeen, PushSeen, RefName, RepoSeen, Seen,
     },
-    id::{Actor, ForgeName, RepoKey, Sha},
+    id::{AccountId, Actor, ForgeName, RepoKey, Sha},
 };
 
 /// Time from one change to the next.
@@ -23,7 +23,7 @@ pub fn repo() -> RepoSeen {
         key: RepoKey { forge: ForgeName("github".to_owned()), id: 1 },
         full_name: "ann/shop".into(),
         default_branch: Some("main".into()),
-        owner: "ann".into(),
+        owner: ann().account(),
         web_host: None,
     }
 }
@@ -65,6 +65,7 @@ impl Life {
             merged_at: None,
             merge_sha: None,
             merged_by: None,
+            pusher: None,
         };
         let mut merged = PullSeen { merged_at: Some(at(60)), merge_sha: Some(merge.clone()), ..pull.clone() };
         merged.item = ItemSeen {
@@ -133,7 +134,7 @@ impl Life {
 }
 
 fn ann() -> Actor {
-    Actor { login: "ann".into(), bot: false }
+    Actor { id: Some(AccountId(2)), login: "ann".into(), bot: false }
 }
 
 fn event(at: Timestamp, seen: Seen) -> Event {

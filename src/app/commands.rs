@@ -23,7 +23,12 @@ use crate::{
             wait,
         },
     },
-    domain::{event::Event, permission::Role, policy::Policy},
+    domain::{
+        event::Event,
+        id::{Account, AccountId},
+        permission::Role,
+        policy::Policy,
+    },
     engine::{Input, Repository},
     port::forge::{Forge, ForgeError, Target},
 };
@@ -64,8 +69,8 @@ struct Desk<'a> {
     shell: &'a Shell,
     place: Place<'a>,
     started: Instant,
-    roles: HashMap<String, Result<Role, Unanswered>>,
-    members: HashMap<(String, String), Result<bool, Unanswered>>,
+    roles: HashMap<AccountId, Result<Role, Unanswered>>,
+    members: HashMap<(String, AccountId), Result<bool, Unanswered>>,
 }
 
 impl<'a> Desk<'a> {
@@ -115,23 +120,30 @@ impl<'a> Desk<'a> {
         standing
     }
 
-    async fn role(&mut self, target: &Target, login: &str, patient: bool) -> Result<Role, Unanswered> {
-        if let Some(known) = self.roles.get(login) {
+    async fn role(&mut self, target: &Target, account: &Account, patient: bool) -> Result<Role, Unanswered> {
+        let id = number(account)?;
+        if let Some(known) = self.roles.get(&id) {
             return known.clone();
         }
         let forge = self.place.forge;
-        let role = self.answered(target, patient, || forge.role(target, login)).await;
-        self.roles.insert(login.to_owned(), role.clone());
+        let role = self.answered(target, patient, || forge.role(target, account)).await;
+        self.roles.insert(id, role.clone());
         role
     }
 
-    async fn member(&mut self, target: &Target, team: &str, login: &str, patient: bool) -> Result<bool, Unanswered> {
-        let key = (team.to_owned(), login.to_owned());
+    async fn member(
+        &mut self,
+        target: &Target,
+        team: &str,
+        account: &Account,
+        patient: bool,
+    ) -> Result<bool, Unanswered> {
+        let key = (team.to_owned(), number(account)?);
         if let Some(known) = self.members.get(&key) {
             return known.clone();
         }
         let forge = self.place.forge;
-        let member = self.answered(target, patient, || forge.is_member(target, team, login)).await;
+        let member = self.answered(target, patient, || forge.is_member(target, team, account)).await;
         self.members.insert(key, member.clone());
         member
     }
@@ -158,4 +170,9 @@ impl<'a> Desk<'a> {
             }
         })
     }
+}
+
+/// The account that wrote a command; an earlier version kept its login alone.
+fn number(account: &Account) -> Result<AccountId, Unanswered> {
+    account.id.ok_or_else(|| Unanswered::refused("it is not recorded which account wrote it"))
 }

@@ -45,7 +45,7 @@ impl Known {
     /// Whether it is known of each of these bots that it is us, or another.
     fn tells(&self, bots: &BTreeSet<String>) -> bool {
         let Self::Account { us, others, .. } = self else { return false };
-        bots.iter().all(|bot| us.is(bot) || others.contains(bot))
+        bots.iter().all(|bot| us.is_called(bot) || others.contains(bot))
     }
 }
 
@@ -90,7 +90,7 @@ async fn ask(forge: &dyn Forge, before: Option<Known>, bots: &BTreeSet<String>) 
             if others.len() + bots.len() > MOST_OTHERS {
                 others.clear();
             }
-            others.extend(bots.iter().filter(|bot| !us.is(bot)).cloned());
+            others.extend(bots.iter().filter(|bot| !us.is_called(bot)).cloned());
             return Known::Account { us, others, failed: None };
         }
         Ok(Err(error)) => error.to_string(),

@@ -152,3 +152,19 @@ impl Limits {
 fn believed(until: Timestamp, now: Timestamp) -> Timestamp {
     until.clamp(after(now, SignedDuration::from_secs(1)), after(now, LONGEST_PARKING))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    #[test]
+    fn parking_for_years_is_not_believed() {
+        assert_eq!(believed(Timestamp::MAX, at(0)), at(7200));
+        assert_eq!(believed(at(-5), at(0)), at(1));
+        assert_eq!(believed(at(60), at(0)), at(60));
+    }
+}

@@ -21,7 +21,7 @@ use crate::{
     domain::{
         alert::Says,
         event::{Event, RepoSeen, Seen},
-        id::RepoKey,
+        id::{Account, RepoKey},
     },
     engine::Input,
     metric,
@@ -168,7 +168,13 @@ async fn decide_alert(
         return Err(Failure::NotNow(format!("phasebot is not installed on {target}")));
     };
     let owner = place.full_name.split('/').next().unwrap_or_default().to_owned();
-    let seen = RepoSeen { key: place.repo, full_name: place.full_name, default_branch: None, owner, web_host: None };
+    let seen = RepoSeen {
+        key: place.repo,
+        full_name: place.full_name,
+        default_branch: None,
+        owner: Account::login_only(owner),
+        web_host: None,
+    };
     let event = Event {
         name: row.event.clone(),
         installation: None,

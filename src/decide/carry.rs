@@ -271,11 +271,10 @@ impl Look<'_> {
     /// write, else once a person with write approved or merged it.
     pub(super) fn counts_from(&self, item: &ItemFacts) -> Option<Timestamp> {
         let pull = item.pull.as_ref()?;
-        let association = item.association.as_ref().map(|a| a.value).unwrap_or_default();
         // Who merged may write; nothing needs to be asked.
         let merged = pull.merged.as_ref().map(|m| m.at);
         // An App can open a pull request only where it was given the right to.
-        if item.author.as_ref().is_some_and(|a| a.bot || self.writes(&a.login, association)) {
+        if item.author.as_ref().is_some_and(|a| a.bot || self.writes(&a.account())) {
             return item.created_at;
         }
         let approved = self.approvals(pull).map(|(at, _)| at).min();
@@ -286,7 +285,7 @@ impl Look<'_> {
     pub(super) fn approvals<'b>(&'b self, pull: &'b PullFacts) -> impl Iterator<Item = (Timestamp, &'b str)> {
         let approved = pull.reviews.values().filter(|r| r.value.verdict == crate::domain::event::Verdict::Approved);
         approved
-            .filter(|r| self.writes(&r.value.reviewer, r.value.association))
-            .map(|r| (r.value.submitted_at, r.value.reviewer.as_str()))
+            .filter(|r| self.writes(&r.value.reviewer))
+            .map(|r| (r.value.submitted_at, r.value.reviewer.login.as_str()))
     }
 }

@@ -103,7 +103,14 @@ fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
 
 /// Whether an answer holds for good. Others are asked for again in time anyway.
 fn lasts(answered: &Answered) -> bool {
-    let asked_again = matches!(answered.need, Need::Writer { .. } | Need::RequiredChecks { .. });
+    let asked_again = matches!(
+        answered.need,
+        Need::Writer { .. }
+            | Need::Role { .. }
+            | Need::Member { .. }
+            | Need::Starters { .. }
+            | Need::RequiredChecks { .. }
+    );
     !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })
 }
 
@@ -164,7 +171,7 @@ mod tests {
         tag.moved(at(1), Some(sha(1)));
         tag.moved(at(2), None);
         let answer = |need: Need, answer: Answer, day: i8| (need.clone(), Answered { need, answer, at: at(day) });
-        let writer = |login: &str| Need::Writer { login: login.into() };
+        let writer = |login: &str| Need::Writer { id: None, login: login.into() };
         let refused = Answer::Unavailable { why: "502".into() };
         facts.answers.extend([
             answer(writer("ada"), Answer::Writer(true), 2),
@@ -254,6 +261,7 @@ mod tests {
             made_from: None,
             at,
             policy_file: None,
+            pusher: None,
         }
     }
 

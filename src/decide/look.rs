@@ -15,7 +15,7 @@ use super::{
     graph::Past,
 };
 use crate::domain::{
-    event::{Association, RefName},
+    event::RefName,
     fact::RepoFacts,
     id::{ItemNumber, Sha},
     needs::{Answer, Need, RequiredCheck},
@@ -25,25 +25,8 @@ use crate::domain::{
 
 /// An answer that the forge could not give is asked for again after this long.
 pub(super) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
-/// Rights and rules change without an event that we hear; ask again after this long.
+/// Rules change without an event that we hear; ask again after this long.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
-
-/// Write access of an account to the repository, as far as the forge told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WriteAccess {
-    /// It may write.
-    Granted,
-    /// It may not.
-    Denied,
-    /// Not asked yet, or the forge does not say. Grants nothing, and takes
-    /// away nothing that a writer's word would take away.
-    Unknown,
-}
-
-/// The question whether an account may write.
-pub(super) fn writer_need(login: &str) -> Need {
-    Need::Writer { login: login.to_ascii_lowercase() }
-}
 
 /// A commit, its branch, and the names that a policy asks for.
 type Tested = (Sha, String, Vec<String>);
@@ -108,8 +91,8 @@ impl<'a> Look<'a> {
     }
 
     /// The answer to `need`, asking for it if it is missing, could not be
-    /// given some time ago, or (if `stale`) is old.
-    fn answer(&self, need: &Need, stale: bool) -> Option<&'a Answer> {
+    /// given some time ago, or is older than `age`.
+    pub(super) fn answer(&self, need: &Need, age: Option<SignedDuration>) -> Option<&'a Answer> {
         let Some(known) = self.facts.answers.get(need) else {
             self.want(need.clone());
             return None;
@@ -118,7 +101,7 @@ impl<'a> Look<'a> {
             self.unavailable(need, known.at);
             return None;
         }
-        if stale && self.now.duration_since(known.at) >= STALE_AFTER {
+        if age.is_some_and(|age| self.now.duration_since(known.at) >= age) {
             self.want(need.clone());
         }
         Some(&known.answer)
@@ -129,33 +112,12 @@ impl<'a> Look<'a> {
         self.wants.borrow_mut().insert(need);
     }
 
-    /// Whether an account may write to the repository. The forge's answer
-    /// alone counts: an association that came with an event (`MEMBER`) says
-    /// that somebody belongs to an organisation, and nothing of this repository.
-    pub(super) fn write_access(&self, login: &str, association: Association) -> WriteAccess {
-        if association == Association::Owner
-            || self.facts.about.owner.as_ref().is_some_and(|o| o.value.eq_ignore_ascii_case(login))
-        {
-            return WriteAccess::Granted;
-        }
-        match self.answer(&writer_need(login), true) {
-            Some(Answer::Writer(true)) => WriteAccess::Granted,
-            Some(Answer::Writer(false)) => WriteAccess::Denied,
-            _ => WriteAccess::Unknown,
-        }
-    }
-
-    /// Whether an account is known to may write. Unknown means no.
-    pub(super) fn writes(&self, login: &str, association: Association) -> bool {
-        self.write_access(login, association) == WriteAccess::Granted
-    }
-
     /// The checks that the rules of a branch require, without our own: what
     /// waited for those would wait for itself. `None`: the forge did not tell.
     /// What landed on an earlier default branch is under the present one's rules.
     pub(super) fn required_checks(&self, branch: &str) -> Option<Vec<&'a RequiredCheck>> {
         let branch = if self.facts.is_main_line(branch) { self.facts.default_branch() } else { branch };
-        match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, true) {
+        match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, Some(STALE_AFTER)) {
             Some(Answer::RequiredChecks(checks)) => {
                 Some(checks.iter().filter(|check| !check.name.starts_with("phasebot/")).collect())
             }
@@ -179,7 +141,7 @@ impl<'a> Look<'a> {
 
     /// The answer to a question whose answer never changes.
     pub(super) fn lasting(&self, need: &Need) -> Option<&'a Answer> {
-        self.answer(need, false)
+        self.answer(need, None)
     }
 
     /// Asks for the issues that the forge links to a pull request: when it is

@@ -29,6 +29,7 @@ pub mod preview;
 mod proof;
 pub mod proposal;
 pub mod recheck;
+mod rights;
 mod ship;
 mod source;
 mod strand;

@@ -43,7 +43,7 @@ impl Us {
     /// Whether `actor` is us. While our own name is unknown every bot might be:
     /// taking a stranger for us changes nothing, taking us for a stranger would.
     pub(super) fn are(&self, actor: &Actor) -> bool {
-        self.bot.as_ref().map_or(actor.bot, |us| us.is(&actor.login))
+        self.bot.as_ref().map_or(actor.bot, |us| us.is_called(&actor.login))
     }
 
     /// The bots in an event that must be told from us: one that labelled, and
@@ -155,9 +155,9 @@ impl Notes<'_> {
             Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
         }
         // A newer sight of the same values is not worth a write.
-        let same = |a: &Option<Newest<String>>, b: &Option<Newest<String>>| {
+        fn same<T: PartialEq>(a: &Option<Newest<T>>, b: &Option<Newest<T>>) -> bool {
             a.as_ref().map(|n| &n.value) == b.as_ref().map(|n| &n.value)
-        };
+        }
         if !same(&before.full_name, &about.full_name)
             || !same(&before.owner, &about.owner)
             || !same(&before.web_host, &about.web_host)
@@ -173,7 +173,8 @@ impl Notes<'_> {
         let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
         item.is_pull |= seen.is_pull;
         item.heard |= self.by_event;
-        if item.author.is_none() {
+        // An earlier version kept no number.
+        if item.author.as_ref().is_none_or(|author| author.id.is_none()) && seen.author.is_some() {
             item.author.clone_from(&seen.author);
         }
         item.notice |= seen.author.as_ref().is_some_and(|a| self.us.are(a)) && is_notice(&seen.body);
@@ -237,10 +238,11 @@ impl Notes<'_> {
         let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
         *first = at.min(*first);
         Newest::join(&mut pull.shape, Newest::new(at, shape));
+        pull.pushers.extend(seen.pusher.as_ref().map(Actor::account));
         let refs = text::pull_refs(&seen.item.title, &seen.item.body, &home);
         Newest::join(&mut pull.refs, Newest::new(at, refs));
         if let (Some(at), Some(sha)) = (seen.merged_at, &seen.merge_sha) {
-            let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(|a| a.login.clone()) };
+            let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(Actor::account) };
             // A merge never changes; of a sight with and one without its author keep the fuller.
             if pull.merged.as_ref().is_none_or(|known| known.by.is_none() || merge < *known && merge.by.is_some()) {
                 pull.merged = Some(merge);
@@ -256,7 +258,7 @@ impl Notes<'_> {
         let review = ReviewFact {
             verdict: seen.verdict,
             submitted_at: seen.submitted_at,
-            reviewer: reviewer.login.clone(),
+            reviewer: reviewer.account(),
             association: seen.association,
             commit: seen.commit.clone(),
         };
@@ -284,6 +286,7 @@ impl Notes<'_> {
             made_from: seen.made_from.clone(),
             policy_file: seen.policy_file,
             at: self.event.at,
+            pusher: seen.pusher.as_ref().map(Actor::account),
         };
         // A branch that is made, removed or rewritten does not list what went.
         let unlisted = seen.forced || seen.before.is_zero() || seen.after.is_zero();
@@ -301,6 +304,7 @@ impl Notes<'_> {
                     place.pushed_earlier(known.at, to.clone());
                 }
                 known.at = known.at.min(fact.at);
+                known.pusher = known.pusher.take().or(fact.pusher);
                 known.at
             }
             None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,

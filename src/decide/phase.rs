@@ -95,7 +95,7 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
     if let Some(label) = labels.into_iter().find(|l| look.policy.ignore.labels.iter().any(|p| p.matches(l))) {
         return leave("ignored", &format!("the policy ignores items labelled {}", message::quoted(label)));
     }
-    let author = item.author.as_ref().filter(|a| look.policy.ignore.authors.iter().any(|login| a.is(login)));
+    let author = item.author.as_ref().filter(|a| look.policy.ignore.authors.iter().any(|login| a.is_called(login)));
     if let Some(author) = author
         && look.named_issues(item.number).is_empty()
     {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     alert::Message,
-    id::{Actor, InstallationId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, InstallationId, ItemNumber, RepoKey, Sha},
 };
 
 pub use check::{CheckSeen, Outcome, StatusSeen};
@@ -48,8 +48,8 @@ pub struct RepoSeen {
     pub full_name: String,
     /// Its default branch, where the payload says so.
     pub default_branch: Option<String>,
-    /// The owner's login: the owner of a personal repository may always write.
-    pub owner: String,
+    /// The owner: that of a personal repository may always write.
+    pub owner: Account,
     /// Host of its web pages, with the port if there is one: `github.com`.
     #[serde(default)]
     pub web_host: Option<String>,
@@ -223,6 +223,9 @@ pub struct PullSeen {
     pub merge_sha: Option<Sha>,
     /// Who merged it.
     pub merged_by: Option<Actor>,
+    /// Who pushed its newest commit, where the event is that push.
+    #[serde(default)]
+    pub pusher: Option<Actor>,
 }
 
 /// A review.
@@ -279,6 +282,16 @@ pub struct CommentSeen {
     pub created_at: Timestamp,
     /// It is new (not edited, not deleted).
     pub created: bool,
+    /// The App that wrote it in its author's name, if one did.
+    #[serde(default)]
+    pub via: Option<App>,
+}
+
+/// An App, as a forge names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct App {
+    /// Its name in addresses, lower case; empty: not told.
+    pub slug: String,
 }
 
 /// A branch or tag that moved, was made or was removed by a push.

@@ -72,18 +72,98 @@ impl From<&str> for Sha {
     }
 }
 
+/// A forge's number of an account. It survives a rename, and whoever takes a
+/// login that was given up has another number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountId(pub u64);
+
+/// An account, and what it was called when it was seen.
+///
+/// [`Account::same_as`] alone says whether two are one person. `==` compares
+/// records, and a login is for showing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "StoredAccount")]
+pub struct Account {
+    /// Its number; `None`: not known, as in records of earlier versions.
+    pub id: Option<AccountId>,
+    /// Its login at that time.
+    pub login: String,
+}
+
+impl Account {
+    /// An account of which nothing but the login is known.
+    pub fn login_only(login: impl Into<String>) -> Self {
+        Self { id: None, login: login.into() }
+    }
+
+    /// Whether two accounts are one; `None`: nobody can tell.
+    pub fn same_as(&self, other: &Self) -> Option<bool> {
+        Some(self.id? == other.id?)
+    }
+}
+
+/// Earlier versions kept the login alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredAccount {
+    Login(String),
+    Whole { id: Option<AccountId>, login: String },
+}
+
+impl From<StoredAccount> for Account {
+    fn from(stored: StoredAccount) -> Self {
+        match stored {
+            StoredAccount::Login(login) => Self { id: None, login },
+            StoredAccount::Whole { id, login } => Self { id, login },
+        }
+    }
+}
+
 /// Who did something, in the forge's words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Actor {
-    /// Account name; compared without case.
+    /// The account's number; `None`: not known.
+    #[serde(default)]
+    pub id: Option<AccountId>,
+    /// Account name.
     pub login: String,
     /// A bot or App, by the forge's own statement.
     pub bot: bool,
 }
 
 impl Actor {
-    /// Whether this is the account called `login`.
-    pub fn is(&self, login: &str) -> bool {
+    /// The account.
+    pub fn account(&self) -> Account {
+        Account { id: self.id, login: self.login.clone() }
+    }
+
+    /// Whether it is called `login` now: for names that people configure, and
+    /// for our own, which the forge tells by name. Says nothing of who a person is.
+    pub fn is_called(&self, login: &str) -> bool {
         self.login.eq_ignore_ascii_case(login)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_one_by_its_number_alone() {
+        let account = |id: Option<u64>, login: &str| Account { id: id.map(AccountId), login: login.into() };
+        assert_eq!(account(Some(1), "ada").same_as(&account(Some(1), "bob")), Some(true));
+        assert_eq!(account(Some(1), "ada").same_as(&account(Some(2), "ada")), Some(false));
+        assert_eq!(account(None, "ada").same_as(&account(Some(1), "ada")), None);
+        assert_eq!(account(None, "ada").same_as(&account(None, "ada")), None);
+    }
+
+    #[test]
+    fn a_login_that_was_kept_alone_is_an_account_without_a_number() {
+        let read = |json: &str| serde_json::from_str::<Account>(json).unwrap();
+        assert_eq!(read("\"ada\""), Account::login_only("ada"));
+        assert_eq!(read("{\"login\":\"ada\"}"), Account::login_only("ada"));
+        let ada = Account { id: Some(AccountId(7)), login: "ada".into() };
+        assert_eq!(read(&serde_json::to_string(&ada).unwrap()), ada);
     }
 }

@@ -12,7 +12,8 @@ use super::{
     event::{CheckSeen, CommitSeen, StatusSeen},
     fact::deploy::RunFacts,
     fact::item::ReviewFact,
-    id::{ItemNumber, Sha},
+    id::{Account, AccountId, ItemNumber, Sha},
+    permission::Role,
 };
 
 /// One question to a forge.
@@ -20,8 +21,27 @@ use super::{
 pub enum Need {
     /// May this account write to the repository?
     Writer {
-        /// Account.
+        /// The account's number; `None`: an earlier version asked.
+        #[serde(default)]
+        id: Option<AccountId>,
+        /// What it was called when it was seen.
         login: String,
+    },
+    /// Which role has this account on the repository?
+    Role {
+        /// The account's number.
+        id: AccountId,
+        /// What it was called when it was seen.
+        login: String,
+    },
+    /// Is this account in this team of the repository's owner?
+    Member {
+        /// The account's number.
+        id: AccountId,
+        /// What it was called when it was seen.
+        login: String,
+        /// The team: `sre`, or `acme/sre`.
+        team: String,
     },
     /// Which issues does the forge itself list as closed by this pull request?
     LinkedIssues {
@@ -71,10 +91,15 @@ pub enum Need {
         /// The milestone's title.
         milestone: Option<String>,
     },
-    /// Who made this commit?
-    CommitAuthors {
-        /// The commit.
-        sha: Sha,
+    /// Who made the commits that `head` has and `base` has not; without a base, `head` alone?
+    #[serde(alias = "CommitAuthors")]
+    Authors {
+        /// Older end.
+        #[serde(default)]
+        base: Option<Sha>,
+        /// Newer end.
+        #[serde(alias = "sha")]
+        head: Sha,
     },
     /// Is this tag signed, so that the forge could verify it?
     TagSignature {
@@ -90,6 +115,11 @@ pub enum Need {
     Reviews {
         /// The pull request.
         pull: ItemNumber,
+    },
+    /// Who started this workflow run?
+    Starters {
+        /// The run.
+        run: u64,
     },
     /// Which checks do the branch's rules require?
     RequiredChecks {
@@ -121,6 +151,8 @@ impl Need {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Writer { .. } => "writer",
+            Self::Role { .. } => "role",
+            Self::Member { .. } => "member",
             Self::LinkedIssues { .. } => "linked_issues",
             Self::LinkedBranches { .. } => "linked_branches",
             Self::Closer { .. } => "closer",
@@ -130,10 +162,11 @@ impl Need {
             Self::Tags => "tags",
             Self::Checks { .. } => "checks",
             Self::OpenIssues { .. } => "open_issues",
-            Self::CommitAuthors { .. } => "commit_authors",
+            Self::Authors { .. } => "authors",
             Self::TagSignature { .. } => "tag_signature",
             Self::PullsOf { .. } => "pulls_of",
             Self::Reviews { .. } => "reviews",
+            Self::Starters { .. } => "starters",
             Self::RequiredChecks { .. } => "required_checks",
             Self::Named { .. } => "named",
             Self::RunsAt { .. } => "runs_at",
@@ -146,6 +179,10 @@ impl Need {
 pub enum Answer {
     /// To [`Need::Writer`].
     Writer(bool),
+    /// To [`Need::Role`].
+    Role(Role),
+    /// To [`Need::Member`].
+    Member(bool),
     /// To [`Need::LinkedIssues`].
     LinkedIssues(BTreeSet<ItemNumber>),
     /// To [`Need::LinkedBranches`].
@@ -182,8 +219,9 @@ pub enum Answer {
     },
     /// To [`Need::OpenIssues`].
     OpenIssues(BTreeSet<ItemNumber>),
-    /// To [`Need::CommitAuthors`]: accounts of author and committer, as far as the forge knows them.
-    CommitAuthors(BTreeSet<String>),
+    /// To [`Need::Authors`].
+    #[serde(alias = "CommitAuthors")]
+    Authors(Authors),
     /// To [`Need::TagSignature`].
     TagSignature {
         /// The forge verified a signature of the tag.
@@ -198,10 +236,15 @@ pub enum Answer {
         /// Its newest commit.
         head: Sha,
         /// Who opened it.
-        author: Option<String>,
+        author: Option<Account>,
+        /// Who merged it, if it is merged.
+        #[serde(default)]
+        merged_by: Option<Account>,
         /// Reviews by id.
         reviews: BTreeMap<u64, ReviewFact>,
     },
+    /// To [`Need::Starters`]: its actor, and who had it run again.
+    Starters(BTreeSet<Account>),
     /// To [`Need::RequiredChecks`].
     RequiredChecks(BTreeSet<RequiredCheck>),
     /// The forge would not or could not say.
@@ -209,6 +252,35 @@ pub enum Answer {
         /// Its words, for `/why`.
         why: String,
     },
+}
+
+/// Who made some commits, by the forge's record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(from = "StoredAuthors")]
+pub struct Authors {
+    /// Authors, committers and co-authors that have an account.
+    pub people: BTreeSet<Account>,
+    /// A commit that names an address which belongs to no account, if one does.
+    pub anonymous: Option<Sha>,
+}
+
+/// Earlier versions kept the logins alone.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredAuthors {
+    Logins(BTreeSet<String>),
+    Whole { people: BTreeSet<Account>, anonymous: Option<Sha> },
+}
+
+impl From<StoredAuthors> for Authors {
+    fn from(stored: StoredAuthors) -> Self {
+        match stored {
+            StoredAuthors::Logins(logins) => {
+                Self { people: logins.into_iter().map(Account::login_only).collect(), anonymous: None }
+            }
+            StoredAuthors::Whole { people, anonymous } => Self { people, anonymous },
+        }
+    }
 }
 
 /// A change for which the forge closed an issue, once it was on the default branch.

@@ -1,7 +1,7 @@
 //! A policy in force: what the decisions read. How it is written in a file
 //! is the business of [`crate::policy`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -230,13 +230,15 @@ pub struct CommandRules {
     pub bare: bool,
     /// Who may use a command, by its name; others as the table of commands has it.
     pub permissions: BTreeMap<String, Grant>,
+    /// Apps whose comments in people's names are those people's: slugs, lower case.
+    pub apps: BTreeSet<String>,
     /// The zone of the times that people write and read.
     pub zone: TimeZone,
 }
 
 impl Default for CommandRules {
     fn default() -> Self {
-        Self { bare: true, permissions: BTreeMap::new(), zone: TimeZone::UTC }
+        Self { bare: true, permissions: BTreeMap::new(), apps: BTreeSet::new(), zone: TimeZone::UTC }
     }
 }
 
@@ -259,5 +261,12 @@ impl Policy {
     /// Whether the policy itself calls an environment production, or not.
     pub fn production(&self, environment: &str) -> Option<bool> {
         self.environments.get(&environment.to_lowercase()).and_then(|e| e.production)
+    }
+}
+
+impl CommandRules {
+    /// Whether a comment is heard that `via` wrote in its author's name; `None`: its author did.
+    pub fn hears(&self, via: Option<&super::event::App>) -> bool {
+        via.is_none_or(|app| self.apps.contains(&app.slug))
     }
 }

@@ -84,6 +84,7 @@ fn commands(file: &PolicyFile) -> CommandRules {
     CommandRules {
         bare: written.bare.unwrap_or(rules.bare),
         permissions,
+        apps: written.apps.into_iter().flatten().map(|app| app.as_str().to_lowercase()).collect(),
         zone: written.tz.and_then(|zone| zone.time_zone()).unwrap_or(rules.zone),
     }
 }

@@ -197,8 +197,9 @@ impl Merging {
             over(&mut above.settle, settle);
         });
         section(&mut above.commands, file.commands, |above, below| {
-            let CommandsFile { bare, permissions, tz } = below;
+            let CommandsFile { bare, permissions, apps, tz } = below;
             over(&mut above.bare, bare);
+            over(&mut above.apps, apps);
             over(&mut above.tz, tz);
             section(&mut above.permissions, permissions, Extend::extend);
         });

@@ -11,7 +11,7 @@ use crate::domain::{
     effect::{Effect, Told},
     event::{Event, RepoSeen},
     fact::policy::FileSeen,
-    id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
     needs::{Answer, Answered, Need, PullHead},
     permission::Role,
 };
@@ -80,13 +80,13 @@ pub trait Forge: Send + Sync + 'static {
 
     /// What an account may do in a repository, asked at this moment. No such
     /// account: [`Role::None`].
-    async fn role(&self, _target: &Target, _login: &str) -> Result<Role, ForgeError> {
+    async fn role(&self, _target: &Target, _account: &Account) -> Result<Role, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell roles".to_owned()))
     }
 
     /// Whether an account is in a team (`sre` of the repository's owner, or
     /// `acme/sre`), asked at this moment.
-    async fn is_member(&self, _target: &Target, _team: &str, _login: &str) -> Result<bool, ForgeError> {
+    async fn is_member(&self, _target: &Target, _team: &str, _account: &Account) -> Result<bool, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell the members of teams".to_owned()))
     }
 

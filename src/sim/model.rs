@@ -129,6 +129,8 @@ pub(super) struct Comment {
     pub(super) reactions: Vec<Reaction>,
     /// Folded away, as outdated or otherwise.
     pub(super) minimized: bool,
+    /// The App that wrote it in its author's name.
+    pub(super) via: Option<String>,
 }
 
 /// A reaction.

@@ -104,6 +104,19 @@ impl Person {
         self.act(|state, repo, by| state.comment(repo, number, by, body))
     }
 
+    /// Comments through an App that acts in this account's name; gives the comment's id.
+    pub fn comment_via(&self, number: u64, body: &str, app: &str) -> Done<u64> {
+        self.act(|state, repo, by| state.comment_via(repo, number, by, body, Some(app)))
+    }
+
+    /// Takes another login; gives the account under it. The old login is free:
+    /// whoever takes it (`colleague`) is a stranger.
+    #[must_use]
+    pub fn rename(&self, to: &str) -> Self {
+        self.sim.shared().state().rename(&self.login, to);
+        Self { login: to.to_owned(), ..self.clone() }
+    }
+
     /// Changes a comment.
     pub fn edit_comment(&self, id: u64, body: &str) -> Done<()> {
         self.act(|state, repo, by| state.edit_comment(repo, id, by, body))

@@ -110,6 +110,33 @@ impl State {
         &self.users[&key]
     }
 
+    /// Gives an account another login: what it wrote and what it may do go with it.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let (old, new) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
+        let Some(user) = self.users.remove(&old) else { return };
+        self.users.insert(new.clone(), User { login: to.to_owned(), ..user });
+        for members in self.teams.values_mut() {
+            if members.remove(&old) {
+                members.insert(new.clone());
+            }
+        }
+        let is_old = |login: &&mut String| login.eq_ignore_ascii_case(from);
+        for repo in self.repos.values_mut() {
+            if let Some(role) = repo.roles.remove(&old) {
+                repo.roles.insert(new.clone(), role);
+            }
+            let items = repo.items.values_mut().map(|item| &mut item.author);
+            let comments = repo.comments.values_mut().map(|comment| &mut comment.author);
+            let runs = repo.runs.values_mut().map(|run| &mut run.actor);
+            items.chain(comments).chain(runs).filter(is_old).for_each(|login| to.clone_into(login));
+        }
+    }
+
+    /// The account with a number.
+    pub(super) fn user_by_id(&self, id: u64) -> Option<&User> {
+        self.users.values().find(|user| user.id == id)
+    }
+
     /// The App's own account.
     pub(super) fn bot(&self) -> String {
         format!("{}[bot]", self.app.slug)

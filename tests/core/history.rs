@@ -184,7 +184,7 @@ impl Played {
         let id = CommandId { item, source: Source::Comment(item), index: 0 };
         let record = CommandFacts {
             at: end(),
-            by: "bob".into(),
+            by: phasebot::domain::id::Account::login_only("bob"),
             line: "/hold".into(),
             verb: "hold".into(),
             evidence: Evidence { role: Some(Role::Write), teams: [].into(), asked_at: end() },

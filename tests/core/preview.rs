@@ -9,7 +9,7 @@ use phasebot::{
     domain::{
         event::{Association, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::RepoFacts,
-        id::{Actor, ForgeName, ItemNumber, RepoKey},
+        id::{Account, AccountId, Actor, ForgeName, ItemNumber, RepoKey},
         policy::Policy,
     },
 };
@@ -25,7 +25,7 @@ fn key() -> RepoKey {
 }
 
 fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
-    let ada = Actor { login: "ada".to_owned(), bot: false };
+    let ada = Actor { id: Some(AccountId(1)), login: "ada".to_owned(), bot: false };
     let item = ItemSeen {
         number,
         is_pull: false,
@@ -49,7 +49,7 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
             key: key(),
             full_name: "acme/shop".to_owned(),
             default_branch: Some("main".to_owned()),
-            owner: "acme".to_owned(),
+            owner: Account::login_only("acme"),
             web_host: Some("github.com".into()),
         }),
         sender: Some(ada),

@@ -49,7 +49,7 @@ fn with_command(ending: Ending) -> RepoFacts {
     let mut facts = facts();
     let record = CommandFacts {
         at: Timestamp::UNIX_EPOCH,
-        by: "mia".to_owned(),
+        by: phasebot::domain::id::Account::login_only("mia"),
         verb: "milestone".to_owned(),
         line: String::new(),
         evidence: Evidence { role: None, teams: BTreeMap::new(), asked_at: Timestamp::UNIX_EPOCH },

@@ -291,13 +291,6 @@ mod tests {
     }
 
     #[test]
-    fn parking_for_years_is_not_believed() {
-        assert_eq!(believed(Timestamp::MAX, at(0)), at(7200));
-        assert_eq!(believed(at(-5), at(0)), at(1));
-        assert_eq!(believed(at(60), at(0)), at(60));
-    }
-
-    #[test]
     fn a_budget_comes_back_as_it_was_kept() {
         let mut budget = Budget::new();
         budget.spend(Lane::Labels, Cost { writes: 3, creates: 2 }, at(0));

@@ -129,7 +129,7 @@ fn fact(key: &DocumentKey) -> Option<String> {
 
 fn question(need: &Need) -> String {
     match need {
-        Need::Writer { login } => format!("whether {} may write", quoted(login)),
+        Need::Writer { login, .. } => format!("whether {} may write", quoted(login)),
         Need::LinkedIssues { pull } => format!("which issues it links to #{pull}"),
         Need::Closer { issue, .. } => format!("what closed #{issue}"),
         Need::LinkedBranches { issue } => format!("which branches it links to #{issue}"),
@@ -147,7 +147,10 @@ fn question(need: &Need) -> String {
         Need::OpenIssues { milestone, .. } => {
             format!("which issues of {} are open", quoted(milestone.as_deref().unwrap_or_default()))
         }
-        Need::CommitAuthors { sha } => format!("who made {}", sha.short()),
+        Need::Role { login, .. } => format!("which role {} has", quoted(login)),
+        Need::Member { login, team, .. } => format!("whether {} is in {}", quoted(login), quoted(team)),
+        Need::Authors { head, .. } => format!("who made what {} carries", head.short()),
+        Need::Starters { run } => format!("who started run {run}"),
         Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
         Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
         Need::Reviews { pull } => format!("what reviewers said of #{pull}"),

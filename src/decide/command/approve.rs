@@ -8,12 +8,8 @@ use super::{
     say,
 };
 use crate::{
-    decide::{self, message::quoted},
-    domain::{
-        fact::command::Deed,
-        needs::{Answer as Said, Need},
-        permission::Role,
-    },
+    decide::{self, gate::Subject, message::quoted},
+    domain::{fact::command::Deed, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {
@@ -41,23 +37,19 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     }
     let by = turn.request.by.clone();
     if !approvals.iter().any(|teams| turn.entitled(teams)) {
-        return Answer::Refused(say::approval_does_not_count(&by, approvals[0]));
+        return Answer::Refused(say::approval_does_not_count(&by.login, approvals[0]));
     }
-    let sha = match turn.waiting(&gate, given.optional("ref")) {
-        Ok(waiting) => waiting.decision.sha.clone(),
+    let (sha, since) = match turn.waiting(&gate, given.optional("ref")) {
+        Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
         Err(why) => return Answer::Refused(why),
     };
     let asked = decide::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
-    let requesters = asked.filter(|s| s.gate == gate && s.sha == sha).filter_map(|subject| subject.requester);
-    if requesters.into_iter().any(|requester| requester.eq_ignore_ascii_case(&by)) {
-        return Answer::Refused(say::not_by_oneself(&by, "asked for it"));
-    }
-    match turn.facts.answers.get(&Need::CommitAuthors { sha: sha.clone() }).map(|known| &known.answer) {
-        Some(Said::CommitAuthors(authors)) if authors.iter().any(|author| author.eq_ignore_ascii_case(&by)) => {
-            return Answer::Refused(say::not_by_oneself(&by, "made the commit"));
-        }
-        Some(Said::CommitAuthors(_)) => {}
-        _ => return Answer::Refused(say::authors_unknown()),
+    let asked = asked.filter(|subject| subject.gate == gate && subject.sha == sha).next();
+    let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
+    match decide::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
+        Ok(None) => {}
+        Ok(Some(part)) => return Answer::Refused(say::not_by_oneself(&by.login, &part)),
+        Err(why) => return Answer::Refused(say::authors_unknown(&why)),
     }
     let done = format!("approved {} for {}", quoted(sha.short()), quoted(&gate.check()));
     turn.deed = Some(Deed::Approve { gate, sha });

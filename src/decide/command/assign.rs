@@ -23,7 +23,7 @@ pub(super) static ROW: Row = Row {
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let mut logins = given.words("user").to_vec();
     if logins.is_empty() {
-        logins.push(turn.request.by.clone());
+        logins.push(turn.request.by.login.clone());
     }
     if logins.len() > MOST {
         return Answer::Misread(format!("At most {MOST} people can be assigned."));

@@ -247,10 +247,10 @@ impl Board<'_, '_> {
         let mark = item.and_then(|item| overrides::mark(item, self.look.policy, self.now));
         let Some(mark) = mark else { return Vec::new() };
         let commands = self.look.facts.commands_on(self.derived.item);
-        let said = commands.iter().filter(|(_, command)| command.at == mark.at && command.by == mark.by);
+        let said = commands.iter().filter(|(_, command)| command.at == mark.at && command.by.login == mark.by);
         said.filter_map(|(_, command)| match &command.deed {
             Some(Deed::Phase { reason: Some(reason), .. }) => {
-                Some(format!("{} said why: {}", quoted(&command.by), quoted(reason)))
+                Some(format!("{} said why: {}", quoted(&command.by.login), quoted(reason)))
             }
             _ => None,
         })
@@ -282,7 +282,7 @@ fn section(text: &mut String, title: &str, rows: &[String]) {
 /// What the asker may use, by what the forge said when they asked.
 fn help(text: &mut String, command: &CommandFacts, policy: &Policy) {
     let right = right(&command.evidence);
-    let _ = writeln!(text, "\n<details open><summary>Commands for {} ({right})</summary>\n", html(&command.by));
+    let _ = writeln!(text, "\n<details open><summary>Commands for {} ({right})</summary>\n", html(&command.by.login));
     let _ = writeln!(text, "| command | |\n| --- | --- |");
     let (usable, others): (Vec<_>, Vec<_>) =
         COMMANDS.iter().partition(|row| covers(&permit::grant(policy, row).0, &command.evidence));
@@ -346,7 +346,7 @@ fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence
             text,
             "| {} | {} | {} |{right} {} |",
             say::time(command.at, policy),
-            cell(&quoted(&command.by)),
+            cell(&quoted(&command.by.login)),
             cell(&quoted(&command.line)),
             cell(&outcome)
         );

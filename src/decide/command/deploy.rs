@@ -13,7 +13,7 @@ use crate::{
     domain::{
         effect::Watched,
         fact::{deploy::RequestKind, lock::LockOwner},
-        id::Sha,
+        id::{Account, Sha},
         permission::Role,
         policy::Mode,
         rule::EnvironmentRule,
@@ -128,9 +128,8 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         return Err(say::head_moved(&known, found));
     }
     let look = Look::new(turn.facts, turn.policy, turn.now);
-    let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &|login, association| {
-        look.write_access(login, association)
-    });
+    let access = |account: &Account| look.may_write(account, None);
+    let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &access);
     match may {
         Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),
         // Whether a reviewer may write is not known yet: it is asked with the commit.

@@ -11,7 +11,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Source},
         },
-        id::{Actor, ItemNumber, Sha},
+        id::{Account, Actor, ItemNumber, Sha},
         policy::Policy,
     },
 };
@@ -24,7 +24,7 @@ pub struct Request {
     /// The comment or review.
     pub source: Source,
     /// Its author, who also sent it.
-    pub by: String,
+    pub by: Account,
     /// When it was written.
     pub at: Timestamp,
     /// The forge's global id of a review.
@@ -64,26 +64,34 @@ impl Request {
 }
 
 /// Reads the commands of a new comment or a submitted review. Edits and
-/// deletions say nothing, nor do bots, Apps and we ourselves.
+/// deletions say nothing, nor do bots, Apps and we ourselves. What an App wrote
+/// in somebody's name is the App's: it counts where the policy lists the App.
 pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
     let sender = event.sender.as_ref().filter(|sender| !sender.bot && !us.are(sender))?;
-    let wrote = |author: &Option<Actor>| author.as_ref().is_some_and(|author| !author.bot && author.is(&sender.login));
+    let sent_by = sender.account();
+    let wrote = |author: &Option<Actor>| {
+        author.as_ref().is_some_and(|author| !author.bot && author.account().same_as(&sent_by) == Some(true))
+    };
     let request = match &event.seen {
-        Seen::Comment(comment) if comment.created && wrote(&comment.author) => Request {
-            item: comment.item.number,
-            source: Source::Comment(comment.id),
-            by: sender.login.clone(),
-            at: comment.created_at,
-            node: None,
-            reviewed: None,
-            head: None,
-            lines: parse::read(&comment.body, &policy.commands, comment.created_at),
-            waited: false,
-        },
+        Seen::Comment(comment)
+            if comment.created && wrote(&comment.author) && policy.commands.hears(comment.via.as_ref()) =>
+        {
+            Request {
+                item: comment.item.number,
+                source: Source::Comment(comment.id),
+                by: sender.account(),
+                at: comment.created_at,
+                node: None,
+                reviewed: None,
+                head: None,
+                lines: parse::read(&comment.body, &policy.commands, comment.created_at),
+                waited: false,
+            }
+        }
         Seen::Review(review) if review.submitted && wrote(&review.reviewer) => Request {
             item: review.pull.item.number,
             source: Source::Review(review.id),
-            by: sender.login.clone(),
+            by: sender.account(),
             at: review.submitted_at,
             node: review.node.clone(),
             reviewed: review.commit.clone(),

@@ -58,7 +58,10 @@ use self::{
     grammar::{Arg, Given},
     run::{Answer, Turn},
 };
-use crate::domain::permission::Role;
+use crate::domain::{
+    permission::{Grant, Role},
+    policy::Policy,
+};
 
 pub use self::{markdown::commands_markdown, markdown::examples};
 
@@ -102,6 +105,16 @@ impl Row {
     pub fn is_safety(&self) -> bool {
         SAFETY.iter().any(|row| row.name == self.name)
     }
+}
+
+/// Whom the policy lets use `/approve`; `None`: whomever a gate asks for.
+pub(super) fn approve_grant(policy: &Policy) -> Option<&Grant> {
+    policy.commands.permissions.get(approve::ROW.name)
+}
+
+/// Who may use `/override`.
+pub(super) fn override_grant(policy: &Policy) -> Grant {
+    permit::grant(policy, &overrule::ROW).0
 }
 
 /// Every command, in the order in which help lists them.

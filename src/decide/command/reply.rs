@@ -157,5 +157,5 @@ pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> St
         Ending::Misread(_) => "not understood",
     };
     let verb = verb.map_or_else(|| "a command".to_owned(), |verb| format!("`/{verb}`"));
-    format!("{verb} by {}: {word}", quoted(&request.by))
+    format!("{verb} by {}: {word}", quoted(&request.by.login))
 }

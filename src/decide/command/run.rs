@@ -16,7 +16,7 @@ use super::{
     wait::{self, Verdict},
 };
 use crate::{
-    decide::{self, Observed},
+    decide::{self, Observed, rights},
     domain::{
         alert::AlertRules,
         effect::{Effect, Watched},
@@ -184,6 +184,10 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         if !record.is_noise() || record.deed.is_some() {
             ran.observed.items.insert(id.item);
         }
+        if matches!(record.deed, Some(Deed::Approve { .. } | Deed::Override { .. })) {
+            // It is counted by the same answers a moment later.
+            ran.observed.changed.extend(rights::learn(facts, standing, &record.by));
+        }
         facts.commands.insert(id, record);
         ran.observed.changed.insert(DocumentKey::Command(id));
     }
@@ -212,14 +216,14 @@ impl Turn<'_> {
         match &line.call {
             Call::Near(row) => {
                 // Somebody else's command, or a slip: only who may use ours is asked.
-                permit::permit(self.policy, row, self.standing, &self.request.by).ok()?;
+                permit::permit(self.policy, row, self.standing, &self.request.by.login).ok()?;
                 heard(None, Answer::Misread(say::did_you_mean(row)), true)
             }
             Call::Unknown if may_speak => heard(None, Answer::Misread(say::unknown()), false),
             Call::Unknown => heard(None, Answer::Misread(String::new()), true),
             Call::TooMany => heard(None, Answer::Misread(say::too_many()), true),
             Call::Known(row, given) => {
-                let denied = permit::permit_line(self.policy, &line.call, self.standing, &self.request.by);
+                let denied = permit::permit_line(self.policy, &line.call, self.standing, &self.request.by.login);
                 let unasked = denied.is_err() || self.share.is_strangers;
                 let room = || self.share.has_room(self.facts, self.request, row);
                 let answer = match (denied.and_then(|()| room()).and_then(|()| self.fits(row)), given) {
@@ -298,7 +302,7 @@ impl Turn<'_> {
 
     /// Sets a mark on the item; refused where the item's labels are not ours at all.
     pub(super) fn mark(&mut self, word: Word, reason: Option<String>) -> Result<(), String> {
-        let mark = Mark { at: self.at, word: word.clone(), by: self.request.by.clone() };
+        let mark = Mark { at: self.at, word: word.clone(), by: self.request.by.login.clone() };
         let number = self.id.item;
         let Some(item) = self.facts.items.get_mut(&number) else { return Err(say::no_item()) };
         item.marks.insert(mark.clone());

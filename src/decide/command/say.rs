@@ -153,7 +153,7 @@ pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
     format!(
         "{} by {} since {}{until} (#{}){reason}",
         quoted(guard.name),
-        quoted(guard.by),
+        quoted(&guard.by.login),
         time(guard.since, policy),
         guard.item
     )
@@ -172,7 +172,7 @@ pub(super) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Polic
         "{} is locked by {} for #{}, since {}{until}{}; nothing was started. To deploy from here all the same, repeat \
          the command with `replace` at its end ({again}); {unlock} ends the lock.",
         quoted(lock.name),
-        quoted(lock.by),
+        quoted(&lock.by.login),
         lock.item,
         time(lock.since, policy),
         reason(lock.reason),
@@ -324,9 +324,9 @@ pub(super) fn approvers(teams: &[String]) -> String {
     format!("Members of {} may approve, too.", list(teams.iter().map(String::as_str)))
 }
 
-pub(super) fn authors_unknown() -> String {
-    "The forge has not said yet who made the commit, and nobody approves their own. Say it again in a moment."
-        .to_owned()
+/// `why` is a sentence without a capital and a full stop.
+pub(super) fn authors_unknown(why: &str) -> String {
+    format!("Nobody approves their own, and {why}. Say it again once that is known.")
 }
 
 pub(super) fn no_condition(name: &str, known: &[&str]) -> String {

@@ -27,7 +27,7 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let Some(freeze) = freezes.get(environment.as_str()) else {
         return Answer::Refused(say::nothing_to_lift("freeze", &environment));
     };
-    let done = format!("ended the freeze by {}", quoted(freeze.by));
+    let done = format!("ended the freeze by {}", quoted(&freeze.by.login));
     turn.guard(Deed::Unfreeze { environment });
     Answer::Done(done)
 }

@@ -29,12 +29,12 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         let Some((id, request)) = turn.facts.under_way(&environment) else {
             return Answer::Refused(say::nothing_to_lift("lock", &environment));
         };
-        let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by));
+        let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by.login));
         let request = id.clone();
         turn.guard(Deed::LetGo { request });
         return Answer::Done(done);
     };
-    let done = format!("ended the lock by {}", quoted(lock.by));
+    let done = format!("ended the lock by {}", quoted(&lock.by.login));
     turn.guard(Deed::Unlock { environment });
     Answer::Done(done)
 }

@@ -20,6 +20,7 @@ use crate::{
             command::CommandId,
             waiting::{Piece, WaitingCommand},
         },
+        id::Account,
         policy::Policy,
     },
 };
@@ -61,7 +62,7 @@ pub(super) fn verdict(
     // The last try may come a little late; what nobody tried for longer, as
     // after a stop of phasebot, is not what its author expects any more.
     let overdue = known.is_some() && terms.now >= later(deadline, LONGEST_PAUSE);
-    let (why, again_at) = match permit::unanswered(terms.policy, &line.call, standing, &request.by) {
+    let (why, again_at) = match permit::unanswered(terms.policy, &line.call, standing, &request.by.login) {
         _ if behind => ("an earlier command in this repository waits", None),
         Some((why, again_at)) => (why, Some(again_at)),
         None if overdue => ("it could not be asked in time", None),
@@ -141,12 +142,12 @@ pub(super) fn told(request: &Request, line: &Line) -> String {
         Call::Known(row, _) => format!("`/{}`", row.name),
         _ => "a command".to_owned(),
     };
-    format!("{verb} by {}: waits for what they may do", quoted(&request.by))
+    format!("{verb} by {}: waits for what they may do", quoted(&request.by.login))
 }
 
 /// Whether no further command is kept. Safety commands have as much room again.
-fn is_full(facts: &RepoFacts, by: &str, is_safety: bool) -> bool {
-    let of_one = || facts.waiting.values().filter(|waiting| waiting.by.eq_ignore_ascii_case(by)).count();
+fn is_full(facts: &RepoFacts, by: &Account, is_safety: bool) -> bool {
+    let of_one = || facts.waiting.values().filter(|waiting| waiting.by.same_as(by) == Some(true)).count();
     let room = if is_safety { 2 } else { 1 };
     facts.waiting.len() >= MOST * room || of_one() >= MOST_OF_ONE * room
 }

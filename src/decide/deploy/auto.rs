@@ -13,7 +13,7 @@ use crate::{
             DocumentKey, RepoFacts,
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
-        id::Sha,
+        id::{Account, Sha},
         policy::Mode,
         rule::{AutoRule, Trigger},
         version,
@@ -115,7 +115,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
         finish(facts, &old, RequestEnd::Withdrawn, say::newer_came().to_owned(), terms, out);
     }
     let request = DeployRequest {
-        by: "phasebot".to_owned(),
+        by: Account::login_only("phasebot"),
         reference: match &news.watched {
             Watched::Tag(name) | Watched::Branch(name) => name.clone(),
             Watched::Commit | Watched::Pull(_) => String::new(),

@@ -12,11 +12,11 @@ use crate::{
         message::quoted,
     },
     domain::{
-        decision::{Decision, GateName, Standing},
+        decision::{Condition, Decision, GateName, Standing},
         effect::Effect,
         event::{DeployState, Outcome as RunOutcome},
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
-        id::Sha,
+        id::{Account, Sha},
         policy::{Mode, Policy},
     },
 };
@@ -68,7 +68,21 @@ fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::
 
 fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Subject> {
     let own = owner(facts, key).and_then(|(id, request)| wait::subject(facts, policy, id, request));
-    own.or_else(|| Some(Subject::new(GateName::Deploy(key.1.clone()), commit(facts, policy, key, job)?, since(job)?)))
+    let mut subject = match own {
+        Some(own) => own,
+        None => Subject::new(GateName::Deploy(key.1.clone()), commit(facts, policy, key, job)?, since(job)?),
+    };
+    subject.runs.insert(key.0);
+    subject.starters.extend(started_by(facts, key.0, job).cloned());
+    Some(subject)
+}
+
+/// Who started a job's run, as far as events told: they ask for what it does.
+fn started_by<'f>(facts: &'f RepoFacts, run: u64, job: &'f WaitingJob) -> impl Iterator<Item = &'f Account> {
+    let made = job.requests.keys().flatten().filter_map(|id| facts.deployments.get(id));
+    let creators = made.filter_map(|deployment| deployment.creator.as_ref());
+    let actors = facts.runs.get(&run).into_iter().flat_map(|run| &run.started_by);
+    job.started_by.iter().chain(creators).chain(actors).filter(|account| account.id.is_some())
 }
 
 /// The commit that a job brings; `None`: not known yet. A run that one of our
@@ -97,11 +111,8 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     {
         return Err(say::busy(other, terms.policy));
     }
-    let decision = match owner {
-        Some((id, request)) => wait::judge(facts, id, request, terms),
-        None => subject(facts, terms.policy, key, job)
-            .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
-    };
+    let decision =
+        subject(facts, terms.policy, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now));
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }
 
@@ -169,7 +180,7 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
         // An approval can't be taken back; what it let go on can be stopped.
-        Some((_, true)) if !open && judged.is_ok() => {
+        Some((_, true)) if judged.as_ref().is_ok_and(is_known_to_be_shut) => {
             job.cancelled = true;
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
@@ -193,6 +204,15 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
         }
         Some(_) | None => None,
     }
+}
+
+/// A gate at which something stands in the way that is not just being asked.
+fn is_known_to_be_shut(decision: &Decision) -> bool {
+    fn is_asked(condition: &Condition) -> bool {
+        let open = condition.standing.is_open();
+        !open && (condition.code.ends_with("_asked") || condition.parts.iter().any(is_asked))
+    }
+    decision.conditions.iter().any(|condition| !condition.standing.is_open() && !is_asked(condition))
 }
 
 /// A gate that neither time nor a person opens. Saying so ends the run.

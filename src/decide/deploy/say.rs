@@ -37,7 +37,7 @@ fn what(request: &DeployRequest) -> String {
 
 fn asker(request: &DeployRequest) -> String {
     match &request.origin {
-        Origin::Command(id) => format!("by {} (#{})", quoted(&request.by), id.item),
+        Origin::Command(id) => format!("by {} (#{})", quoted(&request.by.login), id.item),
         Origin::Tag(tag) => format!("for the tag {}", quoted(tag)),
         Origin::Merge(branch) => format!("for {}", quoted(branch)),
     }
@@ -345,7 +345,7 @@ pub fn board(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
                 RequestState::Starting(_) => "starts".to_owned(),
                 RequestState::Running | RequestState::Ended { .. } => "is under way".to_owned(),
             };
-            format!("- {} by {}, since {since}: {state}", what(request), quoted(&request.by))
+            format!("- {} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{
-    super::look::{Look, WriteAccess},
+    super::{look::Look, rights::Right},
     say,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
             deploy::{DeployRequest, Origin},
             item::ReviewFact,
         },
-        id::{ItemNumber, Sha},
+        id::{Account, AccountId, ItemNumber, Sha},
         needs::{Named, NamedKind},
         policy::{Mode, Policy},
         rule::{EnvironmentRule, Trigger},
@@ -37,12 +37,10 @@ pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named)
         NamedKind::Branch if unmerged => Ok(Watched::Branch(name.to_owned())),
         NamedKind::Branch => Err(not_merged(environment, &format!("The branch {}", quoted(name)))),
         NamedKind::Loose => match look.facts.pulls_with_head(&named.sha).next() {
-            Some(pull) => {
-                unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|login, association| {
-                    look.write_access(login, association)
-                })
-                .map(|()| Watched::Pull(pull))
-            }
+            Some(pull) => unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|account| {
+                look.may_write(account, None)
+            })
+            .map(|()| Watched::Pull(pull)),
             // Forges find a fork's commits under every repository's name.
             None => Err(format!(
                 "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag.",
@@ -81,7 +79,7 @@ pub(super) fn still_permitted<'p>(look: &Look<'p>, request: &DeployRequest) -> R
             return Err(not_merged(environment, &format!("The branch {}", quoted(branch))));
         }
         (Watched::Pull(pull), Some(sha)) => {
-            let access = |login: &str, association| look.write_access(login, association);
+            let access = |account: &Account| look.may_write(account, None);
             unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access)?;
         }
         // What is tagged or merged needs nobody's leave; what a name stands for
@@ -100,7 +98,7 @@ pub(in crate::decide) fn unmerged_pull(
     environment: &str,
     pull: ItemNumber,
     sha: &Sha,
-    access: &dyn Fn(&str, crate::domain::event::Association) -> WriteAccess,
+    access: &dyn Fn(&Account) -> Right,
 ) -> Result<(), String> {
     let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
     if !rule.is_some_and(|rule| rule.unmerged) {
@@ -112,11 +110,12 @@ pub(in crate::decide) fn unmerged_pull(
         return Ok(());
     }
     // Of one person the last word counts; mere comments take nothing back.
-    let mut last: BTreeMap<String, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    let mut last: BTreeMap<AccountId, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
     for (id, review) in &found.reviews {
         let word = (review.value.submitted_at, *id, &review.value);
         let newer = |known: &(Timestamp, u64, &ReviewFact)| (known.0, known.1) <= (word.0, word.1);
-        let by = word.2.reviewer.to_lowercase();
+        // Nobody is asked about a reviewer of whom it is not recorded who they are.
+        let Some(by) = word.2.reviewer.id else { continue };
         if word.2.verdict != Verdict::Commented && last.get(&by).is_none_or(newer) {
             last.insert(by, word);
         }
@@ -127,10 +126,12 @@ pub(in crate::decide) fn unmerged_pull(
         .filter(|review| review.commit.as_ref() == Some(sha) && review.verdict == Verdict::Approved);
     let mut unclear = None;
     for review in approvals {
-        match access(&review.reviewer, review.association) {
-            WriteAccess::Granted => return Ok(()),
-            WriteAccess::Unknown => unclear = unclear.or(Some(&review.reviewer)),
-            WriteAccess::Denied => {}
+        match access(&review.reviewer) {
+            Right::Held => return Ok(()),
+            Right::Denied => {}
+            Right::Asked | Right::Unavailable(_) | Right::Nameless => {
+                unclear = unclear.or(Some(&review.reviewer.login))
+            }
         }
     }
     let unclear = unclear.map_or_else(String::new, |login| {

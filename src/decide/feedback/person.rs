@@ -26,11 +26,11 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> Word
     let mut word = Word::default();
     for (_, command) in facts.commands_on(issue) {
         match &command.deed {
-            Some(Deed::Ack) => word.acked = Some((&command.by, command.at)),
+            Some(Deed::Ack) => word.acked = Some((&command.by.login, command.at)),
             Some(Deed::Mute { until, .. }) => word.muted_until = Some(*until),
             Some(Deed::Unmute) => word.muted_until = None,
             Some(Deed::Resolve) => word.over.push(command.at),
-            Some(Deed::Cause { change }) => word.cause = Some((change.as_deref(), &command.by)),
+            Some(Deed::Cause { change }) => word.cause = Some((change.as_deref(), &command.by.login)),
             _ => {}
         }
     }

@@ -57,7 +57,7 @@ pub(super) fn suspects(look: &Look<'_>, environment: &str, began: Timestamp) -> 
         environment: attempt.facts.environment.clone(),
         reference: attempt.facts.reference.clone(),
         commit: attempt.commit.map_or_else(|| "unknown".to_owned(), |commit| commit.short().to_owned()),
-        actor: attempt.facts.creator.clone(),
+        actor: attempt.facts.creator.as_ref().map(|creator| creator.login.clone()),
         finished_at: (!under_way).then_some(at),
         age: (!under_way).then(|| message::duration(began.duration_since(at))),
         items: carried(look, history, attempt),

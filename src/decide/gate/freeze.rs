@@ -35,7 +35,7 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
         let zone = &look.policy.commands.zone;
         let until = freeze.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
         let what = if *name == ALL { "everything is".to_owned() } else { format!("{} is", quoted(name)) };
-        let words = format!("{what} frozen by {}{until}{}", quoted(freeze.by), reason(freeze.reason));
+        let words = format!("{what} frozen by {}{until}{}", quoted(&freeze.by.login), reason(freeze.reason));
         standing.push(Standing { until: freeze.until, since: Some(freeze.since), words });
     }
     // It thaws when the last of them ends.

@@ -53,14 +53,14 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     match standing.as_slice() {
         [] => Finding::pass("hold_none", "nothing that it carries is on hold"),
         [one] => {
-            let words = format!("#{} is held by {}{}", one.item, quoted(one.by), reason(one.reason));
+            let words = format!("#{} is held by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
             Finding::wait("held", words).seen(since).by_hand()
         }
         [first, rest @ ..] => {
             let words = format!(
                 "#{} is held by {}{}, and {} more",
                 first.item,
-                quoted(first.by),
+                quoted(&first.by.login),
                 reason(first.reason),
                 rest.len()
             );

@@ -14,8 +14,8 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
     let Some(lock) = case.look.facts.lock(environment, case.look.now) else {
         return Finding::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
-    let (name, by, why) = (quoted(environment), quoted(lock.by), reason(lock.reason));
-    let owner = case.subject.requester.as_deref().map(|who| lock.owner(who, case.subject.item));
+    let (name, by, why) = (quoted(environment), quoted(&lock.by.login), reason(lock.reason));
+    let owner = case.subject.requester.as_ref().map(|who| lock.owner(who, case.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
             return Finding::pass("lock_own", format!("the lock is held by {by}, who asks")).seen(Some(lock.since));

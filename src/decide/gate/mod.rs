@@ -7,6 +7,7 @@
 mod alerts;
 mod ancestry;
 mod approval;
+mod authors;
 mod blockers;
 mod calendar;
 mod carried;
@@ -26,6 +27,8 @@ mod tree;
 mod waiver;
 mod window;
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
 use self::finding::Finding;
@@ -33,12 +36,14 @@ pub(super) use self::keep::{advance, needs as want_all, recheck};
 use super::{
     look::Look,
     message::{forge_reason, quoted},
+    rights::Right,
 };
 use crate::domain::{
     decision::{Decision, GateName, Standing},
     fact::RepoFacts,
-    id::{ItemNumber, Sha},
+    id::{Account, ItemNumber, Sha},
     needs::{Answer, Need},
+    permission::Grant,
     policy::Policy,
     rule::{ConditionName, ConditionRule},
     when,
@@ -56,7 +61,11 @@ pub struct Subject {
     /// Since when it is asked for: what has to report in time is measured from here.
     pub since: Timestamp,
     /// Who asks for it, if a person does: never approves it, and passes their own lock.
-    pub requester: Option<String>,
+    pub requester: Option<Account>,
+    /// Who else set it going, as who made a deployment that waits: none of them approves it.
+    pub starters: BTreeSet<Account>,
+    /// Workflow runs that wait for it: nor does whoever started them.
+    pub runs: BTreeSet<u64>,
     /// The item on which they ask for it: a lock of theirs is passed if it was taken there.
     pub item: Option<ItemNumber>,
     /// They may replace what their lock protects for another item.
@@ -79,6 +88,8 @@ impl Subject {
             tags: Vec::new(),
             since,
             requester: None,
+            starters: BTreeSet::new(),
+            runs: BTreeSet::new(),
             item: None,
             replaces: false,
             request: None,
@@ -108,6 +119,18 @@ pub fn needs(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timesta
     look.take_wants().into_iter().collect()
 }
 
+/// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
+/// that can't be told, or not yet, in a sentence.
+pub(super) fn objection(
+    facts: &RepoFacts,
+    policy: &Policy,
+    subject: &Subject,
+    account: &Account,
+    now: Timestamp,
+) -> Result<Option<String>, String> {
+    approval::objection(Case { look: &Look::new(facts, policy, now), subject }, account)
+}
+
 /// Everything that is gated now.
 pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subject> {
     Look::new(facts, policy, now).subjects()
@@ -125,6 +148,16 @@ impl<'f> Case<'_, 'f> {
     fn answer(self, need: &Need, age: SignedDuration) -> Option<&'f Answer> {
         let since = self.look.now.checked_sub(age).unwrap_or(Timestamp::MIN);
         self.look.answered_since(need, since.max(self.subject.fresh_since.unwrap_or(since)))
+    }
+
+    /// Whether an account may write, asked anew before something is done.
+    fn may_write(self, account: &Account) -> Right {
+        self.look.may_write(account, self.subject.fresh_since)
+    }
+
+    /// Whether an account is what a grant asks for, asked anew before something is done.
+    fn is_granted(self, account: &Account, grant: &Grant) -> Right {
+        self.look.is_granted(account, grant, self.subject.fresh_since)
     }
 
     /// What is said while an answer is not there: it will be, or it can't be had.

@@ -7,14 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, carried::Unknown, finding::Finding};
 use crate::{
-    decide::{
-        look::{WriteAccess, writer_need},
-        message::quoted,
-    },
+    decide::{message::quoted, rights::Right},
     domain::{
         event::Verdict,
         fact::item::ReviewFact,
-        id::{ItemNumber, Sha},
+        id::{Account, AccountId, ItemNumber, Sha},
         needs::{Answer, Need},
     },
 };
@@ -35,8 +32,9 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
         return Finding::pass("reviews_none", "it carries nothing new");
     }
     let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
-    let mut unclear: Option<String> = None;
+    let mut unclear: Option<Finding> = None;
     let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
     let mut last: Option<Timestamp> = None;
     for pull in &pulls {
         match reviewed(case, *pull) {
@@ -47,6 +45,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
                     against.insert(*pull);
                 } else if found.approvals + found.unclear_approvals.len() < usize::from(count) {
                     missing.insert(*pull);
+                    unentitled.extend(found.unentitled);
                 } else if found.approvals < usize::from(count) {
                     unclear = unclear.or_else(|| found.unclear_approvals.into_iter().next());
                 }
@@ -59,11 +58,11 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
     }
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
-        return Finding::fail("reviews_missing", format!("lacks {what} of its last commit: {}", list(&missing)))
-            .seen(last);
+        let words = format!("lacks {what} of its last commit: {}{}", list(&missing), without_right(&unentitled));
+        return Finding::fail("reviews_missing", words).seen(last);
     }
-    if let Some(login) = unclear {
-        return permission_unknown(case, &login).seen(last);
+    if let Some(unclear) = unclear {
+        return unclear.seen(last);
     }
     Finding::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
 }
@@ -136,35 +135,32 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
 struct Reviewed {
     /// Approvals of its last commit by people who may write.
     approvals: usize,
+    /// Who approved the last commit and may not write, or not any more.
+    unentitled: Vec<(ItemNumber, String)>,
     /// Somebody who may write requests changes.
     against: bool,
-    /// Who approved the last commit, and may or may not write.
-    unclear_approvals: Vec<String>,
+    /// Approvals of the last commit by people of whom it is not known that they may write, or are not its author.
+    unclear_approvals: Vec<Finding>,
     /// Who requests changes, and may or may not write.
-    unclear_against: Option<String>,
+    unclear_against: Option<Finding>,
     /// When a review that counts was last submitted.
     last: Option<Timestamp>,
 }
 
 /// Whether a review counts depends on a right that the forge has not told.
-fn permission_unknown(case: Case<'_, '_>, login: &str) -> Finding {
-    let known = case.look.facts.answers.get(&writer_need(login)).map(|known| &known.answer);
-    let login = quoted(login);
-    match known {
-        Some(Answer::Unavailable { why }) => Finding::error(
-            "reviews_permission_unavailable",
-            format!(
-                "GitHub does not say whether {login} may write: grant what `phasebot doctor` names ({})",
-                quoted(why)
-            ),
-        ),
-        _ => Finding::unknown("reviews_permission_asked", format!("GitHub is being asked whether {login} may write")),
-    }
+/// What is said while it is not known whether a reviewer may write.
+fn permission_unknown(right: &Right, account: &Account) -> Option<Finding> {
+    let words = right.unknown(&account.login, "may write")?;
+    Some(match right {
+        Right::Unavailable(_) => Finding::error("reviews_permission_unavailable", words),
+        Right::Nameless => Finding::unknown("reviews_account_unknown", words).by_hand(),
+        Right::Held | Right::Denied | Right::Asked => Finding::unknown("reviews_permission_asked", words),
+    })
 }
 
 fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Finding>> {
     let need = Need::Reviews { pull: number };
-    let Some(Answer::Reviews { head, author, reviews }) = case.answer(&need, AGE) else {
+    let Some(Answer::Reviews { head, author, reviews, .. }) = case.answer(&need, AGE) else {
         return Err(Box::new(case.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
     };
     let asked = case.look.facts.answers.get(&need).map(|known| known.at);
@@ -180,39 +176,63 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
         Some(shape) => &shape.value.head_sha,
         None => head,
     };
-    // Of one person the last word counts; mere comments take nothing back.
-    let mut words: BTreeMap<String, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    // Of one person the last word counts; mere comments take nothing back. Of
+    // whom nobody can tell who they are, each word stands by itself.
+    let mut words: BTreeMap<(Option<AccountId>, u64), (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
     for (id, review) in all {
         if review.verdict == Verdict::Commented {
             continue;
         }
-        let by = review.reviewer.to_lowercase();
+        let by = (review.reviewer.id, if review.reviewer.id.is_some() { 0 } else { id });
         let newer = words.get(&by).is_none_or(|(at, known, _)| (*at, *known) <= (review.submitted_at, id));
         if newer {
             words.insert(by, (review.submitted_at, id, review));
         }
     }
-    let mut found =
-        Reviewed { approvals: 0, against: false, unclear_approvals: Vec::new(), unclear_against: None, last: None };
-    let author = author.as_deref().map(str::to_lowercase);
-    for (by, (at, _, review)) in words {
-        if author.as_ref() == Some(&by) {
+    let mut found = Reviewed {
+        approvals: 0,
+        unentitled: Vec::new(),
+        against: false,
+        unclear_approvals: Vec::new(),
+        unclear_against: None,
+        last: None,
+    };
+    for (at, _, review) in words.into_values() {
+        let by = &review.reviewer;
+        // An account that is gone wrote no review.
+        let own = author.as_ref().map_or(Some(false), |author| author.same_as(by));
+        if own == Some(true) {
             continue;
         }
         let approves = review.verdict == Verdict::Approved && review.commit.as_ref() == Some(head);
         let refuses = review.verdict == Verdict::ChangesRequested;
-        match case.look.write_access(&by, review.association) {
-            WriteAccess::Granted => {
+        let right = case.may_write(by);
+        if approves && own.is_none() {
+            let words = format!("it is not recorded which accounts opened and approved #{number}");
+            found.unclear_approvals.push(Finding::unknown("reviews_account_unknown", words).by_hand());
+            continue;
+        }
+        match permission_unknown(&right, by) {
+            None if right == Right::Held => {
                 found.last = found.last.max(Some(at));
                 found.approvals += usize::from(approves);
                 found.against |= refuses;
             }
-            WriteAccess::Unknown if approves => found.unclear_approvals.push(by),
-            WriteAccess::Unknown if refuses => found.unclear_against = found.unclear_against.or(Some(by)),
-            WriteAccess::Unknown | WriteAccess::Denied => {}
+            None if approves => found.unentitled.push((number, by.login.clone())),
+            Some(unclear) if approves => found.unclear_approvals.push(unclear),
+            Some(unclear) if refuses => found.unclear_against = found.unclear_against.or(Some(unclear)),
+            _ => {}
         }
     }
     Ok(found)
+}
+
+/// Who approved without the right to, for people.
+fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
+    const MOST: usize = 3;
+    let words =
+        |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    unentitled.iter().take(MOST).map(words).collect()
 }
 
 fn list(pulls: &BTreeSet<ItemNumber>) -> String {

@@ -11,7 +11,10 @@ use crate::{
     domain::{
         decision::GateName,
         event::RefName,
-        fact::deploy::{Origin, RequestEnd, RequestState},
+        fact::{
+            deploy::{Origin, RequestEnd, RequestState},
+            ship::DeploymentFacts,
+        },
         id::Sha,
         needs::{Answer, Need},
         rule::GateRule,
@@ -55,8 +58,10 @@ impl Look<'_> {
             let subject = deploy::subject(self.facts, self.policy, id, request);
             found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
         }
-        for (gate, sha, since) in self.waiting_deployments() {
-            found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
+        for (gate, sha, since, made) in self.waiting_deployments() {
+            let subject = found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
+            subject.runs.extend(made.run);
+            subject.starters.extend(made.creator.iter().filter(|creator| creator.id.is_some()).cloned());
         }
         found.into_values().collect()
     }
@@ -136,13 +141,14 @@ impl Look<'_> {
     }
 
     /// Commits that wait to be deployed to environments of the policy.
-    fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp)> {
+    fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp, &DeploymentFacts)> {
         let mut waiting = Vec::new();
         for environment in self.policy.environments.keys() {
             let waits =
                 self.history(environment).waiting().filter(|waiting| self.now.duration_since(waiting.begun) < WAITS);
             let gate = GateName::Deploy(environment.clone());
-            let known = waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun)));
+            let known =
+                waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun, waiting.facts)));
             waiting.extend(known.take(MOST));
         }
         waiting

@@ -9,11 +9,16 @@ use jiff::Timestamp;
 
 use super::Case;
 use crate::{
-    decide::message::{moment, quoted, reason},
+    decide::{
+        command::override_grant,
+        message::{moment, quoted, reason},
+        rights::Right,
+    },
     domain::{
         decision::GateName,
         event::DeployState,
         fact::command::{CommandFacts, Deed, Ending},
+        id::{Account, AccountId},
         rule::ConditionName,
         when,
     },
@@ -33,7 +38,7 @@ pub(super) struct Waiver {
 
 /// What one person said of one condition.
 struct Said<'a> {
-    by: &'a str,
+    by: &'a Account,
     at: Timestamp,
     reason: &'a str,
     until: Timestamp,
@@ -66,35 +71,55 @@ fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
             said.entry(*condition).or_default().push(Said { ..said_now });
         }
     }
-    let waivers = said.into_iter().filter_map(|(condition, mut said)| {
-        said.sort_by_key(|word| (word.at, word.by));
-        let people: BTreeSet<String> = said.iter().map(|word| word.by.to_lowercase()).collect();
-        let counts = !rules.second || people.len() > 1;
-        // With two people it ends with the one that ends second to last.
-        let mut ends: BTreeMap<String, Timestamp> = BTreeMap::new();
-        for word in &said {
-            let end = ends.entry(word.by.to_lowercase()).or_insert(word.until);
-            *end = word.until.max(*end);
-        }
-        let mut ends: Vec<Timestamp> = ends.into_values().collect();
-        ends.sort_unstable();
-        let until = if rules.second && counts { ends.iter().rev().nth(1) } else { ends.last() }.copied()?;
-        let mut names: Vec<&str> = Vec::new();
-        for word in &said {
-            if !names.iter().any(|name| name.eq_ignore_ascii_case(word.by)) {
-                names.push(word.by);
+    said.into_iter().filter_map(|(condition, said)| waiver(case, condition, said)).collect()
+}
+
+/// What comes of all that was said of one condition: only those count who may
+/// override now, and of one account the last word.
+fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Option<Waiver> {
+    let look = case.look;
+    let second = look.policy.overrides.second;
+    said.sort_by_key(|word| (word.at, word.by));
+    let grant = override_grant(look.policy);
+    let mut people: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
+    let mut names: Vec<AccountId> = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
+    let mut why = None;
+    for word in &said {
+        let right = case.is_granted(word.by, &grant);
+        match (word.by.id, right.unknown(&word.by.login, "may override")) {
+            (Some(id), None) if right == Right::Held => {
+                if !names.contains(&id) {
+                    names.push(id);
+                }
+                let known = people.entry(id).or_insert((&word.by.login, word.until));
+                known.1 = word.until.max(known.1);
+                why = Some(word.reason);
             }
+            (_, None) => notes.push(format!("{} would waive it and may not any more", quoted(&word.by.login))),
+            (_, Some(unknown)) => notes.push(format!("{} would waive it: {unknown}", quoted(&word.by.login))),
         }
-        let by = names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(" and ");
-        let why = said.last().map_or_else(String::new, |word| reason(Some(word.reason)));
-        let words = if counts {
-            format!("waived by {by}{why} until {}", moment(until, &look.policy.commands.zone))
-        } else {
-            format!("{by} would waive it{why}; a second person has to say the same")
-        };
-        Some(Waiver { condition, words, until: Some(until), counts })
-    });
-    waivers.collect()
+    }
+    notes.dedup();
+    let counts = people.len() > usize::from(second);
+    // With two people it ends with the one that ends second to last.
+    let mut ends: Vec<Timestamp> = people.values().map(|(_, until)| *until).collect();
+    ends.sort_unstable();
+    let until = if second && counts { ends.iter().rev().nth(1) } else { ends.last() }.copied();
+    let by: Vec<String> = names.iter().filter_map(|id| people.get(id)).map(|(login, _)| quoted(login)).collect();
+    let by = by.join(" and ");
+    let why = why.map_or_else(String::new, |why| reason(Some(why)));
+    let words = match until {
+        Some(until) if counts => format!("waived by {by}{why} until {}", moment(until, &look.policy.commands.zone)),
+        Some(_) => {
+            notes.insert(0, format!("{by} would waive it{why}; a second person has to say the same"));
+            notes.join("; ")
+        }
+        None => notes.join("; "),
+    };
+    // What does not count ends with the last word.
+    let until = until.or_else(|| said.iter().map(|word| word.until).max());
+    Some(Waiver { condition, words, until, counts })
 }
 
 type Heard<'a> = (&'a GateName, &'a crate::domain::id::Sha, &'a String, &'a BTreeSet<ConditionName>, Said<'a>);

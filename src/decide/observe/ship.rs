@@ -10,6 +10,7 @@ use crate::{
             deploy::RunFacts,
             ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
         },
+        id::Actor,
     },
 };
 
@@ -34,6 +35,7 @@ impl Notes<'_> {
             workflow: seen.workflow.clone(),
             created_at: seen.created_at.unwrap_or(self.event.at),
             url: seen.url.clone(),
+            started_by: seen.started_by.iter().map(Actor::account).collect(),
         };
         if self.facts.runs.get(&seen.id).is_none_or(|known| *known < fact) {
             self.facts.runs.insert(seen.id, fact);
@@ -49,6 +51,7 @@ impl Notes<'_> {
             return;
         }
         job.requests.insert(seen.deployment, self.event.at);
+        job.started_by.extend(seen.creator.iter().chain(&self.event.sender).map(Actor::account));
         job.name.clone_from(&seen.environment);
         job.sha = job.sha.clone().max(seen.sha.clone());
         if let Some(deployment) = seen.deployment {
@@ -79,6 +82,7 @@ impl Notes<'_> {
         let mut fact = known.unwrap_or_else(|| DeploymentFacts::new(seen));
         fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
+        fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));
         // The newest sight of its place holds; within one moment the greater one.
         let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);
         if fact.placed_at.is_none_or(|at| (at, &fact.environment, fact.production) < sight) {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Outcome;
-use crate::domain::id::Sha;
+use crate::domain::id::{Actor, Sha};
 
 /// A workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,9 @@ pub struct WorkflowSeen {
     pub created_at: Option<Timestamp>,
     /// Its page.
     pub url: String,
+    /// Who started it: the run's actor, and who had this attempt run.
+    #[serde(default)]
+    pub started_by: Vec<Actor>,
 }
 
 /// A job that waits for a protection rule.
@@ -42,4 +45,7 @@ pub struct ProtectionSeen {
     pub sha: Option<Sha>,
     /// The deployment that the job made.
     pub deployment: Option<u64>,
+    /// Who made that deployment: whoever started the run.
+    #[serde(default)]
+    pub creator: Option<Actor>,
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Newest;
+use crate::domain::id::Account;
 
 /// What a repository itself is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -18,8 +19,8 @@ pub struct About {
     /// shows itself only as another name, and what landed before stays landed.
     #[serde(default)]
     pub default_branches: BTreeSet<String>,
-    /// Owner's login, newest.
-    pub owner: Option<Newest<String>>,
+    /// Owner, newest.
+    pub owner: Option<Newest<Account>>,
     /// Host of its web pages, newest.
     #[serde(default)]
     pub web_host: Option<Newest<String>>,

@@ -19,7 +19,7 @@ pub use index::{CommandIndex, Commands};
 use super::item::Word;
 use crate::domain::{
     decision::GateName,
-    id::{ItemNumber, Sha},
+    id::{Account, ItemNumber, Sha},
     permission::Role,
     rule::ConditionName,
 };
@@ -51,7 +51,7 @@ pub struct CommandFacts {
     /// comment some milliseconds after it.
     pub at: Timestamp,
     /// By whom.
-    pub by: String,
+    pub by: Account,
     /// The command's name.
     pub verb: String,
     /// The line as it was read, shortened.
@@ -232,7 +232,7 @@ pub struct Guard<'a> {
     /// A hold's name, or an environment.
     pub name: &'a str,
     /// Who put it there.
-    pub by: &'a str,
+    pub by: &'a Account,
     /// When.
     pub since: Timestamp,
     /// Until when; `None`: until it is lifted.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Newest, RepoFacts};
 use crate::domain::{
     event::{GroupEnd, Outcome, RefName},
-    id::{ItemNumber, Sha},
+    id::{Account, ItemNumber, Sha},
 };
 
 /// What a commit's message says of others. Only this is kept of the message.
@@ -58,6 +58,9 @@ pub struct PushFacts {
     pub policy_file: Option<bool>,
     /// When; the earliest sight.
     pub at: Timestamp,
+    /// Who pushed; `None`: not known.
+    #[serde(default)]
+    pub pusher: Option<Account>,
 }
 
 impl PushFacts {

@@ -18,7 +18,7 @@ use super::{RepoFacts, command::CommandId};
 use crate::domain::{
     effect::Watched,
     event::Outcome,
-    id::{ItemNumber, Sha},
+    id::{Account, ItemNumber, Sha},
 };
 
 /// A deploy that was asked of us.
@@ -31,7 +31,7 @@ pub struct DeployRequest {
     /// What asked for it.
     pub origin: Origin,
     /// Who asked; for one that nobody asked for, who pushed or merged, if known.
-    pub by: String,
+    pub by: Account,
     /// When, by the forge's clock.
     pub at: Timestamp,
     /// What to deploy, in the words of who asked: a name, or empty.
@@ -139,7 +139,7 @@ impl DeployRequest {
             environment: environment.to_owned(),
             kind,
             origin,
-            by: String::new(),
+            by: Account::login_only(String::new()),
             at,
             reference: String::new(),
             watched: Watched::Commit,
@@ -224,6 +224,9 @@ pub struct RunFacts {
     pub created_at: Timestamp,
     /// Its page.
     pub url: String,
+    /// Who started it: the run's actor, who had this attempt run, who sent its first event.
+    #[serde(default)]
+    pub started_by: BTreeSet<Account>,
 }
 
 /// A job that waits for our word.
@@ -245,6 +248,9 @@ pub struct WaitingJob {
     pub reported: String,
     /// Approved, and cancelled since because the gate changed its mind.
     pub cancelled: bool,
+    /// Who started its run, by the runs that waited: none of them approves it.
+    #[serde(default)]
+    pub started_by: BTreeSet<Account>,
 }
 
 /// What was done about a draft release, or about a tag that was pushed.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{Newest, command::CommandMarks, label::LabelEvents};
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
-    id::{Actor, ItemNumber, Sha},
+    id::{Account, Actor, ItemNumber, Sha},
 };
 
 /// Everything seen of one issue or pull request.
@@ -164,7 +164,7 @@ pub struct Mark {
     /// What was said. Within one moment a label put on outweighs one taken
     /// off (people swap labels), and a command outweighs both.
     pub word: Word,
-    /// By whom.
+    /// By whom: a login, for showing.
     pub by: String,
 }
 
@@ -198,6 +198,9 @@ pub struct PullFacts {
     /// Every source commit, with the earliest time at which it was seen there.
     #[serde(default)]
     pub heads: BTreeMap<Sha, Timestamp>,
+    /// Who pushed to its branch while it was open, by the forge's word.
+    #[serde(default)]
+    pub pushers: BTreeSet<Account>,
     /// What was last found of the policy file in it.
     #[serde(default)]
     pub policy: Option<PolicyInPull>,
@@ -255,7 +258,7 @@ pub struct Merge {
     /// The commit that it put on the target branch.
     pub sha: Sha,
     /// By whom.
-    pub by: Option<String>,
+    pub by: Option<Account>,
 }
 
 /// A review.
@@ -266,7 +269,7 @@ pub struct ReviewFact {
     /// When it was first submitted.
     pub submitted_at: Timestamp,
     /// By whom.
-    pub reviewer: String,
+    pub reviewer: Account,
     /// How the reviewer stands to the repository.
     pub association: Association,
     /// Which commit was reviewed.

@@ -26,7 +26,7 @@ pub struct LabelEvent {
     pub label: String,
     /// Put on, or taken off.
     pub on: bool,
-    /// Who did it.
+    /// Who did it: a login, for showing.
     pub by: String,
     /// It was a bot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

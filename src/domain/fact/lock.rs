@@ -1,7 +1,7 @@
 //! Whose a lock is.
 
 use super::command::Guard;
-use crate::domain::id::ItemNumber;
+use crate::domain::id::{Account, ItemNumber};
 
 /// Whose a lock is, seen by somebody who asks for a deploy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,9 +15,10 @@ pub enum LockOwner {
 }
 
 impl Guard<'_> {
-    /// Whose this lock is for `who`, who asks for something on `item`.
-    pub fn owner(&self, who: &str, item: Option<ItemNumber>) -> LockOwner {
-        if self.binds_all || !self.by.eq_ignore_ascii_case(who) {
+    /// Whose this lock is for `who`, who asks for something on `item`. One of
+    /// which nobody can tell whose it is is somebody else's.
+    pub fn owner(&self, who: &Account, item: Option<ItemNumber>) -> LockOwner {
+        if self.binds_all || self.by.same_as(who) != Some(true) {
             LockOwner::Other
         } else if item == Some(self.item) {
             LockOwner::Same

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::domain::{
     event::{DeployStatus, DeploymentSeen},
-    id::Sha,
+    id::{Account, Actor, Sha},
 };
 
 /// A release at its newest sight.
@@ -54,7 +54,7 @@ pub struct DeploymentFacts {
     /// When it was made.
     pub created_at: Timestamp,
     /// Who made it.
-    pub creator: Option<String>,
+    pub creator: Option<Account>,
     /// The workflow run whose job made it.
     #[serde(default)]
     pub run: Option<u64>,
@@ -76,7 +76,7 @@ impl DeploymentFacts {
             production: seen.production,
             placed_at: None,
             created_at: seen.created_at,
-            creator: seen.creator.as_ref().map(|c| c.login.clone()),
+            creator: seen.creator.as_ref().map(Actor::account),
             run: seen.run,
             given: None,
             statuses: BTreeSet::new(),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{RepoFacts, command::CommandId};
-use crate::domain::id::Sha;
+use crate::domain::id::{Account, Sha};
 
 /// A command that could not be decided when its comment was read. It keeps what
 /// it was bound to at that moment; only the sender's rights are asked for later.
@@ -13,7 +13,7 @@ pub struct WaitingCommand {
     /// When the comment was written, by the forge's clock.
     pub at: Timestamp,
     /// By whom.
-    pub by: String,
+    pub by: Account,
     /// The line as it was written.
     pub line: Vec<Piece>,
     /// The commit that a review looked at.

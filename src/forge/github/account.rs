@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        id::{ItemNumber, Sha},
+        id::{Account, AccountId, ItemNumber, Sha},
         needs::PullHead,
         permission::Role,
     },
@@ -23,17 +23,73 @@ use crate::{
 /// `permission` knows only four levels (maintain shows as write, triage as
 /// read); `role_name` the fine ones, but for a custom role its own name. What
 /// a custom role may is in the account's `permissions`.
-pub(super) async fn role(client: &Client, target: &Target, login: &str) -> Result<Role, ForgeError> {
+pub(super) async fn role(client: &Client, target: &Target, account: &Account) -> Result<Role, ForgeError> {
+    Ok(permission(client, target, account).await?.map(Answer::role).unwrap_or_default())
+}
+
+/// Whether an account may write. `permission` knows only the old four levels
+/// (maintain shows as write, triage as read); custom roles inherit one of them.
+pub(super) async fn writes(client: &Client, target: &Target, account: &Account) -> Result<bool, ForgeError> {
+    let answer = permission(client, target, account).await?;
+    Ok(answer.is_some_and(|answer| {
+        matches!(answer.permission.as_deref(), Some("admin" | "write"))
+            || matches!(answer.role_name.as_deref(), Some("admin" | "maintain" | "write"))
+    }))
+}
+
+/// What GitHub says of an account's rights; `None`: there is no such account.
+///
+/// GitHub is asked by login. The answer counts only if it is about this very
+/// account: else the login has changed hands, and the one that the account has
+/// now is looked up.
+async fn permission(client: &Client, target: &Target, account: &Account) -> Result<Option<Answer>, ForgeError> {
+    let id = number(account)?;
+    let is_theirs = |answer: &Answer| answer.user.as_ref().is_some_and(|user| user.id == Some(id.0));
+    if let Some(answer) = permission_of(client, target, &account.login).await?.filter(is_theirs) {
+        return Ok(Some(answer));
+    }
+    match login_of(client, target, id).await? {
+        Some(login) => Ok(permission_of(client, target, &login).await?.filter(is_theirs)),
+        None => Ok(None),
+    }
+}
+
+async fn permission_of(client: &Client, target: &Target, login: &str) -> Result<Option<Answer>, ForgeError> {
     let route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
     let tail = format!("/collaborators/{}/permission", path::segment(login)?);
     match Repo::new(client, target)?.get(route, &tail).await {
-        Ok(reply) => Ok(reply.json::<Answer>()?.role()),
+        Ok(reply) => Ok(Some(reply.json()?)),
         // No such account.
         Err(failure) => match failure.error {
-            ForgeError::NotFound(_) => Ok(Role::None),
+            ForgeError::NotFound(_) => Ok(None),
             other => Err(other),
         },
     }
+}
+
+/// What an account is called now; `None`: it is gone.
+async fn login_of(client: &Client, target: &Target, id: AccountId) -> Result<Option<String>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Found {
+        login: String,
+    }
+    let call = Call {
+        route: "GET /user/{account_id}",
+        method: Method::GET,
+        path: client.transport.root.rest(&format!("/user/{}", id.0)),
+        body: None,
+        read: true,
+    };
+    match client.call(&call, Caller::Installation(target.installation, target.repo.id)).await {
+        Ok(reply) => Ok(Some(reply.json::<Found>()?.login)),
+        Err(failure) if failure.status == Some(StatusCode::NOT_FOUND) => Ok(None),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+fn number(account: &Account) -> Result<AccountId, ForgeError> {
+    let unknown = || ForgeError::Permanent(format!("it is not recorded which account {} was", account.login));
+    account.id.ok_or_else(unknown)
 }
 
 #[derive(Deserialize)]
@@ -45,6 +101,7 @@ struct Answer {
 
 #[derive(Deserialize)]
 struct User {
+    id: Option<u64>,
     permissions: Option<Permissions>,
 }
 
@@ -77,7 +134,12 @@ impl Answer {
 
 /// Whether an account is an active member of a team of the repository's owner.
 /// Takes the App's right to read the organisation's members.
-pub(super) async fn is_member(client: &Client, target: &Target, team: &str, login: &str) -> Result<bool, ForgeError> {
+pub(super) async fn is_member(
+    client: &Client,
+    target: &Target,
+    team: &str,
+    account: &Account,
+) -> Result<bool, ForgeError> {
     #[derive(Deserialize)]
     struct Membership {
         state: String,
@@ -87,8 +149,10 @@ pub(super) async fn is_member(client: &Client, target: &Target, team: &str, logi
     if !org.eq_ignore_ascii_case(owner) {
         return Err(ForgeError::Permanent(format!("the team {team} is not of {owner}, which owns the repository")));
     }
+    // The answer does not say whom it is about.
+    let Some(login) = login_of(client, target, number(account)?).await? else { return Ok(false) };
     let tail =
-        format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(login)?);
+        format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(&login)?);
     let call = Call {
         route: "GET /orgs/{org}/teams/{team_slug}/memberships/{username}",
         method: Method::GET,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{
-    client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo, required, watch,
+    account, authors, client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo,
+    required, watch,
 };
 use crate::{
     domain::{
-        id::Sha,
+        id::{Account, Sha},
         needs::{Answer, Need},
     },
     port::forge::{ForgeError, Target},
@@ -27,7 +28,17 @@ pub(super) async fn answer(
 ) -> Result<Answer, ForgeError> {
     let mut repo = Repo::new(client, target)?;
     match need {
-        Need::Writer { login } => writer(&mut repo, login).await.map(Answer::Writer),
+        Need::Writer { id, login } => {
+            account::writes(client, target, &Account { id: *id, login: login.clone() }).await.map(Answer::Writer)
+        }
+        Need::Role { id, login } => {
+            account::role(client, target, &Account { id: Some(*id), login: login.clone() }).await.map(Answer::Role)
+        }
+        Need::Member { id, login, team } => {
+            let account = Account { id: Some(*id), login: login.clone() };
+            account::is_member(client, target, team, &account).await.map(Answer::Member)
+        }
+        Need::Starters { run } => dispatch::starters(&mut repo, *run).await.map(Answer::Starters),
         Need::LinkedIssues { pull } => graphql::linked_issues(client, target, *pull).await.map(Answer::LinkedIssues),
         Need::Closer { issue, at } => graphql::closer(client, target, *issue, *at).await.map(Answer::Closer),
         Need::LinkedBranches { issue } => {
@@ -47,36 +58,14 @@ pub(super) async fn answer(
         Need::OpenIssues { label, milestone } => {
             evidence::open_issues(&mut repo, label.as_deref(), milestone.as_deref()).await.map(Answer::OpenIssues)
         }
-        Need::CommitAuthors { sha } => evidence::authors(&mut repo, sha).await.map(Answer::CommitAuthors),
+        Need::Authors { base, head } => {
+            authors::authors(client, target, base.as_ref(), head).await.map(Answer::Authors)
+        }
         Need::TagSignature { tag } => evidence::signature(&mut repo, tag).await,
         Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::PullsOf),
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),
         Need::RequiredChecks { branch } => required::checks(&mut repo, branch).await.map(Answer::RequiredChecks),
-    }
-}
-
-/// Whether an account may write. `permission` knows only the old four levels
-/// (maintain shows as write, triage as read); custom roles inherit one of them.
-async fn writer(repo: &mut Repo<'_>, login: &str) -> Result<bool, ForgeError> {
-    #[derive(Deserialize)]
-    struct Body {
-        permission: Option<String>,
-        role_name: Option<String>,
-    }
-    let route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
-    let tail = format!("/collaborators/{}/permission", path::segment(login)?);
-    match repo.get(route, &tail).await {
-        Ok(reply) => {
-            let body: Body = reply.json()?;
-            Ok(matches!(body.permission.as_deref(), Some("admin" | "write"))
-                || matches!(body.role_name.as_deref(), Some("admin" | "maintain" | "write")))
-        }
-        // No such account, or no collaborator.
-        Err(failure) => match failure.error {
-            ForgeError::NotFound(_) => Ok(false),
-            other => Err(other),
-        },
     }
 }
 

@@ -21,7 +21,7 @@ use super::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{
         event::{Event, Outcome, RepoSeen, Seen},
-        id::{Actor, ForgeName, RepoKey},
+        id::{Account, AccountId, Actor, ForgeName, RepoKey},
     },
     port::forge::Undecodable,
 };
@@ -150,7 +150,8 @@ fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, Useless> {
 fn actor(user: User) -> Option<Actor> {
     let login = user.login.0.filter(|login| !login.is_empty())?;
     let bot = user.kind.0.is_some_and(|kind| kind == "Bot") || login.ends_with("[bot]");
-    Some(Actor { login, bot })
+    // No account has the number 0.
+    Some(Actor { id: user.id.0.filter(|id| *id != 0).map(AccountId), login, bot })
 }
 
 fn repo_seen(forge: &ForgeName, repository: &Repository) -> Option<RepoSeen> {
@@ -162,7 +163,10 @@ fn repo_seen(forge: &ForgeName, repository: &Repository) -> Option<RepoSeen> {
     Some(RepoSeen {
         key: RepoKey { forge: forge.clone(), id: repository.id.0? },
         default_branch: repository.default_branch.0.clone().filter(|branch| !branch.is_empty()),
-        owner: owner.or_else(|| full_name.split('/').next()).unwrap_or_default().to_owned(),
+        owner: Account {
+            id: repository.owner.0.as_ref().and_then(|owner| owner.id.0).filter(|id| *id != 0).map(AccountId),
+            login: owner.or_else(|| full_name.split('/').next()).unwrap_or_default().to_owned(),
+        },
         web_host: repository.html_url.0.as_deref().and_then(web_host),
         full_name,
     })

@@ -130,7 +130,7 @@ async fn find(
     );
     let (all, _) = repo.list::<Made>("GET /repos/{owner}/{repo}/deployments", &tail, MAX_PAGES).await?;
     Ok(all.into_iter().find(|made| {
-        carries(&made.payload, deployment.request) && made.creator.as_ref().is_some_and(|c| me.is(&c.login))
+        carries(&made.payload, deployment.request) && made.creator.as_ref().is_some_and(|c| me.is_called(&c.login))
     }))
 }
 

@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{failure::Failure, file, path, repo::Repo, watch, workflow};
+use super::{evidence::User, failure::Failure, file, path, repo::Repo, watch, workflow};
 use crate::{
     domain::{
         effect::{Told, Watched},
         fact::deploy::RunFacts,
-        id::Sha,
+        id::{Account, Sha},
     },
     port::forge::{Applied, ApplyContext, ForgeError},
 };
@@ -195,6 +195,8 @@ struct Run {
     updated_at: Timestamp,
     #[serde(default)]
     html_url: String,
+    actor: Option<User>,
+    triggering_actor: Option<User>,
 }
 
 #[derive(Deserialize)]
@@ -246,7 +248,20 @@ fn facts(run: Run) -> RunFacts {
         workflow: run.path,
         created_at: run.created_at,
         url: run.html_url,
+        started_by: [run.actor, run.triggering_actor].into_iter().flatten().filter_map(User::account).collect(),
     }
+}
+
+/// Who started a run, and who had its last attempt run.
+pub(super) async fn starters(repo: &mut Repo<'_>, run: u64) -> Result<BTreeSet<Account>, ForgeError> {
+    #[derive(Deserialize)]
+    struct Found {
+        actor: Option<User>,
+        triggering_actor: Option<User>,
+    }
+    let route = "GET /repos/{owner}/{repo}/actions/runs/{run_id}";
+    let found: Found = repo.get(route, &format!("/actions/runs/{run}")).await?.json()?;
+    Ok([found.actor, found.triggering_actor].into_iter().flatten().filter_map(User::account).collect())
 }
 
 /// Cancels a run; one that has ended needs it no more.

@@ -17,7 +17,7 @@ use crate::{
     domain::{
         event::{CheckSeen, StatusSeen},
         fact::item::ReviewFact,
-        id::{ItemNumber, Sha},
+        id::{Account, AccountId, ItemNumber, Sha},
         needs::Answer,
     },
     port::forge::ForgeError,
@@ -31,9 +31,19 @@ fn too_many(what: &str) -> ForgeError {
     ForgeError::Permanent(format!("more {what} than can be read"))
 }
 
-#[derive(Deserialize)]
-struct User {
-    login: String,
+/// An account, as GitHub shows it in answers.
+#[derive(Debug, Deserialize)]
+pub(super) struct User {
+    /// Missing in the empty object that stands for an account that is gone.
+    login: Option<String>,
+    id: Option<u64>,
+}
+
+impl User {
+    /// The account; `None`: it is gone.
+    pub(super) fn account(self) -> Option<Account> {
+        Some(Account { id: self.id.filter(|id| *id != 0).map(AccountId), login: self.login? })
+    }
 }
 
 /// The newest run of each name, and every status.
@@ -125,27 +135,6 @@ pub(super) async fn open_issues(
     Ok(issues.into_iter().filter(|issue| issue.pull_request.is_none()).map(|issue| issue.number).collect())
 }
 
-/// Accounts of a commit's author and committer. An address that belongs to no
-/// account names nobody: GitHub knows no more, and whose own approval that
-/// would be nobody can tell.
-pub(super) async fn authors(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<String>, ForgeError> {
-    #[derive(Deserialize)]
-    struct Commit {
-        author: Option<Person>,
-        committer: Option<Person>,
-    }
-    /// GitHub shows an empty object for an account that is gone.
-    #[derive(Deserialize)]
-    struct Person {
-        login: Option<String>,
-    }
-    let tail = format!("/commits/{}?per_page=1", path::segment(&sha.0)?);
-    let commit: Commit = repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await?.json()?;
-    let people = [commit.author, commit.committer].into_iter().flatten().filter_map(|person| person.login);
-    // What is merged in the browser is committed by GitHub itself.
-    Ok(people.filter(|login| login != "web-flow").collect())
-}
-
 /// Whether a tag is annotated and its signature verified. A plain tag is
 /// nothing that could be signed.
 pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, ForgeError> {
@@ -201,6 +190,7 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
     #[derive(Deserialize)]
     struct Pull {
         user: Option<User>,
+        merged_by: Option<User>,
         head: Head,
     }
     #[derive(Deserialize)]
@@ -228,12 +218,17 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
             verdict: review_verdict(&review.state),
             // One without has not been submitted.
             submitted_at: review.submitted_at?,
-            reviewer: review.user?.login,
+            reviewer: review.user?.account()?,
             association: association(review.author_association.as_deref()),
             commit: review.commit_id.as_deref().map(Sha::from),
         };
         Some((review.id, fact))
     });
     let reviews: BTreeMap<u64, ReviewFact> = reviews.collect();
-    Ok(Answer::Reviews { head: Sha::from(shown.head.sha.as_str()), author: shown.user.map(|user| user.login), reviews })
+    Ok(Answer::Reviews {
+        head: Sha::from(shown.head.sha.as_str()),
+        author: shown.user.and_then(User::account),
+        merged_by: shown.merged_by.and_then(User::account),
+        reviews,
+    })
 }

@@ -70,17 +70,17 @@ impl Identity {
         let path = client.transport.root.rest("/app");
         let call = Call { route: "GET /app", method: Method::GET, path, body: None, read: true };
         let body: Body = client.call(&call, Caller::App).await?.json()?;
-        let actor = Actor { login: format!("{}[bot]", body.slug), bot: true };
+        let actor = Actor { id: None, login: format!("{}[bot]", body.slug), bot: true };
         *self.actor.write().await = Some(actor.clone());
         Ok(actor)
     }
 
     /// Whether a bot is us. Only if it is not who we were is GitHub asked.
     async fn is(&self, client: &Client, login: &str) -> Result<bool, ForgeError> {
-        if self.actor.read().await.as_ref().is_some_and(|actor| actor.is(login)) {
+        if self.actor.read().await.as_ref().is_some_and(|actor| actor.is_called(login)) {
             return Ok(true);
         }
-        Ok(self.actor(client).await?.is(login))
+        Ok(self.actor(client).await?.is_called(login))
     }
 
     /// Whether we wrote it. A marker proves nothing: anyone can copy ours.

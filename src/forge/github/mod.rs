@@ -9,6 +9,7 @@ mod account;
 mod answer;
 mod apply;
 mod auth;
+mod authors;
 mod cache;
 mod check;
 mod client;
@@ -69,7 +70,7 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::policy::FileSeen,
-        id::{Actor, ForgeName, InstallationId, ItemNumber, Sha},
+        id::{Account, Actor, ForgeName, InstallationId, ItemNumber, Sha},
         needs::{Answer, Need, PullHead},
         permission::Role,
     },
@@ -230,12 +231,12 @@ impl Forge for GitHub {
         answer::answer(&self.client, &self.identity, target, need).await
     }
 
-    async fn role(&self, target: &Target, login: &str) -> Result<Role, ForgeError> {
-        account::role(&self.client, target, login).await
+    async fn role(&self, target: &Target, account: &Account) -> Result<Role, ForgeError> {
+        account::role(&self.client, target, account).await
     }
 
-    async fn is_member(&self, target: &Target, team: &str, login: &str) -> Result<bool, ForgeError> {
-        account::is_member(&self.client, target, team, login).await
+    async fn is_member(&self, target: &Target, team: &str, account: &Account) -> Result<bool, ForgeError> {
+        account::is_member(&self.client, target, team, account).await
     }
 
     async fn head(&self, target: &Target, pull: ItemNumber) -> Result<PullHead, ForgeError> {

@@ -21,15 +21,15 @@ use super::{
 use crate::{
     domain::{
         event::{Event, RepoSeen, Seen},
-        id::{ForgeName, InstallationId, RepoKey},
+        id::{Account, AccountId, ForgeName, InstallationId, RepoKey},
         needs::{Answer, Answered, Need},
     },
     port::forge::{ForgeError, SurveyPage, Target},
 };
 
-const REPOSITORY: &str = "databaseId nameWithOwner url owner { login } defaultBranchRef { name }";
+const REPOSITORY: &str = "databaseId nameWithOwner url owner { login ... on User { databaseId } ... on Organization { databaseId } } defaultBranchRef { name }";
 
-const ITEM: &str = "number title body author { __typename login } authorAssociation createdAt updatedAt closedAt \
+const ITEM: &str = "number title body author { __typename login ... on User { databaseId } ... on Bot { databaseId } } authorAssociation createdAt updatedAt closedAt \
     state locked labels(first: 100) { nodes { name } }";
 
 /// What is read, in this order: tags and deployments mean something only for
@@ -122,7 +122,7 @@ impl Reader<'_> {
             "query($owner: String!, $name: String!, $after: String) {{ repository(owner: $owner, name: $name) {{ \
              {REPOSITORY} things: pullRequests(first: 50, after: $after, orderBy: {{ field: UPDATED_AT, direction: DESC }}) {{ \
              totalCount pageInfo {{ hasNextPage endCursor }} nodes {{ {ITEM} isDraft headRefName headRefOid \
-             isCrossRepository baseRefName mergedAt mergeCommit {{ oid }} mergedBy {{ __typename login }} \
+             isCrossRepository baseRefName mergedAt mergeCommit {{ oid }} mergedBy {{ __typename login ... on User {{ databaseId }} ... on Bot {{ databaseId }} }} \
              closingIssuesReferences(first: 10) {{ nodes {{ number repository {{ nameWithOwner }} }} }} }} }} }} }}"
         );
         let (repo, found): (_, Listed<Pull>) = self.ask(&query, json!({ "after": cursor })).await?;
@@ -247,8 +247,10 @@ impl Reader<'_> {
             things: Option<T>,
         }
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Named {
             login: String,
+            database_id: Option<u64>,
         }
         #[derive(Deserialize)]
         struct Branch {
@@ -266,7 +268,7 @@ impl Reader<'_> {
             key: RepoKey { forge: self.forge.clone(), id: found.database_id },
             full_name: found.name_with_owner,
             default_branch: found.default_branch_ref.map(|branch| branch.name),
-            owner: found.owner.login,
+            owner: Account { id: found.owner.database_id.map(AccountId), login: found.owner.login },
             web_host: decode::web_host(&found.url),
         };
         Ok((repo, found.things.unwrap_or_default()))

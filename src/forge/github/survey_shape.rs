@@ -10,7 +10,7 @@ use crate::domain::{
         Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, PullSeen, PushSeen,
         RefName, ReleaseSeen, Seen,
     },
-    id::{Actor, ItemNumber, Sha},
+    id::{AccountId, Actor, ItemNumber, Sha},
 };
 
 /// A page of a GraphQL connection.
@@ -76,6 +76,8 @@ struct Account {
     #[serde(rename = "__typename")]
     kind: String,
     login: String,
+    #[serde(rename = "databaseId")]
+    id: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -196,6 +198,7 @@ pub(super) struct Deployed {
 
 #[derive(Debug, Deserialize)]
 struct Creator {
+    id: Option<u64>,
     login: String,
     #[serde(rename = "type")]
     kind: Option<String>,
@@ -213,7 +216,11 @@ pub(super) struct Found {
 fn actor(account: Account) -> Actor {
     let bot = account.kind == "Bot";
     let named = bot && !account.login.ends_with("[bot]");
-    Actor { login: if named { format!("{}[bot]", account.login) } else { account.login }, bot }
+    Actor {
+        id: account.id.map(AccountId),
+        login: if named { format!("{}[bot]", account.login) } else { account.login },
+        bot,
+    }
 }
 
 fn item(item: Item, is_pull: bool, reason: Option<&str>) -> ItemSeen {
@@ -262,6 +269,7 @@ pub(super) fn pull(node: Pull) -> PullSeen {
         merged_at: node.merged_at,
         merge_sha: node.merge_commit.filter(|_| node.merged_at.is_some()).map(|commit| Sha::from(commit.oid.as_str())),
         merged_by: node.merged_by.map(actor),
+        pusher: None,
     }
 }
 
@@ -314,10 +322,11 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
             production: node.production_environment,
             run: None,
             created_at: node.created_at,
-            creator: node
-                .creator
-                .as_ref()
-                .map(|creator| Actor { login: creator.login.clone(), bot: creator.kind.as_deref() == Some("Bot") }),
+            creator: node.creator.as_ref().map(|creator| Actor {
+                id: creator.id.map(AccountId),
+                login: creator.login.clone(),
+                bot: creator.kind.as_deref() == Some("Bot"),
+            }),
             status,
         })
     };

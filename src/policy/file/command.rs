@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{condition::Team, time::Zone};
+use super::{condition::Team, text::Login, time::Zone};
 
 /// How commands are written and who may use them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -15,6 +15,10 @@ pub struct CommandsFile {
     pub bare: Option<bool>,
     /// Who may use a command, by its name. Default: as `/help` lists it.
     pub permissions: Option<BTreeMap<CommandName, Permission>>,
+    /// GitHub Apps that may give commands in people's names, by the name in the
+    /// App's address. What an App writes for a person is the App's word
+    /// otherwise, and runs nothing. Default: none.
+    pub apps: Option<Vec<Login>>,
     /// Time zone of the times in commands and in answers. Default: `UTC`.
     pub tz: Option<Zone>,
 }

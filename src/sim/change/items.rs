@@ -254,6 +254,18 @@ impl State {
 
     /// Writes a comment and gives its id.
     pub(in crate::sim) fn comment(&mut self, repo: u64, number: u64, by: &str, body: &str) -> Result<u64, SimError> {
+        self.comment_via(repo, number, by, body, None)
+    }
+
+    /// Comments; `via`: an App does, in the account's name.
+    pub(in crate::sim) fn comment_via(
+        &mut self,
+        repo: u64,
+        number: u64,
+        by: &str,
+        body: &str,
+        via: Option<&str>,
+    ) -> Result<u64, SimError> {
         self.user(by, "User");
         let (id, now) = (self.id(), self.now());
         self.item_mut(repo, number)?.updated_at = now;
@@ -266,6 +278,7 @@ impl State {
             updated_at: now,
             reactions: Vec::new(),
             minimized: false,
+            via: via.map(str::to_owned),
         };
         self.repo_mut(repo)?.comments.insert(id, comment);
         self.emit_comment(repo, id, "created", by, Value::Null);

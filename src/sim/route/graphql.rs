@@ -102,6 +102,9 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
                 }
                 let mut known = named(repo);
                 known["url"] = format!("{}/{}", state.api, repo.full_name()).into();
+                known["owner"] = graphql_lists::account(state, &repo.owner);
+                known["object"] =
+                    asked.arguments.get("oid").and_then(Value::as_str).map(|oid| authors(state, repo, oid)).into();
                 out[&asked.alias] = query::project(&known, std::slice::from_ref(asked))
                     .map_err(|why| ("UNDEFINED_FIELD", why))?[&asked.alias]
                     .clone();
@@ -116,6 +119,23 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
         out[&asked.alias] = query::project(&shown, &asked.fields).map_err(|why| ("UNDEFINED_FIELD", why))?;
     }
     Ok(out)
+}
+
+/// A commit with those whom GitHub takes for its authors.
+fn authors(state: &State, repo: &Repo, oid: &str) -> Value {
+    let Some(commit) = repo.git.get(oid) else { return Value::Null };
+    let trailers = commit.message.lines().filter_map(|line| line.strip_prefix("Co-authored-by: "));
+    let addresses = trailers.filter_map(|value| value.rsplit_once('<')?.1.split('>').next());
+    let own = shape::email(&commit.author);
+    let nodes: Vec<Value> = std::iter::once(own.as_str())
+        .chain(addresses)
+        .map(|address| {
+            let known = state.users.values().find(|user| shape::email(&user.login) == address);
+            let user = known.map(|user| json!({ "databaseId": user.id, "login": user.login }));
+            json!({ "email": address, "user": user })
+        })
+        .collect();
+    json!({ "__typename": "Commit", "oid": oid, "authors": connection(&nodes) })
 }
 
 fn named(repo: &Repo) -> Value {

@@ -77,10 +77,11 @@ fn items<'a>(repo: &'a Repo, field: &Field, pulls: bool) -> impl Iterator<Item =
     found.into_iter()
 }
 
-fn account(state: &State, login: &str) -> Value {
-    let kind = state.users.get(&login.to_ascii_lowercase()).map_or("User", |user| user.kind);
+pub(super) fn account(state: &State, login: &str) -> Value {
+    let known = state.users.get(&login.to_ascii_lowercase());
+    let (kind, id) = known.map_or(("User", None), |user| (user.kind, Some(user.id)));
     // GraphQL leaves out what REST puts behind a bot's name.
-    json!({ "__typename": kind, "login": login.trim_end_matches("[bot]") })
+    json!({ "__typename": kind, "login": login.trim_end_matches("[bot]"), "databaseId": id })
 }
 
 fn item(state: &State, repo: &Repo, item: &Item) -> Value {

@@ -14,6 +14,7 @@ const READ: &[&str] = &["issues:read", "pull_requests:read"];
 pub(super) const ROUTES: &[Route] = &[
     Route::new("POST", "/repos/{owner}/{repo}/issues/{issue_number}/assignees", WRITE, assign),
     Route::new("GET", "/repos/{owner}/{repo}/milestones", READ, milestones),
+    Route::new("GET", "/user/{account_id}", &["metadata:read"], account),
     Route::new("GET", "/orgs/{org}/teams/{team_slug}/memberships/{username}", &["members:read"], membership),
 ];
 
@@ -34,6 +35,12 @@ fn milestones(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let open = call.query("state").is_none_or(|s| s != "closed");
     let all = repo.milestones.keys().filter(|_| open).map(|n| shape::milestone(state, repo, *n)).collect();
     Ok(Reply::page(&state.api, call, all))
+}
+
+fn account(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let id = call.number("account_id")?;
+    let login = state.user_by_id(id).map(|user| user.login.clone()).ok_or_else(Reply::not_found)?;
+    Ok(Reply::ok(shape::public_user(state, &login)))
 }
 
 fn membership(state: &mut State, call: &Call) -> Result<Reply, Reply> {

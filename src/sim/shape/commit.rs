@@ -11,7 +11,8 @@ use super::{
     node, time, user,
 };
 
-fn email(login: &str) -> String {
+/// The address with which an account commits.
+pub(in crate::sim) fn email(login: &str) -> String {
     let name: String = login.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{name}@users.noreply.example.com")
 }
@@ -22,6 +23,8 @@ pub(in crate::sim) fn commit(state: &State, repo: &Repo, of: &Commit) -> Value {
     let web = format!("{}/{}", state.api, repo.full_name());
     let url = format!("{place}/commits/{}", of.sha);
     let who = json!({ "name": of.author, "email": email(&of.author), "date": time(of.at) });
+    // An address that belongs to no account.
+    let known = state.users.contains_key(&of.author.to_ascii_lowercase()).then(|| user(state, &of.author));
     let parents: Vec<Value> = of
         .parents
         .iter()
@@ -42,8 +45,8 @@ pub(in crate::sim) fn commit(state: &State, repo: &Repo, of: &Commit) -> Value {
         "url": url,
         "html_url": format!("{web}/commit/{}", of.sha),
         "comments_url": format!("{url}/comments"),
-        "author": user(state, &of.author),
-        "committer": user(state, &of.author),
+        "author": known,
+        "committer": known,
         "parents": parents,
     })
 }

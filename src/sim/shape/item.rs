@@ -158,7 +158,7 @@ pub(in crate::sim) fn comment(state: &State, repo: &Repo, comment: &Comment) -> 
         "body": comment.body,
         "author_association": association(state, repo, &comment.author),
         "reactions": reactions(&url, &comment.reactions),
-        "performed_via_github_app": null,
+        "performed_via_github_app": comment.via.as_ref().map(|slug| super::integration(state, slug)),
     })
 }
 

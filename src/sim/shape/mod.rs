@@ -9,11 +9,11 @@ mod place;
 mod pull;
 
 pub(super) use check::{check_run, check_suite, status, workflow, workflow_run};
-pub(super) use commit::{commit, commit_of_push, git_ref, simple_commit, tag_object};
+pub(super) use commit::{commit, commit_of_push, email, git_ref, simple_commit, tag_object};
 pub(super) use deploy::{deployment, deployment_status, release};
 pub(super) use item::{association, comment, issue, label, milestone, reaction};
 pub(super) use place::{
-    installation, integration, organization, repository, repository_of_push, small_repository, user,
+    installation, integration, organization, public_user, repository, repository_of_push, small_repository, user,
 };
 pub(super) use pull::{listed_review, minimal_pull, pull, pull_of_review, review};
 

@@ -39,6 +39,22 @@ pub(in crate::sim) fn user(state: &State, login: &str) -> Value {
     })
 }
 
+/// An account as it is shown to everyone, by itself.
+pub(in crate::sim) fn public_user(state: &State, login: &str) -> Value {
+    let mut shown = user(state, login);
+    for empty in ["name", "company", "blog", "location", "email", "hireable", "bio"] {
+        shown[empty] = Value::Null;
+    }
+    shown["blog"] = "".into();
+    for none in ["public_repos", "public_gists", "followers", "following"] {
+        shown[none] = 0.into();
+    }
+    for at in ["created_at", "updated_at"] {
+        shown[at] = "2020-01-01T00:00:00Z".into();
+    }
+    shown
+}
+
 /// An organisation, as a payload names it beside the repository.
 pub(in crate::sim) fn organization(state: &State, login: &str) -> Value {
     let id = state.users.get(&login.to_ascii_lowercase()).map_or(0, |u| u.id);

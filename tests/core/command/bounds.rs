@@ -15,13 +15,13 @@ use phasebot::{
         alert::AlertRules,
         event::{Association, CommentSeen, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::{DocumentKey, RepoFacts, command::Deed},
-        id::{Actor, ForgeName, ItemNumber, RepoKey},
+        id::{ForgeName, ItemNumber, RepoKey},
         permission::Role,
         policy::Policy,
     },
 };
 
-use crate::policy_of;
+use crate::{policy_of, scenario::accounts::Accounts};
 
 struct Place {
     facts: RepoFacts,
@@ -46,7 +46,7 @@ impl Place {
 
     fn comment(&mut self, item: ItemNumber, by: &str, at: Timestamp, body: &str) -> Event {
         self.comments += 1;
-        let actor = Actor { login: by.to_owned(), bot: false };
+        let actor = Accounts::default().actor(by);
         let seen = ItemSeen {
             number: item,
             is_pull: false,
@@ -71,12 +71,20 @@ impl Place {
                 key: self.facts.key.clone(),
                 full_name: "acme/shop".to_owned(),
                 default_branch: Some("main".to_owned()),
-                owner: "acme".to_owned(),
+                owner: Accounts::default().account("acme"),
                 web_host: Some("github.com".into()),
             }),
             sender: Some(actor),
             at,
-            seen: Seen::Comment(Box::new(CommentSeen { item: seen, id, author, body, created_at: at, created: true })),
+            seen: Seen::Comment(Box::new(CommentSeen {
+                item: seen,
+                id,
+                author,
+                body,
+                created_at: at,
+                created: true,
+                via: None,
+            })),
         }
     }
 

@@ -3,7 +3,8 @@
 //! Steps are those of `tests/scenarios`, and:
 //!
 //! - `roles alice=write bob=read`: what the forge says; others have `none`;
-//! - `team sre alice`: who is in a team; `mute`: the forge answers no question about rights;
+//! - `team sre alice`: who is in a team; `team sre left alice`: who is not any more; `renamed ada bob`: an account
+//!   gets another login; `mute`: the forge answers no question about rights;
 //!   `mute teams`: none about teams; `mute Named`: no such question of a decision,
 //!   until `unmute`; `deny Checks`: it refuses to answer such a question, `deny rights`
 //!   and `deny teams` those about people;
@@ -47,7 +48,7 @@ use phasebot::{
         effect::{Effect, Told},
         event::{Event, Seen},
         fact::RepoFacts,
-        id::{Actor, Sha},
+        id::{AccountId, Actor, Sha},
         needs::{Answer, Answered, Need, PullHead},
         permission::Role,
         policy::Policy,
@@ -56,6 +57,7 @@ use phasebot::{
 
 use super::sending::Ending;
 use crate::scenario::{
+    accounts::Accounts,
     play::{answer, clock, kind},
     world::{Act, Acts, World, read, repo},
 };
@@ -63,8 +65,10 @@ use crate::scenario::{
 pub struct Stage {
     pub(super) policy: Policy,
     pub(super) facts: RepoFacts,
-    roles: BTreeMap<String, Role>,
-    teams: BTreeSet<(String, String)>,
+    roles: BTreeMap<AccountId, Role>,
+    /// Who is called what by now.
+    accounts: Accounts,
+    teams: BTreeSet<(String, AccountId)>,
     head: Option<Sha>,
     head_from_fork: bool,
     mute: bool,
@@ -107,8 +111,10 @@ pub fn probed(steps: &str, probe: Probe) {
 }
 
 /// Steps that say something of the forge or want to see something.
-const SETTINGS: [&str; 12] =
-    ["roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny", "policy", "queue"];
+const SETTINGS: [&str; 14] = [
+    "renamed", "readers", "roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny",
+    "policy", "queue",
+];
 
 /// Stands for `"` in a text, which the steps use for themselves.
 const QUOTE: &str = "\u{1}";
@@ -140,7 +146,7 @@ pub fn ending(steps: &str, doubled: bool) -> Ending {
 pub fn in_order(steps: &str, keys: Option<&[u32]>) -> Ending {
     let plain = |line: &&str| {
         let word = line.split(' ').next().unwrap_or_default();
-        !SETTINGS.contains(&word)
+        !SETTINGS.contains(&word) || ["renamed", "readers"].contains(&word)
     };
     let acts = read(&steps.lines().filter(plain).collect::<Vec<_>>().join("\n"));
     let mut order: Vec<usize> = (0..acts.events.len()).collect();
@@ -195,6 +201,10 @@ fn play_with(steps: &str, doubled: bool, probe: Option<Probe>) -> (Stage, Timest
         if let Some(setting) = line.strip_prefix("#! ") {
             let body = bodies.get(&(index + 1)).map_or_else(String::new, |body| body.replace(QUOTE, "\""));
             settings.push((events, format!("{setting}\n{body}")));
+            // What the forge shows of an account is read with the events.
+            if setting.starts_with("renamed ") {
+                let _ = writeln!(steps, "{setting}");
+            }
             continue;
         }
         if line.contains(" comment on ") {
@@ -289,6 +299,7 @@ impl Stage {
             policy: crate::policy_of(acts.policy.as_deref()),
             facts: RepoFacts::new(repo().key),
             roles: BTreeMap::new(),
+            accounts: Accounts::default(),
             teams: BTreeSet::new(),
             head: None,
             head_from_fork: false,
@@ -324,9 +335,12 @@ impl Stage {
             "queue" => drop(self.queues.insert(words[1].to_owned())),
             "roles" => self.roles.extend(words[1..].iter().map(|word| {
                 let (login, role) = word.split_once('=').unwrap();
-                (login.to_owned(), Role::from_name(role).unwrap())
+                (self.accounts.id(login), Role::from_name(role).unwrap())
             })),
-            "team" => drop(self.teams.insert((words[1].to_owned(), words[2].to_owned()))),
+            "team" if words[2] == "left" => drop(self.teams.remove(&(words[1].to_owned(), self.accounts.id(words[3])))),
+            "team" => drop(self.teams.insert((words[1].to_owned(), self.accounts.id(words[2])))),
+            "renamed" => self.accounts.rename(words[1], words[2]),
+            "readers" => self.world.readers.extend(words[1..].iter().map(|login| self.accounts.id(login))),
             "mute" if words.get(1) == Some(&"teams") => self.mute_teams = true,
             "mute" if words.len() > 1 => drop(self.muted.insert(words[1].to_owned())),
             "mute" => self.mute = true,
@@ -398,7 +412,7 @@ impl Stage {
                 let answer = if self.denied.contains(&kind(&need)) {
                     Answer::Unavailable { why: "403 from the forge".into() }
                 } else {
-                    answer(&self.world, &need)
+                    self.answer(&need)
                 };
                 decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
@@ -427,14 +441,31 @@ impl Stage {
         assert!(again.changed.is_empty() && !new && again.told.is_empty(), "{again:?}");
     }
 
+    /// What the forge says now: of people as the steps have it by then.
+    fn answer(&self, need: &Need) -> Answer {
+        let denied = |what: &str| self.denied.contains("rights") || self.denied.contains(what);
+        match need {
+            Need::Role { .. } if denied("rights") => Answer::Unavailable { why: "403 from the forge".into() },
+            Need::Member { .. } if denied("teams") => Answer::Unavailable { why: "403 from the forge".into() },
+            Need::Role { id, .. } => Answer::Role(self.roles.get(id).copied().unwrap_or_default()),
+            Need::Member { id, team, .. } => Answer::Member(self.teams.contains(&(team.clone(), *id))),
+            other => answer(&self.world, other),
+        }
+    }
+
     /// What is to be asked, of those questions that the forge answers.
     fn needs(&self, now: Timestamp) -> Vec<Need> {
         let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
-        needs.filter(|need| !self.muted.contains(&kind(need))).collect()
+        let mute = |need: &Need| match need {
+            Need::Role { .. } => self.mute,
+            Need::Member { .. } => self.mute || self.mute_teams,
+            _ => false,
+        };
+        needs.filter(|need| !self.muted.contains(&kind(need)) && !mute(need)).collect()
     }
 
     fn event(&mut self, event: &Event) {
-        let us = Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) };
+        let us = Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) };
         let number = event.seen.item();
         let phase = |facts: &RepoFacts, policy: &Policy| {
             number.map(|n| decide::derive(facts, n, policy, event.at).phase.unwrap_or_else(|| "none".into()))
@@ -463,13 +494,13 @@ impl Stage {
             if self.mute || self.mute_teams || denied {
                 Err(silence(denied))
             } else {
-                Ok(self.teams.contains(&(team.clone(), request.by.clone())))
+                Ok(request.by.id.is_some_and(|id| self.teams.contains(&(team.clone(), id))))
             }
         };
         let role = if self.mute || self.denied.contains("rights") {
             Err(silence(self.denied.contains("rights")))
         } else {
-            Ok(self.roles.get(&request.by).copied().unwrap_or_default())
+            Ok(request.by.id.and_then(|id| self.roles.get(&id)).copied().unwrap_or_default())
         };
         let standing = Standing {
             role,

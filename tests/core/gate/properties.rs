@@ -17,8 +17,8 @@ use phasebot::{
             commit::RunFact,
             ship::DeploymentFacts,
         },
-        id::{ForgeName, RepoKey, Sha},
-        needs::{Answer, Answered, Need},
+        id::{Account, AccountId, ForgeName, RepoKey, Sha},
+        needs::{Answer, Answered, Authors, Need},
         permission::Role,
         policy::Policy,
         rule::ConditionName,
@@ -46,6 +46,10 @@ environments:
 
 fn start() -> Timestamp {
     "2026-03-02T08:00:00Z".parse().unwrap()
+}
+
+fn account(id: u64, login: &str) -> Account {
+    Account { id: Some(AccountId(id)), login: login.into() }
 }
 
 fn at(minutes: i64) -> Timestamp {
@@ -82,7 +86,7 @@ fn bad() -> impl Strategy<Value = Bad> {
         (0..600_i64).prop_map(Bad::Freeze),
         (1..9_u64).prop_map(Bad::Blocker),
         Just(Bad::Rewritten),
-        (0..6_usize).prop_map(Bad::Unasked),
+        (0..8_usize).prop_map(Bad::Unasked),
     ]
 }
 
@@ -90,7 +94,7 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
     let id = CommandId { item: 1, source: Source::Comment(comment), index: 0 };
     let record = CommandFacts {
         at: at(minutes),
-        by: "mia".to_owned(),
+        by: account(2, "mia"),
         verb: String::new(),
         line: String::new(),
         evidence: Evidence {
@@ -107,7 +111,7 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
 }
 
 fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
-    facts.answers.insert(need.clone(), Answered { need, answer, at: at(700) });
+    facts.answers.insert(need.clone(), Answered { need, answer, at: at(1000) });
 }
 
 fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
@@ -184,17 +188,24 @@ fn well() -> RepoFacts {
     answer(&mut facts, Need::Checks { sha: sha() }, Answer::Kept);
     answer(&mut facts, Need::RequiredChecks { branch: "main".into() }, Answer::RequiredChecks([].into()));
     answer(&mut facts, Need::OpenIssues { label: Some("stop".into()), milestone: None }, Answer::OpenIssues([].into()));
-    answer(&mut facts, Need::CommitAuthors { sha: sha() }, Answer::CommitAuthors([].into()));
+    answer(&mut facts, Need::Authors { base: None, head: sha() }, Answer::Authors(Authors::default()));
     answer(&mut facts, Need::PullsOf { sha: sha() }, Answer::PullsOf([2].into()));
     let review = phasebot::domain::fact::item::ReviewFact {
         verdict: phasebot::domain::event::Verdict::Approved,
         submitted_at: at(-50),
-        reviewer: "bob".into(),
+        reviewer: account(3, "bob"),
         association: phasebot::domain::event::Association::Owner,
         commit: Some(sha()),
     };
-    let reviews = Answer::Reviews { head: sha(), author: Some("ann".into()), reviews: [(1, review)].into() };
+    let reviews = Answer::Reviews {
+        head: sha(),
+        author: Some(account(4, "ann")),
+        merged_by: None,
+        reviews: [(1, review)].into(),
+    };
     answer(&mut facts, Need::Reviews { pull: 2 }, reviews);
+    answer(&mut facts, Need::Writer { id: Some(AccountId(3)), login: "bob".into() }, Answer::Writer(true));
+    answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
     facts
 }
 
@@ -306,6 +317,8 @@ proptest! {
             until: at(minutes + 1),
         };
         command(&mut facts, 999, minutes - 1, deed);
+        // Who says it was asked about just then.
+        answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
         let after = decide(&facts, &policy, minutes);
         for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {
             if new.name == name && !old.standing.is_open() {

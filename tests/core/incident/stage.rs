@@ -153,7 +153,7 @@ impl Stage {
     }
 
     fn us() -> Us {
-        Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) }
+        Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) }
     }
 
     pub fn event(&mut self, event: &Event, now: Timestamp) {
@@ -300,7 +300,7 @@ impl Stage {
             is_pull: false,
             title: issue.title.clone(),
             body: format!("<!-- phasebot:{} -->\n{}", issue.marker, issue.body),
-            author: Some(Actor { login: "phasebot[bot]".into(), bot: true }),
+            author: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }),
             association: phasebot::domain::event::Association::Other,
             created_at: now,
             updated_at: now,

@@ -79,6 +79,7 @@ impl Year {
             merged_at: Some(at),
             merge_sha: Some(sha(n + 1_000_000)),
             merged_by: None,
+            pusher: None,
         };
         self.see(n, Seen::Pull(Box::new(pull)));
     }

@@ -5,6 +5,7 @@
 //! scenario is also a property: its events in any order, doubled, with the
 //! ticks last, must end in the same labels, reasons and histories.
 
+pub mod accounts;
 mod cost;
 mod labels;
 pub mod play;

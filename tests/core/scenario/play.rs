@@ -12,7 +12,8 @@ use phasebot::{
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
-        needs::{Answer, Answered, Named, NamedKind, Need},
+        needs::{Answer, Answered, Authors, Named, NamedKind, Need},
+        permission::Role,
         policy::Policy,
     },
 };
@@ -76,7 +77,11 @@ impl<'a> Stage<'a> {
         }
         self.tick(self.acts.end);
         let ending: Ending = self.shown.clone();
-        // What was decided step by step must be what a fresh look derives.
+        // What was decided step by step must be what a fresh look derives: that
+        // rights are to be asked anew by then is none of it.
+        for answered in self.facts.answers.values_mut().filter(|known| matches!(known.need, Need::Writer { .. })) {
+            answered.at = self.acts.end;
+        }
         for (item, derived) in &ending {
             let fresh = decide::derive(&self.facts, *item, &self.policy, self.acts.end);
             assert_eq!(*derived, fresh, "#{item} was left stale");
@@ -85,7 +90,7 @@ impl<'a> Stage<'a> {
     }
 
     fn event(&mut self, event: &Event, now: Timestamp) -> Vec<(Derived, Decided)> {
-        let us = Us { bot: Some(Actor { login: "phasebot[bot]".into(), bot: true }) };
+        let us = Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) };
         let observed = decide::observe(&mut self.facts, event, &self.policy, &us);
         self.settle(observed.items, now)
     }
@@ -176,7 +181,7 @@ pub fn narrate(steps: &str) -> String {
         }
     }
     if !stage.asked.is_empty() {
-        let asked: BTreeSet<String> = stage.asked.iter().map(|n| format!("{n:?}")).collect();
+        let asked: BTreeSet<String> = stage.asked.iter().map(asked_for).collect();
         writeln!(out, "asked").unwrap();
         for need in asked {
             writeln!(out, "    {need}").unwrap();
@@ -200,6 +205,14 @@ pub fn clock(at: Timestamp) -> String {
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
 }
 
+/// A question as scenarios show it: people by their login.
+fn asked_for(need: &Need) -> String {
+    match need {
+        Need::Writer { login, .. } => format!("Writer {{ login: {login:?} }}"),
+        other => format!("{other:?}"),
+    }
+}
+
 /// A question's kind, as scenarios name it: its variant.
 pub fn kind(need: &Need) -> String {
     format!("{need:?}").split([' ', '{']).next().unwrap_or_default().to_owned()
@@ -214,7 +227,11 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         return Answer::Unavailable { why: "403 from the forge".into() };
     }
     match need {
-        Need::Writer { login } => Answer::Writer(!world.readers.contains(login)),
+        Need::Writer { id: Some(id), .. } => Answer::Writer(!world.readers.contains(id)),
+        Need::Writer { id: None, .. } => Answer::Unavailable { why: "no such account".into() },
+        Need::Role { .. } => Answer::Role(Role::None),
+        Need::Member { .. } => Answer::Member(false),
+        Need::Starters { run } => Answer::Starters(world.starters.get(run).cloned().unwrap_or_default()),
         Need::LinkedIssues { pull } => Answer::LinkedIssues(world.linked.get(pull).cloned().unwrap_or_default()),
         Need::Closer { issue, .. } => Answer::Closer(world.closers.get(issue).cloned()),
         Need::LinkedBranches { issue } => {
@@ -266,7 +283,20 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             let open = world.items.values().filter(|item| item.open && !item.is_pull).filter(of);
             Answer::OpenIssues(open.map(|item| item.number).collect())
         }
-        Need::CommitAuthors { sha } => Answer::CommitAuthors(world.authors.get(sha).cloned().unwrap_or_default()),
+        Need::Authors { base, head } => {
+            let old = base.as_ref().map(|base| world.ancestors(base)).unwrap_or_default();
+            let mut made = world.ancestors(head);
+            made.retain(|sha| sha == head || (base.is_some() && !old.contains(sha)));
+            let dev = || BTreeSet::from([world.accounts.account("dev")]);
+            let people = made.iter().flat_map(|sha| world.authors.get(sha).cloned().unwrap_or_else(dev));
+            let messages = made.iter().filter_map(|sha| world.messages.get(sha));
+            let trailers = messages.flat_map(|message| message.lines()).filter_map(|line| {
+                let (name, _) = line.strip_prefix("Co-authored-by: ")?.split_once(' ')?;
+                Some(world.accounts.account(&name.to_lowercase()))
+            });
+            let people = people.chain(trailers).collect();
+            Answer::Authors(Authors { people, anonymous: made.into_iter().find(|sha| world.anonymous.contains(sha)) })
+        }
         Need::TagSignature { tag } => {
             let verified = world.signed.contains(tag);
             Answer::TagSignature { verified, reason: if verified { "valid" } else { "unsigned" }.into() }
@@ -278,7 +308,8 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         Need::Reviews { pull } => match world.pulls.get(pull) {
             Some(pull) => Answer::Reviews {
                 head: pull.head_sha.clone(),
-                author: pull.item.author.as_ref().map(|author| author.login.clone()),
+                author: pull.item.author.as_ref().map(Actor::account),
+                merged_by: pull.merged_by.as_ref().map(Actor::account),
                 reviews: BTreeMap::new(),
             },
             None => Answer::Unavailable { why: "no such pull request".into() },

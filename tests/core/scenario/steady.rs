@@ -14,6 +14,8 @@ use phasebot::{
     },
 };
 
+use phasebot::domain::id::{Account, AccountId};
+
 use super::{
     play::{Ending, Stage},
     world::{self, repo},
@@ -235,12 +237,15 @@ fn a_repository_is_noted_when_it_changes() {
     let noted: Vec<bool> =
         (0..2).map(|n| decide::observe(&mut facts, &acts.events[n], &policy, &us).changed.contains(&about)).collect();
     assert_eq!(noted, [true, false]);
-    for change in [
-        |repo: &mut RepoSeen| repo.full_name = "acme/store".into(),
-        |repo: &mut RepoSeen| repo.owner = "umbrella".into(),
-    ] {
+    for change in
+        [|repo: &mut RepoSeen| repo.full_name = "acme/store".into(), |repo: &mut RepoSeen| repo.owner = umbrella()]
+    {
         let mut event = acts.events[2].clone();
         change(event.repo.as_mut().unwrap());
         assert!(decide::observe(&mut facts, &event, &policy, &us).changed.contains(&about), "{:?}", event.repo);
     }
+}
+
+fn umbrella() -> Account {
+    Account { id: Some(AccountId(u64::MAX >> 1)), login: "umbrella".into() }
 }

@@ -14,6 +14,8 @@ use phasebot::domain::{
     needs::{Closer, RequiredCheck},
 };
 
+use super::accounts::Accounts;
+
 /// One line of a scenario.
 pub enum Act {
     Event(Box<Event>),
@@ -38,7 +40,9 @@ pub struct World {
     pub parents: BTreeMap<Sha, Vec<Sha>>,
     pub messages: BTreeMap<Sha, String>,
     pub names: BTreeMap<String, String>,
-    pub readers: BTreeSet<String>,
+    /// Who may not write.
+    pub readers: BTreeSet<AccountId>,
+    pub accounts: Accounts,
     pub linked: BTreeMap<u64, BTreeSet<u64>>,
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
     /// What the forge closed an issue for.
@@ -49,7 +53,12 @@ pub struct World {
     pub denied: BTreeSet<String>,
     /// Issues of a milestone, by its title.
     pub milestones: BTreeMap<String, BTreeSet<u64>>,
-    pub authors: BTreeMap<Sha, BTreeSet<String>>,
+    /// Who made which commit; others are `dev`'s.
+    pub authors: BTreeMap<Sha, BTreeSet<Account>>,
+    /// Commits with an address of no account.
+    pub anonymous: BTreeSet<Sha>,
+    /// Who started which workflow run.
+    pub starters: BTreeMap<u64, BTreeSet<Account>>,
     pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
     groups: BTreeMap<Sha, MergeGroupSeen>,
@@ -79,7 +88,7 @@ pub fn repo() -> RepoSeen {
         key: RepoKey { forge: ForgeName::github(), id: 7 },
         full_name: "acme/shop".into(),
         default_branch: Some("main".into()),
-        owner: "acme".into(),
+        owner: Accounts::default().account("acme"),
         web_host: Some("github.com".into()),
     }
 }
@@ -119,10 +128,6 @@ fn after<'a>(words: &'a [String], key: &str) -> Option<&'a str> {
     words.iter().position(|w| w == key).and_then(|i| words.get(i + 1)).map(String::as_str)
 }
 
-fn actor(name: &str) -> Actor {
-    Actor { login: name.to_owned(), bot: name.ends_with("[bot]") }
-}
-
 pub fn read(steps: &str) -> Acts {
     let mut world = World { next_id: 100, ..World::default() };
     let (mut lines, mut events, mut policy) = (Vec::new(), Vec::new(), None);
@@ -157,8 +162,14 @@ pub fn read(steps: &str) -> Acts {
         }
         let mut repo = repo();
         repo.default_branch = world.default_branch.clone().or(repo.default_branch);
-        let event =
-            Event { name, installation: Some(1), repo: Some(repo), sender: sender.map(|s| actor(&s)), at, seen };
+        let event = Event {
+            name,
+            installation: Some(1),
+            repo: Some(repo),
+            sender: sender.map(|s| world.accounts.actor(&s)),
+            at,
+            seen,
+        };
         events.push(event.clone());
         lines.push((text.to_owned(), Act::Event(Box::new(event))));
     }
@@ -175,7 +186,14 @@ impl World {
 
     fn set(&mut self, w: &[String]) {
         match w[0].as_str() {
-            "readers" => self.readers.extend(w[1..].iter().cloned()),
+            "readers" => self.readers.extend(w[1..].iter().map(|login| self.accounts.id(login))),
+            // `renamed ada bob`: the account `ada` is called `bob` from now on.
+            "renamed" => self.rename(&w[1], &w[2]),
+            // `anonymous c1`: its address belongs to no account.
+            "anonymous" => {
+                let sha = self.sha(&w[1]);
+                self.anonymous.insert(sha);
+            }
             // `required ci e2e@9`: `e2e` has to come from the App 9.
             "required" => self.required.extend(w[1..].iter().map(|word| {
                 let (name, app) = word.split_once('@').map_or((word.as_str(), None), |(name, app)| (name, Some(app)));
@@ -189,7 +207,8 @@ impl World {
             }
             "author" => {
                 let sha = self.sha(&w[1]);
-                self.authors.entry(sha).or_default().extend(w[2..].iter().cloned());
+                let people = w[2..].iter().map(|login| self.accounts.account(login)).collect::<Vec<_>>();
+                self.authors.entry(sha).or_default().extend(people);
             }
             // `unheard deployment on c1 run 850 at 08:12 ends success`
             "unheard" => {
@@ -204,6 +223,7 @@ impl World {
                     at,
                     attempt: 1,
                     url: String::new(),
+                    started_by: BTreeSet::new(),
                 };
                 self.unheard.insert(after(w, "run").unwrap().parse().unwrap(), run);
             }
@@ -227,6 +247,24 @@ impl World {
         }
     }
 
+    /// What an event shows from now on bears the new name.
+    fn rename(&mut self, from: &str, to: &str) {
+        let id = self.accounts.id(from);
+        self.accounts.rename(from, to);
+        let items = self.items.values_mut().chain(self.pulls.values_mut().map(|pull| &mut pull.item));
+        for author in items.filter_map(|item| item.author.as_mut()).filter(|author| author.id == Some(id)) {
+            to.clone_into(&mut author.login);
+        }
+    }
+
+    /// `actor ada triggering cyd`: who started a run, and who had it run again.
+    fn starters(&mut self, run: u64, w: &[String]) -> Vec<Actor> {
+        let named = ["actor", "triggering"].into_iter().filter_map(|key| after(w, key));
+        let found: Vec<Actor> = named.map(|login| self.accounts.actor(login)).collect();
+        self.starters.entry(run).or_default().extend(found.iter().map(Actor::account));
+        found
+    }
+
     fn id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
@@ -247,9 +285,11 @@ impl World {
                 let item = self.items.get_mut(&number)?;
                 item.updated_at = at;
                 item.change = ItemChange::Other;
-                let author = by.as_deref().map(actor);
+                let author = by.as_deref().map(|login| self.accounts.actor(login));
                 let comment = CommentSeen {
                     item: item.clone(),
+                    // `via codebot`: that App wrote it in its author's name.
+                    via: after(w, "via").map(|slug| App { slug: slug.to_owned() }),
                     id: self.id(),
                     author,
                     body: w[3].clone(),
@@ -310,6 +350,7 @@ impl World {
                     workflow: after(w, "file").unwrap_or("deploy.yml").to_owned(),
                     created_at: Some(created_at),
                     url: String::new(),
+                    started_by: self.starters(id, w),
                 };
                 ("workflow_run.requested".into(), Seen::Workflow(seen))
             }
@@ -339,6 +380,7 @@ impl World {
                     environment: w[1].clone(),
                     sha: after(w, "of").map(str::to_owned).map(|name| self.sha(&name)),
                     deployment: after(w, "deployment").and_then(|n| n.parse().ok()),
+                    creator: None,
                 };
                 ("deployment_protection_rule.requested".into(), Seen::Protection(seen))
             }
@@ -410,7 +452,7 @@ impl World {
 
     fn item(&mut self, at: Timestamp, w: &[String], is_pull: bool) -> Option<ItemSeen> {
         let number: u64 = w[1].parse().ok()?;
-        let author = after(w, "by").map(actor);
+        let author = after(w, "by").map(|login| self.accounts.actor(login));
         let association = match author.as_ref().map(|a| a.login.as_str()) {
             Some("acme") => Association::Owner,
             _ if w.iter().any(|word| word == "member") => Association::Member,
@@ -494,7 +536,10 @@ impl World {
             merged_at: None,
             merge_sha: None,
             merged_by: None,
+            pusher: None,
         });
+        // Who pushed a new head: `synchronize … by bob`.
+        pull.pusher = after(w, "by").filter(|_| w[2] == "synchronize").map(|login| self.accounts.actor(login));
         if pull.from_fork {
             // Forges find a fork's commits under every repository's name.
             self.parents.entry(pull.head_sha.clone()).or_default();
@@ -504,7 +549,7 @@ impl World {
             "merged" => {
                 pull.merged_at = Some(at);
                 pull.merge_sha = merge;
-                pull.merged_by = after(w, "by").map(actor);
+                pull.merged_by = after(w, "by").map(|login| self.accounts.actor(login));
             }
             "ready_for_review" => pull.draft = false,
             "synchronize" => pull.head_sha = merge.unwrap_or_else(|| pull.head_sha.clone()),
@@ -525,9 +570,9 @@ impl World {
             _ => Verdict::Commented,
         };
         Some(ReviewSeen {
-            pull: pull.clone(),
+            pull: PullSeen { pusher: None, ..pull.clone() },
             id,
-            reviewer: after(w, "by").map(actor),
+            reviewer: after(w, "by").map(|login| self.accounts.actor(login)),
             association: if w.iter().any(|word| word == "member") { Association::Member } else { Association::Other },
             verdict,
             commit: Some(pull.head_sha.clone()),
@@ -604,7 +649,7 @@ impl World {
             truncated,
             made_from,
             policy_file: Some(w.iter().any(|x| x == "policy")),
-            pusher: None,
+            pusher: Some(self.accounts.actor(after(w, "by").unwrap_or("dev"))),
         })
     }
 
@@ -719,7 +764,7 @@ impl World {
             environment: w[2].clone(),
             production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),
             created_at: at,
-            creator: None,
+            creator: after(w, "creator").map(|login| self.accounts.actor(login)),
             run: after(w, "run").and_then(|n| n.parse().ok()),
             status: None,
         });

@@ -218,7 +218,7 @@ async fn not_knowing_our_own_account_holds_nothing_up() {
     let world = World::new();
     *world.forge.identity.lock().unwrap() = Err(ForgeError::Transient("502".to_owned()));
     let mut event = issue("b", 2, 2);
-    event.sender = Some(Actor { login: "phasebot[bot]".to_owned(), bot: true });
+    event.sender = Some(Actor { id: None, login: "phasebot[bot]".to_owned(), bot: true });
     let by_bot = world.take_in(&event).await;
     world.bot.idle().await;
     assert_eq!(world.delivery(by_bot).await.state, DeliveryState::Done);

@@ -14,7 +14,7 @@ use phasebot::{
     domain::{
         effect::{Effect, LabelLook},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
-        id::{Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+        id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
     },
     port::{
@@ -175,7 +175,7 @@ fn item(number: ItemNumber, at: Timestamp) -> ItemSeen {
 }
 
 fn person() -> Actor {
-    Actor { login: "ada".to_owned(), bot: false }
+    Actor { id: Some(AccountId(1)), login: "ada".to_owned(), bot: false }
 }
 
 pub fn event(name: &str, id: u64, seen: Seen) -> Event {
@@ -186,7 +186,7 @@ pub fn event(name: &str, id: u64, seen: Seen) -> Event {
             key: repo(id),
             full_name: format!("acme/shop-{id}"),
             default_branch: Some("main".to_owned()),
-            owner: "acme".to_owned(),
+            owner: Account { id: Some(AccountId(2)), login: "acme".to_owned() },
             web_host: Some("github.com".into()),
         }),
         sender: Some(person()),
@@ -212,6 +212,7 @@ pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
         merged_at: None,
         merge_sha: None,
         merged_by: None,
+        pusher: None,
     };
     event(name, id, Seen::Pull(Box::new(pull)))
 }

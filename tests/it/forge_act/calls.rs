@@ -12,7 +12,7 @@ const READ: &str = "GET /repos/acme/shop/collaborators/alice/permission";
 const WRITE: &str = "POST /repos/acme/shop/issues/12/comments";
 
 fn need() -> Need {
-    Need::Writer { login: "alice".to_owned() }
+    Need::Writer { id: Some(phasebot::domain::id::AccountId(7)), login: "alice".to_owned() }
 }
 
 fn comment() -> Effect {
@@ -137,7 +137,7 @@ async fn an_answer_confirmed_by_its_etag_is_not_sent_again() {
     let world = world().await;
     world
         .server
-        .on(READ, answer(200, json!({ "permission": "write" })).with("etag", "W/\"abc\""))
+        .on(READ, answer(200, json!({ "permission": "write", "user": { "id": 7 } })).with("etag", "W/\"abc\""))
         .on(READ, answer(304, Value::Null));
     for _ in 0..2 {
         assert_eq!(read(&world).await, Ok(()));
@@ -157,10 +157,16 @@ async fn calls_are_measured_by_route() {
     let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let world = world().await;
-    world.server.on(READ, answer(200, json!({ "permission": "write" })).with("x-ratelimit-remaining", "4990")).on(
-        "POST /graphql",
-        answer(500, Value::Null).with("x-ratelimit-remaining", "1").with("x-ratelimit-resource", "graphql"),
-    );
+    world
+        .server
+        .on(
+            READ,
+            answer(200, json!({ "permission": "write", "user": { "id": 7 } })).with("x-ratelimit-remaining", "4990"),
+        )
+        .on(
+            "POST /graphql",
+            answer(500, Value::Null).with("x-ratelimit-remaining", "1").with("x-ratelimit-resource", "graphql"),
+        );
     read(&world).await.unwrap();
     world.github.answer(&target(), &Need::LinkedBranches { issue: 1 }).await.unwrap_err();
     let text = recorder.handle().render();

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use phasebot::{
     domain::{
         event::{Outcome, Verdict},
-        id::Sha,
-        needs::{Answer as Said, Need},
+        id::{Account, AccountId, Sha},
+        needs::{Answer as Said, Authors, Need},
     },
     port::forge::{Forge, ForgeError},
 };
@@ -67,13 +67,23 @@ async fn which_issues_block() {
 async fn who_made_a_commit_and_signed_a_tag() {
     let world = world().await;
     let a = sha("a");
-    let commit = json!({ "sha": a.0, "author": { "login": "ann" }, "committer": { "login": "web-flow" } });
+    let commit = json!({ "sha": a.0, "author": { "id": 7, "login": "ann" }, "committer": { "id": 9, "login": "web-flow" },
+        "commit": { "message": "Add it\n\nCo-authored-by: C <11+cyd@users.noreply.github.com>" } });
     on(&world, &format!("/commits/{a}?per_page=1"), 200, commit);
-    let ann = BTreeSet::from(["ann".to_owned()]);
-    assert_eq!(ask(&world, Need::CommitAuthors { sha: a.clone() }).await, Ok(Said::CommitAuthors(ann)));
+    let account = |id: u64, login: &str| Account { id: Some(AccountId(id)), login: login.to_owned() };
+    let people = BTreeSet::from([account(7, "ann"), account(11, "cyd")]);
+    let by_a = Need::Authors { base: None, head: a.clone() };
+    assert_eq!(ask(&world, by_a).await, Ok(Said::Authors(Authors { people, anonymous: None })));
     let b = sha("b");
-    on(&world, &format!("/commits/{b}?per_page=1"), 200, json!({ "sha": b.0, "author": {}, "committer": null }));
-    assert_eq!(ask(&world, Need::CommitAuthors { sha: b.clone() }).await, Ok(Said::CommitAuthors([].into())));
+    on(
+        &world,
+        &format!("/commits/{b}?per_page=1"),
+        200,
+        json!({ "sha": b.0, "author": {}, "committer": null, "commit": { "message": "" } }),
+    );
+    let by_b = Need::Authors { base: None, head: b.clone() };
+    let nobody = Authors { people: [].into(), anonymous: Some(b.clone()) };
+    assert_eq!(ask(&world, by_b).await, Ok(Said::Authors(nobody)));
 
     on(&world, "/git/ref/tags/v1", 200, json!({ "object": { "sha": b.0, "type": "tag" } }));
     on(&world, "/git/ref/tags/plain", 200, json!({ "object": { "sha": a.0, "type": "commit" } }));
@@ -91,18 +101,20 @@ async fn who_reviewed_what() {
     let pulls = json!([{ "number": 3, "merged_at": "2026-03-02T09:00:00Z" }, { "number": 4, "merged_at": null }]);
     on(&world, &format!("/commits/{a}/pulls?per_page=100&page=1"), 200, pulls);
     assert_eq!(ask(&world, Need::PullsOf { sha: a.clone() }).await, Ok(Said::PullsOf([3].into())));
-    on(&world, "/pulls/3", 200, json!({ "user": { "login": "ann" }, "head": { "sha": a.0 } }));
+    on(&world, "/pulls/3", 200, json!({ "user": { "id": 7, "login": "ann" }, "head": { "sha": a.0 } }));
     let reviews = json!([
-        { "id": 1, "user": { "login": "bob" }, "state": "APPROVED", "author_association": "MEMBER", "commit_id": a.0,
+        { "id": 1, "user": { "id": 8, "login": "bob" }, "state": "APPROVED", "author_association": "MEMBER", "commit_id": a.0,
           "submitted_at": "2026-03-02T09:00:00Z" },
         { "id": 2, "user": { "login": "cyn" }, "state": "PENDING" },
     ]);
     on(&world, "/pulls/3/reviews?per_page=100&page=1", 200, reviews);
-    let Said::Reviews { head, author, reviews } = ask(&world, Need::Reviews { pull: 3 }).await.unwrap() else {
+    let Said::Reviews { head, author, reviews, .. } = ask(&world, Need::Reviews { pull: 3 }).await.unwrap() else {
         panic!()
     };
-    assert_eq!((head, author.as_deref()), (a.clone(), Some("ann")));
-    let said: BTreeMap<u64, _> = reviews.into_iter().map(|(id, r)| (id, (r.reviewer, r.verdict, r.commit))).collect();
+    let ann = Account { id: Some(AccountId(7)), login: "ann".to_owned() };
+    assert_eq!((head, author), (a.clone(), Some(ann)));
+    let said: BTreeMap<u64, _> =
+        reviews.into_iter().map(|(id, r)| (id, (r.reviewer.login, r.verdict, r.commit))).collect();
     assert_eq!(
         said,
         BTreeMap::from([(1, ("bob".to_owned(), Verdict::Approved, Some(a)))]),

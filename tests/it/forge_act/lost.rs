@@ -14,7 +14,7 @@ use super::server::{clock, github, target};
 type Heard = Arc<Mutex<Vec<String>>>;
 
 fn need() -> Need {
-    Need::Writer { login: "alice".to_owned() }
+    Need::Writer { id: Some(phasebot::domain::id::AccountId(7)), login: "alice".to_owned() }
 }
 
 fn comment() -> Effect {

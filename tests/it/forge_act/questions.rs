@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use phasebot::{
     domain::{
-        id::{Actor, Sha},
+        id::{AccountId, Actor, Sha},
         needs::{Answer as Said, Closer, Need, RequiredCheck},
     },
     port::forge::{Forge, ForgeError},
@@ -26,7 +26,7 @@ async fn who_we_are_and_where() {
         .on("GET /app", answer(200, json!({ "id": 4711, "slug": "stagehand" })))
         .on("GET /repos/acme/shop/installation", answer(200, json!({ "id": 5 })))
         .on("GET /repos/acme/other/installation", answer(404, json!({ "message": "Not Found" })));
-    let me = Actor { login: "phasebot[bot]".to_owned(), bot: true };
+    let me = Actor { id: None, login: "phasebot[bot]".to_owned(), bot: true };
     assert_eq!(world.github.identity().await.unwrap(), me);
     assert_eq!(world.github.identity().await.unwrap().login, "stagehand[bot]", "an App may be renamed");
     assert_eq!(world.github.installation_of("acme/shop").await, Ok(Some(5)));
@@ -36,10 +36,32 @@ async fn who_we_are_and_where() {
     assert!(world.server.mints().is_empty(), "all as the App");
 }
 
+fn writer(login: &str) -> Need {
+    Need::Writer { id: Some(AccountId(7)), login: login.to_owned() }
+}
+
+/// An answer about a login is one about whoever has it now.
+#[tokio::test]
+async fn a_login_that_changed_hands() {
+    let world = world().await;
+    let may = |id: u64| json!({ "permission": "write", "role_name": "write", "user": { "id": id, "login": "?" } });
+    world.server.on("GET /repos/acme/shop/collaborators/ada/permission", answer(200, may(8)));
+    world.server.on("GET /user/7", answer(200, json!({ "id": 7, "login": "bob" })));
+    world.server.on(
+        "GET /repos/acme/shop/collaborators/bob/permission",
+        answer(200, json!({ "permission": "read", "role_name": "read", "user": { "id": 7, "login": "bob" } })),
+    );
+    assert_eq!(ask(&world, writer("ada")).await, Ok(Said::Writer(false)), "the stranger's right is not theirs");
+    let stranger = Need::Writer { id: Some(AccountId(8)), login: "ada".to_owned() };
+    assert_eq!(ask(&world, stranger).await, Ok(Said::Writer(true)));
+    let nameless = Need::Writer { id: None, login: "ada".to_owned() };
+    assert!(matches!(ask(&world, nameless).await, Err(ForgeError::Permanent(_))));
+}
+
 #[tokio::test]
 async fn writers() {
     let world = world().await;
-    for (login, body, may) in [
+    for (login, mut body, may) in [
         ("admin", json!({ "permission": "admin", "role_name": "admin" }), true),
         ("write", json!({ "permission": "write", "role_name": "write" }), true),
         ("maintain", json!({ "permission": "write", "role_name": "maintain" }), true),
@@ -49,17 +71,19 @@ async fn writers() {
         ("none", json!({ "permission": "none" }), false),
         ("new", json!({ "permission": "superuser", "something": 1 }), false),
     ] {
+        body["user"] = json!({ "id": 7, "login": login });
         world.server.on(&format!("GET /repos/acme/shop/collaborators/{login}/permission"), answer(200, body));
-        let said = ask(&world, Need::Writer { login: login.to_owned() }).await.unwrap();
+        let said = ask(&world, writer(login)).await.unwrap();
         assert_eq!(said, Said::Writer(may), "{login}");
     }
     world.server.on(
         "GET /repos/acme/shop/collaborators/a%2Fb%5Bbot%5D/permission",
         answer(404, json!({ "message": "a/b[bot] is not a user" })),
     );
-    assert_eq!(ask(&world, Need::Writer { login: "a/b[bot]".to_owned() }).await, Ok(Said::Writer(false)));
+    world.server.on("GET /user/7", answer(404, json!({ "message": "Not Found" })));
+    assert_eq!(ask(&world, writer("a/b[bot]")).await, Ok(Said::Writer(false)));
     world.server.on("GET /repos/acme/shop/collaborators/x/permission", answer(403, json!({ "message": "no" })));
-    let error = ask(&world, Need::Writer { login: "x".to_owned() }).await.unwrap_err();
+    let error = ask(&world, writer("x")).await.unwrap_err();
     assert!(matches!(error, ForgeError::Permanent(_)), "an error is no answer: {error}");
 }
 

@@ -20,11 +20,11 @@ const READ: &str = "GET /repos/acme/shop/collaborators/alice/permission";
 const MINT: &str = "POST /app/installations/5/access_tokens";
 
 fn need() -> Need {
-    Need::Writer { login: "alice".to_owned() }
+    Need::Writer { id: Some(phasebot::domain::id::AccountId(7)), login: "alice".to_owned() }
 }
 
 fn allowed() -> Value {
-    json!({ "permission": "write" })
+    json!({ "permission": "write", "user": { "id": 7 } })
 }
 
 #[tokio::test]

@@ -136,6 +136,7 @@ fn a_workflow_run_tells_its_trigger() {
         workflow: String::new(),
         created_at: Some(time("2026-11-03T02:00:00Z")),
         url: String::new(),
+        started_by: Vec::new(),
     };
     assert_eq!(run.seen(), Seen::Workflow(expected));
     assert_eq!(run.event().at, time("2026-11-03T02:10:00Z"));

@@ -106,10 +106,14 @@ fn a_job_waits_for_a_protection_rule() {
         environment: "production".to_owned(),
         sha: Some(sha("c")),
         deployment: Some(5501),
+        creator: Some(bot("ci-runner[bot]")),
     };
     assert_eq!(requested.seen(), Seen::Protection(expected.clone()));
     let without_deployment = requested.clone().without("/deployment");
-    assert_eq!(without_deployment.seen(), Seen::Protection(ProtectionSeen { sha: None, deployment: None, ..expected }));
+    assert_eq!(
+        without_deployment.seen(),
+        Seen::Protection(ProtectionSeen { sha: None, deployment: None, creator: None, ..expected })
+    );
     let neither = without_deployment.with("/environment", Value::Null);
     assert_eq!(neither.reason(), "deployment_protection_rule payload without environment");
 }

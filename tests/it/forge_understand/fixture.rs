@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use phasebot::{
     domain::{
         event::{Event, RepoSeen, Seen},
-        id::{Actor, ForgeName, RepoKey, Sha},
+        id::{Account, AccountId, Actor, ForgeName, RepoKey, Sha},
     },
     forge::github::decode::decode,
 };
@@ -111,11 +111,26 @@ pub fn sha(digit: &str) -> Sha {
 }
 
 pub fn person(login: &str) -> Actor {
-    Actor { login: login.to_owned(), bot: false }
+    Actor { id: number(login), login: login.to_owned(), bot: false }
 }
 
 pub fn bot(login: &str) -> Actor {
-    Actor { login: login.to_owned(), bot: true }
+    Actor { id: number(login), login: login.to_owned(), bot: true }
+}
+
+/// The number that the fixtures give an account.
+pub fn number(login: &str) -> Option<AccountId> {
+    let known = [
+        ("alice", 510),
+        ("bob", 307),
+        ("acme", 406),
+        ("github", 643),
+        ("ci-runner[bot]", 1424),
+        ("phasebot[bot]", 1363),
+        ("jenkins-acme", 1205),
+        ("github-merge-queue[bot]", 2319),
+    ];
+    known.iter().find(|(name, _)| *name == login).map(|(_, id)| AccountId(*id))
 }
 
 pub fn key(id: u64) -> RepoKey {
@@ -128,7 +143,7 @@ pub fn shop() -> RepoSeen {
         key: key(4711),
         full_name: "acme/shop".to_owned(),
         default_branch: Some("main".to_owned()),
-        owner: "acme".to_owned(),
+        owner: Account { id: number("acme"), login: "acme".to_owned() },
         web_host: Some("github.com".into()),
     }
 }

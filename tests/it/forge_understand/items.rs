@@ -58,6 +58,7 @@ fn pull_34() -> PullSeen {
         merged_at: None,
         merge_sha: None,
         merged_by: None,
+        pusher: None,
     }
 }
 
@@ -260,6 +261,7 @@ fn a_comment_on_a_pull_request() {
         body: "/status".to_owned(),
         created_at: at,
         created: true,
+        via: None,
     };
     assert_eq!(created.seen(), Seen::Comment(Box::new(expected)));
     assert_eq!(created.event().at, at);

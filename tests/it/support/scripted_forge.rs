@@ -64,7 +64,7 @@ impl ScriptedForge {
             on_apply: Mutex::new(Arc::new(|_, effect, _| Ok(obey(effect)))),
             on_answer: Mutex::new(Box::new(|_| Err(ForgeError::Permanent("no answer scripted".to_owned())))),
             installation: Mutex::new(Err(ForgeError::Transient("none scripted".to_owned()))),
-            identity: Mutex::new(Ok(Actor { login: "phasebot[bot]".to_owned(), bot: true })),
+            identity: Mutex::new(Ok(Actor { id: None, login: "phasebot[bot]".to_owned(), bot: true })),
             meeting: Mutex::default(),
             permits: Semaphore::new(Semaphore::MAX_PERMITS),
             sent: Mutex::default(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{CommandFacts, CommandId, Deed, Ending, Evidence};
 use crate::domain::{
     fact::{DocumentKey, RepoFacts},
-    id::ItemNumber,
+    id::{Account, ItemNumber},
     permission::Role,
 };
 
@@ -29,9 +29,10 @@ const MOST_MARKS: usize = 16;
 /// A record that says when we answered in a comment stays so long.
 const ANSWER_REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
-/// The key under which a person's records are found.
-pub(super) fn person(by: &str) -> String {
-    by.to_lowercase()
+/// The key under which a person's records are found: the account's number, or
+/// its login where an earlier version kept that alone.
+pub(super) fn person(by: &Account) -> String {
+    by.id.map_or_else(|| format!("@{}", by.login.to_lowercase()), |id| id.0.to_string())
 }
 
 impl Evidence {
@@ -71,11 +72,11 @@ impl CommandMarks {
     }
 
     /// Whether a comment of this person and time may have been decided, and its records be gone.
-    pub fn covers(&self, by: &str, at: Timestamp) -> bool {
+    pub fn covers(&self, by: &Account, at: Timestamp) -> bool {
         self.everyone.max(self.people.get(&person(by)).copied()) >= Some(at)
     }
 
-    fn set(&mut self, by: &str, at: Timestamp) {
+    fn set(&mut self, by: &Account, at: Timestamp) {
         let mark = self.people.entry(person(by)).or_insert(at);
         *mark = at.max(*mark);
         while self.people.len() > MOST_MARKS {
@@ -103,7 +104,7 @@ pub struct Recent {
 
 impl RepoFacts {
     /// What a person said within the hour before `at`.
-    pub fn said_lately(&self, by: &str, at: Timestamp) -> Recent {
+    pub fn said_lately(&self, by: &Account, at: Timestamp) -> Recent {
         let mut recent = Recent::default();
         let before = |span: SignedDuration| at.checked_sub(span).unwrap_or(Timestamp::MIN);
         let (hour, minute) = (before(SignedDuration::from_hours(1)), before(SignedDuration::from_mins(1)));
@@ -125,13 +126,13 @@ impl RepoFacts {
     }
 
     /// How many records of a person on an item decisions rest on.
-    pub fn lasting_commands(&self, item: ItemNumber, by: &str) -> usize {
+    pub fn lasting_commands(&self, item: ItemNumber, by: &Account) -> usize {
         self.commands.index().lasting.of(&(item, person(by))).count()
     }
 
     /// Lets go of what is too much after a person said something on an item;
     /// returns the documents that changed.
-    pub fn bound_commands(&mut self, item: ItemNumber, by: &str, now: Timestamp) -> Vec<DocumentKey> {
+    pub fn bound_commands(&mut self, item: ItemNumber, by: &Account, now: Timestamp) -> Vec<DocumentKey> {
         let who = person(by);
         let index = self.commands.index();
         let may_go = |id: &CommandId| {

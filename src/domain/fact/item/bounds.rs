@@ -65,6 +65,7 @@ mod tests {
     use crate::domain::{
         event::{Association, CloseReason},
         fact::{Newest, item::ReviewFact},
+        id::{Account, AccountId},
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -82,7 +83,7 @@ mod tests {
             let review = ReviewFact {
                 verdict,
                 submitted_at: at(n),
-                reviewer: format!("mallory-{}", n % 4),
+                reviewer: Account { id: Some(AccountId((n % 4).cast_unsigned())), login: format!("mallory-{}", n % 4) },
                 association: Association::Other,
                 commit: None,
             };

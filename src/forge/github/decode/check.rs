@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Delivery, Understood, Useless, needed};
+use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{CheckSeen, Outcome, Seen, StatusSeen, WorkflowSeen},
     forge::github::payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
@@ -65,6 +65,7 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
         workflow: run.path.0.unwrap_or_default(),
         created_at: run.created_at.0,
         url: run.html_url.0.unwrap_or_default(),
+        started_by: [run.actor.0, run.triggering_actor.0].into_iter().flatten().filter_map(actor).collect(),
     };
     Ok(Understood { seen: Seen::Workflow(seen), at: run.updated_at.0.or(run.created_at.0) })
 }

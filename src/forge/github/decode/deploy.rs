@@ -91,6 +91,7 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
         environment: needed(environment, "environment")?,
         sha: deployment.sha.0,
         deployment: deployment.id.0,
+        creator: deployment.creator.0.and_then(actor),
     };
     Ok(Understood { seen: Seen::Protection(seen), at: deployment.updated_at.0.or(deployment.created_at.0) })
 }

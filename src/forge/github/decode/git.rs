@@ -44,7 +44,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let pusher = delivery.sender.clone().or_else(|| {
         let login = delivery.payload.get::<Pusher>("pusher")?.name.0.filter(|name| !name.is_empty())?;
         let bot = login.ends_with("[bot]");
-        Some(Actor { login, bot })
+        Some(Actor { id: None, login, bot })
     });
     let policy_file = if truncated && policy_file == Some(false) { None } else { policy_file };
     let seen = PushSeen { name, before, after, forced, commits, truncated, made_from, policy_file, pusher };

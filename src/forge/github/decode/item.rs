@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
-    domain::event::{Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict},
+    domain::event::{
+        App, Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,
+    },
     forge::github::payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
 };
 
@@ -42,6 +44,10 @@ pub(super) fn comment(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         body: comment.body.0.unwrap_or_default(),
         created_at: written_at.or(item_at).unwrap_or(delivery.received_at),
         created: delivery.action == "created",
+        via: comment
+            .performed_via_github_app
+            .0
+            .map(|app| App { slug: app.slug.0.unwrap_or_default().to_ascii_lowercase() }),
     };
     Ok(Understood { seen: Seen::Comment(Box::new(seen)), at: at.or(written_at).or(item_at) })
 }
@@ -98,6 +104,7 @@ fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option
         merged_at: merged.then(|| own.merged_at.0.or(item.closed_at).unwrap_or(item.updated_at)),
         merge_sha: own.merge_commit_sha.0.filter(|_| merged),
         merged_by: own.merged_by.0.and_then(actor).filter(|_| merged),
+        pusher: delivery.sender.clone().filter(|_| delivery.action == "synchronize"),
         item,
     };
     Ok((pull, changed_at))

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Maybe, Numbered, lenient::objects};
+use super::{Maybe, Numbered, User, lenient::objects};
 use crate::domain::id::Sha;
 
 /// A check run.
@@ -82,6 +82,10 @@ pub struct WorkflowRun {
     pub created_at: Maybe<Timestamp>,
     /// When it last changed.
     pub updated_at: Maybe<Timestamp>,
+    /// Who started it.
+    pub actor: Maybe<User>,
+    /// Who had this attempt run.
+    pub triggering_actor: Maybe<User>,
 }
 
 objects!(CheckRun, CheckSuite, Commit, WorkflowRun);

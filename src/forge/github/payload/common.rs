@@ -9,6 +9,8 @@ use super::{Maybe, lenient::objects};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct User {
+    /// Its number, which survives a rename.
+    pub id: Maybe<u64>,
     /// Account name.
     pub login: Maybe<String>,
     /// The account name where a push describes the owner.
@@ -48,6 +50,14 @@ pub struct Numbered {
     pub id: Maybe<u64>,
 }
 
+/// An App that did something in a person's name.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Via {
+    /// Its name in addresses.
+    pub slug: Maybe<String>,
+}
+
 /// A label.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -56,4 +66,4 @@ pub struct Label {
     pub name: Maybe<String>,
 }
 
-objects!(User, Repository, Numbered, Label);
+objects!(User, Repository, Numbered, Via, Label);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Label, Maybe, Repository, User, lenient::objects};
+use super::{Label, Maybe, Repository, User, Via, lenient::objects};
 use crate::domain::id::Sha;
 
 /// An issue, or the issue side of a pull request.
@@ -90,6 +90,8 @@ pub struct Comment {
     pub created_at: Maybe<Timestamp>,
     /// When it was last edited.
     pub updated_at: Maybe<Timestamp>,
+    /// The App that wrote it in its author's name; null if its author did.
+    pub performed_via_github_app: Maybe<Via>,
 }
 
 /// A review of a pull request.

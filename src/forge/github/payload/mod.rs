@@ -19,7 +19,7 @@ mod lenient;
 pub use admin::{InstallationFull, InstalledRepository, LabelChanges};
 pub use body::{Payload, json};
 pub use check::{CheckRun, CheckSuite, Commit as StatusCommit, WorkflowRun};
-pub use common::{Label, Numbered, Repository, User};
+pub use common::{Label, Numbered, Repository, User, Via};
 pub use deploy::{Deployment, DeploymentStatus, Release};
 pub use git::{MergeGroup, PushedCommit, Pusher};
 pub use item::{Comment, Issue, Pull, PullEnd, Review};

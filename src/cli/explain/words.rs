@@ -149,6 +149,7 @@ fn question(need: &Need) -> String {
         }
         Need::CommitAuthors { sha } => format!("who made {}", sha.short()),
         Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
+        Need::CommitPlace { sha, branch } => format!("whether {} is on {}", sha.short(), quoted(branch)),
         Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
         Need::Reviews { pull } => format!("what reviewers said of #{pull}"),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),

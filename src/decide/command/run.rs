@@ -13,6 +13,7 @@ use super::{
     say,
     wait::{self, Verdict},
 };
+use crate::domain::rule::name_key;
 use crate::{
     decide::{self, Observed},
     domain::{
@@ -383,7 +384,7 @@ impl Turn<'_> {
 
     /// An environment's name, if one is known by it or none is known at all.
     pub(super) fn environment(&self, name: &str) -> Result<String, String> {
-        let wanted = name.to_lowercase();
+        let wanted = name_key(name);
         let known: BTreeSet<&str> = self
             .policy
             .environments

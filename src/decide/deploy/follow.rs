@@ -20,7 +20,7 @@ use crate::{
         },
         needs::{Answer, Need},
         policy::Policy,
-        rule::Via,
+        rule::{Via, name_key},
     },
 };
 
@@ -168,7 +168,7 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced)
     for run in std::mem::take(&mut facts.index.runs_to_link) {
         for deployment in facts.deployments.index().by_run.of(&run) {
             let Some(made) = facts.deployments.get(deployment) else { continue };
-            let owner = request_of_run(facts, run, &made.environment.to_lowercase());
+            let owner = request_of_run(facts, run, &name_key(&made.environment));
             let unlinked = owner
                 .filter(|(_, request)| request.deployment != Some(*deployment) && !request.linked.contains(deployment));
             links.extend(unlinked.map(|(id, _)| (id.clone(), *deployment)));

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::target::{Basis, Refusal, permitted};
 use crate::{
     decide::{
         environment::history::{History, Run, RunEnd},
@@ -67,6 +68,7 @@ enum Why {
     FailedLater,
     RolledBack,
     Unknown,
+    NotMerged,
 }
 
 impl WayBack {
@@ -83,6 +85,7 @@ impl WayBack {
                 Why::FailedLater => "failed after it had succeeded",
                 Why::RolledBack => "was rolled back before",
                 Why::Unknown => "its commit is not known",
+                Why::NotMerged => "is not merged",
             };
             (passed.at, passed.sha.as_ref(), why)
         });
@@ -160,6 +163,11 @@ pub(in crate::decide) fn way_back(
             pass(Why::FailedLater);
         } else if left.contains(sha) {
             pass(Why::RolledBack);
+        } else if matches!(
+            permitted(&look, environment, sha, Basis { goes_back: true, ..Basis::BARE }),
+            Err(Refusal::No(_))
+        ) {
+            pass(Why::NotMerged);
         } else if !way.passed.iter().any(|passed| passed.sha.as_ref() == Some(sha) && passed.why == Why::FailedLater) {
             let (from, until) = (run.succeeded, run.until);
             way.targets.push(Target { sha: sha.clone(), quiet: !saw_incident(&run), from, until });

@@ -36,15 +36,12 @@ impl Look<'_> {
         let mut unknown: Option<OnLine> = None;
         for branch in self.listed_branches(sha) {
             let place = self.facts.refs.get(&RefName::Branch(branch.clone())).and_then(|place| place.moves.last());
-            let contains = match place {
-                Some((_, None)) => Some(false),
-                Some((_, Some(head))) => self.known_to_contain(head, sha),
-                None => None,
-            };
-            match contains {
-                Some(true) => return OnLine::Yes(branch),
-                Some(false) => continue,
-                None => {}
+            match place {
+                Some((_, None)) => continue,
+                Some((_, Some(head))) if self.known_to_contain(head, sha) == Some(true) => return OnLine::Yes(branch),
+                // That the last head of which we heard lacks it proves nothing:
+                // a push may not have been heard of yet.
+                Some((_, Some(_))) | None => {}
             }
             match self.place_on(sha, &branch, unknown.is_none()) {
                 Ok(CommitPlace::OnBranch) => return OnLine::Yes(branch),

@@ -19,8 +19,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
     match &event.seen {
         Seen::Pull(_) | Seen::Push(_) => unseen().collect(),
         // Somebody asks for the check again.
-        Seen::Check(CheckSeen { sha, ours: true, asked_again: true, .. })
-        | Seen::ChecksRerequested { sha } => {
+        Seen::Check(CheckSeen { sha, ours: true, asked_again: true, .. }) | Seen::ChecksRerequested { sha } => {
             let group = policy.policy_check_required && facts.groups.contains_key(sha);
             unseen().chain(group.then(|| Proposal::Group(sha.clone()))).collect()
         }

@@ -12,6 +12,7 @@ mod folder;
 mod gate;
 mod history;
 mod incident;
+mod lines;
 mod policy;
 mod preview;
 mod recheck;

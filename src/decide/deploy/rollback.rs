@@ -51,6 +51,8 @@ pub(in crate::decide) struct Target {
     pub(in crate::decide) sha: Sha,
     /// It saw no incident while it ran.
     pub(in crate::decide) quiet: bool,
+    /// It is known that the environment takes it.
+    pub(in crate::decide) permitted: bool,
     from: Timestamp,
     until: Option<Timestamp>,
 }
@@ -91,7 +93,9 @@ impl WayBack {
         });
         let loud = self.targets.iter().filter(|other| !other.quiet && other.from > target.from);
         let loud = loud.map(|other| (other.from, Some(&other.sha), "saw an incident"));
-        let mut out: Vec<(Timestamp, Option<&Sha>, &str)> = passed.chain(loud).collect();
+        let doubtful = self.targets.iter().filter(|other| other.quiet && !other.permitted && other.from > target.from);
+        let doubtful = doubtful.map(|other| (other.from, Some(&other.sha), "not known to be merged"));
+        let mut out: Vec<(Timestamp, Option<&Sha>, &str)> = passed.chain(loud).chain(doubtful).collect();
         out.sort_by(|a, b| b.cmp(a));
         let mut named: Vec<String> = Vec::new();
         for (_, sha, why) in out {
@@ -163,14 +167,17 @@ pub(in crate::decide) fn way_back(
             pass(Why::FailedLater);
         } else if left.contains(sha) {
             pass(Why::RolledBack);
-        } else if matches!(
-            permitted(&look, environment, sha, Basis { goes_back: true, ..Basis::BARE }),
-            Err(Refusal::No(_))
-        ) {
-            pass(Why::NotMerged);
         } else if !way.passed.iter().any(|passed| passed.sha.as_ref() == Some(sha) && passed.why == Why::FailedLater) {
+            let permitted = match permitted(&look, environment, sha, Basis { goes_back: true, ..Basis::BARE }) {
+                Ok(()) => true,
+                Err(Refusal::Pending(_)) => false,
+                Err(Refusal::No(_)) => {
+                    way.passed.push(Passed { sha: Some(sha.clone()), at: run.from, why: Why::NotMerged });
+                    continue;
+                }
+            };
             let (from, until) = (run.succeeded, run.until);
-            way.targets.push(Target { sha: sha.clone(), quiet: !saw_incident(&run), from, until });
+            way.targets.push(Target { sha: sha.clone(), quiet: !saw_incident(&run), permitted, from, until });
         }
     }
     way

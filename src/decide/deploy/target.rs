@@ -89,14 +89,14 @@ pub(in crate::decide) fn permitted(
 ) -> Result<(), Refusal> {
     // A gate that the policy does not describe lets nothing pass anyway.
     let Some(rule) = look.policy.environments.get(environment) else { return Ok(()) };
+    if rule.unmerged {
+        return permitted_unmerged(look, environment, sha, basis);
+    }
     let on_line = line_of(look, sha, basis);
     if matches!(on_line, OnLine::Yes(_)) {
         return Ok(());
     }
     let short = quoted(sha.short());
-    if rule.unmerged {
-        return permitted_unmerged(look, environment, sha, basis);
-    }
     if (basis.goes_back || matches!(basis.watched, Watched::Tag(_))) && look.was_on_line(sha) {
         return Ok(());
     }
@@ -116,7 +116,7 @@ pub(in crate::decide) fn permitted(
     Err(Refusal::No(not_merged(environment, &what)))
 }
 
-/// Whether a commit that is on no listed branch may go where `unmerged: true` is.
+/// Whether a commit may go where `unmerged: true` is.
 fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     let access = |login: &str, association| look.write_access(login, association);
     if let Watched::Pull(pull) = basis.watched {
@@ -127,7 +127,7 @@ fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basi
     }
     let short = quoted(sha.short());
     let own = look.is_own(sha);
-    if own == Some(true) {
+    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes(_))) {
         return Ok(());
     }
     let mut refusal: Option<Refusal> = None;
@@ -180,9 +180,11 @@ pub(super) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) ->
 
 /// Whether a commit that a name stands for may be deployed, and what has to
 /// stay where it is for that.
-pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named) -> Result<Watched, Refusal> {
-    let sha = &named.sha;
+pub(super) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Result<Watched, Refusal> {
+    let (environment, name, sha) = (&request.environment, &request.reference, &named.sha);
     let watched = match named.kind {
+        // It was asked for on the pull request whose head it is.
+        NamedKind::Loose | NamedKind::Landed if matches!(request.watched, Watched::Pull(_)) => request.watched.clone(),
         NamedKind::Tag => Watched::Tag(name.to_owned()),
         NamedKind::Branch => Watched::Branch(name.to_owned()),
         NamedKind::Landed => Watched::Commit,

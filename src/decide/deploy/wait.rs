@@ -61,7 +61,7 @@ pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
     let need = name_need(look.facts, id, request);
     if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
         // Whether a reviewer may write is asked on the way.
-        let _ = target::may(look, &request.environment, &request.reference, named);
+        let _ = target::may(look, request, named);
     }
 }
 
@@ -161,7 +161,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
         return refuse(facts, why, out);
     }
     let look = Look::new(facts, terms.policy, terms.now);
-    let may = target::may(&look, &request.environment, &request.reference, &named);
+    let may = target::may(&look, request, &named);
     let unknown = !look.take_wants().is_empty();
     match may {
         Ok(watched) => {

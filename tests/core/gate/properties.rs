@@ -128,7 +128,7 @@ fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
 fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: DeployState) {
     let status = DeployStatus { at: at(minutes), id, state };
     let mut deployment = DeploymentFacts::new(&DeploymentSeen {
-        from_fork: None,
+        from_fork: Some(false),
         id,
         sha,
         reference: "main".into(),

@@ -64,11 +64,12 @@ impl<'a> Basis<'a> {
 
     /// What a request means its commit by.
     pub(in crate::decide) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
-        let answer = facts.answers.get(&wait::name_need(facts, id, request)).map(|known| &known.answer);
-        let named = match answer {
-            Some(Answer::Named(Some(named))) if request.sha.as_ref() == Some(&named.sha) => Some(named),
+        // What the name stands for is written into the request once it is known.
+        let asked = [wait::name_need(facts, id, request), wait::need_of(facts, id, &request.reference)];
+        let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
+            Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
             _ => None,
-        };
+        });
         Self { watched: &request.watched, named, goes_back: request.kind == RequestKind::Rollback }
     }
 }

@@ -49,11 +49,15 @@ pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
 /// The question what a request's name stands for. The default branch is meant by
 /// its full name: a tag may be called like it.
 pub(super) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
-    let name = match &request.watched {
-        Watched::Branch(branch) => format!("refs/heads/{branch}"),
-        _ => request.reference.clone(),
-    };
-    let default_branch = facts.default_branch().to_owned();
+    match &request.watched {
+        Watched::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
+        _ => need_of(facts, id, &request.reference),
+    }
+}
+
+/// The question what a name stands for, for a request.
+pub(super) fn need_of(facts: &RepoFacts, id: &str, name: &str) -> Need {
+    let (name, default_branch) = (name.to_owned(), facts.default_branch().to_owned());
     Need::Named { name, default_branch, purpose: id.to_owned() }
 }
 

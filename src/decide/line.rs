@@ -8,6 +8,7 @@ use crate::domain::{
     event::RefName,
     id::Sha,
     needs::{Answer, CommitPlace, Need},
+    policy::Pattern,
 };
 
 /// Branches that are looked at for one commit.
@@ -97,7 +98,7 @@ impl Look<'_> {
             RefName::Branch(_) | RefName::Tag(_) => None,
         });
         // A branch that the policy names may exist although no push to it was seen.
-        let plain = self.policy.branches.iter().map(|pattern| pattern.as_str());
+        let plain = self.policy.branches.iter().map(Pattern::as_str);
         let plain = plain.filter(|name| !name.contains(['*', '?', '[', '{', '!'])).map(str::to_owned);
         let mut branches: Vec<String> = Vec::new();
         for branch in std::iter::once(default).chain(known).chain(plain) {

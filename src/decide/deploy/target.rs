@@ -179,16 +179,20 @@ pub(super) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) ->
     }
 }
 
+/// A name without what makes it a full one.
+pub(super) fn short_name(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name)
+}
+
 /// Whether a commit that a name stands for may be deployed, and what has to
 /// stay where it is for that.
 pub(super) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Result<Watched, Refusal> {
-    let (environment, name, sha) = (&request.environment, &request.reference, &named.sha);
+    let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
     let watched = match named.kind {
         // It was asked for on the pull request whose head it is.
         NamedKind::Loose | NamedKind::Landed if matches!(request.watched, Watched::Pull(_)) => request.watched.clone(),
         NamedKind::Tag => Watched::Tag(name.to_owned()),
         NamedKind::Branch => Watched::Branch(name.to_owned()),
-        NamedKind::Landed => Watched::Commit,
         // Forges find a fork's commits under every repository's name.
         NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes(_)) => match look.is_own(sha) {
             Some(true) => look.facts.own_pull_with_head(sha).map_or(Watched::Commit, Watched::Pull),
@@ -198,7 +202,7 @@ pub(super) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Re
                 return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
             }
         },
-        NamedKind::Loose => Watched::Commit,
+        NamedKind::Landed | NamedKind::Loose => Watched::Commit,
     };
     permitted(look, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
     Ok(watched)

@@ -184,7 +184,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
 
 /// When a branch or tag came to a commit, as far as that was seen.
 fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: NamedKind, sha: &Sha) -> Option<Timestamp> {
-    let name = request.reference.clone();
+    let name = target::short_name(&request.reference).to_owned();
     let place = if kind == NamedKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
     let moves = facts.refs.get(&place).into_iter().flat_map(|found| &found.moves);
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()

@@ -163,21 +163,18 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
     let mut unasked: Option<Finding> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
-        match case.answer(&need, AGE) {
-            Some(Answer::BroughtBy(by)) => {
-                let landed = by.iter().filter(|(_, base)| is_line(case, base)).map(|(number, _)| *number);
-                let landed: BTreeSet<ItemNumber> = landed.collect();
-                pulls.extend(&landed);
-                if landed.is_empty() {
-                    let words = format!("{} came without a pull request", sha.short());
-                    return Err(Box::new(Finding::fail("reviews_bypassed", words)));
-                }
-            }
-            _ => {
-                let what = format!("which pull request brought {}", sha.short());
-                unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
-            }
+        let Some(Answer::BroughtBy(by)) = case.answer(&need, AGE) else {
+            let what = format!("which pull request brought {}", sha.short());
+            unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
+            continue;
+        };
+        let landed = by.iter().filter(|(_, base)| is_line(case, base)).map(|(number, _)| *number);
+        let landed: BTreeSet<ItemNumber> = landed.collect();
+        if landed.is_empty() {
+            let words = format!("{} came without a pull request", sha.short());
+            return Err(Box::new(Finding::fail("reviews_bypassed", words)));
         }
+        pulls.extend(landed);
     }
     unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
 }

@@ -98,9 +98,8 @@ impl DeploymentFacts {
         let of_pull = self.reference.starts_with("refs/pull/");
         match (self.from_fork, self.commit_is_here) {
             _ if of_pull => DeploymentOrigin::Foreign,
-            (Some(true), _) => DeploymentOrigin::Foreign,
+            (Some(true), _) | (None, Some(false)) => DeploymentOrigin::Foreign,
             (Some(false), _) | (None, Some(true)) => DeploymentOrigin::Own,
-            (None, Some(false)) => DeploymentOrigin::Foreign,
             (None, None) => DeploymentOrigin::Unknown,
         }
     }

@@ -235,6 +235,10 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             }
             let kinds =
                 [(NamedKind::Tag, RefName::Tag(name.clone())), (NamedKind::Branch, RefName::Branch(name.clone()))];
+            // A bare name that both have names neither.
+            if kinds.iter().all(|(_, place)| world.tip(place).is_some()) {
+                return Answer::Named(None);
+            }
             let place =
                 kinds.into_iter().find_map(|(kind, place)| Some(Named { kind, sha: world.tip(&place)?.clone() }));
             let landed =

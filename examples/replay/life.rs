@@ -90,6 +90,7 @@ impl Life {
                 sha: merge.clone(),
                 name: name.into(),
                 app: 15_368,
+                app_slug: "github-actions".into(),
                 suite: Some(n + 1),
                 started_at: at(70),
                 completed: Some((at(100 + index), Outcome::Success)),
@@ -125,6 +126,7 @@ impl Life {
                 created_at: at,
                 creator: Some(ann()),
                 run: None,
+                from_fork: None,
                 status: step.map(|(_, state)| DeployStatus { at: when, id, state }),
             };
             let kind = if step.is_some() { "deployment status" } else { "deployment" };

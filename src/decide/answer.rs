@@ -49,6 +49,7 @@ pub(super) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
     for key in &changed {
         facts.reindex(key);
     }
+    changed.extend(facts.place_deployments(&changed));
     changed
 }
 
@@ -61,6 +62,7 @@ pub(super) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
         suite: seen.suite,
         ours: seen.ours,
         url: seen.url.clone(),
+        app_slug: seen.app_slug.clone(),
     };
     let checks = facts.checks.entry(seen.sha.clone()).or_default();
     let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());

@@ -108,7 +108,7 @@ impl Look<'_> {
     }
 
     /// Pushes since `from` that rewrote a branch, whatever it was called.
-    fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
+    pub(super) fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
         let renamed = self.facts.about.default_branches.iter().filter(|name| *name != branch);
         let lines = renamed.map(String::as_str).filter(|name| self.same_line(name, branch)).chain([branch]);
         let first = (from, Sha(String::new()), Sha(String::new()));

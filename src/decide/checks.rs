@@ -16,6 +16,7 @@ use crate::domain::{
     id::Sha,
     needs::RequiredCheck,
     policy::Pattern,
+    rule::NamedCheck,
     when::Span,
 };
 
@@ -79,8 +80,22 @@ pub(super) struct Report<'a> {
     pub(super) outcome: Outcome,
     /// Its page, or empty.
     pub(super) url: &'a str,
+    /// The slug of the App that reported it, or empty.
+    app_slug: &'a str,
     /// Orders the runs of one check: by their start, then by id.
     run: (Timestamp, u64),
+}
+
+impl Report<'_> {
+    /// Whether this is the check that a policy names: by its name, and by the App
+    /// to which it is bound. A commit status is no App's.
+    pub(super) fn is(&self, named: &NamedCheck) -> bool {
+        let by = |wanted: &String| match self.key.source {
+            Source::Run { app, .. } => wanted.eq_ignore_ascii_case(self.app_slug) || *wanted == app.to_string(),
+            Source::Status => false,
+        };
+        named.name.matches(self.key.name) && named.app.as_ref().is_none_or(by)
+    }
 }
 
 /// The newest report of each check.
@@ -185,7 +200,14 @@ impl<'f> Look<'f> {
                 continue;
             }
             let order = (run.started_at, *id);
-            let began = Report { key, at: run.started_at, outcome: Outcome::Running, url: &run.url, run: order };
+            let began = Report {
+                key,
+                at: run.started_at,
+                outcome: Outcome::Running,
+                url: &run.url,
+                app_slug: &run.app_slug,
+                run: order,
+            };
             reports.push(began);
             if let Some((at, outcome)) = run.completed {
                 reports.push(Report { at: at.max(run.started_at), outcome, ..began });
@@ -195,7 +217,14 @@ impl<'f> Look<'f> {
             let key = CheckKey { name: &status.context, source: Source::Status };
             if counts(key) {
                 let run = (status.at, *id);
-                reports.push(Report { key, at: status.at, outcome: status.outcome, url: &status.url, run });
+                reports.push(Report {
+                    key,
+                    at: status.at,
+                    outcome: status.outcome,
+                    url: &status.url,
+                    app_slug: "",
+                    run,
+                });
             }
         }
         // Within one moment a start comes before an end.

@@ -275,6 +275,7 @@ mod tests {
             let push = push(name.clone(), sha(day - 1), sha(day), when);
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
             let run = RunFact {
+                app_slug: String::new(),
                 completed: None,
                 started_at: when,
                 name: "ci".into(),

@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-use super::feedback::defuse;
+use super::{feedback::defuse, lookalike};
 use crate::domain::policy::{Evidence, EvidenceKind, Pattern, PhaseRule};
 
 /// A name from outside as inline code: no mention, link or command can live in it.
 pub fn quoted(name: &str) -> String {
-    defuse::code(name, 80)
+    defuse::code(&lookalike::escaped(name), 80)
 }
 
 /// What a forge gave as its reason, in whole, and what our adapter advises.

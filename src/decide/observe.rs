@@ -94,10 +94,11 @@ pub(super) fn observe(
         Seen::Protection(waiting) => notes.protection(waiting),
         Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
     }
-    let changed = notes.changed;
+    let mut changed = notes.changed;
     for key in &changed {
         facts.reindex(key);
     }
+    changed.extend(facts.place_deployments(&changed));
     changed
 }
 

@@ -15,6 +15,7 @@ use crate::domain::{
     fact::item::Word,
     id::{ItemNumber, Sha},
     policy::EvidenceKind,
+    rule::name_key,
     version,
 };
 
@@ -25,7 +26,7 @@ impl Look<'_> {
     /// What a deployment can turn: what it brought, took back, or stood between.
     pub(super) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
         let Some(deployment) = self.facts.deployments.get(&id) else { return };
-        let name = deployment.environment.to_lowercase();
+        let name = name_key(&deployment.environment);
         let begun = deployment.statuses.first().map_or(deployment.created_at, |s| s.at).min(deployment.created_at);
         let ended = deployment.statuses.last().map_or(begun, |s| s.at);
         let mut beside: BTreeSet<&Sha> = BTreeSet::new();

@@ -106,6 +106,14 @@ pub enum Need {
         /// The tag.
         tag: String,
     },
+    /// Is this commit on this branch, or else in this repository at all? Forges
+    /// find a fork's commits under every repository's name.
+    CommitPlace {
+        /// The commit.
+        sha: Sha,
+        /// The branch.
+        branch: String,
+    },
     /// Which pull requests brought this commit?
     PullsOf {
         /// The commit.
@@ -164,6 +172,7 @@ impl Need {
             Self::OpenIssues { .. } => "open_issues",
             Self::Authors { .. } => "authors",
             Self::TagSignature { .. } => "tag_signature",
+            Self::CommitPlace { .. } => "commit_place",
             Self::PullsOf { .. } => "pulls_of",
             Self::Reviews { .. } => "reviews",
             Self::Starters { .. } => "starters",
@@ -229,8 +238,13 @@ pub enum Answer {
         /// The forge's word for it, such as `unsigned`.
         reason: String,
     },
-    /// To [`Need::PullsOf`]: merged ones.
+    /// To [`Need::CommitPlace`].
+    CommitPlace(CommitPlace),
+    /// To [`Need::PullsOf`], from an earlier version: merged ones. Into which
+    /// branch was not kept, so that it is asked again.
     PullsOf(BTreeSet<ItemNumber>),
+    /// To [`Need::PullsOf`]: merged ones, with the branch that each went into.
+    BroughtBy(BTreeMap<ItemNumber, String>),
     /// To [`Need::Reviews`].
     Reviews {
         /// Its newest commit.
@@ -331,6 +345,17 @@ pub enum NamedKind {
     /// A commit that is not on the default branch. It may be another
     /// repository's: forges find a fork's commits under every name.
     Loose,
+}
+
+/// Where a commit is, as a forge tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CommitPlace {
+    /// On the branch.
+    OnBranch,
+    /// Not on it, but at the head of another branch of this repository.
+    Elsewhere,
+    /// On no branch that the forge names: it may be a fork's.
+    Nowhere,
 }
 
 /// A question with its answer and the moment of asking.

@@ -260,7 +260,7 @@ impl Policy {
 
     /// Whether the policy itself calls an environment production, or not.
     pub fn production(&self, environment: &str) -> Option<bool> {
-        self.environments.get(&environment.to_lowercase()).and_then(|e| e.production)
+        self.environments.get(&super::rule::name_key(environment)).and_then(|e| e.production)
     }
 }
 

@@ -9,6 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::policy::Pattern;
 
+/// The form in which names of environments and gates are compared. GitHub
+/// documents that environment names are not case-sensitive, and nothing beyond
+/// that: only ASCII letters have their case folded, so that `\u{212a}8s`, with
+/// the Kelvin sign, is not `k8s`.
+pub fn name_key(name: &str) -> String {
+    name.to_ascii_lowercase()
+}
+
 /// The name of a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -73,7 +81,7 @@ pub enum ConditionRule {
     /// The required checks of the commit passed, and those named here.
     Checks {
         /// Beside the required ones.
-        named: Vec<Pattern>,
+        named: Vec<NamedCheck>,
         /// A check that has not reported after this long counts as failed.
         report_within: SignedDuration,
     },
@@ -86,6 +94,8 @@ pub enum ConditionRule {
     Ancestry {
         /// Which; empty: the default branch and those that the policy lists.
         of: Vec<Pattern>,
+        /// On whichever: every commit passes.
+        any: bool,
     },
     /// The tag is as it should be: it never moved.
     Tag {
@@ -175,6 +185,16 @@ impl ConditionRule {
             _ => {}
         }
     }
+}
+
+/// A check that a gate names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedCheck {
+    /// Its name.
+    pub name: Pattern,
+    /// The App whose check run counts, by its slug or id; `None`: anybody's
+    /// report does, a commit status of whoever may write included.
+    pub app: Option<String>,
 }
 
 /// Days and hours of every week, in a zone.

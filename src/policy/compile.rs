@@ -19,6 +19,7 @@ use super::{
     rules,
     validate::{self, label_of},
 };
+use crate::domain::rule::name_key;
 use crate::domain::{
     alerting::{AlertPolicy, AlertRoute, StormPolicy},
     permission::{Grant, Role},
@@ -60,10 +61,10 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         },
         commands: commands(file),
         environments: (file.environments.iter().flatten())
-            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::environment(name, file)?)))
+            .map(|(name, file)| Ok((name_key(name.as_str()), rules::environment(name, file)?)))
             .collect::<Result<_, String>>()?,
         gates: (file.gates.iter().flatten())
-            .map(|(name, file)| Ok((name.as_str().to_lowercase(), rules::gate(file)?)))
+            .map(|(name, file)| Ok((name_key(name.as_str()), rules::gate(file)?)))
             .collect::<Result<_, String>>()?,
         freezes: file.freezes.iter().flatten().map(rules::freeze).collect::<Result<_, _>>()?,
         overrides: file.overrides.as_ref().map(rules::overrides).unwrap_or_default(),
@@ -96,7 +97,7 @@ fn alerts(file: &PolicyFile) -> Result<AlertPolicy, String> {
     let storm = written.storm.unwrap_or_default();
     Ok(AlertPolicy {
         routes: written.routes.iter().flatten().map(route).collect::<Result<_, _>>()?,
-        environment: written.environment.map(|name| name.as_str().to_lowercase()),
+        environment: written.environment.map(|name| name_key(name.as_str())),
         auto_close: written.auto_close.unwrap_or(usual.auto_close),
         hold: or(written.hold, usual.hold),
         grace: or(written.grace, usual.grace),
@@ -118,7 +119,7 @@ fn route(file: &RouteFile) -> Result<AlertRoute, String> {
         matches: matches.collect::<Result<_, String>>()?,
         assign: file.assign.iter().flatten().map(|login| login.as_str().to_owned()).collect(),
         labels: file.labels.iter().flatten().map(|label| label.as_str().to_owned()).collect(),
-        environment: name(&file.environment).map(|name| name.to_lowercase()),
+        environment: name(&file.environment).map(|name| name_key(&name)),
         service: name(&file.service),
         severity: name(&file.severity),
     })
@@ -186,7 +187,7 @@ fn environments(
     (one, several): (&Option<Glob>, &Option<Vec<Glob>>),
     production: Option<bool>,
 ) -> Result<EnvironmentFilter, String> {
-    let lower = |glob: &Glob| Glob::try_from(glob.as_str().to_lowercase())?.pattern();
+    let lower = |glob: &Glob| Glob::try_from(name_key(glob.as_str()))?.pattern();
     let names = one.iter().chain(several.iter().flatten()).map(lower).collect::<Result<_, _>>()?;
     Ok(EnvironmentFilter { names, production })
 }

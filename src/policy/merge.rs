@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::domain::rule::name_key;
+
 use super::{
     Parsed, PolicyFile, Problem, built_in,
     file::{
@@ -131,7 +133,7 @@ fn remove<T>(map: &mut Option<BTreeMap<Name, T>>, name: &str) -> Option<String> 
 }
 
 fn same(name: &Name, other: &str) -> bool {
-    name.as_str().to_lowercase() == other.to_lowercase()
+    name_key(name.as_str()) == name_key(other)
 }
 
 /// Clears a top-level key; whether it was there. The keys are those of
@@ -308,7 +310,7 @@ fn gate_over(
     name: Name,
     below: GateFile,
 ) {
-    let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
+    let blocks = blocks.entry(name_key(name.as_str())).or_default();
     let above = entry(gates, name);
     let GateFile { on, report, publish, on_violation, require: required, overridable } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
@@ -328,7 +330,7 @@ fn environment_over(
     name: Name,
     below: EnvironmentFile,
 ) {
-    let blocks = blocks.entry(name.as_str().to_lowercase()).or_default();
+    let blocks = blocks.entry(name_key(name.as_str())).or_default();
     let above = spelled(environments, name);
     let EnvironmentFile {
         production,

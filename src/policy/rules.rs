@@ -7,7 +7,7 @@ use super::{
     compile::patterns,
     file::{
         OverrideFile,
-        condition::{Condition, Team},
+        condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
         environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile, WorkflowFile},
         gate::{GateFile, GateOn, OnViolation, ReportOn},
         text::{LabelName, Name},
@@ -17,8 +17,8 @@ use super::{
 use crate::domain::{
     policy::Pattern,
     rule::{
-        AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, OverrideRule, RollbackRule, Via,
-        Window,
+        AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, NamedCheck, OverrideRule,
+        RollbackRule, Via, Window, name_key,
     },
 };
 
@@ -110,7 +110,7 @@ fn conditions(files: Option<&[Condition]>) -> Result<Vec<ConditionRule>, String>
 fn condition(file: &Condition) -> Result<ConditionRule, String> {
     Ok(match file {
         Condition::Checks(checks) => ConditionRule::Checks {
-            named: patterns(checks.named.as_deref())?,
+            named: checks.named.iter().flatten().map(named_check).collect::<Result<_, _>>()?,
             report_within: checks.report_within.map_or(REPORT_WITHIN, Length::duration),
         },
         Condition::Reviews(reviews) => ConditionRule::Reviews { count: reviews.count.unwrap_or(1) },
@@ -134,7 +134,10 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
             count: approval.count.unwrap_or(1),
             teams: approval.teams.iter().flatten().map(Team::as_str).map(str::to_owned).collect(),
         },
-        Condition::Ancestry(ancestry) => ConditionRule::Ancestry { of: patterns(ancestry.of.as_deref())? },
+        Condition::Ancestry(ancestry) => ConditionRule::Ancestry {
+            of: patterns(Some(ancestry.of()))?,
+            any: matches!(ancestry, AncestryCondition::Any),
+        },
         Condition::Lock(_) => ConditionRule::Lock,
         Condition::Freeze(_) => ConditionRule::Freeze,
         Condition::Hold(_) => ConditionRule::Hold,
@@ -144,11 +147,16 @@ fn condition(file: &Condition) -> Result<ConditionRule, String> {
     })
 }
 
+fn named_check(file: &NamedCheckFile) -> Result<NamedCheck, String> {
+    let NamedCheckSettings { name, app } = &file.0;
+    Ok(NamedCheck { name: name.pattern()?, app: app.as_ref().map(|app| app.as_str().to_owned()) })
+}
+
 fn zone(file: Option<&Zone>) -> TimeZone {
     file.and_then(Zone::time_zone).unwrap_or(TimeZone::UTC)
 }
 
 /// Environments are compared without case.
 fn lower(name: &Name) -> String {
-    name.as_str().to_lowercase()
+    name_key(name.as_str())
 }

@@ -4,6 +4,8 @@ mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::domain::rule::name_key;
+
 use super::{
     Merged, Parsed, Problem,
     file::{
@@ -154,7 +156,7 @@ impl Check<'_> {
         let mut seen = BTreeSet::new();
         for (name, environment) in self.parsed.file.environments.iter().flatten() {
             let here = path(["environments".into(), name.as_str().into()]);
-            if !seen.insert(name.as_str().to_lowercase()) {
+            if !seen.insert(name_key(name.as_str())) {
                 let message =
                     format!("environment {} stands twice; names are compared without case", quote(name.as_str()));
                 self.problems.push(self.parsed.problem_of_key(&path(["environments".into()]), name.as_str(), message));
@@ -289,13 +291,13 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
 fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
     let empty = BTreeMap::new();
     let all = merged.file.environments.as_ref().unwrap_or(&empty);
-    let known: BTreeMap<String, &EnvironmentFile> = all.iter().map(|(n, e)| (n.as_str().to_lowercase(), e)).collect();
+    let known: BTreeMap<String, &EnvironmentFile> = all.iter().map(|(n, e)| (name_key(n.as_str()), e)).collect();
     for layer in merged.layers() {
         for (name, environment) in layer.parsed.file.environments.iter().flatten() {
             for (index, before) in environment.after.iter().flatten().enumerate() {
                 let here = path(["environments".into(), name.as_str().into(), "after".into(), index.into()]);
                 let before = before.as_str();
-                if !known.contains_key(&before.to_lowercase()) {
+                if !known.contains_key(&name_key(before)) {
                     let meant = nearest(before, all.keys().map(super::file::text::Name::as_str));
                     let message = format!("environment {} is described nowhere", quote(before));
                     problems.push(layer.parsed.problem(&here, message).meant(meant));
@@ -311,14 +313,14 @@ fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
 /// Whether `after` leads from one environment to another, in any number of steps.
 fn leads_to(known: &BTreeMap<String, &EnvironmentFile>, from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::new();
-    let mut left = vec![from.to_lowercase()];
+    let mut left = vec![name_key(from)];
     while let Some(name) = left.pop() {
-        if name == to.to_lowercase() {
+        if name == name_key(to) {
             return true;
         }
         if seen.insert(name.clone()) {
             let next = known.get(&name).and_then(|e| e.after.as_ref()).into_iter().flatten();
-            left.extend(next.map(|n| n.as_str().to_lowercase()));
+            left.extend(next.map(|n| name_key(n.as_str())));
         }
     }
     false

@@ -12,6 +12,7 @@ mod folder;
 mod gate;
 mod history;
 mod incident;
+mod lines;
 mod people;
 mod policy;
 mod preview;

@@ -418,6 +418,20 @@ async fn a_check_that_anybody_may_report_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_named_check_that_a_writer_could_report_is_told() {
+    let world = World::installed(|_| {}).await;
+    let named = "named: [ci, { name: e2e, app: github-actions }, lint]";
+    world.commit_policy(&GATED.replace("named: [ci]", named));
+    world.forge.protect_branch(REPO, "main", &[("lint", Some(9))]).unwrap();
+    let found = world.doctor();
+    found.fails_only(&[]);
+    let parts = ["anybody with write access could report the check ci, which release names", "app: github-actions"];
+    found.has("gates", "note", &parts);
+    assert!(!found.text.contains("report the check e2e"), "it is bound by the policy: {}", found.text);
+    assert!(!found.text.contains("report the check lint"), "it is bound by the branch's rules: {}", found.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn gates_below_the_mode_act_are_not_applied() {
     let world = World::installed(|_| {}).await;
     world.commit_policy(&GATED.replace("mode: act", "mode: label"));

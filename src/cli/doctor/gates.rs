@@ -4,11 +4,13 @@
 //! requires it; an environment's gate binds nobody unless our protection rule
 //! stands before the environment.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Finding, Verdict};
 use crate::{
     domain::{
         policy::{Mode, Policy},
-        rule::GateRule,
+        rule::{ConditionRule, GateRule},
     },
     forge::github::{
         inspect::{Inspector, Installation, Repository},
@@ -55,7 +57,42 @@ pub(super) async fn check(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
             Err(error) => unknown(&format!("environment {name}"), &error),
         });
     }
+    found.extend(reporters(place, policy).await);
     found.into_iter().map(about).collect()
+}
+
+/// Named checks that anybody with write access could report, with where they count.
+async fn reporters(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
+    let mut open: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    let gates = policy.gates.iter().map(|(name, gate)| (name, &gate.require));
+    let environments = policy.environments.iter().map(|(name, rule)| (name, &rule.require));
+    for (name, require) in gates.chain(environments) {
+        for rule in require {
+            rule.walk(&mut |rule| {
+                let ConditionRule::Checks { named, .. } = rule else { return };
+                for check in named.iter().filter(|check| check.app.is_none()) {
+                    open.entry(check.name.as_str()).or_default().insert(name);
+                }
+            });
+        }
+    }
+    if open.is_empty() {
+        return Vec::new();
+    }
+    let branch = &place.repo.default_branch;
+    match place.inspector.required_checks(place.installation.id, place.repo, branch).await {
+        // Where the branch's rules bind a name to an App, that binding holds.
+        Ok(required) => open.retain(|name, _| !required.iter().any(|rule| rule.name == *name && rule.app.is_some())),
+        Err(error) => return vec![unknown(&format!("who reports the checks of {branch}"), &error)],
+    }
+    let line = |(name, places): (&str, BTreeSet<&str>)| {
+        let places: Vec<&str> = places.into_iter().collect();
+        let says =
+            format!("anybody with write access could report the check {name}, which {} names", places.join(", "));
+        let remedy = format!("bind it in the policy file: named: [{{ name: {name}, app: github-actions }}]");
+        Finding::new("gates", Verdict::Note, says).remedy(remedy)
+    };
+    open.into_iter().map(line).collect()
 }
 
 fn release(place: &Place<'_>, name: &str, gate: &GateRule, rulesets: &[Ruleset]) -> Finding {

@@ -152,6 +152,7 @@ fn question(need: &Need) -> String {
         Need::Authors { head, .. } => format!("who made what {} carries", head.short()),
         Need::Starters { run } => format!("who started run {run}"),
         Need::TagSignature { tag } => format!("whether {} is signed", quoted(tag)),
+        Need::CommitPlace { sha, branch } => format!("whether {} is on {}", sha.short(), quoted(branch)),
         Need::PullsOf { sha } => format!("which pull requests brought {}", sha.short()),
         Need::Reviews { pull } => format!("what reviewers said of #{pull}"),
         Need::RequiredChecks { branch } => format!("which checks the rules of {} require", quoted(branch)),

@@ -10,15 +10,19 @@ use jiff::Timestamp;
 
 use super::{COMMANDS, permit, say};
 use crate::{
-    decide::{carry::Work, deploy, feedback, gate::show, look::Look, message::quoted, overrides},
+    decide::{
+        carry::Work, deploy, environment::history::is_foreign, feedback, gate::show, look::Look, message::quoted,
+        overrides,
+    },
     domain::{
         decision::GateName,
         derived::Derived,
         fact::{
             RepoFacts,
             command::{CommandFacts, CommandId, Deed, Ending, Evidence, Wanted},
+            ship::DeploymentFacts,
         },
-        id::ItemNumber,
+        id::{ItemNumber, Sha},
         permission::Grant,
         policy::{EnvironmentFilter, Mode, Pattern, Policy},
     },
@@ -28,6 +32,8 @@ use crate::{
 const MOST_COMMANDS: usize = 30;
 /// Moves in the history, newest first.
 const MOST_MOVES: usize = 30;
+/// Foreign deployments that one comment shows.
+const MOST_FOREIGN: usize = 5;
 /// Gates that one comment shows.
 const MOST_GATES: usize = 3;
 /// Linked items, environments, guards listed.
@@ -123,6 +129,20 @@ impl Board<'_, '_> {
         rows.sort();
         rows.dedup();
         section(text, "Runs in", &rows);
+        section(text, "Foreign deployments, which put nothing there", &self.foreign_deployments());
+    }
+
+    /// Deployments that jobs of this pull request made.
+    fn foreign_deployments(&self) -> Vec<String> {
+        let facts = self.look.facts;
+        let heads = facts.pull(self.derived.item).into_iter().flat_map(|pull| pull.heads.keys());
+        let made = heads.flat_map(|sha| facts.deployments.index().by_commit.of(sha).map(move |id| (sha, id)));
+        let made = made.filter_map(|(sha, id)| Some((sha, id, facts.deployments.get(id)?)));
+        let foreign = made.filter(|(_, id, deployment)| is_foreign(facts, **id, deployment));
+        let row = |(sha, id, deployment): (&Sha, &u64, &DeploymentFacts)| {
+            format!("- deployment {id} of {} to {}", quoted(sha.short()), quoted(&deployment.environment))
+        };
+        foreign.take(MOST_FOREIGN).map(row).collect()
     }
 
     /// Feedback issues of which the item's change is suspected.

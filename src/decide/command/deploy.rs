@@ -104,7 +104,8 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
     }
     let number = turn.id.item;
     if !turn.item().is_some_and(|item| item.is_pull) {
-        return Ok((turn.facts.default_branch().to_owned(), Watched::Commit, None));
+        let branch = turn.facts.default_branch().to_owned();
+        return Ok((branch.clone(), Watched::Branch(branch), None));
     }
     if let Some(merge) = turn.facts.pull(number).and_then(|pull| pull.merged.as_ref()) {
         if turn.request.waited && merge.at > turn.request.at {
@@ -134,7 +135,7 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
         Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),
         // Whether a reviewer may write is not known yet: it is asked with the commit.
         Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), Watched::Pull(number), None)),
-        Err(why) => Err(format!("{why} It is about {}.", quoted(known.short()))),
+        Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
     }
 }
 

@@ -6,6 +6,7 @@ use super::{
     run::{Answer, Turn},
     say,
 };
+use crate::domain::rule::name_key;
 use crate::domain::{
     fact::command::{ALL, Deed},
     permission::Role,
@@ -22,7 +23,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    let environment = match given.text("ENV|all").to_lowercase() {
+    let environment = match name_key(given.text("ENV|all")) {
         all if all == ALL => all,
         name => match turn.environment(&name) {
             Ok(environment) => environment,

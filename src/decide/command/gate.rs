@@ -7,7 +7,12 @@ use super::{
 };
 use crate::{
     decide::message::quoted,
-    domain::{decision::GateName, fact::gate::GateFacts, policy::Policy, rule::ConditionRule},
+    domain::{
+        decision::GateName,
+        fact::gate::GateFacts,
+        policy::Policy,
+        rule::{ConditionRule, name_key},
+    },
 };
 
 /// `release`.
@@ -27,7 +32,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
         return Ok(Some(GateName::Release(name.clone())));
     }
     let Some(name) = given.optional(ENVIRONMENT.name) else { return Ok(None) };
-    let name = name.to_lowercase();
+    let name = name_key(name);
     if policy.environments.contains_key(&name) {
         Ok(Some(GateName::Deploy(name)))
     } else {

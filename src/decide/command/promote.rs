@@ -6,7 +6,13 @@ use super::{
     run::{Answer, Turn},
 };
 use crate::{
-    decide::deploy::upstream,
+    decide::{
+        deploy::{
+            target::{Basis, Refusal, permitted},
+            upstream,
+        },
+        look::Look,
+    },
     domain::{effect::Watched, fact::deploy::RequestKind, permission::Role},
 };
 
@@ -33,6 +39,10 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     }
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
         Ok(sha) => {
+            let look = Look::new(turn.facts, turn.policy, turn.now);
+            if let Err(Refusal::No(why)) = permitted(&look, &environment, &sha, Basis::BARE) {
+                return Answer::Refused(why);
+            }
             let mut request = turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha));
             request.replace = given.has("replace");
             Answer::Deploy(Box::new(request))

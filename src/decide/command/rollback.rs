@@ -39,10 +39,12 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if !way.has_run {
         return Answer::Refused(say::nothing_runs(&environment));
     }
-    let target = match given.optional("to") {
+    let target = if let Some(name) = given.optional("to") {
         // Somebody who names one knows what they want; it need not have been quiet.
-        Some(name) => way.targets.iter().find(|target| names(turn.facts, name, &target.sha)),
-        None => way.targets.iter().find(|target| target.quiet),
+        way.targets.iter().find(|target| names(turn.facts, name, &target.sha))
+    } else {
+        let known = way.targets.iter().find(|target| target.quiet && target.permitted);
+        known.or_else(|| way.targets.iter().find(|target| target.quiet))
     };
     let Some(target) = target else {
         let back: Vec<Sha> = way.targets.iter().map(|target| target.sha.clone()).collect();

@@ -15,6 +15,7 @@ use super::{
     share::Share,
     wait::{self, Verdict},
 };
+use crate::domain::rule::name_key;
 use crate::{
     decide::{self, Observed, rights},
     domain::{
@@ -374,7 +375,7 @@ impl Turn<'_> {
 
     /// An environment's name, if one is known by it or none is known at all.
     pub(super) fn environment(&self, name: &str) -> Result<String, String> {
-        let wanted = name.to_lowercase();
+        let wanted = name_key(name);
         let known: BTreeSet<&str> = self
             .policy
             .environments

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decide::message::quoted,
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::Deed, permission::Role, rule::name_key},
 };
 
 pub(super) static ROW: Row = Row {
@@ -22,7 +22,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    let environment = given.text("ENV|all").to_lowercase();
+    let environment = name_key(given.text("ENV|all"));
     let freezes = turn.facts.freezes(turn.now);
     let Some(freeze) = freezes.get(environment.as_str()) else {
         return Answer::Refused(say::nothing_to_lift("freeze", &environment));

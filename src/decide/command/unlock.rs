@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     decide::message::quoted,
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::Deed, permission::Role, rule::name_key},
 };
 
 pub(super) static ROW: Row = Row {
@@ -22,7 +22,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    let environment = given.text("ENV").to_lowercase();
+    let environment = name_key(given.text("ENV"));
     let locks = turn.facts.locks(turn.now);
     let Some(lock) = locks.get(environment.as_str()) else {
         // A deploy whose end nobody tells must not keep everyone out for a day.

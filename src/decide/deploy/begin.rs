@@ -4,7 +4,9 @@ use super::{
     change,
     end::finish,
     order::{Order, order},
-    say, set_state, target, wait,
+    say, set_state,
+    target::{self, Basis, Refusal},
+    wait,
 };
 use crate::{
     decide::{
@@ -21,7 +23,6 @@ use crate::{
             deploy::{DeployRequest, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
-        policy::Policy,
         rule::{EnvironmentRule, Via},
     },
 };
@@ -41,7 +42,9 @@ pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms:
     });
     let Some(request) = facts.requests.get(id) else { return };
     let attempt = request.attempts;
-    let Some(effect) = effect(facts, id, request, terms.policy) else { return };
+    let look = Look::new(facts, terms.policy, terms.now);
+    let Some(effect) = effect(&look, id, request) else { return };
+    drop(look);
     out.told.push(say::passed(request, decision));
     out.wishes.push(Wish { key: key(id, attempt), replaces: false, effect });
     let rolls_back = (request.kind == RequestKind::Rollback).then(|| request.environment.clone());
@@ -57,10 +60,11 @@ pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms:
     }
 }
 
-fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy) -> Option<Effect> {
-    let rule = policy.environments.get(&request.environment)?;
+fn effect(look: &Look<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
+    let rule = look.policy.environments.get(&request.environment)?;
     let sha = request.sha.clone()?;
-    let (watched, inputs) = (request.watched.clone(), request.inputs.clone());
+    let watched = target::watched_when_sent(look, &sha, Basis::of(look.facts, id, request));
+    let inputs = request.inputs.clone();
     let environment = rule.name.clone();
     let request_id = id.to_owned();
     Some(match &rule.deploy.as_ref()?.via {
@@ -75,7 +79,7 @@ fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy)
         },
         Via::Workflow { file } => Effect::Dispatch {
             workflow: file.clone(),
-            reference: runs_from(facts, &request.watched),
+            reference: runs_from(look.facts, &request.watched),
             sha,
             watched,
             environment,
@@ -86,17 +90,20 @@ fn effect(facts: &RepoFacts, id: &str, request: &DeployRequest, policy: &Policy)
     })
 }
 
-/// The branch or tag that a workflow is to run from. A fork's branch is not
-/// here, and a bare commit is none.
+/// The branch or tag that a workflow is to run from, by its full name: a tag
+/// may be called like a branch. A fork's branch is not here, and a bare commit
+/// is none.
 fn runs_from(facts: &RepoFacts, watched: &Watched) -> String {
     let own_head = |number| {
         let shape = facts.pull(number).and_then(|pull| pull.shape.as_ref())?;
         (!shape.value.from_fork).then(|| shape.value.head_ref.clone())
     };
+    let branch = |name: &str| format!("refs/heads/{name}");
     match watched {
-        Watched::Branch(name) | Watched::Tag(name) => name.clone(),
-        Watched::Pull(number) => own_head(*number).unwrap_or_else(|| facts.default_branch().to_owned()),
-        Watched::Commit => facts.default_branch().to_owned(),
+        Watched::Branch(name) => branch(name),
+        Watched::Tag(name) => format!("refs/tags/{name}"),
+        Watched::Pull(number) => own_head(*number).map_or_else(|| branch(facts.default_branch()), |name| branch(&name)),
+        Watched::Commit => branch(facts.default_branch()),
     }
 }
 
@@ -115,7 +122,7 @@ pub(in crate::decide) fn recheck(
         return Err("the deploy is not wanted any more".to_owned());
     };
     let look = Look::new(facts, terms.policy, terms.now);
-    let rule = target::still_permitted(&look, request)?;
+    let rule = target::still_permitted(&look, id, request).map_err(Refusal::why)?;
     if !is_way(rule, effect) {
         return Err(say::way_changed(&request.environment));
     }
@@ -163,6 +170,7 @@ pub(super) fn began(
         return;
     }
     let (sha, reference) = (request.sha.clone(), request.reference.clone());
+    let is_bare = request.watched == Watched::Commit;
     let told = match outcome {
         Outcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
         Outcome::Failed(why) => return finish(facts, id, RequestEnd::Failed, say::forge_failed(why), terms, out),
@@ -175,6 +183,7 @@ pub(super) fn began(
         Some(Told::NotFound) => {
             set_state(facts, id, RequestState::Waiting(say::finding_out().to_owned()), terms, out);
         }
+        Some(Told::NameMoved { .. }) if is_bare => refused(say::left_its_branch(sha.as_ref()), facts, out),
         Some(Told::NameMoved { found }) => refused(say::moved(&reference, found.as_ref()), facts, out),
         Some(Told::NotStarted(why)) => refused(say::not_started(why), facts, out),
         Some(Told::Deployed { deployment, sha: made, at }) => {

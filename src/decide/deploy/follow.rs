@@ -20,7 +20,7 @@ use crate::{
         },
         needs::{Answer, Need},
         policy::Policy,
-        rule::Via,
+        rule::{Via, name_key},
     },
 };
 
@@ -181,7 +181,7 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced)
             // Also for one that stays unlinked: its commit may be known only now.
             Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
             let Some(made) = facts.deployments.get(deployment) else { continue };
-            let owner = request_of_run(facts, run, &made.environment.to_lowercase());
+            let owner = request_of_run(facts, run, &name_key(&made.environment));
             let unlinked = owner
                 .filter(|(_, request)| request.deployment != Some(*deployment) && !request.linked.contains(deployment));
             links.extend(unlinked.map(|(id, _)| (id.clone(), *deployment)));

@@ -52,6 +52,7 @@ const MOST_ROUNDS: usize = 8;
 
 /// Notes every fact that a deploy under way wants and that is not known.
 pub(super) fn want_all(look: &Look<'_>) {
+    look.want_origins();
     for (id, request) in look.facts.open_requests() {
         match &request.state {
             RequestState::Asked => wait::want_name(look, id, request),

@@ -21,7 +21,11 @@ pub(in crate::decide) fn upstream(
     let mut found: Option<(&Sha, &String)> = None;
     for name in &rule.after {
         let Some(run) = look.history(name).current() else {
-            return Err(format!("Nothing runs in {}.", quoted(name)));
+            let foreign = look.history(name).foreign_since(Timestamp::MIN).next();
+            let foreign = foreign.map(|(id, _)| {
+                format!(" Deployment {id} is foreign: of a pull request's job, or at a commit of no branch here.")
+            });
+            return Err(format!("Nothing runs in {}.{}", quoted(name), foreign.unwrap_or_default()));
         };
         let Some(sha) = run.commit else {
             return Err(format!(

@@ -7,6 +7,7 @@ use crate::{
     decide::{
         advance::{Advanced, Outcome},
         command::{reply::Wish, run::Terms},
+        environment::history::is_foreign,
         gate::{self, Subject},
         look::Look,
         message::quoted,
@@ -18,6 +19,7 @@ use crate::{
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
         id::{Account, Sha},
         policy::{Mode, Policy},
+        rule::name_key,
     },
 };
 
@@ -111,8 +113,16 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     {
         return Err(say::busy(other, terms.policy));
     }
-    let decision =
-        subject(facts, terms.policy, key, job).map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now));
+    let made = last_request(job).and_then(|id| facts.deployments.get_key_value(&id));
+    let is_open = terms.policy.environments.get(&key.1).is_some_and(|rule| rule.unmerged);
+    if made.is_some_and(|(id, made)| is_foreign(facts, *id, made)) && !is_open {
+        return Err(say::foreign_job(&key.1));
+    }
+    let decision = match owner {
+        Some((id, request)) => wait::judge(facts, id, request, terms),
+        None => subject(facts, terms.policy, key, job)
+            .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
+    };
     decision.ok_or_else(|| "the job's commit is not known".to_owned())
 }
 
@@ -125,7 +135,7 @@ pub(in crate::decide) fn recheck(
     approve: Option<bool>,
     terms: &Terms<'_>,
 ) -> Result<(), String> {
-    let key = (run, environment.to_lowercase());
+    let key = (run, name_key(environment));
     let known = facts.waiting_jobs.get(&key);
     if approve.is_none() && known.is_none() {
         // Words let nothing go on and end nothing.
@@ -229,7 +239,7 @@ pub(super) fn answered(
     outcome: Outcome<'_>,
     out: &mut Advanced,
 ) {
-    let key = (run, environment.to_lowercase());
+    let key = (run, name_key(environment));
     let Some(job) = facts.waiting_jobs.get_mut(&key) else { return };
     if approve.is_some() && matches!(outcome, Outcome::Withheld(_)) {
         job.answered = None;

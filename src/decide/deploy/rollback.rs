@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::target::{Basis, Refusal, permitted};
 use crate::{
     decide::{
         environment::history::{History, Run, RunEnd},
@@ -50,6 +51,8 @@ pub(in crate::decide) struct Target {
     pub(in crate::decide) sha: Sha,
     /// It saw no incident while it ran.
     pub(in crate::decide) quiet: bool,
+    /// It is known that the environment takes it.
+    pub(in crate::decide) permitted: bool,
     from: Timestamp,
     until: Option<Timestamp>,
 }
@@ -67,6 +70,7 @@ enum Why {
     FailedLater,
     RolledBack,
     Unknown,
+    NotMerged,
 }
 
 impl WayBack {
@@ -83,12 +87,15 @@ impl WayBack {
                 Why::FailedLater => "failed after it had succeeded",
                 Why::RolledBack => "was rolled back before",
                 Why::Unknown => "its commit is not known",
+                Why::NotMerged => "is not merged",
             };
             (passed.at, passed.sha.as_ref(), why)
         });
         let loud = self.targets.iter().filter(|other| !other.quiet && other.from > target.from);
         let loud = loud.map(|other| (other.from, Some(&other.sha), "saw an incident"));
-        let mut out: Vec<(Timestamp, Option<&Sha>, &str)> = passed.chain(loud).collect();
+        let doubtful = self.targets.iter().filter(|other| other.quiet && !other.permitted && other.from > target.from);
+        let doubtful = doubtful.map(|other| (other.from, Some(&other.sha), "not known to be merged"));
+        let mut out: Vec<(Timestamp, Option<&Sha>, &str)> = passed.chain(loud).chain(doubtful).collect();
         out.sort_by(|a, b| b.cmp(a));
         let mut named: Vec<String> = Vec::new();
         for (_, sha, why) in out {
@@ -161,8 +168,16 @@ pub(in crate::decide) fn way_back(
         } else if left.contains(sha) {
             pass(Why::RolledBack);
         } else if !way.passed.iter().any(|passed| passed.sha.as_ref() == Some(sha) && passed.why == Why::FailedLater) {
+            let permitted = match permitted(&look, environment, sha, Basis { goes_back: true, ..Basis::BARE }) {
+                Ok(()) => true,
+                Err(Refusal::Pending(_)) => false,
+                Err(Refusal::No(_)) => {
+                    way.passed.push(Passed { sha: Some(sha.clone()), at: run.from, why: Why::NotMerged });
+                    continue;
+                }
+            };
             let (from, until) = (run.succeeded, run.until);
-            way.targets.push(Target { sha: sha.clone(), quiet: !saw_incident(&run), from, until });
+            way.targets.push(Target { sha: sha.clone(), quiet: !saw_incident(&run), permitted, from, until });
         }
     }
     way

@@ -185,6 +185,14 @@ pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
     }
 }
 
+pub(super) fn foreign_job(environment: &str) -> String {
+    format!("it is a job of a pull request or a fork, and {} takes only what is merged", quoted(environment))
+}
+
+pub(super) fn left_its_branch(sha: Option<&Sha>) -> String {
+    format!("The branch that held {} holds it no more. Nothing was started.", commit(sha))
+}
+
 pub(super) fn waited_too_long(why: &str) -> String {
     if why.is_empty() {
         return "It waited for 24 hours and was given up.".to_owned();

@@ -1,4 +1,5 @@
-//! What may be deployed.
+//! What may be deployed: one rule about commits, for every way in which they
+//! come to an environment.
 
 use std::collections::BTreeMap;
 
@@ -6,60 +7,221 @@ use jiff::Timestamp;
 
 use super::{
     super::{look::Look, rights::Right},
-    say,
+    say, wait,
 };
 use crate::{
-    decide::message::quoted,
+    decide::{
+        line::OnLine,
+        message::{forge_reason, quoted},
+    },
     domain::{
         effect::Watched,
         event::Verdict,
         fact::{
             RepoFacts,
-            deploy::{DeployRequest, Origin},
+            deploy::{DeployRequest, Origin, RequestKind},
             item::ReviewFact,
         },
         id::{Account, AccountId, ItemNumber, Sha},
-        needs::{Named, NamedKind},
+        needs::{Answer, Named, NamedKind},
         policy::{Mode, Policy},
         rule::{EnvironmentRule, Trigger},
     },
 };
 
-/// Whether a commit that a name stands for may be deployed. What is not on a
-/// branch that counts, nor tagged, takes the environment's leave.
-pub(super) fn may(look: &Look<'_>, environment: &str, name: &str, named: &Named) -> Result<Watched, String> {
-    let rule = look.policy.environments.get(environment);
-    let unmerged = rule.is_some_and(|rule| rule.unmerged);
-    match named.kind {
-        NamedKind::Tag => Ok(Watched::Tag(name.to_owned())),
-        NamedKind::Branch if look.listed(name) => Ok(Watched::Branch(name.to_owned())),
-        NamedKind::Landed => Ok(Watched::Commit),
-        NamedKind::Branch if unmerged => Ok(Watched::Branch(name.to_owned())),
-        NamedKind::Branch => Err(not_merged(environment, &format!("The branch {}", quoted(name)))),
-        NamedKind::Loose => match look.facts.pulls_with_head(&named.sha).next() {
-            Some(pull) => unmerged_pull(look.facts, look.policy, environment, pull, &named.sha, &|account| {
-                look.may_write(account, None)
-            })
-            .map(|()| Watched::Pull(pull)),
-            // Forges find a fork's commits under every repository's name.
-            None => Err(format!(
-                "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag.",
-                quoted(named.sha.short())
-            )),
-        },
+/// Why a commit may not go to an environment.
+#[derive(Debug, Clone)]
+pub(in crate::decide) enum Refusal {
+    /// It may not.
+    No(String),
+    /// It is not known yet whether it may, which is no yes.
+    Pending(String),
+}
+
+impl Refusal {
+    /// The reason, for people.
+    pub(in crate::decide) fn why(self) -> String {
+        match self {
+            Self::No(why) | Self::Pending(why) => why,
+        }
     }
+}
+
+/// What a commit is meant by.
+#[derive(Clone, Copy)]
+pub(in crate::decide) struct Basis<'a> {
+    /// What it was named by.
+    pub(in crate::decide) watched: &'a Watched,
+    /// What the forge said that its name stands for.
+    pub(in crate::decide) named: Option<&'a Named>,
+    /// It ran there before.
+    pub(in crate::decide) goes_back: bool,
+}
+
+impl<'a> Basis<'a> {
+    /// The commit by itself: nobody named it.
+    pub(in crate::decide) const BARE: Self = Self { watched: &Watched::Commit, named: None, goes_back: false };
+
+    /// What a request means its commit by.
+    pub(in crate::decide) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
+        // What the name stands for is written into the request once it is known.
+        let asked = [wait::name_need(facts, id, request), wait::need_of(facts, id, &request.reference)];
+        let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
+            Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
+            _ => None,
+        });
+        Self { watched: &request.watched, named, goes_back: request.kind == RequestKind::Rollback }
+    }
+}
+
+/// The rule about which commits may go to an environment. Everything that
+/// deploys, promotes, rolls back or lets a job go on asks it, and asks it again
+/// before anything is sent.
+///
+/// An environment takes what is on a branch that the policy lists; what was on
+/// one, if a tag names it or it ran there before. With `unmerged: true` it takes
+/// every commit of this repository, and a fork's once someone who may write has
+/// approved that very commit. What is not known is pending.
+pub(in crate::decide) fn permitted(
+    look: &Look<'_>,
+    environment: &str,
+    sha: &Sha,
+    basis: Basis<'_>,
+) -> Result<(), Refusal> {
+    // A gate that the policy does not describe lets nothing pass anyway.
+    let Some(rule) = look.policy.environments.get(environment) else { return Ok(()) };
+    if rule.unmerged {
+        return permitted_unmerged(look, environment, sha, basis);
+    }
+    let on_line = line_of(look, sha, basis);
+    if matches!(on_line, OnLine::Yes(_)) {
+        return Ok(());
+    }
+    let short = quoted(sha.short());
+    if (basis.goes_back || matches!(basis.watched, Watched::Tag(_))) && look.was_on_line(sha) {
+        return Ok(());
+    }
+    if let OnLine::Unknown(why) = on_line {
+        let what = format!("Whether {short} is on a branch that counts");
+        return Err(Refusal::Pending(match why {
+            Some(why) => format!("{what} can't be found out: {}.", forge_reason(&why)),
+            None => format!("{what} is being asked of the forge."),
+        }));
+    }
+    let what = match basis.watched {
+        Watched::Branch(branch) => format!("The branch {}", quoted(branch)),
+        Watched::Tag(tag) => format!("What {} names, {short},", quoted(tag)),
+        Watched::Pull(pull) => format!("#{pull}"),
+        Watched::Commit => short,
+    };
+    Err(Refusal::No(not_merged(environment, &what)))
+}
+
+/// Whether a commit may go where `unmerged: true` is.
+fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+    let access = |account: &Account| look.may_write(account, None);
+    if let Watched::Pull(pull) = basis.watched {
+        return unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access);
+    }
+    if basis.named.is_some_and(|named| matches!(named.kind, NamedKind::Branch | NamedKind::Tag)) {
+        return Ok(());
+    }
+    let short = quoted(sha.short());
+    let own = look.is_own(sha);
+    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes(_))) {
+        return Ok(());
+    }
+    let mut refusal: Option<Refusal> = None;
+    for pull in look.facts.pulls_with_head(sha) {
+        match unmerged_pull(look.facts, look.policy, environment, pull, sha, &access) {
+            Ok(()) => return Ok(()),
+            Err(pending @ Refusal::Pending(_)) => refusal = Some(pending),
+            Err(no) => drop(refusal.get_or_insert(no)),
+        }
+    }
+    Err(match (refusal, own) {
+        (Some(pending @ Refusal::Pending(_)), _) => pending,
+        (_, None) => {
+            Refusal::Pending(format!("Whether {short} is a commit of this repository is being asked of the forge."))
+        }
+        (Some(no), _) => no,
+        (None, _) => Refusal::No(elsewhere(sha)),
+    })
+}
+
+/// Whether a commit is on a listed branch. What the forge said of its name
+/// counts, too: the push may not have been heard of yet.
+fn line_of(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
+    let branch = match (basis.named.map(|named| named.kind), basis.watched) {
+        (Some(NamedKind::Branch), Watched::Branch(branch)) => Some(branch.as_str()),
+        (Some(NamedKind::Landed), _) => Some(look.facts.default_branch()),
+        _ => None,
+    };
+    match branch.filter(|branch| look.listed(branch)) {
+        Some(branch) => OnLine::Yes(branch.to_owned()),
+        None => look.on_line(sha),
+    }
+}
+
+/// What has to hold at the forge when a request is sent: what it was named by,
+/// and for a bare commit that the branch on which it landed still holds it.
+pub(super) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> Watched {
+    if *basis.watched != Watched::Commit || basis.goes_back {
+        return basis.watched.clone();
+    }
+    match line_of(look, sha, basis) {
+        // It may have been renamed since.
+        OnLine::Yes(branch) if look.facts.is_main_line(&branch) => {
+            Watched::Branch(look.facts.default_branch().to_owned())
+        }
+        OnLine::Yes(branch) => Watched::Branch(branch),
+        OnLine::No | OnLine::Unknown(_) => Watched::Commit,
+    }
+}
+
+/// A name without what makes it a full one.
+pub(super) fn short_name(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name)
+}
+
+/// Whether a commit that a name stands for may be deployed, and what has to
+/// stay where it is for that.
+pub(super) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Result<Watched, Refusal> {
+    let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
+    let watched = match named.kind {
+        // It was asked for on the pull request whose head it is.
+        NamedKind::Loose | NamedKind::Landed if matches!(request.watched, Watched::Pull(_)) => request.watched.clone(),
+        NamedKind::Tag => Watched::Tag(name.to_owned()),
+        NamedKind::Branch => Watched::Branch(name.to_owned()),
+        // Forges find a fork's commits under every repository's name.
+        NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes(_)) => match look.is_own(sha) {
+            Some(true) => look.facts.own_pull_with_head(sha).map_or(Watched::Commit, Watched::Pull),
+            Some(false) => return Err(Refusal::No(elsewhere(sha))),
+            None => {
+                let what = format!("Whether {} is a commit of this repository", quoted(sha.short()));
+                return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
+            }
+        },
+        NamedKind::Landed | NamedKind::Loose => Watched::Commit,
+    };
+    permitted(look, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
+    Ok(watched)
 }
 
 /// The environment's rule, if the policy still lets a request be deployed
 /// there: it deploys there at all, still by itself where nobody asked, with
-/// these inputs, and takes what is not merged. `Err`: why not, for people.
-pub(super) fn still_permitted<'p>(look: &Look<'p>, request: &DeployRequest) -> Result<&'p EnvironmentRule, String> {
+/// these inputs, and takes its commit. `Err`: why not, for people.
+pub(super) fn still_permitted<'p>(
+    look: &Look<'p>,
+    id: &str,
+    request: &DeployRequest,
+) -> Result<&'p EnvironmentRule, Refusal> {
     let environment = request.environment.as_str();
     let rule = look.policy.environments.get(environment);
     let Some((rule, deploy)) =
         rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| look.policy.mode == Mode::Act)
     else {
-        return Err(say::not_ours(look.policy, environment));
+        return Err(Refusal::No(say::not_ours(look.policy, environment)));
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,
@@ -67,24 +229,15 @@ pub(super) fn still_permitted<'p>(look: &Look<'p>, request: &DeployRequest) -> R
         Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
     };
     if !by_itself {
-        return Err(say::no_auto(environment));
+        return Err(Refusal::No(say::no_auto(environment)));
     }
     for (name, value) in &request.inputs {
         if !deploy.inputs.get(name).is_some_and(|values| values.contains(value)) {
-            return Err(say::input_gone(name));
+            return Err(Refusal::No(say::input_gone(name)));
         }
     }
-    match (&request.watched, &request.sha) {
-        (Watched::Branch(branch), _) if !rule.unmerged && !look.listed(branch) => {
-            return Err(not_merged(environment, &format!("The branch {}", quoted(branch))));
-        }
-        (Watched::Pull(pull), Some(sha)) => {
-            let access = |account: &Account| look.may_write(account, None);
-            unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access)?;
-        }
-        // What is tagged or merged needs nobody's leave; what a name stands for
-        // is found out before anything is sent.
-        (Watched::Commit | Watched::Tag(_) | Watched::Branch(_) | Watched::Pull(_), _) => {}
+    if let Some(sha) = &request.sha {
+        permitted(look, environment, sha, Basis::of(look.facts, id, request))?;
     }
     Ok(rule)
 }
@@ -99,12 +252,14 @@ pub(in crate::decide) fn unmerged_pull(
     pull: ItemNumber,
     sha: &Sha,
     access: &dyn Fn(&Account) -> Right,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
     if !rule.is_some_and(|rule| rule.unmerged) {
-        return Err(not_merged(environment, &format!("#{pull}")));
+        return Err(Refusal::No(not_merged(environment, &format!("#{pull}"))));
     }
-    let Some(found) = facts.pull(pull) else { return Err(format!("Nothing is recorded of #{pull}.")) };
+    let Some(found) = facts.pull(pull) else {
+        return Err(Refusal::No(format!("Nothing is recorded of #{pull}.")));
+    };
     // One of which it is not known where it comes from is taken for a fork's.
     if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
         return Ok(());
@@ -134,16 +289,26 @@ pub(in crate::decide) fn unmerged_pull(
             }
         }
     }
+    let is_unclear = unclear.is_some();
     let unclear = unclear.map_or_else(String::new, |login| {
         format!(
             " {} approved it, and GitHub does not say whether they may write: grant what `phasebot doctor` names.",
             quoted(login)
         )
     });
-    Err(format!(
+    let why = format!(
         "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.{unclear}",
         quoted(sha.short())
-    ))
+    );
+    Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
+}
+
+fn elsewhere(sha: &Sha) -> String {
+    format!(
+        "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag, or deploy a fork's \
+         commit on its pull request.",
+        quoted(sha.short())
+    )
 }
 
 fn not_merged(environment: &str, what: &str) -> String {

@@ -9,7 +9,8 @@ use super::{
     end::finish,
     follow,
     order::{Order, order},
-    say, set_state, target,
+    say, set_state,
+    target::{self, Refusal},
 };
 use crate::{
     decide::{advance::Advanced, command::run::Terms, gate, gate::Subject, look::Look},
@@ -22,7 +23,7 @@ use crate::{
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
-        needs::{Answer, Need},
+        needs::{Answer, NamedKind, Need},
         policy::Policy,
         rule::{Busy, ConditionName},
     },
@@ -45,8 +46,18 @@ pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
     open.into_iter().map(|(id, _)| id.clone()).collect()
 }
 
-fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
-    let (name, default_branch) = (request.reference.clone(), facts.default_branch().to_owned());
+/// The question what a request's name stands for. The default branch is meant by
+/// its full name: a tag may be called like it.
+pub(super) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
+    match &request.watched {
+        Watched::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
+        _ => need_of(facts, id, &request.reference),
+    }
+}
+
+/// The question what a name stands for, for a request.
+pub(super) fn need_of(facts: &RepoFacts, id: &str, name: &str) -> Need {
+    let (name, default_branch) = (name.to_owned(), facts.default_branch().to_owned());
     Need::Named { name, default_branch, purpose: id.to_owned() }
 }
 
@@ -54,7 +65,7 @@ pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
     let need = name_need(look.facts, id, request);
     if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
         // Whether a reviewer may write is asked on the way.
-        let _ = target::may(look, &request.environment, &request.reference, named);
+        let _ = target::may(look, request, named);
     }
 }
 
@@ -73,8 +84,8 @@ pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
         }
     }
     order(look, request);
-    // Whether a fork's reviewer may write is asked on the way.
-    let _ = target::still_permitted(look, request);
+    // Where its commit is, and whether a fork's reviewer may write, is asked on the way.
+    let _ = target::still_permitted(look, id, request);
 }
 
 /// What a request's gate decides about.
@@ -147,14 +158,14 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
         }
     };
     // What was pushed after the command is not what its author meant.
-    if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, &request.reference, &named.sha))
+    if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, request, named.kind, &named.sha))
         && since > request.at
     {
         let why = say::moved(&request.reference, Some(&named.sha));
         return refuse(facts, why, out);
     }
     let look = Look::new(facts, terms.policy, terms.now);
-    let may = target::may(&look, &request.environment, &request.reference, &named);
+    let may = target::may(&look, request, &named);
     let unknown = !look.take_wants().is_empty();
     match may {
         Ok(watched) => {
@@ -167,14 +178,15 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
         Err(_) if unknown && terms.now.duration_since(request.at) < PATIENCE => {
             out.wake(terms.now.checked_add(AGAIN).ok());
         }
-        Err(why) => refuse(facts, why, out),
+        Err(refusal) => refuse(facts, refusal.why(), out),
     }
 }
 
 /// When a branch or tag came to a commit, as far as that was seen.
-fn moved_here(facts: &RepoFacts, name: &str, sha: &Sha) -> Option<Timestamp> {
-    let places = [RefName::Branch(name.to_owned()), RefName::Tag(name.to_owned())];
-    let moves = places.iter().filter_map(|place| facts.refs.get(place)).flat_map(|found| found.moves());
+fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: NamedKind, sha: &Sha) -> Option<Timestamp> {
+    let name = target::short_name(&request.reference).to_owned();
+    let place = if kind == NamedKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
+    let moves = facts.refs.get(&place).into_iter().flat_map(|found| found.moves());
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
 }
 
@@ -201,15 +213,22 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
     let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
     let environment = request.environment.as_str();
     let look = Look::new(facts, terms.policy, terms.now);
-    let rule = match target::still_permitted(&look, request) {
+    let asked = matches!(request.origin, Origin::Command(_));
+    let rule = match target::still_permitted(&look, id, request) {
         Ok(rule) => rule,
-        // Whether a reviewer may write is being asked.
-        Err(_) if !look.take_wants().is_empty() && terms.now.duration_since(request.at) < PATIENCE => {
+        // Whether a reviewer may write, or where the commit is, is being asked.
+        Err(_)
+            if !look.take_wants().is_empty()
+                && terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE =>
+        {
             return Next::Wait(say::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
-        Err(why) => return refused(why),
+        // Nobody is there to repeat what nobody asked for.
+        Err(Refusal::Pending(why)) if !asked && terms.now.duration_since(request.at) < LONGEST_WAIT => {
+            return Next::Wait(why, terms.now.checked_add(AGAIN).ok());
+        }
+        Err(refusal) => return refused(refusal.why()),
     };
-    let asked = matches!(request.origin, Origin::Command(_));
     let gives_up = request.at.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
     if terms.now >= gives_up {
         let RequestState::Waiting(why) = &request.state else { return refused(say::waited_too_long("")) };

@@ -5,12 +5,16 @@
 //! to have failed after all (by a smoke test) no longer runs: what ran before
 //! it runs again. One that is taken down without a successor ends the run, and
 //! nothing runs. Deployments of others count like our own, except those of jobs
-//! that may have named the environment for its secrets alone ([`counted`]).
+//! that may have named the environment for its secrets alone ([`counted`]), and
+//! foreign ones: of a pull request's job, or at a commit that is on no branch
+//! of this repository. Those are a run only where a request of ours asked for
+//! that very commit.
 //!
 //! The commit of a run is what its workflow was given, before what the
 //! deployment names: a dispatched workflow runs at the head of its branch,
 //! whatever it deploys. As long as it is open whether a deployment belongs to
-//! one of our dispatches, its commit is unknown, and unknown opens nothing.
+//! one of our dispatches, or whether its commit is this repository's, its
+//! commit is unknown, and unknown opens nothing.
 //!
 //! Nothing is built in advance: a history is a view of the tables in
 //! [`EnvironmentIndex`], and its newest runs cost no more than themselves.
@@ -27,12 +31,12 @@ use crate::{
             RepoFacts,
             deploy::DeployRequest,
             environment::{EnvironmentIndex, Stretch, Turn, TurnKind, stretches},
-            ship::DeploymentFacts,
+            ship::{DeploymentFacts, DeploymentOrigin},
         },
         id::Sha,
         needs::{Answer, Need},
         policy::Mode,
-        rule::DeployRule,
+        rule::{DeployRule, name_key},
     },
 };
 
@@ -214,15 +218,27 @@ impl<'f> History<'f> {
         facts.into_iter().flat_map(|facts| [facts.listed_commit(), facts.commit()])
     }
 
+    /// Deployments that don't count because they are foreign, at or after a
+    /// moment, the newest first.
+    pub(in crate::decide) fn foreign_since(self, since: Timestamp) -> impl Iterator<Item = (u64, &'f DeploymentFacts)> {
+        let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..).rev());
+        made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
+            .filter(move |(id, facts)| is_foreign(self.facts, *id, facts))
+    }
+
     /// Whether a deployment brought something here.
     fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
+        if is_foreign(self.facts, id, deployment) {
+            return false;
+        }
         self.deploys.is_none_or(|rule| {
             counted::is_deploy(self.facts, rule, id, deployment) || may_be_of_a_dispatch(self.facts, id, deployment)
         })
     }
 
     fn commit(self, id: u64, facts: &'f DeploymentFacts) -> Option<&'f Sha> {
-        (!may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
+        let is_known = facts.origin() != DeploymentOrigin::Unknown || is_asked_for(self.facts, id, facts);
+        (is_known && !may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
 
     /// Turns of a kind at or after a moment, the newest first.
@@ -337,6 +353,23 @@ impl<'f> Backwards<'f> {
     }
 }
 
+/// Whether a deployment is of a pull request's job, or at a commit that is not
+/// this repository's, and nobody asked us for that.
+pub(in crate::decide) fn is_foreign(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
+    deployment.origin() == DeploymentOrigin::Foreign && !is_asked_for(facts, id, deployment)
+}
+
+/// Whether a request of ours asked for the very commit of a deployment.
+fn is_asked_for(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
+    if deployment.is_linked() || facts.request_of(id).is_some() {
+        return true;
+    }
+    let environment = name_key(&deployment.environment);
+    let requests = facts.requests.index().by_commit.of(deployment.listed_commit());
+    let mut requests = requests.filter_map(|id| facts.requests.get(id));
+    requests.any(|request| request.environment == environment && request.started_at.is_some())
+}
+
 /// Whether a workflow's deployment may belong to one of our dispatches and is
 /// not tied to it yet: then nobody can tell what it deployed.
 fn may_be_of_a_dispatch(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
@@ -344,7 +377,7 @@ fn may_be_of_a_dispatch(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts
     if facts.request_of(id).is_some() {
         return false;
     }
-    let environment = deployment.environment.to_lowercase();
+    let environment = name_key(&deployment.environment);
     let mut known = facts.requests.index().by_run.of(&run).peekable();
     if known.peek().is_some() {
         let mut requests = known.filter_map(|id| facts.requests.get(id));

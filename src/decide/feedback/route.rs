@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::domain::rule::name_key;
 use crate::domain::{
     alert::Group,
     alerting::{AlertPolicy, AlertRoute},
@@ -40,7 +41,7 @@ impl Traits {
         let said = |field: fn(&AlertRoute) -> &Option<String>| routes.iter().find_map(|route| field(route).clone());
         let mut traits = Self {
             environment: said(|route| &route.environment)
-                .or_else(|| value(&["environment", "env"]).map(|name| name.to_lowercase()))
+                .or_else(|| value(&["environment", "env"]).map(|name| name_key(&name)))
                 .or_else(|| policy.environment.clone()),
             service: said(|route| &route.service).or_else(|| value(&["service"])),
             severity: said(|route| &route.severity).or_else(|| value(&["severity"])),

@@ -11,7 +11,10 @@ use crate::{
 /// Branches that are looked at.
 const MOST: usize = 50;
 
-pub(super) fn judge(case: Case<'_, '_>, of: &[Pattern]) -> Finding {
+pub(super) fn judge(case: Case<'_, '_>, of: &[Pattern], any: bool) -> Finding {
+    if any {
+        return Finding::pass("ancestry_any", "the policy takes a commit of any branch");
+    }
     let look = case.look;
     let default = look.facts.default_branch();
     let counts = |branch: &str| {

@@ -2,7 +2,8 @@
 //!
 //! What the rules of the branch require and what the policy names, each by
 //! its newest run; without either, everything that reported. A required check
-//! counts only from the App that the rule names. No check at all is no pass.
+//! counts only from the App that the rule names, and a named one from the App
+//! that the policy binds it to. No check at all is no pass.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,7 @@ use crate::{
     domain::{
         event::{Outcome, RefName},
         needs::{Need, RequiredCheck},
-        policy::Pattern,
+        rule::NamedCheck,
     },
 };
 
@@ -25,7 +26,7 @@ use crate::{
 /// further one after as long as was waited already.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-pub(super) fn judge(case: Case<'_, '_>, named: &[Pattern], report_within: SignedDuration) -> Finding {
+pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: SignedDuration) -> Finding {
     let look = case.look;
     let sha = &case.subject.sha;
     let need = Need::Checks { sha: sha.clone() };
@@ -57,10 +58,10 @@ fn branch<'f>(case: Case<'_, 'f>) -> &'f str {
     }
 }
 
-fn failed(checks: &Newest<'_>, named: &[Pattern]) -> Option<Finding> {
-    let is_named = |name: &str| named.iter().any(|pattern| pattern.matches(name));
+fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<Finding> {
+    let is_named = |report: &Report<'_>| named.iter().any(|check| report.is(check));
     let failed: Vec<&Report<'_>> =
-        checks.reports().filter(|report| report.outcome == Outcome::Failure && is_named(report.key.name)).collect();
+        checks.reports().filter(|report| report.outcome == Outcome::Failure && is_named(report)).collect();
     let at = failed.iter().map(|report| report.at).max();
     (!failed.is_empty()).then(|| {
         let shown = failed.first().map(|report| report.url);
@@ -78,7 +79,7 @@ struct Wanted<'a> {
 fn verdict(
     case: Case<'_, '_>,
     checks: &Newest<'_>,
-    named: &[Pattern],
+    named: &[NamedCheck],
     required: &[&RequiredCheck],
     report_within: SignedDuration,
 ) -> Finding {
@@ -87,9 +88,12 @@ fn verdict(
         name: rule.name.clone(),
         reports: checks.reports().filter(|report| report.key.meets(rule)).collect(),
     });
-    let wanted_names = named.iter().map(|pattern| Wanted {
-        name: pattern.as_str().to_owned(),
-        reports: checks.reports().filter(|report| pattern.matches(report.key.name)).collect(),
+    let wanted_names = named.iter().map(|check| Wanted {
+        name: match &check.app {
+            Some(app) => format!("{} of {app}", check.name.as_str()),
+            None => check.name.as_str().to_owned(),
+        },
+        reports: checks.reports().filter(|report| report.is(check)).collect(),
     });
     let mut wanted: Vec<Wanted<'_>> = wanted_rules.chain(wanted_names).collect();
     if wanted.is_empty() {

@@ -172,7 +172,7 @@ fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclea
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
         match look.lasting(&need) {
-            Some(Answer::PullsOf(by)) => pulls.extend(by),
+            Some(Answer::BroughtBy(by)) => pulls.extend(by.keys()),
             _ => drop(unanswered.get_or_insert(need)),
         }
     }

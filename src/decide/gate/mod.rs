@@ -9,6 +9,7 @@ mod ancestry;
 mod approval;
 mod authors;
 mod blockers;
+mod branch;
 mod calendar;
 mod carried;
 mod checks;
@@ -45,7 +46,7 @@ use crate::domain::{
     needs::{Answer, Need},
     permission::Grant,
     policy::Policy,
-    rule::{ConditionName, ConditionRule},
+    rule::{ConditionName, ConditionRule, name_key},
     when,
 };
 
@@ -187,7 +188,7 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
         Some(rules) => {
             let waivers = waiver::all(case);
             let listed = rules.iter().map(|rule| tree::judge(case, rule, &waivers));
-            order::judge(case).into_iter().chain(listed).collect()
+            branch::judge(case).into_iter().chain(order::judge(case)).chain(listed).collect()
         }
         None => vec![unlisted(&subject.gate)],
     };
@@ -210,10 +211,16 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
 fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
     let (mut rules, always) = match gate {
         GateName::Release(name) => {
-            (policy.gates.get(&name.to_lowercase())?.require.clone(), vec![ConditionRule::Freeze, ConditionRule::Hold])
+            let rules = policy.gates.get(&name_key(name))?.require.clone();
+            let mut always = vec![ConditionRule::Freeze, ConditionRule::Hold];
+            // What is released has landed, unless the policy says where it may be.
+            if !rules.iter().any(says_ancestry) {
+                always.insert(0, ConditionRule::Ancestry { of: Vec::new(), any: false });
+            }
+            (rules, always)
         }
         GateName::Deploy(environment) => {
-            let rule = policy.environments.get(&environment.to_lowercase())?;
+            let rule = policy.environments.get(&name_key(environment))?;
             let listed = |name: &String| {
                 let is =
                     |r: &ConditionRule| matches!(r, ConditionRule::Deployed { environment, .. } if environment == name);
@@ -233,6 +240,16 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
         }
     }
     Some(rules)
+}
+
+/// Whether a condition decides on which branches a commit may be. Among others of
+/// which one is enough it does not.
+fn says_ancestry(rule: &ConditionRule) -> bool {
+    match rule {
+        ConditionRule::Ancestry { .. } => true,
+        ConditionRule::All(inner) => inner.iter().any(says_ancestry),
+        _ => false,
+    }
 }
 
 fn unlisted(gate: &GateName) -> Finding {

@@ -7,9 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, carried::Unknown, finding::Finding};
 use crate::{
-    decide::{message::quoted, rights::Right},
+    decide::{
+        line::OnLine,
+        message::{forge_reason, quoted},
+        rights::Right,
+    },
     domain::{
-        event::Verdict,
+        effect::Watched,
+        event::{RefName, Verdict},
         fact::item::ReviewFact,
         id::{Account, AccountId, ItemNumber, Sha},
         needs::{Answer, Need},
@@ -71,16 +76,19 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
 fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
-    // What has landed brings everything below it, whoever has it as a head too.
-    let landed = facts.index.brought_by.get(sha).into_iter().flatten().any(|(name, ..)| case.look.listed_ref(name));
-    let is_open = |number: &ItemNumber| {
-        let item = facts.items.get(number);
-        item.is_some_and(|item| item.closed(case.look.now).is_none())
-            && facts.pull(*number).is_some_and(|pull| pull.merged.is_none())
-    };
-    let open: BTreeSet<ItemNumber> = facts.pulls_with_head(sha).filter(|number| !landed && is_open(number)).collect();
+    // The request for an open pull request is that pull request's alone.
+    let request = case.subject.request.as_ref().and_then(|id| facts.requests.get(id));
+    if let Some(Watched::Pull(pull)) = request.map(|request| &request.watched) {
+        return Ok([*pull].into());
+    }
+    let open = open_pulls(case);
     if !open.is_empty() {
-        return Ok(open);
+        // What has landed brings everything below it, whoever has it as a head too.
+        match case.look.on_line(sha) {
+            OnLine::No => return Ok(open),
+            OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
+            OnLine::Yes(_) => {}
+        }
     }
     let unknown = |unknown: Unknown| Box::new(unknown.finding(case, "reviews", "what it carries"));
     let base = case.last_base().map_err(unknown)?;
@@ -94,6 +102,46 @@ fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     brought(case, &commits)
 }
 
+/// Open pull requests that speak for the subject's commit where it is on no line:
+/// it is their head, and a fork's speaks only for what is not here by itself.
+fn open_pulls(case: Case<'_, '_>) -> BTreeSet<ItemNumber> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    let is_here = facts.is_own_commit(sha) == Some(true);
+    let speaks = |number: &ItemNumber| {
+        let item = facts.items.get(number);
+        let is_open = item.is_some_and(|item| item.closed(case.look.now).is_none());
+        let pull = facts.pull(*number).filter(|pull| pull.merged.is_none());
+        let from_fork = pull.and_then(|pull| pull.shape.as_ref()).is_none_or(|shape| shape.value.from_fork);
+        is_open && pull.is_some() && !(from_fork && is_here)
+    };
+    facts.pulls_with_head(sha).filter(speaks).collect()
+}
+
+fn place_unknown(sha: &Sha, why: Option<&str>) -> Finding {
+    let what = format!("whether {} is on a branch that counts", sha.short());
+    match why {
+        Some(why) => Finding::error("reviews_unavailable", format!("{what} can't be found out: {}", forge_reason(why))),
+        None => Finding::unknown("reviews_asked", format!("{what} is being asked of the forge")),
+    }
+}
+
+/// Whether a branch is one on which what the subject brings may have landed: a
+/// listed one, or one to which the subject itself was pushed. A pull request into
+/// another branch speaks for nothing here.
+fn is_line(case: Case<'_, '_>, branch: &str) -> bool {
+    let pushed = case.look.facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
+    let mut pushed = pushed.map(|(name, _, _)| name);
+    case.look.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
+}
+
+/// Whether a pull request was merged into such a branch, as far as events told.
+fn landed_by(case: Case<'_, '_>, number: ItemNumber) -> bool {
+    let pull = case.look.facts.pull(number).filter(|pull| pull.merged.is_some());
+    let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
+    base.is_some_and(|base| is_line(case, base))
+}
+
 /// The pull requests by which commits came. One that came by none was never reviewed.
 fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
     if commits.len() > MOST_COMMITS {
@@ -103,7 +151,8 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
     let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for sha in commits {
-        let by = case.pulls_by(sha);
+        let mut by = case.pulls_by(sha);
+        by.retain(|number| landed_by(case, *number));
         if by.is_empty() {
             strange.push(sha);
         }
@@ -116,17 +165,18 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
     let mut unasked: Option<Finding> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
-        match case.answer(&need, AGE) {
-            Some(Answer::PullsOf(by)) if by.is_empty() => {
-                let words = format!("{} came without a pull request", sha.short());
-                return Err(Box::new(Finding::fail("reviews_bypassed", words)));
-            }
-            Some(Answer::PullsOf(by)) => pulls.extend(by),
-            _ => {
-                let what = format!("which pull request brought {}", sha.short());
-                unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
-            }
+        let Some(Answer::BroughtBy(by)) = case.answer(&need, AGE) else {
+            let what = format!("which pull request brought {}", sha.short());
+            unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
+            continue;
+        };
+        let landed = by.iter().filter(|(_, base)| is_line(case, base)).map(|(number, _)| *number);
+        let landed: BTreeSet<ItemNumber> = landed.collect();
+        if landed.is_empty() {
+            let words = format!("{} came without a pull request", sha.short());
+            return Err(Box::new(Finding::fail("reviews_bypassed", words)));
         }
+        pulls.extend(landed);
     }
     unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
 }

@@ -25,7 +25,7 @@ fn look(case: Case<'_, '_>, rule: &ConditionRule) -> Finding {
     match rule {
         ConditionRule::Checks { named, report_within } => checks::judge(case, named, *report_within),
         ConditionRule::Reviews { count } => reviews::judge(case, *count),
-        ConditionRule::Ancestry { of } => ancestry::judge(case, of),
+        ConditionRule::Ancestry { of, any } => ancestry::judge(case, of, *any),
         ConditionRule::Tag { increasing, signed } => tag::judge(case, *increasing, *signed),
         ConditionRule::Blockers { label, milestone } => blockers::judge(case, label.as_deref(), milestone.as_deref()),
         ConditionRule::Approval { count, teams } => approval::judge(case, *count, teams),

@@ -1,6 +1,7 @@
 //! Releases, deployments, and the workflow runs and jobs that they are made of.
 
 use super::Notes;
+use crate::domain::rule::name_key;
 use crate::{
     decide::environment::is_deploying_workflow,
     domain::{
@@ -45,7 +46,7 @@ impl Notes<'_> {
 
     pub(super) fn protection(&mut self, seen: &ProtectionSeen) {
         let Some(run) = seen.run else { return };
-        let name = seen.environment.to_lowercase();
+        let name = name_key(&seen.environment);
         let job = self.facts.waiting_jobs.entry((run, name.clone())).or_default();
         if job.requests.contains_key(&seen.deployment) {
             return;
@@ -83,6 +84,8 @@ impl Notes<'_> {
         fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));
+        // Of two sights the one that calls it a fork's outweighs.
+        fact.from_fork = fact.from_fork.max(seen.from_fork);
         // The newest sight of its place holds; within one moment the greater one.
         let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);
         if fact.placed_at.is_none_or(|at| (at, &fact.environment, fact.production) < sight) {

@@ -33,6 +33,9 @@ pub struct CheckSeen {
     pub name: String,
     /// Id of the App that made it; 0 where the forge does not say.
     pub app: u64,
+    /// The App's slug, or empty.
+    #[serde(default)]
+    pub app_slug: String,
     /// The suite it belongs to; a workflow run names the same one.
     pub suite: Option<u64>,
     /// When it began.

@@ -58,6 +58,9 @@ pub struct DeploymentSeen {
     pub creator: Option<Actor>,
     /// The workflow run whose job made it.
     pub run: Option<u64>,
+    /// Whether that run is of another repository's code; `None`: not told.
+    #[serde(default)]
+    pub from_fork: Option<bool>,
     /// The status that the event carries.
     pub status: Option<DeployStatus>,
 }

@@ -126,6 +126,9 @@ pub struct RunFact {
     /// Its page, or empty.
     #[serde(default)]
     pub url: String,
+    /// The slug of the App that made it, or empty where it was not told.
+    #[serde(default)]
+    pub app_slug: String,
 }
 
 /// A commit status.

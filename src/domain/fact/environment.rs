@@ -7,9 +7,9 @@ use jiff::Timestamp;
 
 use super::{
     indexed::{IndexedMap, KeysBy, MapIndex},
-    ship::DeploymentFacts,
+    ship::{DeploymentFacts, DeploymentOrigin},
 };
-use crate::domain::{event::DeployState, id::Sha};
+use crate::domain::{event::DeployState, id::Sha, rule::name_key};
 
 /// The deployments to one environment.
 #[derive(Debug, Clone, Default)]
@@ -74,11 +74,13 @@ pub struct DeploymentIndex {
     pub by_commit: KeysBy<Sha, u64>,
     /// Deployments by the workflow run whose job made them.
     pub by_run: KeysBy<u64, u64>,
+    /// Deployments of which it is not known whose commit they deploy.
+    pub of_unknown_origin: BTreeSet<u64>,
 }
 
 impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
     fn add(&mut self, id: &u64, deployment: &DeploymentFacts) {
-        let index = self.environments.entry(deployment.environment.to_lowercase()).or_default();
+        let index = self.environments.entry(name_key(&deployment.environment)).or_default();
         index.made.insert((deployment.created_at, *id));
         index.turns.extend(turns(*id, deployment));
         if waits(deployment) {
@@ -91,10 +93,13 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         if let Some(run) = deployment.run {
             self.by_run.add(run, *id);
         }
+        if deployment.origin() == DeploymentOrigin::Unknown {
+            self.of_unknown_origin.insert(*id);
+        }
     }
 
     fn remove(&mut self, id: &u64, deployment: &DeploymentFacts) {
-        let name = deployment.environment.to_lowercase();
+        let name = name_key(&deployment.environment);
         if let Some(index) = self.environments.get_mut(&name) {
             index.made.remove(&(deployment.created_at, *id));
             index.waiting.remove(id);
@@ -112,6 +117,7 @@ impl MapIndex<u64, DeploymentFacts> for DeploymentIndex {
         if let Some(run) = deployment.run {
             self.by_run.remove(&run, id);
         }
+        self.of_unknown_origin.remove(id);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod indexed;
 pub mod item;
 pub mod label;
 pub mod lock;
+mod place;
 pub mod policy;
 mod repo;
 mod rollback;

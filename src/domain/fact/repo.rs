@@ -255,6 +255,10 @@ impl RepoFacts {
             }
         }
         facts.rebuild_index();
+        // An earlier version kept nothing of whose commits were deployed.
+        let unplaced = facts.deployments.index().of_unknown_origin.iter().copied().map(DocumentKey::Deployment);
+        let unplaced = unplaced.collect();
+        facts.place_deployments(&unplaced);
         (facts, unreadable)
     }
 

@@ -62,6 +62,13 @@ pub struct DeploymentFacts {
     /// deploy of ours.
     #[serde(default, alias = "told")]
     given: Option<Sha>,
+    /// Whether its run is of another repository's code; `None`: not told.
+    #[serde(default)]
+    pub from_fork: Option<bool>,
+    /// Whether its commit is on a branch or tag of this repository. Kept here,
+    /// because what shows it is forgotten in time.
+    #[serde(default)]
+    pub(super) commit_is_here: Option<bool>,
     /// Every status seen.
     pub statuses: BTreeSet<DeployStatus>,
 }
@@ -79,7 +86,21 @@ impl DeploymentFacts {
             creator: seen.creator.as_ref().map(Actor::account),
             run: seen.run,
             given: None,
+            from_fork: seen.from_fork,
+            commit_is_here: None,
             statuses: BTreeSet::new(),
+        }
+    }
+
+    /// Whose commit it deploys. A job of a pull request deploys none of this
+    /// repository's: not even the merge that the forge makes to test it.
+    pub fn origin(&self) -> DeploymentOrigin {
+        let of_pull = self.reference.starts_with("refs/pull/");
+        match (self.from_fork, self.commit_is_here) {
+            _ if of_pull => DeploymentOrigin::Foreign,
+            (Some(true), _) | (None, Some(false)) => DeploymentOrigin::Foreign,
+            (Some(false), _) | (None, Some(true)) => DeploymentOrigin::Own,
+            (None, None) => DeploymentOrigin::Unknown,
         }
     }
 
@@ -105,6 +126,17 @@ impl DeploymentFacts {
     pub fn link(&mut self, commit: Sha) {
         self.given = Some(commit);
     }
+}
+
+/// Whose commit a deployment deploys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentOrigin {
+    /// This repository's.
+    Own,
+    /// A fork's, or a pull request's.
+    Foreign,
+    /// Not known yet.
+    Unknown,
 }
 
 /// Releases by id.

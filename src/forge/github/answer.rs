@@ -62,7 +62,8 @@ pub(super) async fn answer(
             authors::authors(client, target, base.as_ref(), head).await.map(Answer::Authors)
         }
         Need::TagSignature { tag } => evidence::signature(&mut repo, tag).await,
-        Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::PullsOf),
+        Need::CommitPlace { sha, branch } => watch::place(&mut repo, sha, branch).await.map(Answer::CommitPlace),
+        Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::BroughtBy),
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),
         Need::RequiredChecks { branch } => required::checks(&mut repo, branch).await.map(Answer::RequiredChecks),

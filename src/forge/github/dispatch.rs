@@ -166,12 +166,16 @@ fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<S
 
 /// The commit that a branch or tag stands at.
 async fn head_of(repo: &mut Repo<'_>, reference: &str) -> Result<Option<Sha>, ForgeError> {
-    match watch::head(repo, reference).await {
-        Ok(sha) => return Ok(Some(sha)),
-        Err(ForgeError::NotFound(_)) => {}
-        Err(error) => return Err(error),
+    // One that an earlier version queued has a bare name.
+    if let Some(tag) = reference.strip_prefix(watch::TAGS) {
+        return found(super::answer::tag_commit(repo, tag).await);
     }
-    match super::answer::tag_commit(repo, reference).await {
+    let branch = reference.strip_prefix(watch::BRANCHES).unwrap_or(reference);
+    found(watch::head(repo, branch).await)
+}
+
+fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
+    match result {
         Ok(sha) => Ok(Some(sha)),
         Err(ForgeError::NotFound(_)) => Ok(None),
         Err(error) => Err(error),

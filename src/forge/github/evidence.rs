@@ -169,12 +169,18 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
     Ok(Answer::TagSignature { verified, reason })
 }
 
-/// Merged pull requests that brought a commit.
-pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+/// Merged pull requests that brought a commit, each with the branch that it went into.
+pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemNumber, String>, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
         number: ItemNumber,
         merged_at: Option<Timestamp>,
+        base: Base,
+    }
+    #[derive(Deserialize)]
+    struct Base {
+        #[serde(rename = "ref")]
+        branch: String,
     }
     let tail = format!("/commits/{}/pulls", path::segment(&sha.0)?);
     let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
@@ -182,7 +188,8 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeSet<
     if !all {
         return Err(too_many("pull requests of one commit"));
     }
-    Ok(pulls.into_iter().filter(|pull| pull.merged_at.is_some()).map(|pull| pull.number).collect())
+    let merged = pulls.into_iter().filter(|pull| pull.merged_at.is_some());
+    Ok(merged.map(|pull| (pull.number, pull.base.branch)).collect())
 }
 
 /// A pull request's newest commit and its reviews.

@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use super::{client::Client, path, repo::Repo};
+use super::{client::Client, path, repo::Repo, watch};
 use crate::{
     domain::{fact::policy::FileSeen, id::Sha},
     port::forge::{ForgeError, Target},
@@ -99,7 +99,9 @@ pub(super) async fn changes(
         filename: String,
         previous_filename: Option<String>,
     }
-    let tail = format!("/compare/{}...{}?per_page=1&page=1", path::segment(base)?, path::segment(&head.0)?);
+    // The branch's head, not its name: a tag may be called like it.
+    let base = watch::head(repo, base).await?;
+    let tail = format!("/compare/{}...{}?per_page=1&page=1", path::segment(&base.0)?, path::segment(&head.0)?);
     let found: Comparison = match repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await {
         Ok(reply) => reply.json()?,
         Err(failure) if failure.says(404, "no common ancestor") => return Ok(None),

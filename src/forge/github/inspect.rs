@@ -1,7 +1,10 @@
 //! Questions about the App itself: who it is, where it is installed, what it
 //! was granted, and how its webhook fares. For `setup` and `doctor`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use http::{Method, header};
 use jiff::Timestamp;
@@ -16,6 +19,8 @@ use super::{
     file,
     grant::Grants,
     path,
+    repo::Repo,
+    required,
     ruleset::Ruleset,
     transport::{Call, Transport},
 };
@@ -23,6 +28,7 @@ use crate::{
     domain::{
         fact::policy::FileSeen,
         id::{ForgeName, InstallationId, RepoKey},
+        needs::RequiredCheck,
     },
     port::{
         clock::Clock,
@@ -241,12 +247,7 @@ impl Inspector {
         of: Option<&str>,
         path: &str,
     ) -> Result<Option<FileSeen>, ForgeError> {
-        let target = Target {
-            installation,
-            repo: RepoKey { forge: ForgeName::github(), id: repo.id },
-            full_name: repo.full_name.clone(),
-        };
-        file::read(&self.client, &target, of, path, None).await
+        file::read(&self.client, &target(installation, repo), of, path, None).await
     }
 
     /// Asks what an account may do in a repository, as gates and commands do.
@@ -260,6 +261,17 @@ impl Inspector {
             Ok(_) | Err(ForgeError::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Checks that the rules of a branch require.
+    pub async fn required_checks(
+        &self,
+        installation: InstallationId,
+        repo: &Repository,
+        branch: &str,
+    ) -> Result<BTreeSet<RequiredCheck>, ForgeError> {
+        let target = target(installation, repo);
+        required::checks(&mut Repo::new(&self.client, &target)?, branch).await
     }
 
     /// A repository's active rulesets on tags, with their rules.
@@ -327,5 +339,13 @@ impl Inspector {
         caller: Caller,
     ) -> Result<T, ForgeError> {
         self.client.call(&self.get(route, path), caller).await?.json()
+    }
+}
+
+fn target(installation: InstallationId, repo: &Repository) -> Target {
+    Target {
+        installation,
+        repo: RepoKey { forge: ForgeName::github(), id: repo.id },
+        full_name: repo.full_name.clone(),
     }
 }

@@ -315,6 +315,7 @@ pub(super) fn release(node: Released) -> Option<(Timestamp, Seen)> {
 pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp, Seen)> {
     let seen = |status: Option<DeployStatus>| {
         Seen::Deployment(DeploymentSeen {
+            from_fork: None,
             id: node.id,
             sha: Sha::from(node.sha.as_str()),
             reference: node.r#ref.clone(),

@@ -7,11 +7,15 @@ use crate::{
     domain::{
         effect::{Told, Watched},
         id::Sha,
-        needs::{Named, NamedKind},
+        needs::{CommitPlace, Named, NamedKind},
     },
     port::forge::ForgeError,
 };
 
+/// How the full name of a branch begins.
+pub(super) const BRANCHES: &str = "refs/heads/";
+/// How the full name of a tag begins.
+pub(super) const TAGS: &str = "refs/tags/";
 /// Fewest digits of a commit's name that are taken for one.
 const FEWEST_DIGITS: usize = 7;
 
@@ -19,6 +23,13 @@ const FEWEST_DIGITS: usize = 7;
 /// repository. Only these places are looked at, so that no name leads to a
 /// pull request's ref. `None`: nothing, or both a tag and a branch.
 pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str) -> Result<Option<Named>, ForgeError> {
+    // A full name is of one kind only.
+    if let Some(branch) = name.strip_prefix(BRANCHES) {
+        return Ok(found(head(repo, branch).await)?.map(|sha| Named { kind: NamedKind::Branch, sha }));
+    }
+    if let Some(tag) = name.strip_prefix(TAGS) {
+        return Ok(found(answer::tag_commit(repo, tag).await)?.map(|sha| Named { kind: NamedKind::Tag, sha }));
+    }
     let tag = found(answer::tag_commit(repo, name).await)?;
     let branch = found(head(repo, name).await)?;
     match (tag, branch) {
@@ -64,13 +75,41 @@ async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {
     }
 }
 
-/// Whether a branch contains a commit.
+/// Where a commit is: on a branch, at the head of another one, or on none that
+/// GitHub names here. GitHub keeps the objects of a repository and its forks in
+/// one store, so that it finds a fork's commit under this repository's name.
+pub(super) async fn place(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Result<CommitPlace, ForgeError> {
+    #[derive(Deserialize)]
+    struct Head {}
+    if is_within(repo, sha, branch).await? {
+        return Ok(CommitPlace::OnBranch);
+    }
+    let tail = format!("/commits/{}/branches-where-head", path::segment(&sha.0)?);
+    let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/branches-where-head";
+    match repo.get(route, &tail).await {
+        Ok(reply) if reply.json::<Vec<Head>>()?.is_empty() => Ok(CommitPlace::Nowhere),
+        Ok(_) => Ok(CommitPlace::Elsewhere),
+        Err(failure) if failure.says(422, "no commit found") => Ok(CommitPlace::Nowhere),
+        Err(failure) => match failure.error {
+            ForgeError::NotFound(_) => Ok(CommitPlace::Nowhere),
+            error => Err(error),
+        },
+    }
+}
+
+/// Whether a branch contains a commit. Its head is compared, not its name: a tag
+/// of the same name would come before it.
 async fn is_within(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Result<bool, ForgeError> {
+    let Some(head) = found(head(repo, branch).await)? else { return Ok(false) };
+    is_below(repo, sha, &head).await
+}
+
+async fn is_below(repo: &mut Repo<'_>, sha: &Sha, head: &Sha) -> Result<bool, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
         status: String,
     }
-    let tail = format!("/compare/{}...{}?per_page=1", path::segment(&sha.0)?, path::segment(branch)?);
+    let tail = format!("/compare/{}...{}?per_page=1", path::segment(&sha.0)?, path::segment(&head.0)?);
     let compared: Result<_, Failure> = repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await;
     match compared {
         Ok(reply) => Ok(matches!(reply.json::<Body>()?.status.as_str(), "ahead" | "identical")),
@@ -101,7 +140,7 @@ pub(super) async fn moved(repo: &mut Repo<'_>, sha: &Sha, watched: &Watched) -> 
             let now = found(head(repo, branch).await)?;
             let still = match &now {
                 Some(head) if head == sha => true,
-                Some(_) => is_within(repo, sha, branch).await?,
+                Some(head) => is_below(repo, sha, head).await?,
                 None => false,
             };
             (now, still)

@@ -24,6 +24,8 @@ const MAX_PROBLEMS: usize = 1000;
 const MAX_PASSES: usize = 500;
 /// The type of globs, as serde names it.
 const GLOB: &str = "Glob";
+/// Structs that may also be written as one word, which is a glob in the latter.
+const WORD_OR_SETTINGS: [&str; 2] = ["WordOrSettings", "GlobOrSettings"];
 /// Keys for monorepo targets, which are refused in words of their own.
 const BY_PATH: [&str; 2] = ["paths", "targets"];
 
@@ -159,6 +161,13 @@ impl<'a> Reader<'a> {
         Fault::new(format!("expected {what}, found {found}")).at(self.node)
     }
 
+    /// Warns of a glob that probably means something else.
+    fn doubt_glob(self, text: &str) {
+        if let Some(warning) = glob::doubt(text) {
+            self.context.warnings.borrow_mut().push(self.context.source.problem(self.node.mark, warning));
+        }
+    }
+
     fn not_a_number(self) -> Fault {
         match &self.node.kind {
             Kind::Scalar { text, plain: true } if text.parse::<i128>().is_ok() => {
@@ -259,10 +268,8 @@ impl<'de> Deserializer<'de> for Reader<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, visitor: V) -> Result<V::Value, Fault> {
-        if let (GLOB, Kind::Scalar { text, .. }) = (name, &self.node.kind)
-            && let Some(warning) = glob::doubt(text)
-        {
-            self.context.warnings.borrow_mut().push(self.context.source.problem(self.node.mark, warning));
+        if let (GLOB, Kind::Scalar { text, .. }) = (name, &self.node.kind) {
+            self.doubt_glob(text);
         }
         visitor.visit_newtype_struct(self)
     }
@@ -279,10 +286,19 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        if WORD_OR_SETTINGS.contains(&name)
+            && let Kind::Scalar { text, .. } = &self.node.kind
+            && !self.node.is_null()
+        {
+            if name == WORD_OR_SETTINGS[1] {
+                self.doubt_glob(text);
+            }
+            return self.deserialize_str(visitor);
+        }
         let Kind::Map(entries) = &self.node.kind else { return Err(self.expected("a mapping")) };
         self.fields(entries, fields, visitor)
     }

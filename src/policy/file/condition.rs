@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::{
-    text::{Glob, LabelName, Name, word},
+    text::{Glob, LabelName, Name, word, word_or_settings},
     time::{Length, Weekly, Zone},
 };
 pub use crate::domain::rule::ConditionName;
@@ -63,10 +63,9 @@ pub enum Condition {
 impl Condition {
     /// How many globs it holds.
     pub fn globs(&self) -> usize {
-        let count = |globs: &Option<Vec<Glob>>| globs.as_ref().map_or(0, Vec::len);
         match self {
-            Self::Checks(checks) => count(&checks.named),
-            Self::Ancestry(ancestry) => count(&ancestry.of),
+            Self::Checks(checks) => checks.named.as_ref().map_or(0, Vec::len),
+            Self::Ancestry(ancestry) => ancestry.of().len(),
             Self::All(inner) | Self::Any(inner) => inner.iter().map(Self::globs).sum(),
             Self::Not(inner) => inner.globs(),
             _ => 0,
@@ -78,8 +77,9 @@ impl Condition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecksCondition {
-    /// Checks that must have passed beside the required ones; globs.
-    pub named: Option<Vec<Glob>>,
+    /// Checks that must have passed beside the required ones: globs, or each with
+    /// the App whose check run counts.
+    pub named: Option<Vec<NamedCheckFile>>,
     /// A check that has not reported by then counts as failed. Default: `2h`.
     pub report_within: Option<Length>,
 }
@@ -156,12 +156,79 @@ pub struct ApprovalCondition {
     pub teams: Option<Vec<Team>>,
 }
 
+/// `ancestry: any`, or settings of `ancestry`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AncestryCondition {
+    /// A commit of any branch passes.
+    Any,
+    /// It is on one of these branches.
+    Of(AncestrySettings),
+}
+
 /// Settings of `ancestry`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct AncestryCondition {
+pub struct AncestrySettings {
     /// Branches; globs. Default: the default branch and those in `branches`.
     pub of: Option<Vec<Glob>>,
+}
+
+impl AncestryCondition {
+    /// The branches; none: those that count.
+    pub fn of(&self) -> &[Glob] {
+        match self {
+            Self::Any => &[],
+            Self::Of(settings) => settings.of.as_deref().unwrap_or_default(),
+        }
+    }
+}
+
+word_or_settings! {
+    AncestryCondition, "WordOrSettings", ["of"], "`any` or a mapping",
+    word: |text| if text == "any" { Ok(AncestryCondition::Any) } else { Err(format!("unknown value `{text}`; known here: `any`")) },
+    settings: |settings: AncestrySettings| AncestryCondition::Of(settings),
+    schema: |generator| {
+        let settings = generator.subschema_for::<AncestrySettings>();
+        schemars::json_schema!({ "oneOf": [{ "const": "any" }, settings] })
+    },
+}
+
+word! {
+    /// An App by the name in its address, such as `github-actions`, or by its id.
+    AppName, check_app, { "minLength": 1, "maxLength": 100 }
+}
+
+fn check_app(text: &str) -> Result<(), String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if text.is_empty() || text.len() > 100 || !text.chars().all(fits) {
+        return Err("an App is named like `github-actions`, or by its id".to_owned());
+    }
+    Ok(())
+}
+
+/// A check that a gate names, whoever reports it, or bound to an App.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedCheckSettings {
+    /// Its name; a glob.
+    pub name: Glob,
+    /// The App whose check run counts: by the name in its address, such as
+    /// `github-actions`, or by its id. Default: anybody's report.
+    pub app: Option<AppName>,
+}
+
+/// A glob, or a check with its App.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedCheckFile(pub NamedCheckSettings);
+
+word_or_settings! {
+    NamedCheckFile, "GlobOrSettings", ["name", "app"], "a glob or a mapping",
+    word: |text| Glob::try_from(text.to_owned()).map(|name| NamedCheckFile(NamedCheckSettings { name, app: None })),
+    settings: |settings: NamedCheckSettings| NamedCheckFile(settings),
+    schema: |generator| {
+        let (glob, settings) = (generator.subschema_for::<Glob>(), generator.subschema_for::<NamedCheckSettings>());
+        schemars::json_schema!({ "oneOf": [glob, settings] })
+    },
 }
 
 /// A condition without settings.

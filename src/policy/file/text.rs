@@ -68,6 +68,52 @@ macro_rules! word {
 }
 pub(super) use word;
 
+/// Declares how a value is read that is one word or a mapping of settings. The
+/// reader knows the two by the names of their structs.
+macro_rules! word_or_settings {
+    ($name:ident, $struct:literal, [$($field:literal),*], $expecting:literal,
+     word: $word:expr, settings: $settings:expr, schema: $schema:expr,) => {
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct WordOrSettings;
+                impl<'de> serde::de::Visitor<'de> for WordOrSettings {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str($expecting)
+                    }
+
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        let read: fn(&str) -> Result<$name, String> = $word;
+                        read(text).map_err(E::custom)
+                    }
+
+                    fn visit_map<A: serde::de::MapAccess<'de>>(self, map: A) -> Result<$name, A::Error> {
+                        serde::Deserialize::deserialize(serde::de::value::MapAccessDeserializer::new(map)).map($settings)
+                    }
+                }
+                deserializer.deserialize_struct($struct, &[$($field),*], WordOrSettings)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema = $schema;
+                schema(generator)
+            }
+        }
+    };
+}
+pub(super) use word_or_settings;
+
 word! {
     /// A glob: `*` matches any text, `?` one character, `[ab]` a set, `{a,b}` alternatives.
     Glob, check_glob, { "minLength": 1, "maxLength": 255 }

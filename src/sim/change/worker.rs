@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{SimError, shape, state::State},
+    super::{SimError, model::Item, shape, state::State},
     ship::NewDeployment,
 };
 
@@ -129,6 +129,7 @@ impl State {
     /// The deployment that a job's `environment:` makes: its event names the run.
     fn job_deployment(&mut self, repo: u64, run: u64, new: &NewDeployment) -> Result<u64, SimError> {
         let id = self.note_deployment(repo, ACTIONS, new)?;
+        self.of_pull(repo, run, id)?;
         let place = self.repo(repo)?;
         let found = place.runs.get(&run).ok_or_else(|| SimError::NoSuch(format!("workflow run {run}")))?;
         let own = json!({
@@ -138,6 +139,19 @@ impl State {
         });
         self.emit(repo, "deployment", Some("created"), ACTIONS, own);
         Ok(id)
+    }
+
+    /// A deployment of a pull request's run is listed under its trial merge.
+    fn of_pull(&mut self, repo: u64, run: u64, deployment: u64) -> Result<(), SimError> {
+        let place = self.repo(repo)?;
+        let Some(found) = place.runs.get(&run).filter(|run| run.trigger == "pull_request") else { return Ok(()) };
+        let is_head = |item: &&Item| item.pull.as_ref().is_some_and(|pull| pull.head_sha == found.sha);
+        let number = place.items.values().find(is_head).map(|item| item.number);
+        let made = self.repo_mut(repo)?.deployments.get_mut(&deployment);
+        if let (Some(made), Some(number)) = (made, number) {
+            made.reference = format!("refs/pull/{number}/merge");
+        }
+        Ok(())
     }
 
     /// Cancels a run that has not ended.

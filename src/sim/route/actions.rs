@@ -45,13 +45,14 @@ fn dispatch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let path = workflow(repo, call.param("workflow_id"))?;
     let name = call.required("Workflow", "ref")?;
+    let branch =
+        name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name).to_owned();
     if repo.workers.iter().any(|worker| worker.path == path && worker.moves) {
-        state.push(call.repo, "somebody", name, &["At the last moment".into()])?;
+        state.push(call.repo, "somebody", &branch, &["At the last moment".into()])?;
     }
     let repo = state.repo(call.repo)?;
     let no_ref = || Reply::invalid_message(&format!("No ref found for: {name}"));
     let sha = repo.git.resolve(name).ok_or_else(no_ref)?;
-    let branch = name.strip_prefix("refs/heads/").unwrap_or(name).to_owned();
     let inputs = call.body.get("inputs").cloned().unwrap_or_else(|| json!({}));
     let bot = state.bot();
     if repo_worker_is_dead(state, call.repo, &path) {

@@ -14,6 +14,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/compare/{basehead}", READ, compare),
     Route::new("GET", "/repos/{owner}/{repo}/commits", READ, list),
     Route::new("GET", "/repos/{owner}/{repo}/commits/{ref}", READ, get),
+    Route::new("GET", "/repos/{owner}/{repo}/commits/{commit_sha}/branches-where-head", READ, branches_where_head),
     Route::new("GET", "/repos/{owner}/{repo}/git/ref/{ref}", READ, git_ref),
     Route::new("GET", "/repos/{owner}/{repo}/git/tags/{tag_sha}", READ, tag_object),
     Route::new("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref}", READ, matching),
@@ -38,7 +39,8 @@ fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let at = |name: &str| {
         let own = name.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(name);
-        repo.git.resolve(own).ok_or_else(Reply::not_found)
+        // As git has it, a tag comes before a branch of the same name.
+        repo.git.tags.get(own).cloned().or_else(|| repo.git.resolve(own)).ok_or_else(Reply::not_found)
     };
     let (base, head) = (at(base_name)?, at(head_name)?);
     let none = || Reply::not_found_because(&format!("No common ancestor between {base_name} and {head_name}."));
@@ -121,6 +123,18 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     commit["stats"] = json!({ "additions": 0, "deletions": 0, "total": 0 });
     commit["files"] = json!([]);
     Ok(Reply::ok(commit))
+}
+
+/// Of this repository only: a fork's branches are none of its own.
+fn branches_where_head(state: &mut State, call: &Call) -> Result<Reply, Reply> {
+    let sha = resolve(state, call, call.param("commit_sha"))?;
+    let repo = state.repo(call.repo)?;
+    let url = format!("{}/repos/{}/commits/{sha}", state.api, repo.full_name());
+    let shown = |name: &str| {
+        let protected = repo.protected.contains_key(name) || repo.required.contains_key(name);
+        json!({ "name": name, "commit": { "sha": sha, "url": url }, "protected": protected })
+    };
+    Ok(Reply::ok(repo.git.branches_at(&sha).map(shown).collect()))
 }
 
 fn git_ref(state: &mut State, call: &Call) -> Result<Reply, Reply> {

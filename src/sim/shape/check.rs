@@ -150,7 +150,7 @@ pub(in crate::sim) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun
         "id": run.id,
         "name": name_of(&run.path),
         "node_id": node("WFR_kwLO", run.id),
-        "head_branch": run.branch,
+        "head_branch": run.branch.rsplit(':').next(),
         "head_sha": run.sha,
         "path": run.path,
         "display_title": run.title,
@@ -181,6 +181,16 @@ pub(in crate::sim) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun
         "workflow_url": format!("{place}/actions/workflows/{workflow}"),
         "head_commit": repo.git.get(&run.sha).map_or(Value::Null, simple_commit),
         "repository": super::repository(state, repo),
-        "head_repository": super::repository(state, repo),
+        "head_repository": head_repository(state, repo, &run.branch),
     })
+}
+
+/// Whose code a run is of: a fork's, if its branch is called `owner:branch`.
+fn head_repository(state: &State, repo: &Repo, branch: &str) -> Value {
+    match branch.split_once(':') {
+        Some((owner, _)) => {
+            super::place::described(state, repo, owner, repo.forks.get(owner).copied().unwrap_or_default(), true)
+        }
+        None => super::repository(state, repo),
+    }
 }

@@ -117,6 +117,7 @@ fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
 fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
     let completed = (outcome != Outcome::Running).then(|| (at(minutes), outcome));
     let run = RunFact {
+        app_slug: String::new(),
         completed,
         started_at: at(minutes),
         name: "ci".into(),
@@ -131,6 +132,7 @@ fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
 fn deployment(facts: &mut RepoFacts, id: u64, sha: Sha, minutes: i64, state: DeployState) {
     let status = DeployStatus { at: at(minutes), id, state };
     let mut deployment = DeploymentFacts::new(&DeploymentSeen {
+        from_fork: Some(false),
         id,
         sha,
         reference: "main".into(),
@@ -189,7 +191,7 @@ fn well() -> RepoFacts {
     answer(&mut facts, Need::RequiredChecks { branch: "main".into() }, Answer::RequiredChecks([].into()));
     answer(&mut facts, Need::OpenIssues { label: Some("stop".into()), milestone: None }, Answer::OpenIssues([].into()));
     answer(&mut facts, Need::Authors { base: None, head: sha() }, Answer::Authors(Authors::default()));
-    answer(&mut facts, Need::PullsOf { sha: sha() }, Answer::PullsOf([2].into()));
+    answer(&mut facts, Need::PullsOf { sha: sha() }, Answer::BroughtBy([(2, "main".to_owned())].into()));
     let review = phasebot::domain::fact::item::ReviewFact {
         verdict: phasebot::domain::event::Verdict::Approved,
         submitted_at: at(-50),

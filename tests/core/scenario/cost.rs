@@ -88,6 +88,7 @@ impl Year {
     fn deploy(&mut self, n: u64, environment: &str, state: DeployState) -> Observed {
         let at = world::start() + SignedDuration::from_hours(n.cast_signed());
         let deployment = DeploymentSeen {
+            from_fork: None,
             id: n,
             sha: sha(n + 1_000_000),
             reference: "main".into(),

@@ -12,7 +12,7 @@ use phasebot::{
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
-        needs::{Answer, Answered, Authors, Named, NamedKind, Need},
+        needs::{Answer, Answered, Authors, CommitPlace, Named, NamedKind, Need},
         permission::Role,
         policy::Policy,
     },
@@ -244,8 +244,18 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             None => Answer::Unavailable { why: "no such branch".into() },
         },
         Need::Named { name, default_branch, .. } => {
+            let (heads, tags) = (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/"));
+            let full = heads.map(|name| (NamedKind::Branch, RefName::Branch(name.to_owned())));
+            let full = full.or_else(|| tags.map(|name| (NamedKind::Tag, RefName::Tag(name.to_owned()))));
+            if let Some((kind, place)) = full {
+                return Answer::Named(world.tip(&place).map(|sha| Named { kind, sha: sha.clone() }));
+            }
             let kinds =
                 [(NamedKind::Tag, RefName::Tag(name.clone())), (NamedKind::Branch, RefName::Branch(name.clone()))];
+            // A bare name that both have names neither.
+            if kinds.iter().all(|(_, place)| world.tip(place).is_some()) {
+                return Answer::Named(None);
+            }
             let place =
                 kinds.into_iter().find_map(|(kind, place)| Some(Named { kind, sha: world.tip(&place)?.clone() }));
             let landed =
@@ -301,9 +311,22 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             let verified = world.signed.contains(tag);
             Answer::TagSignature { verified, reason: if verified { "valid" } else { "unsigned" }.into() }
         }
+        Need::CommitPlace { sha, branch } => {
+            let at = |place: &RefName| world.tip(place).cloned();
+            let on = at(&RefName::Branch(branch.clone())).is_some_and(|tip| world.ancestors(&tip).contains(sha));
+            let branches = world.tips.keys().filter(|name| matches!(name, RefName::Branch(_)));
+            let mut heads = branches.filter_map(at);
+            Answer::CommitPlace(match on {
+                true => CommitPlace::OnBranch,
+                false if heads.any(|head| head == *sha) => CommitPlace::Elsewhere,
+                false => CommitPlace::Nowhere,
+            })
+        }
         Need::PullsOf { sha } => {
-            let merged = world.pulls.values().filter(|pull| pull.merge_sha.as_ref() == Some(sha));
-            Answer::PullsOf(merged.map(|pull| pull.item.number).collect())
+            let merged = world.pulls.values().filter(|pull| {
+                pull.merge_sha.as_ref() == Some(sha) || (pull.merge_sha.is_some() && pull.head_sha == *sha)
+            });
+            Answer::BroughtBy(merged.map(|pull| (pull.item.number, pull.base_ref.clone())).collect())
         }
         Need::Reviews { pull } => match world.pulls.get(pull) {
             Some(pull) => Answer::Reviews {

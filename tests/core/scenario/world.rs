@@ -524,7 +524,9 @@ impl World {
     fn pull(&mut self, at: Timestamp, w: &[String]) -> Option<PullSeen> {
         let item = self.item(at, w, true)?;
         let number = item.number;
-        let head = self.sha(&format!("h{number}"));
+        // `at c1`: its head is a commit that is here already.
+        let head = after(w, "at").map_or_else(|| format!("h{number}"), str::to_owned);
+        let head = self.sha(&head);
         let merge = after(w, "as").map(str::to_owned).map(|name| self.sha(&name));
         let pull = self.pulls.entry(number).or_insert_with(|| PullSeen {
             item: item.clone(),
@@ -542,7 +544,8 @@ impl World {
         pull.pusher = after(w, "by").filter(|_| w[2] == "synchronize").map(|login| self.accounts.actor(login));
         if pull.from_fork {
             // Forges find a fork's commits under every repository's name.
-            self.parents.entry(pull.head_sha.clone()).or_default();
+            let base = self.tips.get(&RefName::Branch(pull.base_ref.clone())).cloned();
+            self.parents.entry(pull.head_sha.clone()).or_insert_with(|| base.into_iter().collect());
         }
         pull.item = item;
         match w[2].as_str() {
@@ -732,6 +735,7 @@ impl World {
         let begins = how == Outcome::Running || !self.runs.contains_key(&key);
         if begins {
             let fresh = CheckSeen {
+                app_slug: after(w, "slug").unwrap_or_default().to_owned(),
                 id: self.id(),
                 sha,
                 name: w[1].clone(),
@@ -752,15 +756,17 @@ impl World {
         Some(run.clone())
     }
 
-    /// `deploy 9 production of m1 in_progress [production] [run 801]`
+    /// `deploy 9 production of m1 in_progress [flagged] [run 801] [ref refs/pull/3/merge] [of-repo fork]`
     fn deploy(&mut self, at: Timestamp, w: &[String]) -> Option<DeploymentSeen> {
         let id: u64 = w[1].parse().ok()?;
         let sha = after(w, "of").map(str::to_owned).map(|name| self.sha(&name));
         let status_id = self.id();
         let deployment = self.deployments.entry(id).or_insert_with(|| DeploymentSeen {
+            from_fork: after(w, "of-repo").map(|whose| whose == "fork"),
             id,
             sha: sha.clone().unwrap_or_else(|| panic!("deployment {id} of what?")),
-            reference: "main".into(),
+            // `ref refs/pull/3/merge`: a job of a pull request made it.
+            reference: after(w, "ref").unwrap_or("main").to_owned(),
             environment: w[2].clone(),
             production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),
             created_at: at,

@@ -5,6 +5,7 @@ mod automatic;
 mod dispatch;
 mod edges;
 mod history;
+mod lines;
 mod locks;
 mod release;
 pub mod stage;

@@ -100,7 +100,10 @@ async fn who_reviewed_what() {
     let a = sha("a");
     let pulls = json!([{ "number": 3, "merged_at": "2026-03-02T09:00:00Z" }, { "number": 4, "merged_at": null }]);
     on(&world, &format!("/commits/{a}/pulls?per_page=100&page=1"), 200, pulls);
-    assert_eq!(ask(&world, Need::PullsOf { sha: a.clone() }).await, Ok(Said::PullsOf([3].into())));
+    assert_eq!(
+        ask(&world, Need::PullsOf { sha: a.clone() }).await,
+        Ok(Said::BroughtBy([(3, "main".to_owned())].into()))
+    );
     on(&world, "/pulls/3", 200, json!({ "user": { "id": 7, "login": "ann" }, "head": { "sha": a.0 } }));
     let reviews = json!([
         { "id": 1, "user": { "id": 8, "login": "bob" }, "state": "APPROVED", "author_association": "MEMBER", "commit_id": a.0,

@@ -7,6 +7,7 @@ use super::fixture::{bot, fixture, received_at, sha, time};
 
 fn deployment() -> DeploymentSeen {
     DeploymentSeen {
+        from_fork: None,
         id: 5501,
         sha: sha("c"),
         reference: "v1.2.0".to_owned(),
@@ -61,7 +62,10 @@ fn a_deployment_is_asked_for() {
     assert_eq!(created.seen(), Seen::Deployment(deployment()));
     assert_eq!(created.event().at, time("2026-11-03T10:00:00Z"));
     let unflagged = created.without("/deployment/production_environment");
-    assert_eq!(unflagged.seen(), Seen::Deployment(DeploymentSeen { production: None, ..deployment() }));
+    assert_eq!(
+        unflagged.seen(),
+        Seen::Deployment(DeploymentSeen { from_fork: None, production: None, ..deployment() })
+    );
 }
 
 #[test]
@@ -81,7 +85,11 @@ fn a_deployment_goes_through_its_states() {
     ] {
         let fixture = created.clone().with("/deployment_status/state", state);
         let status = Some(DeployStatus { at, id: 5601, state: expected });
-        assert_eq!(fixture.seen(), Seen::Deployment(DeploymentSeen { status, ..deployment() }), "{state}");
+        assert_eq!(
+            fixture.seen(),
+            Seen::Deployment(DeploymentSeen { from_fork: None, status, ..deployment() }),
+            "{state}"
+        );
         assert_eq!(fixture.event().at, at);
     }
     let reason = created.without("/deployment_status/id").reason();
@@ -91,10 +99,12 @@ fn a_deployment_goes_through_its_states() {
 #[test]
 fn a_status_may_move_a_deployment_to_another_environment() {
     let moved = fixture("deployment_status.created").with("/deployment_status/environment", "blue");
-    assert!(matches!(moved.seen(), Seen::Deployment(DeploymentSeen { environment, .. }) if environment == "blue"));
+    assert!(
+        matches!(moved.seen(), Seen::Deployment(DeploymentSeen { from_fork: None, environment, .. }) if environment == "blue")
+    );
     let unsaid = fixture("deployment_status.created").with("/deployment_status/environment", "");
     assert!(
-        matches!(unsaid.seen(), Seen::Deployment(DeploymentSeen { environment, .. }) if environment == "production")
+        matches!(unsaid.seen(), Seen::Deployment(DeploymentSeen { from_fork: None, environment, .. }) if environment == "production")
     );
 }
 

@@ -78,7 +78,8 @@ pub(in crate::forge::github) fn check_seen(
     received_at: Timestamp,
 ) -> Result<(CheckSeen, Option<Timestamp>), &'static str> {
     let suite = run.check_suite.0.unwrap_or_default();
-    let app = run.app.0.unwrap_or_default().id.0.unwrap_or(0);
+    let app = run.app.0.unwrap_or_default();
+    let (app, app_slug) = (app.id.0.unwrap_or(0), app.slug.0.unwrap_or_default());
     let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
     let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
     let at = if outcome == Outcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
@@ -87,6 +88,7 @@ pub(in crate::forge::github) fn check_seen(
         sha: run.head_sha.0.ok_or("check_run.head_sha")?,
         name: run.name.0.ok_or("check_run.name")?,
         app,
+        app_slug,
         suite: suite.id.0,
         started_at: run.started_at.0.or(at).unwrap_or(received_at),
         completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),

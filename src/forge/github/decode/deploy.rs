@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, ReleaseSeen, Seen},
-    forge::github::payload::{Deployment, DeploymentStatus, Numbered, Release},
+    forge::github::payload::{DeployingRun, Deployment, DeploymentStatus, Release},
 };
 
 pub(super) fn release(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
@@ -67,6 +67,7 @@ fn deployment_seen(
     let deployment: Deployment = needed(delivery.payload.get("deployment"), "deployment")?;
     let environment = environment.filter(|name| !name.is_empty()).or(deployment.environment.0);
     let made_at = deployment.created_at.0;
+    let run: DeployingRun = delivery.payload.get("workflow_run").unwrap_or_default();
     let seen = DeploymentSeen {
         id: needed(deployment.id.0, "deployment.id")?,
         sha: needed(deployment.sha.0, "deployment.sha")?,
@@ -75,7 +76,8 @@ fn deployment_seen(
         production: deployment.production_environment.0,
         created_at: made_at.or(deployment.updated_at.0).unwrap_or(delivery.received_at),
         creator: deployment.creator.0.and_then(actor),
-        run: delivery.payload.get("workflow_run").and_then(|run: Numbered| run.id.0),
+        run: run.id.0,
+        from_fork: run.head_repository.0.and_then(|head| Some(head.id.0? != delivery.repo.as_ref()?.key.id)),
         status: None,
     };
     Ok((seen, made_at))

@@ -25,11 +25,21 @@ pub struct CheckRun {
     /// When it ended.
     pub completed_at: Maybe<Timestamp>,
     /// The App that made it.
-    pub app: Maybe<Numbered>,
+    pub app: Maybe<App>,
     /// Its suite.
     pub check_suite: Maybe<CheckSuite>,
     /// Its page.
     pub html_url: Maybe<String>,
+}
+
+/// An App.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct App {
+    /// Its number.
+    pub id: Maybe<u64>,
+    /// Its name in addresses.
+    pub slug: Maybe<String>,
 }
 
 /// A check suite.
@@ -88,4 +98,4 @@ pub struct WorkflowRun {
     pub triggering_actor: Maybe<User>,
 }
 
-objects!(CheckRun, CheckSuite, Commit, WorkflowRun);
+objects!(App, CheckRun, CheckSuite, Commit, WorkflowRun);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Maybe, User, lenient::objects};
+use super::{Maybe, Numbered, User, lenient::objects};
 use crate::domain::id::Sha;
 
 /// A release.
@@ -68,4 +68,14 @@ pub struct DeploymentStatus {
     pub updated_at: Maybe<Timestamp>,
 }
 
-objects!(Release, Deployment, DeploymentStatus);
+/// The workflow run whose job made a deployment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct DeployingRun {
+    /// Its number.
+    pub id: Maybe<u64>,
+    /// The repository whose code it runs: a fork's for its pull requests.
+    pub head_repository: Maybe<Numbered>,
+}
+
+objects!(Release, Deployment, DeploymentStatus, DeployingRun);

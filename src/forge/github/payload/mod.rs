@@ -20,7 +20,7 @@ pub use admin::{InstallationFull, InstalledRepository, LabelChanges};
 pub use body::{Payload, json};
 pub use check::{CheckRun, CheckSuite, Commit as StatusCommit, WorkflowRun};
 pub use common::{Label, Numbered, Repository, User, Via};
-pub use deploy::{Deployment, DeploymentStatus, Release};
+pub use deploy::{DeployingRun, Deployment, DeploymentStatus, Release};
 pub use git::{MergeGroup, PushedCommit, Pusher};
 pub use item::{Comment, Issue, Pull, PullEnd, Review};
 pub use lenient::{Maybe, Read};

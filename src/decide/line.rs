@@ -31,7 +31,7 @@ impl Look<'_> {
     /// Whether a commit is on a branch that the policy lists: by the record of
     /// pushes and merges, else by the forge's answer about that very commit.
     pub(super) fn on_line(&self, sha: &Sha) -> OnLine {
-        if let Some(branch) = self.landed_by_record(sha) {
+        if let Some((branch, _)) = self.landed_by_record(sha, |branch| self.listed(branch)) {
             return OnLine::Yes(branch);
         }
         let mut unknown: Option<OnLine> = None;
@@ -62,9 +62,9 @@ impl Look<'_> {
         pushes.chain(others).any(|name| self.listed_ref(name))
     }
 
-    /// A listed branch to which a commit was pushed or merged, and that was not
-    /// rewritten or removed since.
-    fn landed_by_record(&self, sha: &Sha) -> Option<String> {
+    /// A branch of those that count to which a commit was pushed or merged, and
+    /// when, if the branch was not rewritten or removed since.
+    pub(super) fn landed_by_record(&self, sha: &Sha, counts: impl Fn(&str) -> bool) -> Option<(String, Timestamp)> {
         let index = &self.facts.index;
         let pushes = index.brought_by.get(sha).into_iter().flatten();
         let others = index.also_brought_by.get(sha).into_iter().flatten().map(|(id, _)| id);
@@ -75,7 +75,7 @@ impl Look<'_> {
             Some((base, pull.merged.as_ref()?.at))
         });
         pushed.chain(merged).find_map(|(name, at)| match name {
-            RefName::Branch(branch) if self.listed(&branch) && self.stands_since(&branch, at) => Some(branch),
+            RefName::Branch(branch) if counts(&branch) && self.stands_since(&branch, at) => Some((branch, at)),
             RefName::Branch(_) | RefName::Tag(_) => None,
         })
     }

@@ -280,7 +280,7 @@ fn nothing_else_reads_the_commit_of_a_deployment() {
             }
             let text = fs::read_to_string(&path).unwrap();
             let asks = ["listed_commit", ".commit()"].iter().any(|word| text.contains(word));
-            if asks && !path.ends_with("environment/history.rs") {
+            if asks && !path.ends_with("environment/history.rs") && !path.ends_with("environment/foreign.rs") {
                 found.push(path.display().to_string());
             }
         }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{COMMANDS, permit, say};
 use crate::{
     decide::{
-        carry::Work, deploy, environment::history::is_foreign, feedback, gate::show, look::Look, message::quoted,
+        carry::Work, deploy, environment::foreign::is_foreign, feedback, gate::show, look::Look, message::quoted,
         overrides,
     },
     domain::{

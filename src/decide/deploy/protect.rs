@@ -7,7 +7,7 @@ use crate::{
     decide::{
         advance::{Advanced, Outcome},
         command::{reply::Wish, run::Terms},
-        environment::history::is_foreign,
+        environment::foreign::is_foreign,
         gate::{self, Subject},
         look::Look,
         message::quoted,

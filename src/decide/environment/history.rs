@@ -24,7 +24,10 @@ use std::ops::RangeTo;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    decide::{environment::counted, look::Look},
+    decide::{
+        environment::{counted, foreign},
+        look::Look,
+    },
     domain::{
         event::DeployState,
         fact::{
@@ -223,12 +226,12 @@ impl<'f> History<'f> {
     pub(in crate::decide) fn foreign_since(self, since: Timestamp) -> impl Iterator<Item = (u64, &'f DeploymentFacts)> {
         let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..).rev());
         made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
-            .filter(move |(id, facts)| is_foreign(self.facts, *id, facts))
+            .filter(move |(id, facts)| foreign::is_foreign(self.facts, *id, facts))
     }
 
     /// Whether a deployment brought something here.
     fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
-        if is_foreign(self.facts, id, deployment) {
+        if foreign::is_foreign(self.facts, id, deployment) {
             return false;
         }
         self.deploys.is_none_or(|rule| {
@@ -237,7 +240,7 @@ impl<'f> History<'f> {
     }
 
     fn commit(self, id: u64, facts: &'f DeploymentFacts) -> Option<&'f Sha> {
-        let is_known = facts.origin() != DeploymentOrigin::Unknown || is_asked_for(self.facts, id, facts);
+        let is_known = facts.origin() != DeploymentOrigin::Unknown || foreign::is_asked_for(self.facts, id, facts);
         (is_known && !may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
 
@@ -351,23 +354,6 @@ impl<'f> Backwards<'f> {
             None => RunEnd::Inactive,
         }
     }
-}
-
-/// Whether a deployment is of a pull request's job, or at a commit that is not
-/// this repository's, and nobody asked us for that.
-pub(in crate::decide) fn is_foreign(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
-    deployment.origin() == DeploymentOrigin::Foreign && !is_asked_for(facts, id, deployment)
-}
-
-/// Whether a request of ours asked for the very commit of a deployment.
-fn is_asked_for(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
-    if deployment.is_linked() || facts.request_of(id).is_some() {
-        return true;
-    }
-    let environment = name_key(&deployment.environment);
-    let requests = facts.requests.index().by_commit.of(deployment.listed_commit());
-    let mut requests = requests.filter_map(|id| facts.requests.get(id));
-    requests.any(|request| request.environment == environment && request.started_at.is_some())
 }
 
 /// Whether a workflow's deployment may belong to one of our dispatches and is

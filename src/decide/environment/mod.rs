@@ -1,6 +1,7 @@
 //! What each environment ran, as evidence for phases.
 
 mod counted;
+pub(super) mod foreign;
 pub(super) mod history;
 
 pub(super) use counted::is_deploying_workflow;

@@ -20,6 +20,10 @@ pub(super) fn judge(case: Case<'_, '_>, of: &[Pattern], any: bool) -> Finding {
     let counts = |branch: &str| {
         if of.is_empty() { look.listed(branch) } else { of.iter().any(|pattern| pattern.matches(branch)) }
     };
+    let short = case.subject.sha.short();
+    if let Some((branch, at)) = look.landed_by_record(&case.subject.sha, counts) {
+        return Finding::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(Some(at));
+    }
     let known = look.facts.refs.keys().filter_map(|name| match name {
         RefName::Branch(branch) => Some(branch.as_str()),
         RefName::Tag(_) => None,
@@ -27,7 +31,6 @@ pub(super) fn judge(case: Case<'_, '_>, of: &[Pattern], any: bool) -> Finding {
     // A branch that is named as it is may exist although no push to it was seen.
     let plain = of.iter().map(Pattern::as_str).filter(|name| !name.contains(['*', '?', '[', '{']));
     let branches: BTreeSet<&str> = known.chain([default]).chain(plain).filter(|branch| counts(branch)).collect();
-    let short = case.subject.sha.short();
     let mut unknown: Option<Finding> = None;
     for branch in branches.into_iter().take(MOST) {
         let Some((head, at)) = look.branch_head(branch) else {

@@ -98,7 +98,9 @@ async fn who_made_a_commit_and_signed_a_tag() {
 async fn who_reviewed_what() {
     let world = world().await;
     let a = sha("a");
-    let pulls = json!([{ "number": 3, "merged_at": "2026-03-02T09:00:00Z" }, { "number": 4, "merged_at": null }]);
+    let base = json!({ "ref": "main" });
+    let pulls = json!([{ "number": 3, "merged_at": "2026-03-02T09:00:00Z", "base": base },
+        { "number": 4, "merged_at": null, "base": base }]);
     on(&world, &format!("/commits/{a}/pulls?per_page=100&page=1"), 200, pulls);
     assert_eq!(
         ask(&world, Need::PullsOf { sha: a.clone() }).await,

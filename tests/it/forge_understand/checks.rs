@@ -16,7 +16,7 @@ fn check(fixture: &Fixture) -> CheckSeen {
 fn a_check_run_ends() {
     let completed = fixture("check_run.completed");
     let expected = CheckSeen {
-        app_slug: String::new(),
+        app_slug: "github-actions".to_owned(),
         id: 5101,
         sha: sha("c"),
         name: "test (stable)".to_owned(),

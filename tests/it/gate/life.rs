@@ -121,7 +121,7 @@ async fn check_run_comment_and_explain_show_one_record() {
         let rows = text.lines().map(|line| line.trim_start_matches("> ").trim_start_matches("| | "));
         rows.filter(|line| line.contains("pass |") || line.contains("pending |")).map(str::to_owned).collect()
     };
-    assert_eq!(rows(&check).len(), 4, "{check}");
+    assert_eq!(rows(&check).len(), 5, "{check}");
     assert_eq!(rows(&comment), rows(&check), "{comment}");
 
     let folder = tempfile::tempdir().unwrap();
@@ -174,7 +174,7 @@ async fn reviews_are_asked_of_the_forge() {
     world.minute().await;
     bob.release(&NewRelease { tag: "v1.1.0".into(), ..draft(&refused) }).unwrap();
     world.run(SignedDuration::from_mins(3)).await;
-    assert!(title(&world, &refused).starts_with("Blocked: 1 of 3"), "{}", title(&world, &refused));
+    assert!(title(&world, &refused).starts_with("Blocked: 1 of 4"), "{}", title(&world, &refused));
     world.check().await;
 }
 
@@ -240,7 +240,7 @@ async fn what_classic_protection_requires_counts() {
     world.pass_checks(&sha);
     bob.tag("v1.0.0", &sha).unwrap();
     world.run(SignedDuration::from_mins(3)).await;
-    assert_eq!(title(&world, &sha), "Blocked: 1 of 3 — has not reported yet: e2e");
+    assert_eq!(title(&world, &sha), "Blocked: 1 of 4 — has not reported yet: e2e");
     let ci = world.person("ci");
     let check = ci.start_check(&sha, "e2e").unwrap().made;
     ci.complete_check(check, "success").unwrap();

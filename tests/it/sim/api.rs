@@ -137,6 +137,7 @@ async fn every_route_answers_as_github_describes_it() {
         format!("{repo}/git/matching-refs/heads"),
         format!("{repo}/pulls/{}/reviews", f.pull),
         format!("{repo}/commits/{}/pulls", f.head),
+        format!("{repo}/commits/{}/branches-where-head", f.head),
         format!("{repo}/tags"),
         format!("{repo}/commits/{}/check-runs?filter=latest", f.head),
         format!("{repo}/check-runs/{}", f.check),

@@ -126,6 +126,9 @@ fn an_event_without_a_known_item_is_explained() {
 
     It concerns no item that this event alone makes known.
 
+    The bot would ask the forge first, which is not done here:
+      whether ccccccc is on `main`
+
     This is told from the one event. What the bot saw before it may lead further.
     ");
 }

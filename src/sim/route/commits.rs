@@ -13,8 +13,8 @@ const READ: &[&str] = &["contents:read"];
 pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/compare/{basehead}", READ, compare),
     Route::new("GET", "/repos/{owner}/{repo}/commits", READ, list),
-    Route::new("GET", "/repos/{owner}/{repo}/commits/{ref}", READ, get),
     Route::new("GET", "/repos/{owner}/{repo}/commits/{commit_sha}/branches-where-head", READ, branches_where_head),
+    Route::new("GET", "/repos/{owner}/{repo}/commits/{ref}", READ, get),
     Route::new("GET", "/repos/{owner}/{repo}/git/ref/{ref}", READ, git_ref),
     Route::new("GET", "/repos/{owner}/{repo}/git/tags/{tag_sha}", READ, tag_object),
     Route::new("GET", "/repos/{owner}/{repo}/git/matching-refs/{ref}", READ, matching),

@@ -9,7 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{command::permit::Standing, look::Look, message::quoted};
 use crate::domain::{
-    fact::{DocumentKey, RepoFacts},
+    fact::{
+        DocumentKey, RepoFacts,
+        command::{CommandFacts, Deed},
+    },
     id::Account,
     needs::{Answer, Answered, Need},
     permission::{Grant, Role},
@@ -132,8 +135,13 @@ impl Look<'_> {
     }
 }
 
-/// Keeps what the forge said of a command's sender just now.
-pub(super) fn learn(facts: &mut RepoFacts, standing: &Standing, account: &Account) -> Vec<DocumentKey> {
+/// Keeps what the forge said just now of who approves or overrides: it is
+/// counted by the same answers a moment later.
+pub(super) fn learn(facts: &mut RepoFacts, standing: &Standing, command: &CommandFacts) -> Vec<DocumentKey> {
+    if !matches!(command.deed, Some(Deed::Approve { .. } | Deed::Override { .. })) {
+        return Vec::new();
+    }
+    let account = &command.by;
     let role = standing.role.as_ref().ok().and_then(|role| Some((role_need(account)?, Answer::Role(*role))));
     let members = standing
         .teams

@@ -4,6 +4,7 @@
 //! own wherever the payload carries one; only where it carries none does the
 //! moment of receipt stand in.
 
+mod app;
 mod check;
 mod run;
 mod ship;
@@ -18,6 +19,7 @@ use super::{
     id::{Account, Actor, InstallationId, ItemNumber, RepoKey, Sha},
 };
 
+pub use app::App;
 pub use check::{CheckSeen, Outcome, StatusSeen};
 pub use run::{ProtectionSeen, WorkflowSeen};
 pub use ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
@@ -285,13 +287,6 @@ pub struct CommentSeen {
     /// The App that wrote it in its author's name, if one did.
     #[serde(default)]
     pub via: Option<App>,
-}
-
-/// An App, as a forge names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct App {
-    /// Its name in addresses, lower case; empty: not told.
-    pub slug: String,
 }
 
 /// A branch or tag that moved, was made or was removed by a push.

@@ -22,7 +22,7 @@ pub enum Need {
     /// May this account write to the repository?
     Writer {
         /// The account's number; `None`: an earlier version asked.
-        #[serde(default)]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<AccountId>,
         /// What it was called when it was seen.
         login: String,

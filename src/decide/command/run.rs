@@ -185,10 +185,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         if !record.is_noise() || record.deed.is_some() {
             ran.observed.items.insert(id.item);
         }
-        if matches!(record.deed, Some(Deed::Approve { .. } | Deed::Override { .. })) {
-            // It is counted by the same answers a moment later.
-            ran.observed.changed.extend(rights::learn(facts, standing, &record.by));
-        }
+        ran.observed.changed.extend(rights::learn(facts, standing, &record));
         facts.commands.insert(id, record);
         ran.observed.changed.insert(DocumentKey::Command(id));
     }

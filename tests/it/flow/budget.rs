@@ -81,7 +81,7 @@ async fn a_whole_life_costs_its_label_changes_and_few_questions() {
     insta::assert_snapshot!(rest.join("\n"), @r"
     1 GET /app
     1 GET /repos/{owner}/{repo}/branches/{branch}
-    1 GET /repos/{owner}/{repo}/collaborators/{username}/permission
+    2 GET /repos/{owner}/{repo}/collaborators/{username}/permission
     2 GET /repos/{owner}/{repo}/contents/{path}
     1 GET /repos/{owner}/{repo}/rules/branches/{branch}
     1 GET /repos/{owner}/{repo}/tags

@@ -43,7 +43,8 @@ fn an_annotated_tag_names_its_commit() {
     assert_eq!(seen.name, RefName::Tag("v1.2.0".to_owned()));
     assert_eq!(seen.after, sha("c"), "not the tag object ddd…");
     assert!(seen.before.is_zero());
-    assert_eq!(seen.pusher, Some(person("bob")), "from the pusher, as there is no sender");
+    let bob = phasebot::domain::id::Actor { id: None, ..person("bob") };
+    assert_eq!(seen.pusher, Some(bob), "from the pusher, as there is no sender");
     assert!(!seen.truncated);
 }
 

@@ -166,6 +166,9 @@ async fn every_route_answers_as_github_describes_it() {
         let (status, body) = world.get(&path).await;
         assert_eq!(status, 200, "{path}: {body}");
     }
+    let (_, asked) = world.get(&format!("{repo}/collaborators/bob/permission")).await;
+    let (status, bob) = world.get(&format!("/user/{}", asked["user"]["id"])).await;
+    assert_eq!((status, &bob["login"]), (200, &json!("bob")));
 
     let output = json!({ "title": "Blocked", "summary": "1 of 2" });
     let (_, check) = world

@@ -120,7 +120,7 @@ impl Life {
             let deployment = DeploymentSeen {
                 id: self.deployments,
                 sha: sha.clone(),
-                reference: sha.0.to_string(),
+                reference: sha.0.clone(),
                 environment: environment.into(),
                 production: Some(environment == "production"),
                 created_at: at,

@@ -156,13 +156,13 @@ impl Notes<'_> {
             Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
         }
         // A newer sight of the same values is not worth a write.
-        fn same<T: PartialEq>(a: &Option<Newest<T>>, b: &Option<Newest<T>>) -> bool {
-            a.as_ref().map(|n| &n.value) == b.as_ref().map(|n| &n.value)
+        fn same<T: PartialEq>(a: Option<&Newest<T>>, b: Option<&Newest<T>>) -> bool {
+            a.map(|n| &n.value) == b.map(|n| &n.value)
         }
-        if !same(&before.full_name, &about.full_name)
-            || !same(&before.owner, &about.owner)
-            || !same(&before.web_host, &about.web_host)
-            || !same(&before.default_branch, &about.default_branch)
+        if !same(before.full_name.as_ref(), about.full_name.as_ref())
+            || !same(before.owner.as_ref(), about.owner.as_ref())
+            || !same(before.web_host.as_ref(), about.web_host.as_ref())
+            || !same(before.default_branch.as_ref(), about.default_branch.as_ref())
             || before.default_branches != about.default_branches
             || before.active_at != about.active_at
         {

@@ -13,7 +13,7 @@ use super::{
 use crate::domain::{
     branch::named_issue,
     event::{GroupEnd, RefName},
-    fact::item::ItemFacts,
+    fact::{commit::RefFacts, item::ItemFacts},
     id::{ItemNumber, Sha},
     needs::{Answer, Need},
     policy::{Evidence, Pattern},
@@ -54,7 +54,7 @@ impl Look<'_> {
         let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
         let mut lives: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
         let created = facts.and_then(|f| f.seen_at.as_ref()).filter(|s| s.value).map(|s| (s.at, true));
-        let moves = facts.into_iter().flat_map(|f| f.moves()).map(|(at, sha)| (*at, sha.is_some()));
+        let moves = facts.into_iter().flat_map(RefFacts::moves).map(|(at, sha)| (*at, sha.is_some()));
         let mut turns: Vec<(Timestamp, bool)> = moves.chain(created).collect();
         turns.sort_unstable();
         for (at, exists) in turns {

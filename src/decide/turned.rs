@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{affect::REVERT_DEPTH, look::Look, overrides};
 use crate::domain::{
     event::RefName,
-    fact::item::Word,
+    fact::{commit::RefFacts, item::Word},
     id::{ItemNumber, Sha},
     policy::EvidenceKind,
     rule::name_key,
@@ -65,7 +65,7 @@ impl Look<'_> {
             return;
         }
         let moves: Vec<_> =
-            self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(|f| f.moves()).collect();
+            self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(RefFacts::moves).collect();
         let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
         let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
         let earlier = earlier.filter(|(_, other)| other != tag && version::is_final(other));

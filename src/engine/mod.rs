@@ -216,7 +216,7 @@ impl Repository {
                 if fired.contains(&TimerKey::Repository) {
                     self.wake_at = None;
                 }
-                self.pending.items.extend(fired.iter().filter_map(|key| key.item()));
+                self.pending.items.extend(fired.iter().filter_map(TimerKey::item));
                 self.pending.fired.extend(fired.iter().copied());
             }
             Input::Changed { documents, items } => {

@@ -43,8 +43,8 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
         Err(why) => return Answer::Refused(why),
     };
-    let asked = decide::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
-    let asked = asked.filter(|subject| subject.gate == gate && subject.sha == sha).next();
+    let mut asked = decide::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
+    let asked = asked.find(|subject| subject.gate == gate && subject.sha == sha);
     let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
     match decide::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
         Ok(None) => {}

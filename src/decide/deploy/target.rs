@@ -285,7 +285,7 @@ pub(in crate::decide) fn unmerged_pull(
             Right::Held => return Ok(()),
             Right::Denied => {}
             Right::Asked | Right::Unavailable(_) | Right::Nameless => {
-                unclear = unclear.or(Some(&review.reviewer.login))
+                unclear = unclear.or(Some(&review.reviewer.login));
             }
         }
     }

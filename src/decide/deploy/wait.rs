@@ -20,6 +20,7 @@ use crate::{
         event::RefName,
         fact::{
             RepoFacts,
+            commit::RefFacts,
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
@@ -186,7 +187,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
 fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: NamedKind, sha: &Sha) -> Option<Timestamp> {
     let name = target::short_name(&request.reference).to_owned();
     let place = if kind == NamedKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
-    let moves = facts.refs.get(&place).into_iter().flat_map(|found| found.moves());
+    let moves = facts.refs.get(&place).into_iter().flat_map(RefFacts::moves);
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
 }
 

@@ -74,9 +74,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
         format!("members of {}", teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "))
     };
     let mut so_far = if people.is_empty() { String::new() } else { format!("; so far {}", people.join(", ")) };
-    for login in lost.values() {
-        so_far.push_str(&format!("; {} approved it and may not any more", quoted(login)));
-    }
+    so_far.extend(lost.values().map(|login| format!("; {} approved it and may not any more", quoted(login))));
     let line = match case.subject.environment() {
         Some(environment) => format!("/approve deploy {environment}"),
         None => "/approve release".to_owned(),

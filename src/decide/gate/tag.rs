@@ -12,6 +12,7 @@ use crate::{
     },
     domain::{
         event::RefName,
+        fact::commit::RefFacts,
         id::Sha,
         needs::{Answer, Need},
         version,
@@ -38,7 +39,7 @@ pub(super) fn judge(case: Case<'_, '_>, increasing: bool, signed: bool) -> Findi
 
 fn one(case: Case<'_, '_>, tag: &str, increasing: bool, signed: bool) -> Finding {
     let name = quoted(tag);
-    let moves = case.look.facts.refs.get(&RefName::Tag(tag.to_owned())).map(|facts| facts.moves());
+    let moves = case.look.facts.refs.get(&RefName::Tag(tag.to_owned())).map(RefFacts::moves);
     let places: BTreeSet<&Sha> = moves.into_iter().flatten().filter_map(|(_, sha)| sha.as_ref()).collect();
     let made = moves.and_then(|moves| moves.first()).map(|(at, _)| *at);
     if places.len() > 1 {

@@ -71,12 +71,12 @@ fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
             said.entry(*condition).or_default().push(Said { ..said_now });
         }
     }
-    said.into_iter().filter_map(|(condition, said)| waiver(case, condition, said)).collect()
+    said.into_iter().map(|(condition, said)| waiver(case, condition, said)).collect()
 }
 
 /// What comes of all that was said of one condition: only those count who may
 /// override now, and of one account the last word.
-fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Option<Waiver> {
+fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
     let look = case.look;
     let second = look.policy.overrides.second;
     said.sort_by_key(|word| (word.at, word.by));
@@ -119,7 +119,7 @@ fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>)
     };
     // What does not count ends with the last word.
     let until = until.or_else(|| said.iter().map(|word| word.until).max());
-    Some(Waiver { condition, words, until, counts })
+    Waiver { condition, words, until, counts }
 }
 
 type Heard<'a> = (&'a GateName, &'a crate::domain::id::Sha, &'a String, &'a BTreeSet<ConditionName>, Said<'a>);

@@ -133,7 +133,7 @@ impl RepoFacts {
                 }
             }
             DocumentKey::Ref(name @ RefName::Tag(tag)) => {
-                for (at, sha) in self.refs.get(name).into_iter().flat_map(|r| r.moves()) {
+                for (at, sha) in self.refs.get(name).into_iter().flat_map(RefFacts::moves) {
                     self.index.tag_moves.insert((*at, tag.clone()));
                     self.index.tag(tag, sha.as_ref());
                 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::{
+    commit::RefFacts,
     repo::{DocumentKey, RepoFacts},
     ship::DeploymentFacts,
 };
@@ -90,7 +91,7 @@ impl RepoFacts {
                 pull.heads.keys().chain(pull.merged.as_ref().map(|merge| &merge.sha)).for_each(each);
             }
             DocumentKey::Ref(name) => {
-                let moves = self.refs.get(name).into_iter().flat_map(|place| place.moves());
+                let moves = self.refs.get(name).into_iter().flat_map(RefFacts::moves);
                 moves.filter_map(|(_, sha)| sha.as_ref()).for_each(each);
             }
             DocumentKey::Answer(Need::CommitPlace { sha, .. }) => each(sha),

@@ -1,7 +1,7 @@
 //! Who made commits, by GitHub's own record: which accounts it knows behind
 //! their addresses and behind their `Co-authored-by` lines.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -152,10 +152,11 @@ async fn ask_co_authors(client: &Client, target: &Target, shas: &[Sha], found: &
     for (index, sha) in shas.iter().enumerate() {
         // An object name is hex digits: nothing of it can end the text.
         let oid = path::segment(&sha.0)?;
-        query.push_str(&format!(
+        let _ = write!(
+            query,
             " c{index}: object(oid: \"{oid}\") {{ ... on Commit {{ authors(first: {MOST_AUTHORS}) {{ totalCount nodes \
              {{ email user {{ databaseId login }} }} }} }} }}"
-        ));
+        );
     }
     query.push_str(" } }");
     let data = graphql::run(client, target, &query, json!({ "owner": owner, "name": name }), true).await?;

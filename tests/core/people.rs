@@ -55,7 +55,7 @@ fn history(acts: &[Act]) -> String {
             .to_owned();
     for (index, act) in acts.iter().enumerate() {
         let at = format!("09:{index:02}");
-        steps += &match act {
+        let step = match act {
             Act::Push(who) => format!("{at} push main c{} by {}\n", index + 1, LOGINS[*who]),
             Act::Deploy(who) => format!("{at} comment on 1 by {}\n  : /deploy production\n", LOGINS[*who]),
             Act::Approve(who) => format!("{at} comment on 1 by {}\n  : /approve deploy production\n", LOGINS[*who]),
@@ -67,6 +67,7 @@ fn history(acts: &[Act]) -> String {
             }
             Act::Send => "send\n".to_owned(),
         };
+        steps.push_str(&step);
     }
     steps
 }

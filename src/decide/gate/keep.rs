@@ -60,10 +60,15 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
         // What the forge did not tell is asked for again though nothing happens.
         advanced.wake(look.retry_at());
     }
-    // Their check runs say below why nothing came of them.
+    let live: BTreeSet<(GateName, Sha)> =
+        decisions.iter().map(|(subject, _)| (subject.gate.clone(), subject.sha.clone())).collect();
+    // Their check runs say below why nothing came of them, unless something else waits there.
     let mut refused: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in over {
         let key = (subject.gate.clone(), subject.sha.clone());
+        if live.contains(&key) {
+            continue;
+        }
         refused.insert(key.clone());
         match facts.gates.get(&key).map(|known| known.decision.says(&decision)) {
             None => drop(facts.gates.insert(key, GateFacts::new(decision, subject.since, subject.tags))),
@@ -74,11 +79,9 @@ pub(in crate::decide) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advan
             Some(true) => {}
         }
     }
-    let mut live: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in decisions {
         let key = (subject.gate.clone(), subject.sha.clone());
         advanced.wake(decision.next_at);
-        live.insert(key.clone());
         keep(facts, &key, Some((subject, decision)), terms, advanced);
     }
     let over = facts.gates.index().live.union(&refused).filter(|key| !live.contains(*key));

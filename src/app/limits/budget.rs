@@ -43,7 +43,7 @@ pub(crate) enum Admission {
 /// One installation's budget.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
-    /// When the writes so far would be paid for at one a second (a «theoretical arrival time»).
+    /// When the writes so far would be paid for at one a second (a "theoretical arrival time").
     paid_at: Timestamp,
     /// When content was made, within the last hour.
     creates: VecDeque<Timestamp>,

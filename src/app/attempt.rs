@@ -213,9 +213,6 @@ async fn aim(
     let mut held = shell.repos.hold(&effect.repo).await;
     let state = held.take(shell.store.as_ref()).await?;
     let item_labels = match &effect.effect {
-        // An attempt whose answer was lost, by this effect or by the one that it
-        // replaced, may have changed them.
-        Effect::SetPhase { .. } | Effect::SetLabels { .. } if effect.may_have_been_sent() => None,
         Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.repo.facts.item_labels(*item).cloned(),
         _ => None,
     };
@@ -225,6 +222,9 @@ async fn aim(
     };
     let context = ApplyContext {
         item_labels,
+        // An attempt whose answer was lost, by this effect or by the one that it
+        // replaced, may have changed them.
+        labels_in_doubt: effect.may_have_been_sent(),
         repo_labels: state.repo.facts.known_labels().clone(),
         issue,
         in_doubt,

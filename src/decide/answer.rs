@@ -64,19 +64,13 @@ pub(super) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
         url: seen.url.clone(),
         app_slug: seen.app_slug.clone(),
     };
-    let checks = facts.checks.entry(seen.sha.clone()).or_default();
-    let known = checks.runs.entry(seen.id).or_insert_with(|| fact.clone());
-    let greater = fact.max(known.clone());
-    *known = greater;
+    facts.checks.entry(seen.sha.clone()).or_default().add_run(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
 }
 
 pub(super) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
     let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone(), url: seen.url.clone() };
-    let checks = facts.checks.entry(seen.sha.clone()).or_default();
-    let known = checks.statuses.entry(seen.id).or_insert_with(|| fact.clone());
-    let greater = fact.max(known.clone());
-    *known = greater;
+    facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
 }
 

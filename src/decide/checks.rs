@@ -145,7 +145,7 @@ impl<'f> Look<'f> {
     }
 
     fn spans_of(&self, checks: &CommitChecks, sha: &Sha, branch: &str, named: &[Pattern]) -> Vec<Span> {
-        if checks.runs.is_empty() && checks.statuses.is_empty() {
+        if checks.is_cut || (checks.runs.is_empty() && checks.statuses.is_empty()) {
             return Vec::new();
         }
         let required = self.required_checks(branch).unwrap_or_default();
@@ -249,6 +249,9 @@ impl<'f> Look<'f> {
         let Some(checks) = self.facts.checks.get(sha) else {
             return format!("no checks have reported on {}", sha.short());
         };
+        if checks.is_cut {
+            return format!("more checks have reported on {} than phasebot keeps", sha.short());
+        }
         let required = self.required_checks(branch).unwrap_or_default();
         let newest: Newest<'_> = self.reports_named(checks, &required, named).into_iter().collect();
         let (failed, running) = (newest.named(&[Outcome::Failure]), newest.named(&[Outcome::Running]));

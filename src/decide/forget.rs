@@ -1,7 +1,7 @@
 //! Letting go of old evidence, so that facts do not grow with every event.
 //!
-//! Items, tags, releases and deployments stay: they are few, and labels rest
-//! on them. So does what the landing of a change rests on: pushes and checks
+//! Items, tags, releases and this repository's own deployments stay: they are
+//! few, and labels rest on them. So does what the landing of a change rests on: pushes and checks
 //! of the branches that pull requests go into, pushes whose commits speak of
 //! issues or other commits, and what the forge said for good. What a busy
 //! repository heaps up beside that is the pushes and checks of its topic branches.
@@ -10,11 +10,13 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use super::environment::foreign::is_foreign;
 use crate::domain::{
     event::{GroupEnd, RefName},
     fact::{
         DocumentKey, RepoFacts,
         commit::{CommitChecks, PushFacts},
+        ship::DeploymentFacts,
     },
     id::Sha,
     needs::{Answer, Answered, Need},
@@ -37,6 +39,10 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
         matches!(name, RefName::Branch(_)) && gone && !kept(name)
     });
     let branches: BTreeSet<_> = branches.map(|(name, _)| DocumentKey::Ref(name.clone())).collect();
+    // Whoever sends a pull request makes deployments, and environments with them.
+    let foreign =
+        facts.deployments.iter().filter(|(id, made)| is_foreign(facts, **id, made) && last_word(made) < before);
+    let foreign = foreign.map(|(id, _)| DocumentKey::Deployment(*id));
     let runs = facts.runs.iter().filter(|(_, run)| run.at < before).map(|(id, _)| DocumentKey::Run(*id));
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
@@ -48,7 +54,7 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let words = facts.feedback.iter().filter(|(_, report)| report.is_filed() && report.said.0 < before);
     let words = words.map(|(id, _)| DocumentKey::Feedback(id.clone()));
     let mut old: BTreeSet<DocumentKey> =
-        checks.chain(answers).chain(runs).chain(jobs).chain(alerts).chain(words).collect();
+        checks.chain(answers).chain(foreign).chain(runs).chain(jobs).chain(alerts).chain(words).collect();
     for id in pushes {
         let (name, _, to) = &id;
         let key = DocumentKey::Ref(name.clone());
@@ -118,6 +124,11 @@ fn lasts(answered: &Answered) -> bool {
 fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
     let runs = checks.runs.values().map(|run| run.completed.map_or(run.started_at, |(at, _)| at));
     runs.chain(checks.statuses.values().map(|status| status.at)).max()
+}
+
+/// When a deployment was last heard of.
+fn last_word(made: &DeploymentFacts) -> Timestamp {
+    made.statuses.iter().map(|status| status.at).fold(made.created_at, Ord::max)
 }
 
 #[cfg(test)]
@@ -292,5 +303,28 @@ mod tests {
         assert!(!facts.index.ended_at.contains_key(&sha(1)) && facts.index.ended_at.contains_key(&sha(3)));
         assert!(went.iter().all(|key| facts.document(key).is_none()));
         assert!(forget(&mut facts, at(3)).is_empty());
+    }
+
+    #[test]
+    fn deployments_of_strangers_go_and_our_own_stay() {
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        for (id, from_fork) in [(1, true), (2, false), (3, true)] {
+            let seen = crate::domain::event::DeploymentSeen {
+                id,
+                sha: sha(u8::try_from(id).unwrap()),
+                reference: "refs/pull/1/merge".into(),
+                environment: "preview".into(),
+                production: None,
+                created_at: at(i8::try_from(id).unwrap()),
+                creator: None,
+                run: None,
+                from_fork: Some(from_fork),
+                status: None,
+            };
+            facts.deployments.insert(id, DeploymentFacts::new(&seen));
+        }
+        facts.deployments.update(&2, |own| own.reference = "main".into());
+        assert_eq!(forget(&mut facts, at(3)), [DocumentKey::Deployment(1)].into());
+        assert_eq!(facts.deployments.keys().copied().collect::<Vec<_>>(), [2, 3]);
     }
 }

@@ -16,11 +16,16 @@ const MOST_BRANCHES: usize = 50;
 /// Deployments whose commits are asked about at once, the newest.
 const MOST_ORIGINS: usize = 20;
 
-/// Whether a commit is on a listed branch.
+/// Whether a commit is on a branch that counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum OnLine {
     /// It is on this one.
-    Yes(String),
+    Yes {
+        /// Its name.
+        branch: String,
+        /// When it was seen there, if events told.
+        since: Option<Timestamp>,
+    },
     /// It is on none.
     No,
     /// Not known yet, and asked for; with the forge's words, if it can't tell.
@@ -31,21 +36,32 @@ impl Look<'_> {
     /// Whether a commit is on a branch that the policy lists: by the record of
     /// pushes and merges, else by the forge's answer about that very commit.
     pub(super) fn on_line(&self, sha: &Sha) -> OnLine {
-        if let Some((branch, _)) = self.landed_by_record(sha, |branch| self.listed(branch)) {
-            return OnLine::Yes(branch);
+        self.on_branches(sha, &[])
+    }
+
+    /// The same of branches that `of` names; if it is empty, of those that the policy lists.
+    pub(super) fn on_branches(&self, sha: &Sha, of: &[Pattern]) -> OnLine {
+        let counts = |branch: &str| match of {
+            [] => self.listed(branch),
+            of => of.iter().any(|pattern| pattern.matches(branch)),
+        };
+        if let Some((branch, at)) = self.landed_by_record(sha, counts) {
+            return OnLine::Yes { branch, since: Some(at) };
         }
         let mut unknown: Option<OnLine> = None;
-        for branch in self.listed_branches(sha) {
+        for branch in self.branches_of(sha, if of.is_empty() { &self.policy.branches } else { of }, counts) {
             let place = self.facts.refs.get(&RefName::Branch(branch.clone())).and_then(|place| place.moves().last());
             match place {
                 Some((_, None)) => continue,
-                Some((_, Some(head))) if self.known_to_contain(head, sha) == Some(true) => return OnLine::Yes(branch),
+                Some((at, Some(head))) if self.known_to_contain(head, sha) == Some(true) => {
+                    return OnLine::Yes { branch, since: Some(*at) };
+                }
                 // That the last head of which we heard lacks it proves nothing:
                 // a push may not have been heard of yet.
                 Some((_, Some(_))) | None => {}
             }
             match self.place_on(sha, &branch, unknown.is_none()) {
-                Ok(CommitPlace::OnBranch) => return OnLine::Yes(branch),
+                Ok(CommitPlace::OnBranch) => return OnLine::Yes { branch, since: None },
                 Ok(CommitPlace::Elsewhere | CommitPlace::Nowhere) => {}
                 Err(why) => drop(unknown.get_or_insert(OnLine::Unknown(why))),
             }
@@ -88,25 +104,36 @@ impl Look<'_> {
         !rewritten && !removed
     }
 
-    /// Listed branches that exist as far as is known: the default one first,
-    /// then those to which the commit was pushed.
-    fn listed_branches(&self, sha: &Sha) -> Vec<String> {
+    /// Branches that count and exist as far as is known: the default one first,
+    /// then those that a pattern names, then those that one matches.
+    fn branches_of(&self, sha: &Sha, patterns: &[Pattern], counts: impl Fn(&str) -> bool) -> Vec<String> {
         let default = self.facts.default_branch().to_owned();
         let pushed = self.facts.index.brought_by.get(sha).into_iter().flatten().map(|(name, _, _)| name);
-        let known = pushed.chain(self.facts.refs.keys()).filter_map(|name| match name {
-            RefName::Branch(branch) if self.listed(branch) => Some(branch.clone()),
-            RefName::Branch(_) | RefName::Tag(_) => None,
+        let globs = || patterns.iter().map(Pattern::as_str);
+        // A branch that is named as it is may exist although no push to it was seen.
+        let plain = globs().filter(|glob| literal_prefix(glob) == *glob).map(str::to_owned);
+        let matching = globs().flat_map(|glob| self.live_branches(literal_prefix(glob)));
+        let known = pushed.chain(matching).filter_map(|name| match name {
+            RefName::Branch(branch) => Some(branch.clone()),
+            RefName::Tag(_) => None,
         });
-        // A branch that the policy names may exist although no push to it was seen.
-        let plain = self.policy.branches.iter().map(Pattern::as_str);
-        let plain = plain.filter(|name| !name.contains(['*', '?', '[', '{', '!'])).map(str::to_owned);
         let mut branches: Vec<String> = Vec::new();
-        for branch in std::iter::once(default).chain(known).chain(plain) {
+        for branch in std::iter::once(default).chain(plain).chain(known).filter(|branch| counts(branch)) {
             if branches.len() < MOST_BRANCHES && !branches.contains(&branch) {
                 branches.push(branch);
             }
         }
         branches
+    }
+
+    /// Branches whose names begin with `prefix` and that were not removed, as far as is known.
+    fn live_branches(&self, prefix: &str) -> impl Iterator<Item = &RefName> {
+        let from = self.facts.refs.range(RefName::Branch(prefix.to_owned())..);
+        let branches = from.take_while(move |(name, _)| match name {
+            RefName::Branch(branch) => branch.starts_with(prefix),
+            RefName::Tag(_) => false,
+        });
+        branches.filter(|(_, place)| !matches!(place.moves().last(), Some((_, None)))).map(|(name, _)| name)
     }
 
     /// What the forge says of a commit's place; asks for it if `ask`. `Err`:
@@ -149,4 +176,9 @@ impl Look<'_> {
             self.is_own(sha);
         }
     }
+}
+
+/// What every name that a glob matches begins with.
+fn literal_prefix(glob: &str) -> &str {
+    glob.split(['*', '?', '[', '{', '!', '\\']).next().unwrap_or_default()
 }

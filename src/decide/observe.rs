@@ -347,12 +347,8 @@ impl Notes<'_> {
         self.run(seen);
         let Some(suite) = seen.suite else { return };
         let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
-        let suites = &mut self.facts.checks.entry(seen.sha.clone()).or_default().suites;
         // An event that lacks the file does not take it back.
-        let greater = suites.get(&suite).cloned().into_iter().chain([fact]).max();
-        let Some(greater) = greater else { return };
-        if suites.get(&suite) != Some(&greater) {
-            suites.insert(suite, greater);
+        if self.facts.checks.entry(seen.sha.clone()).or_default().add_suite(suite, fact) {
             self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
         }
     }

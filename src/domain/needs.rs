@@ -240,9 +240,6 @@ pub enum Answer {
     },
     /// To [`Need::CommitPlace`].
     CommitPlace(CommitPlace),
-    /// To [`Need::PullsOf`], from an earlier version: merged ones. Into which
-    /// branch was not kept, so that it is asked again.
-    PullsOf(BTreeSet<ItemNumber>),
     /// To [`Need::PullsOf`]: merged ones, with the branch that each went into.
     BroughtBy(BTreeMap<ItemNumber, String>),
     /// To [`Need::Reviews`].

@@ -232,8 +232,10 @@ pub struct Target {
 /// What is known at the moment of acting.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplyContext {
-    /// The item's labels; `None` if never seen.
+    /// The item's labels as last known; `None` if never seen.
     pub item_labels: Option<BTreeSet<String>>,
+    /// Something may have changed them since: look at them first.
+    pub labels_in_doubt: bool,
     /// Labels that are known to exist in the repository with our look.
     pub repo_labels: BTreeSet<String>,
     /// The number of the issue that is to be kept up to date, if it is known.

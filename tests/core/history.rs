@@ -69,8 +69,8 @@ fn deployed() -> impl Strategy<Value = Deployed> {
     })
 }
 
-/// What runs in the end, by replaying every status with a stack: the commit.
-fn replay(deployments: &[Deployed]) -> Option<u64> {
+/// What runs in the end, by replaying every status with a stack.
+fn replay(deployments: &[Deployed]) -> Option<&Deployed> {
     let order = |state: &str| ["in_progress", "success", "inactive", "failure"].iter().position(|s| *s == state);
     let mut all: Vec<(u16, usize, usize)> = Vec::new();
     for (index, deployment) in deployments.iter().enumerate() {
@@ -103,7 +103,7 @@ fn replay(deployments: &[Deployed]) -> Option<u64> {
             _ => {}
         }
     }
-    stack.last().map(|index| deployments[*index].commit())
+    stack.last().map(|index| &deployments[*index])
 }
 
 fn clock(minute: u16) -> String {
@@ -214,7 +214,10 @@ proptest! {
     /// replay, whatever deployments say and whoever made them.
     #[test]
     fn everything_that_asks_agrees(deployments in prop::collection::vec(deployed(), 1..6)) {
-        let runs = replay(&deployments);
+        let top = replay(&deployments);
+        let runs = top.map(Deployed::commit);
+        // Where a workflow deployed, what was only recorded since makes nothing be there.
+        let is_evident = top.is_none_or(|top| top.given.is_some()) || deployments.iter().all(|d| d.given.is_none());
         let mut played = play(&deployments, |_, _| {});
         for n in 1..=COMMITS {
             let item = decide::derive(&played.facts, n, &played.policy, end());
@@ -237,7 +240,8 @@ proptest! {
             held.hold(n);
             let hold = held.condition("production", COMMITS, "hold");
             let there = runs.is_some_and(|runs| runs >= n);
-            prop_assert_eq!(hold.standing == Standing::Pass, there, "#{}: {:?}", n, hold);
+            let passes = hold.standing == Standing::Pass;
+            prop_assert!(passes == there || (!passes && !is_evident), "#{}: {:?}", n, hold);
         }
     }
 

@@ -6,10 +6,7 @@ use super::{
     run::{Answer, Turn},
     say,
 };
-use crate::{
-    decide::{deploy, gate},
-    domain::permission::Role,
-};
+use crate::{decide::deploy, domain::permission::Role};
 
 pub(super) static ROW: Row = Row {
     name: "release",
@@ -33,9 +30,7 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
         return Answer::Refused(say::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
     };
-    let mut subject = draft.subject.clone();
-    subject.requester = Some(turn.request.by.clone());
-    let decision = gate::evaluate(turn.facts, turn.policy, &subject, turn.now);
+    let decision = draft.judge(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
     if !decision.standing.is_open() {
         return Answer::Refused(say::gate_closed(&deploy::closed(&decision)));
     }

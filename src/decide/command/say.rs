@@ -8,11 +8,11 @@ mod permission;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Row, grammar};
 use crate::{
-    decide::message::{command, forge_reason, quoted, reason},
+    decide::message::{command, duration, forge_reason, quoted, reason},
     domain::{
         fact::command::Guard,
         id::Sha,
@@ -181,6 +181,16 @@ pub(super) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Polic
 
 pub(super) fn nothing_to_lift(what: &str, name: &str) -> String {
     format!("There is no {what} on {}.", quoted(name))
+}
+
+pub(super) fn just_begun(environment: &str, by: &str, after: SignedDuration) -> String {
+    format!(
+        "There is no lock on {}. A deploy by {} has just begun there: phasebot stops waiting for it by `/unlock` once \
+         it has gone on for {}.",
+        quoted(environment),
+        quoted(by),
+        duration(after)
+    )
 }
 
 pub(super) fn no_hold(name: Option<&str>, standing: &[Guard<'_>]) -> String {

@@ -19,7 +19,9 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
-    let standing = turn.facts.holds(turn.id.item);
+    // One that was kept, or came late, means no hold that was written after it.
+    let mut standing = turn.facts.holds(turn.id.item);
+    standing.retain(|hold| hold.since <= turn.at);
     let wanted = given.optional("ID");
     let names: Vec<String> = match (wanted, standing.as_slice()) {
         (None, [only]) => vec![only.name.to_owned()],

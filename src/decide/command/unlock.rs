@@ -1,5 +1,7 @@
 //! `/unlock`: ends an environment's lock.
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     Place, Row,
     grammar::{Given, Kind, must},
@@ -10,6 +12,9 @@ use crate::{
     decide::message::quoted,
     domain::{fact::command::Deed, permission::Role, rule::name_key},
 };
+
+/// A deploy that began later than this before the command is not stuck.
+const LET_GO_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) static ROW: Row = Row {
     name: "unlock",
@@ -29,6 +34,12 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         let Some((id, request)) = turn.facts.under_way(&environment) else {
             return Answer::Refused(say::nothing_to_lift("lock", &environment));
         };
+        // Two people unlock at once, or one unlocks late: neither means a deploy
+        // that has only now begun.
+        let free_at = request.started_at.unwrap_or(request.since).checked_add(LET_GO_AFTER).unwrap_or(Timestamp::MAX);
+        if turn.at < free_at {
+            return Answer::Refused(say::just_begun(&environment, &request.by.login, LET_GO_AFTER));
+        }
         let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by.login));
         let request = id.clone();
         turn.guard(Deed::LetGo { request });

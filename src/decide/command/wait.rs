@@ -11,6 +11,7 @@ use super::{
     parse::{self, Call, Line},
     permit::{self, Standing},
     run::Terms,
+    share,
 };
 use crate::{
     decide::message::quoted,
@@ -55,6 +56,10 @@ pub(super) fn verdict(
     terms: &Terms<'_>,
 ) -> Verdict {
     let Call::Known(row, _) = &line.call else { return Verdict::Decide };
+    // Nobody asks what its sender may do: waiting would bring no answer.
+    if share::is_refused_unasked(facts, request) {
+        return Verdict::Decide;
+    }
     let behind = !row.is_safety() && facts.waits_before(request.at, id);
     let known = facts.waiting.get(&id);
     let since = known.map_or(terms.now, |known| known.since);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{follow, say, wait};
+use super::{follow, say, target, wait};
 use crate::{
     decide::{
         advance::{Advanced, Outcome},
@@ -32,13 +32,16 @@ pub(super) fn want_gates(look: &Look<'_>) {
     if look.policy.mode != Mode::Act {
         return;
     }
-    for (key, job) in look.facts.waiting_jobs.iter().filter(|(key, job)| !is_over(look.facts, key, job)) {
+    let jobs = look.facts.index.jobs_to_answer.iter().filter_map(|key| look.facts.waiting_jobs.get_key_value(key));
+    for (key, job) in jobs.filter(|(key, job)| !is_over(look.facts, key, job)) {
         for need in subject(look.facts, look.policy, key, job)
             .iter()
             .flat_map(|s| gate::needs(look.facts, look.policy, s, look.now))
         {
             look.want(need);
         }
+        // Whether a reviewer may write is asked on the way.
+        let _ = may_enter(look, key, job);
     }
 }
 
@@ -113,17 +116,40 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
     {
         return Err(say::busy(other, terms.policy));
     }
-    let made = last_request(job).and_then(|id| facts.deployments.get_key_value(&id));
-    let is_open = terms.policy.environments.get(&key.1).is_some_and(|rule| rule.unmerged);
-    if made.is_some_and(|(id, made)| is_foreign(facts, *id, made)) && !is_open {
-        return Err(say::foreign_job(&key.1));
+    if owner.is_none() {
+        may_enter(&Look::new(facts, terms.policy, terms.now), key, job)?;
     }
     let decision = match owner {
         Some((id, request)) => wait::judge(facts, id, request, terms),
         None => subject(facts, terms.policy, key, job)
             .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
     };
-    decision.ok_or_else(|| "the job's commit is not known".to_owned())
+    decision.ok_or_else(say::job_commit_unknown)
+}
+
+/// Whether a job that no request of ours started brings what may go to its
+/// environment at all. A pull request's brings what its author wrote: it goes
+/// only where `unmerged: true` is, at a head that may be deployed there.
+fn may_enter(look: &Look<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
+    let (facts, policy) = (look.facts, look.policy);
+    let made = last_request(job).map(|id| facts.deployments.get_key_value(&id).ok_or_else(say::deployment_unknown));
+    let made = made.transpose()?;
+    if !job.of_pull && !made.is_some_and(|(id, made)| is_foreign(facts, *id, made)) {
+        return Ok(());
+    }
+    if !policy.environments.get(&key.1).is_some_and(|rule| rule.unmerged) {
+        return Err(say::foreign_job(&key.1));
+    }
+    let access = |account: &Account| look.may_write(account, None);
+    let sha = commit(facts, policy, key, job).ok_or_else(say::job_commit_unknown)?;
+    let mut refusal = say::pull_job(&key.1);
+    for pull in facts.pulls_with_head(&sha) {
+        match target::unmerged_pull(facts, policy, &key.1, pull, &sha, &access) {
+            Ok(()) => return Ok(()),
+            Err(why) => refusal = why.why(),
+        }
+    }
+    Err(refusal)
 }
 
 /// Whether an answer to a job may still be sent: the job still waits, the
@@ -163,9 +189,11 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanc
     if terms.policy.mode != Mode::Act || terms.silent.is_some() {
         return;
     }
-    let keys: Vec<Key> = facts.waiting_jobs.keys().cloned().collect();
-    for key in keys {
-        let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else { continue };
+    for key in facts.index.jobs_to_answer.clone() {
+        let Some(job) = facts.waiting_jobs.get(&key).filter(|job| !is_over(facts, &key, job)) else {
+            facts.index.jobs_to_answer.remove(&key);
+            continue;
+        };
         let mut job = job.clone();
         let judged = judge(facts, &key, &job, terms);
         out.wake(judged.as_ref().ok().and_then(|decision| decision.next_at));

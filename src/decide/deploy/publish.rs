@@ -14,10 +14,10 @@ use crate::{
     },
     domain::{
         decision::{Decision, GateName, Standing},
-        effect::{Effect, LabelLook, Told},
+        effect::{Effect, LabelLook},
         event::RefName,
         fact::{DocumentKey, RepoFacts, command::CommandId, deploy::Publication},
-        id::Sha,
+        id::{Account, Sha},
         policy::{Mode, Policy},
         rule::GateRule,
     },
@@ -32,7 +32,31 @@ pub(in crate::decide) struct Draft {
     pub(in crate::decide) tag: String,
     /// The branch that it is made from, if it names one.
     pub(in crate::decide) branch: Option<String>,
+    /// The gate that publishes it, or the first that stands before it.
     pub(in crate::decide) subject: Subject,
+    /// The other gates that stand before it: they have to be open, too.
+    others: Vec<Subject>,
+}
+
+impl Draft {
+    /// How the gates before it stand when `requester` asks for it: the decision
+    /// of one that is not open, or of the first if all are.
+    pub(in crate::decide) fn judge(
+        &self,
+        facts: &RepoFacts,
+        policy: &Policy,
+        requester: Option<&Account>,
+        now: Timestamp,
+    ) -> Decision {
+        let judge = |subject: &Subject| {
+            // Who asked for it does not approve it.
+            let subject = Subject { requester: requester.cloned(), ..subject.clone() };
+            gate::evaluate(facts, policy, &subject, now)
+        };
+        let first = judge(&self.subject);
+        let mut others = self.others.iter().map(judge);
+        if first.standing.is_open() { others.find(|other| !other.standing.is_open()).unwrap_or(first) } else { first }
+    }
 }
 
 /// The drafts that stand before a gate, each with the commit that it is of as
@@ -45,16 +69,21 @@ fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
     for (id, release) in look.facts.draft_releases() {
         let state = &release.state.value;
-        let Some((gate, _)) = look.policy.gates.iter().find(|(_, rule)| covers(rule, &state.tag)) else { continue };
+        let mut gates: Vec<_> = look.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
+        gates.sort_by_key(|(_, rule)| !rule.publish);
         let Some(sha) = look.draft_commit(&state.tag, &state.target) else { continue };
         let pinned = state.target.eq_ignore_ascii_case(&sha.0);
         let branch = (!pinned).then(|| match state.target.as_str() {
             "" => look.facts.default_branch().to_owned(),
             target => target.to_owned(),
         });
-        let mut subject = Subject::new(GateName::Release(gate.clone()), sha, release.state.at);
-        subject.tags.push(state.tag.clone());
-        found.push(Draft { id, tag: state.tag.clone(), branch, subject });
+        let mut subjects = gates.into_iter().map(|(gate, _)| {
+            let mut subject = Subject::new(GateName::Release(gate.clone()), sha.clone(), release.state.at);
+            subject.tags.push(state.tag.clone());
+            subject
+        });
+        let Some(subject) = subjects.next() else { continue };
+        found.push(Draft { id, tag: state.tag.clone(), branch, subject, others: subjects.collect() });
     }
     found
 }
@@ -93,7 +122,7 @@ pub(super) fn want_gates(look: &Look<'_>) {
     if look.policy.mode != Mode::Act {
         return;
     }
-    let drafts = drafts_in(look).into_iter().map(|draft| draft.subject);
+    let drafts = drafts_in(look).into_iter().flat_map(|draft| [draft.subject].into_iter().chain(draft.others));
     let tags = pushed(look.facts, look.policy, look.now).into_iter().map(|(.., subject)| subject);
     for subject in drafts.chain(tags) {
         for need in gate::needs(look.facts, look.policy, &subject, look.now) {
@@ -116,7 +145,7 @@ fn publish(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
         if !terms.policy.gates.get(gate).is_some_and(|rule| rule.publish) {
             continue;
         }
-        let decision = gate::evaluate(facts, terms.policy, &draft.subject, terms.now);
+        let decision = draft.judge(facts, terms.policy, None, terms.now);
         out.wake(decision.next_at);
         let name = format!("release {}", draft.id);
         let known = facts.publications.get(&name).cloned().unwrap_or_default();
@@ -190,10 +219,8 @@ pub(in crate::decide) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: 
     if draft.subject.sha != *sha {
         return Err(say::moved(&draft.tag, Some(&draft.subject.sha)));
     }
-    let mut subject = draft.subject;
-    // Who asked for it does not approve it.
-    subject.requester = command.and_then(|id| facts.commands.get(&id)).map(|command| command.by.clone());
-    let decision = gate::evaluate(facts, terms.policy, &subject, terms.now);
+    let requester = command.and_then(|id| facts.commands.get(&id)).map(|command| &command.by);
+    let decision = draft.judge(facts, terms.policy, requester, terms.now);
     if decision.standing.is_open() { Ok(()) } else { Err(say::closed(&decision)) }
 }
 
@@ -215,12 +242,9 @@ pub(super) fn published(
 ) {
     let name = format!("release {release}");
     let Some(publication) = facts.publications.get_mut(&name) else { return };
-    let again = match outcome {
-        Outcome::Withheld(_) => true,
-        Outcome::Done { told, .. } => matches!(told, Some(Told::NameMoved { .. })),
-        Outcome::Failed(_) => false,
-    };
-    if again && publication.settled {
+    // Where the forge has the tag at another commit, it is tried again once that
+    // is known here: the draft is of that commit then.
+    if matches!(outcome, Outcome::Withheld(_)) && publication.settled {
         publication.settled = false;
         out.changed.insert(DocumentKey::Publication(name));
     }

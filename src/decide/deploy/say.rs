@@ -189,6 +189,22 @@ pub(super) fn foreign_job(environment: &str) -> String {
     format!("it is a job of a pull request or a fork, and {} takes only what is merged", quoted(environment))
 }
 
+pub(super) fn pull_job(environment: &str) -> String {
+    format!(
+        "it is a job of a pull request at a commit that is no pull request's head: {} takes what was merged, and heads \
+         of open pull requests",
+        quoted(environment)
+    )
+}
+
+pub(super) fn deployment_unknown() -> String {
+    "the deployment that the job made is not known yet".to_owned()
+}
+
+pub(super) fn job_commit_unknown() -> String {
+    "the job's commit is not known".to_owned()
+}
+
 pub(super) fn left_its_branch(sha: Option<&Sha>) -> String {
     format!("The branch that held {} holds it no more. Nothing was started.", commit(sha))
 }

@@ -94,7 +94,7 @@ pub(in crate::decide) fn permitted(
         return permitted_unmerged(look, environment, sha, basis);
     }
     let on_line = line_of(look, sha, basis);
-    if matches!(on_line, OnLine::Yes(_)) {
+    if matches!(on_line, OnLine::Yes { .. }) {
         return Ok(());
     }
     let short = quoted(sha.short());
@@ -128,7 +128,7 @@ fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basi
     }
     let short = quoted(sha.short());
     let own = look.is_own(sha);
-    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes(_))) {
+    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes { .. })) {
         return Ok(());
     }
     let mut refusal: Option<Refusal> = None;
@@ -158,7 +158,7 @@ fn line_of(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
         _ => None,
     };
     match branch.filter(|branch| look.listed(branch)) {
-        Some(branch) => OnLine::Yes(branch.to_owned()),
+        Some(branch) => OnLine::Yes { branch: branch.to_owned(), since: None },
         None => look.on_line(sha),
     }
 }
@@ -171,10 +171,10 @@ pub(super) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) ->
     }
     match line_of(look, sha, basis) {
         // It may have been renamed since.
-        OnLine::Yes(branch) if look.facts.is_main_line(&branch) => {
+        OnLine::Yes { branch, .. } if look.facts.is_main_line(&branch) => {
             Watched::Branch(look.facts.default_branch().to_owned())
         }
-        OnLine::Yes(branch) => Watched::Branch(branch),
+        OnLine::Yes { branch, .. } => Watched::Branch(branch),
         OnLine::No | OnLine::Unknown(_) => Watched::Commit,
     }
 }
@@ -194,7 +194,7 @@ pub(super) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Re
         NamedKind::Tag => Watched::Tag(name.to_owned()),
         NamedKind::Branch => Watched::Branch(name.to_owned()),
         // Forges find a fork's commits under every repository's name.
-        NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes(_)) => match look.is_own(sha) {
+        NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes { .. }) => match look.is_own(sha) {
             Some(true) => look.facts.own_pull_with_head(sha).map_or(Watched::Commit, Watched::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {

@@ -229,6 +229,15 @@ impl<'f> History<'f> {
             .filter(move |(id, facts)| foreign::is_foreign(self.facts, *id, facts))
     }
 
+    /// Whether a deployment is more than a record that somebody made through the
+    /// API: where phasebot deploys, a workflow or one of its requests made it.
+    pub(in crate::decide) fn is_evident(self, id: u64) -> bool {
+        let made = self.facts.deployments.get(&id);
+        self.deploys.is_none()
+            || self.facts.request_of(id).is_some()
+            || made.is_some_and(|made| made.run.is_some() || made.is_linked())
+    }
+
     /// Whether a deployment brought something here.
     fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
         if foreign::is_foreign(self.facts, id, deployment) {

@@ -94,16 +94,9 @@ fn merged(anonymous: &Sha) -> String {
 fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
     let sha = &case.subject.sha;
     let what = "what it carries";
-    let base = case.last_base().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
+    let new = case.new_commits().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
     let mut commits = BTreeSet::from([sha.clone()]);
-    if let Some(base) = base {
-        let Some(new) = case.look.commits_between(&base, sha) else {
-            let need = Need::Commits { base: Some(base), head: sha.clone() };
-            case.look.lasting(&need);
-            return Err(Box::new(case.missing(&need, "approval", what)));
-        };
-        commits.extend(new.into_iter().cloned());
-    }
+    commits.extend(new.into_iter().flatten().cloned());
     if commits.len() > MOST_COMMITS {
         let words = format!("it carries {} commits, more than can be looked at for their authors", commits.len());
         return Err(Box::new(Finding::error("approval_too_many", words).by_hand()));
@@ -111,11 +104,22 @@ fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
     Ok(commits)
 }
 
+/// Who made the commits that are carried.
 fn authors(case: Case<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<Finding>> {
-    let head = case.subject.sha.clone();
     // A commit by itself is asked for without what is before it.
-    let base = if commits.len() > 1 { case.last_base().ok().flatten() } else { None };
-    let need = Need::Authors { base, head };
+    let bases = if commits.len() > 1 { case.last_bases().unwrap_or_default() } else { Vec::new() };
+    let bases = if bases.is_empty() { vec![None] } else { bases.into_iter().map(Some).collect() };
+    let mut all = Authors::default();
+    for base in bases {
+        let one = authors_since(case, base)?;
+        all.people.extend(one.people);
+        all.anonymous = all.anonymous.or(one.anonymous);
+    }
+    Ok(all)
+}
+
+fn authors_since(case: Case<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<Finding>> {
+    let need = Need::Authors { base, head: case.subject.sha.clone() };
     match case.look.answered_since(&need, case.look.now.checked_sub(AGE_OF_AUTHORS).unwrap_or(jiff::Timestamp::MIN)) {
         Some(Answer::Authors(authors)) if authors.people.iter().all(|person| person.id.is_some()) => {
             Ok(authors.clone())
@@ -190,11 +194,11 @@ fn ask_about_strange(case: Case<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<
     for sha in std::mem::take(&mut ways.strange) {
         let need = Need::PullsOf { sha: sha.clone() };
         match case.answer(&need, AGE_OF_PULLS) {
-            Some(Answer::PullsOf(pulls)) if pulls.is_empty() => {
+            Some(Answer::BroughtBy(by)) if by.is_empty() => {
                 let words = format!("it is not recorded who pushed {}: they may be its author", quoted(sha.short()));
                 open = Some(Finding::unknown("approval_pusher_unknown", words).by_hand());
             }
-            Some(Answer::PullsOf(pulls)) => ways.pulls.extend(pulls),
+            Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
                 let what = format!("which pull request brought {}", sha.short());
                 open.get_or_insert_with(|| case.missing(&need, "approval", &what));

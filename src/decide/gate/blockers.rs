@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Case, finding::Finding};
 use crate::{
@@ -34,7 +34,8 @@ pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&
             return case.missing(&need, "blockers", &format!("which issues of {} are open", quoted(&title)));
         };
         // One that was closed since, as events tell, does not block; others may have come.
-        open.extend(found.iter().filter(|number| is_open(case, **number)));
+        let asked = case.look.facts.answers.get(&need).map(|known| known.at);
+        open.extend(found.iter().filter(|number| is_open(case, **number, asked)));
         what.push(format!("the milestone {}", quoted(&title)));
     }
     if what.is_empty() {
@@ -69,7 +70,10 @@ fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box
     };
     let asked = case.look.facts.answers.get(&need).map(|known| known.at);
     let mut open = listed.clone();
-    for item in case.look.facts.items.values().filter(|item| !item.is_pull) {
+    // Only what changed since the list was made can say otherwise.
+    let changed = case.look.facts.index.issue_changes.range((asked.unwrap_or(Timestamp::MIN), 0)..);
+    let concerned: BTreeSet<ItemNumber> = changed.map(|(_, number)| *number).chain(listed.iter().copied()).collect();
+    for item in concerned.iter().filter_map(|number| case.look.facts.items.get(number)).filter(|item| !item.is_pull) {
         let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
         // What was never told to be closed counts as open.
         let is_open = item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value);
@@ -100,9 +104,12 @@ fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box
     Ok(open)
 }
 
-/// Whether an issue of a milestone's list still blocks: unless it is known to
-/// be closed or gone, it does.
-fn is_open(case: Case<'_, '_>, number: ItemNumber) -> bool {
+/// Whether an issue of a milestone's list, made at `listed`, still blocks: unless
+/// it is known to have been closed since, or is gone, it does.
+fn is_open(case: Case<'_, '_>, number: ItemNumber, listed: Option<Timestamp>) -> bool {
     let item = case.look.facts.items.get(&number);
-    item.is_none_or(|item| item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value))
+    item.is_none_or(|item| {
+        let closed = item.open.as_ref().is_some_and(|open| !open.value && Some(open.at) >= listed);
+        item.gone.is_none() && !closed
+    })
 }

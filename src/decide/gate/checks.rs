@@ -37,25 +37,48 @@ pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: Sig
         let known = look.facts.checks.get(sha).map(|checks| look.newest_checks(checks, &[])).unwrap_or_default();
         return failed(&known, named).unwrap_or(missing);
     }
-    let branch = branch(case);
-    let Some(required) = look.required_checks(branch) else {
-        let need = Need::RequiredChecks { branch: branch.to_owned() };
-        return case.missing(&need, "checks_rules", "which checks the branch's rules require");
-    };
-    let checks = look.facts.checks.get(sha).map(|checks| look.newest_checks(checks, &required)).unwrap_or_default();
+    let mut required: Vec<&RequiredCheck> = Vec::new();
+    for branch in branches(case) {
+        let Some(of_branch) = look.required_checks(branch) else {
+            let need = Need::RequiredChecks { branch: branch.to_owned() };
+            return case.missing(&need, "checks_rules", "which checks the branch's rules require");
+        };
+        required.extend(of_branch);
+    }
+    required.sort_unstable();
+    required.dedup();
+    let known = look.facts.checks.get(sha);
+    if known.is_some_and(|checks| checks.is_cut) {
+        return Finding::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
+    }
+    let checks = known.map(|checks| look.newest_checks(checks, &required)).unwrap_or_default();
     verdict(case, &checks, named, &required, report_within)
 }
 
-/// The branch whose rules count: the newest to which the commit was pushed, or else the default one.
-fn branch<'f>(case: Case<'_, 'f>) -> &'f str {
+/// The branches whose rules count: those that the policy lists and to which the
+/// commit was pushed, or else the default one. Of many the newest, for each costs
+/// a question.
+fn branches<'f>(case: Case<'_, 'f>) -> BTreeSet<&'f str> {
+    const MOST: usize = 5;
     let facts = case.look.facts;
     let pushes = facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
     let listed = pushes.filter(|(name, _, _)| case.look.listed_ref(name));
-    let newest = listed.filter_map(|id| facts.pushes.get(id)).max_by_key(|push| push.at);
-    match newest.map(|push| &push.name) {
-        Some(RefName::Branch(branch)) => branch,
-        _ => facts.default_branch(),
+    let mut listed: Vec<_> = listed.filter_map(|id| facts.pushes.get(id)).collect();
+    // What landed on the default branch is under its rules, however often it was pushed elsewhere.
+    let is_main = |name: &RefName| matches!(name, RefName::Branch(branch) if facts.is_main_line(branch));
+    listed.sort_by_key(|push| (!is_main(&push.name), std::cmp::Reverse(push.at)));
+    let mut branches = BTreeSet::new();
+    for push in listed {
+        if let RefName::Branch(branch) = &push.name
+            && branches.len() < MOST
+        {
+            branches.insert(branch.as_str());
+        }
     }
+    if branches.is_empty() {
+        branches.insert(facts.default_branch());
+    }
+    branches
 }
 
 fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<Finding> {

@@ -113,23 +113,20 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
         commits
             .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
     }
-    let base = case.base();
+    let bases = case.bases();
     let mut unknown = None;
     for commit in commits {
         let brought = case.contains(&case.subject.sha, &commit);
-        let there = match &base {
-            Ok(Some(base)) => case.contains(base, &commit),
-            Ok(None) => Some(false),
-            Err(_) => None,
-        };
+        let there = is_there(case, bases.as_deref().ok(), &commit);
         match (brought, there) {
-            (Some(false), _) | (_, Some(true)) => {}
-            (Some(true), Some(false)) => return Ok(true),
-            (None, _) => {
+            (Some(false), _) | (_, Ok(true)) => {}
+            (Some(true), Ok(false)) => return Ok(true),
+            (None, Ok(false)) => {
                 unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
             }
-            (_, None) => {
-                let head = base.clone().map_err(Unclear::Base)?.unwrap_or_else(|| case.subject.sha.clone());
+            (_, Err(head)) => {
+                bases.clone().map_err(Unclear::Base)?;
+                let head = head.unwrap_or_else(|| case.subject.sha.clone());
                 unknown = Some(Need::Commits { base: Some(commit), head });
             }
         }
@@ -140,6 +137,21 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     linked_elsewhere(case, item)
 }
 
+/// Whether a commit is there already: in all that is there. `Err`: not known, and
+/// of which of them, if that is known.
+fn is_there(case: Case<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
+    let bases = bases.ok_or(None)?;
+    let mut unknown = None;
+    for base in bases {
+        match case.contains(base, commit) {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            None => unknown = Some(base.clone()),
+        }
+    }
+    unknown.map_or(Ok(!bases.is_empty()), |base| Err(Some(base)))
+}
+
 /// Whether a pull request that the commit brings may be linked to a held
 /// issue by the forge alone, which no text tells. Where it can't be asked, the
 /// hold stands. Without a base to compare with, the commit itself is looked at.
@@ -148,12 +160,7 @@ fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclea
     if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
         return Ok(false);
     }
-    let brought = match case.last_base().map_err(Unclear::Base)? {
-        Some(base) => look
-            .commits_between(&base, sha)
-            .ok_or_else(|| Unclear::asked(Need::Commits { base: Some(base), head: sha.clone() }))?,
-        None => BTreeSet::from([sha]),
-    };
+    let brought = case.new_commits().map_err(Unclear::Base)?.unwrap_or_else(|| BTreeSet::from([sha]));
     let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for commit in brought {

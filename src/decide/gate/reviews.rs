@@ -87,18 +87,12 @@ fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
         match case.look.on_line(sha) {
             OnLine::No => return Ok(open),
             OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
-            OnLine::Yes(_) => {}
+            OnLine::Yes { .. } => {}
         }
     }
     let unknown = |unknown: Unknown| Box::new(unknown.finding(case, "reviews", "what it carries"));
-    let base = case.last_base().map_err(unknown)?;
-    let Some(base) = base else {
-        // Nothing is there to compare with: the commit itself has to be reviewed.
-        return brought(case, &BTreeSet::from([sha]));
-    };
-    let Some(commits) = case.look.commits_between(&base, sha) else {
-        return Err(unknown(Unknown::Ask(Need::Commits { base: Some(base), head: sha.clone() })));
-    };
+    // Where nothing is there to compare with, the commit itself has to be reviewed.
+    let commits = case.new_commits().map_err(unknown)?.unwrap_or_else(|| BTreeSet::from([sha]));
     brought(case, &commits)
 }
 

@@ -116,7 +116,11 @@ impl Look<'_> {
     /// there already, else its target's.
     pub(in crate::decide) fn draft_commit(&self, tag: &str, target: &str) -> Option<Sha> {
         let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
-        if let Some((_, Some(sha))) = place {
+        let place = match place {
+            Some((_, place)) => place.as_ref(),
+            None => self.facts.tags.listed.as_ref().and_then(|tags| tags.get(tag)),
+        };
+        if let Some(sha) = place {
             return Some(sha.clone());
         }
         let hex = matches!(target.len(), 40 | 64) && target.bytes().all(|b| b.is_ascii_hexdigit());

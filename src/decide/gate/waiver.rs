@@ -146,9 +146,12 @@ fn used_at(case: Case<'_, '_>, since: Timestamp) -> Option<Timestamp> {
         GateName::Deploy(environment) => {
             let mut begun = case.look.history(environment).attempts_since(since);
             let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
+            let own = case.subject.request.as_ref();
+            // What was said for a deploy lets that very deploy's jobs go on.
+            let is_own = |id: u64| own.is_some() && facts.request_of(id).map(|(id, _)| id) == own;
             let found = begun.find(|attempt| {
                 let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
-                begun && attempt.commit.is_none_or(|commit| commit == sha)
+                begun && attempt.commit.is_none_or(|commit| commit == sha) && !is_own(attempt.deployment)
             });
             // A deploy that was started has used it, also before its deployment is seen.
             let of_commit = facts.requests.index().by_commit.of(sha);

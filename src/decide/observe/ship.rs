@@ -54,6 +54,7 @@ impl Notes<'_> {
         job.requests.insert(seen.deployment, self.event.at);
         job.started_by.extend(seen.creator.iter().chain(&self.event.sender).map(Actor::account));
         job.name.clone_from(&seen.environment);
+        job.of_pull |= seen.of_pull;
         job.sha = job.sha.clone().max(seen.sha.clone());
         if let Some(deployment) = seen.deployment {
             self.facts.deployments.update(&deployment, |deployment| deployment.run = Some(run));

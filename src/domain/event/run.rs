@@ -37,6 +37,9 @@ pub struct WorkflowSeen {
 /// A job that waits for a protection rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectionSeen {
+    /// The run is of a pull request: its author chose what runs, whatever commit
+    /// the forge lists it under.
+    pub of_pull: bool,
     /// The workflow run, read from the callback's path.
     pub run: Option<u64>,
     /// Environment.

@@ -90,9 +90,50 @@ pub struct CommitChecks {
     /// What is known of the workflows behind check suites, by suite.
     #[serde(default)]
     pub suites: BTreeMap<u64, SuiteFact>,
+    /// More reports came than are kept. What is not kept may have failed, so
+    /// nothing here counts as passed any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cut: bool,
 }
 
+/// Check runs, statuses and suites that are kept of one commit: whoever sends
+/// a pull request from a fork makes as many as its workflows name.
+const MOST_REPORTS: usize = 5_000;
+
 impl CommitChecks {
+    /// Adds a check run; of two sights of one the later state is kept.
+    pub fn add_run(&mut self, id: u64, fact: RunFact) {
+        if self.has_room(self.runs.contains_key(&id)) {
+            let known = self.runs.remove(&id);
+            self.runs.insert(id, known.into_iter().fold(fact, Ord::max));
+        }
+    }
+
+    /// Adds a commit status; of two sights of one the later state is kept.
+    pub fn add_status(&mut self, id: u64, fact: StatusFact) {
+        if self.has_room(self.statuses.contains_key(&id)) {
+            let known = self.statuses.remove(&id);
+            self.statuses.insert(id, known.into_iter().fold(fact, Ord::max));
+        }
+    }
+
+    /// Adds what is known of a suite's workflow; returns whether that changed anything.
+    pub fn add_suite(&mut self, id: u64, fact: SuiteFact) -> bool {
+        let was_cut = self.is_cut;
+        let is_new = self.suites.get(&id).is_none_or(|known| *known < fact);
+        if is_new && self.has_room(self.suites.contains_key(&id)) {
+            self.suites.insert(id, fact);
+            return true;
+        }
+        self.is_cut != was_cut
+    }
+
+    fn has_room(&mut self, is_known: bool) -> bool {
+        let has_room = is_known || self.runs.len() + self.statuses.len() + self.suites.len() < MOST_REPORTS;
+        self.is_cut |= !has_room;
+        has_room
+    }
+
     /// Whether a schedule started a suite: its runs say nothing of the commit.
     pub fn is_scheduled(&self, suite: Option<u64>) -> bool {
         suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == "schedule")
@@ -211,5 +252,32 @@ impl RepoFacts {
         let first = (name.clone(), Sha::from(""), Sha::from(""));
         let name = name.clone();
         self.pushes.range(first..).take_while(move |((other, _, _), _)| *other == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_on_a_commit_are_bounded_and_it_is_noted_that_some_are_missing() {
+        let status = |second: i64, outcome| StatusFact {
+            at: Timestamp::from_second(1_700_000_000 + second).unwrap(),
+            outcome,
+            context: format!("job {second}"),
+            url: String::new(),
+        };
+        let mut checks = CommitChecks::default();
+        let most = u64::try_from(MOST_REPORTS).unwrap();
+        for id in 0..most {
+            checks.add_status(id, status(id.cast_signed(), Outcome::Running));
+        }
+        assert!(!checks.is_cut);
+        checks.add_status(0, status(0, Outcome::Success));
+        assert!(!checks.is_cut, "what is known may still end");
+        checks.add_status(most, status(most.cast_signed(), Outcome::Failure));
+        assert_eq!((checks.statuses.len(), checks.is_cut), (MOST_REPORTS, true));
+        let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: "push".into() };
+        assert!(!checks.add_suite(1, suite()) && checks.suites.is_empty());
     }
 }

@@ -248,6 +248,9 @@ pub struct WaitingJob {
     pub reported: String,
     /// Approved, and cancelled since because the gate changed its mind.
     pub cancelled: bool,
+    /// Its run is of a pull request.
+    #[serde(default)]
+    pub of_pull: bool,
     /// Who started its run, by the runs that waited: none of them approves it.
     #[serde(default)]
     pub started_by: BTreeSet<Account>,

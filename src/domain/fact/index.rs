@@ -52,6 +52,7 @@ impl RepoFacts {
             .chain(self.answers.keys().cloned().map(DocumentKey::Answer))
             .chain(self.incidents.keys().cloned().map(DocumentKey::Incident))
             .chain(self.storms.keys().cloned().map(DocumentKey::Storm))
+            .chain(self.waiting_jobs.keys().map(|(run, name)| DocumentKey::WaitingJob(*run, name.clone())))
             .chain([DocumentKey::Tags])
             .collect();
         for key in keys {
@@ -138,7 +139,12 @@ impl RepoFacts {
                     self.index.tag(tag, sha.as_ref());
                 }
             }
-            DocumentKey::Run(id) => drop(self.index.runs_to_link.insert(*id)),
+            DocumentKey::Run(id) => {
+                self.index.runs_to_link.insert(*id);
+                let jobs = self.waiting_jobs.range((*id, String::new())..).take_while(|((run, _), _)| run == id);
+                self.index.jobs_to_answer.extend(jobs.map(|(job, _)| job.clone()));
+            }
+            DocumentKey::WaitingJob(run, name) => drop(self.index.jobs_to_answer.insert((*run, name.clone()))),
             DocumentKey::Incident(id) => {
                 let cycles = self.incidents.get(id).into_iter().flat_map(|incident| &incident.cycles);
                 let own = cycles.filter_map(|cycle| match &cycle.place {
@@ -161,7 +167,6 @@ impl RepoFacts {
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::WaitingCommand(_)
-            | DocumentKey::WaitingJob(..)
             | DocumentKey::Policy => {}
         }
     }
@@ -177,6 +182,14 @@ impl RepoFacts {
         }
         if !item.marks.is_empty() {
             index.marked.insert(number);
+        }
+        if !item.is_pull {
+            let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
+            if let Some(at) = seen.max(item.gone) {
+                let before = index.issue_changed_at.insert(number, at);
+                before.map(|before| index.issue_changes.remove(&(before, number)));
+                index.issue_changes.insert((at, number));
+            }
         }
         let Some(pull) = &item.pull else { return };
         for head in pull.heads.keys() {

@@ -150,6 +150,12 @@ pub struct Index {
     pub policy_branches: BTreeSet<String>,
     /// Groups of alerts, or storms, by the issues that show them.
     pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
+    /// Issues by the newest sight of their state and labels.
+    pub issue_changes: BTreeSet<(Timestamp, ItemNumber)>,
+    /// The time under which each issue stands there.
+    pub(super) issue_changed_at: BTreeMap<ItemNumber, Timestamp>,
+    /// Jobs that may still wait for our answer, by run and lower-case environment.
+    pub jobs_to_answer: BTreeSet<(u64, String)>,
     /// Branches whose names speak of an issue.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
@@ -339,6 +345,7 @@ impl RepoFacts {
                 DocumentKey::Ref(name) => drop(self.refs.remove(name)),
                 DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
                 DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Deployment(id) => drop(self.deployments.remove(id)),
                 DocumentKey::Run(id) => drop(self.runs.remove(id)),
                 DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
                 DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),

@@ -59,12 +59,14 @@ pub(super) async fn set_phase(
     phase_labels: &BTreeSet<String>,
 ) -> Result<Applied, ForgeError> {
     let mut applied = Applied::default();
-    // After a doubt what we know is from before it.
     let mut on = match &context.item_labels {
-        Some(labels) if !context.in_doubt => labels.clone(),
-        _ => {
-            let labels = on_item(repo, item).await?;
+        Some(labels) if !context.labels_in_doubt => labels.clone(),
+        known => {
+            let mut labels = on_item(repo, item).await?;
             applied.labels = Some((item, labels.clone()));
+            // A list may lag behind what we know: that comes off, too.
+            let others = known.iter().flatten().filter(|name| wanted.is_none_or(|look| !same(&look.name, name)));
+            labels.extend(others.cloned());
             labels
         }
     };
@@ -128,7 +130,7 @@ pub(super) async fn set(
 ) -> Result<Applied, ForgeError> {
     let mut applied = Applied::default();
     let mut on = match &context.item_labels {
-        Some(labels) if !context.in_doubt => labels.clone(),
+        Some(labels) if !context.labels_in_doubt => labels.clone(),
         _ => on_item(repo, item).await?,
     };
     applied.labels = Some((item, on.clone()));

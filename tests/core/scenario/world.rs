@@ -374,8 +374,9 @@ impl World {
             }
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
             "protect" => {
-                // `protect production run 700 [of c1] [deployment 40]`: a job waits for our word.
+                // `protect production run 700 [of c1] [deployment 40] [event push]`: a job waits for our word.
                 let seen = ProtectionSeen {
+                    of_pull: after(w, "event").is_some_and(|event| event.starts_with("pull_request")),
                     run: after(w, "run").and_then(|n| n.parse().ok()),
                     environment: w[1].clone(),
                     sha: after(w, "of").map(str::to_owned).map(|name| self.sha(&name)),

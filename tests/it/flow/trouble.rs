@@ -97,6 +97,37 @@ async fn what_replaces_a_label_whose_answer_was_lost_never_shows_two_phases() {
 }
 
 #[tokio::test]
+async fn a_list_of_labels_that_lags_behind_what_a_webhook_told_leaves_no_label_on() {
+    let world = World::new().await;
+    let bob = world.person("bob");
+    let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
+    world.minute().await;
+    let pull = world.open_pull("feature/cart", &format!("Closes #{issue}"));
+    world.forge.inject(fault("POST", LABELS_OF_ITEM, FaultKind::ResetAfterApply), 2);
+    world.forge.deliver_pending().await;
+    world.bot.idle().await;
+    // The answers were lost; webhooks tell of both labels.
+    world.forge.deliver_pending().await;
+    world.bot.idle().await;
+    world.forge.inject(fault("GET", LABELS_OF_ITEM, FaultKind::StaleList), 2);
+    bob.merge_pull(pull, MergeMethod::Squash).unwrap();
+    world.forge.deliver_pending().await;
+    world.minute().await;
+    assert_eq!(world.forge.faults_left(), 0);
+    for item in [issue, pull] {
+        world.in_phase(item, "build");
+        let changes = world.forge.label_history(REPO, item);
+        let mut on: Vec<&str> = Vec::new();
+        for change in &changes {
+            on.retain(|label| *label != change.label);
+            on.extend(change.added.then_some(change.label.as_str()));
+            assert!(on.len() <= 1, "two phases at a time: {changes:#?}");
+        }
+    }
+    world.check().await;
+}
+
+#[tokio::test]
 async fn a_rate_limit_parks_the_installation() {
     let world = World::new().await;
     let bob = world.person("bob");

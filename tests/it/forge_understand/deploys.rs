@@ -112,6 +112,7 @@ fn a_status_may_move_a_deployment_to_another_environment() {
 fn a_job_waits_for_a_protection_rule() {
     let requested = fixture("deployment_protection_rule.requested");
     let expected = ProtectionSeen {
+        of_pull: false,
         run: Some(5301),
         environment: "production".to_owned(),
         sha: Some(sha("c")),

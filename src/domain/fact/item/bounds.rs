@@ -13,6 +13,8 @@ use crate::domain::event::Verdict;
 const MOST_TURNS: usize = 200;
 /// Reviews of words only: anybody may write them, and no rule asks for them.
 const MOST_WORDS: usize = 50;
+/// Heads of a pull request: whoever opened it may push without end.
+const MOST_HEADS: usize = 500;
 /// Verdicts of one reviewer: the newest counts.
 const MOST_VERDICTS: usize = 10;
 
@@ -27,11 +29,26 @@ impl ItemFacts {
         }
         if let Some(pull) = &mut self.pull {
             pull.bound_reviews();
+            pull.bound_heads();
         }
     }
 }
 
 impl PullFacts {
+    /// The newest heads stay, and the one that it has now.
+    fn bound_heads(&mut self) {
+        if self.heads.len() <= MOST_HEADS {
+            return;
+        }
+        let now = self.shape.as_ref().map(|shape| &shape.value.head_sha);
+        let mut by_age: Vec<_> = self.heads.iter().filter(|(sha, _)| Some(*sha) != now).collect();
+        by_age.sort_unstable_by_key(|(sha, since)| (**since, *sha));
+        let going = by_age.into_iter().take(self.heads.len() - MOST_HEADS).map(|(sha, _)| sha.clone());
+        for sha in going.collect::<Vec<_>>() {
+            self.heads.remove(&sha);
+        }
+    }
+
     fn bound_reviews(&mut self) {
         if self.reviews.len() <= MOST_VERDICTS {
             return;
@@ -65,7 +82,7 @@ mod tests {
     use crate::domain::{
         event::{Association, CloseReason},
         fact::{Newest, item::ReviewFact},
-        id::{Account, AccountId},
+        id::{Account, AccountId, Sha},
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -88,6 +105,7 @@ mod tests {
                 commit: None,
             };
             pull.reviews.insert(n.cast_unsigned(), Newest { at: at(n), value: review });
+            pull.heads.insert(Sha(format!("{n:040x}")), at(n));
         }
         item.pull = Some(pull);
         item.bound();
@@ -96,6 +114,8 @@ mod tests {
         let reviews = &item.pull.as_ref().unwrap().reviews;
         assert_eq!(reviews.len(), MOST_WORDS + 2 * MOST_VERDICTS);
         assert!(reviews.contains_key(&999) && !reviews.contains_key(&1));
+        let heads = &item.pull.as_ref().unwrap().heads;
+        assert_eq!((heads.len(), heads.values().min()), (MOST_HEADS, Some(&at(500))), "the newest stay");
         let before = item.clone();
         item.bound();
         assert_eq!(item, before);

@@ -88,7 +88,11 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
     let deployment: Deployment = delivery.payload.get("deployment").unwrap_or_default();
     let callback: Option<String> = delivery.payload.get("deployment_callback_url");
     let environment = delivery.payload.get("environment").or(deployment.environment.0);
+    // GitHub lists a run of `pull_request_target` under the target branch.
+    let trigger: String = delivery.payload.get("event").unwrap_or_default();
     let seen = ProtectionSeen {
+        of_pull: trigger.starts_with("pull_request")
+            || deployment.reference.0.as_deref().is_some_and(|name| name.starts_with("refs/pull/")),
         run: callback.as_deref().and_then(callback_run),
         environment: needed(environment, "environment")?,
         sha: deployment.sha.0,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{
+use phasebot_core::domain::{
     event::{
         Association, CheckSeen, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
         Outcome, PullSeen, PushSeen, RefName, RepoSeen, Seen,

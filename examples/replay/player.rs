@@ -7,7 +7,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{self, Us, command::run::Terms},
     domain::{
         alert::AlertRules,
@@ -58,7 +58,7 @@ pub struct Player {
 
 impl Player {
     pub fn new() -> Self {
-        let policy = phasebot::policy::load("policy", POLICY);
+        let policy = phasebot_core::policy::load("policy", POLICY);
         Self {
             repository: Repository::new(RepoFacts::new(life::repo().key), BTreeMap::new()),
             policy: Arc::new(policy.unwrap_or_else(|problems| panic!("{problems:?}"))),

@@ -7,6 +7,7 @@ mod backup;
 pub mod catch_up;
 pub mod check;
 pub mod deliveries;
+#[cfg(feature = "demo")]
 mod demo;
 mod doctor;
 mod explain;
@@ -50,6 +51,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    #[cfg(feature = "demo")]
     Demo(demo::Args),
     Setup(setup::Args),
     Doctor(doctor::Args),
@@ -92,6 +94,7 @@ impl Cli {
         let context = Context { config: self.config, environment };
         match self.command.unwrap_or(Command::Serve(serve::Args {})) {
             Command::Serve(args) => serve::run(&args, &context),
+            #[cfg(feature = "demo")]
             Command::Demo(args) => demo::run(&args, &context, out),
             Command::Setup(args) => setup::run(&args, &context, out),
             Command::Doctor(args) => doctor::run(&args, &context, out),

@@ -11,7 +11,7 @@ use crate::command::{sending::Ending, stage};
 
 /// Files of a folder of `tests/scenarios` (``: itself), each with its text.
 pub fn files(folder: &str) -> Vec<(PathBuf, String)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(folder);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios").join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|p| p.extension().is_some_and(|e| e == "scn"));
     files.sort();

@@ -4,7 +4,7 @@
 use std::{fmt::Write as _, fs, path::Path};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
+use phasebot_core::{
     decide::{
         self, Us,
         advance::advance,
@@ -184,7 +184,7 @@ impl Played {
         let id = CommandId { item, source: Source::Comment(item), index: 0 };
         let record = CommandFacts {
             at: end(),
-            by: phasebot::domain::id::Account::login_only("bob"),
+            by: phasebot_core::domain::id::Account::login_only("bob"),
             line: "/hold".into(),
             verb: "hold".into(),
             evidence: Evidence { role: Some(Role::Write), teams: [].into(), asked_at: end() },

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::BTreeSet, fmt::Write as _, rc::Rc};
 
-use phasebot::domain::{effect::Effect, id::Sha};
+use phasebot_core::domain::{effect::Effect, id::Sha};
 use proptest::prelude::*;
 
 use crate::command::stage::{self, Moment};

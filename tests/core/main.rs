@@ -21,14 +21,14 @@ mod scenario;
 mod unknown;
 mod version;
 
-use phasebot::domain::policy::Policy;
+use phasebot_core::domain::policy::Policy;
 
 /// The built-in policy, or this one on top of it.
 fn policy_of(text: Option<&str>) -> Policy {
     match text {
-        None => phasebot::policy::built_in(),
+        None => phasebot_core::policy::built_in(),
         Some(text) => {
-            phasebot::policy::load(".github/phasebot.yml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
+            phasebot_core::policy::load(".github/phasebot.yml", text).unwrap_or_else(|problems| panic!("{problems:?}"))
         }
     }
 }

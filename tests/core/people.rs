@@ -1,6 +1,6 @@
 //! A person is an account, not a name: who asks, writes and approves.
 
-use phasebot::domain::{decision::GateName, effect::Effect, id::Account};
+use phasebot_core::domain::{decision::GateName, effect::Effect, id::Account};
 use proptest::prelude::*;
 
 use crate::{

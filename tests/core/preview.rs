@@ -1,7 +1,7 @@
 //! What a proposed policy would change, from recorded facts alone.
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{
         self, Us,
         preview::{Preview, preview},

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{
         command::run::Terms,
         recheck::{Recheck, recheck_before_send},
@@ -49,7 +49,7 @@ fn with_command(ending: Ending) -> RepoFacts {
     let mut facts = facts();
     let record = CommandFacts {
         at: Timestamp::UNIX_EPOCH,
-        by: phasebot::domain::id::Account::login_only("mia"),
+        by: phasebot_core::domain::id::Account::login_only("mia"),
         verb: "milestone".to_owned(),
         line: String::new(),
         evidence: Evidence { role: None, teams: BTreeMap::new(), asked_at: Timestamp::UNIX_EPOCH },

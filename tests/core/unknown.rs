@@ -13,7 +13,7 @@ use std::{
     rc::Rc,
 };
 
-use phasebot::{
+use phasebot_core::{
     decide::{
         advance,
         command::run::Terms,

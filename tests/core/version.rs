@@ -1,6 +1,6 @@
 //! Version tags.
 
-use phasebot::domain::version;
+use phasebot_core::domain::version;
 use proptest::prelude::*;
 
 #[test]

@@ -13,8 +13,8 @@ use phasebot::{
         intake::TakeIn,
         store::Store,
     },
-    sim::{AppKey, Fault, FaultKind, Matcher, NewPull, Options, Person, SimForge},
 };
+use phasebot_forge_sim::{AppKey, Fault, FaultKind, Matcher, NewPull, Options, Person, SimForge};
 use secrecy::SecretString;
 
 use crate::{
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    async fn take_in(&self, delivery: &phasebot::sim::Delivery, id: &str) {
+    async fn take_in(&self, delivery: &phasebot_forge_sim::Delivery, id: &str) {
         let verified = Verified { event: delivery.event.clone(), delivery: id.to_owned(), hook: "1".to_owned() };
         self.bot.intake().take_in(self.forge.name(), verified, delivery.body().into()).await.unwrap();
     }

@@ -117,10 +117,12 @@ fn files_that_pages_name_exist() {
         let text = prose(&read(path));
         for word in code(&text) {
             let is_path = word.contains('/') && !word.contains([' ', ':', '*']) && !word.starts_with(['/', '.']);
-            let known = ["src/", "tests/", "scripts/", "config/", "docs/", "migrations/"];
+            let known = ["src/", "crates/", "tests/", "scripts/", "config/", "docs/", "migrations/"];
             let is_rust = Path::new(word).extension().is_some_and(|e| e == "rs");
             let is_ours = known.iter().any(|folder| word.starts_with(folder)) || (is_rust && path == "ARCHITECTURE.md");
-            let there = [word.to_owned(), format!("src/{word}")].iter().any(|path| root().join(path).exists());
+            let there = [word.to_owned(), format!("src/{word}"), format!("crates/core/src/{word}")]
+                .iter()
+                .any(|path| root().join(path).exists());
             // What a user makes.
             if is_path && is_ours && !there && word != "config/phasebot.toml" {
                 missing.push(format!("{path}: {word}"));
@@ -133,11 +135,13 @@ fn files_that_pages_name_exist() {
 #[test]
 fn the_map_names_every_part_of_the_sources() {
     let map = read("ARCHITECTURE.md");
-    for entry in fs::read_dir(root().join("src")).unwrap() {
-        let path = entry.unwrap().path();
-        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let named = if path.is_dir() { format!("`src/{name}/") } else { format!("`src/{name}`") };
-        assert!(name == "lib.rs" || map.contains(&named), "ARCHITECTURE.md says nothing of {named}");
+    for folder in ["src", "crates", "crates/core/src"] {
+        for entry in fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            let named = if path.is_dir() { format!("`{folder}/{name}/") } else { format!("`{folder}/{name}`") };
+            assert!(name == "lib.rs" || map.contains(&named), "ARCHITECTURE.md says nothing of {named}");
+        }
     }
 }
 
@@ -145,7 +149,7 @@ fn the_map_names_every_part_of_the_sources() {
 #[test]
 fn every_threat_and_promise_is_tested() {
     let mut sources = String::new();
-    let mut folders = vec![root().join("src"), root().join("tests")];
+    let mut folders = vec![root().join("src"), root().join("crates"), root().join("tests")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();

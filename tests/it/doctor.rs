@@ -13,8 +13,8 @@ use jiff::SignedDuration;
 use phasebot::{
     app::clock::{SimClock, SystemClock, after},
     port::clock::Clock,
-    sim::{AppKey, FaultKind, NewCommit, Options, SimForge},
 };
+use phasebot_forge_sim::{AppKey, FaultKind, NewCommit, Options, SimForge};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,10 +1,8 @@
 //! Alerts over real HTTP, to issues on the simulated forge.
 
 use jiff::SignedDuration;
-use phasebot::{
-    domain::id::ItemNumber,
-    sim::{Fault, FaultKind, Matcher, MergeMethod},
-};
+use phasebot::domain::id::ItemNumber;
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, MergeMethod};
 
 use crate::{
     alert::sent::{bearer, send},

@@ -19,7 +19,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("decide", &["domain"]),
     ("engine", &["domain", "decide"]),
     ("policy", &["domain"]),
-    ("sim", &["domain", "port"]),
+    ("forge_sim", &[]),
     ("forge", &["domain", "port", "metric"]),
     ("alert", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
@@ -39,8 +39,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "metric",
             "policy",
             "port",
+            "forge_sim",
             "settings",
-            "sim",
             "store",
             "telemetry",
         ],
@@ -79,10 +79,10 @@ const IMPURE: &[&str] = &[
 
 /// Crates that belong to certain layers.
 const CRATES: &[(&str, &[&str])] = &[
-    ("axum", &["http", "sim"]),
-    ("hyper", &["http", "sim"]),
+    ("axum", &["http", "forge_sim"]),
+    ("hyper", &["http", "forge_sim"]),
     ("octocrab", &["forge"]),
-    ("reqwest", &["cli", "forge", "sim"]),
+    ("reqwest", &["cli", "forge", "forge_sim"]),
     ("rusqlite", &["store"]),
     ("clap", &["cli", "main"]),
 ];
@@ -116,10 +116,18 @@ fn files(folder: &str) -> Vec<(String, String)> {
     found.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
+/// Folders of sources, below each of which the layers are.
+const SOURCES: [&str; 3] = ["src", "crates/core/src", SIMULATION];
+/// The simulated forge is one layer.
+const SIMULATION: &str = "crates/forge-sim/src";
+
 /// The layer of a file: `src/app/worker.rs` and `src/app.rs` are of `app`.
 fn layer(path: &str) -> &str {
-    let rest = path.strip_prefix("src/").unwrap();
-    rest.split('/').next().unwrap().trim_end_matches(".rs")
+    if path.starts_with(SIMULATION) {
+        return "forge_sim";
+    }
+    let rest = SOURCES.iter().find_map(|folder| path.strip_prefix(folder)).unwrap();
+    rest.trim_start_matches('/').split('/').next().unwrap().trim_end_matches(".rs")
 }
 
 /// Everything that is wrong with one file.
@@ -166,7 +174,7 @@ fn promises(path: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn the_sources_keep_the_rules() {
-    let files = files("src");
+    let files: Vec<_> = SOURCES.iter().flat_map(|folder| files(folder)).collect();
     assert!(files.len() > 100, "only {} files were found", files.len());
     let found: Vec<String> = files.iter().flat_map(|(path, text)| breaches(path, text)).collect();
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
@@ -174,7 +182,8 @@ fn the_sources_keep_the_rules() {
 
 #[test]
 fn names_of_figures_stand_in_one_place() {
-    for (path, text) in files("src").iter().filter(|(path, _)| path != "src/metric.rs") {
+    let files = SOURCES.iter().flat_map(|folder| files(folder));
+    for (path, text) in files.filter(|(path, _)| path != "src/metric.rs") {
         for metric in phasebot::metric::ALL {
             assert!(!text.contains(metric.name), "{path} names {}: use the constant of src/metric.rs", metric.name);
         }
@@ -186,11 +195,15 @@ fn names_of_figures_stand_in_one_place() {
 fn every_rule_can_fail() {
     let long = "//\n".repeat(LONGEST + 1);
     for (path, text, said) in [
-        ("src/domain/a.rs", "use crate::port::store::Store;", "src/domain/a.rs:1: `domain` must not import `port`"),
         (
-            "src/decide/a.rs",
+            "crates/core/src/domain/a.rs",
+            "use crate::port::store::Store;",
+            "crates/core/src/domain/a.rs:1: `domain` must not import `port`",
+        ),
+        (
+            "crates/core/src/decide/a.rs",
             "use crate::{\n    domain::id,\n    app::Bot,\n};",
-            "src/decide/a.rs:3: `decide` must not import `app`",
+            "crates/core/src/decide/a.rs:3: `decide` must not import `app`",
         ),
         (
             "src/forge/github/a.rs",
@@ -203,21 +216,33 @@ fn every_rule_can_fail() {
             "use crate::domain::{id, effect}; use crate::decide;",
             "src/port/a.rs:1: `port` must not import `decide`",
         ),
-        ("src/sim/a.rs", "use crate::app::Bot;", "src/sim/a.rs:1: `sim` must not import `app`"),
+        (
+            "crates/forge-sim/src/a.rs",
+            "use phasebot::app::Bot;",
+            "crates/forge-sim/src/a.rs:1: `forge_sim` must not import `app`",
+        ),
         ("src/app/a.rs", "use crate::forge::github::GitHub;", "src/app/a.rs:1: `app` must not import `forge`"),
         ("src/main.rs", "use phasebot::app::Bot;", "src/main.rs:1: `main` must not import `app`"),
-        ("src/policy/a.rs", "\nasync fn f() {}", "src/policy/a.rs:2: `async` in the pure layer `policy`"),
         (
-            "src/decide/a.rs",
+            "crates/core/src/policy/a.rs",
+            "\nasync fn f() {}",
+            "crates/core/src/policy/a.rs:2: `async` in the pure layer `policy`",
+        ),
+        (
+            "crates/core/src/decide/a.rs",
             "fn f() -> Timestamp { jiff::Timestamp::now() }",
-            "src/decide/a.rs:1: `Timestamp::now` in the pure layer `decide`",
+            "crates/core/src/decide/a.rs:1: `Timestamp::now` in the pure layer `decide`",
         ),
         (
-            "src/domain/a.rs",
+            "crates/core/src/domain/a.rs",
             "fn f() { std::env::var(\"A\").ok(); }",
-            "src/domain/a.rs:1: `std::env` in the pure layer `domain`",
+            "crates/core/src/domain/a.rs:1: `std::env` in the pure layer `domain`",
         ),
-        ("src/domain/a.rs", "use std::{env, fmt};", "src/domain/a.rs:1: `std::env` in the pure layer `domain`"),
+        (
+            "crates/core/src/domain/a.rs",
+            "use std::{env, fmt};",
+            "crates/core/src/domain/a.rs:1: `std::env` in the pure layer `domain`",
+        ),
         ("src/app/a.rs", "use rusqlite::Connection;", "src/app/a.rs:1: `rusqlite` is not for `app`"),
         ("src/novel/a.rs", "", "src/novel/a.rs: the layer `novel` has no rule in tests/it/layers.rs"),
         ("src/app/a.rs", "// TODO: later", "src/app/a.rs:1: «todo»"),
@@ -234,13 +259,13 @@ fn every_rule_can_fail() {
 #[test]
 fn no_rule_fails_without_a_reason() {
     for (path, text) in [
-        ("src/domain/a.rs", "//! The business of [`crate::policy`], not `async`.\n/* use crate::app; */"),
+        ("crates/core/src/domain/a.rs", "//! The business of [`crate::policy`], not `async`.\n/* use crate::app; */"),
         (
-            "src/domain/a.rs",
+            "crates/core/src/domain/a.rs",
             "const A: &str = \"use crate::app; async \\\" tokio\"; const B: &str = r#\"crate::app \"tokio\" \"#;",
         ),
-        ("src/domain/a.rs", "fn f<'a>(x: &'a str, c: char) -> bool { c == '\"' || x == \"tokio\" }"),
-        ("src/decide/a.rs", "use crate::domain::{self, event::Event}; use super::store; fn instant() {}"),
+        ("crates/core/src/domain/a.rs", "fn f<'a>(x: &'a str, c: char) -> bool { c == '\"' || x == \"tokio\" }"),
+        ("crates/core/src/decide/a.rs", "use crate::domain::{self, event::Event}; use super::store; fn instant() {}"),
         ("src/app/a.rs", "use super::http; fn todos() { /* a mastodon */ }"),
         ("src/app/sub/a.rs", "use super::super::store;"),
         ("src/cli/a.rs", "use crate::{app::Bot, forge::github::GitHub, store};"),

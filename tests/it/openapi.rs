@@ -12,7 +12,7 @@ use std::{
 };
 
 use jsonschema::{Draft, Validator};
-use phasebot::sim::{Delivery, Exchange};
+use phasebot_forge_sim::{Delivery, Exchange};
 use serde_json::{Map, Value, json};
 
 /// Where the packages of public data are: `PHASEBOT_CORPORA`, else `target/corpora`.

@@ -10,12 +10,8 @@ use super::{
     stage::{REPO, Sent, Stage, simulation},
     story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
 };
-use crate::{
-    cli::Failure,
-    domain::id::ItemNumber,
-    port::clock::Clock,
-    sim::{Delivery, LabelChange},
-};
+use crate::{cli::Failure, domain::id::ItemNumber, port::clock::Clock};
+use phasebot_forge_sim::{Delivery, LabelChange};
 
 /// Every item of the story.
 pub(super) const ITEMS: [ItemNumber; 3] = [ISSUE, PULL, FEEDBACK];

@@ -19,7 +19,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use crate::{
     app::{
         Bot, BotSettings,
-        clock::{SimClock, after},
+        clock::{SimClock, SystemClock, after},
     },
     cli::{
         Failure, alerts,
@@ -36,10 +36,10 @@ use crate::{
     policy,
     port::{clock::Clock, store::Store},
     settings::Settings,
-    sim::{AppKey, Delivery, Options, SimError, SimForge},
     store,
     telemetry::Metrics,
 };
+use phasebot_forge_sim::{AppKey, Delivery, Options, SimError, SimForge};
 
 /// The repository of the story.
 pub(super) const REPO: &str = "acme/shop";
@@ -245,4 +245,17 @@ async fn listener() -> Result<TcpListener, Failure> {
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(|error| Failure::Message(format!("no address: {error}")))
+}
+
+// The simulation lives by the same time as the bot.
+impl phasebot_forge_sim::Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        Clock::now(self)
+    }
+}
+
+impl phasebot_forge_sim::Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Clock::now(self)
+    }
 }

@@ -3,10 +3,8 @@
 use jiff::SignedDuration;
 
 use super::stage::REPO;
-use crate::{
-    domain::id::ItemNumber,
-    sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, Person, SimError, SimForge},
-};
+use crate::domain::id::ItemNumber;
+use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, Person, SimError, SimForge};
 
 /// The customer's request.
 pub(super) const ISSUE: ItemNumber = 1;

@@ -7,7 +7,8 @@ use super::{
     stage::{REPO, Stage},
     story::ISSUE,
 };
-use crate::{cli::Failure, sim::Exchange};
+use crate::cli::Failure;
+use phasebot_forge_sim::Exchange;
 
 /// Phases with times, API calls, webhooks, and what the last phase means.
 pub(super) async fn write(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::value::{Id, Moment, number};
+use super::value::{Forge, Id, Moment, number};
 use crate::{
     domain::id::ForgeName,
     port::store::{
@@ -96,7 +96,7 @@ pub(super) const PENDING: &str = "
 pub(super) fn pending(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
     let mut statement = db.prepare_cached(PENDING)?;
     let rows = statement.query_map(params![number(after), number(limit)], |row| {
-        let partition = Partition { forge: row.get(1)?, repo: optional_id(row, 2)? };
+        let partition = Partition { forge: row.get::<_, Forge>(1)?.0, repo: optional_id(row, 2)? };
         Ok(Pending { seq: row.get(0)?, partition })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -194,7 +194,7 @@ pub(super) fn drop_delivery(db: &Connection, seq: Seq, why: &str) -> Result<bool
 fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         seq: row.get(0)?,
-        forge: row.get(1)?,
+        forge: row.get::<_, Forge>(1)?.0,
         hook: row.get(2)?,
         delivery: turned(row.get_ref(3)?.as_str()?).into_owned(),
         event: row.get(4)?,

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     repo,
-    value::{Id, Json, Moment, lane_number, number, to_json},
+    value::{Forge, Id, Json, LaneNumber, Moment, lane_number, number, to_json},
 };
 use crate::{
     domain::{
@@ -213,10 +213,10 @@ fn read(row: &Row<'_>) -> rusqlite::Result<StoredEffect> {
     Ok(StoredEffect {
         id: row.get(0)?,
         version: row.get(1)?,
-        repo: RepoKey { forge: row.get(2)?, id: row.get::<_, Id>(3)?.0 },
+        repo: RepoKey { forge: row.get::<_, Forge>(2)?.0, id: row.get::<_, Id>(3)?.0 },
         key: row.get(4)?,
         installation: row.get::<_, Id>(5)?.0,
-        lane: row.get(6)?,
+        lane: row.get::<_, LaneNumber>(6)?.0,
         effect: row.get::<_, Json<Effect>>(7)?.0,
         state: row.get::<_, EffectState>(8)?,
         attempts: row.get(9)?,

@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{
     inbox,
-    value::{Id, Json, Moment, to_json},
+    value::{Forge, Id, Json, Moment, to_json},
 };
 use crate::{
     domain::{
@@ -40,7 +40,7 @@ pub(super) fn repositories(
 
 fn read_repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
     Ok(RepositoryRow {
-        repo: RepoKey { forge: row.get(0)?, id: row.get::<_, Id>(1)?.0 },
+        repo: RepoKey { forge: row.get::<_, Forge>(0)?.0, id: row.get::<_, Id>(1)?.0 },
         full_name: row.get(2)?,
         installation: row.get::<_, Option<Id>>(3)?.map(|id| id.0),
         active: row.get(4)?,

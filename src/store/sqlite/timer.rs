@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::value::{Id, Moment, number};
+use super::value::{Forge, Id, Moment, number};
 use crate::{
     domain::id::{ItemNumber, RepoKey},
     port::store::{StoreError, Timer},
@@ -17,7 +17,7 @@ pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<T
     let mut statement = db.prepare_cached(DUE)?;
     let rows = statement.query_map(params![Moment(now), number(limit)], |row| {
         Ok(Timer {
-            repo: RepoKey { forge: row.get(0)?, id: row.get::<_, Id>(1)?.0 },
+            repo: RepoKey { forge: row.get::<_, Forge>(0)?.0, id: row.get::<_, Id>(1)?.0 },
             item: row.get::<_, Id>(2)?.0,
             at: row.get::<_, Moment>(3)?.0,
         })

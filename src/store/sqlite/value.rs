@@ -47,9 +47,12 @@ pub(super) fn number<N: TryInto<i64>>(n: N) -> i64 {
     n.try_into().unwrap_or(i64::MAX)
 }
 
-impl FromSql for ForgeName {
+/// The name of a forge.
+pub(super) struct Forge(pub(super) ForgeName);
+
+impl FromSql for Forge {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        String::column_result(value).map(Self)
+        String::column_result(value).map(|name| Self(ForgeName(name)))
     }
 }
 
@@ -86,12 +89,15 @@ pub(super) fn lane_number(lane: Lane) -> i64 {
     }
 }
 
-impl FromSql for Lane {
+/// A lane, by its number.
+pub(super) struct LaneNumber(pub(super) Lane);
+
+impl FromSql for LaneNumber {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         match i64::column_result(value)? {
-            0 => Ok(Self::Safety),
-            1 => Ok(Self::Conversation),
-            2 => Ok(Self::Labels),
+            0 => Ok(Self(Lane::Safety)),
+            1 => Ok(Self(Lane::Conversation)),
+            2 => Ok(Self(Lane::Labels)),
             other => Err(FromSqlError::OutOfRange(other)),
         }
     }

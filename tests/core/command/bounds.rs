@@ -2,7 +2,7 @@
 //! never runs again.
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
+use phasebot_core::{
     decide::{
         self, Us,
         command::{

@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{
         advance::{self, Outcome},
         command::{conclude::conclude, reply::Wish, run},

@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{
         self, Us,
         advance::{self, Outcome},

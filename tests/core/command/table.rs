@@ -1,6 +1,6 @@
 //! What is made from the table of commands; `docs.rs` holds the documents to it.
 
-use phasebot::{
+use phasebot_core::{
     decide::command::{COMMANDS, examples, parse},
     domain::policy::CommandRules,
 };

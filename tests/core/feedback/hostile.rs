@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use phasebot::{
+use phasebot_core::{
     decide::{
         command::parse::read,
         feedback::{

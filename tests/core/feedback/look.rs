@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use phasebot::{
+use phasebot_core::{
     decide::feedback::{
         render::{BUILT_IN, render},
         view::{IncidentView, Suspect},

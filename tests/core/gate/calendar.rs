@@ -6,7 +6,7 @@ use jiff::{
     civil::{DateTime, date},
     tz::TimeZone,
 };
-use phasebot::{
+use phasebot_core::{
     decide::gate::{Subject, evaluate},
     domain::{
         decision::GateName,

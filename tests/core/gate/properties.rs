@@ -1,7 +1,7 @@
 //! What holds of every decision, whatever the facts.
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
+use phasebot_core::{
     decide::{
         Us,
         gate::{Subject, evaluate},
@@ -192,11 +192,11 @@ fn well() -> RepoFacts {
     answer(&mut facts, Need::OpenIssues { label: Some("stop".into()), milestone: None }, Answer::OpenIssues([].into()));
     answer(&mut facts, Need::Authors { base: None, head: sha() }, Answer::Authors(Authors::default()));
     answer(&mut facts, Need::PullsOf { sha: sha() }, Answer::BroughtBy([(2, "main".to_owned())].into()));
-    let review = phasebot::domain::fact::item::ReviewFact {
-        verdict: phasebot::domain::event::Verdict::Approved,
+    let review = phasebot_core::domain::fact::item::ReviewFact {
+        verdict: phasebot_core::domain::event::Verdict::Approved,
         submitted_at: at(-50),
         reviewer: account(3, "bob"),
-        association: phasebot::domain::event::Association::Owner,
+        association: phasebot_core::domain::event::Association::Owner,
         commit: Some(sha()),
     };
     let reviews = Answer::Reviews {

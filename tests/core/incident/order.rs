@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{
+use phasebot_core::domain::{
     event::{Event, Seen},
     fact::incident::IncidentFacts,
 };
@@ -101,7 +101,7 @@ fn a_thousand_groups_at_once_are_six_issues() {
         .map(|n| {
             let mut event = sample.clone();
             if let Seen::Alert(message) = &mut event.seen
-                && let phasebot::domain::alert::Says::Group(group) = &mut message.says
+                && let phasebot_core::domain::alert::Says::Group(group) = &mut message.says
             {
                 group.key = format!("g{n}");
                 group.title = Some(format!("Group {n} @everyone is down, and says so at some length #{n}"));
@@ -129,7 +129,7 @@ fn a_thousand_groups_at_once_are_six_issues() {
     for event in &all {
         let mut event = event.clone();
         if let Seen::Alert(message) = &mut event.seen
-            && let phasebot::domain::alert::Says::Group(group) = &mut message.says
+            && let phasebot_core::domain::alert::Says::Group(group) = &mut message.says
         {
             message.at = over;
             for alert in &mut group.alerts {

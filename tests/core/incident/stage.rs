@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{
         self, Us,
         advance::{self, Advanced, Outcome},
@@ -301,7 +301,7 @@ impl Stage {
             title: issue.title.clone(),
             body: format!("<!-- phasebot:{} -->\n{}", issue.marker, issue.body),
             author: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }),
-            association: phasebot::domain::event::Association::Other,
+            association: phasebot_core::domain::event::Association::Other,
             created_at: now,
             updated_at: now,
             open: !issue.closed,

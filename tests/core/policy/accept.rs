@@ -1,7 +1,7 @@
 //! Files that are right.
 
 use jiff::SignedDuration;
-use phasebot::{
+use phasebot_core::{
     domain::policy::{EnvironmentFilter, Evidence, EvidenceKind, Mode, Pattern, Policy},
     policy::{built_in, check_report, load},
 };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::SignedDuration;
-use phasebot::policy::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Problem, check_report, file::time::Length, load};
+use phasebot_core::policy::{MAX_BYTES, MAX_DEPTH, MAX_NODES, Problem, check_report, file::time::Length, load};
 use proptest::prelude::*;
 
 use super::accept::CONTRACT;

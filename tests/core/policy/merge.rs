@@ -1,7 +1,7 @@
 //! Several files together.
 
 use Rank::{Operator, Organisation, Repository};
-use phasebot::{
+use phasebot_core::{
     domain::policy::{EvidenceKind, Mode, Pattern, Policy},
     policy::{
         Layer, Merged, Rank, built_in, compile,

@@ -1,6 +1,6 @@
 //! Which pull requests are looked at because they may change the policy file.
 
-use phasebot::{
+use phasebot_core::{
     decide::{
         Us, observe,
         proposal::{brought, head_changes, is_untouched},

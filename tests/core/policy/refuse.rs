@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use phasebot::{
+use phasebot_core::{
     domain::rule::Via,
     policy::{Problem, check_report, load},
 };

@@ -1,7 +1,7 @@
 //! After which pushes the policy file has to be read anew.
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{Us, observe},
     domain::{
         event::{Event, PushSeen, RefName, Seen},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use phasebot::domain::id::{Account, AccountId, Actor};
+use phasebot_core::domain::id::{Account, AccountId, Actor};
 
 /// Logins and the accounts behind them. A login that nothing is said of has an
 /// account of its own, by its name.

@@ -2,7 +2,7 @@
 //! items that are derived, not in time.
 
 use jiff::SignedDuration;
-use phasebot::{
+use phasebot_core::{
     decide::{self, Observed, Us},
     domain::{
         event::{

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use phasebot::{
+use phasebot_core::{
     decide::{self, Decided, Shown, Us},
     domain::{
         derived::Derived,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
-use phasebot::{
+use phasebot_core::{
     decide::{self, Shown, Us},
     domain::{
         effect::Effect,
@@ -14,7 +14,7 @@ use phasebot::{
     },
 };
 
-use phasebot::domain::id::{Account, AccountId};
+use phasebot_core::domain::id::{Account, AccountId};
 
 use super::{
     play::{Ending, Stage},

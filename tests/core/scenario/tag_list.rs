@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
+use phasebot_core::{
     decide::{self, Us, advance, command::run},
     domain::{
         alert::AlertRules,

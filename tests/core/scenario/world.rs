@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::domain::{
+use phasebot_core::domain::{
     alert::*,
     event::*,
     fact::deploy::RunFacts,

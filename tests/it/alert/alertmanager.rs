@@ -149,7 +149,7 @@ impl Door {
 
 fn issues_opened(world: &World) -> usize {
     let opened =
-        |e: &&phasebot::sim::Exchange| e.name() == "POST /repos/{owner}/{repo}/issues" && e.status == Some(201);
+        |e: &&phasebot_forge_sim::Exchange| e.name() == "POST /repos/{owner}/{repo}/issues" && e.status == Some(201);
     world.forge.requests().iter().filter(opened).count()
 }
 

@@ -1,9 +1,7 @@
 //! What does not get in, and what is kept although nobody understands it.
 
-use phasebot::{
-    port::store::DeliveryState,
-    sim::{Fault, FaultKind, Matcher},
-};
+use phasebot::port::store::DeliveryState;
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::sent::{SETTINGS, bearer, hmac, inbox, send};
 use crate::flow::{Setup, World};

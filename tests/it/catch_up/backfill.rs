@@ -4,13 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use jiff::SignedDuration;
-use phasebot::{
-    app::Progress,
-    cli::backfill,
-    domain::id::ItemNumber,
-    port::store::DeliveryFilter,
-    sim::{Fault, FaultKind, Matcher, MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease},
-};
+use phasebot::{app::Progress, cli::backfill, domain::id::ItemNumber, port::store::DeliveryFilter};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease};
 
 use super::world::World;
 use crate::flow::REPO;
@@ -103,7 +98,7 @@ async fn what_was_before_is_derived_and_nothing_is_written() {
     assert_eq!(phases(&world, items).await, expected());
     assert!(items.iter().all(|item| world.labels(*item).is_empty()));
     let writes: Vec<_> =
-        world.forge.requests().into_iter().filter(phasebot::sim::Exchange::is_write).map(|e| e.name()).collect();
+        world.forge.requests().into_iter().filter(phasebot_forge_sim::Exchange::is_write).map(|e| e.name()).collect();
     let reads = ["POST /graphql", "POST /app/installations/{installation_id}/access_tokens"];
     assert!(writes.iter().all(|name| reads.contains(&name.as_str())), "{writes:?}");
     world.check();

@@ -3,11 +3,8 @@
 use std::sync::Arc;
 
 use clap::Parser;
-use phasebot::{
-    cli::catch_up,
-    port::clock::Clock,
-    sim::{Fault, FaultKind, Matcher},
-};
+use phasebot::{cli::catch_up, port::clock::Clock};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::world::World;
 

@@ -1,7 +1,7 @@
 //! Deliveries that were acknowledged, and lost with the database.
 
 use jiff::SignedDuration;
-use phasebot::sim::{NewCommit, NewPull, Worker};
+use phasebot_forge_sim::{NewCommit, NewPull, Worker};
 
 use super::world::{World, copy};
 use crate::flow::{BOT, REPO};
@@ -51,7 +51,7 @@ async fn a_backup_of_an_hour_ago_catches_up_and_shows_nothing_twice() {
     assert_eq!(items.map(|item| (world.labels(item), ours(&world, item))), shown);
     assert_eq!(items.map(|item| world.forge.label_history(REPO, item)), history, "labels did not move");
     let made: Vec<_> =
-        world.forge.requests().into_iter().filter(phasebot::sim::Exchange::is_write).map(|e| e.name()).collect();
+        world.forge.requests().into_iter().filter(phasebot_forge_sim::Exchange::is_write).map(|e| e.name()).collect();
     assert!(!made.iter().any(|name| name.ends_with("/comments")), "{made:?}");
     world.check();
 }

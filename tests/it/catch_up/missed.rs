@@ -1,10 +1,8 @@
 //! Deliveries that never arrived.
 
 use jiff::SignedDuration;
-use phasebot::{
-    port::store::DeliveryFilter,
-    sim::{Fault, FaultKind, Matcher},
-};
+use phasebot::port::store::DeliveryFilter;
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::world::World;
 use crate::flow::{BOT, REPO};

@@ -15,10 +15,10 @@ use phasebot::{
     forge::github::GitHubConfig,
     http::Limits,
     port::{clock::Clock, forge::Forge, store::Store},
-    sim::{AppKey, Options, Person, SimForge},
     store,
     telemetry::Metrics,
 };
+use phasebot_forge_sim::{AppKey, Options, Person, SimForge};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

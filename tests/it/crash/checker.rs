@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use phasebot::{
-    port::store::DeliveryFilter,
-    sim::{Delivery, SimForge},
-    store,
-};
+use phasebot::{port::store::DeliveryFilter, store};
+use phasebot_forge_sim::{Delivery, SimForge};
 use serde_json::Value;
 
 /// Looks through all that the forge ever told; returns how much of each kind was made.

@@ -2,10 +2,8 @@
 //! becomes of it, nothing is started twice.
 
 use futures_util::future::join_all;
-use phasebot::{
-    app::crash::POINTS,
-    sim::{NewCommit, Worker},
-};
+use phasebot::app::crash::POINTS;
+use phasebot_forge_sim::{NewCommit, Worker};
 
 use super::world::World;
 
@@ -25,7 +23,7 @@ async fn dies_while_deploying(via: &'static str, trigger: &'static str, point: S
     let issue = person.open_issue("Ship it", "", &[]).unwrap().made;
     let comment = person.comment(issue, "/deploy staging").unwrap().made;
     world.start(Some(&point)).await;
-    let ended = |sim: &phasebot::sim::SimForge| {
+    let ended = |sim: &phasebot_forge_sim::SimForge| {
         let reactions = sim.reactions(REPOSITORY, comment);
         reactions.contains("rocket") || reactions.contains("-1")
     };

@@ -19,10 +19,8 @@ mod world;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use phasebot::{
-    app::crash::POINTS,
-    sim::{Fault, FaultKind, Matcher},
-};
+use phasebot::app::crash::POINTS;
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use self::{
     checker::nothing_is_made_twice,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use phasebot::sim::{FaultKind, Weather};
+use phasebot_forge_sim::{FaultKind, Weather};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// Of so many requests one fails.

@@ -18,9 +18,9 @@ use phasebot::{
         clock::Clock,
         store::{Commit, DeliveryFilter, DeliveryRow, DeliveryState, NewEffect, RepositoryRow},
     },
-    sim::{AppKey, Delivery, Options, Person, SimForge},
     store,
 };
+use phasebot_forge_sim::{AppKey, Delivery, Options, Person, SimForge};
 use secrecy::SecretString;
 use tempfile::TempDir;
 use tokio::task::JoinSet;

@@ -1,6 +1,6 @@
 //! Deploys that nobody asks for.
 
-use phasebot::sim::Worker;
+use phasebot_forge_sim::Worker;
 
 use super::stage::Stage;
 use crate::flow::REPO;

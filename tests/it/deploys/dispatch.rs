@@ -1,6 +1,6 @@
 //! Deploys by `workflow_dispatch`: what is told, what is compared, what is cancelled.
 
-use phasebot::sim::{Fault, FaultKind, Matcher, Worker};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, Worker};
 
 use super::stage::{LOOSE, Stage, WORKFLOW};
 use crate::flow::REPO;

@@ -1,7 +1,7 @@
 //! What goes otherwise than it should: a branch that moves, a run that is run
 //! again, a fork, an answer without a deployment; and deploys that nobody asks for.
 
-use phasebot::sim::{Fault, FaultKind, Matcher, NewPull, Worker};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewPull, Worker};
 
 use super::stage::{LOOSE, Stage};
 use crate::flow::{BOT, REPO};

@@ -1,7 +1,7 @@
 //! What really runs: a workflow is listed where its branch stood, and deploys
 //! what it was given; what failed does not run.
 
-use phasebot::sim::{MergeMethod, Worker};
+use phasebot_forge_sim::{MergeMethod, Worker};
 
 use super::stage::{Stage, WORKFLOW};
 use crate::flow::REPO;

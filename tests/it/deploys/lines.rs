@@ -1,7 +1,7 @@
 //! Whose commit: what a fork's job, a fork's commit or a tag called like a
 //! branch brings about.
 
-use phasebot::sim::{NewCommit, NewDeployment, NewPull, Person, Worker};
+use phasebot_forge_sim::{NewCommit, NewDeployment, NewPull, Person, Worker};
 
 use super::stage::{Stage, WORKFLOW};
 use crate::flow::REPO;

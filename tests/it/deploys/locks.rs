@@ -1,6 +1,6 @@
 //! A lock that was taken for one item, and deploys from another.
 
-use phasebot::sim::Worker;
+use phasebot_forge_sim::Worker;
 
 use super::stage::Stage;
 use crate::flow::{BOT, REPO};

@@ -1,7 +1,7 @@
 //! Draft releases and tags that were pushed.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Exchange, Fault, FaultKind, Matcher, NewCommit, NewRelease};
+use phasebot_forge_sim::{Exchange, Fault, FaultKind, Matcher, NewCommit, NewRelease};
 
 use super::stage::Stage;
 use crate::flow::REPO;

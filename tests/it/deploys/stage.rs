@@ -1,7 +1,7 @@
 //! A repository with environments, and people who deploy.
 
 use jiff::SignedDuration;
-use phasebot::sim::{MergeMethod, NewCommit, Person, Worker};
+use phasebot_forge_sim::{MergeMethod, NewCommit, Person, Worker};
 
 use crate::flow::{BOT, REPO, Setup, World};
 

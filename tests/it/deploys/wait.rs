@@ -1,6 +1,6 @@
 //! Gates between the word and the start, jobs that wait, and what starts by itself.
 
-use phasebot::sim::Worker;
+use phasebot_forge_sim::Worker;
 
 use super::stage::Stage;
 use crate::flow::REPO;

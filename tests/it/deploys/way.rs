@@ -1,7 +1,7 @@
 //! The whole way of a deploy, and where it stops.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher, Worker};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, Worker};
 
 use super::stage::Stage;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use phasebot::sim::MergeMethod;
+use phasebot_forge_sim::MergeMethod;
 
 use super::{World, whole_loop::through_the_loop};
 

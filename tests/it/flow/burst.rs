@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::sim::Exchange;
+use phasebot_forge_sim::Exchange;
 
 use super::{Setup, World};
 

@@ -1,10 +1,8 @@
 //! Deliveries twice, late, and in any order.
 
 use jiff::SignedDuration;
-use phasebot::{
-    domain::derived::Transition,
-    sim::{Delivery, MergeMethod},
-};
+use phasebot::domain::derived::Transition;
+use phasebot_forge_sim::{Delivery, MergeMethod};
 
 use super::World;
 

@@ -19,7 +19,7 @@ async fn a_label_set_by_a_person_is_the_new_baseline() {
     world.in_phase(pull, "code");
 
     // What lies ahead moves it on.
-    bob.merge_pull(pull, phasebot::sim::MergeMethod::Merge).unwrap();
+    bob.merge_pull(pull, phasebot_forge_sim::MergeMethod::Merge).unwrap();
     bob.tag("v1.0.0", "main").unwrap();
     world.minute().await;
     world.in_phase(issue, "release");
@@ -93,7 +93,7 @@ async fn an_app_that_is_renamed_knows_its_own_hand() {
     world.minute().await;
     world.in_phase(issue, "code");
     assert_eq!(world.phase_changes(issue).pop().unwrap().by, "stagehand[bot]");
-    bob.merge_pull(pull, phasebot::sim::MergeMethod::Merge).unwrap();
+    bob.merge_pull(pull, phasebot_forge_sim::MergeMethod::Merge).unwrap();
     world.minute().await;
     bob.tag("v1.0.0", "main").unwrap();
     world.minute().await;

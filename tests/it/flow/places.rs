@@ -95,7 +95,7 @@ async fn after_the_app_is_uninstalled_nothing_is_asked() {
     let world = World::new().await;
     let bob = world.person("bob");
     let pull = world.open_pull("cart", "");
-    let merged = bob.merge_pull(pull, phasebot::sim::MergeMethod::Merge).unwrap().made;
+    let merged = bob.merge_pull(pull, phasebot_forge_sim::MergeMethod::Merge).unwrap().made;
     world.minute().await;
     // The checks pass, so that a timer waits for them to settle; and an issue's delivery is under way.
     world.pass_checks(&merged);

@@ -1,7 +1,7 @@
 //! Questions that the forge fails to answer, and who waits for them.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::{REPO, World};
 
@@ -22,7 +22,7 @@ async fn ten_merged(world: &World) -> Vec<u64> {
     let pulls: Vec<u64> = (0..10).map(|n| world.open_pull(&format!("topic-{n}"), "")).collect();
     world.settle().await;
     for pull in &pulls {
-        world.person("bob").merge_pull(*pull, phasebot::sim::MergeMethod::Merge).unwrap();
+        world.person("bob").merge_pull(*pull, phasebot_forge_sim::MergeMethod::Merge).unwrap();
         world.settle().await;
     }
     pulls

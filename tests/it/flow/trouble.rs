@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher, MergeMethod};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, MergeMethod};
 use serde_json::json;
 
 use super::{REPO, World};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::{REPO, World};
 

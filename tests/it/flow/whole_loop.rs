@@ -1,7 +1,7 @@
 //! One request through all eight phases, back, and on again.
 
 use jiff::SignedDuration;
-use phasebot::sim::{MergeMethod, NewRelease};
+use phasebot_forge_sim::{MergeMethod, NewRelease};
 
 use super::{BOT, Setup, World};
 

@@ -26,9 +26,11 @@ use phasebot::{
     policy,
     port::{clock::Clock, store::Store},
     settings::Settings,
-    sim::{AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge},
     store,
     telemetry::Metrics,
+};
+use phasebot_forge_sim::{
+    AppKey, Delivery, Exchange, LabelChange, NewCommit, NewDeployment, NewPull, Options, Person, SimForge,
 };
 use secrecy::SecretString;
 use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! Gates over real HTTP: from a tag that is pushed to its check run.
 
 use jiff::SignedDuration;
-use phasebot::sim::NewRelease;
+use phasebot_forge_sim::NewRelease;
 use serde_json::Value;
 
 use crate::flow::{REPO, Setup, World};

@@ -8,10 +8,8 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
-    port::clock::Clock,
-    sim::{FaultKind, MergeMethod, NewRelease},
-};
+use phasebot::port::clock::Clock;
+use phasebot_forge_sim::{FaultKind, MergeMethod, NewRelease};
 use serde_json::Value;
 
 use crate::flow::{BOT, REPO, Setup, World};

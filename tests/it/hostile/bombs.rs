@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use phasebot::sim::sign;
+use phasebot_forge_sim::sign;
 use serde_json::Value;
 
 use crate::{

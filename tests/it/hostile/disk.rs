@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use phasebot::{
     port::store::Store,
-    sim::Delivery,
     store::sqlite::{SqliteOptions, SqliteStore},
 };
+use phasebot_forge_sim::Delivery;
 use tempfile::TempDir;
 
 use crate::{

@@ -1,9 +1,7 @@
 //! Signed or not: on the wire, with the verifier of the real GitHub adapter.
 
-use phasebot::{
-    port::store::{DeliveryFilter, DeliveryRow},
-    sim::sign,
-};
+use phasebot::port::store::{DeliveryFilter, DeliveryRow};
+use phasebot_forge_sim::sign;
 use serde_json::json;
 
 use crate::{

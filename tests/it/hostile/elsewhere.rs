@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use phasebot::sim::Worker;
+use phasebot_forge_sim::Worker;
 
 use crate::{
     deploys::stage::{Stage, WORKFLOW},

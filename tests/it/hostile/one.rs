@@ -3,11 +3,8 @@
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
-    app::BotSettings,
-    port::clock::Clock,
-    sim::{Fault, FaultKind, Matcher, NewCommit, NewPull},
-};
+use phasebot::{app::BotSettings, port::clock::Clock};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
 
 use crate::flow::{BOT, REPO, Setup, World};
 

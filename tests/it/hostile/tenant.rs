@@ -1,7 +1,7 @@
 //! Deliveries that name what is another tenant's. GitHub would not send them;
 //! whoever gets hold of the secret could.
 
-use phasebot::sim::Delivery;
+use phasebot_forge_sim::Delivery;
 use serde_json::json;
 
 use crate::flow::{REPO, World};

@@ -30,11 +30,13 @@ impl Source {
     /// Which of `layers` are named, and in which line.
     pub(super) fn layers<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
         let layers: Vec<&str> = layers.collect();
+        let forge_sim = "forge_sim".to_owned();
         let mut found = Vec::new();
         for (line, path) in &self.paths {
             let ups = path.iter().take_while(|part| *part == "super").count();
             let from_root = match path[0].as_str() {
-                "crate" | "phasebot" => path.get(1),
+                "crate" | "phasebot" | "phasebot_core" => path.get(1),
+                "phasebot_forge_sim" => Some(&forge_sim),
                 "super" if ups >= self.depth => path.get(ups),
                 _ => None,
             };

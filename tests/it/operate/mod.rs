@@ -8,7 +8,7 @@ mod removal;
 
 use std::{fs, process::Command, time::Duration};
 
-use phasebot::sim::sign;
+use phasebot_forge_sim::sign;
 use process::{ADMIN_TOKEN, FIRST, SECOND, Serving};
 
 use crate::docs::shell_blocks;

@@ -13,10 +13,8 @@ use crate::support::{
     database::new_database,
     serving::{self, ANY_PORT},
 };
-use phasebot::{
-    app::clock::SystemClock,
-    sim::{AppKey, Options, Person, SimForge, sign},
-};
+use phasebot::app::clock::SystemClock;
+use phasebot_forge_sim::{AppKey, Options, Person, SimForge, sign};
 use secrecy::SecretString;
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! Files come into force, and items follow.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher, NewPull};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewPull};
 
 use super::world::{COMPARE, CONTENTS, REPO, Setup, World};
 

@@ -1,7 +1,7 @@
 //! Pull requests and merge groups that bring a policy file.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
 
 use super::world::{CHECK, CHECKS, COMPARE, CONTENTS, REPO, Setup, World};
 

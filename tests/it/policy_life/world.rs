@@ -19,10 +19,10 @@ use phasebot::{
         forge::Forge,
         store::{DeliveryFilter, Store},
     },
-    sim::{AppKey, Exchange, NewCommit, NewPull, Options, Person, SimForge},
     store,
     telemetry::Metrics,
 };
+use phasebot_forge_sim::{AppKey, Exchange, NewCommit, NewPull, Options, Person, SimForge};
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;

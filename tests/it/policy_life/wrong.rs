@@ -1,7 +1,7 @@
 //! A file that is not right: what was in force stays so, and one issue says it.
 
 use jiff::SignedDuration;
-use phasebot::sim::{Fault, FaultKind, Matcher};
+use phasebot_forge_sim::{Fault, FaultKind, Matcher};
 
 use super::world::{ISSUE, ISSUES, REPO, Setup, World};
 

@@ -10,7 +10,7 @@ use crate::openapi::check_exchange;
 const PUBLIC: &str = "https://bot.invalid";
 
 /// Registers the App and installs it, as a person would.
-async fn all_the_way(forge: &phasebot::sim::SimForge, setup: &mut Setup) {
+async fn all_the_way(forge: &phasebot_forge_sim::SimForge, setup: &mut Setup) {
     let browser = Browser::new();
     let page = setup.page();
     let back = browser.register(forge, &page).await;

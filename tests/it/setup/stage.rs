@@ -13,10 +13,8 @@ use std::{
     time::Duration,
 };
 
-use phasebot::{
-    app::clock::SystemClock,
-    sim::{AppKey, Options, Sending, SimForge},
-};
+use phasebot::app::clock::SystemClock;
+use phasebot_forge_sim::{AppKey, Options, Sending, SimForge};
 use tempfile::TempDir;
 
 /// Longer, and something is broken.

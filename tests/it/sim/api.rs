@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, process::Command};
 
-use phasebot::sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, routes};
+use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, routes};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -252,7 +252,7 @@ async fn every_route_answers_as_github_describes_it() {
     let requests = world.sim.requests();
     let faults: Vec<String> = requests.iter().filter_map(|e| check_exchange(e).err()).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
-    let driven: BTreeSet<String> = requests.iter().map(phasebot::sim::Exchange::name).collect();
+    let driven: BTreeSet<String> = requests.iter().map(phasebot_forge_sim::Exchange::name).collect();
     assert_eq!(driven, routes().into_iter().collect());
     assert_eq!(world.sim.protection_answers(REPO).len(), 1);
 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
     routing::post,
 };
-use phasebot::sim::{Delivery, MergeMethod, NewDeployment, NewPull, NewRelease, Sending, sign};
+use phasebot_forge_sim::{Delivery, MergeMethod, NewDeployment, NewPull, NewRelease, Sending, sign};
 use reqwest::Method;
 use serde_json::json;
 
@@ -241,7 +241,7 @@ async fn every_change_of_a_branch_or_tag_is_a_push_of_that_moment() {
             2 => bob.delete_branch("work").unwrap().deliveries,
             _ => bob.delete_tag("v1.0.0").unwrap().deliveries,
         };
-        let now = phasebot::port::clock::Clock::now(world.clock.as_ref()).to_string();
+        let now = phasebot_forge_sim::Clock::now(world.clock.as_ref()).to_string();
         assert_eq!(pushed(&made), json!(now), "{:?}", names(&made));
         seen.insert(now);
     }

@@ -9,13 +9,9 @@ mod rules;
 
 use std::sync::{Arc, LazyLock, Mutex};
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use phasebot::{
-    port::clock::Clock,
-    sim::{AppKey, Options, Person, SimForge},
-};
+use phasebot_forge_sim::{AppKey, Clock, Options, Person, SimForge};
 use reqwest::{Method, Response};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -37,14 +33,9 @@ impl HandClock {
     }
 }
 
-#[async_trait]
 impl Clock for HandClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap()
-    }
-
-    async fn sleep_until(&self, _at: Timestamp) {
-        unreachable!("the simulation never sleeps")
     }
 }
 

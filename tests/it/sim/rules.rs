@@ -2,12 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
-use phasebot::{
-    port::clock::Clock,
-    sim::{AppKey, Fault, FaultKind, Matcher, MergeMethod, NewPull},
-};
+use phasebot_forge_sim::{AppKey, Clock, Fault, FaultKind, Matcher, MergeMethod, NewPull};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -271,15 +267,10 @@ async fn graphql_tells_what_closed_an_issue() {
 /// The system's time: what octocrab signs with.
 struct SystemTime;
 
-#[async_trait]
 impl Clock for SystemTime {
     #[expect(clippy::disallowed_methods, reason = "octocrab signs with the system's time, so it is judged by it")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
-    }
-
-    async fn sleep_until(&self, _at: Timestamp) {
-        unreachable!("the simulation never sleeps")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use phasebot::sim::{MergeMethod, NewCommit, NewPull, Person, SimForge};
+use phasebot_forge_sim::{MergeMethod, NewCommit, NewPull, Person, SimForge};
 
 use super::Plot;
 

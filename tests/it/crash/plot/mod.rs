@@ -5,7 +5,7 @@ mod ship;
 mod talk;
 mod trouble;
 
-use phasebot::sim::SimForge;
+use phasebot_forge_sim::SimForge;
 
 pub use self::{
     label::{Story, Way},

@@ -1,6 +1,6 @@
 //! `/deploy` by deployment and by workflow: what is asked for once is started once.
 
-use phasebot::sim::{NewCommit, Person, SimForge, Worker};
+use phasebot_forge_sim::{NewCommit, Person, SimForge, Worker};
 
 use super::Plot;
 

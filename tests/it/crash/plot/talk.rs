@@ -1,6 +1,6 @@
 //! Slash-commands on an issue: each is answered, and by one comment at most.
 
-use phasebot::sim::{Person, SimForge};
+use phasebot_forge_sim::{Person, SimForge};
 
 use super::Plot;
 

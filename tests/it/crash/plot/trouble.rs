@@ -1,6 +1,7 @@
 //! Alerts: whatever is sent again, one issue for each group.
 
-use phasebot::{app::clock::SystemClock, port::clock::Clock, sim::SimForge};
+use phasebot::{app::clock::SystemClock, port::clock::Clock};
+use phasebot_forge_sim::SimForge;
 use serde_json::json;
 
 use super::Plot;

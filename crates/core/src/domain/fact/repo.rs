@@ -1,0 +1,328 @@
+//! All facts of one repository, in memory, with the indexes that decisions use.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::{
+    about::About,
+    command::{CommandId, Commands},
+    commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+    deploy::{Publication, Requests, Runs, WaitingJob},
+    environment::Deployments,
+    gate::Gates,
+    incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
+    index::Index,
+    item::ItemFacts,
+    policy::PolicyFiles,
+    ship::Releases,
+    tags::TagFacts,
+    waiting::WaitingCommand,
+};
+use crate::domain::{
+    decision::GateName,
+    event::RefName,
+    id::{ItemNumber, RepoKey, Sha},
+    needs::{Answered, Need},
+};
+
+/// Every fact of one repository. Read through its fields, changed through
+/// [`crate::decide::observe`] and [`crate::decide::learn`] only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RepoFacts {
+    /// Which repository.
+    pub key: RepoKey,
+    /// The repository itself.
+    pub about: About,
+    /// Issues and pull requests.
+    pub items: BTreeMap<ItemNumber, ItemFacts>,
+    /// Commits whose messages speak of others.
+    pub commits: BTreeMap<Sha, CommitFacts>,
+    /// Pushes by ref, before and after.
+    pub pushes: BTreeMap<(RefName, Sha, Sha), PushFacts>,
+    /// All tags at the last list.
+    pub tags: TagFacts,
+    /// Tags and branches over time.
+    pub refs: BTreeMap<RefName, RefFacts>,
+    /// Releases by id.
+    pub releases: Releases,
+    /// Checks by commit.
+    pub checks: BTreeMap<Sha, CommitChecks>,
+    /// Merge groups by head commit.
+    pub groups: BTreeMap<Sha, GroupFacts>,
+    /// Deployments by id.
+    pub deployments: Deployments,
+    /// Groups of alerts by id.
+    pub incidents: BTreeMap<String, IncidentFacts>,
+    /// Storms of alerts by id.
+    pub storms: BTreeMap<String, StormFacts>,
+    /// Users' words by id.
+    pub feedback: BTreeMap<String, FeedbackFacts>,
+    /// Connections that have to be heard of, by name.
+    pub heartbeats: BTreeMap<String, HeartbeatFacts>,
+    /// Slash-commands that were decided.
+    pub commands: Commands,
+    /// Slash-commands that wait until the forge says what their sender may do.
+    pub waiting: BTreeMap<CommandId, WaitingCommand>,
+    /// Deploys that were asked of us, by our id for each.
+    pub requests: Requests,
+    /// Workflow runs that deploy, by id.
+    pub runs: Runs,
+    /// Jobs that wait or waited for our word, by run and lower-case environment.
+    pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
+    /// What was done about draft releases and pushed tags.
+    pub publications: BTreeMap<String, Publication>,
+    /// What was decided at gates, by gate and commit.
+    pub gates: Gates,
+    /// What the forge answered.
+    pub answers: BTreeMap<Need, Answered>,
+    /// The policy files that hold here.
+    pub policy_files: PolicyFiles,
+    /// Look-up tables, rebuilt from the above.
+    pub index: Index,
+}
+
+/// The name under which a fact is stored.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum DocumentKey {
+    /// The repository itself.
+    About,
+    /// An item.
+    Item(ItemNumber),
+    /// A commit.
+    Commit(Sha),
+    /// A push.
+    Push(RefName, Sha, Sha),
+    /// A ref.
+    Ref(RefName),
+    /// All tags at the last list.
+    Tags,
+    /// A release.
+    Release(u64),
+    /// A commit's checks.
+    Checks(Sha),
+    /// A merge group.
+    Group(Sha),
+    /// A deployment.
+    Deployment(u64),
+    /// A group of alerts.
+    Incident(String),
+    /// A storm of alerts.
+    Storm(String),
+    /// A user's words.
+    Feedback(String),
+    /// A connection that has to be heard of.
+    Heartbeat(String),
+    /// A slash-command.
+    Command(CommandId),
+    /// A slash-command that waits for its sender's rights.
+    WaitingCommand(CommandId),
+    /// A deploy that was asked of us.
+    Request(String),
+    /// A workflow run that deploys.
+    Run(u64),
+    /// A job that waits for our word, by run and lower-case environment.
+    WaitingJob(u64, String),
+    /// What was done about a draft release or a pushed tag.
+    Publication(String),
+    /// A gate on a commit.
+    Gate(GateName, Sha),
+    /// An answer.
+    Answer(Need),
+    /// The policy files.
+    Policy,
+}
+
+impl fmt::Display for DocumentKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // JSON, because a branch name may hold any separator that we might choose.
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl RepoFacts {
+    /// A repository of which nothing is known.
+    pub fn new(key: RepoKey) -> Self {
+        Self {
+            key,
+            about: About::default(),
+            items: BTreeMap::new(),
+            commits: BTreeMap::new(),
+            pushes: BTreeMap::new(),
+            refs: BTreeMap::new(),
+            tags: TagFacts::default(),
+            releases: Releases::new(),
+            checks: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            deployments: Deployments::new(),
+            incidents: BTreeMap::new(),
+            storms: BTreeMap::new(),
+            feedback: BTreeMap::new(),
+            heartbeats: BTreeMap::new(),
+            commands: Commands::new(),
+            waiting: BTreeMap::new(),
+            requests: Requests::new(),
+            runs: Runs::new(),
+            waiting_jobs: BTreeMap::new(),
+            publications: BTreeMap::new(),
+            gates: Gates::new(),
+            answers: BTreeMap::new(),
+            policy_files: PolicyFiles::default(),
+            index: Index::default(),
+        }
+    }
+
+    /// Reads stored documents. Those that this version can't read are left
+    /// out and named, so that they are reported and not overwritten unseen.
+    pub fn load<'a>(key: RepoKey, documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<String>) {
+        let mut facts = Self::new(key);
+        let mut unreadable = Vec::new();
+        for (name, body) in documents {
+            if facts.read(name, body).is_none() {
+                unreadable.push(name.to_owned());
+            }
+        }
+        facts.rebuild_index();
+        // An earlier version kept nothing of whose commits were deployed.
+        let unplaced = facts.deployments.index().of_unknown_origin.iter().copied().map(DocumentKey::Deployment);
+        let unplaced = unplaced.collect();
+        facts.place_deployments(&unplaced);
+        (facts, unreadable)
+    }
+
+    fn read(&mut self, name: &str, body: &str) -> Option<()> {
+        fn json<T: DeserializeOwned>(body: &str) -> Option<T> {
+            serde_json::from_str(body).ok()
+        }
+        match json::<DocumentKey>(name)? {
+            DocumentKey::About => self.about = json(body)?,
+            DocumentKey::Item(n) => drop(self.items.insert(n, json(body)?)),
+            DocumentKey::Commit(sha) => drop(self.commits.insert(sha, json(body)?)),
+            DocumentKey::Push(name, before, after) => drop(self.pushes.insert((name, before, after), json(body)?)),
+            DocumentKey::Ref(name) => drop(self.refs.insert(name, json(body)?)),
+            DocumentKey::Release(id) => drop(self.releases.insert(id, json(body)?)),
+            DocumentKey::Checks(sha) => drop(self.checks.insert(sha, json(body)?)),
+            DocumentKey::Group(sha) => drop(self.groups.insert(sha, json(body)?)),
+            DocumentKey::Deployment(id) => drop(self.deployments.insert(id, json(body)?)),
+            DocumentKey::Incident(id) => drop(self.incidents.insert(id, json(body)?)),
+            DocumentKey::Storm(id) => drop(self.storms.insert(id, json(body)?)),
+            DocumentKey::Feedback(id) => drop(self.feedback.insert(id, json(body)?)),
+            DocumentKey::Tags => self.tags = json(body)?,
+            DocumentKey::Heartbeat(name) => drop(self.heartbeats.insert(name, json(body)?)),
+            DocumentKey::Command(id) => drop(self.commands.insert(id, json(body)?)),
+            DocumentKey::WaitingCommand(id) => drop(self.waiting.insert(id, json(body)?)),
+            DocumentKey::Request(id) => drop(self.requests.insert(id, json(body)?)),
+            DocumentKey::Run(id) => drop(self.runs.insert(id, json(body)?)),
+            DocumentKey::Publication(name) => drop(self.publications.insert(name, json(body)?)),
+            DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.insert((run, name), json(body)?)),
+            DocumentKey::Gate(gate, sha) => drop(self.gates.insert((gate, sha), json(body)?)),
+            DocumentKey::Answer(need) => drop(self.answers.insert(need, json(body)?)),
+            DocumentKey::Policy => self.policy_files = json(body)?,
+        }
+        Some(())
+    }
+
+    /// The stored form of a document; `None` if there is none (any more).
+    pub fn document(&self, key: &DocumentKey) -> Option<String> {
+        fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
+            value.and_then(|v| serde_json::to_string(v).ok())
+        }
+        match key {
+            DocumentKey::About => json(Some(&self.about)),
+            DocumentKey::Item(n) => json(self.items.get(n)),
+            DocumentKey::Commit(sha) => json(self.commits.get(sha)),
+            DocumentKey::Push(name, before, after) => {
+                json(self.pushes.get(&(name.clone(), before.clone(), after.clone())))
+            }
+            DocumentKey::Ref(name) => json(self.refs.get(name)),
+            DocumentKey::Release(id) => json(self.releases.get(id)),
+            DocumentKey::Checks(sha) => json(self.checks.get(sha)),
+            DocumentKey::Group(sha) => json(self.groups.get(sha)),
+            DocumentKey::Deployment(id) => json(self.deployments.get(id)),
+            DocumentKey::Incident(id) => json(self.incidents.get(id)),
+            DocumentKey::Storm(id) => json(self.storms.get(id)),
+            DocumentKey::Feedback(id) => json(self.feedback.get(id)),
+            DocumentKey::Tags => json(Some(&self.tags)),
+            DocumentKey::Heartbeat(name) => json(self.heartbeats.get(name)),
+            DocumentKey::Command(id) => json(self.commands.get(id)),
+            DocumentKey::WaitingCommand(id) => json(self.waiting.get(id)),
+            DocumentKey::Request(id) => json(self.requests.get(id)),
+            DocumentKey::Run(id) => json(self.runs.get(id)),
+            DocumentKey::Publication(name) => json(self.publications.get(name)),
+            DocumentKey::WaitingJob(run, name) => json(self.waiting_jobs.get(&(*run, name.clone()))),
+            DocumentKey::Gate(gate, sha) => json(self.gates.get(&(gate.clone(), sha.clone()))),
+            DocumentKey::Answer(need) => json(self.answers.get(need)),
+            DocumentKey::Policy => json(Some(&self.policy_files)),
+        }
+    }
+
+    /// Takes documents out, and the tables with them.
+    pub fn remove(&mut self, keys: &BTreeSet<DocumentKey>) {
+        for key in keys {
+            match key {
+                DocumentKey::Commit(sha) => drop(self.commits.remove(sha)),
+                DocumentKey::Push(name, before, after) => {
+                    drop(self.pushes.remove(&(name.clone(), before.clone(), after.clone())));
+                }
+                DocumentKey::Ref(name) => drop(self.refs.remove(name)),
+                DocumentKey::Checks(sha) => drop(self.checks.remove(sha)),
+                DocumentKey::Group(sha) => drop(self.groups.remove(sha)),
+                DocumentKey::Deployment(id) => drop(self.deployments.remove(id)),
+                DocumentKey::Run(id) => drop(self.runs.remove(id)),
+                DocumentKey::WaitingJob(run, name) => drop(self.waiting_jobs.remove(&(*run, name.clone()))),
+                DocumentKey::Gate(gate, sha) => drop(self.gates.remove(&(gate.clone(), sha.clone()))),
+                DocumentKey::Answer(need) => drop(self.answers.remove(need)),
+                DocumentKey::Incident(id) => drop(self.incidents.remove(id)),
+                DocumentKey::Storm(id) => drop(self.storms.remove(id)),
+                DocumentKey::Feedback(id) => drop(self.feedback.remove(id)),
+                // Nothing else is ever let go of.
+                _ => {}
+            }
+        }
+        if !keys.is_empty() {
+            self.index = Index::default();
+            self.rebuild_index();
+        }
+    }
+
+    /// The default branch; `main` until a payload tells.
+    pub fn default_branch(&self) -> &str {
+        self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())
+    }
+
+    /// The default branch, and those that were it before.
+    pub fn main_lines(&self) -> BTreeSet<String> {
+        let now = [self.default_branch().to_owned()];
+        self.about.default_branches.iter().cloned().chain(now).collect()
+    }
+
+    /// Whether a branch is the default one, or was.
+    pub fn is_main_line(&self, branch: &str) -> bool {
+        branch == self.default_branch() || self.about.default_branches.contains(branch)
+    }
+
+    /// Pull requests whose head is this commit now.
+    pub fn pulls_with_head<'a>(&'a self, sha: &'a Sha) -> impl Iterator<Item = ItemNumber> + 'a {
+        let ever = self.index.pulls_by_head.get(sha).into_iter().flatten().copied();
+        ever.filter(move |number| {
+            let shape = self.pull(*number).and_then(|pull| pull.shape.as_ref());
+            shape.is_some_and(|shape| shape.value.head_sha == *sha)
+        })
+    }
+
+    /// Labels that exist in the repository.
+    pub fn known_labels(&self) -> &BTreeSet<String> {
+        &self.about.known_labels
+    }
+
+    /// Labels on an item as last seen or written.
+    pub fn item_labels(&self, item: ItemNumber) -> Option<&BTreeSet<String>> {
+        self.items.get(&item).and_then(|i| i.labels.as_ref()).map(|l| &l.names)
+    }
+
+    /// The pull request's facts, if `item` is one.
+    pub fn pull(&self, item: ItemNumber) -> Option<&super::item::PullFacts> {
+        self.items.get(&item).and_then(|i| i.pull.as_ref())
+    }
+}

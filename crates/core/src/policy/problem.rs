@@ -1,0 +1,169 @@
+//! What is wrong in a policy file, where, and what was probably meant.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Longest piece of a source line that a problem shows, in characters.
+const SHOWN: usize = 100;
+/// Longest piece of a file's own text that a message repeats, in characters.
+const QUOTED: usize = 60;
+
+/// A place in a file: lines and columns count from 1, columns in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// Line, from 1.
+    pub(crate) line: u32,
+    /// Column in characters, from 1.
+    pub(crate) column: u32,
+    /// How many characters the thing takes on that line.
+    pub(crate) width: u32,
+}
+
+impl Mark {
+    /// The first character of a file: where a problem of the whole file is shown.
+    pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
+}
+
+/// The source line that a problem points at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Snippet {
+    /// The line, shortened around the place and without control characters.
+    pub text: String,
+    /// How many characters of `text` stand before the place.
+    pub offset: usize,
+    /// How many characters are underlined.
+    pub width: usize,
+}
+
+/// One thing that is wrong in a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The file's name, as it was given to the parser.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+    /// What is wrong.
+    pub message: String,
+    /// The nearest valid word.
+    pub suggestion: Option<String>,
+    /// The source line; `None` where the file has no such line.
+    pub snippet: Option<Snippet>,
+}
+
+impl Problem {
+    /// A problem at a place of a text.
+    pub(crate) fn new(file: &str, text: &str, mark: Mark, message: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: mark.line,
+            column: mark.column,
+            message: message.into(),
+            suggestion: None,
+            snippet: Snippet::cut(text, mark),
+        }
+    }
+
+    /// The same problem with what was probably meant.
+    #[must_use]
+    pub(crate) fn meant(mut self, suggestion: Option<String>) -> Self {
+        self.suggestion = suggestion;
+        self
+    }
+
+    /// The same as a warning, for people.
+    #[must_use]
+    pub fn as_warning(&self) -> Self {
+        Self { message: format!("warning: {}", self.message), ..self.clone() }
+    }
+
+    /// What `file:line:column` and order in a list go by.
+    pub(crate) fn order(&self) -> (u32, u32, &str) {
+        (self.line, self.column, &self.message)
+    }
+}
+
+impl fmt::Display for Problem {
+    /// `file:line:column: message`, the source line, a caret and the suggestion.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        let meant = self.suggestion.as_ref().map(|word| format!("did you mean `{word}`?"));
+        let Some(snippet) = &self.snippet else {
+            return meant.map_or(Ok(()), |meant| write!(f, "\n  {meant}"));
+        };
+        let number = self.line.to_string();
+        let margin = number.len();
+        write!(f, "\n  {number} | {}\n  {:margin$} | ", snippet.text, "")?;
+        write!(f, "{}{}", " ".repeat(snippet.offset), "^".repeat(snippet.width))?;
+        meant.map_or(Ok(()), |meant| write!(f, " {meant}"))
+    }
+}
+
+impl Snippet {
+    /// The line of `text` that `mark` lies on, cut to a readable length.
+    fn cut(text: &str, mark: Mark) -> Option<Self> {
+        let index = usize::try_from(mark.line.checked_sub(1)?).ok()?;
+        let column = usize::try_from(mark.column.saturating_sub(1)).unwrap_or(0);
+        let line: Vec<char> = text.lines().nth(index)?.chars().map(printable).collect();
+        let column = column.min(line.len());
+        // A long line is shown from a little before the place.
+        let skipped = if line.len() > SHOWN { column.saturating_sub(SHOWN / 2) } else { 0 };
+        let kept: String = line.iter().skip(skipped).take(SHOWN).collect();
+        let shown = kept.trim_end();
+        let offset = column - skipped;
+        let wanted = usize::try_from(mark.width).unwrap_or(1);
+        let width = wanted.min(shown.chars().count().saturating_sub(offset)).max(1);
+        Some(Self { text: shown.to_owned(), offset, width })
+    }
+}
+
+/// A piece of the file for a message: shortened, one line, in backticks.
+pub(crate) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(QUOTED).map(printable).collect();
+    if text.chars().nth(QUOTED).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+/// Characters that could move or hide what a terminal or a comment shows become visible ones.
+fn printable(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    }
+}
+
+/// The candidate that `word` was probably meant to be.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // Longer words are no typing errors of ours, and the distance costs their product.
+    if word.is_empty() || word.chars().count() > 64 {
+        return None;
+    }
+    let plain = flat(word);
+    candidates
+        .into_iter()
+        .filter_map(|candidate| {
+            let other = flat(candidate);
+            let distance = strsim::damerau_levenshtein(&plain, &other);
+            let allowed = (other.chars().count().min(plain.chars().count()) / 3).max(1);
+            let part = plain.len() >= 4 && (other.starts_with(&plain) || other.ends_with(&plain));
+            (distance <= allowed || part).then_some((distance, candidate))
+        })
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+/// Spelling differences that people don't see: case, `-` and `_`.
+fn flat(word: &str) -> String {
+    word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
+}
+
+/// Words in backticks, with commas.
+pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
+    words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,258 @@
+//! Everything that the simulated forge knows.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt;
+use secrecy::SecretString;
+use serde_json::{Map, Value, json};
+
+use super::{
+    SimError,
+    auth::AppKey,
+    delivery::{Attempt, Delivery},
+    exchange::Exchange,
+    fault::Faults,
+    limits::Limits,
+    model::{Installation, Item, Repo, Token, User},
+    registration::Registration,
+    shape,
+};
+use crate::Clock;
+
+/// An installation token lives an hour.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The App, as the forge knows it.
+pub(super) struct App {
+    pub(super) id: u64,
+    pub(super) slug: String,
+    /// `X-GitHub-Hook-ID` of its webhook.
+    pub(super) hook_id: u64,
+    pub(super) name: String,
+    /// Login of the account that it belongs to.
+    pub(super) owner: String,
+    pub(super) key: AppKey,
+    pub(super) permissions: BTreeMap<String, String>,
+    pub(super) events: Vec<String>,
+    pub(super) hook: Hook,
+    pub(super) created_at: Timestamp,
+}
+
+/// The App's webhook.
+pub(super) struct Hook {
+    /// Where webhooks go; none: nowhere yet.
+    pub(super) url: Option<String>,
+    pub(super) secret: SecretString,
+}
+
+/// Everything that the simulated forge knows.
+pub(super) struct State {
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) auth_clock: Arc<dyn Clock>,
+    /// Address of the API, without a slash at its end.
+    pub(super) api: String,
+    /// Address of the web pages, without a slash at its end.
+    pub(super) web: String,
+    /// Who is signed in to the web pages.
+    pub(super) signed_in: String,
+    /// Apps whose credentials were not fetched yet, by their codes.
+    pub(super) registrations: BTreeMap<String, Registration>,
+    /// The part of `api` behind the host.
+    pub(super) base_path: String,
+    pub(super) app: App,
+    /// By login in lower case.
+    pub(super) users: BTreeMap<String, User>,
+    pub(super) repos: BTreeMap<u64, Repo>,
+    /// Present names in lower case.
+    pub(super) names: BTreeMap<String, u64>,
+    /// Names given up by a rename, which are redirected.
+    pub(super) old_names: BTreeMap<String, u64>,
+    pub(super) installations: BTreeMap<u64, Installation>,
+    pub(super) tokens: HashMap<String, Token>,
+    /// Members of teams, by `org/team`; all in lower case.
+    pub(super) teams: BTreeMap<String, BTreeSet<String>>,
+    pub(super) outgoing: VecDeque<Delivery>,
+    /// Deliveries made since the start, sent or not.
+    pub(super) made: Vec<Delivery>,
+    pub(super) attempts: Vec<Attempt>,
+    pub(super) exchanges: Vec<Exchange>,
+    pub(super) faults: Faults,
+    pub(super) limits: Limits,
+    pub(super) last_id: u64,
+    /// Makes delivery ids differ between two simulations on one database.
+    pub(super) salt: u64,
+}
+
+impl State {
+    /// The moment that it is.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A number that nothing else has.
+    pub(super) fn id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    /// The account called `login`, made if there is none.
+    pub(super) fn user(&mut self, login: &str, kind: &'static str) -> &User {
+        let key = login.to_ascii_lowercase();
+        if !self.users.contains_key(&key) {
+            let id = self.id();
+            let kind = if login.ends_with("[bot]") { "Bot" } else { kind };
+            self.users.insert(key.clone(), User { id, login: login.to_owned(), kind });
+        }
+        &self.users[&key]
+    }
+
+    /// Gives an account another login: what it wrote and what it may do go with it.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let (old, new) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
+        let Some(user) = self.users.remove(&old) else { return };
+        self.users.insert(new.clone(), User { login: to.to_owned(), ..user });
+        for members in self.teams.values_mut() {
+            if members.remove(&old) {
+                members.insert(new.clone());
+            }
+        }
+        let is_old = |login: &&mut String| login.eq_ignore_ascii_case(from);
+        for repo in self.repos.values_mut() {
+            if let Some(role) = repo.roles.remove(&old) {
+                repo.roles.insert(new.clone(), role);
+            }
+            let items = repo.items.values_mut().map(|item| &mut item.author);
+            let comments = repo.comments.values_mut().map(|comment| &mut comment.author);
+            let runs = repo.runs.values_mut().map(|run| &mut run.actor);
+            items.chain(comments).chain(runs).filter(is_old).for_each(|login| to.clone_into(login));
+        }
+    }
+
+    /// The account with a number.
+    pub(super) fn user_by_id(&self, id: u64) -> Option<&User> {
+        self.users.values().find(|user| user.id == id)
+    }
+
+    /// The App's own account.
+    pub(super) fn bot(&self) -> String {
+        format!("{}[bot]", self.app.slug)
+    }
+
+    /// Makes a token of an installation, for all of its repositories or `only` some.
+    pub(super) fn new_token(&mut self, installation: u64, only: Option<BTreeSet<u64>>) -> (String, Timestamp) {
+        let text: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(36).map(char::from).collect();
+        let text = format!("ghs_{text}");
+        let expires_at = self.auth_clock.now() + TOKEN_LIFE;
+        self.tokens.insert(text.clone(), Token { installation, expires_at, only });
+        (text, expires_at)
+    }
+
+    /// A repository by its number.
+    pub(super) fn repo(&self, id: u64) -> Result<&Repo, SimError> {
+        self.repos.get(&id).ok_or_else(|| SimError::NoSuch(format!("repository {id}")))
+    }
+
+    /// A repository by its number, to change it.
+    pub(super) fn repo_mut(&mut self, id: u64) -> Result<&mut Repo, SimError> {
+        self.repos.get_mut(&id).ok_or_else(|| SimError::NoSuch(format!("repository {id}")))
+    }
+
+    /// An issue or pull request that is there.
+    pub(super) fn item(&self, repo: u64, number: u64) -> Result<&Item, SimError> {
+        let found = self.repo(repo)?.items.get(&number).filter(|i| !i.gone);
+        found.ok_or_else(|| SimError::NoSuch(format!("item #{number}")))
+    }
+
+    /// An issue or pull request that is there, to change it.
+    pub(super) fn item_mut(&mut self, repo: u64, number: u64) -> Result<&mut Item, SimError> {
+        let found = self.repo_mut(repo)?.items.get_mut(&number).filter(|i| !i.gone);
+        found.ok_or_else(|| SimError::NoSuch(format!("item #{number}")))
+    }
+
+    /// The installation that serves a repository.
+    pub(super) fn installation_of(&self, repo: u64) -> Option<&Installation> {
+        self.installations.values().find(|i| i.repos.contains(&repo))
+    }
+
+    /// Makes the webhook that GitHub sends to the App about a repository, if
+    /// the App is installed on it.
+    pub(super) fn emit(&mut self, repo: u64, event: &str, action: Option<&str>, by: &str, own: Value) {
+        let Some(installation) = self.installation_of(repo).map(|i| i.id) else { return };
+        self.user(by, "User");
+        let Ok(place) = self.repo(repo) else { return };
+        let mut payload = envelope(action, own);
+        let described =
+            if event == "push" { shape::repository_of_push(self, place) } else { shape::repository(self, place) };
+        payload.insert("repository".into(), described);
+        if self.users.get(&place.owner.to_ascii_lowercase()).is_some_and(|u| u.kind == "Organization") {
+            payload.insert("organization".into(), shape::organization(self, &place.owner));
+        }
+        payload.insert("sender".into(), shape::user(self, by));
+        payload.insert(
+            "installation".into(),
+            json!({ "id": installation, "node_id": shape::node("MDIzOk", installation) }),
+        );
+        self.queue(event, action, Some(installation), Some(repo), payload);
+    }
+
+    /// Makes a webhook about an installation, which names no repository of its own.
+    pub(super) fn emit_installation(
+        &mut self,
+        event: &str,
+        action: &str,
+        by: &str,
+        installation: &Installation,
+        own: Value,
+    ) {
+        self.user(by, "User");
+        let mut payload = envelope(Some(action), own);
+        payload.insert("installation".into(), shape::installation(self, installation));
+        payload.insert("sender".into(), shape::user(self, by));
+        self.queue(event, Some(action), Some(installation.id), None, payload);
+    }
+
+    fn queue(
+        &mut self,
+        event: &str,
+        action: Option<&str>,
+        installation: Option<u64>,
+        repository: Option<u64>,
+        payload: Map<String, Value>,
+    ) {
+        let id = self.id();
+        let delivery = Delivery {
+            id,
+            guid: self.guid(id),
+            event: event.to_owned(),
+            action: action.map(str::to_owned),
+            payload: Value::Object(payload),
+            at: self.now(),
+            installation,
+            repository,
+            redelivery: false,
+        };
+        self.made.push(delivery.clone());
+        self.outgoing.push_back(delivery);
+    }
+
+    /// A delivery id that looks like GitHub's.
+    fn guid(&self, id: u64) -> String {
+        let digits = format!("{:016x}{id:016x}", self.salt);
+        format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])
+    }
+}
+
+fn envelope(action: Option<&str>, own: Value) -> Map<String, Value> {
+    let mut payload = Map::new();
+    if let Some(action) = action {
+        payload.insert("action".into(), action.into());
+    }
+    if let Value::Object(own) = own {
+        payload.extend(own);
+    }
+    payload
+}

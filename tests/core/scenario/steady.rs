@@ -226,6 +226,20 @@ fn what_never_had_a_phase_is_left_alone() {
     }
 }
 
+/// A label of ours that could not be taken off is tried again, though nothing moved since.
+#[test]
+fn a_removal_that_was_not_written_is_tried_again() {
+    let policy = crate::policy_of(None);
+    let acts = world::read("09:00 issue 1 opened by alice labels phase/code");
+    let mut facts = RepoFacts::new(repo().key);
+    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let mut derived = decide::derive(&facts, 1, &policy, acts.end);
+    derived.phase = None;
+    let shown = Shown { phase: None, ours: true, written: false, label: None, put: ["phase/code".to_owned()].into() };
+    let effect = decide::decide(&facts, &derived, Some(&shown), &policy).effect;
+    assert!(matches!(effect, Some(Effect::SetPhase { label: None, .. })), "{effect:?}");
+}
+
 /// A new name is kept, the same one is not worth a write.
 #[test]
 fn a_repository_is_noted_when_it_changes() {

@@ -24,6 +24,7 @@ impl Look<'_> {
             DocumentKey::Item(number) => {
                 items.insert(*number);
                 self.with_pull(*number, items, REVERT_DEPTH);
+                self.with_named_merges(*number, items);
             }
             DocumentKey::Commit(sha) => self.with_commit(sha, items, REVERT_DEPTH),
             DocumentKey::Push(..) => self.concerned_by_push(key, false, items),
@@ -46,18 +47,16 @@ impl Look<'_> {
             }
             DocumentKey::Command(id) => drop(items.insert(id.item)),
             DocumentKey::Answer(Need::Commits { base: Some(base), head }) => self.with_comparison(base, head, items),
-            // Other answers are learnt while deriving the items that asked.
-            // A changed policy sets the items' own steps going.
-            // What alerts disturb is looked after with them: most say nothing new.
-            // Deploys move items by the deployments that they bring about.
-            // What incidents disturb is looked after with them: most say nothing new.
             DocumentKey::Answer(Need::TagCommit { tag }) => {
                 for release in self.facts.releases.index().by_tag.of(tag) {
                     self.with_release(*release, items);
                 }
             }
+            // Other answers are learnt while the items that asked are derived, and
+            // a changed policy derives items by itself.
             DocumentKey::Answer(_)
             | DocumentKey::Policy
+            // Deploys move items by the deployments that they bring about.
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
@@ -121,6 +120,23 @@ impl Look<'_> {
         for sha in commits.iter().map(|commit| &commit.sha) {
             if rewritten || index.also_brought_by.contains_key(sha) {
                 self.with_commit(sha, items, REVERT_DEPTH);
+            }
+        }
+    }
+
+    /// What commits close that name an item as the pull request whose merge they
+    /// are, once it shows that they are not.
+    fn with_named_merges(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>) {
+        let Some(merges) = self.facts.index.merges_named.get(&number) else { return };
+        if self.facts.pull(number).is_some_and(|pull| pull.merged.is_some()) {
+            return;
+        }
+        for sha in merges {
+            for id in self.facts.index.brought_by.get(sha).into_iter().flatten() {
+                let push = self.facts.pushes.get(id);
+                for commit in push.into_iter().flat_map(|push| &push.commits).chain([sha]) {
+                    self.with_commit(commit, items, REVERT_DEPTH);
+                }
             }
         }
     }

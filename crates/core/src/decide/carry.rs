@@ -66,7 +66,7 @@ impl Look<'_> {
         for reverter in self.reverters(work, &carriers) {
             let undone = self.carriers_within(&reverter, path);
             for carrier in &mut carriers {
-                let by = undone.iter().filter(|u| u.branch == carrier.branch && u.from >= carrier.from);
+                let by = undone.iter().filter(|u| self.same_line(&u.branch, &carrier.branch) && u.from >= carrier.from);
                 carrier.until = earlier(carrier.until, by.map(|u| u.from).min());
             }
             // What takes the revert back brings the change again.

@@ -43,7 +43,10 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let foreign =
         facts.deployments.iter().filter(|(id, made)| is_foreign(facts, **id, made) && last_word(made) < before);
     let foreign = foreign.map(|(id, _)| DocumentKey::Deployment(*id));
-    let runs = facts.runs.iter().filter(|(_, run)| run.at < before).map(|(id, _)| DocumentKey::Run(*id));
+    // By its run a deployment is known to be a deploy.
+    let deploys = |run: &u64| facts.deployments.index().by_run.of(run).next().is_some();
+    let runs = facts.runs.iter().filter(|(id, run)| run.at < before && !deploys(id));
+    let runs = runs.map(|(id, _)| DocumentKey::Run(*id));
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
     // Where a branch that stays was is still known when the pushes that told it are not.
@@ -326,5 +329,39 @@ mod tests {
         facts.deployments.update(&2, |own| own.reference = "main".into());
         assert_eq!(forget(&mut facts, at(3)), [DocumentKey::Deployment(1)].into());
         assert_eq!(facts.deployments.keys().copied().collect::<Vec<_>>(), [2, 3]);
+    }
+
+    #[test]
+    fn the_run_of_a_deployment_stays_with_it() {
+        use crate::domain::{event::DeploymentSeen, fact::deploy::RunFacts};
+        let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
+        let seen = DeploymentSeen {
+            id: 1,
+            sha: sha(1),
+            reference: "main".into(),
+            environment: "production".into(),
+            production: None,
+            created_at: at(1),
+            creator: None,
+            run: Some(70),
+            from_fork: Some(false),
+            status: None,
+        };
+        facts.deployments.insert(1, DeploymentFacts::new(&seen));
+        let run = RunFacts {
+            attempt: 1,
+            at: at(1),
+            outcome: Outcome::Success,
+            sha: sha(1),
+            trigger: "push".into(),
+            title: String::new(),
+            workflow: "deploy.yml".into(),
+            created_at: at(1),
+            url: String::new(),
+            started_by: [].into(),
+        };
+        facts.runs.insert(70, run.clone());
+        facts.runs.insert(71, run);
+        assert_eq!(forget(&mut facts, at(3)), [DocumentKey::Run(71)].into());
     }
 }

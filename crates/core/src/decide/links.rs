@@ -184,7 +184,11 @@ impl<'f> Look<'f> {
         let named = self.facts.commits.get(sha).and_then(|c| c.merges);
         let ended_otherwise = |number: ItemNumber| {
             let item = self.facts.items.get(&number);
-            item.is_some_and(|i| i.pull.as_ref().is_none_or(|p| p.merged.is_none()) && i.closed(self.now).is_some())
+            // The number of an issue in a title names no merge.
+            item.is_some_and(|i| {
+                let is_merged = i.pull.as_ref().is_some_and(|pull| pull.merged.is_some());
+                !i.is_pull || (!is_merged && i.closed(self.now).is_some())
+            })
         };
         self.facts.index.merged_as.contains_key(sha) || named.is_some_and(|number| !ended_otherwise(number))
     }

@@ -252,8 +252,11 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     // The one time that another bot's hand is put right.
     let meddled =
         !as_wanted && facts.items.get(&item).is_some_and(|item| overrides::meddling(item, policy).next().is_some());
-    // An item that never had a phase and has none now is nobody's news.
-    let nothing_yet = derived.phase.is_none() && was.is_none();
+    // An item that never had a phase and has none now is nobody's news, unless
+    // a label of ours could not be taken off.
+    let is_ours = |name: &String| put().any(|put| put.eq_ignore_ascii_case(name));
+    let ours_left = facts.item_labels(item).into_iter().flatten().any(is_ours);
+    let nothing_yet = derived.phase.is_none() && was.is_none() && !ours_left;
     if (!moved && !meddled) || (nothing_yet && shown.is_some()) {
         return Decided::default();
     }

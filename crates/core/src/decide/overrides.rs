@@ -1,7 +1,7 @@
 //! What people said about an item's phase, by label or command, and which
 //! other bots edited its phase labels, as the policy in force reads it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     fact::{
@@ -10,6 +10,9 @@ use crate::domain::{
     },
     policy::Policy,
 };
+
+/// A forge tells of both halves of one edit within this time.
+const SWAP_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everything that people said about the phase, in no particular order.
 pub(super) fn marks(item: &ItemFacts, policy: &Policy) -> impl Iterator<Item = Mark> {
@@ -32,6 +35,18 @@ pub(super) fn mark(item: &ItemFacts, policy: &Policy, now: Timestamp) -> Option<
 /// Edits of phase labels by other bots, oldest first.
 pub(super) fn meddling<'a>(item: &'a ItemFacts, policy: &'a Policy) -> impl Iterator<Item = &'a LabelEvent> {
     item.label_events.iter().filter(|event| event.bot && policy.label_index(&event.label).is_some())
+}
+
+/// The edit by which another bot contests the phase: the second one. A label off
+/// and another one on by the same bot at once are one edit.
+pub(super) fn contest<'a>(item: &'a ItemFacts, policy: &'a Policy, since: Option<Timestamp>) -> Option<&'a LabelEvent> {
+    let mut edits = meddling(item, policy).filter(|edit| since.is_none_or(|since| edit.at > since));
+    let first = edits.next()?;
+    let is_other_half = |edit: &LabelEvent| {
+        edit.by == first.by && edit.on != first.on && edit.at.duration_since(first.at) <= SWAP_WITHIN
+    };
+    let second = edits.next()?;
+    if is_other_half(second) { edits.next() } else { Some(second) }
 }
 
 /// What an event said of the phase, if it was a person's. A label that the

@@ -83,8 +83,7 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
         return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
     }
     let since = mark.filter(|m| m.word == Word::Auto).map(|m| m.at);
-    let mut meddling = overrides::meddling(item, look.policy).filter(|m| since.is_none_or(|s| m.at > s));
-    if let (Some(_), Some(second)) = (meddling.next(), meddling.next()) {
+    if let Some(second) = overrides::contest(item, look.policy, since) {
         let by = message::quoted(&second.by);
         return leave(
             "contested",

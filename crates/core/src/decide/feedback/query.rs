@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{
     case::{Case, issue_of},
     course::Standing,
-    person::{self, Hand},
+    person::Hand,
     suspect::suspects,
     words,
 };
@@ -94,25 +94,34 @@ pub(in crate::decide) fn disturbances(look: &Look<'_>) -> Disturbances {
     for (id, incident) in &look.facts.incidents {
         let case = Case::new(look, id, incident);
         let environment = case.traits.environment.clone().unwrap_or_default();
-        let hand = incident.cycles.last().and_then(|cycle| person::hand(look.facts, issue_of(look, cycle)?));
-        let hold = look.policy.alerts.hold;
-        for run in &case.course.runs {
-            let ripe = super::tend::later(run.from, hold);
-            if run.until.unwrap_or(look.now) < ripe {
-                continue;
-            }
-            let until = match hand {
-                Some(Hand::NotPlanned(at)) if run.until.is_none_or(|end| end >= at) => continue,
-                Some(Hand::Ended(at)) if run.from <= at => crate::domain::when::earlier(run.until, Some(at)),
-                _ => run.until,
-            };
-            found.entry(environment.clone()).or_default().push((run.from, until));
-        }
+        found.entry(environment).or_default().extend(disturbed_by(look, &case));
     }
     for times in found.values_mut() {
         times.sort_unstable();
     }
     found
+}
+
+/// When an incident disturbed its environment: while it was on for longer than
+/// `hold`, until a person said that it is over. What was closed as not planned
+/// was no incident, for as long as that keeps it away.
+pub(super) fn disturbed_by<'f>(look: &Look<'f>, case: &Case<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
+    let hand = case.hand(look);
+    let alerts = &look.policy.alerts;
+    let ripe = case.course.runs.iter().filter(|run| {
+        let ripe = super::tend::later(run.from, alerts.hold);
+        run.until.unwrap_or(look.now) >= ripe
+    });
+    let until = ripe.filter_map(|run| match hand {
+        Some(Hand::NotPlanned(at)) => {
+            let is_kept_away = run.from < super::tend::later(at, alerts.suppress);
+            let is_it = run.until.is_none_or(|end| end >= at) && is_kept_away;
+            (!is_it).then_some((run.from, run.until))
+        }
+        Some(Hand::Ended(at)) if run.from <= at => Some((run.from, crate::domain::when::earlier(run.until, Some(at)))),
+        _ => Some((run.from, run.until)),
+    });
+    until.collect()
 }
 
 /// What made a feedback issue, as a move of its history: the alert was heard

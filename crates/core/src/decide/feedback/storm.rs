@@ -58,8 +58,10 @@ impl<'f> Tending<'f, '_> {
         id
     }
 
+    /// Whether more alerts join a storm: not one that a person closed as not planned.
     fn goes_on(&self, storm: &StormFacts) -> bool {
-        storm.issue.firing && storm.issue.open && self.gone(&storm.issue).is_none()
+        let is_ended = matches!(person::hand(self.look.facts, &storm.issue), Some(Hand::NotPlanned(_)));
+        storm.issue.firing && storm.issue.open && !is_ended && self.gone(&storm.issue).is_none()
     }
 
     /// Keeps the issues of storms.

@@ -10,6 +10,7 @@ use super::{
     course::Standing,
     keep::{self, Text, Want},
     person::{self, Hand, Word},
+    query::disturbed_by,
     silence, words,
 };
 use crate::{
@@ -96,9 +97,14 @@ impl<'f> Tending<'f, '_> {
                 // Its storm looks after it, while its issue is there.
                 Some(Place::Storm(storm)) => {
                     self.wait(case);
-                    let gone = self.look.facts.storms.get(storm).and_then(|storm| self.gone(&storm.issue));
+                    let issue = self.look.facts.storms.get(storm).map(|storm| &storm.issue);
+                    let gone = issue.and_then(|issue| self.gone(issue));
                     let from = case.course.last().map(|run| run.from);
-                    case.standing == Standing::Firing && gone.is_some_and(|at| from > Some(at))
+                    let is_shown = match issue.and_then(|issue| person::hand(self.look.facts, issue)) {
+                        Some(Hand::NotPlanned(at)) => from <= Some(at) || self.is_suppressed(case, at),
+                        _ => gone.is_none_or(|at| from <= Some(at)),
+                    };
+                    case.standing == Standing::Firing && !is_shown
                 }
             };
             if wants_issue {
@@ -109,13 +115,17 @@ impl<'f> Tending<'f, '_> {
         openings
     }
 
-    /// Notes since when each incident is known to fire.
+    /// Notes since when each incident is known to fire, and when it disturbed its
+    /// environment: what soaks there is derived again when that changes.
     fn notice(&mut self, cases: &[Case<'f>]) {
         for case in cases {
             let noticed = case.noticed(self.terms.now);
-            if noticed != case.facts.noticed {
+            let disturbed = disturbed_by(&self.look, case);
+            if noticed != case.facts.noticed || disturbed != case.facts.disturbed {
+                self.turned |= disturbed != case.facts.disturbed;
                 let changed = self.changed.incidents.entry(case.id.to_owned());
-                changed.or_insert_with(|| case.facts.clone()).noticed = noticed;
+                let incident = changed.or_insert_with(|| case.facts.clone());
+                (incident.noticed, incident.disturbed) = (noticed, disturbed);
             }
         }
     }

@@ -21,7 +21,9 @@ impl Notes<'_> {
         let waits =
             self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
         let deploys = matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch")
-            || is_deploying_workflow(self.policy, &seen.workflow);
+            || is_deploying_workflow(self.policy, &seen.workflow)
+            // Whether it counts may be another policy's to say.
+            || self.facts.deployments.index().by_run.of(&seen.id).next().is_some();
         if !waits && !deploys {
             return;
         }

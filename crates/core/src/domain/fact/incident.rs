@@ -67,6 +67,10 @@ pub struct IncidentFacts {
     /// Since when we know that it fires: the hold counts from then, so that of a
     /// backlog nothing is filed that is over by its end.
     pub noticed: Option<Timestamp>,
+    /// When it disturbed its environment, as was last told to what soaks there:
+    /// from, and until when.
+    #[serde(default)]
+    pub disturbed: Vec<(Timestamp, Option<Timestamp>)>,
     /// Times at which it fired again after having been over, and what was
     /// shown of each; the last one is the present.
     pub cycles: Vec<CycleFacts>,
@@ -83,6 +87,7 @@ impl IncidentFacts {
             whole_at: None,
             cut_at: None,
             noticed: None,
+            disturbed: Vec::new(),
             cycles: Vec::new(),
         }
     }

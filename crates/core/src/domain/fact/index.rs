@@ -40,6 +40,8 @@ pub struct Index {
     pub reverting_pulls: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
     /// Commits that were picked from this one.
     pub picks: BTreeMap<Sha, BTreeSet<Sha>>,
+    /// Commits that say to be the merge of this pull request, by its number.
+    pub merges_named: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Commits that revert this one.
     pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
     /// Pushes that brought this commit.
@@ -149,6 +151,9 @@ impl RepoFacts {
                 let Some(commit) = self.commits.get(sha) else { return };
                 for issue in &commit.closes {
                     self.index.commits_closing.entry(*issue).or_default().insert(sha.clone());
+                }
+                if let Some(number) = commit.merges {
+                    self.index.merges_named.entry(number).or_default().insert(sha.clone());
                 }
                 for origin in &commit.picked_from {
                     self.index.picks.entry(origin.clone()).or_default().insert(sha.clone());

@@ -96,7 +96,11 @@ impl LabelEvents {
             self.0.drain(oldest.map_or(0..0, |at| at..at + 1));
         }
         if self.0.len() > KEPT_OF_ITEM {
-            self.0.remove(0);
+            // What people said of the phase outlasts all other labels.
+            let weight = |known: &LabelEvent| (known.meant.is_some(), !known.bot);
+            let least = self.0.iter().enumerate().min_by_key(|(place, known)| (weight(known), *place));
+            let least = least.map(|(place, _)| place);
+            self.0.drain(least.map_or(0..0, |place| place..place + 1));
         }
     }
 
@@ -108,5 +112,31 @@ impl LabelEvents {
     /// Returns whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_person_said_of_the_phase_outlasts_other_labels() {
+        let event = |second: i64, label: String, meant| LabelEvent {
+            at: Timestamp::from_second(1_700_000_000 + second).unwrap(),
+            label,
+            on: false,
+            by: "ann".into(),
+            bot: false,
+            beside: BTreeSet::new(),
+            meant,
+        };
+        let mut events = LabelEvents::default();
+        events.record(event(0, "phase/plan".into(), Some(LabelMeaning::OptOut)));
+        for n in 1..200 {
+            events.record(event(n, format!("area/{n}"), None));
+        }
+        assert_eq!(events.iter().count(), KEPT_OF_ITEM);
+        assert_eq!(events.iter().next().and_then(|first| first.meant.clone()), Some(LabelMeaning::OptOut));
+        assert_eq!(events.iter().next_back().map(|last| last.label.as_str()), Some("area/199"));
     }
 }

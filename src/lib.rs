@@ -15,4 +15,4 @@ pub mod settings;
 pub mod store;
 pub mod telemetry;
 
-pub use phasebot_core::{decide, domain, engine, policy};
+pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, phase, plan, policy, text};

@@ -8,7 +8,6 @@ use std::{
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{self, Us, command::run::Terms},
     domain::{
         alert::AlertRules,
         effect::Effect,
@@ -17,7 +16,9 @@ use phasebot_core::{
         needs::{Answer, Answered, Need},
         policy::Policy,
     },
-    engine::{Asking, Context, Input, PlannedEffect, Repository, Step, TimerKey},
+    engine::{Asking, Context, Input, Repository, Step, TimerKey},
+    ingest::{self, Us},
+    plan::{PlannedEffect, Terms},
 };
 
 use crate::life;
@@ -109,7 +110,7 @@ impl Player {
         for PlannedEffect { effect, .. } in plan.effects {
             if let Effect::SetPhase { item, label, .. } = effect {
                 let on = label.into_iter().map(|label| label.name).collect();
-                changed.extend(decide::applied(&mut self.repository.facts, Some((item, &on)), &BTreeSet::new(), now));
+                changed.extend(ingest::applied(&mut self.repository.facts, Some((item, &on)), &BTreeSet::new(), now));
             }
         }
         for (key, at) in plan.timers {

@@ -5,19 +5,7 @@
 use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
-use phasebot::{
-    alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale},
-    app::clock::SimClock,
-    decide::{Us, observe},
-    domain::{
-        event::{Event, Seen},
-        fact::RepoFacts,
-        id::{ForgeName, RepoKey},
-        policy::Policy,
-    },
-    policy,
-    port::alert::AlertSource,
-};
+use phasebot::{alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale}, app::clock::SimClock, domain::{event::{Event, Seen}, fact::RepoFacts, id::{ForgeName, RepoKey}, policy::Policy}, ingest::{observe, Us}, policy, port::alert::AlertSource};
 
 const AT: jiff::Timestamp = jiff::Timestamp::UNIX_EPOCH;
 

@@ -4,19 +4,9 @@
 
 use std::sync::LazyLock;
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{civil::DateTime, tz::TimeZone, Timestamp};
 use libfuzzer_sys::fuzz_target;
-use phasebot::{
-    decide::gate::{Subject, evaluate},
-    domain::{
-        decision::GateName,
-        fact::RepoFacts,
-        id::{ForgeName, RepoKey, Sha},
-        policy::Policy,
-        rule::{ConditionRule, End, FreezeRule, Hours, Window},
-    },
-    policy,
-};
+use phasebot::{domain::{decision::GateName, fact::RepoFacts, id::{ForgeName, RepoKey, Sha}, policy::Policy, rule::{ConditionRule, End, FreezeRule, Hours, Window}}, gate::{evaluate, Subject}, policy};
 
 static POLICY: LazyLock<Policy> =
     LazyLock::new(|| policy::load("p.yml", "environments: { production: {} }").expect("it is right"));

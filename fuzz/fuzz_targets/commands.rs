@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use phasebot::{decide::command::parse::read, domain::policy::CommandRules};
+use phasebot::{command::parse::read, domain::policy::CommandRules};
 
 fuzz_target!(|body: &str| {
     let (rules, at) = (CommandRules::default(), jiff::Timestamp::UNIX_EPOCH);

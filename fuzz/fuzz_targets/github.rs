@@ -3,15 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use phasebot::{
-    decide::{Us, derive, observe},
-    domain::{
-        fact::RepoFacts,
-        id::{ForgeName, RepoKey},
-    },
-    forge::github::{decode::decode, route::route},
-    policy,
-};
+use phasebot::{domain::{fact::RepoFacts, id::{ForgeName, RepoKey}}, forge::github::{decode::decode, route::route}, ingest::{observe, Us}, phase::derive, policy};
 
 fuzz_target!(|input: &[u8]| {
     let at = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());

@@ -19,13 +19,10 @@ use super::{
     worker::panic_text,
 };
 use crate::{
-    decide::{
-        advance::Outcome,
-        command::run::Terms,
-        recheck::{Recheck, recheck_before_send},
-    },
     domain::effect::{Effect, Lane, Repeat},
+    engine::recheck::recheck_before_send,
     metric,
+    plan::{Outcome, Recheck, Terms},
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
         store::{EffectEnd, Lease, StoreError, StoredEffect},

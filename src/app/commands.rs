@@ -14,14 +14,11 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    decide::{
-        Us,
-        command::{
-            hear::{Request, hear},
-            permit::{Asks, Standing, Unanswered},
-            run::{Terms, asks},
-            wait,
-        },
+    command::{
+        extract::{Request, hear},
+        permissions::{Asks, Standing, Unanswered},
+        run::asks,
+        wait,
     },
     domain::{
         event::Event,
@@ -30,6 +27,8 @@ use crate::{
         policy::Policy,
     },
     engine::{Input, Repository},
+    ingest::Us,
+    plan::Terms,
     port::forge::{Forge, ForgeError, Target},
 };
 

@@ -9,7 +9,8 @@ use crate::{
         id::{InstallationId, ItemNumber},
         policy::{Mode, Policy},
     },
-    engine::{Plan, PlannedEffect, Repository, TimerKey},
+    engine::{Plan, Repository, TimerKey},
+    plan::PlannedEffect,
     port::store::{Commit, Document, NewEffect, Seq},
 };
 

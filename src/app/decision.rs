@@ -9,10 +9,10 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    decide::command::run::Terms,
     domain::policy::Policy,
     engine::{Asking, Context, Input, Step},
     metric,
+    plan::Terms,
     port::store::{Commit, RepositoryRow, Seq, StoreError},
 };
 

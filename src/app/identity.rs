@@ -9,8 +9,8 @@ use std::{
 use tokio::sync::Mutex;
 
 use crate::{
-    decide::Us,
     domain::id::{Actor, ForgeName},
+    ingest::Us,
     port::forge::Forge,
 };
 

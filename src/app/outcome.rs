@@ -8,10 +8,10 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    decide::{advance::Outcome, command::run::Terms},
     domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
     engine::{self, Input},
     metric,
+    plan::{Outcome, Terms},
     port::{
         forge::Applied,
         store::{Commit, EffectEnd, Lease, StoreError, StoredEffect},

@@ -19,9 +19,9 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    decide::{SurveyTerms, Us, command::run},
     domain::{event::Event, needs::Answered},
     engine::Input,
+    ingest::{SurveyTerms, Us},
     port::{
         forge::{Forge, SurveyPage},
         store::{Accepted, DeliveryRow, DeliveryState, NewDelivery, Store, StoreError},
@@ -105,7 +105,8 @@ pub(crate) async fn decide(
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
 
-    let terms = run::Terms { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms =
+        crate::plan::Terms { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
         state.repo.ingest(Input::Survey { event, terms: letter.terms.into(), us: &us }, &terms);
     }

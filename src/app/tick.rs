@@ -23,10 +23,10 @@ use super::{
     worker::panic_text,
 };
 use crate::{
-    decide::command::run::Terms,
     domain::id::{ItemNumber, RepoKey},
     engine::{Input, TimerKey},
     metric,
+    plan::Terms,
     port::store::{Commit, LeaseKey, StoreError, Timer},
 };
 

@@ -1,6 +1,10 @@
 //! Decides one delivery: facts in, one commit out.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -17,14 +21,15 @@ use super::{
     survey, upkeep,
 };
 use crate::{
-    decide::{Us, command::run::Terms},
     domain::{
         alert::Says,
         event::{Event, RepoSeen, Seen},
         id::{Account, RepoKey},
     },
     engine::Input,
+    ingest::Us,
     metric,
+    plan::Terms,
     port::{
         forge::{Forge, Undecodable},
         store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, Partition, Seq, StoreError, StoredDelivery},

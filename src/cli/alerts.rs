@@ -6,8 +6,8 @@ use super::Failure;
 use crate::{
     alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale, Swap},
     app::{Alerts, Connection, Labels, Route},
-    decide::feedback::render,
     domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
+    incident::render,
     port::{alert::AlertSource, clock::Clock},
     settings::{AlertConnection, AlertKind, AlertType},
 };

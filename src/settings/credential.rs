@@ -4,7 +4,11 @@ use std::{io, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Settings, SettingsError, environment::variable, problem::Place, problem::Problem};
+use super::{
+    Settings, SettingsError,
+    environment::variable,
+    problem::{Place, Problem},
+};
 
 /// Proof that the settings name everything that a forge is served with.
 #[derive(Debug, Clone)]

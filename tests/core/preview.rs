@@ -2,16 +2,15 @@
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{
-        self, Us,
-        preview::{Preview, preview},
-    },
     domain::{
         event::{Association, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::RepoFacts,
         id::{Account, AccountId, Actor, ForgeName, ItemNumber, RepoKey},
         policy::Policy,
     },
+    engine::preview::{Preview, preview},
+    ingest,
+    ingest::Us,
 };
 
 use crate::policy_of;
@@ -61,7 +60,7 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
 fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
     let mut facts = RepoFacts::new(key());
     for event in events {
-        decide::observe(&mut facts, &event, &policy_of(None), &Us::default());
+        ingest::observe(&mut facts, &event, &policy_of(None), &Us::default());
     }
     facts
 }

@@ -4,10 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{
-        command::run::Terms,
-        recheck::{Recheck, recheck_before_send},
-    },
     domain::{
         alert::AlertRules,
         effect::Effect,
@@ -18,6 +14,8 @@ use phasebot_core::{
             item::ItemFacts,
         },
     },
+    engine::recheck::recheck_before_send,
+    plan::{Recheck, Terms},
 };
 
 use crate::{

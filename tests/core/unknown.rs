@@ -14,13 +14,6 @@ use std::{
 };
 
 use phasebot_core::{
-    decide::{
-        advance,
-        command::run::Terms,
-        derive,
-        gate::{evaluate, subjects},
-        recheck::{Recheck, recheck_before_send},
-    },
     domain::{
         alert::AlertRules,
         decision::GateName,
@@ -30,6 +23,10 @@ use phasebot_core::{
         id::{ItemNumber, Sha},
         needs::{Answer, Need},
     },
+    engine::{self, recheck::recheck_before_send},
+    gate::{evaluate, subjects},
+    phase::derive,
+    plan::{Recheck, Terms},
 };
 
 use crate::{
@@ -176,7 +173,7 @@ fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
         }
     }
     let mut later = facts.clone();
-    let wishes = advance::advance(&mut later, &terms).wishes;
+    let wishes = engine::advance(&mut later, &terms).wishes;
     let granted = grants(wishes.iter().map(|wish| &wish.effect));
     let waiting = later.requests.values().filter(|request| matches!(request.state, RequestState::Waiting(_)));
     let in_turn = waiting.filter_map(|request| {

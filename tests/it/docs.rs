@@ -5,7 +5,7 @@ mod blocks;
 
 use std::{collections::BTreeSet, fmt::Write, fs, path::Path};
 
-use phasebot::{decide::command::commands_markdown, metric, policy};
+use phasebot::{command::commands_markdown, metric, policy};
 use serde_json::Value;
 
 fn root() -> &'static Path {

@@ -10,46 +10,121 @@ use std::{
 
 use source::Source;
 
-/// Which layers a layer may import, beside itself.
+/// Which layers a layer may import, beside itself. Those of `phasebot-core` come
+/// first, the lowest first.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
+    ("policy", &["domain"]),
+    ("text", &["domain"]),
+    ("plan", &["domain"]),
+    // One type, `EvalContext`, whose queries are split over the rooms that know the answers.
+    ("context", &["commits", "domain", "environment", "incident", "text"]),
+    ("commits", &["context", "domain"]),
+    ("evidence", &["commits", "context", "domain", "text"]),
+    ("environment", &["commits", "context", "domain", "evidence", "text"]),
+    ("incident", &["commits", "context", "domain", "environment", "evidence", "plan", "text"]),
+    ("ingest", &["commits", "context", "domain", "environment", "evidence", "incident"]),
+    ("phase", &["commits", "context", "domain", "environment", "evidence", "incident", "text"]),
+    ("gate", &["commits", "context", "domain", "environment", "evidence", "incident", "plan", "text"]),
+    ("deploy", &["commits", "context", "domain", "environment", "evidence", "gate", "plan", "text"]),
+    (
+        "command",
+        &[
+            "commits",
+            "context",
+            "deploy",
+            "domain",
+            "environment",
+            "gate",
+            "incident",
+            "ingest",
+            "phase",
+            "plan",
+            "text",
+            "evidence",
+        ],
+    ),
+    (
+        "engine",
+        &[
+            "command",
+            "commits",
+            "context",
+            "deploy",
+            "domain",
+            "environment",
+            "gate",
+            "incident",
+            "ingest",
+            "phase",
+            "plan",
+            "text",
+        ],
+    ),
     ("metric", &[]),
     ("settings", &[]),
-    ("port", &["domain"]),
-    ("decide", &["domain"]),
-    ("engine", &["domain", "decide"]),
-    ("policy", &["domain"]),
     ("forge_sim", &[]),
+    ("port", &["domain"]),
     ("forge", &["domain", "port", "metric"]),
     ("alert", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
     ("telemetry", &["metric", "settings"]),
-    ("app", &["domain", "decide", "engine", "policy", "port", "metric"]),
+    (
+        "app",
+        &[
+            "command", "deploy", "domain", "engine", "gate", "incident", "ingest", "metric", "phase", "plan", "policy",
+            "port", "text",
+        ],
+    ),
     ("http", &["domain", "port", "metric", "telemetry"]),
     (
         "cli",
         &[
             "alert",
             "app",
-            "decide",
+            "command",
+            "deploy",
             "domain",
             "engine",
             "forge",
+            "forge_sim",
+            "gate",
             "http",
+            "incident",
+            "ingest",
             "metric",
+            "phase",
+            "plan",
             "policy",
             "port",
-            "forge_sim",
             "settings",
             "store",
             "telemetry",
+            "text",
         ],
     ),
     ("main", &["cli"]),
 ];
 
 /// Layers that compute and do nothing else.
-const PURE: &[&str] = &["domain", "decide", "engine", "policy", "metric"];
+const PURE: &[&str] = &[
+    "command",
+    "commits",
+    "context",
+    "deploy",
+    "domain",
+    "engine",
+    "environment",
+    "evidence",
+    "gate",
+    "incident",
+    "ingest",
+    "metric",
+    "phase",
+    "plan",
+    "policy",
+    "text",
+];
 
 /// What a pure layer must not name: waiting, the world outside, the time, chance.
 const IMPURE: &[&str] = &[
@@ -180,6 +255,24 @@ fn the_sources_keep_the_rules() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
+/// Imports point one way: whoever is imported imports nothing that comes back.
+#[test]
+fn no_layers_import_each_other_in_a_circle() {
+    let imports = |layer: &str| IMPORTS.iter().find(|(name, _)| *name == layer).map_or(&[][..], |(_, found)| found);
+    for (layer, _) in IMPORTS.iter().filter(|(layer, _)| *layer != "context") {
+        let mut reached: Vec<&str> = Vec::new();
+        let mut next: Vec<&str> = imports(layer).to_vec();
+        while let Some(one) = next.pop() {
+            assert_ne!(one, *layer, "`{layer}` imports itself through others");
+            // Whoever imports the context uses its queries, not the rooms behind them.
+            if one != "context" && !reached.contains(&one) {
+                reached.push(one);
+                next.extend(imports(one));
+            }
+        }
+    }
+}
+
 #[test]
 fn names_of_figures_stand_in_one_place() {
     let files = SOURCES.iter().flat_map(|folder| files(folder));
@@ -201,9 +294,9 @@ fn every_rule_can_fail() {
             "crates/core/src/domain/a.rs:1: `domain` must not import `port`",
         ),
         (
-            "crates/core/src/decide/a.rs",
+            "crates/core/src/gate/a.rs",
             "use crate::{\n    domain::id,\n    app::Bot,\n};",
-            "crates/core/src/decide/a.rs:3: `decide` must not import `app`",
+            "crates/core/src/gate/a.rs:3: `gate` must not import `app`",
         ),
         (
             "src/forge/github/a.rs",
@@ -213,8 +306,8 @@ fn every_rule_can_fail() {
         ("src/store/a.rs", "use super::super::forge::github;", "src/store/a.rs:1: `store` must not import `forge`"),
         (
             "src/port/a.rs",
-            "use crate::domain::{id, effect}; use crate::decide;",
-            "src/port/a.rs:1: `port` must not import `decide`",
+            "use crate::domain::{id, effect}; use crate::engine;",
+            "src/port/a.rs:1: `port` must not import `engine`",
         ),
         (
             "crates/forge-sim/src/a.rs",
@@ -229,9 +322,9 @@ fn every_rule_can_fail() {
             "crates/core/src/policy/a.rs:2: `async` in the pure layer `policy`",
         ),
         (
-            "crates/core/src/decide/a.rs",
+            "crates/core/src/gate/a.rs",
             "fn f() -> Timestamp { jiff::Timestamp::now() }",
-            "crates/core/src/decide/a.rs:1: `Timestamp::now` in the pure layer `decide`",
+            "crates/core/src/gate/a.rs:1: `Timestamp::now` in the pure layer `gate`",
         ),
         (
             "crates/core/src/domain/a.rs",
@@ -265,7 +358,7 @@ fn no_rule_fails_without_a_reason() {
             "const A: &str = \"use crate::app; async \\\" tokio\"; const B: &str = r#\"crate::app \"tokio\" \"#;",
         ),
         ("crates/core/src/domain/a.rs", "fn f<'a>(x: &'a str, c: char) -> bool { c == '\"' || x == \"tokio\" }"),
-        ("crates/core/src/decide/a.rs", "use crate::domain::{self, event::Event}; use super::store; fn instant() {}"),
+        ("crates/core/src/gate/a.rs", "use crate::domain::{self, event::Event}; use super::store; fn instant() {}"),
         ("src/app/a.rs", "use super::http; fn todos() { /* a mastodon */ }"),
         ("src/app/sub/a.rs", "use super::super::store;"),
         ("src/cli/a.rs", "use crate::{app::Bot, forge::github::GitHub, store};"),

@@ -1,10 +1,21 @@
 //! What phasebot decides, as pure functions of facts, policy and time.
 //!
 //! Nothing here does I/O or reads a clock, and the crate's dependencies prove
-//! it. `ARCHITECTURE.md` beside the sources has the map. Imports point one way:
-//! `engine` → `decide` → `policy` → `domain`.
+//! it. `ARCHITECTURE.md` beside the sources has the map. Start with
+//! [`engine::Repository`].
 
-pub mod decide;
+pub mod command;
+mod commits;
+mod context;
+pub mod deploy;
 pub mod domain;
 pub mod engine;
+mod environment;
+mod evidence;
+pub mod gate;
+pub mod incident;
+pub mod ingest;
+pub mod phase;
+pub mod plan;
 pub mod policy;
+pub mod text;

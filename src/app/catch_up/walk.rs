@@ -15,8 +15,8 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{clock::after, persist::persistently};
 use crate::{
+    app::{clock::after, persist::persistently},
     domain::id::ForgeName,
     metric,
     port::{

@@ -18,13 +18,13 @@ use crate::{
         repos::RepoState,
         shell::Shell,
     },
-    decide,
     domain::{
         event::Event,
         fact::{DocumentKey, policy::PolicyFiles},
         id::ItemNumber,
         policy::Policy,
     },
+    engine,
     port::{
         forge::{Forge, Target},
         store::{Commit, NewEffect, Seq, StoreError},
@@ -114,7 +114,7 @@ pub(crate) async fn attend(
     }
     match occasion {
         Occasion::Event(event) => {
-            for proposal in decide::proposal::brought(&state.repo.facts, event, state.repo.concerned(), &policy) {
+            for proposal in engine::proposal::brought(&state.repo.facts, event, state.repo.concerned(), &policy) {
                 news |= state.repo.facts.policy_files.unchecked.insert(proposal);
             }
         }

@@ -14,13 +14,13 @@ use super::{
 };
 use crate::{
     app::{clock::after, question::question, repos::RepoState, seats::aside, shell::Shell},
-    decide::{self, preview::Preview},
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},
         id::{ItemNumber, Sha},
         policy::{CHECK, FILE, Mode, Policy},
     },
+    engine::{self, preview::Preview},
     policy::Report,
     port::forge::{Forge, ForgeError, Target},
 };
@@ -98,7 +98,7 @@ impl Looker<'_> {
         let changed_before = pull.policy.as_ref().is_some_and(|seen| seen.changes);
         let changes = self.changes(state, &shape.base_ref, &shape.head_sha, shape.from_fork, &shape.head_ref).await?;
         let act = self.policy.mode == Mode::Act;
-        let verdict = if changes || (act && decide::proposal::head_changes(&state.repo.facts, &shape.head_sha)) {
+        let verdict = if changes || (act && engine::proposal::head_changes(&state.repo.facts, &shape.head_sha)) {
             Some(self.verdict_on(state, &shape.head_sha).await?)
         } else if changed_before || (act && self.policy.policy_check_required) {
             Some((CheckVerdict::Success, words::untouched()))
@@ -144,7 +144,7 @@ impl Looker<'_> {
         from_fork: bool,
         branch: &str,
     ) -> Result<bool, Timestamp> {
-        if !from_fork && decide::proposal::is_untouched(&state.repo.facts, branch, head) {
+        if !from_fork && engine::proposal::is_untouched(&state.repo.facts, branch, head) {
             return Ok(false);
         }
         let ask = || self.forge.changes_file(self.target, base, head, FILE);
@@ -196,7 +196,7 @@ impl Looker<'_> {
             let _turn = turn;
             let end = Instant::now() + PREVIEW_BUDGET;
             let shown = |item: ItemNumber| shown.get(&item).cloned();
-            let preview = decide::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
+            let preview = engine::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
             (facts, preview)
         });
         match aside(work).await {

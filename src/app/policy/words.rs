@@ -4,12 +4,10 @@
 use std::fmt::Write as _;
 
 use crate::{
-    decide::{
-        message::quoted,
-        preview::{Move, Preview},
-    },
     domain::{effect::Annotation, fact::policy::PolicyFiles, policy::FILE},
+    engine::preview::{Move, Preview},
     policy::{Problem, Report},
+    text::message::quoted,
 };
 
 /// Longest text that goes into a code block; forges take 65 535 characters in all.

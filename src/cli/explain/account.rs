@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
-    decide::{self, Us},
     domain::{
         decision::Decision,
         derived::{Derived, Reason},
@@ -15,6 +14,9 @@ use crate::{
         needs::Need,
         policy::{Mode, Policy},
     },
+    engine, gate, ingest,
+    ingest::Us,
+    phase,
     port::forge::Undecodable,
 };
 
@@ -123,15 +125,15 @@ impl Account {
     }
 
     fn decide(&mut self, mut facts: RepoFacts, event: &Event, policy: &Policy) {
-        let observed = decide::observe(&mut facts, event, policy, &Us::default());
-        self.asks = decide::needs(&facts, &observed.items, policy, event.at);
+        let observed = ingest::observe(&mut facts, event, policy, &Us::default());
+        self.asks = engine::needs(&facts, &observed.items, policy, event.at);
         for item in &observed.items {
-            let derived = decide::derive(&facts, *item, policy, event.at);
+            let derived = phase::derive(&facts, *item, policy, event.at);
             self.items.push(item_account(&facts, derived, policy));
         }
         if policy.mode == Mode::Act {
-            let subjects = decide::gate::subjects(&facts, policy, event.at);
-            let decide = |subject| decide::gate::evaluate(&facts, policy, &subject, event.at);
+            let subjects = gate::subjects(&facts, policy, event.at);
+            let decide = |subject| gate::evaluate(&facts, policy, &subject, event.at);
             self.gates = subjects.into_iter().map(decide).collect();
         }
         self.facts = observed.changed.into_iter().collect();
@@ -142,7 +144,7 @@ impl Account {
 }
 
 fn item_account(facts: &RepoFacts, derived: Derived, policy: &Policy) -> ItemAccount {
-    let decided = decide::decide(facts, &derived, None, policy);
+    let decided = phase::decide(facts, &derived, None, policy);
     let effects: Vec<Effect> = decided.effect.into_iter().filter(|_| policy.mode != Mode::Observe).collect();
     let takes_off = effects.iter().flat_map(|effect| taken_off(facts, effect)).collect();
     let Derived { item, phase, ours, since, reason, next, wake_at, .. } = derived;

@@ -5,12 +5,13 @@ use std::io::{self, Write};
 use super::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
-    decide::{gate::show, message::quoted},
     domain::{
         effect::{Effect, LabelLook},
         fact::DocumentKey,
         needs::Need,
     },
+    gate::check_run,
+    text::message::quoted,
 };
 
 /// Writes an account for people.
@@ -47,7 +48,7 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     for gate in &account.gates {
         writeln!(out)?;
         writeln!(out, "{} on {}", text::line(&gate.gate.check()), gate.sha.short())?;
-        entry(out, "gate", &show::title(gate))?;
+        entry(out, "gate", &check_run::title(gate))?;
         for condition in &gate.conditions {
             let standing = format!("{:?}", condition.standing).to_lowercase();
             entry(out, &condition.name, &format!("{standing}: {}", condition.sentence))?;

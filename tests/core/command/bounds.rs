@@ -3,13 +3,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
-    decide::{
-        self, Us,
-        command::{
-            hear::hear,
-            permit::Standing,
-            run::{self, Ran, Terms, asks},
-        },
+    command::{
+        extract::hear,
+        permissions::Standing,
+        run::{self, Ran, asks},
     },
     domain::{
         alert::AlertRules,
@@ -19,6 +16,8 @@ use phasebot_core::{
         permission::Role,
         policy::Policy,
     },
+    ingest::{self, Us},
+    plan::Terms,
 };
 
 use crate::{policy_of, scenario::accounts::Accounts};
@@ -90,7 +89,7 @@ impl Place {
 
     /// What the shell does with it; the sender has `role`.
     fn deliver(&mut self, event: &Event, role: Role, now: Timestamp) -> Ran {
-        decide::observe(&mut self.facts, event, &self.policy, &Us::default());
+        ingest::observe(&mut self.facts, event, &self.policy, &Us::default());
         let Some(request) = hear(event, &self.policy, &Us::default()) else { return Ran::default() };
         if request.undecided(&self.facts).next().is_none() {
             return Ran::default();

@@ -14,7 +14,7 @@ use crate::folder;
 fn scenarios_come_out_as_written() {
     folder::as_written("commands", stage::narrate);
     let files = folder::files("commands");
-    let commands = phasebot_core::decide::command::COMMANDS;
+    let commands = phasebot_core::command::COMMANDS;
     let names: Vec<String> = files.iter().map(|(p, _)| p.file_stem().unwrap().to_string_lossy().into_owned()).collect();
     for row in commands {
         assert!(names.iter().any(|name| name == row.name), "no scenario for /{}", row.name);

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::command::parse::{Call, Line, read},
+    command::parse::{Call, Line, read},
     domain::policy::CommandRules,
 };
 use proptest::prelude::*;
@@ -73,7 +73,7 @@ fn hostile() -> impl Strategy<Value = String> {
 }
 
 fn command() -> impl Strategy<Value = String> {
-    prop::sample::select(phasebot_core::decide::command::examples())
+    prop::sample::select(phasebot_core::command::examples())
 }
 
 proptest! {
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn other_words_are_left_alone(word in "[a-z][a-z-]{2,14}") {
         // Only what is ours, or close to it, is ever looked at.
-        let close = phasebot_core::decide::command::COMMANDS
+        let close = phasebot_core::command::COMMANDS
             .iter()
             .any(|row| strsim::damerau_levenshtein(row.name, &word) <= 2);
         let line = ["/", &word, " x"].concat();

@@ -11,12 +11,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{
-        advance::{self, Outcome},
-        command::{conclude::conclude, reply::Wish, run},
-        gate,
-        recheck::{Recheck, recheck_before_send},
-    },
+    command::conclude::conclude,
     domain::{
         alert::AlertRules,
         decision::Condition,
@@ -24,6 +19,9 @@ use phasebot_core::{
         fact::deploy::RequestState,
         id::Sha,
     },
+    engine::{self, recheck::recheck_before_send},
+    gate,
+    plan::{Outcome, PlannedEffect, Recheck, Terms},
 };
 
 use super::stage::Stage;
@@ -74,7 +72,7 @@ fn commit(name: &str) -> Sha {
 impl Stage {
     /// Takes an effect into the queue, or tells it as what is done at once. One
     /// that is wanted once and was queued before is left out, as the store does.
-    pub(super) fn queue(&mut self, Wish { key, replaces, effect }: Wish) {
+    pub(super) fn queue(&mut self, PlannedEffect { key, replaces, effect }: PlannedEffect) {
         if !self.keys.insert(key.clone()) && !replaces {
             return;
         }
@@ -100,7 +98,7 @@ impl Stage {
         let mut how = Some(how).filter(|how| !how.is_empty());
         while let Some((key, effect)) = self.queued.pop_front() {
             let policy = self.policy.clone();
-            let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+            let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
             let is_start = matches!(effect, Effect::CreateDeployment { .. } | Effect::Dispatch { .. });
             let (effect, allowed) = match recheck_before_send(&self.facts, &effect, &terms) {
                 Recheck::Send => (effect, Ok(())),
@@ -130,7 +128,7 @@ impl Stage {
                 }
                 continue;
             }
-            let ended = advance::ended(&mut self.facts, &effect, &key, outcome, &terms);
+            let ended = engine::ended(&mut self.facts, &effect, &key, outcome, &terms);
             for told in &ended.told {
                 let _ = writeln!(self.out, "    {told}");
             }

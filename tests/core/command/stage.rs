@@ -30,17 +30,12 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{
-        self, Us,
-        advance::{self, Outcome},
-        command::{
-            board,
-            conclude::conclude,
-            hear::{Request, hear},
-            permit::{Standing, Unanswered},
-            reply::Wish,
-            run, wait,
-        },
+    command::{
+        board,
+        conclude::conclude,
+        extract::{Request, hear},
+        permissions::{Standing, Unanswered},
+        run, wait,
     },
     domain::{
         alert::AlertRules,
@@ -53,6 +48,10 @@ use phasebot_core::{
         permission::Role,
         policy::Policy,
     },
+    engine,
+    ingest::{self, Us},
+    phase,
+    plan::{Outcome, PlannedEffect, Terms},
 };
 
 use super::sending::Ending;
@@ -363,7 +362,7 @@ impl Stage {
             }
             "show" => {
                 let item = words[1].parse().unwrap();
-                let derived = decide::derive(&self.facts, item, &self.policy, now);
+                let derived = phase::derive(&self.facts, item, &self.policy, now);
                 let text = board::render(&self.facts, &derived, &self.policy, now);
                 let _ = writeln!(self.out, "show {item}");
                 for line in text.as_deref().unwrap_or("nothing").lines() {
@@ -403,7 +402,7 @@ impl Stage {
             self.request(&request, now);
         }
         let policy = self.policy.clone();
-        let terms = run::Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
         // What was only now begun may want to know more: then it is asked a moment later.
         for _ in 0..20 {
             let needs = self.needs(now);
@@ -414,7 +413,7 @@ impl Stage {
                 } else {
                     self.answer(&need)
                 };
-                decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+                ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
             if asks {
                 continue;
@@ -423,7 +422,7 @@ impl Stage {
                 let queued = self.queued.iter().map(|(_, effect)| effect).collect();
                 probe(&Moment { facts: &self.facts, policy: &policy, queued, now });
             }
-            let advanced = advance::advance(&mut self.facts, &terms);
+            let advanced = engine::advance(&mut self.facts, &terms);
             self.wake = advanced.wake_at;
             for told in &advanced.told {
                 let _ = writeln!(self.out, "    {told}");
@@ -436,7 +435,7 @@ impl Stage {
             }
         }
         // Once more changes nothing.
-        let again = advance::advance(&mut self.facts, &terms);
+        let again = engine::advance(&mut self.facts, &terms);
         let new = again.wishes.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
         assert!(again.changed.is_empty() && !new && again.told.is_empty(), "{again:?}");
     }
@@ -455,7 +454,7 @@ impl Stage {
 
     /// What is to be asked, of those questions that the forge answers.
     fn needs(&self, now: Timestamp) -> Vec<Need> {
-        let needs = decide::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
+        let needs = engine::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
         let mute = |need: &Need| match need {
             Need::Role { .. } => self.mute,
             Need::Member { .. } => self.mute || self.mute_teams,
@@ -468,9 +467,9 @@ impl Stage {
         let us = Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) };
         let number = event.seen.item();
         let phase = |facts: &RepoFacts, policy: &Policy| {
-            number.map(|n| decide::derive(facts, n, policy, event.at).phase.unwrap_or_else(|| "none".into()))
+            number.map(|n| phase::derive(facts, n, policy, event.at).phase.unwrap_or_else(|| "none".into()))
         };
-        decide::observe(&mut self.facts, event, &self.policy, &us);
+        ingest::observe(&mut self.facts, event, &self.policy, &us);
         let before = phase(&self.facts, &self.policy);
         let Some(request) = hear(event, &self.policy, &us) else { return };
         self.request(&request, event.at);
@@ -511,12 +510,12 @@ impl Stage {
             }),
             asked_at: now,
         };
-        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
         let ran = run::run(&mut self.facts, request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");
         }
-        let mut wishes: VecDeque<Wish> = ran.wishes.into();
+        let mut wishes: VecDeque<PlannedEffect> = ran.wishes.into();
         while let Some(wish) = wishes.pop_front() {
             if wish.effect.command().is_some() && self.queues.contains("errands") {
                 self.queue(wish);

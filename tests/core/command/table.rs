@@ -1,7 +1,7 @@
 //! What is made from the table of commands; `docs.rs` holds the documents to it.
 
 use phasebot_core::{
-    decide::command::{COMMANDS, examples, parse},
+    command::{COMMANDS, examples, parse},
     domain::policy::CommandRules,
 };
 

@@ -4,18 +4,17 @@
 use std::collections::BTreeMap;
 
 use phasebot_core::{
-    decide::{
-        command::parse::read,
-        feedback::{
-            defuse, live,
-            render::{LONGEST_BODY, feedback, render, storm},
-            view::{IncidentView, StormLine, Suspect},
-        },
-    },
+    command::parse::read,
     domain::{
         alert::{Alert, Feedback},
         policy::CommandRules,
     },
+    incident::{
+        render::{LONGEST_BODY, feedback, render, storm},
+        rendered_text,
+        view::{IncidentView, StormLine, Suspect},
+    },
+    text::sanitize,
 };
 use proptest::prelude::*;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
@@ -196,7 +195,7 @@ fn harmless(markdown: &str) {
     assert!(acted.is_none(), "{acted:?} in\n{markdown}");
     let lines = read(markdown, &CommandRules::default(), jiff::Timestamp::UNIX_EPOCH);
     assert!(lines.is_empty(), "{lines:?} in\n{markdown}");
-    let found = live::live(markdown);
+    let found = rendered_text::live(markdown);
     assert!(found.is_empty(), "{found:?} in\n{markdown}");
 }
 
@@ -272,7 +271,7 @@ proptest! {
 
     #[test]
     fn words_within_a_line(text in hostile()) {
-        let words = defuse::inline(&text, 200);
+        let words = sanitize::inline(&text, 200);
         prop_assert!(!words.contains(['\n', '\r']));
         for place in [words.clone(), format!("a {words} b"), format!("a\n{words}\nb"), format!("# {words}"), format!("- {words}"), format!("> {words}"), format!("**{words}** x")] {
             harmless(&place);
@@ -286,7 +285,7 @@ proptest! {
 
     #[test]
     fn words_as_a_quotation(text in hostile()) {
-        let quote = defuse::block(&text, 200);
+        let quote = sanitize::block(&text, 200);
         let whole = format!("before{quote}after");
         harmless(&whole);
         prop_assert_eq!(blocks(&whole), ["paragraph", "quote", "paragraph"], "{}", whole);
@@ -294,17 +293,17 @@ proptest! {
 
     #[test]
     fn words_as_code(text in hostile()) {
-        let code = defuse::code(&text, 200);
+        let code = sanitize::code(&text, 200);
         harmless(&format!("a {code} b"));
         harmless(&code);
-        let block = format!("before{}after", defuse::fence(&text, 200));
+        let block = format!("before{}after", sanitize::fence(&text, 200));
         harmless(&block);
         prop_assert_eq!(blocks(&block), ["paragraph", "code", "paragraph"], "{}", block);
     }
 
     #[test]
     fn words_as_a_title(text in hostile()) {
-        let title = defuse::title(&text, 200);
+        let title = sanitize::title(&text, 200);
         prop_assert!(acted_on(&title).is_none(), "{}", title);
         prop_assert!(title.chars().count() <= 2 * 201 && !title.chars().any(char::is_control));
     }
@@ -312,7 +311,7 @@ proptest! {
     #[test]
     fn links_lead_to_the_web_and_nowhere_else(text in hostile(), head in "(https?|HTTP|ftp|javascript|data)?(://)?[a-z.]{0,8}/?") {
         let address = format!("{head}{text}");
-        if let Some(link) = defuse::link(&address) {
+        if let Some(link) = sanitize::link(&address) {
             let markdown = format!("[x](<{link}>) end");
             let (prose, found) = seen(&markdown);
             prop_assert_eq!(prose.trim(), "x end", "{}", markdown);
@@ -328,10 +327,10 @@ proptest! {
         let rendered = render(None, &view);
         prop_assert_eq!(&rendered.problem, &None, "{}", rendered.body);
         prop_assert!(rendered.body.chars().count() <= LONGEST_BODY);
-        let strangers: Vec<_> = live::live(&rendered.body)
+        let strangers: Vec<_> = rendered_text::live(&rendered.body)
             .into_iter()
-            .filter(|thing| !matches!(thing, live::Live::Link(link) if link.starts_with("http")))
-            .filter(|thing| !matches!(thing, live::Live::Item(item) if ["#11", "#41", "#42"].contains(&item.as_str())))
+            .filter(|thing| !matches!(thing, rendered_text::Live::Link(link) if link.starts_with("http")))
+            .filter(|thing| !matches!(thing, rendered_text::Live::Item(item) if ["#11", "#41", "#42"].contains(&item.as_str())))
             .collect();
         prop_assert!(strangers.is_empty(), "{:?} in\n{}", strangers, rendered.body);
         let words = Feedback { key: String::new(), title: texts[0].clone(), text: texts.concat(), url: None, labels: BTreeMap::new() };
@@ -370,30 +369,30 @@ fn the_longest_issue_is_short_enough() {
 #[test]
 fn harmless_words_stay_as_they_are() {
     assert_eq!(
-        defuse::inline("5xx above 5% on api-1, since 09:00 (UTC)", 200),
+        sanitize::inline("5xx above 5% on api-1, since 09:00 (UTC)", 200),
         "5xx above 5% on api-1, since 09:00 (UTC)"
     );
-    assert_eq!(defuse::title("[prod] *Checkout* is down & out", 200), "[prod] *Checkout* is down & out");
-    assert_eq!(defuse::inline("&lt;b&gt; &amp; *x*", 200), "&lt;b&gt; &amp; \\*x\\*");
-    assert_eq!(defuse::inline(&"ab ".repeat(10), 7), "ab ab a…");
-    assert_eq!(defuse::title("@sre see #12", 200), "@\u{200b}sre see #\u{200b}12");
+    assert_eq!(sanitize::title("[prod] *Checkout* is down & out", 200), "[prod] *Checkout* is down & out");
+    assert_eq!(sanitize::inline("&lt;b&gt; &amp; *x*", 200), "&lt;b&gt; &amp; \\*x\\*");
+    assert_eq!(sanitize::inline(&"ab ".repeat(10), 7), "ab ab a…");
+    assert_eq!(sanitize::title("@sre see #12", 200), "@\u{200b}sre see #\u{200b}12");
 }
 
 /// A forge counts a link to one of its items or commits as a mention.
 #[test]
 fn links_to_items_are_none() {
     for path in ["issues/1", "pull/1", "commit/0a1b2c3d", "%69ssues/1"] {
-        assert_eq!(defuse::link(&format!("https://github.com/acme/shop/{path}")), None, "{path}");
+        assert_eq!(sanitize::link(&format!("https://github.com/acme/shop/{path}")), None, "{path}");
     }
-    assert!(defuse::link("https://github.com/acme/shop/actions").is_some());
+    assert!(sanitize::link("https://github.com/acme/shop/actions").is_some());
 }
 
 /// What is too long to be an address of anybody's is none, to the byte.
 #[test]
 fn links_have_a_length() {
     let address = |length: usize| format!("https://example.com/{}", "a".repeat(length - 20));
-    assert_eq!(defuse::link(&address(600)), Some(address(600)));
-    assert_eq!(defuse::link(&address(601)), None);
+    assert_eq!(sanitize::link(&address(600)), Some(address(600)));
+    assert_eq!(sanitize::link(&address(601)), None);
     // Spelt out it grows.
-    assert_eq!(defuse::link(&format!("https://example.com/{}", "ä".repeat(200))), None);
+    assert_eq!(sanitize::link(&format!("https://example.com/{}", "ä".repeat(200))), None);
 }

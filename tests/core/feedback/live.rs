@@ -1,6 +1,6 @@
 //! What a forge would act on is found, and nothing else.
 
-use phasebot_core::decide::feedback::live::{Live, live};
+use phasebot_core::incident::rendered_text::{Live, live};
 
 fn found(markdown: &str) -> Vec<Live> {
     live(markdown).into_iter().collect()

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use phasebot_core::{
-    decide::feedback::{
+    domain::alert::Alert,
+    incident::{
         render::{BUILT_IN, render},
         view::{IncidentView, Suspect},
     },
-    domain::alert::Alert,
 };
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {

@@ -1,6 +1,6 @@
 //! Operators' templates: what they may print, and what makes them give way.
 
-use phasebot_core::decide::feedback::render::{Rendered, problem, render};
+use phasebot_core::incident::render::{Rendered, problem, render};
 use proptest::prelude::*;
 
 use super::{hostile::hostile, look::full};
@@ -94,10 +94,10 @@ proptest! {
         view.text = Some(text.clone());
         view.labels = [(text.clone(), text)].into();
         let rendered = render(Some(&format!("t\n{place}{way}\n")), &view);
-        let strangers: Vec<_> = phasebot_core::decide::feedback::live::live(&rendered.body)
+        let strangers: Vec<_> = phasebot_core::incident::rendered_text::live(&rendered.body)
             .into_iter()
-            .filter(|thing| !matches!(thing, phasebot_core::decide::feedback::live::Live::Link(link) if link.starts_with("http")))
-            .filter(|thing| rendered.problem.is_none() || !matches!(thing, phasebot_core::decide::feedback::live::Live::Item(_)))
+            .filter(|thing| !matches!(thing, phasebot_core::incident::rendered_text::Live::Link(link) if link.starts_with("http")))
+            .filter(|thing| rendered.problem.is_none() || !matches!(thing, phasebot_core::incident::rendered_text::Live::Item(_)))
             .collect();
         prop_assert!(strangers.is_empty(), "{:?} in\n{}", strangers, rendered.body);
         prop_assert_eq!(rendered.problem, None);

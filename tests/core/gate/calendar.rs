@@ -7,7 +7,6 @@ use jiff::{
     tz::TimeZone,
 };
 use phasebot_core::{
-    decide::gate::{Subject, evaluate},
     domain::{
         decision::GateName,
         fact::RepoFacts,
@@ -15,6 +14,7 @@ use phasebot_core::{
         policy::Policy,
         rule::{ConditionRule, End, FreezeRule, Hours, Window},
     },
+    gate::{Subject, evaluate},
     policy,
 };
 use proptest::prelude::*;

@@ -2,11 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
-    decide::{
-        Us,
-        gate::{Subject, evaluate},
-        observe,
-    },
     domain::{
         alert::{Alert, Group, Message, Says},
         decision::{Condition, Decision, GateName, Standing},
@@ -23,6 +18,8 @@ use phasebot_core::{
         policy::Policy,
         rule::ConditionName,
     },
+    gate::{Subject, evaluate},
+    ingest::{Us, observe},
     policy,
 };
 use proptest::prelude::*;

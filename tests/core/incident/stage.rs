@@ -14,13 +14,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{
-        self, Us,
-        advance::{self, Advanced, Outcome},
-        command::{hear::hear, permit::Standing, reply::Wish, run},
-        feedback::open_incidents,
-        recheck::{Recheck, recheck_before_send},
-    },
+    command::{self, extract::hear, permissions::Standing, run},
     domain::{
         alert::{AlertRules, ConnectionRules},
         effect::{Effect, Told},
@@ -31,6 +25,11 @@ use phasebot_core::{
         permission::Role,
         policy::Policy,
     },
+    engine::{self, recheck::recheck_before_send},
+    incident::open_incidents,
+    ingest::{self, Us},
+    phase,
+    plan::{Advanced, Outcome, PlannedEffect, Recheck, Terms},
 };
 
 use crate::scenario::{
@@ -157,7 +156,7 @@ impl Stage {
     }
 
     pub fn event(&mut self, event: &Event, now: Timestamp) {
-        let observed = decide::observe(&mut self.facts, event, &self.policy, &Self::us());
+        let observed = ingest::observe(&mut self.facts, event, &self.policy, &Self::us());
         self.command(event, now);
         self.settle(observed.items, now);
         self.advance(now);
@@ -166,20 +165,20 @@ impl Stage {
     /// Takes in a message without looking what follows; that is looked at
     /// when the next timer is due, a second later at most.
     pub fn observe(&mut self, event: &Event, now: Timestamp) {
-        decide::observe(&mut self.facts, event, &self.policy, &Self::us());
+        ingest::observe(&mut self.facts, event, &self.policy, &Self::us());
         let soon = now + jiff::SignedDuration::from_secs(1);
         self.wake_at = Some(self.wake_at.map_or(soon, |at| at.min(soon)));
     }
 
     fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) {
         for _ in 0..8 {
-            let needs = decide::needs(&self.facts, &items, &self.policy, now);
+            let needs = engine::needs(&self.facts, &items, &self.policy, now);
             if needs.is_empty() {
                 break;
             }
             for need in needs {
                 let answer = answer(&self.acts.world, &need);
-                let learnt = decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+                let learnt = ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
                 items.extend(learnt.items);
             }
         }
@@ -189,7 +188,7 @@ impl Stage {
         let Some(request) = hear(event, &self.policy, &Self::us()) else { return };
         let asked_at = event.at;
         let standing = Standing { role: Ok(Role::Maintain), teams: BTreeMap::new(), head: None, asked_at };
-        let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+        let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
         for told in run::run(&mut self.facts, &request, &standing, &terms).told {
             writeln!(self.out, "    {told}").unwrap();
         }
@@ -199,8 +198,8 @@ impl Stage {
     pub fn advance(&mut self, now: Timestamp) {
         for round in 0.. {
             assert!(round < 50, "it never comes to rest");
-            let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
-            let advanced = advance::advance(&mut self.facts, &terms);
+            let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let advanced = engine::advance(&mut self.facts, &terms);
             self.wake_at = advanced.wake_at;
             assert!(advanced.wake_at.is_none_or(|at| at > now), "it would wake at once");
             let Advanced { wishes, items, .. } = advanced;
@@ -208,19 +207,19 @@ impl Stage {
             if wishes.is_empty() {
                 return;
             }
-            let mut wishes: VecDeque<Wish> = wishes.into();
+            let mut wishes: VecDeque<PlannedEffect> = wishes.into();
             while let Some(wish) = wishes.pop_front() {
                 self.effect(&wish, now);
             }
         }
     }
 
-    fn effect(&mut self, wish: &Wish, now: Timestamp) {
+    fn effect(&mut self, wish: &PlannedEffect, now: Timestamp) {
         if let Some(item) = wish.effect.item().filter(|item| self.vanished.contains(item)) {
-            let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
             if recheck_before_send(&self.facts, &wish.effect, &terms) == Recheck::Send {
                 writeln!(self.out, "    #{item} was deleted, says the forge").unwrap();
-                decide::deleted(&mut self.facts, item, now);
+                ingest::deleted(&mut self.facts, item, now);
             }
             return;
         }
@@ -234,8 +233,8 @@ impl Stage {
                 } else {
                     Outcome::Done { told: None, made: None, issue: Some(number) }
                 };
-                let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
-                advance::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
+                let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 let names: BTreeSet<String> = labels.iter().map(|look| look.name.clone()).collect();
                 let told = names.iter().cloned().collect::<Vec<_>>().join(" ");
                 if refused {
@@ -281,8 +280,8 @@ impl Stage {
             Effect::Dispatch { sha, environment, .. } => {
                 let told = Told::Started { run: Some(801), sha: None, pinned: true };
                 let outcome = Outcome::Done { told: Some(&told), made: None, issue: None };
-                let terms = run::Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
-                advance::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
+                let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 format!("dispatched: {} to {environment}", sha.short())
             }
             Effect::SetCheck { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
@@ -319,11 +318,11 @@ impl Stage {
             at: now,
             seen: Seen::Issue(Box::new(item)),
         };
-        decide::observe(&mut self.facts, &event, &self.policy, &Self::us());
+        ingest::observe(&mut self.facts, &event, &self.policy, &Self::us());
     }
 
     fn show(&mut self, number: ItemNumber, now: Timestamp) {
-        let derived = decide::derive(&self.facts, number, &self.policy, now);
+        let derived = phase::derive(&self.facts, number, &self.policy, now);
         if let Some(issue) = self.issues.get(&number) {
             let labels: Vec<&str> = issue.labels.iter().map(String::as_str).collect();
             writeln!(self.out, "    | {} [{}]", issue.title, labels.join(" ")).unwrap();
@@ -335,7 +334,7 @@ impl Stage {
             let to = step.to.as_deref().unwrap_or("none");
             writeln!(self.out, "    {} {to}: {}", clock(step.at), step.reason.sentence).unwrap();
         }
-        let board = decide::command::board::render(&self.facts, &derived, &self.policy, now);
+        let board = command::board::render(&self.facts, &derived, &self.policy, now);
         for line in board.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("Suspected of")) {
             writeln!(self.out, "    status comment: {line}").unwrap();
         }

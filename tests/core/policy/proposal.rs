@@ -1,10 +1,6 @@
 //! Which pull requests are looked at because they may change the policy file.
 
 use phasebot_core::{
-    decide::{
-        Us, observe,
-        proposal::{brought, head_changes, is_untouched},
-    },
     domain::{
         event::Event,
         fact::{
@@ -15,6 +11,8 @@ use phasebot_core::{
         id::Sha,
         policy::Policy,
     },
+    engine::proposal::{brought, head_changes, is_untouched},
+    ingest::{Us, observe},
 };
 
 use crate::scenario::world::{read, repo};

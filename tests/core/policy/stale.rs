@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{Us, observe},
     domain::{
         event::{Event, PushSeen, RefName, Seen},
         fact::RepoFacts,
         id::{ForgeName, RepoKey, Sha},
     },
+    ingest::{Us, observe},
 };
 
 /// Whether it is stale after a push of `before` to `after`.

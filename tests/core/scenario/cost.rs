@@ -3,7 +3,6 @@
 
 use jiff::SignedDuration;
 use phasebot_core::{
-    decide::{self, Observed, Us},
     domain::{
         event::{
             Association, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen, PullSeen,
@@ -13,6 +12,9 @@ use phasebot_core::{
         id::Sha,
         policy::Policy,
     },
+    engine, ingest,
+    ingest::{Observed, Us},
+    phase,
 };
 
 use super::world::{self, repo};
@@ -46,7 +48,7 @@ impl Year {
     fn see(&mut self, n: u64, seen: Seen) -> Observed {
         let at = world::start() + SignedDuration::from_hours(n.cast_signed());
         let event = Event { name: "x".into(), installation: Some(1), repo: Some(repo()), sender: None, at, seen };
-        decide::observe(&mut self.facts, &event, &self.policy, &Us { bot: None })
+        ingest::observe(&mut self.facts, &event, &self.policy, &Us { bot: None })
     }
 
     /// Hour `n`: a pull request is merged.
@@ -134,8 +136,8 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
         let ran = year.deploy(merges + 3, "production", DeployState::Success);
         assert_eq!(ran.items, tagged.items, "by a deployment that ran after {merges}");
         let at = world::start() + SignedDuration::from_hours((merges + 3).cast_signed());
-        let needs = decide::needs(&year.facts, &ran.items, &year.policy, at);
-        let derived = decide::derive_all(&year.facts, &ran.items, &year.policy, at);
+        let needs = engine::needs(&year.facts, &ran.items, &year.policy, at);
+        let derived = phase::derive_all(&year.facts, &ran.items, &year.policy, at);
         assert_eq!(needs.len(), 4, "each one's linked issues, and once an hour the tags: {needs:?}");
         assert!(derived.iter().all(|d| d.phase.as_deref() == Some("operate")), "{derived:?}");
         println!("after {merges} merges: three events in {:?}", began.elapsed());
@@ -147,7 +149,7 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
 fn an_old_item_remembers_no_later_deployment() {
     let year = year(200);
     let at = world::start() + SignedDuration::from_hours(300);
-    let derived = decide::derive(&year.facts, 1, &year.policy, at);
+    let derived = phase::derive(&year.facts, 1, &year.policy, at);
     assert_eq!(derived.phase.as_deref(), Some("monitor"));
     assert!(derived.history.len() <= 8, "{:?}", derived.history);
     assert_eq!(derived.wake_at, None, "nothing is still to come");

@@ -1,8 +1,12 @@
 //! A label counts whatever policy was in force when it arrived.
 
 use phasebot_core::{
-    decide,
-    domain::{derived::Derived, fact::label::LabelEvent, fact::label::LabelEvents, policy::Policy},
+    domain::{
+        derived::Derived,
+        fact::label::{LabelEvent, LabelEvents},
+        policy::Policy,
+    },
+    ingest, phase,
 };
 use proptest::prelude::*;
 
@@ -107,9 +111,9 @@ fn label_events_of_an_item_are_bounded() {
     policy.phases[0].label = "label 99".into();
     let acts = world::read("09:00 issue 1 opened by alice");
     let mut facts = phasebot_core::domain::fact::RepoFacts::new(world::repo().key);
-    decide::observe(&mut facts, &acts.events[0], &policy, &decide::Us { bot: None });
+    ingest::observe(&mut facts, &acts.events[0], &policy, &ingest::Us { bot: None });
     facts.items.get_mut(&1).unwrap().label_events = events;
-    let derived = decide::derive(&facts, 1, &policy, world::start() + jiff::SignedDuration::from_hours(48));
+    let derived = phase::derive(&facts, 1, &policy, world::start() + jiff::SignedDuration::from_hours(48));
     assert_eq!(derived.reason.code, "opted_out");
 }
 

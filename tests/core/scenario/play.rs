@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use phasebot_core::{
-    decide::{self, Decided, Shown, Us},
     domain::{
         derived::Derived,
         effect::Effect,
@@ -16,6 +15,9 @@ use phasebot_core::{
         permission::Role,
         policy::Policy,
     },
+    engine,
+    ingest::{self, Us},
+    phase::{self, Decided, Shown},
 };
 
 use super::world::{Act, Acts, World, read, repo};
@@ -83,7 +85,7 @@ impl<'a> Stage<'a> {
             answered.at = self.acts.end;
         }
         for (item, derived) in &ending {
-            let fresh = decide::derive(&self.facts, *item, &self.policy, self.acts.end);
+            let fresh = phase::derive(&self.facts, *item, &self.policy, self.acts.end);
             assert_eq!(*derived, fresh, "#{item} was left stale");
         }
         ending
@@ -91,13 +93,13 @@ impl<'a> Stage<'a> {
 
     fn event(&mut self, event: &Event, now: Timestamp) -> Vec<(Derived, Decided)> {
         let us = Us { bot: Some(Actor { id: None, login: "phasebot[bot]".into(), bot: true }) };
-        let observed = decide::observe(&mut self.facts, event, &self.policy, &us);
+        let observed = ingest::observe(&mut self.facts, event, &self.policy, &us);
         self.settle(observed.items, now)
     }
 
     fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) -> Vec<(Derived, Decided)> {
         for _ in 0..8 {
-            let needs = decide::needs(&self.facts, &items, &self.policy, now);
+            let needs = engine::needs(&self.facts, &items, &self.policy, now);
             if needs.is_empty() {
                 break;
             }
@@ -105,13 +107,13 @@ impl<'a> Stage<'a> {
                 // The tags of every repository are listed: that is no part of the story.
                 self.asked.extend((need != Need::Tags).then(|| need.clone()));
                 let answer = answer(&self.acts.world, &need);
-                let learnt = decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+                let learnt = ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
                 items.extend(learnt.items);
             }
         }
         let mut moved = Vec::new();
         for item in items {
-            let derived = decide::derive(&self.facts, item, &self.policy, now);
+            let derived = phase::derive(&self.facts, item, &self.policy, now);
             assert!(derived.wake_at.is_none_or(|at| at > now), "#{item} would be looked at for ever");
             let shown = self.shown.get(&item).map(|d| Shown {
                 phase: d.phase.clone(),
@@ -124,7 +126,7 @@ impl<'a> Stage<'a> {
                     .map(|n| self.policy.phases[n].label.clone()),
                 put: BTreeSet::new(),
             });
-            let decided = decide::decide(&self.facts, &derived, shown.as_ref(), &self.policy);
+            let decided = phase::decide(&self.facts, &derived, shown.as_ref(), &self.policy);
             self.shown.insert(item, derived.clone());
             moved.push((derived, decided));
         }

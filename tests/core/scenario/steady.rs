@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use phasebot_core::{
-    decide::{self, Shown, Us},
     domain::{
         effect::Effect,
         event::{CommitSeen, RepoSeen, Seen},
         fact::{DocumentKey, RepoFacts},
+        id::{Account, AccountId},
         needs::{Answer, Answered, Need},
     },
+    ingest::{self, Us},
+    phase::{self, Shown},
 };
-
-use phasebot_core::domain::id::{Account, AccountId};
 
 use super::{
     play::{Ending, Stage},
@@ -145,13 +145,13 @@ fn forgetting_moves_nothing() {
         let acts = world::read(text);
         let mut facts = RepoFacts::new(repo().key);
         for event in &acts.events {
-            decide::observe(&mut facts, event, &policy, &us);
+            ingest::observe(&mut facts, event, &policy, &us);
         }
         let later = acts.end + SignedDuration::from_hours(24 * 400);
-        let before = decide::derive(&facts, item, &policy, later);
+        let before = phase::derive(&facts, item, &policy, later);
         assert_eq!(before.phase.as_deref(), Some("monitor"), "{:?}", before.reason);
-        decide::forget(&mut facts, later - SignedDuration::from_hours(24 * 365));
-        let after = decide::derive(&facts, item, &policy, later);
+        ingest::forget(&mut facts, later - SignedDuration::from_hours(24 * 365));
+        let after = phase::derive(&facts, item, &policy, later);
         assert_eq!(after.phase, before.phase, "{:?}", after.reason);
     }
 }
@@ -162,7 +162,7 @@ fn a_comparison_is_kept_without_messages() {
     let policy = crate::policy_of(None);
     let mut facts = RepoFacts::new(repo().key);
     let acts = world::read("09:00 issue 1 opened by alice");
-    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
     let commit = CommitSeen {
         sha: "c".repeat(40).as_str().into(),
         message: format!("Let me log in\n\nFixes #1\n{}", "x".repeat(10_000)),
@@ -171,7 +171,7 @@ fn a_comparison_is_kept_without_messages() {
     let need = Need::Commits { base: None, head: commit.sha.clone() };
     let answer = Answer::Commits { merge_base: None, commits: vec![commit.clone()], complete: true };
     let answered = Answered { need: need.clone(), answer, at: acts.end };
-    decide::learn(&mut facts, &answered, &policy);
+    ingest::learn(&mut facts, &answered, &policy);
     assert_eq!(facts.commits[&commit.sha].closes, [1], "what it says is a fact");
     let kept = serde_json::to_string(&facts.answers[&need]).unwrap();
     assert!(kept.len() < 400, "{} bytes: {kept}", kept.len());
@@ -184,8 +184,8 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
     let policy = crate::policy_of(None);
     let acts = world::read("09:00 issue 1 opened by alice labels enhancement");
     let mut facts = RepoFacts::new(repo().key);
-    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-    let derived = decide::derive(&facts, 1, &policy, acts.end);
+    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let derived = phase::derive(&facts, 1, &policy, acts.end);
     let labels_off = |put: &[&str]| {
         let shown = Shown {
             phase: None,
@@ -194,7 +194,7 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
             label: None,
             put: put.iter().map(|l| (*l).to_owned()).collect::<BTreeSet<_>>(),
         };
-        match decide::decide(&facts, &derived, Some(&shown), &policy).effect {
+        match phase::decide(&facts, &derived, Some(&shown), &policy).effect {
             Some(Effect::SetPhase { phase_labels, .. }) => phase_labels,
             other => panic!("{other:?}"),
         }
@@ -210,15 +210,15 @@ fn what_never_had_a_phase_is_left_alone() {
     for labels in ["", " labels phase/code"] {
         let acts = world::read(&format!("09:00 issue 1 opened by alice{labels}"));
         let mut facts = RepoFacts::new(repo().key);
-        decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-        let mut derived = decide::derive(&facts, 1, &policy, acts.end);
+        ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+        let mut derived = phase::derive(&facts, 1, &policy, acts.end);
         derived.phase = None;
-        assert_eq!(decide::decide(&facts, &derived, None, &policy).effect, None, "{labels}");
+        assert_eq!(phase::decide(&facts, &derived, None, &policy).effect, None, "{labels}");
         // Nor once it is ours again, or may be written to again.
         for (ours, written) in [(true, true), (true, false), (false, true)] {
             let shown = Shown { phase: None, ours, written, label: None, put: BTreeSet::new() };
             assert_eq!(
-                decide::decide(&facts, &derived, Some(&shown), &policy).effect,
+                phase::decide(&facts, &derived, Some(&shown), &policy).effect,
                 None,
                 "{labels} {ours} {written}"
             );
@@ -232,11 +232,11 @@ fn a_removal_that_was_not_written_is_tried_again() {
     let policy = crate::policy_of(None);
     let acts = world::read("09:00 issue 1 opened by alice labels phase/code");
     let mut facts = RepoFacts::new(repo().key);
-    decide::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-    let mut derived = decide::derive(&facts, 1, &policy, acts.end);
+    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let mut derived = phase::derive(&facts, 1, &policy, acts.end);
     derived.phase = None;
     let shown = Shown { phase: None, ours: true, written: false, label: None, put: ["phase/code".to_owned()].into() };
-    let effect = decide::decide(&facts, &derived, Some(&shown), &policy).effect;
+    let effect = phase::decide(&facts, &derived, Some(&shown), &policy).effect;
     assert!(matches!(effect, Some(Effect::SetPhase { label: None, .. })), "{effect:?}");
 }
 
@@ -249,14 +249,14 @@ fn a_repository_is_noted_when_it_changes() {
     let mut facts = RepoFacts::new(repo().key);
     let about = DocumentKey::About;
     let noted: Vec<bool> =
-        (0..2).map(|n| decide::observe(&mut facts, &acts.events[n], &policy, &us).changed.contains(&about)).collect();
+        (0..2).map(|n| ingest::observe(&mut facts, &acts.events[n], &policy, &us).changed.contains(&about)).collect();
     assert_eq!(noted, [true, false]);
     for change in
         [|repo: &mut RepoSeen| repo.full_name = "acme/store".into(), |repo: &mut RepoSeen| repo.owner = umbrella()]
     {
         let mut event = acts.events[2].clone();
         change(event.repo.as_mut().unwrap());
-        assert!(decide::observe(&mut facts, &event, &policy, &us).changed.contains(&about), "{:?}", event.repo);
+        assert!(ingest::observe(&mut facts, &event, &policy, &us).changed.contains(&about), "{:?}", event.repo);
     }
 }
 

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
-    decide::{self, Us, advance, command::run},
     domain::{
         alert::AlertRules,
         fact::RepoFacts,
@@ -13,6 +12,10 @@ use phasebot_core::{
         needs::{Answer, Answered, Need},
         policy::{Mode, Policy},
     },
+    engine,
+    ingest::{self, Us},
+    phase,
+    plan::Terms,
 };
 
 use super::{
@@ -42,7 +45,7 @@ impl Shop {
 
     fn tell(&mut self) {
         for event in self.acts.events.clone() {
-            decide::observe(&mut self.facts, &event, &self.policy, &Us::default());
+            ingest::observe(&mut self.facts, &event, &self.policy, &Us::default());
             self.settle(event.at);
         }
     }
@@ -51,18 +54,18 @@ impl Shop {
     fn settle(&mut self, now: Timestamp) -> Option<Timestamp> {
         let items: BTreeSet<u64> = self.facts.items.keys().copied().collect();
         for _ in 0..8 {
-            for need in decide::needs(&self.facts, &items, &self.policy, now) {
+            for need in engine::needs(&self.facts, &items, &self.policy, now) {
                 let answer = if need == Need::Tags {
                     self.listed.push(now);
                     self.tags.clone().map_or_else(|why| Answer::Unavailable { why }, Answer::Tags)
                 } else {
                     answer(&self.acts.world, &need)
                 };
-                decide::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
+                ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
         }
-        let terms = run::Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
-        advance::advance(&mut self.facts, &terms).wake_at
+        let terms = Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        engine::advance(&mut self.facts, &terms).wake_at
     }
 
     /// Lets the timers fire until `end`.
@@ -74,7 +77,7 @@ impl Shop {
     }
 
     fn phase(&self, now: Timestamp) -> Option<String> {
-        decide::derive(&self.facts, 2, &self.policy, now).phase
+        phase::derive(&self.facts, 2, &self.policy, now).phase
     }
 
     /// Four tags are pushed, of which no webhook tells.

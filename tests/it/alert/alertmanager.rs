@@ -16,7 +16,10 @@ use phasebot::{
     port::{clock::Clock, store::DeliveryRow},
 };
 use tempfile::TempDir;
-use tokio::{net::TcpListener, net::TcpStream, task::JoinHandle};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
 
 use super::sent::inbox;
 use crate::flow::{REPO, Setup, World};

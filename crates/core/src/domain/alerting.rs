@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::policy::Pattern;
+use crate::domain::policy::Pattern;
 
 /// How alerts become issues.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What a branch's name says of an issue.
 
-use super::id::ItemNumber;
+use crate::domain::id::ItemNumber;
 
 /// An issue that a branch's name speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,15 +9,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::domain::{
     decision::GateName,
     event::DeployState,
     fact::command::CommandId,
     id::{ItemNumber, Sha},
 };
 
-pub use part::{Annotation, CheckVerdict, LabelLook, Watched};
-pub use told::Told;
+pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelLook, Watched};
+pub use crate::domain::effect::told::Told;
 
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.

@@ -14,15 +14,15 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::domain::{
     alert::Message,
     id::{Account, Actor, InstallationId, ItemNumber, RepoKey, Sha},
 };
 
-pub use app::App;
-pub use check::{CheckSeen, Outcome, StatusSeen};
-pub use run::{ProtectionSeen, WorkflowSeen};
-pub use ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
+pub use crate::domain::event::app::App;
+pub use crate::domain::event::check::{CheckSeen, Outcome, StatusSeen};
+pub use crate::domain::event::run::{ProtectionSeen, WorkflowSeen};
+pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 
 /// One delivery, understood.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

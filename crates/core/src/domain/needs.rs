@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
+use crate::domain::{
     event::{CheckSeen, CommitSeen, StatusSeen},
-    fact::deploy::RunFacts,
-    fact::item::ReviewFact,
+    fact::{deploy::RunFacts, item::ReviewFact},
     id::{Account, AccountId, ItemNumber, Sha},
     permission::Role,
 };

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-pub use super::rule::EnvironmentRule;
-use super::rule::{FreezeRule, GateRule, OverrideRule};
-use super::{
+pub use crate::domain::rule::EnvironmentRule;
+use crate::domain::{
     alerting::AlertPolicy,
     glob::{Glob, GlobError},
     permission::Grant,
+    rule::{FreezeRule, GateRule, OverrideRule},
 };
 
 /// Where a repository, and an organisation's `.github` repository, keeps its policy.
@@ -260,13 +260,13 @@ impl Policy {
 
     /// Whether the policy itself calls an environment production, or not.
     pub fn production(&self, environment: &str) -> Option<bool> {
-        self.environments.get(&super::rule::name_key(environment)).and_then(|e| e.production)
+        self.environments.get(&crate::domain::rule::name_key(environment)).and_then(|e| e.production)
     }
 }
 
 impl CommandRules {
     /// Whether a comment is heard that `via` wrote in its author's name; `None`: its author did.
-    pub fn hears(&self, via: Option<&super::event::App>) -> bool {
+    pub fn hears(&self, via: Option<&crate::domain::event::App>) -> bool {
         via.is_none_or(|app| self.apps.contains(&app.slug))
     }
 }

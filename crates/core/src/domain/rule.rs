@@ -7,7 +7,7 @@ use jiff::{SignedDuration, civil::DateTime, tz::TimeZone};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::policy::Pattern;
+use crate::domain::policy::Pattern;
 
 /// The form in which names of environments and gates are compared. GitHub
 /// documents that environment names are not case-sensitive, and nothing beyond
@@ -229,7 +229,7 @@ pub enum End {
 /// A time in which nothing is released or deployed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FreezeRule {
-    /// The environment, lower case; [`super::fact::command::ALL`] for everything.
+    /// The environment, lower case; [`crate::domain::fact::command::ALL`] for everything.
     pub environment: String,
     /// Beginning.
     pub from: End,

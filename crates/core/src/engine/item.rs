@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{Asking, CLOSEST_TIMER, Context, Plan, PlannedEffect, Repository, TimerKey, plan::after};
 pub use crate::domain::derived::StoredItem;
 use crate::{
-    decide::{self, Shown, command::board},
+    command::board,
     domain::{derived::Derived, effect::Effect, fact::item::ItemFacts, when},
+    engine::{Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after},
+    phase::{self, Shown},
+    plan::PlannedEffect,
 };
 
 /// Why the items of a backfill that nothing else told of are not labelled.
@@ -71,7 +73,7 @@ pub(super) fn decide(
     let facts = &repository.facts;
     let before = Decision::read(repository.items.get(&item));
     let shown = before.as_ref().map(Decision::shown);
-    let decided = decide::decide(facts, &derived, shown.as_ref(), terms.policy);
+    let decided = phase::decide(facts, &derived, shown.as_ref(), terms.policy);
 
     let only_read = facts.items.get(&item).is_some_and(ItemFacts::is_silent);
     let writes_disabled = if only_read { Some(ONLY_READ) } else { terms.silent };

@@ -8,27 +8,23 @@
 //! come from and what becomes of the plan.
 
 mod item;
-mod plan;
+mod needs;
+pub mod preview;
+pub mod proposal;
+pub mod recheck;
+mod stages;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use item::{StoredItem, unwritten};
-pub use plan::{Plan, PlannedEffect, TimerKey};
+pub use crate::engine::item::{StoredItem, unwritten};
+pub use crate::engine::needs::needs;
+pub use crate::engine::stages::{advance, ended};
+pub use crate::plan::{Plan, PlannedEffect, TimerKey};
 
 use crate::{
-    decide::{
-        self, Observed, SurveyTerms, Us,
-        advance::{self, Advanced, Outcome},
-        command::{
-            conclude::conclude,
-            hear::Request,
-            permit::Standing,
-            reply::Wish,
-            run::{self, Terms},
-        },
-    },
+    command::{conclude::conclude, extract::Request, permissions::Standing, run},
     domain::{
         effect::Effect,
         event::Event,
@@ -36,6 +32,9 @@ use crate::{
         id::ItemNumber,
         needs::{Answered, Need},
     },
+    ingest::{self, Observed, SurveyTerms, Us},
+    phase,
+    plan::{Advanced, Outcome, Terms},
 };
 
 /// No timer is set closer than this, so that none can keep the program busy.
@@ -181,15 +180,15 @@ impl Repository {
         let (facts, policy) = (&mut self.facts, terms.policy);
         match input {
             Input::Event { event, us } => {
-                let observed = decide::observe(facts, event, policy, us);
+                let observed = ingest::observe(facts, event, policy, us);
                 self.observed(observed);
             }
             Input::Survey { event, terms, us } => {
-                let observed = decide::survey(facts, event, terms, policy, us);
+                let observed = ingest::survey(facts, event, terms, policy, us);
                 self.observed(observed);
             }
             Input::Answer(answered) => {
-                let observed = decide::learn(facts, answered, policy);
+                let observed = ingest::learn(facts, answered, policy);
                 self.observed(observed);
             }
             Input::Commands { request, caller } => {
@@ -198,16 +197,16 @@ impl Repository {
                 let is_decided =
                     |key: &&DocumentKey| matches!(key, DocumentKey::Command(id) if facts.commands.contains_key(id));
                 self.pending.commands += ran.observed.changed.iter().filter(is_decided).count();
-                self.pending.effects.extend(ran.wishes.into_iter().map(PlannedEffect::from));
+                self.pending.effects.extend(ran.wishes);
                 self.pending.command_notes.extend(ran.told);
                 self.observed(ran.observed);
             }
             Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
             Input::LabelsApplied { labels, made } => {
-                self.pending.changed.extend(decide::applied(facts, labels, made, terms.now));
+                self.pending.changed.extend(ingest::applied(facts, labels, made, terms.now));
             }
             Input::Deleted(item) => {
-                let changed = decide::deleted(facts, item, terms.now);
+                let changed = ingest::deleted(facts, item, terms.now);
                 self.pending.items.extend((!changed.is_empty()).then_some(item));
                 self.pending.repository |= !changed.is_empty();
                 self.pending.changed.extend(changed);
@@ -228,7 +227,7 @@ impl Repository {
 
     /// Lets go of evidence that is older than `before` and on which nothing rests.
     pub fn forget(&mut self, before: Timestamp) {
-        self.pending.changed.extend(decide::forget(&mut self.facts, before));
+        self.pending.changed.extend(ingest::forget(&mut self.facts, before));
     }
 
     fn observed(&mut self, observed: Observed) {
@@ -240,12 +239,12 @@ impl Repository {
         if let Some(command) = effect.command() {
             let conclusion = conclude(&mut self.facts, effect, outcome, terms.now);
             self.pending.changed.extend(conclusion.changed);
-            self.pending.effects.extend(conclusion.wishes.into_iter().map(PlannedEffect::from));
+            self.pending.effects.extend(conclusion.wishes);
             self.pending.items.extend(conclusion.board.then_some(command.item));
         } else {
-            let advanced = advance::ended(&mut self.facts, effect, key, outcome, terms);
+            let advanced = ended(&mut self.facts, effect, key, outcome, terms);
             self.pending.changed.extend(advanced.changed);
-            self.pending.effects.extend(advanced.wishes.into_iter().map(PlannedEffect::from));
+            self.pending.effects.extend(advanced.wishes);
             self.pending.cancel.extend(advanced.cancel);
             self.pending.items.extend(advanced.items);
             self.pending.repository = true;
@@ -261,28 +260,28 @@ impl Repository {
         let terms = &context.terms;
         let mut pending = std::mem::take(&mut self.pending);
         // Incidents, then deployments, then gates.
-        let mut advanced = advance::advance(&mut self.facts, terms);
+        let mut advanced = advance(&mut self.facts, terms);
         self.ask_later(context, &mut advanced);
         pending.items.append(&mut advanced.items);
         pending.changed.append(&mut advanced.changed);
         let mut plan = Plan::new(terms.now);
         plan.notes.append(&mut advanced.told);
-        plan.effects.extend(advanced.wishes.into_iter().map(PlannedEffect::from));
+        plan.effects.extend(advanced.wishes);
         plan.cancel.append(&mut advanced.cancel);
         self.set_repository_timer(advanced.wake_at, &pending, &mut plan);
         // Phases, and what of them is not shown yet.
-        for derived in decide::derive_all(&self.facts, &pending.items, terms.policy, terms.now) {
+        for derived in phase::derive_all(&self.facts, &pending.items, terms.policy, terms.now) {
             let fired = pending.fired.contains(&TimerKey::Item(derived.item));
             item::decide(self, derived, fired, context, &mut plan);
         }
-        plan.add(pending);
+        add(&mut plan, pending);
         Step::Plan(Box::new(plan))
     }
 
     /// Facts that are wanted and not known.
     fn missing(&self, context: &Context<'_>) -> Vec<Need> {
         match context.asking {
-            Asking::First => decide::needs(&self.facts, &self.pending.items, context.terms.policy, context.terms.now),
+            Asking::First => needs(&self.facts, &self.pending.items, context.terms.policy, context.terms.now),
             Asking::Done(_) | Asking::Never => Vec::new(),
         }
     }
@@ -294,8 +293,8 @@ impl Repository {
         let again_at = match context.asking {
             Asking::Done(again_at @ Some(_)) => again_at,
             Asking::First | Asking::Done(None) => {
-                let wants_more = !decide::needs(&self.facts, &BTreeSet::new(), policy, now).is_empty();
-                wants_more.then(|| plan::after(now, ASK_AGAIN_AFTER))
+                let wants_more = !needs(&self.facts, &BTreeSet::new(), policy, now).is_empty();
+                wants_more.then(|| after(now, ASK_AGAIN_AFTER))
             }
             Asking::Never => None,
         };
@@ -303,7 +302,7 @@ impl Repository {
     }
 
     fn set_repository_timer(&mut self, wake_at: Option<Timestamp>, pending: &Pending, plan: &mut Plan) {
-        let wake_at = wake_at.map(|at| at.max(plan::after(plan.now, CLOSEST_TIMER)));
+        let wake_at = wake_at.map(|at| at.max(after(plan.now, CLOSEST_TIMER)));
         if self.wake_at != wake_at || pending.fired.contains(&TimerKey::Repository) {
             self.wake_at = wake_at;
             plan.timers.push((TimerKey::Repository, wake_at));
@@ -320,13 +319,20 @@ impl Repository {
             self.wake_at = Some(now);
             plan.timers.push((TimerKey::Repository, Some(now)));
         }
-        plan.add(pending);
+        add(&mut plan, pending);
         plan
     }
 }
 
-impl From<Wish> for PlannedEffect {
-    fn from(Wish { key, replaces, effect }: Wish) -> Self {
-        Self { key, replaces, effect }
-    }
+/// Adds what was ingested to what follows from it.
+fn add(plan: &mut Plan, pending: Pending) {
+    plan.changed.extend(pending.changed);
+    plan.effects.extend(pending.effects);
+    plan.cancel.extend(pending.cancel);
+    plan.command_notes.extend(pending.command_notes);
+    plan.commands += pending.commands;
+}
+
+fn after(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
 }

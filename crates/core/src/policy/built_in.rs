@@ -2,8 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::{Parsed, Problem, compile, merge, parse};
-use crate::domain::policy::Policy;
+use crate::{
+    domain::policy::Policy,
+    policy::{Parsed, Problem, compile, merge, parse},
+};
 
 /// Its text: `config/policy.default.yml`.
 pub const TEXT: &str = include_str!("../../../../config/policy.default.yml");

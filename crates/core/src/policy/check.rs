@@ -4,8 +4,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Layer, Problem, Rank, compile, merge, parse, validate};
-use crate::domain::policy::Policy;
+use crate::{
+    domain::policy::Policy,
+    policy::{Layer, Problem, Rank, compile, merge, parse, validate},
+};
 
 /// The verdict on one file, taken as a repository's policy over the built-in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

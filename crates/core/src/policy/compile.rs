@@ -4,26 +4,30 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use super::{
-    Merged, Problem,
-    file::{
-        PolicyCheck, PolicyFile,
-        alerts::RouteFile,
-        command::Permission,
-        condition::Team,
-        evidence::EvidenceFile,
-        phase::PhaseFile,
-        text::{Color, Description, Glob, Name},
-        time::Length,
+use crate::{
+    domain::{
+        alerting::{AlertPolicy, AlertRoute, StormPolicy},
+        permission::{Grant, Role},
+        policy::{
+            CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
+        },
+        rule::name_key,
     },
-    rules,
-    validate::{self, label_of},
-};
-use crate::domain::rule::name_key;
-use crate::domain::{
-    alerting::{AlertPolicy, AlertRoute, StormPolicy},
-    permission::{Grant, Role},
-    policy::{CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy},
+    policy::{
+        Merged, Problem,
+        file::{
+            PolicyCheck, PolicyFile,
+            alerts::RouteFile,
+            command::Permission,
+            condition::Team,
+            evidence::EvidenceFile,
+            phase::PhaseFile,
+            text::{Color, Description, Glob, Name},
+            time::Length,
+        },
+        rules,
+        validate::{self, label_of},
+    },
 };
 
 /// Colour of a label whose phase names none: a light grey.

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::rule::name_key;
-
-use super::{
-    Parsed, PolicyFile, Problem, built_in,
-    file::{
-        ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
-        environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
+use crate::{
+    domain::rule::name_key,
+    policy::{
+        Parsed, PolicyFile, Problem, built_in,
+        file::{
+            ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
+            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
+        },
+        problem::quote,
     },
-    problem::quote,
 };
 
 /// How far up a file stands; a later one goes before an earlier one.
@@ -137,7 +138,7 @@ fn same(name: &Name, other: &str) -> bool {
 }
 
 /// Clears a top-level key; whether it was there. The keys are those of
-/// [`super::file::text::LOCKABLE`].
+/// [`crate::policy::file::text::LOCKABLE`].
 fn take(key: &str, file: &mut PolicyFile) -> bool {
     match key {
         "mode" => file.mode.take().is_some(),

@@ -18,7 +18,7 @@ mod yaml;
 
 use std::sync::Arc;
 
-pub use self::{
+pub use crate::policy::{
     built_in::built_in,
     check::{Report, check_over, check_report},
     compile::compile,
@@ -29,11 +29,13 @@ pub use self::{
     schema::schema,
     yaml::{MAX_BYTES, MAX_DEPTH, MAX_NODES},
 };
-use self::{
-    problem::Mark,
-    yaml::{Node, Source, Step},
+use crate::{
+    domain::policy::Policy,
+    policy::{
+        problem::Mark,
+        yaml::{Node, Source, Step},
+    },
 };
-use crate::domain::policy::Policy;
 
 /// Where repositories keep their policy.
 pub const PATH: &str = crate::domain::policy::FILE;

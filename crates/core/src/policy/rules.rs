@@ -3,22 +3,24 @@
 
 use jiff::{SignedDuration, tz::TimeZone};
 
-use super::{
-    compile::patterns,
-    file::{
-        OverrideFile,
-        condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
-        environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile, WorkflowFile},
-        gate::{GateFile, GateOn, OnViolation, ReportOn},
-        text::{LabelName, Name},
-        time::{Freeze, Length, Zone},
+use crate::{
+    domain::{
+        policy::Pattern,
+        rule::{
+            AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, NamedCheck, OverrideRule,
+            RollbackRule, Via, Window, name_key,
+        },
     },
-};
-use crate::domain::{
-    policy::Pattern,
-    rule::{
-        AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, NamedCheck, OverrideRule,
-        RollbackRule, Via, Window, name_key,
+    policy::{
+        compile::patterns,
+        file::{
+            OverrideFile,
+            condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
+            environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile, WorkflowFile},
+            gate::{GateFile, GateOn, OnViolation, ReportOn},
+            text::{LabelName, Name},
+            time::{Freeze, Length, Zone},
+        },
     },
 };
 
@@ -30,7 +32,7 @@ const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
     let (tag, draft) = match &file.on {
         Some(GateOn { tag, draft }) => {
-            (tag.as_ref().map(super::file::text::Glob::pattern).transpose()?, draft.unwrap_or(false))
+            (tag.as_ref().map(crate::policy::file::text::Glob::pattern).transpose()?, draft.unwrap_or(false))
         }
         None => (Some(Pattern::new(TAGS).map_err(|error| error.to_string())?), true),
     };

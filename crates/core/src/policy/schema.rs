@@ -2,11 +2,11 @@
 
 use schemars::generate::SchemaSettings;
 
-use super::file::PolicyFile;
+use crate::policy::file::PolicyFile;
 
-/// The schema, draft 2020-12. It accepts what [`super::parse`] accepts; what
+/// The schema, draft 2020-12. It accepts what [`crate::policy::parse`] accepts; what
 /// it can't say (two phases with one label, an unknown time zone) only
-/// [`super::parse`] refuses.
+/// [`crate::policy::parse`] refuses.
 pub fn schema() -> serde_json::Value {
     let mut schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PolicyFile>();
     schema.insert("title".to_owned(), "phasebot policy".into());

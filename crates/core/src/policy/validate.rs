@@ -4,18 +4,19 @@ mod references;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::rule::name_key;
-
-use super::{
-    Merged, Parsed, Problem,
-    file::{
-        condition::Condition,
-        environment::{AutoFile, EnvironmentFile, Trigger, Via},
-        evidence::EvidenceFile,
-        phase::PhaseFile,
+use crate::{
+    domain::rule::name_key,
+    policy::{
+        Merged, Parsed, Problem,
+        file::{
+            condition::Condition,
+            environment::{AutoFile, EnvironmentFile, Trigger, Via},
+            evidence::EvidenceFile,
+            phase::PhaseFile,
+        },
+        problem::{nearest, quote},
+        yaml::Step,
     },
-    problem::{nearest, quote},
-    yaml::Step,
 };
 
 /// Most phases in a policy.
@@ -298,7 +299,7 @@ fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
                 let here = path(["environments".into(), name.as_str().into(), "after".into(), index.into()]);
                 let before = before.as_str();
                 if !known.contains_key(&name_key(before)) {
-                    let meant = nearest(before, all.keys().map(super::file::text::Name::as_str));
+                    let meant = nearest(before, all.keys().map(crate::policy::file::text::Name::as_str));
                     let message = format!("environment {} is described nowhere", quote(before));
                     problems.push(layer.parsed.problem(&here, message).meant(meant));
                 } else if leads_to(&known, before, name.as_str()) {

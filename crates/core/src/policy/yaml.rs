@@ -1,14 +1,14 @@
 //! From text to a tree whose every node knows its place, within limits.
 //!
 //! serde-saphyr's own parser gives the events. Its serde front end stops at the
-//! first error; the tree lets [`super::decode`] go on and report several at
+//! first error; the tree lets [`crate::policy::decode`] go on and report several at
 //! once. Scalars keep their spelling: `009E73` stays a colour and `no` a word.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
 
-use super::problem::{Mark, Problem, quote};
+use crate::policy::problem::{Mark, Problem, quote};
 
 /// Largest policy file, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;

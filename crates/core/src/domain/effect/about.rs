@@ -1,7 +1,6 @@
 //! What an effect is about, and what waits for it.
 
-use super::Effect;
-use crate::domain::{fact::command::CommandId, id::ItemNumber};
+use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemNumber};
 
 impl Effect {
     /// The command that waits for its outcome.

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
-use crate::domain::id::{Actor, Sha};
+use crate::domain::{
+    event::Outcome,
+    id::{Actor, Sha},
+};
 
 /// A workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Newest;
-use crate::domain::id::Account;
+use crate::domain::{fact::Newest, id::Account};
 
 /// What a repository itself is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

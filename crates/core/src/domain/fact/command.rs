@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use bounds::{CommandMarks, MOST_LASTING, Recent};
-pub use index::{CommandIndex, Commands};
+pub use crate::domain::fact::command::bounds::{CommandMarks, MOST_LASTING, Recent};
+pub use crate::domain::fact::command::index::{CommandIndex, Commands};
 
-use super::item::Word;
 use crate::domain::{
     decision::GateName,
+    fact::item::Word,
     id::{Account, ItemNumber, Sha},
     permission::Role,
     rule::ConditionName,

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Newest, RepoFacts};
 use crate::domain::{
     event::{GroupEnd, Outcome, RefName},
+    fact::{Newest, RepoFacts},
     id::{Account, ItemNumber, Sha},
 };
 

@@ -12,12 +12,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
+pub use crate::domain::fact::deploy::index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
 
-use super::{RepoFacts, command::CommandId};
 use crate::domain::{
     effect::Watched,
     event::Outcome,
+    fact::{RepoFacts, command::CommandId},
     id::{Account, ItemNumber, Sha},
 };
 

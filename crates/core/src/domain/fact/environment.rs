@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{
-    indexed::{IndexedMap, KeysBy, MapIndex},
-    ship::{DeploymentFacts, DeploymentOrigin},
+use crate::domain::{
+    event::DeployState,
+    fact::{
+        indexed::{IndexedMap, KeysBy, MapIndex},
+        ship::{DeploymentFacts, DeploymentOrigin},
+    },
+    id::Sha,
+    rule::name_key,
 };
-use crate::domain::{event::DeployState, id::Sha, rule::name_key};
 
 /// The deployments to one environment.
 #[derive(Debug, Clone, Default)]

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::indexed::{IndexedMap, KeysBy, MapIndex};
 use crate::domain::{
     decision::{Decision, GateName, Standing},
+    fact::indexed::{IndexedMap, KeysBy, MapIndex},
     id::Sha,
 };
 
@@ -102,7 +102,7 @@ impl MapIndex<(GateName, Sha), GateFacts> for GateIndex {
     }
 }
 
-impl super::RepoFacts {
+impl crate::domain::fact::RepoFacts {
     /// Gates that are decided again when something changes.
     pub fn live_gates(&self) -> impl Iterator<Item = (&(GateName, Sha), &GateFacts)> {
         let known = self.gates.index().live.iter().filter_map(|key| self.gates.get_key_value(key));

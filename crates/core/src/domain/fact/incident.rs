@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::Newest;
 use crate::domain::{
     alert::{Feedback, Group},
+    fact::Newest,
     id::ItemNumber,
 };
 

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{
-    commit::{PushId, RefFacts},
-    incident::Place,
-    repo::{DocumentKey, RepoFacts},
-};
 use crate::domain::{
     event::RefName,
+    fact::{
+        commit::{PushId, RefFacts},
+        incident::Place,
+        repo::{DocumentKey, RepoFacts},
+    },
     id::{ItemNumber, Sha},
     needs::{Answer, Closer, Need},
     version,

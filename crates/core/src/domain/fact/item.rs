@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Newest, command::CommandMarks, label::LabelEvents};
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
+    fact::{Newest, command::CommandMarks, label::LabelEvents},
     id::{Account, Actor, ItemNumber, Sha},
 };
 

@@ -1,7 +1,9 @@
 //! Whose a lock is.
 
-use super::command::Guard;
-use crate::domain::id::{Account, ItemNumber};
+use crate::domain::{
+    fact::command::Guard,
+    id::{Account, ItemNumber},
+};
 
 /// Whose a lock is, seen by somebody who asks for a deploy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -27,7 +27,7 @@ pub mod waiting;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use repo::{DocumentKey, RepoFacts};
+pub use crate::domain::fact::repo::{DocumentKey, RepoFacts};
 
 /// The newest value that was seen, with its time at the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

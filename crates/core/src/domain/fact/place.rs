@@ -4,12 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{
-    commit::RefFacts,
-    repo::{DocumentKey, RepoFacts},
-    ship::DeploymentFacts,
-};
 use crate::domain::{
+    fact::{
+        commit::RefFacts,
+        repo::{DocumentKey, RepoFacts},
+        ship::DeploymentFacts,
+    },
     id::{ItemNumber, Sha},
     needs::{Answer, CommitPlace, Need},
 };

@@ -5,30 +5,30 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{
-    about::About,
-    command::{CommandId, Commands},
-    commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
-    deploy::{Publication, Requests, Runs, WaitingJob},
-    environment::Deployments,
-    gate::Gates,
-    incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
-    index::Index,
-    item::ItemFacts,
-    policy::PolicyFiles,
-    ship::Releases,
-    tags::TagFacts,
-    waiting::WaitingCommand,
-};
 use crate::domain::{
     decision::GateName,
     event::RefName,
+    fact::{
+        about::About,
+        command::{CommandId, Commands},
+        commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
+        deploy::{Publication, Requests, Runs, WaitingJob},
+        environment::Deployments,
+        gate::Gates,
+        incident::{FeedbackFacts, HeartbeatFacts, IncidentFacts, StormFacts},
+        index::Index,
+        item::ItemFacts,
+        policy::PolicyFiles,
+        ship::Releases,
+        tags::TagFacts,
+        waiting::WaitingCommand,
+    },
     id::{ItemNumber, RepoKey, Sha},
     needs::{Answered, Need},
 };
 
 /// Every fact of one repository. Read through its fields, changed through
-/// [`crate::decide::observe`] and [`crate::decide::learn`] only.
+/// [`crate::ingest::observe`] and [`crate::ingest::learn`] only.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoFacts {
     /// Which repository.
@@ -322,7 +322,7 @@ impl RepoFacts {
     }
 
     /// The pull request's facts, if `item` is one.
-    pub fn pull(&self, item: ItemNumber) -> Option<&super::item::PullFacts> {
+    pub fn pull(&self, item: ItemNumber) -> Option<&crate::domain::fact::item::PullFacts> {
         self.items.get(&item).and_then(|i| i.pull.as_ref())
     }
 }

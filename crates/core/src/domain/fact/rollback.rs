@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::domain::fact::{
     RepoFacts,
     command::Guard,
     deploy::{DeployRequest, Origin},

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Newest, RepoFacts,
-    indexed::{IndexedMap, KeysBy, MapIndex},
-};
 use crate::domain::{
     event::{DeployStatus, DeploymentSeen},
+    fact::{
+        Newest, RepoFacts,
+        indexed::{IndexedMap, KeysBy, MapIndex},
+    },
     id::{Account, Actor, Sha},
 };
 

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{RepoFacts, command::CommandId};
-use crate::domain::id::{Account, Sha};
+use crate::domain::{
+    fact::{RepoFacts, command::CommandId},
+    id::{Account, Sha},
+};
 
 /// A command that could not be decided when its comment was read. It keeps what
 /// it was bound to at that moment; only the sender's rights are asked for later.

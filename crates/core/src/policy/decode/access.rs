@@ -5,12 +5,10 @@ use serde::de::{
     value::StrDeserializer,
 };
 
-use super::{
-    super::{
-        problem::quote,
-        yaml::{Entry, Kind, Node},
-    },
-    Context, Fault, Reader,
+use crate::policy::{
+    decode::{Context, Fault, Reader},
+    problem::quote,
+    yaml::{Entry, Kind, Node},
 };
 
 /// The elements of a list.

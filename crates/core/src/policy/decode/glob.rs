@@ -1,6 +1,6 @@
 //! Globs that were probably meant as something else.
 
-use super::quote;
+use crate::policy::decode::quote;
 
 /// Quotes that word processors and telephones put in place of straight ones.
 const TYPOGRAPHIC: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];

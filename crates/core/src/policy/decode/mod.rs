@@ -11,8 +11,8 @@ use std::{cell::RefCell, collections::BTreeSet, fmt};
 
 use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
-use self::access::{Choice, Entries, Items};
-use super::{
+use crate::policy::{
+    decode::access::{Choice, Entries, Items},
     problem::{Mark, Problem, list, nearest, quote},
     yaml::{Entry, Kind, Node, Source},
 };

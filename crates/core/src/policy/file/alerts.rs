@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
+use crate::policy::file::{
     text::{Glob, LabelName, Login, Name},
     time::Length,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{condition::Team, text::Login, time::Zone};
+use crate::policy::file::{condition::Team, text::Login, time::Zone};
 
 /// How commands are written and who may use them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]

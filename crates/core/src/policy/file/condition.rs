@@ -3,11 +3,11 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use super::{
+pub use crate::domain::rule::ConditionName;
+use crate::policy::file::{
     text::{Glob, LabelName, Name, word, word_or_settings},
     time::{Length, Weekly, Zone},
 };
-pub use crate::domain::rule::ConditionName;
 
 word! {
     /// A team of the organisation, by the name in its address; with or without `org/`.

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    super::problem::quote,
-    condition::{Condition, ConditionName},
-    text::{Globs, Name, check_name, word},
-};
 pub use crate::domain::rule::{Busy, Trigger};
+use crate::policy::{
+    file::{
+        condition::{Condition, ConditionName},
+        text::{Globs, Name, check_name, word},
+    },
+    problem::quote,
+};
 
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]

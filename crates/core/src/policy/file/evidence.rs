@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use super::{text::Glob, time::Length};
+use crate::policy::file::{text::Glob, time::Length};
 
 /// The conditions that every kind of evidence has.
 #[derive(Debug, Clone, Copy)]

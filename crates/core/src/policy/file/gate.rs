@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{condition::Condition, text::Glob};
+use crate::policy::file::{condition::Condition, text::Glob};
 
 /// A gate: what must hold before something goes on.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]

@@ -2,7 +2,7 @@
 //!
 //! The doc comments of these types are the descriptions in the JSON Schema and
 //! in `docs/policy.md`. Every key may be left out: what a file does not say,
-//! the layer above it says (see [`super::merge()`]).
+//! the layer above it says (see [`crate::policy::merge()`]).
 
 pub mod alerts;
 pub mod command;
@@ -19,17 +19,19 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::{
-    alerts::AlertsFile,
-    command::CommandsFile,
-    condition::{ConditionName, Team},
-    environment::EnvironmentFile,
-    gate::GateFile,
-    phase::PhaseFile,
-    text::{Glob, Name},
-    time::{Freeze, Length},
+use crate::{
+    domain::policy::Mode,
+    policy::file::{
+        alerts::AlertsFile,
+        command::CommandsFile,
+        condition::{ConditionName, Team},
+        environment::EnvironmentFile,
+        gate::GateFile,
+        phase::PhaseFile,
+        text::{Glob, Name},
+        time::{Freeze, Length},
+    },
 };
-use crate::domain::policy::Mode;
 
 /// The policy of phasebot for a repository: `.github/phasebot.yml` on its
 /// default branch, or `phasebot.yml` further up.

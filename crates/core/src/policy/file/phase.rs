@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
+use crate::policy::file::{
     evidence::EvidenceFile,
     text::{Color, Description, LabelName, PhaseName},
 };

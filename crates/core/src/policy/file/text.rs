@@ -311,6 +311,6 @@ fn check_lock_key(text: &str) -> Result<(), String> {
     if named || LOCKABLE.contains(&text) {
         return Ok(());
     }
-    let known = super::super::problem::list(LOCKABLE);
+    let known = crate::policy::problem::list(LOCKABLE);
     Err(format!("no such key can be locked; known here: {known}, `gates.NAME`, `environments.NAME`"))
 }

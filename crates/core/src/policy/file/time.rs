@@ -1,6 +1,10 @@
 //! Lengths of time, weekly windows, freezes.
 
-use std::{cmp::Ordering, fmt, fmt::Write as _, str::FromStr};
+use std::{
+    cmp::Ordering,
+    fmt::{self, Write as _},
+    str::FromStr,
+};
 
 use jiff::{
     SignedDuration, Span,
@@ -10,11 +14,11 @@ use jiff::{
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{
-    super::problem::nearest,
-    text::{Description, Name, word},
-};
 pub use crate::domain::rule::{End, Hours};
+use crate::policy::{
+    file::text::{Description, Name, word},
+    problem::nearest,
+};
 
 /// Longest length of time: a year and a day.
 const LONGEST: i64 = 366 * 24 * 60 * 60;
@@ -167,7 +171,7 @@ impl FromStr for Hours {
 }
 
 fn day(text: &str) -> Result<usize, String> {
-    let unknown = || format!("unknown day; known here: {}", super::super::problem::list(DAYS));
+    let unknown = || format!("unknown day; known here: {}", crate::policy::problem::list(DAYS));
     DAYS.iter().position(|day| *day == text).ok_or_else(unknown)
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::{Map, Value};
 
-use super::super::problem::list;
+use crate::policy::problem::list;
 
 /// The keys of a mapping's schema.
 pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {

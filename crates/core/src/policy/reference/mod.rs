@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use self::form::{Forms, description, name_of, properties};
-use super::schema;
+use crate::policy::{
+    reference::form::{Forms, description, name_of, properties},
+    schema,
+};
 
 /// The rules, written by hand; the keys follow.
 const INTRO: &str = include_str!("intro.md");

@@ -4,16 +4,16 @@
 //! A policy that describes no environment may name those of the forge. One
 //! that describes some is taken at its word: another name is a mistake.
 
-use super::{
-    super::{
+use crate::{
+    domain::fact::command::ALL,
+    policy::{
         Merged, Parsed, Problem, Rank,
         file::{condition::Condition, text::Name},
         problem::{nearest, quote},
+        validate::{below, path},
         yaml::Step,
     },
-    below, path,
 };
-use crate::domain::fact::command::ALL;
 
 /// What names an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,9 +9,11 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{CommandFacts, CommandId, Deed, Ending, Evidence};
 use crate::domain::{
-    fact::{DocumentKey, RepoFacts},
+    fact::{
+        DocumentKey, RepoFacts,
+        command::{CommandFacts, CommandId, Deed, Ending, Evidence},
+    },
     id::{Account, ItemNumber},
     permission::Role,
 };

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{CommandFacts, CommandId, Deed, Guard, Source};
 use crate::domain::{
     decision::GateName,
-    fact::{RepoFacts, item::ItemFacts},
+    fact::{
+        RepoFacts,
+        command::{CommandFacts, CommandId, Deed, Guard, Source},
+        item::ItemFacts,
+    },
     id::{ItemNumber, Sha},
 };
 
@@ -68,7 +71,7 @@ impl RepoFacts {
         })
     }
 
-    /// Freezes by command that stand at `now`, by environment or [`ALL`](super::ALL).
+    /// Freezes by command that stand at `now`, by environment or [`ALL`](crate::domain::fact::command::ALL).
     pub fn freezes(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
         let frozen = self.commands.index().freezes.properties();
         frozen.filter_map(|environment| Some((environment.as_str(), self.freeze(environment, now)?))).collect()

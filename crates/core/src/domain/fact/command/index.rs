@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{CommandFacts, CommandId, Deed, bounds::person};
 use crate::domain::{
     decision::GateName,
-    fact::indexed::{IndexedMap, KeysBy, MapIndex},
+    fact::{
+        command::{CommandFacts, CommandId, Deed, bounds::person},
+        indexed::{IndexedMap, KeysBy, MapIndex},
+    },
     id::{ItemNumber, Sha},
 };
 
@@ -20,7 +22,7 @@ pub type Commands = IndexedMap<CommandId, CommandFacts, CommandIndex>;
 pub struct CommandIndex {
     /// Records that set or lift a lock, by environment.
     pub locks: KeysBy<String, (Timestamp, CommandId)>,
-    /// Records that set or end a freeze, by environment or [`ALL`](super::ALL).
+    /// Records that set or end a freeze, by environment or [`ALL`](crate::domain::fact::command::ALL).
     pub freezes: KeysBy<String, (Timestamp, CommandId)>,
     /// Times at which a lock was lifted, by environment.
     unlocks: KeysBy<String, Timestamp>,

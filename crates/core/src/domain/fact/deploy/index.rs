@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{DeployRequest, RequestKind, RunFacts};
 use crate::domain::{
-    fact::indexed::{IndexedMap, KeysBy, MapIndex},
+    fact::{
+        deploy::{DeployRequest, RequestKind, RunFacts},
+        indexed::{IndexedMap, KeysBy, MapIndex},
+    },
     id::Sha,
 };
 

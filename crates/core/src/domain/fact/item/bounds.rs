@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{ItemFacts, PullFacts};
-use crate::domain::event::Verdict;
+use crate::domain::{
+    event::Verdict,
+    fact::item::{ItemFacts, PullFacts},
+};
 
 /// Closings, and reopenings: authors may do both.
 const MOST_TURNS: usize = 200;

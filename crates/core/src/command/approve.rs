@@ -1,0 +1,68 @@
+//! `/approve`: one of the approvals that a gate asks for.
+
+use crate::{
+    command::{
+        Place, Row,
+        gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
+        grammar::{Given, Kind, Value, may},
+        messages,
+        run::{Answer, Turn},
+    },
+    domain::{fact::command::Deed, permission::Role},
+    gate::Subject,
+    text::message::quoted,
+};
+
+pub(super) static ROW: Row = Row {
+    name: "approve",
+    forms: &[&[RELEASE, may("ref", Kind::Key(Value::Ref))], &[DEPLOY, ENVIRONMENT, may("ref", Kind::Key(Value::Ref))]],
+    least: Role::Maintain,
+    place: Place::Anywhere,
+    forks: false,
+    help: "Approves a release or a deployment that waits for it",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    if let Some(why) = messages::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    let gate = match gate::named(turn.policy, given) {
+        Ok(Some(gate)) => gate,
+        Ok(None) => return Answer::Misread(messages::usage("the gate is missing", &ROW)),
+        Err(why) => return Answer::Refused(why),
+    };
+    let approvals = gate::approvals(turn.policy, &gate);
+    if approvals.is_empty() {
+        return Answer::Refused(messages::no_approval_asked(&gate.check()));
+    }
+    let by = turn.request.by.clone();
+    if !approvals.iter().any(|teams| turn.entitled(teams)) {
+        return Answer::Refused(messages::approval_does_not_count(&by.login, approvals[0]));
+    }
+    let (sha, since) = match turn.waiting(&gate, given.optional("ref")) {
+        Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
+        Err(why) => return Answer::Refused(why),
+    };
+    let mut asked = crate::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
+    let asked = asked.find(|subject| subject.gate == gate && subject.sha == sha);
+    let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
+    match crate::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
+        Ok(None) => {}
+        Ok(Some(part)) => return Answer::Refused(messages::not_by_oneself(&by.login, &part)),
+        Err(why) => return Answer::Refused(messages::authors_unknown(&why)),
+    }
+    let done = format!("approved {} for {}", quoted(sha.short()), quoted(&gate.check()));
+    turn.deed = Some(Deed::Approve { gate, sha });
+    Answer::Done(done)
+}
+
+impl Turn<'_> {
+    /// Whether the sender's word counts for an approval that asks for these teams.
+    fn entitled(&self, teams: &[String]) -> bool {
+        if teams.is_empty() {
+            return self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Maintain);
+        }
+        teams.iter().any(|team| self.standing.teams.get(team) == Some(&Ok(true)))
+    }
+}

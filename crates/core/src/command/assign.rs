@@ -1,0 +1,34 @@
+//! `/assign`: puts people on an item; without names, the one who says it.
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, may},
+        run::{Answer, Turn},
+    },
+    domain::{effect::Effect, permission::Role},
+};
+
+/// Forges take no more on one item.
+const MOST: usize = 10;
+
+pub(super) static ROW: Row = Row {
+    name: "assign",
+    forms: &[&[may("user", Kind::Users)]],
+    least: Role::Triage,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Assigns people; without names, you",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let mut logins = given.words("user").to_vec();
+    if logins.is_empty() {
+        logins.push(turn.request.by.login.clone());
+    }
+    if logins.len() > MOST {
+        return Answer::Misread(format!("At most {MOST} people can be assigned."));
+    }
+    Answer::Errand(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
+}

@@ -1,0 +1,115 @@
+//! What the forge made of a command that it had to carry out.
+
+use jiff::Timestamp;
+
+use crate::{
+    command::{
+        messages,
+        reaction::Mood,
+        reply::{self, Saying},
+    },
+    domain::{
+        effect::{Effect, Told},
+        fact::{
+            DocumentKey, RepoFacts,
+            command::{CommandId, Ending},
+        },
+    },
+    plan::{Outcome, PlannedEffect},
+};
+
+/// What follows from an errand's outcome.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Conclusion {
+    /// Documents to store again.
+    pub changed: Vec<DocumentKey>,
+    /// What to do.
+    pub wishes: Vec<PlannedEffect>,
+    /// The item's status comment says otherwise now.
+    pub board: bool,
+}
+
+/// Notes how an errand went and says so. An errand that was concluded before
+/// is left as it is.
+pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, now: Timestamp) -> Conclusion {
+    let Some(id) = effect.command() else { return Conclusion::default() };
+    let ending = ending(effect, outcome);
+    let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
+    let mut wishes: Vec<PlannedEffect> =
+        Mood::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+    if let Some(saying) = words(id, &line, &ending, outcome) {
+        wishes.extend(reply::say_later(facts, id, saying, now));
+    }
+    Conclusion {
+        changed: vec![DocumentKey::Command(id)],
+        wishes,
+        board: crate::command::board::is_wanted(facts, id.item),
+    }
+}
+
+/// Ends a command that waited for something else than an errand; with
+/// `says`, also what was done is said in words.
+pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
+    let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
+    let mut wishes: Vec<PlannedEffect> =
+        Mood::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+    let saying = match ending {
+        Ending::Done(words) if says => Some(Saying::done(id, &line, words)),
+        other => Saying::of(id, &line, other, false),
+    };
+    if let Some(saying) = saying {
+        wishes.extend(reply::say_later(facts, id, saying, now));
+    }
+    Conclusion {
+        changed: vec![DocumentKey::Command(id)],
+        wishes,
+        board: crate::command::board::is_wanted(facts, id.item),
+    }
+}
+
+/// Ends a command that is under way; returns its line and its review's global
+/// id. `None`: it is not under way.
+fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String, Option<String>)> {
+    facts.commands.get(&id).filter(|command| command.ending == Ending::Pending)?;
+    facts.commands.update(&id, |command| {
+        command.ending = ending.clone();
+        (command.line.clone(), command.node.clone())
+    })
+}
+
+/// Most endings speak for themselves; checks that someone else has to run do not.
+fn words(id: CommandId, line: &str, ending: &Ending, outcome: Outcome<'_>) -> Option<Saying> {
+    match (ending, outcome) {
+        (Ending::Done(words), Outcome::Done { told: Some(Told::Reran { others, .. }), .. }) if !others.is_empty() => {
+            Some(Saying::done(id, line, words))
+        }
+        _ => Saying::of(id, line, ending, false),
+    }
+}
+
+fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
+    let told = match outcome {
+        Outcome::Failed(why) => return Ending::Refused(messages::failed(why)),
+        Outcome::Withheld(why) => return Ending::Refused(messages::withheld(why)),
+        Outcome::Done { told, .. } => told,
+    };
+    match told {
+        Some(Told::HeadMoved { known, found }) => Ending::Refused(messages::head_moved(known, found)),
+        Some(Told::Reran { workflows, others }) if workflows.is_empty() => {
+            Ending::Refused(messages::nothing_to_rerun(others))
+        }
+        Some(Told::Reran { workflows, others }) => Ending::Done(messages::reran(workflows, others)),
+        Some(Told::NotAssignable(logins)) => Ending::Refused(messages::not_assignable(logins)),
+        Some(Told::NoMilestone { known }) => {
+            let name = match effect {
+                Effect::SetMilestone { milestone: Some(name), .. } => name.as_str(),
+                _ => "",
+            };
+            Ending::Refused(messages::no_milestone(name, known))
+        }
+        Some(Told::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
+        Some(Told::NotStarted(why)) => Ending::Refused(messages::failed(why)),
+        // What only deploys hear of is theirs to tell.
+        Some(Told::Deployed { .. } | Told::Started { .. } | Told::NotFound) | None => Ending::Done(String::new()),
+    }
+}

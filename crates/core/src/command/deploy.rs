@@ -1,0 +1,155 @@
+//! `/deploy`: brings a commit to an environment.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, Value, may, must},
+        messages,
+        run::{Answer, Turn},
+    },
+    context::Look,
+    domain::{
+        effect::Watched,
+        fact::{deploy::RequestKind, lock::LockOwner},
+        id::{Account, Sha},
+        permission::Role,
+        policy::Mode,
+        rule::EnvironmentRule,
+    },
+    gate::target,
+    text::message::quoted,
+};
+
+pub(super) static ROW: Row = Row {
+    name: "deploy",
+    forms: &[&[
+        must("ENV", Kind::Word),
+        may("ref", Kind::Key(Value::Ref)),
+        may("key=value", Kind::Pairs),
+        may("dry-run", Kind::Flag),
+        may("replace", Kind::Flag),
+    ]],
+    least: Role::Write,
+    place: Place::Anywhere,
+    // A fork's head takes the environment's leave and a writer's review of it.
+    forks: true,
+    help: "Deploys to an environment; `dry-run` tells what would happen, `replace` overrides your own lock of another item",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let (environment, rule) = match place(turn, given) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    // A dry run starts nothing: its answer shows the lock.
+    if !given.has("dry-run")
+        && let Some(why) = locked_elsewhere(turn, given, &environment)
+    {
+        return Answer::Refused(why);
+    }
+    let inputs = match inputs(&rule, &given.pairs) {
+        Ok(inputs) => inputs,
+        Err(why) => return Answer::Misread(why),
+    };
+    let (reference, watched, sha) = match meant(turn, given, &environment) {
+        Ok(found) => found,
+        Err(why) => return Answer::Refused(why),
+    };
+    let mut request = turn.ask(&environment, RequestKind::Deploy, &reference, watched, sha);
+    request.inputs = inputs;
+    request.dry_run = given.has("dry-run");
+    request.replace = given.has("replace");
+    Answer::Deploy(Box::new(request))
+}
+
+/// The environment that is meant, if phasebot deploys there.
+pub(super) fn place(turn: &Turn<'_>, given: &Given) -> Result<(String, EnvironmentRule), Answer> {
+    let environment = turn.environment(given.text("ENV")).map_err(Answer::Misread)?;
+    let rule = turn.policy.environments.get(&environment).filter(|rule| rule.deploy.is_some());
+    match rule.filter(|_| turn.policy.mode == Mode::Act) {
+        Some(rule) => Ok((environment, rule.clone())),
+        None => Err(Answer::Refused(messages::no_deploys(turn.policy, &environment))),
+    }
+}
+
+/// Why a deploy from here needs `replace`, if it does and none was said: its
+/// requester holds the lock of the environment for another item.
+pub(super) fn locked_elsewhere(turn: &Turn<'_>, given: &Given, environment: &str) -> Option<String> {
+    let locks = turn.facts.locks(turn.now);
+    let lock = locks.get(environment).filter(|_| !given.has("replace"))?;
+    let owner = lock.owner(&turn.request.by, Some(turn.id.item));
+    matches!(owner, LockOwner::OtherItem(_)).then(|| messages::locked_for_other_item(turn.verb, lock, turn.policy))
+}
+
+/// Inputs that the policy declares, each with a value that it allows.
+fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
+    let declared = rule.deploy.as_ref().map(|deploy| &deploy.inputs);
+    for (name, value) in given {
+        let Some(values) = declared.and_then(|declared| declared.get(name)) else {
+            let known = declared.into_iter().flatten().map(|(name, _)| name.as_str());
+            return Err(messages::no_input(name, &known.collect::<Vec<_>>()));
+        };
+        if !values.contains(value) {
+            return Err(messages::no_value(name, value, values));
+        }
+    }
+    Ok(given.clone())
+}
+
+/// What is to be deployed: name, what may move, and the commit if it is known.
+fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(String, Watched, Option<Sha>), String> {
+    if let Some(name) = given.optional("ref") {
+        return Ok((name.to_owned(), Watched::Commit, None));
+    }
+    let number = turn.id.item;
+    if !turn.item().is_some_and(|item| item.is_pull) {
+        let branch = turn.facts.default_branch().to_owned();
+        return Ok((branch.clone(), Watched::Branch(branch), None));
+    }
+    if let Some(merge) = turn.facts.pull(number).and_then(|pull| pull.merged.as_ref()) {
+        if turn.request.waited && merge.at > turn.request.at {
+            return Err(messages::merged_meanwhile(number));
+        }
+        return Ok((String::new(), Watched::Commit, Some(merge.sha.clone())));
+    }
+    if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
+        return Err(messages::closed_unmerged());
+    }
+    let known = turn.request.commit(turn.facts).cloned();
+    let Some(known) = known else {
+        let found = turn.standing.head.as_ref().and_then(|head| head.as_ref().ok()).map(|head| head.sha.clone());
+        if let Some(sha) = &found {
+            turn.learn_head(sha);
+        }
+        return Err(messages::head_unknown(found.as_ref()));
+    };
+    let newest = turn.facts.pull(number).and_then(|facts| facts.shape.as_ref());
+    if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
+        return Err(messages::head_moved(&known, found));
+    }
+    let look = Look::new(turn.facts, turn.policy, turn.now);
+    let access = |account: &Account| look.may_write(account, None);
+    let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &access);
+    match may {
+        Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),
+        // Whether a reviewer may write is not known yet: it is asked with the commit.
+        Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), Watched::Pull(number), None)),
+        Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
+    }
+}
+
+/// An environment of these in which something else runs than when a command
+/// that was kept was written: its author did not mean that.
+pub(super) fn changed_meanwhile<'e>(
+    turn: &Turn<'_>,
+    environments: impl IntoIterator<Item = &'e String>,
+) -> Option<String> {
+    let look = Look::new(turn.facts, turn.policy, turn.now);
+    let mut environments = environments.into_iter().filter(|_| turn.request.waited);
+    let changed = environments
+        .find(|environment| look.history(environment).current().is_some_and(|run| run.from > turn.request.at));
+    changed.map(|environment| messages::changed_meanwhile(environment))
+}

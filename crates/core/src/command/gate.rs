@@ -1,0 +1,81 @@
+//! Which gate a command is about, and which commit waits there.
+
+use crate::{
+    command::{
+        grammar::{Arg, Given, Kind, must},
+        messages,
+        run::Turn,
+    },
+    domain::{
+        decision::GateName,
+        fact::gate::GateFacts,
+        policy::Policy,
+        rule::{ConditionRule, name_key},
+    },
+    text::message::quoted,
+};
+
+/// `release`.
+pub(super) const RELEASE: Arg = must("release", Kind::Literal);
+/// `deploy`, before the environment's name.
+pub(super) const DEPLOY: Arg = must("deploy", Kind::Literal);
+/// The environment's name.
+pub(super) const ENVIRONMENT: Arg = must("ENV", Kind::Word);
+
+/// The gate that a line names, if it names one. The error is for people.
+pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, String> {
+    if given.has(RELEASE.name) {
+        // A policy with one gate need not call it `release`.
+        let only = policy.gates.keys().next().filter(|_| policy.gates.len() == 1);
+        let name = policy.gates.keys().find(|name| *name == RELEASE.name).or(only);
+        let name = name.ok_or_else(|| messages::no_gate(&quoted(RELEASE.name), "gates"))?;
+        return Ok(Some(GateName::Release(name.clone())));
+    }
+    let Some(name) = given.optional(ENVIRONMENT.name) else { return Ok(None) };
+    let name = name_key(name);
+    if policy.environments.contains_key(&name) {
+        Ok(Some(GateName::Deploy(name)))
+    } else {
+        Err(messages::no_gate(&quoted(&name), "environments"))
+    }
+}
+
+/// What a gate requires, with everything nested, as the policy lists it.
+pub(super) fn rules<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p ConditionRule> {
+    let listed = match gate {
+        GateName::Release(name) => policy.gates.get(name).map(|gate| &gate.require),
+        GateName::Deploy(name) => policy.environments.get(name).map(|environment| &environment.require),
+    };
+    let mut all = Vec::new();
+    for rule in listed.into_iter().flatten() {
+        rule.walk(&mut |rule| all.push(rule));
+    }
+    all
+}
+
+/// The teams that a gate's approvals ask for, one list for each approval.
+pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [String]> {
+    let rules = rules(policy, gate).into_iter();
+    rules
+        .filter_map(|rule| match rule {
+            ConditionRule::Approval { teams, .. } => Some(teams.as_slice()),
+            _ => None,
+        })
+        .collect()
+}
+
+impl Turn<'_> {
+    /// The commit that waits at a gate: the newest of those that were there
+    /// when the line was written, or the one that a tag or commit names.
+    pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, String> {
+        let at_gate = self.facts.decided_at(gate).filter(|known| known.live);
+        let known_then = at_gate.filter(|known| known.since <= self.at);
+        let mut meant = known_then.filter(|known| {
+            reference.is_none_or(|name| {
+                let short = name.len() >= 7 && known.decision.sha.0.starts_with(&name.to_ascii_lowercase());
+                short || known.tags.iter().any(|tag| tag == name)
+            })
+        });
+        meant.next().ok_or_else(|| messages::nothing_waits(&gate.check(), reference))
+    }
+}

@@ -1,0 +1,34 @@
+//! `/hold`: asks that nothing which contains the item be released.
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, must},
+        run::{Answer, Turn},
+    },
+    domain::{fact::command::Deed, permission::Role},
+    text::message::quoted,
+};
+
+pub(super) static ROW: Row = Row {
+    name: "hold",
+    forms: &[&[must("REASON", Kind::Text)]],
+    least: Role::Triage,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Holds the item; several holds may stand. `/hold cancel` is `/unhold`",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let commands = turn.facts.commands_on(turn.id.item);
+    // Numbers are never used twice, so that a late `/unhold` lifts no other hold.
+    let last = commands.iter().filter_map(|(_, command)| match &command.deed {
+        Some(Deed::Hold { name, .. }) => name.strip_prefix('h')?.parse::<u32>().ok(),
+        _ => None,
+    });
+    let name = format!("h{}", last.max().unwrap_or(0).saturating_add(1));
+    let done = format!("recorded as {}", quoted(&name));
+    turn.deed = Some(Deed::Hold { name, reason: given.text("REASON").to_owned() });
+    Answer::Done(done)
+}

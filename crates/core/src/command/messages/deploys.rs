@@ -1,0 +1,108 @@
+//! What the commands answer that deploy and publish.
+
+use crate::{
+    command::messages::list,
+    domain::{
+        id::{ItemNumber, Sha},
+        policy::{Mode, Policy},
+    },
+    text::message::quoted,
+};
+
+pub(crate) fn withheld(why: &str) -> String {
+    format!("It was about to be done, and things changed: {why}.")
+}
+
+pub(crate) fn tag_would_move(found: Option<&Sha>) -> String {
+    match found {
+        Some(found) => format!(
+            "It names {} now, which is not what the gate was asked about. Nothing was published.",
+            quoted(found.short())
+        ),
+        None => "The tag that it was published with is gone.".to_owned(),
+    }
+}
+
+/// What the policy has to say before phasebot deploys somewhere.
+pub(crate) fn no_deploys(policy: &Policy, environment: &str) -> String {
+    let mut wants = Vec::new();
+    if policy.mode != Mode::Act {
+        wants.push("`mode: act`".to_owned());
+    }
+    if policy.environments.get(environment).is_none_or(|rule| rule.deploy.is_none()) {
+        wants.push(format!("{} under `environments:` with its `deploy:`", quoted(environment)));
+    }
+    format!(
+        "Nothing was done: phasebot does not deploy there. It takes {} in `.github/phasebot.yml`.",
+        wants.join(" and ")
+    )
+}
+
+pub(crate) fn no_input(name: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return format!("The policy declares no inputs here, so {} can't be given.", quoted(name));
+    }
+    format!("The policy declares no input {} here; it declares {}.", quoted(name), list(known.iter().copied()))
+}
+
+pub(crate) fn no_value(name: &str, value: &str, values: &[String]) -> String {
+    format!(
+        "{} can't be {}; the policy allows {}.",
+        quoted(name),
+        quoted(value),
+        list(values.iter().map(String::as_str))
+    )
+}
+
+pub(crate) fn merged_meanwhile(pull: ItemNumber) -> String {
+    format!(
+        "#{pull} was merged after you wrote this, while GitHub gave no answer. Repeat the command to deploy its merge \
+         commit."
+    )
+}
+
+pub(crate) fn changed_meanwhile(environment: &str) -> String {
+    format!(
+        "What runs in {} has changed since you wrote this, while GitHub gave no answer. Repeat the command if you \
+         still want it.",
+        quoted(environment)
+    )
+}
+
+pub(crate) fn closed_unmerged() -> String {
+    "The pull request was closed without being merged. Name what to deploy with `ref=`.".to_owned()
+}
+
+pub(crate) fn nothing_runs(environment: &str) -> String {
+    format!("Nothing that phasebot knows of runs in {}, so that there is nothing to go back from.", quoted(environment))
+}
+
+pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha>, back: &[Sha]) -> String {
+    let known = list(back.iter().map(Sha::short));
+    match to {
+        _ if back.is_empty() => match runs {
+            Some(runs) => {
+                format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(runs.short()))
+            }
+            None => format!("{} ran nothing well that it could go back to.", quoted(environment)),
+        },
+        Some(name) => {
+            format!("{} is not among what {} may go back to by the policy: {known}.", quoted(name), quoted(environment))
+        }
+        None => format!(
+            "Every commit that {} may go back to saw an incident while it ran: {known}. Name one with `to=`.",
+            quoted(environment)
+        ),
+    }
+}
+
+pub(crate) fn no_draft(tag: &str, known: &[&str]) -> String {
+    if known.is_empty() {
+        return "There is no draft release before a gate here.".to_owned();
+    }
+    format!("There is no draft release of {}; there are drafts of {}.", quoted(tag), list(known.iter().copied()))
+}
+
+pub(crate) fn gate_closed(why: &str) -> String {
+    format!("The gate is closed: {why}. Say it again when that is put right, or let the policy say `publish: true`.")
+}

@@ -1,0 +1,26 @@
+//! `/milestone`: puts an item into an open milestone, by its title.
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, must},
+        run::{Answer, Turn},
+    },
+    domain::{effect::Effect, permission::Role},
+};
+
+pub(super) static ROW: Row = Row {
+    name: "milestone",
+    forms: &[&[must("NAME", Kind::Text)]],
+    least: Role::Triage,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Puts it into an open milestone; `none` takes it out",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let name = given.text("NAME");
+    let milestone = (!name.eq_ignore_ascii_case("none")).then(|| name.to_owned());
+    Answer::Errand(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
+}

@@ -1,0 +1,136 @@
+//! Slash-commands: which there are, how they are read, what they do.
+//!
+//! ```text
+//! comment ─▶ prose (whose words) ─▶ words ─▶ grammar ─▶ parse ─▶ hear (for us?)
+//!         ─▶ permit (who may) ─▶ wait (until that is known) ─▶ the command's own file ─▶ run (record, reactions, words)
+//!         ─▶ conclude (what the forge made of it) ─▶ board (the status comment)
+//! ```
+//!
+//! [`COMMANDS`] is the one table: the parser, `/help`, `docs/commands.md` and
+//! the README's table are made from it. A new command is a file here and a row
+//! there.
+
+pub mod board;
+pub mod conclude;
+pub mod extract;
+pub mod grammar;
+mod markdown;
+mod messages;
+pub mod parse;
+pub mod permissions;
+mod reference;
+pub mod reply;
+pub mod run;
+mod share;
+mod time;
+mod tokenize;
+pub mod wait;
+
+mod ack;
+mod approve;
+mod assign;
+mod audit;
+mod cause;
+mod deploy;
+mod freeze;
+mod gate;
+mod help;
+mod hold;
+mod lock;
+mod milestone;
+mod mute;
+mod override_gate;
+mod phase;
+mod promote;
+mod reaction;
+mod release;
+mod resolve;
+mod retest;
+mod rollback;
+mod status;
+mod unfreeze;
+mod unhold;
+mod unlock;
+mod unmute;
+mod why;
+
+use crate::{
+    command::{
+        grammar::{Arg, Given},
+        run::{Answer, Turn},
+    },
+    domain::permission::Role,
+};
+
+pub use crate::command::reference::{commands_markdown, examples};
+
+/// One command.
+#[derive(Debug)]
+pub struct Row {
+    /// Its name, without the slash.
+    pub name: &'static str,
+    /// The forms in which its arguments may come; the first that fits is taken.
+    pub forms: &'static [&'static [Arg]],
+    /// The least role that may use it, unless the policy says otherwise.
+    pub least: Role,
+    /// Where it may be used.
+    pub place: Place,
+    /// It may be used on a pull request from a fork, too: it touches nothing
+    /// that the fork's author wrote.
+    pub forks: bool,
+    /// One line for people.
+    pub help: &'static str,
+    /// What it does.
+    pub run: fn(&mut Turn<'_>, &Given) -> Answer,
+}
+
+/// Where a command may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// On issues and pull requests.
+    Anywhere,
+    /// On pull requests.
+    Pulls,
+    /// On feedback issues.
+    Feedback,
+}
+
+/// Commands that stop or undo something. They are decided before all others
+/// that wait, and wait for none of them.
+static SAFETY: [&Row; 4] = [&rollback::ROW, &freeze::ROW, &lock::ROW, &hold::ROW];
+
+impl Row {
+    /// Whether it stops or undoes something, so that it goes before others.
+    pub fn is_safety(&self) -> bool {
+        SAFETY.iter().any(|row| row.name == self.name)
+    }
+}
+
+/// Every command, in the order in which help lists them.
+pub static COMMANDS: [&Row; 25] = [
+    &help::ROW,
+    &status::ROW,
+    &why::ROW,
+    &phase::ROW,
+    &assign::ROW,
+    &milestone::ROW,
+    &hold::ROW,
+    &unhold::ROW,
+    &retest::ROW,
+    &deploy::ROW,
+    &promote::ROW,
+    &rollback::ROW,
+    &approve::ROW,
+    &override_gate::ROW,
+    &lock::ROW,
+    &unlock::ROW,
+    &freeze::ROW,
+    &unfreeze::ROW,
+    &release::ROW,
+    &ack::ROW,
+    &mute::ROW,
+    &unmute::ROW,
+    &resolve::ROW,
+    &cause::ROW,
+    &audit::ROW,
+];

@@ -1,0 +1,114 @@
+//! `/override`: lets a gate pass although a condition does not hold.
+
+use crate::{
+    command::{
+        Place, Row,
+        gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
+        grammar::{Given, Kind, Value, may, must},
+        messages,
+        run::{Answer, Turn},
+    },
+    context::rights::OVERRIDES,
+    domain::{
+        decision::{Condition, GateName},
+        fact::{command::Deed, gate::GateFacts},
+        rule::ConditionName,
+    },
+    text::message::quoted,
+};
+use std::collections::BTreeSet;
+
+pub(super) static ROW: Row = Row {
+    name: "override",
+    forms: &[
+        &[RELEASE, must("CONDITION", Kind::Words), may("ref", Kind::Key(Value::Ref)), must("reason", Kind::After)],
+        &[
+            DEPLOY,
+            ENVIRONMENT,
+            must("CONDITION", Kind::Words),
+            may("ref", Kind::Key(Value::Ref)),
+            must("reason", Kind::After),
+        ],
+        &[must("CONDITION", Kind::Words), must("reason", Kind::After)],
+    ],
+    least: OVERRIDES,
+    place: Place::Anywhere,
+    forks: false,
+    help: "Lets a gate pass without the named conditions, for a time",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    if let Some(why) = messages::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    let mut conditions: BTreeSet<ConditionName> = BTreeSet::new();
+    for word in given.words("CONDITION") {
+        let name = word.trim_matches(',');
+        let Some(condition) = ConditionName::from_name(name) else {
+            let known: Vec<&str> = ConditionName::ALL.iter().map(|(_, name)| *name).collect();
+            return Answer::Misread(messages::no_condition(name, &known));
+        };
+        if turn.policy.overrides.never.contains(&condition) {
+            return Answer::Refused(messages::never_overridden(condition.name()));
+        }
+        conditions.insert(condition);
+    }
+    let found = match gate::named(turn.policy, given) {
+        Ok(Some(gate)) => turn.waiting(&gate, given.optional("ref")).map(|waiting| (gate, waiting)),
+        Ok(None) => turn.only_gate(&conditions),
+        Err(why) => Err(why),
+    };
+    let (gate, waiting) = match found {
+        Ok(found) => found,
+        Err(why) => return Answer::Refused(why),
+    };
+    for condition in &conditions {
+        match in_the_way(&waiting.decision.conditions, condition.name()) {
+            None => return Answer::Refused(messages::not_required(condition.name(), &gate.check())),
+            Some(false) => return Answer::Refused(messages::not_in_the_way(condition.name())),
+            Some(true) => {}
+        }
+    }
+    let sha = waiting.decision.sha.clone();
+    let Ok(until) = turn.at.checked_add(turn.policy.overrides.ttl) else {
+        return Answer::Refused(messages::not_in_the_way("override"));
+    };
+    let names = messages::list(conditions.iter().map(|condition| condition.name()));
+    let (short, name) = (quoted(sha.short()), quoted(&gate.check()));
+    let wants = if turn.policy.overrides.second { "; counts once a second person says the same" } else { "" };
+    let done = format!("waives {names} of {name} for {short} until {}{wants}", messages::time(until, turn.policy));
+    let policy = turn.policy.version.clone();
+    turn.deed = Some(Deed::Override { gate, sha, policy, conditions, reason: given.text("reason").to_owned(), until });
+    Answer::Done(done)
+}
+
+/// Whether a condition of this name stands in the way; `None`: there is none.
+fn in_the_way(conditions: &[Condition], name: &str) -> Option<bool> {
+    let mut found = None;
+    for condition in conditions {
+        let inner = in_the_way(&condition.parts, name);
+        let own = (condition.name == name).then(|| !condition.standing.is_open());
+        // Of several the one that stands in the way is meant.
+        found = found.max(inner).max(own);
+    }
+    found
+}
+
+impl Turn<'_> {
+    /// The one gate at which all of these stand in the way.
+    fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
+        let mut gates: BTreeSet<&GateName> = BTreeSet::new();
+        for (_, known) in self.facts.live_gates().filter(|(_, known)| known.since <= self.at) {
+            let decision = &known.decision;
+            if conditions.iter().all(|c| in_the_way(&decision.conditions, c.name()) == Some(true)) {
+                gates.insert(&decision.gate);
+            }
+        }
+        let mut left = gates.iter();
+        match (left.next(), left.next()) {
+            (Some(gate), None) => Ok(((*gate).clone(), self.waiting(gate, None)?)),
+            _ => Err(messages::which_gate(&gates.iter().map(|gate| gate.check()).collect::<Vec<_>>())),
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! `/release publish`: publishes a draft release through its gate.
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, must},
+        messages,
+        run::{Answer, Turn},
+    },
+    deploy,
+    domain::permission::Role,
+};
+
+pub(super) static ROW: Row = Row {
+    name: "release",
+    forms: &[&[must("publish", Kind::Literal), must("TAG", Kind::Word)]],
+    least: Role::Maintain,
+    place: Place::Anywhere,
+    forks: false,
+    help: "Publishes the draft release of a tag through its gate",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let tag = given.text("TAG");
+    if let Some(why) = messages::gates_off(turn.policy) {
+        return Answer::Refused(why);
+    }
+    if !turn.policy.gates.values().any(|gate| gate.draft) {
+        return Answer::Refused(messages::no_gate("gate before draft releases", "gates"));
+    }
+    let drafts = deploy::drafts(turn.facts, turn.policy, turn.now);
+    let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
+        return Answer::Refused(messages::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
+    };
+    let decision = draft.judge(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
+    if !decision.standing.is_open() {
+        return Answer::Refused(messages::gate_closed(&deploy::closed(&decision)));
+    }
+    Answer::Errand(Box::new(deploy::publication(draft, Some(turn.id))))
+}

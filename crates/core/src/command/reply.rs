@@ -1,0 +1,155 @@
+//! How an answer reaches people: reactions, a comment, or the status comment.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    command::{extract::Request, reaction::Mood, share::Share},
+    domain::{
+        effect::Effect,
+        fact::{
+            RepoFacts,
+            command::{CommandId, Ending, Reply, Source},
+        },
+        id::ItemNumber,
+    },
+    plan::{PlannedEffect, Terms},
+    text::message::quoted,
+};
+
+/// Comments that nobody entitled asked for: one in this time, on each item.
+const BUDGET: SignedDuration = SignedDuration::from_hours(1);
+
+/// Words that have to be said.
+#[derive(Debug, Clone)]
+pub(super) struct Saying {
+    id: CommandId,
+    line: String,
+    words: String,
+    unasked: bool,
+}
+
+impl Saying {
+    /// The words for an ending that does not speak for itself.
+    pub(super) fn of(id: CommandId, line: &str, ending: &Ending, unasked: bool) -> Option<Self> {
+        let words = match ending {
+            Ending::Done(_) | Ending::Pending => return None,
+            Ending::Refused(words) | Ending::Misread(words) if words.is_empty() => return None,
+            Ending::Refused(words) => format!("refused. {words}"),
+            Ending::Misread(words) => format!("not understood. {words}"),
+        };
+        Some(Self { id, line: line.to_owned(), words, unasked })
+    }
+}
+
+impl Saying {
+    /// Words for something that was done and leaves something to do.
+    pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
+        Self { id, line: line.to_owned(), words: format!("{words}."), unasked: false }
+    }
+}
+
+/// A command's name in keys and markers.
+pub(super) fn name(id: CommandId) -> String {
+    format!("{}-{}", source(id.source), id.index)
+}
+
+fn source(source: Source) -> String {
+    match source {
+        Source::Comment(id) => format!("comment-{id}"),
+        Source::Review(id) => format!("review-{id}"),
+    }
+}
+
+/// A reaction to the comment or review.
+pub(super) fn reaction(request: &Request, mood: Mood) -> Option<PlannedEffect> {
+    react(request.source, request.node.as_deref(), mood)
+}
+
+pub(super) fn react(from: Source, node: Option<&str>, mood: Mood) -> Option<PlannedEffect> {
+    let content = match mood {
+        Mood::Taken => "eyes",
+        Mood::Done => "rocket",
+        Mood::Refused => "-1",
+        Mood::Puzzled => "confused",
+    };
+    let effect = match from {
+        Source::Comment(comment) => Effect::React { comment, content: content.to_owned() },
+        Source::Review(_) => Effect::ReactTo { node: node?.to_owned(), content: content.to_owned() },
+    };
+    Some(PlannedEffect { key: format!("react/{}/{content}", source(from)), replaces: false, effect })
+}
+
+/// Says in a comment of its own what a command is about to do, if there is
+/// anything to say. It stays where it is when others are folded away.
+pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<PlannedEffect> {
+    let marker = format!("note:{}", name(id));
+    let body = format!("{}: {words}", quoted(line));
+    let effect = Effect::UpsertComment { item: id.item, marker, body, sticky: false };
+    (!words.is_empty()).then(|| PlannedEffect { key: format!("note/{}", name(id)), replaces: false, effect })
+}
+
+/// Says it: in a comment of its own while the budget lasts, else in the status
+/// comment. The comment before it is folded away.
+pub(super) fn say(
+    facts: &mut RepoFacts,
+    request: &Request,
+    sayings: &[Saying],
+    share: Share,
+    terms: &Terms<'_>,
+) -> Vec<PlannedEffect> {
+    say_as(facts, request.item, &source(request.source), sayings, share.may_be_answered(), terms.now)
+}
+
+/// The same for what a single command came to later.
+pub(super) fn say_later(facts: &mut RepoFacts, id: CommandId, saying: Saying, now: Timestamp) -> Vec<PlannedEffect> {
+    say_as(facts, id.item, &name(id), &[saying], true, now)
+}
+
+fn say_as(
+    facts: &mut RepoFacts,
+    item: ItemNumber,
+    name: &str,
+    sayings: &[Saying],
+    may_comment: bool,
+    now: Timestamp,
+) -> Vec<PlannedEffect> {
+    if sayings.is_empty() {
+        return Vec::new();
+    }
+    let unasked = sayings.iter().all(|saying| saying.unasked);
+    let replies: Vec<&Reply> = facts.commands_on(item).into_iter().filter_map(|(_, f)| f.reply.as_ref()).collect();
+    let spent =
+        replies.iter().any(|reply| reply.unasked && reply.marker.is_some() && now.duration_since(reply.at) < BUDGET);
+    let last = replies.iter().filter(|reply| reply.marker.is_some()).max_by_key(|reply| reply.at).map(|r| (*r).clone());
+    let marker = (may_comment && (!unasked || !spent)).then(|| format!("answer:{name}"));
+    let reply = Reply { at: now, marker: marker.clone(), unasked };
+    for saying in sayings {
+        facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));
+    }
+    let Some(marker) = marker else { return Vec::new() };
+    let text = sayings.iter().map(|s| format!("{}: {}", quoted(&s.line), s.words)).collect::<Vec<_>>().join("\n\n");
+    let effect = Effect::UpsertComment { item, marker: marker.clone(), body: text, sticky: false };
+    let mut wishes = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
+    if let Some(Reply { at, marker: Some(old), .. }) = last.filter(|last| last.marker.as_ref() != Some(&marker)) {
+        let key = format!("fold/{old}");
+        wishes.push(PlannedEffect {
+            key,
+            replaces: false,
+            effect: Effect::FoldComment { item, marker: old, since: at },
+        });
+    }
+    wishes
+}
+
+/// For the delivery's note, which is logged: the verb and how it ended, but
+/// nothing of what the comment says.
+pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
+    let word = match ending {
+        Ending::Done(_) => "done",
+        Ending::Pending => "under way",
+        Ending::Refused(_) => "refused",
+        Ending::Misread(_) => "not understood",
+    };
+    let verb = verb.map_or_else(|| "a command".to_owned(), |verb| format!("`/{verb}`"));
+    format!("{verb} by {}: {word}", quoted(&request.by.login))
+}

@@ -1,0 +1,65 @@
+//! `/rollback`: deploys the last good commit and locks the environment.
+
+use crate::{
+    command::{
+        Place, Row, deploy,
+        grammar::{Given, Kind, Value, may, must},
+        messages,
+        run::{Answer, Turn},
+    },
+    deploy::way_back,
+    domain::{
+        effect::Watched,
+        event::RefName,
+        fact::{RepoFacts, deploy::RequestKind},
+        id::Sha,
+        permission::Role,
+    },
+};
+
+pub(super) static ROW: Row = Row {
+    name: "rollback",
+    forms: &[&[must("ENV", Kind::Word), may("to", Kind::Key(Value::Ref))]],
+    least: Role::Write,
+    place: Place::Anywhere,
+    forks: false,
+    help: "Deploys the last good commit and locks the environment",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let (environment, rule) = match deploy::place(turn, given) {
+        Ok(found) => found,
+        Err(answer) => return answer,
+    };
+    if let Some(why) = deploy::changed_meanwhile(turn, [&environment]) {
+        return Answer::Refused(why);
+    }
+    let way = way_back(turn.facts, turn.policy, &environment, &rule, turn.now);
+    if !way.has_run {
+        return Answer::Refused(messages::nothing_runs(&environment));
+    }
+    let target = if let Some(name) = given.optional("to") {
+        // Somebody who names one knows what they want; it need not have been quiet.
+        way.targets.iter().find(|target| names(turn.facts, name, &target.sha))
+    } else {
+        let known = way.targets.iter().find(|target| target.quiet && target.permitted);
+        known.or_else(|| way.targets.iter().find(|target| target.quiet))
+    };
+    let Some(target) = target else {
+        let back: Vec<Sha> = way.targets.iter().map(|target| target.sha.clone()).collect();
+        return Answer::Refused(messages::no_way_back(&environment, given.optional("to"), way.runs.as_ref(), &back));
+    };
+    let (sha, name) = (target.sha.clone(), given.text("to").to_owned());
+    let mut request = turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha));
+    request.note = way.tell(&environment, target, turn.policy);
+    Answer::Deploy(Box::new(request))
+}
+
+/// Whether a name stands for a commit that ran: its digits, or a tag at it.
+fn names(facts: &RepoFacts, name: &str, sha: &Sha) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let digits = lower.len() >= 7 && sha.0.starts_with(&lower);
+    let tag = facts.refs.get(&RefName::Tag(name.to_owned())).and_then(|place| place.moves().last());
+    digits || tag.is_some_and(|(_, at)| at.as_ref() == Some(sha))
+}

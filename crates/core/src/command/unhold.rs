@@ -1,0 +1,42 @@
+//! `/unhold`: lifts a hold by its name, the only one without, or all.
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, may},
+        messages,
+        run::{Answer, Turn},
+    },
+    domain::{fact::command::Deed, permission::Role},
+};
+
+pub(super) static ROW: Row = Row {
+    name: "unhold",
+    forms: &[&[may("ID", Kind::Word)]],
+    least: Role::Triage,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Lifts the hold; of several the named one, or `all`",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    // One that was kept, or came late, means no hold that was written after it.
+    let mut standing = turn.facts.holds(turn.id.item);
+    standing.retain(|hold| hold.since <= turn.at);
+    let wanted = given.optional("ID");
+    let names: Vec<String> = match (wanted, standing.as_slice()) {
+        (None, [only]) => vec![only.name.to_owned()],
+        (None, _) => Vec::new(),
+        (Some(name), all) if name.eq_ignore_ascii_case("all") => all.iter().map(|hold| hold.name.to_owned()).collect(),
+        (Some(name), all) => {
+            all.iter().filter(|hold| hold.name.eq_ignore_ascii_case(name)).map(|hold| hold.name.to_owned()).collect()
+        }
+    };
+    if names.is_empty() {
+        return Answer::Refused(messages::no_hold(wanted, &standing));
+    }
+    let done = format!("lifted {}", messages::list(names.iter().map(String::as_str)));
+    turn.deed = Some(Deed::Unhold { names });
+    Answer::Done(done)
+}

@@ -1,0 +1,51 @@
+//! `/unlock`: ends an environment's lock.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    command::{
+        Place, Row,
+        grammar::{Given, Kind, must},
+        messages,
+        run::{Answer, Turn},
+    },
+    domain::{fact::command::Deed, permission::Role, rule::name_key},
+    text::message::quoted,
+};
+
+/// A deploy that began later than this before the command is not stuck.
+const LET_GO_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) static ROW: Row = Row {
+    name: "unlock",
+    forms: &[&[must("ENV", Kind::Word)]],
+    least: Role::Write,
+    place: Place::Anywhere,
+    forks: true,
+    help: "Unlocks an environment",
+    run,
+};
+
+fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+    let environment = name_key(given.text("ENV"));
+    let locks = turn.facts.locks(turn.now);
+    let Some(lock) = locks.get(environment.as_str()) else {
+        // A deploy whose end nobody tells must not keep everyone out for a day.
+        let Some((id, request)) = turn.facts.under_way(&environment) else {
+            return Answer::Refused(messages::nothing_to_lift("lock", &environment));
+        };
+        // Two people unlock at once, or one unlocks late: neither means a deploy
+        // that has only now begun.
+        let free_at = request.started_at.unwrap_or(request.since).checked_add(LET_GO_AFTER).unwrap_or(Timestamp::MAX);
+        if turn.at < free_at {
+            return Answer::Refused(messages::just_begun(&environment, &request.by.login, LET_GO_AFTER));
+        }
+        let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by.login));
+        let request = id.clone();
+        turn.guard(Deed::LetGo { request });
+        return Answer::Done(done);
+    };
+    let done = format!("ended the lock by {}", quoted(&lock.by.login));
+    turn.guard(Deed::Unlock { environment });
+    Answer::Done(done)
+}

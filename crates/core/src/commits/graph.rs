@@ -1,0 +1,264 @@
+//! Which commit contains which, from our own record of pushes first and the
+//! forge's comparisons after.
+//!
+//! Pushes do not tell parents. But a push that rewrote nothing says exactly
+//! which commits its end has more than its beginning, and so does a
+//! comparison. From these two alone «contains» and «does not contain» can both
+//! be proven; what can't be proven is unknown, and asked.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    rc::Rc,
+};
+
+use jiff::SignedDuration;
+
+use crate::{
+    context::Look,
+    domain::{
+        fact::commit::PushFacts,
+        id::Sha,
+        needs::{Answer, Need},
+    },
+};
+
+/// What is exactly known of a commit's past: all of `base`'s past, and `more`.
+struct Step<'f> {
+    base: Option<&'f Sha>,
+    more: Vec<&'f Sha>,
+}
+
+/// The past of a commit, as far as the record goes.
+#[derive(Default)]
+pub(crate) struct Past<'f> {
+    /// Commits that are in it for certain, the commit itself not among them.
+    commits: HashSet<&'f Sha>,
+    /// Commits beyond which nothing is recorded.
+    roots: Vec<&'f Sha>,
+    /// Not even the commit's own past is recorded.
+    unrecorded: bool,
+}
+
+/// So many pushes back are looked at before a whole past is gathered: most
+/// questions are about neighbours.
+const NEAR: usize = 32;
+/// So many pushes are followed from one commit back to another.
+const MOST_STEPS: usize = 500;
+/// So many of the newest pushes whose lists prove little are looked at.
+const MOST_UNPROVEN: usize = 200;
+/// A push that was never seen is asked about after so long.
+const GAP_AFTER: SignedDuration = SignedDuration::from_mins(5);
+
+impl<'f> Look<'f> {
+    /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
+    pub(crate) fn contains(&self, newer: &Sha, older: &Sha) -> bool {
+        self.known_to_contain(newer, older).unwrap_or_else(|| {
+            self.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
+            false
+        })
+    }
+
+    /// Whether `newer` contains `older`, if the record can tell.
+    pub(crate) fn known_to_contain(&self, newer: &Sha, older: &Sha) -> Option<bool> {
+        if newer == older {
+            return Some(true);
+        }
+        if let Some(compared) = self.compared(newer, older) {
+            return Some(compared);
+        }
+        let gathered = self.pasts.borrow().contains_key(newer);
+        if !gathered && self.is_near(newer, older) {
+            return Some(true);
+        }
+        let past = self.past(newer);
+        if past.commits.contains(older) {
+            return Some(true);
+        }
+        if past.roots.is_empty() && !past.unrecorded {
+            return Some(false);
+        }
+        // `older` came after `newer`.
+        if self.is_near(older, newer) || self.past(older).commits.contains(newer) {
+            return Some(false);
+        }
+        self.came_after_all(older, newer, &past).then_some(false)
+    }
+
+    /// Whether the last pushes before `newer` brought `older`, or stood on it.
+    fn is_near(&self, newer: &Sha, older: &Sha) -> bool {
+        let mut at = newer;
+        for _ in 0..NEAR {
+            let Some(step) = self.steps(at).into_iter().next() else { return false };
+            if step.base == Some(older) || step.more.contains(&older) {
+                return true;
+            }
+            let Some(base) = step.base else { return false };
+            at = base;
+        }
+        false
+    }
+
+    /// Whether `commit` was new in a push that already stood on everything
+    /// beyond which `newer`'s record ends: then that can't hold it.
+    fn came_after_all(&self, commit: &Sha, newer: &Sha, past: &Past<'_>) -> bool {
+        let pushes = self.facts.index.brought_by.get(commit).into_iter().flatten();
+        pushes.filter_map(|id| self.facts.pushes.get(id)).filter(|push| push.is_exact()).any(|push| {
+            let before = self.past(&push.before);
+            let held = |root: &Sha| *root == push.before || before.commits.contains(root);
+            if past.unrecorded { held(newer) } else { past.roots.iter().all(|root| held(root)) }
+        })
+    }
+
+    /// The commits that `newer` has and `older` has not, if an unbroken row of
+    /// pushes leads from one to the other.
+    pub(crate) fn recorded_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let mut between = BTreeSet::new();
+        let mut at = newer;
+        for _ in 0..MOST_STEPS {
+            if at == older {
+                return Some(between);
+            }
+            let step = self.steps(at).into_iter().find(|step| step.base.is_some())?;
+            // A push that brought `older` among others says which came after it, but not in which line.
+            if step.more.contains(&older) {
+                return None;
+            }
+            between.extend(step.more);
+            at = step.base?;
+        }
+        None
+    }
+
+    /// The commits that `head` has and `base` has not, if the record tells them
+    /// all. Asks for them otherwise.
+    pub(crate) fn commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let known = self.known_between(base, head);
+        if known.is_none() {
+            self.lasting(&Need::Commits { base: Some(base.clone()), head: head.clone() });
+        }
+        known
+    }
+
+    /// The commits that `head` has and `base` has not, if the record tells them all.
+    pub(crate) fn known_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
+        let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
+        match self.facts.answers.get(&need).map(|known| &known.answer) {
+            Some(Answer::Commits { commits, complete: true, .. }) => {
+                Some(commits.iter().map(|commit| &commit.sha).collect())
+            }
+            _ => self.recorded_between(base, head),
+        }
+    }
+
+    /// Asks for what the newest pushes to listed branches did not tell
+    /// themselves: commits that a list leaves out, that a new branch holds,
+    /// that rewriting took back, or that came by a push that was never seen.
+    pub(crate) fn want_pushes(&self) {
+        let newest = self.facts.index.unproven.iter().rev().take(MOST_UNPROVEN).map(|(_, id)| id);
+        for id in newest.filter(|(name, _, _)| self.listed_ref(name)) {
+            let Some(push) = self.facts.pushes.get(id) else { continue };
+            if push.makes() {
+                self.want_contents(push);
+                continue;
+            }
+            let range = |base: &Sha, head: &Sha| Need::Commits { base: Some(base.clone()), head: head.clone() };
+            let dropped = range(&push.after, &push.before);
+            let answered = self.facts.answers.contains_key(&dropped);
+            if push.forced && (answered || self.recorded_between(&push.after, &push.before).is_none()) {
+                self.lasting(&dropped);
+            }
+            if push.truncated {
+                self.lasting(&range(&push.before, &push.after));
+            }
+            self.want_gap(push);
+        }
+    }
+
+    /// Asks what a new branch holds beyond the default one.
+    fn want_contents(&self, push: &PushFacts) {
+        let told = self.facts.index.compared.contains_key(&push.after);
+        let from_main = push.made_from.as_ref().is_some_and(|from| self.facts.is_main_line(from));
+        if told || from_main || self.facts.is_main_line(push.name.name()) {
+            return;
+        }
+        let before = self.facts.index.by_time.range(..(push.at, push.after.clone(), String::new())).rev();
+        let main = before.take(MOST_STEPS).find(|(_, _, branch)| self.facts.is_main_line(branch));
+        let Some((_, main, _)) = main else { return };
+        if *main != push.after && !self.is_near(main, &push.after) {
+            self.lasting(&Need::Commits { base: Some(main.clone()), head: push.after.clone() });
+        }
+    }
+
+    /// Asks what came before a push that does not begin where the one before it
+    /// ended. Deliveries overtake one another, so not at once.
+    fn want_gap(&self, push: &PushFacts) {
+        let ended = |commit: &Sha| self.facts.index.ended_at.get(commit).into_iter().flatten();
+        if self.now.duration_since(push.at) < GAP_AFTER || ended(&push.before).any(|id| id.0 == push.name) {
+            return;
+        }
+        let earlier = self.facts.index.by_time.range(..(push.at, Sha(String::new()), String::new())).rev();
+        let last = earlier.take(MOST_STEPS).find(|(_, _, branch)| branch == push.name.name());
+        if let Some((_, last, _)) = last.filter(|(_, last, _)| !self.is_near(last, &push.before)) {
+            self.lasting(&Need::Commits { base: Some(last.clone()), head: push.before.clone() });
+        }
+    }
+
+    fn compared(&self, newer: &Sha, older: &Sha) -> Option<bool> {
+        self.facts.index.compared.get(newer)?;
+        let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
+        match &self.facts.answers.get(&need)?.answer {
+            Answer::Commits { merge_base, .. } => Some(merge_base.as_ref() == Some(older)),
+            _ => None,
+        }
+    }
+
+    /// Everything recorded of a commit's past; gathered once for each look.
+    fn past(&self, start: &Sha) -> Rc<Past<'f>> {
+        if let Some(known) = self.pasts.borrow().get(start) {
+            return known.clone();
+        }
+        let mut past = Past::default();
+        let mut open = Vec::new();
+        let first = self.steps(start);
+        past.unrecorded = first.is_empty();
+        for step in first {
+            past.commits.extend(step.more.iter().filter(|c| **c != start));
+            open.extend(step.base);
+        }
+        while let Some(commit) = open.pop() {
+            if !past.commits.insert(commit) {
+                continue;
+            }
+            let steps = self.steps(commit);
+            if steps.is_empty() {
+                past.roots.push(commit);
+            }
+            for step in steps {
+                past.commits.extend(step.more.iter().filter(|c| **c != commit));
+                open.extend(step.base);
+            }
+        }
+        let past = Rc::new(past);
+        self.pasts.borrow_mut().insert(start.clone(), past.clone());
+        past
+    }
+
+    fn steps(&self, commit: &Sha) -> Vec<Step<'f>> {
+        let facts = self.facts;
+        let pushes = facts.index.ended_at.get(commit).into_iter().flatten();
+        let pushes = pushes.filter_map(|id| facts.pushes.get(id)).filter(|push| push.is_exact());
+        let mut steps: Vec<Step<'f>> =
+            pushes.map(|push| Step { base: Some(&push.before), more: push.commits.iter().collect() }).collect();
+        for need in facts.index.compared.get(commit).into_iter().flatten() {
+            let answer = facts.answers.get(need).map(|a| &a.answer);
+            // Where the head itself is the common ancestor the answer says
+            // nothing of its past.
+            if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer
+                && merge_base.as_ref() != Some(commit)
+            {
+                steps.push(Step { base: merge_base.as_ref(), more: commits.iter().map(|c| &c.sha).collect() });
+            }
+        }
+        steps
+    }
+}

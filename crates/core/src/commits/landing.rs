@@ -1,0 +1,293 @@
+//! The commits that carry a change: where it landed, how it was picked, taken
+//! back and brought again.
+
+use std::{collections::BTreeSet, rc::Rc};
+
+use jiff::Timestamp;
+
+use crate::{
+    context::Look,
+    domain::{
+        event::RefName,
+        fact::{
+            commit::PushFacts,
+            item::{ItemFacts, PullFacts},
+        },
+        id::{ItemNumber, Sha},
+        when::earlier,
+    },
+};
+
+/// Reverts of reverts and stacks are followed this far.
+const DEEPEST: usize = 12;
+
+/// A commit by which a change is on a listed branch.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Carrier {
+    /// Since when it is there.
+    pub(crate) from: Timestamp,
+    /// When it was taken back.
+    pub(crate) until: Option<Timestamp>,
+    /// Since when the commit exists: nothing older can contain it.
+    pub(crate) born: Timestamp,
+    /// The commit.
+    pub(crate) sha: Sha,
+    /// The branch.
+    pub(crate) branch: String,
+    /// How it came there, for people.
+    pub(crate) how: String,
+}
+
+/// What can be carried, reverted and linked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Work {
+    /// A pull request.
+    Pull(ItemNumber),
+    /// A commit that came without one.
+    Commit(Sha),
+}
+
+impl Look<'_> {
+    /// Where a piece of work is on listed branches, reverts considered.
+    pub(crate) fn carriers(&self, work: &Work) -> Rc<[Carrier]> {
+        if let Some(known) = self.carried.borrow().get(work) {
+            return known.clone();
+        }
+        let carriers: Rc<[Carrier]> = self.carriers_within(work, &mut Vec::new()).into();
+        self.carried.borrow_mut().insert(work.clone(), carriers.clone());
+        carriers
+    }
+
+    fn carriers_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Carrier> {
+        if path.len() >= DEEPEST || path.contains(work) {
+            return Vec::new();
+        }
+        path.push(work.clone());
+        let mut carriers: Vec<Carrier> =
+            self.landings(work, path).into_iter().flat_map(|carrier| self.stretches(carrier)).collect();
+        for reverter in self.reverters(work, &carriers) {
+            let undone = self.carriers_within(&reverter, path);
+            for carrier in &mut carriers {
+                let by = undone.iter().filter(|u| self.same_line(&u.branch, &carrier.branch) && u.from >= carrier.from);
+                carrier.until = earlier(carrier.until, by.map(|u| u.from).min());
+            }
+            // What takes the revert back brings the change again.
+            for again in self.reverters(&reverter, &undone) {
+                carriers.extend(self.carriers_within(&again, path).into_iter().map(|mut carrier| {
+                    carrier.how = format!("brought back: {}", carrier.how);
+                    carrier
+                }));
+            }
+        }
+        path.pop();
+        carriers.sort();
+        // One that was taken back and came again is there twice.
+        carriers.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch && (a.from == b.from || b.until.is_none()));
+        carriers
+    }
+
+    /// When a commit was on its branch: rewriting the branch may take it back,
+    /// and a later push may bring it again.
+    fn stretches(&self, landed: Carrier) -> Vec<Carrier> {
+        let mut stretches = Vec::new();
+        let mut next = Some(landed);
+        while let Some(mut carrier) = next.take().filter(|_| stretches.len() < DEEPEST) {
+            let dropped = self.rewrites_of(&carrier.branch, carrier.from).find(|(_, before, after)| {
+                let dropped = self.commits_between(after, before);
+                dropped.is_some_and(|dropped| dropped.contains(&carrier.sha))
+            });
+            if let Some((at, _, _)) = dropped {
+                let again = self.pushes_bringing(&carrier.sha).filter(|(push, _)| {
+                    push.at > *at && self.same_line(push.name.name(), &carrier.branch) && self.listed_ref(&push.name)
+                });
+                let again = again.map(|(push, _)| push.at).min();
+                next = again.map(|from| Carrier { from, ..carrier.clone() });
+                carrier.until = Some(*at);
+            }
+            stretches.push(carrier);
+        }
+        stretches
+    }
+
+    /// Pushes since `from` that rewrote a branch, whatever it was called.
+    pub(crate) fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
+        let renamed = self.facts.about.default_branches.iter().filter(|name| *name != branch);
+        let lines = renamed.map(String::as_str).filter(|name| self.same_line(name, branch)).chain([branch]);
+        let first = (from, Sha(String::new()), Sha(String::new()));
+        let tables: Vec<_> = lines.filter_map(|name| self.facts.index.rewrites.get(name)).collect();
+        let mut rewrites: Vec<_> = tables.into_iter().flat_map(|rewrites| rewrites.range(first.clone()..)).collect();
+        rewrites.sort();
+        rewrites.into_iter()
+    }
+
+    /// Where it landed, reverts not considered.
+    fn landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Carrier> {
+        let mut carriers = Vec::new();
+        let mut originals: BTreeSet<&Sha> = BTreeSet::new();
+        match work {
+            Work::Commit(sha) => {
+                carriers.extend(self.landing(sha, "pushed"));
+                originals.insert(sha);
+            }
+            Work::Pull(number) => {
+                let Some(pull) = self.facts.pull(*number) else { return carriers };
+                let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return carriers };
+                originals.insert(&shape.head_sha);
+                if !shape.from_fork {
+                    originals.extend(self.branch_commits(*number, pull));
+                }
+                let recorded = |at| !self.facts.items.get(number).is_some_and(|i| i.before_record(at));
+                if let Some(merge) = pull.merged.as_ref().filter(|m| recorded(m.at)) {
+                    originals.insert(&merge.sha);
+                    if self.listed(&shape.base_ref) {
+                        carriers.push(Carrier {
+                            from: merge.at,
+                            until: None,
+                            born: self.born(&merge.sha, merge.at),
+                            sha: merge.sha.clone(),
+                            branch: shape.base_ref.clone(),
+                            how: format!("#{number} merged into `{}` as {}", shape.base_ref, merge.sha.short()),
+                        });
+                    } else {
+                        carriers.extend(self.landing(&merge.sha, "reached"));
+                        carriers.extend(self.stacked(*number, merge.at, &shape.base_ref, path));
+                    }
+                }
+            }
+        }
+        for original in originals {
+            for pick in self.facts.index.picks.get(original).into_iter().flatten() {
+                carriers.extend(self.landing(pick, &format!("{} cherry-picked,", original.short())));
+            }
+        }
+        carriers
+    }
+
+    /// How a commit came to a listed branch: by the earliest push that brought
+    /// it, or before that if the forge had closed an issue for it by then.
+    fn landing(&self, sha: &Sha, how: &str) -> Option<Carrier> {
+        let landed = self.pushes_bringing(sha).filter(|(push, _)| self.listed_ref(&push.name));
+        let landed = landed.min_by_key(|(push, since)| (push.at, &push.name, *since));
+        let closed = self.facts.index.closed_by_commit.get(sha).and_then(|closed| closed.first());
+        if let Some((at, issue)) = closed.filter(|(at, _)| landed.is_none_or(|(push, _)| *at < push.at)) {
+            let branch = self.facts.default_branch().to_owned();
+            let how = format!("{} closed #{issue} on `{branch}`", sha.short());
+            return Some(Carrier { from: *at, until: None, born: self.born(sha, *at), sha: sha.clone(), branch, how });
+        }
+        let (push, since) = landed?;
+        let branch = push.name.name().to_owned();
+        let how = format!("{how} on `{branch}` as {}", sha.short());
+        Some(Carrier { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
+    }
+
+    /// The pushes that brought a commit, by their own lists or by what
+    /// comparisons told of them; each with the earliest moment at which the
+    /// commit can have come.
+    fn pushes_bringing(&self, sha: &Sha) -> impl Iterator<Item = (&PushFacts, Timestamp)> {
+        let index = &self.facts.index;
+        let push = |id| self.facts.pushes.get(id);
+        let listed = index.brought_by.get(sha).into_iter().flatten().filter_map(push).map(|push| (push, push.at));
+        let compared = index.also_brought_by.get(sha).into_iter().flatten();
+        let compared = compared.filter_map(move |(id, base)| {
+            let push = push(id)?;
+            // What came between two pushes came after the first of them.
+            let ended = index.ended_at.get(base).into_iter().flatten().filter(|other| other.0 == id.0);
+            let before = ended.filter_map(|other| self.facts.pushes.get(other)).map(|other| other.at);
+            let since = before.filter(|at| *at <= push.at).max().filter(|_| push.before != *base && push.moves());
+            Some((push, since.unwrap_or(push.at)))
+        });
+        listed.chain(compared)
+    }
+
+    /// When a commit was first seen, at `seen` or by an earlier push.
+    fn born(&self, sha: &Sha, seen: Timestamp) -> Timestamp {
+        let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
+        pushes.filter_map(|id| self.facts.pushes.get(id)).map(|push| push.at).fold(seen, Timestamp::min)
+    }
+
+    /// What carries the pull requests whose branch this one was merged into.
+    fn stacked(&self, number: ItemNumber, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Carrier> {
+        let below = self.facts.index.pulls_from.get(base).into_iter().flatten();
+        let below = below.filter(|b| {
+            **b != number && self.facts.pull(**b).and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at >= at)
+        });
+        below.flat_map(|b| self.carriers_within(&Work::Pull(*b), path)).collect()
+    }
+
+    /// Pull requests that a stacked one still waits for: open, from the branch it went into.
+    pub(crate) fn waits_in(&self, base: &str) -> impl Iterator<Item = ItemNumber> {
+        self.facts.index.pulls_from.get(base).into_iter().flatten().copied()
+    }
+
+    /// What reverts a piece of work.
+    fn reverters(&self, work: &Work, carriers: &[Carrier]) -> BTreeSet<Work> {
+        let mut found: BTreeSet<Work> = BTreeSet::new();
+        if let Work::Pull(number) = work {
+            // An edit may have taken the words out since.
+            let says_so = |by: &&ItemNumber| {
+                let refs = self.facts.pull(**by).and_then(|p| p.refs.as_ref());
+                refs.is_some_and(|r| r.value.reverts.contains(number))
+            };
+            let reverting = self.facts.index.reverting_pulls.get(number).into_iter().flatten().filter(says_so);
+            found.extend(reverting.map(|n| Work::Pull(*n)));
+        }
+        let mut commits: BTreeSet<&Sha> = carriers.iter().map(|c| &c.sha).collect();
+        if let Work::Commit(sha) = work {
+            commits.insert(sha);
+        }
+        for sha in commits {
+            for reverter in self.facts.index.reverters.get(sha).into_iter().flatten() {
+                // A revert that came by a pull request is counted as that.
+                match self.facts.index.merged_as.get(reverter).and_then(|pulls| pulls.first()) {
+                    Some(pull) => found.insert(Work::Pull(*pull)),
+                    None => found.insert(Work::Commit(reverter.clone())),
+                };
+            }
+        }
+        found.remove(work);
+        found
+    }
+
+    /// Commits pushed to a pull request's branch while it was that pull request's.
+    pub(crate) fn branch_commits(&self, number: ItemNumber, pull: &PullFacts) -> Vec<&Sha> {
+        let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return Vec::new() };
+        if shape.from_fork || self.listed(&shape.head_ref) {
+            return Vec::new();
+        }
+        let until = pull.merged.as_ref().map(|m| m.at);
+        // A branch may serve one pull request after another.
+        let siblings = self.facts.index.pulls_from.get(&shape.head_ref).into_iter().flatten();
+        let since = siblings
+            .filter(|n| **n < number)
+            .filter_map(|n| self.facts.pull(*n).and_then(|p| p.merged.as_ref()).map(|m| m.at))
+            .max();
+        let name = RefName::Branch(shape.head_ref.clone());
+        let pushes = self.facts.pushes_of(&name).map(|(_, push)| push);
+        let mut pushes: Vec<_> =
+            pushes.filter(|p| since.is_none_or(|s| p.at > s) && until.is_none_or(|u| p.at <= u)).collect();
+        pushes.sort_by_key(|p| (p.at, &p.after));
+        pushes.iter().flat_map(|p| &p.commits).collect()
+    }
+
+    /// From when on a pull request's links count: at once if its author may
+    /// write, else once a person with write approved or merged it.
+    pub(crate) fn counts_from(&self, item: &ItemFacts) -> Option<Timestamp> {
+        let pull = item.pull.as_ref()?;
+        // Who merged may write; nothing needs to be asked.
+        let merged = pull.merged.as_ref().map(|m| m.at);
+        // An App can open a pull request only where it was given the right to.
+        if item.author.as_ref().is_some_and(|a| a.bot || self.writes(&a.account())) {
+            return item.created_at;
+        }
+        let approved = self.approvals(pull).map(|(at, _)| at).min();
+        earlier(merged, approved)
+    }
+
+    /// Approvals that stand, by people who may write.
+    pub(crate) fn approvals<'b>(&'b self, pull: &'b PullFacts) -> impl Iterator<Item = (Timestamp, &'b str)> {
+        let approved = pull.reviews.values().filter(|r| r.value.verdict == crate::domain::event::Verdict::Approved);
+        approved
+            .filter(|r| self.writes(&r.value.reviewer))
+            .map(|r| (r.value.submitted_at, r.value.reviewer.login.as_str()))
+    }
+}

@@ -1,0 +1,62 @@
+//! Listing a repository's tags from time to time.
+//!
+//! GitHub sends no webhook for tags when more than three are pushed at once.
+//! What looks at tags, a phase, a gate or an automatic deploy, would miss
+//! them, so they are listed: at most once an hour.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::{Look, RETRY_AFTER},
+    domain::{
+        needs::{Answer, Need},
+        policy::{EvidenceKind, Mode, Policy},
+        rule::Trigger,
+    },
+};
+
+/// How often the tags are listed.
+const LIST_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// The time of a repository's last event is kept to this step, so that few
+/// events are worth a write.
+pub(crate) const ACTIVE_STEP: SignedDuration = SignedDuration::from_hours(6);
+/// For how long after its last event a repository is listed for the sake of
+/// its phases: six hours, and what rounding the time of the event takes.
+const ACTIVE_FOR: SignedDuration = SignedDuration::from_hours(6 + ACTIVE_STEP.as_hours());
+
+impl Look<'_> {
+    /// Asks for the list of tags if it is due.
+    pub(crate) fn want_tags(&self) {
+        if self.tags_due_at().is_some_and(|at| at <= self.now) {
+            self.want(Need::Tags);
+        }
+    }
+
+    /// Returns when the tags are to be listed next; `None` if nothing looks at them.
+    pub(crate) fn tags_due_at(&self) -> Option<Timestamp> {
+        if !(acts_on_tags(self.policy) || self.phases_wait_for_tags()) {
+            return None;
+        }
+        let Some(listed) = self.facts.answers.get(&Need::Tags) else { return Some(self.now) };
+        let pause = if matches!(listed.answer, Answer::Unavailable { .. }) { RETRY_AFTER } else { LIST_EVERY };
+        listed.at.checked_add(pause).ok()
+    }
+
+    /// Returns whether a tag could move an item on, in a repository where
+    /// something happened lately.
+    fn phases_wait_for_tags(&self) -> bool {
+        let index = &self.facts.index;
+        let mut evidence = self.policy.phases.iter().flat_map(|phase| &phase.when);
+        let active_until = self.facts.about.active_at.and_then(|at| at.checked_add(ACTIVE_FOR).ok());
+        active_until.is_some_and(|until| self.now < until)
+            && !(index.merged_as.is_empty() && index.commits_closing.is_empty())
+            && evidence.any(|evidence| matches!(evidence.kind, EvidenceKind::Tagged { .. }))
+    }
+}
+
+/// Returns whether a tag can pass a gate or begin a deploy.
+fn acts_on_tags(policy: &Policy) -> bool {
+    let deploys =
+        || policy.environments.values().any(|rule| rule.deploy.is_some() && rule.auto.on.contains(&Trigger::Tag));
+    policy.mode == Mode::Act && (policy.gates.values().any(|rule| rule.tag.is_some()) || deploys())
+}

@@ -1,0 +1,141 @@
+//! Deploys that nobody asks for: a tag was pushed, the default branch moved.
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    deploy::{finish::finish, messages},
+    domain::{
+        effect::Watched,
+        event::RefName,
+        fact::{
+            DocumentKey, RepoFacts,
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind},
+        },
+        id::{Account, Sha},
+        policy::Mode,
+        rule::{AutoRule, Trigger},
+        version,
+    },
+    plan::{Advanced, Terms},
+};
+
+/// What happened longer ago starts nothing: a policy that is switched on must
+/// not deploy the past.
+const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// Records a request for whatever calls for one.
+pub(super) fn ask(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+        return;
+    }
+    let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok()).unwrap_or(Timestamp::MIN);
+    for (environment, rule) in terms.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
+        for trigger in &rule.auto.on {
+            let found = match trigger {
+                Trigger::Tag => newest_tag(facts, &rule.auto, since),
+                Trigger::Merge => newest_merge(facts),
+            };
+            if let Some(news) = found.filter(|news| news.at >= since) {
+                record(facts, environment, news, terms, out);
+            }
+        }
+    }
+}
+
+struct News {
+    at: Timestamp,
+    sha: Sha,
+    origin: Origin,
+    watched: Watched,
+}
+
+/// The tag that moved last since then, of those that start a deploy; of
+/// several that moved at once the one with the highest version.
+fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<News> {
+    let recent = facts.index.tag_moves.range((since, String::new())..).rev();
+    // One that was moved or taken away since starts nothing.
+    let stands = |at: &Timestamp, tag: &String| {
+        let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves().last());
+        place.is_some_and(|(last, sha)| last == at && sha.is_some())
+    };
+    let mut wanted = recent.filter(|(at, tag)| version::is_final(tag) && rule.takes_tag(tag) && stands(at, tag));
+    let mut newest = wanted.next()?;
+    for other in wanted.take_while(|(at, _)| *at == newest.0) {
+        if is_higher_version(&other.1, &newest.1) {
+            newest = other;
+        }
+    }
+    let (at, tag) = newest;
+    let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
+    let (_, sha) = place.moves().last()?;
+    let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
+    Some(News { at: *at, sha: sha.clone()?, origin, watched })
+}
+
+/// Whether a request is for a higher version of the same package.
+fn is_higher(origin: &Origin, than: &Origin) -> bool {
+    matches!((origin, than), (Origin::Tag(tag), Origin::Tag(other)) if is_higher_version(tag, other))
+}
+
+fn is_higher_version(tag: &str, than: &str) -> bool {
+    let versions = version::parse(tag).zip(version::parse(than));
+    versions.is_some_and(|(a, b)| a.name == b.name && a.semver.cmp_precedence(&b.semver).is_gt())
+}
+
+fn newest_merge(facts: &RepoFacts) -> Option<News> {
+    let branch = facts.default_branch().to_owned();
+    let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves().last()?.clone();
+    let (origin, watched) = (Origin::Merge(branch.clone()), Watched::Branch(branch));
+    Some(News { at, sha: sha?, origin, watched })
+}
+
+/// When the policy file last changed, as far as that was seen.
+fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
+    let branch = facts.default_branch().to_owned();
+    let pushes = facts.index.policy_pushes.range((branch.clone(), Timestamp::MIN)..=(branch, Timestamp::MAX));
+    pushes.map(|(_, at)| *at).next_back()
+}
+
+fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_>, out: &mut Advanced) {
+    let id = id(environment, &news);
+    if facts.requests.contains_key(&id) {
+        return;
+    }
+    // Of what nobody asked for, the newest counts.
+    let older = facts.open_requests().filter(|(_, request)| {
+        request.environment == environment
+            && !request.is_under_way()
+            && !matches!(request.origin, Origin::Command(_))
+            && request.at <= news.at
+            && !is_higher(&request.origin, &news.origin)
+    });
+    let older: Vec<String> = older.map(|(id, _)| id.clone()).collect();
+    for old in older {
+        finish(facts, &old, RequestEnd::Withdrawn, messages::newer_came().to_owned(), terms, out);
+    }
+    let request = DeployRequest {
+        by: Account::login_only("phasebot"),
+        reference: match &news.watched {
+            Watched::Tag(name) | Watched::Branch(name) => name.clone(),
+            Watched::Commit | Watched::Pull(_) => String::new(),
+        },
+        watched: news.watched,
+        since: terms.now,
+        ..DeployRequest::new(environment, RequestKind::Deploy, news.origin, news.at, Some(news.sha))
+    };
+    out.told.push(messages::asked(&request));
+    facts.requests.insert(id.clone(), request);
+    out.changed.insert(DocumentKey::Request(id));
+}
+
+/// Our id for it: the same news is one request, however often it is looked at.
+fn id(environment: &str, news: &News) -> String {
+    let what = match &news.origin {
+        Origin::Tag(name) => format!("tag {name}"),
+        Origin::Merge(name) => format!("merge {name}"),
+        Origin::Command(_) => String::new(),
+    };
+    let digest = Sha256::digest(format!("{environment}\n{what}\n{}\n{}", news.sha, news.at));
+    format!("pb-auto-{}", hex::encode(&digest[..8]))
+}

@@ -1,0 +1,30 @@
+//! The end of a deploy, and who hears of it.
+
+use crate::{
+    deploy::set_state,
+    domain::fact::{
+        RepoFacts,
+        command::Ending,
+        deploy::{Origin, RequestEnd, RequestState},
+    },
+    plan::{Advanced, CommandEnding, Terms},
+};
+
+/// Ends a request; the command that asked for it answers.
+pub(super) fn finish(
+    facts: &mut RepoFacts,
+    id: &str,
+    how: RequestEnd,
+    why: String,
+    terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
+    let Some(Origin::Command(command)) = facts.requests.get(id).map(|request| request.origin.clone()) else { return };
+    let ending = match how {
+        RequestEnd::Succeeded | RequestEnd::Told => Ending::Done(why),
+        RequestEnd::Failed | RequestEnd::Refused | RequestEnd::Withdrawn => Ending::Refused(why),
+    };
+    let says = how == RequestEnd::Told;
+    out.endings.push(CommandEnding { command, ending, says });
+}

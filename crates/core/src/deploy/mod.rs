@@ -1,0 +1,156 @@
+//! Deploys: from what somebody asks for to what runs.
+//!
+//! ```text
+//! asked ─▶ waiting (turn, gate) ─▶ starting ─▶ running ─▶ ended
+//!            ▲                        │
+//!            └── the gate closed ─────┘
+//! ```
+//!
+//! A request ([`crate::domain::fact::deploy`]) goes through these states in
+//! order. Everything is decided from facts; the forge is told by effects, and
+//! `recheck` is asked once more at the very moment of sending.
+
+mod auto;
+mod finish;
+mod messages;
+mod promote;
+mod protection_rule;
+mod publish;
+mod queue;
+mod rollback;
+mod start;
+mod track;
+
+use crate::{
+    context::Look,
+    domain::{
+        effect::Effect,
+        fact::{
+            DocumentKey, RepoFacts,
+            deploy::{DeployRequest, RequestState},
+        },
+    },
+    plan::{Advanced, Outcome, Terms},
+};
+
+pub(crate) use crate::deploy::messages::{board, closed};
+pub(crate) use crate::deploy::promote::upstream;
+pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
+pub(crate) use crate::deploy::publish::{
+    Wanted, drafts, effect as publication, recheck as recheck_publication, recheck_violation,
+};
+pub(crate) use crate::deploy::rollback::way_back;
+pub(crate) use crate::deploy::start::recheck as recheck_start;
+pub(crate) use crate::deploy::track::recheck as recheck_status;
+
+/// So many times the open deploys are gone through at once; each round but the
+/// last took one on its way, or changed what it waits for.
+const MOST_ROUNDS: usize = 8;
+
+/// Notes every fact that a deploy under way wants and that is not known.
+pub(crate) fn want_all(look: &Look<'_>) {
+    look.want_origins();
+    for (id, request) in look.facts.open_requests() {
+        match &request.state {
+            RequestState::Asked => queue::want_name(look, id, request),
+            RequestState::Waiting(_) | RequestState::Starting(_) => queue::want_gate(look, id, request),
+            RequestState::Running => track::want_runs(look, id, request),
+            RequestState::Ended { .. } => {}
+        }
+    }
+    protection_rule::want_gates(look);
+    publish::want_gates(look);
+}
+
+/// Brings every deploy, waiting job and draft release up to facts, policy and time.
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    auto::ask(facts, terms, out);
+    track::link(facts, terms, out);
+    // What one starts or ends is news for those that were looked at before it.
+    for _ in 0..MOST_ROUNDS {
+        let open = queue::in_turn(facts);
+        let before: Vec<Option<RequestState>> = open.iter().map(|id| state(facts, id)).collect();
+        for id in &open {
+            step(facts, id, terms, out);
+        }
+        if open.iter().map(|id| state(facts, id)).eq(before) {
+            break;
+        }
+    }
+    track::link(facts, terms, out);
+    protection_rule::advance(facts, terms, out);
+    publish::advance(facts, terms, out);
+}
+
+fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
+    facts.requests.get(id).map(|request| request.state.clone())
+}
+
+/// As many steps as a request can take now.
+fn step(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    // Asked, waiting, starting, running, ended: there are no more.
+    for _ in 0..4 {
+        let Some(request) = facts.requests.get(id) else { return };
+        let before = request.state.clone();
+        match before {
+            RequestState::Asked => queue::resolve(facts, id, terms, out),
+            RequestState::Waiting(_) => queue::wait(facts, id, terms, out),
+            RequestState::Running => track::follow(facts, id, terms, out),
+            RequestState::Starting(_) | RequestState::Ended { .. } => {}
+        }
+        if facts.requests.get(id).is_none_or(|request| request.state == before) {
+            return;
+        }
+    }
+}
+
+/// Notes how an effect ended that a deploy waits for.
+pub(crate) fn ended(
+    facts: &mut RepoFacts,
+    effect: &Effect,
+    key: &str,
+    outcome: Outcome<'_>,
+    terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    match effect {
+        Effect::CreateDeployment { request, .. } | Effect::Dispatch { request, .. } => {
+            start::began(facts, request, key, outcome, terms, out);
+        }
+        Effect::AnswerProtection { run, environment, approve, .. } => {
+            protection_rule::answered(facts, *run, environment, *approve, outcome, out);
+        }
+        Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
+        _ => {}
+    }
+}
+
+/// Changes a request and notes that it changed; the item's board shows it.
+fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+    let changed = facts.requests.update(&id.to_owned(), |request| {
+        let before = request.clone();
+        how(request);
+        (*request != before).then(|| request.item())
+    });
+    let Some(Some(item)) = changed else { return };
+    out.items.extend(item);
+    if let Some(request) = facts.requests.get(id) {
+        let mut runs: Vec<u64> = track::runs_of(facts, id, request).into_keys().chain(request.run).collect();
+        runs.extend(track::runs_in_doubt(facts, request));
+        facts.index.runs_to_link.extend(runs);
+    }
+    out.changed.insert(DocumentKey::Request(id.to_owned()));
+}
+
+/// Puts a request into a state.
+fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Terms<'_>, out: &mut Advanced) {
+    let mut told = None;
+    change(facts, id, out, |request| {
+        if request.state != state {
+            request.state = state;
+            request.since = terms.now;
+            told = Some(messages::state(request));
+        }
+    });
+    out.told.extend(told);
+}

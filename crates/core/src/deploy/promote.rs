@@ -1,0 +1,53 @@
+//! The commit that a promotion brings on.
+
+use jiff::Timestamp;
+
+use crate::{
+    context::Look,
+    domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule},
+    text::message::quoted,
+};
+
+/// The commit to promote: that which runs in every environment before this one.
+pub(crate) fn upstream(
+    facts: &RepoFacts,
+    policy: &Policy,
+    rule: &EnvironmentRule,
+    now: Timestamp,
+) -> Result<Sha, String> {
+    let look = Look::new(facts, policy, now);
+    if rule.after.is_empty() {
+        return Err("The policy names no environment before it (`after`).".to_owned());
+    }
+    let mut found: Option<(&Sha, &String)> = None;
+    for name in &rule.after {
+        let Some(run) = look.history(name).current() else {
+            let foreign = look.history(name).foreign_since(Timestamp::MIN).next();
+            let foreign = foreign.map(|(id, _)| {
+                format!(" Deployment {id} is foreign: of a pull request's job, or at a commit of no branch here.")
+            });
+            return Err(format!("Nothing runs in {}.{}", quoted(name), foreign.unwrap_or_default()));
+        };
+        let Some(sha) = run.commit else {
+            return Err(format!(
+                "It is not known yet which commit deployment {} put into {}. Say it again in a minute, or name the \
+                 commit with `/deploy`.",
+                run.deployment,
+                quoted(name)
+            ));
+        };
+        match found {
+            Some((known, other)) if known != sha => {
+                return Err(format!(
+                    "{} runs {} and {} runs {}: name the commit with `/deploy`.",
+                    quoted(other),
+                    quoted(known.short()),
+                    quoted(name),
+                    quoted(sha.short()),
+                ));
+            }
+            _ => found = Some((sha, name)),
+        }
+    }
+    found.map(|(sha, _)| sha.clone()).ok_or_else(|| "Nothing runs before it.".to_owned())
+}

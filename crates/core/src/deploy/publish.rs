@@ -1,0 +1,312 @@
+//! Draft releases that are published as soon as their gate is open, and tags
+//! that were pushed past a closed one.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::Look,
+    deploy::messages,
+    domain::{
+        decision::{Decision, GateName, Standing},
+        effect::{Effect, LabelLook},
+        event::RefName,
+        fact::{DocumentKey, RepoFacts, command::CommandId, deploy::Publication},
+        id::{Account, Sha},
+        policy::{Mode, Policy},
+        rule::GateRule,
+    },
+    gate::{self, Subject},
+    plan::{Advanced, Outcome, PlannedEffect, Terms},
+    text::message::quoted,
+};
+
+/// A tag that was pushed longer ago is not looked at any more.
+const NEWS: SignedDuration = SignedDuration::from_hours(24);
+
+/// A draft release that waits to be published.
+pub(crate) struct Draft {
+    pub(crate) id: u64,
+    pub(crate) tag: String,
+    /// The branch that it is made from, if it names one.
+    pub(crate) branch: Option<String>,
+    /// The gate that publishes it, or the first that stands before it.
+    pub(crate) subject: Subject,
+    /// The other gates that stand before it: they have to be open, too.
+    others: Vec<Subject>,
+}
+
+impl Draft {
+    /// How the gates before it stand when `requester` asks for it: the decision
+    /// of one that is not open, or of the first if all are.
+    pub(crate) fn judge(
+        &self,
+        facts: &RepoFacts,
+        policy: &Policy,
+        requester: Option<&Account>,
+        now: Timestamp,
+    ) -> Decision {
+        let judge = |subject: &Subject| {
+            // Who asked for it does not approve it.
+            let subject = Subject { requester: requester.cloned(), ..subject.clone() };
+            gate::evaluate(facts, policy, &subject, now)
+        };
+        let first = judge(&self.subject);
+        let mut others = self.others.iter().map(judge);
+        if first.standing.is_open() { others.find(|other| !other.standing.is_open()).unwrap_or(first) } else { first }
+    }
+}
+
+/// The drafts that stand before a gate, each with the commit that it is of as
+/// far as that is known.
+pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Draft> {
+    drafts_in(&Look::new(facts, policy, now))
+}
+
+fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
+    let mut found = Vec::new();
+    for (id, release) in look.facts.draft_releases() {
+        let state = &release.state.value;
+        let mut gates: Vec<_> = look.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
+        gates.sort_by_key(|(_, rule)| !rule.publish);
+        let Some(sha) = look.draft_commit(&state.tag, &state.target) else { continue };
+        let pinned = state.target.eq_ignore_ascii_case(&sha.0);
+        let branch = (!pinned).then(|| match state.target.as_str() {
+            "" => look.facts.default_branch().to_owned(),
+            target => target.to_owned(),
+        });
+        let mut subjects = gates.into_iter().map(|(gate, _)| {
+            let mut subject = Subject::new(GateName::Release(gate.clone()), sha.clone(), release.state.at);
+            subject.tags.push(state.tag.clone());
+            subject
+        });
+        let Some(subject) = subjects.next() else { continue };
+        found.push(Draft { id, tag: state.tag.clone(), branch, subject, others: subjects.collect() });
+    }
+    found
+}
+
+/// A gate without a pattern stands before every draft.
+fn covers(rule: &GateRule, tag: &str) -> bool {
+    rule.draft && rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
+}
+
+/// Tags that were pushed lately, with the gate that stands before them.
+fn pushed<'a>(
+    facts: &'a RepoFacts,
+    policy: &'a Policy,
+    now: Timestamp,
+) -> Vec<(&'a String, &'a String, &'a GateRule, Subject)> {
+    let since = now.checked_sub(NEWS).unwrap_or(Timestamp::MIN);
+    let mut found = Vec::new();
+    for (at, tag) in facts.index.tag_moves.range((since, String::new())..) {
+        let place = facts.refs.get(&RefName::Tag(tag.clone()));
+        let Some((last, Some(sha))) = place.and_then(|place| place.moves().last()) else { continue };
+        if last != at {
+            continue;
+        }
+        for (name, rule) in &policy.gates {
+            if rule.issue_on_violation && rule.tag.as_ref().is_some_and(|pattern| pattern.matches(tag)) {
+                let mut subject = Subject::new(GateName::Release(name.clone()), sha.clone(), *at);
+                subject.tags.push(tag.clone());
+                found.push((tag, name, rule, subject));
+            }
+        }
+    }
+    found
+}
+
+pub(super) fn want_gates(look: &Look<'_>) {
+    if look.policy.mode != Mode::Act {
+        return;
+    }
+    let drafts = drafts_in(look).into_iter().flat_map(|draft| [draft.subject].into_iter().chain(draft.others));
+    let tags = pushed(look.facts, look.policy, look.now).into_iter().map(|(.., subject)| subject);
+    for subject in drafts.chain(tags) {
+        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+            look.want(need);
+        }
+    }
+}
+
+pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+        return;
+    }
+    publish(facts, terms, out);
+    complain(facts, terms, out);
+}
+
+fn publish(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    for draft in drafts(facts, terms.policy, terms.now) {
+        let GateName::Release(gate) = &draft.subject.gate else { continue };
+        if !terms.policy.gates.get(gate).is_some_and(|rule| rule.publish) {
+            continue;
+        }
+        let decision = draft.judge(facts, terms.policy, None, terms.now);
+        out.wake(decision.next_at);
+        let name = format!("release {}", draft.id);
+        let known = facts.publications.get(&name).cloned().unwrap_or_default();
+        let tried = known.sha.as_ref() == Some(&draft.subject.sha) && known.settled;
+        if !decision.standing.is_open() || tried {
+            continue;
+        }
+        let attempts = known.attempts + 1;
+        let sha = draft.subject.sha.clone();
+        let effect = effect(&draft, None);
+        out.told.push(format!("the draft release of {} is published", quoted(&draft.tag)));
+        out.wishes.push(PlannedEffect { key: format!("publish/{}/{attempts}", draft.id), replaces: false, effect });
+        facts.publications.insert(name.clone(), Publication { sha: Some(sha), attempts, settled: true });
+        out.changed.insert(DocumentKey::Publication(name));
+    }
+}
+
+/// What publishes a draft.
+pub(crate) fn effect(draft: &Draft, command: Option<CommandId>) -> Effect {
+    Effect::PublishRelease {
+        release: draft.id,
+        tag: draft.tag.clone(),
+        gate: match &draft.subject.gate {
+            GateName::Release(name) | GateName::Deploy(name) => name.clone(),
+        },
+        sha: draft.subject.sha.clone(),
+        branch: draft.branch.clone(),
+        command,
+    }
+}
+
+/// A publication that is about to be sent.
+pub(crate) struct Wanted<'a> {
+    pub(crate) release: u64,
+    pub(crate) tag: &'a str,
+    /// The gate under which it was decided.
+    pub(crate) gate: &'a str,
+    pub(crate) sha: &'a Sha,
+    /// The command that asked for it; without one the gate says `publish`.
+    pub(crate) command: Option<CommandId>,
+}
+
+/// Whether a draft may still be published: the gate under which it was decided
+/// still stands before it, with `publish` where nobody asked, and is open at
+/// this commit.
+pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &Terms<'_>) -> Result<(), String> {
+    let Wanted { release, tag, gate, sha, command } = *wanted;
+    let state = facts.releases.get(&release).map(|release| &release.state.value);
+    match state {
+        Some(state) if state.withdrawn => return Err(messages::draft_gone(tag)),
+        // Somebody published it meanwhile: the adapter changes nothing then,
+        // and tells at which commit it is.
+        Some(state) if state.published_at.is_some() => return Ok(()),
+        Some(_) => {}
+        None => return Err(messages::draft_gone(tag)),
+    }
+    if terms.policy.mode != Mode::Act {
+        return Err(messages::not_acting(terms.policy));
+    }
+    let Some(rule) = terms.policy.gates.get(gate).filter(|rule| covers(rule, tag)) else {
+        return Err(messages::no_gate(gate, tag));
+    };
+    if command.is_none() && !rule.publish {
+        return Err(messages::no_publish(gate));
+    }
+    let draft = drafts(facts, terms.policy, terms.now).into_iter().find(|draft| draft.id == release);
+    let Some(draft) = draft else { return Err(messages::draft_commit_unknown(tag)) };
+    if draft.subject.gate != GateName::Release(gate.to_owned()) || draft.tag != tag {
+        return Err(messages::no_gate(gate, tag));
+    }
+    if draft.subject.sha != *sha {
+        return Err(messages::moved(&draft.tag, Some(&draft.subject.sha)));
+    }
+    let requester = command.and_then(|id| facts.commands.get(&id)).map(|command| &command.by);
+    let decision = draft.judge(facts, terms.policy, requester, terms.now);
+    if decision.standing.is_open() { Ok(()) } else { Err(messages::closed(&decision)) }
+}
+
+/// Whether an issue about a tag that broke a gate may still be opened.
+pub(crate) fn recheck_violation(gate: &str, terms: &Terms<'_>) -> Result<(), String> {
+    let asks =
+        terms.policy.mode == Mode::Act && terms.policy.gates.get(gate).is_some_and(|rule| rule.issue_on_violation);
+    if asks { Ok(()) } else { Err(messages::no_violations(gate)) }
+}
+
+/// Notes how a publication ended: one that was not sent is tried again when
+/// the gate opens again.
+pub(super) fn published(
+    facts: &mut RepoFacts,
+    release: u64,
+    outcome: Outcome<'_>,
+    _terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    let name = format!("release {release}");
+    let Some(publication) = facts.publications.get_mut(&name) else { return };
+    // Where the forge has the tag at another commit, it is tried again once that
+    // is known here: the draft is of that commit then.
+    if matches!(outcome, Outcome::Withheld(_)) && publication.settled {
+        publication.settled = false;
+        out.changed.insert(DocumentKey::Publication(name));
+    }
+}
+
+/// One issue for each tag that was pushed although its gate does not open.
+fn complain(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    let mut settled = Vec::new();
+    for (tag, gate, _, subject) in pushed(facts, terms.policy, terms.now) {
+        let name = format!("tag {gate} {tag}");
+        let known = facts.publications.get(&name);
+        if known.is_some_and(|known| known.settled && known.sha.as_ref() == Some(&subject.sha)) {
+            continue;
+        }
+        let decision = gate::evaluate(facts, terms.policy, &subject, terms.now);
+        out.wake(decision.next_at);
+        let attempts = known.map_or(0, |known| known.attempts);
+        match decision.standing {
+            Standing::Fail => {
+                let attempts = attempts + 1;
+                let effect = issue(tag, gate, &decision);
+                out.told.push(format!("the tag {} broke its gate", quoted(tag)));
+                let key = format!("violation/{gate}/{tag}/{}", subject.sha);
+                out.wishes.push(PlannedEffect { key, replaces: false, effect });
+                settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
+            }
+            standing if standing.is_open() => {
+                settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
+            }
+            _ => {}
+        }
+    }
+    for (name, publication) in settled {
+        facts.publications.insert(name.clone(), publication);
+        out.changed.insert(DocumentKey::Publication(name));
+    }
+}
+
+fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
+    let rows: Vec<String> = decision
+        .conditions
+        .iter()
+        .filter(|condition| !condition.standing.is_open())
+        .map(|condition| format!("- {}: {}", quoted(&condition.name), condition.sentence))
+        .collect();
+    let body = format!(
+        "The tag {} was pushed at {} although the gate {} is closed there:\n\n{}\n\nWhat was built from it may be out \
+         already. Take the tag back, or put right what is missing and release again. A tag ruleset keeps this from \
+         happening: see the documentation of gates.",
+        quoted(tag),
+        quoted(decision.sha.short()),
+        quoted(gate),
+        rows.join("\n")
+    );
+    // A tag's name is anybody's word: the marker holds none of it.
+    let digest: String = decision.sha.0.chars().take(12).collect();
+    Effect::OpenIssue {
+        marker: format!("violation:{digest}"),
+        title: format!("A tag broke its gate: {}", quoted(tag).replace('`', "")),
+        body,
+        labels: vec![LabelLook {
+            name: "gate/broken".to_owned(),
+            color: "D73A4A".to_owned(),
+            description: "A release went past its gate".to_owned(),
+        }],
+        gate: Some(gate.to_owned()),
+    }
+}

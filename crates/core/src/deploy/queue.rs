@@ -1,0 +1,314 @@
+//! Before a start: what is meant, whose turn it is, whether the gate is open.
+
+use crate::{
+    context::Look,
+    deploy::{change, finish::finish, messages, set_state, start, track},
+    domain::{
+        decision::{Decision, Standing},
+        event::RefName,
+        fact::{
+            RepoFacts,
+            commit::RefFacts,
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+        },
+        id::Sha,
+        needs::{Answer, NamedKind},
+        policy::Mode,
+        rule::{Busy, Trigger},
+    },
+    gate::{
+        self,
+        rollout_order::{Order, order},
+        target::{self, Basis, Refusal, permitted},
+    },
+    plan::{Advanced, Terms},
+};
+use std::cmp::Reverse;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A request that could not start by then is given up.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
+/// How long to wait for an answer that a request can't do without.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// What the forge said within this time is fresh enough to act on.
+const FRESH: SignedDuration = SignedDuration::from_mins(2);
+/// When to look again at something that the forge did not tell.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// Requests that are not over, in the order in which they may take a place:
+/// what holds one, then rollbacks, then first come.
+pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
+    let mut open: Vec<_> = facts.open_requests().collect();
+    open.sort_by_key(|(id, r)| (Reverse(r.is_under_way()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
+    open.into_iter().map(|(id, _)| id.clone()).collect()
+}
+
+pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    let need = target::name_need(look.facts, id, request);
+    if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
+        // Whether a reviewer may write is asked on the way.
+        let _ = target::may(look, request, named);
+    }
+}
+
+/// What a request wants to know while it waits: its gate's facts, and how its
+/// commit stands to what runs.
+pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    let Some(mut subject) = gate::subject::of_request(look.facts, look.policy, id, request) else { return };
+    for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+        look.want(need);
+    }
+    // Before something is done, everything is asked anew.
+    if gate::evaluate(look.facts, look.policy, &subject, look.now).standing.is_open() {
+        subject.fresh_since = fresh(look.now);
+        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
+            look.want(need);
+        }
+    }
+    order(look, request);
+    // Where its commit is, and whether a fork's reviewer may write, is asked on the way.
+    let _ = still_permitted(look, id, request);
+}
+
+fn fresh(now: Timestamp) -> Option<Timestamp> {
+    now.checked_sub(FRESH).ok()
+}
+
+/// How the gate of a request stands.
+pub(super) fn judge(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let subject = gate::subject::of_request(facts, terms.policy, id, request)?;
+    Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
+}
+
+/// The same by nothing that the forge said some time ago.
+fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+    let mut subject = gate::subject::of_request(facts, terms.policy, id, request)?;
+    subject.fresh_since = fresh(terms.now);
+    Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
+}
+
+/// Finds out which commit is meant.
+pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    let Some(request) = facts.requests.get(id) else { return };
+    let refuse = |facts: &mut RepoFacts, why: String, out: &mut Advanced| {
+        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    };
+    let need = target::name_need(facts, id, request);
+    let named = match facts.answers.get(&need).map(|answered| answered.answer.clone()) {
+        Some(Answer::Named(Some(named))) => named,
+        Some(Answer::Named(None)) => {
+            let why = messages::no_name(&request.reference);
+            return refuse(facts, why, out);
+        }
+        other => {
+            if terms.now.duration_since(request.at) >= PATIENCE {
+                let why = messages::name_unknown(&request.reference, other.as_ref());
+                return refuse(facts, why, out);
+            }
+            return out.wake(terms.now.checked_add(AGAIN).ok());
+        }
+    };
+    // What was pushed after the command is not what its author meant.
+    if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, request, named.kind, &named.sha))
+        && since > request.at
+    {
+        let why = messages::moved(&request.reference, Some(&named.sha));
+        return refuse(facts, why, out);
+    }
+    let look = Look::new(facts, terms.policy, terms.now);
+    let may = target::may(&look, request, &named);
+    let unknown = !look.take_wants().is_empty();
+    match may {
+        Ok(watched) => {
+            change(facts, id, out, |request| {
+                request.sha = Some(named.sha);
+                request.watched = watched;
+            });
+            set_state(facts, id, RequestState::Waiting(String::new()), terms, out);
+        }
+        Err(_) if unknown && terms.now.duration_since(request.at) < PATIENCE => {
+            out.wake(terms.now.checked_add(AGAIN).ok());
+        }
+        Err(refusal) => refuse(facts, refusal.why(), out),
+    }
+}
+
+/// When a branch or tag came to a commit, as far as that was seen.
+fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: NamedKind, sha: &Sha) -> Option<Timestamp> {
+    let name = target::short_name(&request.reference).to_owned();
+    let place = if kind == NamedKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
+    let moves = facts.refs.get(&place).into_iter().flat_map(RefFacts::moves);
+    moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
+}
+
+/// Waits for its turn and its gate, and starts.
+pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    match next(facts, id, terms, out) {
+        Next::Start(decision) => start::start(facts, id, &decision, terms, out),
+        Next::Wait(why, until) => {
+            out.wake(until);
+            set_state(facts, id, RequestState::Waiting(why), terms, out);
+        }
+        Next::End(how, why) => finish(facts, id, how, why, terms, out),
+    }
+}
+
+enum Next {
+    Start(Decision),
+    Wait(String, Option<Timestamp>),
+    End(RequestEnd, String),
+}
+
+fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> Next {
+    let refused = |why: String| Next::End(RequestEnd::Refused, why);
+    let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
+    let environment = request.environment.as_str();
+    let look = Look::new(facts, terms.policy, terms.now);
+    let asked = matches!(request.origin, Origin::Command(_));
+    let rule = match still_permitted(&look, id, request) {
+        Ok(rule) => rule,
+        // Whether a reviewer may write, or where the commit is, is being asked.
+        Err(_)
+            if !look.take_wants().is_empty()
+                && terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE =>
+        {
+            return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
+        // Nobody is there to repeat what nobody asked for.
+        Err(Refusal::Pending(why)) if !asked && terms.now.duration_since(request.at) < LONGEST_WAIT => {
+            return Next::Wait(why, terms.now.checked_add(AGAIN).ok());
+        }
+        Err(refusal) => return refused(refusal.why()),
+    };
+    let gives_up = request.at.checked_add(LONGEST_WAIT).unwrap_or(Timestamp::MAX);
+    if terms.now >= gives_up {
+        let RequestState::Waiting(why) = &request.state else { return refused(messages::waited_too_long("")) };
+        return refused(messages::waited_too_long(why));
+    }
+    out.wake(Some(gives_up));
+    if let Some(why) = terms.silent {
+        return Next::Wait(messages::silent(why), None);
+    }
+    if let Some((_, other)) = same(facts, id, request) {
+        if other.replace && !request.replace {
+            return Next::End(RequestEnd::Withdrawn, messages::repeated().to_owned());
+        }
+        return if asked {
+            refused(messages::the_same(other, terms.policy))
+        } else {
+            Next::End(RequestEnd::Withdrawn, messages::the_same(other, terms.policy))
+        };
+    }
+    let busy = facts.under_way(environment).map(|(_, other)| other);
+    match order(&look, request) {
+        Order::Forward => {}
+        // What is under way there may still turn out to be what ran.
+        Order::Unknown if busy.is_some() => {}
+        Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
+            return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
+        backward => return refused(gate::rollout_order::backward(request, &backward)),
+    }
+    drop(look);
+    let Some(decision) = judge(facts, id, request, terms) else {
+        return refused(messages::no_name(&request.reference));
+    };
+    if request.dry_run {
+        // Whoever asks how it would go wants to know, not that nobody has asked yet.
+        let asks = gate::subject::of_request(facts, terms.policy, id, request)
+            .is_some_and(|subject| !gate::needs(facts, terms.policy, &subject, terms.now).is_empty());
+        if asks && terms.now.duration_since(request.at) < PATIENCE {
+            return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
+        }
+        return Next::End(RequestEnd::Told, messages::would(request, &decision, busy, terms.policy));
+    }
+    if let Some(other) = busy {
+        let why = messages::busy(other, terms.policy);
+        // A rollback waits for what runs: what is half done is not cut off.
+        return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
+            refused(format!("It is busy: {why}."))
+        } else {
+            Next::Wait(why, None)
+        };
+    }
+    if let Some(other) = track::unclaimed(facts, id, terms.policy) {
+        return Next::Wait(messages::busy(other, terms.policy), None);
+    }
+    let decision = if decision.standing.is_open() {
+        judge_afresh(facts, id, request, terms).unwrap_or(decision)
+    } else {
+        decision
+    };
+    match decision.standing {
+        standing if standing.is_open() => Next::Start(decision),
+        Standing::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
+            refused(messages::closed(&decision))
+        }
+        Standing::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => {
+            refused(messages::closed(&decision))
+        }
+        Standing::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
+        _ => Next::Wait(messages::closed(&decision), decision.next_at),
+    }
+}
+
+/// Since when the forge is asked how a request stands to what runs.
+fn finding_out_since(request: &DeployRequest, now: Timestamp) -> Timestamp {
+    match &request.state {
+        RequestState::Waiting(why) if why == messages::finding_out() => request.since,
+        _ => now,
+    }
+}
+
+/// An earlier request for the same, that is not over, or one that was
+/// repeated with `replace`.
+fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(&'a String, &'a DeployRequest)> {
+    facts.open_requests().find(|(other_id, other)| {
+        !other.dry_run
+            && !request.dry_run
+            && other.environment == request.environment
+            && other.sha == request.sha
+            && other.kind == request.kind
+            && other.inputs == request.inputs
+            && match (other.replace, request.replace) {
+                (true, false) => true,
+                (false, true) => false,
+                _ => (other.at, other_id.as_str()) < (request.at, id),
+            }
+    })
+}
+
+/// The environment's rule, if the policy still lets a request be deployed
+/// there: it deploys there at all, still by itself where nobody asked, with
+/// these inputs, and takes its commit. `Err`: why not, for people.
+pub(super) fn still_permitted<'p>(
+    look: &Look<'p>,
+    id: &str,
+    request: &DeployRequest,
+) -> Result<&'p crate::domain::rule::EnvironmentRule, Refusal> {
+    let environment = request.environment.as_str();
+    let rule = look.policy.environments.get(environment);
+    let Some((rule, deploy)) =
+        rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| look.policy.mode == Mode::Act)
+    else {
+        return Err(Refusal::No(messages::not_ours(look.policy, environment)));
+    };
+    let by_itself = match &request.origin {
+        Origin::Command(_) => true,
+        Origin::Tag(tag) => rule.auto.on.contains(&Trigger::Tag) && rule.auto.takes_tag(tag),
+        Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
+    };
+    if !by_itself {
+        return Err(Refusal::No(messages::no_auto(environment)));
+    }
+    for (name, value) in &request.inputs {
+        if !deploy.inputs.get(name).is_some_and(|values| values.contains(value)) {
+            return Err(Refusal::No(messages::input_gone(name)));
+        }
+    }
+    if let Some(sha) = &request.sha {
+        permitted(look, environment, sha, Basis::of(look.facts, id, request))?;
+    }
+    Ok(rule)
+}

@@ -1,0 +1,225 @@
+//! The start: telling the forge, and what it made of that.
+
+use crate::{
+    context::Look,
+    deploy::{change, finish::finish, messages, queue, set_state},
+    domain::{
+        decision::Decision,
+        effect::{Effect, Told, Watched},
+        event::DeployState,
+        fact::{
+            RepoFacts,
+            deploy::{DeployRequest, RequestEnd, RequestKind, RequestState},
+        },
+        id::Sha,
+        rule::{EnvironmentRule, Via},
+    },
+    gate::{
+        rollout_order::{Order, order},
+        target::{self, Basis, Refusal},
+    },
+    plan::{Advanced, Outcome, PlannedEffect, Terms},
+};
+
+fn key(id: &str, attempt: u32) -> String {
+    format!("deploy/{id}/{attempt}")
+}
+
+/// Tells the forge to start. The environment is the request's from now on.
+pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms: &Terms<'_>, out: &mut Advanced) {
+    let look = Look::new(facts, terms.policy, terms.now);
+    let runs = facts.requests.get(id).and_then(|request| look.history(&request.environment).current());
+    let leaves = runs.and_then(|run| run.commit).cloned();
+    change(facts, id, out, |request| {
+        request.from = leaves;
+        request.attempts += 1;
+    });
+    let Some(request) = facts.requests.get(id) else { return };
+    let attempt = request.attempts;
+    let look = Look::new(facts, terms.policy, terms.now);
+    let Some(effect) = effect(&look, id, request) else { return };
+    drop(look);
+    out.told.push(messages::passed(request, decision));
+    out.wishes.push(PlannedEffect { key: key(id, attempt), replaces: false, effect });
+    let rolls_back = (request.kind == RequestKind::Rollback).then(|| request.environment.clone());
+    set_state(facts, id, RequestState::Starting(attempt), terms, out);
+    // What waited there was to bring something newer: nobody wants that now.
+    let environment = rolls_back.unwrap_or_default();
+    let waiting = facts
+        .open_requests()
+        .filter(|(other, r)| *other != id && r.environment == environment && !r.is_under_way() && !r.dry_run);
+    let waiting: Vec<String> = waiting.map(|(other, _)| other.clone()).collect();
+    for other in waiting {
+        finish(facts, &other, RequestEnd::Withdrawn, messages::rolled_back().to_owned(), terms, out);
+    }
+}
+
+fn effect(look: &Look<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
+    let rule = look.policy.environments.get(&request.environment)?;
+    let sha = request.sha.clone()?;
+    let watched = target::watched_when_sent(look, &sha, Basis::of(look.facts, id, request));
+    let inputs = request.inputs.clone();
+    let environment = rule.name.clone();
+    let request_id = id.to_owned();
+    Some(match &rule.deploy.as_ref()?.via {
+        Via::Deployment => Effect::CreateDeployment {
+            request: request_id,
+            environment,
+            production: rule.production,
+            sha,
+            watched,
+            inputs,
+            description: messages::description(request),
+        },
+        Via::Workflow { file } => Effect::Dispatch {
+            workflow: file.clone(),
+            reference: runs_from(look.facts, &request.watched),
+            sha,
+            watched,
+            environment,
+            request: request_id,
+            inputs,
+            strict: !rule.best_effort,
+        },
+    })
+}
+
+/// The branch or tag that a workflow is to run from, by its full name: a tag
+/// may be called like a branch. A fork's branch is not here, and a bare commit
+/// is none.
+fn runs_from(facts: &RepoFacts, watched: &Watched) -> String {
+    let own_head = |number| {
+        let shape = facts.pull(number).and_then(|pull| pull.shape.as_ref())?;
+        (!shape.value.from_fork).then(|| shape.value.head_ref.clone())
+    };
+    let branch = |name: &str| format!("refs/heads/{name}");
+    match watched {
+        Watched::Branch(name) => branch(name),
+        Watched::Tag(name) => format!("refs/tags/{name}"),
+        Watched::Pull(number) => own_head(*number).map_or_else(|| branch(facts.default_branch()), |name| branch(&name)),
+        Watched::Commit => branch(facts.default_branch()),
+    }
+}
+
+/// Whether a start may still be sent: the policy still deploys there in this
+/// way, the request is the one that holds the environment, its target is still
+/// permitted, and its gate is open by the newest facts.
+pub(crate) fn recheck(
+    facts: &RepoFacts,
+    effect: &Effect,
+    id: &str,
+    sha: &Sha,
+    terms: &Terms<'_>,
+) -> Result<(), String> {
+    let request = facts.requests.get(id).filter(|r| matches!(r.state, RequestState::Starting(_)));
+    let Some(request) = request.filter(|request| request.sha.as_ref() == Some(sha)) else {
+        return Err("the deploy is not wanted any more".to_owned());
+    };
+    let look = Look::new(facts, terms.policy, terms.now);
+    let rule = queue::still_permitted(&look, id, request).map_err(Refusal::why)?;
+    if !is_way(rule, effect) {
+        return Err(messages::way_changed(&request.environment));
+    }
+    if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
+        return Err("another deploy holds the environment".to_owned());
+    }
+    match order(&look, request) {
+        Order::Forward => {}
+        // It waits again, and hears there what becomes of it.
+        Order::Older { .. } | Order::Lower { .. } | Order::Unknown => {
+            return Err("what the environment runs has changed meanwhile".to_owned());
+        }
+    }
+    let decision = queue::judge(facts, id, request, terms);
+    match decision {
+        Some(decision) if decision.standing.is_open() => Ok(()),
+        Some(decision) => Err(messages::closed(&decision)),
+        None => Err("its commit is not known".to_owned()),
+    }
+}
+
+/// Whether an effect starts a deploy in the way that the policy names.
+fn is_way(rule: &EnvironmentRule, effect: &Effect) -> bool {
+    match (rule.deploy.as_ref().map(|deploy| &deploy.via), effect) {
+        (Some(Via::Deployment), Effect::CreateDeployment { .. }) => true,
+        (Some(Via::Workflow { file }), Effect::Dispatch { workflow, strict, .. }) => {
+            file == workflow && *strict != rule.best_effort
+        }
+        _ => false,
+    }
+}
+
+/// Notes what the forge made of a start.
+pub(super) fn began(
+    facts: &mut RepoFacts,
+    id: &str,
+    from_key: &str,
+    outcome: Outcome<'_>,
+    terms: &Terms<'_>,
+    out: &mut Advanced,
+) {
+    let Some(request) = facts.requests.get(id) else { return };
+    let RequestState::Starting(attempt) = request.state else { return };
+    if key(id, attempt) != from_key {
+        return;
+    }
+    let (sha, reference) = (request.sha.clone(), request.reference.clone());
+    let is_bare = request.watched == Watched::Commit;
+    let told = match outcome {
+        Outcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
+        Outcome::Failed(why) => return finish(facts, id, RequestEnd::Failed, messages::forge_failed(why), terms, out),
+        Outcome::Done { told, .. } => told,
+    };
+    let refused = |why: String, facts: &mut RepoFacts, out: &mut Advanced| {
+        finish(facts, id, RequestEnd::Refused, why, terms, out);
+    };
+    match told {
+        Some(Told::NotFound) => {
+            set_state(facts, id, RequestState::Waiting(messages::finding_out().to_owned()), terms, out);
+        }
+        Some(Told::NameMoved { .. }) if is_bare => refused(messages::left_its_branch(sha.as_ref()), facts, out),
+        Some(Told::NameMoved { found }) => refused(messages::moved(&reference, found.as_ref()), facts, out),
+        Some(Told::NotStarted(why)) => refused(messages::not_started(why), facts, out),
+        Some(Told::Deployed { deployment, sha: made, at }) => {
+            let (deployment, made_at) = (*deployment, *at);
+            if sha.as_ref() != Some(made) {
+                let description = messages::mismatch(sha.as_ref(), made);
+                let state = DeployState::Failure;
+                let effect = Effect::SetDeployment { deployment, state, description: description.clone(), log: None };
+                out.wishes.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
+                return finish(facts, id, RequestEnd::Failed, description, terms, out);
+            }
+            runs(facts, id, terms, out, |request| {
+                request.deployment = Some(deployment);
+                request.made_at = made_at;
+            });
+        }
+        Some(Told::Started { run, sha: made, pinned }) => {
+            let (run, pinned) = (*run, *pinned);
+            if let (Some(run), Some(made), false) = (run, made, pinned)
+                && sha.as_ref() != Some(made)
+            {
+                out.wishes.push(cancel(id, run));
+                return finish(facts, id, RequestEnd::Failed, messages::mismatch(sha.as_ref(), made), terms, out);
+            }
+            runs(facts, id, terms, out, |request| {
+                request.run = run;
+                request.pinned = pinned;
+            });
+        }
+        _ => finish(facts, id, RequestEnd::Failed, messages::forge_failed("it did not say what it made"), terms, out),
+    }
+}
+
+fn runs(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+    change(facts, id, out, |request| {
+        how(request);
+        request.started_at = Some(terms.now);
+    });
+    set_state(facts, id, RequestState::Running, terms, out);
+}
+
+/// Cancels a run of a deploy.
+pub(super) fn cancel(id: &str, run: u64) -> PlannedEffect {
+    PlannedEffect { key: format!("deploy/{id}/cancel/{run}"), replaces: false, effect: Effect::CancelRun { run } }
+}

@@ -1,0 +1,314 @@
+//! A deploy that runs: which runs and deployments are its own, and how it ends.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::Look,
+    deploy::{change, finish::finish, messages, start::cancel},
+    domain::{
+        effect::Effect,
+        event::{DeployState, Outcome},
+        fact::{
+            DocumentKey, RepoFacts,
+            deploy::{DeployRequest, RequestEnd, RunFacts},
+        },
+        needs::{Answer, Need},
+        policy::Policy,
+        rule::{Via, name_key},
+    },
+    plan::{Advanced, PlannedEffect, Terms},
+};
+
+/// A run begins by then, or it never will.
+const BEGINS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+/// A deploy whose end nobody tells is over by then.
+const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
+/// A question that the forge does not answer for so long is decided without it.
+const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+/// When to ask again.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
+/// The forge tells whole seconds, and its clock and ours differ.
+const SLACK: SignedDuration = SignedDuration::from_secs(10);
+
+fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
+    at.checked_add(span).unwrap_or(Timestamp::MAX)
+}
+
+fn trigger(request: &DeployRequest) -> &'static str {
+    if request.deployment.is_some() { "deployment" } else { "workflow_dispatch" }
+}
+
+fn need(id: &str, request: &DeployRequest) -> Need {
+    // A dispatched run stands at its branch's head, whatever it was told to deploy.
+    let sha = request.deployment.and(request.sha.clone());
+    Need::RunsAt { sha, trigger: trigger(request).to_owned(), purpose: id.to_owned() }
+}
+
+/// The runs that do a request's work: from events, and from what the forge answered.
+pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> BTreeMap<u64, &'a RunFacts> {
+    if request.started_at.is_none() {
+        return BTreeMap::new();
+    }
+    let answered = match facts.answers.get(&need(id, request)).map(|answered| &answered.answer) {
+        Some(Answer::Runs(runs)) => Some(runs),
+        _ => None,
+    };
+    let mut found: BTreeMap<u64, &RunFacts> = BTreeMap::new();
+    let index = facts.runs.index();
+    let candidates: BTreeSet<u64> = match (&request.deployment, &request.sha) {
+        (Some(_), Some(sha)) => index.by_commit.of(sha).copied().collect(),
+        (Some(_), None) => BTreeSet::new(),
+        (None, _) => index.by_named_request.of(id).copied().collect(),
+    };
+    let candidates = candidates.into_iter().chain(request.run).filter_map(|run| facts.runs.get_key_value(&run));
+    for (run, seen) in candidates.chain(answered.into_iter().flatten()) {
+        let ours = match request.deployment {
+            Some(_) => request.run == Some(*run) || is_of_deployment(facts, id, request, *run, seen),
+            None => {
+                request.run == Some(*run) || (request.run.is_none() && seen.named_requests().any(|name| name == id))
+            }
+        };
+        let newer = found.get(run).is_none_or(|known| *known < seen);
+        if ours && newer && seen.trigger == trigger(request) {
+            found.insert(*run, seen);
+        }
+    }
+    found
+}
+
+/// Whether a run was started by this request's deployment. The forge does not
+/// say which deployment started a run: it is the newest of ours at its commit
+/// that was there before it, and that of nobody who knew it earlier.
+fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
+    let Some(made) = made_at(request) else { return false };
+    if request.sha.as_ref() != Some(&run.sha) || run.created_at < made {
+        return false;
+    }
+    let index = facts.requests.index();
+    let known = index.by_run.of(&number).any(|other| other != id);
+    let newer = |other: &String| {
+        let other_made = facts.requests.get(other).filter(|other| other.deployment.is_some()).and_then(made_at);
+        other != id && other_made.is_some_and(|at| at > made && at <= run.created_at)
+    };
+    !known && !index.by_commit.of(&run.sha).any(newer)
+}
+
+/// When a request's deployment was made. By the forge's clock, as a run's time
+/// is: after a crash we may hear of the deployment when its run has long begun.
+fn made_at(request: &DeployRequest) -> Option<Timestamp> {
+    request.made_at.or_else(|| request.started_at?.checked_sub(SLACK).ok())
+}
+
+/// Another deploy of the same commit by a deployment of which no run is known
+/// yet. A second deployment there would make it a riddle which of the two a
+/// run belongs to.
+pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> Option<&'a DeployRequest> {
+    let by_deployment = |request: &DeployRequest| {
+        let rule = policy.environments.get(&request.environment).and_then(|rule| rule.deploy.as_ref());
+        rule.is_some_and(|rule| matches!(rule.via, Via::Deployment))
+    };
+    let request = facts.requests.get(id).filter(|request| by_deployment(request))?;
+    let mut others = facts.open_requests().filter(|(other_id, other)| {
+        *other_id != id && other.sha == request.sha && other.is_under_way() && by_deployment(other)
+    });
+    let waits = |other_id: &str, other: &DeployRequest| {
+        runs_of(facts, other_id, other).is_empty() && !begun_otherwise(facts, other)
+    };
+    others.find(|(other_id, other)| waits(other_id, other)).map(|(_, other)| other)
+}
+
+/// Since when a fresh list of the runs is wanted, if it is.
+fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timestamp) -> Option<Timestamp> {
+    let runs = runs_of(facts, id, request);
+    let deadline = add(request.started_at?, BEGINS_WITHIN);
+    if runs.is_empty() {
+        return (!begun_otherwise(facts, request) && now >= deadline).then_some(deadline);
+    }
+    let ended = runs.values().all(|run| run.outcome != Outcome::Running);
+    // Another workflow may have begun that no event told of.
+    (ended && request.deployment.is_some()).then(|| runs.values().map(|run| run.at).max().unwrap_or(deadline))
+}
+
+pub(super) fn want_runs(look: &Look<'_>, id: &str, request: &DeployRequest) {
+    if let Some(since) = list_wanted(look.facts, id, request, look.now) {
+        let need = need(id, request);
+        let fresh = look.facts.answers.get(&need).is_some_and(|answered| answered.at >= since);
+        if !fresh {
+            look.want(need);
+        }
+    }
+}
+
+/// Something else than a run took the deployment up.
+fn begun_otherwise(facts: &RepoFacts, request: &DeployRequest) -> bool {
+    let made = request.deployment.and_then(|id| facts.deployments.get(&id));
+    made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
+}
+
+/// The request for an environment whose work a workflow run does.
+fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Option<(&'a String, &'a DeployRequest)> {
+    let index = facts.requests.index();
+    let seen = facts.runs.get(&run);
+    let named = seen.into_iter().flat_map(RunFacts::named_requests);
+    let at_commit = seen.into_iter().flat_map(|seen| index.by_commit.of(&seen.sha)).map(String::as_str);
+    let known = index.by_run.of(&run).chain(&index.open).map(String::as_str);
+    let candidates = named.chain(at_commit).chain(known).filter_map(|id| facts.requests.get_key_value(id));
+    let mut begun = candidates.filter(|(_, r)| r.environment == environment && r.started_at.is_some());
+    begun.find(|(id, request)| request.run == Some(run) || runs_of(facts, id, request).contains_key(&run))
+}
+
+/// Runs with a deployment that may be the work of this dispatch as long as the
+/// dispatch's own run is not known.
+pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u64> {
+    let started = request.started_at.filter(|_| request.is_dispatched());
+    let since = started.map(|at| at.checked_sub(SLACK).unwrap_or(Timestamp::MIN));
+    let index = facts.deployments.index().environments.get(&request.environment);
+    let (Some(since), Some(index)) = (since, index) else { return Vec::new() };
+    let made = index.made.range((since, 0)..).filter_map(|(_, id)| facts.deployments.get(id));
+    made.filter(|made| !made.is_linked()).filter_map(|made| made.run).collect()
+}
+
+/// Ties deployments that jobs made to the requests that their runs belong to.
+pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+    let mut links: Vec<(String, u64)> = Vec::new();
+    for run in std::mem::take(&mut facts.index.runs_to_link) {
+        for deployment in facts.deployments.index().by_run.of(&run) {
+            // Also for one that stays unlinked: its commit may be known only now.
+            Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
+            let Some(made) = facts.deployments.get(deployment) else { continue };
+            let owner = request_of_run(facts, run, &name_key(&made.environment));
+            let unlinked = owner
+                .filter(|(_, request)| request.deployment != Some(*deployment) && !request.linked.contains(deployment));
+            links.extend(unlinked.map(|(id, _)| (id.clone(), *deployment)));
+        }
+    }
+    for (id, deployment) in links {
+        change(facts, &id, out, |request| {
+            request.linked.insert(deployment);
+        });
+        let given = facts.requests.get(&id).and_then(|request| request.sha.clone());
+        // The forge names the commit that the workflow ran from.
+        if let Some(given) = given {
+            facts.deployments.update(&deployment, |made| made.link(given));
+        }
+        out.changed.insert(DocumentKey::Deployment(deployment));
+        Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(deployment), &mut out.items);
+    }
+}
+
+/// Follows a deploy to its end.
+pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+    let Some(request) = facts.requests.get(id).cloned() else { return };
+    let Some(started) = request.started_at else { return };
+    let give_up = add(started, LONGEST_RUN);
+    if facts.commands.index().let_go.contains(id) {
+        return finish(facts, id, RequestEnd::Failed, messages::let_go().to_owned(), terms, out);
+    }
+    if terms.now >= give_up {
+        return fail(facts, id, &request, messages::no_end(), terms, out);
+    }
+    out.wake(Some(give_up));
+    if let Some(made) = request.deployment.and_then(|id| facts.deployments.get(&id)) {
+        let said = |state: DeployState| made.statuses.iter().any(|status| status.state == state);
+        let last = made.statuses.iter().next_back().map(|status| status.state);
+        if said(DeployState::Success) {
+            let why = messages::succeeded(&request);
+            return finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+        }
+        if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
+            let runs = runs_of(facts, id, &request);
+            let cancelled = runs.into_values().find(|run| run.outcome == Outcome::Cancelled);
+            let why = messages::failed(&request, cancelled);
+            return finish(facts, id, RequestEnd::Failed, why, terms, out);
+        }
+    }
+    let runs: BTreeMap<u64, RunFacts> = runs_of(facts, id, &request).into_iter().map(|(r, f)| (r, f.clone())).collect();
+    if request.run.is_none()
+        && let Some((run, _)) = runs.first_key_value()
+    {
+        let run = *run;
+        change(facts, id, out, |request| request.run = Some(run));
+    }
+    if let (false, None) = (request.pinned, request.deployment)
+        && let Some((run, seen)) = runs.iter().find(|(_, seen)| Some(&seen.sha) != request.sha.as_ref())
+        && !told_commit(&request, terms)
+    {
+        out.wishes.push(cancel(id, *run));
+        let why = messages::mismatch(request.sha.as_ref(), &seen.sha);
+        return finish(facts, id, RequestEnd::Failed, why, terms, out);
+    }
+    if let Some(since) = list_wanted(facts, id, &request, terms.now) {
+        let fresh = facts.answers.get(&need(id, &request)).is_some_and(|answered| answered.at >= since);
+        if !fresh && terms.now < add(since, PATIENCE) {
+            return out.wake(Some(add(terms.now, AGAIN)));
+        }
+    }
+    if runs.is_empty() {
+        let deadline = add(started, BEGINS_WITHIN);
+        if begun_otherwise(facts, &request) {
+            return;
+        }
+        if terms.now < deadline {
+            return out.wake(Some(deadline));
+        }
+        return fail(facts, id, &request, messages::never_began(), terms, out);
+    }
+    if runs.values().any(|run| run.outcome == Outcome::Running) {
+        if let Some(deployment) = request.deployment.filter(|_| !begun_otherwise(facts, &request)) {
+            let log = runs.values().next().map(|run| run.url.clone()).filter(|url| !url.is_empty());
+            let description = messages::under_way().to_owned();
+            let effect = Effect::SetDeployment { deployment, state: DeployState::InProgress, description, log };
+            out.wishes.push(PlannedEffect { key: format!("deploy/{id}/in-progress"), replaces: false, effect });
+        }
+        return;
+    }
+    let of = |outcomes: &[Outcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
+    let failed = of(&[Outcome::Failure]).or_else(|| of(&[Outcome::NoVerdict, Outcome::Cancelled]));
+    match failed {
+        Some(run) => fail(facts, id, &request, messages::failed(&request, Some(run)), terms, out),
+        None if runs.values().all(|run| run.outcome == Outcome::Skipped) => {
+            fail(facts, id, &request, messages::skipped(), terms, out);
+        }
+        None => {
+            let why = messages::succeeded(&request);
+            out.wishes.extend(status(id, &request, DeployState::Success, &why));
+            finish(facts, id, RequestEnd::Succeeded, why, terms, out);
+        }
+    }
+}
+
+/// Whether our status of a deployment may still be sent. What its workflow
+/// says comes first: `in_progress` after its end would stay for ever.
+pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) -> Result<(), String> {
+    let said = facts.deployments.get(&deployment).and_then(|made| made.statuses.iter().next_back());
+    let said = said.map_or(DeployState::Waiting, |status| status.state);
+    let is_end = |state: DeployState| !matches!(state, DeployState::Waiting | DeployState::InProgress);
+    if is_end(said) || (!is_end(state) && said != DeployState::Waiting) {
+        return Err(messages::status_over(said));
+    }
+    // Nobody waits for the end of what is over, or was never ours.
+    if !is_end(state) && !facts.request_of(deployment).is_some_and(|(_, request)| request.is_open()) {
+        return Err("the deploy is over".to_owned());
+    }
+    Ok(())
+}
+
+/// Without `best_effort` nothing was started that could not be told its commit.
+fn told_commit(request: &DeployRequest, terms: &Terms<'_>) -> bool {
+    let rule = terms.policy.environments.get(&request.environment);
+    let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));
+    workflow && !rule.is_some_and(|rule| rule.best_effort)
+}
+
+fn fail(facts: &mut RepoFacts, id: &str, request: &DeployRequest, why: String, terms: &Terms<'_>, out: &mut Advanced) {
+    out.wishes.extend(status(id, request, DeployState::Failure, &why));
+    finish(facts, id, RequestEnd::Failed, why, terms, out);
+}
+
+fn status(id: &str, request: &DeployRequest, state: DeployState, why: &str) -> Option<PlannedEffect> {
+    let deployment = request.deployment?;
+    let effect = Effect::SetDeployment { deployment, state, description: why.replace('`', ""), log: None };
+    Some(PlannedEffect { key: format!("deploy/{id}/end"), replaces: false, effect })
+}

@@ -1,0 +1,356 @@
+//! The runs of an environment: which commit really ran there, from when until
+//! when, and how that ended. Everything that asks what runs asks here.
+//!
+//! A deployment runs from its success until the next success. One that is said
+//! to have failed after all (by a smoke test) no longer runs: what ran before
+//! it runs again. One that is taken down without a successor ends the run, and
+//! nothing runs. Deployments of others count like our own, except those of jobs
+//! that may have named the environment for its secrets alone ([`counted`]), and
+//! foreign ones: of a pull request's job, or at a commit that is on no branch
+//! of this repository. Those are a run only where a request of ours asked for
+//! that very commit.
+//!
+//! The commit of a run is what its workflow was given, before what the
+//! deployment names: a dispatched workflow runs at the head of its branch,
+//! whatever it deploys. As long as it is open whether a deployment belongs to
+//! one of our dispatches, or whether its commit is this repository's, its
+//! commit is unknown, and unknown opens nothing.
+//!
+//! Nothing is built in advance: a history is a view of the tables in
+//! [`EnvironmentIndex`], and its newest runs cost no more than themselves.
+
+use std::ops::RangeTo;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::Look,
+    domain::{
+        event::DeployState,
+        fact::{
+            RepoFacts,
+            environment::{EnvironmentIndex, Stretch, Turn, TurnKind, stretches},
+            ship::{DeploymentFacts, DeploymentOrigin},
+        },
+        id::Sha,
+        policy::Mode,
+        rule::DeployRule,
+    },
+    environment::{counted, foreign},
+};
+
+/// A deployment that is taken down so shortly before the next one succeeds was
+/// replaced by that one.
+const HANDOVER: SignedDuration = SignedDuration::from_mins(1);
+
+/// A stretch of time for which an environment ran what one deployment brought.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'f> {
+    /// The deployment's number.
+    pub(crate) deployment: u64,
+    /// The deployment.
+    pub(crate) facts: &'f DeploymentFacts,
+    /// The commit that ran; `None`: not known yet.
+    pub(crate) commit: Option<&'f Sha>,
+    /// Since when it ran.
+    pub(crate) from: Timestamp,
+    /// Until when it ran; `None` while it runs.
+    pub(crate) until: Option<Timestamp>,
+    /// How it ended; `None` while it runs.
+    pub(crate) end: Option<RunEnd>,
+    /// When its deployment succeeded: before `from`, if it ran again after a
+    /// later one had failed.
+    pub(crate) succeeded: Timestamp,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunEnd {
+    /// Another deployment took its place.
+    Replaced,
+    /// Its deployment failed after it had succeeded.
+    Failed,
+    /// It was taken down, and nothing took its place.
+    Inactive,
+}
+
+/// A deployment that began, whatever became of it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Attempt<'f> {
+    /// The deployment's number.
+    pub(crate) deployment: u64,
+    /// The deployment.
+    pub(crate) facts: &'f DeploymentFacts,
+    /// The commit that it brings; `None`: not known yet.
+    pub(crate) commit: Option<&'f Sha>,
+    /// When it began.
+    pub(crate) begun: Timestamp,
+}
+
+/// The runs of one environment.
+#[derive(Clone, Copy)]
+pub(crate) struct History<'f> {
+    facts: &'f RepoFacts,
+    index: Option<&'f EnvironmentIndex>,
+    /// How phasebot deploys there; `None`: it does not.
+    deploys: Option<&'f DeployRule>,
+}
+
+/// What runs at a moment: a deployment, and the stretch for which it does.
+#[derive(Clone, Copy)]
+struct Top<'f> {
+    deployment: u64,
+    facts: &'f DeploymentFacts,
+    stretch: Stretch,
+}
+
+impl PartialEq for Top<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.deployment, self.stretch.from) == (other.deployment, other.stretch.from)
+    }
+}
+
+impl<'f> Look<'f> {
+    /// The runs of an environment, by its lower-case name.
+    pub(crate) fn history(&self, environment: &str) -> History<'f> {
+        let rule = self.policy.environments.get(environment).filter(|_| self.policy.mode == Mode::Act);
+        History {
+            facts: self.facts,
+            index: self.facts.deployments.index().environments.get(environment),
+            deploys: rule.and_then(|rule| rule.deploy.as_ref()),
+        }
+    }
+}
+
+impl<'f> History<'f> {
+    /// What runs now, by everything that was seen.
+    pub(crate) fn current(self) -> Option<Run<'f>> {
+        self.backwards().next().filter(|run| run.until.is_none())
+    }
+
+    /// What ran at a moment.
+    pub(crate) fn at(self, at: Timestamp) -> Option<Run<'f>> {
+        self.backwards().find(|run| run.from <= at).filter(|run| run.until.is_none_or(|until| at < until))
+    }
+
+    /// What ran just before a moment.
+    pub(crate) fn before(self, at: Timestamp) -> Option<Run<'f>> {
+        self.backwards().find(|run| run.from < at).filter(|run| run.until.is_none_or(|until| at <= until))
+    }
+
+    /// Every run, the newest first.
+    pub(crate) fn backwards(self) -> Backwards<'f> {
+        Backwards { history: self, left: None, until: None, after: None }
+    }
+
+    /// Deployments that were made at or after a moment, the oldest first.
+    pub(crate) fn made_since(self, since: Timestamp) -> impl DoubleEndedIterator<Item = (u64, &'f DeploymentFacts)> {
+        let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..));
+        made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
+            .filter(move |(id, facts)| self.counts(*id, facts))
+    }
+
+    /// Deployments that began at or after a moment, the newest first.
+    pub(crate) fn attempts_since(self, since: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
+        self.turns(TurnKind::Begun, since).filter_map(move |turn| {
+            let facts = self.facts.deployments.get(&turn.deployment)?;
+            let commit = self.commit(turn.deployment, facts);
+            let attempt = Attempt { deployment: turn.deployment, facts, commit, begun: turn.at };
+            self.counts(turn.deployment, facts).then_some(attempt)
+        })
+    }
+
+    /// Failures at or after a moment, before or after a success, the newest first:
+    /// when, and which deployment.
+    pub(crate) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
+        let failed = self.turns(TurnKind::Failed, since).map(|turn| (turn.at, turn.deployment));
+        failed.filter(move |(_, id)| self.facts.deployments.get(id).is_some_and(|facts| self.counts(*id, facts)))
+    }
+
+    /// The commit that a deployment puts here; `None`: not known yet.
+    pub(crate) fn commit_of(self, deployment: u64) -> Option<&'f Sha> {
+        self.commit(deployment, self.facts.deployments.get(&deployment)?)
+    }
+
+    /// Deployments that wait to begin.
+    pub(crate) fn waiting(self) -> impl Iterator<Item = Attempt<'f>> {
+        let ids = self.index.into_iter().flat_map(|index| index.waiting.iter().rev());
+        ids.filter_map(move |id| {
+            let facts = self.facts.deployments.get(id)?;
+            let commit = self.commit(*id, facts);
+            Some(Attempt { deployment: *id, facts, commit, begun: facts.created_at })
+        })
+    }
+
+    /// What ran while a deployment lived, and on either side of that: every
+    /// commit that may have. `None` if nothing ran at some moment of it.
+    pub(crate) fn ran_about(self, begun: Timestamp, ended: Timestamp, id: u64) -> Option<Vec<&'f Sha>> {
+        let mut about: Vec<Run<'f>> = Vec::new();
+        for run in self.backwards() {
+            if run.from > ended {
+                about.clear();
+            }
+            about.push(run);
+            if run.from < begun {
+                break;
+            }
+        }
+        let (newest, oldest) = (about.first()?, about.last()?);
+        let from_the_start = oldest.from < begun && oldest.deployment != id;
+        let to_the_end = newest.until.is_none_or(|until| until > ended);
+        let without_a_break = about.windows(2).all(|pair| pair[1].until == Some(pair[0].from));
+        let others = || about.iter().filter(|run| run.deployment != id);
+        (from_the_start && to_the_end && without_a_break)
+            .then(|| others().flat_map(|run| self.commits_of(run.deployment)).collect())
+    }
+
+    /// Every commit that a deployment has stood for so far.
+    pub(crate) fn commits_of(self, deployment: u64) -> impl Iterator<Item = &'f Sha> {
+        let facts = self.facts.deployments.get(&deployment);
+        facts.into_iter().flat_map(|facts| [facts.listed_commit(), facts.commit()])
+    }
+
+    /// Deployments that don't count because they are foreign, at or after a
+    /// moment, the newest first.
+    pub(crate) fn foreign_since(self, since: Timestamp) -> impl Iterator<Item = (u64, &'f DeploymentFacts)> {
+        let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..).rev());
+        made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
+            .filter(move |(id, facts)| foreign::is_foreign(self.facts, *id, facts))
+    }
+
+    /// Whether a deployment is more than a record that somebody made through the
+    /// API: where phasebot deploys, a workflow or one of its requests made it.
+    pub(crate) fn is_evident(self, id: u64) -> bool {
+        let made = self.facts.deployments.get(&id);
+        self.deploys.is_none()
+            || self.facts.request_of(id).is_some()
+            || made.is_some_and(|made| made.run.is_some() || made.is_linked())
+    }
+
+    /// Whether a deployment brought something here.
+    fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
+        if foreign::is_foreign(self.facts, id, deployment) {
+            return false;
+        }
+        self.deploys.is_none_or(|rule| {
+            counted::is_deploy(self.facts, rule, id, deployment)
+                || counted::may_be_of_a_dispatch(self.facts, id, deployment)
+        })
+    }
+
+    fn commit(self, id: u64, facts: &'f DeploymentFacts) -> Option<&'f Sha> {
+        let is_known = facts.origin() != DeploymentOrigin::Unknown || foreign::is_asked_for(self.facts, id, facts);
+        (is_known && !counted::may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
+    }
+
+    /// Turns of a kind at or after a moment, the newest first.
+    fn turns(self, kind: TurnKind, since: Timestamp) -> impl Iterator<Item = &'f Turn> {
+        let first = Turn { at: since, kind: TurnKind::Begun, deployment: 0 };
+        let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..).rev());
+        turns.filter(move |turn| turn.kind == kind)
+    }
+
+    /// What runs once everything up to a moment has happened.
+    fn top(self, at: Timestamp) -> Option<Top<'f>> {
+        let index = self.index?;
+        let by_then = RangeTo { end: Turn { at, kind: TurnKind::Failed, deployment: u64::MAX } };
+        for turn in index.turns.range(by_then).rev().filter(|turn| turn.kind == TurnKind::Succeeded) {
+            let Some(top) = self.stretch(turn).filter(|top| self.counts(top.deployment, top.facts)) else { continue };
+            // What is over without a successor leaves nothing that could run again.
+            let inactive = top.facts.statuses.iter().filter(|status| status.state == DeployState::Inactive);
+            let until = top.stretch.failed.unwrap_or(at).min(at);
+            let mut taken_down = inactive.map(|status| status.at).filter(|end| *end >= turn.at && *end <= until);
+            if taken_down.any(|end| self.is_left_empty(index, turn, end)) {
+                return None;
+            }
+            if top.stretch.failed.is_none_or(|failed| failed > at) {
+                return Some(top);
+            }
+        }
+        None
+    }
+
+    fn stretch(self, turn: &Turn) -> Option<Top<'f>> {
+        let facts = self.facts.deployments.get(&turn.deployment)?;
+        let stretch = stretches(facts).into_iter().find(|stretch| stretch.from == turn.at)?;
+        Some(Top { deployment: turn.deployment, facts, stretch })
+    }
+
+    /// Whether the deployment that succeeded with `turn` still ran when it was
+    /// taken down, and nothing succeeded about then to take its place. The
+    /// forge takes it down for any job that names the environment.
+    fn is_left_empty(self, index: &EnvironmentIndex, turn: &Turn, end: Timestamp) -> bool {
+        let until = end.checked_add(HANDOVER).unwrap_or(Timestamp::MAX);
+        let last = Turn { at: until, kind: TurnKind::Succeeded, deployment: u64::MAX };
+        let later = index.turns.range(turn..=&last).filter(|later| *later != turn);
+        let mut successors = later.filter(|later| later.kind == TurnKind::Succeeded);
+        let failed_by_then = |top: Top<'_>| top.stretch.failed.is_some_and(|failed| failed < end);
+        successors.all(|later| self.stretch(later).is_none_or(failed_by_then))
+    }
+}
+
+/// Goes through the runs of an environment, the newest first.
+pub(crate) struct Backwards<'f> {
+    history: History<'f>,
+    /// Moments at or after this one are done with; `None`: none yet.
+    left: Option<Timestamp>,
+    /// When the run that comes next ended.
+    until: Option<Timestamp>,
+    /// What ran after it.
+    after: Option<Top<'f>>,
+}
+
+impl<'f> Iterator for Backwards<'f> {
+    type Item = Run<'f>;
+
+    fn next(&mut self) -> Option<Run<'f>> {
+        let mut found: Option<(Top<'f>, Timestamp)> = None;
+        while let Some(at) = self.moment_before() {
+            let top = self.history.top(at);
+            match (found, top) {
+                // It ran already then.
+                (Some((known, _)), Some(top)) if known == top => found = Some((known, at)),
+                (Some(_), _) => break,
+                (None, Some(top)) => found = Some((top, at)),
+                (None, None) => {
+                    self.until = Some(at);
+                    self.after = None;
+                }
+            }
+            self.left = Some(at);
+        }
+        let (top, from) = found?;
+        let run = Run {
+            deployment: top.deployment,
+            facts: top.facts,
+            commit: self.history.commit(top.deployment, top.facts),
+            from,
+            until: self.until,
+            end: self.until.map(|until| self.end(top, until)),
+            succeeded: top.stretch.from,
+        };
+        (self.until, self.after) = (Some(from), Some(top));
+        Some(run)
+    }
+}
+
+impl<'f> Backwards<'f> {
+    /// The last moment before those that are done with at which something may
+    /// have begun or ended to run.
+    fn moment_before(&self) -> Option<Timestamp> {
+        let turns = &self.history.index?.turns;
+        let before = match self.left {
+            Some(left) => turns.range(..Turn { at: left, kind: TurnKind::Begun, deployment: 0 }),
+            None => turns.range(..),
+        };
+        before.rev().find(|turn| turn.kind != TurnKind::Begun).map(|turn| turn.at)
+    }
+
+    fn end(&self, top: Top<'f>, until: Timestamp) -> RunEnd {
+        match self.after {
+            _ if top.stretch.failed == Some(until) => RunEnd::Failed,
+            Some(_) => RunEnd::Replaced,
+            None => RunEnd::Inactive,
+        }
+    }
+}

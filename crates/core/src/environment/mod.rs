@@ -1,0 +1,129 @@
+//! What each environment ran, as evidence for phases.
+
+mod counted;
+pub(crate) mod foreign;
+pub(crate) mod history;
+
+pub(crate) use crate::environment::counted::is_deploying_workflow;
+
+use std::{cell::RefCell, collections::BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    commits::landing::Carrier,
+    context::Look,
+    domain::{
+        fact::{environment::EnvironmentIndex, ship::DeploymentFacts},
+        when::Span,
+    },
+    environment::history::{Backwards, Run},
+    evidence::shipped::within,
+    text::message,
+};
+
+/// An environment that was deployed to.
+pub(crate) struct Environment<'f> {
+    /// Its name in lower case.
+    pub(crate) name: &'f str,
+    pub(crate) production: bool,
+    /// Its runs as far back as was asked so far, the newest first, and the rest.
+    known: RefCell<(Vec<Run<'f>>, Backwards<'f>)>,
+}
+
+impl<'f> Environment<'f> {
+    /// What it ran that had not ended by a moment, the oldest first.
+    fn runs_since(&self, since: Timestamp) -> Vec<Run<'f>> {
+        let mut known = self.known.borrow_mut();
+        let (runs, rest) = &mut *known;
+        let is_over = |run: &Run<'_>| run.until.is_some_and(|until| until <= since);
+        while !runs.last().is_some_and(is_over)
+            && let Some(run) = rest.next()
+        {
+            runs.push(run);
+        }
+        let first = runs.partition_point(|run| !is_over(run));
+        runs[..first].iter().rev().copied().collect()
+    }
+}
+
+impl<'f> Look<'f> {
+    /// Every environment that was ever deployed to.
+    pub(crate) fn environments(&self) -> &[Environment<'f>] {
+        self.environments.get_or_init(|| {
+            let all = self.facts.deployments.index().environments.iter().map(|(name, index)| Environment {
+                name,
+                production: self.is_production_environment(name, index),
+                known: RefCell::new((Vec::new(), self.history(name).backwards())),
+            });
+            all.collect()
+        })
+    }
+
+    /// When an environment ran a commit that contains the carrier.
+    pub(crate) fn runs_of(&self, environment: &Environment<'_>, carrier: &Carrier) -> Vec<Span> {
+        let mut spans: Vec<Span> = Vec::new();
+        // Each success is a fact of its own, and what it put there runs on for
+        // as long as the next one still has it: these began and did not end yet.
+        let mut going_on = 0;
+        let mut ends: Option<Option<Timestamp>> = None;
+        let end_all = |spans: &mut [Span], ends: Option<Option<Timestamp>>| {
+            for span in spans {
+                span.until = ends.unwrap_or(span.until);
+            }
+        };
+        for run in environment.runs_since(carrier.from) {
+            let goes_on = ends == Some(Some(run.from));
+            let Some(commit) = run.commit else {
+                // Until it is known what took its place, it counts as running on.
+                ends = if goes_on { Some(run.until) } else { ends };
+                continue;
+            };
+            if run.facts.created_at < carrier.born || !self.contains(commit, &carrier.sha) {
+                continue;
+            }
+            if ends.is_some() && !goes_on {
+                end_all(&mut spans[going_on..], ends);
+                going_on = spans.len();
+            }
+            ends = Some(run.until);
+            let name = message::quoted(&run.facts.environment);
+            let because = format!("deployed to {name} as {} (deployment {})", commit.short(), run.deployment);
+            spans.push(Span { from: run.from, until: run.until, because });
+        }
+        end_all(&mut spans[going_on..], ends);
+        within(spans, carrier)
+    }
+
+    /// When production deployments of the carrier failed or were rolled back.
+    pub(crate) fn production_falls(&self, carrier: &Carrier) -> BTreeSet<Timestamp> {
+        let mut falls = BTreeSet::new();
+        for environment in self.environments().iter().filter(|e| e.production) {
+            falls.extend(self.runs_of(environment, carrier).iter().filter_map(|run| run.until));
+            let history = self.history(environment.name);
+            for (at, id) in history.failures_since(carrier.born) {
+                let made_since = self.facts.deployments.get(&id).is_some_and(|d| d.created_at >= carrier.born);
+                let commit = history.commit_of(id).filter(|_| made_since);
+                if commit.is_some_and(|commit| self.contains(commit, &carrier.sha)) {
+                    falls.insert(at);
+                }
+            }
+        }
+        falls
+    }
+
+    /// Whether a deployment is to production: the policy says so, else the forge.
+    pub(crate) fn is_production(&self, deployment: &DeploymentFacts) -> bool {
+        self.policy
+            .production(&deployment.environment)
+            .or(deployment.production)
+            .unwrap_or_else(|| deployment.environment.eq_ignore_ascii_case("production"))
+    }
+
+    /// The same of an environment: any of its deployments is.
+    fn is_production_environment(&self, name: &str, index: &EnvironmentIndex) -> bool {
+        let by_name = name.eq_ignore_ascii_case("production");
+        let by_flag = || index.flagged.properties().any(|flag| flag.unwrap_or(by_name));
+        self.policy.production(name).unwrap_or_else(by_flag)
+    }
+}

@@ -1,0 +1,7 @@
+//! Evidence for phases, as spans of time.
+
+pub(crate) mod checks;
+pub(crate) mod overrides;
+pub(crate) mod pre_merge;
+pub(crate) mod shipped;
+pub(crate) mod spans;

@@ -1,0 +1,154 @@
+//! What speaks for a phase: spans of time, one kind of evidence after the other.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::{
+    commits::landing::{Carrier, Work},
+    context::Look,
+    domain::{
+        fact::item::{ItemFacts, Mark},
+        policy::{Evidence, EvidenceKind},
+        when::{Span, earlier},
+    },
+    evidence::{
+        overrides,
+        shipped::{release_spans, thinned},
+    },
+    text::message,
+};
+
+/// A span of evidence for a phase.
+pub(crate) struct Proof {
+    pub(crate) phase: usize,
+    pub(crate) code: &'static str,
+    pub(crate) line: u32,
+    pub(crate) span: Span,
+}
+
+/// The evidence that `work`, or without one the item itself, gives to the item.
+pub(crate) fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
+    proofs_for(look, item, item, work, cycle)
+}
+
+/// The evidence that `work`, or without one the item itself, gives to `shown`.
+pub(crate) fn proofs_for(
+    look: &Look<'_>,
+    shown: &ItemFacts,
+    source: &ItemFacts,
+    work: Option<&Work>,
+    cycle: Timestamp,
+) -> Vec<Proof> {
+    let carriers = work.map(|w| look.carriers(w));
+    let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
+    let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
+    let marks: Vec<Mark> = overrides::marks(shown, look.policy).collect();
+    let mut proofs = Vec::new();
+    for (phase, rule) in look.policy.phases.iter().enumerate() {
+        for evidence in &rule.when {
+            if !labels_match(shown, evidence) {
+                continue;
+            }
+            let spans = match work {
+                None => own_spans(look, source, evidence),
+                Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
+            };
+            let spans = thinned(spans, &marks);
+            let code = evidence.kind.key();
+            proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
+                phase,
+                code,
+                line: rule.line,
+                span,
+            }));
+        }
+    }
+    proofs
+}
+
+fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
+    evidence.labels.is_empty()
+        || item.labels.iter().flat_map(|l| &l.names).any(|name| evidence.labels.iter().any(|p| p.matches(name)))
+}
+
+/// Evidence that an issue has by itself.
+fn own_spans(look: &Look<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
+    match &evidence.kind {
+        EvidenceKind::IssueOpen => open_spans(issue, look.now)
+            .map(|(from, until)| Span { from, until, because: "the issue is open".into() })
+            .collect(),
+        EvidenceKind::BranchLinked { numeric } => {
+            let branches = look.linked_branches(issue.number, *numeric);
+            let branches = branches.into_iter().filter(|(name, _, _)| branch_matches(evidence, name));
+            let spans = branches.filter_map(|(name, from, until)| {
+                Span::between(from, until, format!("branch {} is for it", message::quoted(&name)))
+            });
+            let open: Vec<_> = open_spans(issue, look.now).collect();
+            spans
+                .flat_map(|s| open.iter().filter_map(move |(from, until)| s.clip(*from, *until)).collect::<Vec<_>>())
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Evidence that a pull request or a commit gives.
+fn work_spans(
+    look: &Look<'_>,
+    source: &ItemFacts,
+    work: &Work,
+    evidence: &Evidence,
+    carriers: &[Carrier],
+    released: &[Vec<Span>],
+) -> Vec<Span> {
+    let on_branch = || carriers.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
+    match &evidence.kind {
+        EvidenceKind::IssueOpen | EvidenceKind::BranchLinked { .. } => Vec::new(),
+        EvidenceKind::PullRequestOpen => match work {
+            Work::Pull(_) => look.pull_open_spans(source, carriers, evidence),
+            Work::Commit(_) => Vec::new(),
+        },
+        EvidenceKind::PullRequestApproved => {
+            let Some(pull) = source.pull.as_ref() else { return Vec::new() };
+            if pull.shape.as_ref().is_some_and(|shape| !branch_matches(evidence, &shape.value.base_ref)) {
+                return Vec::new();
+            }
+            look.approvals(pull)
+                .map(|(at, by)| Span::open(at, format!("{} approved #{}", message::quoted(by), source.number)))
+                .collect()
+        }
+        EvidenceKind::Merged => {
+            on_branch().filter_map(|(c, _)| Span::between(c.from, c.until, c.how.clone())).collect()
+        }
+        EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| look.tested(c, work, named)).collect(),
+        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| look.tagged(c, also)).collect(),
+        EvidenceKind::ReleasePublished { prereleases } => {
+            on_branch().flat_map(|(c, _)| look.released(c, *prereleases)).collect()
+        }
+        EvidenceKind::DeploymentStarted(filter) => {
+            on_branch().flat_map(|(c, released)| look.deploying(c, filter, released)).collect()
+        }
+        EvidenceKind::DeploymentSucceeded(filter) => {
+            on_branch().flat_map(|(c, _)| look.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
+        }
+        EvidenceKind::Soaked { environments, quiet } => {
+            on_branch().flat_map(|(c, _)| look.soaked(c, environments, *quiet)).collect()
+        }
+    }
+}
+
+fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
+    evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
+}
+
+/// When an item was open.
+pub(crate) fn open_spans(item: &ItemFacts, now: Timestamp) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> {
+    let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
+    let openings: BTreeSet<Timestamp> =
+        item.created_at.into_iter().chain(item.reopenings.iter().copied()).chain(item.reopened_at(now)).collect();
+    openings.into_iter().map(move |from| {
+        let closed = item.closings.range(from..).next().map(|(at, _)| *at);
+        (from, earlier(closed, merged.filter(|at| *at >= from)))
+    })
+}

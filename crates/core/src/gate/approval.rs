@@ -1,0 +1,133 @@
+//! `approval`: people agreed, none of them the one who asks or who wrote it,
+//! and each of them still somebody who may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::rights::{Right, approve_grant, approvers},
+    domain::{
+        fact::command::{CommandFacts, Deed, Ending},
+        id::{Account, AccountId},
+        needs::{Answer, Need},
+    },
+    gate::{Case, authors, condition_result::Finding},
+    text::message::quoted,
+};
+
+/// Somebody may have a run run again, and no event tells of it first.
+const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding {
+    let (askers, makers) = match askers(case, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(case)?))) {
+        Ok(found) => found,
+        Err(finding) => return *finding,
+    };
+    let mut agreed: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
+    let mut lost: BTreeMap<AccountId, &str> = BTreeMap::new();
+    let mut unclear: BTreeMap<Option<AccountId>, Finding> = BTreeMap::new();
+    for command in case.look.facts.words_at_gate(&case.subject.gate, &case.subject.sha) {
+        if !approves(case, command) {
+            continue;
+        }
+        let Account { id, login } = &command.by;
+        let Some(id) = id else {
+            let words = format!("it is not recorded which account approved as {}", quoted(login));
+            unclear.insert(None, Finding::unknown("approval_account_unknown", words).by_hand());
+            continue;
+        };
+        if is_one_of(&askers, &command.by) || makers.part_of(&command.by).is_some() {
+            continue;
+        }
+        let right = may_approve(case, &command.by, teams);
+        match right.unknown(login, "may approve it") {
+            None if right == Right::Held => drop(agreed.entry(*id).or_insert((login, command.at))),
+            None => drop(lost.insert(*id, login)),
+            Some(words) => {
+                let finding = match right {
+                    Right::Unavailable(_) => Finding::error("approval_right_unavailable", words),
+                    _ => Finding::unknown("approval_right_asked", words),
+                };
+                unclear.insert(Some(*id), finding);
+            }
+        }
+    }
+    let last = agreed.values().map(|(_, at)| *at).max();
+    let mut agreed: Vec<(Timestamp, &str)> = agreed.into_values().map(|(by, at)| (at, by)).collect();
+    agreed.sort_unstable();
+    let people: Vec<String> = agreed.iter().map(|(_, by)| quoted(by)).collect();
+    if people.len() >= usize::from(count) {
+        return Finding::pass("approved", format!("approved by {}", people.join(", "))).seen(last);
+    }
+    if people.len() + unclear.len() >= usize::from(count)
+        && let Some((_, finding)) = unclear.into_iter().next()
+    {
+        return finding.seen(last);
+    }
+    let who = if teams.is_empty() {
+        "people with maintain".to_owned()
+    } else {
+        format!("members of {}", teams.iter().map(|team| quoted(team)).collect::<Vec<_>>().join(", "))
+    };
+    let mut so_far = if people.is_empty() { String::new() } else { format!("; so far {}", people.join(", ")) };
+    so_far.extend(lost.values().map(|login| format!("; {} approved it and may not any more", quoted(login))));
+    let line = match case.subject.environment() {
+        Some(environment) => format!("/approve deploy {environment}"),
+        None => "/approve release".to_owned(),
+    };
+    let words = format!("needs {count} of {who} to say {}{so_far}", quoted(&line));
+    Finding::wait("approval_missing", words).seen(last).by_hand()
+}
+
+/// Who asks for a subject, or set it going; `Err`: that can't be told, or not yet.
+fn askers(case: Case<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<Finding>> {
+    let subject = case.subject;
+    let mut askers: BTreeSet<Account> = subject.requester.iter().chain(&subject.starters).cloned().collect();
+    for run in &subject.runs {
+        let need = Need::Starters { run: *run };
+        match case.answer(&need, age) {
+            Some(Answer::Starters(found)) => askers.extend(found.iter().cloned()),
+            _ => return Err(Box::new(case.missing(&need, "approval_starter", "who started the run that waits"))),
+        }
+    }
+    if askers.iter().any(|asker| asker.id.is_none()) {
+        let words = "it is not recorded which account asks for it";
+        return Err(Box::new(Finding::unknown("approval_account_unknown", words).by_hand()));
+    }
+    Ok(askers)
+}
+
+fn is_one_of(askers: &BTreeSet<Account>, account: &Account) -> bool {
+    askers.iter().any(|asker| asker.same_as(account) == Some(true))
+}
+
+/// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
+/// that can't be told, or not yet, in a sentence.
+pub(super) fn objection(case: Case<'_, '_>, account: &Account) -> Result<Option<String>, String> {
+    if account.id.is_none() {
+        return Err("it is not recorded which account says this".to_owned());
+    }
+    // An approval is counted anew with everything that it opens.
+    let found = askers(case, SignedDuration::MAX).and_then(|askers| {
+        if is_one_of(&askers, account) {
+            return Ok(Some("asked for it".to_owned()));
+        }
+        Ok(authors::makers(case)?.part_of(account).map(str::to_owned))
+    });
+    found.map_err(|finding| finding.condition.sentence)
+}
+
+/// Whether an account is one that the gate asks for, and may use the command.
+fn may_approve(case: Case<'_, '_>, account: &Account, teams: &[String]) -> Right {
+    let right = case.is_granted(account, &approvers(teams));
+    match approve_grant(case.look.policy) {
+        Some(grant) if right == Right::Held => case.is_granted(account, grant),
+        _ => right,
+    }
+}
+
+fn approves(case: Case<'_, '_>, command: &CommandFacts) -> bool {
+    matches!(command.ending, Ending::Done(_))
+        && matches!(&command.deed, Some(Deed::Approve { gate, sha }) if *gate == case.subject.gate && *sha == case.subject.sha)
+}

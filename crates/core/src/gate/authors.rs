@@ -1,0 +1,262 @@
+//! Who wrote what is gated: nobody of them approves it.
+//!
+//! That is who made the commits that it carries (authors, committers and
+//! co-authors, by the forge's record), who opened the pull requests that they
+//! came by, and who pushed them. A merge is no writing. But where a commit
+//! names an address that belongs to no account nobody is known not to be its
+//! author: then whoever merged anything of it may be, too.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
+
+use crate::{
+    domain::{
+        event::RefName,
+        fact::commit::PushFacts,
+        id::{Account, AccountId, ItemNumber, Sha},
+        needs::{Answer, Authors, Need},
+    },
+    gate::{Case, condition_result::Finding},
+    text::message::quoted,
+};
+
+/// Which accounts a commit's addresses belong to hardly changes.
+const AGE_OF_AUTHORS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Nor who opened and merged a pull request.
+const AGE_OF_PULLS: SignedDuration = SignedDuration::from_hours(24);
+/// More commits than that are not looked at one by one.
+const MOST_COMMITS: usize = 250;
+/// More commits of which it is not known who pushed them are not asked about.
+const MOST_UNKNOWN: usize = 20;
+
+/// Who had a part in a subject.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Makers(BTreeMap<AccountId, String>);
+
+impl Makers {
+    /// Which part an account had, as `made a commit of it`.
+    pub(crate) fn part_of(&self, account: &Account) -> Option<&str> {
+        self.0.get(&account.id?).map(String::as_str)
+    }
+
+    /// Notes a part, the first that is found of each account.
+    fn add(&mut self, account: &Account, part: impl FnOnce() -> String) {
+        if let Some(id) = account.id {
+            self.0.entry(id).or_insert_with(part);
+        }
+    }
+}
+
+/// How commits came, as far as that is recorded.
+#[derive(Default)]
+struct Ways<'f> {
+    pulls: BTreeSet<ItemNumber>,
+    pushers: BTreeSet<&'f Account>,
+    /// Who pushed what was a pull request's merge.
+    mergers: BTreeSet<&'f Account>,
+    /// Nobody is known to have pushed them.
+    strange: Vec<Sha>,
+}
+
+/// Who had a part in what is gated; `Err`: that can't be told, or not yet.
+pub(super) fn makers(case: Case<'_, '_>) -> Result<Makers, Box<Finding>> {
+    let commits = carried(case)?;
+    let authors = authors(case, &commits)?;
+    let mut makers = Makers::default();
+    for person in &authors.people {
+        makers.add(person, || "made a commit of it".to_owned());
+    }
+    let mut ways = Ways::default();
+    for sha in &commits {
+        ways.add(case, sha);
+    }
+    ask_about_strange(case, &mut ways)?;
+    for pusher in &ways.pushers {
+        makers.add(pusher, || "pushed a commit of it".to_owned());
+    }
+    for pull in &ways.pulls {
+        add_pull(case, *pull, authors.anonymous.as_ref(), &mut makers)?;
+    }
+    if let Some(sha) = &authors.anonymous {
+        for merger in &ways.mergers {
+            makers.add(merger, || merged(sha));
+        }
+    }
+    Ok(makers)
+}
+
+fn merged(anonymous: &Sha) -> String {
+    format!("merged a part of it, and {} names an address that belongs to no account", quoted(anonymous.short()))
+}
+
+/// The commits that are carried, the subject's own among them.
+fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
+    let sha = &case.subject.sha;
+    let what = "what it carries";
+    let new = case.new_commits().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
+    let mut commits = BTreeSet::from([sha.clone()]);
+    commits.extend(new.into_iter().flatten().cloned());
+    if commits.len() > MOST_COMMITS {
+        let words = format!("it carries {} commits, more than can be looked at for their authors", commits.len());
+        return Err(Box::new(Finding::error("approval_too_many", words).by_hand()));
+    }
+    Ok(commits)
+}
+
+/// Who made the commits that are carried.
+fn authors(case: Case<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<Finding>> {
+    // A commit by itself is asked for without what is before it.
+    let bases = if commits.len() > 1 { case.last_bases().unwrap_or_default() } else { Vec::new() };
+    let bases = if bases.is_empty() { vec![None] } else { bases.into_iter().map(Some).collect() };
+    let mut all = Authors::default();
+    for base in bases {
+        let one = authors_since(case, base)?;
+        all.people.extend(one.people);
+        all.anonymous = all.anonymous.or(one.anonymous);
+    }
+    Ok(all)
+}
+
+fn authors_since(case: Case<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<Finding>> {
+    let need = Need::Authors { base, head: case.subject.sha.clone() };
+    match case.look.answered_since(&need, case.look.now.checked_sub(AGE_OF_AUTHORS).unwrap_or(jiff::Timestamp::MIN)) {
+        Some(Answer::Authors(authors)) if authors.people.iter().all(|person| person.id.is_some()) => {
+            Ok(authors.clone())
+        }
+        known => {
+            if known.is_some() {
+                // An earlier version asked, and kept no accounts.
+                case.look.want(need.clone());
+            }
+            Err(Box::new(case.missing(&need, "approval_author", "who made what it carries")))
+        }
+    }
+}
+
+impl<'f> Ways<'f> {
+    /// How a commit came: by whose push it was first seen, by whose it came to
+    /// a branch that counts, and by which pull requests.
+    fn add(&mut self, case: Case<'_, 'f>, sha: &Sha) {
+        let facts = case.look.facts;
+        let index = &facts.index;
+        let listed = index.brought_by.get(sha).into_iter().flatten();
+        let compared = index.also_brought_by.get(sha).into_iter().flatten().map(|(id, _)| id);
+        let pushes: Vec<&PushFacts> = listed.chain(compared).filter_map(|id| facts.pushes.get(id)).collect();
+        let landed = |push: &&&PushFacts| matches!(&push.name, RefName::Branch(branch) if case.look.listed(branch));
+        let first = pushes.iter().min_by_key(|push| push.at);
+        let first_landed = pushes.iter().filter(landed).min_by_key(|push| push.at);
+        let (mut pulls, mut known) = (case.pulls_by(sha), false);
+        pulls.extend(index.pulls_by_head.get(sha).into_iter().flatten());
+        for push in first.into_iter().chain(first_landed) {
+            let merges = index.merged_as.get(&push.after);
+            pulls.extend(merges.into_iter().flatten());
+            let Some(pusher) = push.pusher.as_ref().filter(|pusher| pusher.id.is_some()) else { continue };
+            known = true;
+            if merges.is_some() {
+                self.mergers.insert(pusher)
+            } else {
+                self.pushers.insert(pusher)
+            };
+        }
+        if pulls.is_empty() && !known && first_landed.is_none() {
+            // What an open pull request carries came by it.
+            pulls.extend(case.open_pulls());
+        }
+        if pulls.is_empty() && !known {
+            self.strange.push(sha.clone());
+        }
+        self.pulls.extend(pulls);
+    }
+}
+
+impl Case<'_, '_> {
+    /// The pull requests that have the subject's commit as a head, unless it has
+    /// landed: then it is everybody's, whoever opens one of it.
+    fn open_pulls(self) -> BTreeSet<ItemNumber> {
+        let index = &self.look.facts.index;
+        let mut brought = index.brought_by.get(&self.subject.sha).into_iter().flatten();
+        if brought.any(|(name, ..)| self.look.listed_ref(name)) {
+            return BTreeSet::new();
+        }
+        index.pulls_by_head.get(&self.subject.sha).cloned().unwrap_or_default()
+    }
+}
+
+/// Asks which pull requests brought the commits of which nobody is known to
+/// have pushed them. One that came by none can be anybody's.
+fn ask_about_strange(case: Case<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<Finding>> {
+    if ways.strange.len() > MOST_UNKNOWN {
+        let words = format!("it carries {} commits of which it is not recorded who pushed them", ways.strange.len());
+        return Err(Box::new(Finding::error("approval_pusher_unknown", words).by_hand()));
+    }
+    let mut open: Option<Finding> = None;
+    for sha in std::mem::take(&mut ways.strange) {
+        let need = Need::PullsOf { sha: sha.clone() };
+        match case.answer(&need, AGE_OF_PULLS) {
+            Some(Answer::BroughtBy(by)) if by.is_empty() => {
+                let words = format!("it is not recorded who pushed {}: they may be its author", quoted(sha.short()));
+                open = Some(Finding::unknown("approval_pusher_unknown", words).by_hand());
+            }
+            Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
+            _ => {
+                let what = format!("which pull request brought {}", sha.short());
+                open.get_or_insert_with(|| case.missing(&need, "approval", &what));
+            }
+        }
+    }
+    open.map_or(Ok(()), |finding| Err(Box::new(finding)))
+}
+
+/// Notes who opened a pull request and who pushed to it, and who merged it
+/// where a commit is `anonymous`.
+fn add_pull(
+    case: Case<'_, '_>,
+    number: ItemNumber,
+    anonymous: Option<&Sha>,
+    makers: &mut Makers,
+) -> Result<(), Box<Finding>> {
+    let item = case.look.facts.items.get(&number);
+    let pull = item.and_then(|item| item.pull.as_ref());
+    let opened = |_: &Account| format!("opened #{number}");
+    let author = item.and_then(|item| item.author.as_ref()).map(crate::domain::id::Actor::account);
+    let merged_by = pull.and_then(|pull| pull.merged.as_ref()).map(|merge| merge.by.clone());
+    for pusher in pull.into_iter().flat_map(|pull| &pull.pushers) {
+        makers.add(pusher, || format!("pushed to #{number}"));
+    }
+    let told = author.as_ref().is_some_and(|author| author.id.is_some());
+    let tells_merger = match &merged_by {
+        Some(by) => by.as_ref().is_some_and(|by| by.id.is_some()),
+        None => pull.is_some_and(|pull| pull.shape.is_some()),
+    };
+    if let Some(author) = author.filter(|_| told) {
+        makers.add(&author, || opened(&author));
+    }
+    if let (Some(sha), Some(Some(by))) = (anonymous, &merged_by) {
+        makers.add(by, || merged(sha));
+    }
+    if !told || (anonymous.is_some() && !tells_merger) {
+        let need = Need::Reviews { pull: number };
+        let Some(Answer::Reviews { author, merged_by, .. }) = case.answer(&need, AGE_OF_PULLS) else {
+            return Err(Box::new(case.missing(&need, "approval", &format!("who opened #{number}"))));
+        };
+        let nameless = author.iter().chain(merged_by).any(|account| account.id.is_none());
+        if nameless {
+            let words = format!("it is not recorded which account opened or merged #{number}");
+            return Err(Box::new(Finding::unknown("approval_account_unknown", words).by_hand()));
+        }
+        // An account that is gone approves nothing.
+        if let Some(author) = author {
+            makers.add(author, || opened(author));
+        }
+        if let (Some(sha), Some(by)) = (anonymous, merged_by) {
+            makers.add(by, || merged(sha));
+        }
+    }
+    let from_the_start = item.is_some_and(|item| item.created_at.is_some_and(|at| !item.before_record(at)));
+    if anonymous.is_some() && !from_the_start {
+        let words = format!("a commit names an address of no account, and who pushed to #{number} is not recorded");
+        return Err(Box::new(Finding::unknown("approval_pusher_unknown", words).by_hand()));
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! `branch`: the commit may go to the environment, by what it is on. It always
+//! counts before environments, is not listed in policies, and nobody overrides it.
+
+use crate::gate::{
+    Case,
+    condition_result::Finding,
+    target::{Basis, Refusal, permitted},
+};
+
+/// What `branch` finds for a subject; `None` where it holds.
+pub(super) fn judge(case: Case<'_, '_>) -> Option<Finding> {
+    let environment = case.subject.environment()?;
+    let facts = case.look.facts;
+    let request = case.subject.request.as_ref().and_then(|id| facts.requests.get_key_value(id));
+    let basis = request.map_or(Basis::BARE, |(id, request)| Basis::of(facts, id, request));
+    let finding = match permitted(case.look, environment, &case.subject.sha, basis) {
+        Ok(()) => return None,
+        Err(Refusal::No(why)) => Finding::fail("branch_none", why),
+        Err(Refusal::Pending(why)) => Finding::unknown("branch_asked", why),
+    };
+    Some(finding.named("branch"))
+}

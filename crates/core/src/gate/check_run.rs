@@ -1,0 +1,131 @@
+//! A decision as people see it: a check run, or a table in a comment.
+
+use std::fmt::Write as _;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::domain::{
+    decision::{Condition, Decision, GateName, Standing},
+    effect::{CheckVerdict, Effect},
+};
+
+/// Rows of a table; a policy file may nest hundreds.
+const MOST_ROWS: usize = 100;
+/// Characters of a reason in a title.
+const TITLE: usize = 120;
+
+/// A decision in one line of plain text.
+pub fn title(decision: &Decision) -> String {
+    let (closed, all) = decision.closed();
+    let Some(worst) = decision.worst() else {
+        let waived = decision.conditions.iter().filter(|c| c.standing == Standing::Waived).count();
+        return if waived == 0 { "Passed".to_owned() } else { format!("Passed with {waived} of {all} waived") };
+    };
+    format!("Blocked: {closed} of {all} — {}", plain(&worst.sentence))
+}
+
+/// The check run that shows it. One that is not asked for any more ends.
+pub(super) fn check(decision: &Decision, live: bool) -> Effect {
+    let verdict = match decision.standing {
+        Standing::Pass | Standing::Waived => CheckVerdict::Success,
+        Standing::Fail | Standing::Error => CheckVerdict::Failure,
+        Standing::Pending if !live => CheckVerdict::Failure,
+        Standing::Pending if decision.needs_person => CheckVerdict::ActionRequired,
+        Standing::Pending => CheckVerdict::InProgress,
+    };
+    let mut summary = table(decision);
+    if !live {
+        summary.push_str("\nNobody asks for this any more; it is not decided again.\n");
+    }
+    run(decision, verdict, title(decision), summary)
+}
+
+/// The check run of a deploy that came to nothing although nobody is told.
+pub(super) fn came_to_nothing(decision: &Decision, why: &str) -> Effect {
+    let summary = format!("{why}\n\nHow its gate stood last:\n\n{}", table(decision));
+    run(decision, CheckVerdict::Failure, format!("Not deployed — {}", plain(why)), summary)
+}
+
+/// The check run of a gate that the policy no longer has. It passes nothing.
+pub(super) fn abolished(decision: &Decision) -> Effect {
+    let words = "the policy no longer has this gate, so nothing passes it";
+    let summary = format!("The policy no longer has this gate. Its last evaluation:\n\n{}", table(decision));
+    run(decision, CheckVerdict::Failure, format!("Not evaluated — {words}"), summary)
+}
+
+fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: String) -> Effect {
+    let name = decision.gate.check();
+    Effect::SetCheck {
+        external_id: format!("{name}@{}", decision.sha.0),
+        name,
+        gate: Some(decision.gate.clone()),
+        sha: decision.sha.clone(),
+        verdict,
+        title,
+        summary,
+        annotations: Vec::new(),
+        or_comment: None,
+    }
+}
+
+/// Titles are not Markdown; what is quoted needs no marks there.
+fn plain(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '`').take(TITLE).collect()
+}
+
+/// The conditions as a Markdown table, with what decided and when.
+pub fn table(decision: &Decision) -> String {
+    let mut out = String::from("| condition | state | reason | next change |\n| --- | --- | --- | --- |\n");
+    let mut left = MOST_ROWS;
+    rows(&decision.conditions, 0, &mut left, &mut out);
+    if left == 0 {
+        out.push_str("| … | | more than fits here | |\n");
+    }
+    let what = match &decision.gate {
+        GateName::Release(name) => format!("gate {}", cell(&crate::gate::quoted(name))),
+        GateName::Deploy(name) => format!("environment {}", cell(&crate::gate::quoted(name))),
+    };
+    let (at, policy) = (moment(decision.at), crate::gate::quoted(&decision.policy));
+    let _ = writeln!(out, "\nDecided at {at} on {} for {what}, policy {policy}.", decision.sha.short());
+    out
+}
+
+fn rows(conditions: &[Condition], depth: usize, left: &mut usize, out: &mut String) {
+    for condition in conditions {
+        let Some(rest) = left.checked_sub(1) else { return };
+        *left = rest;
+        let indent = "&nbsp;&nbsp;".repeat(depth);
+        let (name, state) = (cell(&condition.name), state(condition.standing));
+        let mut reason = cell(&condition.sentence);
+        if let Some(link) = condition.link.as_ref().filter(|link| is_plain_link(link)) {
+            reason = format!("{reason} ([evidence]({link}))");
+        }
+        let next = condition.next_at.map(moment).unwrap_or_default();
+        let _ = writeln!(out, "| {indent}{name} | {state} | {reason} `{}` | {next} |", condition.code);
+        rows(&condition.parts, depth + 1, left, out);
+    }
+}
+
+fn state(standing: Standing) -> &'static str {
+    match standing {
+        Standing::Pass => "✅ pass",
+        Standing::Waived => "⚠️ waived",
+        Standing::Pending => "⏳ pending",
+        Standing::Fail => "❌ fail",
+        Standing::Error => "❌ error",
+    }
+}
+
+/// Text that stays within its cell: a bar would end it even in code.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace(['\n', '\r'], " ")
+}
+
+fn is_plain_link(link: &str) -> bool {
+    link.starts_with("https://") && link.bytes().all(|b| b.is_ascii_graphic() && !b"()<>|`\"[]\\".contains(&b))
+}
+
+/// Full and in UTC: a check run has readers everywhere.
+fn moment(at: Timestamp) -> String {
+    crate::text::message::moment(at, &TimeZone::UTC)
+}

@@ -1,0 +1,173 @@
+//! `checks`: what has to have run on the commit did, and passed.
+//!
+//! What the rules of the branch require and what the policy names, each by
+//! its newest run; without either, everything that reported. A required check
+//! counts only from the App that the rule names, and a named one from the App
+//! that the policy binds it to. No check at all is no pass.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    domain::{
+        event::{Outcome, RefName},
+        needs::{Need, RequiredCheck},
+        rule::NamedCheck,
+    },
+    evidence::checks::{Newest, Report, list},
+    gate::{Case, condition_result::Finding},
+    text::message,
+};
+
+/// The first question about a commit is asked again after so long, and each
+/// further one after as long as was waited already.
+const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
+
+pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: SignedDuration) -> Finding {
+    let look = case.look;
+    let sha = &case.subject.sha;
+    let need = Need::Checks { sha: sha.clone() };
+    let waited = look.facts.answers.get(&need).map(|known| known.at.duration_since(case.subject.since));
+    if case.answer(&need, waited.unwrap_or_default().max(AGAIN_AFTER)).is_none() {
+        let missing = case.missing(&need, "checks", "what ran on the commit");
+        // What events told can show that it fails, but not that all is there.
+        let known = look.facts.checks.get(sha).map(|checks| look.newest_checks(checks, &[])).unwrap_or_default();
+        return failed(&known, named).unwrap_or(missing);
+    }
+    let mut required: Vec<&RequiredCheck> = Vec::new();
+    for branch in branches(case) {
+        let Some(of_branch) = look.required_checks(branch) else {
+            let need = Need::RequiredChecks { branch: branch.to_owned() };
+            return case.missing(&need, "checks_rules", "which checks the branch's rules require");
+        };
+        required.extend(of_branch);
+    }
+    required.sort_unstable();
+    required.dedup();
+    let known = look.facts.checks.get(sha);
+    if known.is_some_and(|checks| checks.is_cut) {
+        return Finding::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
+    }
+    let checks = known.map(|checks| look.newest_checks(checks, &required)).unwrap_or_default();
+    verdict(case, &checks, named, &required, report_within)
+}
+
+/// The branches whose rules count: those that the policy lists and to which the
+/// commit was pushed, or else the default one. Of many the newest, for each costs
+/// a question.
+fn branches<'f>(case: Case<'_, 'f>) -> BTreeSet<&'f str> {
+    const MOST: usize = 5;
+    let facts = case.look.facts;
+    let pushes = facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
+    let listed = pushes.filter(|(name, _, _)| case.look.listed_ref(name));
+    let mut listed: Vec<_> = listed.filter_map(|id| facts.pushes.get(id)).collect();
+    // What landed on the default branch is under its rules, however often it was pushed elsewhere.
+    let is_main = |name: &RefName| matches!(name, RefName::Branch(branch) if facts.is_main_line(branch));
+    listed.sort_by_key(|push| (!is_main(&push.name), std::cmp::Reverse(push.at)));
+    let mut branches = BTreeSet::new();
+    for push in listed {
+        if let RefName::Branch(branch) = &push.name
+            && branches.len() < MOST
+        {
+            branches.insert(branch.as_str());
+        }
+    }
+    if branches.is_empty() {
+        branches.insert(facts.default_branch());
+    }
+    branches
+}
+
+fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<Finding> {
+    let is_named = |report: &Report<'_>| named.iter().any(|check| report.is(check));
+    let failed: Vec<&Report<'_>> =
+        checks.reports().filter(|report| report.outcome == Outcome::Failure && is_named(report)).collect();
+    let at = failed.iter().map(|report| report.at).max();
+    (!failed.is_empty()).then(|| {
+        let shown = failed.first().map(|report| report.url);
+        let names: BTreeSet<&str> = failed.iter().map(|report| report.key.name).collect();
+        Finding::fail("checks_failed", format!("failed: {}", list(names))).seen(at).link(shown)
+    })
+}
+
+/// Something that has to have passed: a name, and who has to have said it.
+struct Wanted<'a> {
+    name: String,
+    reports: Vec<&'a Report<'a>>,
+}
+
+fn verdict(
+    case: Case<'_, '_>,
+    checks: &Newest<'_>,
+    named: &[NamedCheck],
+    required: &[&RequiredCheck],
+    report_within: SignedDuration,
+) -> Finding {
+    let look = case.look;
+    let wanted_rules = required.iter().map(|rule| Wanted {
+        name: rule.name.clone(),
+        reports: checks.reports().filter(|report| report.key.meets(rule)).collect(),
+    });
+    let wanted_names = named.iter().map(|check| Wanted {
+        name: match &check.app {
+            Some(app) => format!("{} of {app}", check.name.as_str()),
+            None => check.name.as_str().to_owned(),
+        },
+        reports: checks.reports().filter(|report| report.is(check)).collect(),
+    });
+    let mut wanted: Vec<Wanted<'_>> = wanted_rules.chain(wanted_names).collect();
+    if wanted.is_empty() {
+        let alone = |report| Wanted { name: String::new(), reports: vec![report] };
+        wanted = checks.reports().map(alone).collect();
+    }
+    let of = |outcomes: &[Outcome]| -> BTreeSet<&str> {
+        let reports = wanted.iter().flat_map(|w| &w.reports).filter(|r| outcomes.contains(&r.outcome));
+        reports.map(|r| r.key.name).collect()
+    };
+    // Of several, the first by name: one that is there leads to the others.
+    let page = |outcome: Outcome| {
+        let reports = wanted.iter().flat_map(|w| &w.reports).filter(|report| report.outcome == outcome);
+        reports.min_by_key(|report| report.key).map(|report| report.url)
+    };
+    let seen = wanted.iter().flat_map(|w| &w.reports).map(|report| report.at).max();
+    let deadline = case.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
+    let missing: BTreeSet<&str> = wanted.iter().filter(|w| w.reports.is_empty()).map(|w| w.name.as_str()).collect();
+    let (bad, void) = (of(&[Outcome::Failure]), of(&[Outcome::NoVerdict]));
+    let (running, cancelled) = (of(&[Outcome::Running]), of(&[Outcome::Cancelled]));
+    let late = look.now >= deadline;
+    if !bad.is_empty() {
+        Finding::fail("checks_failed", format!("failed: {}", list(bad))).seen(seen).link(page(Outcome::Failure))
+    } else if !missing.is_empty() && late {
+        let limit = message::duration(report_within);
+        Finding::fail("checks_missing", format!("did not report within {limit}: {}", list(missing))).seen(seen)
+    } else if !cancelled.is_empty() {
+        Finding::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
+            .seen(seen)
+            .link(page(Outcome::Cancelled))
+    } else if !void.is_empty() {
+        Finding::fail("checks_void", format!("ended without a verdict: {}", list(void)))
+            .seen(seen)
+            .link(page(Outcome::NoVerdict))
+    } else if wanted.is_empty() {
+        let words = "no check is required, named, or has reported";
+        if late {
+            Finding::fail("checks_none", words)
+        } else {
+            Finding::unknown("checks_none", words).turns(Some(deadline))
+        }
+    } else if !missing.is_empty() {
+        Finding::unknown("checks_missing", format!("has not reported yet: {}", list(missing)))
+            .seen(seen)
+            .turns(Some(deadline))
+    } else if !running.is_empty() {
+        Finding::unknown("checks_running", format!("still running: {}", list(running)))
+            .seen(seen)
+            .link(page(Outcome::Running))
+    } else if of(&[Outcome::Success]).is_empty() {
+        Finding::fail("checks_skipped", "every check was skipped").seen(seen)
+    } else {
+        let passed: BTreeSet<&str> = wanted.iter().flat_map(|w| &w.reports).map(|report| report.key.name).collect();
+        Finding::pass("checks_passed", format!("passed: {}", list(passed))).seen(seen).link(page(Outcome::Success))
+    }
+}

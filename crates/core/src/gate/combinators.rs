@@ -1,0 +1,111 @@
+//! Conditions that combine others, and what is waived.
+
+use crate::{
+    domain::{
+        decision::Standing,
+        rule::{ConditionName, ConditionRule},
+        when,
+    },
+    gate::{
+        Case, alerts, ancestry, approval, blockers, checks, condition_result::Finding, deployed, freeze, hold, lock,
+        reviews, tag, waiver::Waiver, window,
+    },
+};
+
+/// How a condition stands.
+pub(super) fn judge(case: Case<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> Finding {
+    match rule {
+        ConditionRule::All(inner) => all(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
+        ConditionRule::Any(inner) => any(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
+        // What is waived within would count the wrong way round: only the whole is.
+        ConditionRule::Not(inner) => waive(not(judge(case, inner, &[])), inner.condition(), waivers),
+        leaf => waive(look(case, leaf).named(leaf.name()), leaf.condition(), waivers),
+    }
+}
+
+fn look(case: Case<'_, '_>, rule: &ConditionRule) -> Finding {
+    match rule {
+        ConditionRule::Checks { named, report_within } => checks::judge(case, named, *report_within),
+        ConditionRule::Reviews { count } => reviews::judge(case, *count),
+        ConditionRule::Ancestry { of, any } => ancestry::judge(case, of, *any),
+        ConditionRule::Tag { increasing, signed } => tag::judge(case, *increasing, *signed),
+        ConditionRule::Blockers { label, milestone } => blockers::judge(case, label.as_deref(), milestone.as_deref()),
+        ConditionRule::Approval { count, teams } => approval::judge(case, *count, teams),
+        ConditionRule::Hold => hold::judge(case),
+        ConditionRule::Alerts { environment } => alerts::judge(case, environment.as_deref()),
+        ConditionRule::Deployed { environment, soak } => deployed::judge(case, environment, *soak),
+        ConditionRule::Window(window) => window::judge(case, window),
+        ConditionRule::Lock => lock::judge(case),
+        ConditionRule::Freeze => freeze::judge(case),
+        // What combines others is judged above.
+        ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
+            Finding::error("condition_unknown", "it can't be judged")
+        }
+    }
+}
+
+fn waive(mut finding: Finding, condition: Option<ConditionName>, waivers: &[Waiver]) -> Finding {
+    if finding.condition.standing.is_open() {
+        return finding;
+    }
+    let Some(waiver) = waivers.iter().find(|waiver| Some(waiver.condition) == condition) else { return finding };
+    if !waiver.counts {
+        finding.condition.sentence = format!("{}; {}", finding.condition.sentence, waiver.words);
+        finding.needs_person = true;
+        finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
+        return finding;
+    }
+    finding.condition.standing = Standing::Waived;
+    finding.condition.sentence = format!("{}; without that: {}", waiver.words, finding.condition.sentence);
+    finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
+    finding.holds = Some(true);
+    finding.needs_person = false;
+    finding
+}
+
+fn all(parts: Vec<Finding>) -> Finding {
+    let standing = parts.iter().map(|part| part.condition.standing).min().unwrap_or(Standing::Fail);
+    let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
+    let sentence = format!("{open} of {} hold", parts.len());
+    let holds = if parts.iter().any(|part| part.holds == Some(false)) {
+        Some(false)
+    } else {
+        parts.iter().all(|part| part.holds == Some(true)).then_some(true)
+    };
+    group("all", standing, holds, sentence, parts)
+}
+
+fn any(parts: Vec<Finding>) -> Finding {
+    let standing = parts.iter().map(|part| part.condition.standing).max().unwrap_or(Standing::Fail);
+    let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
+    let sentence = format!("{open} of {} hold; one is enough", parts.len());
+    let holds = if parts.iter().any(|part| part.holds == Some(true)) {
+        Some(true)
+    } else {
+        parts.iter().all(|part| part.holds == Some(false)).then_some(false)
+    };
+    group("any", standing, holds, sentence, parts)
+}
+
+fn not(part: Finding) -> Finding {
+    let (standing, sentence) = match part.holds {
+        Some(true) if part.condition.next_at.is_some() => (Standing::Pending, "what must not hold does"),
+        Some(true) => (Standing::Fail, "what must not hold does"),
+        Some(false) => (Standing::Pass, "what must not hold doesn't"),
+        None => (part.condition.standing.min(Standing::Pending), "whether it holds is not known"),
+    };
+    let holds = part.holds.map(|holds| !holds);
+    group("not", standing, holds, sentence.to_owned(), vec![part])
+}
+
+fn group(name: &str, standing: Standing, holds: Option<bool>, sentence: String, parts: Vec<Finding>) -> Finding {
+    let needs_person = !standing.is_open() && parts.iter().any(|part| part.needs_person);
+    let code = format!("{name}_{}", if standing.is_open() { "open" } else { "closed" });
+    let mut finding = Finding::error(&code, sentence).named(name);
+    finding.condition.standing = standing;
+    finding.condition.next_at = parts.iter().map(|part| part.condition.next_at).fold(None, when::earlier);
+    finding.condition.parts = parts.into_iter().map(|part| part.condition).collect();
+    finding.holds = holds;
+    finding.needs_person = needs_person;
+    finding
+}

@@ -1,0 +1,196 @@
+//! `hold`: no item that is carried is on hold.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    commits::landing::Work,
+    domain::{
+        fact::command::Guard,
+        id::{ItemNumber, Sha},
+        needs::{Answer, Need},
+    },
+    gate::{Case, condition_result::Finding, contents::Unknown},
+    text::message::{quoted, reason},
+};
+
+/// More commits of unknown origin than that are not asked about.
+const MOST_UNKNOWN: usize = 20;
+
+pub(super) fn judge(case: Case<'_, '_>) -> Finding {
+    let facts = case.look.facts;
+    let mut standing: Vec<Guard<'_>> = Vec::new();
+    for item in facts.held_items() {
+        let holds = facts.holds(item);
+        if holds.is_empty() {
+            continue;
+        }
+        match carries(case, item) {
+            Ok(true) => standing.extend(holds),
+            Ok(false) => {}
+            Err(Unclear::Base(unknown)) => {
+                return unknown.finding(case, "hold", &format!("whether #{item}, which is on hold, is in it"));
+            }
+            Err(Unclear::TooMany(commits)) => {
+                let words = format!(
+                    "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
+                );
+                return Finding::error("hold_unknown", words).by_hand();
+            }
+            Err(Unclear::Unseen(pull)) => {
+                let held = if pull == item { String::new() } else { format!(" for #{item}") };
+                let words = format!(
+                    "#{pull} is on hold{held}, and it is not known what it brings: no event told of it. \
+                     Any change of #{pull} does"
+                );
+                return Finding::error("hold_unknown", words).by_hand();
+            }
+        }
+    }
+    standing.sort_by_key(|hold| (hold.since, hold.item));
+    let since = standing.first().map(|hold| hold.since);
+    match standing.as_slice() {
+        [] => Finding::pass("hold_none", "nothing that it carries is on hold"),
+        [one] => {
+            let words = format!("#{} is held by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
+            Finding::wait("held", words).seen(since).by_hand()
+        }
+        [first, rest @ ..] => {
+            let words = format!(
+                "#{} is held by {}{}, and {} more",
+                first.item,
+                quoted(&first.by.login),
+                reason(first.reason),
+                rest.len()
+            );
+            Finding::wait("held", words).seen(since).by_hand()
+        }
+    }
+}
+
+/// Why it is not known whether a commit brings a change.
+enum Unclear {
+    /// This is being asked, or could not be had.
+    Base(Unknown),
+    /// No event told where this pull request comes from or goes to.
+    Unseen(ItemNumber),
+    /// So many commits came by pull requests that nobody knows.
+    TooMany(usize),
+}
+
+impl Unclear {
+    fn asked(need: Need) -> Self {
+        Self::Base(Unknown::Ask(need))
+    }
+}
+
+/// Whether the commit brings a change of the item that is not there yet.
+fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+    let facts = case.look.facts;
+    let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
+    if facts.items.get(&item).is_some_and(|held| held.is_pull) && unseen(&item) {
+        return Err(Unclear::Unseen(item));
+    }
+    let mut works: Vec<Work> = Vec::new();
+    if facts.pull(item).is_some() {
+        works.push(Work::Pull(item));
+    }
+    works.extend(facts.index.pulls_naming.get(&item).into_iter().flatten().map(|pull| Work::Pull(*pull)));
+    let closing = facts.index.commits_closing.get(&item).into_iter().flatten();
+    works.extend(closing.map(|sha| Work::Commit(sha.clone())));
+    let mut commits: BTreeSet<Sha> = BTreeSet::new();
+    for work in works {
+        if let Work::Pull(number) = &work
+            && facts
+                .pull(*number)
+                .is_some_and(|pull| pull.merged.is_none() && pull.heads.contains_key(&case.subject.sha))
+        {
+            // The head of an open pull request is deployed as it is.
+            return Ok(true);
+        }
+        let landed = case.look.carriers(&work);
+        commits
+            .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
+    }
+    let bases = case.bases();
+    let mut unknown = None;
+    for commit in commits {
+        let brought = case.contains(&case.subject.sha, &commit);
+        let there = is_there(case, bases.as_deref().ok(), &commit);
+        match (brought, there) {
+            (Some(false), _) | (_, Ok(true)) => {}
+            (Some(true), Ok(false)) => return Ok(true),
+            (None, Ok(false)) => {
+                unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
+            }
+            (_, Err(head)) => {
+                bases.clone().map_err(Unclear::Base)?;
+                let head = head.unwrap_or_else(|| case.subject.sha.clone());
+                unknown = Some(Need::Commits { base: Some(commit), head });
+            }
+        }
+    }
+    if let Some(need) = unknown {
+        return Err(Unclear::asked(need));
+    }
+    linked_elsewhere(case, item)
+}
+
+/// Whether a commit is there already: in all that is there. `Err`: not known, and
+/// of which of them, if that is known.
+fn is_there(case: Case<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
+    let bases = bases.ok_or(None)?;
+    let mut unknown = None;
+    for base in bases {
+        match case.contains(base, commit) {
+            Some(true) => {}
+            Some(false) => return Ok(false),
+            None => unknown = Some(base.clone()),
+        }
+    }
+    unknown.map_or(Ok(!bases.is_empty()), |base| Err(Some(base)))
+}
+
+/// Whether a pull request that the commit brings may be linked to a held
+/// issue by the forge alone, which no text tells. Where it can't be asked, the
+/// hold stands. Without a base to compare with, the commit itself is looked at.
+fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+    let (look, sha) = (case.look, &case.subject.sha);
+    if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
+        return Ok(false);
+    }
+    let brought = case.new_commits().map_err(Unclear::Base)?.unwrap_or_else(|| BTreeSet::from([sha]));
+    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut strange: Vec<&Sha> = Vec::new();
+    for commit in brought {
+        let by = case.pulls_by(commit);
+        if by.is_empty() {
+            strange.push(commit);
+        }
+        pulls.extend(by);
+    }
+    if strange.len() > MOST_UNKNOWN {
+        return Err(Unclear::TooMany(strange.len()));
+    }
+    // A pull request of which no event told may have brought them. All are
+    // asked about before the first answer decides.
+    let mut unanswered: Option<Need> = None;
+    for sha in strange {
+        let need = Need::PullsOf { sha: sha.clone() };
+        match look.lasting(&need) {
+            Some(Answer::BroughtBy(by)) => pulls.extend(by.keys()),
+            _ => drop(unanswered.get_or_insert(need)),
+        }
+    }
+    for pull in pulls {
+        let need = Need::LinkedIssues { pull };
+        match look.lasting(&need) {
+            // Of one that events told of, the work above says whether it is brought.
+            Some(Answer::LinkedIssues(issues)) if issues.contains(&item) && look.facts.pull(pull).is_none() => {
+                return Ok(true);
+            }
+            Some(Answer::LinkedIssues(_)) => {}
+            _ => drop(unanswered.get_or_insert(need)),
+        }
+    }
+    unanswered.map_or(Ok(false), |need| Err(Unclear::asked(need)))
+}

@@ -1,0 +1,217 @@
+//! Keeps the record of decisions, and the check runs that show them, up to
+//! facts, policy and time.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    context::Look,
+    domain::{
+        decision::{Decision, GateName},
+        effect::Effect,
+        fact::{
+            DocumentKey, RepoFacts,
+            deploy::{Origin, RequestEnd, RequestState},
+            gate::{GateFacts, Shown, Turn},
+        },
+        id::{ItemNumber, Sha},
+        policy::{Mode, Policy},
+    },
+    gate::{Subject, check_run, decide},
+    plan::{Advanced, PlannedEffect, Recheck, Terms},
+};
+
+/// A check run that has not ended is shown anew after so long: after 14 days
+/// forges call it stale (GitHub Docs, «Using the REST API to interact with
+/// checks»). The adapter makes a new run where the one that is there is older
+/// than a day and a half.
+const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
+
+/// Facts that deciding all subjects would want and that are not known.
+pub(crate) fn needs(look: &Look<'_>) {
+    if !is_on(look.policy) {
+        return;
+    }
+    for subject in look.subjects() {
+        decide(look, &subject);
+    }
+}
+
+/// Whether a policy has gates that count.
+fn is_on(policy: &Policy) -> bool {
+    policy.mode == Mode::Act && !(policy.gates.is_empty() && policy.environments.is_empty())
+}
+
+/// Decides every subject again; what follows is the difference to what is kept.
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advanced: &mut Advanced) {
+    let mut decisions: Vec<(Subject, Decision)> = Vec::new();
+    let mut over: Vec<(Subject, Decision)> = Vec::new();
+    if is_on(terms.policy) {
+        let look = Look::new(facts, terms.policy, terms.now);
+        let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
+        decisions = look.subjects().into_iter().map(decided).collect();
+        over = look.over_at_once().into_iter().map(decided).collect();
+        // What the forge did not tell is asked for again though nothing happens.
+        advanced.wake(look.retry_at());
+    }
+    let live: BTreeSet<(GateName, Sha)> =
+        decisions.iter().map(|(subject, _)| (subject.gate.clone(), subject.sha.clone())).collect();
+    // Their check runs say below why nothing came of them, unless something else waits there.
+    let mut refused: BTreeSet<(GateName, Sha)> = BTreeSet::new();
+    for (subject, decision) in over {
+        let key = (subject.gate.clone(), subject.sha.clone());
+        if live.contains(&key) {
+            continue;
+        }
+        refused.insert(key.clone());
+        match facts.gates.get(&key).map(|known| known.decision.says(&decision)) {
+            None => drop(facts.gates.insert(key, GateFacts::new(decision, subject.since, subject.tags))),
+            Some(false) => {
+                advanced.changed.insert(DocumentKey::Gate(key.0.clone(), key.1.clone()));
+                facts.gates.update(&key, |known| known.decision = decision);
+            }
+            Some(true) => {}
+        }
+    }
+    for (subject, decision) in decisions {
+        let key = (subject.gate.clone(), subject.sha.clone());
+        advanced.wake(decision.next_at);
+        keep(facts, &key, Some((subject, decision)), terms, advanced);
+    }
+    let over = facts.gates.index().live.union(&refused).filter(|key| !live.contains(*key));
+    for key in over.cloned().collect::<Vec<_>>() {
+        keep(facts, &key, None, terms, advanced);
+    }
+}
+
+/// Takes a new decision into the record, or notes that it is not asked for any more.
+fn keep(
+    facts: &mut RepoFacts,
+    key: &(GateName, Sha),
+    decided: Option<(Subject, Decision)>,
+    terms: &Terms<'_>,
+    advanced: &mut Advanced,
+) {
+    let known = facts.gates.get(key);
+    let mut gate = match (known.cloned(), decided) {
+        (Some(known), Some((subject, decision))) => {
+            let decision = if known.decision.says(&decision) { known.decision } else { decision };
+            GateFacts { decision, since: subject.since, tags: subject.tags, live: true, ..known }
+        }
+        (None, Some((subject, decision))) => GateFacts::new(decision, subject.since, subject.tags),
+        (Some(known), None) => GateFacts { live: false, ..known },
+        (None, None) => return,
+    };
+    let words = check_run::title(&gate.decision);
+    let turned = gate.turns.len();
+    gate.turned(Turn { at: terms.now, standing: gate.decision.standing, words: words.clone() });
+    if gate.turns.len() != turned || known.is_none() {
+        let name = gate.decision.gate.check();
+        let name = crate::text::message::quoted(&name);
+        advanced.told.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
+    }
+    if terms.silent.is_none() {
+        check(&mut gate, came_to_nothing(facts, key), terms.now, advanced);
+    }
+    if facts.gates.get(key) != Some(&gate) {
+        advanced.items.extend(shown_on(facts, &key.0));
+        facts.gates.insert(key.clone(), gate);
+        advanced.changed.insert(DocumentKey::Gate(key.0.clone(), key.1.clone()));
+    }
+}
+
+/// Items whose status comment shows a gate.
+fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
+    facts.commands.index().shows.of(gate).map(|id| id.item)
+}
+
+/// Why the last deploy of a commit came to nothing, if nobody asked for it:
+/// there is no command that would answer, so its check run says it.
+fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<&'a str> {
+    let GateName::Deploy(environment) = gate else { return None };
+    let of_commit = facts.requests.index().by_commit.of(sha).filter_map(|id| facts.requests.get(id));
+    let here = of_commit.filter(|request| request.environment == *environment && !request.dry_run);
+    let last = here.max_by_key(|request| request.at)?;
+    match (&last.origin, &last.state) {
+        (Origin::Command(_), _) => None,
+        (_, RequestState::Ended { how: RequestEnd::Failed | RequestEnd::Refused, why }) => Some(why),
+        _ => None,
+    }
+}
+
+/// Queues the check run where it says something new, or grows old.
+fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut Advanced) {
+    // Who asks again sees an answer, also where it is the same.
+    let again = std::mem::take(&mut gate.rerequested);
+    let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
+    let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
+    let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
+    let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
+    let hash: String = hex::encode(hash).chars().take(16).collect();
+    let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
+    let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
+    let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
+    if again || !gate.shown.as_ref().is_some_and(is_shown) {
+        let key = format!("check/{name}/{}", sha.0);
+        advanced.wishes.push(PlannedEffect { key, replaces: true, effect });
+        gate.shown = Some(Shown { hash, at: now, running });
+    }
+    if running && gate.live {
+        advanced.wake(gate.shown.as_ref().map(old_at));
+    }
+}
+
+/// The check run that shows a gate; `None`: the one that is there stays as it is.
+fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
+    match nothing.filter(|_| !gate.live) {
+        Some(why) => Some(check_run::came_to_nothing(&gate.decision, why)),
+        // It went through; what its check says stays true.
+        None if !gate.live && gate.decision.standing.is_open() => None,
+        None => Some(check_run::check(&gate.decision, gate.live)),
+    }
+}
+
+/// Rechecks a gate's check run before it is sent: it goes out as the gate
+/// stands now, and never says that something passed under a rule that is gone.
+pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &Terms<'_>) -> Recheck {
+    let Effect::SetCheck { sha, verdict, title, .. } = effect else { return Recheck::Send };
+    let key = (name.clone(), sha.clone());
+    let Some(kept) = facts.gates.get(&key) else {
+        return Recheck::Withhold("nothing is recorded of this gate on this commit".to_owned());
+    };
+    let listed = is_on(terms.policy) && crate::gate::required(terms.policy, name).is_some();
+    let now = if !listed {
+        let closed = rendered(&GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key));
+        closed.unwrap_or_else(|| check_run::abolished(&kept.decision))
+    } else if kept.live {
+        let subject = subject_of(facts, &key, kept, terms.policy);
+        let decision = crate::gate::evaluate(facts, terms.policy, &subject, terms.now);
+        check_run::check(&decision, true)
+    } else {
+        match rendered(kept, came_to_nothing(facts, &key)) {
+            Some(now) => now,
+            None => return Recheck::Send,
+        }
+    };
+    match &now {
+        Effect::SetCheck { verdict: verdict_now, title: title_now, .. }
+            if (verdict_now, title_now) == (verdict, title) =>
+        {
+            Recheck::Send
+        }
+        _ => Recheck::Replace(Box::new(now)),
+    }
+}
+
+/// What the record of a gate was decided about.
+fn subject_of(facts: &RepoFacts, (name, sha): &(GateName, Sha), kept: &GateFacts, policy: &Policy) -> Subject {
+    let plain = || Subject { tags: kept.tags.clone(), ..Subject::new(name.clone(), sha.clone(), kept.since) };
+    let GateName::Deploy(environment) = name else { return plain() };
+    let requests = facts.requests_for(environment);
+    let open = requests.filter(|(_, r)| r.is_open() && !r.dry_run && r.sha.as_ref() == Some(sha));
+    open.max_by_key(|(id, _)| *id)
+        .and_then(|(id, request)| crate::gate::subject::of_request(facts, policy, id, request))
+        .unwrap_or_else(plain)
+}

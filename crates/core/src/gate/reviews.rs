@@ -1,0 +1,287 @@
+//! `reviews`: every pull request that is carried was approved on its last
+//! commit, and nobody's request for changes stands.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    commits::branches::OnLine,
+    context::rights::Right,
+    domain::{
+        effect::Watched,
+        event::{RefName, Verdict},
+        fact::item::ReviewFact,
+        id::{Account, AccountId, ItemNumber, Sha},
+        needs::{Answer, Need},
+    },
+    gate::{Case, condition_result::Finding, contents::Unknown},
+    text::message::{forge_reason, quoted},
+};
+
+/// What a merged pull request was made of does not change, its reviews hardly.
+const AGE: SignedDuration = SignedDuration::from_hours(24);
+/// More commits than that are not looked at one by one.
+const MOST_COMMITS: usize = 250;
+/// More unknown commits than that are not asked about.
+const MOST_UNKNOWN: usize = 20;
+
+pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
+    let pulls = match pulls(case) {
+        Ok(pulls) => pulls,
+        Err(finding) => return *finding,
+    };
+    if pulls.is_empty() {
+        return Finding::pass("reviews_none", "it carries nothing new");
+    }
+    let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut unclear: Option<Finding> = None;
+    let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
+    let mut last: Option<Timestamp> = None;
+    for pull in &pulls {
+        match reviewed(case, *pull) {
+            Err(finding) => return *finding,
+            Ok(found) => {
+                last = last.max(found.last);
+                if found.against {
+                    against.insert(*pull);
+                } else if found.approvals + found.unclear_approvals.len() < usize::from(count) {
+                    missing.insert(*pull);
+                    unentitled.extend(found.unentitled);
+                } else if found.approvals < usize::from(count) {
+                    unclear = unclear.or_else(|| found.unclear_approvals.into_iter().next());
+                }
+                unclear = unclear.or(found.unclear_against);
+            }
+        }
+    }
+    if !against.is_empty() {
+        return Finding::fail("reviews_against", format!("changes are requested on {}", list(&against))).seen(last);
+    }
+    if !missing.is_empty() {
+        let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
+        let words = format!("lacks {what} of its last commit: {}{}", list(&missing), without_right(&unentitled));
+        return Finding::fail("reviews_missing", words).seen(last);
+    }
+    if let Some(unclear) = unclear {
+        return unclear.seen(last);
+    }
+    Finding::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
+}
+
+/// The pull requests that are carried.
+fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    // The request for an open pull request is that pull request's alone.
+    let request = case.subject.request.as_ref().and_then(|id| facts.requests.get(id));
+    if let Some(Watched::Pull(pull)) = request.map(|request| &request.watched) {
+        return Ok([*pull].into());
+    }
+    let open = open_pulls(case);
+    if !open.is_empty() {
+        // What has landed brings everything below it, whoever has it as a head too.
+        match case.look.on_line(sha) {
+            OnLine::No => return Ok(open),
+            OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
+            OnLine::Yes { .. } => {}
+        }
+    }
+    let unknown = |unknown: Unknown| Box::new(unknown.finding(case, "reviews", "what it carries"));
+    // Where nothing is there to compare with, the commit itself has to be reviewed.
+    let commits = case.new_commits().map_err(unknown)?.unwrap_or_else(|| BTreeSet::from([sha]));
+    brought(case, &commits)
+}
+
+/// Open pull requests that speak for the subject's commit where it is on no line:
+/// it is their head, and a fork's speaks only for what is not here by itself.
+fn open_pulls(case: Case<'_, '_>) -> BTreeSet<ItemNumber> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    let is_here = facts.is_own_commit(sha) == Some(true);
+    let speaks = |number: &ItemNumber| {
+        let item = facts.items.get(number);
+        let is_open = item.is_some_and(|item| item.closed(case.look.now).is_none());
+        let pull = facts.pull(*number).filter(|pull| pull.merged.is_none());
+        let from_fork = pull.and_then(|pull| pull.shape.as_ref()).is_none_or(|shape| shape.value.from_fork);
+        is_open && pull.is_some() && !(from_fork && is_here)
+    };
+    facts.pulls_with_head(sha).filter(speaks).collect()
+}
+
+fn place_unknown(sha: &Sha, why: Option<&str>) -> Finding {
+    let what = format!("whether {} is on a branch that counts", sha.short());
+    match why {
+        Some(why) => Finding::error("reviews_unavailable", format!("{what} can't be found out: {}", forge_reason(why))),
+        None => Finding::unknown("reviews_asked", format!("{what} is being asked of the forge")),
+    }
+}
+
+/// Whether a branch is one on which what the subject brings may have landed: a
+/// listed one, or one to which the subject itself was pushed. A pull request into
+/// another branch speaks for nothing here.
+fn is_line(case: Case<'_, '_>, branch: &str) -> bool {
+    let pushed = case.look.facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
+    let mut pushed = pushed.map(|(name, _, _)| name);
+    case.look.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
+}
+
+/// Whether a pull request was merged into such a branch, as far as events told.
+fn landed_by(case: Case<'_, '_>, number: ItemNumber) -> bool {
+    let pull = case.look.facts.pull(number).filter(|pull| pull.merged.is_some());
+    let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
+    base.is_some_and(|base| is_line(case, base))
+}
+
+/// The pull requests by which commits came. One that came by none was never reviewed.
+fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+    if commits.len() > MOST_COMMITS {
+        let words = format!("it carries {} commits, more than can be looked at", commits.len());
+        return Err(Box::new(Finding::error("reviews_too_many", words)));
+    }
+    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut strange: Vec<&Sha> = Vec::new();
+    for sha in commits {
+        let mut by = case.pulls_by(sha);
+        by.retain(|number| landed_by(case, *number));
+        if by.is_empty() {
+            strange.push(sha);
+        }
+        pulls.extend(by);
+    }
+    if strange.len() > MOST_UNKNOWN {
+        let words = format!("it carries {} commits of which no pull request is known", strange.len());
+        return Err(Box::new(Finding::error("reviews_unknown", words)));
+    }
+    let mut unasked: Option<Finding> = None;
+    for sha in strange {
+        let need = Need::PullsOf { sha: sha.clone() };
+        let Some(Answer::BroughtBy(by)) = case.answer(&need, AGE) else {
+            let what = format!("which pull request brought {}", sha.short());
+            unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
+            continue;
+        };
+        let landed = by.iter().filter(|(_, base)| is_line(case, base)).map(|(number, _)| *number);
+        let landed: BTreeSet<ItemNumber> = landed.collect();
+        if landed.is_empty() {
+            let words = format!("{} came without a pull request", sha.short());
+            return Err(Box::new(Finding::fail("reviews_bypassed", words)));
+        }
+        pulls.extend(landed);
+    }
+    unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
+}
+
+/// What a pull request's reviews come to.
+struct Reviewed {
+    /// Approvals of its last commit by people who may write.
+    approvals: usize,
+    /// Who approved the last commit and may not write, or not any more.
+    unentitled: Vec<(ItemNumber, String)>,
+    /// Somebody who may write requests changes.
+    against: bool,
+    /// Approvals of the last commit by people of whom it is not known that they may write, or are not its author.
+    unclear_approvals: Vec<Finding>,
+    /// Who requests changes, and may or may not write.
+    unclear_against: Option<Finding>,
+    /// When a review that counts was last submitted.
+    last: Option<Timestamp>,
+}
+
+/// Whether a review counts depends on a right that the forge has not told.
+/// What is said while it is not known whether a reviewer may write.
+fn permission_unknown(right: &Right, account: &Account) -> Option<Finding> {
+    let words = right.unknown(&account.login, "may write")?;
+    Some(match right {
+        Right::Unavailable(_) => Finding::error("reviews_permission_unavailable", words),
+        Right::Nameless => Finding::unknown("reviews_account_unknown", words).by_hand(),
+        Right::Held | Right::Denied | Right::Asked => Finding::unknown("reviews_permission_asked", words),
+    })
+}
+
+fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Finding>> {
+    let need = Need::Reviews { pull: number };
+    let Some(Answer::Reviews { head, author, reviews, .. }) = case.answer(&need, AGE) else {
+        return Err(Box::new(case.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
+    };
+    let asked = case.look.facts.answers.get(&need).map(|known| known.at);
+    let pull = case.look.facts.pull(number);
+    // Events are newer than the answer, or say the same.
+    let mut all: BTreeMap<u64, &ReviewFact> = reviews.iter().map(|(id, review)| (*id, review)).collect();
+    for (id, review) in pull.into_iter().flat_map(|pull| &pull.reviews) {
+        if Some(review.at) >= asked || !all.contains_key(id) {
+            all.insert(*id, &review.value);
+        }
+    }
+    let head = match pull.and_then(|pull| pull.shape.as_ref()).filter(|shape| Some(shape.at) >= asked) {
+        Some(shape) => &shape.value.head_sha,
+        None => head,
+    };
+    // Of one person the last word counts; mere comments take nothing back. Of
+    // whom nobody can tell who they are, each word stands by itself.
+    let mut words: BTreeMap<(Option<AccountId>, u64), (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    for (id, review) in all {
+        if review.verdict == Verdict::Commented {
+            continue;
+        }
+        let by = (review.reviewer.id, if review.reviewer.id.is_some() { 0 } else { id });
+        let newer = words.get(&by).is_none_or(|(at, known, _)| (*at, *known) <= (review.submitted_at, id));
+        if newer {
+            words.insert(by, (review.submitted_at, id, review));
+        }
+    }
+    let mut found = Reviewed {
+        approvals: 0,
+        unentitled: Vec::new(),
+        against: false,
+        unclear_approvals: Vec::new(),
+        unclear_against: None,
+        last: None,
+    };
+    for (at, _, review) in words.into_values() {
+        let by = &review.reviewer;
+        // An account that is gone wrote no review.
+        let own = author.as_ref().map_or(Some(false), |author| author.same_as(by));
+        if own == Some(true) {
+            continue;
+        }
+        let approves = review.verdict == Verdict::Approved && review.commit.as_ref() == Some(head);
+        let refuses = review.verdict == Verdict::ChangesRequested;
+        let right = case.may_write(by);
+        if approves && own.is_none() {
+            let words = format!("it is not recorded which accounts opened and approved #{number}");
+            found.unclear_approvals.push(Finding::unknown("reviews_account_unknown", words).by_hand());
+            continue;
+        }
+        match permission_unknown(&right, by) {
+            None if right == Right::Held => {
+                found.last = found.last.max(Some(at));
+                found.approvals += usize::from(approves);
+                found.against |= refuses;
+            }
+            None if approves => found.unentitled.push((number, by.login.clone())),
+            Some(unclear) if approves => found.unclear_approvals.push(unclear),
+            Some(unclear) if refuses => found.unclear_against = found.unclear_against.or(Some(unclear)),
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// Who approved without the right to, for people.
+fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
+    const MOST: usize = 3;
+    let words =
+        |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    unentitled.iter().take(MOST).map(words).collect()
+}
+
+fn list(pulls: &BTreeSet<ItemNumber>) -> String {
+    const MOST: usize = 10;
+    let shown: Vec<String> = pulls.iter().take(MOST).map(|number| format!("#{number}")).collect();
+    match pulls.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,122 @@
+//! Whether what a request deploys is older than what its environment runs.
+
+use crate::{
+    context::Look,
+    domain::{
+        fact::deploy::{DeployRequest, Origin, RequestKind},
+        id::Sha,
+        needs::Need,
+        version,
+    },
+    text::message::{command, commit, quoted},
+};
+
+/// How a request's commit stands to the one that its environment runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// Nothing runs there, or the commit is not older.
+    Forward,
+    /// What runs contains the commit, and more.
+    Older {
+        /// What runs.
+        runs: Sha,
+    },
+    /// What runs is, or contains, a higher version of the same package.
+    Lower {
+        /// The tag of the higher version.
+        tag: String,
+    },
+    /// Not known yet; the forge is asked.
+    Unknown,
+}
+
+/// Compares a request with what its environment runs. A request of a person is
+/// compared by ancestry alone; one that nobody asked for by its version, too.
+/// What is not known is asked for. A rollback goes back on purpose.
+pub(crate) fn order(look: &Look<'_>, request: &DeployRequest) -> Order {
+    let Some(sha) = &request.sha else { return Order::Forward };
+    let rule = look.policy.environments.get(&request.environment);
+    let allowed = request.is_automatic() && rule.is_some_and(|rule| rule.auto.allow_older);
+    if request.kind == RequestKind::Rollback || allowed {
+        return Order::Forward;
+    }
+    let Some(run) = look.history(&request.environment).current() else { return Order::Forward };
+    let Some(runs) = run.commit else { return Order::Unknown };
+    if runs == sha {
+        return Order::Forward;
+    }
+    match contains(look, runs, sha) {
+        Some(true) => return Order::Older { runs: runs.clone() },
+        Some(false) => {}
+        None => return Order::Unknown,
+    }
+    match &request.origin {
+        Origin::Tag(tag) => by_version(look, tag, runs),
+        Origin::Command(_) | Origin::Merge(_) => Order::Forward,
+    }
+}
+
+/// Compares a tag's version with the one that runs: the highest of its package
+/// that names the commit, else any that the commit contains.
+fn by_version(look: &Look<'_>, tag: &str, runs: &Sha) -> Order {
+    let Some(version) = version::parse(tag) else { return Order::Forward };
+    let Some(listed) = look.listed_tags() else { return Order::Unknown };
+    let lower = |tag: &str| Order::Lower { tag: tag.to_owned() };
+    let higher = |other: &semver::Version| other.cmp_precedence(&version.semver).is_gt();
+    if let Some((running, tag)) = look.version_at(runs, version.name, listed) {
+        return if higher(&running) { lower(tag) } else { Order::Forward };
+    }
+    // The lowest of those that are higher are the likeliest to be contained.
+    for other in look.tags_from(&version, listed).filter(|other| higher(other.semver)) {
+        match contains(look, runs, other.sha) {
+            Some(true) => return lower(other.tag),
+            Some(false) => {}
+            None => return Order::Unknown,
+        }
+    }
+    Order::Forward
+}
+
+/// Whether `newer` contains `older`; `None`: not known, and asked for.
+fn contains(look: &Look<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
+    look.known_to_contain(newer, older).or_else(|| {
+        look.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
+        None
+    })
+}
+
+/// Why a request does not start that would go back, or may.
+pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
+    let environment = quoted(&request.environment);
+    let rollback = command(&["rollback", &request.environment]);
+    if !request.is_automatic() {
+        return match order {
+            Order::Older { runs } => {
+                format!(
+                    "{environment} runs {}, which contains this commit and more: use {rollback}.",
+                    commit(Some(runs))
+                )
+            }
+            Order::Lower { .. } | Order::Forward | Order::Unknown => format!(
+                "The forge did not say whether this commit is older than what {environment} runs, so nothing was started. \
+                 Repeat the command later."
+            ),
+        };
+    }
+    let (name, reference) = match (&request.origin, &request.sha) {
+        (Origin::Tag(tag), _) => (quoted(tag), tag.clone()),
+        (_, Some(sha)) => (quoted(sha.short()), sha.short().to_owned()),
+        (_, None) => (quoted(&request.reference), request.reference.clone()),
+    };
+    let deploy = command(&["deploy", &request.environment, &format!("ref={reference}")]);
+    let (why, by_hand) = match order {
+        Order::Lower { tag } => (format!("{name} is lower than {}, which {environment} runs", quoted(tag)), deploy),
+        Order::Older { runs } => {
+            (format!("{environment} runs {}, which contains {name} and more", commit(Some(runs))), rollback)
+        }
+        Order::Forward | Order::Unknown => {
+            (format!("The forge did not say whether {name} is older than what {environment} runs"), deploy)
+        }
+    };
+    format!("{why}, so it is not deployed automatically. To deploy it by hand: {by_hand}.")
+}

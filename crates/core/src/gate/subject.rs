@@ -1,0 +1,186 @@
+//! What is gated now: draft releases, tags, the default branch's head where
+//! the policy wants its check, and commits that wait to be deployed.
+
+use crate::{
+    context::Look,
+    domain::{
+        decision::GateName,
+        effect::Watched,
+        event::RefName,
+        fact::{
+            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+            ship::DeploymentFacts,
+        },
+        id::Sha,
+        needs::{Answer, Need},
+        rule::{ConditionName, GateRule},
+    },
+    gate::{Policy, RepoFacts, Subject},
+};
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// A tag's gate is watched for so long: a check may turn red after it was green.
+const WATCHED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A job waits no longer than that for its environment (GitHub Docs,
+/// «Reviewing deployments»: 30 days).
+const WAITS: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// So many subjects of one gate are watched, the newest.
+const MOST: usize = 50;
+
+impl Look<'_> {
+    /// Everything that is gated now, one subject for each gate and commit.
+    pub(crate) fn subjects(&self) -> Vec<Subject> {
+        let mut found: BTreeMap<(GateName, Sha), Subject> = BTreeMap::new();
+        for (name, rule) in &self.policy.gates {
+            let gate = GateName::Release(name.clone());
+            let mut add = |sha: Sha, tag: Option<&str>, since: Timestamp| {
+                let subject =
+                    found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate.clone(), sha, since));
+                subject.since = subject.since.min(since);
+                if let Some(tag) = tag.filter(|tag| !subject.tags.iter().any(|known| known == tag)) {
+                    subject.tags.push(tag.to_owned());
+                    subject.tags.sort();
+                }
+            };
+            for (sha, tag, since) in self.tags_before(rule).into_iter().chain(self.drafts_before(rule)) {
+                add(sha, Some(tag), since);
+            }
+            if rule.report_branch
+                && let Some((sha, since)) = self.branch_head(self.facts.default_branch())
+            {
+                add(sha, None, since);
+            }
+        }
+        // Who asks for a deploy counts at its gate.
+        for (id, request) in self.facts.open_requests().filter(|(_, request)| !request.dry_run) {
+            let subject = of_request(self.facts, self.policy, id, request);
+            found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
+        }
+        for (gate, sha, since, made) in self.waiting_deployments() {
+            let subject = found.entry((gate.clone(), sha.clone())).or_insert_with(|| Subject::new(gate, sha, since));
+            subject.runs.extend(made.run);
+            subject.starters.extend(made.creator.iter().filter(|creator| creator.id.is_some()).cloned());
+        }
+        found.into_values().collect()
+    }
+
+    /// Deploys that nobody asked for and that were refused just now. One that
+    /// was refused as soon as it was recorded never was a subject.
+    pub(super) fn over_at_once(&self) -> Vec<Subject> {
+        let ended = self.facts.requests.index().ended.range((self.now, String::new())..);
+        let ended = ended.take_while(|(at, _)| *at == self.now);
+        let ended = ended.filter_map(|(_, id)| self.facts.requests.get_key_value(id));
+        let refused = ended.filter(|(_, request)| {
+            let refused = matches!(request.state, RequestState::Ended { how: RequestEnd::Refused, .. });
+            refused && !matches!(request.origin, Origin::Command(_))
+        });
+        refused.filter_map(|(id, request)| of_request(self.facts, self.policy, id, request)).collect()
+    }
+
+    /// Tags before which a gate stands, with their commits.
+    fn tags_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
+        let Some(pattern) = &rule.tag else { return Vec::new() };
+        let newest = self.facts.index.tag_moves.iter().rev();
+        let recent = newest.take_while(|(at, _)| self.now.duration_since(*at) < WATCHED);
+        let mut tags: Vec<(Sha, &str, Timestamp)> = Vec::new();
+        for (_, tag) in recent.filter(|(_, tag)| pattern.matches(tag)) {
+            let moves = self.facts.refs.get(&RefName::Tag(tag.clone())).and_then(|facts| facts.moves().last());
+            if let Some((at, Some(sha))) = moves
+                && !tags.iter().any(|(_, known, _)| known == tag)
+                && tags.len() < MOST
+            {
+                tags.push((sha.clone(), tag, *at));
+            }
+        }
+        tags
+    }
+
+    /// Draft releases before which a gate stands, with the commits that their
+    /// tags name, or would.
+    fn drafts_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
+        if !rule.draft {
+            return Vec::new();
+        }
+        let drafts = self.facts.draft_releases().map(|(_, release)| &release.state);
+        let matching = drafts.filter(|state| rule.tag.as_ref().is_none_or(|tag| tag.matches(&state.value.tag)));
+        let found = matching.filter_map(|state| {
+            let sha = self.draft_commit(&state.value.tag, &state.value.target)?;
+            Some((sha, state.value.tag.as_str(), state.at))
+        });
+        found.take(MOST).collect()
+    }
+
+    /// The commit that publishing a draft would release: its tag's, if that is
+    /// there already, else its target's.
+    pub(crate) fn draft_commit(&self, tag: &str, target: &str) -> Option<Sha> {
+        let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
+        let place = match place {
+            Some((_, place)) => place.as_ref(),
+            None => self.facts.tags.listed.as_ref().and_then(|tags| tags.get(tag)),
+        };
+        if let Some(sha) = place {
+            return Some(sha.clone());
+        }
+        let hex = matches!(target.len(), 40 | 64) && target.bytes().all(|b| b.is_ascii_hexdigit());
+        if hex {
+            return Some(Sha(target.to_ascii_lowercase()));
+        }
+        let branch = if target.is_empty() { self.facts.default_branch() } else { target };
+        self.branch_head(branch).map(|(sha, _)| sha)
+    }
+
+    /// Where a branch is now, and since when: by its pushes, else by the forge.
+    pub(crate) fn branch_head(&self, branch: &str) -> Option<(Sha, Timestamp)> {
+        let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
+        if let Some((at, place)) = facts.and_then(|facts| facts.moves().last()) {
+            return place.clone().map(|sha| (sha, *at));
+        }
+        let need = Need::BranchHead { branch: branch.to_owned() };
+        match self.lasting(&need)? {
+            Answer::BranchHead(sha) => Some((sha.clone(), self.facts.answers.get(&need)?.at)),
+            _ => None,
+        }
+    }
+
+    /// Commits that wait to be deployed to environments of the policy.
+    fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp, &DeploymentFacts)> {
+        let mut waiting = Vec::new();
+        for environment in self.policy.environments.keys() {
+            let waits =
+                self.history(environment).waiting().filter(|waiting| self.now.duration_since(waiting.begun) < WAITS);
+            let gate = GateName::Deploy(environment.clone());
+            let known =
+                waits.filter_map(|waiting| Some((gate.clone(), waiting.commit?.clone(), waiting.begun, waiting.facts)));
+            waiting.extend(known.take(MOST));
+        }
+        waiting
+    }
+}
+
+/// What a request's gate decides about.
+pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: &DeployRequest) -> Option<Subject> {
+    let gate = GateName::Deploy(request.environment.clone());
+    let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
+    subject.request = Some(id.to_owned());
+    if let Origin::Command(command) = &request.origin {
+        subject.requester = Some(request.by.clone());
+        subject.item = Some(command.item);
+        // Nobody is asked twice in an incident.
+        subject.replaces = request.replace || request.kind == RequestKind::Rollback;
+    }
+    if let Watched::Tag(tag) = &request.watched {
+        subject.tags.push(tag.clone());
+    }
+    if request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {
+        subject.waived.push((ConditionName::Lock, "the rollback before it took the lock".to_owned()));
+    }
+    if request.kind == RequestKind::Rollback
+        && let Some(rule) = policy.environments.get(&request.environment)
+    {
+        let word = "the policy's `rollback`".to_owned();
+        subject.waived.extend(rule.rollback.waive.iter().map(|name| (*name, word.clone())));
+    }
+    Some(subject)
+}

@@ -1,0 +1,290 @@
+//! What may be deployed: one rule about commits, for every way in which they
+//! come to an environment.
+
+use crate::{
+    commits::branches::OnLine,
+    context::{Look, rights::Right},
+    domain::{
+        effect::Watched,
+        event::Verdict,
+        fact::{
+            RepoFacts,
+            deploy::{DeployRequest, RequestKind},
+            item::ReviewFact,
+        },
+        id::{Account, AccountId, ItemNumber, Sha},
+        needs::{Answer, Named, NamedKind},
+        policy::Policy,
+        rule::EnvironmentRule,
+    },
+    gate::Need,
+    text::message::{forge_reason, quoted},
+};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// Why a commit may not go to an environment.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// It may not.
+    No(String),
+    /// It is not known yet whether it may, which is no yes.
+    Pending(String),
+}
+
+impl Refusal {
+    /// The reason, for people.
+    pub(crate) fn why(self) -> String {
+        match self {
+            Self::No(why) | Self::Pending(why) => why,
+        }
+    }
+}
+
+/// What a commit is meant by.
+#[derive(Clone, Copy)]
+pub(crate) struct Basis<'a> {
+    /// What it was named by.
+    pub(crate) watched: &'a Watched,
+    /// What the forge said that its name stands for.
+    pub(crate) named: Option<&'a Named>,
+    /// It ran there before.
+    pub(crate) goes_back: bool,
+}
+
+impl<'a> Basis<'a> {
+    /// The commit by itself: nobody named it.
+    pub(crate) const BARE: Self = Self { watched: &Watched::Commit, named: None, goes_back: false };
+
+    /// What a request means its commit by.
+    pub(crate) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
+        // What the name stands for is written into the request once it is known.
+        let asked = [name_need(facts, id, request), need_of(facts, id, &request.reference)];
+        let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
+            Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
+            _ => None,
+        });
+        Self { watched: &request.watched, named, goes_back: request.kind == RequestKind::Rollback }
+    }
+}
+
+/// The rule about which commits may go to an environment. Everything that
+/// deploys, promotes, rolls back or lets a job go on asks it, and asks it again
+/// before anything is sent.
+///
+/// An environment takes what is on a branch that the policy lists; what was on
+/// one, if a tag names it or it ran there before. With `unmerged: true` it takes
+/// every commit of this repository, and a fork's once someone who may write has
+/// approved that very commit. What is not known is pending.
+pub(crate) fn permitted(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+    // A gate that the policy does not describe lets nothing pass anyway.
+    let Some(rule) = look.policy.environments.get(environment) else { return Ok(()) };
+    if rule.unmerged {
+        return permitted_unmerged(look, environment, sha, basis);
+    }
+    let on_line = line_of(look, sha, basis);
+    if matches!(on_line, OnLine::Yes { .. }) {
+        return Ok(());
+    }
+    let short = quoted(sha.short());
+    if (basis.goes_back || matches!(basis.watched, Watched::Tag(_))) && look.was_on_line(sha) {
+        return Ok(());
+    }
+    if let OnLine::Unknown(why) = on_line {
+        let what = format!("Whether {short} is on a branch that counts");
+        return Err(Refusal::Pending(match why {
+            Some(why) => format!("{what} can't be found out: {}.", forge_reason(&why)),
+            None => format!("{what} is being asked of the forge."),
+        }));
+    }
+    let what = match basis.watched {
+        Watched::Branch(branch) => format!("The branch {}", quoted(branch)),
+        Watched::Tag(tag) => format!("What {} names, {short},", quoted(tag)),
+        Watched::Pull(pull) => format!("#{pull}"),
+        Watched::Commit => short,
+    };
+    Err(Refusal::No(not_merged(environment, &what)))
+}
+
+/// Whether a commit may go where `unmerged: true` is.
+fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+    let access = |account: &Account| look.may_write(account, None);
+    if let Watched::Pull(pull) = basis.watched {
+        return unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access);
+    }
+    if basis.named.is_some_and(|named| matches!(named.kind, NamedKind::Branch | NamedKind::Tag)) {
+        return Ok(());
+    }
+    let short = quoted(sha.short());
+    let own = look.is_own(sha);
+    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes { .. })) {
+        return Ok(());
+    }
+    let mut refusal: Option<Refusal> = None;
+    for pull in look.facts.pulls_with_head(sha) {
+        match unmerged_pull(look.facts, look.policy, environment, pull, sha, &access) {
+            Ok(()) => return Ok(()),
+            Err(pending @ Refusal::Pending(_)) => refusal = Some(pending),
+            Err(no) => drop(refusal.get_or_insert(no)),
+        }
+    }
+    Err(match (refusal, own) {
+        (Some(pending @ Refusal::Pending(_)), _) => pending,
+        (_, None) => {
+            Refusal::Pending(format!("Whether {short} is a commit of this repository is being asked of the forge."))
+        }
+        (Some(no), _) => no,
+        (None, _) => Refusal::No(elsewhere(sha)),
+    })
+}
+
+/// Whether a commit is on a listed branch. What the forge said of its name
+/// counts, too: the push may not have been heard of yet.
+fn line_of(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
+    let branch = match (basis.named.map(|named| named.kind), basis.watched) {
+        (Some(NamedKind::Branch), Watched::Branch(branch)) => Some(branch.as_str()),
+        (Some(NamedKind::Landed), _) => Some(look.facts.default_branch()),
+        _ => None,
+    };
+    match branch.filter(|branch| look.listed(branch)) {
+        Some(branch) => OnLine::Yes { branch: branch.to_owned(), since: None },
+        None => look.on_line(sha),
+    }
+}
+
+/// What has to hold at the forge when a request is sent: what it was named by,
+/// and for a bare commit that the branch on which it landed still holds it.
+pub(crate) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> Watched {
+    if *basis.watched != Watched::Commit || basis.goes_back {
+        return basis.watched.clone();
+    }
+    match line_of(look, sha, basis) {
+        // It may have been renamed since.
+        OnLine::Yes { branch, .. } if look.facts.is_main_line(&branch) => {
+            Watched::Branch(look.facts.default_branch().to_owned())
+        }
+        OnLine::Yes { branch, .. } => Watched::Branch(branch),
+        OnLine::No | OnLine::Unknown(_) => Watched::Commit,
+    }
+}
+
+/// A name without what makes it a full one.
+pub(crate) fn short_name(name: &str) -> &str {
+    name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name)
+}
+
+/// Whether a commit that a name stands for may be deployed, and what has to
+/// stay where it is for that.
+pub(crate) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Result<Watched, Refusal> {
+    let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
+    let watched = match named.kind {
+        // It was asked for on the pull request whose head it is.
+        NamedKind::Loose | NamedKind::Landed if matches!(request.watched, Watched::Pull(_)) => request.watched.clone(),
+        NamedKind::Tag => Watched::Tag(name.to_owned()),
+        NamedKind::Branch => Watched::Branch(name.to_owned()),
+        // Forges find a fork's commits under every repository's name.
+        NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes { .. }) => match look.is_own(sha) {
+            Some(true) => look.facts.own_pull_with_head(sha).map_or(Watched::Commit, Watched::Pull),
+            Some(false) => return Err(Refusal::No(elsewhere(sha))),
+            None => {
+                let what = format!("Whether {} is a commit of this repository", quoted(sha.short()));
+                return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
+            }
+        },
+        NamedKind::Landed | NamedKind::Loose => Watched::Commit,
+    };
+    permitted(look, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
+    Ok(watched)
+}
+
+/// Whether the head of an open pull request may be deployed: where the
+/// environment says so; and a fork's only if someone who may write has
+/// reviewed this very commit.
+pub(crate) fn unmerged_pull(
+    facts: &RepoFacts,
+    policy: &Policy,
+    environment: &str,
+    pull: ItemNumber,
+    sha: &Sha,
+    access: &dyn Fn(&Account) -> Right,
+) -> Result<(), Refusal> {
+    let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
+    if !rule.is_some_and(|rule| rule.unmerged) {
+        return Err(Refusal::No(not_merged(environment, &format!("#{pull}"))));
+    }
+    let Some(found) = facts.pull(pull) else {
+        return Err(Refusal::No(format!("Nothing is recorded of #{pull}.")));
+    };
+    // One of which it is not known where it comes from is taken for a fork's.
+    if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
+        return Ok(());
+    }
+    // Of one person the last word counts; mere comments take nothing back.
+    let mut last: BTreeMap<AccountId, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
+    for (id, review) in &found.reviews {
+        let word = (review.value.submitted_at, *id, &review.value);
+        let newer = |known: &(Timestamp, u64, &ReviewFact)| (known.0, known.1) <= (word.0, word.1);
+        // Nobody is asked about a reviewer of whom it is not recorded who they are.
+        let Some(by) = word.2.reviewer.id else { continue };
+        if word.2.verdict != Verdict::Commented && last.get(&by).is_none_or(newer) {
+            last.insert(by, word);
+        }
+    }
+    let approvals = last
+        .values()
+        .map(|(_, _, review)| *review)
+        .filter(|review| review.commit.as_ref() == Some(sha) && review.verdict == Verdict::Approved);
+    let mut unclear = None;
+    for review in approvals {
+        match access(&review.reviewer) {
+            Right::Held => return Ok(()),
+            Right::Denied => {}
+            Right::Asked | Right::Unavailable(_) | Right::Nameless => {
+                unclear = unclear.or(Some(&review.reviewer.login));
+            }
+        }
+    }
+    let is_unclear = unclear.is_some();
+    let unclear = unclear.map_or_else(String::new, |login| {
+        format!(
+            " {} approved it, and GitHub does not say whether they may write: grant what `phasebot doctor` names.",
+            quoted(login)
+        )
+    });
+    let why = format!(
+        "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.{unclear}",
+        quoted(sha.short())
+    );
+    Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
+}
+
+fn elsewhere(sha: &Sha) -> String {
+    format!(
+        "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag, or deploy a fork's \
+         commit on its pull request.",
+        quoted(sha.short())
+    )
+}
+
+fn not_merged(environment: &str, what: &str) -> String {
+    format!(
+        "{what} is not merged, and {} takes only what is: merge it first, or let the policy say `unmerged: true` there.",
+        quoted(environment)
+    )
+}
+
+/// The question what a request's name stands for. The default branch is meant by
+/// its full name: a tag may be called like it.
+pub(crate) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
+    match &request.watched {
+        Watched::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
+        _ => need_of(facts, id, &request.reference),
+    }
+}
+
+/// The question what a name stands for, for a request.
+pub(crate) fn need_of(facts: &RepoFacts, id: &str, name: &str) -> Need {
+    let (name, default_branch) = (name.to_owned(), facts.default_branch().to_owned());
+    Need::Named { name, default_branch, purpose: id.to_owned() }
+}

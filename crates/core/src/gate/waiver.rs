@@ -1,0 +1,168 @@
+//! What is let go for a subject: by `/override`, or because it is a rollback.
+//!
+//! An override holds for its gate, its commit, its version of the policy, for
+//! a time, and once: what begins after it uses it up.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    context::rights::{Right, override_grant},
+    domain::{
+        decision::GateName,
+        event::DeployState,
+        fact::command::{CommandFacts, Deed, Ending},
+        id::{Account, AccountId},
+        rule::ConditionName,
+        when,
+    },
+    gate::Case,
+    text::message::{moment, quoted, reason},
+};
+
+/// A condition that is let go this time, or would be.
+#[derive(Debug, Clone)]
+pub(super) struct Waiver {
+    pub(super) condition: ConditionName,
+    /// «waived by … because …», defused.
+    pub(super) words: String,
+    /// Until when.
+    pub(super) until: Option<Timestamp>,
+    /// It counts; otherwise a second person has still to say the same.
+    pub(super) counts: bool,
+}
+
+/// What one person said of one condition.
+struct Said<'a> {
+    by: &'a Account,
+    at: Timestamp,
+    reason: &'a str,
+    until: Timestamp,
+}
+
+/// Everything that is let go for a subject.
+pub(super) fn all(case: Case<'_, '_>) -> Vec<Waiver> {
+    let subject = case.subject.waived.iter().map(|(condition, word)| Waiver {
+        condition: *condition,
+        words: format!("waived by {}", quoted(word)),
+        until: None,
+        counts: true,
+    });
+    subject.chain(overrides(case)).collect()
+}
+
+fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
+    let (look, subject) = (case.look, case.subject);
+    let rules = &look.policy.overrides;
+    let applying = look.facts.words_at_gate(&subject.gate, &subject.sha);
+    let applying = applying.into_iter().filter_map(heard).filter(|(gate, sha, policy, _, said)| {
+        let here = **gate == subject.gate && **sha == subject.sha && **policy == look.policy.version;
+        here && said.until > look.now
+    });
+    let applying: Vec<Heard<'_>> = applying.collect();
+    let used = applying.iter().map(|(.., said)| said.at).min().and_then(|oldest| used_at(case, oldest));
+    let mut said: BTreeMap<ConditionName, Vec<Said<'_>>> = BTreeMap::new();
+    for (.., conditions, said_now) in applying.into_iter().filter(|(.., said)| used.is_none_or(|used| said.at > used)) {
+        for condition in conditions.iter().filter(|condition| !rules.never.contains(condition)) {
+            said.entry(*condition).or_default().push(Said { ..said_now });
+        }
+    }
+    said.into_iter().map(|(condition, said)| waiver(case, condition, said)).collect()
+}
+
+/// What comes of all that was said of one condition: only those count who may
+/// override now, and of one account the last word.
+fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
+    let look = case.look;
+    let second = look.policy.overrides.second;
+    said.sort_by_key(|word| (word.at, word.by));
+    let grant = override_grant(look.policy);
+    let mut people: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
+    let mut names: Vec<AccountId> = Vec::new();
+    let mut notes: Vec<String> = Vec::new();
+    let mut why = None;
+    for word in &said {
+        let right = case.is_granted(word.by, &grant);
+        match (word.by.id, right.unknown(&word.by.login, "may override")) {
+            (Some(id), None) if right == Right::Held => {
+                if !names.contains(&id) {
+                    names.push(id);
+                }
+                let known = people.entry(id).or_insert((&word.by.login, word.until));
+                known.1 = word.until.max(known.1);
+                why = Some(word.reason);
+            }
+            (_, None) => notes.push(format!("{} would waive it and may not any more", quoted(&word.by.login))),
+            (_, Some(unknown)) => notes.push(format!("{} would waive it: {unknown}", quoted(&word.by.login))),
+        }
+    }
+    notes.dedup();
+    let counts = people.len() > usize::from(second);
+    // With two people it ends with the one that ends second to last.
+    let mut ends: Vec<Timestamp> = people.values().map(|(_, until)| *until).collect();
+    ends.sort_unstable();
+    let until = if second && counts { ends.iter().rev().nth(1) } else { ends.last() }.copied();
+    let by: Vec<String> = names.iter().filter_map(|id| people.get(id)).map(|(login, _)| quoted(login)).collect();
+    let by = by.join(" and ");
+    let why = why.map_or_else(String::new, |why| reason(Some(why)));
+    let words = match until {
+        Some(until) if counts => format!("waived by {by}{why} until {}", moment(until, &look.policy.commands.zone)),
+        Some(_) => {
+            notes.insert(0, format!("{by} would waive it{why}; a second person has to say the same"));
+            notes.join("; ")
+        }
+        None => notes.join("; "),
+    };
+    // What does not count ends with the last word.
+    let until = until.or_else(|| said.iter().map(|word| word.until).max());
+    Waiver { condition, words, until, counts }
+}
+
+type Heard<'a> = (&'a GateName, &'a crate::domain::id::Sha, &'a String, &'a BTreeSet<ConditionName>, Said<'a>);
+
+fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
+    if !matches!(command.ending, Ending::Done(_)) {
+        return None;
+    }
+    match &command.deed {
+        Some(Deed::Override { gate, sha, policy, conditions, reason, until }) => {
+            Some((gate, sha, policy, conditions, Said { by: &command.by, at: command.at, reason, until: *until }))
+        }
+        _ => None,
+    }
+}
+
+/// When the commit last went through the gate, if it did at or after `since`:
+/// what was said before is used up. A deployment of which it is not known yet
+/// what it brings may have been this commit's.
+fn used_at(case: Case<'_, '_>, since: Timestamp) -> Option<Timestamp> {
+    let facts = case.look.facts;
+    let sha = &case.subject.sha;
+    match &case.subject.gate {
+        GateName::Deploy(environment) => {
+            let mut begun = case.look.history(environment).attempts_since(since);
+            let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
+            let own = case.subject.request.as_ref();
+            // What was said for a deploy lets that very deploy's jobs go on.
+            let is_own = |id: u64| own.is_some() && facts.request_of(id).map(|(id, _)| id) == own;
+            let found = begun.find(|attempt| {
+                let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
+                begun && attempt.commit.is_none_or(|commit| commit == sha) && !is_own(attempt.deployment)
+            });
+            // A deploy that was started has used it, also before its deployment is seen.
+            let of_commit = facts.requests.index().by_commit.of(sha);
+            let others = of_commit.filter(|id| case.subject.request.as_ref() != Some(*id));
+            let others = others.filter_map(|id| facts.requests.get(id));
+            let others = others.filter(|request| request.environment == *environment && !request.dry_run);
+            let started = others.filter_map(|request| request.started_at).filter(|at| *at >= since);
+            when::earlier(found.map(|attempt| attempt.begun), started.min())
+        }
+        GateName::Release(_) => {
+            let published = facts.releases_since(Timestamp::MIN).rev();
+            let mut here =
+                published.filter(|(_, state)| case.look.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
+            here.next().map(|(at, _)| at)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Connections that have to be heard of regularly: one that is not is an
+//! incident like any other, from the moment at which it was expected.
+
+use crate::{
+    domain::fact::{
+        DocumentKey, RepoFacts,
+        incident::{EpisodeKey, IncidentFacts, incident_id},
+    },
+    incident::ingest::{SILENCE, sight},
+    plan::{Advanced, Terms},
+};
+
+/// Notes the silence of every connection that is overdue.
+pub(super) fn watch(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+    let mut out = Advanced::default();
+    let heard: Vec<_> = facts.heartbeats.iter().map(|(name, facts)| (name.clone(), facts.heard_at)).collect();
+    for (connection, heard_at) in heard {
+        let every = terms.alerts.connections.get(&connection).and_then(|rules| rules.heartbeat);
+        let id = incident_id(&connection, SILENCE);
+        let due = heard_at.zip(every).and_then(|(at, every)| at.checked_add(every).ok());
+        match due {
+            Some(due) if due <= terms.now => {
+                let known = facts.incidents.entry(id.clone());
+                let incident = known.or_insert_with(|| IncidentFacts::new(&connection, SILENCE));
+                let key = EpisodeKey { from: due, fingerprint: SILENCE.to_owned() };
+                if !incident.episodes.contains_key(&key) {
+                    sight(incident, key, None, due);
+                    incident.whole_at = incident.whole_at.max(Some(due));
+                    out.changed.insert(DocumentKey::Incident(id));
+                }
+            }
+            Some(due) => out.wake(Some(due)),
+            // Nobody expects it any more: what was missed is missed no longer.
+            None => {
+                let Some(incident) = facts.incidents.get_mut(&id) else { continue };
+                let open = incident.episodes.iter().filter(|(_, episode)| episode.ended.value.is_none());
+                let open: Vec<EpisodeKey> = open.map(|(key, _)| key.clone()).collect();
+                for key in open {
+                    sight(incident, key, Some(terms.now), terms.now);
+                    incident.whole_at = incident.whole_at.max(Some(terms.now));
+                    out.changed.insert(DocumentKey::Incident(id.clone()));
+                }
+            }
+        }
+    }
+    out
+}

@@ -1,0 +1,42 @@
+//! Whether the loop is closed: a change that the issue is linked to runs where
+//! the alert fired, and the alert stays quiet.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{commits::landing::Work, context::Look, domain::id::ItemNumber, incident::timeline::Run};
+
+/// A loop that is closed, or will be unless the alert fires again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Loop {
+    /// When it is closed: quiet for the grace with the change in place.
+    pub(super) at: Timestamp,
+    /// The pull request that carries the change, if one does.
+    pub(super) pull: Option<ItemNumber>,
+}
+
+/// When the loop of an issue closes. A change that ran there before the alert
+/// last began did not end it.
+pub(super) fn closes(
+    look: &Look<'_>,
+    issue: ItemNumber,
+    environment: Option<&str>,
+    run: Run,
+    grace: SignedDuration,
+) -> Option<Loop> {
+    let over = run.until?;
+    let mut deployed: Option<(Timestamp, Option<ItemNumber>)> = None;
+    for work in look.works_on(issue) {
+        let pull = if let Work::Pull(pull) = &work { Some(*pull) } else { None };
+        for carrier in look.carriers(&work).iter() {
+            for place in look.environments() {
+                let here = environment.map_or(place.production, |name| name == place.name);
+                let runs = if here { look.runs_of(place, carrier) } else { Vec::new() };
+                let from = runs.iter().filter(|span| span.until.is_none()).map(|span| span.from).min();
+                let from = from.filter(|from| *from >= run.from).map(|from| (from, pull));
+                deployed = [deployed, from].into_iter().flatten().min();
+            }
+        }
+    }
+    let (from, pull) = deployed?;
+    Some(Loop { at: from.max(over).checked_add(grace).unwrap_or(Timestamp::MAX), pull })
+}

@@ -1,0 +1,156 @@
+//! What others ask of incidents: the soak, the gates, the status comments, an
+//! issue's history.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::{
+    context::Look,
+    domain::{
+        derived::{Reason, Transition},
+        fact::{DocumentKey, RepoFacts},
+        id::ItemNumber,
+        policy::Policy,
+    },
+    incident::{
+        human_actions::Hand,
+        messages,
+        state::{Case, issue_of},
+        suspect::suspects,
+        timeline::Standing,
+    },
+};
+
+/// An incident that is open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenIncident {
+    /// Its id, as in its marker.
+    pub id: String,
+    /// The issue that shows it, once there is one.
+    pub issue: Option<ItemNumber>,
+    /// What it is about, defused: it can stand in a line of Markdown.
+    pub title: String,
+    /// Its environment, lower case, if its labels tell one.
+    pub environment: Option<String>,
+    /// When it began.
+    pub since: Timestamp,
+    /// When it will be over, if it stays quiet until then.
+    pub ends_at: Option<Timestamp>,
+    /// Until when a person muted it.
+    pub muted_until: Option<Timestamp>,
+}
+
+/// The incidents that are open in an environment, or anywhere, the oldest
+/// first. An incident that names no environment concerns them all. One that has not yet fired for `hold` is none, nor is one whose
+/// issue a person closed.
+pub fn open_incidents(
+    facts: &RepoFacts,
+    policy: &Policy,
+    environment: Option<&str>,
+    now: Timestamp,
+) -> Vec<OpenIncident> {
+    let look = &Look::new(facts, policy, now);
+    let wanted = environment.map(str::to_lowercase);
+    let mut open = Vec::new();
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
+        let named = case.traits.environment.as_ref();
+        let elsewhere = wanted.is_some() && named.is_some() && named != wanted.as_ref();
+        if elsewhere || !case.standing.is_on() || is_closed(look, &case) {
+            continue;
+        }
+        open.push(OpenIncident {
+            id: id.clone(),
+            issue: case.item(look),
+            title: crate::text::sanitize::inline(&case.title(), 120),
+            environment: case.traits.environment.clone(),
+            since: case.course.last().map_or(look.now, |run| run.from),
+            ends_at: if let Standing::Resolving { until } = case.standing { Some(until) } else { None },
+            muted_until: case.word(look).muted_until,
+        });
+    }
+    open.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+    open
+}
+
+/// Whether a person closed the issue of what is on.
+fn is_closed<'f>(look: &Look<'f>, case: &Case<'f>) -> bool {
+    let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
+    match case.hand(look) {
+        Some(Hand::Ended(at)) => from <= at,
+        Some(Hand::NotPlanned(at)) => crate::incident::reconcile::later(at, look.policy.alerts.suppress) > look.now,
+        None => false,
+    }
+}
+
+/// Times in which an environment was disturbed.
+pub(crate) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp>)>>;
+
+/// When which environment was disturbed by an incident, each in order of time.
+/// Under the empty name stand those that name none.
+pub(crate) fn disturbances(look: &Look<'_>) -> Disturbances {
+    let mut found = Disturbances::new();
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
+        let environment = case.traits.environment.clone().unwrap_or_default();
+        found.entry(environment).or_default().extend(disturbed_by(look, &case));
+    }
+    for times in found.values_mut() {
+        times.sort_unstable();
+    }
+    found
+}
+
+/// When an incident disturbed its environment: while it was on for longer than
+/// `hold`, until a person said that it is over. What was closed as not planned
+/// was no incident, for as long as that keeps it away.
+pub(super) fn disturbed_by<'f>(look: &Look<'f>, case: &Case<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
+    let hand = case.hand(look);
+    let alerts = &look.policy.alerts;
+    let ripe = case.course.runs.iter().filter(|run| {
+        let ripe = crate::incident::reconcile::later(run.from, alerts.hold);
+        run.until.unwrap_or(look.now) >= ripe
+    });
+    let until = ripe.filter_map(|run| match hand {
+        Some(Hand::NotPlanned(at)) => {
+            let is_kept_away = run.from < crate::incident::reconcile::later(at, alerts.suppress);
+            let is_it = run.until.is_none_or(|end| end >= at) && is_kept_away;
+            (!is_it).then_some((run.from, run.until))
+        }
+        Some(Hand::Ended(at)) if run.from <= at => Some((run.from, crate::domain::when::earlier(run.until, Some(at)))),
+        _ => Some((run.from, run.until)),
+    });
+    until.collect()
+}
+
+/// What made a feedback issue, as a move of its history: the alert was heard
+/// in the last phase, and is planned from here on.
+pub(crate) fn origin(look: &Look<'_>, issue: ItemNumber) -> Option<Transition> {
+    let DocumentKey::Incident(id) = look.facts.index.shown_in.get(&issue)? else { return None };
+    let incident = look.facts.incidents.get(id)?;
+    let case = Case::new(look, id, incident);
+    let cycle = incident.cycles.iter().find(|cycle| issue_of(look, cycle).is_some_and(|i| i.number == Some(issue)))?;
+    let phases = &look.policy.phases;
+    let last = phases.iter().find(|rule| rule.name.eq_ignore_ascii_case("monitor")).or(phases.last())?;
+    let sentence = messages::origin(case.traits.environment.as_deref());
+    let reason = Reason { code: "alert".into(), sentence, rule: String::new() };
+    Some(Transition { at: cycle.began, to: Some(last.name.clone()), reason })
+}
+
+/// Feedback issues of which an item's change is suspected.
+pub(crate) fn suspected_in(look: &Look<'_>, item: ItemNumber) -> Vec<ItemNumber> {
+    let mut found = Vec::new();
+    for (id, incident) in &look.facts.incidents {
+        let case = Case::new(look, id, incident);
+        let (Some(issue), Some(run), Some(place)) = (case.item(look), case.course.last(), &case.traits.environment)
+        else {
+            continue;
+        };
+        if suspects(look, place, run.from).iter().any(|suspect| suspect.items.contains(&item)) {
+            found.push(issue);
+        }
+    }
+    found.sort_unstable();
+    found
+}

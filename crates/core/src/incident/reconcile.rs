@@ -1,0 +1,317 @@
+//! What follows for all incidents of a repository: which issues are opened,
+//! and what changes on those that are there.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    context::Look,
+    domain::{
+        effect::{Effect, LabelLook},
+        fact::{
+            DocumentKey, RepoFacts,
+            incident::{CycleFacts, FeedbackFacts, IncidentFacts, IssueFacts, Place, StormFacts},
+        },
+        policy::{EvidenceKind, Policy},
+    },
+    incident::{
+        heartbeat,
+        human_actions::{self, Hand, Word},
+        issue_sync::{self, Text, Want},
+        messages,
+        query::disturbed_by,
+        state::Case,
+        timeline::Standing,
+    },
+    plan::{Advanced, Outcome, Terms},
+};
+
+/// Brings every incident's issue up to facts, policy and time.
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+    let nothing_said = facts.incidents.is_empty() && facts.feedback.is_empty() && facts.heartbeats.is_empty();
+    if nothing_said || terms.silent.is_some() {
+        return Advanced::default();
+    }
+    let out = heartbeat::watch(facts, terms);
+    let look = Look::new(facts, terms.policy, terms.now);
+    let mut tending = Tending { look, terms, out, changed: Changed::default(), turned: false };
+    let cases: Vec<Case<'_>> =
+        tending.look.facts.incidents.iter().map(|(id, incident)| Case::new(&tending.look, id, incident)).collect();
+    let openings = tending.incidents(&cases);
+    tending.open(&cases, openings);
+    tending.storms(&cases);
+    tending.reports();
+    tending.notice(&cases);
+    if tending.turned {
+        tending.look.landed(&mut tending.out.items);
+    }
+    let Tending { changed, out, .. } = tending;
+    changed.keep(facts, out)
+}
+
+/// What changed, beside the facts that it was derived from.
+#[derive(Default)]
+pub(super) struct Changed {
+    pub(super) incidents: BTreeMap<String, IncidentFacts>,
+    pub(super) storms: BTreeMap<String, StormFacts>,
+    pub(super) reports: BTreeMap<String, FeedbackFacts>,
+}
+
+impl Changed {
+    fn keep(self, facts: &mut RepoFacts, mut out: Advanced) -> Advanced {
+        let keys = self.incidents.keys().cloned().map(DocumentKey::Incident);
+        let keys = keys.chain(self.storms.keys().cloned().map(DocumentKey::Storm));
+        let keys: Vec<DocumentKey> = keys.chain(self.reports.keys().cloned().map(DocumentKey::Feedback)).collect();
+        facts.incidents.extend(self.incidents);
+        facts.storms.extend(self.storms);
+        facts.feedback.extend(self.reports);
+        for key in keys {
+            facts.reindex(&key);
+            out.changed.insert(key);
+        }
+        out
+    }
+}
+
+pub(super) struct Tending<'f, 't> {
+    pub(super) look: Look<'f>,
+    pub(super) terms: &'t Terms<'t>,
+    pub(super) out: Advanced,
+    pub(super) changed: Changed,
+    /// An incident began or ended: what has landed soaks anew.
+    pub(super) turned: bool,
+}
+
+impl<'f> Tending<'f, '_> {
+    /// Looks after the incidents that have issues of their own; returns those
+    /// that need one, by their place in `cases`, the oldest first.
+    fn incidents(&mut self, cases: &[Case<'f>]) -> Vec<usize> {
+        let mut openings = Vec::new();
+        for (index, case) in cases.iter().enumerate() {
+            let wants_issue = match case.present().map(|cycle| &cycle.place) {
+                None => self.unshown(case),
+                Some(Place::Own(issue)) => self.shown(case, issue),
+                // Its storm looks after it, while its issue is there.
+                Some(Place::Storm(storm)) => {
+                    self.wait(case);
+                    let issue = self.look.facts.storms.get(storm).map(|storm| &storm.issue);
+                    let gone = issue.and_then(|issue| self.gone(issue));
+                    let from = case.course.last().map(|run| run.from);
+                    let is_shown = match issue.and_then(|issue| human_actions::hand(self.look.facts, issue)) {
+                        Some(Hand::NotPlanned(at)) => from <= Some(at) || self.is_suppressed(case, at),
+                        _ => gone.is_none_or(|at| from <= Some(at)),
+                    };
+                    case.standing == Standing::Firing && !is_shown
+                }
+            };
+            if wants_issue {
+                openings.push(index);
+            }
+        }
+        openings.sort_by_key(|index| (cases[*index].course.last().map(|run| run.from), cases[*index].id));
+        openings
+    }
+
+    /// Notes since when each incident is known to fire, and when it disturbed its
+    /// environment: what soaks there is derived again when that changes.
+    fn notice(&mut self, cases: &[Case<'f>]) {
+        for case in cases {
+            let noticed = case.noticed(self.terms.now);
+            let disturbed = disturbed_by(&self.look, case);
+            if noticed != case.facts.noticed || disturbed != case.facts.disturbed {
+                self.turned |= disturbed != case.facts.disturbed;
+                let changed = self.changed.incidents.entry(case.id.to_owned());
+                let incident = changed.or_insert_with(|| case.facts.clone());
+                (incident.noticed, incident.disturbed) = (noticed, disturbed);
+            }
+        }
+    }
+
+    /// Whether an incident without an issue needs one.
+    fn unshown(&mut self, case: &Case<'f>) -> bool {
+        self.wait(case);
+        match case.hand(&self.look) {
+            Some(Hand::NotPlanned(at)) if self.is_suppressed(case, at) => false,
+            _ => case.standing == Standing::Firing,
+        }
+    }
+
+    /// Since when an issue of ours is no longer there, if somebody deleted or moved it.
+    pub(super) fn gone(&self, issue: &IssueFacts) -> Option<Timestamp> {
+        self.look.facts.items.get(&issue.number?)?.gone
+    }
+
+    /// Keeps an incident's own issue; whether it needs another one.
+    fn shown(&mut self, case: &Case<'f>, issue: &IssueFacts) -> bool {
+        self.wait(case);
+        let firing = case.standing == Standing::Firing;
+        let gone = self.gone(issue).is_some();
+        let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
+        let (mut left, mut reopen) = (false, false);
+        match human_actions::hand(self.look.facts, issue) {
+            Some(Hand::NotPlanned(at)) => return !self.is_suppressed(case, at) && firing,
+            Some(Hand::Ended(at)) if from > at && gone => return firing,
+            Some(Hand::Ended(at)) if from > at => reopen = firing,
+            Some(Hand::Ended(_)) if gone => return false,
+            Some(Hand::Ended(_)) => left = true,
+            None => {}
+        }
+        if !issue.firing && matches!(case.standing, Standing::Pending { .. } | Standing::Resolving { .. }) {
+            return false; // too short to be told
+        }
+        let word = case.word(&self.look);
+        if word.muted_until.is_some() {
+            self.out.wake(word.muted_until);
+            return false;
+        }
+        let want = Want { left, reopen, ..self.want(case, &word, stands(case.standing, issue.firing)) };
+        let mut kept = issue.clone();
+        issue_sync::keep(&mut kept, &want, self.terms.now, &mut self.out);
+        if kept == *issue {
+            return false;
+        }
+        self.turned |= kept.firing != issue.firing;
+        if kept.firing != issue.firing {
+            self.tell(case, if kept.firing { "fires again" } else { "is over" });
+        }
+        let mut incident = case.facts.clone();
+        if let Some(cycle) = incident.cycles.last_mut() {
+            cycle.place = Place::Own(kept);
+        }
+        self.changed.incidents.insert(case.id.to_owned(), incident);
+        false
+    }
+
+    /// How the issue of an incident should be.
+    pub(super) fn want(&mut self, case: &Case<'f>, word: &Word<'_>, firing: bool) -> Want {
+        let stale = match case.is_stale(self.terms.now, self.terms.policy.alerts.stale_after) {
+            Ok(()) => true,
+            Err(due) => {
+                self.out.wake(due);
+                false
+            }
+        };
+        let closes = case.closes(&self.look);
+        if let Some(closes) = closes.as_ref().filter(|closes| closes.at > self.terms.now) {
+            self.out.wake(Some(closes.at));
+        }
+        let template = self.terms.alerts.template(&case.facts.connection);
+        let below = messages::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now);
+        let view = Box::new(case.view(&self.look, word));
+        Want {
+            firing,
+            stale,
+            text: Text::Incident(view, template.map(str::to_owned), below),
+            looks: case.traits.looks(),
+            phase: first_phase(self.terms.policy),
+            assign: case.traits.assign.clone(),
+            comment: case.comment(firing),
+            left: false,
+            reopen: false,
+            auto_close: self.terms.policy.alerts.auto_close,
+        }
+    }
+
+    /// Looks again when an incident next turns by itself.
+    fn wait(&mut self, case: &Case<'f>) {
+        if let Standing::Pending { until } | Standing::Resolving { until } = case.standing {
+            self.out.wake(Some(until));
+        }
+    }
+
+    /// Whether an issue closed as not planned still keeps others away.
+    fn is_suppressed(&mut self, case: &Case<'f>, at: Timestamp) -> bool {
+        let until = later(at, self.terms.policy.alerts.suppress);
+        let suppressed = self.terms.now < until;
+        if suppressed && case.standing == Standing::Firing {
+            self.out.wake(Some(until));
+        }
+        suppressed
+    }
+
+    /// Opens an issue for one incident.
+    pub(super) fn open_own(&mut self, case: &Case<'f>) {
+        let want = self.want(case, &Word::default(), true);
+        let marker = format!("incident:{}-{}", case.id, case.facts.cycles.len() + 1);
+        let issue = issue_sync::open(marker, &want, self.terms.now, &mut self.out);
+        self.begin(case, Place::Own(issue));
+        self.tell(case, "fires: an issue is opened");
+    }
+
+    /// Notes where an incident is shown from now on.
+    pub(super) fn begin(&mut self, case: &Case<'f>, place: Place) {
+        let mut incident = case.facts.clone();
+        let began = case.course.last().map_or(self.terms.now, |run| run.from);
+        incident.cycles.push(CycleFacts { began, place });
+        self.changed.incidents.insert(case.id.to_owned(), incident);
+        self.turned = true;
+    }
+
+    pub(super) fn tell(&mut self, case: &Case<'f>, what: &str) {
+        self.out.told.push(format!("incident {} {what}", case.id));
+    }
+}
+
+/// Whether it is shown as firing: what is about to be over is left as it is shown.
+pub(super) fn stands(standing: Standing, shown: bool) -> bool {
+    match standing {
+        Standing::Firing => true,
+        Standing::Pending { .. } | Standing::Resolving { .. } => shown,
+        Standing::Over | Standing::Quiet => false,
+    }
+}
+
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// The label of the phase in which an open issue begins.
+pub(super) fn first_phase(policy: &Policy) -> Option<LabelLook> {
+    let opens = |evidence: &crate::domain::policy::Evidence| {
+        evidence.kind == EvidenceKind::IssueOpen && evidence.labels.is_empty()
+    };
+    let rule = policy.phases.iter().rev().find(|rule| rule.when.iter().any(opens))?;
+    Some(LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() })
+}
+
+/// Notes what became of an issue that was to be opened.
+pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
+    let Effect::OpenIssue { marker, .. } = effect else { return Advanced::default() };
+    let mut out = Advanced::default();
+    let Some((key, issue)) = find(facts, marker).filter(|(_, issue)| issue.number.is_none()) else { return out };
+    match outcome {
+        Outcome::Done { issue: Some(number), .. } => {
+            issue.number = Some(number);
+            issue.open_since = terms.now;
+            out.items.insert(number);
+        }
+        Outcome::Done { issue: None, .. } => {
+            issue.refused = Some((terms.now, "the forge did not tell the issue's number".to_owned()));
+        }
+        Outcome::Failed(why) | Outcome::Withheld(why) => issue.refused = Some((terms.now, why.to_owned())),
+    }
+    facts.reindex(&key);
+    out.changed.insert(key);
+    out
+}
+
+/// The issue with this marker.
+fn find<'a>(facts: &'a mut RepoFacts, marker: &str) -> Option<(DocumentKey, &'a mut IssueFacts)> {
+    if let Some(id) = marker.strip_prefix("feedback:") {
+        let issue = facts.feedback.get_mut(id)?.issue.as_mut()?;
+        return Some((DocumentKey::Feedback(id.to_owned()), issue));
+    }
+    let id = marker.strip_prefix("incident:")?;
+    if let Some(storm) = facts.storms.get_mut(id) {
+        return Some((DocumentKey::Storm(id.to_owned()), &mut storm.issue));
+    }
+    let (id, _) = id.rsplit_once('-')?;
+    let cycles = facts.incidents.get_mut(id)?.cycles.iter_mut();
+    let issue = cycles.filter_map(|cycle| match &mut cycle.place {
+        Place::Own(issue) => Some(issue),
+        Place::Storm(_) => None,
+    });
+    let issue = issue.into_iter().find(|issue| issue.marker == marker)?;
+    Some((DocumentKey::Incident(id.to_owned()), issue))
+}

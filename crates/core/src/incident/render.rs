@@ -1,0 +1,256 @@
+//! An incident as the title and body of its issue, from a template.
+//!
+//! Templates are sandboxed: no loader, bounded steps, depth and output, and
+//! everything that they print is defused unless one of our own filters made
+//! it. The result is read once more as Markdown; whatever is live in it and
+//! neither of the template nor of us makes the template fail. A template that
+//! fails gives way to the built-in one: an alert is never lost for it.
+
+use std::{fmt::Write as _, io};
+
+use jiff::Timestamp;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior, Value, value::Serde};
+
+use crate::{
+    domain::alert::Feedback,
+    incident::{
+        rendered_text::stranger,
+        view::{IncidentView, StormLine},
+    },
+    text::sanitize,
+};
+
+/// The built-in template: its first line is the title.
+pub const BUILT_IN: &str = include_str!("../../../../config/feedback.default.md");
+
+/// Longest body, in characters. GitHub refuses more than 65,536.
+pub const LONGEST_BODY: usize = 60_000;
+
+/// Longest title, in characters. GitHub refuses more than 256.
+const LONGEST_TITLE: usize = 200;
+
+/// Longest value that is printed without a filter, in characters.
+const LONGEST_VALUE: usize = 500;
+
+/// Instructions of the template engine for one text; the built-in template
+/// takes some thousands.
+const FUEL: u64 = 200_000;
+
+/// Loops and conditions within each other.
+const DEPTH: usize = 50;
+
+/// Incidents listed in a storm's issue.
+const MOST_LINES: usize = 200;
+
+/// A text, ready to be posted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The issue's title.
+    pub title: String,
+    /// The issue's body, without our marker.
+    pub body: String,
+    /// Why the operator's template was not used, for the log.
+    pub problem: Option<String>,
+}
+
+/// The issue of an incident, by the operator's template or the built-in one.
+pub fn render(template: Option<&str>, view: &IncidentView) -> Rendered {
+    let mut problem = None;
+    for source in template.into_iter().chain([BUILT_IN]) {
+        match print(source, view) {
+            Ok((title, body)) => return Rendered { title, body, problem },
+            Err(why) => problem = problem.or(Some(why)),
+        }
+    }
+    let title = or_untitled(sanitize::title(&view.title, LONGEST_TITLE));
+    Rendered { title, body: sanitize::fence(view.text.as_deref().unwrap_or("An alert without words."), 2000), problem }
+}
+
+/// What is wrong with the form of a template; `None`: nothing.
+pub fn problem(template: &str) -> Option<String> {
+    let (title, body) = parts(template);
+    let engine = Environment::empty();
+    [title, body].into_iter().find_map(|part| engine.template_from_named_str("template", part).err()).map(|e| why(&e))
+}
+
+/// The issue of a user's words.
+pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
+    let title = or_untitled(sanitize::title(&feedback.title, LONGEST_TITLE));
+    let mut body = if feedback.text.trim().is_empty() { String::new() } else { sanitize::block(&feedback.text, 8000) };
+    if let Some(link) = feedback.url.as_deref().and_then(sanitize::link) {
+        let _ = write!(body, "[Open at the source](<{link}>)\n\n");
+    }
+    for (name, value) in feedback.labels.iter().take(40) {
+        let _ = writeln!(body, "- {} {}", sanitize::code(name, 60), sanitize::code(value, 120));
+    }
+    let _ = write!(body, "\nSent by a user over {}.\n", sanitize::code(connection, 60));
+    Rendered { title, body: body.trim_start().to_owned(), problem: None }
+}
+
+/// The issue of a storm: many incidents in one table, the newest first.
+pub fn storm(lines: &[StormLine], connection: &str) -> Rendered {
+    let firing = lines.iter().filter(|line| line.state != "resolved").count();
+    let title = format!("{} alerts at once, {firing} not resolved", lines.len());
+    let mut body = format!(
+        "More alerts came over {} than become issues of their own.\n\n| Alert | State | Severity | Began | |\n| --- | --- \
+         | --- | --- | --- |\n",
+        sanitize::code(connection, 60)
+    );
+    for line in lines.iter().take(MOST_LINES) {
+        let item = line.item.map(|n| format!("#{n}")).unwrap_or_default();
+        let severity = line.severity.as_deref().map(|s| sanitize::inline(s, 30)).unwrap_or_default();
+        let (title, state) = (sanitize::inline(&line.title, 40), sanitize::inline(&line.state, 20));
+        let row = format!("| {title} | {state} | {severity} | {} | {item} |\n", time(line.started_at));
+        if body.len() + row.len() > LONGEST_BODY - 200 {
+            break;
+        }
+        body.push_str(&row);
+    }
+    if lines.len() > MOST_LINES {
+        let _ = write!(body, "\nand {} more.\n", lines.len() - MOST_LINES);
+    }
+    Rendered { title, body, problem: None }
+}
+
+fn or_untitled(title: String) -> String {
+    if title.is_empty() { "Alert without a title".to_owned() } else { title }
+}
+
+/// A template's first line, and the rest.
+fn parts(template: &str) -> (&str, &str) {
+    template.split_once('\n').unwrap_or((template, ""))
+}
+
+fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> {
+    let (title, body) = parts(source);
+    let context = Value::from(Serde(view));
+    let title = write(&engine(Place::Title), title, &context).map_err(|e| why(&e))?;
+    let body = write(&engine(Place::Body), body, &context).map_err(|e| why(&e))?;
+    if body.chars().count() > LONGEST_BODY {
+        return Err(format!("it makes more than {LONGEST_BODY} characters"));
+    }
+    if let Some(stranger) = stranger(&body, source, &view.items()) {
+        return Err(format!("it would leave words of the alert live: {stranger:?}"));
+    }
+    // Spaces and the like may come of the template itself.
+    let title = sanitize::title(&title, LONGEST_TITLE);
+    Ok((or_untitled(title), tidy(&body)))
+}
+
+/// Without the gaps that a template's tags leave; code keeps its own.
+fn tidy(body: &str) -> String {
+    let (mut out, mut fence) = (String::with_capacity(body.len()), String::new());
+    let mut blank = true;
+    for line in body.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        if fence.is_empty() && ticks.len() >= 3 {
+            fence.clone_from(&ticks);
+        } else if !fence.is_empty() && line == fence {
+            fence.clear();
+        }
+        if fence.is_empty() && line.trim().is_empty() {
+            if !blank {
+                out.push('\n');
+            }
+            blank = true;
+        } else {
+            out.push_str(line);
+            out.push('\n');
+            blank = false;
+        }
+    }
+    out.truncate(out.trim_end().len());
+    out
+}
+
+/// Where a template prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Title,
+    Body,
+}
+
+fn engine(place: Place) -> Environment<'static> {
+    let mut engine = Environment::empty();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_fuel(Some(FUEL));
+    engine.set_recursion_limit(DEPTH);
+    engine.set_auto_escape_callback(|_| AutoEscape::Custom("markdown".into()));
+    engine.set_formatter(move |out, _, value| {
+        if value.is_undefined() {
+            return Err(Error::from(ErrorKind::UndefinedError));
+        }
+        if value.is_none() {
+            return Ok(());
+        }
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = match place {
+            _ if value.is_safe() => text,
+            Place::Title => sanitize::title(&text, LONGEST_TITLE),
+            Place::Body => sanitize::inline(&text, LONGEST_VALUE),
+        };
+        out.write_str(&text).map_err(Error::from)
+    });
+    engine.add_filter("default", minijinja::filters::default);
+    engine.add_filter("length", minijinja::filters::length);
+    engine.add_filter("items", minijinja::filters::items);
+    engine.add_filter("first", minijinja::filters::first);
+    engine.add_filter("last", minijinja::filters::last);
+    engine.add_filter("short", |text: &str, most: usize| safe(sanitize::inline(text, most)));
+    engine.add_filter("code", |text: &str, most: Option<usize>| safe(sanitize::code(text, most.unwrap_or(80))));
+    engine.add_filter("quote", |text: &str, most: Option<usize>| safe(sanitize::block(text, most.unwrap_or(2000))));
+    engine.add_filter("fence", |text: &str, most: Option<usize>| safe(sanitize::fence(text, most.unwrap_or(2000))));
+    engine.add_filter("item", |number: u64| safe(format!("#{number}")));
+    engine.add_filter("time", |at: &str| at.parse().map_or_else(|_| at.to_owned(), time));
+    engine.add_filter("link", link);
+    engine
+}
+
+/// A link with these words; without words the address alone, to be asked for.
+/// Empty for what can't be one.
+fn link(address: &Value, words: Option<&str>) -> Value {
+    let address = address.as_str().and_then(sanitize::link);
+    match (address, words) {
+        (Some(address), Some(words)) => safe(format!("[{}](<{address}>)", sanitize::inline(words, 80))),
+        (Some(address), None) => Value::from(address),
+        (None, _) => safe(String::new()),
+    }
+}
+
+fn safe(text: String) -> Value {
+    Value::from_safe_string(text)
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+fn write(engine: &Environment<'_>, source: &str, context: &Value) -> Result<String, Error> {
+    let mut out = Bounded(Vec::new());
+    engine.template_from_named_str("template", source)?.render_captured_to(context, &mut out)?;
+    Ok(String::from_utf8_lossy(&out.0).into_owned())
+}
+
+/// An error in a sentence, with its line in the template.
+fn why(error: &Error) -> String {
+    let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("{error}{cause}{line}")
+}
+
+/// Takes no more than a body may be long, even if each character takes four bytes.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > LONGEST_BODY * 4 {
+            return Err(io::Error::other("the text grows too long"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

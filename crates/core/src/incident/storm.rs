@@ -1,0 +1,141 @@
+//! Many incidents at once: the first few get issues of their own, the rest
+//! are rows of one.
+
+use crate::{
+    domain::fact::incident::{Place, StormFacts},
+    incident::{
+        human_actions::{self, Hand},
+        issue_sync::{self, Text, Want},
+        messages,
+        reconcile::{Tending, first_phase, later},
+        route,
+        state::Case,
+        timeline::Standing,
+        view::StormLine,
+    },
+};
+
+impl<'f> Tending<'f, '_> {
+    /// Opens issues for the incidents at these places, or one for those that
+    /// are too many.
+    pub(super) fn open(&mut self, cases: &[Case<'f>], openings: Vec<usize>) {
+        let limit = self.terms.policy.alerts.storm;
+        let mut recent = self.recent();
+        for index in openings {
+            if recent < limit.issues {
+                recent += 1;
+                self.open_own(&cases[index]);
+            } else {
+                let storm = self.storm();
+                self.begin(&cases[index], Place::Storm(storm));
+            }
+        }
+    }
+
+    /// Issues of single incidents that were asked for lately.
+    fn recent(&self) -> usize {
+        let within = self.terms.policy.alerts.storm.within;
+        let cycles = self.look.facts.incidents.values().flat_map(|incident| &incident.cycles);
+        let own = cycles.filter_map(|cycle| match &cycle.place {
+            Place::Own(issue) => Some(issue),
+            Place::Storm(_) => None,
+        });
+        own.filter(|issue| later(issue.asked_at, within) > self.terms.now).count()
+    }
+
+    /// The storm that goes on, or a new one.
+    fn storm(&mut self) -> String {
+        let known = self.look.facts.storms.iter().chain(&self.changed.storms);
+        if let Some((id, _)) = known.filter(|(_, storm)| self.goes_on(storm)).max_by_key(|s| s.1.began) {
+            return id.clone();
+        }
+        let id = format!("storm-{}", self.look.facts.storms.len() + 1);
+        let want = self.storm_want(Vec::new(), String::new(), true);
+        let marker = format!("incident:{id}");
+        // The issue is asked for once its rows are known.
+        let mut aside = crate::plan::Advanced::default();
+        let issue = issue_sync::open(marker, &want, self.terms.now, &mut aside);
+        self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
+        self.out.told.push(format!("{id}: more incidents than become issues of their own"));
+        id
+    }
+
+    /// Whether more alerts join a storm: not one that a person closed as not planned.
+    fn goes_on(&self, storm: &StormFacts) -> bool {
+        let is_ended = matches!(human_actions::hand(self.look.facts, &storm.issue), Some(Hand::NotPlanned(_)));
+        storm.issue.firing && storm.issue.open && !is_ended && self.gone(&storm.issue).is_none()
+    }
+
+    /// Keeps the issues of storms.
+    pub(super) fn storms(&mut self, cases: &[Case<'f>]) {
+        let mut storms = self.look.facts.storms.clone();
+        storms.extend(std::mem::take(&mut self.changed.storms));
+        for (id, storm) in storms {
+            let fresh = !self.look.facts.storms.contains_key(&id);
+            let joined = |case: &&Case<'f>| match self.changed.incidents.get(case.id) {
+                Some(incident) => incident.cycles.last().is_some_and(|cycle| cycle.place == Place::Storm(id.clone())),
+                None => case.present().is_some_and(|cycle| cycle.place == Place::Storm(id.clone())),
+            };
+            let members: Vec<&Case<'f>> = cases.iter().filter(joined).collect();
+            if let Some(kept) = self.keep_storm(&storm, &members, fresh)
+                && (fresh || kept != storm)
+            {
+                self.turned |= kept.issue.firing != storm.issue.firing;
+                self.changed.storms.insert(id, kept);
+            }
+        }
+    }
+
+    fn keep_storm(&mut self, storm: &StormFacts, members: &[&Case<'f>], fresh: bool) -> Option<StormFacts> {
+        let fires = members.iter().any(|case| case.standing == Standing::Firing);
+        let on = fires || (storm.issue.firing && members.iter().any(|case| case.standing.is_on()));
+        let (mut left, mut reopen) = (false, false);
+        match human_actions::hand(self.look.facts, &storm.issue) {
+            Some(Hand::NotPlanned(_)) => return None,
+            Some(Hand::Ended(_)) if self.gone(&storm.issue).is_some() => return None,
+            Some(Hand::Ended(at)) => {
+                let anew = members.iter().any(|case| {
+                    case.standing == Standing::Firing && case.course.last().is_some_and(|run| run.from > at)
+                });
+                (left, reopen) = (!anew, anew);
+            }
+            None => {}
+        }
+        let word = storm.issue.number.map(|number| human_actions::word(self.look.facts, number, self.terms.now));
+        if let Some(until) = word.and_then(|word| word.muted_until) {
+            self.out.wake(Some(until));
+            return None;
+        }
+        let mut lines: Vec<StormLine> = members.iter().map(|case| case.line(&self.look)).collect();
+        lines.sort_by(|a, b| {
+            let order = |line: &StormLine| (line.state == "resolved", std::cmp::Reverse(line.started_at));
+            order(a).cmp(&order(b)).then_with(|| a.title.cmp(&b.title))
+        });
+        let mut connections: Vec<&str> = members.iter().map(|case| case.facts.connection.as_str()).collect();
+        connections.sort_unstable();
+        connections.dedup();
+        let want = Want { left, reopen, ..self.storm_want(lines, connections.join(", "), on) };
+        let mut kept = storm.clone();
+        if fresh {
+            kept.issue = issue_sync::open(storm.issue.marker.clone(), &want, self.terms.now, &mut self.out);
+        } else {
+            issue_sync::keep(&mut kept.issue, &want, self.terms.now, &mut self.out);
+        }
+        Some(kept)
+    }
+
+    fn storm_want(&self, lines: Vec<StormLine>, connections: String, firing: bool) -> Want {
+        Want {
+            firing,
+            stale: false,
+            text: Text::Storm(lines, connections),
+            looks: vec![route::feedback()],
+            phase: first_phase(self.terms.policy),
+            assign: Vec::new(),
+            comment: Some(if firing { messages::again(None) } else { messages::resolved(None) }),
+            left: false,
+            reopen: false,
+            auto_close: self.terms.policy.alerts.auto_close,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What the forge answered becomes facts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    domain::{
+        event::{CheckSeen, RefName, StatusSeen},
+        fact::{
+            DocumentKey, RepoFacts,
+            commit::{RunFact, StatusFact},
+        },
+        id::Sha,
+        needs::{Answer, Answered},
+    },
+    ingest::event::{add_commit, home},
+};
+
+/// Adds what the forge answered.
+pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
+    let mut changed = BTreeSet::new();
+    if let Answer::Commits { commits, .. } = &answered.answer {
+        let home = home(facts);
+        for commit in commits {
+            changed.extend(add_commit(facts, commit, &home));
+        }
+    }
+    let mut kept = answered.clone();
+    if let Answer::Commits { commits, .. } = &mut kept.answer {
+        // Messages can be long and many; what they say of other items is a
+        // fact of its own by now, and nothing else reads them.
+        for commit in commits {
+            (commit.message, commit.parents) = (String::new(), None);
+        }
+    }
+    match &answered.answer {
+        Answer::Checks { runs, statuses } => {
+            changed.extend(runs.iter().map(|run| add_run(facts, run)));
+            changed.extend(statuses.iter().map(|status| add_status(facts, status)));
+            kept.answer = Answer::Kept;
+        }
+        Answer::Tags(tags) => {
+            changed.extend(add_tags(facts, tags, answered.at));
+            kept.answer = Answer::Kept;
+        }
+        _ => {}
+    }
+    facts.answers.insert(answered.need.clone(), kept);
+    changed.insert(DocumentKey::Answer(answered.need.clone()));
+    for key in &changed {
+        facts.reindex(key);
+    }
+    changed.extend(facts.place_deployments(&changed));
+    changed
+}
+
+pub(crate) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
+    let fact = RunFact {
+        completed: seen.completed,
+        started_at: seen.started_at,
+        name: seen.name.clone(),
+        app: seen.app,
+        suite: seen.suite,
+        ours: seen.ours,
+        url: seen.url.clone(),
+        app_slug: seen.app_slug.clone(),
+    };
+    facts.checks.entry(seen.sha.clone()).or_default().add_run(seen.id, fact);
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
+    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone(), url: seen.url.clone() };
+    facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
+    DocumentKey::Checks(seen.sha.clone())
+}
+
+/// Keeps the list of tags, and adds those that were made or moved since the
+/// list before and of which no event told. The first list is where the record
+/// begins: what is in it is not new.
+fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
+    let mut changed = Vec::new();
+    if facts.tags.listed.as_ref() == Some(tags) {
+        return changed;
+    }
+    let before = facts.tags.listed.replace(tags.clone());
+    changed.push(DocumentKey::Tags);
+    let Some(before) = before else { return changed };
+    for (tag, sha) in tags.iter().filter(|(tag, sha)| before.get(*tag) != Some(sha)) {
+        let name = RefName::Tag(tag.clone());
+        let place = facts.refs.entry(name.clone()).or_default();
+        let last = place.moves().last().and_then(|(_, sha)| sha.as_ref());
+        if last != Some(sha) {
+            place.moved(at, Some(sha.clone()));
+            changed.push(DocumentKey::Ref(name));
+        }
+    }
+    changed
+}

@@ -1,0 +1,103 @@
+//! Releases, deployments, and the workflow runs and jobs that they are made of.
+
+use crate::{
+    domain::{
+        event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
+        fact::{
+            DocumentKey, Newest,
+            deploy::RunFacts,
+            ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+        },
+        id::Actor,
+        rule::name_key,
+    },
+    environment::is_deploying_workflow,
+    ingest::event::Notes,
+};
+
+impl Notes<'_> {
+    /// Runs that deploy, or wait for our word, are kept by themselves.
+    pub(super) fn run(&mut self, seen: &WorkflowSeen) {
+        let waits =
+            self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
+        let deploys = matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch")
+            || is_deploying_workflow(self.policy, &seen.workflow)
+            // Whether it counts may be another policy's to say.
+            || self.facts.deployments.index().by_run.of(&seen.id).next().is_some();
+        if !waits && !deploys {
+            return;
+        }
+        let fact = RunFacts {
+            attempt: seen.attempt,
+            at: self.event.at,
+            // Of one moment the end outweighs the beginning.
+            outcome: seen.outcome,
+            sha: seen.sha.clone(),
+            trigger: seen.trigger.clone(),
+            title: seen.title.clone(),
+            workflow: seen.workflow.clone(),
+            created_at: seen.created_at.unwrap_or(self.event.at),
+            url: seen.url.clone(),
+            started_by: seen.started_by.iter().map(Actor::account).collect(),
+        };
+        if self.facts.runs.get(&seen.id).is_none_or(|known| *known < fact) {
+            self.facts.runs.insert(seen.id, fact);
+            self.changed.insert(DocumentKey::Run(seen.id));
+        }
+    }
+
+    pub(super) fn protection(&mut self, seen: &ProtectionSeen) {
+        let Some(run) = seen.run else { return };
+        let name = name_key(&seen.environment);
+        let job = self.facts.waiting_jobs.entry((run, name.clone())).or_default();
+        if job.requests.contains_key(&seen.deployment) {
+            return;
+        }
+        job.requests.insert(seen.deployment, self.event.at);
+        job.started_by.extend(seen.creator.iter().chain(&self.event.sender).map(Actor::account));
+        job.name.clone_from(&seen.environment);
+        job.of_pull |= seen.of_pull;
+        job.sha = job.sha.clone().max(seen.sha.clone());
+        if let Some(deployment) = seen.deployment {
+            self.facts.deployments.update(&deployment, |deployment| deployment.run = Some(run));
+        }
+        self.changed.extend(seen.deployment.map(DocumentKey::Deployment));
+        self.changed.insert(DocumentKey::WaitingJob(run, name));
+    }
+
+    pub(super) fn release(&mut self, seen: &ReleaseSeen) {
+        let state = ReleaseState {
+            withdrawn: seen.withdrawn,
+            published_at: seen.published_at.filter(|_| !seen.draft),
+            tag: seen.tag.clone(),
+            target: seen.target.clone(),
+            prerelease: seen.prerelease,
+        };
+        let mut slot = self.facts.releases.remove(&seen.id).map(|r| r.state);
+        Newest::join(&mut slot, Newest::new(self.event.at, state));
+        if let Some(state) = slot {
+            self.facts.releases.insert(seen.id, ReleaseFacts { state });
+        }
+        self.changed.insert(DocumentKey::Release(seen.id));
+    }
+
+    pub(super) fn deployment(&mut self, seen: &DeploymentSeen) {
+        let known = self.facts.deployments.remove(&seen.id);
+        let mut fact = known.unwrap_or_else(|| DeploymentFacts::new(seen));
+        fact.production = fact.production.or(seen.production);
+        fact.run = fact.run.or(seen.run);
+        fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));
+        // Of two sights the one that calls it a fork's outweighs.
+        fact.from_fork = fact.from_fork.max(seen.from_fork);
+        // The newest sight of its place holds; within one moment the greater one.
+        let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);
+        if fact.placed_at.is_none_or(|at| (at, &fact.environment, fact.production) < sight) {
+            fact.placed_at = Some(sight.0);
+            fact.environment.clone_from(&seen.environment);
+            fact.production = seen.production;
+        }
+        fact.statuses.extend(seen.status.clone());
+        self.facts.deployments.insert(seen.id, fact);
+        self.changed.insert(DocumentKey::Deployment(seen.id));
+    }
+}

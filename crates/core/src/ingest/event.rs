@@ -1,0 +1,376 @@
+//! Events and answers become facts.
+//!
+//! Every change is a join (see [`crate::domain::fact`]): what is added depends
+//! on the event alone, never on what arrived before it.
+
+use crate::{
+    commits::tag_list::ACTIVE_STEP,
+    domain::{
+        effect::POLICY_MARKER,
+        event::{
+            CheckSeen, CommitSeen, Event, ItemChange, ItemSeen, MergeGroupSeen, PullSeen, PushSeen, RefName,
+            ReviewSeen, Seen, StatusSeen, WorkflowSeen,
+        },
+        fact::{
+            DocumentKey, Newest, RepoFacts,
+            commit::{GroupFacts, PushFacts, SuiteFact},
+            item::{ItemFacts, Labels, Merge, PullShape, ReviewFact},
+            keep_earliest,
+            label::LabelEvent,
+        },
+        id::Actor,
+        policy::Policy,
+    },
+    evidence::overrides,
+    incident,
+    ingest::{
+        answer::{add_run, add_status},
+        references::{self, Home},
+    },
+};
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+/// Our own account, to know our own hand again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Us {
+    /// The account; `None` until the forge has told it.
+    pub bot: Option<Actor>,
+}
+
+impl Us {
+    /// Whether `actor` is us. While our own name is unknown every bot might be:
+    /// taking a stranger for us changes nothing, taking us for a stranger would.
+    pub(crate) fn are(&self, actor: &Actor) -> bool {
+        self.bot.as_ref().map_or(actor.bot, |us| us.is_called(&actor.login))
+    }
+
+    /// The bots in an event that must be told from us: one that labelled, and
+    /// one whose issue looks like our notice.
+    pub fn told_apart(event: &Event) -> impl Iterator<Item = &Actor> {
+        let item = match &event.seen {
+            Seen::Issue(item) => Some(&**item),
+            Seen::Pull(pull) => Some(&pull.item),
+            _ => None,
+        };
+        let labelled = |item: &&ItemSeen| matches!(item.change, ItemChange::Labeled(_) | ItemChange::Unlabeled(_));
+        let by = item.filter(labelled).and(event.sender.as_ref());
+        let author = item.filter(|item| is_notice(&item.body)).and_then(|item| item.author.as_ref());
+        by.into_iter().chain(author).filter(|actor| actor.bot)
+    }
+}
+
+/// Adds what an event shows; returns the documents that changed.
+pub(crate) fn observe(
+    facts: &mut RepoFacts,
+    event: &Event,
+    policy: &Policy,
+    us: &Us,
+    by_event: bool,
+) -> BTreeSet<DocumentKey> {
+    let mut notes = Notes { facts, policy, us, event, by_event, changed: BTreeSet::new() };
+    notes.about();
+    match &event.seen {
+        Seen::Issue(item) => notes.item(item),
+        Seen::Pull(pull) => notes.pull(pull),
+        Seen::Review(review) => notes.review(review),
+        Seen::Comment(comment) => notes.item(&comment.item),
+        Seen::Push(push) => notes.push(push),
+        Seen::Ref(seen) => notes.reference(&seen.name, seen.exists),
+        Seen::Check(check) => notes.check(check),
+        Seen::ChecksRerequested { sha } => notes.rerequested(sha, None),
+        Seen::Status(status) => notes.status(status),
+        Seen::Workflow(run) => notes.workflow(run),
+        Seen::Release(release) => notes.release(release),
+        Seen::Deployment(deployment) => notes.deployment(deployment),
+        Seen::MergeGroup(group) => notes.merge_group(group),
+        Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
+        Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
+        Seen::Protection(waiting) => notes.protection(waiting),
+        Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
+    }
+    let mut changed = notes.changed;
+    for key in &changed {
+        facts.reindex(key);
+    }
+    changed.extend(facts.place_deployments(&changed));
+    changed
+}
+
+/// Returns where the texts of a repository belong.
+pub(crate) fn home(facts: &RepoFacts) -> Home {
+    let newest = |known: &Option<Newest<String>>| known.as_ref().map(|known| known.value.clone());
+    Home { full_name: newest(&facts.about.full_name).unwrap_or_default(), web_host: newest(&facts.about.web_host) }
+}
+
+pub(crate) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, home: &Home) -> Option<DocumentKey> {
+    let said = references::commit_facts(&commit.message, home);
+    if said.is_silent() || facts.commits.get(&commit.sha) == Some(&said) {
+        return None;
+    }
+    facts.commits.insert(commit.sha.clone(), said);
+    Some(DocumentKey::Commit(commit.sha.clone()))
+}
+
+/// Whether a text is that of our own issue about the policy file.
+fn is_notice(body: &str) -> bool {
+    body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
+}
+
+pub(super) struct Notes<'a> {
+    pub(super) facts: &'a mut RepoFacts,
+    pub(super) policy: &'a Policy,
+    pub(super) us: &'a Us,
+    pub(super) event: &'a Event,
+    /// It happened; it was not read with others.
+    pub(super) by_event: bool,
+    pub(super) changed: BTreeSet<DocumentKey>,
+}
+
+impl Notes<'_> {
+    fn about(&mut self) {
+        // An alert's repository comes from our own map: it tells nothing of it.
+        let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
+        let Some(seen) = seen else { return };
+        let at = self.event.at;
+        let about = &mut self.facts.about;
+        let before = about.clone();
+        if self.by_event {
+            let past_step = at.as_second().rem_euclid(ACTIVE_STEP.as_secs());
+            about.active_at = about.active_at.max(Timestamp::from_second(at.as_second() - past_step).ok());
+        }
+        Newest::join(&mut about.full_name, Newest::new(at, seen.full_name.clone()));
+        Newest::join(&mut about.owner, Newest::new(at, seen.owner.clone()));
+        if let Some(host) = &seen.web_host {
+            Newest::join(&mut about.web_host, Newest::new(at, host.clone()));
+        }
+        if let Some(branch) = &seen.default_branch {
+            // One that was known before this set was kept belongs to it, too.
+            about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
+            about.default_branches.insert(branch.clone());
+            Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
+        }
+        // A newer sight of the same values is not worth a write.
+        fn same<T: PartialEq>(a: Option<&Newest<T>>, b: Option<&Newest<T>>) -> bool {
+            a.map(|n| &n.value) == b.map(|n| &n.value)
+        }
+        if !same(before.full_name.as_ref(), about.full_name.as_ref())
+            || !same(before.owner.as_ref(), about.owner.as_ref())
+            || !same(before.web_host.as_ref(), about.web_host.as_ref())
+            || !same(before.default_branch.as_ref(), about.default_branch.as_ref())
+            || before.default_branches != about.default_branches
+            || before.active_at != about.active_at
+        {
+            self.changed.insert(DocumentKey::About);
+        }
+    }
+
+    fn item(&mut self, seen: &ItemSeen) {
+        let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
+        item.is_pull |= seen.is_pull;
+        item.heard |= self.by_event;
+        // An earlier version kept no number.
+        if item.author.as_ref().is_none_or(|author| author.id.is_none()) && seen.author.is_some() {
+            item.author.clone_from(&seen.author);
+        }
+        item.notice |= seen.author.as_ref().is_some_and(|a| self.us.are(a)) && is_notice(&seen.body);
+        Newest::join(&mut item.association, Newest::new(seen.updated_at, seen.association));
+        keep_earliest(&mut item.created_at, seen.created_at);
+        keep_earliest(&mut item.recorded_from, seen.updated_at);
+        Newest::join(&mut item.title, Newest::new(seen.updated_at, seen.title.clone()));
+        Newest::join(&mut item.open, Newest::new(seen.updated_at, seen.open));
+        if let Some(labels) = &seen.labels {
+            Labels::join(&mut item.labels, seen.updated_at, labels);
+        }
+        if let Some(at) = seen.closed_at.filter(|_| !seen.open) {
+            let reason = seen.close_reason.unwrap_or(crate::domain::event::CloseReason::Completed);
+            let kept = item.closings.entry(at).or_insert(reason);
+            *kept = reason.max(*kept);
+        }
+        match &seen.change {
+            ItemChange::Reopened => drop(item.reopenings.insert(seen.updated_at)),
+            ItemChange::Gone => keep_earliest(&mut item.gone, seen.updated_at),
+            ItemChange::Labeled(label) => self.labelled(seen, label, true),
+            ItemChange::Unlabeled(label) => self.labelled(seen, label, false),
+            ItemChange::Opened | ItemChange::Closed | ItemChange::Other => {}
+        }
+        self.changed.insert(DocumentKey::Item(seen.number));
+    }
+
+    /// Keeps a label event as it is: which labels show a phase may change.
+    fn labelled(&mut self, seen: &ItemSeen, label: &str, on: bool) {
+        let Some(sender) = self.event.sender.as_ref().filter(|sender| !self.us.are(sender)) else { return };
+        let Some(item) = self.facts.items.get_mut(&seen.number) else { return };
+        let beside = seen.labels.iter().flatten().filter(|other| !other.eq_ignore_ascii_case(label));
+        let mut event = LabelEvent {
+            at: seen.updated_at,
+            label: label.to_owned(),
+            on,
+            by: sender.login.clone(),
+            bot: sender.bot,
+            beside: if on || sender.bot { BTreeSet::new() } else { beside.cloned().collect() },
+            meant: None,
+        };
+        if self.policy.label_index(label).is_some() {
+            event.meant = overrides::meaning(&event, self.policy);
+        }
+        item.label_events.record(event);
+    }
+
+    fn pull(&mut self, seen: &PullSeen) {
+        self.item(&seen.item);
+        let home = home(self.facts);
+        let Some(item) = self.facts.items.get_mut(&seen.item.number) else { return };
+        item.is_pull = true;
+        let pull = item.pull.get_or_insert_default();
+        let at = seen.item.updated_at;
+        let shape = PullShape {
+            head_ref: seen.head_ref.clone(),
+            head_sha: seen.head_sha.clone(),
+            from_fork: seen.from_fork,
+            base_ref: seen.base_ref.clone(),
+            draft: seen.draft,
+        };
+        let first = pull.heads.entry(shape.head_sha.clone()).or_insert(at);
+        *first = at.min(*first);
+        Newest::join(&mut pull.shape, Newest::new(at, shape));
+        pull.pushers.extend(seen.pusher.as_ref().map(Actor::account));
+        let refs = references::pull_refs(&seen.item.title, &seen.item.body, &home);
+        Newest::join(&mut pull.refs, Newest::new(at, refs));
+        if let (Some(at), Some(sha)) = (seen.merged_at, &seen.merge_sha) {
+            let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(Actor::account) };
+            // A merge never changes; of a sight with and one without its author keep the fuller.
+            if pull.merged.as_ref().is_none_or(|known| known.by.is_none() || merge < *known && merge.by.is_some()) {
+                pull.merged = Some(merge);
+            }
+        }
+    }
+
+    fn review(&mut self, seen: &ReviewSeen) {
+        self.pull(&seen.pull);
+        let Some(reviewer) = &seen.reviewer else { return };
+        let pull = self.facts.items.get_mut(&seen.pull.item.number).and_then(|i| i.pull.as_mut());
+        let Some(pull) = pull else { return };
+        let review = ReviewFact {
+            verdict: seen.verdict,
+            submitted_at: seen.submitted_at,
+            reviewer: reviewer.account(),
+            association: seen.association,
+            commit: seen.commit.clone(),
+        };
+        // `submitted_at` stays the same when a review is dismissed; the pull
+        // request's own time tells when.
+        let at = seen.pull.item.updated_at.max(seen.submitted_at);
+        let mut slot = pull.reviews.remove(&seen.id);
+        Newest::join(&mut slot, Newest::new(at, review));
+        pull.reviews.extend(slot.map(|s| (seen.id, s)));
+    }
+
+    fn push(&mut self, seen: &PushSeen) {
+        let home = home(self.facts);
+        for commit in &seen.commits {
+            self.changed.extend(add_commit(self.facts, commit, &home));
+        }
+        let key = (seen.name.clone(), seen.before.clone(), seen.after.clone());
+        let fact = PushFacts {
+            name: seen.name.clone(),
+            before: seen.before.clone(),
+            after: seen.after.clone(),
+            forced: seen.forced,
+            commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
+            truncated: seen.truncated,
+            made_from: seen.made_from.clone(),
+            policy_file: seen.policy_file,
+            at: self.event.at,
+            pusher: seen.pusher.as_ref().map(Actor::account),
+        };
+        // A branch that is made, removed or rewritten does not list what went.
+        let unlisted = seen.forced || seen.before.is_zero() || seen.after.is_zero();
+        if (seen.policy_file != Some(false) || unlisted)
+            && seen.name == RefName::Branch(self.facts.default_branch().to_owned())
+        {
+            self.facts.policy_files.own.stale = true;
+            self.changed.insert(DocumentKey::Policy);
+        }
+        let to = (!seen.after.is_zero()).then(|| seen.after.clone());
+        let place = self.facts.refs.entry(seen.name.clone()).or_default();
+        let at = match self.facts.pushes.get_mut(&key) {
+            Some(known) => {
+                if fact.at < known.at {
+                    place.pushed_earlier(known.at, to.clone());
+                }
+                known.at = known.at.min(fact.at);
+                known.pusher = known.pusher.take().or(fact.pusher);
+                known.at
+            }
+            None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,
+        };
+        self.changed.insert(DocumentKey::Push(key.0, key.1, key.2));
+        // A branch's moves are those that its pushes tell.
+        if let RefName::Tag(_) = &seen.name {
+            place.moved(at, to);
+            self.changed.insert(DocumentKey::Ref(seen.name.clone()));
+        }
+    }
+
+    fn reference(&mut self, name: &RefName, exists: bool) {
+        let place = self.facts.refs.entry(name.clone()).or_default();
+        let before = place.clone();
+        Newest::join(&mut place.seen_at, Newest::new(self.event.at, exists));
+        if !exists {
+            place.moved(self.event.at, None);
+        }
+        if *place != before {
+            self.changed.insert(DocumentKey::Ref(name.clone()));
+        }
+    }
+
+    fn check(&mut self, seen: &CheckSeen) {
+        let key = add_run(self.facts, seen);
+        self.changed.insert(key);
+        if seen.ours && seen.asked_again {
+            self.rerequested(&seen.sha, Some(&seen.name));
+        }
+    }
+
+    fn status(&mut self, seen: &StatusSeen) {
+        let key = add_status(self.facts, seen);
+        self.changed.insert(key);
+    }
+
+    fn workflow(&mut self, seen: &WorkflowSeen) {
+        self.run(seen);
+        let Some(suite) = seen.suite else { return };
+        let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
+        // An event that lacks the file does not take it back.
+        if self.facts.checks.entry(seen.sha.clone()).or_default().add_suite(suite, fact) {
+            self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
+        }
+    }
+
+    fn merge_group(&mut self, seen: &MergeGroupSeen) {
+        let known = self.facts.groups.get(&seen.head_sha).and_then(|group| group.end);
+        let fact = GroupFacts {
+            base_sha: seen.base_sha.clone(),
+            base_ref: seen.base_ref.clone(),
+            pull: seen.pull,
+            end: seen.end.max(known),
+        };
+        self.facts.groups.insert(seen.head_sha.clone(), fact);
+        self.changed.insert(DocumentKey::Group(seen.head_sha.clone()));
+    }
+
+    fn label(&mut self, name: &str, gone: Option<&str>) {
+        // A label that someone made or changed may look otherwise; it exists,
+        // and how it looks is theirs.
+        let known = &mut self.facts.about.known_labels;
+        let mut differs = gone.is_some_and(|old| known.remove(old));
+        if gone != Some(name) && self.policy.label_index(name).is_some() {
+            differs |= known.insert(name.to_owned());
+        }
+        if differs {
+            self.changed.insert(DocumentKey::About);
+        }
+    }
+}

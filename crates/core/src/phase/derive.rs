@@ -1,0 +1,310 @@
+//! The phase of an item, and its whole history, from evidence.
+//!
+//! Each evidence is a set of spans of time. At any moment the phase is the
+//! furthest one of which a span covers that moment; sweeping over the ends of
+//! all spans gives the history. Nothing here depends on when an event arrived.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    commits::landing::Work,
+    context::Look,
+    domain::{
+        derived::{Derived, Reason, Transition},
+        event::CloseReason,
+        fact::item::{ItemFacts, Mark, Word},
+        id::ItemNumber,
+        policy::EvidenceKind,
+    },
+    evidence::{
+        overrides,
+        spans::{Proof, proofs},
+    },
+    incident,
+    phase::{
+        linked_work::{Strand, strand},
+        links::CLOSING_LAG,
+    },
+    text::message,
+};
+
+/// A phase that stands, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hit {
+    phase: usize,
+    reason: Reason,
+}
+
+/// Derives everything about one item. See [`crate::phase::derive`].
+pub(crate) fn derive(look: &Look<'_>, number: ItemNumber) -> Derived {
+    let Some(item) = look.facts.items.get(&number) else {
+        return nothing(number, "unknown", "nothing is recorded of it", false);
+    };
+    if let Some(left_alone) = left_alone(look, item) {
+        return left_alone;
+    }
+    let sweep = Sweep::new(look, item);
+    sweep.want_closer();
+    let mut history = sweep.history();
+    if let Some(first) = history.first().map(|first| first.at)
+        && let Some(origin) = incident::origin(look, number).filter(|origin| origin.at <= first)
+    {
+        history.insert(0, origin);
+    }
+    let current = sweep.at(look.now);
+    let reason = current.clone().map_or_else(|| sweep.why_nothing(look.now), |hit| hit.reason);
+    let wake_at = sweep.moments.range(look.now..).find(|at| **at > look.now).copied();
+    Derived {
+        item: number,
+        phase: current.as_ref().map(|hit| look.policy.phases[hit.phase].name.clone()),
+        ours: true,
+        since: history.last().map(|t| t.at),
+        reason,
+        next: sweep.next(current.as_ref()),
+        history,
+        wake_at,
+    }
+}
+
+fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived {
+    let reason = Reason { code: code.into(), sentence: sentence.into(), rule: String::new() };
+    Derived { item, phase: None, ours, since: None, reason, next: Vec::new(), history: Vec::new(), wake_at: None }
+}
+
+/// Items whose labels are not ours to touch.
+fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
+    let leave = |code: &str, sentence: &str| Some(nothing(item.number, code, sentence, false));
+    if item.gone.is_some() {
+        return leave("gone", "it was deleted or moved to another repository");
+    }
+    if item.notice {
+        return leave("notice", "it is phasebot's own notice about the policy file");
+    }
+    let mark = overrides::mark(item, look.policy, look.now);
+    if let Some(mark) = mark.as_ref().filter(|m| m.word == Word::OptOut) {
+        let by = message::quoted(&mark.by);
+        return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
+    }
+    let since = mark.filter(|m| m.word == Word::Auto).map(|m| m.at);
+    if let Some(second) = overrides::contest(item, look.policy, since) {
+        let by = message::quoted(&second.by);
+        return leave(
+            "contested",
+            &format!("{by} sets phase labels too; we stepped back. `/phase auto` takes it up again"),
+        );
+    }
+    let labels = item.labels.iter().flat_map(|l| &l.names);
+    if let Some(label) = labels.into_iter().find(|l| look.policy.ignore.labels.iter().any(|p| p.matches(l))) {
+        return leave("ignored", &format!("the policy ignores items labelled {}", message::quoted(label)));
+    }
+    let author = item.author.as_ref().filter(|a| look.policy.ignore.authors.iter().any(|login| a.is_called(login)));
+    if let Some(author) = author
+        && look.named_issues(item.number).is_empty()
+    {
+        return leave("ignored", &format!("the policy ignores items by {}", message::quoted(&author.login)));
+    }
+    let ended = item.closed(look.now).map(|(at, _)| at);
+    if ended.is_some_and(|at| item.before_record(at)) {
+        return leave("before_record", "it was closed before the recorded history");
+    }
+    None
+}
+
+/// Until when what closed an issue may have landed, as far as clocks go.
+fn lagging(closing: Timestamp) -> Timestamp {
+    closing.checked_add(CLOSING_LAG).unwrap_or(closing)
+}
+
+/// Everything that a sweep over an item's history needs.
+struct Sweep<'a, 'f> {
+    look: &'a Look<'f>,
+    item: &'f ItemFacts,
+    cycle: Timestamp,
+    /// What people said about the phase.
+    marks: BTreeSet<Mark>,
+    /// Evidence of the item itself.
+    own: Vec<Proof>,
+    /// Pull requests and commits that an issue follows; empty for a pull request.
+    strands: Vec<Strand>,
+    /// Every moment at which something may turn.
+    moments: BTreeSet<Timestamp>,
+}
+
+impl<'a, 'f> Sweep<'a, 'f> {
+    fn new(look: &'a Look<'f>, item: &'f ItemFacts) -> Self {
+        let cycle = item.cycle_start(look.now).unwrap_or(Timestamp::MIN);
+        let (own, strands) = if item.is_pull {
+            (proofs(look, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
+        } else {
+            let works = look.works_on(item.number);
+            let strands = works.into_iter().filter_map(|work| strand(look, item, work, cycle));
+            (proofs(look, item, None, cycle), strands.collect())
+        };
+        let mut moments = BTreeSet::from([cycle]);
+        for proof in own.iter().chain(strands.iter().flat_map(|s| &s.proofs)) {
+            moments.insert(proof.span.from);
+            moments.extend(proof.span.until);
+        }
+        let onward = strands.iter().filter_map(|s| s.waits.as_ref()).flat_map(|(_, onward)| onward);
+        for (from, until) in strands.iter().flat_map(|s| &s.lives).chain(onward) {
+            moments.insert(*from);
+            moments.extend(*until);
+        }
+        moments.extend(item.closings.keys());
+        let marks: BTreeSet<Mark> = overrides::marks(item, look.policy).collect();
+        moments.extend(marks.iter().map(|m| m.at));
+        moments.retain(|at| *at >= cycle);
+        Self { look, item, cycle, marks, own, strands, moments }
+    }
+
+    fn history(&self) -> Vec<Transition> {
+        let mut history: Vec<Transition> = Vec::new();
+        for at in self.moments.range(..=self.look.now) {
+            let hit = self.at(*at);
+            let to = hit.as_ref().map(|h| self.look.policy.phases[h.phase].name.clone());
+            if to == history.last().and_then(|t| t.to.clone()) {
+                continue;
+            }
+            let reason = hit.map_or_else(|| self.why_nothing(*at), |h| h.reason);
+            history.push(Transition { at: *at, to, reason });
+        }
+        history
+    }
+
+    /// The phase at a moment.
+    fn at(&self, at: Timestamp) -> Option<Hit> {
+        let mark = self.marks.iter().rev().find(|mark| mark.at <= at);
+        let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
+            Some((Word::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
+                let hit = self.look.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
+                if *pin && hit.is_some() {
+                    return hit;
+                }
+                (hit, Some(since))
+            }
+            _ => (None, None),
+        };
+        let closed = self.item.closed(at);
+        if self.item.is_pull {
+            let merged = self.item.pull.as_ref().and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at <= at);
+            if closed.is_some() && !merged {
+                return None;
+            }
+        } else {
+            match closed {
+                Some((_, CloseReason::NotPlanned | CloseReason::Duplicate)) => return None,
+                Some((closing, CloseReason::Completed)) if self.by_hand(closing) => {
+                    // What ended with the closing still counts. So does what began in its
+                    // moment: forges count seconds, and a script is faster than that.
+                    let just_before = closing.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(closing);
+                    let ended = self.standing(just_before, after, baseline.clone());
+                    let begun = self.standing(closing, after, baseline);
+                    return [ended, begun].into_iter().flatten().max_by_key(|hit| hit.phase);
+                }
+                _ => {}
+            }
+        }
+        self.standing(at, after, baseline)
+    }
+
+    fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
+        let best = |proofs: &[Proof]| self.furthest(proofs, at, after);
+        let live = self.leading(at);
+        let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
+            (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
+            _ => None,
+        });
+        [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+    }
+
+    /// The strands of which the item follows the least advanced: those that
+    /// hold it back, else all that are live.
+    fn leading(&self, at: Timestamp) -> Vec<&Strand> {
+        let live: Vec<&Strand> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let leading: Vec<&Strand> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
+        if leading.is_empty() { live } else { leading }
+    }
+
+    fn furthest(&self, proofs: &[Proof], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
+        let standing = proofs.iter().filter(|p| p.span.covers(at) && after.is_none_or(|a| p.span.from > a));
+        let best = standing.min_by_key(|p| (std::cmp::Reverse(p.phase), p.span.from, &p.span.because))?;
+        let rule = format!("{}:{}", self.look.policy.source, best.line);
+        let reason = Reason { code: best.code.into(), sentence: best.span.because.clone(), rule };
+        Some(Hit { phase: best.phase, reason })
+    }
+
+    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&Mark>) -> Hit {
+        let by = mark.map_or_else(String::new, |m| message::quoted(&m.by));
+        let name = message::quoted(&self.look.policy.phases[phase].name);
+        let sentence = if pin { format!("{by} pinned it to {name}") } else { format!("{by} set it to {name}") };
+        Hit { phase, reason: Reason { code: "baseline".into(), sentence, rule: String::new() } }
+    }
+
+    /// Whether an issue was closed by a person rather than by a merge.
+    fn by_hand(&self, closing: Timestamp) -> bool {
+        let deadline = lagging(closing);
+        !self
+            .strands
+            .iter()
+            .any(|s| s.landed.is_some_and(|at| at <= deadline) && s.is_live(closing.max(s.landed.unwrap_or(closing))))
+    }
+
+    /// Asks what closed the issue, if it is closed as completed and no work
+    /// that it follows was on the way or explains it.
+    fn want_closer(&self) {
+        let closed = self.item.closed(self.look.now).filter(|_| !self.item.is_pull);
+        let Some((closing, CloseReason::Completed)) = closed else { return };
+        let on_the_way = self.strands.iter().any(|s| s.is_live(closing)) && self.look.now <= lagging(closing);
+        if !on_the_way && self.by_hand(closing) {
+            self.look.want_closer(self.item, closing);
+        }
+    }
+
+    fn why_nothing(&self, at: Timestamp) -> Reason {
+        let (code, sentence) = match self.item.closed(at) {
+            Some(_) if self.item.is_pull && self.item.pull.as_ref().is_none_or(|p| p.merged.is_none()) => {
+                ("closed_unmerged", "it was closed without being merged")
+            }
+            Some((_, CloseReason::NotPlanned)) => ("not_planned", "it was closed as not planned"),
+            Some((_, CloseReason::Duplicate)) => ("duplicate", "it was closed as a duplicate"),
+            _ => ("nothing_stands", "no evidence for any phase stands"),
+        };
+        Reason { code: code.into(), sentence: sentence.into(), rule: String::new() }
+    }
+
+    /// What would move it on, and what stands in the way.
+    fn next(&self, current: Option<&Hit>) -> Vec<String> {
+        let next = current.map_or(0, |hit| hit.phase + 1);
+        let is_pull = self.item.is_pull;
+        let ended = current.is_none() && self.item.closed(self.look.now).is_some();
+        let mut rules = self.look.policy.phases.iter().skip(next);
+        let Some(rule) = rules.find(|rule| !ended && rule.when.iter().any(|e| !is_pull || e.kind.is_of_work())) else {
+            return Vec::new();
+        };
+        let mut lines = vec![message::would_move(rule, is_pull)];
+        let live = self.leading(self.look.now);
+        for evidence in &rule.when {
+            let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
+            let own = self.item.is_pull.then_some(Work::Pull(self.item.number));
+            for work in live.iter().map(|s| &s.work).chain(own.as_ref()) {
+                lines.extend(
+                    self.look
+                        .carriers(work)
+                        .iter()
+                        .filter(|c| c.until.is_none())
+                        .map(|c| self.look.why_not_passed(&c.sha, &c.branch, named)),
+                );
+            }
+        }
+        if live.len() > 1 {
+            let behind = live.iter().min_by_key(|s| self.furthest(&s.proofs, self.look.now, None).map(|h| h.phase));
+            if let Some(Work::Pull(number)) = behind.map(|s| &s.work) {
+                lines.push(format!("#{number} is the least advanced of its {} pull requests", live.len()));
+            }
+        }
+        lines.dedup();
+        lines
+    }
+}

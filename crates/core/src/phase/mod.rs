@@ -1,0 +1,40 @@
+//! The phase of every item: derived from facts, policy and time, and compared
+//! with what is shown.
+
+pub(crate) mod derive;
+mod diff;
+mod impact;
+mod impact_of_shipping;
+pub(crate) mod linked_work;
+pub(crate) mod links;
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+pub use crate::phase::diff::{Decided, Shown, decide};
+use crate::{
+    context::{self, Look},
+    domain::{derived::Derived, fact::RepoFacts, id::ItemNumber, policy::Policy},
+};
+
+/// What follows for one item from facts, policy and time.
+pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
+    derive_one(&Look::new(facts, policy, now), item)
+}
+
+/// What follows for several items at once: what they share is found out once.
+pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
+    let look = Look::new(facts, policy, now);
+    items.iter().map(|item| derive_one(&look, *item)).collect()
+}
+
+fn derive_one(look: &Look<'_>, item: ItemNumber) -> Derived {
+    let mut derived = derive::derive(look, item);
+    if !look.take_wants().is_empty() && derived.ours {
+        // Something could not be had: look again before long.
+        let again = look.now.checked_add(context::RETRY_AFTER).ok();
+        derived.wake_at = crate::domain::when::earlier(derived.wake_at, again);
+    }
+    derived
+}

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::domain::{
     event::{
         Association, CheckSeen, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
-        Outcome, PullSeen, PushSeen, RefName, RepoSeen, Seen,
+        PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
     },
     id::{AccountId, Actor, ForgeName, RepoKey, Sha},
 };
@@ -93,7 +93,7 @@ impl Life {
                 app_slug: "github-actions".into(),
                 suite: Some(n + 1),
                 started_at: at(70),
-                completed: Some((at(100 + index), Outcome::Success)),
+                completed: Some((at(100 + index), RunOutcome::Success)),
                 ours: false,
                 asked_again: false,
                 url: String::new(),

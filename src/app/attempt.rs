@@ -19,10 +19,10 @@ use super::{
     worker::panic_text,
 };
 use crate::{
-    domain::effect::{Effect, Lane, Repeat},
+    domain::effect::{Effect, Lane, RetrySafety},
     engine::recheck::recheck_before_send,
     metric,
-    plan::{Outcome, Recheck, Terms},
+    plan::{DecisionContext, EffectOutcome, Recheck},
     port::{
         forge::{Applied, ApplyContext, Cost, Forge, ForgeError, Target},
         store::{EffectEnd, Lease, StoreError, StoredEffect},
@@ -116,7 +116,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            if !conclude(shell, effect, Outcome::Failed(&reason)).await {
+            if !conclude(shell, effect, EffectOutcome::Failed(&reason)).await {
                 return Ok(());
             }
             note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
@@ -134,10 +134,10 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         Recheck::Send => {}
         Recheck::Replace(now) => replaced = Some(StoredEffect { effect: *now, ..effect.clone() }),
         // What may have been made already is looked for, and not made.
-        Recheck::Withhold(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
+        Recheck::Withhold(_) if in_doubt && repeat != RetrySafety::Natural => context.look_only = true,
         Recheck::Withhold(why) => {
             give_back(reserved);
-            if !conclude(shell, effect, Outcome::Withheld(&why)).await {
+            if !conclude(shell, effect, EffectOutcome::Withheld(&why)).await {
                 return Ok(());
             }
             let reason = commit::note(&[why]);
@@ -155,7 +155,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     shell.limits.settle(&tenant, shell.clock.now()).await;
 
     // A label that is set too late is corrected; a late «yes» to a release is not.
-    let live = if repeat == Repeat::Natural && effect.lane != Lane::Safety {
+    let live = if repeat == RetrySafety::Natural && effect.lane != Lane::Safety {
         shell.store.is_live(effect.id, effect.version).await?
     } else {
         let under = leave.leases();
@@ -178,8 +178,11 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     let now = shell.clock.now();
     match outcome {
         Ok(applied) => {
-            let outcome =
-                Outcome::Done { told: applied.told.as_ref(), made: applied.made.as_deref(), issue: applied.issue };
+            let outcome = EffectOutcome::Done {
+                told: applied.told.as_ref(),
+                made: applied.made.as_deref(),
+                issue: applied.issue,
+            };
             if !conclude(shell, effect, outcome).await {
                 return Ok(());
             }
@@ -230,7 +233,7 @@ async fn aim(
     let target = state.row.as_ref().and_then(place::target);
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     let recheck = recheck_before_send(&state.repo.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, recheck))
@@ -239,7 +242,7 @@ async fn aim(
 /// Notes a failure, and tells what waits for the effect if it was the last.
 async fn end_failed(shell: &Shell, effect: &StoredEffect, end: EffectEnd) {
     if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
-        && !conclude(shell, effect, Outcome::Failed(error)).await
+        && !conclude(shell, effect, EffectOutcome::Failed(error)).await
     {
         return;
     }
@@ -274,7 +277,7 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
     let retry = |not_before: Timestamp, in_doubt: bool, counts: bool| EffectEnd::Retry {
         not_before,
         error: error.clone(),
-        in_doubt: in_doubt && repeat != Repeat::Natural,
+        in_doubt: in_doubt && repeat != RetrySafety::Natural,
         counts,
     };
     let wait = |attempts: u32| after(now, jitter(attempts));
@@ -286,11 +289,11 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
             retry(after(now, FIRST_WAIT * (1 << effect.attempts)), in_doubt, true)
         }
         ForgeError::NotFound(_) | ForgeError::Deleted(_) => EffectEnd::Dropped { reason: error, at: now },
-        ForgeError::Doubt(_) if repeat == Repeat::Unverifiable => EffectEnd::Dead { error, at: now },
+        ForgeError::Doubt(_) if repeat == RetrySafety::Unverifiable => EffectEnd::Dead { error, at: now },
         _ if effect.attempts >= FEWEST_ATTEMPTS && now.duration_since(effect.created_at) >= LONGEST_LIFE => {
             EffectEnd::Dead { error: format!("given up after 24 hours: {error}"), at: now }
         }
-        ForgeError::Doubt(_) if repeat == Repeat::MarkedCreate => {
+        ForgeError::Doubt(_) if repeat == RetrySafety::MarkedCreate => {
             retry(wait(effect.attempts).max(after(now, DOUBT_WAIT)), true, true)
         }
         ForgeError::Doubt(_) | ForgeError::Transient(_) => retry(wait(effect.attempts), in_doubt, true),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     command::{
         extract::{Request, hear},
-        permissions::{Asks, Standing, Unanswered},
+        permissions::{Asks, CallerPermissions, Unanswered},
         run::asks,
         wait,
     },
@@ -28,7 +28,7 @@ use crate::{
     },
     engine::{Input, Repository},
     ingest::Us,
-    plan::Terms,
+    plan::DecisionContext,
     port::forge::{Forge, ForgeError, Target},
 };
 
@@ -88,13 +88,13 @@ impl<'a> Desk<'a> {
         let caller = self.standing(request, asks, patient).await;
         let installation = self.place.target.as_ref().map(|target| target.installation);
         let silent = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
-        let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
+        let terms = DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
         repo.ingest(Input::Commands { request, caller: &caller }, &terms);
     }
 
-    async fn standing(&mut self, request: &Request, asks: Asks, patient: bool) -> Standing {
+    async fn standing(&mut self, request: &Request, asks: Asks, patient: bool) -> CallerPermissions {
         let asked_at = self.shell.clock.now();
-        let mut standing = Standing {
+        let mut standing = CallerPermissions {
             role: Err(Unanswered::refused("phasebot is not installed there")),
             teams: BTreeMap::new(),
             head: None,

@@ -12,7 +12,7 @@ use crate::{
     domain::policy::Policy,
     engine::{Asking, Context, Input, Step},
     metric,
-    plan::Terms,
+    plan::DecisionContext,
     port::store::{Commit, RepositoryRow, Seq, StoreError},
 };
 
@@ -66,7 +66,8 @@ pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>
     let writes = Writes::allowed(shell.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
     let mut asking = if inquiry.is_some() { Asking::First } else { Asking::Never };
     let plan = loop {
-        let terms = Terms { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: writes.silent() };
+        let terms =
+            DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: writes.silent() };
         let needs = match state.repo.step(&Context { terms, asking }) {
             Step::Plan(plan) => break *plan,
             Step::Ask(needs) => needs,

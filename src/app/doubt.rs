@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::clock::after;
 use crate::{
-    domain::effect::Repeat,
+    domain::effect::RetrySafety,
     port::store::{EffectState, Seq, Store, StoreError, StoredEffect},
 };
 
@@ -71,7 +71,7 @@ impl Doubts {
             return Ok(true);
         }
         let repeat = effect.effect.repeat();
-        if repeat == Repeat::Natural {
+        if repeat == RetrySafety::Natural {
             return Ok(false);
         }
         let state = *self.lock();
@@ -87,7 +87,7 @@ impl Doubts {
             State::Settled { at, lost } => (effect.created_at <= at, lost),
         };
         // What can't be looked up is held back only where something is known to be lost.
-        Ok(early && (repeat == Repeat::MarkedCreate || lost))
+        Ok(early && (repeat == RetrySafety::MarkedCreate || lost))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -19,7 +19,7 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    domain::effect::{Lane, Repeat},
+    domain::effect::{Lane, RetrySafety},
     port::{
         forge::{ApplyContext, Cost},
         store::{EffectState, LeaseKey, StoreError, StoredEffect},
@@ -186,10 +186,10 @@ impl Outbox {
     /// When a doubt of an earlier run may be looked into.
     fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
         let repeat = effect.effect.repeat();
-        if repeat == Repeat::Unverifiable && self.shell.doubts.open() {
+        if repeat == RetrySafety::Unverifiable && self.shell.doubts.open() {
             return Some(after(self.shell.clock.now(), OPEN_DOUBT));
         }
-        let in_doubt = effect.state == EffectState::Sending && repeat != Repeat::Natural;
+        let in_doubt = effect.state == EffectState::Sending && repeat != RetrySafety::Natural;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 
@@ -229,7 +229,7 @@ impl Outbox {
 /// How long to wait with a doubt that another process may have left: it could
 /// send until we had its leases, and lists lag.
 fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
-    if effect.state != EffectState::Sending || effect.effect.repeat() == Repeat::Natural {
+    if effect.state != EffectState::Sending || effect.effect.repeat() == RetrySafety::Natural {
         return None;
     }
     let ours_for = leave.repository.age()?;

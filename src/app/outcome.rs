@@ -11,7 +11,7 @@ use crate::{
     domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
     engine::{self, Input},
     metric,
-    plan::{Outcome, Terms},
+    plan::{DecisionContext, EffectOutcome},
     port::{
         forge::Applied,
         store::{Commit, EffectEnd, Lease, StoreError, StoredEffect},
@@ -26,13 +26,13 @@ const MOST_LOSSES: u32 = 3;
 
 /// Tells what waits for an effect how it went, as patiently as [`note`].
 /// `false`: another process has the repository's lease, and is to find out itself.
-pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> bool {
+pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
     persevere("an awaited outcome", || ended(shell, effect, outcome)).await
 }
 
 /// Tells the core how an effect ended. What follows is stored before the effect
 /// is ended: a crash in between repeats both, and repeating changes nothing.
-async fn ended(shell: &Shell, effect: &StoredEffect, outcome: Outcome<'_>) -> Result<(), StoreError> {
+async fn ended(shell: &Shell, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> Result<(), StoreError> {
     if !effect.effect.is_awaited() {
         return Ok(());
     }
@@ -45,7 +45,7 @@ async fn note_input(shell: &Shell, effect: &StoredEffect, input: Input<'_>) -> R
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     state.repo.ingest(input, &terms);
     decision::put_off(shell, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
     held.put(state);
@@ -131,7 +131,7 @@ async fn note_once(
     let mut state = held.take(shell.store.as_ref()).await?;
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
     let now = shell.clock.now();
-    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
     state.repo.ingest(Input::LabelsApplied { labels, made: &applied.made_labels }, &terms);
     let mut changed = state.repo.put_off(now).changed;

@@ -105,8 +105,12 @@ pub(crate) async fn decide(
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
 
-    let terms =
-        crate::plan::Terms { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms = crate::plan::DecisionContext {
+        policy: &known,
+        alerts: &shell.alerts.rules,
+        now: shell.clock.now(),
+        silent: None,
+    };
     for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
         state.repo.ingest(Input::Survey { event, terms: letter.terms.into(), us: &us }, &terms);
     }

@@ -26,7 +26,7 @@ use crate::{
     domain::id::{ItemNumber, RepoKey},
     engine::{Input, TimerKey},
     metric,
-    plan::Terms,
+    plan::DecisionContext,
     port::store::{Commit, LeaseKey, StoreError, Timer},
 };
 
@@ -180,7 +180,7 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>
     let aim = forge.zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: timers.contains(&TimerKey::Organization) };
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
-    let terms = Terms { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
     state.repo.ingest(Input::Timers(timers), &terms);
     let items = std::mem::take(&mut attention.items);
     state.repo.ingest(Input::Changed { documents: &BTreeSet::new(), items: &items }, &terms);

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 
 use crate::domain::{
-    effect::{Effect, Told},
+    effect::{Effect, ForgeResult},
     event::{Event, RepoSeen},
     fact::policy::FileSeen,
     id::{Account, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
@@ -267,7 +267,7 @@ pub struct Applied {
     /// Web or API id of what was made, for the record.
     pub made: Option<String>,
     /// What a waiting command has to hear.
-    pub told: Option<Told>,
+    pub told: Option<ForgeResult>,
     /// The number of the issue that is kept up to date.
     pub issue: Option<ItemNumber>,
 }

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
     domain::{
         alert::AlertRules,
-        decision::{Condition, GateName, Standing},
+        decision::{Condition, ConditionState, GateName},
         fact::{
             RepoFacts,
-            command::{CommandFacts, CommandId, Deed, Ending, Evidence, Source},
+            command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Source},
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
@@ -22,7 +22,7 @@ use phasebot_core::{
     gate::{self, Subject, evaluate},
     ingest::{self, Us},
     phase,
-    plan::Terms,
+    plan::DecisionContext,
 };
 use proptest::prelude::*;
 
@@ -173,7 +173,7 @@ fn play(deployments: &[Deployed], edit: impl Fn(usize, &mut DeployRequest)) -> P
             ingest::observe(&mut facts, event, &policy, &Us { bot: None });
         }
     }
-    let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now: end(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: end(), silent: None };
     advance(&mut facts, &terms);
     Played { facts, policy, acts }
 }
@@ -188,7 +188,7 @@ impl Played {
             verb: "hold".into(),
             evidence: Evidence { role: Some(Role::Write), teams: [].into(), asked_at: end() },
             ending: Ending::Done(String::new()),
-            deed: Some(Deed::Hold { name: "h1".into(), reason: "bad".into() }),
+            deed: Some(CommandAction::Hold { name: "h1".into(), reason: "bad".into() }),
             reply: None,
             node: None,
         };
@@ -228,10 +228,10 @@ proptest! {
             if runs == Some(n) {
                 // Not while the same commit failed since, or something is on its way.
                 let excused = ["deployed_failed", "deployed_running", "deployed_replacing"];
-                let passes = deployed.standing == Standing::Pass;
+                let passes = deployed.standing == ConditionState::Pass;
                 prop_assert!(passes || excused.contains(&deployed.code.as_str()), "c{}: {:?}", n, deployed);
             } else {
-                prop_assert_ne!(deployed.standing, Standing::Pass, "c{}: {:?}", n, &deployed);
+                prop_assert_ne!(deployed.standing, ConditionState::Pass, "c{}: {:?}", n, &deployed);
             }
         }
         for n in 1..=COMMITS {
@@ -239,7 +239,7 @@ proptest! {
             held.hold(n);
             let hold = held.condition("production", COMMITS, "hold");
             let there = runs.is_some_and(|runs| runs >= n);
-            let passes = hold.standing == Standing::Pass;
+            let passes = hold.standing == ConditionState::Pass;
             prop_assert!(passes == there || (!passes && !is_evident), "#{}: {:?}", n, hold);
         }
     }
@@ -264,9 +264,9 @@ proptest! {
             let mut played = play(&deployments, open);
             played.hold(n);
             let deployed = played.condition("after", n, "deployed");
-            prop_assert_ne!(deployed.standing, Standing::Pass, "c{}: {:?}", n, deployed);
+            prop_assert_ne!(deployed.standing, ConditionState::Pass, "c{}: {:?}", n, deployed);
             let hold = played.condition("production", COMMITS, "hold");
-            prop_assert_ne!(hold.standing, Standing::Pass, "#{}: {:?}", n, hold);
+            prop_assert_ne!(hold.standing, ConditionState::Pass, "#{}: {:?}", n, hold);
         }
     }
 }

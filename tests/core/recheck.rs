@@ -15,7 +15,7 @@ use phasebot_core::{
         },
     },
     engine::recheck::recheck_before_send,
-    plan::{Recheck, Terms},
+    plan::{DecisionContext, Recheck},
 };
 
 use crate::{
@@ -27,7 +27,7 @@ const ACT: &str = "mode: act\ngates: { release: { on: { tag: 'v*' }, on_violatio
 
 fn recheck(facts: &RepoFacts, effect: &Effect, policy: &str) -> Recheck {
     let policy = policy_of(Some(policy));
-    let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now: start(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: start(), silent: None };
     recheck_before_send(facts, effect, &terms)
 }
 

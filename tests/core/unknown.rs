@@ -26,7 +26,7 @@ use phasebot_core::{
     engine::{self, recheck::recheck_before_send},
     gate::{evaluate, subjects},
     phase::derive,
-    plan::{Recheck, Terms},
+    plan::{DecisionContext, Recheck},
 };
 
 use crate::{
@@ -162,7 +162,7 @@ struct Follows {
 
 fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
     let (policy, now) = (moment.policy, moment.now);
-    let terms = Terms { policy, alerts: &AlertRules::default(), now, silent: None };
+    let terms = DecisionContext { policy, alerts: &AlertRules::default(), now, silent: None };
     let (mut open, mut shut) = (BTreeSet::new(), 0);
     // The same subjects in both: what is asked for does not become less known.
     for subject in subjects(moment.facts, policy, now) {

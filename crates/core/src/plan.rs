@@ -3,7 +3,7 @@
 use crate::domain::{
     alert::AlertRules,
     derived::{StoredItem, Transition},
-    effect::{Effect, Told},
+    effect::{Effect, ForgeResult},
     fact::{
         DocumentKey,
         command::{CommandId, Ending},
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 /// What follows.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Advanced {
+pub struct PartialPlan {
     /// Documents to store again.
     pub changed: BTreeSet<DocumentKey>,
     /// Items to derive again.
@@ -46,7 +46,7 @@ pub struct CommandEnding {
     pub says: bool,
 }
 
-impl Advanced {
+impl PartialPlan {
     /// Looks again at `at`, if nothing makes it sooner.
     pub fn wake(&mut self, at: Option<Timestamp>) {
         self.wake_at = when::earlier(self.wake_at, at);
@@ -55,11 +55,11 @@ impl Advanced {
 
 /// How an effect ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome<'a> {
+pub enum EffectOutcome<'a> {
     /// Done.
     Done {
         /// What the forge found, where that matters.
-        told: Option<&'a Told>,
+        told: Option<&'a ForgeResult>,
         /// Id or address of what was made.
         made: Option<&'a str>,
         /// The number of the issue that was made or kept up to date.
@@ -84,7 +84,7 @@ pub struct PlannedEffect {
 
 /// Under what is decided: policy, settings and time.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub struct DecisionContext<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
     /// What the settings say of monitoring connections.

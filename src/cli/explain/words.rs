@@ -6,7 +6,7 @@ use super::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
     domain::{
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         fact::DocumentKey,
         needs::Need,
     },
@@ -95,7 +95,7 @@ fn entry(out: &mut dyn Write, name: &str, what: &str) -> io::Result<()> {
 
 fn effect(effect: &Effect) -> String {
     match effect {
-        Effect::SetPhase { label: Some(LabelLook { name, .. }), .. } => format!("put {} on", quoted(name)),
+        Effect::SetPhase { label: Some(LabelSpec { name, .. }), .. } => format!("put {} on", quoted(name)),
         Effect::SetPhase { label: None, .. } => "no phase label".to_owned(),
         other => other.kind().to_owned(),
     }

@@ -20,7 +20,7 @@ pub(super) use self::{
 use super::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{
-        event::{Event, Outcome, RepoSeen, Seen},
+        event::{Event, RepoSeen, RunOutcome, Seen},
         id::{Account, AccountId, Actor, ForgeName, RepoKey},
     },
     port::forge::Undecodable,
@@ -138,7 +138,7 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
 }
 
 /// How a workflow run stands, for those that read it from the API.
-pub(super) fn run_outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
+pub(super) fn run_outcome(status: Option<&str>, conclusion: Option<&str>) -> RunOutcome {
     check::outcome(status, conclusion)
 }
 

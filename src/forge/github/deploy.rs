@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{identity::Identity, path, repo::Repo, watch};
 use crate::{
     domain::{
-        effect::{Told, Watched},
+        effect::{ForgeResult, RefGuard},
         event::DeployState,
         id::Sha,
     },
@@ -30,7 +30,7 @@ pub(super) struct Deployment<'a> {
     pub(super) environment: &'a str,
     pub(super) production: Option<bool>,
     pub(super) sha: &'a Sha,
-    pub(super) watched: &'a Watched,
+    pub(super) watched: &'a RefGuard,
     pub(super) inputs: &'a BTreeMap<String, String>,
     pub(super) description: &'a str,
 }
@@ -52,7 +52,8 @@ struct Creator {
 
 impl Made {
     fn applied(&self) -> Applied {
-        let told = Told::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()), at: self.created_at };
+        let told =
+            ForgeResult::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()), at: self.created_at };
         Applied { made: Some(self.id.to_string()), told: Some(told), ..Applied::default() }
     }
 }
@@ -71,7 +72,7 @@ pub(super) async fn create(
         return Ok(found.applied());
     }
     if context.look_only {
-        return Ok(Applied { told: Some(Told::NotFound), ..Applied::default() });
+        return Ok(Applied { told: Some(ForgeResult::NotFound), ..Applied::default() });
     }
     if let Some(told) = watch::moved(repo, deployment.sha, deployment.watched).await? {
         return Ok(Applied { told: Some(told), ..Applied::default() });
@@ -112,7 +113,7 @@ pub(super) async fn create(
 }
 
 fn not_started(why: String) -> Applied {
-    Applied { told: Some(Told::NotStarted(why)), ..Applied::default() }
+    Applied { told: Some(ForgeResult::NotStarted(why)), ..Applied::default() }
 }
 
 /// The deployment that carries our request's id and was made by us. Lists

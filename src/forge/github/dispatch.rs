@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{evidence::User, failure::Failure, file, path, repo::Repo, watch, workflow};
 use crate::{
     domain::{
-        effect::{Told, Watched},
+        effect::{ForgeResult, RefGuard},
         fact::deploy::RunFacts,
         id::{Account, Sha},
     },
@@ -27,14 +27,14 @@ pub(super) struct Dispatch<'a> {
     pub(super) workflow: &'a str,
     pub(super) reference: &'a str,
     pub(super) sha: &'a Sha,
-    pub(super) watched: &'a Watched,
+    pub(super) watched: &'a RefGuard,
     pub(super) environment: &'a str,
     pub(super) request: &'a str,
     pub(super) inputs: &'a BTreeMap<String, String>,
     pub(super) strict: bool,
 }
 
-fn told(told: Told) -> Applied {
+fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn dispatch(
     }
     let inputs = match inputs(repo, it).await? {
         Ok(inputs) => inputs,
-        Err(why) => return Ok(told(Told::NotStarted(why))),
+        Err(why) => return Ok(told(ForgeResult::NotStarted(why))),
     };
     let pinned = inputs.contains_key("phasebot_sha");
     let tail = format!("/actions/workflows/{}/dispatches", path::segment(it.workflow)?);
@@ -82,7 +82,7 @@ pub(super) async fn dispatch(
         workflow_run_id: u64,
     }
     let Some(run) = reply.made::<Made>().map(|made| made.workflow_run_id) else {
-        let started = Told::Started { run: None, sha: None, pinned };
+        let started = ForgeResult::Started { run: None, sha: None, pinned };
         return Ok(Applied { made: Some(it.request.to_owned()), ..told(started) });
     };
     // It was started, whatever becomes of this question.
@@ -90,7 +90,7 @@ pub(super) async fn dispatch(
         Ok(run) => Some(Sha::from(run.head_sha.as_str())),
         Err(_) => None,
     };
-    Ok(Applied { made: Some(run.to_string()), ..told(Told::Started { run: Some(run), sha, pinned }) })
+    Ok(Applied { made: Some(run.to_string()), ..told(ForgeResult::Started { run: Some(run), sha, pinned }) })
 }
 
 /// Adds to GitHub's refusal of a dispatch what can be done about it.
@@ -112,8 +112,8 @@ fn advised(failure: Failure, it: &Dispatch<'_>) -> Failure {
     failure.advise(&advice)
 }
 
-fn started(run: &Run, pinned: bool) -> Told {
-    Told::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
+fn started(run: &Run, pinned: bool) -> ForgeResult {
+    ForgeResult::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
 }
 
 /// The inputs to send, by what the workflow declares at the ref that it will

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{account, repo::Repo};
 use crate::{
     domain::{
-        effect::Told,
+        effect::ForgeResult,
         id::{ItemNumber, Sha},
     },
     port::forge::{Applied, ForgeError},
@@ -22,7 +22,7 @@ pub(super) const MOST_RUNS: usize = 20;
 /// The slug of the App that runs workflows.
 const ACTIONS: &str = "github-actions";
 
-fn told(told: Told) -> Applied {
+fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
@@ -43,7 +43,7 @@ pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[Stri
     let Some(issue) = reply.made::<Issue>() else { return Ok(Applied::default()) };
     let assigned = |login: &String| issue.assignees.iter().any(|user| user.login.eq_ignore_ascii_case(login));
     let missing: Vec<String> = logins.iter().filter(|login| !assigned(login)).cloned().collect();
-    Ok(if missing.is_empty() { Applied::default() } else { told(Told::NotAssignable(missing)) })
+    Ok(if missing.is_empty() { Applied::default() } else { told(ForgeResult::NotAssignable(missing)) })
 }
 
 /// Puts an item into an open milestone, or takes it out.
@@ -66,7 +66,9 @@ pub(super) async fn set_milestone(
             let wanted = title.to_lowercase();
             match open.iter().find(|milestone| milestone.title.to_lowercase() == wanted) {
                 Some(milestone) => Some(milestone.number),
-                None => return Ok(told(Told::NoMilestone { known: open.into_iter().map(|m| m.title).collect() })),
+                None => {
+                    return Ok(told(ForgeResult::NoMilestone { known: open.into_iter().map(|m| m.title).collect() }));
+                }
             }
         }
     };
@@ -94,7 +96,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sh
     }
     let found = account::head(repo, pull).await?.sha;
     if found != *sha {
-        return Ok(told(Told::HeadMoved { known: sha.clone(), found }));
+        return Ok(told(ForgeResult::HeadMoved { known: sha.clone(), found }));
     }
     let tail = format!("/actions/runs?head_sha={sha}&per_page=100");
     let runs: Runs = repo.get("GET /repos/{owner}/{repo}/actions/runs", &tail).await?.json()?;
@@ -109,7 +111,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sh
         workflows.push(run.name.unwrap_or_else(|| format!("run {}", run.id)));
     }
     let others = failed_elsewhere(repo, sha).await?;
-    Ok(told(Told::Reran { workflows, others }))
+    Ok(told(ForgeResult::Reran { workflows, others }))
 }
 
 impl Run {

@@ -10,7 +10,7 @@ use super::{
     repo::Repo,
 };
 use crate::{
-    domain::{effect::LabelLook, id::ItemNumber},
+    domain::{effect::LabelSpec, id::ItemNumber},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
@@ -37,7 +37,7 @@ pub(super) async fn open(
     marker: &str,
     title: &str,
     text: &str,
-    labels: &[LabelLook],
+    labels: &[LabelSpec],
 ) -> Result<Applied, ForgeError> {
     let body = marker::mark(marker, text)?;
     if context.in_doubt

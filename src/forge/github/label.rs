@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{path, repo::Repo};
 use crate::{
-    domain::{effect::LabelLook, id::ItemNumber},
+    domain::{effect::LabelSpec, id::ItemNumber},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 
@@ -30,7 +30,7 @@ struct Change {
 
 impl Change {
     /// What separates the labels `on` an item from the phase wanted.
-    fn new(on: &BTreeSet<String>, wanted: Option<&LabelLook>, phase_labels: &BTreeSet<String>) -> Self {
+    fn new(on: &BTreeSet<String>, wanted: Option<&LabelSpec>, phase_labels: &BTreeSet<String>) -> Self {
         let is_wanted = |name: &str| wanted.is_some_and(|look| same(&look.name, name));
         let shows_phase = |name: &str| phase_labels.iter().any(|label| same(label, name));
         Self {
@@ -55,7 +55,7 @@ pub(super) async fn set_phase(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
     item: ItemNumber,
-    wanted: Option<&LabelLook>,
+    wanted: Option<&LabelSpec>,
     phase_labels: &BTreeSet<String>,
 ) -> Result<Applied, ForgeError> {
     let mut applied = Applied::default();
@@ -110,7 +110,7 @@ pub(super) async fn set_phase(
 
 /// Writes that [`set_phase`] will make. Of an item never seen it is assumed
 /// that it carries one other phase label.
-pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelLook>, phase_labels: &BTreeSet<String>) -> Cost {
+pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelSpec>, phase_labels: &BTreeSet<String>) -> Cost {
     let change = match &context.item_labels {
         Some(on) => Change::new(on, wanted, phase_labels),
         None => Change { remove: vec![String::new()], add: wanted.is_some() },
@@ -125,7 +125,7 @@ pub(super) async fn set(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
     item: ItemNumber,
-    add: &[LabelLook],
+    add: &[LabelSpec],
     remove: &BTreeSet<String>,
 ) -> Result<Applied, ForgeError> {
     let mut applied = Applied::default();
@@ -134,7 +134,7 @@ pub(super) async fn set(
         _ => on_item(repo, item).await?,
     };
     applied.labels = Some((item, on.clone()));
-    let missing: Vec<&LabelLook> = add.iter().filter(|look| !knows(&on, &look.name)).collect();
+    let missing: Vec<&LabelSpec> = add.iter().filter(|look| !knows(&on, &look.name)).collect();
     for look in &missing {
         ensure(repo, context, look, &mut applied).await?;
     }
@@ -160,7 +160,7 @@ pub(super) async fn set(
 }
 
 /// Writes that [`set`] will make, at most.
-pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelLook], remove: &BTreeSet<String>) -> Cost {
+pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelSpec], remove: &BTreeSet<String>) -> Cost {
     let made = missing(context, add);
     let off = match &context.item_labels {
         Some(on) => on.iter().filter(|name| remove.iter().any(|other| same(other, name))).count(),
@@ -170,7 +170,7 @@ pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelLook], remove: &BT
 }
 
 /// How many labels [`ensure`] will make.
-pub(super) fn missing(context: &ApplyContext, looks: &[LabelLook]) -> usize {
+pub(super) fn missing(context: &ApplyContext, looks: &[LabelSpec]) -> usize {
     looks.iter().filter(|look| !knows(&context.repo_labels, &look.name)).count()
 }
 
@@ -183,7 +183,7 @@ pub(super) fn missing(context: &ApplyContext, looks: &[LabelLook]) -> usize {
 pub(super) async fn ensure(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
-    look: &LabelLook,
+    look: &LabelSpec,
     applied: &mut Applied,
 ) -> Result<(), ForgeError> {
     if knows(&context.repo_labels, &look.name) || knows(&applied.made_labels, &look.name) {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{answer, repo::Repo, watch};
 use crate::{
     domain::{
-        effect::{Told, Watched},
+        effect::{ForgeResult, RefGuard},
         id::Sha,
     },
     port::forge::{Applied, ForgeError},
@@ -21,7 +21,7 @@ struct Release {
     target_commitish: String,
 }
 
-fn told(told: Told) -> Applied {
+fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
@@ -47,31 +47,31 @@ pub(super) async fn publish(
     if !draft.draft {
         return Ok(match tagged {
             Some(found) if found == *sha => Applied { made: Some(draft.id.to_string()), ..Applied::default() },
-            found => told(Told::NameMoved { found }),
+            found => told(ForgeResult::NameMoved { found }),
         });
     }
     if draft.tag_name != tag {
-        return Ok(told(Told::NotStarted(format!("the draft is for another tag now, {}", draft.tag_name))));
+        return Ok(told(ForgeResult::NotStarted(format!("the draft is for another tag now, {}", draft.tag_name))));
     }
     // A tag that is there stays where it is: publishing would not move it, but
     // would publish something else than was decided about.
     if tagged.as_ref().is_some_and(|found| found != sha) {
-        return Ok(told(Told::NameMoved { found: tagged }));
+        return Ok(told(ForgeResult::NameMoved { found: tagged }));
     }
     let known = branch.map_or_else(|| sha.0.clone(), str::to_owned);
     if tagged.is_none() && !draft.target_commitish.eq_ignore_ascii_case(&sha.0) {
         if draft.target_commitish != known {
             let why = format!("the draft is made from something else now, {}", draft.target_commitish);
-            return Ok(told(Told::NotStarted(why)));
+            return Ok(told(ForgeResult::NotStarted(why)));
         }
         if let Some(branch) = branch
-            && let Some(moved) = watch::moved(repo, sha, &Watched::Branch(branch.to_owned())).await?
+            && let Some(moved) = watch::moved(repo, sha, &RefGuard::Branch(branch.to_owned())).await?
         {
             return Ok(told(moved));
         }
         let pinned: Release = change(repo, &tail, json!({ "target_commitish": sha.0 })).await?;
         if !pinned.target_commitish.eq_ignore_ascii_case(&sha.0) {
-            return Ok(told(Told::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
+            return Ok(told(ForgeResult::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
         }
     }
     let published = change(repo, &tail, json!({ "draft": false })).await?;

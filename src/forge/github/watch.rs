@@ -5,9 +5,9 @@ use serde::Deserialize;
 use super::{account, answer, failure::Failure, path, repo::Repo};
 use crate::{
     domain::{
-        effect::{Told, Watched},
+        effect::{ForgeResult, RefGuard},
         id::Sha,
-        needs::{CommitPlace, Named, NamedKind},
+        needs::{CommitPlace, ResolvedRef, ResolvedRefKind},
     },
     port::forge::ForgeError,
 };
@@ -22,20 +22,26 @@ const FEWEST_DIGITS: usize = 7;
 /// What a name stands for: a tag, a branch, or a commit of this
 /// repository. Only these places are looked at, so that no name leads to a
 /// pull request's ref. `None`: nothing, or both a tag and a branch.
-pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str) -> Result<Option<Named>, ForgeError> {
+pub(super) async fn named(
+    repo: &mut Repo<'_>,
+    name: &str,
+    default_branch: &str,
+) -> Result<Option<ResolvedRef>, ForgeError> {
     // A full name is of one kind only.
     if let Some(branch) = name.strip_prefix(BRANCHES) {
-        return Ok(found(head(repo, branch).await)?.map(|sha| Named { kind: NamedKind::Branch, sha }));
+        return Ok(found(head(repo, branch).await)?.map(|sha| ResolvedRef { kind: ResolvedRefKind::Branch, sha }));
     }
     if let Some(tag) = name.strip_prefix(TAGS) {
-        return Ok(found(answer::tag_commit(repo, tag).await)?.map(|sha| Named { kind: NamedKind::Tag, sha }));
+        return Ok(
+            found(answer::tag_commit(repo, tag).await)?.map(|sha| ResolvedRef { kind: ResolvedRefKind::Tag, sha })
+        );
     }
     let tag = found(answer::tag_commit(repo, name).await)?;
     let branch = found(head(repo, name).await)?;
     match (tag, branch) {
         (Some(_), Some(_)) => return Ok(None),
-        (Some(sha), None) => return Ok(Some(Named { kind: NamedKind::Tag, sha })),
-        (None, Some(sha)) => return Ok(Some(Named { kind: NamedKind::Branch, sha })),
+        (Some(sha), None) => return Ok(Some(ResolvedRef { kind: ResolvedRefKind::Tag, sha })),
+        (None, Some(sha)) => return Ok(Some(ResolvedRef { kind: ResolvedRefKind::Branch, sha })),
         (None, None) => {}
     }
     let digits = name.len() >= FEWEST_DIGITS && name.len() <= 40 && name.bytes().all(|b| b.is_ascii_hexdigit());
@@ -46,7 +52,7 @@ pub(super) async fn named(repo: &mut Repo<'_>, name: &str, default_branch: &str)
         return Ok(None);
     };
     let landed = is_within(repo, &sha, default_branch).await?;
-    Ok(Some(Named { kind: if landed { NamedKind::Landed } else { NamedKind::Loose }, sha }))
+    Ok(Some(ResolvedRef { kind: if landed { ResolvedRefKind::Landed } else { ResolvedRefKind::Loose }, sha }))
 }
 
 fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
@@ -123,20 +129,24 @@ async fn is_below(repo: &mut Repo<'_>, sha: &Sha, head: &Sha) -> Result<bool, Fo
 
 /// Looks whether what a commit was named by has moved; `Some`: it has, and
 /// nothing may be started.
-pub(super) async fn moved(repo: &mut Repo<'_>, sha: &Sha, watched: &Watched) -> Result<Option<Told>, ForgeError> {
+pub(super) async fn moved(
+    repo: &mut Repo<'_>,
+    sha: &Sha,
+    watched: &RefGuard,
+) -> Result<Option<ForgeResult>, ForgeError> {
     let (now, still) = match watched {
-        Watched::Commit => return Ok(None),
-        Watched::Tag(tag) => {
+        RefGuard::Commit => return Ok(None),
+        RefGuard::Tag(tag) => {
             let now = found(answer::tag_commit(repo, tag).await)?;
             let still = now.as_ref() == Some(sha);
             (now, still)
         }
-        Watched::Pull(number) => {
+        RefGuard::Pull(number) => {
             let now = found(account::head(repo, *number).await.map(|head| head.sha))?;
             let still = now.as_ref() == Some(sha);
             (now, still)
         }
-        Watched::Branch(branch) => {
+        RefGuard::Branch(branch) => {
             let now = found(head(repo, branch).await)?;
             let still = match &now {
                 Some(head) if head == sha => true,
@@ -146,5 +156,5 @@ pub(super) async fn moved(repo: &mut Repo<'_>, sha: &Sha, watched: &Watched) -> 
             (now, still)
         }
     };
-    Ok(if still { None } else { Some(Told::NameMoved { found: now }) })
+    Ok(if still { None } else { Some(ForgeResult::NameMoved { found: now }) })
 }

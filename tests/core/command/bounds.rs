@@ -5,19 +5,19 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
     command::{
         extract::hear,
-        permissions::Standing,
-        run::{self, Ran, asks},
+        permissions::CallerPermissions,
+        run::{self, CommandRun, asks},
     },
     domain::{
         alert::AlertRules,
         event::{Association, CommentSeen, Event, ItemChange, ItemSeen, RepoSeen, Seen},
-        fact::{DocumentKey, RepoFacts, command::Deed},
+        fact::{DocumentKey, RepoFacts, command::CommandAction},
         id::{ForgeName, ItemNumber, RepoKey},
         permission::Role,
         policy::Policy,
     },
     ingest::{self, Us},
-    plan::Terms,
+    plan::DecisionContext,
 };
 
 use crate::{policy_of, scenario::accounts::Accounts};
@@ -88,21 +88,21 @@ impl Place {
     }
 
     /// What the shell does with it; the sender has `role`.
-    fn deliver(&mut self, event: &Event, role: Role, now: Timestamp) -> Ran {
+    fn deliver(&mut self, event: &Event, role: Role, now: Timestamp) -> CommandRun {
         ingest::observe(&mut self.facts, event, &self.policy, &Us::default());
-        let Some(request) = hear(event, &self.policy, &Us::default()) else { return Ran::default() };
+        let Some(request) = hear(event, &self.policy, &Us::default()) else { return CommandRun::default() };
         if request.undecided(&self.facts).next().is_none() {
-            return Ran::default();
+            return CommandRun::default();
         }
         self.asked += usize::from(asks(&self.facts, &self.policy, &request).role);
-        let standing = Standing { role: Ok(role), teams: [].into(), head: None, asked_at: now };
+        let standing = CallerPermissions { role: Ok(role), teams: [].into(), head: None, asked_at: now };
         let alerts = AlertRules::default();
-        let terms = Terms { policy: &self.policy, alerts: &alerts, now, silent: None };
+        let terms = DecisionContext { policy: &self.policy, alerts: &alerts, now, silent: None };
         run::run(&mut self.facts, &request, &standing, &terms)
     }
 }
 
-fn writes(ran: &Ran) -> (usize, usize) {
+fn writes(ran: &CommandRun) -> (usize, usize) {
     let of = |kind: &str| ran.wishes.iter().filter(|wish| wish.effect.kind() == kind).count();
     (of("react"), of("upsert_comment"))
 }
@@ -167,7 +167,7 @@ fn a_command_whose_record_went_never_runs_again() {
     // Meanwhile she has become somebody, and GitHub sends everything again.
     for event in &all {
         let ran = place.deliver(event, Role::Admin, after(40_000));
-        assert_eq!(ran, Ran::default());
+        assert_eq!(ran, CommandRun::default());
     }
     assert!(place.facts.holds(1).is_empty());
     // What others wrote long before is not hers, and runs although it comes late.
@@ -195,7 +195,8 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
         let event = place.comment(2, "alice", at, "/phase code");
         place.deliver(&event, Role::Maintain, at);
     }
-    let lasting = place.facts.commands_on(2).iter().filter(|(_, c)| matches!(c.deed, Some(Deed::Phase { .. }))).count();
+    let lasting =
+        place.facts.commands_on(2).iter().filter(|(_, c)| matches!(c.deed, Some(CommandAction::Phase { .. }))).count();
     assert_eq!(lasting, 500);
     let at = after(200_000);
     let hold = place.comment(2, "alice", at, "/hold stop");

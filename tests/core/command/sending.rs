@@ -15,13 +15,13 @@ use phasebot_core::{
     domain::{
         alert::AlertRules,
         decision::Condition,
-        effect::{Effect, Told},
+        effect::{Effect, ForgeResult},
         fact::deploy::RequestState,
         id::Sha,
     },
     engine::{self, recheck::recheck_before_send},
     gate,
-    plan::{Outcome, PlannedEffect, Recheck, Terms},
+    plan::{DecisionContext, EffectOutcome, PlannedEffect, Recheck},
 };
 
 use super::stage::Stage;
@@ -98,7 +98,7 @@ impl Stage {
         let mut how = Some(how).filter(|how| !how.is_empty());
         while let Some((key, effect)) = self.queued.pop_front() {
             let policy = self.policy.clone();
-            let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+            let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
             let is_start = matches!(effect, Effect::CreateDeployment { .. } | Effect::Dispatch { .. });
             let (effect, allowed) = match recheck_before_send(&self.facts, &effect, &terms) {
                 Recheck::Send => (effect, Ok(())),
@@ -118,9 +118,9 @@ impl Stage {
                 }
             };
             let outcome = match (&allowed, &told) {
-                (Err(why), _) => Outcome::Withheld(why),
-                (_, Err(why)) => Outcome::Failed(why),
-                (_, Ok(told)) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
+                (Err(why), _) => EffectOutcome::Withheld(why),
+                (_, Err(why)) => EffectOutcome::Failed(why),
+                (_, Ok(told)) => EffectOutcome::Done { told: told.as_ref(), made: None, issue: None },
             };
             if effect.command().is_some() {
                 for wish in conclude(&mut self.facts, &effect, outcome, now).wishes {
@@ -140,23 +140,23 @@ impl Stage {
     }
 
     /// What the forge says of something that was sent.
-    fn told(&mut self, effect: &Effect, how: Option<&[&str]>, now: Timestamp) -> Result<Option<Told>, String> {
+    fn told(&mut self, effect: &Effect, how: Option<&[&str]>, now: Timestamp) -> Result<Option<ForgeResult>, String> {
         let (Effect::CreateDeployment { sha, .. } | Effect::Dispatch { sha, .. }) = effect else { return Ok(None) };
         let made = match how {
             None => sha.clone(),
             Some(["made", name]) => commit(name),
-            Some(["moved", name]) => return Ok(Some(Told::NameMoved { found: Some(commit(name)) })),
-            Some(["gone"]) => return Ok(Some(Told::NameMoved { found: None })),
-            Some(["not-started"]) => return Ok(Some(Told::NotStarted("it made none".to_owned()))),
-            Some(["unnamed"]) => return Ok(Some(Told::Started { run: None, sha: None, pinned: true })),
+            Some(["moved", name]) => return Ok(Some(ForgeResult::NameMoved { found: Some(commit(name)) })),
+            Some(["gone"]) => return Ok(Some(ForgeResult::NameMoved { found: None })),
+            Some(["not-started"]) => return Ok(Some(ForgeResult::NotStarted("it made none".to_owned()))),
+            Some(["unnamed"]) => return Ok(Some(ForgeResult::Started { run: None, sha: None, pinned: true })),
             Some(["failed", why @ ..]) => return Err(why.join(" ")),
             Some(other) => panic!("unknown outcome {other:?}"),
         };
         self.started += 1;
         let Effect::Dispatch { strict, .. } = effect else {
-            return Ok(Some(Told::Deployed { deployment: 900 + self.started, sha: made, at: Some(now) }));
+            return Ok(Some(ForgeResult::Deployed { deployment: 900 + self.started, sha: made, at: Some(now) }));
         };
-        Ok(Some(Told::Started { run: Some(800 + self.started), sha: Some(made), pinned: *strict }))
+        Ok(Some(ForgeResult::Started { run: Some(800 + self.started), sha: Some(made), pinned: *strict }))
     }
 
     /// How everything stands at `now`.

@@ -34,13 +34,13 @@ use phasebot_core::{
         board,
         conclude::conclude,
         extract::{Request, hear},
-        permissions::{Standing, Unanswered},
+        permissions::{CallerPermissions, Unanswered},
         run, wait,
     },
     domain::{
         alert::AlertRules,
         decision::Condition,
-        effect::{Effect, Told},
+        effect::{Effect, ForgeResult},
         event::{Event, Seen},
         fact::RepoFacts,
         id::{AccountId, Actor, Sha},
@@ -51,7 +51,7 @@ use phasebot_core::{
     engine,
     ingest::{self, Us},
     phase,
-    plan::{Outcome, PlannedEffect, Terms},
+    plan::{DecisionContext, EffectOutcome, PlannedEffect},
 };
 
 use super::sending::Ending;
@@ -402,7 +402,7 @@ impl Stage {
             self.request(&request, now);
         }
         let policy = self.policy.clone();
-        let terms = Terms { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
         // What was only now begun may want to know more: then it is asked a moment later.
         for _ in 0..20 {
             let needs = self.needs(now);
@@ -501,7 +501,7 @@ impl Stage {
         } else {
             Ok(request.by.id.and_then(|id| self.roles.get(&id)).copied().unwrap_or_default())
         };
-        let standing = Standing {
+        let standing = CallerPermissions {
             role,
             teams: asks.teams.iter().map(|team| (team.clone(), member(team))).collect(),
             head: asks.head.then(|| {
@@ -510,7 +510,7 @@ impl Stage {
             }),
             asked_at: now,
         };
-        let terms = Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
         let ran = run::run(&mut self.facts, request, &standing, &terms);
         for told in &ran.told {
             let _ = writeln!(self.out, "    {told}");
@@ -525,31 +525,31 @@ impl Stage {
             if wish.effect.command().is_some() {
                 let outcome = self.outcome();
                 let told = match &outcome {
-                    Ok(told) => Outcome::Done { told: told.as_ref(), made: None, issue: None },
-                    Err(why) => Outcome::Failed(why),
+                    Ok(told) => EffectOutcome::Done { told: told.as_ref(), made: None, issue: None },
+                    Err(why) => EffectOutcome::Failed(why),
                 };
                 wishes.extend(conclude(&mut self.facts, &wish.effect, told, now).wishes);
             }
         }
     }
 
-    fn outcome(&mut self) -> Result<Option<Told>, String> {
+    fn outcome(&mut self) -> Result<Option<ForgeResult>, String> {
         let Some(words) = self.outcomes.pop_front() else { return Ok(None) };
         let words: Vec<&str> = words.split(' ').collect();
         let strings = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
         let command = self.facts.pull(2).and_then(|p| p.shape.as_ref()).map(|s| s.value.head_sha.clone());
         Ok(Some(match words[0] {
-            "moved" => Told::HeadMoved { known: command.unwrap(), found: commit(words[1]) },
+            "moved" => ForgeResult::HeadMoved { known: command.unwrap(), found: commit(words[1]) },
             "reran" => {
                 let but = words.iter().position(|w| *w == "but").unwrap_or(words.len());
                 let others =
                     words[but..].iter().skip(1).map(|w| ((*w).to_owned(), Some("Jenkins".to_owned()))).collect();
-                Told::Reran { workflows: strings(&words[1..but]), others }
+                ForgeResult::Reran { workflows: strings(&words[1..but]), others }
             }
-            "unassignable" => Told::NotAssignable(strings(&words[1..])),
-            "no-milestone" => Told::NoMilestone { known: strings(&words[1..]) },
-            "tag-at" => Told::NameMoved { found: Some(commit(words[1])) },
-            "tag-gone" => Told::NameMoved { found: None },
+            "unassignable" => ForgeResult::NotAssignable(strings(&words[1..])),
+            "no-milestone" => ForgeResult::NoMilestone { known: strings(&words[1..]) },
+            "tag-at" => ForgeResult::NameMoved { found: Some(commit(words[1])) },
+            "tag-gone" => ForgeResult::NameMoved { found: None },
             "failed" => return Err(words[1..].join(" ")),
             other => panic!("unknown outcome {other}"),
         }))

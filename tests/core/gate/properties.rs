@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
     domain::{
         alert::{Alert, Group, Message, Says},
-        decision::{Condition, Decision, GateName, Standing},
-        event::{DeployState, DeployStatus, DeploymentSeen, Event, Outcome, RefName, Seen},
+        decision::{Condition, ConditionState, Decision, GateName},
+        event::{DeployState, DeployStatus, DeploymentSeen, Event, RefName, RunOutcome, Seen},
         fact::{
             RepoFacts,
-            command::{CommandFacts, CommandId, Deed, Ending, Evidence, Source},
+            command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Source},
             commit::RunFact,
             ship::DeploymentFacts,
         },
@@ -87,7 +87,7 @@ fn bad() -> impl Strategy<Value = Bad> {
     ]
 }
 
-fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: Deed) {
+fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: CommandAction) {
     let id = CommandId { item: 1, source: Source::Comment(comment), index: 0 };
     let record = CommandFacts {
         at: at(minutes),
@@ -111,8 +111,8 @@ fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
     facts.answers.insert(need.clone(), Answered { need, answer, at: at(1000) });
 }
 
-fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: Outcome) {
-    let completed = (outcome != Outcome::Running).then(|| (at(minutes), outcome));
+fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: RunOutcome) {
+    let completed = (outcome != RunOutcome::Running).then(|| (at(minutes), outcome));
     let run = RunFact {
         app_slug: String::new(),
         completed,
@@ -182,7 +182,7 @@ fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
 fn well() -> RepoFacts {
     let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 7 });
     facts.refs.entry(RefName::Branch("main".into())).or_default().moved(at(-60), Some(sha()));
-    run(&mut facts, 1, -30, Outcome::Success);
+    run(&mut facts, 1, -30, RunOutcome::Success);
     deployment(&mut facts, 1, sha(), -40, DeployState::Success);
     answer(&mut facts, Need::Checks { sha: sha() }, Answer::Kept);
     answer(&mut facts, Need::RequiredChecks { branch: "main".into() }, Answer::RequiredChecks([].into()));
@@ -211,8 +211,8 @@ fn well() -> RepoFacts {
 fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
     let id = 100 + index;
     match bad {
-        Bad::CheckFails(minutes) => run(facts, id, *minutes, Outcome::Failure),
-        Bad::CheckRunsAgain(minutes) => run(facts, id, *minutes, Outcome::Running),
+        Bad::CheckFails(minutes) => run(facts, id, *minutes, RunOutcome::Failure),
+        Bad::CheckRunsAgain(minutes) => run(facts, id, *minutes, RunOutcome::Running),
         Bad::Incident(minutes) => {
             incident(facts, id, *minutes);
         }
@@ -221,11 +221,11 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
             deployment(facts, id, Sha("d".repeat(40)), *minutes, DeployState::InProgress);
         }
         Bad::Lock(minutes) => {
-            let deed = Deed::Lock { environment: "production".into(), until: None, reason: None };
+            let deed = CommandAction::Lock { environment: "production".into(), until: None, reason: None };
             command(facts, id, *minutes, deed);
         }
         Bad::Freeze(minutes) => {
-            let deed = Deed::Freeze { environment: "all".into(), until: at(2000), reason: "x".into() };
+            let deed = CommandAction::Freeze { environment: "all".into(), until: at(2000), reason: "x".into() };
             command(facts, id, *minutes, deed);
         }
         Bad::Blocker(number) => {
@@ -259,7 +259,7 @@ fn leaves(conditions: &[Condition]) -> Vec<&Condition> {
 fn what_is_well_passes() {
     let policy = policy::load("p.yml", POLICY).unwrap();
     let decision = decide(&well(), &policy, 90);
-    assert_eq!(decision.standing, Standing::Pass, "{decision:#?}");
+    assert_eq!(decision.standing, ConditionState::Pass, "{decision:#?}");
 }
 
 proptest! {
@@ -307,7 +307,7 @@ proptest! {
             add(&mut facts, index as u64, bad);
         }
         let before = decide(&facts, &policy, minutes);
-        let deed = Deed::Override {
+        let deed = CommandAction::Override {
             gate: GateName::Deploy("production".into()),
             sha: sha(),
             policy: policy.version.clone(),
@@ -321,7 +321,7 @@ proptest! {
         let after = decide(&facts, &policy, minutes);
         for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {
             if new.name == name && !old.standing.is_open() {
-                prop_assert_eq!(new.standing, Standing::Waived);
+                prop_assert_eq!(new.standing, ConditionState::Waived);
                 prop_assert!(new.sentence.starts_with("waived by `mia` because `because`"));
             } else {
                 prop_assert_eq!(new, old);

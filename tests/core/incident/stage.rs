@@ -14,10 +14,10 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 use phasebot_core::{
-    command::{self, extract::hear, permissions::Standing, run},
+    command::{self, extract::hear, permissions::CallerPermissions, run},
     domain::{
         alert::{AlertRules, ConnectionRules},
-        effect::{Effect, Told},
+        effect::{Effect, ForgeResult},
         event::{Event, ItemChange, ItemSeen, Seen},
         fact::RepoFacts,
         id::{Actor, ItemNumber},
@@ -29,7 +29,7 @@ use phasebot_core::{
     incident::open_incidents,
     ingest::{self, Us},
     phase,
-    plan::{Advanced, Outcome, PlannedEffect, Recheck, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect, Recheck},
 };
 
 use crate::scenario::{
@@ -187,8 +187,8 @@ impl Stage {
     fn command(&mut self, event: &Event, now: Timestamp) {
         let Some(request) = hear(event, &self.policy, &Self::us()) else { return };
         let asked_at = event.at;
-        let standing = Standing { role: Ok(Role::Maintain), teams: BTreeMap::new(), head: None, asked_at };
-        let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+        let standing = CallerPermissions { role: Ok(Role::Maintain), teams: BTreeMap::new(), head: None, asked_at };
+        let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
         for told in run::run(&mut self.facts, &request, &standing, &terms).told {
             writeln!(self.out, "    {told}").unwrap();
         }
@@ -198,11 +198,11 @@ impl Stage {
     pub fn advance(&mut self, now: Timestamp) {
         for round in 0.. {
             assert!(round < 50, "it never comes to rest");
-            let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
             let advanced = engine::advance(&mut self.facts, &terms);
             self.wake_at = advanced.wake_at;
             assert!(advanced.wake_at.is_none_or(|at| at > now), "it would wake at once");
-            let Advanced { wishes, items, .. } = advanced;
+            let PartialPlan { wishes, items, .. } = advanced;
             self.settle(items, now);
             if wishes.is_empty() {
                 return;
@@ -216,7 +216,7 @@ impl Stage {
 
     fn effect(&mut self, wish: &PlannedEffect, now: Timestamp) {
         if let Some(item) = wish.effect.item().filter(|item| self.vanished.contains(item)) {
-            let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
             if recheck_before_send(&self.facts, &wish.effect, &terms) == Recheck::Send {
                 writeln!(self.out, "    #{item} was deleted, says the forge").unwrap();
                 ingest::deleted(&mut self.facts, item, now);
@@ -229,11 +229,11 @@ impl Stage {
                 let refused = self.refuse > 0;
                 self.refuse = self.refuse.saturating_sub(1);
                 let outcome = if refused {
-                    Outcome::Failed("issues are turned off")
+                    EffectOutcome::Failed("issues are turned off")
                 } else {
-                    Outcome::Done { told: None, made: None, issue: Some(number) }
+                    EffectOutcome::Done { told: None, made: None, issue: Some(number) }
                 };
-                let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
                 engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 let names: BTreeSet<String> = labels.iter().map(|look| look.name.clone()).collect();
                 let told = names.iter().cloned().collect::<Vec<_>>().join(" ");
@@ -278,9 +278,9 @@ impl Stage {
             }
             // Begins at once, as run 801.
             Effect::Dispatch { sha, environment, .. } => {
-                let told = Told::Started { run: Some(801), sha: None, pinned: true };
-                let outcome = Outcome::Done { told: Some(&told), made: None, issue: None };
-                let terms = Terms { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                let told = ForgeResult::Started { run: Some(801), sha: None, pinned: true };
+                let outcome = EffectOutcome::Done { told: Some(&told), made: None, issue: None };
+                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
                 engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 format!("dispatched: {} to {environment}", sha.short())
             }

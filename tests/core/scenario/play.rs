@@ -11,7 +11,7 @@ use phasebot_core::{
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
         id::{Actor, ItemNumber, Sha},
-        needs::{Answer, Answered, Authors, CommitPlace, Named, NamedKind, Need},
+        needs::{Answer, Answered, Authors, CommitPlace, Need, ResolvedRef, ResolvedRefKind},
         permission::Role,
         policy::Policy,
     },
@@ -247,25 +247,27 @@ pub fn answer(world: &World, need: &Need) -> Answer {
         },
         Need::Named { name, default_branch, .. } => {
             let (heads, tags) = (name.strip_prefix("refs/heads/"), name.strip_prefix("refs/tags/"));
-            let full = heads.map(|name| (NamedKind::Branch, RefName::Branch(name.to_owned())));
-            let full = full.or_else(|| tags.map(|name| (NamedKind::Tag, RefName::Tag(name.to_owned()))));
+            let full = heads.map(|name| (ResolvedRefKind::Branch, RefName::Branch(name.to_owned())));
+            let full = full.or_else(|| tags.map(|name| (ResolvedRefKind::Tag, RefName::Tag(name.to_owned()))));
             if let Some((kind, place)) = full {
-                return Answer::Named(world.tip(&place).map(|sha| Named { kind, sha: sha.clone() }));
+                return Answer::Named(world.tip(&place).map(|sha| ResolvedRef { kind, sha: sha.clone() }));
             }
-            let kinds =
-                [(NamedKind::Tag, RefName::Tag(name.clone())), (NamedKind::Branch, RefName::Branch(name.clone()))];
+            let kinds = [
+                (ResolvedRefKind::Tag, RefName::Tag(name.clone())),
+                (ResolvedRefKind::Branch, RefName::Branch(name.clone())),
+            ];
             // A bare name that both have names neither.
             if kinds.iter().all(|(_, place)| world.tip(place).is_some()) {
                 return Answer::Named(None);
             }
             let place =
-                kinds.into_iter().find_map(|(kind, place)| Some(Named { kind, sha: world.tip(&place)?.clone() }));
+                kinds.into_iter().find_map(|(kind, place)| Some(ResolvedRef { kind, sha: world.tip(&place)?.clone() }));
             let landed =
                 world.tip(&RefName::Branch(default_branch.clone())).map(|tip| world.ancestors(tip)).unwrap_or_default();
             let known = world.parents.keys().find(|sha| !name.is_empty() && sha.0.starts_with(name.as_str()));
             let commit = known.map(|sha| {
-                let kind = if landed.contains(sha) { NamedKind::Landed } else { NamedKind::Loose };
-                Named { kind, sha: sha.clone() }
+                let kind = if landed.contains(sha) { ResolvedRefKind::Landed } else { ResolvedRefKind::Loose };
+                ResolvedRef { kind, sha: sha.clone() }
             });
             Answer::Named(place.or(commit))
         }

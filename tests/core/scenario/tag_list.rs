@@ -15,7 +15,7 @@ use phasebot_core::{
     engine,
     ingest::{self, Us},
     phase,
-    plan::Terms,
+    plan::DecisionContext,
 };
 
 use super::{
@@ -64,7 +64,7 @@ impl Shop {
                 ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
         }
-        let terms = Terms { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
         engine::advance(&mut self.facts, &terms).wake_at
     }
 

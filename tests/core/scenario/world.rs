@@ -216,7 +216,7 @@ impl World {
                 let run = RunFacts {
                     sha: self.sha(after(w, "on").unwrap()),
                     trigger: w[1].clone(),
-                    outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
+                    outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
                     title: String::new(),
                     workflow: "deploy.yml".into(),
                     created_at: at,
@@ -344,7 +344,7 @@ impl World {
                     sha,
                     suite,
                     trigger: w[1].clone(),
-                    outcome: after(w, "ends").and_then(outcome).unwrap_or(Outcome::Running),
+                    outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
                     attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
                     title: after(w, "titled").unwrap_or_default().to_owned(),
                     workflow: after(w, "file").unwrap_or("deploy.yml").to_owned(),
@@ -733,7 +733,7 @@ impl World {
         let sha = self.sha(after(w, "on")?);
         let key = format!("{} {sha} {} {}", w[1], after(w, "app").unwrap_or(""), after(w, "suite").unwrap_or(""));
         let how = outcome(&w[2])?;
-        let begins = how == Outcome::Running || !self.runs.contains_key(&key);
+        let begins = how == RunOutcome::Running || !self.runs.contains_key(&key);
         if begins {
             let fresh = CheckSeen {
                 app_slug: after(w, "slug").unwrap_or_default().to_owned(),
@@ -751,7 +751,7 @@ impl World {
             self.runs.insert(key.clone(), fresh);
         }
         let run = self.runs.get_mut(&key)?;
-        if how != Outcome::Running {
+        if how != RunOutcome::Running {
             run.completed = Some((at, how));
         }
         Some(run.clone())
@@ -788,13 +788,13 @@ impl World {
     }
 }
 
-fn outcome(word: &str) -> Option<Outcome> {
+fn outcome(word: &str) -> Option<RunOutcome> {
     Some(match word {
-        "running" | "pending" => Outcome::Running,
-        "success" => Outcome::Success,
-        "failure" => Outcome::Failure,
-        "cancelled" => Outcome::Cancelled,
-        "skipped" => Outcome::Skipped,
+        "running" | "pending" => RunOutcome::Running,
+        "success" => RunOutcome::Success,
+        "failure" => RunOutcome::Failure,
+        "cancelled" => RunOutcome::Cancelled,
+        "skipped" => RunOutcome::Skipped,
         _ => return None,
     })
 }

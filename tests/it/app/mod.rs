@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     domain::{
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
         id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
@@ -135,8 +135,8 @@ impl World {
     }
 }
 
-pub fn label(name: &str) -> LabelLook {
-    LabelLook { name: name.to_owned(), color: "0072b2".to_owned(), description: String::new() }
+pub fn label(name: &str) -> LabelSpec {
+    LabelSpec { name: name.to_owned(), color: "0072b2".to_owned(), description: String::new() }
 }
 
 pub fn set_phase(item: ItemNumber, name: &str) -> (String, Effect) {

@@ -1,7 +1,7 @@
 //! Comments, reactions, issues, dispatches.
 
 use phasebot::{
-    domain::effect::{Effect, LabelLook},
+    domain::effect::{Effect, LabelSpec},
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ async fn a_reaction_is_one_call() {
 
 fn issue() -> Effect {
     let look =
-        |name: &str| LabelLook { name: name.to_owned(), color: "#D55E00".to_owned(), description: "x".repeat(200) };
+        |name: &str| LabelSpec { name: name.to_owned(), color: "#D55E00".to_owned(), description: "x".repeat(200) };
     Effect::OpenIssue {
         marker: "incident:abc".to_owned(),
         title: "Checkout is slow".to_owned(),

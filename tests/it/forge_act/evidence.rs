@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use phasebot::{
     domain::{
-        event::{Outcome, Verdict},
+        event::{RunOutcome, Verdict},
         id::{Account, AccountId, Sha},
         needs::{Answer as Said, Authors, Need},
     },
@@ -43,8 +43,8 @@ async fn what_ran_on_a_commit() {
         runs.iter().map(|run| (run.name.as_str(), run.ours)).collect::<Vec<_>>(),
         [("ci", false), ("phasebot/release", true)]
     );
-    assert_eq!(runs[0].completed.map(|(_, outcome)| outcome), Some(Outcome::Failure));
-    assert_eq!((statuses[0].context.as_str(), statuses[0].outcome), ("jenkins", Outcome::Running));
+    assert_eq!(runs[0].completed.map(|(_, outcome)| outcome), Some(RunOutcome::Failure));
+    assert_eq!((statuses[0].context.as_str(), statuses[0].outcome), ("jenkins", RunOutcome::Running));
     on(&world, "/commits/gone/check-runs?filter=latest&per_page=100&page=1", 404, json!({ "message": "Not Found" }));
     assert!(ask(&world, Need::Checks { sha: Sha("gone".into()) }).await.is_err(), "unavailable is not «none»");
 }

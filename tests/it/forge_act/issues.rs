@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phasebot::{
-    domain::effect::{Effect, LabelLook},
+    domain::effect::{Effect, LabelSpec},
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
 }
 
 fn mute() -> Effect {
-    let look = LabelLook { name: "muted".to_owned(), color: "cccccc".to_owned(), description: "Kept quiet".to_owned() };
+    let look = LabelSpec { name: "muted".to_owned(), color: "cccccc".to_owned(), description: "Kept quiet".to_owned() };
     Effect::SetLabels { item: 13, add: vec![look], remove: set(["firing"]) }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phasebot::{
-    domain::effect::{Effect, LabelLook},
+    domain::effect::{Effect, LabelSpec},
     port::forge::{Applied, ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -16,8 +16,8 @@ fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
     names.into_iter().map(ToOwned::to_owned).collect()
 }
 
-fn look(name: &str) -> LabelLook {
-    LabelLook { name: name.to_owned(), color: "0072B2".to_owned(), description: "Being tested".to_owned() }
+fn look(name: &str) -> LabelSpec {
+    LabelSpec { name: name.to_owned(), color: "0072B2".to_owned(), description: "Being tested".to_owned() }
 }
 
 fn to(label: Option<&str>) -> Effect {

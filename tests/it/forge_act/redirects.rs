@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phasebot::{
-    domain::effect::{Effect, LabelLook},
+    domain::effect::{Effect, LabelSpec},
     port::forge::{ApplyContext, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ async fn a_redirect_that_tells_the_new_name_costs_no_question() {
         .on("DELETE /repos/acme/shop/issues/12/labels/phase%2Fplan", answer(301, Value::Null).with("location", to))
         .on(&format!("DELETE {moved}/labels/phase%2Fplan"), answer(200, json!([])))
         .on(&format!("POST {moved}/labels"), answer(200, json!([{ "name": "phase/code" }])));
-    let look = |name: &str| LabelLook { name: name.to_owned(), color: "ffffff".to_owned(), description: String::new() };
+    let look = |name: &str| LabelSpec { name: name.to_owned(), color: "ffffff".to_owned(), description: String::new() };
     let labels: BTreeSet<String> = ["phase/plan".to_owned(), "phase/code".to_owned()].into();
     let effect = Effect::SetPhase { item: 12, label: Some(look("phase/code")), phase_labels: labels.clone() };
     let context =

@@ -1,6 +1,6 @@
 //! Check runs, commit statuses, workflow runs.
 
-use phasebot::domain::event::{CheckSeen, Outcome, Seen, StatusSeen, WorkflowSeen};
+use phasebot::domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OUR_APP, fixture, sha, time};
@@ -23,7 +23,7 @@ fn a_check_run_ends() {
         app: 15368,
         suite: Some(5001),
         started_at: time("2026-11-02T12:01:05Z"),
-        completed: Some((time("2026-11-02T12:04:55Z"), Outcome::Success)),
+        completed: Some((time("2026-11-02T12:04:55Z"), RunOutcome::Success)),
         ours: false,
         asked_again: false,
         url: String::new(),
@@ -36,17 +36,17 @@ fn a_check_run_ends() {
 #[test]
 fn conclusions_are_judged() {
     for (conclusion, outcome) in [
-        (json!("success"), Outcome::Success),
-        (json!("failure"), Outcome::Failure),
-        (json!("timed_out"), Outcome::Failure),
-        (json!("action_required"), Outcome::Failure),
-        (json!("startup_failure"), Outcome::Failure),
-        (json!("neutral"), Outcome::Skipped),
-        (json!("skipped"), Outcome::Skipped),
-        (json!("cancelled"), Outcome::Cancelled),
-        (json!("stale"), Outcome::NoVerdict),
-        (json!("a new one"), Outcome::NoVerdict),
-        (Value::Null, Outcome::NoVerdict),
+        (json!("success"), RunOutcome::Success),
+        (json!("failure"), RunOutcome::Failure),
+        (json!("timed_out"), RunOutcome::Failure),
+        (json!("action_required"), RunOutcome::Failure),
+        (json!("startup_failure"), RunOutcome::Failure),
+        (json!("neutral"), RunOutcome::Skipped),
+        (json!("skipped"), RunOutcome::Skipped),
+        (json!("cancelled"), RunOutcome::Cancelled),
+        (json!("stale"), RunOutcome::NoVerdict),
+        (json!("a new one"), RunOutcome::NoVerdict),
+        (Value::Null, RunOutcome::NoVerdict),
     ] {
         let seen = check(&fixture("check_run.completed").with("/check_run/conclusion", conclusion.clone()));
         assert_eq!(seen.completed.map(|(_, outcome)| outcome), Some(outcome), "{conclusion}");
@@ -65,9 +65,9 @@ fn what_has_not_ended_runs() {
 #[test]
 fn without_its_end_a_check_run_ended_as_its_suite_changed() {
     let endless = fixture("check_run.completed").without("/check_run/completed_at");
-    assert_eq!(check(&endless).completed, Some((time("2026-11-02T12:05:00Z"), Outcome::Success)));
+    assert_eq!(check(&endless).completed, Some((time("2026-11-02T12:05:00Z"), RunOutcome::Success)));
     let statusless = fixture("check_run.completed").without("/check_run/status");
-    assert_eq!(check(&statusless).completed, Some((time("2026-11-02T12:04:55Z"), Outcome::Success)));
+    assert_eq!(check(&statusless).completed, Some((time("2026-11-02T12:04:55Z"), RunOutcome::Success)));
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_commit_status_is_set() {
         id: 5201,
         sha: sha("c"),
         context: "ci/jenkins".to_owned(),
-        outcome: Outcome::Success,
+        outcome: RunOutcome::Success,
         at: time("2026-11-02T12:06:01Z"),
         url: "https://jenkins.example.org/job/9".to_owned(),
     };
@@ -110,10 +110,10 @@ fn a_commit_status_is_set() {
     assert_eq!(status.event().name, "status");
     assert_eq!(status.event().at, expected.at);
     for (state, outcome) in [
-        ("pending", Outcome::Running),
-        ("failure", Outcome::Failure),
-        ("error", Outcome::Failure),
-        ("a new one", Outcome::NoVerdict),
+        ("pending", RunOutcome::Running),
+        ("failure", RunOutcome::Failure),
+        ("error", RunOutcome::Failure),
+        ("a new one", RunOutcome::NoVerdict),
     ] {
         let seen = status.clone().with("/state", state).seen();
         assert_eq!(seen, Seen::Status(StatusSeen { outcome, ..expected.clone() }));
@@ -131,7 +131,7 @@ fn a_workflow_run_tells_its_trigger() {
         sha: sha("c"),
         suite: Some(5001),
         trigger: "schedule".to_owned(),
-        outcome: Outcome::Failure,
+        outcome: RunOutcome::Failure,
         attempt: 1,
         title: String::new(),
         workflow: String::new(),
@@ -143,5 +143,5 @@ fn a_workflow_run_tells_its_trigger() {
     assert_eq!(run.event().at, time("2026-11-03T02:10:00Z"));
     let queued = run.with("/workflow_run/status", "queued").with("/workflow_run/conclusion", Value::Null);
     let Seen::Workflow(queued) = queued.seen() else { panic!("a workflow run") };
-    assert_eq!(queued.outcome, Outcome::Running);
+    assert_eq!(queued.outcome, RunOutcome::Running);
 }

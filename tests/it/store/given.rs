@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use phasebot::{
     domain::{
         derived::{Reason, Transition},
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         id::{ForgeName, RepoKey, Sha},
     },
     port::store::{
@@ -72,7 +72,7 @@ pub(crate) fn transition(at: Timestamp, to: Option<&str>) -> Transition {
 
 /// An effect of the labels' lane.
 pub(crate) fn labels(item: u64, label: &str) -> Effect {
-    let look = LabelLook { name: label.to_owned(), color: "0072B2".to_owned(), description: String::new() };
+    let look = LabelSpec { name: label.to_owned(), color: "0072B2".to_owned(), description: String::new() };
     Effect::SetPhase { item, label: Some(look), phase_labels: BTreeSet::from([label.to_owned()]) }
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn dispatch(request: &str) -> Effect {
         reference: "main".to_owned(),
         sha: Sha::from("0123456789012345678901234567890123456789"),
         request: request.to_owned(),
-        watched: phasebot::domain::effect::Watched::Commit,
+        watched: phasebot::domain::effect::RefGuard::Commit,
         environment: "production".to_owned(),
         inputs: std::collections::BTreeMap::new(),
         strict: true,

@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::Given,
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {
@@ -20,10 +20,10 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     if !turn.shows_incident() {
-        return Answer::Refused(messages::no_incident());
+        return CommandResult::Refused(messages::no_incident());
     }
-    turn.deed = Some(Deed::Ack);
-    Answer::Done("recorded".to_owned())
+    turn.deed = Some(CommandAction::Ack);
+    CommandResult::Done("recorded".to_owned())
 }

@@ -6,9 +6,9 @@ use crate::{
         gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
         grammar::{Given, Kind, Value, may},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
     gate::Subject,
     text::message::quoted,
 };
@@ -23,41 +23,41 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if let Some(why) = messages::gates_off(turn.policy) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     let gate = match gate::named(turn.policy, given) {
         Ok(Some(gate)) => gate,
-        Ok(None) => return Answer::Misread(messages::usage("the gate is missing", &ROW)),
-        Err(why) => return Answer::Refused(why),
+        Ok(None) => return CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Err(why) => return CommandResult::Refused(why),
     };
     let approvals = gate::approvals(turn.policy, &gate);
     if approvals.is_empty() {
-        return Answer::Refused(messages::no_approval_asked(&gate.check()));
+        return CommandResult::Refused(messages::no_approval_asked(&gate.check()));
     }
     let by = turn.request.by.clone();
     if !approvals.iter().any(|teams| turn.entitled(teams)) {
-        return Answer::Refused(messages::approval_does_not_count(&by.login, approvals[0]));
+        return CommandResult::Refused(messages::approval_does_not_count(&by.login, approvals[0]));
     }
     let (sha, since) = match turn.waiting(&gate, given.optional("ref")) {
         Ok(waiting) => (waiting.decision.sha.clone(), waiting.since),
-        Err(why) => return Answer::Refused(why),
+        Err(why) => return CommandResult::Refused(why),
     };
     let mut asked = crate::gate::subjects(turn.facts, turn.policy, turn.now).into_iter();
     let asked = asked.find(|subject| subject.gate == gate && subject.sha == sha);
     let subject = asked.unwrap_or_else(|| Subject::new(gate.clone(), sha.clone(), since));
     match crate::gate::objection(turn.facts, turn.policy, &subject, &by, turn.now) {
         Ok(None) => {}
-        Ok(Some(part)) => return Answer::Refused(messages::not_by_oneself(&by.login, &part)),
-        Err(why) => return Answer::Refused(messages::authors_unknown(&why)),
+        Ok(Some(part)) => return CommandResult::Refused(messages::not_by_oneself(&by.login, &part)),
+        Err(why) => return CommandResult::Refused(messages::authors_unknown(&why)),
     }
     let done = format!("approved {} for {}", quoted(sha.short()), quoted(&gate.check()));
-    turn.deed = Some(Deed::Approve { gate, sha });
-    Answer::Done(done)
+    turn.deed = Some(CommandAction::Approve { gate, sha });
+    CommandResult::Done(done)
 }
 
-impl Turn<'_> {
+impl Invocation<'_> {
     /// Whether the sender's word counts for an approval that asks for these teams.
     fn entitled(&self, teams: &[String]) -> bool {
         if teams.is_empty() {

@@ -4,7 +4,7 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, may},
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{effect::Effect, permission::Role},
 };
@@ -22,13 +22,13 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let mut logins = given.words("user").to_vec();
     if logins.is_empty() {
         logins.push(turn.request.by.login.clone());
     }
     if logins.len() > MOST {
-        return Answer::Misread(format!("At most {MOST} people can be assigned."));
+        return CommandResult::Misread(format!("At most {MOST} people can be assigned."));
     }
-    Answer::Errand(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
+    CommandResult::Errand(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
 }

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use crate::{
     command::{COMMANDS, messages, permissions},
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     deploy,
     domain::{
         decision::GateName,
         derived::Derived,
         fact::{
             RepoFacts,
-            command::{CommandFacts, CommandId, Deed, Ending, Evidence, Wanted},
+            command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Wanted},
             ship::DeploymentFacts,
         },
         id::{ItemNumber, Sha},
@@ -46,7 +46,7 @@ const MOST_LISTED: usize = 20;
 /// Whether an item shows a status comment.
 pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
-        command.deed.as_ref().is_some_and(Deed::needs_board)
+        command.deed.as_ref().is_some_and(CommandAction::needs_board)
             || (!command.is_noise() && command.reply.as_ref().is_some_and(|reply| reply.marker.is_none()))
     })
 }
@@ -56,9 +56,9 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     if !is_wanted(facts, derived.item) {
         return None;
     }
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     let commands = facts.commands_on(derived.item);
-    let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.deed == Some(Deed::Show(wanted)));
+    let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.deed == Some(CommandAction::Show(wanted)));
     let board = Board { look: &look, derived, now };
     let mut text = board.status();
     board.links(&mut text);
@@ -78,7 +78,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
 }
 
 struct Board<'a, 'f> {
-    look: &'a Look<'f>,
+    look: &'a EvalContext<'f>,
     derived: &'a Derived,
     now: Timestamp,
 }
@@ -231,7 +231,7 @@ impl Board<'_, '_> {
     fn gates(&self, text: &mut String, commands: &[(&CommandId, &CommandFacts)]) {
         let mut asked: Vec<&GateName> = Vec::new();
         for (_, command) in commands.iter().rev() {
-            if let Some(Deed::ShowGate { gate }) = &command.deed
+            if let Some(CommandAction::ShowGate { gate }) = &command.deed
                 && !asked.contains(&gate)
             {
                 asked.push(gate);
@@ -280,7 +280,7 @@ impl Board<'_, '_> {
         let commands = self.look.facts.commands_on(self.derived.item);
         let said = commands.iter().filter(|(_, command)| command.at == mark.at && command.by.login == mark.by);
         said.filter_map(|(_, command)| match &command.deed {
-            Some(Deed::Phase { reason: Some(reason), .. }) => {
+            Some(CommandAction::Phase { reason: Some(reason), .. }) => {
                 Some(format!("{} said why: {}", quoted(&command.by.login), quoted(reason)))
             }
             _ => None,

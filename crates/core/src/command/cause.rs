@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {
@@ -20,17 +20,17 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if !turn.shows_incident() {
-        return Answer::Refused(messages::no_incident());
+        return CommandResult::Refused(messages::no_incident());
     }
     let name = given.text("REF|none");
     if name.eq_ignore_ascii_case("none") {
-        turn.deed = Some(Deed::Cause { change: None });
-        return Answer::Done("no change caused it".to_owned());
+        turn.deed = Some(CommandAction::Cause { change: None });
+        return CommandResult::Done("no change caused it".to_owned());
     }
-    let Some(change) = turn.change(name) else { return Answer::Misread(messages::no_change(name)) };
+    let Some(change) = turn.change(name) else { return CommandResult::Misread(messages::no_change(name)) };
     let done = format!("caused by {change}");
-    turn.deed = Some(Deed::Cause { change: Some(change) });
-    Answer::Done(done)
+    turn.deed = Some(CommandAction::Cause { change: Some(change) });
+    CommandResult::Done(done)
 }

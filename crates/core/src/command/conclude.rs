@@ -5,17 +5,17 @@ use jiff::Timestamp;
 use crate::{
     command::{
         messages,
-        reaction::Mood,
-        reply::{self, Saying},
+        reaction::Reaction,
+        reply::{self, AnswerText},
     },
     domain::{
-        effect::{Effect, Told},
+        effect::{Effect, ForgeResult},
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandId, Ending},
         },
     },
-    plan::{Outcome, PlannedEffect},
+    plan::{EffectOutcome, PlannedEffect},
 };
 
 /// What follows from an errand's outcome.
@@ -31,12 +31,12 @@ pub struct Conclusion {
 
 /// Notes how an errand went and says so. An errand that was concluded before
 /// is left as it is.
-pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, now: Timestamp) -> Conclusion {
+pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'_>, now: Timestamp) -> Conclusion {
     let Some(id) = effect.command() else { return Conclusion::default() };
     let ending = ending(effect, outcome);
     let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
     let mut wishes: Vec<PlannedEffect> =
-        Mood::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+        Reaction::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     if let Some(saying) = words(id, &line, &ending, outcome) {
         wishes.extend(reply::say_later(facts, id, saying, now));
     }
@@ -52,10 +52,10 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, no
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
     let mut wishes: Vec<PlannedEffect> =
-        Mood::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+        Reaction::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     let saying = match ending {
-        Ending::Done(words) if says => Some(Saying::done(id, &line, words)),
-        other => Saying::of(id, &line, other, false),
+        Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
+        other => AnswerText::of(id, &line, other, false),
     };
     if let Some(saying) = saying {
         wishes.extend(reply::say_later(facts, id, saying, now));
@@ -78,38 +78,42 @@ fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String,
 }
 
 /// Most endings speak for themselves; checks that someone else has to run do not.
-fn words(id: CommandId, line: &str, ending: &Ending, outcome: Outcome<'_>) -> Option<Saying> {
+fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>) -> Option<AnswerText> {
     match (ending, outcome) {
-        (Ending::Done(words), Outcome::Done { told: Some(Told::Reran { others, .. }), .. }) if !others.is_empty() => {
-            Some(Saying::done(id, line, words))
+        (Ending::Done(words), EffectOutcome::Done { told: Some(ForgeResult::Reran { others, .. }), .. })
+            if !others.is_empty() =>
+        {
+            Some(AnswerText::done(id, line, words))
         }
-        _ => Saying::of(id, line, ending, false),
+        _ => AnswerText::of(id, line, ending, false),
     }
 }
 
-fn ending(effect: &Effect, outcome: Outcome<'_>) -> Ending {
+fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
     let told = match outcome {
-        Outcome::Failed(why) => return Ending::Refused(messages::failed(why)),
-        Outcome::Withheld(why) => return Ending::Refused(messages::withheld(why)),
-        Outcome::Done { told, .. } => told,
+        EffectOutcome::Failed(why) => return Ending::Refused(messages::failed(why)),
+        EffectOutcome::Withheld(why) => return Ending::Refused(messages::withheld(why)),
+        EffectOutcome::Done { told, .. } => told,
     };
     match told {
-        Some(Told::HeadMoved { known, found }) => Ending::Refused(messages::head_moved(known, found)),
-        Some(Told::Reran { workflows, others }) if workflows.is_empty() => {
+        Some(ForgeResult::HeadMoved { known, found }) => Ending::Refused(messages::head_moved(known, found)),
+        Some(ForgeResult::Reran { workflows, others }) if workflows.is_empty() => {
             Ending::Refused(messages::nothing_to_rerun(others))
         }
-        Some(Told::Reran { workflows, others }) => Ending::Done(messages::reran(workflows, others)),
-        Some(Told::NotAssignable(logins)) => Ending::Refused(messages::not_assignable(logins)),
-        Some(Told::NoMilestone { known }) => {
+        Some(ForgeResult::Reran { workflows, others }) => Ending::Done(messages::reran(workflows, others)),
+        Some(ForgeResult::NotAssignable(logins)) => Ending::Refused(messages::not_assignable(logins)),
+        Some(ForgeResult::NoMilestone { known }) => {
             let name = match effect {
                 Effect::SetMilestone { milestone: Some(name), .. } => name.as_str(),
                 _ => "",
             };
             Ending::Refused(messages::no_milestone(name, known))
         }
-        Some(Told::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
-        Some(Told::NotStarted(why)) => Ending::Refused(messages::failed(why)),
+        Some(ForgeResult::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
+        Some(ForgeResult::NotStarted(why)) => Ending::Refused(messages::failed(why)),
         // What only deploys hear of is theirs to tell.
-        Some(Told::Deployed { .. } | Told::Started { .. } | Told::NotFound) | None => Ending::Done(String::new()),
+        Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
+            Ending::Done(String::new())
+        }
     }
 }

@@ -7,11 +7,11 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, Value, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    context::Look,
+    context::EvalContext,
     domain::{
-        effect::Watched,
+        effect::RefGuard,
         fact::{deploy::RequestKind, lock::LockOwner},
         id::{Account, Sha},
         permission::Role,
@@ -39,7 +39,7 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let (environment, rule) = match place(turn, given) {
         Ok(found) => found,
         Err(answer) => return answer,
@@ -48,36 +48,36 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     if !given.has("dry-run")
         && let Some(why) = locked_elsewhere(turn, given, &environment)
     {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     let inputs = match inputs(&rule, &given.pairs) {
         Ok(inputs) => inputs,
-        Err(why) => return Answer::Misread(why),
+        Err(why) => return CommandResult::Misread(why),
     };
     let (reference, watched, sha) = match meant(turn, given, &environment) {
         Ok(found) => found,
-        Err(why) => return Answer::Refused(why),
+        Err(why) => return CommandResult::Refused(why),
     };
     let mut request = turn.ask(&environment, RequestKind::Deploy, &reference, watched, sha);
     request.inputs = inputs;
     request.dry_run = given.has("dry-run");
     request.replace = given.has("replace");
-    Answer::Deploy(Box::new(request))
+    CommandResult::Deploy(Box::new(request))
 }
 
 /// The environment that is meant, if phasebot deploys there.
-pub(super) fn place(turn: &Turn<'_>, given: &Given) -> Result<(String, EnvironmentRule), Answer> {
-    let environment = turn.environment(given.text("ENV")).map_err(Answer::Misread)?;
+pub(super) fn place(turn: &Invocation<'_>, given: &Given) -> Result<(String, EnvironmentRule), CommandResult> {
+    let environment = turn.environment(given.text("ENV")).map_err(CommandResult::Misread)?;
     let rule = turn.policy.environments.get(&environment).filter(|rule| rule.deploy.is_some());
     match rule.filter(|_| turn.policy.mode == Mode::Act) {
         Some(rule) => Ok((environment, rule.clone())),
-        None => Err(Answer::Refused(messages::no_deploys(turn.policy, &environment))),
+        None => Err(CommandResult::Refused(messages::no_deploys(turn.policy, &environment))),
     }
 }
 
 /// Why a deploy from here needs `replace`, if it does and none was said: its
 /// requester holds the lock of the environment for another item.
-pub(super) fn locked_elsewhere(turn: &Turn<'_>, given: &Given, environment: &str) -> Option<String> {
+pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment: &str) -> Option<String> {
     let locks = turn.facts.locks(turn.now);
     let lock = locks.get(environment).filter(|_| !given.has("replace"))?;
     let owner = lock.owner(&turn.request.by, Some(turn.id.item));
@@ -100,20 +100,24 @@ fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BT
 }
 
 /// What is to be deployed: name, what may move, and the commit if it is known.
-fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(String, Watched, Option<Sha>), String> {
+fn meant(
+    turn: &mut Invocation<'_>,
+    given: &Given,
+    environment: &str,
+) -> Result<(String, RefGuard, Option<Sha>), String> {
     if let Some(name) = given.optional("ref") {
-        return Ok((name.to_owned(), Watched::Commit, None));
+        return Ok((name.to_owned(), RefGuard::Commit, None));
     }
     let number = turn.id.item;
     if !turn.item().is_some_and(|item| item.is_pull) {
         let branch = turn.facts.default_branch().to_owned();
-        return Ok((branch.clone(), Watched::Branch(branch), None));
+        return Ok((branch.clone(), RefGuard::Branch(branch), None));
     }
     if let Some(merge) = turn.facts.pull(number).and_then(|pull| pull.merged.as_ref()) {
         if turn.request.waited && merge.at > turn.request.at {
             return Err(messages::merged_meanwhile(number));
         }
-        return Ok((String::new(), Watched::Commit, Some(merge.sha.clone())));
+        return Ok((String::new(), RefGuard::Commit, Some(merge.sha.clone())));
     }
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
         return Err(messages::closed_unmerged());
@@ -130,13 +134,13 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
         return Err(messages::head_moved(&known, found));
     }
-    let look = Look::new(turn.facts, turn.policy, turn.now);
+    let look = EvalContext::new(turn.facts, turn.policy, turn.now);
     let access = |account: &Account| look.may_write(account, None);
     let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &access);
     match may {
-        Ok(()) => Ok((String::new(), Watched::Pull(number), Some(known))),
+        Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
         // Whether a reviewer may write is not known yet: it is asked with the commit.
-        Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), Watched::Pull(number), None)),
+        Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), RefGuard::Pull(number), None)),
         Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
     }
 }
@@ -144,10 +148,10 @@ fn meant(turn: &mut Turn<'_>, given: &Given, environment: &str) -> Result<(Strin
 /// An environment of these in which something else runs than when a command
 /// that was kept was written: its author did not mean that.
 pub(super) fn changed_meanwhile<'e>(
-    turn: &Turn<'_>,
+    turn: &Invocation<'_>,
     environments: impl IntoIterator<Item = &'e String>,
 ) -> Option<String> {
-    let look = Look::new(turn.facts, turn.policy, turn.now);
+    let look = EvalContext::new(turn.facts, turn.policy, turn.now);
     let mut environments = environments.into_iter().filter(|_| turn.request.waited);
     let changed = environments
         .find(|environment| look.history(environment).current().is_some_and(|run| run.from > turn.request.at));

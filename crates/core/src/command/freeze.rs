@@ -5,10 +5,10 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, Value, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{
-        fact::command::{ALL, Deed},
+        fact::command::{ALL, CommandAction},
         permission::Role,
         rule::name_key,
     },
@@ -24,16 +24,18 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = match name_key(given.text("ENV|all")) {
         all if all == ALL => all,
         name => match turn.environment(&name) {
             Ok(environment) => environment,
-            Err(why) => return Answer::Misread(why),
+            Err(why) => return CommandResult::Misread(why),
         },
     };
-    let Some(until) = given.time("until") else { return Answer::Misread(messages::usage("`until` is missing", &ROW)) };
+    let Some(until) = given.time("until") else {
+        return CommandResult::Misread(messages::usage("`until` is missing", &ROW));
+    };
     let done = format!("recorded until {}", messages::time(until, turn.policy));
-    turn.guard(Deed::Freeze { environment, until, reason: given.text("reason").to_owned() });
-    Answer::Done(done)
+    turn.guard(CommandAction::Freeze { environment, until, reason: given.text("reason").to_owned() });
+    CommandResult::Done(done)
 }

@@ -4,7 +4,7 @@ use crate::{
     command::{
         grammar::{Arg, Given, Kind, must},
         messages,
-        run::Turn,
+        run::Invocation,
     },
     domain::{
         decision::GateName,
@@ -64,7 +64,7 @@ pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [Str
         .collect()
 }
 
-impl Turn<'_> {
+impl Invocation<'_> {
     /// The commit that waits at a gate: the newest of those that were there
     /// when the line was written, or the one that a tag or commit names.
     pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, String> {

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use crate::{
     command::{
         time,
-        tokenize::{Word, unpunctuated},
+        tokenize::{Token, unpunctuated},
     },
     text::message::quoted,
 };
@@ -148,7 +148,7 @@ pub struct Moment {
 
 /// Reads arguments by the first form that fits. The error is that of the form
 /// that got furthest, as a sentence.
-pub(super) fn read(forms: &[&[Arg]], words: &[Word], moment: &Moment) -> Result<Given, String> {
+pub(super) fn read(forms: &[&[Arg]], words: &[Token], moment: &Moment) -> Result<Given, String> {
     let mut best: Option<Miss> = None;
     for form in forms {
         match read_form(form, words, moment) {
@@ -174,7 +174,7 @@ struct Miss {
     why: String,
 }
 
-fn read_form(form: &[Arg], words: &[Word], moment: &Moment) -> Result<Given, Miss> {
+fn read_form(form: &[Arg], words: &[Token], moment: &Moment) -> Result<Given, Miss> {
     let mut given = Given::default();
     let mut left = keyed(form, words, moment, &mut given).map_err(|why| Miss { reached: 1, why })?;
     for (reached, arg) in form.iter().enumerate() {
@@ -221,7 +221,7 @@ fn read_form(form: &[Arg], words: &[Word], moment: &Moment) -> Result<Given, Mis
             Kind::Words | Kind::Users => {
                 let end = later.iter().find_map(|arg| (arg.kind == Kind::After).then_some(arg.name));
                 let end = end.and_then(|name| after_at(&left, name)).unwrap_or(left.len());
-                let taken: Vec<Word> = left.drain(..end).collect();
+                let taken: Vec<Token> = left.drain(..end).collect();
                 let texts = taken.iter().map(|word| plain(word, &taken).to_owned());
                 let texts: Vec<String> = if arg.kind == Kind::Users {
                     texts.map(|text| login(&text)).collect::<Result<_, _>>().map_err(miss)?
@@ -257,9 +257,9 @@ fn read_form(form: &[Arg], words: &[Word], moment: &Moment) -> Result<Given, Mis
 }
 
 /// Takes out what may stand anywhere: flags, `name=value`, `key=value`.
-fn keyed(form: &[Arg], words: &[Word], moment: &Moment, given: &mut Given) -> Result<Vec<Word>, String> {
+fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> Result<Vec<Token>, String> {
     let takes_pairs = form.iter().any(|arg| arg.kind == Kind::Pairs);
-    let mut left: Vec<Word> = Vec::new();
+    let mut left: Vec<Token> = Vec::new();
     let mut words = words.iter().enumerate().peekable();
     let last = |at: usize, count: usize| at + 1 == count;
     let count = words.len();
@@ -324,7 +324,7 @@ fn leading(form: &[Arg]) -> usize {
 }
 
 /// A word as a name; the last one without a sentence's punctuation.
-fn plain<'a>(word: &'a Word, left: &[Word]) -> &'a str {
+fn plain<'a>(word: &'a Token, left: &[Token]) -> &'a str {
     if left.len() == 1 || left.last().is_some_and(|last| std::ptr::eq(last, word)) {
         if word.quoted { &word.text } else { unpunctuated(&word.text) }
     } else {
@@ -333,7 +333,7 @@ fn plain<'a>(word: &'a Word, left: &[Word]) -> &'a str {
 }
 
 /// Where `name:` stands among the words.
-fn after_at(words: &[Word], name: &str) -> Option<usize> {
+fn after_at(words: &[Token], name: &str) -> Option<usize> {
     words
         .iter()
         .position(|word| !word.quoted && word.text.strip_suffix(':').is_some_and(|key| key.eq_ignore_ascii_case(name)))

@@ -4,9 +4,9 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, must},
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
     text::message::quoted,
 };
 
@@ -20,15 +20,15 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let commands = turn.facts.commands_on(turn.id.item);
     // Numbers are never used twice, so that a late `/unhold` lifts no other hold.
     let last = commands.iter().filter_map(|(_, command)| match &command.deed {
-        Some(Deed::Hold { name, .. }) => name.strip_prefix('h')?.parse::<u32>().ok(),
+        Some(CommandAction::Hold { name, .. }) => name.strip_prefix('h')?.parse::<u32>().ok(),
         _ => None,
     });
     let name = format!("h{}", last.max().unwrap_or(0).saturating_add(1));
     let done = format!("recorded as {}", quoted(&name));
-    turn.deed = Some(Deed::Hold { name, reason: given.text("REASON").to_owned() });
-    Answer::Done(done)
+    turn.deed = Some(CommandAction::Hold { name, reason: given.text("REASON").to_owned() });
+    CommandResult::Done(done)
 }

@@ -5,10 +5,10 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, Value, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{
-        fact::{command::Deed, lock::LockOwner},
+        fact::{command::CommandAction, lock::LockOwner},
         permission::Role,
     },
 };
@@ -23,21 +23,23 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = match turn.environment(given.text("ENV")) {
         Ok(environment) => environment,
-        Err(why) => return Answer::Misread(why),
+        Err(why) => return CommandResult::Misread(why),
     };
     let locks = turn.facts.locks(turn.now);
     if let Some(lock) = locks.get(environment.as_str()) {
         match lock.owner(&turn.request.by, Some(turn.id.item)) {
             LockOwner::Same => {}
-            LockOwner::OtherItem(_) | LockOwner::Other => return Answer::Refused(messages::locked(lock, turn.policy)),
+            LockOwner::OtherItem(_) | LockOwner::Other => {
+                return CommandResult::Refused(messages::locked(lock, turn.policy));
+            }
         }
     }
     let until = given.length("for").and_then(|length| turn.at.checked_add(length).ok());
     let done =
         until.map_or_else(|| "recorded".to_owned(), |at| format!("recorded until {}", messages::time(at, turn.policy)));
-    turn.guard(Deed::Lock { environment, until, reason: given.optional("reason").map(str::to_owned) });
-    Answer::Done(done)
+    turn.guard(CommandAction::Lock { environment, until, reason: given.optional("reason").map(str::to_owned) });
+    CommandResult::Done(done)
 }

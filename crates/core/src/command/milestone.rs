@@ -4,7 +4,7 @@ use crate::{
     command::{
         Place, Row,
         grammar::{Given, Kind, must},
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{effect::Effect, permission::Role},
 };
@@ -19,8 +19,8 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let name = given.text("NAME");
     let milestone = (!name.eq_ignore_ascii_case("none")).then(|| name.to_owned());
-    Answer::Errand(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
+    CommandResult::Errand(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
 }

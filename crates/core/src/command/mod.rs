@@ -57,7 +57,7 @@ mod why;
 use crate::{
     command::{
         grammar::{Arg, Given},
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::permission::Role,
 };
@@ -81,7 +81,7 @@ pub struct Row {
     /// One line for people.
     pub help: &'static str,
     /// What it does.
-    pub run: fn(&mut Turn<'_>, &Given) -> Answer,
+    pub run: fn(&mut Invocation<'_>, &Given) -> CommandResult,
 }
 
 /// Where a command may be used.

@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {
@@ -20,13 +20,13 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if !turn.shows_incident() {
-        return Answer::Refused(messages::no_incident());
+        return CommandResult::Refused(messages::no_incident());
     }
     let until = given.length("length").and_then(|length| turn.at.checked_add(length).ok());
-    let Some(until) = until else { return Answer::Misread(messages::no_length()) };
+    let Some(until) = until else { return CommandResult::Misread(messages::no_length()) };
     let reason = given.optional("reason").map(str::to_owned);
-    turn.deed = Some(Deed::Mute { until, reason });
-    Answer::Done(format!("quiet until {}", messages::time(until, turn.policy)))
+    turn.deed = Some(CommandAction::Mute { until, reason });
+    CommandResult::Done(format!("quiet until {}", messages::time(until, turn.policy)))
 }

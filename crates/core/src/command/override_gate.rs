@@ -6,12 +6,12 @@ use crate::{
         gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
         grammar::{Given, Kind, Value, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     context::rights::OVERRIDES,
     domain::{
         decision::{Condition, GateName},
-        fact::{command::Deed, gate::GateFacts},
+        fact::{command::CommandAction, gate::GateFacts},
         rule::ConditionName,
     },
     text::message::quoted,
@@ -38,19 +38,19 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if let Some(why) = messages::gates_off(turn.policy) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     let mut conditions: BTreeSet<ConditionName> = BTreeSet::new();
     for word in given.words("CONDITION") {
         let name = word.trim_matches(',');
         let Some(condition) = ConditionName::from_name(name) else {
             let known: Vec<&str> = ConditionName::ALL.iter().map(|(_, name)| *name).collect();
-            return Answer::Misread(messages::no_condition(name, &known));
+            return CommandResult::Misread(messages::no_condition(name, &known));
         };
         if turn.policy.overrides.never.contains(&condition) {
-            return Answer::Refused(messages::never_overridden(condition.name()));
+            return CommandResult::Refused(messages::never_overridden(condition.name()));
         }
         conditions.insert(condition);
     }
@@ -61,26 +61,27 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     };
     let (gate, waiting) = match found {
         Ok(found) => found,
-        Err(why) => return Answer::Refused(why),
+        Err(why) => return CommandResult::Refused(why),
     };
     for condition in &conditions {
         match in_the_way(&waiting.decision.conditions, condition.name()) {
-            None => return Answer::Refused(messages::not_required(condition.name(), &gate.check())),
-            Some(false) => return Answer::Refused(messages::not_in_the_way(condition.name())),
+            None => return CommandResult::Refused(messages::not_required(condition.name(), &gate.check())),
+            Some(false) => return CommandResult::Refused(messages::not_in_the_way(condition.name())),
             Some(true) => {}
         }
     }
     let sha = waiting.decision.sha.clone();
     let Ok(until) = turn.at.checked_add(turn.policy.overrides.ttl) else {
-        return Answer::Refused(messages::not_in_the_way("override"));
+        return CommandResult::Refused(messages::not_in_the_way("override"));
     };
     let names = messages::list(conditions.iter().map(|condition| condition.name()));
     let (short, name) = (quoted(sha.short()), quoted(&gate.check()));
     let wants = if turn.policy.overrides.second { "; counts once a second person says the same" } else { "" };
     let done = format!("waives {names} of {name} for {short} until {}{wants}", messages::time(until, turn.policy));
     let policy = turn.policy.version.clone();
-    turn.deed = Some(Deed::Override { gate, sha, policy, conditions, reason: given.text("reason").to_owned(), until });
-    Answer::Done(done)
+    turn.deed =
+        Some(CommandAction::Override { gate, sha, policy, conditions, reason: given.text("reason").to_owned(), until });
+    CommandResult::Done(done)
 }
 
 /// Whether a condition of this name stands in the way; `None`: there is none.
@@ -95,7 +96,7 @@ fn in_the_way(conditions: &[Condition], name: &str) -> Option<bool> {
     found
 }
 
-impl Turn<'_> {
+impl Invocation<'_> {
     /// The one gate at which all of these stand in the way.
     fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
         let mut gates: BTreeSet<&GateName> = BTreeSet::new();

@@ -7,7 +7,7 @@ use crate::{
         COMMANDS, Row,
         grammar::{self, Given, Moment},
         markdown::slash_lines,
-        tokenize::{self, Word, unpunctuated},
+        tokenize::{self, Token, unpunctuated},
     },
     domain::{fact::waiting::Piece, policy::CommandRules},
 };
@@ -107,7 +107,7 @@ pub(super) fn again(index: u32, pieces: Vec<Piece>, rules: &CommandRules, at: Ti
     Line { index, text: kept(&pieces), call, pieces }
 }
 
-fn call(line: &[Word], rules: &CommandRules, moment: &Moment) -> Option<Call> {
+fn call(line: &[Token], rules: &CommandRules, moment: &Moment) -> Option<Call> {
     let (first, rest) = line.split_first()?;
     let verb = verb(first)?;
     if verb == ADDRESS {
@@ -125,7 +125,7 @@ fn call(line: &[Word], rules: &CommandRules, moment: &Moment) -> Option<Call> {
     known(&verb, rest, moment).or_else(|| near(&verb))
 }
 
-fn known(verb: &str, rest: &[Word], moment: &Moment) -> Option<Call> {
+fn known(verb: &str, rest: &[Token], moment: &Moment) -> Option<Call> {
     let (verb, rest) = if is_hold_cancel(verb, rest) { ("unhold", &rest[1..]) } else { (verb, rest) };
     let row = find(verb)?;
     Some(Call::Known(row, grammar::read(row.forms, rest, moment)))
@@ -133,12 +133,12 @@ fn known(verb: &str, rest: &[Word], moment: &Moment) -> Option<Call> {
 
 /// Whether this is `/hold cancel`, as Prow has it: another spelling of
 /// `/unhold`, with the name of a hold or without, and under its rights.
-fn is_hold_cancel(verb: &str, rest: &[Word]) -> bool {
+fn is_hold_cancel(verb: &str, rest: &[Token]) -> bool {
     let is_name = |text: &str| {
         let number = text.strip_prefix(['h', 'H']).unwrap_or_default();
         text.eq_ignore_ascii_case("all") || (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
     };
-    let is_cancel = |word: &Word| !word.quoted && unpunctuated(&word.text).eq_ignore_ascii_case("cancel");
+    let is_cancel = |word: &Token| !word.quoted && unpunctuated(&word.text).eq_ignore_ascii_case("cancel");
     verb == "hold"
         && match rest {
             [cancel] => is_cancel(cancel),
@@ -153,7 +153,7 @@ pub fn find(verb: &str) -> Option<&'static Row> {
 }
 
 /// The verb of `/verb`, in lower case.
-fn verb(first: &Word) -> Option<String> {
+fn verb(first: &Token) -> Option<String> {
     if first.quoted { None } else { word(first.text.strip_prefix('/')?) }
 }
 

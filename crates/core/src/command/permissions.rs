@@ -6,7 +6,7 @@ use crate::{
     domain::{
         fact::{
             DocumentKey, RepoFacts,
-            command::{CommandFacts, Deed, Evidence},
+            command::{CommandAction, CommandFacts, Evidence},
         },
         needs::{Answer, Answered, PullHead},
         permission::{Grant, Role},
@@ -53,7 +53,7 @@ impl Unanswered {
 
 /// What the forge said.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct CallerPermissions {
     /// The sender's role.
     pub role: Result<Role, Unanswered>,
     /// The sender's teams.
@@ -64,7 +64,7 @@ pub struct Standing {
     pub asked_at: Timestamp,
 }
 
-impl Standing {
+impl CallerPermissions {
     /// For the record.
     pub(super) fn evidence(&self) -> Evidence {
         Evidence {
@@ -124,7 +124,7 @@ fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
 pub(super) fn unanswered<'s>(
     policy: &Policy,
     call: &Call,
-    standing: &'s Standing,
+    standing: &'s CallerPermissions,
     by: &str,
 ) -> Option<(&'s str, Timestamp)> {
     let Call::Known(row, _) = call else { return None };
@@ -151,7 +151,13 @@ pub(super) fn unanswered<'s>(
 }
 
 /// The same without any hope for what is not answered: it counts as refused.
-pub(super) fn give_up(policy: &Policy, call: &Call, standing: &Standing, why: &str, because: &str) -> Standing {
+pub(super) fn give_up(
+    policy: &Policy,
+    call: &Call,
+    standing: &CallerPermissions,
+    why: &str,
+    because: &str,
+) -> CallerPermissions {
     let mut standing = standing.clone();
     let refused = || Unanswered { given_up: Some(because.to_owned()), ..Unanswered::refused(why) };
     // What was answered counts no more either: given up is never run.
@@ -168,7 +174,7 @@ pub(super) fn give_up(policy: &Policy, call: &Call, standing: &Standing, why: &s
 
 /// Whether the sender may use a command as this line has it. Whom a gate
 /// asks for by name may approve, whatever their role.
-pub(super) fn permit_line(policy: &Policy, call: &Call, standing: &Standing, by: &str) -> Result<(), String> {
+pub(super) fn permit_line(policy: &Policy, call: &Call, standing: &CallerPermissions, by: &str) -> Result<(), String> {
     let (Call::Known(row, _) | Call::Near(row)) = call else { return Ok(()) };
     let named = approvers(policy, call);
     let is_member = named.iter().any(|team| standing.teams.get(*team) == Some(&Ok(true)));
@@ -201,7 +207,7 @@ pub(super) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
 }
 
 /// Whether the sender may use a command; if not, why, and who may.
-pub(super) fn permit(policy: &Policy, row: &Row, standing: &Standing, by: &str) -> Result<(), String> {
+pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, by: &str) -> Result<(), String> {
     let (grant, by_policy) = grant(policy, row);
     match &grant {
         Grant::AtLeast(least) => match &standing.role {
@@ -224,8 +230,8 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &Standing, by: &str) 
 
 /// Keeps what the forge said just now of who approves or overrides: it is
 /// counted by the same answers a moment later.
-pub(crate) fn learn(facts: &mut RepoFacts, standing: &Standing, command: &CommandFacts) -> Vec<DocumentKey> {
-    if !matches!(command.deed, Some(Deed::Approve { .. } | Deed::Override { .. })) {
+pub(crate) fn learn(facts: &mut RepoFacts, standing: &CallerPermissions, command: &CommandFacts) -> Vec<DocumentKey> {
+    if !matches!(command.deed, Some(CommandAction::Approve { .. } | CommandAction::Override { .. })) {
         return Vec::new();
     }
     let account = &command.by;

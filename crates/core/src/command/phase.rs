@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::item::Word, permission::Role},
+    domain::{fact::item::OverrideKind, permission::Role},
     text::message::quoted,
 };
 
@@ -24,24 +24,24 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if given.has("auto") {
-        return match turn.mark(Word::Auto, None) {
-            Ok(()) => Answer::Done("the phase follows the facts again".to_owned()),
-            Err(why) => Answer::Refused(why),
+        return match turn.mark(OverrideKind::Auto, None) {
+            Ok(()) => CommandResult::Done("the phase follows the facts again".to_owned()),
+            Err(why) => CommandResult::Refused(why),
         };
     }
     let name = given.text("NAME");
     let Some(index) = turn.policy.phase_index(name) else {
-        return Answer::Misread(messages::no_phase(turn.policy, name));
+        return CommandResult::Misread(messages::no_phase(turn.policy, name));
     };
     let (phase, pin) = (turn.policy.phases[index].name.clone(), given.has("pin"));
     if let Some(why) = turn.closed_for_phases().filter(|_| !pin) {
-        return Answer::Refused(messages::closed(why));
+        return CommandResult::Refused(messages::closed(why));
     }
     let done = format!("{} {}", if pin { "pinned to" } else { "set to" }, quoted(&phase));
-    match turn.mark(Word::Baseline { phase, pin }, given.optional("reason").map(str::to_owned)) {
-        Ok(()) => Answer::Done(done),
-        Err(why) => Answer::Refused(why),
+    match turn.mark(OverrideKind::Baseline { phase, pin }, given.optional("reason").map(str::to_owned)) {
+        Ok(()) => CommandResult::Done(done),
+        Err(why) => CommandResult::Refused(why),
     }
 }

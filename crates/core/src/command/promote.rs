@@ -4,11 +4,11 @@ use crate::{
     command::{
         Place, Row, deploy,
         grammar::{Given, Kind, may, must},
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    context::Look,
+    context::EvalContext,
     deploy::upstream,
-    domain::{effect::Watched, fact::deploy::RequestKind, permission::Role},
+    domain::{effect::RefGuard, fact::deploy::RequestKind, permission::Role},
     gate::target::{Basis, Refusal, permitted},
 };
 
@@ -22,27 +22,27 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let (environment, rule) = match deploy::place(turn, given) {
         Ok(found) => found,
         Err(answer) => return answer,
     };
     if let Some(why) = deploy::locked_elsewhere(turn, given, &environment) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     if let Some(why) = deploy::changed_meanwhile(turn, &rule.after) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
         Ok(sha) => {
-            let look = Look::new(turn.facts, turn.policy, turn.now);
+            let look = EvalContext::new(turn.facts, turn.policy, turn.now);
             if let Err(Refusal::No(why)) = permitted(&look, &environment, &sha, Basis::BARE) {
-                return Answer::Refused(why);
+                return CommandResult::Refused(why);
             }
-            let mut request = turn.ask(&environment, RequestKind::Promote, "", Watched::Commit, Some(sha));
+            let mut request = turn.ask(&environment, RequestKind::Promote, "", RefGuard::Commit, Some(sha));
             request.replace = given.has("replace");
-            Answer::Deploy(Box::new(request))
+            CommandResult::Deploy(Box::new(request))
         }
-        Err(why) => Answer::Refused(why),
+        Err(why) => CommandResult::Refused(why),
     }
 }

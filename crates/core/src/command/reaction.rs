@@ -4,7 +4,7 @@ use crate::domain::fact::command::Ending;
 
 /// What a reaction says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mood {
+pub(super) enum Reaction {
     /// Taken in.
     Taken,
     /// Done.
@@ -15,7 +15,7 @@ pub(super) enum Mood {
     Puzzled,
 }
 
-impl Mood {
+impl Reaction {
     pub(super) fn of(ending: &Ending) -> Option<Self> {
         match ending {
             Ending::Done(_) => Some(Self::Done),

@@ -5,7 +5,7 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     deploy,
     domain::permission::Role,
@@ -21,21 +21,24 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let tag = given.text("TAG");
     if let Some(why) = messages::gates_off(turn.policy) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     if !turn.policy.gates.values().any(|gate| gate.draft) {
-        return Answer::Refused(messages::no_gate("gate before draft releases", "gates"));
+        return CommandResult::Refused(messages::no_gate("gate before draft releases", "gates"));
     }
     let drafts = deploy::drafts(turn.facts, turn.policy, turn.now);
     let Some(draft) = drafts.iter().find(|draft| draft.tag == tag) else {
-        return Answer::Refused(messages::no_draft(tag, &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>()));
+        return CommandResult::Refused(messages::no_draft(
+            tag,
+            &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>(),
+        ));
     };
     let decision = draft.judge(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
     if !decision.standing.is_open() {
-        return Answer::Refused(messages::gate_closed(&deploy::closed(&decision)));
+        return CommandResult::Refused(messages::gate_closed(&deploy::closed(&decision)));
     }
-    Answer::Errand(Box::new(deploy::publication(draft, Some(turn.id))))
+    CommandResult::Errand(Box::new(deploy::publication(draft, Some(turn.id))))
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    command::{extract::Request, reaction::Mood, share::Share},
+    command::{extract::Request, reaction::Reaction, share::Share},
     domain::{
         effect::Effect,
         fact::{
@@ -12,7 +12,7 @@ use crate::{
         },
         id::ItemNumber,
     },
-    plan::{PlannedEffect, Terms},
+    plan::{DecisionContext, PlannedEffect},
     text::message::quoted,
 };
 
@@ -21,14 +21,14 @@ const BUDGET: SignedDuration = SignedDuration::from_hours(1);
 
 /// Words that have to be said.
 #[derive(Debug, Clone)]
-pub(super) struct Saying {
+pub(super) struct AnswerText {
     id: CommandId,
     line: String,
     words: String,
     unasked: bool,
 }
 
-impl Saying {
+impl AnswerText {
     /// The words for an ending that does not speak for itself.
     pub(super) fn of(id: CommandId, line: &str, ending: &Ending, unasked: bool) -> Option<Self> {
         let words = match ending {
@@ -41,7 +41,7 @@ impl Saying {
     }
 }
 
-impl Saying {
+impl AnswerText {
     /// Words for something that was done and leaves something to do.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
         Self { id, line: line.to_owned(), words: format!("{words}."), unasked: false }
@@ -61,16 +61,16 @@ fn source(source: Source) -> String {
 }
 
 /// A reaction to the comment or review.
-pub(super) fn reaction(request: &Request, mood: Mood) -> Option<PlannedEffect> {
+pub(super) fn reaction(request: &Request, mood: Reaction) -> Option<PlannedEffect> {
     react(request.source, request.node.as_deref(), mood)
 }
 
-pub(super) fn react(from: Source, node: Option<&str>, mood: Mood) -> Option<PlannedEffect> {
+pub(super) fn react(from: Source, node: Option<&str>, mood: Reaction) -> Option<PlannedEffect> {
     let content = match mood {
-        Mood::Taken => "eyes",
-        Mood::Done => "rocket",
-        Mood::Refused => "-1",
-        Mood::Puzzled => "confused",
+        Reaction::Taken => "eyes",
+        Reaction::Done => "rocket",
+        Reaction::Refused => "-1",
+        Reaction::Puzzled => "confused",
     };
     let effect = match from {
         Source::Comment(comment) => Effect::React { comment, content: content.to_owned() },
@@ -93,15 +93,20 @@ pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<PlannedEffe
 pub(super) fn say(
     facts: &mut RepoFacts,
     request: &Request,
-    sayings: &[Saying],
+    sayings: &[AnswerText],
     share: Share,
-    terms: &Terms<'_>,
+    terms: &DecisionContext<'_>,
 ) -> Vec<PlannedEffect> {
     say_as(facts, request.item, &source(request.source), sayings, share.may_be_answered(), terms.now)
 }
 
 /// The same for what a single command came to later.
-pub(super) fn say_later(facts: &mut RepoFacts, id: CommandId, saying: Saying, now: Timestamp) -> Vec<PlannedEffect> {
+pub(super) fn say_later(
+    facts: &mut RepoFacts,
+    id: CommandId,
+    saying: AnswerText,
+    now: Timestamp,
+) -> Vec<PlannedEffect> {
     say_as(facts, id.item, &name(id), &[saying], true, now)
 }
 
@@ -109,7 +114,7 @@ fn say_as(
     facts: &mut RepoFacts,
     item: ItemNumber,
     name: &str,
-    sayings: &[Saying],
+    sayings: &[AnswerText],
     may_comment: bool,
     now: Timestamp,
 ) -> Vec<PlannedEffect> {

@@ -5,7 +5,7 @@ use crate::{
         Place, Row,
         grammar::Given,
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{effect::Effect, permission::Role},
 };
@@ -20,10 +20,10 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     let pull = turn.id.item;
     if turn.item().is_some_and(|item| item.closed(turn.now).is_some()) {
-        return Answer::Refused(messages::pull_closed());
+        return CommandResult::Refused(messages::pull_closed());
     }
     let known = turn.request.commit(turn.facts).cloned();
     let Some(known) = known else {
@@ -31,12 +31,12 @@ fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
         if let Some(sha) = &found {
             turn.learn_head(sha);
         }
-        return Answer::Refused(messages::head_unknown(found.as_ref()));
+        return CommandResult::Refused(messages::head_unknown(found.as_ref()));
     };
     // What was pushed meanwhile is known before the forge is even asked.
     let newest = turn.facts.pull(pull).and_then(|facts| facts.shape.as_ref());
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
-        return Answer::Refused(messages::head_moved(&known, found));
+        return CommandResult::Refused(messages::head_moved(&known, found));
     }
-    Answer::Errand(Box::new(Effect::RerunFailed { pull, sha: known, command: turn.id }))
+    CommandResult::Errand(Box::new(Effect::RerunFailed { pull, sha: known, command: turn.id }))
 }

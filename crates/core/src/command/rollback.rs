@@ -5,11 +5,11 @@ use crate::{
         Place, Row, deploy,
         grammar::{Given, Kind, Value, may, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     deploy::way_back,
     domain::{
-        effect::Watched,
+        effect::RefGuard,
         event::RefName,
         fact::{RepoFacts, deploy::RequestKind},
         id::Sha,
@@ -27,17 +27,17 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let (environment, rule) = match deploy::place(turn, given) {
         Ok(found) => found,
         Err(answer) => return answer,
     };
     if let Some(why) = deploy::changed_meanwhile(turn, [&environment]) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     let way = way_back(turn.facts, turn.policy, &environment, &rule, turn.now);
     if !way.has_run {
-        return Answer::Refused(messages::nothing_runs(&environment));
+        return CommandResult::Refused(messages::nothing_runs(&environment));
     }
     let target = if let Some(name) = given.optional("to") {
         // Somebody who names one knows what they want; it need not have been quiet.
@@ -48,12 +48,17 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
     };
     let Some(target) = target else {
         let back: Vec<Sha> = way.targets.iter().map(|target| target.sha.clone()).collect();
-        return Answer::Refused(messages::no_way_back(&environment, given.optional("to"), way.runs.as_ref(), &back));
+        return CommandResult::Refused(messages::no_way_back(
+            &environment,
+            given.optional("to"),
+            way.runs.as_ref(),
+            &back,
+        ));
     };
     let (sha, name) = (target.sha.clone(), given.text("to").to_owned());
-    let mut request = turn.ask(&environment, RequestKind::Rollback, &name, Watched::Commit, Some(sha));
+    let mut request = turn.ask(&environment, RequestKind::Rollback, &name, RefGuard::Commit, Some(sha));
     request.note = way.tell(&environment, target, turn.policy);
-    Answer::Deploy(Box::new(request))
+    CommandResult::Deploy(Box::new(request))
 }
 
 /// Whether a name stands for a commit that ran: its digits, or a tag at it.

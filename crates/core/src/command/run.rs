@@ -10,20 +10,20 @@ use crate::{
         extract::Request,
         messages,
         parse::{Call, Line},
-        permissions::{self, Asks, Standing},
-        reaction::Mood,
-        reply::{self, Saying},
+        permissions::{self, Asks, CallerPermissions},
+        reaction::Reaction,
+        reply::{self, AnswerText},
         share::Share,
         wait::{self, Verdict},
     },
     domain::{
-        effect::{Effect, Watched},
+        effect::{Effect, RefGuard},
         event::{CloseReason, RefName},
         fact::{
             DocumentKey, RepoFacts,
-            command::{CommandFacts, CommandId, Deed, Ending},
+            command::{CommandAction, CommandFacts, CommandId, Ending},
             deploy::{DeployRequest, Origin, RequestKind},
-            item::{ItemFacts, Mark, Word},
+            item::{ItemFacts, OverrideKind, PhaseOverride},
         },
         id::{ItemNumber, Sha},
         permission::Role,
@@ -32,7 +32,7 @@ use crate::{
     },
     ingest::Observed,
     phase,
-    plan::{PlannedEffect, Terms},
+    plan::{DecisionContext, PlannedEffect},
     text,
 };
 
@@ -44,7 +44,7 @@ const COMMANDS_LOOKED_AT: usize = 1000;
 
 /// What came of a comment's commands.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Ran {
+pub struct CommandRun {
     /// What changed.
     pub observed: Observed,
     /// What to do.
@@ -55,7 +55,7 @@ pub struct Ran {
 
 /// How a command answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum CommandResult {
     /// Done; words for the journal.
     Done(String),
     /// The forge has to do something first; [`crate::command::conclude`] goes on from there.
@@ -69,18 +69,18 @@ pub enum Answer {
 }
 
 /// What a command sees and changes.
-pub struct Turn<'a> {
+pub struct Invocation<'a> {
     pub(super) facts: &'a mut RepoFacts,
     pub(super) policy: &'a Policy,
     pub(super) request: &'a Request,
-    pub(super) standing: &'a Standing,
+    pub(super) standing: &'a CallerPermissions,
     pub(super) id: CommandId,
     /// The command's name.
     pub(super) verb: &'static str,
     /// When it was said: the comment's time, a millisecond later for each command.
     pub(super) at: Timestamp,
     pub(super) now: Timestamp,
-    pub(super) deed: Option<Deed>,
+    pub(super) deed: Option<CommandAction>,
     share: Share,
     observed: &'a mut Observed,
 }
@@ -91,10 +91,15 @@ pub fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
 }
 
 /// Runs what was not run before.
-pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms: &Terms<'_>) -> Ran {
-    let mut ran = Ran::default();
-    let mut sayings: Vec<Saying> = Vec::new();
-    let mut moods: BTreeSet<Mood> = BTreeSet::new();
+pub fn run(
+    facts: &mut RepoFacts,
+    request: &Request,
+    standing: &CallerPermissions,
+    terms: &DecisionContext<'_>,
+) -> CommandRun {
+    let mut ran = CommandRun::default();
+    let mut sayings: Vec<AnswerText> = Vec::new();
+    let mut moods: BTreeSet<Reaction> = BTreeSet::new();
     let lines: Vec<(CommandId, Line)> = request.undecided(facts).map(|(id, line)| (id, line.clone())).collect();
     let share = Share::of(facts, request, standing);
     for (id, line) in lines {
@@ -107,7 +112,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
             }
             Verdict::Wait(waiting) => {
                 if facts.waiting.insert(id, *waiting).is_none() {
-                    moods.insert(Mood::Taken);
+                    moods.insert(Reaction::Taken);
                     ran.told.push(wait::told(request, &line));
                 }
                 ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
@@ -117,7 +122,7 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         if facts.waiting.remove(&id).is_some() {
             ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
         }
-        let mut turn = Turn {
+        let mut turn = Invocation {
             at: request.said_at(line.index),
             policy: terms.policy,
             now: terms.now,
@@ -133,32 +138,32 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut deed) = (turn.at, turn.deed.take());
         let mut answer = heard.answer;
-        if let (Answer::Errand(_) | Answer::Deploy(_), Some(why)) = (&answer, terms.silent) {
-            answer = Answer::Refused(messages::silent(why));
+        if let (CommandResult::Errand(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.silent) {
+            answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {
-            Answer::Done(words) => Ending::Done(words),
-            Answer::Errand(effect) => {
+            CommandResult::Done(words) => Ending::Done(words),
+            CommandResult::Errand(effect) => {
                 let key = format!("command/{}", reply::name(id));
                 ran.wishes.push(PlannedEffect { key, replaces: false, effect: *effect });
                 Ending::Pending
             }
-            Answer::Deploy(request) => {
+            CommandResult::Deploy(request) => {
                 let request_id = format!("pb-{}", reply::name(id));
-                deed = Some(Deed::Deploy { request: request_id.clone() });
+                deed = Some(CommandAction::Deploy { request: request_id.clone() });
                 ran.wishes.extend(reply::note(id, &line.text, &request.note));
                 let key = DocumentKey::Request(request_id.clone());
                 facts.requests.insert(request_id, *request);
                 ran.observed.changed.insert(key);
                 Ending::Pending
             }
-            Answer::Refused(words) => Ending::Refused(words),
-            Answer::Misread(words) => Ending::Misread(words),
+            CommandResult::Refused(words) => Ending::Refused(words),
+            CommandResult::Misread(words) => Ending::Misread(words),
         };
-        moods.extend([Mood::Taken].iter().filter(|_| heard.verb.is_some()));
-        moods.extend(Mood::of(&ending));
+        moods.extend([Reaction::Taken].iter().filter(|_| heard.verb.is_some()));
+        moods.extend(Reaction::of(&ending));
         ran.told.push(reply::told(request, heard.verb, &ending));
-        sayings.extend(Saying::of(id, &line.text, &ending, heard.unasked));
+        sayings.extend(AnswerText::of(id, &line.text, &ending, heard.unasked));
         let record = CommandFacts {
             at,
             by: request.by.clone(),
@@ -190,12 +195,12 @@ pub fn run(facts: &mut RepoFacts, request: &Request, standing: &Standing, terms:
 /// How a line was taken.
 struct Heard {
     verb: Option<&'static str>,
-    answer: Answer,
+    answer: CommandResult,
     /// Nobody who may use the command asked for an answer.
     unasked: bool,
 }
 
-impl Turn<'_> {
+impl Invocation<'_> {
     /// Takes a line; `None` if it is left alone.
     fn line(&mut self, line: &Line) -> Option<Heard> {
         let may_speak = self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Triage);
@@ -204,18 +209,18 @@ impl Turn<'_> {
             Call::Near(row) => {
                 // Somebody else's command, or a slip: only who may use ours is asked.
                 permissions::permit(self.policy, row, self.standing, &self.request.by.login).ok()?;
-                heard(None, Answer::Misread(messages::did_you_mean(row)), true)
+                heard(None, CommandResult::Misread(messages::did_you_mean(row)), true)
             }
-            Call::Unknown if may_speak => heard(None, Answer::Misread(messages::unknown()), false),
-            Call::Unknown => heard(None, Answer::Misread(String::new()), true),
-            Call::TooMany => heard(None, Answer::Misread(messages::too_many()), true),
+            Call::Unknown if may_speak => heard(None, CommandResult::Misread(messages::unknown()), false),
+            Call::Unknown => heard(None, CommandResult::Misread(String::new()), true),
+            Call::TooMany => heard(None, CommandResult::Misread(messages::too_many()), true),
             Call::Known(row, given) => {
                 let denied = permissions::permit_line(self.policy, &line.call, self.standing, &self.request.by.login);
                 let unasked = denied.is_err() || self.share.is_strangers;
                 let room = || self.share.has_room(self.facts, self.request, row);
                 let answer = match (denied.and_then(|()| room()).and_then(|()| self.fits(row)), given) {
-                    (Err(why), _) => Answer::Refused(why),
-                    (Ok(()), Err(why)) => Answer::Misread(messages::usage(why, row)),
+                    (Err(why), _) => CommandResult::Refused(why),
+                    (Ok(()), Err(why)) => CommandResult::Misread(messages::usage(why, row)),
                     (Ok(()), Ok(given)) => {
                         self.verb = row.name;
                         (row.run)(self, given)
@@ -288,8 +293,8 @@ impl Turn<'_> {
     }
 
     /// Sets a mark on the item; refused where the item's labels are not ours at all.
-    pub(super) fn mark(&mut self, word: Word, reason: Option<String>) -> Result<(), String> {
-        let mark = Mark { at: self.at, word: word.clone(), by: self.request.by.login.clone() };
+    pub(super) fn mark(&mut self, word: OverrideKind, reason: Option<String>) -> Result<(), String> {
+        let mark = PhaseOverride { at: self.at, word: word.clone(), by: self.request.by.login.clone() };
         let number = self.id.item;
         let Some(item) = self.facts.items.get_mut(&number) else { return Err(messages::no_item()) };
         item.marks.insert(mark.clone());
@@ -300,7 +305,7 @@ impl Turn<'_> {
             }
             return Err(messages::not_ours(&derived.reason.sentence));
         }
-        self.deed = Some(Deed::Phase { word, reason });
+        self.deed = Some(CommandAction::Phase { word, reason });
         self.touch(number);
         Ok(())
     }
@@ -308,7 +313,7 @@ impl Turn<'_> {
     /// Notes a guard on an environment. Status comments show it: those of open
     /// items where someone gave a command lately are brought up to date now,
     /// others when something else moves them.
-    pub(super) fn guard(&mut self, deed: Deed) {
+    pub(super) fn guard(&mut self, deed: CommandAction) {
         self.deed = Some(deed);
         let open = |number: &ItemNumber| {
             let item = self.facts.items.get(number);
@@ -333,7 +338,7 @@ impl Turn<'_> {
         environment: &str,
         kind: RequestKind,
         reference: &str,
-        watched: Watched,
+        watched: RefGuard,
         sha: Option<Sha>,
     ) -> DeployRequest {
         DeployRequest {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    command::{Row, extract::Request, messages, permissions::Standing, reaction::Mood},
+    command::{Row, extract::Request, messages, permissions::CallerPermissions, reaction::Reaction},
     domain::fact::{
         RepoFacts,
         command::{MOST_LASTING, Recent},
@@ -33,20 +33,20 @@ pub(super) struct Share {
 }
 
 impl Share {
-    pub(super) fn of(facts: &RepoFacts, request: &Request, standing: &Standing) -> Self {
+    pub(super) fn of(facts: &RepoFacts, request: &Request, standing: &CallerPermissions) -> Self {
         let is_strangers = !standing.evidence().gives_rights();
         Self { is_strangers, recent: facts.said_lately(&request.by, request.at) }
     }
 
     /// The reactions that the comment gets, of those that its commands would have.
-    pub(super) fn moods(self, mut moods: BTreeSet<Mood>) -> BTreeSet<Mood> {
+    pub(super) fn moods(self, mut moods: BTreeSet<Reaction>) -> BTreeSet<Reaction> {
         let Recent { noise_in_hour, in_minute, .. } = self.recent;
         let one = self.is_strangers || in_minute >= ANSWERED_IN_MINUTE;
         if (self.is_strangers && noise_in_hour >= REACTIONS_IN_HOUR) || in_minute >= REACTIONS_IN_MINUTE {
             moods.clear();
         } else if one && moods.len() > 1 {
             // How it ended says that it was taken in.
-            moods.remove(&Mood::Taken);
+            moods.remove(&Reaction::Taken);
             moods = moods.pop_first().into_iter().collect();
         }
         moods

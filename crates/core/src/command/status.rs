@@ -4,10 +4,10 @@ use crate::{
     command::{
         Place, Row,
         grammar::Given,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{
-        fact::command::{Deed, Wanted},
+        fact::command::{CommandAction, Wanted},
         permission::Role,
     },
 };
@@ -22,7 +22,7 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, _: &Given) -> Answer {
-    turn.deed = Some(Deed::Show(Wanted::Status));
-    Answer::Done(String::new())
+fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
+    turn.deed = Some(CommandAction::Show(Wanted::Status));
+    CommandResult::Done(String::new())
 }

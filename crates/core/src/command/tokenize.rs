@@ -4,7 +4,7 @@ use crate::domain::fact::waiting::Piece;
 
 /// One word.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Word {
+pub(super) struct Token {
     /// What it says, without quotes.
     pub(super) text: String,
     /// It stood in quotes or in code, so that it is never a keyword.
@@ -21,9 +21,9 @@ fn closing(open: char) -> Option<char> {
 }
 
 /// Splits a line. A quote that is never closed is a character like others.
-pub(super) fn split(pieces: &[Piece]) -> Vec<Word> {
-    let mut words: Vec<Word> = Vec::new();
-    let mut current: Option<Word> = None;
+pub(super) fn split(pieces: &[Piece]) -> Vec<Token> {
+    let mut words: Vec<Token> = Vec::new();
+    let mut current: Option<Token> = None;
     for piece in pieces {
         match piece {
             Piece::Code(code) => {
@@ -63,8 +63,8 @@ pub(super) fn split(pieces: &[Piece]) -> Vec<Word> {
     words
 }
 
-fn empty() -> Word {
-    Word { text: String::new(), quoted: false, value_at: None }
+fn empty() -> Token {
+    Token { text: String::new(), quoted: false, value_at: None }
 }
 
 /// A name without the punctuation that ends a sentence.

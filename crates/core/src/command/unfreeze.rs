@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role, rule::name_key},
+    domain::{fact::command::CommandAction, permission::Role, rule::name_key},
     text::message::quoted,
 };
 
@@ -21,13 +21,13 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = name_key(given.text("ENV|all"));
     let freezes = turn.facts.freezes(turn.now);
     let Some(freeze) = freezes.get(environment.as_str()) else {
-        return Answer::Refused(messages::nothing_to_lift("freeze", &environment));
+        return CommandResult::Refused(messages::nothing_to_lift("freeze", &environment));
     };
     let done = format!("ended the freeze by {}", quoted(&freeze.by.login));
-    turn.guard(Deed::Unfreeze { environment });
-    Answer::Done(done)
+    turn.guard(CommandAction::Unfreeze { environment });
+    CommandResult::Done(done)
 }

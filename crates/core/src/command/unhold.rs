@@ -5,9 +5,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, may},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role},
+    domain::{fact::command::CommandAction, permission::Role},
 };
 
 pub(super) static ROW: Row = Row {
@@ -20,7 +20,7 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     // One that was kept, or came late, means no hold that was written after it.
     let mut standing = turn.facts.holds(turn.id.item);
     standing.retain(|hold| hold.since <= turn.at);
@@ -34,9 +34,9 @@ fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
         }
     };
     if names.is_empty() {
-        return Answer::Refused(messages::no_hold(wanted, &standing));
+        return CommandResult::Refused(messages::no_hold(wanted, &standing));
     }
     let done = format!("lifted {}", messages::list(names.iter().map(String::as_str)));
-    turn.deed = Some(Deed::Unhold { names });
-    Answer::Done(done)
+    turn.deed = Some(CommandAction::Unhold { names });
+    CommandResult::Done(done)
 }

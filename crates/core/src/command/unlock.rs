@@ -7,9 +7,9 @@ use crate::{
         Place, Row,
         grammar::{Given, Kind, must},
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
-    domain::{fact::command::Deed, permission::Role, rule::name_key},
+    domain::{fact::command::CommandAction, permission::Role, rule::name_key},
     text::message::quoted,
 };
 
@@ -26,26 +26,26 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = name_key(given.text("ENV"));
     let locks = turn.facts.locks(turn.now);
     let Some(lock) = locks.get(environment.as_str()) else {
         // A deploy whose end nobody tells must not keep everyone out for a day.
         let Some((id, request)) = turn.facts.under_way(&environment) else {
-            return Answer::Refused(messages::nothing_to_lift("lock", &environment));
+            return CommandResult::Refused(messages::nothing_to_lift("lock", &environment));
         };
         // Two people unlock at once, or one unlocks late: neither means a deploy
         // that has only now begun.
         let free_at = request.started_at.unwrap_or(request.since).checked_add(LET_GO_AFTER).unwrap_or(Timestamp::MAX);
         if turn.at < free_at {
-            return Answer::Refused(messages::just_begun(&environment, &request.by.login, LET_GO_AFTER));
+            return CommandResult::Refused(messages::just_begun(&environment, &request.by.login, LET_GO_AFTER));
         }
         let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by.login));
         let request = id.clone();
-        turn.guard(Deed::LetGo { request });
-        return Answer::Done(done);
+        turn.guard(CommandAction::LetGo { request });
+        return CommandResult::Done(done);
     };
     let done = format!("ended the lock by {}", quoted(&lock.by.login));
-    turn.guard(Deed::Unlock { environment });
-    Answer::Done(done)
+    turn.guard(CommandAction::Unlock { environment });
+    CommandResult::Done(done)
 }

@@ -10,7 +10,7 @@ use crate::{
     command::{
         extract::Request,
         parse::{self, Call, Line},
-        permissions::{self, Standing},
+        permissions::{self, CallerPermissions},
         share,
     },
     domain::{
@@ -22,7 +22,7 @@ use crate::{
         id::Account,
         policy::Policy,
     },
-    plan::Terms,
+    plan::DecisionContext,
     text::message::quoted,
 };
 
@@ -42,7 +42,7 @@ pub(super) enum Verdict {
     /// What has to be known is known.
     Decide,
     /// It is decided as if the forge had refused to answer.
-    GiveUp(Standing),
+    GiveUp(CallerPermissions),
     /// It is kept and tried again.
     Wait(Box<WaitingCommand>),
 }
@@ -52,8 +52,8 @@ pub(super) fn verdict(
     facts: &RepoFacts,
     request: &Request,
     (id, line): (CommandId, &Line),
-    standing: &Standing,
-    terms: &Terms<'_>,
+    standing: &CallerPermissions,
+    terms: &DecisionContext<'_>,
 ) -> Verdict {
     let Call::Known(row, _) = &line.call else { return Verdict::Decide };
     // Nobody asks what its sender may do: waiting would bring no answer.

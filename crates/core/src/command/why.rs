@@ -7,10 +7,10 @@ use crate::{
         gate::{self, DEPLOY, ENVIRONMENT, RELEASE},
         grammar::Given,
         messages,
-        run::{Answer, Turn},
+        run::{CommandResult, Invocation},
     },
     domain::{
-        fact::command::{Deed, Wanted},
+        fact::command::{CommandAction, Wanted},
         permission::Role,
     },
 };
@@ -25,20 +25,20 @@ pub(super) static ROW: Row = Row {
     run,
 };
 
-fn run(turn: &mut Turn<'_>, given: &Given) -> Answer {
+fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if !given.has(RELEASE.name) && !given.has(ENVIRONMENT.name) {
-        turn.deed = Some(Deed::Show(Wanted::Why));
-        return Answer::Done(String::new());
+        turn.deed = Some(CommandAction::Show(Wanted::Why));
+        return CommandResult::Done(String::new());
     }
     if let Some(why) = messages::gates_off(turn.policy) {
-        return Answer::Refused(why);
+        return CommandResult::Refused(why);
     }
     match gate::named(turn.policy, given) {
         Ok(Some(gate)) => {
-            turn.deed = Some(Deed::ShowGate { gate });
-            Answer::Done(String::new())
+            turn.deed = Some(CommandAction::ShowGate { gate });
+            CommandResult::Done(String::new())
         }
-        Ok(None) => Answer::Misread(messages::usage("the gate is missing", &ROW)),
-        Err(why) => Answer::Refused(why),
+        Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW)),
+        Err(why) => CommandResult::Refused(why),
     }
 }

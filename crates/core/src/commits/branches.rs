@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    context::{Look, RETRY_AFTER},
+    context::{EvalContext, RETRY_AFTER},
     domain::{
         event::RefName,
         id::Sha,
@@ -34,7 +34,7 @@ pub(crate) enum OnLine {
     Unknown(Option<String>),
 }
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Whether a commit is on a branch that the policy lists: by the record of
     /// pushes and merges, else by the forge's answer about that very commit.
     pub(crate) fn on_line(&self, sha: &Sha) -> OnLine {

@@ -14,7 +14,7 @@ use std::{
 use jiff::SignedDuration;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         fact::commit::PushFacts,
         id::Sha,
@@ -30,7 +30,7 @@ struct Step<'f> {
 
 /// The past of a commit, as far as the record goes.
 #[derive(Default)]
-pub(crate) struct Past<'f> {
+pub(crate) struct Ancestors<'f> {
     /// Commits that are in it for certain, the commit itself not among them.
     commits: HashSet<&'f Sha>,
     /// Commits beyond which nothing is recorded.
@@ -49,7 +49,7 @@ const MOST_UNPROVEN: usize = 200;
 /// A push that was never seen is asked about after so long.
 const GAP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-impl<'f> Look<'f> {
+impl<'f> EvalContext<'f> {
     /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
     pub(crate) fn contains(&self, newer: &Sha, older: &Sha) -> bool {
         self.known_to_contain(newer, older).unwrap_or_else(|| {
@@ -100,7 +100,7 @@ impl<'f> Look<'f> {
 
     /// Whether `commit` was new in a push that already stood on everything
     /// beyond which `newer`'s record ends: then that can't hold it.
-    fn came_after_all(&self, commit: &Sha, newer: &Sha, past: &Past<'_>) -> bool {
+    fn came_after_all(&self, commit: &Sha, newer: &Sha, past: &Ancestors<'_>) -> bool {
         let pushes = self.facts.index.brought_by.get(commit).into_iter().flatten();
         pushes.filter_map(|id| self.facts.pushes.get(id)).filter(|push| push.is_exact()).any(|push| {
             let before = self.past(&push.before);
@@ -213,11 +213,11 @@ impl<'f> Look<'f> {
     }
 
     /// Everything recorded of a commit's past; gathered once for each look.
-    fn past(&self, start: &Sha) -> Rc<Past<'f>> {
+    fn past(&self, start: &Sha) -> Rc<Ancestors<'f>> {
         if let Some(known) = self.pasts.borrow().get(start) {
             return known.clone();
         }
-        let mut past = Past::default();
+        let mut past = Ancestors::default();
         let mut open = Vec::new();
         let first = self.steps(start);
         past.unrecorded = first.is_empty();

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, rc::Rc};
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::RefName,
         fact::{
@@ -23,7 +23,7 @@ const DEEPEST: usize = 12;
 
 /// A commit by which a change is on a listed branch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Carrier {
+pub(crate) struct Landing {
     /// Since when it is there.
     pub(crate) from: Timestamp,
     /// When it was taken back.
@@ -47,23 +47,23 @@ pub(crate) enum Work {
     Commit(Sha),
 }
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Where a piece of work is on listed branches, reverts considered.
-    pub(crate) fn carriers(&self, work: &Work) -> Rc<[Carrier]> {
+    pub(crate) fn carriers(&self, work: &Work) -> Rc<[Landing]> {
         if let Some(known) = self.carried.borrow().get(work) {
             return known.clone();
         }
-        let carriers: Rc<[Carrier]> = self.carriers_within(work, &mut Vec::new()).into();
+        let carriers: Rc<[Landing]> = self.carriers_within(work, &mut Vec::new()).into();
         self.carried.borrow_mut().insert(work.clone(), carriers.clone());
         carriers
     }
 
-    fn carriers_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Carrier> {
+    fn carriers_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
         if path.len() >= DEEPEST || path.contains(work) {
             return Vec::new();
         }
         path.push(work.clone());
-        let mut carriers: Vec<Carrier> =
+        let mut carriers: Vec<Landing> =
             self.landings(work, path).into_iter().flat_map(|carrier| self.stretches(carrier)).collect();
         for reverter in self.reverters(work, &carriers) {
             let undone = self.carriers_within(&reverter, path);
@@ -88,7 +88,7 @@ impl Look<'_> {
 
     /// When a commit was on its branch: rewriting the branch may take it back,
     /// and a later push may bring it again.
-    fn stretches(&self, landed: Carrier) -> Vec<Carrier> {
+    fn stretches(&self, landed: Landing) -> Vec<Landing> {
         let mut stretches = Vec::new();
         let mut next = Some(landed);
         while let Some(mut carrier) = next.take().filter(|_| stretches.len() < DEEPEST) {
@@ -101,7 +101,7 @@ impl Look<'_> {
                     push.at > *at && self.same_line(push.name.name(), &carrier.branch) && self.listed_ref(&push.name)
                 });
                 let again = again.map(|(push, _)| push.at).min();
-                next = again.map(|from| Carrier { from, ..carrier.clone() });
+                next = again.map(|from| Landing { from, ..carrier.clone() });
                 carrier.until = Some(*at);
             }
             stretches.push(carrier);
@@ -121,7 +121,7 @@ impl Look<'_> {
     }
 
     /// Where it landed, reverts not considered.
-    fn landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Carrier> {
+    fn landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
         let mut carriers = Vec::new();
         let mut originals: BTreeSet<&Sha> = BTreeSet::new();
         match work {
@@ -140,7 +140,7 @@ impl Look<'_> {
                 if let Some(merge) = pull.merged.as_ref().filter(|m| recorded(m.at)) {
                     originals.insert(&merge.sha);
                     if self.listed(&shape.base_ref) {
-                        carriers.push(Carrier {
+                        carriers.push(Landing {
                             from: merge.at,
                             until: None,
                             born: self.born(&merge.sha, merge.at),
@@ -165,19 +165,19 @@ impl Look<'_> {
 
     /// How a commit came to a listed branch: by the earliest push that brought
     /// it, or before that if the forge had closed an issue for it by then.
-    fn landing(&self, sha: &Sha, how: &str) -> Option<Carrier> {
+    fn landing(&self, sha: &Sha, how: &str) -> Option<Landing> {
         let landed = self.pushes_bringing(sha).filter(|(push, _)| self.listed_ref(&push.name));
         let landed = landed.min_by_key(|(push, since)| (push.at, &push.name, *since));
         let closed = self.facts.index.closed_by_commit.get(sha).and_then(|closed| closed.first());
         if let Some((at, issue)) = closed.filter(|(at, _)| landed.is_none_or(|(push, _)| *at < push.at)) {
             let branch = self.facts.default_branch().to_owned();
             let how = format!("{} closed #{issue} on `{branch}`", sha.short());
-            return Some(Carrier { from: *at, until: None, born: self.born(sha, *at), sha: sha.clone(), branch, how });
+            return Some(Landing { from: *at, until: None, born: self.born(sha, *at), sha: sha.clone(), branch, how });
         }
         let (push, since) = landed?;
         let branch = push.name.name().to_owned();
         let how = format!("{how} on `{branch}` as {}", sha.short());
-        Some(Carrier { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
+        Some(Landing { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
     }
 
     /// The pushes that brought a commit, by their own lists or by what
@@ -206,7 +206,7 @@ impl Look<'_> {
     }
 
     /// What carries the pull requests whose branch this one was merged into.
-    fn stacked(&self, number: ItemNumber, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Carrier> {
+    fn stacked(&self, number: ItemNumber, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Landing> {
         let below = self.facts.index.pulls_from.get(base).into_iter().flatten();
         let below = below.filter(|b| {
             **b != number && self.facts.pull(**b).and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at >= at)
@@ -220,7 +220,7 @@ impl Look<'_> {
     }
 
     /// What reverts a piece of work.
-    fn reverters(&self, work: &Work, carriers: &[Carrier]) -> BTreeSet<Work> {
+    fn reverters(&self, work: &Work, carriers: &[Landing]) -> BTreeSet<Work> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
             // An edit may have taken the words out since.

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::{Look, RETRY_AFTER},
+    context::{EvalContext, RETRY_AFTER},
     domain::{
         needs::{Answer, Need},
         policy::{EvidenceKind, Mode, Policy},
@@ -24,7 +24,7 @@ pub(crate) const ACTIVE_STEP: SignedDuration = SignedDuration::from_hours(6);
 /// its phases: six hours, and what rounding the time of the event takes.
 const ACTIVE_FOR: SignedDuration = SignedDuration::from_hours(6 + ACTIVE_STEP.as_hours());
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Asks for the list of tags if it is due.
     pub(crate) fn want_tags(&self) {
         if self.tags_due_at().is_some_and(|at| at <= self.now) {

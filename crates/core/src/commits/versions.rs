@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use semver::Version as SemVer;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::RefName,
         id::Sha,
@@ -27,7 +27,7 @@ pub(crate) struct VersionTag<'a> {
     pub(crate) sha: &'a Sha,
 }
 
-impl<'a> Look<'a> {
+impl<'a> EvalContext<'a> {
     /// The forge's list of tags, if it is fresh enough; else asks for it.
     pub(crate) fn listed_tags(&self) -> Option<&'a BTreeMap<String, Sha>> {
         let since = self.now.checked_sub(LIST_AGE).ok()?;

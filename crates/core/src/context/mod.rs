@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::{
-        graph::Past,
-        landing::{Carrier, Work},
+        graph::Ancestors,
+        landing::{Landing, Work},
     },
     domain::{
         event::RefName,
@@ -37,21 +37,21 @@ type Tested = (Sha, String, Vec<String>);
 
 /// Facts, policy and time, with a list of facts that were wanted and are not
 /// known. What costs time to find out is remembered for as long as it lives.
-pub(crate) struct Look<'a> {
+pub(crate) struct EvalContext<'a> {
     pub(crate) facts: &'a RepoFacts,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
     wants: RefCell<BTreeSet<Need>>,
     /// When an answer that could not be had is next asked for.
     retry_at: Cell<Option<Timestamp>>,
-    pub(crate) pasts: RefCell<HashMap<Sha, Rc<Past<'a>>>>,
+    pub(crate) pasts: RefCell<HashMap<Sha, Rc<Ancestors<'a>>>>,
     pub(crate) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
-    pub(crate) carried: RefCell<HashMap<Work, Rc<[Carrier]>>>,
+    pub(crate) carried: RefCell<HashMap<Work, Rc<[Landing]>>>,
     pub(crate) environments: OnceCell<Vec<Environment<'a>>>,
     disturbances: OnceCell<Disturbances>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> EvalContext<'a> {
     pub(crate) fn new(facts: &'a RepoFacts, policy: &'a Policy, now: Timestamp) -> Self {
         Self {
             facts,

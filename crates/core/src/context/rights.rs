@@ -6,7 +6,7 @@
 //! somebody belongs to an organisation, and nothing of this repository.
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         id::Account,
         needs::{Answer, Need},
@@ -27,7 +27,7 @@ pub(crate) const OVERRIDES: Role = Role::Maintain;
 
 /// Whether an account has a right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Right {
+pub(crate) enum PermissionState {
     /// It has.
     Held,
     /// It has not.
@@ -41,7 +41,7 @@ pub(crate) enum Right {
     Nameless,
 }
 
-impl Right {
+impl PermissionState {
     /// Why a right is not known, in a sentence about the account `login`;
     /// `what`: `may write`.
     pub(crate) fn unknown(&self, login: &str, what: &str) -> Option<String> {
@@ -84,19 +84,19 @@ pub(crate) fn member_need(account: &Account, team: &str) -> Option<Need> {
     Some(Need::Member { id: account.id?, login: account.login.to_ascii_lowercase(), team: team.to_owned() })
 }
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Whether an account may write to the repository, by an answer that is
     /// minutes old, and given after `since`.
-    pub(crate) fn may_write(&self, account: &Account, since: Option<Timestamp>) -> Right {
+    pub(crate) fn may_write(&self, account: &Account, since: Option<Timestamp>) -> PermissionState {
         if self.owns(account) {
-            return Right::Held;
+            return PermissionState::Held;
         }
         let is_writer = |answer: &Answer| *answer == Answer::Writer(true);
         self.right(writer_need(account), since, is_writer)
     }
 
     /// Whether an account is what a grant asks for.
-    pub(crate) fn is_granted(&self, account: &Account, grant: &Grant, since: Option<Timestamp>) -> Right {
+    pub(crate) fn is_granted(&self, account: &Account, grant: &Grant, since: Option<Timestamp>) -> PermissionState {
         match grant {
             Grant::AtLeast(least) => {
                 let enough = |answer: &Answer| matches!(answer, Answer::Role(role) if role >= least);
@@ -105,7 +105,7 @@ impl Look<'_> {
             Grant::Teams(teams) => {
                 let member = |answer: &Answer| *answer == Answer::Member(true);
                 let rights = teams.iter().map(|team| self.right(member_need(account, team), since, member));
-                rights.fold(Right::Denied, Right::or)
+                rights.fold(PermissionState::Denied, PermissionState::or)
             }
         }
     }
@@ -123,15 +123,15 @@ impl Look<'_> {
         self.facts.about.owner.as_ref().is_some_and(|owner| owner.value.same_as(account) == Some(true))
     }
 
-    fn right(&self, need: Option<Need>, since: Option<Timestamp>, held: impl Fn(&Answer) -> bool) -> Right {
-        let Some(need) = need else { return Right::Nameless };
+    fn right(&self, need: Option<Need>, since: Option<Timestamp>, held: impl Fn(&Answer) -> bool) -> PermissionState {
+        let Some(need) = need else { return PermissionState::Nameless };
         let kept = self.now.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
         match self.answered_since(&need, since.map_or(kept, |since| since.max(kept))) {
-            Some(answer) if held(answer) => Right::Held,
-            Some(_) => Right::Denied,
+            Some(answer) if held(answer) => PermissionState::Held,
+            Some(_) => PermissionState::Denied,
             None => match self.facts.answers.get(&need).map(|known| &known.answer) {
-                Some(Answer::Unavailable { why }) => Right::Unavailable(why.clone()),
-                _ => Right::Asked,
+                Some(Answer::Unavailable { why }) => PermissionState::Unavailable(why.clone()),
+                _ => PermissionState::Asked,
             },
         }
     }

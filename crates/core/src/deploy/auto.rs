@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     deploy::{finish::finish, messages},
     domain::{
-        effect::Watched,
+        effect::RefGuard,
         event::RefName,
         fact::{
             DocumentKey, RepoFacts,
@@ -17,7 +17,7 @@ use crate::{
         rule::{AutoRule, Trigger},
         version,
     },
-    plan::{Advanced, Terms},
+    plan::{DecisionContext, PartialPlan},
 };
 
 /// What happened longer ago starts nothing: a policy that is switched on must
@@ -25,7 +25,7 @@ use crate::{
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Records a request for whatever calls for one.
-pub(super) fn ask(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.silent.is_some() {
         return;
     }
@@ -47,7 +47,7 @@ struct News {
     at: Timestamp,
     sha: Sha,
     origin: Origin,
-    watched: Watched,
+    watched: RefGuard,
 }
 
 /// The tag that moved last since then, of those that start a deploy; of
@@ -69,7 +69,7 @@ fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<Ne
     let (at, tag) = newest;
     let place = facts.refs.get(&RefName::Tag(tag.clone()))?;
     let (_, sha) = place.moves().last()?;
-    let (origin, watched) = (Origin::Tag(tag.clone()), Watched::Tag(tag.clone()));
+    let (origin, watched) = (Origin::Tag(tag.clone()), RefGuard::Tag(tag.clone()));
     Some(News { at: *at, sha: sha.clone()?, origin, watched })
 }
 
@@ -86,7 +86,7 @@ fn is_higher_version(tag: &str, than: &str) -> bool {
 fn newest_merge(facts: &RepoFacts) -> Option<News> {
     let branch = facts.default_branch().to_owned();
     let (at, sha) = facts.refs.get(&RefName::Branch(branch.clone()))?.moves().last()?.clone();
-    let (origin, watched) = (Origin::Merge(branch.clone()), Watched::Branch(branch));
+    let (origin, watched) = (Origin::Merge(branch.clone()), RefGuard::Branch(branch));
     Some(News { at, sha: sha?, origin, watched })
 }
 
@@ -97,7 +97,7 @@ fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
     pushes.map(|(_, at)| *at).next_back()
 }
 
-fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_>, out: &mut Advanced) {
+fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let id = id(environment, &news);
     if facts.requests.contains_key(&id) {
         return;
@@ -117,8 +117,8 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Terms<'_
     let request = DeployRequest {
         by: Account::login_only("phasebot"),
         reference: match &news.watched {
-            Watched::Tag(name) | Watched::Branch(name) => name.clone(),
-            Watched::Commit | Watched::Pull(_) => String::new(),
+            RefGuard::Tag(name) | RefGuard::Branch(name) => name.clone(),
+            RefGuard::Commit | RefGuard::Pull(_) => String::new(),
         },
         watched: news.watched,
         since: terms.now,

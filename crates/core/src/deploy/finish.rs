@@ -7,7 +7,7 @@ use crate::{
         command::Ending,
         deploy::{Origin, RequestEnd, RequestState},
     },
-    plan::{Advanced, CommandEnding, Terms},
+    plan::{CommandEnding, DecisionContext, PartialPlan},
 };
 
 /// Ends a request; the command that asked for it answers.
@@ -16,8 +16,8 @@ pub(super) fn finish(
     id: &str,
     how: RequestEnd,
     why: String,
-    terms: &Terms<'_>,
-    out: &mut Advanced,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
 ) {
     set_state(facts, id, RequestState::Ended { how, why: why.clone() }, terms, out);
     let Some(Origin::Command(command)) = facts.requests.get(id).map(|request| request.origin.clone()) else { return };

@@ -2,8 +2,8 @@
 
 use crate::{
     domain::{
-        decision::{Decision, Standing},
-        event::{DeployState, Outcome},
+        decision::{ConditionState, Decision},
+        event::{DeployState, RunOutcome},
         fact::{
             RepoFacts,
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
@@ -74,7 +74,7 @@ pub(super) fn passed(request: &DeployRequest, decision: &Decision) -> String {
     let waived: Vec<String> = decision
         .conditions
         .iter()
-        .filter(|condition| condition.standing == Standing::Waived)
+        .filter(|condition| condition.standing == ConditionState::Waived)
         .map(|condition| quoted(&condition.name))
         .collect();
     let waived = if waived.is_empty() { String::new() } else { format!(", waived: {}", waived.join(", ")) };
@@ -286,7 +286,7 @@ pub(super) fn succeeded(request: &DeployRequest) -> String {
 
 pub(super) fn failed(request: &DeployRequest, run: Option<&RunFacts>) -> String {
     let run = run.map(|run| {
-        let how = if run.outcome == Outcome::Cancelled { "was cancelled" } else { "did not succeed" };
+        let how = if run.outcome == RunOutcome::Cancelled { "was cancelled" } else { "did not succeed" };
         format!(" The run of {} {how}.", quoted(&run.workflow))
     });
     format!("The {} failed.{} See `/rollback`.", what(request), run.unwrap_or_default())

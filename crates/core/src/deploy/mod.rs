@@ -22,7 +22,7 @@ mod start;
 mod track;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         effect::Effect,
         fact::{
@@ -30,7 +30,7 @@ use crate::{
             deploy::{DeployRequest, RequestState},
         },
     },
-    plan::{Advanced, Outcome, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
 pub(crate) use crate::deploy::messages::{board, closed};
@@ -48,7 +48,7 @@ pub(crate) use crate::deploy::track::recheck as recheck_status;
 const MOST_ROUNDS: usize = 8;
 
 /// Notes every fact that a deploy under way wants and that is not known.
-pub(crate) fn want_all(look: &Look<'_>) {
+pub(crate) fn want_all(look: &EvalContext<'_>) {
     look.want_origins();
     for (id, request) in look.facts.open_requests() {
         match &request.state {
@@ -63,7 +63,7 @@ pub(crate) fn want_all(look: &Look<'_>) {
 }
 
 /// Brings every deploy, waiting job and draft release up to facts, policy and time.
-pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     auto::ask(facts, terms, out);
     track::link(facts, terms, out);
     // What one starts or ends is news for those that were looked at before it.
@@ -87,7 +87,7 @@ fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
 }
 
 /// As many steps as a request can take now.
-fn step(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+fn step(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     // Asked, waiting, starting, running, ended: there are no more.
     for _ in 0..4 {
         let Some(request) = facts.requests.get(id) else { return };
@@ -109,9 +109,9 @@ pub(crate) fn ended(
     facts: &mut RepoFacts,
     effect: &Effect,
     key: &str,
-    outcome: Outcome<'_>,
-    terms: &Terms<'_>,
-    out: &mut Advanced,
+    outcome: EffectOutcome<'_>,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
 ) {
     match effect {
         Effect::CreateDeployment { request, .. } | Effect::Dispatch { request, .. } => {
@@ -126,7 +126,7 @@ pub(crate) fn ended(
 }
 
 /// Changes a request and notes that it changed; the item's board shows it.
-fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOnce(&mut DeployRequest)) {
     let changed = facts.requests.update(&id.to_owned(), |request| {
         let before = request.clone();
         how(request);
@@ -143,7 +143,7 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut Advanced, how: impl FnOnce(
 }
 
 /// Puts a request into a state.
-fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Terms<'_>, out: &mut Advanced) {
+fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut told = None;
     change(facts, id, out, |request| {
         if request.state != state {

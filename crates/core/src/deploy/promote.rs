@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{fact::RepoFacts, id::Sha, policy::Policy, rule::EnvironmentRule},
     text::message::quoted,
 };
@@ -15,7 +15,7 @@ pub(crate) fn upstream(
     rule: &EnvironmentRule,
     now: Timestamp,
 ) -> Result<Sha, String> {
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     if rule.after.is_empty() {
         return Err("The policy names no environment before it (`after`).".to_owned());
     }

@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy::{messages, queue, track},
     domain::{
-        decision::{Condition, Decision, GateName, Standing},
+        decision::{Condition, ConditionState, Decision, GateName},
         effect::Effect,
-        event::{DeployState, Outcome as RunOutcome},
+        event::{DeployState, RunOutcome},
         fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
         id::{Account, Sha},
         policy::{Mode, Policy},
@@ -16,7 +16,7 @@ use crate::{
     },
     environment::foreign::is_foreign,
     gate::{self, Subject, target},
-    plan::{Advanced, Outcome, PlannedEffect, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
     text::message::quoted,
 };
 
@@ -25,7 +25,7 @@ const MOST_REPORTS: u32 = 10;
 
 type Key = (u64, String);
 
-pub(super) fn want_gates(look: &Look<'_>) {
+pub(super) fn want_gates(look: &EvalContext<'_>) {
     if look.policy.mode != Mode::Act {
         return;
     }
@@ -95,7 +95,7 @@ fn commit(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Op
         return request.sha.clone();
     }
     match last_request(job).filter(|id| facts.deployments.contains_key(id)) {
-        Some(made) => Look::new(facts, policy, Timestamp::MIN).history(&key.1).commit_of(made).cloned(),
+        Some(made) => EvalContext::new(facts, policy, Timestamp::MIN).history(&key.1).commit_of(made).cloned(),
         None => job.sha.clone(),
     }
 }
@@ -106,7 +106,7 @@ fn last_request(job: &WaitingJob) -> Option<u64> {
 }
 
 /// How the gate stands for a job; `Err`: something else holds the environment.
-fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> Result<Decision, String> {
+fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, String> {
     let owner = owner(facts, key);
     if owner.is_none()
         && let Some((_, other)) = facts.under_way(&key.1)
@@ -114,7 +114,7 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
         return Err(messages::busy(other, terms.policy));
     }
     if owner.is_none() {
-        may_enter(&Look::new(facts, terms.policy, terms.now), key, job)?;
+        may_enter(&EvalContext::new(facts, terms.policy, terms.now), key, job)?;
     }
     let decision = match owner {
         Some((id, request)) => queue::judge(facts, id, request, terms),
@@ -127,7 +127,7 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &Terms<'_>) -> R
 /// Whether a job that no request of ours started brings what may go to its
 /// environment at all. A pull request's brings what its author wrote: it goes
 /// only where `unmerged: true` is, at a head that may be deployed there.
-fn may_enter(look: &Look<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
+fn may_enter(look: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
     let (facts, policy) = (look.facts, look.policy);
     let made =
         last_request(job).map(|id| facts.deployments.get_key_value(&id).ok_or_else(messages::deployment_unknown));
@@ -157,7 +157,7 @@ pub(crate) fn recheck(
     run: u64,
     environment: &str,
     approve: Option<bool>,
-    terms: &Terms<'_>,
+    terms: &DecisionContext<'_>,
 ) -> Result<(), String> {
     let key = (run, name_key(environment));
     let known = facts.waiting_jobs.get(&key);
@@ -183,7 +183,7 @@ pub(crate) fn recheck(
 }
 
 /// Answers every job whose gate has come to a verdict, and reports on the others.
-pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.silent.is_some() {
         return;
     }
@@ -253,7 +253,7 @@ fn is_known_to_be_shut(decision: &Decision) -> bool {
 
 /// A gate that neither time nor a person opens. Saying so ends the run.
 fn is_final(decision: &Decision) -> bool {
-    decision.standing == Standing::Fail && !decision.needs_person && decision.next_at.is_none()
+    decision.standing == ConditionState::Fail && !decision.needs_person && decision.next_at.is_none()
 }
 
 /// Notes how an answer ended: one that was not sent, or not taken, is still owed.
@@ -262,12 +262,12 @@ pub(super) fn answered(
     run: u64,
     environment: &str,
     approve: Option<bool>,
-    outcome: Outcome<'_>,
-    out: &mut Advanced,
+    outcome: EffectOutcome<'_>,
+    out: &mut PartialPlan,
 ) {
     let key = (run, name_key(environment));
     let Some(job) = facts.waiting_jobs.get_mut(&key) else { return };
-    if approve.is_some() && matches!(outcome, Outcome::Withheld(_)) {
+    if approve.is_some() && matches!(outcome, EffectOutcome::Withheld(_)) {
         job.answered = None;
         out.changed.insert(DocumentKey::WaitingJob(key.0, key.1));
     }

@@ -4,11 +4,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy::messages,
     domain::{
-        decision::{Decision, GateName, Standing},
-        effect::{Effect, LabelLook},
+        decision::{ConditionState, Decision, GateName},
+        effect::{Effect, LabelSpec},
         event::RefName,
         fact::{DocumentKey, RepoFacts, command::CommandId, deploy::Publication},
         id::{Account, Sha},
@@ -16,7 +16,7 @@ use crate::{
         rule::GateRule,
     },
     gate::{self, Subject},
-    plan::{Advanced, Outcome, PlannedEffect, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
     text::message::quoted,
 };
 
@@ -59,10 +59,10 @@ impl Draft {
 /// The drafts that stand before a gate, each with the commit that it is of as
 /// far as that is known.
 pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Draft> {
-    drafts_in(&Look::new(facts, policy, now))
+    drafts_in(&EvalContext::new(facts, policy, now))
 }
 
-fn drafts_in(look: &Look<'_>) -> Vec<Draft> {
+fn drafts_in(look: &EvalContext<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
     for (id, release) in look.facts.draft_releases() {
         let state = &release.state.value;
@@ -115,7 +115,7 @@ fn pushed<'a>(
     found
 }
 
-pub(super) fn want_gates(look: &Look<'_>) {
+pub(super) fn want_gates(look: &EvalContext<'_>) {
     if look.policy.mode != Mode::Act {
         return;
     }
@@ -128,7 +128,7 @@ pub(super) fn want_gates(look: &Look<'_>) {
     }
 }
 
-pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.silent.is_some() {
         return;
     }
@@ -136,7 +136,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanc
     complain(facts, terms, out);
 }
 
-fn publish(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+fn publish(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     for draft in drafts(facts, terms.policy, terms.now) {
         let GateName::Release(gate) = &draft.subject.gate else { continue };
         if !terms.policy.gates.get(gate).is_some_and(|rule| rule.publish) {
@@ -188,7 +188,7 @@ pub(crate) struct Wanted<'a> {
 /// Whether a draft may still be published: the gate under which it was decided
 /// still stands before it, with `publish` where nobody asked, and is open at
 /// this commit.
-pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &Terms<'_>) -> Result<(), String> {
+pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionContext<'_>) -> Result<(), String> {
     let Wanted { release, tag, gate, sha, command } = *wanted;
     let state = facts.releases.get(&release).map(|release| &release.state.value);
     match state {
@@ -222,7 +222,7 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &Terms<'_>)
 }
 
 /// Whether an issue about a tag that broke a gate may still be opened.
-pub(crate) fn recheck_violation(gate: &str, terms: &Terms<'_>) -> Result<(), String> {
+pub(crate) fn recheck_violation(gate: &str, terms: &DecisionContext<'_>) -> Result<(), String> {
     let asks =
         terms.policy.mode == Mode::Act && terms.policy.gates.get(gate).is_some_and(|rule| rule.issue_on_violation);
     if asks { Ok(()) } else { Err(messages::no_violations(gate)) }
@@ -233,22 +233,22 @@ pub(crate) fn recheck_violation(gate: &str, terms: &Terms<'_>) -> Result<(), Str
 pub(super) fn published(
     facts: &mut RepoFacts,
     release: u64,
-    outcome: Outcome<'_>,
-    _terms: &Terms<'_>,
-    out: &mut Advanced,
+    outcome: EffectOutcome<'_>,
+    _terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
 ) {
     let name = format!("release {release}");
     let Some(publication) = facts.publications.get_mut(&name) else { return };
     // Where the forge has the tag at another commit, it is tried again once that
     // is known here: the draft is of that commit then.
-    if matches!(outcome, Outcome::Withheld(_)) && publication.settled {
+    if matches!(outcome, EffectOutcome::Withheld(_)) && publication.settled {
         publication.settled = false;
         out.changed.insert(DocumentKey::Publication(name));
     }
 }
 
 /// One issue for each tag that was pushed although its gate does not open.
-fn complain(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut settled = Vec::new();
     for (tag, gate, _, subject) in pushed(facts, terms.policy, terms.now) {
         let name = format!("tag {gate} {tag}");
@@ -260,7 +260,7 @@ fn complain(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
         out.wake(decision.next_at);
         let attempts = known.map_or(0, |known| known.attempts);
         match decision.standing {
-            Standing::Fail => {
+            ConditionState::Fail => {
                 let attempts = attempts + 1;
                 let effect = issue(tag, gate, &decision);
                 out.told.push(format!("the tag {} broke its gate", quoted(tag)));
@@ -302,7 +302,7 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
         marker: format!("violation:{digest}"),
         title: format!("A tag broke its gate: {}", quoted(tag).replace('`', "")),
         body,
-        labels: vec![LabelLook {
+        labels: vec![LabelSpec {
             name: "gate/broken".to_owned(),
             color: "D73A4A".to_owned(),
             description: "A release went past its gate".to_owned(),

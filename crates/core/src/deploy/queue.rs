@@ -1,10 +1,10 @@
 //! Before a start: what is meant, whose turn it is, whether the gate is open.
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy::{change, finish::finish, messages, set_state, start, track},
     domain::{
-        decision::{Decision, Standing},
+        decision::{ConditionState, Decision},
         event::RefName,
         fact::{
             RepoFacts,
@@ -12,7 +12,7 @@ use crate::{
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
-        needs::{Answer, NamedKind},
+        needs::{Answer, ResolvedRefKind},
         policy::Mode,
         rule::{Busy, Trigger},
     },
@@ -21,7 +21,7 @@ use crate::{
         rollout_order::{Order, order},
         target::{self, Basis, Refusal, permitted},
     },
-    plan::{Advanced, Terms},
+    plan::{DecisionContext, PartialPlan},
 };
 use std::cmp::Reverse;
 
@@ -44,7 +44,7 @@ pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
     open.into_iter().map(|(id, _)| id.clone()).collect()
 }
 
-pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
+pub(super) fn want_name(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
     let need = target::name_need(look.facts, id, request);
     if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
         // Whether a reviewer may write is asked on the way.
@@ -54,7 +54,7 @@ pub(super) fn want_name(look: &Look<'_>, id: &str, request: &DeployRequest) {
 
 /// What a request wants to know while it waits: its gate's facts, and how its
 /// commit stands to what runs.
-pub(super) fn want_gate(look: &Look<'_>, id: &str, request: &DeployRequest) {
+pub(super) fn want_gate(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
     let Some(mut subject) = gate::subject::of_request(look.facts, look.policy, id, request) else { return };
     for need in gate::needs(look.facts, look.policy, &subject, look.now) {
         look.want(need);
@@ -76,22 +76,27 @@ fn fresh(now: Timestamp) -> Option<Timestamp> {
 }
 
 /// How the gate of a request stands.
-pub(super) fn judge(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+pub(super) fn judge(
+    facts: &RepoFacts,
+    id: &str,
+    request: &DeployRequest,
+    terms: &DecisionContext<'_>,
+) -> Option<Decision> {
     let subject = gate::subject::of_request(facts, terms.policy, id, request)?;
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
 }
 
 /// The same by nothing that the forge said some time ago.
-fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &Terms<'_>) -> Option<Decision> {
+fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<Decision> {
     let mut subject = gate::subject::of_request(facts, terms.policy, id, request)?;
     subject.fresh_since = fresh(terms.now);
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
 }
 
 /// Finds out which commit is meant.
-pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id) else { return };
-    let refuse = |facts: &mut RepoFacts, why: String, out: &mut Advanced| {
+    let refuse = |facts: &mut RepoFacts, why: String, out: &mut PartialPlan| {
         finish(facts, id, RequestEnd::Refused, why, terms, out);
     };
     let need = target::name_need(facts, id, request);
@@ -116,7 +121,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
         let why = messages::moved(&request.reference, Some(&named.sha));
         return refuse(facts, why, out);
     }
-    let look = Look::new(facts, terms.policy, terms.now);
+    let look = EvalContext::new(facts, terms.policy, terms.now);
     let may = target::may(&look, request, &named);
     let unknown = !look.take_wants().is_empty();
     match may {
@@ -135,15 +140,15 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &
 }
 
 /// When a branch or tag came to a commit, as far as that was seen.
-fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: NamedKind, sha: &Sha) -> Option<Timestamp> {
+fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind, sha: &Sha) -> Option<Timestamp> {
     let name = target::short_name(&request.reference).to_owned();
-    let place = if kind == NamedKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
+    let place = if kind == ResolvedRefKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
     let moves = facts.refs.get(&place).into_iter().flat_map(RefFacts::moves);
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
 }
 
 /// Waits for its turn and its gate, and starts.
-pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     match next(facts, id, terms, out) {
         Next::Start(decision) => start::start(facts, id, &decision, terms, out),
         Next::Wait(why, until) => {
@@ -160,11 +165,11 @@ enum Next {
     End(RequestEnd, String),
 }
 
-fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> Next {
+fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) -> Next {
     let refused = |why: String| Next::End(RequestEnd::Refused, why);
     let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
     let environment = request.environment.as_str();
-    let look = Look::new(facts, terms.policy, terms.now);
+    let look = EvalContext::new(facts, terms.policy, terms.now);
     let asked = matches!(request.origin, Origin::Command(_));
     let rule = match still_permitted(&look, id, request) {
         Ok(rule) => rule,
@@ -242,13 +247,13 @@ fn next(facts: &RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) -> N
     };
     match decision.standing {
         standing if standing.is_open() => Next::Start(decision),
-        Standing::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
+        ConditionState::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
             refused(messages::closed(&decision))
         }
-        Standing::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => {
+        ConditionState::Error if asked && terms.now.duration_since(request.at) >= PATIENCE => {
             refused(messages::closed(&decision))
         }
-        Standing::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
+        ConditionState::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
         _ => Next::Wait(messages::closed(&decision), decision.next_at),
     }
 }
@@ -283,7 +288,7 @@ fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(
 /// there: it deploys there at all, still by itself where nobody asked, with
 /// these inputs, and takes its commit. `Err`: why not, for people.
 pub(super) fn still_permitted<'p>(
-    look: &Look<'p>,
+    look: &EvalContext<'p>,
     id: &str,
     request: &DeployRequest,
 ) -> Result<&'p crate::domain::rule::EnvironmentRule, Refusal> {

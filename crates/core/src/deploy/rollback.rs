@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::DeployState,
         fact::{
@@ -121,7 +121,7 @@ pub(crate) fn way_back(
     rule: &EnvironmentRule,
     now: Timestamp,
 ) -> WayBack {
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     let history = look.history(environment);
     let current = history.current();
     let (failed, first_failed) = failed_since(facts, history, environment, current);

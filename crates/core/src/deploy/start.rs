@@ -1,11 +1,11 @@
 //! The start: telling the forge, and what it made of that.
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy::{change, finish::finish, messages, queue, set_state},
     domain::{
         decision::Decision,
-        effect::{Effect, Told, Watched},
+        effect::{Effect, ForgeResult, RefGuard},
         event::DeployState,
         fact::{
             RepoFacts,
@@ -18,7 +18,7 @@ use crate::{
         rollout_order::{Order, order},
         target::{self, Basis, Refusal},
     },
-    plan::{Advanced, Outcome, PlannedEffect, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
 };
 
 fn key(id: &str, attempt: u32) -> String {
@@ -26,8 +26,14 @@ fn key(id: &str, attempt: u32) -> String {
 }
 
 /// Tells the forge to start. The environment is the request's from now on.
-pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms: &Terms<'_>, out: &mut Advanced) {
-    let look = Look::new(facts, terms.policy, terms.now);
+pub(super) fn start(
+    facts: &mut RepoFacts,
+    id: &str,
+    decision: &Decision,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+) {
+    let look = EvalContext::new(facts, terms.policy, terms.now);
     let runs = facts.requests.get(id).and_then(|request| look.history(&request.environment).current());
     let leaves = runs.and_then(|run| run.commit).cloned();
     change(facts, id, out, |request| {
@@ -36,7 +42,7 @@ pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms:
     });
     let Some(request) = facts.requests.get(id) else { return };
     let attempt = request.attempts;
-    let look = Look::new(facts, terms.policy, terms.now);
+    let look = EvalContext::new(facts, terms.policy, terms.now);
     let Some(effect) = effect(&look, id, request) else { return };
     drop(look);
     out.told.push(messages::passed(request, decision));
@@ -54,7 +60,7 @@ pub(super) fn start(facts: &mut RepoFacts, id: &str, decision: &Decision, terms:
     }
 }
 
-fn effect(look: &Look<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
+fn effect(look: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
     let rule = look.policy.environments.get(&request.environment)?;
     let sha = request.sha.clone()?;
     let watched = target::watched_when_sent(look, &sha, Basis::of(look.facts, id, request));
@@ -87,17 +93,19 @@ fn effect(look: &Look<'_>, id: &str, request: &DeployRequest) -> Option<Effect> 
 /// The branch or tag that a workflow is to run from, by its full name: a tag
 /// may be called like a branch. A fork's branch is not here, and a bare commit
 /// is none.
-fn runs_from(facts: &RepoFacts, watched: &Watched) -> String {
+fn runs_from(facts: &RepoFacts, watched: &RefGuard) -> String {
     let own_head = |number| {
         let shape = facts.pull(number).and_then(|pull| pull.shape.as_ref())?;
         (!shape.value.from_fork).then(|| shape.value.head_ref.clone())
     };
     let branch = |name: &str| format!("refs/heads/{name}");
     match watched {
-        Watched::Branch(name) => branch(name),
-        Watched::Tag(name) => format!("refs/tags/{name}"),
-        Watched::Pull(number) => own_head(*number).map_or_else(|| branch(facts.default_branch()), |name| branch(&name)),
-        Watched::Commit => branch(facts.default_branch()),
+        RefGuard::Branch(name) => branch(name),
+        RefGuard::Tag(name) => format!("refs/tags/{name}"),
+        RefGuard::Pull(number) => {
+            own_head(*number).map_or_else(|| branch(facts.default_branch()), |name| branch(&name))
+        }
+        RefGuard::Commit => branch(facts.default_branch()),
     }
 }
 
@@ -109,13 +117,13 @@ pub(crate) fn recheck(
     effect: &Effect,
     id: &str,
     sha: &Sha,
-    terms: &Terms<'_>,
+    terms: &DecisionContext<'_>,
 ) -> Result<(), String> {
     let request = facts.requests.get(id).filter(|r| matches!(r.state, RequestState::Starting(_)));
     let Some(request) = request.filter(|request| request.sha.as_ref() == Some(sha)) else {
         return Err("the deploy is not wanted any more".to_owned());
     };
-    let look = Look::new(facts, terms.policy, terms.now);
+    let look = EvalContext::new(facts, terms.policy, terms.now);
     let rule = queue::still_permitted(&look, id, request).map_err(Refusal::why)?;
     if !is_way(rule, effect) {
         return Err(messages::way_changed(&request.environment));
@@ -154,9 +162,9 @@ pub(super) fn began(
     facts: &mut RepoFacts,
     id: &str,
     from_key: &str,
-    outcome: Outcome<'_>,
-    terms: &Terms<'_>,
-    out: &mut Advanced,
+    outcome: EffectOutcome<'_>,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
 ) {
     let Some(request) = facts.requests.get(id) else { return };
     let RequestState::Starting(attempt) = request.state else { return };
@@ -164,23 +172,25 @@ pub(super) fn began(
         return;
     }
     let (sha, reference) = (request.sha.clone(), request.reference.clone());
-    let is_bare = request.watched == Watched::Commit;
+    let is_bare = request.watched == RefGuard::Commit;
     let told = match outcome {
-        Outcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
-        Outcome::Failed(why) => return finish(facts, id, RequestEnd::Failed, messages::forge_failed(why), terms, out),
-        Outcome::Done { told, .. } => told,
+        EffectOutcome::Withheld(why) => return set_state(facts, id, RequestState::Waiting(why.to_owned()), terms, out),
+        EffectOutcome::Failed(why) => {
+            return finish(facts, id, RequestEnd::Failed, messages::forge_failed(why), terms, out);
+        }
+        EffectOutcome::Done { told, .. } => told,
     };
-    let refused = |why: String, facts: &mut RepoFacts, out: &mut Advanced| {
+    let refused = |why: String, facts: &mut RepoFacts, out: &mut PartialPlan| {
         finish(facts, id, RequestEnd::Refused, why, terms, out);
     };
     match told {
-        Some(Told::NotFound) => {
+        Some(ForgeResult::NotFound) => {
             set_state(facts, id, RequestState::Waiting(messages::finding_out().to_owned()), terms, out);
         }
-        Some(Told::NameMoved { .. }) if is_bare => refused(messages::left_its_branch(sha.as_ref()), facts, out),
-        Some(Told::NameMoved { found }) => refused(messages::moved(&reference, found.as_ref()), facts, out),
-        Some(Told::NotStarted(why)) => refused(messages::not_started(why), facts, out),
-        Some(Told::Deployed { deployment, sha: made, at }) => {
+        Some(ForgeResult::NameMoved { .. }) if is_bare => refused(messages::left_its_branch(sha.as_ref()), facts, out),
+        Some(ForgeResult::NameMoved { found }) => refused(messages::moved(&reference, found.as_ref()), facts, out),
+        Some(ForgeResult::NotStarted(why)) => refused(messages::not_started(why), facts, out),
+        Some(ForgeResult::Deployed { deployment, sha: made, at }) => {
             let (deployment, made_at) = (*deployment, *at);
             if sha.as_ref() != Some(made) {
                 let description = messages::mismatch(sha.as_ref(), made);
@@ -194,7 +204,7 @@ pub(super) fn began(
                 request.made_at = made_at;
             });
         }
-        Some(Told::Started { run, sha: made, pinned }) => {
+        Some(ForgeResult::Started { run, sha: made, pinned }) => {
             let (run, pinned) = (*run, *pinned);
             if let (Some(run), Some(made), false) = (run, made, pinned)
                 && sha.as_ref() != Some(made)
@@ -211,7 +221,13 @@ pub(super) fn began(
     }
 }
 
-fn runs(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced, how: impl FnOnce(&mut DeployRequest)) {
+fn runs(
+    facts: &mut RepoFacts,
+    id: &str,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+    how: impl FnOnce(&mut DeployRequest),
+) {
     change(facts, id, out, |request| {
         how(request);
         request.started_at = Some(terms.now);

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy::{change, finish::finish, messages, start::cancel},
     domain::{
         effect::Effect,
-        event::{DeployState, Outcome},
+        event::{DeployState, RunOutcome},
         fact::{
             DocumentKey, RepoFacts,
             deploy::{DeployRequest, RequestEnd, RunFacts},
@@ -18,7 +18,7 @@ use crate::{
         policy::Policy,
         rule::{Via, name_key},
     },
-    plan::{Advanced, PlannedEffect, Terms},
+    plan::{DecisionContext, PartialPlan, PlannedEffect},
 };
 
 /// A run begins by then, or it never will.
@@ -126,12 +126,12 @@ fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timest
     if runs.is_empty() {
         return (!begun_otherwise(facts, request) && now >= deadline).then_some(deadline);
     }
-    let ended = runs.values().all(|run| run.outcome != Outcome::Running);
+    let ended = runs.values().all(|run| run.outcome != RunOutcome::Running);
     // Another workflow may have begun that no event told of.
     (ended && request.deployment.is_some()).then(|| runs.values().map(|run| run.at).max().unwrap_or(deadline))
 }
 
-pub(super) fn want_runs(look: &Look<'_>, id: &str, request: &DeployRequest) {
+pub(super) fn want_runs(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
     if let Some(since) = list_wanted(look.facts, id, request, look.now) {
         let need = need(id, request);
         let fresh = look.facts.answers.get(&need).is_some_and(|answered| answered.at >= since);
@@ -171,12 +171,13 @@ pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u
 }
 
 /// Ties deployments that jobs made to the requests that their runs belong to.
-pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn link(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut links: Vec<(String, u64)> = Vec::new();
     for run in std::mem::take(&mut facts.index.runs_to_link) {
         for deployment in facts.deployments.index().by_run.of(&run) {
             // Also for one that stays unlinked: its commit may be known only now.
-            Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
+            EvalContext::new(facts, terms.policy, terms.now)
+                .concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
             let Some(made) = facts.deployments.get(deployment) else { continue };
             let owner = request_of_run(facts, run, &name_key(&made.environment));
             let unlinked = owner
@@ -194,12 +195,13 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced)
             facts.deployments.update(&deployment, |made| made.link(given));
         }
         out.changed.insert(DocumentKey::Deployment(deployment));
-        Look::new(facts, terms.policy, terms.now).concerned(&DocumentKey::Deployment(deployment), &mut out.items);
+        EvalContext::new(facts, terms.policy, terms.now)
+            .concerned(&DocumentKey::Deployment(deployment), &mut out.items);
     }
 }
 
 /// Follows a deploy to its end.
-pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &mut Advanced) {
+pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let Some(started) = request.started_at else { return };
     let give_up = add(started, LONGEST_RUN);
@@ -219,7 +221,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
         if matches!(last, Some(DeployState::Failure | DeployState::Inactive)) {
             let runs = runs_of(facts, id, &request);
-            let cancelled = runs.into_values().find(|run| run.outcome == Outcome::Cancelled);
+            let cancelled = runs.into_values().find(|run| run.outcome == RunOutcome::Cancelled);
             let why = messages::failed(&request, cancelled);
             return finish(facts, id, RequestEnd::Failed, why, terms, out);
         }
@@ -255,7 +257,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
         return fail(facts, id, &request, messages::never_began(), terms, out);
     }
-    if runs.values().any(|run| run.outcome == Outcome::Running) {
+    if runs.values().any(|run| run.outcome == RunOutcome::Running) {
         if let Some(deployment) = request.deployment.filter(|_| !begun_otherwise(facts, &request)) {
             let log = runs.values().next().map(|run| run.url.clone()).filter(|url| !url.is_empty());
             let description = messages::under_way().to_owned();
@@ -264,11 +266,11 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &Terms<'_>, out: &m
         }
         return;
     }
-    let of = |outcomes: &[Outcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
-    let failed = of(&[Outcome::Failure]).or_else(|| of(&[Outcome::NoVerdict, Outcome::Cancelled]));
+    let of = |outcomes: &[RunOutcome]| runs.values().find(|run| outcomes.contains(&run.outcome));
+    let failed = of(&[RunOutcome::Failure]).or_else(|| of(&[RunOutcome::NoVerdict, RunOutcome::Cancelled]));
     match failed {
         Some(run) => fail(facts, id, &request, messages::failed(&request, Some(run)), terms, out),
-        None if runs.values().all(|run| run.outcome == Outcome::Skipped) => {
+        None if runs.values().all(|run| run.outcome == RunOutcome::Skipped) => {
             fail(facts, id, &request, messages::skipped(), terms, out);
         }
         None => {
@@ -296,13 +298,20 @@ pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) ->
 }
 
 /// Without `best_effort` nothing was started that could not be told its commit.
-fn told_commit(request: &DeployRequest, terms: &Terms<'_>) -> bool {
+fn told_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
     let rule = terms.policy.environments.get(&request.environment);
     let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));
     workflow && !rule.is_some_and(|rule| rule.best_effort)
 }
 
-fn fail(facts: &mut RepoFacts, id: &str, request: &DeployRequest, why: String, terms: &Terms<'_>, out: &mut Advanced) {
+fn fail(
+    facts: &mut RepoFacts,
+    id: &str,
+    request: &DeployRequest,
+    why: String,
+    terms: &DecisionContext<'_>,
+    out: &mut PartialPlan,
+) {
     out.wishes.extend(status(id, request, DeployState::Failure, &why));
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }

@@ -9,7 +9,7 @@ use crate::domain::id::Sha;
 /// How a condition, or a whole gate, stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Standing {
+pub enum ConditionState {
     /// It does not hold.
     Fail,
     /// Whether it holds can't be found out. Never a pass.
@@ -23,7 +23,7 @@ pub enum Standing {
     Pass,
 }
 
-impl Standing {
+impl ConditionState {
     /// Nothing stands in the way.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pass | Self::Waived)
@@ -61,7 +61,7 @@ pub struct Decision {
     /// When.
     pub at: Timestamp,
     /// How it stands as a whole.
-    pub standing: Standing,
+    pub standing: ConditionState,
     /// Someone has to do something: approve, confirm, lift.
     pub needs_person: bool,
     /// The conditions, in the policy's order, those that always count last.
@@ -76,7 +76,7 @@ pub struct Condition {
     /// Its name in the policy: `checks`, `window`, `all`.
     pub name: String,
     /// How it stands.
-    pub standing: Standing,
+    pub standing: ConditionState,
     /// Stable code of the reason, such as `checks_missing`.
     pub code: String,
     /// A sentence for people; defused already.

@@ -16,8 +16,8 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
-pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelLook, Watched};
-pub use crate::domain::effect::told::Told;
+pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, RefGuard};
+pub use crate::domain::effect::told::ForgeResult;
 
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.
@@ -41,7 +41,7 @@ impl Lane {
 
 /// What may be done again after a doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Repeat {
+pub enum RetrySafety {
     /// Doing it twice changes nothing.
     Natural,
     /// It makes something: look it up by our marker before sending again.
@@ -58,7 +58,7 @@ pub enum Effect {
         /// The item.
         item: ItemNumber,
         /// The label to put on; `None`: none.
-        label: Option<LabelLook>,
+        label: Option<LabelSpec>,
         /// Every label that shows a phase in the policy: others of them come off.
         phase_labels: BTreeSet<String>,
     },
@@ -132,7 +132,7 @@ pub enum Effect {
         /// Text; the marker is added by the adapter.
         body: String,
         /// Labels.
-        labels: Vec<LabelLook>,
+        labels: Vec<LabelSpec>,
         /// The gate whose breach it reports, if it does.
         #[serde(default)]
         gate: Option<String>,
@@ -160,7 +160,7 @@ pub enum Effect {
         /// The item.
         item: ItemNumber,
         /// To put on; made if they are missing.
-        add: Vec<LabelLook>,
+        add: Vec<LabelSpec>,
         /// To take off.
         remove: BTreeSet<String>,
     },
@@ -210,7 +210,7 @@ pub enum Effect {
         /// The commit.
         sha: Sha,
         /// What must not have moved meanwhile.
-        watched: Watched,
+        watched: RefGuard,
         /// Inputs, which go into the payload.
         inputs: BTreeMap<String, String>,
         /// One line.
@@ -236,7 +236,7 @@ pub enum Effect {
         /// The commit that is to be deployed.
         sha: Sha,
         /// What must not have moved meanwhile.
-        watched: Watched,
+        watched: RefGuard,
         /// Environment.
         environment: String,
         /// Our id for it, sent as an input where the workflow declares it.
@@ -309,7 +309,7 @@ impl Effect {
     }
 
     /// What to do after a doubt.
-    pub fn repeat(&self) -> Repeat {
+    pub fn repeat(&self) -> RetrySafety {
         match self {
             // What failed is looked up anew: a run that was started again has not failed.
             Self::RerunFailed { .. }
@@ -327,11 +327,11 @@ impl Effect {
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
-            | Self::PublishRelease { .. } => Repeat::Natural,
+            | Self::PublishRelease { .. } => RetrySafety::Natural,
             Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
-                Repeat::MarkedCreate
+                RetrySafety::MarkedCreate
             }
-            Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => Repeat::Unverifiable,
+            Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
         }
     }
 

@@ -209,7 +209,7 @@ pub enum Answer {
     /// To [`Need::TagCommit`].
     TagCommit(Sha),
     /// To [`Need::Named`]; `None`: nothing has that name.
-    Named(Option<Named>),
+    Named(Option<ResolvedRef>),
     /// To [`Need::RunsAt`].
     Runs(BTreeMap<u64, RunFacts>),
     /// To [`Need::BranchHead`].
@@ -322,16 +322,16 @@ pub struct PullHead {
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Named {
+pub struct ResolvedRef {
     /// What it is.
-    pub kind: NamedKind,
+    pub kind: ResolvedRefKind,
     /// The commit.
     pub sha: Sha,
 }
 
 /// What kind of thing a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NamedKind {
+pub enum ResolvedRefKind {
     /// A tag.
     Tag,
     /// A branch.

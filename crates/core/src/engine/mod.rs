@@ -24,7 +24,7 @@ pub use crate::engine::stages::{advance, ended};
 pub use crate::plan::{Plan, PlannedEffect, TimerKey};
 
 use crate::{
-    command::{conclude::conclude, extract::Request, permissions::Standing, run},
+    command::{conclude::conclude, extract::Request, permissions::CallerPermissions, run},
     domain::{
         effect::Effect,
         event::Event,
@@ -34,7 +34,7 @@ use crate::{
     },
     ingest::{self, Observed, SurveyTerms, Us},
     phase,
-    plan::{Advanced, Outcome, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
 /// No timer is set closer than this, so that none can keep the program busy.
@@ -76,7 +76,7 @@ struct Pending {
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// Policy, settings and time.
-    pub terms: Terms<'a>,
+    pub terms: DecisionContext<'a>,
     /// Whether the forge can be asked.
     pub asking: Asking,
 }
@@ -119,7 +119,7 @@ pub enum Input<'a> {
         /// The commands.
         request: &'a Request,
         /// What their sender may do.
-        caller: &'a Standing,
+        caller: &'a CallerPermissions,
     },
     /// The end of an effect.
     EffectEnded {
@@ -128,7 +128,7 @@ pub enum Input<'a> {
         /// Its key.
         key: &'a str,
         /// How it ended.
-        outcome: Outcome<'a>,
+        outcome: EffectOutcome<'a>,
     },
     /// What the answers to our own writes tell of labels.
     LabelsApplied {
@@ -176,7 +176,7 @@ impl Repository {
     }
 
     /// Adds what arrived to the facts. Nothing is decided before [`Self::step`].
-    pub fn ingest(&mut self, input: Input<'_>, terms: &Terms<'_>) {
+    pub fn ingest(&mut self, input: Input<'_>, terms: &DecisionContext<'_>) {
         let (facts, policy) = (&mut self.facts, terms.policy);
         match input {
             Input::Event { event, us } => {
@@ -235,7 +235,7 @@ impl Repository {
         self.pending.items.extend(observed.items);
     }
 
-    fn effect_ended(&mut self, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) {
+    fn effect_ended(&mut self, effect: &Effect, key: &str, outcome: EffectOutcome<'_>, terms: &DecisionContext<'_>) {
         if let Some(command) = effect.command() {
             let conclusion = conclude(&mut self.facts, effect, outcome, terms.now);
             self.pending.changed.extend(conclusion.changed);
@@ -288,7 +288,7 @@ impl Repository {
 
     /// What could not be asked now is asked later, and so is what something that
     /// was only now begun wants to know.
-    fn ask_later(&self, context: &Context<'_>, advanced: &mut Advanced) {
+    fn ask_later(&self, context: &Context<'_>, advanced: &mut PartialPlan) {
         let (policy, now) = (context.terms.policy, context.terms.now);
         let again_at = match context.asking {
             Asking::Done(again_at @ Some(_)) => again_at,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     deploy,
     domain::{fact::RepoFacts, id::ItemNumber, needs::Need, policy::Policy},
     gate, phase,
@@ -13,7 +13,7 @@ use crate::{
 
 /// Facts that deriving `items` would want and that are not known.
 pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Need> {
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     for item in items {
         look.want_links(*item);
         phase::derive::derive(&look, *item);

@@ -30,11 +30,11 @@ use crate::{
         policy::Mode,
     },
     gate,
-    plan::{Recheck, Terms},
+    plan::{DecisionContext, Recheck},
 };
 
 /// Rechecks an effect against the facts, the policy and the time of sending.
-pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &Terms<'_>) -> Recheck {
+pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
     if terms.policy.mode == Mode::Observe && !matches!(effect, Effect::CancelRun { .. }) {
         return Recheck::Withhold("nothing is written in `mode: observe`".to_owned());
     }

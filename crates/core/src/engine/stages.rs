@@ -2,25 +2,25 @@
 
 use crate::{
     command::{conclude, wait},
-    context::Look,
+    context::EvalContext,
     deploy,
     domain::{
         effect::Effect,
         fact::{DocumentKey, RepoFacts},
     },
     gate, incident,
-    plan::{Advanced, CommandEnding, Outcome, Terms},
+    plan::{CommandEnding, DecisionContext, EffectOutcome, PartialPlan},
 };
 
 /// Brings everything that is not an item's phase up to facts, policy and time.
 /// Doing it again changes nothing.
-pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+pub fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
     let mut advanced = incident::advance(facts, terms);
     // What a deploy comes to stands in its gate's check run.
     deploy::advance(facts, terms, &mut advanced);
     answer_commands(facts, terms, &mut advanced);
     gate::advance(facts, terms, &mut advanced);
-    let tags_due_at = Look::new(facts, terms.policy, terms.now).tags_due_at();
+    let tags_due_at = EvalContext::new(facts, terms.policy, terms.now).tags_due_at();
     advanced.wake(tags_due_at.filter(|at| *at > terms.now));
     advanced.wake(wait::next_try(facts));
     advanced
@@ -28,7 +28,13 @@ pub fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
 
 /// Notes how an effect ended that something here waits for. One that was noted
 /// before is left as it is: a crash may bring it again.
-pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
+pub fn ended(
+    facts: &mut RepoFacts,
+    effect: &Effect,
+    key: &str,
+    outcome: EffectOutcome<'_>,
+    terms: &DecisionContext<'_>,
+) -> PartialPlan {
     let mut advanced = incident::ended(facts, effect, outcome, terms);
     deploy::ended(facts, effect, key, outcome, terms, &mut advanced);
     answer_commands(facts, terms, &mut advanced);
@@ -36,7 +42,7 @@ pub fn ended(facts: &mut RepoFacts, effect: &Effect, key: &str, outcome: Outcome
 }
 
 /// Notes the end of commands that waited for a deploy, and answers them.
-fn answer_commands(facts: &mut RepoFacts, terms: &Terms<'_>, out: &mut Advanced) {
+fn answer_commands(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     for CommandEnding { command, ending, says } in std::mem::take(&mut out.endings) {
         let settled = conclude::settle(facts, command, &ending, says, terms.now);
         if settled.changed.is_empty() {

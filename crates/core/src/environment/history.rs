@@ -24,12 +24,12 @@ use std::ops::RangeTo;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::DeployState,
         fact::{
             RepoFacts,
-            environment::{EnvironmentIndex, Stretch, Turn, TurnKind, stretches},
+            environment::{DeploymentChange, DeploymentChangeKind, EnvironmentIndex, Stretch, stretches},
             ship::{DeploymentFacts, DeploymentOrigin},
         },
         id::Sha,
@@ -110,7 +110,7 @@ impl PartialEq for Top<'_> {
     }
 }
 
-impl<'f> Look<'f> {
+impl<'f> EvalContext<'f> {
     /// The runs of an environment, by its lower-case name.
     pub(crate) fn history(&self, environment: &str) -> History<'f> {
         let rule = self.policy.environments.get(environment).filter(|_| self.policy.mode == Mode::Act);
@@ -152,7 +152,7 @@ impl<'f> History<'f> {
 
     /// Deployments that began at or after a moment, the newest first.
     pub(crate) fn attempts_since(self, since: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
-        self.turns(TurnKind::Begun, since).filter_map(move |turn| {
+        self.turns(DeploymentChangeKind::Begun, since).filter_map(move |turn| {
             let facts = self.facts.deployments.get(&turn.deployment)?;
             let commit = self.commit(turn.deployment, facts);
             let attempt = Attempt { deployment: turn.deployment, facts, commit, begun: turn.at };
@@ -163,7 +163,7 @@ impl<'f> History<'f> {
     /// Failures at or after a moment, before or after a success, the newest first:
     /// when, and which deployment.
     pub(crate) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
-        let failed = self.turns(TurnKind::Failed, since).map(|turn| (turn.at, turn.deployment));
+        let failed = self.turns(DeploymentChangeKind::Failed, since).map(|turn| (turn.at, turn.deployment));
         failed.filter(move |(_, id)| self.facts.deployments.get(id).is_some_and(|facts| self.counts(*id, facts)))
     }
 
@@ -244,8 +244,8 @@ impl<'f> History<'f> {
     }
 
     /// Turns of a kind at or after a moment, the newest first.
-    fn turns(self, kind: TurnKind, since: Timestamp) -> impl Iterator<Item = &'f Turn> {
-        let first = Turn { at: since, kind: TurnKind::Begun, deployment: 0 };
+    fn turns(self, kind: DeploymentChangeKind, since: Timestamp) -> impl Iterator<Item = &'f DeploymentChange> {
+        let first = DeploymentChange { at: since, kind: DeploymentChangeKind::Begun, deployment: 0 };
         let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..).rev());
         turns.filter(move |turn| turn.kind == kind)
     }
@@ -253,8 +253,9 @@ impl<'f> History<'f> {
     /// What runs once everything up to a moment has happened.
     fn top(self, at: Timestamp) -> Option<Top<'f>> {
         let index = self.index?;
-        let by_then = RangeTo { end: Turn { at, kind: TurnKind::Failed, deployment: u64::MAX } };
-        for turn in index.turns.range(by_then).rev().filter(|turn| turn.kind == TurnKind::Succeeded) {
+        let by_then =
+            RangeTo { end: DeploymentChange { at, kind: DeploymentChangeKind::Failed, deployment: u64::MAX } };
+        for turn in index.turns.range(by_then).rev().filter(|turn| turn.kind == DeploymentChangeKind::Succeeded) {
             let Some(top) = self.stretch(turn).filter(|top| self.counts(top.deployment, top.facts)) else { continue };
             // What is over without a successor leaves nothing that could run again.
             let inactive = top.facts.statuses.iter().filter(|status| status.state == DeployState::Inactive);
@@ -270,7 +271,7 @@ impl<'f> History<'f> {
         None
     }
 
-    fn stretch(self, turn: &Turn) -> Option<Top<'f>> {
+    fn stretch(self, turn: &DeploymentChange) -> Option<Top<'f>> {
         let facts = self.facts.deployments.get(&turn.deployment)?;
         let stretch = stretches(facts).into_iter().find(|stretch| stretch.from == turn.at)?;
         Some(Top { deployment: turn.deployment, facts, stretch })
@@ -279,11 +280,11 @@ impl<'f> History<'f> {
     /// Whether the deployment that succeeded with `turn` still ran when it was
     /// taken down, and nothing succeeded about then to take its place. The
     /// forge takes it down for any job that names the environment.
-    fn is_left_empty(self, index: &EnvironmentIndex, turn: &Turn, end: Timestamp) -> bool {
+    fn is_left_empty(self, index: &EnvironmentIndex, turn: &DeploymentChange, end: Timestamp) -> bool {
         let until = end.checked_add(HANDOVER).unwrap_or(Timestamp::MAX);
-        let last = Turn { at: until, kind: TurnKind::Succeeded, deployment: u64::MAX };
+        let last = DeploymentChange { at: until, kind: DeploymentChangeKind::Succeeded, deployment: u64::MAX };
         let later = index.turns.range(turn..=&last).filter(|later| *later != turn);
-        let mut successors = later.filter(|later| later.kind == TurnKind::Succeeded);
+        let mut successors = later.filter(|later| later.kind == DeploymentChangeKind::Succeeded);
         let failed_by_then = |top: Top<'_>| top.stretch.failed.is_some_and(|failed| failed < end);
         successors.all(|later| self.stretch(later).is_none_or(failed_by_then))
     }
@@ -340,10 +341,10 @@ impl<'f> Backwards<'f> {
     fn moment_before(&self) -> Option<Timestamp> {
         let turns = &self.history.index?.turns;
         let before = match self.left {
-            Some(left) => turns.range(..Turn { at: left, kind: TurnKind::Begun, deployment: 0 }),
+            Some(left) => turns.range(..DeploymentChange { at: left, kind: DeploymentChangeKind::Begun, deployment: 0 }),
             None => turns.range(..),
         };
-        before.rev().find(|turn| turn.kind != TurnKind::Begun).map(|turn| turn.at)
+        before.rev().find(|turn| turn.kind != DeploymentChangeKind::Begun).map(|turn| turn.at)
     }
 
     fn end(&self, top: Top<'f>, until: Timestamp) -> RunEnd {

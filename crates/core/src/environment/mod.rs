@@ -11,8 +11,8 @@ use std::{cell::RefCell, collections::BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    commits::landing::Carrier,
-    context::Look,
+    commits::landing::Landing,
+    context::EvalContext,
     domain::{
         fact::{environment::EnvironmentIndex, ship::DeploymentFacts},
         when::Span,
@@ -47,7 +47,7 @@ impl<'f> Environment<'f> {
     }
 }
 
-impl<'f> Look<'f> {
+impl<'f> EvalContext<'f> {
     /// Every environment that was ever deployed to.
     pub(crate) fn environments(&self) -> &[Environment<'f>] {
         self.environments.get_or_init(|| {
@@ -61,7 +61,7 @@ impl<'f> Look<'f> {
     }
 
     /// When an environment ran a commit that contains the carrier.
-    pub(crate) fn runs_of(&self, environment: &Environment<'_>, carrier: &Carrier) -> Vec<Span> {
+    pub(crate) fn runs_of(&self, environment: &Environment<'_>, carrier: &Landing) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         // Each success is a fact of its own, and what it put there runs on for
         // as long as the next one still has it: these began and did not end yet.
@@ -96,7 +96,7 @@ impl<'f> Look<'f> {
     }
 
     /// When production deployments of the carrier failed or were rolled back.
-    pub(crate) fn production_falls(&self, carrier: &Carrier) -> BTreeSet<Timestamp> {
+    pub(crate) fn production_falls(&self, carrier: &Landing) -> BTreeSet<Timestamp> {
         let mut falls = BTreeSet::new();
         for environment in self.environments().iter().filter(|e| e.production) {
             falls.extend(self.runs_of(environment, carrier).iter().filter_map(|run| run.until));

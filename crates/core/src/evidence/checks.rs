@@ -10,9 +10,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
-        event::Outcome,
+        event::RunOutcome,
         fact::commit::{CommitChecks, SuiteFact},
         id::Sha,
         needs::RequiredCheck,
@@ -79,7 +79,7 @@ impl CheckKey<'_> {
 pub(crate) struct Report<'a> {
     pub(crate) key: CheckKey<'a>,
     pub(crate) at: Timestamp,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: RunOutcome,
     /// Its page, or empty.
     pub(crate) url: &'a str,
     /// The slug of the App that reported it, or empty.
@@ -119,7 +119,7 @@ impl<'a> Newest<'a> {
     }
 
     /// Names of the checks with one of these outcomes.
-    fn named(&self, outcomes: &[Outcome]) -> BTreeSet<&'a str> {
+    fn named(&self, outcomes: &[RunOutcome]) -> BTreeSet<&'a str> {
         self.reports().filter(|r| outcomes.contains(&r.outcome)).map(|r| r.key.name).collect()
     }
 }
@@ -132,7 +132,7 @@ impl<'a> FromIterator<Report<'a>> for Newest<'a> {
     }
 }
 
-impl<'f> Look<'f> {
+impl<'f> EvalContext<'f> {
     /// The spans in which the checks of `sha` stood as passed.
     pub(crate) fn passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Rc<[Span]> {
         let Some(checks) = self.facts.checks.get(sha) else { return Rc::new([]) };
@@ -205,7 +205,7 @@ impl<'f> Look<'f> {
             let began = Report {
                 key,
                 at: run.started_at,
-                outcome: Outcome::Running,
+                outcome: RunOutcome::Running,
                 url: &run.url,
                 app_slug: &run.app_slug,
                 run: order,
@@ -230,7 +230,7 @@ impl<'f> Look<'f> {
             }
         }
         // Within one moment a start comes before an end.
-        reports.sort_by_key(|r| (r.at, r.run, r.outcome != Outcome::Running));
+        reports.sort_by_key(|r| (r.at, r.run, r.outcome != RunOutcome::Running));
         reports
     }
 
@@ -256,9 +256,9 @@ impl<'f> Look<'f> {
         }
         let required = self.required_checks(branch).unwrap_or_default();
         let newest: Newest<'_> = self.reports_named(checks, &required, named).into_iter().collect();
-        let (failed, running) = (newest.named(&[Outcome::Failure]), newest.named(&[Outcome::Running]));
-        let (void, good) = (newest.named(&[Outcome::NoVerdict]), newest.named(&[Outcome::Success]));
-        let cancelled = newest.named(&[Outcome::Cancelled]);
+        let (failed, running) = (newest.named(&[RunOutcome::Failure]), newest.named(&[RunOutcome::Running]));
+        let (void, good) = (newest.named(&[RunOutcome::NoVerdict]), newest.named(&[RunOutcome::Success]));
+        let cancelled = newest.named(&[RunOutcome::Cancelled]);
         let of = sha.short();
         if !failed.is_empty() {
             format!("failed on {of}: {}", list(failed))
@@ -279,8 +279,8 @@ impl<'f> Look<'f> {
 /// `Some(at_once)` if all is well: every newest report is of an end, none failed
 /// or ended without a verdict, at least one succeeded, everything asked for is there.
 fn verdict(newest: &Newest<'_>, named: &[Pattern], required: &[&RequiredCheck]) -> Option<bool> {
-    let well = newest.reports().all(|r| matches!(r.outcome, Outcome::Success | Outcome::Skipped));
-    let some = newest.reports().any(|r| r.outcome == Outcome::Success);
+    let well = newest.reports().all(|r| matches!(r.outcome, RunOutcome::Success | RunOutcome::Skipped));
+    let some = newest.reports().any(|r| r.outcome == RunOutcome::Success);
     let all_named = named.iter().all(|p| newest.reports().any(|r| p.matches(r.key.name)));
     let all_required = required.iter().all(|wanted| newest.reports().any(|r| r.key.meets(wanted)));
     (well && some && all_named && all_required).then_some(!required.is_empty())
@@ -291,7 +291,7 @@ fn settled(at: Timestamp, settle: SignedDuration) -> Timestamp {
 }
 
 fn because(sha: &Sha, newest: &Newest<'_>) -> String {
-    format!("checks passed on {}: {}", sha.short(), list(newest.named(&[Outcome::Success])))
+    format!("checks passed on {}: {}", sha.short(), list(newest.named(&[RunOutcome::Success])))
 }
 
 /// Names of checks for people: the first few, and how many more.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     fact::{
-        item::{ItemFacts, Mark, Word},
+        item::{ItemFacts, OverrideKind, PhaseOverride},
         label::{LabelEvent, LabelMeaning},
     },
     policy::Policy,
@@ -15,20 +15,20 @@ use crate::domain::{
 const SWAP_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Everything that people said about the phase, in no particular order.
-pub(crate) fn marks(item: &ItemFacts, policy: &Policy) -> impl Iterator<Item = Mark> {
+pub(crate) fn marks(item: &ItemFacts, policy: &Policy) -> impl Iterator<Item = PhaseOverride> {
     let by_label = item.label_events.iter().filter_map(|event| {
         let word = match meaning(event, policy)? {
             LabelMeaning::Swap => return None,
-            LabelMeaning::OptOut => Word::OptOut,
-            LabelMeaning::Phase(phase) => Word::Baseline { phase, pin: false },
+            LabelMeaning::OptOut => OverrideKind::OptOut,
+            LabelMeaning::Phase(phase) => OverrideKind::Baseline { phase, pin: false },
         };
-        Some(Mark { at: event.at, word, by: event.by.clone() })
+        Some(PhaseOverride { at: event.at, word, by: event.by.clone() })
     });
     item.marks.iter().cloned().chain(by_label)
 }
 
 /// The mark that holds at `now`.
-pub(crate) fn mark(item: &ItemFacts, policy: &Policy, now: Timestamp) -> Option<Mark> {
+pub(crate) fn mark(item: &ItemFacts, policy: &Policy, now: Timestamp) -> Option<PhaseOverride> {
     marks(item, policy).filter(|mark| mark.at <= now).max()
 }
 

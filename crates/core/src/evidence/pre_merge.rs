@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    commits::landing::{Carrier, Work},
-    context::Look,
+    commits::landing::{Landing, Work},
+    context::EvalContext,
     domain::{
         branch::named_issue,
         event::{GroupEnd, RefName},
@@ -23,7 +23,7 @@ use crate::{
 /// So many later commits of its branch may speak for a carrier.
 pub(crate) const LATER_COMMITS: usize = 50;
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Branches for an issue: by their names, or as the forge lists them.
     /// Only those with write can push one here.
     pub(crate) fn linked_branches(
@@ -69,7 +69,7 @@ impl Look<'_> {
 
     /// When a pull request was open, or lay merged in a branch that is itself
     /// on its way: the change is in code for as long.
-    pub(crate) fn pull_open_spans(&self, item: &ItemFacts, carriers: &[Carrier], evidence: &Evidence) -> Vec<Span> {
+    pub(crate) fn pull_open_spans(&self, item: &ItemFacts, carriers: &[Landing], evidence: &Evidence) -> Vec<Span> {
         let Some(shape) = item.pull.as_ref().and_then(|p| p.shape.as_ref()).map(|s| &s.value) else {
             return Vec::new();
         };
@@ -119,7 +119,7 @@ impl Look<'_> {
 
     /// When a carrier stood as tested: by its own commit, its merge group's, or
     /// a later one of its branch.
-    pub(crate) fn tested(&self, carrier: &Carrier, work: &Work, named: &[Pattern]) -> Vec<Span> {
+    pub(crate) fn tested(&self, carrier: &Landing, work: &Work, named: &[Pattern]) -> Vec<Span> {
         let mut spans = self.passed(&carrier.sha, &carrier.branch, named).to_vec();
         if let Work::Pull(number) = work {
             // Of the groups that tested it, only the one that was merged is what landed.
@@ -146,7 +146,7 @@ impl Look<'_> {
     }
 
     /// Commits at which the carrier's line later stood.
-    fn later_commits(&self, carrier: &Carrier) -> impl Iterator<Item = &Sha> {
+    fn later_commits(&self, carrier: &Landing) -> impl Iterator<Item = &Sha> {
         let first = (carrier.from, Sha(String::new()), String::new());
         let pushes = self.facts.index.by_time.range(first..);
         pushes

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    commits::landing::Carrier,
-    context::Look,
+    commits::landing::Landing,
+    context::EvalContext,
     domain::{
         event::{DeployState, RefName},
-        fact::{commit::RefFacts, item::Mark, ship::DeploymentFacts},
+        fact::{commit::RefFacts, item::PhaseOverride, ship::DeploymentFacts},
         id::Sha,
         needs::{Answer, Need},
         policy::{EnvironmentFilter, EvidenceKind, Pattern},
@@ -19,9 +19,9 @@ use crate::{
     text::message,
 };
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// When a version tag contained the carrier.
-    pub(crate) fn tagged(&self, carrier: &Carrier, also: &[Pattern]) -> Vec<Span> {
+    pub(crate) fn tagged(&self, carrier: &Landing, also: &[Pattern]) -> Vec<Span> {
         let mut spans = Vec::new();
         let moved = self.facts.index.tag_moves.range((carrier.born, String::new())..);
         let tags: BTreeSet<&String> = moved.map(|(_, tag)| tag).collect();
@@ -44,7 +44,7 @@ impl Look<'_> {
     }
 
     /// When a published release contained the carrier.
-    pub(crate) fn released(&self, carrier: &Carrier, prereleases: bool) -> Vec<Span> {
+    pub(crate) fn released(&self, carrier: &Landing, prereleases: bool) -> Vec<Span> {
         let mut spans = Vec::new();
         for (published, state) in self.facts.releases_since(carrier.born) {
             if state.withdrawn || (state.prerelease && !prereleases) || version::is_floating(&state.tag) {
@@ -75,7 +75,7 @@ impl Look<'_> {
 
     /// When a deployment that contains the carrier was under way, or ran.
     /// Without a filter: in production, or elsewhere once `released`.
-    pub(crate) fn deploying(&self, carrier: &Carrier, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
+    pub(crate) fn deploying(&self, carrier: &Landing, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
         let mut spans = Vec::new();
         let fallen = self.production_falls(carrier);
         for environment in self.environments() {
@@ -127,7 +127,7 @@ impl Look<'_> {
     }
 
     /// When environments that match the filter ran the carrier.
-    pub(crate) fn deployed(&self, carrier: &Carrier, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
+    pub(crate) fn deployed(&self, carrier: &Landing, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
         let production = filter.production.or_else(|| filter.names.is_empty().then_some(true));
         let wanted = self.environments().iter().filter(|environment| {
             names_environment(filter, environment.name) && production.is_none_or(|p| p == environment.production)
@@ -137,7 +137,7 @@ impl Look<'_> {
     }
 
     /// When the carrier had run undisturbed for `quiet`.
-    pub(crate) fn soaked(&self, carrier: &Carrier, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
+    pub(crate) fn soaked(&self, carrier: &Landing, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
         let mut spans = Vec::new();
         for (environment, runs) in self.deployed(carrier, filter) {
             for run in runs {
@@ -179,14 +179,14 @@ fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
         || filter.names.iter().any(|p| p.matches(environment) || p.as_str().eq_ignore_ascii_case(environment))
 }
 
-pub(crate) fn within(spans: Vec<Span>, carrier: &Carrier) -> Vec<Span> {
+pub(crate) fn within(spans: Vec<Span>, carrier: &Landing) -> Vec<Span> {
     spans.into_iter().filter_map(|span| span.clip(carrier.from, carrier.until)).collect()
 }
 
 /// Leaves out what another span of the same evidence already says: of the
 /// deployments that ran a change one after the other only the first tells
 /// something, unless a person spoke in between and asks for something newer.
-pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[Mark]) -> Vec<Span> {
+pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[PhaseOverride]) -> Vec<Span> {
     spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
     let mut kept: Vec<Span> = Vec::new();
     for span in spans {
@@ -202,7 +202,7 @@ pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[Mark]) -> Vec<Span> {
 }
 
 /// When the carrier was in a release, by whatever the policy calls one.
-pub(crate) fn release_spans(look: &Look<'_>, carrier: &Carrier) -> Vec<Span> {
+pub(crate) fn release_spans(look: &EvalContext<'_>, carrier: &Landing) -> Vec<Span> {
     let mut asked = false;
     let mut spans = Vec::new();
     for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    commits::landing::{Carrier, Work},
-    context::Look,
+    commits::landing::{Landing, Work},
+    context::EvalContext,
     domain::{
-        fact::item::{ItemFacts, Mark},
+        fact::item::{ItemFacts, PhaseOverride},
         policy::{Evidence, EvidenceKind},
         when::{Span, earlier},
     },
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A span of evidence for a phase.
-pub(crate) struct Proof {
+pub(crate) struct EvidenceSpans {
     pub(crate) phase: usize,
     pub(crate) code: &'static str,
     pub(crate) line: u32,
@@ -28,22 +28,27 @@ pub(crate) struct Proof {
 }
 
 /// The evidence that `work`, or without one the item itself, gives to the item.
-pub(crate) fn proofs(look: &Look<'_>, item: &ItemFacts, work: Option<&Work>, cycle: Timestamp) -> Vec<Proof> {
+pub(crate) fn evidence_spans(
+    look: &EvalContext<'_>,
+    item: &ItemFacts,
+    work: Option<&Work>,
+    cycle: Timestamp,
+) -> Vec<EvidenceSpans> {
     proofs_for(look, item, item, work, cycle)
 }
 
 /// The evidence that `work`, or without one the item itself, gives to `shown`.
 pub(crate) fn proofs_for(
-    look: &Look<'_>,
+    look: &EvalContext<'_>,
     shown: &ItemFacts,
     source: &ItemFacts,
     work: Option<&Work>,
     cycle: Timestamp,
-) -> Vec<Proof> {
+) -> Vec<EvidenceSpans> {
     let carriers = work.map(|w| look.carriers(w));
-    let carriers: Vec<Carrier> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
+    let carriers: Vec<Landing> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
     let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
-    let marks: Vec<Mark> = overrides::marks(shown, look.policy).collect();
+    let marks: Vec<PhaseOverride> = overrides::marks(shown, look.policy).collect();
     let mut proofs = Vec::new();
     for (phase, rule) in look.policy.phases.iter().enumerate() {
         for evidence in &rule.when {
@@ -56,7 +61,7 @@ pub(crate) fn proofs_for(
             };
             let spans = thinned(spans, &marks);
             let code = evidence.kind.key();
-            proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| Proof {
+            proofs.extend(spans.into_iter().filter_map(|s| s.clip(cycle, None)).map(|span| EvidenceSpans {
                 phase,
                 code,
                 line: rule.line,
@@ -73,7 +78,7 @@ fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
 }
 
 /// Evidence that an issue has by itself.
-fn own_spans(look: &Look<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
+fn own_spans(look: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
     match &evidence.kind {
         EvidenceKind::IssueOpen => open_spans(issue, look.now)
             .map(|(from, until)| Span { from, until, because: "the issue is open".into() })
@@ -95,11 +100,11 @@ fn own_spans(look: &Look<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Spa
 
 /// Evidence that a pull request or a commit gives.
 fn work_spans(
-    look: &Look<'_>,
+    look: &EvalContext<'_>,
     source: &ItemFacts,
     work: &Work,
     evidence: &Evidence,
-    carriers: &[Carrier],
+    carriers: &[Landing],
     released: &[Vec<Span>],
 ) -> Vec<Span> {
     let on_branch = || carriers.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));

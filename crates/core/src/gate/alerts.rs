@@ -1,28 +1,30 @@
 //! `alerts`: no incident is open.
 
 use crate::{
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     incident,
     text::message::quoted,
 };
 
-pub(super) fn judge(case: Case<'_, '_>, environment: Option<&str>) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, environment: Option<&str>) -> ConditionResult {
     let environment = environment.or(case.subject.environment());
     let (look, now) = (case.look, case.look.now);
     let open = incident::open_incidents(look.facts, look.policy, environment, now);
     let place = environment.map_or_else(String::new, |name| format!(" on {}", quoted(name)));
     let since = open.first().map(|incident| incident.since);
     match open.as_slice() {
-        [] => Finding::pass("alerts_none", format!("no incident is open{place}")).seen(Some(now)),
+        [] => ConditionResult::pass("alerts_none", format!("no incident is open{place}")).seen(Some(now)),
         [one] => {
             let place = match (environment, &one.environment) {
                 (Some(_), None) => " that names no environment".to_owned(),
                 _ => place,
             };
             let issue = one.issue.map_or_else(String::new, |number| format!(" (#{number})"));
-            Finding::fail("alerts_open", format!("an incident is open{place}{issue}")).seen(since).turns(one.ends_at)
+            ConditionResult::fail("alerts_open", format!("an incident is open{place}{issue}"))
+                .seen(since)
+                .turns(one.ends_at)
         }
-        several => Finding::fail("alerts_open", format!("{} incidents are open{place}", several.len()))
+        several => ConditionResult::fail("alerts_open", format!("{} incidents are open{place}", several.len()))
             .seen(since)
             .turns(several.iter().map(|incident| incident.ends_at).max().flatten()),
     }

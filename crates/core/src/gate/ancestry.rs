@@ -3,29 +3,29 @@
 use crate::{
     commits::branches::OnLine,
     domain::policy::Pattern,
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::{forge_reason, quoted},
 };
 
-pub(super) fn judge(case: Case<'_, '_>, of: &[Pattern], any: bool) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, of: &[Pattern], any: bool) -> ConditionResult {
     if any {
-        return Finding::pass("ancestry_any", "the policy takes a commit of any branch");
+        return ConditionResult::pass("ancestry_any", "the policy takes a commit of any branch");
     }
     let short = case.subject.sha.short();
     match case.look.on_branches(&case.subject.sha, of) {
         OnLine::Yes { branch, since } => {
-            Finding::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(since)
+            ConditionResult::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(since)
         }
         OnLine::No => {
             let allowed: Vec<String> = of.iter().map(|pattern| quoted(pattern.as_str())).collect();
             let allowed = if allowed.is_empty() { "a branch that counts".to_owned() } else { allowed.join(", ") };
-            Finding::fail("ancestry_none", format!("{short} is not on {allowed}"))
+            ConditionResult::fail("ancestry_none", format!("{short} is not on {allowed}"))
         }
-        OnLine::Unknown(Some(why)) => Finding::error(
+        OnLine::Unknown(Some(why)) => ConditionResult::error(
             "ancestry_unavailable",
             format!("whether {short} is on a branch that counts can't be found out: {}", forge_reason(&why)),
         ),
-        OnLine::Unknown(None) => Finding::unknown(
+        OnLine::Unknown(None) => ConditionResult::unknown(
             "ancestry_asked",
             format!("whether {short} is on a branch that counts is being asked of the forge"),
         ),

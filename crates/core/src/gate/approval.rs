@@ -6,27 +6,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::rights::{Right, approve_grant, approvers},
+    context::rights::{PermissionState, approve_grant, approvers},
     domain::{
-        fact::command::{CommandFacts, Deed, Ending},
+        fact::command::{CommandAction, CommandFacts, Ending},
         id::{Account, AccountId},
         needs::{Answer, Need},
     },
-    gate::{Case, authors, condition_result::Finding},
+    gate::{ConditionContext, authors, condition_result::ConditionResult},
     text::message::quoted,
 };
 
 /// Somebody may have a run run again, and no event tells of it first.
 const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
 
-pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8, teams: &[String]) -> ConditionResult {
     let (askers, makers) = match askers(case, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(case)?))) {
         Ok(found) => found,
         Err(finding) => return *finding,
     };
     let mut agreed: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
     let mut lost: BTreeMap<AccountId, &str> = BTreeMap::new();
-    let mut unclear: BTreeMap<Option<AccountId>, Finding> = BTreeMap::new();
+    let mut unclear: BTreeMap<Option<AccountId>, ConditionResult> = BTreeMap::new();
     for command in case.look.facts.words_at_gate(&case.subject.gate, &case.subject.sha) {
         if !approves(case, command) {
             continue;
@@ -34,7 +34,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
         let Account { id, login } = &command.by;
         let Some(id) = id else {
             let words = format!("it is not recorded which account approved as {}", quoted(login));
-            unclear.insert(None, Finding::unknown("approval_account_unknown", words).by_hand());
+            unclear.insert(None, ConditionResult::unknown("approval_account_unknown", words).by_hand());
             continue;
         };
         if is_one_of(&askers, &command.by) || makers.part_of(&command.by).is_some() {
@@ -42,12 +42,12 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
         }
         let right = may_approve(case, &command.by, teams);
         match right.unknown(login, "may approve it") {
-            None if right == Right::Held => drop(agreed.entry(*id).or_insert((login, command.at))),
+            None if right == PermissionState::Held => drop(agreed.entry(*id).or_insert((login, command.at))),
             None => drop(lost.insert(*id, login)),
             Some(words) => {
                 let finding = match right {
-                    Right::Unavailable(_) => Finding::error("approval_right_unavailable", words),
-                    _ => Finding::unknown("approval_right_asked", words),
+                    PermissionState::Unavailable(_) => ConditionResult::error("approval_right_unavailable", words),
+                    _ => ConditionResult::unknown("approval_right_asked", words),
                 };
                 unclear.insert(Some(*id), finding);
             }
@@ -58,7 +58,7 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
     agreed.sort_unstable();
     let people: Vec<String> = agreed.iter().map(|(_, by)| quoted(by)).collect();
     if people.len() >= usize::from(count) {
-        return Finding::pass("approved", format!("approved by {}", people.join(", "))).seen(last);
+        return ConditionResult::pass("approved", format!("approved by {}", people.join(", "))).seen(last);
     }
     if people.len() + unclear.len() >= usize::from(count)
         && let Some((_, finding)) = unclear.into_iter().next()
@@ -77,11 +77,11 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8, teams: &[String]) -> Finding 
         None => "/approve release".to_owned(),
     };
     let words = format!("needs {count} of {who} to say {}{so_far}", quoted(&line));
-    Finding::wait("approval_missing", words).seen(last).by_hand()
+    ConditionResult::wait("approval_missing", words).seen(last).by_hand()
 }
 
 /// Who asks for a subject, or set it going; `Err`: that can't be told, or not yet.
-fn askers(case: Case<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<Finding>> {
+fn askers(case: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<ConditionResult>> {
     let subject = case.subject;
     let mut askers: BTreeSet<Account> = subject.requester.iter().chain(&subject.starters).cloned().collect();
     for run in &subject.runs {
@@ -93,7 +93,7 @@ fn askers(case: Case<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, 
     }
     if askers.iter().any(|asker| asker.id.is_none()) {
         let words = "it is not recorded which account asks for it";
-        return Err(Box::new(Finding::unknown("approval_account_unknown", words).by_hand()));
+        return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words).by_hand()));
     }
     Ok(askers)
 }
@@ -104,7 +104,7 @@ fn is_one_of(askers: &BTreeSet<Account>, account: &Account) -> bool {
 
 /// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
 /// that can't be told, or not yet, in a sentence.
-pub(super) fn objection(case: Case<'_, '_>, account: &Account) -> Result<Option<String>, String> {
+pub(super) fn objection(case: ConditionContext<'_, '_>, account: &Account) -> Result<Option<String>, String> {
     if account.id.is_none() {
         return Err("it is not recorded which account says this".to_owned());
     }
@@ -119,15 +119,15 @@ pub(super) fn objection(case: Case<'_, '_>, account: &Account) -> Result<Option<
 }
 
 /// Whether an account is one that the gate asks for, and may use the command.
-fn may_approve(case: Case<'_, '_>, account: &Account, teams: &[String]) -> Right {
+fn may_approve(case: ConditionContext<'_, '_>, account: &Account, teams: &[String]) -> PermissionState {
     let right = case.is_granted(account, &approvers(teams));
     match approve_grant(case.look.policy) {
-        Some(grant) if right == Right::Held => case.is_granted(account, grant),
+        Some(grant) if right == PermissionState::Held => case.is_granted(account, grant),
         _ => right,
     }
 }
 
-fn approves(case: Case<'_, '_>, command: &CommandFacts) -> bool {
+fn approves(case: ConditionContext<'_, '_>, command: &CommandFacts) -> bool {
     matches!(command.ending, Ending::Done(_))
-        && matches!(&command.deed, Some(Deed::Approve { gate, sha }) if *gate == case.subject.gate && *sha == case.subject.sha)
+        && matches!(&command.deed, Some(CommandAction::Approve { gate, sha }) if *gate == case.subject.gate && *sha == case.subject.sha)
 }

@@ -17,7 +17,7 @@ use crate::{
         id::{Account, AccountId, ItemNumber, Sha},
         needs::{Answer, Authors, Need},
     },
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::quoted,
 };
 
@@ -60,7 +60,7 @@ struct Ways<'f> {
 }
 
 /// Who had a part in what is gated; `Err`: that can't be told, or not yet.
-pub(super) fn makers(case: Case<'_, '_>) -> Result<Makers, Box<Finding>> {
+pub(super) fn makers(case: ConditionContext<'_, '_>) -> Result<Makers, Box<ConditionResult>> {
     let commits = carried(case)?;
     let authors = authors(case, &commits)?;
     let mut makers = Makers::default();
@@ -91,7 +91,7 @@ fn merged(anonymous: &Sha) -> String {
 }
 
 /// The commits that are carried, the subject's own among them.
-fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
+fn carried(case: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<ConditionResult>> {
     let sha = &case.subject.sha;
     let what = "what it carries";
     let new = case.new_commits().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
@@ -99,13 +99,13 @@ fn carried(case: Case<'_, '_>) -> Result<BTreeSet<Sha>, Box<Finding>> {
     commits.extend(new.into_iter().flatten().cloned());
     if commits.len() > MOST_COMMITS {
         let words = format!("it carries {} commits, more than can be looked at for their authors", commits.len());
-        return Err(Box::new(Finding::error("approval_too_many", words).by_hand()));
+        return Err(Box::new(ConditionResult::error("approval_too_many", words).by_hand()));
     }
     Ok(commits)
 }
 
 /// Who made the commits that are carried.
-fn authors(case: Case<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<Finding>> {
+fn authors(case: ConditionContext<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<ConditionResult>> {
     // A commit by itself is asked for without what is before it.
     let bases = if commits.len() > 1 { case.last_bases().unwrap_or_default() } else { Vec::new() };
     let bases = if bases.is_empty() { vec![None] } else { bases.into_iter().map(Some).collect() };
@@ -118,7 +118,7 @@ fn authors(case: Case<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<F
     Ok(all)
 }
 
-fn authors_since(case: Case<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<Finding>> {
+fn authors_since(case: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<ConditionResult>> {
     let need = Need::Authors { base, head: case.subject.sha.clone() };
     match case.look.answered_since(&need, case.look.now.checked_sub(AGE_OF_AUTHORS).unwrap_or(jiff::Timestamp::MIN)) {
         Some(Answer::Authors(authors)) if authors.people.iter().all(|person| person.id.is_some()) => {
@@ -137,7 +137,7 @@ fn authors_since(case: Case<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<F
 impl<'f> Ways<'f> {
     /// How a commit came: by whose push it was first seen, by whose it came to
     /// a branch that counts, and by which pull requests.
-    fn add(&mut self, case: Case<'_, 'f>, sha: &Sha) {
+    fn add(&mut self, case: ConditionContext<'_, 'f>, sha: &Sha) {
         let facts = case.look.facts;
         let index = &facts.index;
         let listed = index.brought_by.get(sha).into_iter().flatten();
@@ -170,7 +170,7 @@ impl<'f> Ways<'f> {
     }
 }
 
-impl Case<'_, '_> {
+impl ConditionContext<'_, '_> {
     /// The pull requests that have the subject's commit as a head, unless it has
     /// landed: then it is everybody's, whoever opens one of it.
     fn open_pulls(self) -> BTreeSet<ItemNumber> {
@@ -185,18 +185,18 @@ impl Case<'_, '_> {
 
 /// Asks which pull requests brought the commits of which nobody is known to
 /// have pushed them. One that came by none can be anybody's.
-fn ask_about_strange(case: Case<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<Finding>> {
+fn ask_about_strange(case: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<ConditionResult>> {
     if ways.strange.len() > MOST_UNKNOWN {
         let words = format!("it carries {} commits of which it is not recorded who pushed them", ways.strange.len());
-        return Err(Box::new(Finding::error("approval_pusher_unknown", words).by_hand()));
+        return Err(Box::new(ConditionResult::error("approval_pusher_unknown", words).by_hand()));
     }
-    let mut open: Option<Finding> = None;
+    let mut open: Option<ConditionResult> = None;
     for sha in std::mem::take(&mut ways.strange) {
         let need = Need::PullsOf { sha: sha.clone() };
         match case.answer(&need, AGE_OF_PULLS) {
             Some(Answer::BroughtBy(by)) if by.is_empty() => {
                 let words = format!("it is not recorded who pushed {}: they may be its author", quoted(sha.short()));
-                open = Some(Finding::unknown("approval_pusher_unknown", words).by_hand());
+                open = Some(ConditionResult::unknown("approval_pusher_unknown", words).by_hand());
             }
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
@@ -211,11 +211,11 @@ fn ask_about_strange(case: Case<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<
 /// Notes who opened a pull request and who pushed to it, and who merged it
 /// where a commit is `anonymous`.
 fn add_pull(
-    case: Case<'_, '_>,
+    case: ConditionContext<'_, '_>,
     number: ItemNumber,
     anonymous: Option<&Sha>,
     makers: &mut Makers,
-) -> Result<(), Box<Finding>> {
+) -> Result<(), Box<ConditionResult>> {
     let item = case.look.facts.items.get(&number);
     let pull = item.and_then(|item| item.pull.as_ref());
     let opened = |_: &Account| format!("opened #{number}");
@@ -243,7 +243,7 @@ fn add_pull(
         let nameless = author.iter().chain(merged_by).any(|account| account.id.is_none());
         if nameless {
             let words = format!("it is not recorded which account opened or merged #{number}");
-            return Err(Box::new(Finding::unknown("approval_account_unknown", words).by_hand()));
+            return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words).by_hand()));
         }
         // An account that is gone approves nothing.
         if let Some(author) = author {
@@ -256,7 +256,7 @@ fn add_pull(
     let from_the_start = item.is_some_and(|item| item.created_at.is_some_and(|at| !item.before_record(at)));
     if anonymous.is_some() && !from_the_start {
         let words = format!("a commit names an address of no account, and who pushed to #{number} is not recorded");
-        return Err(Box::new(Finding::unknown("approval_pusher_unknown", words).by_hand()));
+        return Err(Box::new(ConditionResult::unknown("approval_pusher_unknown", words).by_hand()));
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use crate::{
         id::ItemNumber,
         needs::{Answer, Need},
     },
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::quoted,
 };
 
@@ -18,7 +18,7 @@ const LABEL_AGE: SignedDuration = SignedDuration::from_hours(6);
 /// How old a list of a milestone's issues may be.
 const MILESTONE_AGE: SignedDuration = SignedDuration::from_mins(10);
 
-pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&str>) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, label: Option<&str>, milestone: Option<&str>) -> ConditionResult {
     let mut open: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut what: Vec<String> = Vec::new();
     if let Some(label) = label {
@@ -39,7 +39,7 @@ pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&
         what.push(format!("the milestone {}", quoted(&title)));
     }
     if what.is_empty() {
-        return Finding::error("blockers_untold", "without a tag it is not told which milestone counts");
+        return ConditionResult::error("blockers_untold", "without a tag it is not told which milestone counts");
     }
     let what = what.join(" or ");
     let mut list = open.iter().take(5).map(|number| format!("#{number}")).collect::<Vec<_>>().join(", ");
@@ -47,9 +47,9 @@ pub(super) fn judge(case: Case<'_, '_>, label: Option<&str>, milestone: Option<&
         list = format!("{list} and {} more", open.len() - 5);
     }
     match open.len() {
-        0 => Finding::pass("blockers_none", format!("no open issue has {what}")),
-        1 => Finding::fail("blockers_open", format!("an open issue has {what}: {list}")),
-        _ => Finding::fail("blockers_open", format!("open issues have {what}: {list}")),
+        0 => ConditionResult::pass("blockers_none", format!("no open issue has {what}")),
+        1 => ConditionResult::fail("blockers_open", format!("an open issue has {what}: {list}")),
+        _ => ConditionResult::fail("blockers_open", format!("open issues have {what}: {list}")),
     }
 }
 
@@ -63,7 +63,7 @@ fn titles(title: &str, tags: &[String]) -> Vec<String> {
 }
 
 /// Open issues with a label: those that the forge listed, and what events told since.
-fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+fn labelled(case: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     let need = Need::OpenIssues { label: Some(label.to_owned()), milestone: None };
     let Some(Answer::OpenIssues(listed)) = case.answer(&need, LABEL_AGE) else {
         return Err(Box::new(case.missing(&need, "blockers", &format!("which open issues carry {}", quoted(label)))));
@@ -106,7 +106,7 @@ fn labelled(case: Case<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box
 
 /// Whether an issue of a milestone's list, made at `listed`, still blocks: unless
 /// it is known to have been closed since, or is gone, it does.
-fn is_open(case: Case<'_, '_>, number: ItemNumber, listed: Option<Timestamp>) -> bool {
+fn is_open(case: ConditionContext<'_, '_>, number: ItemNumber, listed: Option<Timestamp>) -> bool {
     let item = case.look.facts.items.get(&number);
     item.is_none_or(|item| {
         let closed = item.open.as_ref().is_some_and(|open| !open.value && Some(open.at) >= listed);

@@ -2,21 +2,21 @@
 //! counts before environments, is not listed in policies, and nobody overrides it.
 
 use crate::gate::{
-    Case,
-    condition_result::Finding,
+    ConditionContext,
+    condition_result::ConditionResult,
     target::{Basis, Refusal, permitted},
 };
 
 /// What `branch` finds for a subject; `None` where it holds.
-pub(super) fn judge(case: Case<'_, '_>) -> Option<Finding> {
+pub(super) fn judge(case: ConditionContext<'_, '_>) -> Option<ConditionResult> {
     let environment = case.subject.environment()?;
     let facts = case.look.facts;
     let request = case.subject.request.as_ref().and_then(|id| facts.requests.get_key_value(id));
     let basis = request.map_or(Basis::BARE, |(id, request)| Basis::of(facts, id, request));
     let finding = match permitted(case.look, environment, &case.subject.sha, basis) {
         Ok(()) => return None,
-        Err(Refusal::No(why)) => Finding::fail("branch_none", why),
-        Err(Refusal::Pending(why)) => Finding::unknown("branch_asked", why),
+        Err(Refusal::No(why)) => ConditionResult::fail("branch_none", why),
+        Err(Refusal::Pending(why)) => ConditionResult::unknown("branch_asked", why),
     };
     Some(finding.named("branch"))
 }

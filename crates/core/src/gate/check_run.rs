@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::domain::{
-    decision::{Condition, Decision, GateName, Standing},
+    decision::{Condition, ConditionState, Decision, GateName},
     effect::{CheckVerdict, Effect},
 };
 
@@ -18,7 +18,7 @@ const TITLE: usize = 120;
 pub fn title(decision: &Decision) -> String {
     let (closed, all) = decision.closed();
     let Some(worst) = decision.worst() else {
-        let waived = decision.conditions.iter().filter(|c| c.standing == Standing::Waived).count();
+        let waived = decision.conditions.iter().filter(|c| c.standing == ConditionState::Waived).count();
         return if waived == 0 { "Passed".to_owned() } else { format!("Passed with {waived} of {all} waived") };
     };
     format!("Blocked: {closed} of {all} — {}", plain(&worst.sentence))
@@ -27,11 +27,11 @@ pub fn title(decision: &Decision) -> String {
 /// The check run that shows it. One that is not asked for any more ends.
 pub(super) fn check(decision: &Decision, live: bool) -> Effect {
     let verdict = match decision.standing {
-        Standing::Pass | Standing::Waived => CheckVerdict::Success,
-        Standing::Fail | Standing::Error => CheckVerdict::Failure,
-        Standing::Pending if !live => CheckVerdict::Failure,
-        Standing::Pending if decision.needs_person => CheckVerdict::ActionRequired,
-        Standing::Pending => CheckVerdict::InProgress,
+        ConditionState::Pass | ConditionState::Waived => CheckVerdict::Success,
+        ConditionState::Fail | ConditionState::Error => CheckVerdict::Failure,
+        ConditionState::Pending if !live => CheckVerdict::Failure,
+        ConditionState::Pending if decision.needs_person => CheckVerdict::ActionRequired,
+        ConditionState::Pending => CheckVerdict::InProgress,
     };
     let mut summary = table(decision);
     if !live {
@@ -106,13 +106,13 @@ fn rows(conditions: &[Condition], depth: usize, left: &mut usize, out: &mut Stri
     }
 }
 
-fn state(standing: Standing) -> &'static str {
+fn state(standing: ConditionState) -> &'static str {
     match standing {
-        Standing::Pass => "✅ pass",
-        Standing::Waived => "⚠️ waived",
-        Standing::Pending => "⏳ pending",
-        Standing::Fail => "❌ fail",
-        Standing::Error => "❌ error",
+        ConditionState::Pass => "✅ pass",
+        ConditionState::Waived => "⚠️ waived",
+        ConditionState::Pending => "⏳ pending",
+        ConditionState::Fail => "❌ fail",
+        ConditionState::Error => "❌ error",
     }
 }
 

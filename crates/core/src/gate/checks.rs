@@ -11,12 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     domain::{
-        event::{Outcome, RefName},
+        event::{RefName, RunOutcome},
         needs::{Need, RequiredCheck},
         rule::NamedCheck,
     },
     evidence::checks::{Newest, Report, list},
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message,
 };
 
@@ -24,7 +24,11 @@ use crate::{
 /// further one after as long as was waited already.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: SignedDuration) -> Finding {
+pub(super) fn judge(
+    case: ConditionContext<'_, '_>,
+    named: &[NamedCheck],
+    report_within: SignedDuration,
+) -> ConditionResult {
     let look = case.look;
     let sha = &case.subject.sha;
     let need = Need::Checks { sha: sha.clone() };
@@ -47,7 +51,7 @@ pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: Sig
     required.dedup();
     let known = look.facts.checks.get(sha);
     if known.is_some_and(|checks| checks.is_cut) {
-        return Finding::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
+        return ConditionResult::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
     }
     let checks = known.map(|checks| look.newest_checks(checks, &required)).unwrap_or_default();
     verdict(case, &checks, named, &required, report_within)
@@ -56,7 +60,7 @@ pub(super) fn judge(case: Case<'_, '_>, named: &[NamedCheck], report_within: Sig
 /// The branches whose rules count: those that the policy lists and to which the
 /// commit was pushed, or else the default one. Of many the newest, for each costs
 /// a question.
-fn branches<'f>(case: Case<'_, 'f>) -> BTreeSet<&'f str> {
+fn branches<'f>(case: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
     const MOST: usize = 5;
     let facts = case.look.facts;
     let pushes = facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
@@ -79,15 +83,15 @@ fn branches<'f>(case: Case<'_, 'f>) -> BTreeSet<&'f str> {
     branches
 }
 
-fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<Finding> {
+fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<ConditionResult> {
     let is_named = |report: &Report<'_>| named.iter().any(|check| report.is(check));
     let failed: Vec<&Report<'_>> =
-        checks.reports().filter(|report| report.outcome == Outcome::Failure && is_named(report)).collect();
+        checks.reports().filter(|report| report.outcome == RunOutcome::Failure && is_named(report)).collect();
     let at = failed.iter().map(|report| report.at).max();
     (!failed.is_empty()).then(|| {
         let shown = failed.first().map(|report| report.url);
         let names: BTreeSet<&str> = failed.iter().map(|report| report.key.name).collect();
-        Finding::fail("checks_failed", format!("failed: {}", list(names))).seen(at).link(shown)
+        ConditionResult::fail("checks_failed", format!("failed: {}", list(names))).seen(at).link(shown)
     })
 }
 
@@ -98,12 +102,12 @@ struct Wanted<'a> {
 }
 
 fn verdict(
-    case: Case<'_, '_>,
+    case: ConditionContext<'_, '_>,
     checks: &Newest<'_>,
     named: &[NamedCheck],
     required: &[&RequiredCheck],
     report_within: SignedDuration,
-) -> Finding {
+) -> ConditionResult {
     let look = case.look;
     let wanted_rules = required.iter().map(|rule| Wanted {
         name: rule.name.clone(),
@@ -121,53 +125,57 @@ fn verdict(
         let alone = |report| Wanted { name: String::new(), reports: vec![report] };
         wanted = checks.reports().map(alone).collect();
     }
-    let of = |outcomes: &[Outcome]| -> BTreeSet<&str> {
+    let of = |outcomes: &[RunOutcome]| -> BTreeSet<&str> {
         let reports = wanted.iter().flat_map(|w| &w.reports).filter(|r| outcomes.contains(&r.outcome));
         reports.map(|r| r.key.name).collect()
     };
     // Of several, the first by name: one that is there leads to the others.
-    let page = |outcome: Outcome| {
+    let page = |outcome: RunOutcome| {
         let reports = wanted.iter().flat_map(|w| &w.reports).filter(|report| report.outcome == outcome);
         reports.min_by_key(|report| report.key).map(|report| report.url)
     };
     let seen = wanted.iter().flat_map(|w| &w.reports).map(|report| report.at).max();
     let deadline = case.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
     let missing: BTreeSet<&str> = wanted.iter().filter(|w| w.reports.is_empty()).map(|w| w.name.as_str()).collect();
-    let (bad, void) = (of(&[Outcome::Failure]), of(&[Outcome::NoVerdict]));
-    let (running, cancelled) = (of(&[Outcome::Running]), of(&[Outcome::Cancelled]));
+    let (bad, void) = (of(&[RunOutcome::Failure]), of(&[RunOutcome::NoVerdict]));
+    let (running, cancelled) = (of(&[RunOutcome::Running]), of(&[RunOutcome::Cancelled]));
     let late = look.now >= deadline;
     if !bad.is_empty() {
-        Finding::fail("checks_failed", format!("failed: {}", list(bad))).seen(seen).link(page(Outcome::Failure))
+        ConditionResult::fail("checks_failed", format!("failed: {}", list(bad)))
+            .seen(seen)
+            .link(page(RunOutcome::Failure))
     } else if !missing.is_empty() && late {
         let limit = message::duration(report_within);
-        Finding::fail("checks_missing", format!("did not report within {limit}: {}", list(missing))).seen(seen)
+        ConditionResult::fail("checks_missing", format!("did not report within {limit}: {}", list(missing))).seen(seen)
     } else if !cancelled.is_empty() {
-        Finding::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
+        ConditionResult::fail("checks_cancelled", format!("cancelled: {}", list(cancelled)))
             .seen(seen)
-            .link(page(Outcome::Cancelled))
+            .link(page(RunOutcome::Cancelled))
     } else if !void.is_empty() {
-        Finding::fail("checks_void", format!("ended without a verdict: {}", list(void)))
+        ConditionResult::fail("checks_void", format!("ended without a verdict: {}", list(void)))
             .seen(seen)
-            .link(page(Outcome::NoVerdict))
+            .link(page(RunOutcome::NoVerdict))
     } else if wanted.is_empty() {
         let words = "no check is required, named, or has reported";
         if late {
-            Finding::fail("checks_none", words)
+            ConditionResult::fail("checks_none", words)
         } else {
-            Finding::unknown("checks_none", words).turns(Some(deadline))
+            ConditionResult::unknown("checks_none", words).turns(Some(deadline))
         }
     } else if !missing.is_empty() {
-        Finding::unknown("checks_missing", format!("has not reported yet: {}", list(missing)))
+        ConditionResult::unknown("checks_missing", format!("has not reported yet: {}", list(missing)))
             .seen(seen)
             .turns(Some(deadline))
     } else if !running.is_empty() {
-        Finding::unknown("checks_running", format!("still running: {}", list(running)))
+        ConditionResult::unknown("checks_running", format!("still running: {}", list(running)))
             .seen(seen)
-            .link(page(Outcome::Running))
-    } else if of(&[Outcome::Success]).is_empty() {
-        Finding::fail("checks_skipped", "every check was skipped").seen(seen)
+            .link(page(RunOutcome::Running))
+    } else if of(&[RunOutcome::Success]).is_empty() {
+        ConditionResult::fail("checks_skipped", "every check was skipped").seen(seen)
     } else {
         let passed: BTreeSet<&str> = wanted.iter().flat_map(|w| &w.reports).map(|report| report.key.name).collect();
-        Finding::pass("checks_passed", format!("passed: {}", list(passed))).seen(seen).link(page(Outcome::Success))
+        ConditionResult::pass("checks_passed", format!("passed: {}", list(passed)))
+            .seen(seen)
+            .link(page(RunOutcome::Success))
     }
 }

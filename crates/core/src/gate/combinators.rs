@@ -2,18 +2,18 @@
 
 use crate::{
     domain::{
-        decision::Standing,
+        decision::ConditionState,
         rule::{ConditionName, ConditionRule},
         when,
     },
     gate::{
-        Case, alerts, ancestry, approval, blockers, checks, condition_result::Finding, deployed, freeze, hold, lock,
-        reviews, tag, waiver::Waiver, window,
+        ConditionContext, alerts, ancestry, approval, blockers, checks, condition_result::ConditionResult, deployed,
+        freeze, hold, lock, reviews, tag, waiver::Waiver, window,
     },
 };
 
 /// How a condition stands.
-pub(super) fn judge(case: Case<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> ConditionResult {
     match rule {
         ConditionRule::All(inner) => all(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
         ConditionRule::Any(inner) => any(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
@@ -23,7 +23,7 @@ pub(super) fn judge(case: Case<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]
     }
 }
 
-fn look(case: Case<'_, '_>, rule: &ConditionRule) -> Finding {
+fn look(case: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult {
     match rule {
         ConditionRule::Checks { named, report_within } => checks::judge(case, named, *report_within),
         ConditionRule::Reviews { count } => reviews::judge(case, *count),
@@ -39,12 +39,12 @@ fn look(case: Case<'_, '_>, rule: &ConditionRule) -> Finding {
         ConditionRule::Freeze => freeze::judge(case),
         // What combines others is judged above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
-            Finding::error("condition_unknown", "it can't be judged")
+            ConditionResult::error("condition_unknown", "it can't be judged")
         }
     }
 }
 
-fn waive(mut finding: Finding, condition: Option<ConditionName>, waivers: &[Waiver]) -> Finding {
+fn waive(mut finding: ConditionResult, condition: Option<ConditionName>, waivers: &[Waiver]) -> ConditionResult {
     if finding.condition.standing.is_open() {
         return finding;
     }
@@ -55,7 +55,7 @@ fn waive(mut finding: Finding, condition: Option<ConditionName>, waivers: &[Waiv
         finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
         return finding;
     }
-    finding.condition.standing = Standing::Waived;
+    finding.condition.standing = ConditionState::Waived;
     finding.condition.sentence = format!("{}; without that: {}", waiver.words, finding.condition.sentence);
     finding.condition.next_at = when::earlier(finding.condition.next_at, waiver.until);
     finding.holds = Some(true);
@@ -63,8 +63,8 @@ fn waive(mut finding: Finding, condition: Option<ConditionName>, waivers: &[Waiv
     finding
 }
 
-fn all(parts: Vec<Finding>) -> Finding {
-    let standing = parts.iter().map(|part| part.condition.standing).min().unwrap_or(Standing::Fail);
+fn all(parts: Vec<ConditionResult>) -> ConditionResult {
+    let standing = parts.iter().map(|part| part.condition.standing).min().unwrap_or(ConditionState::Fail);
     let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
     let sentence = format!("{open} of {} hold", parts.len());
     let holds = if parts.iter().any(|part| part.holds == Some(false)) {
@@ -75,8 +75,8 @@ fn all(parts: Vec<Finding>) -> Finding {
     group("all", standing, holds, sentence, parts)
 }
 
-fn any(parts: Vec<Finding>) -> Finding {
-    let standing = parts.iter().map(|part| part.condition.standing).max().unwrap_or(Standing::Fail);
+fn any(parts: Vec<ConditionResult>) -> ConditionResult {
+    let standing = parts.iter().map(|part| part.condition.standing).max().unwrap_or(ConditionState::Fail);
     let open = parts.iter().filter(|part| part.condition.standing.is_open()).count();
     let sentence = format!("{open} of {} hold; one is enough", parts.len());
     let holds = if parts.iter().any(|part| part.holds == Some(true)) {
@@ -87,21 +87,27 @@ fn any(parts: Vec<Finding>) -> Finding {
     group("any", standing, holds, sentence, parts)
 }
 
-fn not(part: Finding) -> Finding {
+fn not(part: ConditionResult) -> ConditionResult {
     let (standing, sentence) = match part.holds {
-        Some(true) if part.condition.next_at.is_some() => (Standing::Pending, "what must not hold does"),
-        Some(true) => (Standing::Fail, "what must not hold does"),
-        Some(false) => (Standing::Pass, "what must not hold doesn't"),
-        None => (part.condition.standing.min(Standing::Pending), "whether it holds is not known"),
+        Some(true) if part.condition.next_at.is_some() => (ConditionState::Pending, "what must not hold does"),
+        Some(true) => (ConditionState::Fail, "what must not hold does"),
+        Some(false) => (ConditionState::Pass, "what must not hold doesn't"),
+        None => (part.condition.standing.min(ConditionState::Pending), "whether it holds is not known"),
     };
     let holds = part.holds.map(|holds| !holds);
     group("not", standing, holds, sentence.to_owned(), vec![part])
 }
 
-fn group(name: &str, standing: Standing, holds: Option<bool>, sentence: String, parts: Vec<Finding>) -> Finding {
+fn group(
+    name: &str,
+    standing: ConditionState,
+    holds: Option<bool>,
+    sentence: String,
+    parts: Vec<ConditionResult>,
+) -> ConditionResult {
     let needs_person = !standing.is_open() && parts.iter().any(|part| part.needs_person);
     let code = format!("{name}_{}", if standing.is_open() { "open" } else { "closed" });
-    let mut finding = Finding::error(&code, sentence).named(name);
+    let mut finding = ConditionResult::error(&code, sentence).named(name);
     finding.condition.standing = standing;
     finding.condition.next_at = parts.iter().map(|part| part.condition.next_at).fold(None, when::earlier);
     finding.condition.parts = parts.into_iter().map(|part| part.condition).collect();

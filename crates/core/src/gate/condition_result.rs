@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::domain::decision::{Condition, Standing};
+use crate::domain::decision::{Condition, ConditionState};
 
 /// A condition's answer.
 #[derive(Debug, Clone)]
-pub(super) struct Finding {
+pub(super) struct ConditionResult {
     /// For the record; its name is filled in by the tree.
     pub(super) condition: Condition,
     /// Whether it holds at this moment; `None`: not known. A window that is
@@ -16,8 +16,8 @@ pub(super) struct Finding {
     pub(super) needs_person: bool,
 }
 
-impl Finding {
-    fn new(standing: Standing, holds: Option<bool>, code: &str, sentence: impl Into<String>) -> Self {
+impl ConditionResult {
+    fn new(standing: ConditionState, holds: Option<bool>, code: &str, sentence: impl Into<String>) -> Self {
         let condition = Condition {
             name: String::new(),
             standing,
@@ -33,27 +33,27 @@ impl Finding {
 
     /// It holds.
     pub(super) fn pass(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(Standing::Pass, Some(true), code, sentence)
+        Self::new(ConditionState::Pass, Some(true), code, sentence)
     }
 
     /// It does not hold, and nothing that is under way will change that.
     pub(super) fn fail(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(Standing::Fail, Some(false), code, sentence)
+        Self::new(ConditionState::Fail, Some(false), code, sentence)
     }
 
     /// It does not hold yet.
     pub(super) fn wait(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(Standing::Pending, Some(false), code, sentence)
+        Self::new(ConditionState::Pending, Some(false), code, sentence)
     }
 
     /// Whether it holds will be known.
     pub(super) fn unknown(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(Standing::Pending, None, code, sentence)
+        Self::new(ConditionState::Pending, None, code, sentence)
     }
 
     /// Whether it holds can't be found out.
     pub(super) fn error(code: &str, sentence: impl Into<String>) -> Self {
-        Self::new(Standing::Error, None, code, sentence)
+        Self::new(ConditionState::Error, None, code, sentence)
     }
 
     pub(super) fn named(mut self, name: &str) -> Self {

@@ -11,7 +11,7 @@ use crate::{
         needs::Need,
     },
     environment::history::{History, Run},
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
 };
 
 /// So many runs back is looked for one that a workflow or a request made.
@@ -28,10 +28,10 @@ pub(super) enum Unknown {
 
 impl Unknown {
     /// The finding of a condition that has to know.
-    pub(super) fn finding(&self, case: Case<'_, '_>, code: &str, what: &str) -> Finding {
+    pub(super) fn finding(&self, case: ConditionContext<'_, '_>, code: &str, what: &str) -> ConditionResult {
         match self {
             Self::Ask(need) => case.missing(need, code, what),
-            Self::Run(deployment) => Finding::unknown(
+            Self::Run(deployment) => ConditionResult::unknown(
                 &format!("{code}_run_unknown"),
                 format!("{what} is not known yet, nor which commit deployment {deployment} put there"),
             ),
@@ -39,7 +39,7 @@ impl Unknown {
     }
 }
 
-impl<'f> Case<'_, 'f> {
+impl<'f> ConditionContext<'_, 'f> {
     /// The commits that are there before this one: what runs in the environment,
     /// or the version before this one. Only what all of them contain is there.
     /// `Err`: nobody can tell yet.

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     domain::{event::DeployState, id::Sha},
     environment::history::{Attempt, History, Run, RunEnd},
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::{self, quoted},
 };
 
@@ -14,12 +14,12 @@ const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
 /// So many deployments back is looked for a commit that runs there no more.
 const MOST_BACK: usize = 100;
 
-pub(super) fn judge(case: Case<'_, '_>, environment: &str, soak: SignedDuration) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
     let history = case.look.history(environment);
     let place = quoted(environment);
     // One that waits, or was only asked for, has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
-        return Finding::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
+        return ConditionResult::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
     }
     let current = history.current();
     let recently = case.look.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
@@ -40,7 +40,12 @@ pub(super) fn judge(case: Case<'_, '_>, environment: &str, soak: SignedDuration)
 
 /// What another deployment than the one that runs says, if it says anything:
 /// one of the same commit that failed since, or any that is under way.
-fn tried(case: Case<'_, '_>, place: &str, attempt: Attempt<'_>, current: Option<Run<'_>>) -> Option<Finding> {
+fn tried(
+    case: ConditionContext<'_, '_>,
+    place: &str,
+    attempt: Attempt<'_>,
+    current: Option<Run<'_>>,
+) -> Option<ConditionResult> {
     if current.is_some_and(|run| run.deployment == attempt.deployment) {
         return None;
     }
@@ -53,14 +58,17 @@ fn tried(case: Case<'_, '_>, place: &str, attempt: Attempt<'_>, current: Option<
             return None;
         }
         DeployState::Waiting | DeployState::InProgress if is_the_same => {
-            Finding::unknown("deployed_running", format!("{short} is on its way to {place}"))
+            ConditionResult::unknown("deployed_running", format!("{short} is on its way to {place}"))
         }
         DeployState::Waiting | DeployState::InProgress if runs(current, &case.subject.sha) => {
             let other = attempt.commit.map_or("another commit", Sha::short);
-            Finding::unknown("deployed_replacing", format!("{place} has {short}, and {other} is on its way there"))
+            ConditionResult::unknown(
+                "deployed_replacing",
+                format!("{place} has {short}, and {other} is on its way there"),
+            )
         }
         DeployState::Failure if is_newer && is_the_same => {
-            Finding::fail("deployed_failed", format!("{short} failed in {place}"))
+            ConditionResult::fail("deployed_failed", format!("{short} failed in {place}"))
         }
         DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
         _ => return None,
@@ -68,9 +76,9 @@ fn tried(case: Case<'_, '_>, place: &str, attempt: Attempt<'_>, current: Option<
     Some(finding.seen(Some(status.at)))
 }
 
-fn run_unknown(place: &str, deployment: u64) -> Finding {
+fn run_unknown(place: &str, deployment: u64) -> ConditionResult {
     let words = format!("it is not known yet which commit deployment {deployment} put into {place}");
-    Finding::unknown("deployed_run_unknown", words)
+    ConditionResult::unknown("deployed_run_unknown", words)
 }
 
 fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
@@ -78,50 +86,56 @@ fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
 }
 
 /// Another commit runs, or none.
-fn missing(case: Case<'_, '_>, history: History<'_>, has: &str) -> Finding {
+fn missing(case: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
     let short = case.subject.sha.short();
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
     if earlier.any(|attempt| attempt.commit == Some(&case.subject.sha)) {
-        Finding::fail("deployed_replaced", format!("{has}: {short} was replaced there"))
+        ConditionResult::fail("deployed_replaced", format!("{has}: {short} was replaced there"))
     } else {
-        Finding::wait("deployed_missing", format!("{has}, not {short}")).by_hand()
+        ConditionResult::wait("deployed_missing", format!("{has}, not {short}")).by_hand()
     }
 }
 
 /// Nothing runs there any more, or nothing has come to run there.
-fn gone(case: Case<'_, '_>, history: History<'_>, place: &str) -> Finding {
+fn gone(case: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
     let short = case.subject.sha.short();
     let last = history.backwards().next();
     let Some(last) = last.filter(|run| run.commit == Some(&case.subject.sha)) else {
-        return Finding::wait("deployed_missing", format!("nothing runs in {place}")).by_hand();
+        return ConditionResult::wait("deployed_missing", format!("nothing runs in {place}")).by_hand();
     };
     match last.end {
-        Some(RunEnd::Failed) => Finding::fail("deployed_failed", format!("{short} failed in {place}")),
-        _ => Finding::fail("deployed_gone", format!("{short} no longer runs in {place}")),
+        Some(RunEnd::Failed) => ConditionResult::fail("deployed_failed", format!("{short} failed in {place}")),
+        _ => ConditionResult::fail("deployed_gone", format!("{short} no longer runs in {place}")),
     }
     .seen(last.until)
 }
 
-fn soaked(case: Case<'_, '_>, environment: &str, soak: SignedDuration, success: Timestamp) -> Finding {
+fn soaked(
+    case: ConditionContext<'_, '_>,
+    environment: &str,
+    soak: SignedDuration,
+    success: Timestamp,
+) -> ConditionResult {
     let look = case.look;
     let place = quoted(environment);
     let short = case.subject.sha.short();
     if soak.is_zero() {
-        return Finding::pass("deployed", format!("{short} runs in {place}"));
+        return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
     }
     // What names no environment concerns this one, too.
     let times = [environment, ""].into_iter().filter_map(|name| look.disturbances().get(name)).flatten();
     let incidents: Vec<_> =
         times.filter(|(from, until)| *from <= look.now && until.is_none_or(|until| until > success)).collect();
     if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > look.now)) {
-        return Finding::wait("deployed_incident", format!("an incident is open on {place}")).by_hand();
+        return ConditionResult::wait("deployed_incident", format!("an incident is open on {place}")).by_hand();
     }
     let quiet_since = incidents.iter().filter_map(|(_, until)| *until).max().unwrap_or(success).max(success);
     let ripe = quiet_since.checked_add(soak).unwrap_or(Timestamp::MAX);
     let long = message::duration(soak);
     if look.now >= ripe {
-        return Finding::pass("deployed", format!("{short} has run in {place} for {long}"));
+        return ConditionResult::pass("deployed", format!("{short} has run in {place} for {long}"));
     }
     let ends = message::moment(ripe, &look.policy.commands.zone);
-    Finding::wait("deployed_soaking", format!("{short} soaks in {place} for {long}: ends {ends}")).turns(Some(ripe))
+    ConditionResult::wait("deployed_soaking", format!("{short} soaks in {place} for {long}: ends {ends}"))
+        .turns(Some(ripe))
 }

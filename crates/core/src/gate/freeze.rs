@@ -5,28 +5,28 @@ use jiff::Timestamp;
 
 use crate::{
     domain::{fact::command::ALL, when},
-    gate::{Case, calendar, condition_result::Finding},
+    gate::{ConditionContext, calendar, condition_result::ConditionResult},
     text::message::{moment, quoted, reason},
 };
 
 /// A freeze that covers this moment.
-struct Standing {
+struct ActiveFreeze {
     until: Option<Timestamp>,
     since: Option<Timestamp>,
     words: String,
 }
 
-pub(super) fn judge(case: Case<'_, '_>) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
     let (look, now) = (case.look, case.look.now);
     let covers = |name: &str| name == ALL || case.subject.environment() == Some(name);
     let mut next = None;
-    let mut standing: Vec<Standing> = Vec::new();
+    let mut standing: Vec<ActiveFreeze> = Vec::new();
     for rule in look.policy.freezes.iter().filter(|rule| covers(&rule.environment)) {
         let (frozen, turns) = calendar::freeze(rule, now);
         if frozen {
             let until = turns.map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
             let words = format!("frozen by the policy{until}{}", reason(rule.reason.as_deref()));
-            standing.push(Standing { until: turns, since: None, words });
+            standing.push(ActiveFreeze { until: turns, since: None, words });
         } else {
             next = when::earlier(next, turns);
         }
@@ -36,14 +36,14 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
         let until = freeze.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
         let what = if *name == ALL { "everything is".to_owned() } else { format!("{} is", quoted(name)) };
         let words = format!("{what} frozen by {}{until}{}", quoted(&freeze.by.login), reason(freeze.reason));
-        standing.push(Standing { until: freeze.until, since: Some(freeze.since), words });
+        standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words });
     }
     // It thaws when the last of them ends.
     standing.sort_by_key(|freeze| (freeze.until.is_none(), freeze.until));
     match standing.pop() {
-        None => Finding::pass("freeze_none", "nothing is frozen").seen(Some(now)).turns(next),
+        None => ConditionResult::pass("freeze_none", "nothing is frozen").seen(Some(now)).turns(next),
         Some(last) => {
-            let finding = Finding::wait("frozen", last.words).seen(last.since.or(Some(now))).turns(last.until);
+            let finding = ConditionResult::wait("frozen", last.words).seen(last.since.or(Some(now))).turns(last.until);
             if last.until.is_none() { finding.by_hand() } else { finding }
         }
     }

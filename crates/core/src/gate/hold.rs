@@ -9,14 +9,14 @@ use crate::{
         id::{ItemNumber, Sha},
         needs::{Answer, Need},
     },
-    gate::{Case, condition_result::Finding, contents::Unknown},
+    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
     text::message::{quoted, reason},
 };
 
 /// More commits of unknown origin than that are not asked about.
 const MOST_UNKNOWN: usize = 20;
 
-pub(super) fn judge(case: Case<'_, '_>) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
     let facts = case.look.facts;
     let mut standing: Vec<Guard<'_>> = Vec::new();
     for item in facts.held_items() {
@@ -34,7 +34,7 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
                 let words = format!(
                     "#{item} is on hold, and of {commits} commits it is not known which pull requests brought them"
                 );
-                return Finding::error("hold_unknown", words).by_hand();
+                return ConditionResult::error("hold_unknown", words).by_hand();
             }
             Err(Unclear::Unseen(pull)) => {
                 let held = if pull == item { String::new() } else { format!(" for #{item}") };
@@ -42,17 +42,17 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
                     "#{pull} is on hold{held}, and it is not known what it brings: no event told of it. \
                      Any change of #{pull} does"
                 );
-                return Finding::error("hold_unknown", words).by_hand();
+                return ConditionResult::error("hold_unknown", words).by_hand();
             }
         }
     }
     standing.sort_by_key(|hold| (hold.since, hold.item));
     let since = standing.first().map(|hold| hold.since);
     match standing.as_slice() {
-        [] => Finding::pass("hold_none", "nothing that it carries is on hold"),
+        [] => ConditionResult::pass("hold_none", "nothing that it carries is on hold"),
         [one] => {
             let words = format!("#{} is held by {}{}", one.item, quoted(&one.by.login), reason(one.reason));
-            Finding::wait("held", words).seen(since).by_hand()
+            ConditionResult::wait("held", words).seen(since).by_hand()
         }
         [first, rest @ ..] => {
             let words = format!(
@@ -62,7 +62,7 @@ pub(super) fn judge(case: Case<'_, '_>) -> Finding {
                 reason(first.reason),
                 rest.len()
             );
-            Finding::wait("held", words).seen(since).by_hand()
+            ConditionResult::wait("held", words).seen(since).by_hand()
         }
     }
 }
@@ -84,7 +84,7 @@ impl Unclear {
 }
 
 /// Whether the commit brings a change of the item that is not there yet.
-fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+fn carries(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let facts = case.look.facts;
     let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
     if facts.items.get(&item).is_some_and(|held| held.is_pull) && unseen(&item) {
@@ -137,7 +137,7 @@ fn carries(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
 
 /// Whether a commit is there already: in all that is there. `Err`: not known, and
 /// of which of them, if that is known.
-fn is_there(case: Case<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
+fn is_there(case: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
     let bases = bases.ok_or(None)?;
     let mut unknown = None;
     for base in bases {
@@ -153,7 +153,7 @@ fn is_there(case: Case<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<b
 /// Whether a pull request that the commit brings may be linked to a held
 /// issue by the forge alone, which no text tells. Where it can't be asked, the
 /// hold stands. Without a base to compare with, the commit itself is looked at.
-fn linked_elsewhere(case: Case<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+fn linked_elsewhere(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let (look, sha) = (case.look, &case.subject.sha);
     if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
         return Ok(false);

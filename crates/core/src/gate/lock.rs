@@ -3,31 +3,32 @@
 
 use crate::{
     domain::fact::lock::LockOwner,
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::{quoted, reason},
 };
 
-pub(super) fn judge(case: Case<'_, '_>) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
     let Some(environment) = case.subject.environment() else {
-        return Finding::pass("lock_none", "a release has no lock");
+        return ConditionResult::pass("lock_none", "a release has no lock");
     };
     let Some(lock) = case.look.facts.lock(environment, case.look.now) else {
-        return Finding::pass("lock_free", format!("{} is not locked", quoted(environment)));
+        return ConditionResult::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
     let (name, by, why) = (quoted(environment), quoted(&lock.by.login), reason(lock.reason));
     let owner = case.subject.requester.as_ref().map(|who| lock.owner(who, case.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
-            return Finding::pass("lock_own", format!("the lock is held by {by}, who asks")).seen(Some(lock.since));
+            return ConditionResult::pass("lock_own", format!("the lock is held by {by}, who asks"))
+                .seen(Some(lock.since));
         }
         Some(LockOwner::OtherItem(item)) if case.subject.replaces => {
             let words = format!("the lock is held by {by}, who asks, for #{item}, and is to be replaced");
-            return Finding::pass("lock_replaced", words).seen(Some(lock.since));
+            return ConditionResult::pass("lock_replaced", words).seen(Some(lock.since));
         }
         Some(LockOwner::OtherItem(item)) => {
-            Finding::wait("lock_other_item", format!("{name} is locked by {by}, who asks, for #{item}{why}"))
+            ConditionResult::wait("lock_other_item", format!("{name} is locked by {by}, who asks, for #{item}{why}"))
         }
-        Some(LockOwner::Other) | None => Finding::wait("lock_held", format!("{name} is locked by {by}{why}")),
+        Some(LockOwner::Other) | None => ConditionResult::wait("lock_held", format!("{name} is locked by {by}{why}")),
     };
     let finding = finding.seen(Some(lock.since)).turns(lock.until);
     // A lock with an end goes by itself.

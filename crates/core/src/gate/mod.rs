@@ -36,9 +36,9 @@ use jiff::{SignedDuration, Timestamp};
 
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
-    context::{Look, rights::Right},
+    context::{EvalContext, rights::PermissionState},
     domain::{
-        decision::{Decision, GateName, Standing},
+        decision::{ConditionState, Decision, GateName},
         fact::RepoFacts,
         id::{Account, ItemNumber, Sha},
         needs::{Answer, Need},
@@ -47,7 +47,7 @@ use crate::{
         rule::{ConditionName, ConditionRule, name_key},
         when,
     },
-    gate::condition_result::Finding,
+    gate::condition_result::ConditionResult,
     text::message::{forge_reason, quoted},
 };
 
@@ -111,12 +111,12 @@ impl Subject {
 
 /// What follows for a subject from facts, policy and time.
 pub fn evaluate(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> Decision {
-    decide(&Look::new(facts, policy, now), subject)
+    decide(&EvalContext::new(facts, policy, now), subject)
 }
 
 /// Facts that evaluating a subject would want and that are not known.
 pub fn needs(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> Vec<Need> {
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     decide(&look, subject);
     look.take_wants().into_iter().collect()
 }
@@ -130,22 +130,22 @@ pub(crate) fn objection(
     account: &Account,
     now: Timestamp,
 ) -> Result<Option<String>, String> {
-    approval::objection(Case { look: &Look::new(facts, policy, now), subject }, account)
+    approval::objection(ConditionContext { look: &EvalContext::new(facts, policy, now), subject }, account)
 }
 
 /// Everything that is gated now.
 pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subject> {
-    Look::new(facts, policy, now).subjects()
+    EvalContext::new(facts, policy, now).subjects()
 }
 
 /// What a condition looks at.
 #[derive(Clone, Copy)]
-struct Case<'a, 'f> {
-    look: &'a Look<'f>,
+struct ConditionContext<'a, 'f> {
+    look: &'a EvalContext<'f>,
     subject: &'a Subject,
 }
 
-impl<'f> Case<'_, 'f> {
+impl<'f> ConditionContext<'_, 'f> {
     /// An answer that is not older than `age`; asks for it otherwise.
     fn answer(self, need: &Need, age: SignedDuration) -> Option<&'f Answer> {
         let since = self.look.now.checked_sub(age).unwrap_or(Timestamp::MIN);
@@ -153,23 +153,23 @@ impl<'f> Case<'_, 'f> {
     }
 
     /// Whether an account may write, asked anew before something is done.
-    fn may_write(self, account: &Account) -> Right {
+    fn may_write(self, account: &Account) -> PermissionState {
         self.look.may_write(account, self.subject.fresh_since)
     }
 
     /// Whether an account is what a grant asks for, asked anew before something is done.
-    fn is_granted(self, account: &Account, grant: &Grant) -> Right {
+    fn is_granted(self, account: &Account, grant: &Grant) -> PermissionState {
         self.look.is_granted(account, grant, self.subject.fresh_since)
     }
 
     /// What is said while an answer is not there: it will be, or it can't be had.
-    fn missing(self, need: &Need, code: &str, what: &str) -> Finding {
+    fn missing(self, need: &Need, code: &str, what: &str) -> ConditionResult {
         match self.look.facts.answers.get(need).map(|known| &known.answer) {
-            Some(Answer::Unavailable { why }) => Finding::error(
+            Some(Answer::Unavailable { why }) => ConditionResult::error(
                 &format!("{code}_unavailable"),
                 format!("{what} can't be found out: {}", forge_reason(why)),
             ),
-            _ => Finding::unknown(&format!("{code}_asked"), format!("{what} is being asked of the forge")),
+            _ => ConditionResult::unknown(&format!("{code}_asked"), format!("{what} is being asked of the forge")),
         }
     }
 
@@ -183,9 +183,9 @@ impl<'f> Case<'_, 'f> {
     }
 }
 
-fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
-    let case = Case { look, subject };
-    let findings: Vec<Finding> = match required(look.policy, &subject.gate) {
+fn decide(look: &EvalContext<'_>, subject: &Subject) -> Decision {
+    let case = ConditionContext { look, subject };
+    let findings: Vec<ConditionResult> = match required(look.policy, &subject.gate) {
         Some(rules) => {
             let waivers = waiver::all(case);
             let listed = rules.iter().map(|rule| combinators::judge(case, rule, &waivers));
@@ -194,7 +194,7 @@ fn decide(look: &Look<'_>, subject: &Subject) -> Decision {
         None => vec![unlisted(&subject.gate)],
     };
     // A gate always has conditions; one that had none would pass nothing.
-    let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(Standing::Fail);
+    let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(ConditionState::Fail);
     Decision {
         gate: subject.gate.clone(),
         sha: subject.sha.clone(),
@@ -253,10 +253,10 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
     }
 }
 
-fn unlisted(gate: &GateName) -> Finding {
+fn unlisted(gate: &GateName) -> ConditionResult {
     let (code, what) = match gate {
         GateName::Release(name) => ("gate_unlisted", format!("no gate {}", quoted(name))),
         GateName::Deploy(name) => ("environment_unlisted", format!("no environment {}", quoted(name))),
     };
-    Finding::fail(code, format!("the policy describes {what}, so nothing may pass")).named("listed")
+    ConditionResult::fail(code, format!("the policy describes {what}, so nothing may pass")).named("listed")
 }

@@ -3,15 +3,15 @@
 
 use crate::{
     gate::{
-        Case,
-        condition_result::Finding,
+        ConditionContext,
+        condition_result::ConditionResult,
         rollout_order::{self, Order},
     },
     text::message::quoted,
 };
 
 /// What `order` finds for a subject; `None` where it does not count.
-pub(super) fn judge(case: Case<'_, '_>) -> Option<Finding> {
+pub(super) fn judge(case: ConditionContext<'_, '_>) -> Option<ConditionResult> {
     let request = case.look.facts.requests.get(case.subject.request.as_ref()?)?;
     let rule = case.look.policy.environments.get(&request.environment)?;
     if !request.is_automatic() || rule.auto.allow_older {
@@ -20,13 +20,13 @@ pub(super) fn judge(case: Case<'_, '_>) -> Option<Finding> {
     let order = rollout_order::order(case.look, request);
     let environment = quoted(&request.environment);
     let finding = match &order {
-        Order::Forward => Finding::pass("order", format!("what {environment} runs is not newer")),
+        Order::Forward => ConditionResult::pass("order", format!("what {environment} runs is not newer")),
         Order::Unknown => {
             let words = format!("whether it is older than what {environment} runs is being asked of the forge");
-            Finding::unknown("order_asked", words)
+            ConditionResult::unknown("order_asked", words)
         }
-        Order::Older { .. } => Finding::fail("order_older", rollout_order::backward(request, &order)),
-        Order::Lower { .. } => Finding::fail("order_lower", rollout_order::backward(request, &order)),
+        Order::Older { .. } => ConditionResult::fail("order_older", rollout_order::backward(request, &order)),
+        Order::Lower { .. } => ConditionResult::fail("order_lower", rollout_order::backward(request, &order)),
     };
     Some(finding.named("order"))
 }

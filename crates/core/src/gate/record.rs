@@ -7,20 +7,20 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         decision::{Decision, GateName},
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
             deploy::{Origin, RequestEnd, RequestState},
-            gate::{GateFacts, Shown, Turn},
+            gate::{DecisionChange, GateFacts, Shown},
         },
         id::{ItemNumber, Sha},
         policy::{Mode, Policy},
     },
     gate::{Subject, check_run, decide},
-    plan::{Advanced, PlannedEffect, Recheck, Terms},
+    plan::{DecisionContext, PartialPlan, PlannedEffect, Recheck},
 };
 
 /// A check run that has not ended is shown anew after so long: after 14 days
@@ -30,7 +30,7 @@ use crate::{
 const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
 
 /// Facts that deciding all subjects would want and that are not known.
-pub(crate) fn needs(look: &Look<'_>) {
+pub(crate) fn needs(look: &EvalContext<'_>) {
     if !is_on(look.policy) {
         return;
     }
@@ -45,11 +45,11 @@ fn is_on(policy: &Policy) -> bool {
 }
 
 /// Decides every subject again; what follows is the difference to what is kept.
-pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>, advanced: &mut Advanced) {
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, advanced: &mut PartialPlan) {
     let mut decisions: Vec<(Subject, Decision)> = Vec::new();
     let mut over: Vec<(Subject, Decision)> = Vec::new();
     if is_on(terms.policy) {
-        let look = Look::new(facts, terms.policy, terms.now);
+        let look = EvalContext::new(facts, terms.policy, terms.now);
         let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
         decisions = look.subjects().into_iter().map(decided).collect();
         over = look.over_at_once().into_iter().map(decided).collect();
@@ -91,8 +91,8 @@ fn keep(
     facts: &mut RepoFacts,
     key: &(GateName, Sha),
     decided: Option<(Subject, Decision)>,
-    terms: &Terms<'_>,
-    advanced: &mut Advanced,
+    terms: &DecisionContext<'_>,
+    advanced: &mut PartialPlan,
 ) {
     let known = facts.gates.get(key);
     let mut gate = match (known.cloned(), decided) {
@@ -106,7 +106,7 @@ fn keep(
     };
     let words = check_run::title(&gate.decision);
     let turned = gate.turns.len();
-    gate.turned(Turn { at: terms.now, standing: gate.decision.standing, words: words.clone() });
+    gate.turned(DecisionChange { at: terms.now, standing: gate.decision.standing, words: words.clone() });
     if gate.turns.len() != turned || known.is_none() {
         let name = gate.decision.gate.check();
         let name = crate::text::message::quoted(&name);
@@ -142,7 +142,7 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
 }
 
 /// Queues the check run where it says something new, or grows old.
-fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut Advanced) {
+fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut PartialPlan) {
     // Who asks again sees an answer, also where it is the same.
     let again = std::mem::take(&mut gate.rerequested);
     let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
@@ -175,7 +175,7 @@ fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
 
 /// Rechecks a gate's check run before it is sent: it goes out as the gate
 /// stands now, and never says that something passed under a rule that is gone.
-pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &Terms<'_>) -> Recheck {
+pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
     let Effect::SetCheck { sha, verdict, title, .. } = effect else { return Recheck::Send };
     let key = (name.clone(), sha.clone());
     let Some(kept) = facts.gates.get(&key) else {

@@ -7,15 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::branches::OnLine,
-    context::rights::Right,
+    context::rights::PermissionState,
     domain::{
-        effect::Watched,
+        effect::RefGuard,
         event::{RefName, Verdict},
         fact::item::ReviewFact,
         id::{Account, AccountId, ItemNumber, Sha},
         needs::{Answer, Need},
     },
-    gate::{Case, condition_result::Finding, contents::Unknown},
+    gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
     text::message::{forge_reason, quoted},
 };
 
@@ -26,16 +26,16 @@ const MOST_COMMITS: usize = 250;
 /// More unknown commits than that are not asked about.
 const MOST_UNKNOWN: usize = 20;
 
-pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8) -> ConditionResult {
     let pulls = match pulls(case) {
         Ok(pulls) => pulls,
         Err(finding) => return *finding,
     };
     if pulls.is_empty() {
-        return Finding::pass("reviews_none", "it carries nothing new");
+        return ConditionResult::pass("reviews_none", "it carries nothing new");
     }
     let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
-    let mut unclear: Option<Finding> = None;
+    let mut unclear: Option<ConditionResult> = None;
     let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
     let mut last: Option<Timestamp> = None;
@@ -57,26 +57,27 @@ pub(super) fn judge(case: Case<'_, '_>, count: u8) -> Finding {
         }
     }
     if !against.is_empty() {
-        return Finding::fail("reviews_against", format!("changes are requested on {}", list(&against))).seen(last);
+        return ConditionResult::fail("reviews_against", format!("changes are requested on {}", list(&against)))
+            .seen(last);
     }
     if !missing.is_empty() {
         let what = if count == 1 { "an approval".to_owned() } else { format!("{count} approvals") };
         let words = format!("lacks {what} of its last commit: {}{}", list(&missing), without_right(&unentitled));
-        return Finding::fail("reviews_missing", words).seen(last);
+        return ConditionResult::fail("reviews_missing", words).seen(last);
     }
     if let Some(unclear) = unclear {
         return unclear.seen(last);
     }
-    Finding::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
+    ConditionResult::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
 }
 
 /// The pull requests that are carried.
-fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+fn pulls(case: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
     // The request for an open pull request is that pull request's alone.
     let request = case.subject.request.as_ref().and_then(|id| facts.requests.get(id));
-    if let Some(Watched::Pull(pull)) = request.map(|request| &request.watched) {
+    if let Some(RefGuard::Pull(pull)) = request.map(|request| &request.watched) {
         return Ok([*pull].into());
     }
     let open = open_pulls(case);
@@ -96,7 +97,7 @@ fn pulls(case: Case<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
 
 /// Open pull requests that speak for the subject's commit where it is on no line:
 /// it is their head, and a fork's speaks only for what is not here by itself.
-fn open_pulls(case: Case<'_, '_>) -> BTreeSet<ItemNumber> {
+fn open_pulls(case: ConditionContext<'_, '_>) -> BTreeSet<ItemNumber> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
     let is_here = facts.is_own_commit(sha) == Some(true);
@@ -110,35 +111,40 @@ fn open_pulls(case: Case<'_, '_>) -> BTreeSet<ItemNumber> {
     facts.pulls_with_head(sha).filter(speaks).collect()
 }
 
-fn place_unknown(sha: &Sha, why: Option<&str>) -> Finding {
+fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
     let what = format!("whether {} is on a branch that counts", sha.short());
     match why {
-        Some(why) => Finding::error("reviews_unavailable", format!("{what} can't be found out: {}", forge_reason(why))),
-        None => Finding::unknown("reviews_asked", format!("{what} is being asked of the forge")),
+        Some(why) => {
+            ConditionResult::error("reviews_unavailable", format!("{what} can't be found out: {}", forge_reason(why)))
+        }
+        None => ConditionResult::unknown("reviews_asked", format!("{what} is being asked of the forge")),
     }
 }
 
 /// Whether a branch is one on which what the subject brings may have landed: a
 /// listed one, or one to which the subject itself was pushed. A pull request into
 /// another branch speaks for nothing here.
-fn is_line(case: Case<'_, '_>, branch: &str) -> bool {
+fn is_line(case: ConditionContext<'_, '_>, branch: &str) -> bool {
     let pushed = case.look.facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
     let mut pushed = pushed.map(|(name, _, _)| name);
     case.look.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
 }
 
 /// Whether a pull request was merged into such a branch, as far as events told.
-fn landed_by(case: Case<'_, '_>, number: ItemNumber) -> bool {
+fn landed_by(case: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
     let pull = case.look.facts.pull(number).filter(|pull| pull.merged.is_some());
     let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
     base.is_some_and(|base| is_line(case, base))
 }
 
 /// The pull requests by which commits came. One that came by none was never reviewed.
-fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemNumber>, Box<Finding>> {
+fn brought(
+    case: ConditionContext<'_, '_>,
+    commits: &BTreeSet<&Sha>,
+) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     if commits.len() > MOST_COMMITS {
         let words = format!("it carries {} commits, more than can be looked at", commits.len());
-        return Err(Box::new(Finding::error("reviews_too_many", words)));
+        return Err(Box::new(ConditionResult::error("reviews_too_many", words)));
     }
     let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
@@ -152,9 +158,9 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
     }
     if strange.len() > MOST_UNKNOWN {
         let words = format!("it carries {} commits of which no pull request is known", strange.len());
-        return Err(Box::new(Finding::error("reviews_unknown", words)));
+        return Err(Box::new(ConditionResult::error("reviews_unknown", words)));
     }
-    let mut unasked: Option<Finding> = None;
+    let mut unasked: Option<ConditionResult> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
         let Some(Answer::BroughtBy(by)) = case.answer(&need, AGE) else {
@@ -166,7 +172,7 @@ fn brought(case: Case<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<Item
         let landed: BTreeSet<ItemNumber> = landed.collect();
         if landed.is_empty() {
             let words = format!("{} came without a pull request", sha.short());
-            return Err(Box::new(Finding::fail("reviews_bypassed", words)));
+            return Err(Box::new(ConditionResult::fail("reviews_bypassed", words)));
         }
         pulls.extend(landed);
     }
@@ -182,25 +188,27 @@ struct Reviewed {
     /// Somebody who may write requests changes.
     against: bool,
     /// Approvals of the last commit by people of whom it is not known that they may write, or are not its author.
-    unclear_approvals: Vec<Finding>,
+    unclear_approvals: Vec<ConditionResult>,
     /// Who requests changes, and may or may not write.
-    unclear_against: Option<Finding>,
+    unclear_against: Option<ConditionResult>,
     /// When a review that counts was last submitted.
     last: Option<Timestamp>,
 }
 
 /// Whether a review counts depends on a right that the forge has not told.
 /// What is said while it is not known whether a reviewer may write.
-fn permission_unknown(right: &Right, account: &Account) -> Option<Finding> {
+fn permission_unknown(right: &PermissionState, account: &Account) -> Option<ConditionResult> {
     let words = right.unknown(&account.login, "may write")?;
     Some(match right {
-        Right::Unavailable(_) => Finding::error("reviews_permission_unavailable", words),
-        Right::Nameless => Finding::unknown("reviews_account_unknown", words).by_hand(),
-        Right::Held | Right::Denied | Right::Asked => Finding::unknown("reviews_permission_asked", words),
+        PermissionState::Unavailable(_) => ConditionResult::error("reviews_permission_unavailable", words),
+        PermissionState::Nameless => ConditionResult::unknown("reviews_account_unknown", words).by_hand(),
+        PermissionState::Held | PermissionState::Denied | PermissionState::Asked => {
+            ConditionResult::unknown("reviews_permission_asked", words)
+        }
     })
 }
 
-fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Finding>> {
+fn reviewed(case: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<ConditionResult>> {
     let need = Need::Reviews { pull: number };
     let Some(Answer::Reviews { head, author, reviews, .. }) = case.answer(&need, AGE) else {
         return Err(Box::new(case.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
@@ -251,11 +259,11 @@ fn reviewed(case: Case<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<Find
         let right = case.may_write(by);
         if approves && own.is_none() {
             let words = format!("it is not recorded which accounts opened and approved #{number}");
-            found.unclear_approvals.push(Finding::unknown("reviews_account_unknown", words).by_hand());
+            found.unclear_approvals.push(ConditionResult::unknown("reviews_account_unknown", words).by_hand());
             continue;
         }
         match permission_unknown(&right, by) {
-            None if right == Right::Held => {
+            None if right == PermissionState::Held => {
                 found.last = found.last.max(Some(at));
                 found.approvals += usize::from(approves);
                 found.against |= refuses;

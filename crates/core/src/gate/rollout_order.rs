@@ -1,7 +1,7 @@
 //! Whether what a request deploys is older than what its environment runs.
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         fact::deploy::{DeployRequest, Origin, RequestKind},
         id::Sha,
@@ -33,7 +33,7 @@ pub(crate) enum Order {
 /// Compares a request with what its environment runs. A request of a person is
 /// compared by ancestry alone; one that nobody asked for by its version, too.
 /// What is not known is asked for. A rollback goes back on purpose.
-pub(crate) fn order(look: &Look<'_>, request: &DeployRequest) -> Order {
+pub(crate) fn order(look: &EvalContext<'_>, request: &DeployRequest) -> Order {
     let Some(sha) = &request.sha else { return Order::Forward };
     let rule = look.policy.environments.get(&request.environment);
     let allowed = request.is_automatic() && rule.is_some_and(|rule| rule.auto.allow_older);
@@ -58,7 +58,7 @@ pub(crate) fn order(look: &Look<'_>, request: &DeployRequest) -> Order {
 
 /// Compares a tag's version with the one that runs: the highest of its package
 /// that names the commit, else any that the commit contains.
-fn by_version(look: &Look<'_>, tag: &str, runs: &Sha) -> Order {
+fn by_version(look: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
     let Some(version) = version::parse(tag) else { return Order::Forward };
     let Some(listed) = look.listed_tags() else { return Order::Unknown };
     let lower = |tag: &str| Order::Lower { tag: tag.to_owned() };
@@ -78,7 +78,7 @@ fn by_version(look: &Look<'_>, tag: &str, runs: &Sha) -> Order {
 }
 
 /// Whether `newer` contains `older`; `None`: not known, and asked for.
-fn contains(look: &Look<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
+fn contains(look: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
     look.known_to_contain(newer, older).or_else(|| {
         look.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
         None

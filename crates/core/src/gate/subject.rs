@@ -2,10 +2,10 @@
 //! the policy wants its check, and commits that wait to be deployed.
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         decision::GateName,
-        effect::Watched,
+        effect::RefGuard,
         event::RefName,
         fact::{
             deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
@@ -29,7 +29,7 @@ const WAITS: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// So many subjects of one gate are watched, the newest.
 const MOST: usize = 50;
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// Everything that is gated now, one subject for each gate and commit.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
         let mut found: BTreeMap<(GateName, Sha), Subject> = BTreeMap::new();
@@ -170,7 +170,7 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
         // Nobody is asked twice in an incident.
         subject.replaces = request.replace || request.kind == RequestKind::Rollback;
     }
-    if let Watched::Tag(tag) = &request.watched {
+    if let RefGuard::Tag(tag) = &request.watched {
         subject.tags.push(tag.clone());
     }
     if request.kind == RequestKind::Rollback && facts.rollback_lock(&request.environment).is_some() {

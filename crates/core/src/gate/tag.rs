@@ -13,16 +13,16 @@ use crate::{
         needs::{Answer, Need},
         version,
     },
-    gate::{Case, condition_result::Finding},
+    gate::{ConditionContext, condition_result::ConditionResult},
     text::message::quoted,
 };
 
 /// A signature does not change while the tag does not move.
 const SIGNATURE_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-pub(super) fn judge(case: Case<'_, '_>, increasing: bool, signed: bool) -> Finding {
+pub(super) fn judge(case: ConditionContext<'_, '_>, increasing: bool, signed: bool) -> ConditionResult {
     let [first, rest @ ..] = case.subject.tags.as_slice() else {
-        return Finding::fail("tag_none", "no tag names the commit");
+        return ConditionResult::fail("tag_none", "no tag names the commit");
     };
     // The worst of them speaks.
     let mut worst = one(case, first, increasing, signed);
@@ -35,21 +35,21 @@ pub(super) fn judge(case: Case<'_, '_>, increasing: bool, signed: bool) -> Findi
     worst
 }
 
-fn one(case: Case<'_, '_>, tag: &str, increasing: bool, signed: bool) -> Finding {
+fn one(case: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool) -> ConditionResult {
     let name = quoted(tag);
     let moves = case.look.facts.refs.get(&RefName::Tag(tag.to_owned())).map(RefFacts::moves);
     let places: BTreeSet<&Sha> = moves.into_iter().flatten().filter_map(|(_, sha)| sha.as_ref()).collect();
     let made = moves.and_then(|moves| moves.first()).map(|(at, _)| *at);
     if places.len() > 1 {
         let at = moves.and_then(|moves| moves.last()).map(|(at, _)| *at);
-        return Finding::fail("tag_moved", format!("{name} was moved")).seen(at);
+        return ConditionResult::fail("tag_moved", format!("{name} was moved")).seen(at);
     }
     if increasing && let Some(finding) = not_higher(case, tag) {
         return finding;
     }
     if signed {
         if places.is_empty() {
-            return Finding::fail(
+            return ConditionResult::fail(
                 "tag_unsigned",
                 format!("{name} is not there yet: publishing makes one without a signature"),
             );
@@ -58,7 +58,7 @@ fn one(case: Case<'_, '_>, tag: &str, increasing: bool, signed: bool) -> Finding
         match case.answer(&need, SIGNATURE_AGE) {
             Some(Answer::TagSignature { verified: true, .. }) => {}
             Some(Answer::TagSignature { reason, .. }) => {
-                return Finding::fail(
+                return ConditionResult::fail(
                     "tag_unsigned",
                     format!("the signature of {name} is not good: {}", quoted(reason)),
                 )
@@ -68,14 +68,14 @@ fn one(case: Case<'_, '_>, tag: &str, increasing: bool, signed: bool) -> Finding
         }
     }
     let how = if signed { "signed and never moved" } else { "never moved" };
-    Finding::pass("tag", format!("{name}: {how}")).seen(made)
+    ConditionResult::pass("tag", format!("{name}: {how}")).seen(made)
 }
 
 /// Why a tag's version is not higher than those that its commit contains, if so.
-fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
+fn not_higher(case: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResult> {
     let name = quoted(tag);
     let Some(version) = version::parse(tag) else {
-        return Some(Finding::fail("tag_no_version", format!("{name} is no semantic version")));
+        return Some(ConditionResult::fail("tag_no_version", format!("{name} is no semantic version")));
     };
     let listed = case.answer(&Need::Tags, LIST_AGE).and(case.look.facts.tags.listed.as_ref());
     let Some(listed) = listed else {
@@ -87,7 +87,7 @@ fn not_higher(case: Case<'_, '_>, tag: &str) -> Option<Finding> {
         let contains = case.contains(&case.subject.sha, sha);
         if contains == Some(true) {
             let words = format!("{name} is not higher than {}, which it contains", quoted(other));
-            return Some(Finding::fail("tag_not_higher", words));
+            return Some(ConditionResult::fail("tag_not_higher", words));
         }
         if contains.is_none() {
             let need = Need::Commits { base: Some(sha.clone()), head: case.subject.sha.clone() };

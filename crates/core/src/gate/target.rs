@@ -3,9 +3,9 @@
 
 use crate::{
     commits::branches::OnLine,
-    context::{Look, rights::Right},
+    context::{EvalContext, rights::PermissionState},
     domain::{
-        effect::Watched,
+        effect::RefGuard,
         event::Verdict,
         fact::{
             RepoFacts,
@@ -13,7 +13,7 @@ use crate::{
             item::ReviewFact,
         },
         id::{Account, AccountId, ItemNumber, Sha},
-        needs::{Answer, Named, NamedKind},
+        needs::{Answer, ResolvedRef, ResolvedRefKind},
         policy::Policy,
         rule::EnvironmentRule,
     },
@@ -46,16 +46,16 @@ impl Refusal {
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'a> {
     /// What it was named by.
-    pub(crate) watched: &'a Watched,
+    pub(crate) watched: &'a RefGuard,
     /// What the forge said that its name stands for.
-    pub(crate) named: Option<&'a Named>,
+    pub(crate) named: Option<&'a ResolvedRef>,
     /// It ran there before.
     pub(crate) goes_back: bool,
 }
 
 impl<'a> Basis<'a> {
     /// The commit by itself: nobody named it.
-    pub(crate) const BARE: Self = Self { watched: &Watched::Commit, named: None, goes_back: false };
+    pub(crate) const BARE: Self = Self { watched: &RefGuard::Commit, named: None, goes_back: false };
 
     /// What a request means its commit by.
     pub(crate) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
@@ -77,7 +77,7 @@ impl<'a> Basis<'a> {
 /// one, if a tag names it or it ran there before. With `unmerged: true` it takes
 /// every commit of this repository, and a fork's once someone who may write has
 /// approved that very commit. What is not known is pending.
-pub(crate) fn permitted(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+pub(crate) fn permitted(look: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     // A gate that the policy does not describe lets nothing pass anyway.
     let Some(rule) = look.policy.environments.get(environment) else { return Ok(()) };
     if rule.unmerged {
@@ -88,7 +88,7 @@ pub(crate) fn permitted(look: &Look<'_>, environment: &str, sha: &Sha, basis: Ba
         return Ok(());
     }
     let short = quoted(sha.short());
-    if (basis.goes_back || matches!(basis.watched, Watched::Tag(_))) && look.was_on_line(sha) {
+    if (basis.goes_back || matches!(basis.watched, RefGuard::Tag(_))) && look.was_on_line(sha) {
         return Ok(());
     }
     if let OnLine::Unknown(why) = on_line {
@@ -99,21 +99,21 @@ pub(crate) fn permitted(look: &Look<'_>, environment: &str, sha: &Sha, basis: Ba
         }));
     }
     let what = match basis.watched {
-        Watched::Branch(branch) => format!("The branch {}", quoted(branch)),
-        Watched::Tag(tag) => format!("What {} names, {short},", quoted(tag)),
-        Watched::Pull(pull) => format!("#{pull}"),
-        Watched::Commit => short,
+        RefGuard::Branch(branch) => format!("The branch {}", quoted(branch)),
+        RefGuard::Tag(tag) => format!("What {} names, {short},", quoted(tag)),
+        RefGuard::Pull(pull) => format!("#{pull}"),
+        RefGuard::Commit => short,
     };
     Err(Refusal::No(not_merged(environment, &what)))
 }
 
 /// Whether a commit may go where `unmerged: true` is.
-fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+fn permitted_unmerged(look: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     let access = |account: &Account| look.may_write(account, None);
-    if let Watched::Pull(pull) = basis.watched {
+    if let RefGuard::Pull(pull) = basis.watched {
         return unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access);
     }
-    if basis.named.is_some_and(|named| matches!(named.kind, NamedKind::Branch | NamedKind::Tag)) {
+    if basis.named.is_some_and(|named| matches!(named.kind, ResolvedRefKind::Branch | ResolvedRefKind::Tag)) {
         return Ok(());
     }
     let short = quoted(sha.short());
@@ -141,10 +141,10 @@ fn permitted_unmerged(look: &Look<'_>, environment: &str, sha: &Sha, basis: Basi
 
 /// Whether a commit is on a listed branch. What the forge said of its name
 /// counts, too: the push may not have been heard of yet.
-fn line_of(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
+fn line_of(look: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
     let branch = match (basis.named.map(|named| named.kind), basis.watched) {
-        (Some(NamedKind::Branch), Watched::Branch(branch)) => Some(branch.as_str()),
-        (Some(NamedKind::Landed), _) => Some(look.facts.default_branch()),
+        (Some(ResolvedRefKind::Branch), RefGuard::Branch(branch)) => Some(branch.as_str()),
+        (Some(ResolvedRefKind::Landed), _) => Some(look.facts.default_branch()),
         _ => None,
     };
     match branch.filter(|branch| look.listed(branch)) {
@@ -155,17 +155,17 @@ fn line_of(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
 
 /// What has to hold at the forge when a request is sent: what it was named by,
 /// and for a bare commit that the branch on which it landed still holds it.
-pub(crate) fn watched_when_sent(look: &Look<'_>, sha: &Sha, basis: Basis<'_>) -> Watched {
-    if *basis.watched != Watched::Commit || basis.goes_back {
+pub(crate) fn watched_when_sent(look: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> RefGuard {
+    if *basis.watched != RefGuard::Commit || basis.goes_back {
         return basis.watched.clone();
     }
     match line_of(look, sha, basis) {
         // It may have been renamed since.
         OnLine::Yes { branch, .. } if look.facts.is_main_line(&branch) => {
-            Watched::Branch(look.facts.default_branch().to_owned())
+            RefGuard::Branch(look.facts.default_branch().to_owned())
         }
-        OnLine::Yes { branch, .. } => Watched::Branch(branch),
-        OnLine::No | OnLine::Unknown(_) => Watched::Commit,
+        OnLine::Yes { branch, .. } => RefGuard::Branch(branch),
+        OnLine::No | OnLine::Unknown(_) => RefGuard::Commit,
     }
 }
 
@@ -176,23 +176,25 @@ pub(crate) fn short_name(name: &str) -> &str {
 
 /// Whether a commit that a name stands for may be deployed, and what has to
 /// stay where it is for that.
-pub(crate) fn may(look: &Look<'_>, request: &DeployRequest, named: &Named) -> Result<Watched, Refusal> {
+pub(crate) fn may(look: &EvalContext<'_>, request: &DeployRequest, named: &ResolvedRef) -> Result<RefGuard, Refusal> {
     let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
     let watched = match named.kind {
         // It was asked for on the pull request whose head it is.
-        NamedKind::Loose | NamedKind::Landed if matches!(request.watched, Watched::Pull(_)) => request.watched.clone(),
-        NamedKind::Tag => Watched::Tag(name.to_owned()),
-        NamedKind::Branch => Watched::Branch(name.to_owned()),
+        ResolvedRefKind::Loose | ResolvedRefKind::Landed if matches!(request.watched, RefGuard::Pull(_)) => {
+            request.watched.clone()
+        }
+        ResolvedRefKind::Tag => RefGuard::Tag(name.to_owned()),
+        ResolvedRefKind::Branch => RefGuard::Branch(name.to_owned()),
         // Forges find a fork's commits under every repository's name.
-        NamedKind::Loose if !matches!(look.on_line(sha), OnLine::Yes { .. }) => match look.is_own(sha) {
-            Some(true) => look.facts.own_pull_with_head(sha).map_or(Watched::Commit, Watched::Pull),
+        ResolvedRefKind::Loose if !matches!(look.on_line(sha), OnLine::Yes { .. }) => match look.is_own(sha) {
+            Some(true) => look.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
                 let what = format!("Whether {} is a commit of this repository", quoted(sha.short()));
                 return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
             }
         },
-        NamedKind::Landed | NamedKind::Loose => Watched::Commit,
+        ResolvedRefKind::Landed | ResolvedRefKind::Loose => RefGuard::Commit,
     };
     permitted(look, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
     Ok(watched)
@@ -207,7 +209,7 @@ pub(crate) fn unmerged_pull(
     environment: &str,
     pull: ItemNumber,
     sha: &Sha,
-    access: &dyn Fn(&Account) -> Right,
+    access: &dyn Fn(&Account) -> PermissionState,
 ) -> Result<(), Refusal> {
     let rule: Option<&EnvironmentRule> = policy.environments.get(environment);
     if !rule.is_some_and(|rule| rule.unmerged) {
@@ -238,9 +240,9 @@ pub(crate) fn unmerged_pull(
     let mut unclear = None;
     for review in approvals {
         match access(&review.reviewer) {
-            Right::Held => return Ok(()),
-            Right::Denied => {}
-            Right::Asked | Right::Unavailable(_) | Right::Nameless => {
+            PermissionState::Held => return Ok(()),
+            PermissionState::Denied => {}
+            PermissionState::Asked | PermissionState::Unavailable(_) | PermissionState::Nameless => {
                 unclear = unclear.or(Some(&review.reviewer.login));
             }
         }
@@ -278,7 +280,7 @@ fn not_merged(environment: &str, what: &str) -> String {
 /// its full name: a tag may be called like it.
 pub(crate) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
     match &request.watched {
-        Watched::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
+        RefGuard::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
         _ => need_of(facts, id, &request.reference),
     }
 }

@@ -8,16 +8,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::{
-    context::rights::{Right, override_grant},
+    context::rights::{PermissionState, override_grant},
     domain::{
         decision::GateName,
         event::DeployState,
-        fact::command::{CommandFacts, Deed, Ending},
+        fact::command::{CommandAction, CommandFacts, Ending},
         id::{Account, AccountId},
         rule::ConditionName,
         when,
     },
-    gate::Case,
+    gate::ConditionContext,
     text::message::{moment, quoted, reason},
 };
 
@@ -42,7 +42,7 @@ struct Said<'a> {
 }
 
 /// Everything that is let go for a subject.
-pub(super) fn all(case: Case<'_, '_>) -> Vec<Waiver> {
+pub(super) fn all(case: ConditionContext<'_, '_>) -> Vec<Waiver> {
     let subject = case.subject.waived.iter().map(|(condition, word)| Waiver {
         condition: *condition,
         words: format!("waived by {}", quoted(word)),
@@ -52,7 +52,7 @@ pub(super) fn all(case: Case<'_, '_>) -> Vec<Waiver> {
     subject.chain(overrides(case)).collect()
 }
 
-fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
+fn overrides(case: ConditionContext<'_, '_>) -> Vec<Waiver> {
     let (look, subject) = (case.look, case.subject);
     let rules = &look.policy.overrides;
     let applying = look.facts.words_at_gate(&subject.gate, &subject.sha);
@@ -73,7 +73,7 @@ fn overrides(case: Case<'_, '_>) -> Vec<Waiver> {
 
 /// What comes of all that was said of one condition: only those count who may
 /// override now, and of one account the last word.
-fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
+fn waiver(case: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
     let look = case.look;
     let second = look.policy.overrides.second;
     said.sort_by_key(|word| (word.at, word.by));
@@ -85,7 +85,7 @@ fn waiver(case: Case<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>)
     for word in &said {
         let right = case.is_granted(word.by, &grant);
         match (word.by.id, right.unknown(&word.by.login, "may override")) {
-            (Some(id), None) if right == Right::Held => {
+            (Some(id), None) if right == PermissionState::Held => {
                 if !names.contains(&id) {
                     names.push(id);
                 }
@@ -126,7 +126,7 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
         return None;
     }
     match &command.deed {
-        Some(Deed::Override { gate, sha, policy, conditions, reason, until }) => {
+        Some(CommandAction::Override { gate, sha, policy, conditions, reason, until }) => {
             Some((gate, sha, policy, conditions, Said { by: &command.by, at: command.at, reason, until: *until }))
         }
         _ => None,
@@ -136,7 +136,7 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
 /// When the commit last went through the gate, if it did at or after `since`:
 /// what was said before is used up. A deployment of which it is not known yet
 /// what it brings may have been this commit's.
-fn used_at(case: Case<'_, '_>, since: Timestamp) -> Option<Timestamp> {
+fn used_at(case: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp> {
     let facts = case.look.facts;
     let sha = &case.subject.sha;
     match &case.subject.gate {

@@ -7,12 +7,12 @@ use crate::{
         incident::{EpisodeKey, IncidentFacts, incident_id},
     },
     incident::ingest::{SILENCE, sight},
-    plan::{Advanced, Terms},
+    plan::{DecisionContext, PartialPlan},
 };
 
 /// Notes the silence of every connection that is overdue.
-pub(super) fn watch(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
-    let mut out = Advanced::default();
+pub(super) fn watch(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
+    let mut out = PartialPlan::default();
     let heard: Vec<_> = facts.heartbeats.iter().map(|(name, facts)| (name.clone(), facts.heard_at)).collect();
     for (connection, heard_at) in heard {
         let every = terms.alerts.connections.get(&connection).and_then(|rules| rules.heartbeat);

@@ -4,13 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     event::CloseReason,
-    fact::{RepoFacts, command::Deed, incident::IssueFacts},
+    fact::{RepoFacts, command::CommandAction, incident::IssueFacts},
     id::ItemNumber,
 };
 
 /// What commands on an issue come to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Word<'a> {
+pub(super) struct HumanActions<'a> {
     /// Who looks after it, since when.
     pub(super) acked: Option<(&'a str, Timestamp)>,
     /// Until when it is muted.
@@ -22,15 +22,15 @@ pub(super) struct Word<'a> {
 }
 
 /// What was said on an issue.
-pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> Word<'_> {
-    let mut word = Word::default();
+pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> HumanActions<'_> {
+    let mut word = HumanActions::default();
     for (_, command) in facts.commands_on(issue) {
         match &command.deed {
-            Some(Deed::Ack) => word.acked = Some((&command.by.login, command.at)),
-            Some(Deed::Mute { until, .. }) => word.muted_until = Some(*until),
-            Some(Deed::Unmute) => word.muted_until = None,
-            Some(Deed::Resolve) => word.over.push(command.at),
-            Some(Deed::Cause { change }) => word.cause = Some((change.as_deref(), &command.by.login)),
+            Some(CommandAction::Ack) => word.acked = Some((&command.by.login, command.at)),
+            Some(CommandAction::Mute { until, .. }) => word.muted_until = Some(*until),
+            Some(CommandAction::Unmute) => word.muted_until = None,
+            Some(CommandAction::Resolve) => word.over.push(command.at),
+            Some(CommandAction::Cause { change }) => word.cause = Some((change.as_deref(), &command.by.login)),
             _ => {}
         }
     }
@@ -40,7 +40,7 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> Word
 
 /// What somebody else did to an issue of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hand {
+pub(super) enum IssueClosing {
     /// Closed it as done, or deleted or moved it.
     Ended(Timestamp),
     /// Closed it as nothing to be done.
@@ -48,10 +48,10 @@ pub(super) enum Hand {
 }
 
 /// What somebody else did last to an issue that should be open.
-pub(super) fn hand(facts: &RepoFacts, issue: &IssueFacts) -> Option<Hand> {
+pub(super) fn hand(facts: &RepoFacts, issue: &IssueFacts) -> Option<IssueClosing> {
     let item = facts.items.get(&issue.number?)?;
     if let Some(at) = item.gone {
-        return Some(Hand::Ended(at));
+        return Some(IssueClosing::Ended(at));
     }
     // Forges count whole seconds, and their clock is not ours: the newest word counts.
     let (at, reason) = item.closed(Timestamp::MAX)?;
@@ -60,7 +60,7 @@ pub(super) fn hand(facts: &RepoFacts, issue: &IssueFacts) -> Option<Hand> {
         return None;
     }
     Some(match reason {
-        CloseReason::Completed => Hand::Ended(at),
-        CloseReason::NotPlanned | CloseReason::Duplicate => Hand::NotPlanned(at),
+        CloseReason::Completed => IssueClosing::Ended(at),
+        CloseReason::NotPlanned | CloseReason::Duplicate => IssueClosing::NotPlanned(at),
     })
 }

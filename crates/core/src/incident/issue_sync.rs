@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     domain::{
         alert::Feedback,
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         fact::incident::IssueFacts,
         id::ItemNumber,
     },
@@ -18,7 +18,7 @@ use crate::{
         route,
         view::{IncidentView, StormLine},
     },
-    plan::{Advanced, PlannedEffect},
+    plan::{PartialPlan, PlannedEffect},
 };
 
 /// Title and text are written at most once in this time.
@@ -28,7 +28,7 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What a title and text are made of. Making them costs time, so that they are
 /// made only when this differs from what was last written.
-pub(super) enum Text {
+pub(super) enum DesiredText {
     /// An incident: what it tells, the operator's template, and what follows below.
     Incident(Box<IncidentView>, Option<String>, String),
     /// A storm: its rows, and the connections that told of them.
@@ -37,7 +37,7 @@ pub(super) enum Text {
     Feedback(Box<Feedback>, String),
 }
 
-impl Text {
+impl DesiredText {
     /// The title and text.
     pub(super) fn render(&self) -> Rendered {
         match self {
@@ -63,18 +63,18 @@ impl Text {
 }
 
 /// How an issue should be.
-pub(super) struct Want {
+pub(super) struct DesiredIssue {
     /// Shown as firing; else as resolved.
     pub(super) firing: bool,
     /// Shown as stale.
     pub(super) stale: bool,
     /// Title and text.
-    pub(super) text: Text,
+    pub(super) text: DesiredText,
     /// Its labels, beside those that tell how it stands.
-    pub(super) looks: Vec<LabelLook>,
+    pub(super) looks: Vec<LabelSpec>,
     /// The label of its first phase: put on when it is opened, and then its
     /// phase's own business.
-    pub(super) phase: Option<LabelLook>,
+    pub(super) phase: Option<LabelSpec>,
     /// Who is assigned when it is opened.
     pub(super) assign: Vec<String>,
     /// The comment if it turns now; `None`: none.
@@ -88,17 +88,17 @@ pub(super) struct Want {
 }
 
 /// Asks for a new issue.
-pub(super) fn open(marker: String, want: &Want, now: Timestamp, out: &mut Advanced) -> IssueFacts {
+pub(super) fn open(marker: String, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) -> IssueFacts {
     IssueFacts { firing: want.firing, stale: want.stale, ..open_plain(marker, first(want), &want.text, now, out) }
 }
 
 /// Asks for a new issue that tells of no incident.
 pub(super) fn open_plain(
     marker: String,
-    looks: Vec<LabelLook>,
-    text: &Text,
+    looks: Vec<LabelSpec>,
+    text: &DesiredText,
     now: Timestamp,
-    out: &mut Advanced,
+    out: &mut PartialPlan,
 ) -> IssueFacts {
     let mut issue = IssueFacts {
         marker,
@@ -121,7 +121,13 @@ pub(super) fn open_plain(
 }
 
 /// Sends for the issue.
-pub(super) fn ask(issue: &mut IssueFacts, labels: Vec<LabelLook>, text: &Text, now: Timestamp, out: &mut Advanced) {
+pub(super) fn ask(
+    issue: &mut IssueFacts,
+    labels: Vec<LabelSpec>,
+    text: &DesiredText,
+    now: Timestamp,
+    out: &mut PartialPlan,
+) {
     issue.asked += 1;
     issue.refused = None;
     issue.opened_with = names(&labels);
@@ -135,7 +141,7 @@ pub(super) fn ask(issue: &mut IssueFacts, labels: Vec<LabelLook>, text: &Text, n
 }
 
 /// Brings an issue that exists to what it should be.
-pub(super) fn keep(issue: &mut IssueFacts, want: &Want, now: Timestamp, out: &mut Advanced) {
+pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) {
     let Some(number) = issue.number else {
         if let Some((at, _)) = &issue.refused
             && want.firing
@@ -197,9 +203,9 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &Want, now: Timestamp, out: &mu
 
 /// The labels that tell how it stands, and those that are other ones than it
 /// was opened with. What people took off meanwhile stays off.
-fn labels(issue: &IssueFacts, want: &Want, item: ItemNumber) -> Effect {
-    let is = |look: &LabelLook, name: &String| look.name.eq_ignore_ascii_case(name);
-    let mut add: Vec<LabelLook> = shown(want).collect();
+fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemNumber) -> Effect {
+    let is = |look: &LabelSpec, name: &String| look.name.eq_ignore_ascii_case(name);
+    let mut add: Vec<LabelSpec> = shown(want).collect();
     add.extend(want.looks.iter().filter(|look| !issue.opened_with.iter().any(|name| is(look, name))).cloned());
     let ours = |name: &&String| name.starts_with("severity/") || name.starts_with("env/");
     let mut remove: BTreeSet<String> = issue
@@ -218,14 +224,14 @@ fn labels(issue: &IssueFacts, want: &Want, item: ItemNumber) -> Effect {
 }
 
 /// The labels that it is opened with.
-fn first(want: &Want) -> Vec<LabelLook> {
+fn first(want: &DesiredIssue) -> Vec<LabelSpec> {
     want.looks.iter().chain(&want.phase).cloned().chain(shown(want)).collect()
 }
 
-fn shown(want: &Want) -> impl Iterator<Item = LabelLook> {
+fn shown(want: &DesiredIssue) -> impl Iterator<Item = LabelSpec> {
     std::iter::once(route::standing(want.firing)).chain(want.stale.then(route::stale))
 }
 
-fn names(looks: &[LabelLook]) -> BTreeSet<String> {
+fn names(looks: &[LabelSpec]) -> BTreeSet<String> {
     looks.iter().map(|look| look.name.clone()).collect()
 }

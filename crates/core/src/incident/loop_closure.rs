@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{commits::landing::Work, context::Look, domain::id::ItemNumber, incident::timeline::Run};
+use crate::{commits::landing::Work, context::EvalContext, domain::id::ItemNumber, incident::timeline::FiringPeriod};
 
 /// A loop that is closed, or will be unless the alert fires again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,10 +17,10 @@ pub(super) struct Loop {
 /// When the loop of an issue closes. A change that ran there before the alert
 /// last began did not end it.
 pub(super) fn closes(
-    look: &Look<'_>,
+    look: &EvalContext<'_>,
     issue: ItemNumber,
     environment: Option<&str>,
-    run: Run,
+    run: FiringPeriod,
     grace: SignedDuration,
 ) -> Option<Loop> {
     let over = run.until?;

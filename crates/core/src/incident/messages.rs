@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    incident::{loop_closure::Loop, timeline::Run},
+    incident::{loop_closure::Loop, timeline::FiringPeriod},
     text::message::{duration, quoted},
 };
 
@@ -15,7 +15,7 @@ pub(super) fn time(at: Timestamp) -> String {
 }
 
 /// The comment when an incident is over.
-pub(super) fn resolved(run: Option<Run>) -> String {
+pub(super) fn resolved(run: Option<FiringPeriod>) -> String {
     let Some((from, until)) = run.and_then(|run| Some((run.from, run.until?))) else {
         return "**Resolved.**".to_owned();
     };
@@ -23,7 +23,7 @@ pub(super) fn resolved(run: Option<Run>) -> String {
 }
 
 /// The comment when it fires again.
-pub(super) fn again(run: Option<Run>) -> String {
+pub(super) fn again(run: Option<FiringPeriod>) -> String {
     run.map_or_else(|| "**Firing again.**".to_owned(), |run| format!("**Firing again** since {}.", time(run.from)))
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         derived::{Reason, Transition},
         fact::{DocumentKey, RepoFacts},
@@ -14,11 +14,11 @@ use crate::{
         policy::Policy,
     },
     incident::{
-        human_actions::Hand,
+        human_actions::IssueClosing,
         messages,
-        state::{Case, issue_of},
+        state::{Incident, issue_of},
         suspect::suspects,
-        timeline::Standing,
+        timeline::IncidentState,
     },
 };
 
@@ -50,11 +50,11 @@ pub fn open_incidents(
     environment: Option<&str>,
     now: Timestamp,
 ) -> Vec<OpenIncident> {
-    let look = &Look::new(facts, policy, now);
+    let look = &EvalContext::new(facts, policy, now);
     let wanted = environment.map(str::to_lowercase);
     let mut open = Vec::new();
     for (id, incident) in &look.facts.incidents {
-        let case = Case::new(look, id, incident);
+        let case = Incident::new(look, id, incident);
         let named = case.traits.environment.as_ref();
         let elsewhere = wanted.is_some() && named.is_some() && named != wanted.as_ref();
         if elsewhere || !case.standing.is_on() || is_closed(look, &case) {
@@ -66,7 +66,7 @@ pub fn open_incidents(
             title: crate::text::sanitize::inline(&case.title(), 120),
             environment: case.traits.environment.clone(),
             since: case.course.last().map_or(look.now, |run| run.from),
-            ends_at: if let Standing::Resolving { until } = case.standing { Some(until) } else { None },
+            ends_at: if let IncidentState::Resolving { until } = case.standing { Some(until) } else { None },
             muted_until: case.word(look).muted_until,
         });
     }
@@ -75,11 +75,13 @@ pub fn open_incidents(
 }
 
 /// Whether a person closed the issue of what is on.
-fn is_closed<'f>(look: &Look<'f>, case: &Case<'f>) -> bool {
+fn is_closed<'f>(look: &EvalContext<'f>, case: &Incident<'f>) -> bool {
     let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
     match case.hand(look) {
-        Some(Hand::Ended(at)) => from <= at,
-        Some(Hand::NotPlanned(at)) => crate::incident::reconcile::later(at, look.policy.alerts.suppress) > look.now,
+        Some(IssueClosing::Ended(at)) => from <= at,
+        Some(IssueClosing::NotPlanned(at)) => {
+            crate::incident::reconcile::later(at, look.policy.alerts.suppress) > look.now
+        }
         None => false,
     }
 }
@@ -89,10 +91,10 @@ pub(crate) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp
 
 /// When which environment was disturbed by an incident, each in order of time.
 /// Under the empty name stand those that name none.
-pub(crate) fn disturbances(look: &Look<'_>) -> Disturbances {
+pub(crate) fn disturbances(look: &EvalContext<'_>) -> Disturbances {
     let mut found = Disturbances::new();
     for (id, incident) in &look.facts.incidents {
-        let case = Case::new(look, id, incident);
+        let case = Incident::new(look, id, incident);
         let environment = case.traits.environment.clone().unwrap_or_default();
         found.entry(environment).or_default().extend(disturbed_by(look, &case));
     }
@@ -105,7 +107,7 @@ pub(crate) fn disturbances(look: &Look<'_>) -> Disturbances {
 /// When an incident disturbed its environment: while it was on for longer than
 /// `hold`, until a person said that it is over. What was closed as not planned
 /// was no incident, for as long as that keeps it away.
-pub(super) fn disturbed_by<'f>(look: &Look<'f>, case: &Case<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
+pub(super) fn disturbed_by<'f>(look: &EvalContext<'f>, case: &Incident<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
     let hand = case.hand(look);
     let alerts = &look.policy.alerts;
     let ripe = case.course.runs.iter().filter(|run| {
@@ -113,12 +115,14 @@ pub(super) fn disturbed_by<'f>(look: &Look<'f>, case: &Case<'f>) -> Vec<(Timesta
         run.until.unwrap_or(look.now) >= ripe
     });
     let until = ripe.filter_map(|run| match hand {
-        Some(Hand::NotPlanned(at)) => {
+        Some(IssueClosing::NotPlanned(at)) => {
             let is_kept_away = run.from < crate::incident::reconcile::later(at, alerts.suppress);
             let is_it = run.until.is_none_or(|end| end >= at) && is_kept_away;
             (!is_it).then_some((run.from, run.until))
         }
-        Some(Hand::Ended(at)) if run.from <= at => Some((run.from, crate::domain::when::earlier(run.until, Some(at)))),
+        Some(IssueClosing::Ended(at)) if run.from <= at => {
+            Some((run.from, crate::domain::when::earlier(run.until, Some(at))))
+        }
         _ => Some((run.from, run.until)),
     });
     until.collect()
@@ -126,10 +130,10 @@ pub(super) fn disturbed_by<'f>(look: &Look<'f>, case: &Case<'f>) -> Vec<(Timesta
 
 /// What made a feedback issue, as a move of its history: the alert was heard
 /// in the last phase, and is planned from here on.
-pub(crate) fn origin(look: &Look<'_>, issue: ItemNumber) -> Option<Transition> {
+pub(crate) fn origin(look: &EvalContext<'_>, issue: ItemNumber) -> Option<Transition> {
     let DocumentKey::Incident(id) = look.facts.index.shown_in.get(&issue)? else { return None };
     let incident = look.facts.incidents.get(id)?;
-    let case = Case::new(look, id, incident);
+    let case = Incident::new(look, id, incident);
     let cycle = incident.cycles.iter().find(|cycle| issue_of(look, cycle).is_some_and(|i| i.number == Some(issue)))?;
     let phases = &look.policy.phases;
     let last = phases.iter().find(|rule| rule.name.eq_ignore_ascii_case("monitor")).or(phases.last())?;
@@ -139,10 +143,10 @@ pub(crate) fn origin(look: &Look<'_>, issue: ItemNumber) -> Option<Transition> {
 }
 
 /// Feedback issues of which an item's change is suspected.
-pub(crate) fn suspected_in(look: &Look<'_>, item: ItemNumber) -> Vec<ItemNumber> {
+pub(crate) fn suspected_in(look: &EvalContext<'_>, item: ItemNumber) -> Vec<ItemNumber> {
     let mut found = Vec::new();
     for (id, incident) in &look.facts.incidents {
-        let case = Case::new(look, id, incident);
+        let case = Incident::new(look, id, incident);
         let (Some(issue), Some(run), Some(place)) = (case.item(look), case.course.last(), &case.traits.environment)
         else {
             continue;

@@ -6,38 +6,38 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         fact::{
             DocumentKey, RepoFacts,
-            incident::{CycleFacts, FeedbackFacts, IncidentFacts, IssueFacts, Place, StormFacts},
+            incident::{CycleFacts, FeedbackFacts, IncidentFacts, IssueFacts, ShownIn, StormFacts},
         },
         policy::{EvidenceKind, Policy},
     },
     incident::{
         heartbeat,
-        human_actions::{self, Hand, Word},
-        issue_sync::{self, Text, Want},
+        human_actions::{self, HumanActions, IssueClosing},
+        issue_sync::{self, DesiredIssue, DesiredText},
         messages,
         query::disturbed_by,
-        state::Case,
-        timeline::Standing,
+        state::Incident,
+        timeline::IncidentState,
     },
-    plan::{Advanced, Outcome, Terms},
+    plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
 /// Brings every incident's issue up to facts, policy and time.
-pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
+pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
     let nothing_said = facts.incidents.is_empty() && facts.feedback.is_empty() && facts.heartbeats.is_empty();
     if nothing_said || terms.silent.is_some() {
-        return Advanced::default();
+        return PartialPlan::default();
     }
     let out = heartbeat::watch(facts, terms);
-    let look = Look::new(facts, terms.policy, terms.now);
-    let mut tending = Tending { look, terms, out, changed: Changed::default(), turned: false };
-    let cases: Vec<Case<'_>> =
-        tending.look.facts.incidents.iter().map(|(id, incident)| Case::new(&tending.look, id, incident)).collect();
+    let look = EvalContext::new(facts, terms.policy, terms.now);
+    let mut tending = Reconciler { look, terms, out, changed: Changed::default(), turned: false };
+    let cases: Vec<Incident<'_>> =
+        tending.look.facts.incidents.iter().map(|(id, incident)| Incident::new(&tending.look, id, incident)).collect();
     let openings = tending.incidents(&cases);
     tending.open(&cases, openings);
     tending.storms(&cases);
@@ -46,7 +46,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &Terms<'_>) -> Advanced {
     if tending.turned {
         tending.look.landed(&mut tending.out.items);
     }
-    let Tending { changed, out, .. } = tending;
+    let Reconciler { changed, out, .. } = tending;
     changed.keep(facts, out)
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Changed {
 }
 
 impl Changed {
-    fn keep(self, facts: &mut RepoFacts, mut out: Advanced) -> Advanced {
+    fn keep(self, facts: &mut RepoFacts, mut out: PartialPlan) -> PartialPlan {
         let keys = self.incidents.keys().cloned().map(DocumentKey::Incident);
         let keys = keys.chain(self.storms.keys().cloned().map(DocumentKey::Storm));
         let keys: Vec<DocumentKey> = keys.chain(self.reports.keys().cloned().map(DocumentKey::Feedback)).collect();
@@ -74,35 +74,35 @@ impl Changed {
     }
 }
 
-pub(super) struct Tending<'f, 't> {
-    pub(super) look: Look<'f>,
-    pub(super) terms: &'t Terms<'t>,
-    pub(super) out: Advanced,
+pub(super) struct Reconciler<'f, 't> {
+    pub(super) look: EvalContext<'f>,
+    pub(super) terms: &'t DecisionContext<'t>,
+    pub(super) out: PartialPlan,
     pub(super) changed: Changed,
     /// An incident began or ended: what has landed soaks anew.
     pub(super) turned: bool,
 }
 
-impl<'f> Tending<'f, '_> {
+impl<'f> Reconciler<'f, '_> {
     /// Looks after the incidents that have issues of their own; returns those
     /// that need one, by their place in `cases`, the oldest first.
-    fn incidents(&mut self, cases: &[Case<'f>]) -> Vec<usize> {
+    fn incidents(&mut self, cases: &[Incident<'f>]) -> Vec<usize> {
         let mut openings = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let wants_issue = match case.present().map(|cycle| &cycle.place) {
                 None => self.unshown(case),
-                Some(Place::Own(issue)) => self.shown(case, issue),
+                Some(ShownIn::Own(issue)) => self.shown(case, issue),
                 // Its storm looks after it, while its issue is there.
-                Some(Place::Storm(storm)) => {
+                Some(ShownIn::Storm(storm)) => {
                     self.wait(case);
                     let issue = self.look.facts.storms.get(storm).map(|storm| &storm.issue);
                     let gone = issue.and_then(|issue| self.gone(issue));
                     let from = case.course.last().map(|run| run.from);
                     let is_shown = match issue.and_then(|issue| human_actions::hand(self.look.facts, issue)) {
-                        Some(Hand::NotPlanned(at)) => from <= Some(at) || self.is_suppressed(case, at),
+                        Some(IssueClosing::NotPlanned(at)) => from <= Some(at) || self.is_suppressed(case, at),
                         _ => gone.is_none_or(|at| from <= Some(at)),
                     };
-                    case.standing == Standing::Firing && !is_shown
+                    case.standing == IncidentState::Firing && !is_shown
                 }
             };
             if wants_issue {
@@ -115,7 +115,7 @@ impl<'f> Tending<'f, '_> {
 
     /// Notes since when each incident is known to fire, and when it disturbed its
     /// environment: what soaks there is derived again when that changes.
-    fn notice(&mut self, cases: &[Case<'f>]) {
+    fn notice(&mut self, cases: &[Incident<'f>]) {
         for case in cases {
             let noticed = case.noticed(self.terms.now);
             let disturbed = disturbed_by(&self.look, case);
@@ -129,11 +129,11 @@ impl<'f> Tending<'f, '_> {
     }
 
     /// Whether an incident without an issue needs one.
-    fn unshown(&mut self, case: &Case<'f>) -> bool {
+    fn unshown(&mut self, case: &Incident<'f>) -> bool {
         self.wait(case);
         match case.hand(&self.look) {
-            Some(Hand::NotPlanned(at)) if self.is_suppressed(case, at) => false,
-            _ => case.standing == Standing::Firing,
+            Some(IssueClosing::NotPlanned(at)) if self.is_suppressed(case, at) => false,
+            _ => case.standing == IncidentState::Firing,
         }
     }
 
@@ -143,21 +143,21 @@ impl<'f> Tending<'f, '_> {
     }
 
     /// Keeps an incident's own issue; whether it needs another one.
-    fn shown(&mut self, case: &Case<'f>, issue: &IssueFacts) -> bool {
+    fn shown(&mut self, case: &Incident<'f>, issue: &IssueFacts) -> bool {
         self.wait(case);
-        let firing = case.standing == Standing::Firing;
+        let firing = case.standing == IncidentState::Firing;
         let gone = self.gone(issue).is_some();
         let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
         let (mut left, mut reopen) = (false, false);
         match human_actions::hand(self.look.facts, issue) {
-            Some(Hand::NotPlanned(at)) => return !self.is_suppressed(case, at) && firing,
-            Some(Hand::Ended(at)) if from > at && gone => return firing,
-            Some(Hand::Ended(at)) if from > at => reopen = firing,
-            Some(Hand::Ended(_)) if gone => return false,
-            Some(Hand::Ended(_)) => left = true,
+            Some(IssueClosing::NotPlanned(at)) => return !self.is_suppressed(case, at) && firing,
+            Some(IssueClosing::Ended(at)) if from > at && gone => return firing,
+            Some(IssueClosing::Ended(at)) if from > at => reopen = firing,
+            Some(IssueClosing::Ended(_)) if gone => return false,
+            Some(IssueClosing::Ended(_)) => left = true,
             None => {}
         }
-        if !issue.firing && matches!(case.standing, Standing::Pending { .. } | Standing::Resolving { .. }) {
+        if !issue.firing && matches!(case.standing, IncidentState::Pending { .. } | IncidentState::Resolving { .. }) {
             return false; // too short to be told
         }
         let word = case.word(&self.look);
@@ -165,7 +165,7 @@ impl<'f> Tending<'f, '_> {
             self.out.wake(word.muted_until);
             return false;
         }
-        let want = Want { left, reopen, ..self.want(case, &word, stands(case.standing, issue.firing)) };
+        let want = DesiredIssue { left, reopen, ..self.want(case, &word, stands(case.standing, issue.firing)) };
         let mut kept = issue.clone();
         issue_sync::keep(&mut kept, &want, self.terms.now, &mut self.out);
         if kept == *issue {
@@ -177,14 +177,14 @@ impl<'f> Tending<'f, '_> {
         }
         let mut incident = case.facts.clone();
         if let Some(cycle) = incident.cycles.last_mut() {
-            cycle.place = Place::Own(kept);
+            cycle.place = ShownIn::Own(kept);
         }
         self.changed.incidents.insert(case.id.to_owned(), incident);
         false
     }
 
     /// How the issue of an incident should be.
-    pub(super) fn want(&mut self, case: &Case<'f>, word: &Word<'_>, firing: bool) -> Want {
+    pub(super) fn want(&mut self, case: &Incident<'f>, word: &HumanActions<'_>, firing: bool) -> DesiredIssue {
         let stale = match case.is_stale(self.terms.now, self.terms.policy.alerts.stale_after) {
             Ok(()) => true,
             Err(due) => {
@@ -199,10 +199,10 @@ impl<'f> Tending<'f, '_> {
         let template = self.terms.alerts.template(&case.facts.connection);
         let below = messages::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now);
         let view = Box::new(case.view(&self.look, word));
-        Want {
+        DesiredIssue {
             firing,
             stale,
-            text: Text::Incident(view, template.map(str::to_owned), below),
+            text: DesiredText::Incident(view, template.map(str::to_owned), below),
             looks: case.traits.looks(),
             phase: first_phase(self.terms.policy),
             assign: case.traits.assign.clone(),
@@ -214,33 +214,33 @@ impl<'f> Tending<'f, '_> {
     }
 
     /// Looks again when an incident next turns by itself.
-    fn wait(&mut self, case: &Case<'f>) {
-        if let Standing::Pending { until } | Standing::Resolving { until } = case.standing {
+    fn wait(&mut self, case: &Incident<'f>) {
+        if let IncidentState::Pending { until } | IncidentState::Resolving { until } = case.standing {
             self.out.wake(Some(until));
         }
     }
 
     /// Whether an issue closed as not planned still keeps others away.
-    fn is_suppressed(&mut self, case: &Case<'f>, at: Timestamp) -> bool {
+    fn is_suppressed(&mut self, case: &Incident<'f>, at: Timestamp) -> bool {
         let until = later(at, self.terms.policy.alerts.suppress);
         let suppressed = self.terms.now < until;
-        if suppressed && case.standing == Standing::Firing {
+        if suppressed && case.standing == IncidentState::Firing {
             self.out.wake(Some(until));
         }
         suppressed
     }
 
     /// Opens an issue for one incident.
-    pub(super) fn open_own(&mut self, case: &Case<'f>) {
-        let want = self.want(case, &Word::default(), true);
+    pub(super) fn open_own(&mut self, case: &Incident<'f>) {
+        let want = self.want(case, &HumanActions::default(), true);
         let marker = format!("incident:{}-{}", case.id, case.facts.cycles.len() + 1);
         let issue = issue_sync::open(marker, &want, self.terms.now, &mut self.out);
-        self.begin(case, Place::Own(issue));
+        self.begin(case, ShownIn::Own(issue));
         self.tell(case, "fires: an issue is opened");
     }
 
     /// Notes where an incident is shown from now on.
-    pub(super) fn begin(&mut self, case: &Case<'f>, place: Place) {
+    pub(super) fn begin(&mut self, case: &Incident<'f>, place: ShownIn) {
         let mut incident = case.facts.clone();
         let began = case.course.last().map_or(self.terms.now, |run| run.from);
         incident.cycles.push(CycleFacts { began, place });
@@ -248,17 +248,17 @@ impl<'f> Tending<'f, '_> {
         self.turned = true;
     }
 
-    pub(super) fn tell(&mut self, case: &Case<'f>, what: &str) {
+    pub(super) fn tell(&mut self, case: &Incident<'f>, what: &str) {
         self.out.told.push(format!("incident {} {what}", case.id));
     }
 }
 
 /// Whether it is shown as firing: what is about to be over is left as it is shown.
-pub(super) fn stands(standing: Standing, shown: bool) -> bool {
+pub(super) fn stands(standing: IncidentState, shown: bool) -> bool {
     match standing {
-        Standing::Firing => true,
-        Standing::Pending { .. } | Standing::Resolving { .. } => shown,
-        Standing::Over | Standing::Quiet => false,
+        IncidentState::Firing => true,
+        IncidentState::Pending { .. } | IncidentState::Resolving { .. } => shown,
+        IncidentState::Over | IncidentState::Quiet => false,
     }
 }
 
@@ -267,29 +267,34 @@ pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 /// The label of the phase in which an open issue begins.
-pub(super) fn first_phase(policy: &Policy) -> Option<LabelLook> {
+pub(super) fn first_phase(policy: &Policy) -> Option<LabelSpec> {
     let opens = |evidence: &crate::domain::policy::Evidence| {
         evidence.kind == EvidenceKind::IssueOpen && evidence.labels.is_empty()
     };
     let rule = policy.phases.iter().rev().find(|rule| rule.when.iter().any(opens))?;
-    Some(LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() })
+    Some(LabelSpec { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() })
 }
 
 /// Notes what became of an issue that was to be opened.
-pub(crate) fn ended(facts: &mut RepoFacts, effect: &Effect, outcome: Outcome<'_>, terms: &Terms<'_>) -> Advanced {
-    let Effect::OpenIssue { marker, .. } = effect else { return Advanced::default() };
-    let mut out = Advanced::default();
+pub(crate) fn ended(
+    facts: &mut RepoFacts,
+    effect: &Effect,
+    outcome: EffectOutcome<'_>,
+    terms: &DecisionContext<'_>,
+) -> PartialPlan {
+    let Effect::OpenIssue { marker, .. } = effect else { return PartialPlan::default() };
+    let mut out = PartialPlan::default();
     let Some((key, issue)) = find(facts, marker).filter(|(_, issue)| issue.number.is_none()) else { return out };
     match outcome {
-        Outcome::Done { issue: Some(number), .. } => {
+        EffectOutcome::Done { issue: Some(number), .. } => {
             issue.number = Some(number);
             issue.open_since = terms.now;
             out.items.insert(number);
         }
-        Outcome::Done { issue: None, .. } => {
+        EffectOutcome::Done { issue: None, .. } => {
             issue.refused = Some((terms.now, "the forge did not tell the issue's number".to_owned()));
         }
-        Outcome::Failed(why) | Outcome::Withheld(why) => issue.refused = Some((terms.now, why.to_owned())),
+        EffectOutcome::Failed(why) | EffectOutcome::Withheld(why) => issue.refused = Some((terms.now, why.to_owned())),
     }
     facts.reindex(&key);
     out.changed.insert(key);
@@ -309,8 +314,8 @@ fn find<'a>(facts: &'a mut RepoFacts, marker: &str) -> Option<(DocumentKey, &'a 
     let (id, _) = id.rsplit_once('-')?;
     let cycles = facts.incidents.get_mut(id)?.cycles.iter_mut();
     let issue = cycles.filter_map(|cycle| match &mut cycle.place {
-        Place::Own(issue) => Some(issue),
-        Place::Storm(_) => None,
+        ShownIn::Own(issue) => Some(issue),
+        ShownIn::Storm(_) => None,
     });
     let issue = issue.into_iter().find(|issue| issue.marker == marker)?;
     Some((DocumentKey::Incident(id.to_owned()), issue))

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use crate::domain::{
     alert::Group,
     alerting::{AlertPolicy, AlertRoute},
-    effect::LabelLook,
+    effect::LabelSpec,
     rule::name_key,
 };
 
@@ -64,7 +64,7 @@ impl Traits {
     }
 
     /// The labels of its issue, beside those that tell how it stands.
-    pub(super) fn looks(&self) -> Vec<LabelLook> {
+    pub(super) fn looks(&self) -> Vec<LabelSpec> {
         let mut looks = vec![feedback()];
         if let Some(severity) = self.severity.as_deref().and_then(slug) {
             let color = match severity.as_str() {
@@ -87,12 +87,12 @@ impl Traits {
 }
 
 /// The label of every feedback issue.
-pub(super) fn feedback() -> LabelLook {
+pub(super) fn feedback() -> LabelSpec {
     look("feedback", "BFD4F2", "What alerts and users say")
 }
 
 /// The label that tells how an incident stands.
-pub(super) fn standing(firing: bool) -> LabelLook {
+pub(super) fn standing(firing: bool) -> LabelSpec {
     if firing {
         look("alert/firing", "B60205", "The alert fires")
     } else {
@@ -101,12 +101,12 @@ pub(super) fn standing(firing: bool) -> LabelLook {
 }
 
 /// The label of an issue whose end nobody tells.
-pub(super) fn stale() -> LabelLook {
+pub(super) fn stale() -> LabelSpec {
     look("stale", "EDEDED", "Nothing was heard of it for a long time")
 }
 
-fn look(name: &str, color: &str, description: &str) -> LabelLook {
-    LabelLook { name: name.to_owned(), color: color.to_owned(), description: description.to_owned() }
+fn look(name: &str, color: &str, description: &str) -> LabelSpec {
+    LabelSpec { name: name.to_owned(), color: color.to_owned(), description: description.to_owned() }
 }
 
 /// The labels of each alert over those of the group; the group's own, if it lists none.

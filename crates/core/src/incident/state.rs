@@ -4,41 +4,41 @@
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         alert::{Alert, Group},
-        fact::incident::{CycleFacts, IncidentFacts, IssueFacts, Place},
+        fact::incident::{CycleFacts, IncidentFacts, IssueFacts, ShownIn},
         id::ItemNumber,
         policy::Mode,
     },
     incident::{
-        human_actions::{self, Hand, Word},
+        human_actions::{self, HumanActions, IssueClosing},
         ingest::SILENCE,
         loop_closure::{self, Loop},
         messages,
         route::Traits,
         suspect::suspects,
-        timeline::{Course, Run, Standing},
+        timeline::{FiringPeriod, IncidentState, Timeline},
         view::{IncidentView, StormLine},
     },
 };
 
 /// One incident at a moment.
-pub(super) struct Case<'f> {
+pub(super) struct Incident<'f> {
     pub(super) id: &'f str,
     pub(super) facts: &'f IncidentFacts,
     pub(super) traits: Traits,
-    pub(super) course: Course,
-    pub(super) standing: Standing,
+    pub(super) course: Timeline,
+    pub(super) standing: IncidentState,
 }
 
-impl<'f> Case<'f> {
-    pub(super) fn new(look: &Look<'f>, id: &'f str, facts: &'f IncidentFacts) -> Self {
+impl<'f> Incident<'f> {
+    pub(super) fn new(look: &EvalContext<'f>, id: &'f str, facts: &'f IncidentFacts) -> Self {
         let issues = facts.cycles.iter().filter_map(|cycle| issue_of(look, cycle)?.number);
         let mut over: Vec<Timestamp> =
             issues.flat_map(|number| human_actions::word(look.facts, number, look.now).over).collect();
         over.sort_unstable();
-        let course = Course::new(facts, &over, &look.policy.alerts);
+        let course = Timeline::new(facts, &over, &look.policy.alerts);
         let standing = course.standing(look.now);
         let portrait = facts.portrait.as_ref().map(|portrait| &portrait.value);
         let traits = portrait.map_or_else(Traits::default, |group| Traits::of(group, &look.policy.alerts));
@@ -48,9 +48,9 @@ impl<'f> Case<'f> {
     /// Since when it is known to fire, from now on.
     pub(super) fn noticed(&self, now: Timestamp) -> Option<Timestamp> {
         match self.standing {
-            Standing::Pending { .. } | Standing::Firing => self.facts.noticed.or(Some(now)),
-            Standing::Resolving { .. } => self.facts.noticed,
-            Standing::Over | Standing::Quiet => None,
+            IncidentState::Pending { .. } | IncidentState::Firing => self.facts.noticed.or(Some(now)),
+            IncidentState::Resolving { .. } => self.facts.noticed,
+            IncidentState::Over | IncidentState::Quiet => None,
         }
     }
 
@@ -62,24 +62,24 @@ impl<'f> Case<'f> {
     }
 
     /// What somebody else did to the issue that shows it, or showed it last.
-    pub(super) fn hand(&self, look: &Look<'f>) -> Option<Hand> {
+    pub(super) fn hand(&self, look: &EvalContext<'f>) -> Option<IssueClosing> {
         human_actions::hand(look.facts, issue_of(look, self.facts.cycles.last()?)?)
     }
 
     /// The number of the issue that shows it.
-    pub(super) fn item(&self, look: &Look<'f>) -> Option<ItemNumber> {
+    pub(super) fn item(&self, look: &EvalContext<'f>) -> Option<ItemNumber> {
         issue_of(look, self.present()?)?.number
     }
 
     /// What was said on the issue that shows it.
-    pub(super) fn word(&self, look: &Look<'f>) -> Word<'f> {
+    pub(super) fn word(&self, look: &EvalContext<'f>) -> HumanActions<'f> {
         self.item(look).map(|number| human_actions::word(look.facts, number, look.now)).unwrap_or_default()
     }
 
     /// Nothing was heard of it for long, and nobody tells when it is over.
     pub(super) fn is_stale(&self, now: Timestamp, after: jiff::SignedDuration) -> Result<(), Option<Timestamp>> {
         let cut_short = self.facts.cut_at.is_some() && self.facts.cut_at >= self.facts.whole_at;
-        if self.standing != Standing::Firing || (self.facts.tells_end() && !cut_short) || self.is_silence() {
+        if self.standing != IncidentState::Firing || (self.facts.tells_end() && !cut_short) || self.is_silence() {
             return Err(None);
         }
         let due = self.facts.heard_at().and_then(|at| at.checked_add(after).ok());
@@ -92,7 +92,7 @@ impl<'f> Case<'f> {
     }
 
     /// When its loop closes.
-    pub(super) fn closes(&self, look: &Look<'f>) -> Option<Loop> {
+    pub(super) fn closes(&self, look: &EvalContext<'f>) -> Option<Loop> {
         let (item, run) = (self.item(look)?, self.course.last()?);
         loop_closure::closes(look, item, self.traits.environment.as_deref(), run, look.policy.alerts.grace)
     }
@@ -100,15 +100,15 @@ impl<'f> Case<'f> {
     /// How it stands, in a word.
     pub(super) fn state(&self, muted: bool) -> &'static str {
         match self.standing {
-            Standing::Over | Standing::Quiet => "resolved",
+            IncidentState::Over | IncidentState::Quiet => "resolved",
             _ if muted => "muted",
-            Standing::Resolving { .. } => "resolving",
-            Standing::Firing | Standing::Pending { .. } => "firing",
+            IncidentState::Resolving { .. } => "resolving",
+            IncidentState::Firing | IncidentState::Pending { .. } => "firing",
         }
     }
 
     /// What its issue tells, as far as it is the source's.
-    pub(super) fn view(&self, look: &Look<'f>, word: &Word<'_>) -> IncidentView {
+    pub(super) fn view(&self, look: &EvalContext<'f>, word: &HumanActions<'_>) -> IncidentView {
         let run = self.course.last();
         let began = run.map_or(look.now, |run| run.from);
         let environment = self.traits.environment.as_deref();
@@ -130,7 +130,7 @@ impl<'f> Case<'f> {
             severity: self.traits.severity.clone(),
             environment: environment.map(str::to_owned),
             started_at: began,
-            ended_at: run.and_then(|run| run.until).filter(|_| self.standing == Standing::Over),
+            ended_at: run.and_then(|run| run.until).filter(|_| self.standing == IncidentState::Over),
             alerts: self.alerts(group),
             left_out: group.left_out,
             flaps: u64::from(run.map_or(0, |run| run.flaps)),
@@ -144,7 +144,7 @@ impl<'f> Case<'f> {
     }
 
     /// The line of a storm's issue.
-    pub(super) fn line(&self, look: &Look<'f>) -> StormLine {
+    pub(super) fn line(&self, look: &EvalContext<'f>) -> StormLine {
         StormLine {
             title: self.title(),
             state: self.state(false).to_owned(),
@@ -166,7 +166,7 @@ impl<'f> Case<'f> {
 
     /// The alerts that its issue lists, each as it stands by now.
     fn alerts(&self, group: &Group) -> Vec<Alert> {
-        let over = matches!(self.standing, Standing::Over | Standing::Resolving { .. });
+        let over = matches!(self.standing, IncidentState::Over | IncidentState::Resolving { .. });
         let stands = |alert: &Alert| {
             let mut alert = alert.clone();
             let known = self.facts.episodes.iter().filter(|(key, _)| key.fingerprint == alert.fingerprint);
@@ -182,7 +182,7 @@ impl<'f> Case<'f> {
     }
 
     /// The issue before the present one.
-    fn previous(&self, look: &Look<'f>) -> Option<ItemNumber> {
+    fn previous(&self, look: &EvalContext<'f>) -> Option<ItemNumber> {
         let last = self.facts.cycles.iter().rev();
         let before = last.skip(usize::from(self.present().is_some()));
         let item = self.item(look);
@@ -191,7 +191,7 @@ impl<'f> Case<'f> {
 
     /// The comment if it turns now; a person who said that it is over needs none.
     pub(super) fn comment(&self, firing: bool) -> Option<String> {
-        let run: Option<Run> = self.course.last();
+        let run: Option<FiringPeriod> = self.course.last();
         if firing {
             return Some(messages::again(run));
         }
@@ -200,10 +200,10 @@ impl<'f> Case<'f> {
 }
 
 /// The issue that a cycle is shown in.
-pub(super) fn issue_of<'f>(look: &Look<'f>, cycle: &'f CycleFacts) -> Option<&'f IssueFacts> {
+pub(super) fn issue_of<'f>(look: &EvalContext<'f>, cycle: &'f CycleFacts) -> Option<&'f IssueFacts> {
     match &cycle.place {
-        Place::Own(issue) => Some(issue),
-        Place::Storm(id) => look.facts.storms.get(id).map(|storm| &storm.issue),
+        ShownIn::Own(issue) => Some(issue),
+        ShownIn::Storm(id) => look.facts.storms.get(id).map(|storm| &storm.issue),
     }
 }
 

@@ -2,23 +2,23 @@
 //! are rows of one.
 
 use crate::{
-    domain::fact::incident::{Place, StormFacts},
+    domain::fact::incident::{ShownIn, StormFacts},
     incident::{
-        human_actions::{self, Hand},
-        issue_sync::{self, Text, Want},
+        human_actions::{self, IssueClosing},
+        issue_sync::{self, DesiredIssue, DesiredText},
         messages,
-        reconcile::{Tending, first_phase, later},
+        reconcile::{Reconciler, first_phase, later},
         route,
-        state::Case,
-        timeline::Standing,
+        state::Incident,
+        timeline::IncidentState,
         view::StormLine,
     },
 };
 
-impl<'f> Tending<'f, '_> {
+impl<'f> Reconciler<'f, '_> {
     /// Opens issues for the incidents at these places, or one for those that
     /// are too many.
-    pub(super) fn open(&mut self, cases: &[Case<'f>], openings: Vec<usize>) {
+    pub(super) fn open(&mut self, cases: &[Incident<'f>], openings: Vec<usize>) {
         let limit = self.terms.policy.alerts.storm;
         let mut recent = self.recent();
         for index in openings {
@@ -27,7 +27,7 @@ impl<'f> Tending<'f, '_> {
                 self.open_own(&cases[index]);
             } else {
                 let storm = self.storm();
-                self.begin(&cases[index], Place::Storm(storm));
+                self.begin(&cases[index], ShownIn::Storm(storm));
             }
         }
     }
@@ -37,8 +37,8 @@ impl<'f> Tending<'f, '_> {
         let within = self.terms.policy.alerts.storm.within;
         let cycles = self.look.facts.incidents.values().flat_map(|incident| &incident.cycles);
         let own = cycles.filter_map(|cycle| match &cycle.place {
-            Place::Own(issue) => Some(issue),
-            Place::Storm(_) => None,
+            ShownIn::Own(issue) => Some(issue),
+            ShownIn::Storm(_) => None,
         });
         own.filter(|issue| later(issue.asked_at, within) > self.terms.now).count()
     }
@@ -53,7 +53,7 @@ impl<'f> Tending<'f, '_> {
         let want = self.storm_want(Vec::new(), String::new(), true);
         let marker = format!("incident:{id}");
         // The issue is asked for once its rows are known.
-        let mut aside = crate::plan::Advanced::default();
+        let mut aside = crate::plan::PartialPlan::default();
         let issue = issue_sync::open(marker, &want, self.terms.now, &mut aside);
         self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
         self.out.told.push(format!("{id}: more incidents than become issues of their own"));
@@ -62,21 +62,21 @@ impl<'f> Tending<'f, '_> {
 
     /// Whether more alerts join a storm: not one that a person closed as not planned.
     fn goes_on(&self, storm: &StormFacts) -> bool {
-        let is_ended = matches!(human_actions::hand(self.look.facts, &storm.issue), Some(Hand::NotPlanned(_)));
+        let is_ended = matches!(human_actions::hand(self.look.facts, &storm.issue), Some(IssueClosing::NotPlanned(_)));
         storm.issue.firing && storm.issue.open && !is_ended && self.gone(&storm.issue).is_none()
     }
 
     /// Keeps the issues of storms.
-    pub(super) fn storms(&mut self, cases: &[Case<'f>]) {
+    pub(super) fn storms(&mut self, cases: &[Incident<'f>]) {
         let mut storms = self.look.facts.storms.clone();
         storms.extend(std::mem::take(&mut self.changed.storms));
         for (id, storm) in storms {
             let fresh = !self.look.facts.storms.contains_key(&id);
-            let joined = |case: &&Case<'f>| match self.changed.incidents.get(case.id) {
-                Some(incident) => incident.cycles.last().is_some_and(|cycle| cycle.place == Place::Storm(id.clone())),
-                None => case.present().is_some_and(|cycle| cycle.place == Place::Storm(id.clone())),
+            let joined = |case: &&Incident<'f>| match self.changed.incidents.get(case.id) {
+                Some(incident) => incident.cycles.last().is_some_and(|cycle| cycle.place == ShownIn::Storm(id.clone())),
+                None => case.present().is_some_and(|cycle| cycle.place == ShownIn::Storm(id.clone())),
             };
-            let members: Vec<&Case<'f>> = cases.iter().filter(joined).collect();
+            let members: Vec<&Incident<'f>> = cases.iter().filter(joined).collect();
             if let Some(kept) = self.keep_storm(&storm, &members, fresh)
                 && (fresh || kept != storm)
             {
@@ -86,16 +86,16 @@ impl<'f> Tending<'f, '_> {
         }
     }
 
-    fn keep_storm(&mut self, storm: &StormFacts, members: &[&Case<'f>], fresh: bool) -> Option<StormFacts> {
-        let fires = members.iter().any(|case| case.standing == Standing::Firing);
+    fn keep_storm(&mut self, storm: &StormFacts, members: &[&Incident<'f>], fresh: bool) -> Option<StormFacts> {
+        let fires = members.iter().any(|case| case.standing == IncidentState::Firing);
         let on = fires || (storm.issue.firing && members.iter().any(|case| case.standing.is_on()));
         let (mut left, mut reopen) = (false, false);
         match human_actions::hand(self.look.facts, &storm.issue) {
-            Some(Hand::NotPlanned(_)) => return None,
-            Some(Hand::Ended(_)) if self.gone(&storm.issue).is_some() => return None,
-            Some(Hand::Ended(at)) => {
+            Some(IssueClosing::NotPlanned(_)) => return None,
+            Some(IssueClosing::Ended(_)) if self.gone(&storm.issue).is_some() => return None,
+            Some(IssueClosing::Ended(at)) => {
                 let anew = members.iter().any(|case| {
-                    case.standing == Standing::Firing && case.course.last().is_some_and(|run| run.from > at)
+                    case.standing == IncidentState::Firing && case.course.last().is_some_and(|run| run.from > at)
                 });
                 (left, reopen) = (!anew, anew);
             }
@@ -114,7 +114,7 @@ impl<'f> Tending<'f, '_> {
         let mut connections: Vec<&str> = members.iter().map(|case| case.facts.connection.as_str()).collect();
         connections.sort_unstable();
         connections.dedup();
-        let want = Want { left, reopen, ..self.storm_want(lines, connections.join(", "), on) };
+        let want = DesiredIssue { left, reopen, ..self.storm_want(lines, connections.join(", "), on) };
         let mut kept = storm.clone();
         if fresh {
             kept.issue = issue_sync::open(storm.issue.marker.clone(), &want, self.terms.now, &mut self.out);
@@ -124,11 +124,11 @@ impl<'f> Tending<'f, '_> {
         Some(kept)
     }
 
-    fn storm_want(&self, lines: Vec<StormLine>, connections: String, firing: bool) -> Want {
-        Want {
+    fn storm_want(&self, lines: Vec<StormLine>, connections: String, firing: bool) -> DesiredIssue {
+        DesiredIssue {
             firing,
             stale: false,
-            text: Text::Storm(lines, connections),
+            text: DesiredText::Storm(lines, connections),
             looks: vec![route::feedback()],
             phase: first_phase(self.terms.policy),
             assign: Vec::new(),

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     domain::{event::DeployState, fact::ship::DeploymentFacts, id::ItemNumber},
     environment::history::{Attempt, History},
     evidence::shipped::first,
@@ -29,7 +29,7 @@ const MOST_ITEMS: usize = 20;
 
 /// The deployments that may have caused what began in an environment, those
 /// that were under way first, then the last before it.
-pub(super) fn suspects(look: &Look<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
+pub(super) fn suspects(look: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
     let history = look.history(environment);
     let window = look.policy.alerts.suspect_window;
     let earliest = began.checked_sub(window).unwrap_or(Timestamp::MIN);
@@ -71,7 +71,7 @@ fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {
 /// The pull requests that a deployment brought beyond what ran there before
 /// it, and the issues that they close; the newest first. What the record can't
 /// tell is left out: nobody is suspected for want of knowledge.
-fn carried(look: &Look<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
+fn carried(look: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
     let facts = look.facts;
     let Some(commit) = attempt.commit else { return Vec::new() };
     let until = first(attempt.facts, DeployState::Success).unwrap_or(attempt.begun);

@@ -13,7 +13,7 @@ use crate::domain::{alerting::AlertPolicy, fact::incident::IncidentFacts};
 
 /// A time in which an incident was on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct FiringPeriod {
     /// When it began.
     pub(super) from: Timestamp,
     /// When it was last on; `None`: it is.
@@ -26,7 +26,7 @@ pub(super) struct Run {
 
 /// How an incident stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum IncidentState {
     /// Nothing fires that ever fired.
     Quiet,
     /// It fires, not yet for long enough.
@@ -45,7 +45,7 @@ pub(super) enum Standing {
     Over,
 }
 
-impl Standing {
+impl IncidentState {
     /// Something is on, and has been for long enough to be told.
     pub(super) fn is_on(self) -> bool {
         matches!(self, Self::Firing | Self::Resolving { .. })
@@ -54,9 +54,9 @@ impl Standing {
 
 /// The course of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Course {
+pub(super) struct Timeline {
     /// Runs, oldest first.
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Vec<FiringPeriod>,
     /// When the present cycle began: the first of the last runs between which
     /// no more than the reopen window passed.
     pub(super) cycle: Option<Timestamp>,
@@ -65,7 +65,7 @@ pub(super) struct Course {
     grace: SignedDuration,
 }
 
-impl Course {
+impl Timeline {
     /// `over`: when people said that it is over.
     pub(super) fn new(facts: &IncidentFacts, over: &[Timestamp], policy: &AlertPolicy) -> Self {
         let runs = runs(facts, over, policy.grace);
@@ -82,29 +82,29 @@ impl Course {
     }
 
     /// The run that is on, or was last.
-    pub(super) fn last(&self) -> Option<Run> {
+    pub(super) fn last(&self) -> Option<FiringPeriod> {
         self.runs.last().copied()
     }
 
     /// How it stands at `now`.
-    pub(super) fn standing(&self, now: Timestamp) -> Standing {
-        let Some(run) = self.last() else { return Standing::Quiet };
+    pub(super) fn standing(&self, now: Timestamp) -> IncidentState {
+        let Some(run) = self.last() else { return IncidentState::Quiet };
         let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
         match run.until {
             None => {
                 let until = later(run.from.max(self.noticed.unwrap_or(now)), self.hold);
-                if now < until { Standing::Pending { until } } else { Standing::Firing }
+                if now < until { IncidentState::Pending { until } } else { IncidentState::Firing }
             }
             Some(end) if !run.by_hand && now < later(end, self.grace) => {
-                Standing::Resolving { until: later(end, self.grace) }
+                IncidentState::Resolving { until: later(end, self.grace) }
             }
-            Some(_) => Standing::Over,
+            Some(_) => IncidentState::Over,
         }
     }
 }
 
-fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec<Run> {
-    let mut stretches: Vec<Run> = facts
+fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec<FiringPeriod> {
+    let mut stretches: Vec<FiringPeriod> = facts
         .episodes
         .iter()
         .filter_map(|(key, episode)| {
@@ -115,7 +115,7 @@ fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec
                 // A newer message that leaves nothing out does not list it: it is gone.
                 None => (facts.whole_at > Some(told)).then_some(told.max(from)),
             };
-            Some(Run { from, until, flaps: 0, by_hand: false })
+            Some(FiringPeriod { from, until, flaps: 0, by_hand: false })
         })
         .collect();
     // While the newest word leaves something out, nobody can tell that all is well.
@@ -133,7 +133,7 @@ fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec
         }
     }
     stretches.sort_by_key(|run| (run.from, run.until));
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<FiringPeriod> = Vec::new();
     for next in stretches {
         let Some(run) = runs.last_mut() else {
             runs.push(next);
@@ -177,7 +177,7 @@ mod tests {
     fn shape(facts: &IncidentFacts, over: &[i64]) -> Vec<(i64, Option<i64>, u32)> {
         let over: Vec<Timestamp> = over.iter().map(|m| at(*m)).collect();
         let minute = |t: Timestamp| t.duration_since(at(0)).as_mins();
-        let course = Course::new(facts, &over, &AlertPolicy::default());
+        let course = Timeline::new(facts, &over, &AlertPolicy::default());
         let runs = course.runs.iter();
         runs.map(|run| (minute(run.from), run.until.map(minute), run.flaps)).collect()
     }
@@ -186,13 +186,13 @@ mod tests {
     fn short_gaps_are_flaps() {
         let facts = incident(&[(0, Some(5)), (10, Some(11)), (40, None)]);
         assert_eq!(shape(&facts, &[]), [(0, Some(11), 1), (40, None, 0)]);
-        assert_eq!(Course::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(0)));
+        assert_eq!(Timeline::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(0)));
     }
 
     #[test]
     fn a_day_later_is_another_cycle() {
         let facts = incident(&[(0, Some(5)), (24 * 60 + 6, None)]);
-        assert_eq!(Course::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(24 * 60 + 6)));
+        assert_eq!(Timeline::new(&facts, &[], &AlertPolicy::default()).cycle, Some(at(24 * 60 + 6)));
     }
 
     #[test]

@@ -2,17 +2,17 @@
 //! left to people.
 
 use crate::incident::{
-    issue_sync::{self, Text, Want},
-    reconcile::{Tending, first_phase},
+    issue_sync::{self, DesiredIssue, DesiredText},
+    reconcile::{Reconciler, first_phase},
     route,
 };
 
-impl Tending<'_, '_> {
+impl Reconciler<'_, '_> {
     /// Opens an issue for each user's words that have none.
     pub(super) fn reports(&mut self) {
         let facts = self.look.facts;
         for (id, report) in &facts.feedback {
-            let want = |text| Want {
+            let want = |text| DesiredIssue {
                 firing: true,
                 stale: false,
                 text,
@@ -28,7 +28,7 @@ impl Tending<'_, '_> {
             if report.issue.is_some() && !refused {
                 continue;
             }
-            let want = want(Text::Feedback(Box::new(report.said.1.clone()), report.connection.clone()));
+            let want = want(DesiredText::Feedback(Box::new(report.said.1.clone()), report.connection.clone()));
             let mut kept = report.clone();
             match &mut kept.issue {
                 Some(issue) => issue_sync::keep(issue, &want, self.terms.now, &mut self.out),

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         alert::Feedback,
-        event::Outcome,
+        event::RunOutcome,
         fact::{
             commit::{CommitFacts, GroupFacts, RunFact, StatusFact},
             incident::{FeedbackFacts, IssueFacts},
@@ -248,7 +248,7 @@ mod tests {
         facts.items.insert(5, pull);
         let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None, end: None };
         facts.groups.extend([3, 4, 5].map(|n| (sha(n), group.clone())));
-        let tested = StatusFact { context: "ci".into(), outcome: Outcome::Success, at: at(4), url: String::new() };
+        let tested = StatusFact { context: "ci".into(), outcome: RunOutcome::Success, at: at(4), url: String::new() };
         facts.checks.entry(sha(4)).or_default().statuses.insert(1, tested);
         let main = RefName::Branch("main".into());
         let push = push(main.clone(), sha(0), sha(3), at(4));
@@ -353,7 +353,7 @@ mod tests {
         let run = RunFacts {
             attempt: 1,
             at: at(1),
-            outcome: Outcome::Success,
+            outcome: RunOutcome::Success,
             sha: sha(1),
             trigger: "push".into(),
             title: String::new(),

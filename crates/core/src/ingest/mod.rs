@@ -22,7 +22,7 @@ pub use crate::ingest::{
     written::{applied, deleted},
 };
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::Event,
         fact::{DocumentKey, RepoFacts},
@@ -79,12 +79,12 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     // before, too; and whether a push came late shows only before it is in.
     let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
     if let Some(number) = event.seen.item() {
-        Look::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
+        EvalContext::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
     }
     if let crate::domain::event::Seen::Deployment(seen) = &event.seen
         && facts.deployments.get(&seen.id).is_some_and(|known| known.environment != seen.environment)
     {
-        Look::new(facts, policy, event.at).concerned(&DocumentKey::Deployment(seen.id), &mut items);
+        EvalContext::new(facts, policy, event.at).concerned(&DocumentKey::Deployment(seen.id), &mut items);
     }
     let main_lines = facts.main_lines();
     let late = match &event.seen {
@@ -102,7 +102,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             item.bound();
         }
     }
-    let look = Look::new(facts, policy, event.at);
+    let look = EvalContext::new(facts, policy, event.at);
     for key in &changed {
         match key {
             // Names and owners turn nothing; another default branch does.
@@ -118,7 +118,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
 /// Adds what the forge answered. The items that asked are derived again by the caller.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
     let changed = answer::learn(facts, answered);
-    let look = Look::new(facts, policy, answered.at);
+    let look = EvalContext::new(facts, policy, answered.at);
     let mut items = BTreeSet::new();
     for key in &changed {
         look.concerned(key, &mut items);

@@ -10,21 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     domain::{
         derived::{Derived, Reason, Transition},
         event::CloseReason,
-        fact::item::{ItemFacts, Mark, Word},
+        fact::item::{ItemFacts, OverrideKind, PhaseOverride},
         id::ItemNumber,
         policy::EvidenceKind,
     },
     evidence::{
         overrides,
-        spans::{Proof, proofs},
+        spans::{EvidenceSpans, evidence_spans},
     },
     incident,
     phase::{
-        linked_work::{Strand, strand},
+        linked_work::{LinkedWork, linked_work},
         links::CLOSING_LAG,
     },
     text::message,
@@ -38,7 +38,7 @@ struct Hit {
 }
 
 /// Derives everything about one item. See [`crate::phase::derive`].
-pub(crate) fn derive(look: &Look<'_>, number: ItemNumber) -> Derived {
+pub(crate) fn derive(look: &EvalContext<'_>, number: ItemNumber) -> Derived {
     let Some(item) = look.facts.items.get(&number) else {
         return nothing(number, "unknown", "nothing is recorded of it", false);
     };
@@ -74,7 +74,7 @@ fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived 
 }
 
 /// Items whose labels are not ours to touch.
-fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
+fn left_alone(look: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     let leave = |code: &str, sentence: &str| Some(nothing(item.number, code, sentence, false));
     if item.gone.is_some() {
         return leave("gone", "it was deleted or moved to another repository");
@@ -83,11 +83,11 @@ fn left_alone(look: &Look<'_>, item: &ItemFacts) -> Option<Derived> {
         return leave("notice", "it is phasebot's own notice about the policy file");
     }
     let mark = overrides::mark(item, look.policy, look.now);
-    if let Some(mark) = mark.as_ref().filter(|m| m.word == Word::OptOut) {
+    if let Some(mark) = mark.as_ref().filter(|m| m.word == OverrideKind::OptOut) {
         let by = message::quoted(&mark.by);
         return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
     }
-    let since = mark.filter(|m| m.word == Word::Auto).map(|m| m.at);
+    let since = mark.filter(|m| m.word == OverrideKind::Auto).map(|m| m.at);
     if let Some(second) = overrides::contest(item, look.policy, since) {
         let by = message::quoted(&second.by);
         return leave(
@@ -119,28 +119,28 @@ fn lagging(closing: Timestamp) -> Timestamp {
 
 /// Everything that a sweep over an item's history needs.
 struct Sweep<'a, 'f> {
-    look: &'a Look<'f>,
+    look: &'a EvalContext<'f>,
     item: &'f ItemFacts,
     cycle: Timestamp,
     /// What people said about the phase.
-    marks: BTreeSet<Mark>,
+    marks: BTreeSet<PhaseOverride>,
     /// Evidence of the item itself.
-    own: Vec<Proof>,
+    own: Vec<EvidenceSpans>,
     /// Pull requests and commits that an issue follows; empty for a pull request.
-    strands: Vec<Strand>,
+    strands: Vec<LinkedWork>,
     /// Every moment at which something may turn.
     moments: BTreeSet<Timestamp>,
 }
 
 impl<'a, 'f> Sweep<'a, 'f> {
-    fn new(look: &'a Look<'f>, item: &'f ItemFacts) -> Self {
+    fn new(look: &'a EvalContext<'f>, item: &'f ItemFacts) -> Self {
         let cycle = item.cycle_start(look.now).unwrap_or(Timestamp::MIN);
         let (own, strands) = if item.is_pull {
-            (proofs(look, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
+            (evidence_spans(look, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
         } else {
             let works = look.works_on(item.number);
-            let strands = works.into_iter().filter_map(|work| strand(look, item, work, cycle));
-            (proofs(look, item, None, cycle), strands.collect())
+            let strands = works.into_iter().filter_map(|work| linked_work(look, item, work, cycle));
+            (evidence_spans(look, item, None, cycle), strands.collect())
         };
         let mut moments = BTreeSet::from([cycle]);
         for proof in own.iter().chain(strands.iter().flat_map(|s| &s.proofs)) {
@@ -153,7 +153,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
             moments.extend(*until);
         }
         moments.extend(item.closings.keys());
-        let marks: BTreeSet<Mark> = overrides::marks(item, look.policy).collect();
+        let marks: BTreeSet<PhaseOverride> = overrides::marks(item, look.policy).collect();
         moments.extend(marks.iter().map(|m| m.at));
         moments.retain(|at| *at >= cycle);
         Self { look, item, cycle, marks, own, strands, moments }
@@ -177,7 +177,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn at(&self, at: Timestamp) -> Option<Hit> {
         let mark = self.marks.iter().rev().find(|mark| mark.at <= at);
         let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
-            Some((Word::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
+            Some((OverrideKind::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
                 let hit = self.look.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
                 if *pin && hit.is_some() {
                     return hit;
@@ -210,7 +210,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
     }
 
     fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
-        let best = |proofs: &[Proof]| self.furthest(proofs, at, after);
+        let best = |proofs: &[EvidenceSpans]| self.furthest(proofs, at, after);
         let live = self.leading(at);
         let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
             (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
@@ -221,13 +221,13 @@ impl<'a, 'f> Sweep<'a, 'f> {
 
     /// The strands of which the item follows the least advanced: those that
     /// hold it back, else all that are live.
-    fn leading(&self, at: Timestamp) -> Vec<&Strand> {
-        let live: Vec<&Strand> = self.strands.iter().filter(|s| s.is_live(at)).collect();
-        let leading: Vec<&Strand> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
+    fn leading(&self, at: Timestamp) -> Vec<&LinkedWork> {
+        let live: Vec<&LinkedWork> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let leading: Vec<&LinkedWork> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
         if leading.is_empty() { live } else { leading }
     }
 
-    fn furthest(&self, proofs: &[Proof], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
+    fn furthest(&self, proofs: &[EvidenceSpans], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
         let standing = proofs.iter().filter(|p| p.span.covers(at) && after.is_none_or(|a| p.span.from > a));
         let best = standing.min_by_key(|p| (std::cmp::Reverse(p.phase), p.span.from, &p.span.because))?;
         let rule = format!("{}:{}", self.look.policy.source, best.line);
@@ -235,7 +235,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         Some(Hit { phase: best.phase, reason })
     }
 
-    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&Mark>) -> Hit {
+    fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&PhaseOverride>) -> Hit {
         let by = mark.map_or_else(String::new, |m| message::quoted(&m.by));
         let name = message::quoted(&self.look.policy.phases[phase].name);
         let sentence = if pin { format!("{by} pinned it to {name}") } else { format!("{by} set it to {name}") };

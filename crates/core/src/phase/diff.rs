@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     domain::{
         derived::Derived,
-        effect::{Effect, LabelLook},
+        effect::{Effect, LabelSpec},
         fact::RepoFacts,
         policy::Policy,
     },
@@ -51,10 +51,10 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     }
     let label = derived.phase.as_deref().and_then(|name| policy.phase_index(name)).map(|index| {
         let rule = &policy.phases[index];
-        LabelLook { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
+        LabelSpec { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
     });
     // The same phase may be shown by another label under a new policy.
-    let name = |look: &LabelLook| look.name.clone();
+    let name = |look: &LabelSpec| look.name.clone();
     let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
     let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
     // A label that showed a phase under an earlier policy is people's by now,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     domain::{
         event::RefName,
         fact::DocumentKey,
@@ -21,7 +21,7 @@ use crate::{
 /// Reverts of reverts are followed this far.
 pub(crate) const REVERT_DEPTH: usize = 4;
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// The items that a changed document can turn.
     pub(crate) fn concerned(&self, key: &DocumentKey, items: &mut BTreeSet<ItemNumber>) {
         match key {

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
-    context::Look,
+    context::EvalContext,
     domain::{
         event::RefName,
-        fact::{commit::RefFacts, item::Word},
+        fact::{commit::RefFacts, item::OverrideKind},
         id::{ItemNumber, Sha},
         policy::EvidenceKind,
         rule::name_key,
@@ -26,7 +26,7 @@ use crate::{
 /// Earlier versions that are tried as the one before.
 const VERSIONS_BACK: usize = 8;
 
-impl Look<'_> {
+impl EvalContext<'_> {
     /// What a deployment can turn: what it brought, took back, or stood between.
     pub(crate) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
         let Some(deployment) = self.facts.deployments.get(&id) else { return };
@@ -141,7 +141,7 @@ impl Look<'_> {
             self.policy.phases.iter().filter_map(|phase| index.labelled_by_people.get(&phase.label.to_lowercase()));
         labels.flatten().chain(&index.marked).filter(|number| {
             let mark = self.facts.items.get(number).and_then(|item| overrides::mark(item, self.policy, self.now));
-            mark.is_some_and(|mark| matches!(mark.word, Word::Baseline { pin: false, .. }))
+            mark.is_some_and(|mark| matches!(mark.word, OverrideKind::Baseline { pin: false, .. }))
         })
     }
 

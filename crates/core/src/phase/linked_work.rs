@@ -4,27 +4,27 @@ use jiff::Timestamp;
 
 use crate::{
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     domain::fact::item::ItemFacts,
-    evidence::spans::{Proof, proofs_for},
+    evidence::spans::{EvidenceSpans, proofs_for},
 };
 
 /// From when until when.
 pub(crate) type Stretch = (Timestamp, Option<Timestamp>);
 
 /// One way by which an item advances: a pull request, or a commit without one.
-pub(crate) struct Strand {
+pub(crate) struct LinkedWork {
     pub(crate) work: Work,
     /// From when on it counts for the item, until when.
     pub(crate) lives: Vec<Stretch>,
-    pub(crate) proofs: Vec<Proof>,
+    pub(crate) proofs: Vec<EvidenceSpans>,
     pub(crate) landed: Option<Timestamp>,
     /// Merged, but landed nowhere: since when, and when an open pull request
     /// led on from the branch it went into.
     pub(crate) waits: Option<(Timestamp, Vec<Stretch>)>,
 }
 
-impl Strand {
+impl LinkedWork {
     /// Whether the item is no further than this at a moment. What went into a
     /// branch from which nothing leads on, such as a backport, holds nothing back.
     pub(crate) fn holds_back(&self, at: Timestamp) -> bool {
@@ -39,7 +39,12 @@ impl Strand {
 }
 
 /// A piece of work as a strand of an issue, if it counts in this cycle.
-pub(crate) fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Timestamp) -> Option<Strand> {
+pub(crate) fn linked_work(
+    look: &EvalContext<'_>,
+    issue: &ItemFacts,
+    work: Work,
+    cycle: Timestamp,
+) -> Option<LinkedWork> {
     let carriers = look.carriers(&work);
     let landed = carriers.iter().map(|c| c.from).min();
     let (from, open_until, pull) = match &work {
@@ -79,5 +84,5 @@ pub(crate) fn strand(look: &Look<'_>, issue: &ItemFacts, work: Work, cycle: Time
     };
     let waiting = pull.as_ref().zip(merged).filter(|_| carriers.is_empty());
     let waits = waiting.map(|((pull, ..), merged)| (merged, look.onward(pull)));
-    Some(Strand { work, lives, proofs, landed: merged.or(landed), waits })
+    Some(LinkedWork { work, lives, proofs, landed: merged.or(landed), waits })
 }

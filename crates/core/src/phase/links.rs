@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     commits::landing::Work,
-    context::Look,
+    context::EvalContext,
     domain::{
         event::{CloseReason, RefName},
         fact::{
@@ -24,7 +24,7 @@ const MOST_LINKS: usize = 10;
 /// A forge closes an issue some seconds after the merge or push that closes it.
 pub(crate) const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
 
-impl<'f> Look<'f> {
+impl<'f> EvalContext<'f> {
     /// The issues that a pull request closes, whoever may say so: see [`Self::counts_from`].
     pub(crate) fn named_issues(&self, number: ItemNumber) -> Vec<ItemNumber> {
         let Some(pull) = self.facts.pull(number) else { return Vec::new() };

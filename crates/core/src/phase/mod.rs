@@ -14,22 +14,22 @@ use jiff::Timestamp;
 
 pub use crate::phase::diff::{Decided, Shown, decide};
 use crate::{
-    context::{self, Look},
+    context::{self, EvalContext},
     domain::{derived::Derived, fact::RepoFacts, id::ItemNumber, policy::Policy},
 };
 
 /// What follows for one item from facts, policy and time.
 pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
-    derive_one(&Look::new(facts, policy, now), item)
+    derive_one(&EvalContext::new(facts, policy, now), item)
 }
 
 /// What follows for several items at once: what they share is found out once.
 pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
-    let look = Look::new(facts, policy, now);
+    let look = EvalContext::new(facts, policy, now);
     items.iter().map(|item| derive_one(&look, *item)).collect()
 }
 
-fn derive_one(look: &Look<'_>, item: ItemNumber) -> Derived {
+fn derive_one(look: &EvalContext<'_>, item: ItemNumber) -> Derived {
     let mut derived = derive::derive(look, item);
     if !look.take_wants().is_empty() && derived.ours {
         // Something could not be had: look again before long.

@@ -32,7 +32,7 @@ pub use crate::policy::{
 use crate::{
     domain::policy::Policy,
     policy::{
-        problem::Mark,
+        problem::Position,
         yaml::{Node, Source, Step},
     },
 };
@@ -77,7 +77,7 @@ impl Parsed {
         self.at(self.origin.root.place_of_key(path, key), message)
     }
 
-    fn at(&self, mark: Mark, message: impl Into<String>) -> Problem {
+    fn at(&self, mark: Position, message: impl Into<String>) -> Problem {
         self.origin.source.problem(mark, message)
     }
 }

@@ -11,7 +11,7 @@ const QUOTED: usize = 60;
 
 /// A place in a file: lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Mark {
+pub(crate) struct Position {
     /// Line, from 1.
     pub(crate) line: u32,
     /// Column in characters, from 1.
@@ -20,7 +20,7 @@ pub(crate) struct Mark {
     pub(crate) width: u32,
 }
 
-impl Mark {
+impl Position {
     /// The first character of a file: where a problem of the whole file is shown.
     pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
 }
@@ -55,7 +55,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a place of a text.
-    pub(crate) fn new(file: &str, text: &str, mark: Mark, message: impl Into<String>) -> Self {
+    pub(crate) fn new(file: &str, text: &str, mark: Position, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             line: mark.line,
@@ -103,7 +103,7 @@ impl fmt::Display for Problem {
 
 impl Snippet {
     /// The line of `text` that `mark` lies on, cut to a readable length.
-    fn cut(text: &str, mark: Mark) -> Option<Self> {
+    fn cut(text: &str, mark: Position) -> Option<Self> {
         let index = usize::try_from(mark.line.checked_sub(1)?).ok()?;
         let column = usize::try_from(mark.column.saturating_sub(1)).unwrap_or(0);
         let line: Vec<char> = text.lines().nth(index)?.chars().map(printable).collect();

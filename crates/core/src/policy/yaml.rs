@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
 
-use crate::policy::problem::{Mark, Problem, quote};
+use crate::policy::problem::{Position, Problem, quote};
 
 /// Largest policy file, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
@@ -28,7 +28,7 @@ pub(crate) struct Source {
 
 impl Source {
     /// A problem at a place of this file.
-    pub(crate) fn problem(&self, mark: Mark, message: impl Into<String>) -> Problem {
+    pub(crate) fn problem(&self, mark: Position, message: impl Into<String>) -> Problem {
         Problem::new(&self.name, &self.text, mark, message)
     }
 }
@@ -39,7 +39,7 @@ pub(crate) struct Node {
     /// Unique within its tree.
     pub(crate) id: usize,
     /// Where it starts.
-    pub(crate) mark: Mark,
+    pub(crate) mark: Position,
     /// What it is.
     pub(crate) kind: Kind,
 }
@@ -66,7 +66,7 @@ pub(crate) struct Entry {
     /// The key.
     pub(crate) key: String,
     /// Where the key stands.
-    pub(crate) mark: Mark,
+    pub(crate) mark: Position,
     /// The value.
     pub(crate) value: Node,
 }
@@ -94,7 +94,7 @@ impl From<usize> for Step {
 
 impl Node {
     /// Where the value at `path` stands; of a missing one, its nearest ancestor.
-    pub(crate) fn place(&self, path: &[Step]) -> Mark {
+    pub(crate) fn place(&self, path: &[Step]) -> Position {
         let Some((step, rest)) = path.split_first() else { return self.mark };
         let next = match (step, &self.kind) {
             (Step::Key(key), Kind::Map(entries)) => entries.iter().find(|e| e.key == *key).map(|e| &e.value),
@@ -105,7 +105,7 @@ impl Node {
     }
 
     /// Where the key `key` of the mapping at `path` stands.
-    pub(crate) fn place_of_key(&self, path: &[Step], key: &str) -> Mark {
+    pub(crate) fn place_of_key(&self, path: &[Step], key: &str) -> Position {
         match (path.split_first(), &self.kind) {
             (None, Kind::Map(entries)) => entries.iter().find(|e| e.key == key).map_or(self.mark, |e| e.mark),
             (Some((Step::Key(next), rest)), Kind::Map(entries)) => {
@@ -155,7 +155,7 @@ impl Node {
 pub(crate) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
     if source.text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", source.text.len());
-        return Err(vec![Problem { snippet: None, ..source.problem(Mark::START, message) }]);
+        return Err(vec![Problem { snippet: None, ..source.problem(Position::START, message) }]);
     }
     let options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
@@ -174,16 +174,16 @@ pub(crate) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
     if !builder.twice.is_empty() {
         return Err(builder.twice);
     }
-    let empty = Node { id: builder.next, mark: Mark::START, kind: Kind::Map(Vec::new()) };
+    let empty = Node { id: builder.next, mark: Position::START, kind: Kind::Map(Vec::new()) };
     Ok(builder.root.filter(|root| !root.is_null()).unwrap_or(empty))
 }
 
-fn mark(line: usize, column_from_0: usize, width: usize) -> Mark {
+fn mark(line: usize, column_from_0: usize, width: usize) -> Position {
     let narrow = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    Mark { line: narrow(line.max(1)), column: narrow(column_from_0.saturating_add(1)), width: narrow(width.max(1)) }
+    Position { line: narrow(line.max(1)), column: narrow(column_from_0.saturating_add(1)), width: narrow(width.max(1)) }
 }
 
-fn mark_of(span: Span) -> Mark {
+fn mark_of(span: Span) -> Position {
     let one_line = span.start.line() == span.end.line();
     let width = if one_line { span.end.col().saturating_sub(span.start.col()) } else { 1 };
     mark(span.start.line(), span.start.col(), width)
@@ -194,7 +194,7 @@ struct Open {
     anchor: usize,
     node: Node,
     /// The key that waits for its value.
-    key: Option<(String, Mark)>,
+    key: Option<(String, Position)>,
 }
 
 struct Builder<'a> {
@@ -230,31 +230,31 @@ impl Builder<'_> {
         }
     }
 
-    fn begin(&mut self, mark: Mark, anchor: usize, tagged: bool, kind: Kind) -> Result<(), Problem> {
+    fn begin(&mut self, mark: Position, anchor: usize, tagged: bool, kind: Kind) -> Result<(), Problem> {
         self.refuse_tag(mark, tagged)?;
         if self.open.len() >= MAX_DEPTH {
             return Err(self.source.problem(mark, format!("nested deeper than {MAX_DEPTH} levels")));
         }
-        let node = self.node(Mark { width: 1, ..mark }, kind)?;
+        let node = self.node(Position { width: 1, ..mark }, kind)?;
         self.open.push(Open { anchor, node, key: None });
         Ok(())
     }
 
-    fn refuse_tag(&self, mark: Mark, tagged: bool) -> Result<(), Problem> {
+    fn refuse_tag(&self, mark: Position, tagged: bool) -> Result<(), Problem> {
         if tagged {
             return Err(self.source.problem(mark, "tags such as `!!str` have no meaning in a policy file"));
         }
         Ok(())
     }
 
-    fn node(&mut self, mark: Mark, kind: Kind) -> Result<Node, Problem> {
+    fn node(&mut self, mark: Position, kind: Kind) -> Result<Node, Problem> {
         self.spend(mark, 1)?;
         let id = self.next;
         self.next += 1;
         Ok(Node { id, mark, kind })
     }
 
-    fn spend(&self, mark: Mark, nodes: usize) -> Result<(), Problem> {
+    fn spend(&self, mark: Position, nodes: usize) -> Result<(), Problem> {
         if self.next.saturating_add(nodes) > MAX_NODES {
             return Err(self.source.problem(mark, format!("more than {MAX_NODES} values, aliases included")));
         }
@@ -272,7 +272,7 @@ impl Builder<'_> {
         self.place(node)
     }
 
-    fn alias(&mut self, mark: Mark, anchor: usize) -> Result<(), Problem> {
+    fn alias(&mut self, mark: Position, anchor: usize) -> Result<(), Problem> {
         let Some(node) = self.anchors.get(&anchor) else {
             return Err(self.source.problem(mark, "this alias stands inside the value that it names"));
         };

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Delivery, Understood, Useless, actor, needed};
 use crate::{
-    domain::event::{CheckSeen, Outcome, Seen, StatusSeen, WorkflowSeen},
+    domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen},
     forge::github::payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
 };
 
@@ -82,7 +82,7 @@ pub(in crate::forge::github) fn check_seen(
     let (app, app_slug) = (app.id.0.unwrap_or(0), app.slug.0.unwrap_or_default());
     let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
     let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
-    let at = if outcome == Outcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
+    let at = if outcome == RunOutcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
     let seen = CheckSeen {
         id: run.id.0.ok_or("check_run.id")?,
         sha: run.head_sha.0.ok_or("check_run.head_sha")?,
@@ -91,7 +91,7 @@ pub(in crate::forge::github) fn check_seen(
         app_slug,
         suite: suite.id.0,
         started_at: run.started_at.0.or(at).unwrap_or(received_at),
-        completed: (outcome != Outcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
+        completed: (outcome != RunOutcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
         ours: app != 0 && app == our_app_id,
         asked_again: false,
         url: check_page(run.html_url.0),
@@ -108,25 +108,25 @@ pub(in crate::forge::github) fn check_page(url: Option<String>) -> String {
 }
 
 /// A commit status' state.
-pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> Outcome {
+pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> RunOutcome {
     match state {
-        Some("pending") => Outcome::Running,
-        Some("success") => Outcome::Success,
-        Some("failure" | "error") => Outcome::Failure,
-        _ => Outcome::NoVerdict,
+        Some("pending") => RunOutcome::Running,
+        Some("success") => RunOutcome::Success,
+        Some("failure" | "error") => RunOutcome::Failure,
+        _ => RunOutcome::NoVerdict,
     }
 }
 
 /// How a check run or workflow run stands.
-pub(super) fn outcome(status: Option<&str>, conclusion: Option<&str>) -> Outcome {
+pub(super) fn outcome(status: Option<&str>, conclusion: Option<&str>) -> RunOutcome {
     match (status, conclusion) {
         (Some("completed"), conclusion) | (None, conclusion @ Some(_)) => match conclusion {
-            Some("success") => Outcome::Success,
-            Some("failure" | "timed_out" | "action_required" | "startup_failure") => Outcome::Failure,
-            Some("neutral" | "skipped") => Outcome::Skipped,
-            Some("cancelled") => Outcome::Cancelled,
-            _ => Outcome::NoVerdict,
+            Some("success") => RunOutcome::Success,
+            Some("failure" | "timed_out" | "action_required" | "startup_failure") => RunOutcome::Failure,
+            Some("neutral" | "skipped") => RunOutcome::Skipped,
+            Some("cancelled") => RunOutcome::Cancelled,
+            _ => RunOutcome::NoVerdict,
         },
-        _ => Outcome::Running,
+        _ => RunOutcome::Running,
     }
 }

@@ -6,7 +6,7 @@ use crate::domain::id::ItemNumber;
 
 /// How a label looks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LabelLook {
+pub struct LabelSpec {
     /// Name.
     pub name: String,
     /// Six hex digits, without `#`.
@@ -42,7 +42,7 @@ pub struct Annotation {
 
 /// What a commit was named by, which may move before it is acted on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Watched {
+pub enum RefGuard {
     /// Nothing: the commit itself was meant.
     Commit,
     /// A branch, which must still contain the commit.

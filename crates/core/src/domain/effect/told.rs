@@ -9,7 +9,7 @@ use crate::domain::id::Sha;
 /// What the forge found where a command waits to hear of it. An effect that
 /// was simply done tells nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum ForgeResult {
     /// The pull request's head is another commit; nothing was started.
     HeadMoved {
         /// The commit that was meant.

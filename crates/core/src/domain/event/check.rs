@@ -7,7 +7,7 @@ use crate::domain::id::Sha;
 
 /// How something that runs stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Not ended.
     Running,
     /// Ended well.
@@ -41,7 +41,7 @@ pub struct CheckSeen {
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended, and how.
-    pub completed: Option<(Timestamp, Outcome)>,
+    pub completed: Option<(Timestamp, RunOutcome)>,
     /// Made by ourselves.
     pub ours: bool,
     /// Somebody asks for it to be run again.
@@ -62,7 +62,7 @@ pub struct StatusSeen {
     /// Its context, the status' name.
     pub context: String,
     /// How it stands.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// When it was set.
     pub at: Timestamp,
     /// Its page, or empty. Whoever reports a status may name any page.

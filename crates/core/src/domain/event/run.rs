@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::Outcome,
+    event::RunOutcome,
     id::{Actor, Sha},
 };
 
@@ -20,7 +20,7 @@ pub struct WorkflowSeen {
     /// What started it, such as `push` or `schedule`.
     pub trigger: String,
     /// How it stands.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Which attempt at it, from 1.
     pub attempt: u64,
     /// Its title, as the workflow's `run-name` has it.

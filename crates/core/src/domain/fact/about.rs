@@ -9,7 +9,7 @@ use crate::domain::{fact::Newest, id::Account};
 
 /// What a repository itself is.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct About {
+pub struct RepositoryMetadata {
     /// `owner/name`, newest.
     pub full_name: Option<Newest<String>>,
     /// Default branch, newest.

@@ -18,7 +18,7 @@ pub use crate::domain::fact::command::index::{CommandIndex, Commands};
 
 use crate::domain::{
     decision::GateName,
-    fact::item::Word,
+    fact::item::OverrideKind,
     id::{Account, ItemNumber, Sha},
     permission::Role,
     rule::ConditionName,
@@ -61,7 +61,7 @@ pub struct CommandFacts {
     /// How it ended.
     pub ending: Ending,
     /// What it changed or asked for.
-    pub deed: Option<Deed>,
+    pub deed: Option<CommandAction>,
     /// What was answered in words.
     pub reply: Option<Reply>,
     /// The forge's global id of a review, for reactions; comments need none.
@@ -94,11 +94,11 @@ pub enum Ending {
 
 /// What a command changed or asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deed {
+pub enum CommandAction {
     /// A word about the item's phase.
     Phase {
         /// The word.
-        word: Word,
+        word: OverrideKind,
         /// Why.
         reason: Option<String>,
     },
@@ -245,10 +245,10 @@ pub struct Guard<'a> {
     pub binds_all: bool,
 }
 
-/// Every environment, in [`Deed::Freeze`].
+/// Every environment, in [`CommandAction::Freeze`].
 pub const ALL: &str = "all";
 
-impl Deed {
+impl CommandAction {
     /// Whether the item shows a status comment from then on.
     pub fn needs_board(&self) -> bool {
         matches!(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{GroupEnd, Outcome, RefName},
+    event::{GroupEnd, RefName, RunOutcome},
     fact::{Newest, RepoFacts},
     id::{Account, ItemNumber, Sha},
 };
@@ -153,7 +153,7 @@ pub struct SuiteFact {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunFact {
     /// When it ended, and how; a run that ended outweighs one that did not.
-    pub completed: Option<(Timestamp, Outcome)>,
+    pub completed: Option<(Timestamp, RunOutcome)>,
     /// When it began.
     pub started_at: Timestamp,
     /// Its name.
@@ -178,7 +178,7 @@ pub struct StatusFact {
     /// When it was set.
     pub at: Timestamp,
     /// How it stands.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// Its context.
     pub context: String,
     /// Its page, or empty.
@@ -270,12 +270,12 @@ mod tests {
         let mut checks = CommitChecks::default();
         let most = u64::try_from(MOST_REPORTS).unwrap();
         for id in 0..most {
-            checks.add_status(id, status(id.cast_signed(), Outcome::Running));
+            checks.add_status(id, status(id.cast_signed(), RunOutcome::Running));
         }
         assert!(!checks.is_cut);
-        checks.add_status(0, status(0, Outcome::Success));
+        checks.add_status(0, status(0, RunOutcome::Success));
         assert!(!checks.is_cut, "what is known may still end");
-        checks.add_status(most, status(most.cast_signed(), Outcome::Failure));
+        checks.add_status(most, status(most.cast_signed(), RunOutcome::Failure));
         assert_eq!((checks.statuses.len(), checks.is_cut), (MOST_REPORTS, true));
         let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: "push".into() };
         assert!(!checks.add_suite(1, suite()) && checks.suites.is_empty());

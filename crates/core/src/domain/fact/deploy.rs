@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 pub use crate::domain::fact::deploy::index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
 
 use crate::domain::{
-    effect::Watched,
-    event::Outcome,
+    effect::RefGuard,
+    event::RunOutcome,
     fact::{RepoFacts, command::CommandId},
     id::{Account, ItemNumber, Sha},
 };
@@ -37,7 +37,7 @@ pub struct DeployRequest {
     /// What to deploy, in the words of who asked: a name, or empty.
     pub reference: String,
     /// What may move while it waits.
-    pub watched: Watched,
+    pub watched: RefGuard,
     /// The commit; `None` until it is found out.
     pub sha: Option<Sha>,
     /// Inputs, checked against the policy.
@@ -142,7 +142,7 @@ impl DeployRequest {
             by: Account::login_only(String::new()),
             at,
             reference: String::new(),
-            watched: Watched::Commit,
+            watched: RefGuard::Commit,
             state: if sha.is_some() { RequestState::Waiting(String::new()) } else { RequestState::Asked },
             sha,
             inputs: BTreeMap::new(),
@@ -211,7 +211,7 @@ pub struct RunFacts {
     /// When what is seen here was true.
     pub at: Timestamp,
     /// How it stands.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The commit that it runs at.
     pub sha: Sha,
     /// What started it: `deployment`, `workflow_dispatch`, …

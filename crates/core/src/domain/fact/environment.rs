@@ -21,7 +21,7 @@ pub struct EnvironmentIndex {
     /// Every deployment, by when it was made.
     pub made: BTreeSet<(Timestamp, u64)>,
     /// Every moment at which a deployment changed what runs, or tried to.
-    pub turns: BTreeSet<Turn>,
+    pub turns: BTreeSet<DeploymentChange>,
     /// Deployments of which nothing is said yet but that they wait.
     pub waiting: BTreeSet<u64>,
     /// Deployments by the forge's own production flag.
@@ -33,18 +33,18 @@ pub struct EnvironmentIndex {
 /// The order is that of time; within one moment what succeeds comes before
 /// what ends, because a forge that ends the old deployment does so for the new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Turn {
+pub struct DeploymentChange {
     /// When.
     pub at: Timestamp,
     /// What happened.
-    pub kind: TurnKind,
+    pub kind: DeploymentChangeKind,
     /// Which deployment.
     pub deployment: u64,
 }
 
 /// What happened to a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum TurnKind {
+pub enum DeploymentChangeKind {
     /// It was first under way, or ended without having been.
     Begun,
     /// It succeeded: from here on it may run.
@@ -157,19 +157,19 @@ pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
     found
 }
 
-fn turns(id: u64, deployment: &DeploymentFacts) -> Vec<Turn> {
-    let turn = |at, kind| Turn { at, kind, deployment: id };
+fn turns(id: u64, deployment: &DeploymentFacts) -> Vec<DeploymentChange> {
+    let turn = |at, kind| DeploymentChange { at, kind, deployment: id };
     let first = |state| deployment.statuses.iter().find(|status| status.state == state).map(|status| status.at);
     let begun = first(DeployState::InProgress).or_else(|| {
         let said = deployment.statuses.iter().find(|status| status.state != DeployState::Waiting);
         said.map(|status| status.at)
     });
     let ends = deployment.statuses.iter().filter_map(|status| match status.state {
-        DeployState::Failure => Some(turn(status.at, TurnKind::Failed)),
-        DeployState::Inactive => Some(turn(status.at, TurnKind::Inactive)),
+        DeployState::Failure => Some(turn(status.at, DeploymentChangeKind::Failed)),
+        DeployState::Inactive => Some(turn(status.at, DeploymentChangeKind::Inactive)),
         DeployState::Success | DeployState::Waiting | DeployState::InProgress => None,
     });
-    let begun = begun.map(|at| turn(at, TurnKind::Begun));
-    let runs = stretches(deployment).into_iter().map(|stretch| turn(stretch.from, TurnKind::Succeeded));
+    let begun = begun.map(|at| turn(at, DeploymentChangeKind::Begun));
+    let runs = stretches(deployment).into_iter().map(|stretch| turn(stretch.from, DeploymentChangeKind::Succeeded));
     begun.into_iter().chain(ends).chain(runs).collect()
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    decision::{Decision, GateName, Standing},
+    decision::{ConditionState, Decision, GateName},
     fact::indexed::{IndexedMap, KeysBy, MapIndex},
     id::Sha,
 };
@@ -28,7 +28,7 @@ pub struct GateFacts {
     /// Its check run, as it was last queued.
     pub shown: Option<Shown>,
     /// How it stood over time, oldest first.
-    pub turns: Vec<Turn>,
+    pub turns: Vec<DecisionChange>,
     /// Somebody asked on the forge for its check to be run again: it is
     /// written again, also where it says the same.
     #[serde(default)]
@@ -48,11 +48,11 @@ pub struct Shown {
 
 /// A gate stood otherwise from here on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Turn {
+pub struct DecisionChange {
     /// When it was decided.
     pub at: Timestamp,
     /// How it stood.
-    pub standing: Standing,
+    pub standing: ConditionState,
     /// In a line, defused.
     pub words: String,
 }
@@ -64,7 +64,7 @@ impl GateFacts {
     }
 
     /// Notes how it stands now.
-    pub fn turned(&mut self, turn: Turn) {
+    pub fn turned(&mut self, turn: DecisionChange) {
         let last = self.turns.last();
         if last.is_some_and(|last| (last.standing, &last.words) == (turn.standing, &turn.words)) {
             return;

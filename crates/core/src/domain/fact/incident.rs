@@ -100,8 +100,8 @@ impl IncidentFacts {
     /// Nothing fires, and nothing is shown as firing.
     pub fn is_done(&self) -> bool {
         let shown = self.cycles.last().is_some_and(|cycle| match &cycle.place {
-            Place::Own(issue) => issue.firing,
-            Place::Storm(_) => false,
+            ShownIn::Own(issue) => issue.firing,
+            ShownIn::Storm(_) => false,
         });
         !shown && self.noticed.is_none()
     }
@@ -118,12 +118,12 @@ pub struct CycleFacts {
     /// When it began, as it was known when it was decided to show it.
     pub began: Timestamp,
     /// Where.
-    pub place: Place,
+    pub place: ShownIn,
 }
 
 /// Where an incident is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum ShownIn {
     /// In an issue of its own.
     Own(IssueFacts),
     /// In the issue of this storm.

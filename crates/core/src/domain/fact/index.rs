@@ -11,7 +11,7 @@ use crate::domain::{
     event::RefName,
     fact::{
         commit::{PushId, RefFacts},
-        incident::Place,
+        incident::ShownIn,
         repo::{DocumentKey, RepoFacts},
     },
     id::{ItemNumber, Sha},
@@ -234,8 +234,8 @@ impl RepoFacts {
             DocumentKey::Incident(id) => {
                 let cycles = self.incidents.get(id).into_iter().flat_map(|incident| &incident.cycles);
                 let own = cycles.filter_map(|cycle| match &cycle.place {
-                    Place::Own(issue) => issue.number,
-                    Place::Storm(_) => None,
+                    ShownIn::Own(issue) => issue.number,
+                    ShownIn::Storm(_) => None,
                 });
                 self.index.shown_in.extend(own.map(|number| (number, key.clone())));
             }

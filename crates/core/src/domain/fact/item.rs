@@ -41,7 +41,7 @@ pub struct ItemFacts {
     /// Deleted or transferred.
     pub gone: Option<Timestamp>,
     /// What people said about its phase by command.
-    pub marks: BTreeSet<Mark>,
+    pub marks: BTreeSet<PhaseOverride>,
     /// Up to when commands are decided whose records are gone: older ones never run.
     #[serde(default, skip_serializing_if = "CommandMarks::is_empty")]
     pub command_marks: CommandMarks,
@@ -158,19 +158,19 @@ impl Labels {
 
 /// A word about an item's phase by someone who may say it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Mark {
+pub struct PhaseOverride {
     /// When.
     pub at: Timestamp,
     /// What was said. Within one moment a label put on outweighs one taken
     /// off (people swap labels), and a command outweighs both.
-    pub word: Word,
+    pub word: OverrideKind,
     /// By whom: a login, for showing.
     pub by: String,
 }
 
 /// What was said.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Word {
+pub enum OverrideKind {
     /// Took the label off: leave the item alone.
     OptOut,
     /// It is in this phase.

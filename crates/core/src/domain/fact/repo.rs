@@ -9,7 +9,7 @@ use crate::domain::{
     decision::GateName,
     event::RefName,
     fact::{
-        about::About,
+        about::RepositoryMetadata,
         command::{CommandId, Commands},
         commit::{CommitChecks, CommitFacts, GroupFacts, PushFacts, RefFacts},
         deploy::{Publication, Requests, Runs, WaitingJob},
@@ -34,7 +34,7 @@ pub struct RepoFacts {
     /// Which repository.
     pub key: RepoKey,
     /// The repository itself.
-    pub about: About,
+    pub about: RepositoryMetadata,
     /// Issues and pull requests.
     pub items: BTreeMap<ItemNumber, ItemFacts>,
     /// Commits whose messages speak of others.
@@ -146,7 +146,7 @@ impl RepoFacts {
     pub fn new(key: RepoKey) -> Self {
         Self {
             key,
-            about: About::default(),
+            about: RepositoryMetadata::default(),
             items: BTreeMap::new(),
             commits: BTreeMap::new(),
             pushes: BTreeMap::new(),

@@ -13,7 +13,7 @@ use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
 use crate::policy::{
     decode::access::{Choice, Entries, Items},
-    problem::{Mark, Problem, list, nearest, quote},
+    problem::{Position, Problem, list, nearest, quote},
     yaml::{Entry, Kind, Node, Source},
 };
 
@@ -80,7 +80,7 @@ pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Resul
 #[derive(Debug)]
 struct Fault {
     /// The node to leave out in the next pass, and where to point.
-    place: Option<(usize, Mark)>,
+    place: Option<(usize, Position)>,
     message: String,
     meant: Option<String>,
     /// A required key is missing.

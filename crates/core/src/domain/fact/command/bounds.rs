@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     fact::{
         DocumentKey, RepoFacts,
-        command::{CommandFacts, CommandId, Deed, Ending, Evidence},
+        command::{CommandAction, CommandFacts, CommandId, Ending, Evidence},
     },
     id::{Account, ItemNumber},
     permission::Role,
@@ -47,7 +47,7 @@ impl Evidence {
 impl CommandFacts {
     /// Whether nothing rests on the record but that the command ran.
     pub fn is_passing(&self) -> bool {
-        self.ending != Ending::Pending && matches!(self.deed, None | Some(Deed::Show(_)))
+        self.ending != Ending::Pending && matches!(self.deed, None | Some(CommandAction::Show(_)))
     }
 
     /// Whether it is such a record of someone without any right.

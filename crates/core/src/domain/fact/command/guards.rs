@@ -8,7 +8,7 @@ use crate::domain::{
     decision::GateName,
     fact::{
         RepoFacts,
-        command::{CommandFacts, CommandId, Deed, Guard, Source},
+        command::{CommandAction, CommandFacts, CommandId, Guard, Source},
         item::ItemFacts,
     },
     id::{ItemNumber, Sha},
@@ -30,13 +30,13 @@ impl RepoFacts {
         let lifted: Vec<&String> = commands
             .iter()
             .filter_map(|(_, facts)| match &facts.deed {
-                Some(Deed::Unhold { names }) => Some(names),
+                Some(CommandAction::Unhold { names }) => Some(names),
                 _ => None,
             })
             .flatten()
             .collect();
         let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
-            Some(Deed::Hold { name, reason }) => Some(Guard {
+            Some(CommandAction::Hold { name, reason }) => Some(Guard {
                 name,
                 by: &facts.by,
                 since: facts.at,
@@ -63,7 +63,7 @@ impl RepoFacts {
         // A rollback's lock outweighs a person's: it binds everyone.
         self.rollback_lock(environment).or_else(|| {
             self.guard(self.commands.index().locks.of(environment).next_back()?, now, |id, facts| match &facts.deed {
-                Some(Deed::Lock { environment, until, reason }) => {
+                Some(CommandAction::Lock { environment, until, reason }) => {
                     Some(guard(id, facts, environment, *until, reason.as_deref()))
                 }
                 _ => None,
@@ -79,7 +79,7 @@ impl RepoFacts {
 
     fn freeze(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
         self.guard(self.commands.index().freezes.of(environment).next_back()?, now, |id, facts| match &facts.deed {
-            Some(Deed::Freeze { environment, until, reason }) => {
+            Some(CommandAction::Freeze { environment, until, reason }) => {
                 Some(guard(id, facts, environment, Some(*until), Some(reason)))
             }
             _ => None,

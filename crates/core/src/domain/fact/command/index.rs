@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::{
     decision::GateName,
     fact::{
-        command::{CommandFacts, CommandId, Deed, bounds::person},
+        command::{CommandAction, CommandFacts, CommandId, bounds::person},
         indexed::{IndexedMap, KeysBy, MapIndex},
     },
     id::{ItemNumber, Sha},
@@ -68,30 +68,30 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
             self.strangers.insert(order);
         }
         match &command.deed {
-            Some(Deed::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
-            Some(Deed::Unlock { environment }) => {
+            Some(CommandAction::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
+            Some(CommandAction::Unlock { environment }) => {
                 self.locks.add(environment.clone(), order);
                 self.unlocks.add(environment.clone(), command.at);
             }
-            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+            Some(CommandAction::Freeze { environment, .. } | CommandAction::Unfreeze { environment }) => {
                 self.freezes.add(environment.clone(), order);
             }
-            Some(Deed::Hold { .. }) => drop(self.holds.insert(*id)),
-            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+            Some(CommandAction::Hold { .. }) => drop(self.holds.insert(*id)),
+            Some(CommandAction::Approve { gate, sha } | CommandAction::Override { gate, sha, .. }) => {
                 self.at_gate.add((gate.clone(), sha.clone()), *id);
             }
-            Some(Deed::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
-            Some(Deed::LetGo { request }) => drop(self.let_go.insert(request.clone())),
+            Some(CommandAction::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
+            Some(CommandAction::LetGo { request }) => drop(self.let_go.insert(request.clone())),
             Some(
-                Deed::Phase { .. }
-                | Deed::Unhold { .. }
-                | Deed::Deploy { .. }
-                | Deed::Ack
-                | Deed::Mute { .. }
-                | Deed::Unmute
-                | Deed::Resolve
-                | Deed::Cause { .. }
-                | Deed::Show(_),
+                CommandAction::Phase { .. }
+                | CommandAction::Unhold { .. }
+                | CommandAction::Deploy { .. }
+                | CommandAction::Ack
+                | CommandAction::Mute { .. }
+                | CommandAction::Unmute
+                | CommandAction::Resolve
+                | CommandAction::Cause { .. }
+                | CommandAction::Show(_),
             )
             | None => {}
         }
@@ -106,30 +106,30 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
         self.lasting.remove(&place, id);
         self.strangers.remove(&order);
         match &command.deed {
-            Some(Deed::Lock { environment, .. }) => self.locks.remove(environment, &order),
-            Some(Deed::Unlock { environment }) => {
+            Some(CommandAction::Lock { environment, .. }) => self.locks.remove(environment, &order),
+            Some(CommandAction::Unlock { environment }) => {
                 self.locks.remove(environment, &order);
                 self.unlocks.remove(environment, &command.at);
             }
-            Some(Deed::Freeze { environment, .. } | Deed::Unfreeze { environment }) => {
+            Some(CommandAction::Freeze { environment, .. } | CommandAction::Unfreeze { environment }) => {
                 self.freezes.remove(environment, &order);
             }
-            Some(Deed::Hold { .. }) => drop(self.holds.remove(id)),
-            Some(Deed::Approve { gate, sha } | Deed::Override { gate, sha, .. }) => {
+            Some(CommandAction::Hold { .. }) => drop(self.holds.remove(id)),
+            Some(CommandAction::Approve { gate, sha } | CommandAction::Override { gate, sha, .. }) => {
                 self.at_gate.remove(&(gate.clone(), sha.clone()), id);
             }
-            Some(Deed::ShowGate { gate }) => self.shows.remove(gate, id),
-            Some(Deed::LetGo { request }) => drop(self.let_go.remove(request)),
+            Some(CommandAction::ShowGate { gate }) => self.shows.remove(gate, id),
+            Some(CommandAction::LetGo { request }) => drop(self.let_go.remove(request)),
             Some(
-                Deed::Phase { .. }
-                | Deed::Unhold { .. }
-                | Deed::Deploy { .. }
-                | Deed::Ack
-                | Deed::Mute { .. }
-                | Deed::Unmute
-                | Deed::Resolve
-                | Deed::Cause { .. }
-                | Deed::Show(_),
+                CommandAction::Phase { .. }
+                | CommandAction::Unhold { .. }
+                | CommandAction::Deploy { .. }
+                | CommandAction::Ack
+                | CommandAction::Mute { .. }
+                | CommandAction::Unmute
+                | CommandAction::Resolve
+                | CommandAction::Cause { .. }
+                | CommandAction::Show(_),
             )
             | None => {}
         }

@@ -75,7 +75,7 @@ impl Player {
     pub fn play(&mut self, event: &Event) {
         let alerts = AlertRules::default();
         let policy = self.policy.clone();
-        let at = |now| DecisionContext { policy: &policy, alerts: &alerts, now, silent: None };
+        let at = |now| DecisionContext { policy: &policy, alerts: &alerts, now, writes_disabled: None };
         while let Some((now, key)) = self.timers.first().copied().filter(|(at, _)| *at <= event.at) {
             self.set_timer(key, None);
             self.fired += 1;
@@ -89,7 +89,7 @@ impl Player {
 
     fn decide(&mut self, now: Timestamp) {
         let alerts = AlertRules::default();
-        let terms = DecisionContext { policy: &self.policy, alerts: &alerts, now, silent: None };
+        let terms = DecisionContext { policy: &self.policy, alerts: &alerts, now, writes_disabled: None };
         let mut context = Context { terms, asking: Asking::First };
         let mut asked: HashSet<Need> = HashSet::new();
         let plan = loop {

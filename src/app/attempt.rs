@@ -233,7 +233,8 @@ async fn aim(
     let target = state.row.as_ref().and_then(place::target);
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms =
+        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
     let recheck = recheck_before_send(&state.repo.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, recheck))

@@ -87,8 +87,8 @@ impl<'a> Desk<'a> {
         let patient = repo.facts.waiting.is_empty();
         let caller = self.standing(request, asks, patient).await;
         let installation = self.place.target.as_ref().map(|target| target.installation);
-        let silent = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
-        let terms = DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent };
+        let writes_disabled = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
+        let terms = DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled };
         repo.ingest(Input::Commands { request, caller: &caller }, &terms);
     }
 

@@ -66,8 +66,12 @@ pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>
     let writes = Writes::allowed(shell.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
     let mut asking = if inquiry.is_some() { Asking::First } else { Asking::Never };
     let plan = loop {
-        let terms =
-            DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: writes.silent() };
+        let terms = DecisionContext {
+            policy,
+            alerts: &shell.alerts.rules,
+            now: shell.clock.now(),
+            writes_disabled: writes.silent(),
+        };
         let needs = match state.repo.step(&Context { terms, asking }) {
             Step::Plan(plan) => break *plan,
             Step::Ask(needs) => needs,

@@ -45,7 +45,8 @@ async fn note_input(shell: &Shell, effect: &StoredEffect, input: Input<'_>) -> R
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms =
+        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
     state.repo.ingest(input, &terms);
     decision::put_off(shell, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
     held.put(state);
@@ -131,7 +132,7 @@ async fn note_once(
     let mut state = held.take(shell.store.as_ref()).await?;
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
     let now = shell.clock.now();
-    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now, silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now, writes_disabled: None };
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
     state.repo.ingest(Input::LabelsApplied { labels, made: &applied.made_labels }, &terms);
     let mut changed = state.repo.put_off(now).changed;

@@ -109,7 +109,7 @@ pub(crate) async fn decide(
         policy: &known,
         alerts: &shell.alerts.rules,
         now: shell.clock.now(),
-        silent: None,
+        writes_disabled: None,
     };
     for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
         state.repo.ingest(Input::Survey { event, terms: letter.terms.into(), us: &us }, &terms);

@@ -180,7 +180,8 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>
     let aim = forge.zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: timers.contains(&TimerKey::Organization) };
     let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
-    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms =
+        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
     state.repo.ingest(Input::Timers(timers), &terms);
     let items = std::mem::take(&mut attention.items);
     state.repo.ingest(Input::Changed { documents: &BTreeSet::new(), items: &items }, &terms);

@@ -208,7 +208,8 @@ async fn decide_for_repository(
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
-    let terms = DecisionContext { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), silent: None };
+    let terms =
+        DecisionContext { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
     state.repo.ingest(Input::Event { event, us: &us }, &terms);
     upkeep::tidy(shell, &mut state);
     let aim = target.as_ref().map(|target| (forge, target));

@@ -173,7 +173,7 @@ fn play(deployments: &[Deployed], edit: impl Fn(usize, &mut DeployRequest)) -> P
             ingest::observe(&mut facts, event, &policy, &Us { bot: None });
         }
     }
-    let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: end(), silent: None };
+    let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: end(), writes_disabled: None };
     advance(&mut facts, &terms);
     Played { facts, policy, acts }
 }
@@ -188,7 +188,7 @@ impl Played {
             verb: "hold".into(),
             evidence: Evidence { role: Some(Role::Write), teams: [].into(), asked_at: end() },
             ending: Ending::Done(String::new()),
-            deed: Some(CommandAction::Hold { name: "h1".into(), reason: "bad".into() }),
+            action: Some(CommandAction::Hold { name: "h1".into(), reason: "bad".into() }),
             reply: None,
             node: None,
         };

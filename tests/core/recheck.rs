@@ -27,7 +27,8 @@ const ACT: &str = "mode: act\ngates: { release: { on: { tag: 'v*' }, on_violatio
 
 fn recheck(facts: &RepoFacts, effect: &Effect, policy: &str) -> Recheck {
     let policy = policy_of(Some(policy));
-    let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: start(), silent: None };
+    let terms =
+        DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: start(), writes_disabled: None };
     recheck_before_send(facts, effect, &terms)
 }
 
@@ -52,7 +53,7 @@ fn with_command(ending: Ending) -> RepoFacts {
         line: String::new(),
         evidence: Evidence { role: None, teams: BTreeMap::new(), asked_at: Timestamp::UNIX_EPOCH },
         ending,
-        deed: None,
+        action: None,
         reply: None,
         node: None,
     };

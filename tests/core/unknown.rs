@@ -162,7 +162,7 @@ struct Follows {
 
 fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
     let (policy, now) = (moment.policy, moment.now);
-    let terms = DecisionContext { policy, alerts: &AlertRules::default(), now, silent: None };
+    let terms = DecisionContext { policy, alerts: &AlertRules::default(), now, writes_disabled: None };
     let (mut open, mut shut) = (BTreeSet::new(), 0);
     // The same subjects in both: what is asked for does not become less known.
     for subject in subjects(moment.facts, policy, now) {
@@ -173,8 +173,8 @@ fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
         }
     }
     let mut later = facts.clone();
-    let wishes = engine::advance(&mut later, &terms).wishes;
-    let granted = grants(wishes.iter().map(|wish| &wish.effect));
+    let effects = engine::advance(&mut later, &terms).effects;
+    let granted = grants(effects.iter().map(|wish| &wish.effect));
     let waiting = later.requests.values().filter(|request| matches!(request.state, RequestState::Waiting(_)));
     let in_turn = waiting.filter_map(|request| {
         let sha = request.sha.as_ref()?;

@@ -24,7 +24,7 @@ pub struct PartialPlan {
     /// Items to derive again.
     pub items: BTreeSet<ItemNumber>,
     /// What to do.
-    pub wishes: Vec<PlannedEffect>,
+    pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.
     pub cancel: Vec<String>,
     /// When something next turns by itself.
@@ -32,7 +32,7 @@ pub struct PartialPlan {
     /// Commands that are over: their answers follow.
     pub endings: Vec<CommandEnding>,
     /// A sentence for each thing that moved, for the delivery's note.
-    pub told: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// The end of a command that waited for something to come about.
@@ -92,7 +92,7 @@ pub struct DecisionContext<'a> {
     /// The time.
     pub now: Timestamp,
     /// Why nothing may be written to the forge, if so.
-    pub silent: Option<&'static str>,
+    pub writes_disabled: Option<&'static str>,
 }
 
 /// What follows from a decision.

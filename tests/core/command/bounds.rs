@@ -97,13 +97,13 @@ impl Place {
         self.asked += usize::from(asks(&self.facts, &self.policy, &request).role);
         let standing = CallerPermissions { role: Ok(role), teams: [].into(), head: None, asked_at: now };
         let alerts = AlertRules::default();
-        let terms = DecisionContext { policy: &self.policy, alerts: &alerts, now, silent: None };
+        let terms = DecisionContext { policy: &self.policy, alerts: &alerts, now, writes_disabled: None };
         run::run(&mut self.facts, &request, &standing, &terms)
     }
 }
 
 fn writes(ran: &CommandRun) -> (usize, usize) {
-    let of = |kind: &str| ran.wishes.iter().filter(|wish| wish.effect.kind() == kind).count();
+    let of = |kind: &str| ran.effects.iter().filter(|wish| wish.effect.kind() == kind).count();
     (of("react"), of("upsert_comment"))
 }
 
@@ -195,8 +195,12 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
         let event = place.comment(2, "alice", at, "/phase code");
         place.deliver(&event, Role::Maintain, at);
     }
-    let lasting =
-        place.facts.commands_on(2).iter().filter(|(_, c)| matches!(c.deed, Some(CommandAction::Phase { .. }))).count();
+    let lasting = place
+        .facts
+        .commands_on(2)
+        .iter()
+        .filter(|(_, c)| matches!(c.action, Some(CommandAction::Phase { .. })))
+        .count();
     assert_eq!(lasting, 500);
     let at = after(200_000);
     let hold = place.comment(2, "alice", at, "/hold stop");
@@ -223,11 +227,11 @@ fn misspelt_commands_on_many_items_bring_one_comment() {
 #[test]
 fn one_person_does_not_fill_a_lane() {
     let mut place = Place::new();
-    let mut wishes = 0;
+    let mut effects = 0;
     for n in 0..80_i64 {
         let at = after(n * 3 / 4);
         let event = place.comment(1, "alice", at, "/why nowhere\n/deploy nowhere\n/hold");
-        wishes += place.deliver(&event, Role::Maintain, at).wishes.len();
+        effects += place.deliver(&event, Role::Maintain, at).effects.len();
     }
-    assert!(wishes <= 40, "{wishes} writes for one person in a minute");
+    assert!(effects <= 40, "{effects} writes for one person in a minute");
 }

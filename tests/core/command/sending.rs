@@ -98,7 +98,7 @@ impl Stage {
         let mut how = Some(how).filter(|how| !how.is_empty());
         while let Some((key, effect)) = self.queued.pop_front() {
             let policy = self.policy.clone();
-            let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+            let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, writes_disabled: None };
             let is_start = matches!(effect, Effect::CreateDeployment { .. } | Effect::Dispatch { .. });
             let (effect, allowed) = match recheck_before_send(&self.facts, &effect, &terms) {
                 Recheck::Send => (effect, Ok(())),
@@ -123,16 +123,16 @@ impl Stage {
                 (_, Ok(told)) => EffectOutcome::Done { told: told.as_ref(), made: None, issue: None },
             };
             if effect.command().is_some() {
-                for wish in conclude(&mut self.facts, &effect, outcome, now).wishes {
+                for wish in conclude(&mut self.facts, &effect, outcome, now).effects {
                     self.effect(&wish.effect);
                 }
                 continue;
             }
             let ended = engine::ended(&mut self.facts, &effect, &key, outcome, &terms);
-            for told in &ended.told {
+            for told in &ended.notes {
                 let _ = writeln!(self.out, "    {told}");
             }
-            for wish in ended.wishes {
+            for wish in ended.effects {
                 self.queue(wish);
             }
         }

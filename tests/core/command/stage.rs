@@ -402,7 +402,7 @@ impl Stage {
             self.request(&request, now);
         }
         let policy = self.policy.clone();
-        let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, writes_disabled: None };
         // What was only now begun may want to know more: then it is asked a moment later.
         for _ in 0..20 {
             let needs = self.needs(now);
@@ -424,10 +424,10 @@ impl Stage {
             }
             let advanced = engine::advance(&mut self.facts, &terms);
             self.wake = advanced.wake_at;
-            for told in &advanced.told {
+            for told in &advanced.notes {
                 let _ = writeln!(self.out, "    {told}");
             }
-            for wish in advanced.wishes {
+            for wish in advanced.effects {
                 self.queue(wish);
             }
             if self.needs(now).is_empty() {
@@ -436,8 +436,8 @@ impl Stage {
         }
         // Once more changes nothing.
         let again = engine::advance(&mut self.facts, &terms);
-        let new = again.wishes.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
-        assert!(again.changed.is_empty() && !new && again.told.is_empty(), "{again:?}");
+        let new = again.effects.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
+        assert!(again.changed.is_empty() && !new && again.notes.is_empty(), "{again:?}");
     }
 
     /// What the forge says now: of people as the steps have it by then.
@@ -510,13 +510,14 @@ impl Stage {
             }),
             asked_at: now,
         };
-        let terms = DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms =
+            DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, writes_disabled: None };
         let ran = run::run(&mut self.facts, request, &standing, &terms);
-        for told in &ran.told {
+        for told in &ran.notes {
             let _ = writeln!(self.out, "    {told}");
         }
-        let mut wishes: VecDeque<PlannedEffect> = ran.wishes.into();
-        while let Some(wish) = wishes.pop_front() {
+        let mut effects: VecDeque<PlannedEffect> = ran.effects.into();
+        while let Some(wish) = effects.pop_front() {
             if wish.effect.command().is_some() && self.queues.contains("errands") {
                 self.queue(wish);
                 continue;
@@ -528,7 +529,7 @@ impl Stage {
                     Ok(told) => EffectOutcome::Done { told: told.as_ref(), made: None, issue: None },
                     Err(why) => EffectOutcome::Failed(why),
                 };
-                wishes.extend(conclude(&mut self.facts, &wish.effect, told, now).wishes);
+                effects.extend(conclude(&mut self.facts, &wish.effect, told, now).effects);
             }
         }
     }

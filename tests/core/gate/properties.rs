@@ -87,7 +87,7 @@ fn bad() -> impl Strategy<Value = Bad> {
     ]
 }
 
-fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: CommandAction) {
+fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, action: CommandAction) {
     let id = CommandId { item: 1, source: Source::Comment(comment), index: 0 };
     let record = CommandFacts {
         at: at(minutes),
@@ -100,7 +100,7 @@ fn command(facts: &mut RepoFacts, comment: u64, minutes: i64, deed: CommandActio
             asked_at: at(minutes),
         },
         ending: Ending::Done(String::new()),
-        deed: Some(deed),
+        action: Some(action),
         reply: None,
         node: None,
     };
@@ -221,12 +221,12 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
             deployment(facts, id, Sha("d".repeat(40)), *minutes, DeployState::InProgress);
         }
         Bad::Lock(minutes) => {
-            let deed = CommandAction::Lock { environment: "production".into(), until: None, reason: None };
-            command(facts, id, *minutes, deed);
+            let action = CommandAction::Lock { environment: "production".into(), until: None, reason: None };
+            command(facts, id, *minutes, action);
         }
         Bad::Freeze(minutes) => {
-            let deed = CommandAction::Freeze { environment: "all".into(), until: at(2000), reason: "x".into() };
-            command(facts, id, *minutes, deed);
+            let action = CommandAction::Freeze { environment: "all".into(), until: at(2000), reason: "x".into() };
+            command(facts, id, *minutes, action);
         }
         Bad::Blocker(number) => {
             let need = Need::OpenIssues { label: Some("stop".into()), milestone: None };
@@ -307,7 +307,7 @@ proptest! {
             add(&mut facts, index as u64, bad);
         }
         let before = decide(&facts, &policy, minutes);
-        let deed = CommandAction::Override {
+        let action = CommandAction::Override {
             gate: GateName::Deploy("production".into()),
             sha: sha(),
             policy: policy.version.clone(),
@@ -315,7 +315,7 @@ proptest! {
             reason: "because".into(),
             until: at(minutes + 1),
         };
-        command(&mut facts, 999, minutes - 1, deed);
+        command(&mut facts, 999, minutes - 1, action);
         // Who says it was asked about just then.
         answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
         let after = decide(&facts, &policy, minutes);

@@ -188,8 +188,8 @@ impl Stage {
         let Some(request) = hear(event, &self.policy, &Self::us()) else { return };
         let asked_at = event.at;
         let standing = CallerPermissions { role: Ok(Role::Maintain), teams: BTreeMap::new(), head: None, asked_at };
-        let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
-        for told in run::run(&mut self.facts, &request, &standing, &terms).told {
+        let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, writes_disabled: None };
+        for told in run::run(&mut self.facts, &request, &standing, &terms).notes {
             writeln!(self.out, "    {told}").unwrap();
         }
     }
@@ -198,17 +198,17 @@ impl Stage {
     pub fn advance(&mut self, now: Timestamp) {
         for round in 0.. {
             assert!(round < 50, "it never comes to rest");
-            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, writes_disabled: None };
             let advanced = engine::advance(&mut self.facts, &terms);
             self.wake_at = advanced.wake_at;
             assert!(advanced.wake_at.is_none_or(|at| at > now), "it would wake at once");
-            let PartialPlan { wishes, items, .. } = advanced;
+            let PartialPlan { effects, items, .. } = advanced;
             self.settle(items, now);
-            if wishes.is_empty() {
+            if effects.is_empty() {
                 return;
             }
-            let mut wishes: VecDeque<PlannedEffect> = wishes.into();
-            while let Some(wish) = wishes.pop_front() {
+            let mut effects: VecDeque<PlannedEffect> = effects.into();
+            while let Some(wish) = effects.pop_front() {
                 self.effect(&wish, now);
             }
         }
@@ -216,7 +216,7 @@ impl Stage {
 
     fn effect(&mut self, wish: &PlannedEffect, now: Timestamp) {
         if let Some(item) = wish.effect.item().filter(|item| self.vanished.contains(item)) {
-            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
+            let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, writes_disabled: None };
             if recheck_before_send(&self.facts, &wish.effect, &terms) == Recheck::Send {
                 writeln!(self.out, "    #{item} was deleted, says the forge").unwrap();
                 ingest::deleted(&mut self.facts, item, now);
@@ -233,7 +233,7 @@ impl Stage {
                 } else {
                     EffectOutcome::Done { told: None, made: None, issue: Some(number) }
                 };
-                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, writes_disabled: None };
                 engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 let names: BTreeSet<String> = labels.iter().map(|look| look.name.clone()).collect();
                 let told = names.iter().cloned().collect::<Vec<_>>().join(" ");
@@ -280,7 +280,7 @@ impl Stage {
             Effect::Dispatch { sha, environment, .. } => {
                 let told = ForgeResult::Started { run: Some(801), sha: None, pinned: true };
                 let outcome = EffectOutcome::Done { told: Some(&told), made: None, issue: None };
-                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, silent: None };
+                let terms = DecisionContext { policy: &self.policy, alerts: &self.rules, now, writes_disabled: None };
                 engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 format!("dispatched: {} to {environment}", sha.short())
             }

@@ -64,7 +64,8 @@ impl Shop {
                 ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
             }
         }
-        let terms = DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, silent: None };
+        let terms =
+            DecisionContext { policy: &self.policy, alerts: &AlertRules::default(), now, writes_disabled: None };
         engine::advance(&mut self.facts, &terms).wake_at
     }
 

@@ -53,7 +53,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Err(why) => return CommandResult::Refused(messages::authors_unknown(&why)),
     }
     let done = format!("approved {} for {}", quoted(sha.short()), quoted(&gate.check()));
-    turn.deed = Some(CommandAction::Approve { gate, sha });
+    turn.action = Some(CommandAction::Approve { gate, sha });
     CommandResult::Done(done)
 }
 

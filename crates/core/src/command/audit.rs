@@ -23,6 +23,6 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
-    turn.deed = Some(CommandAction::Show(Wanted::Audit));
+    turn.action = Some(CommandAction::Show(Wanted::Audit));
     CommandResult::Done(String::new())
 }

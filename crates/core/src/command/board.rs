@@ -46,7 +46,7 @@ const MOST_LISTED: usize = 20;
 /// Whether an item shows a status comment.
 pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
-        command.deed.as_ref().is_some_and(CommandAction::needs_board)
+        command.action.as_ref().is_some_and(CommandAction::needs_status_comment)
             || (!command.is_noise() && command.reply.as_ref().is_some_and(|reply| reply.marker.is_none()))
     })
 }
@@ -56,10 +56,10 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     if !is_wanted(facts, derived.item) {
         return None;
     }
-    let look = EvalContext::new(facts, policy, now);
+    let eval = EvalContext::new(facts, policy, now);
     let commands = facts.commands_on(derived.item);
-    let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.deed == Some(CommandAction::Show(wanted)));
-    let board = Board { look: &look, derived, now };
+    let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.action == Some(CommandAction::Show(wanted)));
+    let board = Board { eval: &eval, derived, now };
     let mut text = board.status();
     board.links(&mut text);
     board.environments(&mut text);
@@ -78,7 +78,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
 }
 
 struct Board<'a, 'f> {
-    look: &'a EvalContext<'f>,
+    eval: &'a EvalContext<'f>,
     derived: &'a Derived,
     now: Timestamp,
 }
@@ -91,17 +91,17 @@ impl Board<'_, '_> {
             None if *ours => "### No phase".to_owned(),
             None => "### phasebot leaves this alone".to_owned(),
         };
-        let since = since.map_or_else(String::new, |at| format!("Since {}: ", messages::time(at, self.look.policy)));
+        let since = since.map_or_else(String::new, |at| format!("Since {}: ", messages::time(at, self.eval.policy)));
         format!("{head}\n\n{since}{}.\n", reason.sentence)
     }
 
     fn links(&self, text: &mut String) {
         let number = self.derived.item;
-        let pull = self.look.facts.pull(number).is_some();
+        let pull = self.eval.facts.pull(number).is_some();
         let linked: Vec<ItemNumber> = if pull {
-            self.look.named_issues(number)
+            self.eval.named_issues(number)
         } else {
-            let works = self.look.works_on(number).into_iter();
+            let works = self.eval.works_on(number).into_iter();
             works.filter_map(|work| if let Work::Pull(pull) = work { Some(pull) } else { None }).collect()
         };
         if linked.is_empty() {
@@ -114,19 +114,19 @@ impl Board<'_, '_> {
     /// Where the item's change runs now.
     fn environments(&self, text: &mut String) {
         let number = self.derived.item;
-        let works = match self.look.facts.pull(number) {
+        let works = match self.eval.facts.pull(number) {
             Some(_) => [Work::Pull(number)].into(),
-            None => self.look.works_on(number),
+            None => self.eval.works_on(number),
         };
         let Ok(any) = Pattern::new("*") else { return };
         let anywhere = EnvironmentFilter { names: vec![any], production: None };
         let mut rows: Vec<String> = Vec::new();
-        let carriers: Vec<_> = works.iter().flat_map(|work| self.look.carriers(work).to_vec()).collect();
-        for carrier in &carriers {
-            for (environment, spans) in self.look.deployed(carrier, &anywhere) {
+        let landings: Vec<_> = works.iter().flat_map(|work| self.eval.landings(work).to_vec()).collect();
+        for landing in &landings {
+            for (environment, spans) in self.eval.deployed(landing, &anywhere) {
                 let from = spans.iter().filter(|span| span.covers(self.now)).map(|span| span.from).min();
                 rows.extend(
-                    from.map(|at| format!("- {} since {}", quoted(&environment), messages::time(at, self.look.policy))),
+                    from.map(|at| format!("- {} since {}", quoted(&environment), messages::time(at, self.eval.policy))),
                 );
             }
         }
@@ -138,7 +138,7 @@ impl Board<'_, '_> {
 
     /// Deployments that jobs of this pull request made.
     fn foreign_deployments(&self) -> Vec<String> {
-        let facts = self.look.facts;
+        let facts = self.eval.facts;
         let heads = facts.pull(self.derived.item).into_iter().flat_map(|pull| pull.heads.keys());
         let made = heads.flat_map(|sha| facts.deployments.index().by_commit.of(sha).map(move |id| (sha, id)));
         let made = made.filter_map(|(sha, id)| Some((sha, id, facts.deployments.get(id)?)));
@@ -151,15 +151,15 @@ impl Board<'_, '_> {
 
     /// Feedback issues of which the item's change is suspected.
     fn incidents(&self, text: &mut String) {
-        let issues: Vec<ItemNumber> = incident::suspected_in(self.look, self.derived.item).into_iter().collect();
+        let issues: Vec<ItemNumber> = incident::suspected_in(self.eval, self.derived.item).into_iter().collect();
         if !issues.is_empty() {
             let _ = writeln!(text, "\nSuspected of: {}", numbers(&issues));
         }
     }
 
     fn guards(&self, text: &mut String) {
-        let line = |guard: &_| format!("- {}", messages::guard(guard, self.look.policy));
-        let facts = self.look.facts;
+        let line = |guard: &_| format!("- {}", messages::guard(guard, self.eval.policy));
+        let facts = self.eval.facts;
         let holds: Vec<String> = facts.holds(self.derived.item).iter().map(line).collect();
         let locks: Vec<String> = facts.locks(self.now).values().map(line).collect();
         let freezes: Vec<String> = facts.freezes(self.now).values().map(line).collect();
@@ -167,13 +167,13 @@ impl Board<'_, '_> {
         section(text, "Locks", &locks);
         section(text, "Freezes", &freezes);
         let any = !(holds.is_empty() && locks.is_empty() && freezes.is_empty());
-        if any && self.look.policy.mode != Mode::Act {
+        if any && self.eval.policy.mode != Mode::Act {
             let _ = writeln!(text, "\n{}", messages::NOT_ENFORCED);
         }
     }
 
     fn why(&self, text: &mut String) {
-        let policy = self.look.policy;
+        let policy = self.eval.policy;
         let Derived { item, phase, reason, next, history, .. } = self.derived;
         let _ = writeln!(text, "\n#### Why\n");
         if reason.rule.is_empty() {
@@ -196,7 +196,7 @@ impl Board<'_, '_> {
             for line in next {
                 let _ = writeln!(text, "- {line}");
             }
-            let is_pull = self.look.facts.pull(*item).is_some();
+            let is_pull = self.eval.facts.pull(*item).is_some();
             let after = phase.as_deref().and_then(|phase| policy.phase_index(phase)).map_or(0, |index| index + 1);
             let fits = |kind: &crate::domain::policy::EvidenceKind| !is_pull || kind.is_of_work();
             let rule = policy.phases.iter().skip(after).find(|rule| rule.when.iter().any(|e| fits(&e.kind)));
@@ -231,7 +231,7 @@ impl Board<'_, '_> {
     fn gates(&self, text: &mut String, commands: &[(&CommandId, &CommandFacts)]) {
         let mut asked: Vec<&GateName> = Vec::new();
         for (_, command) in commands.iter().rev() {
-            if let Some(CommandAction::ShowGate { gate }) = &command.deed
+            if let Some(CommandAction::ShowGate { gate }) = &command.action
                 && !asked.contains(&gate)
             {
                 asked.push(gate);
@@ -239,7 +239,7 @@ impl Board<'_, '_> {
         }
         for gate in asked.into_iter().take(MOST_GATES) {
             let _ = writeln!(text, "\n#### Gate {}", quoted(&gate.check()));
-            let facts = self.look.facts;
+            let facts = self.eval.facts;
             let live = facts.live_gates().filter(|(key, _)| key.0 == *gate).map(|(_, known)| known);
             let mut live: Vec<_> = live.collect();
             live.sort_by_key(|known| std::cmp::Reverse((known.since, &known.decision.sha)));
@@ -257,7 +257,7 @@ impl Board<'_, '_> {
                 let _ = writeln!(
                     text,
                     "| {} | {} |",
-                    messages::time(turn.at, self.look.policy),
+                    messages::time(turn.at, self.eval.policy),
                     cell(&quoted(&turn.words))
                 );
             }
@@ -274,12 +274,12 @@ impl Board<'_, '_> {
 
     /// Reasons that people gave with the mark that holds.
     fn words(&self) -> Vec<String> {
-        let item = self.look.facts.items.get(&self.derived.item);
-        let mark = item.and_then(|item| overrides::mark(item, self.look.policy, self.now));
+        let item = self.eval.facts.items.get(&self.derived.item);
+        let mark = item.and_then(|item| overrides::mark(item, self.eval.policy, self.now));
         let Some(mark) = mark else { return Vec::new() };
-        let commands = self.look.facts.commands_on(self.derived.item);
+        let commands = self.eval.facts.commands_on(self.derived.item);
         let said = commands.iter().filter(|(_, command)| command.at == mark.at && command.by.login == mark.by);
-        said.filter_map(|(_, command)| match &command.deed {
+        said.filter_map(|(_, command)| match &command.action {
             Some(CommandAction::Phase { reason: Some(reason), .. }) => {
                 Some(format!("{} said why: {}", quoted(&command.by.login), quoted(reason)))
             }

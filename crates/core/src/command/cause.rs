@@ -26,11 +26,11 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     }
     let name = given.text("REF|none");
     if name.eq_ignore_ascii_case("none") {
-        turn.deed = Some(CommandAction::Cause { change: None });
+        turn.action = Some(CommandAction::Cause { change: None });
         return CommandResult::Done("no change caused it".to_owned());
     }
     let Some(change) = turn.change(name) else { return CommandResult::Misread(messages::no_change(name)) };
     let done = format!("caused by {change}");
-    turn.deed = Some(CommandAction::Cause { change: Some(change) });
+    turn.action = Some(CommandAction::Cause { change: Some(change) });
     CommandResult::Done(done)
 }

@@ -24,7 +24,7 @@ pub struct Conclusion {
     /// Documents to store again.
     pub changed: Vec<DocumentKey>,
     /// What to do.
-    pub wishes: Vec<PlannedEffect>,
+    pub effects: Vec<PlannedEffect>,
     /// The item's status comment says otherwise now.
     pub board: bool,
 }
@@ -35,14 +35,14 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     let Some(id) = effect.command() else { return Conclusion::default() };
     let ending = ending(effect, outcome);
     let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
-    let mut wishes: Vec<PlannedEffect> =
+    let mut effects: Vec<PlannedEffect> =
         Reaction::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     if let Some(saying) = words(id, &line, &ending, outcome) {
-        wishes.extend(reply::say_later(facts, id, saying, now));
+        effects.extend(reply::say_later(facts, id, saying, now));
     }
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
-        wishes,
+        effects,
         board: crate::command::board::is_wanted(facts, id.item),
     }
 }
@@ -51,18 +51,18 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
 /// `says`, also what was done is said in words.
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
-    let mut wishes: Vec<PlannedEffect> =
+    let mut effects: Vec<PlannedEffect> =
         Reaction::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     let saying = match ending {
         Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
         other => AnswerText::of(id, &line, other, false),
     };
     if let Some(saying) = saying {
-        wishes.extend(reply::say_later(facts, id, saying, now));
+        effects.extend(reply::say_later(facts, id, saying, now));
     }
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
-        wishes,
+        effects,
         board: crate::command::board::is_wanted(facts, id.item),
     }
 }

@@ -134,13 +134,13 @@ fn meant(
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
         return Err(messages::head_moved(&known, found));
     }
-    let look = EvalContext::new(turn.facts, turn.policy, turn.now);
-    let access = |account: &Account| look.may_write(account, None);
+    let eval = EvalContext::new(turn.facts, turn.policy, turn.now);
+    let access = |account: &Account| eval.may_write(account, None);
     let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &access);
     match may {
         Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
         // Whether a reviewer may write is not known yet: it is asked with the commit.
-        Err(_) if !look.take_wants().is_empty() => Ok((known.0.clone(), RefGuard::Pull(number), None)),
+        Err(_) if !eval.take_wants().is_empty() => Ok((known.0.clone(), RefGuard::Pull(number), None)),
         Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
     }
 }
@@ -151,9 +151,9 @@ pub(super) fn changed_meanwhile<'e>(
     turn: &Invocation<'_>,
     environments: impl IntoIterator<Item = &'e String>,
 ) -> Option<String> {
-    let look = EvalContext::new(turn.facts, turn.policy, turn.now);
+    let eval = EvalContext::new(turn.facts, turn.policy, turn.now);
     let mut environments = environments.into_iter().filter(|_| turn.request.waited);
     let changed = environments
-        .find(|environment| look.history(environment).current().is_some_and(|run| run.from > turn.request.at));
+        .find(|environment| eval.history(environment).current().is_some_and(|run| run.from > turn.request.at));
     changed.map(|environment| messages::changed_meanwhile(environment))
 }

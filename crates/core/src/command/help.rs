@@ -23,6 +23,6 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
-    turn.deed = Some(CommandAction::Show(Wanted::Help));
+    turn.action = Some(CommandAction::Show(Wanted::Help));
     CommandResult::Done(String::new())
 }

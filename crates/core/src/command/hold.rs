@@ -23,12 +23,12 @@ pub(super) static ROW: Row = Row {
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let commands = turn.facts.commands_on(turn.id.item);
     // Numbers are never used twice, so that a late `/unhold` lifts no other hold.
-    let last = commands.iter().filter_map(|(_, command)| match &command.deed {
+    let last = commands.iter().filter_map(|(_, command)| match &command.action {
         Some(CommandAction::Hold { name, .. }) => name.strip_prefix('h')?.parse::<u32>().ok(),
         _ => None,
     });
     let name = format!("h{}", last.max().unwrap_or(0).saturating_add(1));
     let done = format!("recorded as {}", quoted(&name));
-    turn.deed = Some(CommandAction::Hold { name, reason: given.text("REASON").to_owned() });
+    turn.action = Some(CommandAction::Hold { name, reason: given.text("REASON").to_owned() });
     CommandResult::Done(done)
 }

@@ -27,6 +27,6 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let until = given.length("length").and_then(|length| turn.at.checked_add(length).ok());
     let Some(until) = until else { return CommandResult::Misread(messages::no_length()) };
     let reason = given.optional("reason").map(str::to_owned);
-    turn.deed = Some(CommandAction::Mute { until, reason });
+    turn.action = Some(CommandAction::Mute { until, reason });
     CommandResult::Done(format!("quiet until {}", messages::time(until, turn.policy)))
 }

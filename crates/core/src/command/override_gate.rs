@@ -79,7 +79,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let wants = if turn.policy.overrides.second { "; counts once a second person says the same" } else { "" };
     let done = format!("waives {names} of {name} for {short} until {}{wants}", messages::time(until, turn.policy));
     let policy = turn.policy.version.clone();
-    turn.deed =
+    turn.action =
         Some(CommandAction::Override { gate, sha, policy, conditions, reason: given.text("reason").to_owned(), until });
     CommandResult::Done(done)
 }

@@ -231,7 +231,7 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, b
 /// Keeps what the forge said just now of who approves or overrides: it is
 /// counted by the same answers a moment later.
 pub(crate) fn learn(facts: &mut RepoFacts, standing: &CallerPermissions, command: &CommandFacts) -> Vec<DocumentKey> {
-    if !matches!(command.deed, Some(CommandAction::Approve { .. } | CommandAction::Override { .. })) {
+    if !matches!(command.action, Some(CommandAction::Approve { .. } | CommandAction::Override { .. })) {
         return Vec::new();
     }
     let account = &command.by;

@@ -35,8 +35,8 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     }
     match upstream(turn.facts, turn.policy, &rule, turn.now) {
         Ok(sha) => {
-            let look = EvalContext::new(turn.facts, turn.policy, turn.now);
-            if let Err(Refusal::No(why)) = permitted(&look, &environment, &sha, Basis::BARE) {
+            let eval = EvalContext::new(turn.facts, turn.policy, turn.now);
+            if let Err(Refusal::No(why)) = permitted(&eval, &environment, &sha, Basis::BARE) {
                 return CommandResult::Refused(why);
             }
             let mut request = turn.ask(&environment, RequestKind::Promote, "", RefGuard::Commit, Some(sha));

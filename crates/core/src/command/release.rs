@@ -36,7 +36,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
             &drafts.iter().map(|d| d.tag.as_str()).collect::<Vec<_>>(),
         ));
     };
-    let decision = draft.judge(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
+    let decision = draft.evaluate(turn.facts, turn.policy, Some(&turn.request.by), turn.now);
     if !decision.standing.is_open() {
         return CommandResult::Refused(messages::gate_closed(&deploy::closed(&decision)));
     }

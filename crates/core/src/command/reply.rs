@@ -134,16 +134,16 @@ fn say_as(
     let Some(marker) = marker else { return Vec::new() };
     let text = sayings.iter().map(|s| format!("{}: {}", quoted(&s.line), s.words)).collect::<Vec<_>>().join("\n\n");
     let effect = Effect::UpsertComment { item, marker: marker.clone(), body: text, sticky: false };
-    let mut wishes = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
+    let mut effects = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
     if let Some(Reply { at, marker: Some(old), .. }) = last.filter(|last| last.marker.as_ref() != Some(&marker)) {
         let key = format!("fold/{old}");
-        wishes.push(PlannedEffect {
+        effects.push(PlannedEffect {
             key,
             replaces: false,
             effect: Effect::FoldComment { item, marker: old, since: at },
         });
     }
-    wishes
+    effects
 }
 
 /// For the delivery's note, which is logged: the verb and how it ended, but

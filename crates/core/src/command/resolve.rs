@@ -24,6 +24,6 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     if !turn.shows_incident() {
         return CommandResult::Refused(messages::no_incident());
     }
-    turn.deed = Some(CommandAction::Resolve);
+    turn.action = Some(CommandAction::Resolve);
     CommandResult::Done("recorded; it counts again if the alert fires anew".to_owned())
 }

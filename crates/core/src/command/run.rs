@@ -48,9 +48,9 @@ pub struct CommandRun {
     /// What changed.
     pub observed: Observed,
     /// What to do.
-    pub wishes: Vec<PlannedEffect>,
+    pub effects: Vec<PlannedEffect>,
     /// A sentence for each command, for the delivery's note.
-    pub told: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// How a command answers.
@@ -80,7 +80,7 @@ pub struct Invocation<'a> {
     /// When it was said: the comment's time, a millisecond later for each command.
     pub(super) at: Timestamp,
     pub(super) now: Timestamp,
-    pub(super) deed: Option<CommandAction>,
+    pub(super) action: Option<CommandAction>,
     share: Share,
     observed: &'a mut Observed,
 }
@@ -113,7 +113,7 @@ pub fn run(
             Verdict::Wait(waiting) => {
                 if facts.waiting.insert(id, *waiting).is_none() {
                     moods.insert(Reaction::Taken);
-                    ran.told.push(wait::told(request, &line));
+                    ran.notes.push(wait::told(request, &line));
                 }
                 ran.observed.changed.insert(DocumentKey::WaitingCommand(id));
                 continue;
@@ -126,7 +126,7 @@ pub fn run(
             at: request.said_at(line.index),
             policy: terms.policy,
             now: terms.now,
-            deed: None,
+            action: None,
             observed: &mut ran.observed,
             facts,
             request,
@@ -136,22 +136,22 @@ pub fn run(
             share,
         };
         let Some(heard) = turn.line(&line) else { continue };
-        let (at, mut deed) = (turn.at, turn.deed.take());
+        let (at, mut action) = (turn.at, turn.action.take());
         let mut answer = heard.answer;
-        if let (CommandResult::Errand(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.silent) {
+        if let (CommandResult::Errand(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.writes_disabled) {
             answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {
             CommandResult::Done(words) => Ending::Done(words),
             CommandResult::Errand(effect) => {
                 let key = format!("command/{}", reply::name(id));
-                ran.wishes.push(PlannedEffect { key, replaces: false, effect: *effect });
+                ran.effects.push(PlannedEffect { key, replaces: false, effect: *effect });
                 Ending::Pending
             }
             CommandResult::Deploy(request) => {
                 let request_id = format!("pb-{}", reply::name(id));
-                deed = Some(CommandAction::Deploy { request: request_id.clone() });
-                ran.wishes.extend(reply::note(id, &line.text, &request.note));
+                action = Some(CommandAction::Deploy { request: request_id.clone() });
+                ran.effects.extend(reply::note(id, &line.text, &request.note));
                 let key = DocumentKey::Request(request_id.clone());
                 facts.requests.insert(request_id, *request);
                 ran.observed.changed.insert(key);
@@ -162,7 +162,7 @@ pub fn run(
         };
         moods.extend([Reaction::Taken].iter().filter(|_| heard.verb.is_some()));
         moods.extend(Reaction::of(&ending));
-        ran.told.push(reply::told(request, heard.verb, &ending));
+        ran.notes.push(reply::told(request, heard.verb, &ending));
         sayings.extend(AnswerText::of(id, &line.text, &ending, heard.unasked));
         let record = CommandFacts {
             at,
@@ -171,12 +171,12 @@ pub fn run(
             line: line.text,
             evidence: standing.evidence(),
             ending,
-            deed,
+            action,
             reply: None,
             node: request.node.clone(),
         };
         // A stranger's refused command shows nowhere: nothing is derived for it.
-        if !record.is_noise() || record.deed.is_some() {
+        if !record.is_noise() || record.action.is_some() {
             ran.observed.items.insert(id.item);
         }
         ran.observed.changed.extend(permissions::learn(facts, standing, &record));
@@ -184,11 +184,11 @@ pub fn run(
         ran.observed.changed.insert(DocumentKey::Command(id));
     }
     let moods = share.moods(moods);
-    let mut wishes: Vec<PlannedEffect> = moods.into_iter().filter_map(|mood| reply::reaction(request, mood)).collect();
-    wishes.append(&mut ran.wishes);
-    wishes.extend(reply::say(facts, request, &sayings, share, terms));
+    let mut effects: Vec<PlannedEffect> = moods.into_iter().filter_map(|mood| reply::reaction(request, mood)).collect();
+    effects.append(&mut ran.effects);
+    effects.extend(reply::say(facts, request, &sayings, share, terms));
     ran.observed.changed.extend(facts.bound_commands(request.item, &request.by, terms.now));
-    ran.wishes = if terms.silent.is_none() { wishes } else { Vec::new() };
+    ran.effects = if terms.writes_disabled.is_none() { effects } else { Vec::new() };
     ran
 }
 
@@ -305,7 +305,7 @@ impl Invocation<'_> {
             }
             return Err(messages::not_ours(&derived.reason.sentence));
         }
-        self.deed = Some(CommandAction::Phase { word, reason });
+        self.action = Some(CommandAction::Phase { word, reason });
         self.touch(number);
         Ok(())
     }
@@ -313,8 +313,8 @@ impl Invocation<'_> {
     /// Notes a guard on an environment. Status comments show it: those of open
     /// items where someone gave a command lately are brought up to date now,
     /// others when something else moves them.
-    pub(super) fn guard(&mut self, deed: CommandAction) {
-        self.deed = Some(deed);
+    pub(super) fn guard(&mut self, action: CommandAction) {
+        self.action = Some(action);
         let open = |number: &ItemNumber| {
             let item = self.facts.items.get(number);
             item.is_some_and(|i| i.gone.is_none() && i.closed(self.now).is_none())

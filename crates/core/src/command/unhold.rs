@@ -37,6 +37,6 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         return CommandResult::Refused(messages::no_hold(wanted, &standing));
     }
     let done = format!("lifted {}", messages::list(names.iter().map(String::as_str)));
-    turn.deed = Some(CommandAction::Unhold { names });
+    turn.action = Some(CommandAction::Unhold { names });
     CommandResult::Done(done)
 }

@@ -24,6 +24,6 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     if !turn.shows_incident() {
         return CommandResult::Refused(messages::no_incident());
     }
-    turn.deed = Some(CommandAction::Unmute);
+    turn.action = Some(CommandAction::Unmute);
     CommandResult::Done("recorded".to_owned())
 }

@@ -27,7 +27,7 @@ pub(super) static ROW: Row = Row {
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if !given.has(RELEASE.name) && !given.has(ENVIRONMENT.name) {
-        turn.deed = Some(CommandAction::Show(Wanted::Why));
+        turn.action = Some(CommandAction::Show(Wanted::Why));
         return CommandResult::Done(String::new());
     }
     if let Some(why) = messages::gates_off(turn.policy) {
@@ -35,7 +35,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     }
     match gate::named(turn.policy, given) {
         Ok(Some(gate)) => {
-            turn.deed = Some(CommandAction::ShowGate { gate });
+            turn.action = Some(CommandAction::ShowGate { gate });
             CommandResult::Done(String::new())
         }
         Ok(None) => CommandResult::Misread(messages::usage("the gate is missing", &ROW)),

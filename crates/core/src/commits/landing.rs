@@ -49,41 +49,41 @@ pub(crate) enum Work {
 
 impl EvalContext<'_> {
     /// Where a piece of work is on listed branches, reverts considered.
-    pub(crate) fn carriers(&self, work: &Work) -> Rc<[Landing]> {
+    pub(crate) fn landings(&self, work: &Work) -> Rc<[Landing]> {
         if let Some(known) = self.carried.borrow().get(work) {
             return known.clone();
         }
-        let carriers: Rc<[Landing]> = self.carriers_within(work, &mut Vec::new()).into();
-        self.carried.borrow_mut().insert(work.clone(), carriers.clone());
-        carriers
+        let landings: Rc<[Landing]> = self.landings_within(work, &mut Vec::new()).into();
+        self.carried.borrow_mut().insert(work.clone(), landings.clone());
+        landings
     }
 
-    fn carriers_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
+    fn landings_within(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
         if path.len() >= DEEPEST || path.contains(work) {
             return Vec::new();
         }
         path.push(work.clone());
-        let mut carriers: Vec<Landing> =
-            self.landings(work, path).into_iter().flat_map(|carrier| self.stretches(carrier)).collect();
-        for reverter in self.reverters(work, &carriers) {
-            let undone = self.carriers_within(&reverter, path);
-            for carrier in &mut carriers {
-                let by = undone.iter().filter(|u| self.same_line(&u.branch, &carrier.branch) && u.from >= carrier.from);
-                carrier.until = earlier(carrier.until, by.map(|u| u.from).min());
+        let mut landings: Vec<Landing> =
+            self.raw_landings(work, path).into_iter().flat_map(|landing| self.stretches(landing)).collect();
+        for reverter in self.reverters(work, &landings) {
+            let undone = self.landings_within(&reverter, path);
+            for landing in &mut landings {
+                let by = undone.iter().filter(|u| self.same_line(&u.branch, &landing.branch) && u.from >= landing.from);
+                landing.until = earlier(landing.until, by.map(|u| u.from).min());
             }
             // What takes the revert back brings the change again.
             for again in self.reverters(&reverter, &undone) {
-                carriers.extend(self.carriers_within(&again, path).into_iter().map(|mut carrier| {
-                    carrier.how = format!("brought back: {}", carrier.how);
-                    carrier
+                landings.extend(self.landings_within(&again, path).into_iter().map(|mut landing| {
+                    landing.how = format!("brought back: {}", landing.how);
+                    landing
                 }));
             }
         }
         path.pop();
-        carriers.sort();
+        landings.sort();
         // One that was taken back and came again is there twice.
-        carriers.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch && (a.from == b.from || b.until.is_none()));
-        carriers
+        landings.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch && (a.from == b.from || b.until.is_none()));
+        landings
     }
 
     /// When a commit was on its branch: rewriting the branch may take it back,
@@ -91,20 +91,20 @@ impl EvalContext<'_> {
     fn stretches(&self, landed: Landing) -> Vec<Landing> {
         let mut stretches = Vec::new();
         let mut next = Some(landed);
-        while let Some(mut carrier) = next.take().filter(|_| stretches.len() < DEEPEST) {
-            let dropped = self.rewrites_of(&carrier.branch, carrier.from).find(|(_, before, after)| {
+        while let Some(mut landing) = next.take().filter(|_| stretches.len() < DEEPEST) {
+            let dropped = self.rewrites_of(&landing.branch, landing.from).find(|(_, before, after)| {
                 let dropped = self.commits_between(after, before);
-                dropped.is_some_and(|dropped| dropped.contains(&carrier.sha))
+                dropped.is_some_and(|dropped| dropped.contains(&landing.sha))
             });
             if let Some((at, _, _)) = dropped {
-                let again = self.pushes_bringing(&carrier.sha).filter(|(push, _)| {
-                    push.at > *at && self.same_line(push.name.name(), &carrier.branch) && self.listed_ref(&push.name)
+                let again = self.pushes_bringing(&landing.sha).filter(|(push, _)| {
+                    push.at > *at && self.same_line(push.name.name(), &landing.branch) && self.listed_ref(&push.name)
                 });
                 let again = again.map(|(push, _)| push.at).min();
-                next = again.map(|from| Landing { from, ..carrier.clone() });
-                carrier.until = Some(*at);
+                next = again.map(|from| Landing { from, ..landing.clone() });
+                landing.until = Some(*at);
             }
-            stretches.push(carrier);
+            stretches.push(landing);
         }
         stretches
     }
@@ -121,17 +121,17 @@ impl EvalContext<'_> {
     }
 
     /// Where it landed, reverts not considered.
-    fn landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
-        let mut carriers = Vec::new();
+    fn raw_landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
+        let mut landings = Vec::new();
         let mut originals: BTreeSet<&Sha> = BTreeSet::new();
         match work {
             Work::Commit(sha) => {
-                carriers.extend(self.landing(sha, "pushed"));
+                landings.extend(self.landing(sha, "pushed"));
                 originals.insert(sha);
             }
             Work::Pull(number) => {
-                let Some(pull) = self.facts.pull(*number) else { return carriers };
-                let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return carriers };
+                let Some(pull) = self.facts.pull(*number) else { return landings };
+                let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return landings };
                 originals.insert(&shape.head_sha);
                 if !shape.from_fork {
                     originals.extend(self.branch_commits(*number, pull));
@@ -140,7 +140,7 @@ impl EvalContext<'_> {
                 if let Some(merge) = pull.merged.as_ref().filter(|m| recorded(m.at)) {
                     originals.insert(&merge.sha);
                     if self.listed(&shape.base_ref) {
-                        carriers.push(Landing {
+                        landings.push(Landing {
                             from: merge.at,
                             until: None,
                             born: self.born(&merge.sha, merge.at),
@@ -149,18 +149,18 @@ impl EvalContext<'_> {
                             how: format!("#{number} merged into `{}` as {}", shape.base_ref, merge.sha.short()),
                         });
                     } else {
-                        carriers.extend(self.landing(&merge.sha, "reached"));
-                        carriers.extend(self.stacked(*number, merge.at, &shape.base_ref, path));
+                        landings.extend(self.landing(&merge.sha, "reached"));
+                        landings.extend(self.stacked(*number, merge.at, &shape.base_ref, path));
                     }
                 }
             }
         }
         for original in originals {
             for pick in self.facts.index.picks.get(original).into_iter().flatten() {
-                carriers.extend(self.landing(pick, &format!("{} cherry-picked,", original.short())));
+                landings.extend(self.landing(pick, &format!("{} cherry-picked,", original.short())));
             }
         }
-        carriers
+        landings
     }
 
     /// How a commit came to a listed branch: by the earliest push that brought
@@ -211,7 +211,7 @@ impl EvalContext<'_> {
         let below = below.filter(|b| {
             **b != number && self.facts.pull(**b).and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at >= at)
         });
-        below.flat_map(|b| self.carriers_within(&Work::Pull(*b), path)).collect()
+        below.flat_map(|b| self.landings_within(&Work::Pull(*b), path)).collect()
     }
 
     /// Pull requests that a stacked one still waits for: open, from the branch it went into.
@@ -220,7 +220,7 @@ impl EvalContext<'_> {
     }
 
     /// What reverts a piece of work.
-    fn reverters(&self, work: &Work, carriers: &[Landing]) -> BTreeSet<Work> {
+    fn reverters(&self, work: &Work, landings: &[Landing]) -> BTreeSet<Work> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
             // An edit may have taken the words out since.
@@ -231,7 +231,7 @@ impl EvalContext<'_> {
             let reverting = self.facts.index.reverting_pulls.get(number).into_iter().flatten().filter(says_so);
             found.extend(reverting.map(|n| Work::Pull(*n)));
         }
-        let mut commits: BTreeSet<&Sha> = carriers.iter().map(|c| &c.sha).collect();
+        let mut commits: BTreeSet<&Sha> = landings.iter().map(|c| &c.sha).collect();
         if let Work::Commit(sha) = work {
             commits.insert(sha);
         }

@@ -26,7 +26,7 @@ const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
 /// Records a request for whatever calls for one.
 pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+    if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
     let since = in_force_since(facts).max(terms.now.checked_sub(NEWS).ok()).unwrap_or(Timestamp::MIN);
@@ -124,7 +124,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
         since: terms.now,
         ..DeployRequest::new(environment, RequestKind::Deploy, news.origin, news.at, Some(news.sha))
     };
-    out.told.push(messages::asked(&request));
+    out.notes.push(messages::asked(&request));
     facts.requests.insert(id.clone(), request);
     out.changed.insert(DocumentKey::Request(id));
 }

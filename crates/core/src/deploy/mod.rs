@@ -48,18 +48,18 @@ pub(crate) use crate::deploy::track::recheck as recheck_status;
 const MOST_ROUNDS: usize = 8;
 
 /// Notes every fact that a deploy under way wants and that is not known.
-pub(crate) fn want_all(look: &EvalContext<'_>) {
-    look.want_origins();
-    for (id, request) in look.facts.open_requests() {
+pub(crate) fn want_all(eval: &EvalContext<'_>) {
+    eval.want_origins();
+    for (id, request) in eval.facts.open_requests() {
         match &request.state {
-            RequestState::Asked => queue::want_name(look, id, request),
-            RequestState::Waiting(_) | RequestState::Starting(_) => queue::want_gate(look, id, request),
-            RequestState::Running => track::want_runs(look, id, request),
+            RequestState::Asked => queue::want_name(eval, id, request),
+            RequestState::Waiting(_) | RequestState::Starting(_) => queue::want_gate(eval, id, request),
+            RequestState::Running => track::want_runs(eval, id, request),
             RequestState::Ended { .. } => {}
         }
     }
-    protection_rule::want_gates(look);
-    publish::want_gates(look);
+    protection_rule::want_gates(eval);
+    publish::want_gates(eval);
 }
 
 /// Brings every deploy, waiting job and draft release up to facts, policy and time.
@@ -152,5 +152,5 @@ fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Decis
             told = Some(messages::state(request));
         }
     });
-    out.told.extend(told);
+    out.notes.extend(told);
 }

@@ -15,14 +15,14 @@ pub(crate) fn upstream(
     rule: &EnvironmentRule,
     now: Timestamp,
 ) -> Result<Sha, String> {
-    let look = EvalContext::new(facts, policy, now);
+    let eval = EvalContext::new(facts, policy, now);
     if rule.after.is_empty() {
         return Err("The policy names no environment before it (`after`).".to_owned());
     }
     let mut found: Option<(&Sha, &String)> = None;
     for name in &rule.after {
-        let Some(run) = look.history(name).current() else {
-            let foreign = look.history(name).foreign_since(Timestamp::MIN).next();
+        let Some(run) = eval.history(name).current() else {
+            let foreign = eval.history(name).foreign_since(Timestamp::MIN).next();
             let foreign = foreign.map(|(id, _)| {
                 format!(" Deployment {id} is foreign: of a pull request's job, or at a commit of no branch here.")
             });

@@ -25,20 +25,20 @@ const MOST_REPORTS: u32 = 10;
 
 type Key = (u64, String);
 
-pub(super) fn want_gates(look: &EvalContext<'_>) {
-    if look.policy.mode != Mode::Act {
+pub(super) fn want_gates(eval: &EvalContext<'_>) {
+    if eval.policy.mode != Mode::Act {
         return;
     }
-    let jobs = look.facts.index.jobs_to_answer.iter().filter_map(|key| look.facts.waiting_jobs.get_key_value(key));
-    for (key, job) in jobs.filter(|(key, job)| !is_over(look.facts, key, job)) {
-        for need in subject(look.facts, look.policy, key, job)
+    let jobs = eval.facts.index.jobs_to_answer.iter().filter_map(|key| eval.facts.waiting_jobs.get_key_value(key));
+    for (key, job) in jobs.filter(|(key, job)| !is_over(eval.facts, key, job)) {
+        for need in subject(eval.facts, eval.policy, key, job)
             .iter()
-            .flat_map(|s| gate::needs(look.facts, look.policy, s, look.now))
+            .flat_map(|s| gate::needs(eval.facts, eval.policy, s, eval.now))
         {
-            look.want(need);
+            eval.want(need);
         }
         // Whether a reviewer may write is asked on the way.
-        let _ = may_enter(look, key, job);
+        let _ = may_enter(eval, key, job);
     }
 }
 
@@ -106,7 +106,7 @@ fn last_request(job: &WaitingJob) -> Option<u64> {
 }
 
 /// How the gate stands for a job; `Err`: something else holds the environment.
-fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, String> {
+fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, String> {
     let owner = owner(facts, key);
     if owner.is_none()
         && let Some((_, other)) = facts.under_way(&key.1)
@@ -117,7 +117,7 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext
         may_enter(&EvalContext::new(facts, terms.policy, terms.now), key, job)?;
     }
     let decision = match owner {
-        Some((id, request)) => queue::judge(facts, id, request, terms),
+        Some((id, request)) => queue::evaluate(facts, id, request, terms),
         None => subject(facts, terms.policy, key, job)
             .map(|subject| gate::evaluate(facts, terms.policy, &subject, terms.now)),
     };
@@ -127,8 +127,8 @@ fn judge(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext
 /// Whether a job that no request of ours started brings what may go to its
 /// environment at all. A pull request's brings what its author wrote: it goes
 /// only where `unmerged: true` is, at a head that may be deployed there.
-fn may_enter(look: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
-    let (facts, policy) = (look.facts, look.policy);
+fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
+    let (facts, policy) = (eval.facts, eval.policy);
     let made =
         last_request(job).map(|id| facts.deployments.get_key_value(&id).ok_or_else(messages::deployment_unknown));
     let made = made.transpose()?;
@@ -138,7 +138,7 @@ fn may_enter(look: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), 
     if !policy.environments.get(&key.1).is_some_and(|rule| rule.unmerged) {
         return Err(messages::foreign_job(&key.1));
     }
-    let access = |account: &Account| look.may_write(account, None);
+    let access = |account: &Account| eval.may_write(account, None);
     let sha = commit(facts, policy, key, job).ok_or_else(messages::job_commit_unknown)?;
     let mut refusal = messages::pull_job(&key.1);
     for pull in facts.pulls_with_head(&sha) {
@@ -173,10 +173,10 @@ pub(crate) fn recheck(
     }
     match approve {
         Some(true) => {
-            let decision = judge(facts, &key, job, terms)?;
+            let decision = evaluate(facts, &key, job, terms)?;
             if decision.standing.is_open() { Ok(()) } else { Err(messages::closed(&decision)) }
         }
-        Some(false) if judge(facts, &key, job, terms).is_ok_and(|decision| is_final(&decision)) => Ok(()),
+        Some(false) if evaluate(facts, &key, job, terms).is_ok_and(|decision| is_final(&decision)) => Ok(()),
         Some(false) => Err("the gate may still open".to_owned()),
         None => Ok(()),
     }
@@ -184,7 +184,7 @@ pub(crate) fn recheck(
 
 /// Answers every job whose gate has come to a verdict, and reports on the others.
 pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+    if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
     for key in facts.index.jobs_to_answer.clone() {
@@ -193,30 +193,30 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
             continue;
         };
         let mut job = job.clone();
-        let judged = judge(facts, &key, &job, terms);
-        out.wake(judged.as_ref().ok().and_then(|decision| decision.next_at));
-        let Some(wish) = answer(&key, &mut job, &judged) else { continue };
-        out.told.push(format!("run {} in {}: {}", key.0, quoted(&key.1), wish.effect.kind()));
-        out.wishes.push(wish);
+        let evaluated = evaluate(facts, &key, &job, terms);
+        out.wake(evaluated.as_ref().ok().and_then(|decision| decision.next_at));
+        let Some(wish) = answer(&key, &mut job, &evaluated) else { continue };
+        out.notes.push(format!("run {} in {}: {}", key.0, quoted(&key.1), wish.effect.kind()));
+        out.effects.push(wish);
         facts.waiting_jobs.insert(key.clone(), job);
         out.changed.insert(DocumentKey::WaitingJob(key.0, key.1));
     }
 }
 
 /// What to say to a job now, if anything; notes that it is said.
-fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) -> Option<PlannedEffect> {
+fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>) -> Option<PlannedEffect> {
     let (run, asked) = (key.0, job.requests.len());
-    let open = judged.as_ref().is_ok_and(|decision| decision.standing.is_open());
+    let open = evaluated.as_ref().is_ok_and(|decision| decision.standing.is_open());
     let name = |what: &str, count: u32| format!("protect/{run}/{}/{what}/{count}", key.1);
     let wish = |key: String, effect: Effect| Some(PlannedEffect { key, replaces: false, effect });
-    let words = match judged {
+    let words = match evaluated {
         Ok(decision) => messages::closed(decision),
         Err(why) => why.clone(),
     };
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
         // An approval can't be taken back; what it let go on can be stopped.
-        Some((_, true)) if judged.as_ref().is_ok_and(is_known_to_be_shut) => {
+        Some((_, true)) if evaluated.as_ref().is_ok_and(is_known_to_be_shut) => {
             job.cancelled = true;
             wish(name("cancel", job.answers), Effect::CancelRun { run })
         }
@@ -226,7 +226,7 @@ fn answer(key: &Key, job: &mut WaitingJob, judged: &Result<Decision, String>) ->
             job.answers += 1;
             wish(name("answer", job.answers), effect)
         }
-        None if judged.as_ref().is_ok_and(is_final) => {
+        None if evaluated.as_ref().is_ok_and(is_final) => {
             let effect = answer(Some(false), words);
             job.answered = Some((asked, false));
             job.answers += 1;

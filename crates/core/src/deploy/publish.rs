@@ -38,20 +38,20 @@ pub(crate) struct Draft {
 impl Draft {
     /// How the gates before it stand when `requester` asks for it: the decision
     /// of one that is not open, or of the first if all are.
-    pub(crate) fn judge(
+    pub(crate) fn evaluate(
         &self,
         facts: &RepoFacts,
         policy: &Policy,
         requester: Option<&Account>,
         now: Timestamp,
     ) -> Decision {
-        let judge = |subject: &Subject| {
+        let evaluate = |subject: &Subject| {
             // Who asked for it does not approve it.
             let subject = Subject { requester: requester.cloned(), ..subject.clone() };
             gate::evaluate(facts, policy, &subject, now)
         };
-        let first = judge(&self.subject);
-        let mut others = self.others.iter().map(judge);
+        let first = evaluate(&self.subject);
+        let mut others = self.others.iter().map(evaluate);
         if first.standing.is_open() { others.find(|other| !other.standing.is_open()).unwrap_or(first) } else { first }
     }
 }
@@ -62,16 +62,16 @@ pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<
     drafts_in(&EvalContext::new(facts, policy, now))
 }
 
-fn drafts_in(look: &EvalContext<'_>) -> Vec<Draft> {
+fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
-    for (id, release) in look.facts.draft_releases() {
+    for (id, release) in eval.facts.draft_releases() {
         let state = &release.state.value;
-        let mut gates: Vec<_> = look.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
+        let mut gates: Vec<_> = eval.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
         gates.sort_by_key(|(_, rule)| !rule.publish);
-        let Some(sha) = look.draft_commit(&state.tag, &state.target) else { continue };
+        let Some(sha) = eval.draft_commit(&state.tag, &state.target) else { continue };
         let pinned = state.target.eq_ignore_ascii_case(&sha.0);
         let branch = (!pinned).then(|| match state.target.as_str() {
-            "" => look.facts.default_branch().to_owned(),
+            "" => eval.facts.default_branch().to_owned(),
             target => target.to_owned(),
         });
         let mut subjects = gates.into_iter().map(|(gate, _)| {
@@ -115,21 +115,21 @@ fn pushed<'a>(
     found
 }
 
-pub(super) fn want_gates(look: &EvalContext<'_>) {
-    if look.policy.mode != Mode::Act {
+pub(super) fn want_gates(eval: &EvalContext<'_>) {
+    if eval.policy.mode != Mode::Act {
         return;
     }
-    let drafts = drafts_in(look).into_iter().flat_map(|draft| [draft.subject].into_iter().chain(draft.others));
-    let tags = pushed(look.facts, look.policy, look.now).into_iter().map(|(.., subject)| subject);
+    let drafts = drafts_in(eval).into_iter().flat_map(|draft| [draft.subject].into_iter().chain(draft.others));
+    let tags = pushed(eval.facts, eval.policy, eval.now).into_iter().map(|(.., subject)| subject);
     for subject in drafts.chain(tags) {
-        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
-            look.want(need);
+        for need in gate::needs(eval.facts, eval.policy, &subject, eval.now) {
+            eval.want(need);
         }
     }
 }
 
 pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    if terms.policy.mode != Mode::Act || terms.silent.is_some() {
+    if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
     publish(facts, terms, out);
@@ -142,7 +142,7 @@ fn publish(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partial
         if !terms.policy.gates.get(gate).is_some_and(|rule| rule.publish) {
             continue;
         }
-        let decision = draft.judge(facts, terms.policy, None, terms.now);
+        let decision = draft.evaluate(facts, terms.policy, None, terms.now);
         out.wake(decision.next_at);
         let name = format!("release {}", draft.id);
         let known = facts.publications.get(&name).cloned().unwrap_or_default();
@@ -153,8 +153,8 @@ fn publish(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partial
         let attempts = known.attempts + 1;
         let sha = draft.subject.sha.clone();
         let effect = effect(&draft, None);
-        out.told.push(format!("the draft release of {} is published", quoted(&draft.tag)));
-        out.wishes.push(PlannedEffect { key: format!("publish/{}/{attempts}", draft.id), replaces: false, effect });
+        out.notes.push(format!("the draft release of {} is published", quoted(&draft.tag)));
+        out.effects.push(PlannedEffect { key: format!("publish/{}/{attempts}", draft.id), replaces: false, effect });
         facts.publications.insert(name.clone(), Publication { sha: Some(sha), attempts, settled: true });
         out.changed.insert(DocumentKey::Publication(name));
     }
@@ -217,7 +217,7 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionCo
         return Err(messages::moved(&draft.tag, Some(&draft.subject.sha)));
     }
     let requester = command.and_then(|id| facts.commands.get(&id)).map(|command| &command.by);
-    let decision = draft.judge(facts, terms.policy, requester, terms.now);
+    let decision = draft.evaluate(facts, terms.policy, requester, terms.now);
     if decision.standing.is_open() { Ok(()) } else { Err(messages::closed(&decision)) }
 }
 
@@ -263,9 +263,9 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
             ConditionState::Fail => {
                 let attempts = attempts + 1;
                 let effect = issue(tag, gate, &decision);
-                out.told.push(format!("the tag {} broke its gate", quoted(tag)));
+                out.notes.push(format!("the tag {} broke its gate", quoted(tag)));
                 let key = format!("violation/{gate}/{tag}/{}", subject.sha);
-                out.wishes.push(PlannedEffect { key, replaces: false, effect });
+                out.effects.push(PlannedEffect { key, replaces: false, effect });
                 settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
             }
             standing if standing.is_open() => {

@@ -44,31 +44,31 @@ pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
     open.into_iter().map(|(id, _)| id.clone()).collect()
 }
 
-pub(super) fn want_name(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
-    let need = target::name_need(look.facts, id, request);
-    if let Some(Answer::Named(Some(named))) = look.lasting(&need) {
+pub(super) fn want_name(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) {
+    let need = target::name_need(eval.facts, id, request);
+    if let Some(Answer::Named(Some(named))) = eval.lasting(&need) {
         // Whether a reviewer may write is asked on the way.
-        let _ = target::may(look, request, named);
+        let _ = target::may(eval, request, named);
     }
 }
 
 /// What a request wants to know while it waits: its gate's facts, and how its
 /// commit stands to what runs.
-pub(super) fn want_gate(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
-    let Some(mut subject) = gate::subject::of_request(look.facts, look.policy, id, request) else { return };
-    for need in gate::needs(look.facts, look.policy, &subject, look.now) {
-        look.want(need);
+pub(super) fn want_gate(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) {
+    let Some(mut subject) = gate::subject::of_request(eval.facts, eval.policy, id, request) else { return };
+    for need in gate::needs(eval.facts, eval.policy, &subject, eval.now) {
+        eval.want(need);
     }
     // Before something is done, everything is asked anew.
-    if gate::evaluate(look.facts, look.policy, &subject, look.now).standing.is_open() {
-        subject.fresh_since = fresh(look.now);
-        for need in gate::needs(look.facts, look.policy, &subject, look.now) {
-            look.want(need);
+    if gate::evaluate(eval.facts, eval.policy, &subject, eval.now).standing.is_open() {
+        subject.fresh_since = fresh(eval.now);
+        for need in gate::needs(eval.facts, eval.policy, &subject, eval.now) {
+            eval.want(need);
         }
     }
-    order(look, request);
+    order(eval, request);
     // Where its commit is, and whether a fork's reviewer may write, is asked on the way.
-    let _ = still_permitted(look, id, request);
+    let _ = still_permitted(eval, id, request);
 }
 
 fn fresh(now: Timestamp) -> Option<Timestamp> {
@@ -76,7 +76,7 @@ fn fresh(now: Timestamp) -> Option<Timestamp> {
 }
 
 /// How the gate of a request stands.
-pub(super) fn judge(
+pub(super) fn evaluate(
     facts: &RepoFacts,
     id: &str,
     request: &DeployRequest,
@@ -87,7 +87,12 @@ pub(super) fn judge(
 }
 
 /// The same by nothing that the forge said some time ago.
-fn judge_afresh(facts: &RepoFacts, id: &str, request: &DeployRequest, terms: &DecisionContext<'_>) -> Option<Decision> {
+fn evaluate_afresh(
+    facts: &RepoFacts,
+    id: &str,
+    request: &DeployRequest,
+    terms: &DecisionContext<'_>,
+) -> Option<Decision> {
     let mut subject = gate::subject::of_request(facts, terms.policy, id, request)?;
     subject.fresh_since = fresh(terms.now);
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
@@ -121,9 +126,9 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
         let why = messages::moved(&request.reference, Some(&named.sha));
         return refuse(facts, why, out);
     }
-    let look = EvalContext::new(facts, terms.policy, terms.now);
-    let may = target::may(&look, request, &named);
-    let unknown = !look.take_wants().is_empty();
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let may = target::may(&eval, request, &named);
+    let unknown = !eval.take_wants().is_empty();
     match may {
         Ok(watched) => {
             change(facts, id, out, |request| {
@@ -169,13 +174,13 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     let refused = |why: String| Next::End(RequestEnd::Refused, why);
     let Some(request) = facts.requests.get(id) else { return refused(String::new()) };
     let environment = request.environment.as_str();
-    let look = EvalContext::new(facts, terms.policy, terms.now);
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
     let asked = matches!(request.origin, Origin::Command(_));
-    let rule = match still_permitted(&look, id, request) {
+    let rule = match still_permitted(&eval, id, request) {
         Ok(rule) => rule,
         // Whether a reviewer may write, or where the commit is, is being asked.
         Err(_)
-            if !look.take_wants().is_empty()
+            if !eval.take_wants().is_empty()
                 && terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE =>
         {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
@@ -192,7 +197,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         return refused(messages::waited_too_long(why));
     }
     out.wake(Some(gives_up));
-    if let Some(why) = terms.silent {
+    if let Some(why) = terms.writes_disabled {
         return Next::Wait(messages::silent(why), None);
     }
     if let Some((_, other)) = same(facts, id, request) {
@@ -206,7 +211,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         };
     }
     let busy = facts.under_way(environment).map(|(_, other)| other);
-    match order(&look, request) {
+    match order(&eval, request) {
         Order::Forward => {}
         // What is under way there may still turn out to be what ran.
         Order::Unknown if busy.is_some() => {}
@@ -215,8 +220,8 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         }
         backward => return refused(gate::rollout_order::backward(request, &backward)),
     }
-    drop(look);
-    let Some(decision) = judge(facts, id, request, terms) else {
+    drop(eval);
+    let Some(decision) = evaluate(facts, id, request, terms) else {
         return refused(messages::no_name(&request.reference));
     };
     if request.dry_run {
@@ -241,7 +246,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         return Next::Wait(messages::busy(other, terms.policy), None);
     }
     let decision = if decision.standing.is_open() {
-        judge_afresh(facts, id, request, terms).unwrap_or(decision)
+        evaluate_afresh(facts, id, request, terms).unwrap_or(decision)
     } else {
         decision
     };
@@ -288,16 +293,16 @@ fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(
 /// there: it deploys there at all, still by itself where nobody asked, with
 /// these inputs, and takes its commit. `Err`: why not, for people.
 pub(super) fn still_permitted<'p>(
-    look: &EvalContext<'p>,
+    eval: &EvalContext<'p>,
     id: &str,
     request: &DeployRequest,
 ) -> Result<&'p crate::domain::rule::EnvironmentRule, Refusal> {
     let environment = request.environment.as_str();
-    let rule = look.policy.environments.get(environment);
+    let rule = eval.policy.environments.get(environment);
     let Some((rule, deploy)) =
-        rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| look.policy.mode == Mode::Act)
+        rule.and_then(|rule| Some((rule, rule.deploy.as_ref()?))).filter(|_| eval.policy.mode == Mode::Act)
     else {
-        return Err(Refusal::No(messages::not_ours(look.policy, environment)));
+        return Err(Refusal::No(messages::not_ours(eval.policy, environment)));
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,
@@ -313,7 +318,7 @@ pub(super) fn still_permitted<'p>(
         }
     }
     if let Some(sha) = &request.sha {
-        permitted(look, environment, sha, Basis::of(look.facts, id, request))?;
+        permitted(eval, environment, sha, Basis::of(eval.facts, id, request))?;
     }
     Ok(rule)
 }

@@ -121,12 +121,12 @@ pub(crate) fn way_back(
     rule: &EnvironmentRule,
     now: Timestamp,
 ) -> WayBack {
-    let look = EvalContext::new(facts, policy, now);
-    let history = look.history(environment);
+    let eval = EvalContext::new(facts, policy, now);
+    let history = eval.history(environment);
     let current = history.current();
     let (failed, first_failed) = failed_since(facts, history, environment, current);
     let left = rolled_back(facts, history, environment);
-    let incidents = look.disturbances().get(environment);
+    let incidents = eval.disturbances().get(environment);
     let saw_incident = |run: &Run<'_>| {
         // What began once the next one was being tried is not held against this one.
         let until = if run.until.is_none() { first_failed } else { run.until };
@@ -166,7 +166,7 @@ pub(crate) fn way_back(
         } else if left.contains(sha) {
             pass(Why::RolledBack);
         } else if !way.passed.iter().any(|passed| passed.sha.as_ref() == Some(sha) && passed.why == Why::FailedLater) {
-            let permitted = match permitted(&look, environment, sha, Basis { goes_back: true, ..Basis::BARE }) {
+            let permitted = match permitted(&eval, environment, sha, Basis { goes_back: true, ..Basis::BARE }) {
                 Ok(()) => true,
                 Err(Refusal::Pending(_)) => false,
                 Err(Refusal::No(_)) => {

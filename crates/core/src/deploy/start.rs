@@ -33,8 +33,8 @@ pub(super) fn start(
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    let look = EvalContext::new(facts, terms.policy, terms.now);
-    let runs = facts.requests.get(id).and_then(|request| look.history(&request.environment).current());
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let runs = facts.requests.get(id).and_then(|request| eval.history(&request.environment).current());
     let leaves = runs.and_then(|run| run.commit).cloned();
     change(facts, id, out, |request| {
         request.from = leaves;
@@ -42,11 +42,11 @@ pub(super) fn start(
     });
     let Some(request) = facts.requests.get(id) else { return };
     let attempt = request.attempts;
-    let look = EvalContext::new(facts, terms.policy, terms.now);
-    let Some(effect) = effect(&look, id, request) else { return };
-    drop(look);
-    out.told.push(messages::passed(request, decision));
-    out.wishes.push(PlannedEffect { key: key(id, attempt), replaces: false, effect });
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let Some(effect) = effect(&eval, id, request) else { return };
+    drop(eval);
+    out.notes.push(messages::passed(request, decision));
+    out.effects.push(PlannedEffect { key: key(id, attempt), replaces: false, effect });
     let rolls_back = (request.kind == RequestKind::Rollback).then(|| request.environment.clone());
     set_state(facts, id, RequestState::Starting(attempt), terms, out);
     // What waited there was to bring something newer: nobody wants that now.
@@ -60,10 +60,10 @@ pub(super) fn start(
     }
 }
 
-fn effect(look: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
-    let rule = look.policy.environments.get(&request.environment)?;
+fn effect(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<Effect> {
+    let rule = eval.policy.environments.get(&request.environment)?;
     let sha = request.sha.clone()?;
-    let watched = target::watched_when_sent(look, &sha, Basis::of(look.facts, id, request));
+    let watched = target::watched_when_sent(eval, &sha, Basis::of(eval.facts, id, request));
     let inputs = request.inputs.clone();
     let environment = rule.name.clone();
     let request_id = id.to_owned();
@@ -79,7 +79,7 @@ fn effect(look: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<E
         },
         Via::Workflow { file } => Effect::Dispatch {
             workflow: file.clone(),
-            reference: runs_from(look.facts, &request.watched),
+            reference: runs_from(eval.facts, &request.watched),
             sha,
             watched,
             environment,
@@ -123,22 +123,22 @@ pub(crate) fn recheck(
     let Some(request) = request.filter(|request| request.sha.as_ref() == Some(sha)) else {
         return Err("the deploy is not wanted any more".to_owned());
     };
-    let look = EvalContext::new(facts, terms.policy, terms.now);
-    let rule = queue::still_permitted(&look, id, request).map_err(Refusal::why)?;
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let rule = queue::still_permitted(&eval, id, request).map_err(Refusal::why)?;
     if !is_way(rule, effect) {
         return Err(messages::way_changed(&request.environment));
     }
     if facts.under_way(&request.environment).is_some_and(|(other, _)| other != id) {
         return Err("another deploy holds the environment".to_owned());
     }
-    match order(&look, request) {
+    match order(&eval, request) {
         Order::Forward => {}
         // It waits again, and hears there what becomes of it.
         Order::Older { .. } | Order::Lower { .. } | Order::Unknown => {
             return Err("what the environment runs has changed meanwhile".to_owned());
         }
     }
-    let decision = queue::judge(facts, id, request, terms);
+    let decision = queue::evaluate(facts, id, request, terms);
     match decision {
         Some(decision) if decision.standing.is_open() => Ok(()),
         Some(decision) => Err(messages::closed(&decision)),
@@ -196,7 +196,7 @@ pub(super) fn began(
                 let description = messages::mismatch(sha.as_ref(), made);
                 let state = DeployState::Failure;
                 let effect = Effect::SetDeployment { deployment, state, description: description.clone(), log: None };
-                out.wishes.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
+                out.effects.push(PlannedEffect { key: format!("deploy/{id}/mismatch"), replaces: false, effect });
                 return finish(facts, id, RequestEnd::Failed, description, terms, out);
             }
             runs(facts, id, terms, out, |request| {
@@ -209,7 +209,7 @@ pub(super) fn began(
             if let (Some(run), Some(made), false) = (run, made, pinned)
                 && sha.as_ref() != Some(made)
             {
-                out.wishes.push(cancel(id, run));
+                out.effects.push(cancel(id, run));
                 return finish(facts, id, RequestEnd::Failed, messages::mismatch(sha.as_ref(), made), terms, out);
             }
             runs(facts, id, terms, out, |request| {

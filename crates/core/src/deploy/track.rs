@@ -131,12 +131,12 @@ fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timest
     (ended && request.deployment.is_some()).then(|| runs.values().map(|run| run.at).max().unwrap_or(deadline))
 }
 
-pub(super) fn want_runs(look: &EvalContext<'_>, id: &str, request: &DeployRequest) {
-    if let Some(since) = list_wanted(look.facts, id, request, look.now) {
+pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) {
+    if let Some(since) = list_wanted(eval.facts, id, request, eval.now) {
         let need = need(id, request);
-        let fresh = look.facts.answers.get(&need).is_some_and(|answered| answered.at >= since);
+        let fresh = eval.facts.answers.get(&need).is_some_and(|answered| answered.at >= since);
         if !fresh {
-            look.want(need);
+            eval.want(need);
         }
     }
 }
@@ -237,7 +237,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         && let Some((run, seen)) = runs.iter().find(|(_, seen)| Some(&seen.sha) != request.sha.as_ref())
         && !told_commit(&request, terms)
     {
-        out.wishes.push(cancel(id, *run));
+        out.effects.push(cancel(id, *run));
         let why = messages::mismatch(request.sha.as_ref(), &seen.sha);
         return finish(facts, id, RequestEnd::Failed, why, terms, out);
     }
@@ -262,7 +262,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
             let log = runs.values().next().map(|run| run.url.clone()).filter(|url| !url.is_empty());
             let description = messages::under_way().to_owned();
             let effect = Effect::SetDeployment { deployment, state: DeployState::InProgress, description, log };
-            out.wishes.push(PlannedEffect { key: format!("deploy/{id}/in-progress"), replaces: false, effect });
+            out.effects.push(PlannedEffect { key: format!("deploy/{id}/in-progress"), replaces: false, effect });
         }
         return;
     }
@@ -275,7 +275,7 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
         }
         None => {
             let why = messages::succeeded(&request);
-            out.wishes.extend(status(id, &request, DeployState::Success, &why));
+            out.effects.extend(status(id, &request, DeployState::Success, &why));
             finish(facts, id, RequestEnd::Succeeded, why, terms, out);
         }
     }
@@ -312,7 +312,7 @@ fn fail(
     terms: &DecisionContext<'_>,
     out: &mut PartialPlan,
 ) {
-    out.wishes.extend(status(id, request, DeployState::Failure, &why));
+    out.effects.extend(status(id, request, DeployState::Failure, &why));
     finish(facts, id, RequestEnd::Failed, why, terms, out);
 }
 

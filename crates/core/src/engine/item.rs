@@ -76,7 +76,7 @@ pub(super) fn decide(
     let decided = phase::decide(facts, &derived, shown.as_ref(), terms.policy);
 
     let only_read = facts.items.get(&item).is_some_and(ItemFacts::is_silent);
-    let writes_disabled = if only_read { Some(ONLY_READ) } else { terms.silent };
+    let writes_disabled = if only_read { Some(ONLY_READ) } else { terms.writes_disabled };
     let key = format!("phase/{item}");
     let mut aside = String::new();
     let written = match (decided.effect, writes_disabled) {
@@ -131,7 +131,7 @@ fn show_board(
 ) -> String {
     let terms = &context.terms;
     let shown = before.map(|before| before.board.clone()).unwrap_or_default();
-    if terms.silent.is_some() {
+    if terms.writes_disabled.is_some() {
         return shown;
     }
     let Some(body) = board::render(&repository.facts, derived, terms.policy, terms.now) else { return shown };

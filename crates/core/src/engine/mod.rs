@@ -197,8 +197,8 @@ impl Repository {
                 let is_decided =
                     |key: &&DocumentKey| matches!(key, DocumentKey::Command(id) if facts.commands.contains_key(id));
                 self.pending.commands += ran.observed.changed.iter().filter(is_decided).count();
-                self.pending.effects.extend(ran.wishes);
-                self.pending.command_notes.extend(ran.told);
+                self.pending.effects.extend(ran.effects);
+                self.pending.command_notes.extend(ran.notes);
                 self.observed(ran.observed);
             }
             Input::EffectEnded { effect, key, outcome } => self.effect_ended(effect, key, outcome, terms),
@@ -239,12 +239,12 @@ impl Repository {
         if let Some(command) = effect.command() {
             let conclusion = conclude(&mut self.facts, effect, outcome, terms.now);
             self.pending.changed.extend(conclusion.changed);
-            self.pending.effects.extend(conclusion.wishes);
+            self.pending.effects.extend(conclusion.effects);
             self.pending.items.extend(conclusion.board.then_some(command.item));
         } else {
             let advanced = ended(&mut self.facts, effect, key, outcome, terms);
             self.pending.changed.extend(advanced.changed);
-            self.pending.effects.extend(advanced.wishes);
+            self.pending.effects.extend(advanced.effects);
             self.pending.cancel.extend(advanced.cancel);
             self.pending.items.extend(advanced.items);
             self.pending.repository = true;
@@ -265,8 +265,8 @@ impl Repository {
         pending.items.append(&mut advanced.items);
         pending.changed.append(&mut advanced.changed);
         let mut plan = Plan::new(terms.now);
-        plan.notes.append(&mut advanced.told);
-        plan.effects.extend(advanced.wishes);
+        plan.notes.append(&mut advanced.notes);
+        plan.effects.extend(advanced.effects);
         plan.cancel.append(&mut advanced.cancel);
         self.set_repository_timer(advanced.wake_at, &pending, &mut plan);
         // Phases, and what of them is not shown yet.

@@ -13,14 +13,14 @@ use crate::{
 
 /// Facts that deriving `items` would want and that are not known.
 pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Need> {
-    let look = EvalContext::new(facts, policy, now);
+    let eval = EvalContext::new(facts, policy, now);
     for item in items {
-        look.want_links(*item);
-        phase::derive::derive(&look, *item);
+        eval.want_links(*item);
+        phase::derive::derive(&eval, *item);
     }
-    look.want_pushes();
-    look.want_tags();
-    deploy::want_all(&look);
-    gate::want_all(&look);
-    look.take_wants().into_iter().collect()
+    eval.want_pushes();
+    eval.want_tags();
+    deploy::want_all(&eval);
+    gate::want_all(&eval);
+    eval.take_wants().into_iter().collect()
 }

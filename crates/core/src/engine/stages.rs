@@ -50,6 +50,6 @@ fn answer_commands(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut
         }
         out.changed.insert(DocumentKey::Command(command));
         out.items.insert(command.item);
-        out.wishes.extend(settled.wishes);
+        out.effects.extend(settled.effects);
     }
 }

@@ -341,7 +341,9 @@ impl<'f> Backwards<'f> {
     fn moment_before(&self) -> Option<Timestamp> {
         let turns = &self.history.index?.turns;
         let before = match self.left {
-            Some(left) => turns.range(..DeploymentChange { at: left, kind: DeploymentChangeKind::Begun, deployment: 0 }),
+            Some(left) => {
+                turns.range(..DeploymentChange { at: left, kind: DeploymentChangeKind::Begun, deployment: 0 })
+            }
             None => turns.range(..),
         };
         before.rev().find(|turn| turn.kind != DeploymentChangeKind::Begun).map(|turn| turn.at)

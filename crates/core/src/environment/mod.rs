@@ -61,7 +61,7 @@ impl<'f> EvalContext<'f> {
     }
 
     /// When an environment ran a commit that contains the carrier.
-    pub(crate) fn runs_of(&self, environment: &Environment<'_>, carrier: &Landing) -> Vec<Span> {
+    pub(crate) fn runs_of(&self, environment: &Environment<'_>, landing: &Landing) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         // Each success is a fact of its own, and what it put there runs on for
         // as long as the next one still has it: these began and did not end yet.
@@ -72,14 +72,14 @@ impl<'f> EvalContext<'f> {
                 span.until = ends.unwrap_or(span.until);
             }
         };
-        for run in environment.runs_since(carrier.from) {
+        for run in environment.runs_since(landing.from) {
             let goes_on = ends == Some(Some(run.from));
             let Some(commit) = run.commit else {
                 // Until it is known what took its place, it counts as running on.
                 ends = if goes_on { Some(run.until) } else { ends };
                 continue;
             };
-            if run.facts.created_at < carrier.born || !self.contains(commit, &carrier.sha) {
+            if run.facts.created_at < landing.born || !self.contains(commit, &landing.sha) {
                 continue;
             }
             if ends.is_some() && !goes_on {
@@ -92,19 +92,19 @@ impl<'f> EvalContext<'f> {
             spans.push(Span { from: run.from, until: run.until, because });
         }
         end_all(&mut spans[going_on..], ends);
-        within(spans, carrier)
+        within(spans, landing)
     }
 
     /// When production deployments of the carrier failed or were rolled back.
-    pub(crate) fn production_falls(&self, carrier: &Landing) -> BTreeSet<Timestamp> {
+    pub(crate) fn production_falls(&self, landing: &Landing) -> BTreeSet<Timestamp> {
         let mut falls = BTreeSet::new();
         for environment in self.environments().iter().filter(|e| e.production) {
-            falls.extend(self.runs_of(environment, carrier).iter().filter_map(|run| run.until));
+            falls.extend(self.runs_of(environment, landing).iter().filter_map(|run| run.until));
             let history = self.history(environment.name);
-            for (at, id) in history.failures_since(carrier.born) {
-                let made_since = self.facts.deployments.get(&id).is_some_and(|d| d.created_at >= carrier.born);
+            for (at, id) in history.failures_since(landing.born) {
+                let made_since = self.facts.deployments.get(&id).is_some_and(|d| d.created_at >= landing.born);
                 let commit = history.commit_of(id).filter(|_| made_since);
-                if commit.is_some_and(|commit| self.contains(commit, &carrier.sha)) {
+                if commit.is_some_and(|commit| self.contains(commit, &landing.sha)) {
                     falls.insert(at);
                 }
             }

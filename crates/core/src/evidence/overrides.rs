@@ -33,14 +33,14 @@ pub(crate) fn mark(item: &ItemFacts, policy: &Policy, now: Timestamp) -> Option<
 }
 
 /// Edits of phase labels by other bots, oldest first.
-pub(crate) fn meddling<'a>(item: &'a ItemFacts, policy: &'a Policy) -> impl Iterator<Item = &'a LabelEvent> {
+pub(crate) fn foreign_bot_edits<'a>(item: &'a ItemFacts, policy: &'a Policy) -> impl Iterator<Item = &'a LabelEvent> {
     item.label_events.iter().filter(|event| event.bot && policy.label_index(&event.label).is_some())
 }
 
 /// The edit by which another bot contests the phase: the second one. A label off
 /// and another one on by the same bot at once are one edit.
 pub(crate) fn contest<'a>(item: &'a ItemFacts, policy: &'a Policy, since: Option<Timestamp>) -> Option<&'a LabelEvent> {
-    let mut edits = meddling(item, policy).filter(|edit| since.is_none_or(|since| edit.at > since));
+    let mut edits = foreign_bot_edits(item, policy).filter(|edit| since.is_none_or(|since| edit.at > since));
     let first = edits.next()?;
     let is_other_half = |edit: &LabelEvent| {
         edit.by == first.by && edit.on != first.on && edit.at.duration_since(first.at) <= SWAP_WITHIN

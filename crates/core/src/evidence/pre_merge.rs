@@ -69,7 +69,7 @@ impl EvalContext<'_> {
 
     /// When a pull request was open, or lay merged in a branch that is itself
     /// on its way: the change is in code for as long.
-    pub(crate) fn pull_open_spans(&self, item: &ItemFacts, carriers: &[Landing], evidence: &Evidence) -> Vec<Span> {
+    pub(crate) fn pull_open_spans(&self, item: &ItemFacts, landings: &[Landing], evidence: &Evidence) -> Vec<Span> {
         let Some(shape) = item.pull.as_ref().and_then(|p| p.shape.as_ref()).map(|s| &s.value) else {
             return Vec::new();
         };
@@ -82,7 +82,7 @@ impl EvalContext<'_> {
             open_spans(item, self.now).filter_map(|(from, until)| Span::between(from, until, open.clone())).collect();
         let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref());
         if let Some(merge) = merged.filter(|m| !self.listed(&shape.base_ref) && !item.before_record(m.at)) {
-            let landed = carriers.iter().map(|c| c.from).min();
+            let landed = landings.iter().map(|c| c.from).min();
             // Once the branch was given up, nothing carries the change any more.
             let given_up = self.waits_in(&shape.base_ref).filter_map(|below| {
                 let below =
@@ -119,38 +119,38 @@ impl EvalContext<'_> {
 
     /// When a carrier stood as tested: by its own commit, its merge group's, or
     /// a later one of its branch.
-    pub(crate) fn tested(&self, carrier: &Landing, work: &Work, named: &[Pattern]) -> Vec<Span> {
-        let mut spans = self.passed(&carrier.sha, &carrier.branch, named).to_vec();
+    pub(crate) fn tested(&self, landing: &Landing, work: &Work, named: &[Pattern]) -> Vec<Span> {
+        let mut spans = self.passed(&landing.sha, &landing.branch, named).to_vec();
         if let Work::Pull(number) = work {
             // Of the groups that tested it, only the one that was merged is what landed.
             for head in self.facts.index.groups_of.get(number).into_iter().flatten() {
                 let landed = self.facts.groups.get(head).is_some_and(|group| {
-                    group.end == Some(GroupEnd::Merged) && self.same_line(&group.base_ref, &carrier.branch)
+                    group.end == Some(GroupEnd::Merged) && self.same_line(&group.base_ref, &landing.branch)
                 });
-                if landed && *head != carrier.sha {
-                    spans.extend(self.passed(head, &carrier.branch, named).iter().cloned());
+                if landed && *head != landing.sha {
+                    spans.extend(self.passed(head, &landing.branch, named).iter().cloned());
                 }
             }
         }
-        for later in self.later_commits(carrier) {
+        for later in self.later_commits(landing) {
             if spans.iter().any(|s| s.until.is_none() && s.from <= self.now) {
                 break;
             }
             // Only a commit with checks can speak; ask no graph for others.
-            let passed = self.passed(later, &carrier.branch, named);
-            if !passed.is_empty() && self.contains(later, &carrier.sha) {
+            let passed = self.passed(later, &landing.branch, named);
+            if !passed.is_empty() && self.contains(later, &landing.sha) {
                 spans.extend(passed.iter().cloned());
             }
         }
-        spans.into_iter().filter_map(|s| s.clip(carrier.from, carrier.until)).collect()
+        spans.into_iter().filter_map(|s| s.clip(landing.from, landing.until)).collect()
     }
 
     /// Commits at which the carrier's line later stood.
-    fn later_commits(&self, carrier: &Landing) -> impl Iterator<Item = &Sha> {
-        let first = (carrier.from, Sha(String::new()), String::new());
+    fn later_commits(&self, landing: &Landing) -> impl Iterator<Item = &Sha> {
+        let first = (landing.from, Sha(String::new()), String::new());
         let pushes = self.facts.index.by_time.range(first..);
         pushes
-            .filter(|(_, sha, branch)| self.same_line(branch, &carrier.branch) && *sha != carrier.sha)
+            .filter(|(_, sha, branch)| self.same_line(branch, &landing.branch) && *sha != landing.sha)
             .take(LATER_COMMITS)
             .map(|(_, sha, _)| sha)
     }

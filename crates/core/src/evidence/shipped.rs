@@ -21,9 +21,9 @@ use crate::{
 
 impl EvalContext<'_> {
     /// When a version tag contained the carrier.
-    pub(crate) fn tagged(&self, carrier: &Landing, also: &[Pattern]) -> Vec<Span> {
+    pub(crate) fn tagged(&self, landing: &Landing, also: &[Pattern]) -> Vec<Span> {
         let mut spans = Vec::new();
-        let moved = self.facts.index.tag_moves.range((carrier.born, String::new())..);
+        let moved = self.facts.index.tag_moves.range((landing.born, String::new())..);
         let tags: BTreeSet<&String> = moved.map(|(_, tag)| tag).collect();
         for tag in tags {
             if !version::is_final(tag) && !also.iter().any(|p| p.matches(tag)) {
@@ -31,34 +31,34 @@ impl EvalContext<'_> {
             }
             let Some(facts) = self.facts.refs.get(&RefName::Tag(tag.clone())) else { continue };
             for (from, until, sha) in places(facts) {
-                if from >= carrier.born
-                    && until.is_none_or(|end| end > carrier.from)
-                    && self.contains(sha, &carrier.sha)
+                if from >= landing.born
+                    && until.is_none_or(|end| end > landing.from)
+                    && self.contains(sha, &landing.sha)
                 {
-                    let because = format!("tag {} contains {}", message::quoted(tag), carrier.sha.short());
+                    let because = format!("tag {} contains {}", message::quoted(tag), landing.sha.short());
                     spans.extend(Span::between(from, until, because));
                 }
             }
         }
-        within(spans, carrier)
+        within(spans, landing)
     }
 
     /// When a published release contained the carrier.
-    pub(crate) fn released(&self, carrier: &Landing, prereleases: bool) -> Vec<Span> {
+    pub(crate) fn released(&self, landing: &Landing, prereleases: bool) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (published, state) in self.facts.releases_since(carrier.born) {
+        for (published, state) in self.facts.releases_since(landing.born) {
             if state.withdrawn || (state.prerelease && !prereleases) || version::is_floating(&state.tag) {
                 continue;
             }
             if !prereleases && version::is_prerelease(&state.tag) {
                 continue;
             }
-            if self.tag_commit(&state.tag).is_some_and(|sha| self.contains(sha, &carrier.sha)) {
+            if self.tag_commit(&state.tag).is_some_and(|sha| self.contains(sha, &landing.sha)) {
                 let tag = message::quoted(&state.tag);
-                spans.push(Span::open(published, format!("release {tag} contains {}", carrier.sha.short())));
+                spans.push(Span::open(published, format!("release {tag} contains {}", landing.sha.short())));
             }
         }
-        within(spans, carrier)
+        within(spans, landing)
     }
 
     /// The commit that a tag names now, from pushes or else from the forge.
@@ -75,16 +75,16 @@ impl EvalContext<'_> {
 
     /// When a deployment that contains the carrier was under way, or ran.
     /// Without a filter: in production, or elsewhere once `released`.
-    pub(crate) fn deploying(&self, carrier: &Landing, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
+    pub(crate) fn deploying(&self, landing: &Landing, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
         let mut spans = Vec::new();
-        let fallen = self.production_falls(carrier);
+        let fallen = self.production_falls(landing);
         for environment in self.environments() {
             if !names_environment(filter, environment.name) {
                 continue;
             }
-            let runs = self.runs_of(environment, carrier);
+            let runs = self.runs_of(environment, landing);
             let history = self.history(environment.name);
-            for (id, deployment) in history.made_since(carrier.born) {
+            for (id, deployment) in history.made_since(landing.born) {
                 let production = self.is_production(deployment);
                 if filter.production.is_some_and(|p| p != production) {
                     continue;
@@ -98,13 +98,13 @@ impl EvalContext<'_> {
                     earlier(first(deployment, DeployState::Failure), first(deployment, DeployState::Inactive));
                 if let Some(success) = first(deployment, DeployState::Success) {
                     // From then on it stands for as long as it runs there.
-                    let ran = runs.iter().find(|run| run.covers(success.max(carrier.from)));
+                    let ran = runs.iter().find(|run| run.covers(success.max(landing.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
-                let Some(commit) = history.commit_of(id).filter(|_| until.is_none_or(|end| end > carrier.from)) else {
+                let Some(commit) = history.commit_of(id).filter(|_| until.is_none_or(|end| end > landing.from)) else {
                     continue;
                 };
-                if !self.contains(commit, &carrier.sha) {
+                if !self.contains(commit, &landing.sha) {
                     continue;
                 }
                 let because =
@@ -123,23 +123,23 @@ impl EvalContext<'_> {
                 }
             }
         }
-        within(spans, carrier)
+        within(spans, landing)
     }
 
     /// When environments that match the filter ran the carrier.
-    pub(crate) fn deployed(&self, carrier: &Landing, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
+    pub(crate) fn deployed(&self, landing: &Landing, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
         let production = filter.production.or_else(|| filter.names.is_empty().then_some(true));
         let wanted = self.environments().iter().filter(|environment| {
             names_environment(filter, environment.name) && production.is_none_or(|p| p == environment.production)
         });
-        let runs = wanted.map(|environment| (environment.name.to_owned(), self.runs_of(environment, carrier)));
+        let runs = wanted.map(|environment| (environment.name.to_owned(), self.runs_of(environment, landing)));
         runs.filter(|(_, spans)| !spans.is_empty()).collect()
     }
 
     /// When the carrier had run undisturbed for `quiet`.
-    pub(crate) fn soaked(&self, carrier: &Landing, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
+    pub(crate) fn soaked(&self, landing: &Landing, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (environment, runs) in self.deployed(carrier, filter) {
+        for (environment, runs) in self.deployed(landing, filter) {
             for run in runs {
                 let mut begin = run.from;
                 for (from, until) in self.disturbances().get(&environment).into_iter().flatten() {
@@ -159,7 +159,7 @@ impl EvalContext<'_> {
                 }
             }
         }
-        within(spans, carrier)
+        within(spans, landing)
     }
 }
 
@@ -179,8 +179,8 @@ fn names_environment(filter: &EnvironmentFilter, environment: &str) -> bool {
         || filter.names.iter().any(|p| p.matches(environment) || p.as_str().eq_ignore_ascii_case(environment))
 }
 
-pub(crate) fn within(spans: Vec<Span>, carrier: &Landing) -> Vec<Span> {
-    spans.into_iter().filter_map(|span| span.clip(carrier.from, carrier.until)).collect()
+pub(crate) fn within(spans: Vec<Span>, landing: &Landing) -> Vec<Span> {
+    spans.into_iter().filter_map(|span| span.clip(landing.from, landing.until)).collect()
 }
 
 /// Leaves out what another span of the same evidence already says: of the
@@ -202,20 +202,20 @@ pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[PhaseOverride]) -> Vec<Span
 }
 
 /// When the carrier was in a release, by whatever the policy calls one.
-pub(crate) fn release_spans(look: &EvalContext<'_>, carrier: &Landing) -> Vec<Span> {
+pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing) -> Vec<Span> {
     let mut asked = false;
     let mut spans = Vec::new();
-    for evidence in look.policy.phases.iter().flat_map(|p| &p.when) {
+    for evidence in eval.policy.phases.iter().flat_map(|p| &p.when) {
         match &evidence.kind {
-            EvidenceKind::Tagged { also } => spans.extend(look.tagged(carrier, also)),
-            EvidenceKind::ReleasePublished { prereleases } => spans.extend(look.released(carrier, *prereleases)),
+            EvidenceKind::Tagged { also } => spans.extend(eval.tagged(landing, also)),
+            EvidenceKind::ReleasePublished { prereleases } => spans.extend(eval.released(landing, *prereleases)),
             _ => continue,
         }
         asked = true;
     }
     if !asked {
         // A policy without releases has nothing to wait for.
-        spans.extend(Span::between(carrier.from, carrier.until, ""));
+        spans.extend(Span::between(landing.from, landing.until, ""));
     }
     spans
 }

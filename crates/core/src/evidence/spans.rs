@@ -29,35 +29,35 @@ pub(crate) struct EvidenceSpans {
 
 /// The evidence that `work`, or without one the item itself, gives to the item.
 pub(crate) fn evidence_spans(
-    look: &EvalContext<'_>,
+    eval: &EvalContext<'_>,
     item: &ItemFacts,
     work: Option<&Work>,
     cycle: Timestamp,
 ) -> Vec<EvidenceSpans> {
-    proofs_for(look, item, item, work, cycle)
+    proofs_for(eval, item, item, work, cycle)
 }
 
 /// The evidence that `work`, or without one the item itself, gives to `shown`.
 pub(crate) fn proofs_for(
-    look: &EvalContext<'_>,
+    eval: &EvalContext<'_>,
     shown: &ItemFacts,
     source: &ItemFacts,
     work: Option<&Work>,
     cycle: Timestamp,
 ) -> Vec<EvidenceSpans> {
-    let carriers = work.map(|w| look.carriers(w));
-    let carriers: Vec<Landing> = carriers.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
-    let released: Vec<Vec<Span>> = carriers.iter().map(|c| release_spans(look, c)).collect();
-    let marks: Vec<PhaseOverride> = overrides::marks(shown, look.policy).collect();
+    let landings = work.map(|w| eval.landings(w));
+    let landings: Vec<Landing> = landings.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
+    let released: Vec<Vec<Span>> = landings.iter().map(|c| release_spans(eval, c)).collect();
+    let marks: Vec<PhaseOverride> = overrides::marks(shown, eval.policy).collect();
     let mut proofs = Vec::new();
-    for (phase, rule) in look.policy.phases.iter().enumerate() {
+    for (phase, rule) in eval.policy.phases.iter().enumerate() {
         for evidence in &rule.when {
             if !labels_match(shown, evidence) {
                 continue;
             }
             let spans = match work {
-                None => own_spans(look, source, evidence),
-                Some(work) => work_spans(look, source, work, evidence, &carriers, &released),
+                None => own_spans(eval, source, evidence),
+                Some(work) => work_spans(eval, source, work, evidence, &landings, &released),
             };
             let spans = thinned(spans, &marks);
             let code = evidence.kind.key();
@@ -78,18 +78,18 @@ fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
 }
 
 /// Evidence that an issue has by itself.
-fn own_spans(look: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
+fn own_spans(eval: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
     match &evidence.kind {
-        EvidenceKind::IssueOpen => open_spans(issue, look.now)
+        EvidenceKind::IssueOpen => open_spans(issue, eval.now)
             .map(|(from, until)| Span { from, until, because: "the issue is open".into() })
             .collect(),
         EvidenceKind::BranchLinked { numeric } => {
-            let branches = look.linked_branches(issue.number, *numeric);
+            let branches = eval.linked_branches(issue.number, *numeric);
             let branches = branches.into_iter().filter(|(name, _, _)| branch_matches(evidence, name));
             let spans = branches.filter_map(|(name, from, until)| {
                 Span::between(from, until, format!("branch {} is for it", message::quoted(&name)))
             });
-            let open: Vec<_> = open_spans(issue, look.now).collect();
+            let open: Vec<_> = open_spans(issue, eval.now).collect();
             spans
                 .flat_map(|s| open.iter().filter_map(move |(from, until)| s.clip(*from, *until)).collect::<Vec<_>>())
                 .collect()
@@ -100,18 +100,18 @@ fn own_spans(look: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> 
 
 /// Evidence that a pull request or a commit gives.
 fn work_spans(
-    look: &EvalContext<'_>,
+    eval: &EvalContext<'_>,
     source: &ItemFacts,
     work: &Work,
     evidence: &Evidence,
-    carriers: &[Landing],
+    landings: &[Landing],
     released: &[Vec<Span>],
 ) -> Vec<Span> {
-    let on_branch = || carriers.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
+    let on_branch = || landings.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
     match &evidence.kind {
         EvidenceKind::IssueOpen | EvidenceKind::BranchLinked { .. } => Vec::new(),
         EvidenceKind::PullRequestOpen => match work {
-            Work::Pull(_) => look.pull_open_spans(source, carriers, evidence),
+            Work::Pull(_) => eval.pull_open_spans(source, landings, evidence),
             Work::Commit(_) => Vec::new(),
         },
         EvidenceKind::PullRequestApproved => {
@@ -119,26 +119,26 @@ fn work_spans(
             if pull.shape.as_ref().is_some_and(|shape| !branch_matches(evidence, &shape.value.base_ref)) {
                 return Vec::new();
             }
-            look.approvals(pull)
+            eval.approvals(pull)
                 .map(|(at, by)| Span::open(at, format!("{} approved #{}", message::quoted(by), source.number)))
                 .collect()
         }
         EvidenceKind::Merged => {
             on_branch().filter_map(|(c, _)| Span::between(c.from, c.until, c.how.clone())).collect()
         }
-        EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| look.tested(c, work, named)).collect(),
-        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| look.tagged(c, also)).collect(),
+        EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| eval.tested(c, work, named)).collect(),
+        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| eval.tagged(c, also)).collect(),
         EvidenceKind::ReleasePublished { prereleases } => {
-            on_branch().flat_map(|(c, _)| look.released(c, *prereleases)).collect()
+            on_branch().flat_map(|(c, _)| eval.released(c, *prereleases)).collect()
         }
         EvidenceKind::DeploymentStarted(filter) => {
-            on_branch().flat_map(|(c, released)| look.deploying(c, filter, released)).collect()
+            on_branch().flat_map(|(c, released)| eval.deploying(c, filter, released)).collect()
         }
         EvidenceKind::DeploymentSucceeded(filter) => {
-            on_branch().flat_map(|(c, _)| look.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
+            on_branch().flat_map(|(c, _)| eval.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
         }
         EvidenceKind::Soaked { environments, quiet } => {
-            on_branch().flat_map(|(c, _)| look.soaked(c, environments, *quiet)).collect()
+            on_branch().flat_map(|(c, _)| eval.soaked(c, environments, *quiet)).collect()
         }
     }
 }

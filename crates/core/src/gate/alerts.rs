@@ -6,10 +6,10 @@ use crate::{
     text::message::quoted,
 };
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, environment: Option<&str>) -> ConditionResult {
-    let environment = environment.or(case.subject.environment());
-    let (look, now) = (case.look, case.look.now);
-    let open = incident::open_incidents(look.facts, look.policy, environment, now);
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: Option<&str>) -> ConditionResult {
+    let environment = environment.or(ctx.subject.environment());
+    let (eval, now) = (ctx.eval, ctx.eval.now);
+    let open = incident::open_incidents(eval.facts, eval.policy, environment, now);
     let place = environment.map_or_else(String::new, |name| format!(" on {}", quoted(name)));
     let since = open.first().map(|incident| incident.since);
     match open.as_slice() {

@@ -7,12 +7,12 @@ use crate::{
     text::message::{forge_reason, quoted},
 };
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, of: &[Pattern], any: bool) -> ConditionResult {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, of: &[Pattern], any: bool) -> ConditionResult {
     if any {
         return ConditionResult::pass("ancestry_any", "the policy takes a commit of any branch");
     }
-    let short = case.subject.sha.short();
-    match case.look.on_branches(&case.subject.sha, of) {
+    let short = ctx.subject.sha.short();
+    match ctx.eval.on_branches(&ctx.subject.sha, of) {
         OnLine::Yes { branch, since } => {
             ConditionResult::pass("ancestry", format!("{short} is on {}", quoted(&branch))).seen(since)
         }

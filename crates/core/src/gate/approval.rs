@@ -19,16 +19,16 @@ use crate::{
 /// Somebody may have a run run again, and no event tells of it first.
 const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8, teams: &[String]) -> ConditionResult {
-    let (askers, makers) = match askers(case, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(case)?))) {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String]) -> ConditionResult {
+    let (askers, makers) = match askers(ctx, AGE_OF_STARTERS).and_then(|askers| Ok((askers, authors::makers(ctx)?))) {
         Ok(found) => found,
         Err(finding) => return *finding,
     };
     let mut agreed: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
     let mut lost: BTreeMap<AccountId, &str> = BTreeMap::new();
     let mut unclear: BTreeMap<Option<AccountId>, ConditionResult> = BTreeMap::new();
-    for command in case.look.facts.words_at_gate(&case.subject.gate, &case.subject.sha) {
-        if !approves(case, command) {
+    for command in ctx.eval.facts.words_at_gate(&ctx.subject.gate, &ctx.subject.sha) {
+        if !approves(ctx, command) {
             continue;
         }
         let Account { id, login } = &command.by;
@@ -40,7 +40,7 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8, teams: &[String])
         if is_one_of(&askers, &command.by) || makers.part_of(&command.by).is_some() {
             continue;
         }
-        let right = may_approve(case, &command.by, teams);
+        let right = may_approve(ctx, &command.by, teams);
         match right.unknown(login, "may approve it") {
             None if right == PermissionState::Held => drop(agreed.entry(*id).or_insert((login, command.at))),
             None => drop(lost.insert(*id, login)),
@@ -72,7 +72,7 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8, teams: &[String])
     };
     let mut so_far = if people.is_empty() { String::new() } else { format!("; so far {}", people.join(", ")) };
     so_far.extend(lost.values().map(|login| format!("; {} approved it and may not any more", quoted(login))));
-    let line = match case.subject.environment() {
+    let line = match ctx.subject.environment() {
         Some(environment) => format!("/approve deploy {environment}"),
         None => "/approve release".to_owned(),
     };
@@ -81,14 +81,14 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8, teams: &[String])
 }
 
 /// Who asks for a subject, or set it going; `Err`: that can't be told, or not yet.
-fn askers(case: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<ConditionResult>> {
-    let subject = case.subject;
+fn askers(ctx: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<ConditionResult>> {
+    let subject = ctx.subject;
     let mut askers: BTreeSet<Account> = subject.requester.iter().chain(&subject.starters).cloned().collect();
     for run in &subject.runs {
         let need = Need::Starters { run: *run };
-        match case.answer(&need, age) {
+        match ctx.answer(&need, age) {
             Some(Answer::Starters(found)) => askers.extend(found.iter().cloned()),
-            _ => return Err(Box::new(case.missing(&need, "approval_starter", "who started the run that waits"))),
+            _ => return Err(Box::new(ctx.missing(&need, "approval_starter", "who started the run that waits"))),
         }
     }
     if askers.iter().any(|asker| asker.id.is_none()) {
@@ -104,30 +104,30 @@ fn is_one_of(askers: &BTreeSet<Account>, account: &Account) -> bool {
 
 /// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
 /// that can't be told, or not yet, in a sentence.
-pub(super) fn objection(case: ConditionContext<'_, '_>, account: &Account) -> Result<Option<String>, String> {
+pub(super) fn objection(ctx: ConditionContext<'_, '_>, account: &Account) -> Result<Option<String>, String> {
     if account.id.is_none() {
         return Err("it is not recorded which account says this".to_owned());
     }
     // An approval is counted anew with everything that it opens.
-    let found = askers(case, SignedDuration::MAX).and_then(|askers| {
+    let found = askers(ctx, SignedDuration::MAX).and_then(|askers| {
         if is_one_of(&askers, account) {
             return Ok(Some("asked for it".to_owned()));
         }
-        Ok(authors::makers(case)?.part_of(account).map(str::to_owned))
+        Ok(authors::makers(ctx)?.part_of(account).map(str::to_owned))
     });
     found.map_err(|finding| finding.condition.sentence)
 }
 
 /// Whether an account is one that the gate asks for, and may use the command.
-fn may_approve(case: ConditionContext<'_, '_>, account: &Account, teams: &[String]) -> PermissionState {
-    let right = case.is_granted(account, &approvers(teams));
-    match approve_grant(case.look.policy) {
-        Some(grant) if right == PermissionState::Held => case.is_granted(account, grant),
+fn may_approve(ctx: ConditionContext<'_, '_>, account: &Account, teams: &[String]) -> PermissionState {
+    let right = ctx.is_granted(account, &approvers(teams));
+    match approve_grant(ctx.eval.policy) {
+        Some(grant) if right == PermissionState::Held => ctx.is_granted(account, grant),
         _ => right,
     }
 }
 
-fn approves(case: ConditionContext<'_, '_>, command: &CommandFacts) -> bool {
+fn approves(ctx: ConditionContext<'_, '_>, command: &CommandFacts) -> bool {
     matches!(command.ending, Ending::Done(_))
-        && matches!(&command.deed, Some(CommandAction::Approve { gate, sha }) if *gate == case.subject.gate && *sha == case.subject.sha)
+        && matches!(&command.action, Some(CommandAction::Approve { gate, sha }) if *gate == ctx.subject.gate && *sha == ctx.subject.sha)
 }

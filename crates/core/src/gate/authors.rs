@@ -60,23 +60,23 @@ struct Ways<'f> {
 }
 
 /// Who had a part in what is gated; `Err`: that can't be told, or not yet.
-pub(super) fn makers(case: ConditionContext<'_, '_>) -> Result<Makers, Box<ConditionResult>> {
-    let commits = carried(case)?;
-    let authors = authors(case, &commits)?;
+pub(super) fn makers(ctx: ConditionContext<'_, '_>) -> Result<Makers, Box<ConditionResult>> {
+    let commits = carried(ctx)?;
+    let authors = authors(ctx, &commits)?;
     let mut makers = Makers::default();
     for person in &authors.people {
         makers.add(person, || "made a commit of it".to_owned());
     }
     let mut ways = Ways::default();
     for sha in &commits {
-        ways.add(case, sha);
+        ways.add(ctx, sha);
     }
-    ask_about_strange(case, &mut ways)?;
+    ask_about_strange(ctx, &mut ways)?;
     for pusher in &ways.pushers {
         makers.add(pusher, || "pushed a commit of it".to_owned());
     }
     for pull in &ways.pulls {
-        add_pull(case, *pull, authors.anonymous.as_ref(), &mut makers)?;
+        add_pull(ctx, *pull, authors.anonymous.as_ref(), &mut makers)?;
     }
     if let Some(sha) = &authors.anonymous {
         for merger in &ways.mergers {
@@ -91,10 +91,10 @@ fn merged(anonymous: &Sha) -> String {
 }
 
 /// The commits that are carried, the subject's own among them.
-fn carried(case: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<ConditionResult>> {
-    let sha = &case.subject.sha;
+fn carried(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<ConditionResult>> {
+    let sha = &ctx.subject.sha;
     let what = "what it carries";
-    let new = case.new_commits().map_err(|unknown| Box::new(unknown.finding(case, "approval", what)))?;
+    let new = ctx.new_commits().map_err(|unknown| Box::new(unknown.finding(ctx, "approval", what)))?;
     let mut commits = BTreeSet::from([sha.clone()]);
     commits.extend(new.into_iter().flatten().cloned());
     if commits.len() > MOST_COMMITS {
@@ -105,31 +105,31 @@ fn carried(case: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<Conditio
 }
 
 /// Who made the commits that are carried.
-fn authors(case: ConditionContext<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<ConditionResult>> {
+fn authors(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<ConditionResult>> {
     // A commit by itself is asked for without what is before it.
-    let bases = if commits.len() > 1 { case.last_bases().unwrap_or_default() } else { Vec::new() };
+    let bases = if commits.len() > 1 { ctx.last_bases().unwrap_or_default() } else { Vec::new() };
     let bases = if bases.is_empty() { vec![None] } else { bases.into_iter().map(Some).collect() };
     let mut all = Authors::default();
     for base in bases {
-        let one = authors_since(case, base)?;
+        let one = authors_since(ctx, base)?;
         all.people.extend(one.people);
         all.anonymous = all.anonymous.or(one.anonymous);
     }
     Ok(all)
 }
 
-fn authors_since(case: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<ConditionResult>> {
-    let need = Need::Authors { base, head: case.subject.sha.clone() };
-    match case.look.answered_since(&need, case.look.now.checked_sub(AGE_OF_AUTHORS).unwrap_or(jiff::Timestamp::MIN)) {
+fn authors_since(ctx: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Authors, Box<ConditionResult>> {
+    let need = Need::Authors { base, head: ctx.subject.sha.clone() };
+    match ctx.eval.answered_since(&need, ctx.eval.now.checked_sub(AGE_OF_AUTHORS).unwrap_or(jiff::Timestamp::MIN)) {
         Some(Answer::Authors(authors)) if authors.people.iter().all(|person| person.id.is_some()) => {
             Ok(authors.clone())
         }
         known => {
             if known.is_some() {
                 // An earlier version asked, and kept no accounts.
-                case.look.want(need.clone());
+                ctx.eval.want(need.clone());
             }
-            Err(Box::new(case.missing(&need, "approval_author", "who made what it carries")))
+            Err(Box::new(ctx.missing(&need, "approval_author", "who made what it carries")))
         }
     }
 }
@@ -137,16 +137,16 @@ fn authors_since(case: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Au
 impl<'f> Ways<'f> {
     /// How a commit came: by whose push it was first seen, by whose it came to
     /// a branch that counts, and by which pull requests.
-    fn add(&mut self, case: ConditionContext<'_, 'f>, sha: &Sha) {
-        let facts = case.look.facts;
+    fn add(&mut self, ctx: ConditionContext<'_, 'f>, sha: &Sha) {
+        let facts = ctx.eval.facts;
         let index = &facts.index;
         let listed = index.brought_by.get(sha).into_iter().flatten();
         let compared = index.also_brought_by.get(sha).into_iter().flatten().map(|(id, _)| id);
         let pushes: Vec<&PushFacts> = listed.chain(compared).filter_map(|id| facts.pushes.get(id)).collect();
-        let landed = |push: &&&PushFacts| matches!(&push.name, RefName::Branch(branch) if case.look.listed(branch));
+        let landed = |push: &&&PushFacts| matches!(&push.name, RefName::Branch(branch) if ctx.eval.listed(branch));
         let first = pushes.iter().min_by_key(|push| push.at);
         let first_landed = pushes.iter().filter(landed).min_by_key(|push| push.at);
-        let (mut pulls, mut known) = (case.pulls_by(sha), false);
+        let (mut pulls, mut known) = (ctx.pulls_by(sha), false);
         pulls.extend(index.pulls_by_head.get(sha).into_iter().flatten());
         for push in first.into_iter().chain(first_landed) {
             let merges = index.merged_as.get(&push.after);
@@ -161,7 +161,7 @@ impl<'f> Ways<'f> {
         }
         if pulls.is_empty() && !known && first_landed.is_none() {
             // What an open pull request carries came by it.
-            pulls.extend(case.open_pulls());
+            pulls.extend(ctx.open_pulls());
         }
         if pulls.is_empty() && !known {
             self.strange.push(sha.clone());
@@ -174,9 +174,9 @@ impl ConditionContext<'_, '_> {
     /// The pull requests that have the subject's commit as a head, unless it has
     /// landed: then it is everybody's, whoever opens one of it.
     fn open_pulls(self) -> BTreeSet<ItemNumber> {
-        let index = &self.look.facts.index;
+        let index = &self.eval.facts.index;
         let mut brought = index.brought_by.get(&self.subject.sha).into_iter().flatten();
-        if brought.any(|(name, ..)| self.look.listed_ref(name)) {
+        if brought.any(|(name, ..)| self.eval.listed_ref(name)) {
             return BTreeSet::new();
         }
         index.pulls_by_head.get(&self.subject.sha).cloned().unwrap_or_default()
@@ -185,7 +185,7 @@ impl ConditionContext<'_, '_> {
 
 /// Asks which pull requests brought the commits of which nobody is known to
 /// have pushed them. One that came by none can be anybody's.
-fn ask_about_strange(case: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<ConditionResult>> {
+fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<ConditionResult>> {
     if ways.strange.len() > MOST_UNKNOWN {
         let words = format!("it carries {} commits of which it is not recorded who pushed them", ways.strange.len());
         return Err(Box::new(ConditionResult::error("approval_pusher_unknown", words).by_hand()));
@@ -193,7 +193,7 @@ fn ask_about_strange(case: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Res
     let mut open: Option<ConditionResult> = None;
     for sha in std::mem::take(&mut ways.strange) {
         let need = Need::PullsOf { sha: sha.clone() };
-        match case.answer(&need, AGE_OF_PULLS) {
+        match ctx.answer(&need, AGE_OF_PULLS) {
             Some(Answer::BroughtBy(by)) if by.is_empty() => {
                 let words = format!("it is not recorded who pushed {}: they may be its author", quoted(sha.short()));
                 open = Some(ConditionResult::unknown("approval_pusher_unknown", words).by_hand());
@@ -201,7 +201,7 @@ fn ask_about_strange(case: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Res
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),
             _ => {
                 let what = format!("which pull request brought {}", sha.short());
-                open.get_or_insert_with(|| case.missing(&need, "approval", &what));
+                open.get_or_insert_with(|| ctx.missing(&need, "approval", &what));
             }
         }
     }
@@ -211,12 +211,12 @@ fn ask_about_strange(case: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Res
 /// Notes who opened a pull request and who pushed to it, and who merged it
 /// where a commit is `anonymous`.
 fn add_pull(
-    case: ConditionContext<'_, '_>,
+    ctx: ConditionContext<'_, '_>,
     number: ItemNumber,
     anonymous: Option<&Sha>,
     makers: &mut Makers,
 ) -> Result<(), Box<ConditionResult>> {
-    let item = case.look.facts.items.get(&number);
+    let item = ctx.eval.facts.items.get(&number);
     let pull = item.and_then(|item| item.pull.as_ref());
     let opened = |_: &Account| format!("opened #{number}");
     let author = item.and_then(|item| item.author.as_ref()).map(crate::domain::id::Actor::account);
@@ -237,8 +237,8 @@ fn add_pull(
     }
     if !told || (anonymous.is_some() && !tells_merger) {
         let need = Need::Reviews { pull: number };
-        let Some(Answer::Reviews { author, merged_by, .. }) = case.answer(&need, AGE_OF_PULLS) else {
-            return Err(Box::new(case.missing(&need, "approval", &format!("who opened #{number}"))));
+        let Some(Answer::Reviews { author, merged_by, .. }) = ctx.answer(&need, AGE_OF_PULLS) else {
+            return Err(Box::new(ctx.missing(&need, "approval", &format!("who opened #{number}"))));
         };
         let nameless = author.iter().chain(merged_by).any(|account| account.id.is_none());
         if nameless {

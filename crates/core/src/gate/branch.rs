@@ -8,12 +8,12 @@ use crate::gate::{
 };
 
 /// What `branch` finds for a subject; `None` where it holds.
-pub(super) fn judge(case: ConditionContext<'_, '_>) -> Option<ConditionResult> {
-    let environment = case.subject.environment()?;
-    let facts = case.look.facts;
-    let request = case.subject.request.as_ref().and_then(|id| facts.requests.get_key_value(id));
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult> {
+    let environment = ctx.subject.environment()?;
+    let facts = ctx.eval.facts;
+    let request = ctx.subject.request.as_ref().and_then(|id| facts.requests.get_key_value(id));
     let basis = request.map_or(Basis::BARE, |(id, request)| Basis::of(facts, id, request));
-    let finding = match permitted(case.look, environment, &case.subject.sha, basis) {
+    let finding = match permitted(ctx.eval, environment, &ctx.subject.sha, basis) {
         Ok(()) => return None,
         Err(Refusal::No(why)) => ConditionResult::fail("branch_none", why),
         Err(Refusal::Pending(why)) => ConditionResult::unknown("branch_asked", why),

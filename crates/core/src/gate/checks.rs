@@ -24,47 +24,47 @@ use crate::{
 /// further one after as long as was waited already.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-pub(super) fn judge(
-    case: ConditionContext<'_, '_>,
+pub(super) fn evaluate(
+    ctx: ConditionContext<'_, '_>,
     named: &[NamedCheck],
     report_within: SignedDuration,
 ) -> ConditionResult {
-    let look = case.look;
-    let sha = &case.subject.sha;
+    let eval = ctx.eval;
+    let sha = &ctx.subject.sha;
     let need = Need::Checks { sha: sha.clone() };
-    let waited = look.facts.answers.get(&need).map(|known| known.at.duration_since(case.subject.since));
-    if case.answer(&need, waited.unwrap_or_default().max(AGAIN_AFTER)).is_none() {
-        let missing = case.missing(&need, "checks", "what ran on the commit");
+    let waited = eval.facts.answers.get(&need).map(|known| known.at.duration_since(ctx.subject.since));
+    if ctx.answer(&need, waited.unwrap_or_default().max(AGAIN_AFTER)).is_none() {
+        let missing = ctx.missing(&need, "checks", "what ran on the commit");
         // What events told can show that it fails, but not that all is there.
-        let known = look.facts.checks.get(sha).map(|checks| look.newest_checks(checks, &[])).unwrap_or_default();
+        let known = eval.facts.checks.get(sha).map(|checks| eval.newest_checks(checks, &[])).unwrap_or_default();
         return failed(&known, named).unwrap_or(missing);
     }
     let mut required: Vec<&RequiredCheck> = Vec::new();
-    for branch in branches(case) {
-        let Some(of_branch) = look.required_checks(branch) else {
+    for branch in branches(ctx) {
+        let Some(of_branch) = eval.required_checks(branch) else {
             let need = Need::RequiredChecks { branch: branch.to_owned() };
-            return case.missing(&need, "checks_rules", "which checks the branch's rules require");
+            return ctx.missing(&need, "checks_rules", "which checks the branch's rules require");
         };
         required.extend(of_branch);
     }
     required.sort_unstable();
     required.dedup();
-    let known = look.facts.checks.get(sha);
+    let known = eval.facts.checks.get(sha);
     if known.is_some_and(|checks| checks.is_cut) {
         return ConditionResult::fail("checks_too_many", "more checks have reported on the commit than phasebot keeps");
     }
-    let checks = known.map(|checks| look.newest_checks(checks, &required)).unwrap_or_default();
-    verdict(case, &checks, named, &required, report_within)
+    let checks = known.map(|checks| eval.newest_checks(checks, &required)).unwrap_or_default();
+    verdict(ctx, &checks, named, &required, report_within)
 }
 
 /// The branches whose rules count: those that the policy lists and to which the
 /// commit was pushed, or else the default one. Of many the newest, for each costs
 /// a question.
-fn branches<'f>(case: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
+fn branches<'f>(ctx: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
     const MOST: usize = 5;
-    let facts = case.look.facts;
-    let pushes = facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
-    let listed = pushes.filter(|(name, _, _)| case.look.listed_ref(name));
+    let facts = ctx.eval.facts;
+    let pushes = facts.index.brought_by.get(&ctx.subject.sha).into_iter().flatten();
+    let listed = pushes.filter(|(name, _, _)| ctx.eval.listed_ref(name));
     let mut listed: Vec<_> = listed.filter_map(|id| facts.pushes.get(id)).collect();
     // What landed on the default branch is under its rules, however often it was pushed elsewhere.
     let is_main = |name: &RefName| matches!(name, RefName::Branch(branch) if facts.is_main_line(branch));
@@ -102,13 +102,13 @@ struct Wanted<'a> {
 }
 
 fn verdict(
-    case: ConditionContext<'_, '_>,
+    ctx: ConditionContext<'_, '_>,
     checks: &Newest<'_>,
     named: &[NamedCheck],
     required: &[&RequiredCheck],
     report_within: SignedDuration,
 ) -> ConditionResult {
-    let look = case.look;
+    let eval = ctx.eval;
     let wanted_rules = required.iter().map(|rule| Wanted {
         name: rule.name.clone(),
         reports: checks.reports().filter(|report| report.key.meets(rule)).collect(),
@@ -135,11 +135,11 @@ fn verdict(
         reports.min_by_key(|report| report.key).map(|report| report.url)
     };
     let seen = wanted.iter().flat_map(|w| &w.reports).map(|report| report.at).max();
-    let deadline = case.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
+    let deadline = ctx.subject.since.checked_add(report_within).unwrap_or(Timestamp::MAX);
     let missing: BTreeSet<&str> = wanted.iter().filter(|w| w.reports.is_empty()).map(|w| w.name.as_str()).collect();
     let (bad, void) = (of(&[RunOutcome::Failure]), of(&[RunOutcome::NoVerdict]));
     let (running, cancelled) = (of(&[RunOutcome::Running]), of(&[RunOutcome::Cancelled]));
-    let late = look.now >= deadline;
+    let late = eval.now >= deadline;
     if !bad.is_empty() {
         ConditionResult::fail("checks_failed", format!("failed: {}", list(bad)))
             .seen(seen)

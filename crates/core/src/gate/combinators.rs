@@ -13,30 +13,30 @@ use crate::{
 };
 
 /// How a condition stands.
-pub(super) fn judge(case: ConditionContext<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> ConditionResult {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> ConditionResult {
     match rule {
-        ConditionRule::All(inner) => all(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
-        ConditionRule::Any(inner) => any(inner.iter().map(|rule| judge(case, rule, waivers)).collect()),
+        ConditionRule::All(inner) => all(inner.iter().map(|rule| evaluate(ctx, rule, waivers)).collect()),
+        ConditionRule::Any(inner) => any(inner.iter().map(|rule| evaluate(ctx, rule, waivers)).collect()),
         // What is waived within would count the wrong way round: only the whole is.
-        ConditionRule::Not(inner) => waive(not(judge(case, inner, &[])), inner.condition(), waivers),
-        leaf => waive(look(case, leaf).named(leaf.name()), leaf.condition(), waivers),
+        ConditionRule::Not(inner) => waive(not(evaluate(ctx, inner, &[])), inner.condition(), waivers),
+        leaf => waive(look(ctx, leaf).named(leaf.name()), leaf.condition(), waivers),
     }
 }
 
-fn look(case: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult {
+fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult {
     match rule {
-        ConditionRule::Checks { named, report_within } => checks::judge(case, named, *report_within),
-        ConditionRule::Reviews { count } => reviews::judge(case, *count),
-        ConditionRule::Ancestry { of, any } => ancestry::judge(case, of, *any),
-        ConditionRule::Tag { increasing, signed } => tag::judge(case, *increasing, *signed),
-        ConditionRule::Blockers { label, milestone } => blockers::judge(case, label.as_deref(), milestone.as_deref()),
-        ConditionRule::Approval { count, teams } => approval::judge(case, *count, teams),
-        ConditionRule::Hold => hold::judge(case),
-        ConditionRule::Alerts { environment } => alerts::judge(case, environment.as_deref()),
-        ConditionRule::Deployed { environment, soak } => deployed::judge(case, environment, *soak),
-        ConditionRule::Window(window) => window::judge(case, window),
-        ConditionRule::Lock => lock::judge(case),
-        ConditionRule::Freeze => freeze::judge(case),
+        ConditionRule::Checks { named, report_within } => checks::evaluate(ctx, named, *report_within),
+        ConditionRule::Reviews { count } => reviews::evaluate(ctx, *count),
+        ConditionRule::Ancestry { of, any } => ancestry::evaluate(ctx, of, *any),
+        ConditionRule::Tag { increasing, signed } => tag::evaluate(ctx, *increasing, *signed),
+        ConditionRule::Blockers { label, milestone } => blockers::evaluate(ctx, label.as_deref(), milestone.as_deref()),
+        ConditionRule::Approval { count, teams } => approval::evaluate(ctx, *count, teams),
+        ConditionRule::Hold => hold::evaluate(ctx),
+        ConditionRule::Alerts { environment } => alerts::evaluate(ctx, environment.as_deref()),
+        ConditionRule::Deployed { environment, soak } => deployed::evaluate(ctx, environment, *soak),
+        ConditionRule::Window(window) => window::evaluate(ctx, window),
+        ConditionRule::Lock => lock::evaluate(ctx),
+        ConditionRule::Freeze => freeze::evaluate(ctx),
         // What combines others is judged above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
             ConditionResult::error("condition_unknown", "it can't be judged")

@@ -28,9 +28,9 @@ pub(super) enum Unknown {
 
 impl Unknown {
     /// The finding of a condition that has to know.
-    pub(super) fn finding(&self, case: ConditionContext<'_, '_>, code: &str, what: &str) -> ConditionResult {
+    pub(super) fn finding(&self, ctx: ConditionContext<'_, '_>, code: &str, what: &str) -> ConditionResult {
         match self {
-            Self::Ask(need) => case.missing(need, code, what),
+            Self::Ask(need) => ctx.missing(need, code, what),
             Self::Run(deployment) => ConditionResult::unknown(
                 &format!("{code}_run_unknown"),
                 format!("{what} is not known yet, nor which commit deployment {deployment} put there"),
@@ -46,7 +46,7 @@ impl<'f> ConditionContext<'_, 'f> {
     pub(super) fn bases(self) -> Result<Vec<Sha>, Unknown> {
         match &self.subject.gate {
             GateName::Deploy(environment) => {
-                let history = self.look.history(environment);
+                let history = self.eval.history(environment);
                 history.current().map_or(Ok(Vec::new()), |run| with_evident(history, run))
             }
             GateName::Release(name) => self.version_before(name).map(Vec::from_iter),
@@ -58,7 +58,7 @@ impl<'f> ConditionContext<'_, 'f> {
     pub(super) fn last_bases(self) -> Result<Vec<Sha>, Unknown> {
         match &self.subject.gate {
             GateName::Deploy(environment) => {
-                let history = self.look.history(environment);
+                let history = self.eval.history(environment);
                 history.backwards().next().map_or(Ok(Vec::new()), |run| with_evident(history, run))
             }
             GateName::Release(name) => self.version_before(name).map(Vec::from_iter),
@@ -70,7 +70,7 @@ impl<'f> ConditionContext<'_, 'f> {
         let sha = &self.subject.sha;
         let mut all: Option<BTreeSet<&Sha>> = None;
         for base in self.last_bases()? {
-            let Some(new) = self.look.commits_between(&base, sha) else {
+            let Some(new) = self.eval.commits_between(&base, sha) else {
                 return Err(Unknown::Ask(Need::Commits { base: Some(base), head: sha.clone() }));
             };
             all.get_or_insert_default().extend(new);
@@ -80,8 +80,8 @@ impl<'f> ConditionContext<'_, 'f> {
 
     /// The newest tag of the gate, other than the subject's own, that the commit contains.
     fn version_before(self, name: &str) -> Result<Option<Sha>, Unknown> {
-        let facts = self.look.facts;
-        let Some(pattern) = self.look.policy.gates.get(name).and_then(|gate| gate.tag.as_ref()) else {
+        let facts = self.eval.facts;
+        let Some(pattern) = self.eval.policy.gates.get(name).and_then(|gate| gate.tag.as_ref()) else {
             return Ok(None);
         };
         for (_, tag) in facts.index.tag_moves.iter().rev() {
@@ -108,12 +108,12 @@ impl<'f> ConditionContext<'_, 'f> {
     /// Pull requests that a commit came by, as far as events told: it is the
     /// merge of one, or was pushed to its branch, and was there when it was merged.
     pub(super) fn pulls_by(self, sha: &Sha) -> BTreeSet<ItemNumber> {
-        let facts = self.look.facts;
+        let facts = self.eval.facts;
         let index = &facts.index;
         let mut pulls: BTreeSet<ItemNumber> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
         for id in index.brought_by.get(sha).into_iter().flatten() {
             let (RefName::Branch(branch), Some(push)) = (&id.0, facts.pushes.get(id)) else { continue };
-            if self.look.listed(branch) {
+            if self.eval.listed(branch) {
                 continue;
             }
             let from = index.pulls_from.get(branch).into_iter().flatten().copied();
@@ -122,7 +122,7 @@ impl<'f> ConditionContext<'_, 'f> {
                 match &pull.merged {
                     // What was pushed to its branch after its merge, or taken out before, came otherwise.
                     Some(merge) => {
-                        let mut rewrites = self.look.rewrites_of(branch, push.at);
+                        let mut rewrites = self.eval.rewrites_of(branch, push.at);
                         push.at <= merge.at && !rewrites.any(|(at, _, to)| *at <= merge.at && *to != push.after)
                     }
                     None => pull.heads.contains_key(sha),

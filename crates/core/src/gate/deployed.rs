@@ -14,34 +14,34 @@ const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
 /// So many deployments back is looked for a commit that runs there no more.
 const MOST_BACK: usize = 100;
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
-    let history = case.look.history(environment);
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
+    let history = ctx.eval.history(environment);
     let place = quoted(environment);
     // One that waits, or was only asked for, has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
         return ConditionResult::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
     }
     let current = history.current();
-    let recently = case.look.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
+    let recently = ctx.eval.now.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
     let since = current.map_or(recently, |run| run.succeeded.min(recently));
-    if let Some(finding) = history.attempts_since(since).find_map(|attempt| tried(case, &place, attempt, current)) {
+    if let Some(finding) = history.attempts_since(since).find_map(|attempt| tried(ctx, &place, attempt, current)) {
         return finding;
     }
     match current {
         Some(run) => match run.commit {
             None => run_unknown(&place, run.deployment),
-            Some(commit) if *commit == case.subject.sha => soaked(case, environment, soak, run.from),
-            Some(commit) => missing(case, history, &format!("{place} has {}", commit.short())),
+            Some(commit) if *commit == ctx.subject.sha => soaked(ctx, environment, soak, run.from),
+            Some(commit) => missing(ctx, history, &format!("{place} has {}", commit.short())),
         }
         .seen(Some(run.from)),
-        None => gone(case, history, &place),
+        None => gone(ctx, history, &place),
     }
 }
 
 /// What another deployment than the one that runs says, if it says anything:
 /// one of the same commit that failed since, or any that is under way.
 fn tried(
-    case: ConditionContext<'_, '_>,
+    ctx: ConditionContext<'_, '_>,
     place: &str,
     attempt: Attempt<'_>,
     current: Option<Run<'_>>,
@@ -49,18 +49,18 @@ fn tried(
     if current.is_some_and(|run| run.deployment == attempt.deployment) {
         return None;
     }
-    let short = case.subject.sha.short();
-    let is_the_same = attempt.commit == Some(&case.subject.sha);
+    let short = ctx.subject.sha.short();
+    let is_the_same = attempt.commit == Some(&ctx.subject.sha);
     let status = attempt.facts.statuses.last()?;
     let is_newer = current.is_none_or(|run| status.at >= run.succeeded);
     let finding = match status.state {
-        DeployState::Waiting | DeployState::InProgress if case.look.now.duration_since(status.at) > LONGEST_RUN => {
+        DeployState::Waiting | DeployState::InProgress if ctx.eval.now.duration_since(status.at) > LONGEST_RUN => {
             return None;
         }
         DeployState::Waiting | DeployState::InProgress if is_the_same => {
             ConditionResult::unknown("deployed_running", format!("{short} is on its way to {place}"))
         }
-        DeployState::Waiting | DeployState::InProgress if runs(current, &case.subject.sha) => {
+        DeployState::Waiting | DeployState::InProgress if runs(current, &ctx.subject.sha) => {
             let other = attempt.commit.map_or("another commit", Sha::short);
             ConditionResult::unknown(
                 "deployed_replacing",
@@ -86,10 +86,10 @@ fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
 }
 
 /// Another commit runs, or none.
-fn missing(case: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
-    let short = case.subject.sha.short();
+fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
+    let short = ctx.subject.sha.short();
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
-    if earlier.any(|attempt| attempt.commit == Some(&case.subject.sha)) {
+    if earlier.any(|attempt| attempt.commit == Some(&ctx.subject.sha)) {
         ConditionResult::fail("deployed_replaced", format!("{has}: {short} was replaced there"))
     } else {
         ConditionResult::wait("deployed_missing", format!("{has}, not {short}")).by_hand()
@@ -97,10 +97,10 @@ fn missing(case: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> C
 }
 
 /// Nothing runs there any more, or nothing has come to run there.
-fn gone(case: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
-    let short = case.subject.sha.short();
+fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
+    let short = ctx.subject.sha.short();
     let last = history.backwards().next();
-    let Some(last) = last.filter(|run| run.commit == Some(&case.subject.sha)) else {
+    let Some(last) = last.filter(|run| run.commit == Some(&ctx.subject.sha)) else {
         return ConditionResult::wait("deployed_missing", format!("nothing runs in {place}")).by_hand();
     };
     match last.end {
@@ -111,31 +111,31 @@ fn gone(case: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> Co
 }
 
 fn soaked(
-    case: ConditionContext<'_, '_>,
+    ctx: ConditionContext<'_, '_>,
     environment: &str,
     soak: SignedDuration,
     success: Timestamp,
 ) -> ConditionResult {
-    let look = case.look;
+    let eval = ctx.eval;
     let place = quoted(environment);
-    let short = case.subject.sha.short();
+    let short = ctx.subject.sha.short();
     if soak.is_zero() {
         return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
     }
     // What names no environment concerns this one, too.
-    let times = [environment, ""].into_iter().filter_map(|name| look.disturbances().get(name)).flatten();
+    let times = [environment, ""].into_iter().filter_map(|name| eval.disturbances().get(name)).flatten();
     let incidents: Vec<_> =
-        times.filter(|(from, until)| *from <= look.now && until.is_none_or(|until| until > success)).collect();
-    if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > look.now)) {
+        times.filter(|(from, until)| *from <= eval.now && until.is_none_or(|until| until > success)).collect();
+    if incidents.iter().any(|(_, until)| until.is_none_or(|until| until > eval.now)) {
         return ConditionResult::wait("deployed_incident", format!("an incident is open on {place}")).by_hand();
     }
     let quiet_since = incidents.iter().filter_map(|(_, until)| *until).max().unwrap_or(success).max(success);
     let ripe = quiet_since.checked_add(soak).unwrap_or(Timestamp::MAX);
     let long = message::duration(soak);
-    if look.now >= ripe {
+    if eval.now >= ripe {
         return ConditionResult::pass("deployed", format!("{short} has run in {place} for {long}"));
     }
-    let ends = message::moment(ripe, &look.policy.commands.zone);
+    let ends = message::moment(ripe, &eval.policy.commands.zone);
     ConditionResult::wait("deployed_soaking", format!("{short} soaks in {place} for {long}: ends {ends}"))
         .turns(Some(ripe))
 }

@@ -16,12 +16,12 @@ struct ActiveFreeze {
     words: String,
 }
 
-pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
-    let (look, now) = (case.look, case.look.now);
-    let covers = |name: &str| name == ALL || case.subject.environment() == Some(name);
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
+    let (eval, now) = (ctx.eval, ctx.eval.now);
+    let covers = |name: &str| name == ALL || ctx.subject.environment() == Some(name);
     let mut next = None;
     let mut standing: Vec<ActiveFreeze> = Vec::new();
-    for rule in look.policy.freezes.iter().filter(|rule| covers(&rule.environment)) {
+    for rule in eval.policy.freezes.iter().filter(|rule| covers(&rule.environment)) {
         let (frozen, turns) = calendar::freeze(rule, now);
         if frozen {
             let until = turns.map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
@@ -31,8 +31,8 @@ pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
             next = when::earlier(next, turns);
         }
     }
-    for (name, freeze) in look.facts.freezes(now).iter().filter(|(name, _)| covers(name)) {
-        let zone = &look.policy.commands.zone;
+    for (name, freeze) in eval.facts.freezes(now).iter().filter(|(name, _)| covers(name)) {
+        let zone = &eval.policy.commands.zone;
         let until = freeze.until.map_or_else(String::new, |at| format!(" until {}", moment(at, zone)));
         let what = if *name == ALL { "everything is".to_owned() } else { format!("{} is", quoted(name)) };
         let words = format!("{what} frozen by {}{until}{}", quoted(&freeze.by.login), reason(freeze.reason));

@@ -16,19 +16,19 @@ use crate::{
 /// More commits of unknown origin than that are not asked about.
 const MOST_UNKNOWN: usize = 20;
 
-pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
-    let facts = case.look.facts;
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
+    let facts = ctx.eval.facts;
     let mut standing: Vec<Guard<'_>> = Vec::new();
     for item in facts.held_items() {
         let holds = facts.holds(item);
         if holds.is_empty() {
             continue;
         }
-        match carries(case, item) {
+        match carries(ctx, item) {
             Ok(true) => standing.extend(holds),
             Ok(false) => {}
             Err(Unclear::Base(unknown)) => {
-                return unknown.finding(case, "hold", &format!("whether #{item}, which is on hold, is in it"));
+                return unknown.finding(ctx, "hold", &format!("whether #{item}, which is on hold, is in it"));
             }
             Err(Unclear::TooMany(commits)) => {
                 let words = format!(
@@ -84,8 +84,8 @@ impl Unclear {
 }
 
 /// Whether the commit brings a change of the item that is not there yet.
-fn carries(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
-    let facts = case.look.facts;
+fn carries(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+    let facts = ctx.eval.facts;
     let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
     if facts.items.get(&item).is_some_and(|held| held.is_pull) && unseen(&item) {
         return Err(Unclear::Unseen(item));
@@ -102,29 +102,29 @@ fn carries(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unc
         if let Work::Pull(number) = &work
             && facts
                 .pull(*number)
-                .is_some_and(|pull| pull.merged.is_none() && pull.heads.contains_key(&case.subject.sha))
+                .is_some_and(|pull| pull.merged.is_none() && pull.heads.contains_key(&ctx.subject.sha))
         {
             // The head of an open pull request is deployed as it is.
             return Ok(true);
         }
-        let landed = case.look.carriers(&work);
+        let landed = ctx.eval.landings(&work);
         commits
-            .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > case.look.now)).map(|c| c.sha.clone()));
+            .extend(landed.iter().filter(|c| c.until.is_none_or(|until| until > ctx.eval.now)).map(|c| c.sha.clone()));
     }
-    let bases = case.bases();
+    let bases = ctx.bases();
     let mut unknown = None;
     for commit in commits {
-        let brought = case.contains(&case.subject.sha, &commit);
-        let there = is_there(case, bases.as_deref().ok(), &commit);
+        let brought = ctx.contains(&ctx.subject.sha, &commit);
+        let there = is_there(ctx, bases.as_deref().ok(), &commit);
         match (brought, there) {
             (Some(false), _) | (_, Ok(true)) => {}
             (Some(true), Ok(false)) => return Ok(true),
             (None, Ok(false)) => {
-                unknown = Some(Need::Commits { base: Some(commit), head: case.subject.sha.clone() });
+                unknown = Some(Need::Commits { base: Some(commit), head: ctx.subject.sha.clone() });
             }
             (_, Err(head)) => {
                 bases.clone().map_err(Unclear::Base)?;
-                let head = head.unwrap_or_else(|| case.subject.sha.clone());
+                let head = head.unwrap_or_else(|| ctx.subject.sha.clone());
                 unknown = Some(Need::Commits { base: Some(commit), head });
             }
         }
@@ -132,16 +132,16 @@ fn carries(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unc
     if let Some(need) = unknown {
         return Err(Unclear::asked(need));
     }
-    linked_elsewhere(case, item)
+    linked_elsewhere(ctx, item)
 }
 
 /// Whether a commit is there already: in all that is there. `Err`: not known, and
 /// of which of them, if that is known.
-fn is_there(case: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
+fn is_there(ctx: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
     let bases = bases.ok_or(None)?;
     let mut unknown = None;
     for base in bases {
-        match case.contains(base, commit) {
+        match ctx.contains(base, commit) {
             Some(true) => {}
             Some(false) => return Ok(false),
             None => unknown = Some(base.clone()),
@@ -153,16 +153,16 @@ fn is_there(case: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha)
 /// Whether a pull request that the commit brings may be linked to a held
 /// issue by the forge alone, which no text tells. Where it can't be asked, the
 /// hold stands. Without a base to compare with, the commit itself is looked at.
-fn linked_elsewhere(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
-    let (look, sha) = (case.look, &case.subject.sha);
-    if look.facts.items.get(&item).is_some_and(|held| held.is_pull) {
+fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+    let (eval, sha) = (ctx.eval, &ctx.subject.sha);
+    if eval.facts.items.get(&item).is_some_and(|held| held.is_pull) {
         return Ok(false);
     }
-    let brought = case.new_commits().map_err(Unclear::Base)?.unwrap_or_else(|| BTreeSet::from([sha]));
+    let brought = ctx.new_commits().map_err(Unclear::Base)?.unwrap_or_else(|| BTreeSet::from([sha]));
     let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for commit in brought {
-        let by = case.pulls_by(commit);
+        let by = ctx.pulls_by(commit);
         if by.is_empty() {
             strange.push(commit);
         }
@@ -176,16 +176,16 @@ fn linked_elsewhere(case: ConditionContext<'_, '_>, item: ItemNumber) -> Result<
     let mut unanswered: Option<Need> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
-        match look.lasting(&need) {
+        match eval.lasting(&need) {
             Some(Answer::BroughtBy(by)) => pulls.extend(by.keys()),
             _ => drop(unanswered.get_or_insert(need)),
         }
     }
     for pull in pulls {
         let need = Need::LinkedIssues { pull };
-        match look.lasting(&need) {
+        match eval.lasting(&need) {
             // Of one that events told of, the work above says whether it is brought.
-            Some(Answer::LinkedIssues(issues)) if issues.contains(&item) && look.facts.pull(pull).is_none() => {
+            Some(Answer::LinkedIssues(issues)) if issues.contains(&item) && eval.facts.pull(pull).is_none() => {
                 return Ok(true);
             }
             Some(Answer::LinkedIssues(_)) => {}

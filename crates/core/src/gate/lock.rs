@@ -7,21 +7,21 @@ use crate::{
     text::message::{quoted, reason},
 };
 
-pub(super) fn judge(case: ConditionContext<'_, '_>) -> ConditionResult {
-    let Some(environment) = case.subject.environment() else {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
+    let Some(environment) = ctx.subject.environment() else {
         return ConditionResult::pass("lock_none", "a release has no lock");
     };
-    let Some(lock) = case.look.facts.lock(environment, case.look.now) else {
+    let Some(lock) = ctx.eval.facts.lock(environment, ctx.eval.now) else {
         return ConditionResult::pass("lock_free", format!("{} is not locked", quoted(environment)));
     };
     let (name, by, why) = (quoted(environment), quoted(&lock.by.login), reason(lock.reason));
-    let owner = case.subject.requester.as_ref().map(|who| lock.owner(who, case.subject.item));
+    let owner = ctx.subject.requester.as_ref().map(|who| lock.owner(who, ctx.subject.item));
     let finding = match owner {
         Some(LockOwner::Same) => {
             return ConditionResult::pass("lock_own", format!("the lock is held by {by}, who asks"))
                 .seen(Some(lock.since));
         }
-        Some(LockOwner::OtherItem(item)) if case.subject.replaces => {
+        Some(LockOwner::OtherItem(item)) if ctx.subject.replaces => {
             let words = format!("the lock is held by {by}, who asks, for #{item}, and is to be replaced");
             return ConditionResult::pass("lock_replaced", words).seen(Some(lock.since));
         }

@@ -116,9 +116,9 @@ pub fn evaluate(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Time
 
 /// Facts that evaluating a subject would want and that are not known.
 pub fn needs(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> Vec<Need> {
-    let look = EvalContext::new(facts, policy, now);
-    decide(&look, subject);
-    look.take_wants().into_iter().collect()
+    let eval = EvalContext::new(facts, policy, now);
+    decide(&eval, subject);
+    eval.take_wants().into_iter().collect()
 }
 
 /// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
@@ -130,7 +130,7 @@ pub(crate) fn objection(
     account: &Account,
     now: Timestamp,
 ) -> Result<Option<String>, String> {
-    approval::objection(ConditionContext { look: &EvalContext::new(facts, policy, now), subject }, account)
+    approval::objection(ConditionContext { eval: &EvalContext::new(facts, policy, now), subject }, account)
 }
 
 /// Everything that is gated now.
@@ -141,30 +141,30 @@ pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subje
 /// What a condition looks at.
 #[derive(Clone, Copy)]
 struct ConditionContext<'a, 'f> {
-    look: &'a EvalContext<'f>,
+    eval: &'a EvalContext<'f>,
     subject: &'a Subject,
 }
 
 impl<'f> ConditionContext<'_, 'f> {
     /// An answer that is not older than `age`; asks for it otherwise.
     fn answer(self, need: &Need, age: SignedDuration) -> Option<&'f Answer> {
-        let since = self.look.now.checked_sub(age).unwrap_or(Timestamp::MIN);
-        self.look.answered_since(need, since.max(self.subject.fresh_since.unwrap_or(since)))
+        let since = self.eval.now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        self.eval.answered_since(need, since.max(self.subject.fresh_since.unwrap_or(since)))
     }
 
     /// Whether an account may write, asked anew before something is done.
     fn may_write(self, account: &Account) -> PermissionState {
-        self.look.may_write(account, self.subject.fresh_since)
+        self.eval.may_write(account, self.subject.fresh_since)
     }
 
     /// Whether an account is what a grant asks for, asked anew before something is done.
     fn is_granted(self, account: &Account, grant: &Grant) -> PermissionState {
-        self.look.is_granted(account, grant, self.subject.fresh_since)
+        self.eval.is_granted(account, grant, self.subject.fresh_since)
     }
 
     /// What is said while an answer is not there: it will be, or it can't be had.
     fn missing(self, need: &Need, code: &str, what: &str) -> ConditionResult {
-        match self.look.facts.answers.get(need).map(|known| &known.answer) {
+        match self.eval.facts.answers.get(need).map(|known| &known.answer) {
             Some(Answer::Unavailable { why }) => ConditionResult::error(
                 &format!("{code}_unavailable"),
                 format!("{what} can't be found out: {}", forge_reason(why)),
@@ -175,21 +175,21 @@ impl<'f> ConditionContext<'_, 'f> {
 
     /// Whether `newer` contains `older`; `None`: not known, and asked for.
     fn contains(self, newer: &Sha, older: &Sha) -> Option<bool> {
-        self.look.known_to_contain(newer, older).or_else(|| {
+        self.eval.known_to_contain(newer, older).or_else(|| {
             let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
-            self.look.lasting(&need);
+            self.eval.lasting(&need);
             None
         })
     }
 }
 
-fn decide(look: &EvalContext<'_>, subject: &Subject) -> Decision {
-    let case = ConditionContext { look, subject };
-    let findings: Vec<ConditionResult> = match required(look.policy, &subject.gate) {
+fn decide(eval: &EvalContext<'_>, subject: &Subject) -> Decision {
+    let ctx = ConditionContext { eval, subject };
+    let findings: Vec<ConditionResult> = match required(eval.policy, &subject.gate) {
         Some(rules) => {
-            let waivers = waiver::all(case);
-            let listed = rules.iter().map(|rule| combinators::judge(case, rule, &waivers));
-            branch::judge(case).into_iter().chain(order::judge(case)).chain(listed).collect()
+            let waivers = waiver::all(ctx);
+            let listed = rules.iter().map(|rule| combinators::evaluate(ctx, rule, &waivers));
+            branch::evaluate(ctx).into_iter().chain(order::evaluate(ctx)).chain(listed).collect()
         }
         None => vec![unlisted(&subject.gate)],
     };
@@ -198,8 +198,8 @@ fn decide(look: &EvalContext<'_>, subject: &Subject) -> Decision {
     Decision {
         gate: subject.gate.clone(),
         sha: subject.sha.clone(),
-        policy: look.policy.version.clone(),
-        at: look.now,
+        policy: eval.policy.version.clone(),
+        at: eval.now,
         standing,
         needs_person: !standing.is_open() && findings.iter().any(|f| f.needs_person),
         next_at: findings.iter().map(|f| f.condition.next_at).fold(None, when::earlier),

@@ -11,13 +11,13 @@ use crate::{
 };
 
 /// What `order` finds for a subject; `None` where it does not count.
-pub(super) fn judge(case: ConditionContext<'_, '_>) -> Option<ConditionResult> {
-    let request = case.look.facts.requests.get(case.subject.request.as_ref()?)?;
-    let rule = case.look.policy.environments.get(&request.environment)?;
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult> {
+    let request = ctx.eval.facts.requests.get(ctx.subject.request.as_ref()?)?;
+    let rule = ctx.eval.policy.environments.get(&request.environment)?;
     if !request.is_automatic() || rule.auto.allow_older {
         return None;
     }
-    let order = rollout_order::order(case.look, request);
+    let order = rollout_order::order(ctx.eval, request);
     let environment = quoted(&request.environment);
     let finding = match &order {
         Order::Forward => ConditionResult::pass("order", format!("what {environment} runs is not newer")),

@@ -30,12 +30,12 @@ use crate::{
 const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
 
 /// Facts that deciding all subjects would want and that are not known.
-pub(crate) fn needs(look: &EvalContext<'_>) {
-    if !is_on(look.policy) {
+pub(crate) fn needs(eval: &EvalContext<'_>) {
+    if !is_on(eval.policy) {
         return;
     }
-    for subject in look.subjects() {
-        decide(look, &subject);
+    for subject in eval.subjects() {
+        decide(eval, &subject);
     }
 }
 
@@ -49,12 +49,12 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, advanc
     let mut decisions: Vec<(Subject, Decision)> = Vec::new();
     let mut over: Vec<(Subject, Decision)> = Vec::new();
     if is_on(terms.policy) {
-        let look = EvalContext::new(facts, terms.policy, terms.now);
-        let decided = |subject: Subject| (subject.clone(), decide(&look, &subject));
-        decisions = look.subjects().into_iter().map(decided).collect();
-        over = look.over_at_once().into_iter().map(decided).collect();
+        let eval = EvalContext::new(facts, terms.policy, terms.now);
+        let decided = |subject: Subject| (subject.clone(), decide(&eval, &subject));
+        decisions = eval.subjects().into_iter().map(decided).collect();
+        over = eval.over_at_once().into_iter().map(decided).collect();
         // What the forge did not tell is asked for again though nothing happens.
-        advanced.wake(look.retry_at());
+        advanced.wake(eval.retry_at());
     }
     let live: BTreeSet<(GateName, Sha)> =
         decisions.iter().map(|(subject, _)| (subject.gate.clone(), subject.sha.clone())).collect();
@@ -110,9 +110,9 @@ fn keep(
     if gate.turns.len() != turned || known.is_none() {
         let name = gate.decision.gate.check();
         let name = crate::text::message::quoted(&name);
-        advanced.told.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
+        advanced.notes.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
     }
-    if terms.silent.is_none() {
+    if terms.writes_disabled.is_none() {
         check(&mut gate, came_to_nothing(facts, key), terms.now, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
@@ -155,7 +155,7 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
     let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
     if again || !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{}", sha.0);
-        advanced.wishes.push(PlannedEffect { key, replaces: true, effect });
+        advanced.effects.push(PlannedEffect { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running });
     }
     if running && gate.live {

@@ -26,8 +26,8 @@ const MOST_COMMITS: usize = 250;
 /// More unknown commits than that are not asked about.
 const MOST_UNKNOWN: usize = 20;
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8) -> ConditionResult {
-    let pulls = match pulls(case) {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionResult {
+    let pulls = match pulls(ctx) {
         Ok(pulls) => pulls,
         Err(finding) => return *finding,
     };
@@ -40,7 +40,7 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8) -> ConditionResul
     let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
     let mut last: Option<Timestamp> = None;
     for pull in &pulls {
-        match reviewed(case, *pull) {
+        match reviewed(ctx, *pull) {
             Err(finding) => return *finding,
             Ok(found) => {
                 last = last.max(found.last);
@@ -72,38 +72,38 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, count: u8) -> ConditionResul
 }
 
 /// The pull requests that are carried.
-fn pulls(case: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
-    let facts = case.look.facts;
-    let sha = &case.subject.sha;
+fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
+    let facts = ctx.eval.facts;
+    let sha = &ctx.subject.sha;
     // The request for an open pull request is that pull request's alone.
-    let request = case.subject.request.as_ref().and_then(|id| facts.requests.get(id));
+    let request = ctx.subject.request.as_ref().and_then(|id| facts.requests.get(id));
     if let Some(RefGuard::Pull(pull)) = request.map(|request| &request.watched) {
         return Ok([*pull].into());
     }
-    let open = open_pulls(case);
+    let open = open_pulls(ctx);
     if !open.is_empty() {
         // What has landed brings everything below it, whoever has it as a head too.
-        match case.look.on_line(sha) {
+        match ctx.eval.on_line(sha) {
             OnLine::No => return Ok(open),
             OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
             OnLine::Yes { .. } => {}
         }
     }
-    let unknown = |unknown: Unknown| Box::new(unknown.finding(case, "reviews", "what it carries"));
+    let unknown = |unknown: Unknown| Box::new(unknown.finding(ctx, "reviews", "what it carries"));
     // Where nothing is there to compare with, the commit itself has to be reviewed.
-    let commits = case.new_commits().map_err(unknown)?.unwrap_or_else(|| BTreeSet::from([sha]));
-    brought(case, &commits)
+    let commits = ctx.new_commits().map_err(unknown)?.unwrap_or_else(|| BTreeSet::from([sha]));
+    brought(ctx, &commits)
 }
 
 /// Open pull requests that speak for the subject's commit where it is on no line:
 /// it is their head, and a fork's speaks only for what is not here by itself.
-fn open_pulls(case: ConditionContext<'_, '_>) -> BTreeSet<ItemNumber> {
-    let facts = case.look.facts;
-    let sha = &case.subject.sha;
+fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemNumber> {
+    let facts = ctx.eval.facts;
+    let sha = &ctx.subject.sha;
     let is_here = facts.is_own_commit(sha) == Some(true);
     let speaks = |number: &ItemNumber| {
         let item = facts.items.get(number);
-        let is_open = item.is_some_and(|item| item.closed(case.look.now).is_none());
+        let is_open = item.is_some_and(|item| item.closed(ctx.eval.now).is_none());
         let pull = facts.pull(*number).filter(|pull| pull.merged.is_none());
         let from_fork = pull.and_then(|pull| pull.shape.as_ref()).is_none_or(|shape| shape.value.from_fork);
         is_open && pull.is_some() && !(from_fork && is_here)
@@ -124,22 +124,22 @@ fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
 /// Whether a branch is one on which what the subject brings may have landed: a
 /// listed one, or one to which the subject itself was pushed. A pull request into
 /// another branch speaks for nothing here.
-fn is_line(case: ConditionContext<'_, '_>, branch: &str) -> bool {
-    let pushed = case.look.facts.index.brought_by.get(&case.subject.sha).into_iter().flatten();
+fn is_line(ctx: ConditionContext<'_, '_>, branch: &str) -> bool {
+    let pushed = ctx.eval.facts.index.brought_by.get(&ctx.subject.sha).into_iter().flatten();
     let mut pushed = pushed.map(|(name, _, _)| name);
-    case.look.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
+    ctx.eval.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
 }
 
 /// Whether a pull request was merged into such a branch, as far as events told.
-fn landed_by(case: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
-    let pull = case.look.facts.pull(number).filter(|pull| pull.merged.is_some());
+fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
+    let pull = ctx.eval.facts.pull(number).filter(|pull| pull.merged.is_some());
     let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
-    base.is_some_and(|base| is_line(case, base))
+    base.is_some_and(|base| is_line(ctx, base))
 }
 
 /// The pull requests by which commits came. One that came by none was never reviewed.
 fn brought(
-    case: ConditionContext<'_, '_>,
+    ctx: ConditionContext<'_, '_>,
     commits: &BTreeSet<&Sha>,
 ) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     if commits.len() > MOST_COMMITS {
@@ -149,8 +149,8 @@ fn brought(
     let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for sha in commits {
-        let mut by = case.pulls_by(sha);
-        by.retain(|number| landed_by(case, *number));
+        let mut by = ctx.pulls_by(sha);
+        by.retain(|number| landed_by(ctx, *number));
         if by.is_empty() {
             strange.push(sha);
         }
@@ -163,12 +163,12 @@ fn brought(
     let mut unasked: Option<ConditionResult> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
-        let Some(Answer::BroughtBy(by)) = case.answer(&need, AGE) else {
+        let Some(Answer::BroughtBy(by)) = ctx.answer(&need, AGE) else {
             let what = format!("which pull request brought {}", sha.short());
-            unasked.get_or_insert_with(|| case.missing(&need, "reviews", &what));
+            unasked.get_or_insert_with(|| ctx.missing(&need, "reviews", &what));
             continue;
         };
-        let landed = by.iter().filter(|(_, base)| is_line(case, base)).map(|(number, _)| *number);
+        let landed = by.iter().filter(|(_, base)| is_line(ctx, base)).map(|(number, _)| *number);
         let landed: BTreeSet<ItemNumber> = landed.collect();
         if landed.is_empty() {
             let words = format!("{} came without a pull request", sha.short());
@@ -208,13 +208,13 @@ fn permission_unknown(right: &PermissionState, account: &Account) -> Option<Cond
     })
 }
 
-fn reviewed(case: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<ConditionResult>> {
+fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<ConditionResult>> {
     let need = Need::Reviews { pull: number };
-    let Some(Answer::Reviews { head, author, reviews, .. }) = case.answer(&need, AGE) else {
-        return Err(Box::new(case.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
+    let Some(Answer::Reviews { head, author, reviews, .. }) = ctx.answer(&need, AGE) else {
+        return Err(Box::new(ctx.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
     };
-    let asked = case.look.facts.answers.get(&need).map(|known| known.at);
-    let pull = case.look.facts.pull(number);
+    let asked = ctx.eval.facts.answers.get(&need).map(|known| known.at);
+    let pull = ctx.eval.facts.pull(number);
     // Events are newer than the answer, or say the same.
     let mut all: BTreeMap<u64, &ReviewFact> = reviews.iter().map(|(id, review)| (*id, review)).collect();
     for (id, review) in pull.into_iter().flat_map(|pull| &pull.reviews) {
@@ -256,7 +256,7 @@ fn reviewed(case: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Review
         }
         let approves = review.verdict == Verdict::Approved && review.commit.as_ref() == Some(head);
         let refuses = review.verdict == Verdict::ChangesRequested;
-        let right = case.may_write(by);
+        let right = ctx.may_write(by);
         if approves && own.is_none() {
             let words = format!("it is not recorded which accounts opened and approved #{number}");
             found.unclear_approvals.push(ConditionResult::unknown("reviews_account_unknown", words).by_hand());

@@ -33,42 +33,42 @@ pub(crate) enum Order {
 /// Compares a request with what its environment runs. A request of a person is
 /// compared by ancestry alone; one that nobody asked for by its version, too.
 /// What is not known is asked for. A rollback goes back on purpose.
-pub(crate) fn order(look: &EvalContext<'_>, request: &DeployRequest) -> Order {
+pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     let Some(sha) = &request.sha else { return Order::Forward };
-    let rule = look.policy.environments.get(&request.environment);
+    let rule = eval.policy.environments.get(&request.environment);
     let allowed = request.is_automatic() && rule.is_some_and(|rule| rule.auto.allow_older);
     if request.kind == RequestKind::Rollback || allowed {
         return Order::Forward;
     }
-    let Some(run) = look.history(&request.environment).current() else { return Order::Forward };
+    let Some(run) = eval.history(&request.environment).current() else { return Order::Forward };
     let Some(runs) = run.commit else { return Order::Unknown };
     if runs == sha {
         return Order::Forward;
     }
-    match contains(look, runs, sha) {
+    match contains(eval, runs, sha) {
         Some(true) => return Order::Older { runs: runs.clone() },
         Some(false) => {}
         None => return Order::Unknown,
     }
     match &request.origin {
-        Origin::Tag(tag) => by_version(look, tag, runs),
+        Origin::Tag(tag) => by_version(eval, tag, runs),
         Origin::Command(_) | Origin::Merge(_) => Order::Forward,
     }
 }
 
 /// Compares a tag's version with the one that runs: the highest of its package
 /// that names the commit, else any that the commit contains.
-fn by_version(look: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
+fn by_version(eval: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
     let Some(version) = version::parse(tag) else { return Order::Forward };
-    let Some(listed) = look.listed_tags() else { return Order::Unknown };
+    let Some(listed) = eval.listed_tags() else { return Order::Unknown };
     let lower = |tag: &str| Order::Lower { tag: tag.to_owned() };
     let higher = |other: &semver::Version| other.cmp_precedence(&version.semver).is_gt();
-    if let Some((running, tag)) = look.version_at(runs, version.name, listed) {
+    if let Some((running, tag)) = eval.version_at(runs, version.name, listed) {
         return if higher(&running) { lower(tag) } else { Order::Forward };
     }
     // The lowest of those that are higher are the likeliest to be contained.
-    for other in look.tags_from(&version, listed).filter(|other| higher(other.semver)) {
-        match contains(look, runs, other.sha) {
+    for other in eval.tags_from(&version, listed).filter(|other| higher(other.semver)) {
+        match contains(eval, runs, other.sha) {
             Some(true) => return lower(other.tag),
             Some(false) => {}
             None => return Order::Unknown,
@@ -78,9 +78,9 @@ fn by_version(look: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
 }
 
 /// Whether `newer` contains `older`; `None`: not known, and asked for.
-fn contains(look: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
-    look.known_to_contain(newer, older).or_else(|| {
-        look.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
+fn contains(eval: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
+    eval.known_to_contain(newer, older).or_else(|| {
+        eval.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
         None
     })
 }

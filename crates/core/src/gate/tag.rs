@@ -20,14 +20,14 @@ use crate::{
 /// A signature does not change while the tag does not move.
 const SIGNATURE_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, increasing: bool, signed: bool) -> ConditionResult {
-    let [first, rest @ ..] = case.subject.tags.as_slice() else {
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, increasing: bool, signed: bool) -> ConditionResult {
+    let [first, rest @ ..] = ctx.subject.tags.as_slice() else {
         return ConditionResult::fail("tag_none", "no tag names the commit");
     };
     // The worst of them speaks.
-    let mut worst = one(case, first, increasing, signed);
+    let mut worst = one(ctx, first, increasing, signed);
     for tag in rest {
-        let next = one(case, tag, increasing, signed);
+        let next = one(ctx, tag, increasing, signed);
         if next.condition.standing < worst.condition.standing {
             worst = next;
         }
@@ -35,16 +35,16 @@ pub(super) fn judge(case: ConditionContext<'_, '_>, increasing: bool, signed: bo
     worst
 }
 
-fn one(case: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool) -> ConditionResult {
+fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool) -> ConditionResult {
     let name = quoted(tag);
-    let moves = case.look.facts.refs.get(&RefName::Tag(tag.to_owned())).map(RefFacts::moves);
+    let moves = ctx.eval.facts.refs.get(&RefName::Tag(tag.to_owned())).map(RefFacts::moves);
     let places: BTreeSet<&Sha> = moves.into_iter().flatten().filter_map(|(_, sha)| sha.as_ref()).collect();
     let made = moves.and_then(|moves| moves.first()).map(|(at, _)| *at);
     if places.len() > 1 {
         let at = moves.and_then(|moves| moves.last()).map(|(at, _)| *at);
         return ConditionResult::fail("tag_moved", format!("{name} was moved")).seen(at);
     }
-    if increasing && let Some(finding) = not_higher(case, tag) {
+    if increasing && let Some(finding) = not_higher(ctx, tag) {
         return finding;
     }
     if signed {
@@ -55,7 +55,7 @@ fn one(case: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool
             );
         }
         let need = Need::TagSignature { tag: tag.to_owned() };
-        match case.answer(&need, SIGNATURE_AGE) {
+        match ctx.answer(&need, SIGNATURE_AGE) {
             Some(Answer::TagSignature { verified: true, .. }) => {}
             Some(Answer::TagSignature { reason, .. }) => {
                 return ConditionResult::fail(
@@ -64,7 +64,7 @@ fn one(case: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool
                 )
                 .seen(made);
             }
-            _ => return case.missing(&need, "tag_signature", &format!("whether {name} is signed")),
+            _ => return ctx.missing(&need, "tag_signature", &format!("whether {name} is signed")),
         }
     }
     let how = if signed { "signed and never moved" } else { "never moved" };
@@ -72,27 +72,27 @@ fn one(case: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool
 }
 
 /// Why a tag's version is not higher than those that its commit contains, if so.
-fn not_higher(case: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResult> {
+fn not_higher(ctx: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResult> {
     let name = quoted(tag);
     let Some(version) = version::parse(tag) else {
         return Some(ConditionResult::fail("tag_no_version", format!("{name} is no semantic version")));
     };
-    let listed = case.answer(&Need::Tags, LIST_AGE).and(case.look.facts.tags.listed.as_ref());
+    let listed = ctx.answer(&Need::Tags, LIST_AGE).and(ctx.eval.facts.tags.listed.as_ref());
     let Some(listed) = listed else {
-        return Some(case.missing(&Need::Tags, "tags", "which tags there are"));
+        return Some(ctx.missing(&Need::Tags, "tags", "which tags there are"));
     };
     // Of those that may be too high the lowest are the likeliest to be contained.
-    let others = case.look.tags_from(&version, listed).filter(|other| other.tag != tag);
+    let others = ctx.eval.tags_from(&version, listed).filter(|other| other.tag != tag);
     for VersionTag { tag: other, sha, .. } in others {
-        let contains = case.contains(&case.subject.sha, sha);
+        let contains = ctx.contains(&ctx.subject.sha, sha);
         if contains == Some(true) {
             let words = format!("{name} is not higher than {}, which it contains", quoted(other));
             return Some(ConditionResult::fail("tag_not_higher", words));
         }
         if contains.is_none() {
-            let need = Need::Commits { base: Some(sha.clone()), head: case.subject.sha.clone() };
+            let need = Need::Commits { base: Some(sha.clone()), head: ctx.subject.sha.clone() };
             let what = format!("whether {name} contains {}", quoted(other));
-            return Some(case.missing(&need, "tag", &what));
+            return Some(ctx.missing(&need, "tag", &what));
         }
     }
     None

@@ -77,18 +77,18 @@ impl<'a> Basis<'a> {
 /// one, if a tag names it or it ran there before. With `unmerged: true` it takes
 /// every commit of this repository, and a fork's once someone who may write has
 /// approved that very commit. What is not known is pending.
-pub(crate) fn permitted(look: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     // A gate that the policy does not describe lets nothing pass anyway.
-    let Some(rule) = look.policy.environments.get(environment) else { return Ok(()) };
+    let Some(rule) = eval.policy.environments.get(environment) else { return Ok(()) };
     if rule.unmerged {
-        return permitted_unmerged(look, environment, sha, basis);
+        return permitted_unmerged(eval, environment, sha, basis);
     }
-    let on_line = line_of(look, sha, basis);
+    let on_line = line_of(eval, sha, basis);
     if matches!(on_line, OnLine::Yes { .. }) {
         return Ok(());
     }
     let short = quoted(sha.short());
-    if (basis.goes_back || matches!(basis.watched, RefGuard::Tag(_))) && look.was_on_line(sha) {
+    if (basis.goes_back || matches!(basis.watched, RefGuard::Tag(_))) && eval.was_on_line(sha) {
         return Ok(());
     }
     if let OnLine::Unknown(why) = on_line {
@@ -108,22 +108,22 @@ pub(crate) fn permitted(look: &EvalContext<'_>, environment: &str, sha: &Sha, ba
 }
 
 /// Whether a commit may go where `unmerged: true` is.
-fn permitted_unmerged(look: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
-    let access = |account: &Account| look.may_write(account, None);
+fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
+    let access = |account: &Account| eval.may_write(account, None);
     if let RefGuard::Pull(pull) = basis.watched {
-        return unmerged_pull(look.facts, look.policy, environment, *pull, sha, &access);
+        return unmerged_pull(eval.facts, eval.policy, environment, *pull, sha, &access);
     }
     if basis.named.is_some_and(|named| matches!(named.kind, ResolvedRefKind::Branch | ResolvedRefKind::Tag)) {
         return Ok(());
     }
     let short = quoted(sha.short());
-    let own = look.is_own(sha);
-    if own == Some(true) || (own == Some(false) && matches!(look.on_line(sha), OnLine::Yes { .. })) {
+    let own = eval.is_own(sha);
+    if own == Some(true) || (own == Some(false) && matches!(eval.on_line(sha), OnLine::Yes { .. })) {
         return Ok(());
     }
     let mut refusal: Option<Refusal> = None;
-    for pull in look.facts.pulls_with_head(sha) {
-        match unmerged_pull(look.facts, look.policy, environment, pull, sha, &access) {
+    for pull in eval.facts.pulls_with_head(sha) {
+        match unmerged_pull(eval.facts, eval.policy, environment, pull, sha, &access) {
             Ok(()) => return Ok(()),
             Err(pending @ Refusal::Pending(_)) => refusal = Some(pending),
             Err(no) => drop(refusal.get_or_insert(no)),
@@ -141,28 +141,28 @@ fn permitted_unmerged(look: &EvalContext<'_>, environment: &str, sha: &Sha, basi
 
 /// Whether a commit is on a listed branch. What the forge said of its name
 /// counts, too: the push may not have been heard of yet.
-fn line_of(look: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
+fn line_of(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
     let branch = match (basis.named.map(|named| named.kind), basis.watched) {
         (Some(ResolvedRefKind::Branch), RefGuard::Branch(branch)) => Some(branch.as_str()),
-        (Some(ResolvedRefKind::Landed), _) => Some(look.facts.default_branch()),
+        (Some(ResolvedRefKind::Landed), _) => Some(eval.facts.default_branch()),
         _ => None,
     };
-    match branch.filter(|branch| look.listed(branch)) {
+    match branch.filter(|branch| eval.listed(branch)) {
         Some(branch) => OnLine::Yes { branch: branch.to_owned(), since: None },
-        None => look.on_line(sha),
+        None => eval.on_line(sha),
     }
 }
 
 /// What has to hold at the forge when a request is sent: what it was named by,
 /// and for a bare commit that the branch on which it landed still holds it.
-pub(crate) fn watched_when_sent(look: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> RefGuard {
+pub(crate) fn watched_when_sent(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> RefGuard {
     if *basis.watched != RefGuard::Commit || basis.goes_back {
         return basis.watched.clone();
     }
-    match line_of(look, sha, basis) {
+    match line_of(eval, sha, basis) {
         // It may have been renamed since.
-        OnLine::Yes { branch, .. } if look.facts.is_main_line(&branch) => {
-            RefGuard::Branch(look.facts.default_branch().to_owned())
+        OnLine::Yes { branch, .. } if eval.facts.is_main_line(&branch) => {
+            RefGuard::Branch(eval.facts.default_branch().to_owned())
         }
         OnLine::Yes { branch, .. } => RefGuard::Branch(branch),
         OnLine::No | OnLine::Unknown(_) => RefGuard::Commit,
@@ -176,7 +176,7 @@ pub(crate) fn short_name(name: &str) -> &str {
 
 /// Whether a commit that a name stands for may be deployed, and what has to
 /// stay where it is for that.
-pub(crate) fn may(look: &EvalContext<'_>, request: &DeployRequest, named: &ResolvedRef) -> Result<RefGuard, Refusal> {
+pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &ResolvedRef) -> Result<RefGuard, Refusal> {
     let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
     let watched = match named.kind {
         // It was asked for on the pull request whose head it is.
@@ -186,8 +186,8 @@ pub(crate) fn may(look: &EvalContext<'_>, request: &DeployRequest, named: &Resol
         ResolvedRefKind::Tag => RefGuard::Tag(name.to_owned()),
         ResolvedRefKind::Branch => RefGuard::Branch(name.to_owned()),
         // Forges find a fork's commits under every repository's name.
-        ResolvedRefKind::Loose if !matches!(look.on_line(sha), OnLine::Yes { .. }) => match look.is_own(sha) {
-            Some(true) => look.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
+        ResolvedRefKind::Loose if !matches!(eval.on_line(sha), OnLine::Yes { .. }) => match eval.is_own(sha) {
+            Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
                 let what = format!("Whether {} is a commit of this repository", quoted(sha.short()));
@@ -196,7 +196,7 @@ pub(crate) fn may(look: &EvalContext<'_>, request: &DeployRequest, named: &Resol
         },
         ResolvedRefKind::Landed | ResolvedRefKind::Loose => RefGuard::Commit,
     };
-    permitted(look, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
+    permitted(eval, environment, sha, Basis { watched: &watched, named: Some(named), goes_back: false })?;
     Ok(watched)
 }
 

@@ -42,48 +42,48 @@ struct Said<'a> {
 }
 
 /// Everything that is let go for a subject.
-pub(super) fn all(case: ConditionContext<'_, '_>) -> Vec<Waiver> {
-    let subject = case.subject.waived.iter().map(|(condition, word)| Waiver {
+pub(super) fn all(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
+    let subject = ctx.subject.waived.iter().map(|(condition, word)| Waiver {
         condition: *condition,
         words: format!("waived by {}", quoted(word)),
         until: None,
         counts: true,
     });
-    subject.chain(overrides(case)).collect()
+    subject.chain(overrides(ctx)).collect()
 }
 
-fn overrides(case: ConditionContext<'_, '_>) -> Vec<Waiver> {
-    let (look, subject) = (case.look, case.subject);
-    let rules = &look.policy.overrides;
-    let applying = look.facts.words_at_gate(&subject.gate, &subject.sha);
+fn overrides(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
+    let (eval, subject) = (ctx.eval, ctx.subject);
+    let rules = &eval.policy.overrides;
+    let applying = eval.facts.words_at_gate(&subject.gate, &subject.sha);
     let applying = applying.into_iter().filter_map(heard).filter(|(gate, sha, policy, _, said)| {
-        let here = **gate == subject.gate && **sha == subject.sha && **policy == look.policy.version;
-        here && said.until > look.now
+        let here = **gate == subject.gate && **sha == subject.sha && **policy == eval.policy.version;
+        here && said.until > eval.now
     });
     let applying: Vec<Heard<'_>> = applying.collect();
-    let used = applying.iter().map(|(.., said)| said.at).min().and_then(|oldest| used_at(case, oldest));
+    let used = applying.iter().map(|(.., said)| said.at).min().and_then(|oldest| used_at(ctx, oldest));
     let mut said: BTreeMap<ConditionName, Vec<Said<'_>>> = BTreeMap::new();
     for (.., conditions, said_now) in applying.into_iter().filter(|(.., said)| used.is_none_or(|used| said.at > used)) {
         for condition in conditions.iter().filter(|condition| !rules.never.contains(condition)) {
             said.entry(*condition).or_default().push(Said { ..said_now });
         }
     }
-    said.into_iter().map(|(condition, said)| waiver(case, condition, said)).collect()
+    said.into_iter().map(|(condition, said)| waiver(ctx, condition, said)).collect()
 }
 
 /// What comes of all that was said of one condition: only those count who may
 /// override now, and of one account the last word.
-fn waiver(case: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
-    let look = case.look;
-    let second = look.policy.overrides.second;
+fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
+    let eval = ctx.eval;
+    let second = eval.policy.overrides.second;
     said.sort_by_key(|word| (word.at, word.by));
-    let grant = override_grant(look.policy);
+    let grant = override_grant(eval.policy);
     let mut people: BTreeMap<AccountId, (&str, Timestamp)> = BTreeMap::new();
     let mut names: Vec<AccountId> = Vec::new();
     let mut notes: Vec<String> = Vec::new();
     let mut why = None;
     for word in &said {
-        let right = case.is_granted(word.by, &grant);
+        let right = ctx.is_granted(word.by, &grant);
         match (word.by.id, right.unknown(&word.by.login, "may override")) {
             (Some(id), None) if right == PermissionState::Held => {
                 if !names.contains(&id) {
@@ -107,7 +107,7 @@ fn waiver(case: ConditionContext<'_, '_>, condition: ConditionName, mut said: Ve
     let by = by.join(" and ");
     let why = why.map_or_else(String::new, |why| reason(Some(why)));
     let words = match until {
-        Some(until) if counts => format!("waived by {by}{why} until {}", moment(until, &look.policy.commands.zone)),
+        Some(until) if counts => format!("waived by {by}{why} until {}", moment(until, &eval.policy.commands.zone)),
         Some(_) => {
             notes.insert(0, format!("{by} would waive it{why}; a second person has to say the same"));
             notes.join("; ")
@@ -125,7 +125,7 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
     if !matches!(command.ending, Ending::Done(_)) {
         return None;
     }
-    match &command.deed {
+    match &command.action {
         Some(CommandAction::Override { gate, sha, policy, conditions, reason, until }) => {
             Some((gate, sha, policy, conditions, Said { by: &command.by, at: command.at, reason, until: *until }))
         }
@@ -136,14 +136,14 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
 /// When the commit last went through the gate, if it did at or after `since`:
 /// what was said before is used up. A deployment of which it is not known yet
 /// what it brings may have been this commit's.
-fn used_at(case: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp> {
-    let facts = case.look.facts;
-    let sha = &case.subject.sha;
-    match &case.subject.gate {
+fn used_at(ctx: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp> {
+    let facts = ctx.eval.facts;
+    let sha = &ctx.subject.sha;
+    match &ctx.subject.gate {
         GateName::Deploy(environment) => {
-            let mut begun = case.look.history(environment).attempts_since(since);
+            let mut begun = ctx.eval.history(environment).attempts_since(since);
             let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
-            let own = case.subject.request.as_ref();
+            let own = ctx.subject.request.as_ref();
             // What was said for a deploy lets that very deploy's jobs go on.
             let is_own = |id: u64| own.is_some() && facts.request_of(id).map(|(id, _)| id) == own;
             let found = begun.find(|attempt| {
@@ -152,7 +152,7 @@ fn used_at(case: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp
             });
             // A deploy that was started has used it, also before its deployment is seen.
             let of_commit = facts.requests.index().by_commit.of(sha);
-            let others = of_commit.filter(|id| case.subject.request.as_ref() != Some(*id));
+            let others = of_commit.filter(|id| ctx.subject.request.as_ref() != Some(*id));
             let others = others.filter_map(|id| facts.requests.get(id));
             let others = others.filter(|request| request.environment == *environment && !request.dry_run);
             let started = others.filter_map(|request| request.started_at).filter(|at| *at >= since);
@@ -161,7 +161,7 @@ fn used_at(case: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp
         GateName::Release(_) => {
             let published = facts.releases_since(Timestamp::MIN).rev();
             let mut here =
-                published.filter(|(_, state)| case.look.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
+                published.filter(|(_, state)| ctx.eval.draft_commit(&state.tag, &state.target).as_ref() == Some(sha));
             here.next().map(|(at, _)| at)
         }
     }

@@ -6,8 +6,8 @@ use crate::{
     text::message,
 };
 
-pub(super) fn judge(case: ConditionContext<'_, '_>, window: &Window) -> ConditionResult {
-    let now = case.look.now;
+pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, window: &Window) -> ConditionResult {
+    let now = ctx.eval.now;
     let (open, turns) = calendar::window(window, now);
     let local = turns.map(|at| message::moment(at, &window.zone));
     if open {

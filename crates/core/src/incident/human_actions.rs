@@ -25,7 +25,7 @@ pub(super) struct HumanActions<'a> {
 pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> HumanActions<'_> {
     let mut word = HumanActions::default();
     for (_, command) in facts.commands_on(issue) {
-        match &command.deed {
+        match &command.action {
             Some(CommandAction::Ack) => word.acked = Some((&command.by.login, command.at)),
             Some(CommandAction::Mute { until, .. }) => word.muted_until = Some(*until),
             Some(CommandAction::Unmute) => word.muted_until = None,

@@ -134,10 +134,10 @@ pub(super) fn ask(
     issue.labels = issue.opened_with.clone();
     issue.text = (text.digest(), now);
     let Rendered { title, body, problem } = text.render();
-    out.told.extend(problem.map(|why| format!("the operator's template was not used: {why}")));
+    out.notes.extend(problem.map(|why| format!("the operator's template was not used: {why}")));
     let key = format!("open/{}/{}", issue.marker, issue.asked);
     let effect = Effect::OpenIssue { marker: issue.marker.clone(), title, body, labels, gate: None };
-    out.wishes.push(PlannedEffect { key, replaces: false, effect });
+    out.effects.push(PlannedEffect { key, replaces: false, effect });
 }
 
 /// Brings an issue that exists to what it should be.
@@ -162,27 +162,27 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
         issue.assigned = true;
         if !want.assign.is_empty() {
             let effect = Effect::Assign { item: number, logins: want.assign.clone(), command: None };
-            out.wishes.push(wish("assign", false, effect));
+            out.effects.push(wish("assign", false, effect));
         }
     }
     let turned = issue.firing != want.firing;
     let meant = names(&want.looks.iter().cloned().chain(shown(want)).collect::<Vec<_>>());
     if turned || meant.iter().any(|name| !issue.labels.contains(name)) || issue.stale != want.stale {
         (issue.firing, issue.stale, issue.labels) = (want.firing, want.stale, meant);
-        out.wishes.push(wish("labels", true, labels(issue, want, number)));
+        out.effects.push(wish("labels", true, labels(issue, want, number)));
     }
     if turned {
         issue.turns += 1;
         if let Some(body) = want.comment.clone().filter(|_| !want.left) {
             let said = format!("{marker}:{}", issue.turns);
             let effect = Effect::UpsertComment { item: number, marker: said, body, sticky: false };
-            out.wishes.push(wish(&format!("turn/{}", issue.turns), false, effect));
+            out.effects.push(wish(&format!("turn/{}", issue.turns), false, effect));
         }
     }
     let open = if want.firing { issue.open || turned } else { issue.open && !(turned && want.auto_close) };
     if !want.left && (open != issue.open || want.reopen) {
         (issue.open, issue.open_since) = (open, now);
-        out.wishes.push(wish("state", true, Effect::SetIssueState { item: number, open }));
+        out.effects.push(wish("state", true, Effect::SetIssueState { item: number, open }));
     }
     let text = want.text.digest();
     if text != issue.text.0 {
@@ -190,7 +190,7 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
         if turned || due <= now {
             issue.text = (text, now);
             let Rendered { title, body, .. } = want.text.render();
-            out.wishes.push(wish(
+            out.effects.push(wish(
                 "text",
                 true,
                 Effect::EditIssue { item: number, marker: marker.clone(), title, body },
@@ -204,20 +204,20 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
 /// The labels that tell how it stands, and those that are other ones than it
 /// was opened with. What people took off meanwhile stays off.
 fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemNumber) -> Effect {
-    let is = |look: &LabelSpec, name: &String| look.name.eq_ignore_ascii_case(name);
+    let is = |eval: &LabelSpec, name: &String| eval.name.eq_ignore_ascii_case(name);
     let mut add: Vec<LabelSpec> = shown(want).collect();
-    add.extend(want.looks.iter().filter(|look| !issue.opened_with.iter().any(|name| is(look, name))).cloned());
+    add.extend(want.looks.iter().filter(|eval| !issue.opened_with.iter().any(|name| is(eval, name))).cloned());
     let ours = |name: &&String| name.starts_with("severity/") || name.starts_with("env/");
     let mut remove: BTreeSet<String> = issue
         .opened_with
         .iter()
         .filter(ours)
-        .filter(|name| !want.looks.iter().any(|look| is(look, name)))
+        .filter(|name| !want.looks.iter().any(|eval| is(eval, name)))
         .cloned()
         .collect();
-    for look in [route::standing(true), route::standing(false), route::stale()] {
-        if !add.contains(&look) {
-            remove.insert(look.name);
+    for eval in [route::standing(true), route::standing(false), route::stale()] {
+        if !add.contains(&eval) {
+            remove.insert(eval.name);
         }
     }
     Effect::SetLabels { item, add, remove }
@@ -233,5 +233,5 @@ fn shown(want: &DesiredIssue) -> impl Iterator<Item = LabelSpec> {
 }
 
 fn names(looks: &[LabelSpec]) -> BTreeSet<String> {
-    looks.iter().map(|look| look.name.clone()).collect()
+    looks.iter().map(|eval| eval.name.clone()).collect()
 }

@@ -17,7 +17,7 @@ pub(super) struct Loop {
 /// When the loop of an issue closes. A change that ran there before the alert
 /// last began did not end it.
 pub(super) fn closes(
-    look: &EvalContext<'_>,
+    eval: &EvalContext<'_>,
     issue: ItemNumber,
     environment: Option<&str>,
     run: FiringPeriod,
@@ -25,12 +25,12 @@ pub(super) fn closes(
 ) -> Option<Loop> {
     let over = run.until?;
     let mut deployed: Option<(Timestamp, Option<ItemNumber>)> = None;
-    for work in look.works_on(issue) {
+    for work in eval.works_on(issue) {
         let pull = if let Work::Pull(pull) = &work { Some(*pull) } else { None };
-        for carrier in look.carriers(&work).iter() {
-            for place in look.environments() {
+        for landing in eval.landings(&work).iter() {
+            for place in eval.environments() {
                 let here = environment.map_or(place.production, |name| name == place.name);
-                let runs = if here { look.runs_of(place, carrier) } else { Vec::new() };
+                let runs = if here { eval.runs_of(place, landing) } else { Vec::new() };
                 let from = runs.iter().filter(|span| span.until.is_none()).map(|span| span.from).min();
                 let from = from.filter(|from| *from >= run.from).map(|from| (from, pull));
                 deployed = [deployed, from].into_iter().flatten().min();

@@ -50,24 +50,24 @@ pub fn open_incidents(
     environment: Option<&str>,
     now: Timestamp,
 ) -> Vec<OpenIncident> {
-    let look = &EvalContext::new(facts, policy, now);
+    let eval = &EvalContext::new(facts, policy, now);
     let wanted = environment.map(str::to_lowercase);
     let mut open = Vec::new();
-    for (id, incident) in &look.facts.incidents {
-        let case = Incident::new(look, id, incident);
+    for (id, incident) in &eval.facts.incidents {
+        let case = Incident::new(eval, id, incident);
         let named = case.traits.environment.as_ref();
         let elsewhere = wanted.is_some() && named.is_some() && named != wanted.as_ref();
-        if elsewhere || !case.standing.is_on() || is_closed(look, &case) {
+        if elsewhere || !case.standing.is_on() || is_closed(eval, &case) {
             continue;
         }
         open.push(OpenIncident {
             id: id.clone(),
-            issue: case.item(look),
+            issue: case.item(eval),
             title: crate::text::sanitize::inline(&case.title(), 120),
             environment: case.traits.environment.clone(),
-            since: case.course.last().map_or(look.now, |run| run.from),
+            since: case.course.last().map_or(eval.now, |run| run.from),
             ends_at: if let IncidentState::Resolving { until } = case.standing { Some(until) } else { None },
-            muted_until: case.word(look).muted_until,
+            muted_until: case.word(eval).muted_until,
         });
     }
     open.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
@@ -75,12 +75,12 @@ pub fn open_incidents(
 }
 
 /// Whether a person closed the issue of what is on.
-fn is_closed<'f>(look: &EvalContext<'f>, case: &Incident<'f>) -> bool {
+fn is_closed<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> bool {
     let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
-    match case.hand(look) {
+    match case.hand(eval) {
         Some(IssueClosing::Ended(at)) => from <= at,
         Some(IssueClosing::NotPlanned(at)) => {
-            crate::incident::reconcile::later(at, look.policy.alerts.suppress) > look.now
+            crate::incident::reconcile::later(at, eval.policy.alerts.suppress) > eval.now
         }
         None => false,
     }
@@ -91,12 +91,12 @@ pub(crate) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp
 
 /// When which environment was disturbed by an incident, each in order of time.
 /// Under the empty name stand those that name none.
-pub(crate) fn disturbances(look: &EvalContext<'_>) -> Disturbances {
+pub(crate) fn disturbances(eval: &EvalContext<'_>) -> Disturbances {
     let mut found = Disturbances::new();
-    for (id, incident) in &look.facts.incidents {
-        let case = Incident::new(look, id, incident);
+    for (id, incident) in &eval.facts.incidents {
+        let case = Incident::new(eval, id, incident);
         let environment = case.traits.environment.clone().unwrap_or_default();
-        found.entry(environment).or_default().extend(disturbed_by(look, &case));
+        found.entry(environment).or_default().extend(disturbed_by(eval, &case));
     }
     for times in found.values_mut() {
         times.sort_unstable();
@@ -107,12 +107,12 @@ pub(crate) fn disturbances(look: &EvalContext<'_>) -> Disturbances {
 /// When an incident disturbed its environment: while it was on for longer than
 /// `hold`, until a person said that it is over. What was closed as not planned
 /// was no incident, for as long as that keeps it away.
-pub(super) fn disturbed_by<'f>(look: &EvalContext<'f>, case: &Incident<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
-    let hand = case.hand(look);
-    let alerts = &look.policy.alerts;
+pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
+    let hand = case.hand(eval);
+    let alerts = &eval.policy.alerts;
     let ripe = case.course.runs.iter().filter(|run| {
         let ripe = crate::incident::reconcile::later(run.from, alerts.hold);
-        run.until.unwrap_or(look.now) >= ripe
+        run.until.unwrap_or(eval.now) >= ripe
     });
     let until = ripe.filter_map(|run| match hand {
         Some(IssueClosing::NotPlanned(at)) => {
@@ -130,12 +130,12 @@ pub(super) fn disturbed_by<'f>(look: &EvalContext<'f>, case: &Incident<'f>) -> V
 
 /// What made a feedback issue, as a move of its history: the alert was heard
 /// in the last phase, and is planned from here on.
-pub(crate) fn origin(look: &EvalContext<'_>, issue: ItemNumber) -> Option<Transition> {
-    let DocumentKey::Incident(id) = look.facts.index.shown_in.get(&issue)? else { return None };
-    let incident = look.facts.incidents.get(id)?;
-    let case = Incident::new(look, id, incident);
-    let cycle = incident.cycles.iter().find(|cycle| issue_of(look, cycle).is_some_and(|i| i.number == Some(issue)))?;
-    let phases = &look.policy.phases;
+pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemNumber) -> Option<Transition> {
+    let DocumentKey::Incident(id) = eval.facts.index.shown_in.get(&issue)? else { return None };
+    let incident = eval.facts.incidents.get(id)?;
+    let case = Incident::new(eval, id, incident);
+    let cycle = incident.cycles.iter().find(|cycle| issue_of(eval, cycle).is_some_and(|i| i.number == Some(issue)))?;
+    let phases = &eval.policy.phases;
     let last = phases.iter().find(|rule| rule.name.eq_ignore_ascii_case("monitor")).or(phases.last())?;
     let sentence = messages::origin(case.traits.environment.as_deref());
     let reason = Reason { code: "alert".into(), sentence, rule: String::new() };
@@ -143,15 +143,15 @@ pub(crate) fn origin(look: &EvalContext<'_>, issue: ItemNumber) -> Option<Transi
 }
 
 /// Feedback issues of which an item's change is suspected.
-pub(crate) fn suspected_in(look: &EvalContext<'_>, item: ItemNumber) -> Vec<ItemNumber> {
+pub(crate) fn suspected_in(eval: &EvalContext<'_>, item: ItemNumber) -> Vec<ItemNumber> {
     let mut found = Vec::new();
-    for (id, incident) in &look.facts.incidents {
-        let case = Incident::new(look, id, incident);
-        let (Some(issue), Some(run), Some(place)) = (case.item(look), case.course.last(), &case.traits.environment)
+    for (id, incident) in &eval.facts.incidents {
+        let case = Incident::new(eval, id, incident);
+        let (Some(issue), Some(run), Some(place)) = (case.item(eval), case.course.last(), &case.traits.environment)
         else {
             continue;
         };
-        if suspects(look, place, run.from).iter().any(|suspect| suspect.items.contains(&item)) {
+        if suspects(eval, place, run.from).iter().any(|suspect| suspect.items.contains(&item)) {
             found.push(issue);
         }
     }

@@ -30,21 +30,21 @@ use crate::{
 /// Brings every incident's issue up to facts, policy and time.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
     let nothing_said = facts.incidents.is_empty() && facts.feedback.is_empty() && facts.heartbeats.is_empty();
-    if nothing_said || terms.silent.is_some() {
+    if nothing_said || terms.writes_disabled.is_some() {
         return PartialPlan::default();
     }
     let out = heartbeat::watch(facts, terms);
-    let look = EvalContext::new(facts, terms.policy, terms.now);
-    let mut tending = Reconciler { look, terms, out, changed: Changed::default(), turned: false };
+    let eval = EvalContext::new(facts, terms.policy, terms.now);
+    let mut tending = Reconciler { eval, terms, out, changed: Changed::default(), turned: false };
     let cases: Vec<Incident<'_>> =
-        tending.look.facts.incidents.iter().map(|(id, incident)| Incident::new(&tending.look, id, incident)).collect();
+        tending.eval.facts.incidents.iter().map(|(id, incident)| Incident::new(&tending.eval, id, incident)).collect();
     let openings = tending.incidents(&cases);
     tending.open(&cases, openings);
     tending.storms(&cases);
     tending.reports();
     tending.notice(&cases);
     if tending.turned {
-        tending.look.landed(&mut tending.out.items);
+        tending.eval.landed(&mut tending.out.items);
     }
     let Reconciler { changed, out, .. } = tending;
     changed.keep(facts, out)
@@ -75,7 +75,7 @@ impl Changed {
 }
 
 pub(super) struct Reconciler<'f, 't> {
-    pub(super) look: EvalContext<'f>,
+    pub(super) eval: EvalContext<'f>,
     pub(super) terms: &'t DecisionContext<'t>,
     pub(super) out: PartialPlan,
     pub(super) changed: Changed,
@@ -95,10 +95,10 @@ impl<'f> Reconciler<'f, '_> {
                 // Its storm looks after it, while its issue is there.
                 Some(ShownIn::Storm(storm)) => {
                     self.wait(case);
-                    let issue = self.look.facts.storms.get(storm).map(|storm| &storm.issue);
+                    let issue = self.eval.facts.storms.get(storm).map(|storm| &storm.issue);
                     let gone = issue.and_then(|issue| self.gone(issue));
                     let from = case.course.last().map(|run| run.from);
-                    let is_shown = match issue.and_then(|issue| human_actions::hand(self.look.facts, issue)) {
+                    let is_shown = match issue.and_then(|issue| human_actions::hand(self.eval.facts, issue)) {
                         Some(IssueClosing::NotPlanned(at)) => from <= Some(at) || self.is_suppressed(case, at),
                         _ => gone.is_none_or(|at| from <= Some(at)),
                     };
@@ -118,7 +118,7 @@ impl<'f> Reconciler<'f, '_> {
     fn notice(&mut self, cases: &[Incident<'f>]) {
         for case in cases {
             let noticed = case.noticed(self.terms.now);
-            let disturbed = disturbed_by(&self.look, case);
+            let disturbed = disturbed_by(&self.eval, case);
             if noticed != case.facts.noticed || disturbed != case.facts.disturbed {
                 self.turned |= disturbed != case.facts.disturbed;
                 let changed = self.changed.incidents.entry(case.id.to_owned());
@@ -131,7 +131,7 @@ impl<'f> Reconciler<'f, '_> {
     /// Whether an incident without an issue needs one.
     fn unshown(&mut self, case: &Incident<'f>) -> bool {
         self.wait(case);
-        match case.hand(&self.look) {
+        match case.hand(&self.eval) {
             Some(IssueClosing::NotPlanned(at)) if self.is_suppressed(case, at) => false,
             _ => case.standing == IncidentState::Firing,
         }
@@ -139,7 +139,7 @@ impl<'f> Reconciler<'f, '_> {
 
     /// Since when an issue of ours is no longer there, if somebody deleted or moved it.
     pub(super) fn gone(&self, issue: &IssueFacts) -> Option<Timestamp> {
-        self.look.facts.items.get(&issue.number?)?.gone
+        self.eval.facts.items.get(&issue.number?)?.gone
     }
 
     /// Keeps an incident's own issue; whether it needs another one.
@@ -149,7 +149,7 @@ impl<'f> Reconciler<'f, '_> {
         let gone = self.gone(issue).is_some();
         let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
         let (mut left, mut reopen) = (false, false);
-        match human_actions::hand(self.look.facts, issue) {
+        match human_actions::hand(self.eval.facts, issue) {
             Some(IssueClosing::NotPlanned(at)) => return !self.is_suppressed(case, at) && firing,
             Some(IssueClosing::Ended(at)) if from > at && gone => return firing,
             Some(IssueClosing::Ended(at)) if from > at => reopen = firing,
@@ -160,7 +160,7 @@ impl<'f> Reconciler<'f, '_> {
         if !issue.firing && matches!(case.standing, IncidentState::Pending { .. } | IncidentState::Resolving { .. }) {
             return false; // too short to be told
         }
-        let word = case.word(&self.look);
+        let word = case.word(&self.eval);
         if word.muted_until.is_some() {
             self.out.wake(word.muted_until);
             return false;
@@ -192,13 +192,13 @@ impl<'f> Reconciler<'f, '_> {
                 false
             }
         };
-        let closes = case.closes(&self.look);
+        let closes = case.closes(&self.eval);
         if let Some(closes) = closes.as_ref().filter(|closes| closes.at > self.terms.now) {
             self.out.wake(Some(closes.at));
         }
         let template = self.terms.alerts.template(&case.facts.connection);
         let below = messages::more(case.traits.service.as_deref(), stale, closes.as_ref(), self.terms.now);
-        let view = Box::new(case.view(&self.look, word));
+        let view = Box::new(case.view(&self.eval, word));
         DesiredIssue {
             firing,
             stale,
@@ -249,7 +249,7 @@ impl<'f> Reconciler<'f, '_> {
     }
 
     pub(super) fn tell(&mut self, case: &Incident<'f>, what: &str) {
-        self.out.told.push(format!("incident {} {what}", case.id));
+        self.out.notes.push(format!("incident {} {what}", case.id));
     }
 }
 

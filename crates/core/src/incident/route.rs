@@ -164,7 +164,7 @@ mod tests {
         let policy = AlertPolicy { routes: vec![route], ..AlertPolicy::default() };
         let traits = Traits::of(&group(&[("severity", "page-me"), ("env", "Staging"), ("service", "cart")]), &policy);
         assert_eq!(traits.environment.as_deref(), Some("production"));
-        let names: Vec<String> = traits.looks().into_iter().map(|look| look.name).collect();
+        let names: Vec<String> = traits.looks().into_iter().map(|eval| eval.name).collect();
         assert_eq!(names, ["feedback", "severity/critical", "env/production", "oncall"]);
         let plain = Traits::of(&group(&[("severity", "low"), ("env", "Staging")]), &policy);
         assert_eq!((plain.environment.as_deref(), plain.assign.len()), (Some("staging"), 0));

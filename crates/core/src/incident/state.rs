@@ -33,15 +33,15 @@ pub(super) struct Incident<'f> {
 }
 
 impl<'f> Incident<'f> {
-    pub(super) fn new(look: &EvalContext<'f>, id: &'f str, facts: &'f IncidentFacts) -> Self {
-        let issues = facts.cycles.iter().filter_map(|cycle| issue_of(look, cycle)?.number);
+    pub(super) fn new(eval: &EvalContext<'f>, id: &'f str, facts: &'f IncidentFacts) -> Self {
+        let issues = facts.cycles.iter().filter_map(|cycle| issue_of(eval, cycle)?.number);
         let mut over: Vec<Timestamp> =
-            issues.flat_map(|number| human_actions::word(look.facts, number, look.now).over).collect();
+            issues.flat_map(|number| human_actions::word(eval.facts, number, eval.now).over).collect();
         over.sort_unstable();
-        let course = Timeline::new(facts, &over, &look.policy.alerts);
-        let standing = course.standing(look.now);
+        let course = Timeline::new(facts, &over, &eval.policy.alerts);
+        let standing = course.standing(eval.now);
         let portrait = facts.portrait.as_ref().map(|portrait| &portrait.value);
-        let traits = portrait.map_or_else(Traits::default, |group| Traits::of(group, &look.policy.alerts));
+        let traits = portrait.map_or_else(Traits::default, |group| Traits::of(group, &eval.policy.alerts));
         Self { id, facts, traits, course, standing }
     }
 
@@ -62,18 +62,18 @@ impl<'f> Incident<'f> {
     }
 
     /// What somebody else did to the issue that shows it, or showed it last.
-    pub(super) fn hand(&self, look: &EvalContext<'f>) -> Option<IssueClosing> {
-        human_actions::hand(look.facts, issue_of(look, self.facts.cycles.last()?)?)
+    pub(super) fn hand(&self, eval: &EvalContext<'f>) -> Option<IssueClosing> {
+        human_actions::hand(eval.facts, issue_of(eval, self.facts.cycles.last()?)?)
     }
 
     /// The number of the issue that shows it.
-    pub(super) fn item(&self, look: &EvalContext<'f>) -> Option<ItemNumber> {
-        issue_of(look, self.present()?)?.number
+    pub(super) fn item(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
+        issue_of(eval, self.present()?)?.number
     }
 
     /// What was said on the issue that shows it.
-    pub(super) fn word(&self, look: &EvalContext<'f>) -> HumanActions<'f> {
-        self.item(look).map(|number| human_actions::word(look.facts, number, look.now)).unwrap_or_default()
+    pub(super) fn word(&self, eval: &EvalContext<'f>) -> HumanActions<'f> {
+        self.item(eval).map(|number| human_actions::word(eval.facts, number, eval.now)).unwrap_or_default()
     }
 
     /// Nothing was heard of it for long, and nobody tells when it is over.
@@ -92,9 +92,9 @@ impl<'f> Incident<'f> {
     }
 
     /// When its loop closes.
-    pub(super) fn closes(&self, look: &EvalContext<'f>) -> Option<Loop> {
-        let (item, run) = (self.item(look)?, self.course.last()?);
-        loop_closure::closes(look, item, self.traits.environment.as_deref(), run, look.policy.alerts.grace)
+    pub(super) fn closes(&self, eval: &EvalContext<'f>) -> Option<Loop> {
+        let (item, run) = (self.item(eval)?, self.course.last()?);
+        loop_closure::closes(eval, item, self.traits.environment.as_deref(), run, eval.policy.alerts.grace)
     }
 
     /// How it stands, in a word.
@@ -108,14 +108,14 @@ impl<'f> Incident<'f> {
     }
 
     /// What its issue tells, as far as it is the source's.
-    pub(super) fn view(&self, look: &EvalContext<'f>, word: &HumanActions<'_>) -> IncidentView {
+    pub(super) fn view(&self, eval: &EvalContext<'f>, word: &HumanActions<'_>) -> IncidentView {
         let run = self.course.last();
-        let began = run.map_or(look.now, |run| run.from);
+        let began = run.map_or(eval.now, |run| run.from);
         let environment = self.traits.environment.as_deref();
         // Who says that no change did it leaves none to suspect.
         let cleared = matches!(word.cause, Some((None, _)));
-        let named = environment.filter(|_| !cleared).map(|name| suspects(look, name, began)).unwrap_or_default();
-        let acts = look.policy.mode == Mode::Act;
+        let named = environment.filter(|_| !cleared).map(|name| suspects(eval, name, began)).unwrap_or_default();
+        let acts = eval.policy.mode == Mode::Act;
         let undo = environment.filter(|name| acts && self.standing.is_on() && !named.is_empty() && is_plain(name));
         let silence = silence_of(self.facts);
         let group = self.facts.portrait.as_ref().map_or(&silence, |portrait| &portrait.value);
@@ -136,7 +136,7 @@ impl<'f> Incident<'f> {
             flaps: u64::from(run.map_or(0, |run| run.flaps)),
             acked_by: word.acked.filter(|(_, at)| *at >= began).map(|(by, _)| by.to_owned()),
             muted_until: word.muted_until,
-            previous: self.previous(look),
+            previous: self.previous(eval),
             rollback: undo.map(|name| format!("/rollback {name}")),
             suspects: named,
             cause: word.cause.map(|(change, by)| format!("{} (said {by})", change.unwrap_or("no change"))),
@@ -144,12 +144,12 @@ impl<'f> Incident<'f> {
     }
 
     /// The line of a storm's issue.
-    pub(super) fn line(&self, look: &EvalContext<'f>) -> StormLine {
+    pub(super) fn line(&self, eval: &EvalContext<'f>) -> StormLine {
         StormLine {
             title: self.title(),
             state: self.state(false).to_owned(),
             severity: self.traits.severity.clone(),
-            started_at: self.course.last().map_or(look.now, |run| run.from),
+            started_at: self.course.last().map_or(eval.now, |run| run.from),
             item: None,
         }
     }
@@ -182,11 +182,11 @@ impl<'f> Incident<'f> {
     }
 
     /// The issue before the present one.
-    fn previous(&self, look: &EvalContext<'f>) -> Option<ItemNumber> {
+    fn previous(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
         let last = self.facts.cycles.iter().rev();
         let before = last.skip(usize::from(self.present().is_some()));
-        let item = self.item(look);
-        before.filter_map(|cycle| issue_of(look, cycle)?.number).find(|number| Some(*number) != item)
+        let item = self.item(eval);
+        before.filter_map(|cycle| issue_of(eval, cycle)?.number).find(|number| Some(*number) != item)
     }
 
     /// The comment if it turns now; a person who said that it is over needs none.
@@ -200,10 +200,10 @@ impl<'f> Incident<'f> {
 }
 
 /// The issue that a cycle is shown in.
-pub(super) fn issue_of<'f>(look: &EvalContext<'f>, cycle: &'f CycleFacts) -> Option<&'f IssueFacts> {
+pub(super) fn issue_of<'f>(eval: &EvalContext<'f>, cycle: &'f CycleFacts) -> Option<&'f IssueFacts> {
     match &cycle.place {
         ShownIn::Own(issue) => Some(issue),
-        ShownIn::Storm(id) => look.facts.storms.get(id).map(|storm| &storm.issue),
+        ShownIn::Storm(id) => eval.facts.storms.get(id).map(|storm| &storm.issue),
     }
 }
 

@@ -35,7 +35,7 @@ impl<'f> Reconciler<'f, '_> {
     /// Issues of single incidents that were asked for lately.
     fn recent(&self) -> usize {
         let within = self.terms.policy.alerts.storm.within;
-        let cycles = self.look.facts.incidents.values().flat_map(|incident| &incident.cycles);
+        let cycles = self.eval.facts.incidents.values().flat_map(|incident| &incident.cycles);
         let own = cycles.filter_map(|cycle| match &cycle.place {
             ShownIn::Own(issue) => Some(issue),
             ShownIn::Storm(_) => None,
@@ -45,33 +45,33 @@ impl<'f> Reconciler<'f, '_> {
 
     /// The storm that goes on, or a new one.
     fn storm(&mut self) -> String {
-        let known = self.look.facts.storms.iter().chain(&self.changed.storms);
+        let known = self.eval.facts.storms.iter().chain(&self.changed.storms);
         if let Some((id, _)) = known.filter(|(_, storm)| self.goes_on(storm)).max_by_key(|s| s.1.began) {
             return id.clone();
         }
-        let id = format!("storm-{}", self.look.facts.storms.len() + 1);
+        let id = format!("storm-{}", self.eval.facts.storms.len() + 1);
         let want = self.storm_want(Vec::new(), String::new(), true);
         let marker = format!("incident:{id}");
         // The issue is asked for once its rows are known.
         let mut aside = crate::plan::PartialPlan::default();
         let issue = issue_sync::open(marker, &want, self.terms.now, &mut aside);
         self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
-        self.out.told.push(format!("{id}: more incidents than become issues of their own"));
+        self.out.notes.push(format!("{id}: more incidents than become issues of their own"));
         id
     }
 
     /// Whether more alerts join a storm: not one that a person closed as not planned.
     fn goes_on(&self, storm: &StormFacts) -> bool {
-        let is_ended = matches!(human_actions::hand(self.look.facts, &storm.issue), Some(IssueClosing::NotPlanned(_)));
+        let is_ended = matches!(human_actions::hand(self.eval.facts, &storm.issue), Some(IssueClosing::NotPlanned(_)));
         storm.issue.firing && storm.issue.open && !is_ended && self.gone(&storm.issue).is_none()
     }
 
     /// Keeps the issues of storms.
     pub(super) fn storms(&mut self, cases: &[Incident<'f>]) {
-        let mut storms = self.look.facts.storms.clone();
+        let mut storms = self.eval.facts.storms.clone();
         storms.extend(std::mem::take(&mut self.changed.storms));
         for (id, storm) in storms {
-            let fresh = !self.look.facts.storms.contains_key(&id);
+            let fresh = !self.eval.facts.storms.contains_key(&id);
             let joined = |case: &&Incident<'f>| match self.changed.incidents.get(case.id) {
                 Some(incident) => incident.cycles.last().is_some_and(|cycle| cycle.place == ShownIn::Storm(id.clone())),
                 None => case.present().is_some_and(|cycle| cycle.place == ShownIn::Storm(id.clone())),
@@ -90,7 +90,7 @@ impl<'f> Reconciler<'f, '_> {
         let fires = members.iter().any(|case| case.standing == IncidentState::Firing);
         let on = fires || (storm.issue.firing && members.iter().any(|case| case.standing.is_on()));
         let (mut left, mut reopen) = (false, false);
-        match human_actions::hand(self.look.facts, &storm.issue) {
+        match human_actions::hand(self.eval.facts, &storm.issue) {
             Some(IssueClosing::NotPlanned(_)) => return None,
             Some(IssueClosing::Ended(_)) if self.gone(&storm.issue).is_some() => return None,
             Some(IssueClosing::Ended(at)) => {
@@ -101,12 +101,12 @@ impl<'f> Reconciler<'f, '_> {
             }
             None => {}
         }
-        let word = storm.issue.number.map(|number| human_actions::word(self.look.facts, number, self.terms.now));
+        let word = storm.issue.number.map(|number| human_actions::word(self.eval.facts, number, self.terms.now));
         if let Some(until) = word.and_then(|word| word.muted_until) {
             self.out.wake(Some(until));
             return None;
         }
-        let mut lines: Vec<StormLine> = members.iter().map(|case| case.line(&self.look)).collect();
+        let mut lines: Vec<StormLine> = members.iter().map(|case| case.line(&self.eval)).collect();
         lines.sort_by(|a, b| {
             let order = |line: &StormLine| (line.state == "resolved", std::cmp::Reverse(line.started_at));
             order(a).cmp(&order(b)).then_with(|| a.title.cmp(&b.title))

@@ -29,9 +29,9 @@ const MOST_ITEMS: usize = 20;
 
 /// The deployments that may have caused what began in an environment, those
 /// that were under way first, then the last before it.
-pub(super) fn suspects(look: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
-    let history = look.history(environment);
-    let window = look.policy.alerts.suspect_window;
+pub(super) fn suspects(eval: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
+    let history = eval.history(environment);
+    let window = eval.policy.alerts.suspect_window;
     let earliest = began.checked_sub(window).unwrap_or(Timestamp::MIN);
     let oldest = earliest.checked_sub(LONGEST).unwrap_or(Timestamp::MIN);
     let mut found: Vec<(bool, Timestamp, Attempt<'_>)> = Vec::new();
@@ -58,7 +58,7 @@ pub(super) fn suspects(look: &EvalContext<'_>, environment: &str, began: Timesta
         actor: attempt.facts.creator.as_ref().map(|creator| creator.login.clone()),
         finished_at: (!under_way).then_some(at),
         age: (!under_way).then(|| message::duration(began.duration_since(at))),
-        items: carried(look, history, attempt),
+        items: carried(eval, history, attempt),
     });
     named.collect()
 }
@@ -71,32 +71,32 @@ fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {
 /// The pull requests that a deployment brought beyond what ran there before
 /// it, and the issues that they close; the newest first. What the record can't
 /// tell is left out: nobody is suspected for want of knowledge.
-fn carried(look: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
-    let facts = look.facts;
+fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
+    let facts = eval.facts;
     let Some(commit) = attempt.commit else { return Vec::new() };
     let until = first(attempt.facts, DeployState::Success).unwrap_or(attempt.begun);
     let before = history.before(until).map(|run| run.commit);
     // What ran before is not known: neither is what is new.
     let Ok(before) = before.map(|known| known.ok_or(())).transpose() else { return Vec::new() };
-    let between = before.and_then(|base| look.recorded_between(base, commit));
+    let between = before.and_then(|base| eval.recorded_between(base, commit));
     let mut pulls: BTreeSet<(Timestamp, ItemNumber)> = BTreeSet::new();
     let oldest = until.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
     let merged_at = |number: &&ItemNumber| facts.pull(**number).and_then(|pull| pull.merged.as_ref()).map(|m| m.at);
     let lately = facts.index.merged_as.values().flatten().filter(|number| merged_at(number) >= Some(oldest));
     for number in lately {
-        let carriers = look.carriers(&Work::Pull(*number));
-        let brought = carriers.iter().filter(|carrier| match &between {
-            Some(between) => between.contains(&carrier.sha),
+        let landings = eval.landings(&Work::Pull(*number));
+        let brought = landings.iter().filter(|landing| match &between {
+            Some(between) => between.contains(&landing.sha),
             None => {
-                look.known_to_contain(commit, &carrier.sha) == Some(true)
-                    && before.is_none_or(|base| look.known_to_contain(base, &carrier.sha) == Some(false))
+                eval.known_to_contain(commit, &landing.sha) == Some(true)
+                    && before.is_none_or(|base| eval.known_to_contain(base, &landing.sha) == Some(false))
             }
         });
-        pulls.extend(brought.map(|carrier| (carrier.from, *number)));
+        pulls.extend(brought.map(|landing| (landing.from, *number)));
     }
     let mut items: Vec<ItemNumber> = Vec::new();
     for (_, pull) in pulls.into_iter().rev() {
-        for item in std::iter::once(pull).chain(look.named_issues(pull)) {
+        for item in std::iter::once(pull).chain(eval.named_issues(pull)) {
             if !items.contains(&item) {
                 items.push(item);
             }

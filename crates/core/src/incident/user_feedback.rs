@@ -10,7 +10,7 @@ use crate::incident::{
 impl Reconciler<'_, '_> {
     /// Opens an issue for each user's words that have none.
     pub(super) fn reports(&mut self) {
-        let facts = self.look.facts;
+        let facts = self.eval.facts;
         for (id, report) in &facts.feedback {
             let want = |text| DesiredIssue {
                 firing: true,
@@ -36,7 +36,7 @@ impl Reconciler<'_, '_> {
                     let marker = format!("feedback:{id}");
                     let looks = want.looks.iter().chain(&want.phase).cloned().collect();
                     *slot = Some(issue_sync::open_plain(marker, looks, &want.text, self.terms.now, &mut self.out));
-                    self.out.told.push(format!("feedback {id}: an issue is opened"));
+                    self.out.notes.push(format!("feedback {id}: an issue is opened"));
                 }
             }
             if kept != *report {

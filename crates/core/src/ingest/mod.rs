@@ -102,13 +102,13 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             item.bound();
         }
     }
-    let look = EvalContext::new(facts, policy, event.at);
+    let eval = EvalContext::new(facts, policy, event.at);
     for key in &changed {
         match key {
             // Names and owners turn nothing; another default branch does.
             DocumentKey::About if facts.main_lines() == main_lines => {}
-            DocumentKey::Push(..) => look.concerned_by_push(key, late == Some(true), &mut items),
-            _ => look.concerned(key, &mut items),
+            DocumentKey::Push(..) => eval.concerned_by_push(key, late == Some(true), &mut items),
+            _ => eval.concerned(key, &mut items),
         }
     }
     items.retain(|n| facts.items.contains_key(n));
@@ -118,13 +118,13 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
 /// Adds what the forge answered. The items that asked are derived again by the caller.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
     let changed = answer::learn(facts, answered);
-    let look = EvalContext::new(facts, policy, answered.at);
+    let eval = EvalContext::new(facts, policy, answered.at);
     let mut items = BTreeSet::new();
     for key in &changed {
-        look.concerned(key, &mut items);
+        eval.concerned(key, &mut items);
     }
     if let Need::LinkedIssues { pull } = &answered.need {
-        items.extend(look.named_issues(*pull));
+        items.extend(eval.named_issues(*pull));
     }
     items.retain(|n| facts.items.contains_key(n));
     Observed { changed, items }

@@ -38,27 +38,27 @@ struct Hit {
 }
 
 /// Derives everything about one item. See [`crate::phase::derive`].
-pub(crate) fn derive(look: &EvalContext<'_>, number: ItemNumber) -> Derived {
-    let Some(item) = look.facts.items.get(&number) else {
+pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemNumber) -> Derived {
+    let Some(item) = eval.facts.items.get(&number) else {
         return nothing(number, "unknown", "nothing is recorded of it", false);
     };
-    if let Some(left_alone) = left_alone(look, item) {
+    if let Some(left_alone) = left_alone(eval, item) {
         return left_alone;
     }
-    let sweep = Sweep::new(look, item);
+    let sweep = Sweep::new(eval, item);
     sweep.want_closer();
     let mut history = sweep.history();
     if let Some(first) = history.first().map(|first| first.at)
-        && let Some(origin) = incident::origin(look, number).filter(|origin| origin.at <= first)
+        && let Some(origin) = incident::origin(eval, number).filter(|origin| origin.at <= first)
     {
         history.insert(0, origin);
     }
-    let current = sweep.at(look.now);
-    let reason = current.clone().map_or_else(|| sweep.why_nothing(look.now), |hit| hit.reason);
-    let wake_at = sweep.moments.range(look.now..).find(|at| **at > look.now).copied();
+    let current = sweep.at(eval.now);
+    let reason = current.clone().map_or_else(|| sweep.why_nothing(eval.now), |hit| hit.reason);
+    let wake_at = sweep.moments.range(eval.now..).find(|at| **at > eval.now).copied();
     Derived {
         item: number,
-        phase: current.as_ref().map(|hit| look.policy.phases[hit.phase].name.clone()),
+        phase: current.as_ref().map(|hit| eval.policy.phases[hit.phase].name.clone()),
         ours: true,
         since: history.last().map(|t| t.at),
         reason,
@@ -74,7 +74,7 @@ fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived 
 }
 
 /// Items whose labels are not ours to touch.
-fn left_alone(look: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
+fn left_alone(eval: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     let leave = |code: &str, sentence: &str| Some(nothing(item.number, code, sentence, false));
     if item.gone.is_some() {
         return leave("gone", "it was deleted or moved to another repository");
@@ -82,13 +82,13 @@ fn left_alone(look: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     if item.notice {
         return leave("notice", "it is phasebot's own notice about the policy file");
     }
-    let mark = overrides::mark(item, look.policy, look.now);
+    let mark = overrides::mark(item, eval.policy, eval.now);
     if let Some(mark) = mark.as_ref().filter(|m| m.word == OverrideKind::OptOut) {
         let by = message::quoted(&mark.by);
         return leave("opted_out", &format!("{by} took the label off; `/phase auto` brings it back"));
     }
     let since = mark.filter(|m| m.word == OverrideKind::Auto).map(|m| m.at);
-    if let Some(second) = overrides::contest(item, look.policy, since) {
+    if let Some(second) = overrides::contest(item, eval.policy, since) {
         let by = message::quoted(&second.by);
         return leave(
             "contested",
@@ -96,16 +96,16 @@ fn left_alone(look: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
         );
     }
     let labels = item.labels.iter().flat_map(|l| &l.names);
-    if let Some(label) = labels.into_iter().find(|l| look.policy.ignore.labels.iter().any(|p| p.matches(l))) {
+    if let Some(label) = labels.into_iter().find(|l| eval.policy.ignore.labels.iter().any(|p| p.matches(l))) {
         return leave("ignored", &format!("the policy ignores items labelled {}", message::quoted(label)));
     }
-    let author = item.author.as_ref().filter(|a| look.policy.ignore.authors.iter().any(|login| a.is_called(login)));
+    let author = item.author.as_ref().filter(|a| eval.policy.ignore.authors.iter().any(|login| a.is_called(login)));
     if let Some(author) = author
-        && look.named_issues(item.number).is_empty()
+        && eval.named_issues(item.number).is_empty()
     {
         return leave("ignored", &format!("the policy ignores items by {}", message::quoted(&author.login)));
     }
-    let ended = item.closed(look.now).map(|(at, _)| at);
+    let ended = item.closed(eval.now).map(|(at, _)| at);
     if ended.is_some_and(|at| item.before_record(at)) {
         return leave("before_record", "it was closed before the recorded history");
     }
@@ -119,7 +119,7 @@ fn lagging(closing: Timestamp) -> Timestamp {
 
 /// Everything that a sweep over an item's history needs.
 struct Sweep<'a, 'f> {
-    look: &'a EvalContext<'f>,
+    eval: &'a EvalContext<'f>,
     item: &'f ItemFacts,
     cycle: Timestamp,
     /// What people said about the phase.
@@ -133,14 +133,14 @@ struct Sweep<'a, 'f> {
 }
 
 impl<'a, 'f> Sweep<'a, 'f> {
-    fn new(look: &'a EvalContext<'f>, item: &'f ItemFacts) -> Self {
-        let cycle = item.cycle_start(look.now).unwrap_or(Timestamp::MIN);
+    fn new(eval: &'a EvalContext<'f>, item: &'f ItemFacts) -> Self {
+        let cycle = item.cycle_start(eval.now).unwrap_or(Timestamp::MIN);
         let (own, strands) = if item.is_pull {
-            (evidence_spans(look, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
+            (evidence_spans(eval, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
         } else {
-            let works = look.works_on(item.number);
-            let strands = works.into_iter().filter_map(|work| linked_work(look, item, work, cycle));
-            (evidence_spans(look, item, None, cycle), strands.collect())
+            let works = eval.works_on(item.number);
+            let strands = works.into_iter().filter_map(|work| linked_work(eval, item, work, cycle));
+            (evidence_spans(eval, item, None, cycle), strands.collect())
         };
         let mut moments = BTreeSet::from([cycle]);
         for proof in own.iter().chain(strands.iter().flat_map(|s| &s.proofs)) {
@@ -153,17 +153,17 @@ impl<'a, 'f> Sweep<'a, 'f> {
             moments.extend(*until);
         }
         moments.extend(item.closings.keys());
-        let marks: BTreeSet<PhaseOverride> = overrides::marks(item, look.policy).collect();
+        let marks: BTreeSet<PhaseOverride> = overrides::marks(item, eval.policy).collect();
         moments.extend(marks.iter().map(|m| m.at));
         moments.retain(|at| *at >= cycle);
-        Self { look, item, cycle, marks, own, strands, moments }
+        Self { eval, item, cycle, marks, own, strands, moments }
     }
 
     fn history(&self) -> Vec<Transition> {
         let mut history: Vec<Transition> = Vec::new();
-        for at in self.moments.range(..=self.look.now) {
+        for at in self.moments.range(..=self.eval.now) {
             let hit = self.at(*at);
-            let to = hit.as_ref().map(|h| self.look.policy.phases[h.phase].name.clone());
+            let to = hit.as_ref().map(|h| self.eval.policy.phases[h.phase].name.clone());
             if to == history.last().and_then(|t| t.to.clone()) {
                 continue;
             }
@@ -178,7 +178,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         let mark = self.marks.iter().rev().find(|mark| mark.at <= at);
         let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
             Some((OverrideKind::Baseline { phase, pin }, since)) if *pin || since >= self.cycle => {
-                let hit = self.look.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
+                let hit = self.eval.policy.phase_index(phase).map(|phase| self.set_by_hand(phase, *pin, mark));
                 if *pin && hit.is_some() {
                     return hit;
                 }
@@ -230,14 +230,14 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn furthest(&self, proofs: &[EvidenceSpans], at: Timestamp, after: Option<Timestamp>) -> Option<Hit> {
         let standing = proofs.iter().filter(|p| p.span.covers(at) && after.is_none_or(|a| p.span.from > a));
         let best = standing.min_by_key(|p| (std::cmp::Reverse(p.phase), p.span.from, &p.span.because))?;
-        let rule = format!("{}:{}", self.look.policy.source, best.line);
+        let rule = format!("{}:{}", self.eval.policy.source, best.line);
         let reason = Reason { code: best.code.into(), sentence: best.span.because.clone(), rule };
         Some(Hit { phase: best.phase, reason })
     }
 
     fn set_by_hand(&self, phase: usize, pin: bool, mark: Option<&PhaseOverride>) -> Hit {
         let by = mark.map_or_else(String::new, |m| message::quoted(&m.by));
-        let name = message::quoted(&self.look.policy.phases[phase].name);
+        let name = message::quoted(&self.eval.policy.phases[phase].name);
         let sentence = if pin { format!("{by} pinned it to {name}") } else { format!("{by} set it to {name}") };
         Hit { phase, reason: Reason { code: "baseline".into(), sentence, rule: String::new() } }
     }
@@ -254,11 +254,11 @@ impl<'a, 'f> Sweep<'a, 'f> {
     /// Asks what closed the issue, if it is closed as completed and no work
     /// that it follows was on the way or explains it.
     fn want_closer(&self) {
-        let closed = self.item.closed(self.look.now).filter(|_| !self.item.is_pull);
+        let closed = self.item.closed(self.eval.now).filter(|_| !self.item.is_pull);
         let Some((closing, CloseReason::Completed)) = closed else { return };
-        let on_the_way = self.strands.iter().any(|s| s.is_live(closing)) && self.look.now <= lagging(closing);
+        let on_the_way = self.strands.iter().any(|s| s.is_live(closing)) && self.eval.now <= lagging(closing);
         if !on_the_way && self.by_hand(closing) {
-            self.look.want_closer(self.item, closing);
+            self.eval.want_closer(self.item, closing);
         }
     }
 
@@ -278,28 +278,28 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn next(&self, current: Option<&Hit>) -> Vec<String> {
         let next = current.map_or(0, |hit| hit.phase + 1);
         let is_pull = self.item.is_pull;
-        let ended = current.is_none() && self.item.closed(self.look.now).is_some();
-        let mut rules = self.look.policy.phases.iter().skip(next);
+        let ended = current.is_none() && self.item.closed(self.eval.now).is_some();
+        let mut rules = self.eval.policy.phases.iter().skip(next);
         let Some(rule) = rules.find(|rule| !ended && rule.when.iter().any(|e| !is_pull || e.kind.is_of_work())) else {
             return Vec::new();
         };
         let mut lines = vec![message::would_move(rule, is_pull)];
-        let live = self.leading(self.look.now);
+        let live = self.leading(self.eval.now);
         for evidence in &rule.when {
             let EvidenceKind::ChecksPassed { named } = &evidence.kind else { continue };
             let own = self.item.is_pull.then_some(Work::Pull(self.item.number));
             for work in live.iter().map(|s| &s.work).chain(own.as_ref()) {
                 lines.extend(
-                    self.look
-                        .carriers(work)
+                    self.eval
+                        .landings(work)
                         .iter()
                         .filter(|c| c.until.is_none())
-                        .map(|c| self.look.why_not_passed(&c.sha, &c.branch, named)),
+                        .map(|c| self.eval.why_not_passed(&c.sha, &c.branch, named)),
                 );
             }
         }
         if live.len() > 1 {
-            let behind = live.iter().min_by_key(|s| self.furthest(&s.proofs, self.look.now, None).map(|h| h.phase));
+            let behind = live.iter().min_by_key(|s| self.furthest(&s.proofs, self.eval.now, None).map(|h| h.phase));
             if let Some(Work::Pull(number)) = behind.map(|s| &s.work) {
                 lines.push(format!("#{number} is the least advanced of its {} pull requests", live.len()));
             }

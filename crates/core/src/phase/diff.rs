@@ -54,7 +54,7 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
         LabelSpec { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() }
     });
     // The same phase may be shown by another label under a new policy.
-    let name = |look: &LabelSpec| look.name.clone();
+    let name = |eval: &LabelSpec| eval.name.clone();
     let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
     let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
     // A label that showed a phase under an earlier policy is people's by now,
@@ -66,19 +66,19 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     let as_wanted = {
         let present: Vec<&String> = present.collect();
         match &label {
-            Some(look) => matches!(present.as_slice(), [only] if only.eq_ignore_ascii_case(&look.name)),
+            Some(eval) => matches!(present.as_slice(), [only] if only.eq_ignore_ascii_case(&eval.name)),
             None => present.is_empty(),
         }
     };
     // The one time that another bot's hand is put right.
-    let meddled =
-        !as_wanted && facts.items.get(&item).is_some_and(|item| overrides::meddling(item, policy).next().is_some());
+    let edited_by_bot = !as_wanted
+        && facts.items.get(&item).is_some_and(|item| overrides::foreign_bot_edits(item, policy).next().is_some());
     // An item that never had a phase and has none now is nobody's news, unless
     // a label of ours could not be taken off.
     let is_ours = |name: &String| put().any(|put| put.eq_ignore_ascii_case(name));
     let ours_left = facts.item_labels(item).into_iter().flatten().any(is_ours);
     let nothing_yet = derived.phase.is_none() && was.is_none() && !ours_left;
-    if (!moved && !meddled) || (nothing_yet && shown.is_some()) {
+    if (!moved && !edited_by_bot) || (nothing_yet && shown.is_some()) {
         return Decided::default();
     }
     let phase_labels = policy.phases.iter().map(|p| &p.label).chain(put());

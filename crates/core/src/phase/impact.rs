@@ -254,7 +254,7 @@ impl EvalContext<'_> {
             items.extend(self.named_issues(*pull));
         }
         for (issue, commits) in &self.facts.index.commits_closing {
-            if commits.iter().any(|sha| !self.carriers(&Work::Commit(sha.clone())).is_empty()) {
+            if commits.iter().any(|sha| !self.landings(&Work::Commit(sha.clone())).is_empty()) {
                 items.insert(*issue);
             }
         }

@@ -40,26 +40,26 @@ impl LinkedWork {
 
 /// A piece of work as a strand of an issue, if it counts in this cycle.
 pub(crate) fn linked_work(
-    look: &EvalContext<'_>,
+    eval: &EvalContext<'_>,
     issue: &ItemFacts,
     work: Work,
     cycle: Timestamp,
 ) -> Option<LinkedWork> {
-    let carriers = look.carriers(&work);
-    let landed = carriers.iter().map(|c| c.from).min();
+    let landings = eval.landings(&work);
+    let landed = landings.iter().map(|c| c.from).min();
     let (from, open_until, pull) = match &work {
         Work::Commit(_) => (landed?, landed, None),
         Work::Pull(number) => {
-            let pull = look.facts.items.get(number)?;
+            let pull = eval.facts.items.get(number)?;
             let merged = pull.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
             // Closed without a merge it counts no more, until it is opened again.
-            let closed = pull.closed(look.now).map(|(at, _)| at).filter(|_| merged.is_none());
-            let from = look.counts_from(pull)?.max(pull.reopened_at(look.now).unwrap_or(Timestamp::MIN));
+            let closed = pull.closed(eval.now).map(|(at, _)| at).filter(|_| merged.is_none());
+            let from = eval.counts_from(pull)?.max(pull.reopened_at(eval.now).unwrap_or(Timestamp::MIN));
             (from, merged.or(closed), Some((pull, merged, closed)))
         }
     };
     let merged = pull.as_ref().map_or(landed, |(_, merged, _)| *merged);
-    let again = carriers.iter().any(|c| c.from >= cycle);
+    let again = landings.iter().any(|c| c.from >= cycle);
     if merged.is_some_and(|at| at < cycle) && !again {
         return None;
     }
@@ -69,20 +69,20 @@ pub(crate) fn linked_work(
         (Some(merged), _) => {
             // Open until it landed, then for as long as something carries it.
             lives.push((from, open_until));
-            if carriers.is_empty() {
+            if landings.is_empty() {
                 lives.push((merged.max(from), None));
             }
-            let counting = carriers.iter().filter(|c| c.from >= cycle);
+            let counting = landings.iter().filter(|c| c.from >= cycle);
             lives.extend(
                 counting.map(|c| (if merged < cycle { c.from } else { c.from.min(merged) }.max(from), c.until)),
             );
         }
     }
     let proofs = match &pull {
-        Some((pull, _, _)) => proofs_for(look, issue, pull, Some(&work), cycle),
-        None => proofs_for(look, issue, issue, Some(&work), cycle),
+        Some((pull, _, _)) => proofs_for(eval, issue, pull, Some(&work), cycle),
+        None => proofs_for(eval, issue, issue, Some(&work), cycle),
     };
-    let waiting = pull.as_ref().zip(merged).filter(|_| carriers.is_empty());
-    let waits = waiting.map(|((pull, ..), merged)| (merged, look.onward(pull)));
+    let waiting = pull.as_ref().zip(merged).filter(|_| landings.is_empty());
+    let waits = waiting.map(|((pull, ..), merged)| (merged, eval.onward(pull)));
     Some(LinkedWork { work, lives, proofs, landed: merged.or(landed), waits })
 }

@@ -109,7 +109,7 @@ impl<'f> EvalContext<'f> {
                 self.facts.items.get(number).and_then(|pull| pull.created_at).is_some_and(|at| at > completed)
             }
             Work::Commit(_) => {
-                let landed = self.carriers(work).iter().map(|carrier| carrier.from).min();
+                let landed = self.landings(work).iter().map(|landing| landing.from).min();
                 landed.is_some_and(|at| at.duration_since(completed) > CLOSING_LAG)
             }
         }
@@ -125,12 +125,12 @@ impl<'f> EvalContext<'f> {
         if picked.is_empty() {
             return false;
         }
-        let landed = |work: &Work| self.carriers(work).iter().map(|carrier| carrier.from).min();
+        let landed = |work: &Work| self.landings(work).iter().map(|landing| landing.from).min();
         let own = landed(work);
         works.iter().filter(|other| *other != work).any(|other| {
             let earlier = landed(other).is_some_and(|at| own.is_none_or(|own| (at, other) < (own, work)));
             earlier
-                && (self.carriers(other).iter().any(|carrier| picked.contains(&carrier.sha))
+                && (self.landings(other).iter().any(|landing| picked.contains(&landing.sha))
                     || self.commits_of(other).iter().any(|sha| picked.contains(sha)))
         })
     }

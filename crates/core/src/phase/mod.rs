@@ -25,15 +25,15 @@ pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timesta
 
 /// What follows for several items at once: what they share is found out once.
 pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
-    let look = EvalContext::new(facts, policy, now);
-    items.iter().map(|item| derive_one(&look, *item)).collect()
+    let eval = EvalContext::new(facts, policy, now);
+    items.iter().map(|item| derive_one(&eval, *item)).collect()
 }
 
-fn derive_one(look: &EvalContext<'_>, item: ItemNumber) -> Derived {
-    let mut derived = derive::derive(look, item);
-    if !look.take_wants().is_empty() && derived.ours {
+fn derive_one(eval: &EvalContext<'_>, item: ItemNumber) -> Derived {
+    let mut derived = derive::derive(eval, item);
+    if !eval.take_wants().is_empty() && derived.ours {
         // Something could not be had: look again before long.
-        let again = look.now.checked_add(context::RETRY_AFTER).ok();
+        let again = eval.now.checked_add(context::RETRY_AFTER).ok();
         derived.wake_at = crate::domain::when::earlier(derived.wake_at, again);
     }
     derived

@@ -61,7 +61,8 @@ pub struct CommandFacts {
     /// How it ended.
     pub ending: Ending,
     /// What it changed or asked for.
-    pub deed: Option<CommandAction>,
+    #[serde(alias = "deed")]
+    pub action: Option<CommandAction>,
     /// What was answered in words.
     pub reply: Option<Reply>,
     /// The forge's global id of a review, for reactions; comments need none.
@@ -250,7 +251,7 @@ pub const ALL: &str = "all";
 
 impl CommandAction {
     /// Whether the item shows a status comment from then on.
-    pub fn needs_board(&self) -> bool {
+    pub fn needs_status_comment(&self) -> bool {
         matches!(
             self,
             Self::Show(_)

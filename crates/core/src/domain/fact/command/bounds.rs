@@ -47,7 +47,7 @@ impl Evidence {
 impl CommandFacts {
     /// Whether nothing rests on the record but that the command ran.
     pub fn is_passing(&self) -> bool {
-        self.ending != Ending::Pending && matches!(self.deed, None | Some(CommandAction::Show(_)))
+        self.ending != Ending::Pending && matches!(self.action, None | Some(CommandAction::Show(_)))
     }
 
     /// Whether it is such a record of someone without any right.

@@ -29,13 +29,13 @@ impl RepoFacts {
         let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
         let lifted: Vec<&String> = commands
             .iter()
-            .filter_map(|(_, facts)| match &facts.deed {
+            .filter_map(|(_, facts)| match &facts.action {
                 Some(CommandAction::Unhold { names }) => Some(names),
                 _ => None,
             })
             .flatten()
             .collect();
-        let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.deed {
+        let holds = commands.into_iter().filter_map(|(id, facts)| match &facts.action {
             Some(CommandAction::Hold { name, reason }) => Some(Guard {
                 name,
                 by: &facts.by,
@@ -62,7 +62,7 @@ impl RepoFacts {
     pub fn lock(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
         // A rollback's lock outweighs a person's: it binds everyone.
         self.rollback_lock(environment).or_else(|| {
-            self.guard(self.commands.index().locks.of(environment).next_back()?, now, |id, facts| match &facts.deed {
+            self.guard(self.commands.index().locks.of(environment).next_back()?, now, |id, facts| match &facts.action {
                 Some(CommandAction::Lock { environment, until, reason }) => {
                     Some(guard(id, facts, environment, *until, reason.as_deref()))
                 }
@@ -78,7 +78,7 @@ impl RepoFacts {
     }
 
     fn freeze(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
-        self.guard(self.commands.index().freezes.of(environment).next_back()?, now, |id, facts| match &facts.deed {
+        self.guard(self.commands.index().freezes.of(environment).next_back()?, now, |id, facts| match &facts.action {
             Some(CommandAction::Freeze { environment, until, reason }) => {
                 Some(guard(id, facts, environment, Some(*until), Some(reason)))
             }

@@ -67,7 +67,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
         if command.is_noise() {
             self.strangers.insert(order);
         }
-        match &command.deed {
+        match &command.action {
             Some(CommandAction::Lock { environment, .. }) => self.locks.add(environment.clone(), order),
             Some(CommandAction::Unlock { environment }) => {
                 self.locks.add(environment.clone(), order);
@@ -105,7 +105,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
         self.passing.remove(&place, &order);
         self.lasting.remove(&place, id);
         self.strangers.remove(&order);
-        match &command.deed {
+        match &command.action {
             Some(CommandAction::Lock { environment, .. }) => self.locks.remove(environment, &order),
             Some(CommandAction::Unlock { environment }) => {
                 self.locks.remove(environment, &order);

@@ -11,7 +11,7 @@ use phasebot_core::{
         fact::{
             RepoFacts,
             command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Source},
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
         needs::Answered,

@@ -9,8 +9,7 @@ use phasebot_core::{
         policy::Policy,
     },
     engine::preview::{Preview, preview},
-    ingest,
-    ingest::Us,
+    ingest::{self, Us},
 };
 
 use crate::policy_of;

@@ -19,7 +19,7 @@ use phasebot_core::{
         decision::GateName,
         effect::Effect,
         event::Association,
-        fact::{DocumentKey, RepoFacts, command::CommandId, deploy::RequestState},
+        fact::{DocumentKey, RepoFacts, command::CommandId, deploy_request::RequestState},
         id::{ItemNumber, Sha},
         needs::{Answer, Need},
     },

@@ -14,8 +14,8 @@ use crate::{
         needs::Need,
         policy::{Mode, Policy},
     },
-    engine, gate, ingest,
-    ingest::Us,
+    engine, gate,
+    ingest::{self, Us},
     phase,
     port::forge::Undecodable,
 };

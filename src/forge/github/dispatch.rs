@@ -11,7 +11,7 @@ use super::{evidence::User, failure::Failure, file, path, repo::Repo, watch, wor
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
-        fact::deploy::RunFacts,
+        fact::deploy_request::RunFacts,
         id::{Account, Sha},
     },
     port::forge::{Applied, ApplyContext, ForgeError},

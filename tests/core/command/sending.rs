@@ -16,7 +16,7 @@ use phasebot_core::{
         alert::AlertRules,
         decision::Condition,
         effect::{Effect, ForgeResult},
-        fact::deploy::RequestState,
+        fact::deploy_request::RequestState,
         id::Sha,
     },
     engine::{self, recheck::recheck_before_send},

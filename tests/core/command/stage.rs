@@ -31,11 +31,10 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use phasebot_core::{
     command::{
-        board,
         conclude::conclude,
         extract::{Request, hear},
         permissions::{CallerPermissions, Unanswered},
-        run, wait,
+        run, status_comment, wait,
     },
     domain::{
         alert::AlertRules,
@@ -363,7 +362,7 @@ impl Stage {
             "show" => {
                 let item = words[1].parse().unwrap();
                 let derived = phase::derive(&self.facts, item, &self.policy, now);
-                let text = board::render(&self.facts, &derived, &self.policy, now);
+                let text = status_comment::render(&self.facts, &derived, &self.policy, now);
                 let _ = writeln!(self.out, "show {item}");
                 for line in text.as_deref().unwrap_or("nothing").lines() {
                     let _ = writeln!(self.out, "{}", format!("    | {line}").trim_end());

@@ -10,7 +10,7 @@ use phasebot_core::{
             RepoFacts,
             command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Source},
             commit::RunFact,
-            ship::DeploymentFacts,
+            deployment::DeploymentFacts,
         },
         id::{Account, AccountId, ForgeName, RepoKey, Sha},
         needs::{Answer, Answered, Authors, Need},

@@ -334,7 +334,7 @@ impl Stage {
             let to = step.to.as_deref().unwrap_or("none");
             writeln!(self.out, "    {} {to}: {}", clock(step.at), step.reason.sentence).unwrap();
         }
-        let board = command::board::render(&self.facts, &derived, &self.policy, now);
+        let board = command::status_comment::render(&self.facts, &derived, &self.policy, now);
         for line in board.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("Suspected of")) {
             writeln!(self.out, "    status comment: {line}").unwrap();
         }

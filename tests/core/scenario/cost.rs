@@ -12,8 +12,8 @@ use phasebot_core::{
         id::Sha,
         policy::Policy,
     },
-    engine, ingest,
-    ingest::{Observed, Us},
+    engine,
+    ingest::{self, Observed, Us},
     phase,
 };
 

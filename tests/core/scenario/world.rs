@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot_core::domain::{
     alert::*,
     event::*,
-    fact::deploy::RunFacts,
+    fact::deploy_request::RunFacts,
     id::*,
     needs::{Closer, RequiredCheck},
 };

@@ -43,7 +43,7 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
         effects,
-        board: crate::command::board::is_wanted(facts, id.item),
+        board: crate::command::status_comment::is_wanted(facts, id.item),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
         effects,
-        board: crate::command::board::is_wanted(facts, id.item),
+        board: crate::command::status_comment::is_wanted(facts, id.item),
     }
 }
 

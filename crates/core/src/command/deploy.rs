@@ -12,7 +12,7 @@ use crate::{
     context::EvalContext,
     domain::{
         effect::RefGuard,
-        fact::{deploy::RequestKind, lock::LockOwner},
+        fact::{deploy_request::RequestKind, lock::LockOwner},
         id::{Account, Sha},
         permission::Role,
         policy::Mode,

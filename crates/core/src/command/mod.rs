@@ -10,7 +10,6 @@
 //! the README's table are made from it. A new command is a file here and a row
 //! there.
 
-pub mod board;
 pub mod conclude;
 pub mod extract;
 pub mod grammar;
@@ -22,6 +21,7 @@ mod reference;
 pub mod reply;
 pub mod run;
 mod share;
+pub mod status_comment;
 mod time;
 mod tokenize;
 pub mod wait;

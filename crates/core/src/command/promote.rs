@@ -8,7 +8,7 @@ use crate::{
     },
     context::EvalContext,
     deploy::upstream,
-    domain::{effect::RefGuard, fact::deploy::RequestKind, permission::Role},
+    domain::{effect::RefGuard, fact::deploy_request::RequestKind, permission::Role},
     gate::target::{Basis, Refusal, permitted},
 };
 

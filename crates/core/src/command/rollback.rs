@@ -11,7 +11,7 @@ use crate::{
     domain::{
         effect::RefGuard,
         event::RefName,
-        fact::{RepoFacts, deploy::RequestKind},
+        fact::{RepoFacts, deploy_request::RequestKind},
         id::Sha,
         permission::Role,
     },

@@ -22,7 +22,7 @@ use crate::{
         fact::{
             DocumentKey, RepoFacts,
             command::{CommandAction, CommandFacts, CommandId, Ending},
-            deploy::{DeployRequest, Origin, RequestKind},
+            deploy_request::{DeployRequest, Origin, RequestKind},
             item::{ItemFacts, OverrideKind, PhaseOverride},
         },
         id::{ItemNumber, Sha},

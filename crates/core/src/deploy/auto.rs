@@ -10,7 +10,7 @@ use crate::{
         event::RefName,
         fact::{
             DocumentKey, RepoFacts,
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
         id::{Account, Sha},
         policy::Mode,

@@ -5,7 +5,7 @@ use crate::{
     domain::fact::{
         RepoFacts,
         command::Ending,
-        deploy::{Origin, RequestEnd, RequestState},
+        deploy_request::{Origin, RequestEnd, RequestState},
     },
     plan::{CommandEnding, DecisionContext, PartialPlan},
 };

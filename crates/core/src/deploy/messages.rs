@@ -6,7 +6,7 @@ use crate::{
         event::{DeployState, RunOutcome},
         fact::{
             RepoFacts,
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState, RunFacts},
         },
         id::Sha,
         needs::Answer,

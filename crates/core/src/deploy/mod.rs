@@ -6,7 +6,7 @@
 //!            └── the gate closed ─────┘
 //! ```
 //!
-//! A request ([`crate::domain::fact::deploy`]) goes through these states in
+//! A request ([`crate::domain::fact::deploy_request`]) goes through these states in
 //! order. Everything is decided from facts; the forge is told by effects, and
 //! `recheck` is asked once more at the very moment of sending.
 
@@ -27,7 +27,7 @@ use crate::{
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
-            deploy::{DeployRequest, RequestState},
+            deploy_request::{DeployRequest, RequestState},
         },
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan},

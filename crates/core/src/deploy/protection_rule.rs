@@ -9,7 +9,7 @@ use crate::{
         decision::{Condition, ConditionState, Decision, GateName},
         effect::Effect,
         event::{DeployState, RunOutcome},
-        fact::{DocumentKey, RepoFacts, deploy::WaitingJob},
+        fact::{DocumentKey, RepoFacts, deploy_request::WaitingJob},
         id::{Account, Sha},
         policy::{Mode, Policy},
         rule::name_key,
@@ -60,7 +60,10 @@ fn begun(facts: &RepoFacts, job: &WaitingJob) -> bool {
 }
 
 /// The request that a run works for.
-fn owner<'a>(facts: &'a RepoFacts, key: &Key) -> Option<(&'a String, &'a crate::domain::fact::deploy::DeployRequest)> {
+fn owner<'a>(
+    facts: &'a RepoFacts,
+    key: &Key,
+) -> Option<(&'a String, &'a crate::domain::fact::deploy_request::DeployRequest)> {
     facts.open_requests().find(|(id, request)| {
         request.environment == key.1
             && request.is_under_way()

@@ -10,7 +10,7 @@ use crate::{
         decision::{ConditionState, Decision, GateName},
         effect::{Effect, LabelSpec},
         event::RefName,
-        fact::{DocumentKey, RepoFacts, command::CommandId, deploy::Publication},
+        fact::{DocumentKey, RepoFacts, command::CommandId, deploy_request::Publication},
         id::{Account, Sha},
         policy::{Mode, Policy},
         rule::GateRule,

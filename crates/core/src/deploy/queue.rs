@@ -9,7 +9,7 @@ use crate::{
         fact::{
             RepoFacts,
             commit::RefFacts,
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
         needs::{Answer, ResolvedRefKind},

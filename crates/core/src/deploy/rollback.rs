@@ -15,7 +15,7 @@ use crate::{
         event::DeployState,
         fact::{
             RepoFacts,
-            deploy::{DeployRequest, RequestEnd, RequestKind},
+            deploy_request::{DeployRequest, RequestEnd, RequestKind},
         },
         id::Sha,
         policy::Policy,

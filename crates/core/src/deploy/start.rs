@@ -9,7 +9,7 @@ use crate::{
         event::DeployState,
         fact::{
             RepoFacts,
-            deploy::{DeployRequest, RequestEnd, RequestKind, RequestState},
+            deploy_request::{DeployRequest, RequestEnd, RequestKind, RequestState},
         },
         id::Sha,
         rule::{EnvironmentRule, Via},

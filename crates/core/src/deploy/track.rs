@@ -12,7 +12,7 @@ use crate::{
         event::{DeployState, RunOutcome},
         fact::{
             DocumentKey, RepoFacts,
-            deploy::{DeployRequest, RequestEnd, RunFacts},
+            deploy_request::{DeployRequest, RequestEnd, RunFacts},
         },
         needs::{Answer, Need},
         policy::Policy,

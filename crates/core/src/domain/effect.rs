@@ -1,8 +1,8 @@
 //! Things to do on a forge, as data.
 
 mod about;
+mod forge_result;
 mod part;
-mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,8 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
+pub use crate::domain::effect::forge_result::ForgeResult;
 pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, RefGuard};
-pub use crate::domain::effect::told::ForgeResult;
 
 /// The marker of our issue about an invalid policy file, and of the comment
 /// on a pull request that changes it.

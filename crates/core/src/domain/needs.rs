@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     event::{CheckSeen, CommitSeen, StatusSeen},
-    fact::{deploy::RunFacts, item::ReviewFact},
+    fact::{deploy_request::RunFacts, item::ReviewFact},
     id::{Account, AccountId, ItemNumber, Sha},
     permission::Role,
 };

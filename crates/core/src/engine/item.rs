@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use crate::domain::derived::StoredItem;
 use crate::{
-    command::board,
+    command::status_comment,
     domain::{derived::Derived, effect::Effect, fact::item::ItemFacts, when},
     engine::{Asking, CLOSEST_TIMER, Context, Plan, Repository, TimerKey, after},
     phase::{self, Shown},
@@ -134,7 +134,7 @@ fn show_board(
     if terms.writes_disabled.is_some() {
         return shown;
     }
-    let Some(body) = board::render(&repository.facts, derived, terms.policy, terms.now) else { return shown };
+    let Some(body) = status_comment::render(&repository.facts, derived, terms.policy, terms.now) else { return shown };
     let hash: String = hex::encode(Sha256::digest(&body)).chars().take(16).collect();
     if hash != shown {
         let item = derived.item;

@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     fact::{
         RepoFacts,
-        deploy::{DeployRequest, RunFacts},
-        ship::DeploymentFacts,
+        deploy_request::{DeployRequest, RunFacts},
+        deployment::DeploymentFacts,
     },
     needs::{Answer, Need},
     policy::Policy,

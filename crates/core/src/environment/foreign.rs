@@ -4,7 +4,7 @@
 use crate::domain::{
     fact::{
         RepoFacts,
-        ship::{DeploymentFacts, DeploymentOrigin},
+        deployment::{DeploymentFacts, DeploymentOrigin},
     },
     rule::name_key,
 };

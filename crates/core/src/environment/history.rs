@@ -29,8 +29,8 @@ use crate::{
         event::DeployState,
         fact::{
             RepoFacts,
+            deployment::{DeploymentFacts, DeploymentOrigin},
             environment::{DeploymentChange, DeploymentChangeKind, EnvironmentIndex, Stretch, stretches},
-            ship::{DeploymentFacts, DeploymentOrigin},
         },
         id::Sha,
         policy::Mode,

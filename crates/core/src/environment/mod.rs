@@ -14,7 +14,7 @@ use crate::{
     commits::landing::Landing,
     context::EvalContext,
     domain::{
-        fact::{environment::EnvironmentIndex, ship::DeploymentFacts},
+        fact::{deployment::DeploymentFacts, environment::EnvironmentIndex},
         when::Span,
     },
     environment::history::{Backwards, Run},

@@ -9,7 +9,7 @@ use crate::{
     context::EvalContext,
     domain::{
         event::{DeployState, RefName},
-        fact::{commit::RefFacts, item::PhaseOverride, ship::DeploymentFacts},
+        fact::{commit::RefFacts, deployment::DeploymentFacts, item::PhaseOverride},
         id::Sha,
         needs::{Answer, Need},
         policy::{EnvironmentFilter, EvidenceKind, Pattern},

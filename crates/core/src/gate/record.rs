@@ -13,7 +13,7 @@ use crate::{
         effect::Effect,
         fact::{
             DocumentKey, RepoFacts,
-            deploy::{Origin, RequestEnd, RequestState},
+            deploy_request::{Origin, RequestEnd, RequestState},
             gate::{DecisionChange, GateFacts, Shown},
         },
         id::{ItemNumber, Sha},

@@ -3,7 +3,7 @@
 use crate::{
     context::EvalContext,
     domain::{
-        fact::deploy::{DeployRequest, Origin, RequestKind},
+        fact::deploy_request::{DeployRequest, Origin, RequestKind},
         id::Sha,
         needs::Need,
         version,

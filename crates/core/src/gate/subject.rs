@@ -8,8 +8,8 @@ use crate::{
         effect::RefGuard,
         event::RefName,
         fact::{
-            deploy::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
-            ship::DeploymentFacts,
+            deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind, RequestState},
+            deployment::DeploymentFacts,
         },
         id::Sha,
         needs::{Answer, Need},

@@ -9,7 +9,7 @@ use crate::{
         event::Verdict,
         fact::{
             RepoFacts,
-            deploy::{DeployRequest, RequestKind},
+            deploy_request::{DeployRequest, RequestKind},
             item::ReviewFact,
         },
         id::{Account, AccountId, ItemNumber, Sha},

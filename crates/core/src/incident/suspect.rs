@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     commits::landing::Work,
     context::EvalContext,
-    domain::{event::DeployState, fact::ship::DeploymentFacts, id::ItemNumber},
+    domain::{event::DeployState, fact::deployment::DeploymentFacts, id::ItemNumber},
     environment::history::{Attempt, History},
     evidence::shipped::first,
     incident::view::Suspect,

@@ -5,8 +5,9 @@ use crate::{
         event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
         fact::{
             DocumentKey, Newest,
-            deploy::RunFacts,
-            ship::{DeploymentFacts, ReleaseFacts, ReleaseState},
+            deploy_request::RunFacts,
+            deployment::DeploymentFacts,
+            release::{ReleaseFacts, ReleaseState},
         },
         id::Actor,
         rule::name_key,

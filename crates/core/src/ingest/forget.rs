@@ -16,7 +16,7 @@ use crate::{
         fact::{
             DocumentKey, RepoFacts,
             commit::{CommitChecks, PushFacts},
-            ship::DeploymentFacts,
+            deployment::DeploymentFacts,
         },
         id::Sha,
         needs::{Answer, Answered, Need},
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_run_of_a_deployment_stays_with_it() {
-        use crate::domain::{event::DeploymentSeen, fact::deploy::RunFacts};
+        use crate::domain::{event::DeploymentSeen, fact::deploy_request::RunFacts};
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
         let seen = DeploymentSeen {
             id: 1,

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use crate::domain::{
     event::DeployState,
     fact::{
+        deployment::{DeploymentFacts, DeploymentOrigin},
         indexed::{IndexedMap, KeysBy, MapIndex},
-        ship::{DeploymentFacts, DeploymentOrigin},
     },
     id::Sha,
     rule::name_key,

@@ -4,10 +4,11 @@
 //! the forge's own time. Joining is commutative, associative and idempotent,
 //! so it does not matter in which order, or how often, deliveries arrive.
 
-pub mod about;
 pub mod command;
 pub mod commit;
-pub mod deploy;
+mod commit_origin;
+pub mod deploy_request;
+pub mod deployment;
 pub mod environment;
 pub mod gate;
 pub mod incident;
@@ -16,11 +17,11 @@ pub mod indexed;
 pub mod item;
 pub mod label;
 pub mod lock;
-mod place;
 pub mod policy;
+pub mod release;
 mod repo;
+pub mod repository_metadata;
 mod rollback;
-pub mod ship;
 pub mod tags;
 pub mod waiting;
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::domain::fact::{
     RepoFacts,
     command::Guard,
-    deploy::{DeployRequest, Origin},
+    deploy_request::{DeployRequest, Origin},
 };
 
 /// Why the environment is locked.

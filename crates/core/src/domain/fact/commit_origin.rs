@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use crate::domain::{
     fact::{
         commit::RefFacts,
+        deployment::DeploymentFacts,
         repo::{DocumentKey, RepoFacts},
-        ship::DeploymentFacts,
     },
     id::{ItemNumber, Sha},
     needs::{Answer, CommitPlace, Need},

@@ -19,7 +19,7 @@ use crate::{
         fact::{
             RepoFacts,
             command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Wanted},
-            ship::DeploymentFacts,
+            deployment::DeploymentFacts,
         },
         id::{ItemNumber, Sha},
         permission::Grant,

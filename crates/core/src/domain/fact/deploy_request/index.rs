@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     fact::{
-        deploy::{DeployRequest, RequestKind, RunFacts},
+        deploy_request::{DeployRequest, RequestKind, RunFacts},
         indexed::{IndexedMap, KeysBy, MapIndex},
     },
     id::Sha,

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use crate::domain::fact::deploy::index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
+pub use crate::domain::fact::deploy_request::index::{REQUEST_PREFIX, RequestIndex, Requests, RunIndex, Runs};
 
 use crate::domain::{
     effect::RefGuard,

@@ -185,3 +185,26 @@ fn a_payload_that_is_not_there_is_an_error() {
     assert_eq!((said.status.code(), said.stdout.len()), (Some(1), 0));
     assert!(text(&said.stderr).contains("nowhere.json can't be read"));
 }
+
+/// A draft release under a policy that acts: the gate's decision and its check run.
+#[test]
+fn what_a_gate_would_do_is_explained() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let policy = folder.path().join("act.yml");
+    let text = "version: 1\nmode: act\ngates: { release: { on: { draft: true }, require: [freeze] } }\n";
+    std::fs::write(&policy, text).unwrap();
+    let mut payload: Value =
+        serde_json::from_str(&std::fs::read_to_string(fixture("release.published")).unwrap()).unwrap();
+    payload["action"] = "created".into();
+    payload["release"]["draft"] = true.into();
+    payload["release"]["published_at"] = Value::Null;
+    payload["release"]["target_commitish"] = "f".repeat(40).into();
+    let file = folder.path().join("draft.json");
+    std::fs::write(&file, payload.to_string()).unwrap();
+    let (file, policy) = (file.to_str().unwrap(), policy.to_str().unwrap());
+    let said = phasebot(&["explain", "--event", "release", file, "--policy", policy], "C.UTF-8", b"");
+    let out = String::from_utf8(said.stdout).unwrap();
+    assert!(out.contains("phasebot/release on fffffff"), "{out}");
+    assert!(out.contains("set the check run `phasebot/release` on fffffff"), "{out}");
+    assert!(out.contains("freeze    pass: nothing is frozen"), "{out}");
+}

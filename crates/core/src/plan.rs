@@ -1,4 +1,4 @@
-//! A decision as data: under what it is made, and what follows from it.
+//! Decisions as data: the context in which a decision is made, and the plan that results.
 
 use crate::domain::{
     alert::AlertRules,
@@ -16,125 +16,126 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-/// What follows.
+/// Partial result of a decision: changes, effects, wake-up time and notes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PartialPlan {
     /// Documents to store again.
     pub changed: BTreeSet<DocumentKey>,
     /// Items to derive again.
     pub items: BTreeSet<ItemNumber>,
-    /// What to do.
+    /// Effects to queue.
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.
     pub cancel: Vec<String>,
-    /// When something next turns by itself.
+    /// Time of the next change that no event causes.
     pub wake_at: Option<Timestamp>,
-    /// Commands that are over: their answers follow.
+    /// Commands that have ended; their replies follow.
     pub endings: Vec<CommandEnding>,
-    /// A sentence for each thing that moved, for the delivery's note.
+    /// One sentence per change, for the delivery's notes.
     pub notes: Vec<String>,
 }
 
-/// The end of a command that waited for something to come about.
+/// End of a command that was waiting for an outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommandEnding {
     /// The command.
     pub command: CommandId,
     /// How it ended.
     pub ending: Ending,
-    /// Whether the answer is given in words although it succeeded.
+    /// The command is answered with a comment even if it succeeded.
     pub says: bool,
 }
 
 impl PartialPlan {
-    /// Looks again at `at`, if nothing makes it sooner.
+    /// Moves the wake-up time to `at`, if that is earlier.
     pub fn wake(&mut self, at: Option<Timestamp>) {
         self.wake_at = when::earlier(self.wake_at, at);
     }
 }
 
-/// How an effect ended.
+/// Outcome of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EffectOutcome<'a> {
-    /// Done.
+    /// Applied.
     Done {
-        /// What the forge found, where that matters.
+        /// Result that the forge returned, where it matters.
         told: Option<&'a ForgeResult>,
-        /// Id or address of what was made.
+        /// Id or address of the object that was created.
         made: Option<&'a str>,
-        /// The number of the issue that was made or kept up to date.
+        /// Number of the issue that was created or updated.
         issue: Option<ItemNumber>,
     },
-    /// Given up or not wanted, and why.
+    /// Given up or rejected, with the reason.
     Failed(&'a str),
-    /// Not sent: at the moment of sending it was not wanted any more, and why.
+    /// Not sent: the recheck before sending withheld it, with the reason.
     Withheld(&'a str),
 }
 
-/// An effect to be queued.
+/// An effect to queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedEffect {
-    /// Its idempotency key within the repository.
+    /// Idempotency key, unique within the repository.
     pub key: String,
-    /// It replaces a queued one of the same key.
+    /// Replaces a queued effect with the same key.
     pub replaces: bool,
     /// What to do.
     pub effect: Effect,
 }
 
-/// Under what is decided: policy, settings and time.
+/// Context of a decision: policy, settings and time.
 #[derive(Debug, Clone, Copy)]
 pub struct DecisionContext<'a> {
     /// The policy in force.
     pub policy: &'a Policy,
-    /// What the settings say of monitoring connections.
+    /// Alert rules from the settings: the monitoring connections.
     pub alerts: &'a AlertRules,
     /// The time.
     pub now: Timestamp,
-    /// Why nothing may be written to the forge, if so.
+    /// Reason why writes to the forge are disabled, if they are.
     pub writes_disabled: Option<&'static str>,
 }
 
-/// What follows from a decision.
+/// Result of a decision: everything to store and to do.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The time of the decision.
     pub now: Timestamp,
-    /// Documents to store again, or to remove where there is none any more.
+    /// Documents to store again, or to delete where none remains.
     pub changed: BTreeSet<DocumentKey>,
-    /// Items whose decision is to be stored.
+    /// Items whose derived state is to be stored.
     pub items: Vec<StoredItem>,
-    /// Histories to store, of those items whose history changed.
+    /// Histories to store, for items whose history changed.
     pub histories: Vec<(ItemNumber, Vec<Transition>)>,
-    /// What to do on the forge, in this order.
+    /// Effects on the forge, in this order.
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.
     pub cancel: Vec<String>,
-    /// Timers to set, or to delete.
+    /// Timers to set, or to delete where the time is `None`.
     pub timers: Vec<(TimerKey, Option<Timestamp>)>,
-    /// A sentence for each command.
+    /// One sentence per command.
     pub command_notes: Vec<String>,
-    /// A sentence for each other thing that moved.
+    /// One sentence per other change.
     pub notes: Vec<String>,
-    /// How many commands were decided.
+    /// Number of commands that were decided.
     pub commands: usize,
 }
 
-/// Whose timer it is.
+/// Owner of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
-    /// An item's: its phase changes by itself.
+    /// An item: its phase changes at a known time.
     Item(ItemNumber),
-    /// The repository's: an incident, a deployment or a gate changes by itself.
+    /// The repository: an incident, a deployment or a gate changes at a known time.
     Repository,
-    /// Its policy's: a file has to be read again, or items decided under another.
+    /// The repository's policy: a file has to be read again, or items have to be decided under
+    /// another policy.
     Policy,
-    /// The organization's: its policy file is said to have changed.
+    /// The organization: its policy file is reported to have changed.
     Organization,
 }
 
 impl TimerKey {
-    /// The item whose timer it is.
+    /// Returns the item that owns the timer, if it is an item's.
     pub fn item(&self) -> Option<ItemNumber> {
         match self {
             Self::Item(number) => Some(*number),
@@ -144,20 +145,20 @@ impl TimerKey {
 }
 
 impl Plan {
-    /// A plan of which nothing follows.
+    /// Returns an empty plan for a decision at `now`.
     pub fn new(now: Timestamp) -> Self {
         Self { now, ..Self::default() }
     }
 }
 
-/// What to do with an effect that is about to be sent.
+/// Result of the recheck before an effect is sent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Recheck {
-    /// Send it.
+    /// Send the effect.
     Send,
-    /// Send this in its place: the same thing, as it stands now.
+    /// Send this one instead: the same effect with its current content.
     Replace(Box<Effect>),
-    /// Don't send it, and why.
+    /// Don't send the effect, with the reason.
     Withhold(String),
 }
 

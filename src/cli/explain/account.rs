@@ -1,10 +1,13 @@
 //! What an event would do, worked out by the same functions that the bot uses.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::{
     domain::{
+        alert::AlertRules,
         decision::Decision,
         derived::{Derived, Reason},
         effect::Effect,
@@ -14,9 +17,11 @@ use crate::{
         needs::Need,
         policy::{Mode, Policy},
     },
-    engine, gate,
-    ingest::{self, Us},
+    engine::{Asking, Context, Input, Repository, Step},
+    gate,
+    ingest::Us,
     phase,
+    plan::{DecisionContext, PlannedEffect},
     port::forge::Undecodable,
 };
 
@@ -51,7 +56,9 @@ pub(super) struct Account {
     pub(super) items: Vec<ItemAccount>,
     /// What gates would say of it, from this one event.
     pub(super) gates: Vec<Decision>,
-    /// What the bot would ask the forge before it decides.
+    /// Effects that are no item's phase: check runs, comments, issues, deployments.
+    pub(super) effects: Vec<Effect>,
+    /// Questions that the bot would ask the forge before it decides.
     pub(super) asks: Vec<Need>,
 }
 
@@ -120,32 +127,52 @@ impl Account {
             facts: Vec::new(),
             items: Vec::new(),
             gates: Vec::new(),
+            effects: Vec::new(),
             asks: Vec::new(),
         }
     }
 
-    fn decide(&mut self, mut facts: RepoFacts, event: &Event, policy: &Policy) {
-        let observed = ingest::observe(&mut facts, event, policy, &Us::default());
-        self.asks = engine::needs(&facts, &observed.items, policy, event.at);
-        for item in &observed.items {
-            let derived = phase::derive(&facts, *item, policy, event.at);
-            self.items.push(item_account(&facts, derived, policy));
+    /// Decides as the bot does, but for the questions: nobody answers them.
+    fn decide(&mut self, facts: RepoFacts, event: &Event, policy: &Policy) {
+        let alerts = AlertRules::default();
+        let writes_disabled = (policy.mode == Mode::Observe).then_some("mode: observe, so that nothing is written");
+        let decision = DecisionContext { policy, alerts: &alerts, now: event.at, writes_disabled };
+        let mut repository = Repository::new(facts, BTreeMap::new());
+        repository.ingest(Input::Event { event, us: &Us::default() }, &decision);
+        let mut items = repository.concerned().clone();
+        let mut step = repository.step(&Context { terms: decision, asking: Asking::First });
+        if let Step::Ask(needs) = step {
+            self.asks = needs;
+            step = repository.step(&Context { terms: decision, asking: Asking::Never });
+        }
+        // Who asks nobody gets a plan.
+        let Step::Plan(plan) = step else { return };
+        items.extend(plan.items.iter().map(|stored| stored.item));
+        let facts = &repository.facts;
+        let mut of_items: BTreeMap<ItemNumber, Vec<Effect>> = BTreeMap::new();
+        for PlannedEffect { effect, .. } in plan.effects {
+            match &effect {
+                Effect::SetPhase { item, .. } => of_items.entry(*item).or_default().push(effect),
+                _ => self.effects.push(effect),
+            }
+        }
+        for item in items {
+            let effects = of_items.remove(&item).unwrap_or_default();
+            self.items.push(item_account(facts, phase::derive(facts, item, policy, event.at), effects));
         }
         if policy.mode == Mode::Act {
-            let subjects = gate::subjects(&facts, policy, event.at);
-            let decide = |subject| gate::evaluate(&facts, policy, &subject, event.at);
+            let subjects = gate::subjects(facts, policy, event.at);
+            let decide = |subject| gate::evaluate(facts, policy, &subject, event.at);
             self.gates = subjects.into_iter().map(decide).collect();
         }
-        self.facts = observed.changed.into_iter().collect();
-        if policy.mode == Mode::Observe {
-            "mode: observe, so that nothing is written".clone_into(&mut self.note);
+        self.facts = plan.changed.into_iter().collect();
+        if let Some(why) = writes_disabled {
+            why.clone_into(&mut self.note);
         }
     }
 }
 
-fn item_account(facts: &RepoFacts, derived: Derived, policy: &Policy) -> ItemAccount {
-    let decided = phase::decide(facts, &derived, None, policy);
-    let effects: Vec<Effect> = decided.effect.into_iter().filter(|_| policy.mode != Mode::Observe).collect();
+fn item_account(facts: &RepoFacts, derived: Derived, effects: Vec<Effect>) -> ItemAccount {
     let takes_off = effects.iter().flat_map(|effect| taken_off(facts, effect)).collect();
     let Derived { item, phase, ours, since, reason, next, wake_at, .. } = derived;
     ItemAccount { item, phase, since, ours, reason, next, wake_at, effects, takes_off }

@@ -45,6 +45,13 @@ pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out)?;
         writeln!(out, "It concerns no item that this event alone makes known.")?;
     }
+    if !account.effects.is_empty() {
+        writeln!(out)?;
+        writeln!(out, "Beside labels it would:")?;
+        for one in &account.effects {
+            writeln!(out, "  {}", text::line(&effect(one)))?;
+        }
+    }
     for gate in &account.gates {
         writeln!(out)?;
         writeln!(out, "{} on {}", text::line(&gate.gate.check()), gate.sha.short())?;
@@ -97,14 +104,38 @@ fn effect(effect: &Effect) -> String {
     match effect {
         Effect::SetPhase { label: Some(LabelSpec { name, .. }), .. } => format!("put {} on", quoted(name)),
         Effect::SetPhase { label: None, .. } => "no phase label".to_owned(),
-        other => other.kind().to_owned(),
+        Effect::SetLabels { item, .. } => format!("change labels on #{item}"),
+        Effect::UpsertIssue { title, .. } | Effect::OpenIssue { title, .. } => {
+            format!("open the issue {}", quoted(title))
+        }
+        Effect::EditIssue { item, .. } => format!("edit #{item}"),
+        Effect::SetIssueState { item, .. } => format!("open or close #{item}"),
+        Effect::UpsertComment { item, .. } => format!("comment on #{item}"),
+        Effect::FoldComment { item, .. } => format!("fold a comment on #{item}"),
+        Effect::React { .. } | Effect::ReactTo { .. } => "react to the comment".to_owned(),
+        Effect::SetCheck { name, sha, .. } => format!("set the check run {} on {}", quoted(name), sha.short()),
+        Effect::Assign { item, .. } => format!("assign people to #{item}"),
+        Effect::SetMilestone { item, .. } => format!("set the milestone of #{item}"),
+        Effect::RerunFailed { pull, .. } => format!("run failed jobs of #{pull} again"),
+        Effect::CreateDeployment { environment, sha, .. } => {
+            format!("create a deployment of {} to {}", sha.short(), quoted(environment))
+        }
+        Effect::Dispatch { environment, sha, .. } => {
+            format!("start the workflow that deploys {} to {}", sha.short(), quoted(environment))
+        }
+        Effect::SetDeployment { deployment, .. } => format!("set the status of deployment {deployment}"),
+        Effect::AnswerProtection { run, environment, .. } => {
+            format!("answer run {run}, which waits for {}", quoted(environment))
+        }
+        Effect::CancelRun { run } => format!("cancel run {run}"),
+        Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
     }
 }
 
 /// A fact by its name; `None` for what every event tells.
 fn fact(key: &DocumentKey) -> Option<String> {
     Some(match key {
-        DocumentKey::About | DocumentKey::Tags | DocumentKey::Publication(_) => return None,
+        DocumentKey::About | DocumentKey::Tags | DocumentKey::Publication(_) | DocumentKey::Gate(..) => return None,
         DocumentKey::Item(number) => format!("item #{number}"),
         DocumentKey::Commit(sha) => format!("commit {}", sha.short()),
         DocumentKey::Push(name, _, after) => format!("push of {} to {}", after.short(), quoted(name.name())),
@@ -122,7 +153,6 @@ fn fact(key: &DocumentKey) -> Option<String> {
         DocumentKey::Request(id) => format!("deploy {}", quoted(id)),
         DocumentKey::Run(id) => format!("workflow run {id}"),
         DocumentKey::WaitingJob(run, name) => format!("a job of run {run} that waits for {}", quoted(name)),
-        DocumentKey::Gate(gate, sha) => format!("{} on {}", quoted(&gate.check()), sha.short()),
         DocumentKey::Answer(need) => question(need),
         DocumentKey::Policy => "its policy file".to_owned(),
     })

@@ -1,5 +1,5 @@
-//! Lines of development: whether a commit is on a branch that the policy
-//! lists, and whether it is this repository's at all.
+//! Branches of a commit: whether it is on a branch that the policy lists, and whether it belongs to
+//! this repository at all.
 
 use jiff::Timestamp;
 
@@ -13,35 +13,36 @@ use crate::{
     },
 };
 
-/// Branches that are looked at for one commit.
+/// Limit on the branches that are examined for one commit.
 const MOST_BRANCHES: usize = 50;
-/// Deployments whose commits are asked about at once, the newest.
+/// Limit on the deployments, newest first, whose commits are asked about at once.
 const MOST_ORIGINS: usize = 20;
 
-/// Whether a commit is on a branch that counts.
+/// Result of looking for a commit on the branches that count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OnLine {
-    /// It is on this one.
+    /// It is on this branch.
     Yes {
-        /// Its name.
+        /// Name of the branch.
         branch: String,
-        /// When it was seen there, if events told.
+        /// Time at which it was seen there, if events show it.
         since: Option<Timestamp>,
     },
     /// It is on none.
     No,
-    /// Not known yet, and asked for; with the forge's words, if it can't tell.
+    /// Not known yet, and asked for; with the forge's reason if the answer is unavailable.
     Unknown(Option<String>),
 }
 
 impl EvalContext<'_> {
-    /// Whether a commit is on a branch that the policy lists: by the record of
-    /// pushes and merges, else by the forge's answer about that very commit.
+    /// Returns whether the commit is on a branch that the policy lists: by the record of pushes and
+    /// merges, otherwise by the forge's answer about that very commit.
     pub(crate) fn on_line(&self, sha: &Sha) -> OnLine {
         self.on_branches(sha, &[])
     }
 
-    /// The same of branches that `of` names; if it is empty, of those that the policy lists.
+    /// Returns the same for branches that match `of`; if it is empty, for those that the policy
+    /// lists.
     pub(crate) fn on_branches(&self, sha: &Sha, of: &[Pattern]) -> OnLine {
         let counts = |branch: &str| match of {
             [] => self.listed(branch),
@@ -58,8 +59,8 @@ impl EvalContext<'_> {
                 Some((at, Some(head))) if self.known_to_contain(head, sha) == Some(true) => {
                     return OnLine::Yes { branch, since: Some(*at) };
                 }
-                // That the last head of which we heard lacks it proves nothing:
-                // a push may not have been heard of yet.
+                // A last known head without the commit proves nothing: a later push event may not
+                // have arrived yet.
                 Some((_, Some(_))) | None => {}
             }
             match self.place_on(sha, &branch, unknown.is_none()) {
@@ -71,8 +72,8 @@ impl EvalContext<'_> {
         unknown.unwrap_or(OnLine::No)
     }
 
-    /// Whether a commit was ever pushed to a listed branch, by our record: the
-    /// branch may have been rewritten or removed since.
+    /// Returns whether a commit was ever pushed to a listed branch, by the record: the branch may
+    /// have been rewritten or deleted since.
     pub(crate) fn was_on_line(&self, sha: &Sha) -> bool {
         let index = &self.facts.index;
         let pushes = index.brought_by.get(sha).into_iter().flatten().map(|(name, _, _)| name);
@@ -80,8 +81,8 @@ impl EvalContext<'_> {
         pushes.chain(others).any(|name| self.listed_ref(name))
     }
 
-    /// A branch of those that count to which a commit was pushed or merged, and
-    /// when, if the branch was not rewritten or removed since.
+    /// Returns a branch that counts to which a commit was pushed or merged, and when, if the branch
+    /// was not rewritten or deleted since.
     pub(crate) fn landed_by_record(&self, sha: &Sha, counts: impl Fn(&str) -> bool) -> Option<(String, Timestamp)> {
         let index = &self.facts.index;
         let pushes = index.brought_by.get(sha).into_iter().flatten();
@@ -98,7 +99,7 @@ impl EvalContext<'_> {
         })
     }
 
-    /// Whether a branch was neither rewritten nor removed since a moment.
+    /// Returns whether a branch was neither rewritten nor deleted since a time.
     fn stands_since(&self, branch: &str, since: Timestamp) -> bool {
         let rewritten = self.rewrites_of(branch, since).any(|(at, _, _)| *at > since);
         let place = self.facts.refs.get(&RefName::Branch(branch.to_owned())).and_then(|place| place.moves().last());
@@ -106,13 +107,13 @@ impl EvalContext<'_> {
         !rewritten && !removed
     }
 
-    /// Branches that count and exist as far as is known: the default one first,
-    /// then those that a pattern names, then those that one matches.
+    /// Returns the branches that count and exist, as far as known: the default branch first, then
+    /// those that a pattern names literally, then those that a pattern matches.
     fn branches_of(&self, sha: &Sha, patterns: &[Pattern], counts: impl Fn(&str) -> bool) -> Vec<String> {
         let default = self.facts.default_branch().to_owned();
         let pushed = self.facts.index.brought_by.get(sha).into_iter().flatten().map(|(name, _, _)| name);
         let globs = || patterns.iter().map(Pattern::as_str);
-        // A branch that is named as it is may exist although no push to it was seen.
+        // A branch that a pattern names literally may exist without a recorded push.
         let plain = globs().filter(|glob| literal_prefix(glob) == *glob).map(str::to_owned);
         let matching = globs().flat_map(|glob| self.live_branches(literal_prefix(glob)));
         let known = pushed.chain(matching).filter_map(|name| match name {
@@ -128,7 +129,7 @@ impl EvalContext<'_> {
         branches
     }
 
-    /// Branches whose names begin with `prefix` and that were not removed, as far as is known.
+    /// Returns the branches whose names begin with `prefix` and that are not known to be deleted.
     fn live_branches(&self, prefix: &str) -> impl Iterator<Item = &RefName> {
         let from = self.facts.refs.range(RefName::Branch(prefix.to_owned())..);
         let branches = from.take_while(move |(name, _)| match name {
@@ -138,18 +139,18 @@ impl EvalContext<'_> {
         branches.filter(|(_, place)| !matches!(place.moves().last(), Some((_, None)))).map(|(name, _)| name)
     }
 
-    /// What the forge says of a commit's place; asks for it if `ask`. `Err`:
-    /// not known, with the forge's words if it can't tell.
+    /// Returns the forge's answer about a commit's place; asks for it if `ask`. `Err`: not known,
+    /// with the forge's reason if the answer is unavailable.
     fn place_on(&self, sha: &Sha, branch: &str, ask: bool) -> Result<CommitPlace, Option<String>> {
         let need = Need::CommitPlace { sha: sha.clone(), branch: branch.to_owned() };
         let known = self.facts.answers.get(&need);
         let since = match known.map(|known| &known.answer) {
-            // What was there may have been taken away.
+            // A rewrite may have removed the commit since.
             Some(Answer::CommitPlace(CommitPlace::OnBranch)) => {
                 let rewritten = self.rewrites_of(branch, Timestamp::MIN).last().map(|(at, _, _)| *at);
                 rewritten.unwrap_or(Timestamp::MIN)
             }
-            // What was not there may have come by a push that was never seen.
+            // An unseen push may have brought the commit since.
             _ => self.now.checked_sub(RETRY_AFTER).unwrap_or(Timestamp::MIN),
         };
         let current = match known.filter(|known| known.at >= since).map(|known| &known.answer) {
@@ -163,7 +164,7 @@ impl EvalContext<'_> {
         Err(current)
     }
 
-    /// Whether a commit is, or was, this repository's; asks for it if unknown.
+    /// Returns whether a commit is, or was, this repository's; asks for it if unknown.
     pub(crate) fn is_own(&self, sha: &Sha) -> Option<bool> {
         let known = self.facts.is_own_commit(sha);
         if known.is_none() {
@@ -172,7 +173,7 @@ impl EvalContext<'_> {
         known
     }
 
-    /// Asks whose commits the newest deployments deploy of which it is not known.
+    /// Asks for the origin of the newest deployments' commits where it is unknown.
     pub(crate) fn want_origins(&self) {
         for sha in self.facts.commits_of_unknown_origin().take(MOST_ORIGINS) {
             self.is_own(sha);
@@ -180,7 +181,7 @@ impl EvalContext<'_> {
     }
 }
 
-/// What every name that a glob matches begins with.
+/// Returns the literal prefix that every name matched by a glob begins with.
 fn literal_prefix(glob: &str) -> &str {
     glob.split(['*', '?', '[', '{', '!', '\\']).next().unwrap_or_default()
 }

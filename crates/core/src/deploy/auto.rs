@@ -1,4 +1,4 @@
-//! Deploys that nobody asks for: a tag was pushed, the default branch moved.
+//! Automatic deploys: a tag was pushed, or the default branch moved.
 
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
@@ -20,11 +20,10 @@ use crate::{
     plan::{DecisionContext, PartialPlan},
 };
 
-/// What happened longer ago starts nothing: a policy that is switched on must
-/// not deploy the past.
+/// Age beyond which a push starts nothing: enabling a policy must not deploy the past.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
-/// Records a request for whatever calls for one.
+/// Records a request for every trigger that fired.
 pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
@@ -50,11 +49,11 @@ struct News {
     watched: RefGuard,
 }
 
-/// The tag that moved last since then, of those that start a deploy; of
-/// several that moved at once the one with the highest version.
+/// Returns the tag that moved last since then, of those that start a deploy; of several that moved
+/// at once, the one with the highest version.
 fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<News> {
     let recent = facts.index.tag_moves.range((since, String::new())..).rev();
-    // One that was moved or taken away since starts nothing.
+    // A tag that moved again or was deleted since starts nothing.
     let stands = |at: &Timestamp, tag: &String| {
         let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves().last());
         place.is_some_and(|(last, sha)| last == at && sha.is_some())
@@ -73,7 +72,7 @@ fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<Ne
     Some(News { at: *at, sha: sha.clone()?, origin, watched })
 }
 
-/// Whether a request is for a higher version of the same package.
+/// Returns whether a request is for a higher version of the same package.
 fn is_higher(origin: &Origin, than: &Origin) -> bool {
     matches!((origin, than), (Origin::Tag(tag), Origin::Tag(other)) if is_higher_version(tag, other))
 }
@@ -90,7 +89,7 @@ fn newest_merge(facts: &RepoFacts) -> Option<News> {
     Some(News { at, sha: sha?, origin, watched })
 }
 
-/// When the policy file last changed, as far as that was seen.
+/// Returns when the policy file last changed, as far as pushes show.
 fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
     let branch = facts.default_branch().to_owned();
     let pushes = facts.index.policy_pushes.range((branch.clone(), Timestamp::MIN)..=(branch, Timestamp::MAX));
@@ -102,7 +101,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     if facts.requests.contains_key(&id) {
         return;
     }
-    // Of what nobody asked for, the newest counts.
+    // Of the automatic requests, the newest counts.
     let older = facts.open_requests().filter(|(_, request)| {
         request.environment == environment
             && !request.is_under_way()
@@ -129,7 +128,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     out.changed.insert(DocumentKey::Request(id));
 }
 
-/// Our id for it: the same news is one request, however often it is looked at.
+/// Returns phasebot's id of the request: the same push always yields the same request.
 fn id(environment: &str, news: &News) -> String {
     let what = match &news.origin {
         Origin::Tag(name) => format!("tag {name}"),

@@ -1,4 +1,4 @@
-//! The end of a deploy, and who hears of it.
+//! End of a deploy, and the reply to whoever asked for it.
 
 use crate::{
     deploy::set_state,
@@ -10,7 +10,7 @@ use crate::{
     plan::{CommandEnding, DecisionContext, PartialPlan},
 };
 
-/// Ends a request; the command that asked for it answers.
+/// Ends a request, and the command that asked for it.
 pub(super) fn finish(
     facts: &mut RepoFacts,
     id: &str,

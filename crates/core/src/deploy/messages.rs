@@ -1,4 +1,4 @@
-//! Every sentence about deploys. Names from outside are quoted.
+//! Messages about deploys. Names from outside are quoted.
 
 use crate::{
     domain::{
@@ -37,12 +37,12 @@ fn asker(request: &DeployRequest) -> String {
     }
 }
 
-/// One line for the forge.
+/// Returns the one-line description for the forge.
 pub(super) fn description(request: &DeployRequest) -> String {
     format!("{} {}", what(request), asker(request)).replace('`', "")
 }
 
-/// A request's state, for a delivery's note.
+/// Returns a request's state, for a delivery's notes.
 pub(super) fn state(request: &DeployRequest) -> String {
     let state = match &request.state {
         RequestState::Asked => "asked for".to_owned(),
@@ -81,7 +81,7 @@ pub(super) fn passed(request: &DeployRequest, decision: &Decision) -> String {
     format!("the gate of {} is open{waived}", quoted(&request.environment))
 }
 
-// ── Why not ──
+// ── Reasons against a deploy ──
 
 pub(super) fn not_ours(policy: &Policy, environment: &str) -> String {
     let mut wants = Vec::new();
@@ -226,7 +226,7 @@ pub(super) fn busy(other: &DeployRequest, policy: &Policy) -> String {
     format!("the {} is under way {}, since {}", what(other), asker(other), moment(other.since, &policy.commands.zone))
 }
 
-/// What stands in the way, condition by condition.
+/// Returns the reasons why a gate is closed, condition by condition.
 pub(crate) fn closed(decision: &Decision) -> String {
     let closed = decision.conditions.iter().filter(|condition| !condition.standing.is_open());
     let lines: Vec<String> = closed.map(|c| format!("{}: {}", quoted(&c.name), c.sentence)).collect();
@@ -274,7 +274,7 @@ pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
     format!("It began at {} instead of {}, and was stopped.", quoted(found.short()), commit(wanted))
 }
 
-// ── How it went ──
+// ── Outcome ──
 
 pub(super) fn under_way() -> &'static str {
     "A workflow run deploys it."
@@ -312,7 +312,7 @@ pub(super) fn no_end() -> String {
 
 // ── The status comment ──
 
-/// Lines about the deploys that were asked for on an item and are not over.
+/// Returns lines about the open deploys that were requested on an item.
 pub fn board(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
     let mut open: Vec<&DeployRequest> =
         facts.open_requests().map(|(_, request)| request).filter(|r| r.item() == Some(item)).collect();

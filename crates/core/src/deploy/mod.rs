@@ -1,4 +1,4 @@
-//! Deploys: from what somebody asks for to what runs.
+//! Deploys: from the request to the running commit.
 //!
 //! ```text
 //! asked ─▶ waiting (turn, gate) ─▶ starting ─▶ running ─▶ ended
@@ -6,9 +6,9 @@
 //!            └── the gate closed ─────┘
 //! ```
 //!
-//! A request ([`crate::domain::fact::deploy_request`]) goes through these states in
-//! order. Everything is decided from facts; the forge is told by effects, and
-//! `recheck` is asked once more at the very moment of sending.
+//! A request ([`crate::domain::fact::deploy_request`]) goes through these states in order. Every
+//! decision is made from facts; effects carry it out on the forge, and `recheck` runs once more
+//! right before an effect is sent.
 
 mod auto;
 mod finish;
@@ -43,11 +43,11 @@ pub(crate) use crate::deploy::rollback::way_back;
 pub(crate) use crate::deploy::start::recheck as recheck_start;
 pub(crate) use crate::deploy::track::recheck as recheck_status;
 
-/// So many times the open deploys are gone through at once; each round but the
-/// last took one on its way, or changed what it waits for.
+/// Limit on the passes over the open deploys in one decision; each but the last started one, or
+/// changed what it waits for.
 const MOST_ROUNDS: usize = 8;
 
-/// Notes every fact that a deploy under way wants and that is not known.
+/// Records the unknown facts that the open deploys need.
 pub(crate) fn want_all(eval: &EvalContext<'_>) {
     eval.want_origins();
     for (id, request) in eval.facts.open_requests() {
@@ -62,11 +62,11 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
     publish::want_gates(eval);
 }
 
-/// Brings every deploy, waiting job and draft release up to facts, policy and time.
+/// Brings every deploy, waiting job and draft release up to date with facts, policy and time.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     auto::ask(facts, terms, out);
     track::link(facts, terms, out);
-    // What one starts or ends is news for those that were looked at before it.
+    // A deploy that starts or ends affects those that were handled before it.
     for _ in 0..MOST_ROUNDS {
         let open = queue::in_turn(facts);
         let before: Vec<Option<RequestState>> = open.iter().map(|id| state(facts, id)).collect();
@@ -86,9 +86,9 @@ fn state(facts: &RepoFacts, id: &str) -> Option<RequestState> {
     facts.requests.get(id).map(|request| request.state.clone())
 }
 
-/// As many steps as a request can take now.
+/// Takes as many steps as the request can take now.
 fn step(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
-    // Asked, waiting, starting, running, ended: there are no more.
+    // Asked, waiting, starting, running, ended: there are no more steps.
     for _ in 0..4 {
         let Some(request) = facts.requests.get(id) else { return };
         let before = request.state.clone();
@@ -104,7 +104,7 @@ fn step(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut 
     }
 }
 
-/// Notes how an effect ended that a deploy waits for.
+/// Records the outcome of an effect that a deploy waits for.
 pub(crate) fn ended(
     facts: &mut RepoFacts,
     effect: &Effect,
@@ -125,7 +125,7 @@ pub(crate) fn ended(
     }
 }
 
-/// Changes a request and notes that it changed; the item's board shows it.
+/// Changes a request and records the change; the item's status comment shows it.
 fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOnce(&mut DeployRequest)) {
     let changed = facts.requests.update(&id.to_owned(), |request| {
         let before = request.clone();
@@ -142,7 +142,7 @@ fn change(facts: &mut RepoFacts, id: &str, out: &mut PartialPlan, how: impl FnOn
     out.changed.insert(DocumentKey::Request(id.to_owned()));
 }
 
-/// Puts a request into a state.
+/// Sets a request's state.
 fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut told = None;
     change(facts, id, out, |request| {

@@ -1,4 +1,4 @@
-//! The commit that a promotion brings on.
+//! Commit that a promotion deploys.
 
 use jiff::Timestamp;
 
@@ -8,7 +8,8 @@ use crate::{
     text::message::quoted,
 };
 
-/// The commit to promote: that which runs in every environment before this one.
+/// Returns the commit to promote: the one that runs in every environment before this one. `Err`:
+/// the reason why there is none, for people.
 pub(crate) fn upstream(
     facts: &RepoFacts,
     policy: &Policy,

@@ -1,4 +1,4 @@
-//! Jobs that wait for our word.
+//! Jobs that wait for phasebot's deployment protection rule.
 
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::{
     text::message::quoted,
 };
 
-/// The forge takes ten reports without a verdict on one job.
+/// Limit on the reports without a verdict on one job: GitHub accepts ten.
 const MOST_REPORTS: u32 = 10;
 
 type Key = (u64, String);
@@ -37,12 +37,13 @@ pub(super) fn want_gates(eval: &EvalContext<'_>) {
         {
             eval.want(need);
         }
-        // Whether a reviewer may write is asked on the way.
+        // This asks whether a reviewer may write.
         let _ = may_enter(eval, key, job);
     }
 }
 
-/// The run has ended, or the job has begun: nothing is to be said any more.
+/// Returns whether nothing has to be answered any more: the run has ended or is being cancelled, or
+/// the job has begun.
 fn is_over(facts: &RepoFacts, key: &Key, job: &WaitingJob) -> bool {
     let ended =
         facts.runs.get(&key.0).is_some_and(|run| run.outcome != RunOutcome::Running && since(job) <= Some(run.at));
@@ -53,13 +54,13 @@ fn since(job: &WaitingJob) -> Option<Timestamp> {
     job.requests.values().max().copied()
 }
 
-/// Whether the job that asked last has begun.
+/// Returns whether the job that asked last has begun.
 fn begun(facts: &RepoFacts, job: &WaitingJob) -> bool {
     let made = last_request(job).and_then(|id| facts.deployments.get(&id));
     made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
 }
 
-/// The request that a run works for.
+/// Returns the request that a run serves.
 fn owner<'a>(
     facts: &'a RepoFacts,
     key: &Key,
@@ -82,7 +83,7 @@ fn subject(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> O
     Some(subject)
 }
 
-/// Who started a job's run, as far as events told: they ask for what it does.
+/// Returns who started a job's run, as far as events show: they count as having asked for its job.
 fn started_by<'f>(facts: &'f RepoFacts, run: u64, job: &'f WaitingJob) -> impl Iterator<Item = &'f Account> {
     let made = job.requests.keys().flatten().filter_map(|id| facts.deployments.get(id));
     let creators = made.filter_map(|deployment| deployment.creator.as_ref());
@@ -90,8 +91,8 @@ fn started_by<'f>(facts: &'f RepoFacts, run: u64, job: &'f WaitingJob) -> impl I
     job.started_by.iter().chain(creators).chain(actors).filter(|account| account.id.is_some())
 }
 
-/// The commit that a job brings; `None`: not known yet. A run that one of our
-/// requests dispatched brings what it was given, also when the request is over.
+/// Returns the commit that a job brings; `None`: not known yet. A run that a request dispatched
+/// brings that request's commit, even after the request has ended.
 fn commit(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Option<Sha> {
     let requests = facts.requests.index().by_run.of(&key.0).filter_map(|id| facts.requests.get(id));
     if let Some(request) = requests.into_iter().find(|request| request.environment == key.1) {
@@ -103,12 +104,13 @@ fn commit(facts: &RepoFacts, policy: &Policy, key: &Key, job: &WaitingJob) -> Op
     }
 }
 
-/// The deployment with which a job asked last.
+/// Returns the deployment with which a job asked last.
 fn last_request(job: &WaitingJob) -> Option<u64> {
     job.requests.iter().max_by_key(|(id, at)| (**at, **id)).and_then(|(id, _)| *id)
 }
 
-/// How the gate stands for a job; `Err`: something else holds the environment.
+/// Evaluates the gate for a job; `Err`: another deploy holds the environment, the job must not
+/// enter it, or its commit is unknown.
 fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionContext<'_>) -> Result<Decision, String> {
     let owner = owner(facts, key);
     if owner.is_none()
@@ -127,9 +129,9 @@ fn evaluate(facts: &RepoFacts, key: &Key, job: &WaitingJob, terms: &DecisionCont
     decision.ok_or_else(messages::job_commit_unknown)
 }
 
-/// Whether a job that no request of ours started brings what may go to its
-/// environment at all. A pull request's brings what its author wrote: it goes
-/// only where `unmerged: true` is, at a head that may be deployed there.
+/// Checks whether a job that no request started may enter its environment at all. A pull request's
+/// job brings what its author wrote: it may enter only with `unmerged: true`, at a head that may be
+/// deployed there.
 fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), String> {
     let (facts, policy) = (eval.facts, eval.policy);
     let made =
@@ -153,8 +155,8 @@ fn may_enter(eval: &EvalContext<'_>, key: &Key, job: &WaitingJob) -> Result<(), 
     Err(refusal)
 }
 
-/// Whether an answer to a job may still be sent: the job still waits, the
-/// policy still acts, and the gate still says what the answer says.
+/// Rechecks an answer to a job before it is sent: the job still waits, the policy still acts, and
+/// the gate still agrees with the answer.
 pub(crate) fn recheck(
     facts: &RepoFacts,
     run: u64,
@@ -165,7 +167,7 @@ pub(crate) fn recheck(
     let key = (run, name_key(environment));
     let known = facts.waiting_jobs.get(&key);
     if approve.is_none() && known.is_none() {
-        // Words let nothing go on and end nothing.
+        // A comment neither starts nor ends anything.
         return Ok(());
     }
     let Some(job) = known.filter(|job| !is_over(facts, &key, job)) else {
@@ -185,7 +187,7 @@ pub(crate) fn recheck(
     }
 }
 
-/// Answers every job whose gate has come to a verdict, and reports on the others.
+/// Answers every job whose gate has a verdict, and reports on the others.
 pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
@@ -206,7 +208,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     }
 }
 
-/// What to say to a job now, if anything; notes that it is said.
+/// Returns the answer to a job that is due now, if any, and records it in the job.
 fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>) -> Option<PlannedEffect> {
     let (run, asked) = (key.0, job.requests.len());
     let open = evaluated.as_ref().is_ok_and(|decision| decision.standing.is_open());
@@ -218,7 +220,7 @@ fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>)
     };
     let answer = |approve, comment| Effect::AnswerProtection { run, environment: job.name.clone(), approve, comment };
     match job.answered.filter(|(count, _)| *count == asked) {
-        // An approval can't be taken back; what it let go on can be stopped.
+        // An approval can't be withdrawn, but the run that it released can be cancelled.
         Some((_, true)) if evaluated.as_ref().is_ok_and(is_known_to_be_shut) => {
             job.cancelled = true;
             wish(name("cancel", job.answers), Effect::CancelRun { run })
@@ -245,7 +247,7 @@ fn answer(key: &Key, job: &mut WaitingJob, evaluated: &Result<Decision, String>)
     }
 }
 
-/// A gate at which something stands in the way that is not just being asked.
+/// Returns whether a gate is closed by a condition that is not just waiting for an answer.
 fn is_known_to_be_shut(decision: &Decision) -> bool {
     fn is_asked(condition: &Condition) -> bool {
         let open = condition.standing.is_open();
@@ -254,12 +256,12 @@ fn is_known_to_be_shut(decision: &Decision) -> bool {
     decision.conditions.iter().any(|condition| !condition.standing.is_open() && !is_asked(condition))
 }
 
-/// A gate that neither time nor a person opens. Saying so ends the run.
+/// Returns whether neither time nor a person can open the gate. Reporting that ends the run.
 fn is_final(decision: &Decision) -> bool {
     decision.standing == ConditionState::Fail && !decision.needs_person && decision.next_at.is_none()
 }
 
-/// Notes how an answer ended: one that was not sent, or not taken, is still owed.
+/// Records the outcome of an answer: a verdict that was not sent is still owed.
 pub(super) fn answered(
     facts: &mut RepoFacts,
     run: u64,

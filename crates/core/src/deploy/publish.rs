@@ -1,5 +1,5 @@
-//! Draft releases that are published as soon as their gate is open, and tags
-//! that were pushed past a closed one.
+//! Draft releases that are published as soon as their gate is open, and tags that were pushed
+//! although theirs is closed.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,24 +20,24 @@ use crate::{
     text::message::quoted,
 };
 
-/// A tag that was pushed longer ago is not looked at any more.
+/// Age beyond which a pushed tag is no longer examined.
 const NEWS: SignedDuration = SignedDuration::from_hours(24);
 
 /// A draft release that waits to be published.
 pub(crate) struct Draft {
     pub(crate) id: u64,
     pub(crate) tag: String,
-    /// The branch that it is made from, if it names one.
+    /// Branch that it is made from, if it names one.
     pub(crate) branch: Option<String>,
-    /// The gate that publishes it, or the first that stands before it.
+    /// Subject of the gate that publishes it, or of the first gate that guards it.
     pub(crate) subject: Subject,
-    /// The other gates that stand before it: they have to be open, too.
+    /// Subjects of the other gates that guard it: they have to be open, too.
     others: Vec<Subject>,
 }
 
 impl Draft {
-    /// How the gates before it stand when `requester` asks for it: the decision
-    /// of one that is not open, or of the first if all are.
+    /// Evaluates the gates of the draft for `requester`: returns the decision of one that is not
+    /// open, or of the first if all are.
     pub(crate) fn evaluate(
         &self,
         facts: &RepoFacts,
@@ -46,7 +46,7 @@ impl Draft {
         now: Timestamp,
     ) -> Decision {
         let evaluate = |subject: &Subject| {
-            // Who asked for it does not approve it.
+            // A requester can't approve their own request.
             let subject = Subject { requester: requester.cloned(), ..subject.clone() };
             gate::evaluate(facts, policy, &subject, now)
         };
@@ -56,8 +56,7 @@ impl Draft {
     }
 }
 
-/// The drafts that stand before a gate, each with the commit that it is of as
-/// far as that is known.
+/// Returns the drafts that a gate guards and whose commit is known.
 pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Draft> {
     drafts_in(&EvalContext::new(facts, policy, now))
 }
@@ -85,12 +84,12 @@ fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
     found
 }
 
-/// A gate without a pattern stands before every draft.
+/// Returns whether a gate guards a draft; a gate without a pattern guards every draft.
 fn covers(rule: &GateRule, tag: &str) -> bool {
     rule.draft && rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
 }
 
-/// Tags that were pushed lately, with the gate that stands before them.
+/// Returns the tags that were pushed lately, each with the gate that guards it.
 fn pushed<'a>(
     facts: &'a RepoFacts,
     policy: &'a Policy,
@@ -160,7 +159,7 @@ fn publish(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partial
     }
 }
 
-/// What publishes a draft.
+/// Returns the effect that publishes a draft.
 pub(crate) fn effect(draft: &Draft, command: Option<CommandId>) -> Effect {
     Effect::PublishRelease {
         release: draft.id,
@@ -178,23 +177,22 @@ pub(crate) fn effect(draft: &Draft, command: Option<CommandId>) -> Effect {
 pub(crate) struct Wanted<'a> {
     pub(crate) release: u64,
     pub(crate) tag: &'a str,
-    /// The gate under which it was decided.
+    /// Gate under which it was decided.
     pub(crate) gate: &'a str,
     pub(crate) sha: &'a Sha,
-    /// The command that asked for it; without one the gate says `publish`.
+    /// Command that asked for it; without one the gate has `publish`.
     pub(crate) command: Option<CommandId>,
 }
 
-/// Whether a draft may still be published: the gate under which it was decided
-/// still stands before it, with `publish` where nobody asked, and is open at
-/// this commit.
+/// Rechecks a publication before it is sent: the gate under which it was decided still guards the
+/// draft, with `publish` if no command asked, and is open at this commit.
 pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionContext<'_>) -> Result<(), String> {
     let Wanted { release, tag, gate, sha, command } = *wanted;
     let state = facts.releases.get(&release).map(|release| &release.state.value);
     match state {
         Some(state) if state.withdrawn => return Err(messages::draft_gone(tag)),
-        // Somebody published it meanwhile: the adapter changes nothing then,
-        // and tells at which commit it is.
+        // It has been published meanwhile: the adapter then changes nothing and returns the
+        // release's commit.
         Some(state) if state.published_at.is_some() => return Ok(()),
         Some(_) => {}
         None => return Err(messages::draft_gone(tag)),
@@ -221,15 +219,15 @@ pub(crate) fn recheck(facts: &RepoFacts, wanted: &Wanted<'_>, terms: &DecisionCo
     if decision.standing.is_open() { Ok(()) } else { Err(messages::closed(&decision)) }
 }
 
-/// Whether an issue about a tag that broke a gate may still be opened.
+/// Checks whether an issue about a tag that broke a gate may still be opened.
 pub(crate) fn recheck_violation(gate: &str, terms: &DecisionContext<'_>) -> Result<(), String> {
     let asks =
         terms.policy.mode == Mode::Act && terms.policy.gates.get(gate).is_some_and(|rule| rule.issue_on_violation);
     if asks { Ok(()) } else { Err(messages::no_violations(gate)) }
 }
 
-/// Notes how a publication ended: one that was not sent is tried again when
-/// the gate opens again.
+/// Records the outcome of a publication: one that was not sent is tried again when the gate opens
+/// again.
 pub(super) fn published(
     facts: &mut RepoFacts,
     release: u64,
@@ -239,15 +237,15 @@ pub(super) fn published(
 ) {
     let name = format!("release {release}");
     let Some(publication) = facts.publications.get_mut(&name) else { return };
-    // Where the forge has the tag at another commit, it is tried again once that
-    // is known here: the draft is of that commit then.
+    // If the forge has the tag at another commit, the publication is tried again once that commit
+    // is known here: the draft then has that commit.
     if matches!(outcome, EffectOutcome::Withheld(_)) && publication.settled {
         publication.settled = false;
         out.changed.insert(DocumentKey::Publication(name));
     }
 }
 
-/// One issue for each tag that was pushed although its gate does not open.
+/// Opens one issue for each tag that was pushed although its gate fails.
 fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut settled = Vec::new();
     for (tag, gate, _, subject) in pushed(facts, terms.policy, terms.now) {
@@ -296,7 +294,7 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
         quoted(gate),
         rows.join("\n")
     );
-    // A tag's name is anybody's word: the marker holds none of it.
+    // Anyone can choose a tag's name, so the marker contains none of it.
     let digest: String = decision.sha.0.chars().take(12).collect();
     Effect::OpenIssue {
         marker: format!("violation:{digest}"),

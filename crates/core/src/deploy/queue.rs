@@ -1,4 +1,4 @@
-//! Before a start: what is meant, whose turn it is, whether the gate is open.
+//! Steps before a start: resolve the name, wait for the turn, wait for the gate.
 
 use crate::{
     context::EvalContext,
@@ -27,17 +27,17 @@ use std::cmp::Reverse;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A request that could not start by then is given up.
+/// Time after which a request that could not start is given up.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(24);
-/// How long to wait for an answer that a request can't do without.
+/// Longest wait for an answer that a request depends on.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-/// What the forge said within this time is fresh enough to act on.
+/// Greatest age of an answer that is fresh enough to act on.
 const FRESH: SignedDuration = SignedDuration::from_mins(2);
-/// When to look again at something that the forge did not tell.
+/// Time until an unanswered question is checked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
-/// Requests that are not over, in the order in which they may take a place:
-/// what holds one, then rollbacks, then first come.
+/// Returns the open requests in the order in which they may take an environment: the one that holds
+/// it, then rollbacks, then first come, first served.
 pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
     let mut open: Vec<_> = facts.open_requests().collect();
     open.sort_by_key(|(id, r)| (Reverse(r.is_under_way()), r.kind != RequestKind::Rollback, r.at, (*id).clone()));
@@ -47,19 +47,19 @@ pub(super) fn in_turn(facts: &RepoFacts) -> Vec<String> {
 pub(super) fn want_name(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) {
     let need = target::name_need(eval.facts, id, request);
     if let Some(Answer::Named(Some(named))) = eval.lasting(&need) {
-        // Whether a reviewer may write is asked on the way.
+        // This asks whether a reviewer may write.
         let _ = target::may(eval, request, named);
     }
 }
 
-/// What a request wants to know while it waits: its gate's facts, and how its
-/// commit stands to what runs.
+/// Asks for what a waiting request needs: its gate's facts, and the order of its commit relative to
+/// the running one.
 pub(super) fn want_gate(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) {
     let Some(mut subject) = gate::subject::of_request(eval.facts, eval.policy, id, request) else { return };
     for need in gate::needs(eval.facts, eval.policy, &subject, eval.now) {
         eval.want(need);
     }
-    // Before something is done, everything is asked anew.
+    // Before an action, all questions are asked again.
     if gate::evaluate(eval.facts, eval.policy, &subject, eval.now).standing.is_open() {
         subject.fresh_since = fresh(eval.now);
         for need in gate::needs(eval.facts, eval.policy, &subject, eval.now) {
@@ -67,7 +67,7 @@ pub(super) fn want_gate(eval: &EvalContext<'_>, id: &str, request: &DeployReques
         }
     }
     order(eval, request);
-    // Where its commit is, and whether a fork's reviewer may write, is asked on the way.
+    // This asks where its commit is, and whether a fork's reviewer may write.
     let _ = still_permitted(eval, id, request);
 }
 
@@ -75,7 +75,7 @@ fn fresh(now: Timestamp) -> Option<Timestamp> {
     now.checked_sub(FRESH).ok()
 }
 
-/// How the gate of a request stands.
+/// Evaluates the gate of a request; `None` while its commit is unknown.
 pub(super) fn evaluate(
     facts: &RepoFacts,
     id: &str,
@@ -86,7 +86,7 @@ pub(super) fn evaluate(
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
 }
 
-/// The same by nothing that the forge said some time ago.
+/// Evaluates it again with fresh answers only.
 fn evaluate_afresh(
     facts: &RepoFacts,
     id: &str,
@@ -98,7 +98,7 @@ fn evaluate_afresh(
     Some(gate::evaluate(facts, terms.policy, &subject, terms.now))
 }
 
-/// Finds out which commit is meant.
+/// Resolves the commit that a request names.
 pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id) else { return };
     let refuse = |facts: &mut RepoFacts, why: String, out: &mut PartialPlan| {
@@ -119,7 +119,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
             return out.wake(terms.now.checked_add(AGAIN).ok());
         }
     };
-    // What was pushed after the command is not what its author meant.
+    // The author of the command did not mean what was pushed after it.
     if let (Origin::Command(_), Some(since)) = (&request.origin, moved_here(facts, request, named.kind, &named.sha))
         && since > request.at
     {
@@ -144,7 +144,7 @@ pub(super) fn resolve(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'
     }
 }
 
-/// When a branch or tag came to a commit, as far as that was seen.
+/// Returns when a branch or tag came to a commit, as far as pushes show.
 fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind, sha: &Sha) -> Option<Timestamp> {
     let name = target::short_name(&request.reference).to_owned();
     let place = if kind == ResolvedRefKind::Tag { RefName::Tag(name) } else { RefName::Branch(name) };
@@ -152,7 +152,7 @@ fn moved_here(facts: &RepoFacts, request: &DeployRequest, kind: ResolvedRefKind,
     moves.filter(|(_, to)| to.as_ref() == Some(sha)).map(|(at, _)| *at).max()
 }
 
-/// Waits for its turn and its gate, and starts.
+/// Waits for the request's turn and its gate, then starts it.
 pub(super) fn wait(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     match next(facts, id, terms, out) {
         Next::Start(decision) => start::start(facts, id, &decision, terms, out),
@@ -178,14 +178,14 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     let asked = matches!(request.origin, Origin::Command(_));
     let rule = match still_permitted(&eval, id, request) {
         Ok(rule) => rule,
-        // Whether a reviewer may write, or where the commit is, is being asked.
+        // Write access of a reviewer, or the place of the commit, is being asked.
         Err(_)
             if !eval.take_wants().is_empty()
                 && terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE =>
         {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
-        // Nobody is there to repeat what nobody asked for.
+        // Nobody would repeat an automatic request.
         Err(Refusal::Pending(why)) if !asked && terms.now.duration_since(request.at) < LONGEST_WAIT => {
             return Next::Wait(why, terms.now.checked_add(AGAIN).ok());
         }
@@ -213,7 +213,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     let busy = facts.under_way(environment).map(|(_, other)| other);
     match order(&eval, request) {
         Order::Forward => {}
-        // What is under way there may still turn out to be what ran.
+        // The deploy under way may still turn out to be the running one.
         Order::Unknown if busy.is_some() => {}
         Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
@@ -225,7 +225,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         return refused(messages::no_name(&request.reference));
     };
     if request.dry_run {
-        // Whoever asks how it would go wants to know, not that nobody has asked yet.
+        // A dry run has to report the outcome, not that the questions are still open.
         let asks = gate::subject::of_request(facts, terms.policy, id, request)
             .is_some_and(|subject| !gate::needs(facts, terms.policy, &subject, terms.now).is_empty());
         if asks && terms.now.duration_since(request.at) < PATIENCE {
@@ -235,7 +235,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     }
     if let Some(other) = busy {
         let why = messages::busy(other, terms.policy);
-        // A rollback waits for what runs: what is half done is not cut off.
+        // A rollback waits for the deploy under way instead of interrupting it.
         return if asked && rule.when_busy == Busy::Refuse && request.kind != RequestKind::Rollback {
             refused(format!("It is busy: {why}."))
         } else {
@@ -263,7 +263,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     }
 }
 
-/// Since when the forge is asked how a request stands to what runs.
+/// Returns since when the forge is being asked about the request.
 fn finding_out_since(request: &DeployRequest, now: Timestamp) -> Timestamp {
     match &request.state {
         RequestState::Waiting(why) if why == messages::finding_out() => request.since,
@@ -271,8 +271,7 @@ fn finding_out_since(request: &DeployRequest, now: Timestamp) -> Timestamp {
     }
 }
 
-/// An earlier request for the same, that is not over, or one that was
-/// repeated with `replace`.
+/// Returns an earlier open request for the same, or one that was repeated with `replace`.
 fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(&'a String, &'a DeployRequest)> {
     facts.open_requests().find(|(other_id, other)| {
         !other.dry_run
@@ -289,9 +288,9 @@ fn same<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> Option<(
     })
 }
 
-/// The environment's rule, if the policy still lets a request be deployed
-/// there: it deploys there at all, still by itself where nobody asked, with
-/// these inputs, and takes its commit. `Err`: why not, for people.
+/// Returns the environment's rule, if the policy still allows the request: phasebot deploys there,
+/// automatically if the request is automatic, with these inputs, and the environment accepts the
+/// commit. `Err`: the reason, for people.
 pub(super) fn still_permitted<'p>(
     eval: &EvalContext<'p>,
     id: &str,

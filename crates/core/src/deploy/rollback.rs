@@ -1,9 +1,8 @@
-//! The commit that a rollback goes back to.
+//! Target of a rollback.
 //!
-//! That is the last one that ran well: where a newer deployment failed, what
-//! runs now; else what ran before it. What failed after it had succeeded, was
-//! rolled back before, or saw an incident while it ran is left out, and the
-//! answer says so.
+//! That is the last commit that ran well: the running one if a newer deployment failed, otherwise
+//! the one before it. Commits that failed after they had succeeded, were rolled back before, or saw
+//! an incident while they ran are left out, and the reply says so.
 
 use std::collections::BTreeSet;
 
@@ -27,18 +26,18 @@ use crate::{
     text::message::{moment, quoted},
 };
 
-/// So many commits that are left out are named.
+/// Limit on the left-out commits that are named.
 const MOST_NAMED: usize = 5;
 
-/// Where a rollback may go.
+/// Possible targets of a rollback.
 pub(crate) struct WayBack {
-    /// Something ran in the environment at some time.
+    /// Something has run in the environment at some time.
     pub(crate) has_run: bool,
-    /// What runs now; `None`: nothing does, or it is not known which commit.
+    /// Running commit; `None`: nothing runs, or the commit is unknown.
     pub(crate) runs: Option<Sha>,
-    /// Commits to go back to, the nearest first.
+    /// Commits to go back to, nearest first.
     pub(crate) targets: Vec<Target>,
-    /// Commits that are newer than some of them and are left out.
+    /// Commits that are left out though newer than some target.
     passed: Vec<Passed>,
 }
 
@@ -49,13 +48,13 @@ pub(crate) struct Target {
     pub(crate) sha: Sha,
     /// It saw no incident while it ran.
     pub(crate) quiet: bool,
-    /// It is known that the environment takes it.
+    /// The environment is known to accept it.
     pub(crate) permitted: bool,
     from: Timestamp,
     until: Option<Timestamp>,
 }
 
-/// A commit that is left out, and why.
+/// A commit that is left out, with the reason.
 struct Passed {
     sha: Option<Sha>,
     at: Timestamp,
@@ -72,7 +71,7 @@ enum Why {
 }
 
 impl WayBack {
-    /// Tells for people what `target` is, and what is left out on the way to it.
+    /// Describes `target` for people, and the commits that are left out on the way to it.
     pub(crate) fn tell(&self, environment: &str, target: &Target, policy: &Policy) -> String {
         let time = |at: Timestamp| moment(at, &policy.commands.zone);
         let ran = match target.until {
@@ -113,7 +112,7 @@ impl WayBack {
     }
 }
 
-/// Finds where a rollback of an environment may go.
+/// Returns the possible targets of a rollback.
 pub(crate) fn way_back(
     facts: &RepoFacts,
     policy: &Policy,
@@ -128,7 +127,8 @@ pub(crate) fn way_back(
     let left = rolled_back(facts, history, environment);
     let incidents = eval.disturbances().get(environment);
     let saw_incident = |run: &Run<'_>| {
-        // What began once the next one was being tried is not held against this one.
+        // An incident that began once the next deployment was being tried does not count against
+        // this one.
         let until = if run.until.is_none() { first_failed } else { run.until };
         let during = |from: &Timestamp| *from >= run.from && until.is_none_or(|until| *from < until);
         incidents.into_iter().flatten().any(|(from, _)| during(from))
@@ -181,7 +181,7 @@ pub(crate) fn way_back(
     way
 }
 
-/// What failed since what runs now began to, and when the first of it began.
+/// Returns the failures since the running commit began to run, and when the first of them began.
 fn failed_since(
     facts: &RepoFacts,
     history: History<'_>,
@@ -199,7 +199,7 @@ fn failed_since(
         let why = if succeeded.is_some() { Why::FailedLater } else { Why::Failed };
         failed.push(Passed { sha: history.commit_of(id).cloned(), at, why });
     }
-    // A workflow may fail before any of its jobs made a deployment.
+    // A workflow may fail before any of its jobs creates a deployment.
     for (_, request) in facts.requests_for(environment) {
         let made_what_runs = current.is_some_and(|run| request.deployments().any(|id| id == run.deployment));
         let ended = request.end() == Some(RequestEnd::Failed) && request.since >= since && !made_what_runs;
@@ -211,14 +211,14 @@ fn failed_since(
     (failed, began.first().copied())
 }
 
-/// Whether the request that brought what runs failed after its deployment had
-/// succeeded, by a later job of its workflow.
+/// Returns whether the request that brought the running commit failed after its deployment had
+/// succeeded, in a later job of its workflow.
 fn has_failed_request(facts: &RepoFacts, environment: &str, run: &Run<'_>) -> bool {
     let request = facts.request_of(run.deployment).map(|(_, request)| request);
     request.is_some_and(|request| request.environment == environment && request.end() == Some(RequestEnd::Failed))
 }
 
-/// Commits that rollbacks went away from.
+/// Returns the commits that rollbacks replaced.
 fn rolled_back(facts: &RepoFacts, history: History<'_>, environment: &str) -> BTreeSet<Sha> {
     let requests = facts.requests_for(environment);
     let rollbacks = requests.map(|(_, request)| request).filter(|request| {
@@ -229,7 +229,7 @@ fn rolled_back(facts: &RepoFacts, history: History<'_>, environment: &str) -> BT
     let left = rollbacks.filter_map(|request: &DeployRequest| {
         let ran = || history.at(request.started_at?)?.commit.cloned();
         let left = request.from.clone().or_else(ran);
-        // Back from what failed to what runs all the time leaves nothing that ran.
+        // Going back from a failed commit to the one that kept running replaces nothing.
         left.filter(|left| request.sha.as_ref() != Some(left))
     });
     left.collect()

@@ -1,4 +1,4 @@
-//! The start: telling the forge, and what it made of that.
+//! Start of a deploy: the effect that starts it, and its outcome.
 
 use crate::{
     context::EvalContext,
@@ -25,7 +25,7 @@ fn key(id: &str, attempt: u32) -> String {
     format!("deploy/{id}/{attempt}")
 }
 
-/// Tells the forge to start. The environment is the request's from now on.
+/// Queues the effect that starts a deploy. From now on the request holds the environment.
 pub(super) fn start(
     facts: &mut RepoFacts,
     id: &str,
@@ -49,7 +49,7 @@ pub(super) fn start(
     out.effects.push(PlannedEffect { key: key(id, attempt), replaces: false, effect });
     let rolls_back = (request.kind == RequestKind::Rollback).then(|| request.environment.clone());
     set_state(facts, id, RequestState::Starting(attempt), terms, out);
-    // What waited there was to bring something newer: nobody wants that now.
+    // Requests waiting there would bring something newer, which a rollback makes unwanted.
     let environment = rolls_back.unwrap_or_default();
     let waiting = facts
         .open_requests()
@@ -90,9 +90,9 @@ fn effect(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<E
     })
 }
 
-/// The branch or tag that a workflow is to run from, by its full name: a tag
-/// may be called like a branch. A fork's branch is not here, and a bare commit
-/// is none.
+/// Returns the branch or tag that a workflow runs from, by its full name, as a tag and a branch may
+/// have the same name. A fork's branch is not in this repository and a bare commit is no ref, so
+/// both run from the default branch.
 fn runs_from(facts: &RepoFacts, watched: &RefGuard) -> String {
     let own_head = |number| {
         let shape = facts.pull(number).and_then(|pull| pull.shape.as_ref())?;
@@ -109,9 +109,8 @@ fn runs_from(facts: &RepoFacts, watched: &RefGuard) -> String {
     }
 }
 
-/// Whether a start may still be sent: the policy still deploys there in this
-/// way, the request is the one that holds the environment, its target is still
-/// permitted, and its gate is open by the newest facts.
+/// Rechecks a start before it is sent: the policy still deploys there in this way, the request
+/// holds the environment, its target is still permitted, and its gate is open by the newest facts.
 pub(crate) fn recheck(
     facts: &RepoFacts,
     effect: &Effect,
@@ -133,7 +132,7 @@ pub(crate) fn recheck(
     }
     match order(&eval, request) {
         Order::Forward => {}
-        // It waits again, and hears there what becomes of it.
+        // It waits again, and that step decides what happens next.
         Order::Older { .. } | Order::Lower { .. } | Order::Unknown => {
             return Err("what the environment runs has changed meanwhile".to_owned());
         }
@@ -146,7 +145,7 @@ pub(crate) fn recheck(
     }
 }
 
-/// Whether an effect starts a deploy in the way that the policy names.
+/// Returns whether an effect starts a deploy in the way that the policy names.
 fn is_way(rule: &EnvironmentRule, effect: &Effect) -> bool {
     match (rule.deploy.as_ref().map(|deploy| &deploy.via), effect) {
         (Some(Via::Deployment), Effect::CreateDeployment { .. }) => true,
@@ -157,7 +156,7 @@ fn is_way(rule: &EnvironmentRule, effect: &Effect) -> bool {
     }
 }
 
-/// Notes what the forge made of a start.
+/// Records the outcome of a start.
 pub(super) fn began(
     facts: &mut RepoFacts,
     id: &str,
@@ -235,7 +234,7 @@ fn runs(
     set_state(facts, id, RequestState::Running, terms, out);
 }
 
-/// Cancels a run of a deploy.
+/// Returns the effect that cancels a run of a deploy.
 pub(super) fn cancel(id: &str, run: u64) -> PlannedEffect {
     PlannedEffect { key: format!("deploy/{id}/cancel/{run}"), replaces: false, effect: Effect::CancelRun { run } }
 }

@@ -1,4 +1,4 @@
-//! A deploy that runs: which runs and deployments are its own, and how it ends.
+//! Running deploys: their workflow runs and deployments, and how they end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,15 +21,15 @@ use crate::{
     plan::{DecisionContext, PartialPlan, PlannedEffect},
 };
 
-/// A run begins by then, or it never will.
+/// Time within which a run has to begin.
 const BEGINS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
-/// A deploy whose end nobody tells is over by then.
+/// Time after which a deploy without a reported end is given up.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
-/// A question that the forge does not answer for so long is decided without it.
+/// Longest wait for an answer, before the deploy is decided without it.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
-/// When to ask again.
+/// Time until a question is asked again.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
-/// The forge tells whole seconds, and its clock and ours differ.
+/// Tolerance for the forge's timestamps, which are whole seconds of another clock.
 const SLACK: SignedDuration = SignedDuration::from_secs(10);
 
 fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
@@ -41,12 +41,12 @@ fn trigger(request: &DeployRequest) -> &'static str {
 }
 
 fn need(id: &str, request: &DeployRequest) -> Need {
-    // A dispatched run stands at its branch's head, whatever it was told to deploy.
+    // A dispatched run is at its branch's head, whatever commit its inputs name.
     let sha = request.deployment.and(request.sha.clone());
     Need::RunsAt { sha, trigger: trigger(request).to_owned(), purpose: id.to_owned() }
 }
 
-/// The runs that do a request's work: from events, and from what the forge answered.
+/// Returns the runs that do a request's work, from events and from the forge's answer.
 pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployRequest) -> BTreeMap<u64, &'a RunFacts> {
     if request.started_at.is_none() {
         return BTreeMap::new();
@@ -78,9 +78,9 @@ pub(super) fn runs_of<'a>(facts: &'a RepoFacts, id: &str, request: &DeployReques
     found
 }
 
-/// Whether a run was started by this request's deployment. The forge does not
-/// say which deployment started a run: it is the newest of ours at its commit
-/// that was there before it, and that of nobody who knew it earlier.
+/// Returns whether this request's deployment started a run. The forge does not say which deployment
+/// started a run: it is phasebot's newest deployment at the run's commit that existed before the
+/// run, unless another request is known to own the run.
 fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number: u64, run: &RunFacts) -> bool {
     let Some(made) = made_at(request) else { return false };
     if request.sha.as_ref() != Some(&run.sha) || run.created_at < made {
@@ -95,15 +95,14 @@ fn is_of_deployment(facts: &RepoFacts, id: &str, request: &DeployRequest, number
     !known && !index.by_commit.of(&run.sha).any(newer)
 }
 
-/// When a request's deployment was made. By the forge's clock, as a run's time
-/// is: after a crash we may hear of the deployment when its run has long begun.
+/// Returns when a request's deployment was created, by the forge's clock, like a run's time: after
+/// a crash, phasebot may learn of the deployment long after its run began.
 fn made_at(request: &DeployRequest) -> Option<Timestamp> {
     request.made_at.or_else(|| request.started_at?.checked_sub(SLACK).ok())
 }
 
-/// Another deploy of the same commit by a deployment of which no run is known
-/// yet. A second deployment there would make it a riddle which of the two a
-/// run belongs to.
+/// Returns another deploy of the same commit whose deployment has no known run yet. A second
+/// deployment at that commit would make it ambiguous to which of the two a run belongs.
 pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> Option<&'a DeployRequest> {
     let by_deployment = |request: &DeployRequest| {
         let rule = policy.environments.get(&request.environment).and_then(|rule| rule.deploy.as_ref());
@@ -119,7 +118,7 @@ pub(super) fn unclaimed<'a>(facts: &'a RepoFacts, id: &str, policy: &Policy) -> 
     others.find(|(other_id, other)| waits(other_id, other)).map(|(_, other)| other)
 }
 
-/// Since when a fresh list of the runs is wanted, if it is.
+/// Returns the time since when a fresh list of the runs is needed, if it is.
 fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timestamp) -> Option<Timestamp> {
     let runs = runs_of(facts, id, request);
     let deadline = add(request.started_at?, BEGINS_WITHIN);
@@ -127,7 +126,7 @@ fn list_wanted(facts: &RepoFacts, id: &str, request: &DeployRequest, now: Timest
         return (!begun_otherwise(facts, request) && now >= deadline).then_some(deadline);
     }
     let ended = runs.values().all(|run| run.outcome != RunOutcome::Running);
-    // Another workflow may have begun that no event told of.
+    // Another workflow may have begun without an event.
     (ended && request.deployment.is_some()).then(|| runs.values().map(|run| run.at).max().unwrap_or(deadline))
 }
 
@@ -141,13 +140,13 @@ pub(super) fn want_runs(eval: &EvalContext<'_>, id: &str, request: &DeployReques
     }
 }
 
-/// Something else than a run took the deployment up.
+/// Returns whether something other than a run took up the deployment.
 fn begun_otherwise(facts: &RepoFacts, request: &DeployRequest) -> bool {
     let made = request.deployment.and_then(|id| facts.deployments.get(&id));
     made.is_some_and(|made| made.statuses.iter().any(|status| status.state != DeployState::Waiting))
 }
 
-/// The request for an environment whose work a workflow run does.
+/// Returns the request for an environment whose work a workflow run does.
 fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Option<(&'a String, &'a DeployRequest)> {
     let index = facts.requests.index();
     let seen = facts.runs.get(&run);
@@ -159,8 +158,8 @@ fn request_of_run<'a>(facts: &'a RepoFacts, run: u64, environment: &str) -> Opti
     begun.find(|(id, request)| request.run == Some(run) || runs_of(facts, id, request).contains_key(&run))
 }
 
-/// Runs with a deployment that may be the work of this dispatch as long as the
-/// dispatch's own run is not known.
+/// Returns runs with a deployment that may belong to this dispatch, as long as the dispatch's own
+/// run is unknown.
 pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u64> {
     let started = request.started_at.filter(|_| request.is_dispatched());
     let since = started.map(|at| at.checked_sub(SLACK).unwrap_or(Timestamp::MIN));
@@ -170,12 +169,12 @@ pub(super) fn runs_in_doubt(facts: &RepoFacts, request: &DeployRequest) -> Vec<u
     made.filter(|made| !made.is_linked()).filter_map(|made| made.run).collect()
 }
 
-/// Ties deployments that jobs made to the requests that their runs belong to.
+/// Links deployments that jobs created to the requests that their runs belong to.
 pub(super) fn link(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let mut links: Vec<(String, u64)> = Vec::new();
     for run in std::mem::take(&mut facts.index.runs_to_link) {
         for deployment in facts.deployments.index().by_run.of(&run) {
-            // Also for one that stays unlinked: its commit may be known only now.
+            // Also for a deployment that stays unlinked: its commit may be known only now.
             EvalContext::new(facts, terms.policy, terms.now)
                 .concerned(&DocumentKey::Deployment(*deployment), &mut out.items);
             let Some(made) = facts.deployments.get(deployment) else { continue };
@@ -190,7 +189,7 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut
             request.linked.insert(deployment);
         });
         let given = facts.requests.get(&id).and_then(|request| request.sha.clone());
-        // The forge names the commit that the workflow ran from.
+        // The forge records the commit that the workflow ran from.
         if let Some(given) = given {
             facts.deployments.update(&deployment, |made| made.link(given));
         }
@@ -200,7 +199,7 @@ pub(super) fn link(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut
     }
 }
 
-/// Follows a deploy to its end.
+/// Tracks a deploy to its end.
 pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     let Some(request) = facts.requests.get(id).cloned() else { return };
     let Some(started) = request.started_at else { return };
@@ -281,8 +280,8 @@ pub(super) fn follow(facts: &mut RepoFacts, id: &str, terms: &DecisionContext<'_
     }
 }
 
-/// Whether our status of a deployment may still be sent. What its workflow
-/// says comes first: `in_progress` after its end would stay for ever.
+/// Rechecks a status of a deployment before it is sent. The workflow's own status wins: an
+/// `in_progress` after its end would stay forever.
 pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) -> Result<(), String> {
     let said = facts.deployments.get(&deployment).and_then(|made| made.statuses.iter().next_back());
     let said = said.map_or(DeployState::Waiting, |status| status.state);
@@ -290,14 +289,15 @@ pub(crate) fn recheck(facts: &RepoFacts, deployment: u64, state: DeployState) ->
     if is_end(said) || (!is_end(state) && said != DeployState::Waiting) {
         return Err(messages::status_over(said));
     }
-    // Nobody waits for the end of what is over, or was never ours.
+    // A deploy that is over, or not phasebot's, needs no progress status.
     if !is_end(state) && !facts.request_of(deployment).is_some_and(|(_, request)| request.is_open()) {
         return Err("the deploy is over".to_owned());
     }
     Ok(())
 }
 
-/// Without `best_effort` nothing was started that could not be told its commit.
+/// Returns whether the workflow was given its commit: without `best_effort`, a workflow that can't
+/// be given its commit is not started.
 fn told_commit(request: &DeployRequest, terms: &DecisionContext<'_>) -> bool {
     let rule = terms.policy.environments.get(&request.environment);
     let workflow = rule.and_then(|rule| rule.deploy.as_ref()).is_some_and(|d| matches!(d.via, Via::Workflow { .. }));

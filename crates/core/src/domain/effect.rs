@@ -1,4 +1,4 @@
-//! Things to do on a forge, as data.
+//! Effects: writes to a forge, as data.
 
 mod about;
 mod forge_result;
@@ -19,270 +19,272 @@ use crate::domain::{
 pub use crate::domain::effect::forge_result::ForgeResult;
 pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, RefGuard};
 
-/// The marker of our issue about an invalid policy file, and of the comment
-/// on a pull request that changes it.
+/// The marker of our issue about an invalid policy file, and of the comment on a pull request that
+/// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
 
-/// Which writes go first, per installation.
+/// Priority of a write among the writes of one installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lane {
-    /// Deploy, cancel, protection answers, rollback.
+    /// Deployments, cancellations, answers to protection rules, releases.
     Safety,
-    /// Comments, reactions, checks, issues.
+    /// Comments, reactions, checks, new issues.
     Conversation,
-    /// Labels: desired state, the newest replaces a queued one.
+    /// Labels and edits of issues: desired state, so that the newest replaces a queued one.
     Labels,
 }
 
 impl Lane {
-    /// All of them, the most urgent first.
+    /// All lanes, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Safety, Self::Conversation, Self::Labels];
 }
 
-/// What may be done again after a doubt.
+/// Tells if an effect may be sent again after a send whose result is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetrySafety {
-    /// Doing it twice changes nothing.
+    /// Sending it twice changes nothing.
     Natural,
-    /// It makes something: look it up by our marker before sending again.
+    /// It creates something: look that up by our marker before sending again.
     MarkedCreate,
-    /// Nobody can tell whether it was done: never sent again unproven.
+    /// There is no way to find out if it was applied: it is never sent again without proof.
     Unverifiable,
 }
 
-/// One thing to do.
+/// A write to a forge.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Effect {
-    /// Make the item carry exactly this phase label, or none.
+    /// Sets an item's phase label to exactly this one, or to none.
     SetPhase {
         /// The item.
         item: ItemNumber,
-        /// The label to put on; `None`: none.
+        /// The label to add; `None`: none.
         label: Option<LabelSpec>,
-        /// Every label that shows a phase in the policy: others of them come off.
+        /// Every label that shows a phase in the policy. All of them but `label` are removed.
         phase_labels: BTreeSet<String>,
     },
-    /// A comment, made once and found again by its marker; edited in place when it exists.
+    /// Creates a comment, or edits the existing one that has the same marker.
     UpsertComment {
         /// The item.
         item: ItemNumber,
-        /// Hidden text that identifies it, without the HTML comment around it.
+        /// Hidden text that identifies the comment, without the HTML comment around it.
         marker: String,
-        /// The text for people; the marker is added by the adapter.
+        /// The visible text. The adapter adds the marker.
         body: String,
-        /// Make a new one, or keep one up to date.
+        /// True to edit the existing comment; false to create a new one. After a send whose result
+        /// is unknown, a new one is looked up, too.
         sticky: bool,
     },
-    /// A reaction to a comment.
+    /// Adds a reaction to a comment.
     React {
         /// The comment.
         comment: u64,
-        /// The forge's name for it: `eyes`, `rocket`, `-1`, `confused`.
+        /// The forge's name of the reaction: `eyes`, `rocket`, `-1`, `confused`.
         content: String,
     },
-    /// A reaction to something that only its global id names, such as a review.
+    /// Adds a reaction to something that only a global id identifies, such as a review.
     ReactTo {
         /// The forge's global id.
         node: String,
-        /// As in [`Effect::React`].
+        /// The reaction, as in [`Effect::React`].
         content: String,
     },
-    /// Fold one of our comments away: something newer is said.
+    /// Minimizes one of our comments because a newer one replaces it.
     FoldComment {
         /// The item.
         item: ItemNumber,
         /// The comment's marker.
         marker: String,
-        /// When it was written, at the earliest.
+        /// Earliest time at which it was written.
         since: Timestamp,
     },
-    /// Assign people, beside those who are.
+    /// Assigns people, in addition to those already assigned.
     Assign {
         /// The item.
         item: ItemNumber,
         /// Account names.
         logins: Vec<String>,
-        /// The command that asks for it, if one does.
+        /// The command that requested it, if any.
         command: Option<CommandId>,
     },
-    /// Put an item into an open milestone, or take it out of its own.
+    /// Sets an item's milestone to an open one, or removes it.
     SetMilestone {
         /// The item.
         item: ItemNumber,
-        /// Title; compared without case.
+        /// Title of the milestone, compared without case; `None`: remove it.
         milestone: Option<String>,
-        /// The command that asks for it.
+        /// The command that requested it.
         command: CommandId,
     },
-    /// Run what failed on a pull request's head again, if it is still this commit.
+    /// Re-runs what failed on a pull request's head, if the head is still this commit.
     RerunFailed {
         /// The pull request.
         pull: ItemNumber,
-        /// The head commit that was meant.
+        /// The expected head commit.
         sha: Sha,
-        /// The command that asks for it.
+        /// The command that requested it.
         command: CommandId,
     },
-    /// A new issue.
+    /// Opens a new issue.
     OpenIssue {
-        /// Hidden text that identifies it.
+        /// Hidden text that identifies the issue.
         marker: String,
         /// Title.
         title: String,
-        /// Text; the marker is added by the adapter.
+        /// Text. The adapter adds the marker.
         body: String,
         /// Labels.
         labels: Vec<LabelSpec>,
-        /// The gate whose breach it reports, if it does.
+        /// The gate whose violation the issue reports, if any.
         #[serde(default)]
         gate: Option<String>,
     },
-    /// Another title and text for an issue of ours.
+    /// Changes the title and text of one of our issues.
     EditIssue {
         /// The issue.
         item: ItemNumber,
-        /// Hidden text that identifies it.
+        /// Hidden text that identifies the issue.
         marker: String,
         /// Title.
         title: String,
-        /// Text; the marker is added by the adapter.
+        /// Text. The adapter adds the marker.
         body: String,
     },
-    /// Close an issue as done, or open it again.
+    /// Closes an issue as completed, or reopens it.
     SetIssueState {
         /// The issue.
         item: ItemNumber,
-        /// Open, or closed.
+        /// True to open it, false to close it.
         open: bool,
     },
-    /// Put labels on an item and take others off; the rest stays as it is.
+    /// Adds labels to an item and removes others. Other labels stay unchanged.
     SetLabels {
         /// The item.
         item: ItemNumber,
-        /// To put on; made if they are missing.
+        /// Labels to add. Missing ones are created.
         add: Vec<LabelSpec>,
-        /// To take off.
+        /// Labels to remove.
         remove: BTreeSet<String>,
     },
-    /// An issue of ours that is kept up to date: made if it should be open and
-    /// is not there, else brought to this title, text and state.
+    /// Keeps one of our issues up to date. It is created if it should be open and does not exist;
+    /// otherwise its title, text and state are updated.
     UpsertIssue {
-        /// Hidden text that identifies it.
+        /// Hidden text that identifies the issue.
         marker: String,
         /// Title.
         title: String,
-        /// Text; the marker is added by the adapter.
+        /// Text. The adapter adds the marker.
         body: String,
-        /// Open, or closed.
+        /// True for an open issue, false for a closed one.
         open: bool,
     },
-    /// A check run on a commit; brought up to date when it is there.
+    /// Creates a check run on a commit, or updates the existing one.
     SetCheck {
-        /// Its name, such as `phasebot/policy`.
+        /// Name of the check run, such as `phasebot/policy`.
         name: String,
         /// The commit.
         sha: Sha,
-        /// The gate whose decision it shows, if it does.
+        /// The gate whose decision the check run shows, if any.
         #[serde(default)]
         gate: Option<GateName>,
-        /// Our id for it: tells it from another of ours with this name.
+        /// Our id for the check run. It distinguishes our check runs with the same name.
         external_id: String,
-        /// What it says.
+        /// Verdict.
         verdict: CheckVerdict,
-        /// One line.
+        /// Title, one line.
         title: String,
-        /// Markdown.
+        /// Summary, Markdown.
         summary: String,
-        /// Words on lines of files; the adapter sends no more than the forge takes.
+        /// Annotations on lines of files. The adapter sends no more than the forge accepts.
         annotations: Vec<Annotation>,
-        /// Where we may not write checks: the same in a comment here, which
-        /// is found again by `external_id`.
+        /// The item on which to post the same content as a comment if we may not write checks. The
+        /// comment is found again by `external_id`.
         or_comment: Option<ItemNumber>,
     },
-    /// A deployment of a commit, found again by our id in its payload.
+    /// Creates a deployment of a commit. It is found again by our id in its payload.
     CreateDeployment {
-        /// Our id for it.
+        /// Our id for the request.
         request: String,
         /// Environment.
         environment: String,
-        /// Whether it is production, if the policy says so.
+        /// True if the environment is production; `None` if the policy doesn't say.
         production: Option<bool>,
         /// The commit.
         sha: Sha,
-        /// What must not have moved meanwhile.
+        /// The ref that must not have moved in the meantime.
         watched: RefGuard,
-        /// Inputs, which go into the payload.
+        /// Inputs, which become part of the payload.
         inputs: BTreeMap<String, String>,
-        /// One line.
+        /// Description, one line.
         description: String,
     },
-    /// A status of a deployment that we made.
+    /// Adds a status to a deployment that we created.
     SetDeployment {
         /// The deployment.
         deployment: u64,
-        /// How it stands.
+        /// State.
         state: DeployState,
-        /// One line.
+        /// Description, one line.
         description: String,
-        /// Where to read more.
+        /// URL of the details.
         log: Option<String>,
     },
-    /// Start a workflow.
+    /// Starts a workflow.
     Dispatch {
         /// Workflow file.
         workflow: String,
-        /// Branch or tag to run it from.
+        /// Branch or tag to run the workflow from.
         reference: String,
-        /// The commit that is to be deployed.
+        /// The commit to deploy.
         sha: Sha,
-        /// What must not have moved meanwhile.
+        /// The ref that must not have moved in the meantime.
         watched: RefGuard,
         /// Environment.
         environment: String,
-        /// Our id for it, sent as an input where the workflow declares it.
+        /// Our id for the request, sent as an input if the workflow declares it.
         request: String,
         /// Inputs that the policy declares.
         inputs: BTreeMap<String, String>,
-        /// Only a workflow that can be told the commit; else the branch must
-        /// stand at it.
+        /// True to start only a workflow that takes the commit as an input. False also allows
+        /// another workflow, if the head of the branch is the commit.
         strict: bool,
     },
-    /// Cancel a workflow run, if it has not ended.
+    /// Cancels a workflow run, if it has not ended.
     CancelRun {
         /// The run.
         run: u64,
     },
-    /// Answer a job that waits for our word, or tell it how things stand.
+    /// Answers a job that waits for our deployment protection rule, or reports the current state to
+    /// it.
     AnswerProtection {
         /// The workflow run.
         run: u64,
         /// Environment, as written.
         environment: String,
-        /// Let it go on, or not; `None`: only words.
+        /// True to approve the job, false to reject it; `None` to send the comment only.
         approve: Option<bool>,
-        /// Words; the adapter sends no more than the forge takes.
+        /// Comment. The adapter sends no more than the forge accepts.
         comment: String,
     },
-    /// Publish a draft release at a commit, and nowhere else.
+    /// Publishes a draft release at exactly this commit.
     PublishRelease {
         /// The release.
         release: u64,
-        /// Its tag.
+        /// The release's tag.
         tag: String,
         /// The gate of the policy under which it is published.
         #[serde(default)]
         gate: String,
         /// The commit that passed the gate.
         sha: Sha,
-        /// The branch that it was to be made from, if it names one.
+        /// The branch that the release names as its target, if it names one.
         branch: Option<String>,
-        /// The command that asks for it, if one does.
+        /// The command that requested it, if any.
         command: Option<CommandId>,
     },
 }
 
 impl Effect {
-    /// The lane it goes in.
+    /// Returns the effect's lane.
     pub fn lane(&self) -> Lane {
         match self {
             Self::CreateDeployment { .. }
@@ -301,17 +303,17 @@ impl Effect {
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::SetCheck { .. } => Lane::Conversation,
-            // What is there can wait for what is not.
+            // Updates of existing things can wait; new things go first.
             Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
                 Lane::Labels
             }
         }
     }
 
-    /// What to do after a doubt.
+    /// Returns what may be done after a send whose result is unknown.
     pub fn repeat(&self) -> RetrySafety {
         match self {
-            // What failed is looked up anew: a run that was started again has not failed.
+            // It looks up anew what failed: a run that was started again has not failed.
             Self::RerunFailed { .. }
             | Self::SetPhase { .. }
             | Self::React { .. }
@@ -322,8 +324,8 @@ impl Effect {
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::SetMilestone { .. }
-            // A second status of the same kind, a second «yes» and a second
-            // «stop» say nothing new; a release that is published stays so.
+            // Repeating the same status, approval or cancellation changes nothing; a published
+            // release stays published.
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
@@ -335,7 +337,7 @@ impl Effect {
         }
     }
 
-    /// A name for logs and metrics.
+    /// Returns the name for logs and metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::SetPhase { .. } => "set_phase",

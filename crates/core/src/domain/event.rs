@@ -1,8 +1,7 @@
-//! What happened, in words of no particular forge.
+//! Forge-independent events.
 //!
-//! A forge adapter turns a delivery into one [`Event`]. Times are the forge's
-//! own wherever the payload carries one; only where it carries none does the
-//! moment of receipt stand in.
+//! A forge adapter turns a delivery into one [`Event`]. Times are the forge's own wherever the
+//! payload carries one; otherwise the time of receipt is used.
 
 mod app;
 mod check;
@@ -24,40 +23,41 @@ pub use crate::domain::event::check::{CheckSeen, RunOutcome, StatusSeen};
 pub use crate::domain::event::run::{ProtectionSeen, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 
-/// One delivery, understood.
+/// A decoded delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {
-    /// The forge's name for it with its action, such as `pull_request.closed`.
+    /// The forge's name of the event with its action, such as `pull_request.closed`.
     pub name: String,
-    /// The tenant that the payload names; checked against our own map before anything is written.
+    /// The installation that the payload names. It is checked against our own records before
+    /// anything is written.
     pub installation: Option<InstallationId>,
-    /// The repository it concerns; `None` for installation-wide events.
+    /// The repository; `None` for installation-wide events.
     pub repo: Option<RepoSeen>,
-    /// Who caused it.
+    /// The account that caused the event.
     pub sender: Option<Actor>,
-    /// When the payload says that it happened, else when it was received.
+    /// The time of the event according to the payload, else the time of receipt.
     pub at: Timestamp,
-    /// What was seen.
+    /// The content of the event.
     pub seen: Seen,
 }
 
 /// A repository as a payload describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepoSeen {
-    /// Which one.
+    /// The repository's key.
     pub key: RepoKey,
-    /// `owner/name` at that time.
+    /// `owner/name` at the time of the event.
     pub full_name: String,
-    /// Its default branch, where the payload says so.
+    /// The default branch, if the payload has it.
     pub default_branch: Option<String>,
-    /// The owner: that of a personal repository may always write.
+    /// The owner. The owner of a personal repository may always write.
     pub owner: Account,
-    /// Host of its web pages, with the port if there is one: `github.com`.
+    /// The host of the repository's web pages, with the port if there is one: `github.com`.
     #[serde(default)]
     pub web_host: Option<String>,
 }
 
-/// What an event lets us see.
+/// The content of an [`Event`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Seen {
     /// An issue, or a pull request's issue side.
@@ -68,51 +68,51 @@ pub enum Seen {
     Review(Box<ReviewSeen>),
     /// A comment on an issue or pull request.
     Comment(Box<CommentSeen>),
-    /// A branch or tag moved.
+    /// A push to a branch or tag.
     Push(Box<PushSeen>),
-    /// A branch or tag was made or removed.
+    /// A branch or tag was created or deleted.
     Ref(RefSeen),
     /// A check run.
     Check(CheckSeen),
-    /// Somebody asks for all of our checks on a commit to be run again.
+    /// Somebody requested that all our checks on a commit run again.
     ChecksRerequested {
         /// The commit.
         sha: Sha,
     },
     /// A commit status.
     Status(StatusSeen),
-    /// A workflow run: tells which check runs come from a schedule.
+    /// A workflow run. It shows which check runs a schedule started.
     Workflow(WorkflowSeen),
     /// A release.
     Release(ReleaseSeen),
     /// A deployment, with its newest status if the event carries one.
     Deployment(DeploymentSeen),
-    /// A merge queue built a group.
+    /// A merge queue created or ended a merge group.
     MergeGroup(MergeGroupSeen),
-    /// A job waits for a deployment protection rule.
+    /// A job is waiting for a deployment protection rule.
     Protection(ProtectionSeen),
-    /// A repository was renamed, moved, archived, deleted.
+    /// A repository was renamed, transferred, archived or deleted.
     Repository(RepositoryChange),
-    /// A label of the repository was made, changed or deleted.
+    /// A label of the repository was created, changed or deleted.
     Label {
-        /// Its name now.
+        /// The label's current name.
         name: String,
-        /// It no longer exists under that name (deleted), or under this older one (renamed).
+        /// The name that no longer exists: the deleted label's, or the renamed label's old one.
         gone: Option<String>,
     },
     /// The App was installed, changed, suspended or removed.
     Installation(InstallationSeen),
-    /// A monitoring connection said something to this repository.
+    /// An alert message for this repository from a monitoring connection.
     Alert(Box<Message>),
-    /// Kept for the record; says nothing that a phase depends on.
+    /// An event that is recorded but affects no phase.
     Nothing {
-        /// Why it is ignored, for `deliveries show`.
+        /// The reason why it is ignored, for `deliveries show`.
         reason: String,
     },
 }
 
 impl Seen {
-    /// The item that the event is about, if it is about one.
+    /// Returns the number of the item that the event is about, if any.
     pub fn item(&self) -> Option<ItemNumber> {
         match self {
             Self::Issue(item) => Some(item.number),
@@ -124,57 +124,57 @@ impl Seen {
     }
 }
 
-/// Why an item was closed.
+/// The reason why an item was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum CloseReason {
     /// Done.
     Completed,
     /// Will not be done.
     NotPlanned,
-    /// Another item stands for it.
+    /// Superseded by another item.
     Duplicate,
 }
 
-/// How the author stands to the repository, in the forge's words. Never
-/// grants a command; orders only what to ask.
+/// The author's association with the repository, as the forge reports it. It never grants the use
+/// of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 pub enum Association {
-    /// Owns the repository.
+    /// Owner of the repository.
     Owner,
     /// Member of the owning organisation.
     Member,
-    /// Invited to the repository.
+    /// Collaborator who was invited to the repository.
     Collaborator,
     /// Anyone else, or unknown.
     #[default]
     Other,
 }
 
-/// What the event did to the item, beside showing it.
+/// The change that the event made to the item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ItemChange {
     /// Opened for the first time.
     Opened,
     /// Closed.
     Closed,
-    /// Opened again.
+    /// Reopened.
     Reopened,
-    /// A label was put on.
+    /// The label was added.
     Labeled(String),
-    /// A label was taken off.
+    /// The label was removed.
     Unlabeled(String),
-    /// Deleted, or moved to another repository.
+    /// Deleted, or transferred to another repository.
     Gone,
     /// Anything else.
     Other,
 }
 
-/// An issue, or the part that a pull request shares with one.
+/// An issue, or the part that a pull request shares with an issue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemSeen {
-    /// Its number.
+    /// Issue or pull request number.
     pub number: ItemNumber,
-    /// Whether it is a pull request.
+    /// True if the item is a pull request.
     pub is_pull: bool,
     /// Title.
     pub title: String,
@@ -182,50 +182,50 @@ pub struct ItemSeen {
     pub body: String,
     /// Author.
     pub author: Option<Actor>,
-    /// How the author stands to the repository.
+    /// The author's association with the repository.
     pub association: Association,
-    /// When it was opened.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// When what is seen here was true.
+    /// Time at which this state of the item was current.
     pub updated_at: Timestamp,
-    /// Open or closed.
+    /// True if the item is open.
     pub open: bool,
-    /// When it was closed, if it is.
+    /// Time at which the item was closed, if it is closed.
     pub closed_at: Option<Timestamp>,
-    /// Why, where the forge says so.
+    /// The reason for closing, if the forge reports one.
     pub close_reason: Option<CloseReason>,
-    /// Its labels; `None` where the payload has none to show.
+    /// The item's labels; `None` if the payload has none to show.
     pub labels: Option<BTreeSet<String>>,
-    /// Conversation locked.
+    /// True if the conversation is locked.
     pub locked: bool,
-    /// What the event did.
+    /// The change that the event made.
     pub change: ItemChange,
 }
 
 /// A pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PullSeen {
-    /// What it shares with an issue.
+    /// The part that it shares with an issue.
     pub item: ItemSeen,
-    /// Not ready for review.
+    /// True if it is a draft.
     pub draft: bool,
     /// Source branch.
     pub head_ref: String,
-    /// Source commit.
+    /// Head commit of the source branch.
     pub head_sha: Sha,
-    /// The source branch is in another repository, or in one since deleted.
+    /// True if the source branch is in another repository, or in one that was deleted.
     pub from_fork: bool,
     /// Target branch.
     pub base_ref: String,
-    /// When it was merged.
+    /// Merge time, if it is merged.
     pub merged_at: Option<Timestamp>,
-    /// The commit that the merge put on the target branch (for a rebase the
-    /// last one). Meaningful only once merged: before that GitHub shows a
-    /// test merge here.
+    /// The commit that the merge put on the target branch (after a rebase merge, the last one). It
+    /// is meaningful only once the pull request is merged: before that, GitHub reports a test merge
+    /// here.
     pub merge_sha: Option<Sha>,
-    /// Who merged it.
+    /// The account that merged it.
     pub merged_by: Option<Actor>,
-    /// Who pushed its newest commit, where the event is that push.
+    /// The account that pushed the newest commit, if the event is that push.
     #[serde(default)]
     pub pusher: Option<Actor>,
 }
@@ -233,39 +233,39 @@ pub struct PullSeen {
 /// A review.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReviewSeen {
-    /// The pull request as the payload shows it (no merge facts there).
+    /// The pull request as the payload shows it. The payload has no merge facts.
     pub pull: PullSeen,
-    /// The review's own id.
+    /// Review id.
     pub id: u64,
     /// Reviewer.
     pub reviewer: Option<Actor>,
-    /// How the reviewer stands to the repository.
+    /// The reviewer's association with the repository.
     pub association: Association,
-    /// What the review says now.
+    /// The current verdict.
     pub verdict: Verdict,
-    /// Which commit was reviewed.
+    /// The reviewed commit.
     pub commit: Option<Sha>,
-    /// When.
+    /// Time of submission.
     pub submitted_at: Timestamp,
-    /// The review's text: slash-commands count in it.
+    /// The review's text. Slash commands in it count.
     pub body: String,
     /// The forge's global id, for reactions.
     #[serde(default)]
     pub node: Option<String>,
-    /// The review was submitted by this event (not edited, not dismissed).
+    /// True if this event submitted the review, rather than edited or dismissed it.
     pub submitted: bool,
 }
 
-/// What a review says.
+/// The verdict of a review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Verdict {
     /// Approved.
     Approved,
     /// Changes requested.
     ChangesRequested,
-    /// Words only.
+    /// Commented only.
     Commented,
-    /// Taken back.
+    /// Dismissed.
     Dismissed,
 }
 
@@ -274,53 +274,53 @@ pub enum Verdict {
 pub struct CommentSeen {
     /// The item as the payload shows it.
     pub item: ItemSeen,
-    /// The comment's id.
+    /// Comment id.
     pub id: u64,
     /// Author.
     pub author: Option<Actor>,
     /// Text.
     pub body: String,
-    /// When it was written.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// It is new (not edited, not deleted).
+    /// True if this event created the comment, rather than edited or deleted it.
     pub created: bool,
-    /// The App that wrote it in its author's name, if one did.
+    /// The App that wrote the comment in its author's name, if any.
     #[serde(default)]
     pub via: Option<App>,
 }
 
-/// A branch or tag that moved, was made or was removed by a push.
+/// A push that moved, created or deleted a branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PushSeen {
-    /// Which ref.
+    /// The branch or tag.
     pub name: RefName,
-    /// Commit before; all zeroes when the ref is new.
+    /// The commit before the push; all zeroes if the ref is new.
     pub before: Sha,
-    /// Commit after; all zeroes when the ref was removed.
+    /// The commit after the push; all zeroes if the ref was deleted.
     pub after: Sha,
-    /// History was rewritten: `before` may not be an ancestor of `after`.
+    /// True if the push rewrote history: `before` may not be an ancestor of `after`.
     pub forced: bool,
-    /// The commits that came, oldest first.
+    /// The pushed commits, oldest first.
     pub commits: Vec<CommitSeen>,
-    /// The list does not tell all that came, or may not.
+    /// True if the list of commits is, or may be, incomplete.
     pub truncated: bool,
-    /// The branch from which a new one was made without a commit of its own.
+    /// The branch from which a new branch was created without a commit of its own.
     pub made_from: Option<String>,
-    /// Whether one of the commits changed the policy file; `None`: they don't
-    /// tell all that they changed.
+    /// True if one of the commits changed the policy file; `None` if the payload doesn't list all
+    /// changed files.
     pub policy_file: Option<bool>,
-    /// Who pushed.
+    /// The account that pushed.
     pub pusher: Option<Actor>,
 }
 
-/// A commit, with its message still whole.
+/// A commit with its full message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommitSeen {
-    /// Which.
+    /// Commit SHA.
     pub sha: Sha,
-    /// Its message.
+    /// Commit message.
     pub message: String,
-    /// Parents, where the source tells them (a push does not).
+    /// Parents, if the source has them (a push does not).
     pub parents: Option<Vec<Sha>>,
 }
 
@@ -334,7 +334,7 @@ pub enum RefName {
 }
 
 impl RefName {
-    /// The name without its kind.
+    /// Returns the name without its `refs/…/` prefix.
     pub fn name(&self) -> &str {
         match self {
             Self::Branch(name) | Self::Tag(name) => name,
@@ -342,59 +342,60 @@ impl RefName {
     }
 }
 
-/// A branch or tag was made or removed; says nothing of its commit.
+/// The creation or deletion of a branch or tag. It carries no commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefSeen {
-    /// Which.
+    /// The branch or tag.
     pub name: RefName,
-    /// Made, or removed.
+    /// True if it was created, false if it was deleted.
     pub exists: bool,
 }
 
-/// A merge queue's group.
+/// A merge group of a merge queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergeGroupSeen {
     /// The commit that the queue tests.
     pub head_sha: Sha,
-    /// The commit that it was built on.
+    /// The commit that the group was built on.
     pub base_sha: Sha,
     /// Target branch.
     pub base_ref: String,
     /// The pull request that the group's ref names.
     pub pull: Option<ItemNumber>,
-    /// How the group ended; `None`: it is being tested.
+    /// The group's end; `None` while it is being tested.
     pub end: Option<GroupEnd>,
 }
 
-/// How a merge queue's group ended.
+/// The end of a merge group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum GroupEnd {
-    /// Dissolved: what was found out about it says nothing of what landed.
+    /// Dissolved: its check results say nothing about what landed.
     Dissolved,
     /// Merged: its head commit is on the target branch.
     Merged,
 }
 
-/// What became of a repository.
+/// A change to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RepositoryChange {
-    /// New name, owner, default branch or nothing of note: the payload's description holds.
+    /// A new name, owner or default branch, or nothing relevant. The payload's description of the
+    /// repository applies.
     Described,
     /// Deleted.
     Deleted,
-    /// Read-only from now on.
+    /// Archived: read-only from now on.
     Archived,
-    /// Writable again.
+    /// Unarchived: writable again.
     Unarchived,
 }
 
-/// What became of an installation.
+/// A change to an installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstallationSeen {
-    /// Whether we may act for it from now on.
+    /// True if we may act for the installation from now on.
     pub active: bool,
-    /// Repositories that came, by key and full name.
+    /// Repositories that were added, by key and full name.
     pub added: Vec<(RepoKey, String)>,
-    /// Repositories that went.
+    /// Repositories that were removed.
     pub removed: Vec<RepoKey>,
 }

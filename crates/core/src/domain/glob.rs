@@ -1,21 +1,21 @@
 //! Globs that match in bounded time.
 //!
-//! A glob is compiled to sequences of simple tokens, one for each choice of its
-//! alternatives. Matching a sequence goes forward through the text and, where a
-//! piece does not fit, back to the last `*` only: it costs at most the length
-//! of the glob times that of the text, and usually the length of the text.
+//! A glob is compiled to sequences of simple tokens, one for each choice of its alternatives.
+//! Matching a sequence goes forward through the text. Where a token does not fit, it goes back to
+//! the last `*` only. It costs at most the length of the glob times that of the text, and usually
+//! the length of the text.
 
 use std::fmt;
 
-/// Tokens of one glob, over all choices of its alternatives.
+/// Maximum number of tokens of one glob, over all choices of its alternatives.
 const MOST_TOKENS: usize = 1024;
 
-/// Why a text is not a glob.
+/// The reason why a text is not a glob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GlobError {
     /// `[` without its `]`.
     UnclosedClass,
-    /// Such as `[z-a]`.
+    /// A range such as `[z-a]`.
     InvalidRange(char, char),
     /// `{` without its `}`.
     UnclosedAlternates,
@@ -23,7 +23,7 @@ pub enum GlobError {
     UnopenedAlternates,
     /// `\` at the end.
     DanglingEscape,
-    /// Alternatives that multiply each other.
+    /// Alternatives that multiply to too many tokens.
     TooManyAlternatives,
 }
 
@@ -54,8 +54,8 @@ enum Token {
     Class { negated: bool, ranges: Vec<(char, char)> },
 }
 
-/// A compiled glob: `*` matches any text, `?` one character, `[ab]` a set,
-/// `{a,b}` alternatives, `\` takes the next character as it is.
+/// A compiled glob: `*` matches any text, `?` one character, `[ab]` a set, `{a,b}` alternatives,
+/// `\` takes the next character literally.
 #[derive(Debug, Clone)]
 pub struct Glob {
     choices: Vec<Vec<Token>>,
@@ -73,7 +73,7 @@ impl Glob {
         Ok(Self { choices })
     }
 
-    /// Whether the whole text matches.
+    /// Returns true if the whole text matches.
     pub fn is_match(&self, text: &str) -> bool {
         let text: Vec<char> = text.chars().collect();
         self.choices.iter().any(|tokens| matches(tokens, &text))
@@ -82,7 +82,7 @@ impl Glob {
 
 fn matches(tokens: &[Token], text: &[char]) -> bool {
     let (mut token, mut at) = (0, 0);
-    // The last `*`, and where what follows it was last tried.
+    // The last `*`, and the position at which the tokens after it were last tried.
     let mut star: Option<(usize, usize)> = None;
     while at < text.len() {
         match tokens.get(token) {
@@ -152,7 +152,7 @@ impl Parser<'_> {
                 c => Token::Char(c),
             };
             for choice in &mut choices {
-                // Two `*` beside each other are one.
+                // Two adjacent `*` are one.
                 if token != Token::AnyText || choice.last() != Some(&Token::AnyText) {
                     choice.push(token.clone());
                 }
@@ -262,7 +262,8 @@ mod tests {
         assert_eq!(Glob::new(&"{".repeat(255)).err(), Some(GlobError::UnclosedAlternates));
     }
 
-    /// Steps are what costs; the dearest pair that fits into a policy and a name.
+    /// Tests the most expensive pairs of glob and text that fit into a policy and a name. The cost
+    /// is the number of steps.
     #[test]
     fn the_dearest_glob_costs_its_length_times_that_of_the_text() {
         let text = "a".repeat(255);
@@ -275,7 +276,7 @@ mod tests {
     }
 
     proptest! {
-        /// In ASCII it is what `globset` says, from which it was taken over.
+        /// In ASCII, globs match as in `globset`, whose syntax they were taken from.
         #[test]
         fn it_agrees_with_globset(pattern in r"([ab*?,]|\[[!ab-]?[ab]\]|\{[ab*?]{1,3},[ab]?b\}|\\[*?ab]){0,8}", text in "[ab,*?/]{0,8}") {
             // `**` beside `/` means directories there; here it is `*`.

@@ -1,7 +1,7 @@
-//! Facts that a decision wants and the store does not hold.
+//! Queries to the forge for facts that an evaluation needs and the store does not hold.
 //!
-//! The shell asks the forge once, keeps the answer as a fact, and decides
-//! again. An answer that can't be had is kept as such: unknown is not «no».
+//! The shell asks the forge once, stores the answer as a fact, and evaluates again. An answer that
+//! is not available is stored as such: unknown is not "no".
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,82 +15,84 @@ use crate::domain::{
     permission::Role,
 };
 
-/// One question to a forge.
+/// A query to a forge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Need {
-    /// May this account write to the repository?
+    /// Asks if the account may write to the repository.
     Writer {
-        /// The account's number; `None`: an earlier version asked.
+        /// The account's id; `None` in a query that an earlier version stored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<AccountId>,
-        /// What it was called when it was seen.
+        /// Login at the time when the account was seen.
         login: String,
     },
-    /// Which role has this account on the repository?
+    /// Asks for the account's role on the repository.
     Role {
-        /// The account's number.
+        /// The account's id.
         id: AccountId,
-        /// What it was called when it was seen.
+        /// Login at the time when the account was seen.
         login: String,
     },
-    /// Is this account in this team of the repository's owner?
+    /// Asks if the account is a member of a team of the repository's owner.
     Member {
-        /// The account's number.
+        /// The account's id.
         id: AccountId,
-        /// What it was called when it was seen.
+        /// Login at the time when the account was seen.
         login: String,
         /// The team: `sre`, or `acme/sre`.
         team: String,
     },
-    /// Which issues does the forge itself list as closed by this pull request?
+    /// Asks for the issues that the forge itself lists as closed by the pull request.
     LinkedIssues {
         /// The pull request.
         pull: ItemNumber,
     },
-    /// Which branches does the forge list as linked to this issue?
+    /// Asks for the branches that the forge lists as linked to the issue.
     LinkedBranches {
         /// The issue.
         issue: ItemNumber,
     },
-    /// What closed this issue, if the forge closed it for a change that landed?
+    /// Asks which change closed the issue, if the forge closed it for a change that landed.
     Closer {
         /// The issue.
         issue: ItemNumber,
-        /// When it was closed.
+        /// Time at which it was closed.
         at: Timestamp,
     },
-    /// Which commits does `head` have that `base` has not; without a base, its whole recent past.
+    /// Asks for the commits that are in `head` but not in `base`; without a base, for the whole
+    /// recent history of `head`.
     Commits {
         /// Older end.
         base: Option<Sha>,
         /// Newer end.
         head: Sha,
     },
-    /// Which commit does this tag name?
+    /// Asks for the commit that the tag names.
     TagCommit {
         /// The tag.
         tag: String,
     },
-    /// Where is this branch?
+    /// Asks for the head commit of the branch.
     BranchHead {
         /// The branch.
         branch: String,
     },
-    /// Which tags are there?
+    /// Asks for all tags.
     Tags,
-    /// What ran on this commit?
+    /// Asks for the checks that ran on the commit.
     Checks {
         /// The commit.
         sha: Sha,
     },
-    /// Which issues are open, of a label or a milestone?
+    /// Asks for the open issues with a label or in a milestone.
     OpenIssues {
         /// The label.
         label: Option<String>,
         /// The milestone's title.
         milestone: Option<String>,
     },
-    /// Who made the commits that `head` has and `base` has not; without a base, `head` alone?
+    /// Asks who made the commits that are in `head` but not in `base`; without a base, who made
+    /// `head` alone.
     #[serde(alias = "CommitAuthors")]
     Authors {
         /// Older end.
@@ -100,61 +102,63 @@ pub enum Need {
         #[serde(alias = "sha")]
         head: Sha,
     },
-    /// Is this tag signed, so that the forge could verify it?
+    /// Asks if the tag is signed and the forge verified the signature.
     TagSignature {
         /// The tag.
         tag: String,
     },
-    /// Is this commit on this branch, or else in this repository at all? Forges
-    /// find a fork's commits under every repository's name.
+    /// Asks if the commit is on the branch, or else in this repository at all. Forges find a fork's
+    /// commits under every repository's name.
     CommitPlace {
         /// The commit.
         sha: Sha,
         /// The branch.
         branch: String,
     },
-    /// Which pull requests brought this commit?
+    /// Asks for the pull requests that brought the commit.
     PullsOf {
         /// The commit.
         sha: Sha,
     },
-    /// What did reviewers say of this pull request?
+    /// Asks for the reviews of the pull request.
     Reviews {
         /// The pull request.
         pull: ItemNumber,
     },
-    /// Who started this workflow run?
+    /// Asks who started the workflow run.
     Starters {
         /// The run.
         run: u64,
     },
-    /// Which checks do the branch's rules require?
+    /// Asks for the checks that the branch's rules require.
     RequiredChecks {
         /// The branch.
         branch: String,
     },
-    /// What does this name stand for? Asked anew for each purpose.
+    /// Asks what a name refers to. It is asked separately for each purpose.
     Named {
         /// A tag, a branch or a commit.
         name: String,
-        /// The default branch: what is on it is this repository's own.
+        /// The default branch: a commit on it is certain to be this repository's own.
         default_branch: String,
-        /// What it is asked for.
+        /// The purpose of the query.
         purpose: String,
     },
-    /// Which runs did this event start at this commit? Asked anew for each purpose.
+    /// Asks for the workflow runs that an event started at a commit. It is asked separately for
+    /// each purpose.
     RunsAt {
         /// The commit; `None`: any.
         sha: Option<Sha>,
-        /// `deployment` or `workflow_dispatch`.
+        /// The event: `deployment` or `workflow_dispatch`.
         trigger: String,
-        /// What it is asked for.
+        /// The purpose of the query.
         purpose: String,
     },
 }
 
 impl Need {
-    /// The name of its kind: what fails for one may well fail for all of them.
+    /// Returns the name of the query's kind. If the forge fails to answer one query of a kind, it
+    /// is likely to fail for all of that kind.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Writer { .. } => "writer",
@@ -195,7 +199,7 @@ pub enum Answer {
     LinkedIssues(BTreeSet<ItemNumber>),
     /// To [`Need::LinkedBranches`].
     LinkedBranches(BTreeSet<String>),
-    /// To [`Need::Closer`]; `None`: a person, or something of another repository.
+    /// To [`Need::Closer`]; `None`: a person closed the issue, or a change in another repository.
     Closer(Option<Closer>),
     /// To [`Need::Commits`].
     Commits {
@@ -203,20 +207,20 @@ pub enum Answer {
         merge_base: Option<Sha>,
         /// The commits, oldest first.
         commits: Vec<CommitSeen>,
-        /// All were listed.
+        /// True if all commits were listed.
         complete: bool,
     },
     /// To [`Need::TagCommit`].
     TagCommit(Sha),
     /// To [`Need::Named`]; `None`: nothing has that name.
     Named(Option<ResolvedRef>),
-    /// To [`Need::RunsAt`].
+    /// To [`Need::RunsAt`]: runs by id.
     Runs(BTreeMap<u64, RunFacts>),
     /// To [`Need::BranchHead`].
     BranchHead(Sha),
     /// To [`Need::Tags`]: their commits by name.
     Tags(BTreeMap<String, Sha>),
-    /// It was kept as facts of its own.
+    /// The answer was stored as separate facts.
     Kept,
     /// To [`Need::Checks`].
     Checks {
@@ -232,49 +236,49 @@ pub enum Answer {
     Authors(Authors),
     /// To [`Need::TagSignature`].
     TagSignature {
-        /// The forge verified a signature of the tag.
+        /// True if the forge verified a signature of the tag.
         verified: bool,
-        /// The forge's word for it, such as `unsigned`.
+        /// The forge's reason, such as `unsigned`.
         reason: String,
     },
     /// To [`Need::CommitPlace`].
     CommitPlace(CommitPlace),
-    /// To [`Need::PullsOf`]: merged ones, with the branch that each went into.
+    /// To [`Need::PullsOf`]: merged pull requests, each with its target branch.
     BroughtBy(BTreeMap<ItemNumber, String>),
     /// To [`Need::Reviews`].
     Reviews {
-        /// Its newest commit.
+        /// The pull request's newest commit.
         head: Sha,
-        /// Who opened it.
+        /// Author of the pull request.
         author: Option<Account>,
-        /// Who merged it, if it is merged.
+        /// The account that merged it, if it is merged.
         #[serde(default)]
         merged_by: Option<Account>,
         /// Reviews by id.
         reviews: BTreeMap<u64, ReviewFact>,
     },
-    /// To [`Need::Starters`]: its actor, and who had it run again.
+    /// To [`Need::Starters`]: the run's actor, and the accounts that re-ran it.
     Starters(BTreeSet<Account>),
     /// To [`Need::RequiredChecks`].
     RequiredChecks(BTreeSet<RequiredCheck>),
-    /// The forge would not or could not say.
+    /// The forge did not or could not answer.
     Unavailable {
-        /// Its words, for `/why`.
+        /// The forge's error message, for `/why`.
         why: String,
     },
 }
 
-/// Who made some commits, by the forge's record.
+/// The people who made some commits, according to the forge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(from = "StoredAuthors")]
 pub struct Authors {
     /// Authors, committers and co-authors that have an account.
     pub people: BTreeSet<Account>,
-    /// A commit that names an address which belongs to no account, if one does.
+    /// A commit that names an email address without an account, if there is one.
     pub anonymous: Option<Sha>,
 }
 
-/// Earlier versions kept the logins alone.
+/// Stored form of [`Authors`]. Earlier versions stored the logins only.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredAuthors {
@@ -307,29 +311,29 @@ pub enum Closer {
 pub struct RequiredCheck {
     /// Name of the check run, or context of the commit status.
     pub name: String,
-    /// The App that has to report it; `None`: anybody may.
+    /// The App that has to report it; `None`: anyone may.
     pub app: Option<u64>,
 }
 
-/// The head of a pull request at the moment of asking.
+/// The head of a pull request at the time of the query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullHead {
-    /// Its commit.
+    /// The head commit.
     pub sha: Sha,
-    /// It is in another repository, or in one that is gone.
+    /// True if the head branch is in another repository, or in one that was deleted.
     pub from_fork: bool,
 }
 
-/// What a name stands for.
+/// The object that a name refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResolvedRef {
-    /// What it is.
+    /// Its kind.
     pub kind: ResolvedRefKind,
     /// The commit.
     pub sha: Sha,
 }
 
-/// What kind of thing a name stands for.
+/// The kind of object that a name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ResolvedRefKind {
     /// A tag.
@@ -338,29 +342,29 @@ pub enum ResolvedRefKind {
     Branch,
     /// A commit on the default branch.
     Landed,
-    /// A commit that is not on the default branch. It may be another
-    /// repository's: forges find a fork's commits under every name.
+    /// A commit that is not on the default branch. It may belong to another repository: forges find
+    /// a fork's commits under every repository's name.
     Loose,
 }
 
-/// Where a commit is, as a forge tells.
+/// The place of a commit, according to the forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommitPlace {
     /// On the branch.
     OnBranch,
-    /// Not on it, but at the head of another branch of this repository.
+    /// Not on the branch, but at the head of another branch of this repository.
     Elsewhere,
-    /// On no branch that the forge names: it may be a fork's.
+    /// On no branch that the forge names. The commit may belong to a fork.
     Nowhere,
 }
 
-/// A question with its answer and the moment of asking.
+/// A query with its answer and the time at which it was asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answered {
-    /// What was asked.
+    /// The query.
     pub need: Need,
-    /// What was said.
+    /// The answer.
     pub answer: Answer,
-    /// When.
+    /// Time of the query.
     pub at: Timestamp,
 }

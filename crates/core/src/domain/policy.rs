@@ -1,5 +1,5 @@
-//! A policy in force: what the decisions read. How it is written in a file
-//! is the business of [`crate::policy`].
+//! The policy in force, as evaluations read it. [`crate::policy`] defines how it is written in a
+//! file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,26 +14,26 @@ use crate::domain::{
     rule::{FreezeRule, GateRule, OverrideRule},
 };
 
-/// Where a repository, and an organisation's `.github` repository, keeps its policy.
+/// Path of the policy file in a repository, and in an organisation's `.github` repository.
 pub const FILE: &str = ".github/phasebot.yml";
 
-/// Name of the check that says what a pull request makes of the policy file.
+/// Name of the check run that reports a pull request's effect on the policy file.
 pub const CHECK: &str = "phasebot/policy";
 
-/// How far phasebot may go in a repository.
+/// The actions that phasebot may take in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// Decides and records, writes nothing.
+    /// Evaluates and records, writes nothing.
     Observe,
     /// Labels, answers to commands and feedback issues.
     #[default]
     Label,
-    /// Gates and deploys too.
+    /// Gates and deployments too.
     Act,
 }
 
-/// A glob that also keeps its own text.
+/// A compiled glob with its text.
 #[derive(Debug, Clone)]
 pub struct Pattern {
     text: String,
@@ -46,12 +46,12 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), matcher: Glob::new(text)? })
     }
 
-    /// Whether `name` matches.
+    /// Returns true if `name` matches.
     pub fn matches(&self, name: &str) -> bool {
         self.text == name || self.matcher.is_match(name)
     }
 
-    /// The glob as written.
+    /// Returns the glob as written.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -63,53 +63,53 @@ impl PartialEq for Pattern {
     }
 }
 
-/// Everything that the decisions ask of a policy.
+/// Everything that evaluations need of a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// Where its phases were read: `built-in`, or a file. With a phase's line
-    /// this is the place of a rule.
+    /// The source of its phases: `built-in`, or a file. With a phase's line it is the position of a
+    /// rule.
     pub source: String,
-    /// Short content hash: which version decided.
+    /// Short content hash. It identifies the version that an evaluation used.
     pub version: String,
-    /// How far the bot may go.
+    /// The actions that phasebot may take.
     pub mode: Mode,
     /// The phases, first to last.
     pub phases: Vec<PhaseRule>,
-    /// Branches that count beside the default one.
+    /// Branches that count in addition to the default branch.
     pub branches: Vec<Pattern>,
-    /// Which checks count and when they have settled.
+    /// The checks that count and the time for them to settle.
     pub checks: CheckRules,
-    /// Whose items are left alone.
+    /// Items that are left alone.
     pub ignore: Ignore,
-    /// What is said of environments, by lower-case name.
+    /// Rules for environments, by lower-case name.
     pub environments: BTreeMap<String, EnvironmentRule>,
-    /// Gates before releases, by name.
+    /// Gates for releases, by name.
     pub gates: BTreeMap<String, GateRule>,
-    /// Times in which nothing is released or deployed.
+    /// Periods in which nothing is released or deployed.
     pub freezes: Vec<FreezeRule>,
-    /// Who may override conditions, and which.
+    /// Rules for overriding conditions.
     pub overrides: OverrideRule,
-    /// How commands are written and who may use them.
+    /// Form and permissions of commands.
     pub commands: CommandRules,
-    /// How alerts become issues.
+    /// Rules for turning alerts into issues.
     pub alerts: AlertPolicy,
-    /// The check `phasebot/policy` appears on every pull request and merge
-    /// group, not only on pull requests that change the file.
+    /// True if the check `phasebot/policy` appears on every pull request and merge group, and not
+    /// only on pull requests that change the file.
     pub policy_check_required: bool,
 }
 
-/// One phase: what it is called, how it looks, when an item is in it.
+/// A phase: its name, its label and its evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PhaseRule {
     /// Name, as in `/phase NAME`.
     pub name: String,
     /// The label that shows it.
     pub label: String,
-    /// Six hex digits, without `#`.
+    /// Colour of the label: six hex digits, without `#`.
     pub color: String,
     /// One line, at most 100 characters.
     pub description: String,
-    /// Any of these puts an item into the phase.
+    /// Evidence. Any of these puts an item into the phase.
     pub when: Vec<Evidence>,
     /// Line of the rule in its file, from 1.
     pub line: u32,
@@ -118,65 +118,66 @@ pub struct PhaseRule {
 /// Evidence for a phase, with the conditions that narrow it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evidence {
-    /// What must have happened.
+    /// The event that must have happened.
     pub kind: EvidenceKind,
-    /// Only items that carry one of these labels; empty: all.
+    /// Only items that have one of these labels; empty: all.
     pub labels: Vec<Pattern>,
-    /// Only this base, branch or carrier branch; empty: any listed branch.
+    /// Only this base branch, linked branch or branch of the landing; empty: any listed branch.
     pub branches: Vec<Pattern>,
 }
 
-/// What may be evidence.
+/// The kinds of evidence.
 #[derive(Debug, Clone, PartialEq)]
 pub enum EvidenceKind {
     /// The issue is open.
     IssueOpen,
     /// A pull request is open.
     PullRequestOpen,
-    /// A branch for the issue exists; `numeric`: `12-title` counts without the forge's word.
+    /// A branch for the issue exists. With `numeric`, `12-title` counts even if the forge doesn't
+    /// list it as linked.
     BranchLinked {
-        /// Whether a bare leading number links.
+        /// True if a bare leading number links the branch.
         numeric: bool,
     },
-    /// A person with write approved the pull request.
+    /// A person with write access approved the pull request.
     PullRequestApproved,
-    /// The carrier is on a listed branch.
+    /// The landing is on a listed branch.
     Merged,
-    /// The checks of the carrier, or of a later commit, passed.
+    /// The checks of the landing, or of a later commit, passed.
     ChecksPassed {
-        /// Only these checks are looked at, and each must be there; empty: all that report.
+        /// Only these checks count, and each must be there; empty: all that report.
         named: Vec<Pattern>,
     },
-    /// A version tag contains the carrier.
+    /// A version tag contains the landing.
     Tagged {
         /// Tags that count although they are not final versions.
         also: Vec<Pattern>,
     },
-    /// A published release contains the carrier.
+    /// A published release contains the landing.
     ReleasePublished {
-        /// Whether pre-releases count.
+        /// True if pre-releases count.
         prereleases: bool,
     },
-    /// A deployment that contains the carrier is under way.
+    /// A deployment that contains the landing is in progress.
     DeploymentStarted(EnvironmentFilter),
-    /// A deployment that contains the carrier succeeded.
+    /// A deployment that contains the landing succeeded.
     DeploymentSucceeded(EnvironmentFilter),
-    /// It has run undisturbed for this long.
+    /// The deployment has run without an incident for this long.
     Soaked {
-        /// Where.
+        /// Environments of the deployment.
         environments: EnvironmentFilter,
-        /// How long without an incident.
+        /// Time without an incident.
         quiet: SignedDuration,
     },
 }
 
 impl EvidenceKind {
-    /// Whether a pull request or commit gives it, rather than an issue by itself.
+    /// Returns true if a pull request or commit gives the evidence, rather than an issue by itself.
     pub fn is_of_work(&self) -> bool {
         !matches!(self, Self::IssueOpen | Self::BranchLinked { .. })
     }
 
-    /// The key that a policy file uses.
+    /// Returns the key that a policy file uses.
     pub fn key(&self) -> &'static str {
         match self {
             Self::IssueOpen => "issue_open",
@@ -194,45 +195,46 @@ impl EvidenceKind {
     }
 }
 
-/// Which environments a deployment must be to.
+/// The environments that a deployment must be to.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentFilter {
-    /// Names, without case: the patterns are lower case and match a name in
-    /// lower case; empty: any.
+    /// Names, compared without case: the patterns are lower case and match a name in lower case;
+    /// empty: any.
     pub names: Vec<Pattern>,
-    /// `Some(true)` only production, `Some(false)` only others, `None` as the
-    /// evidence's own rule has it.
+    /// `Some(true)`: only production; `Some(false)`: only others; `None`: as the evidence's own
+    /// rule says.
     pub production: Option<bool>,
 }
 
-/// Which checks count.
+/// The checks that count.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckRules {
-    /// Names that never count.
+    /// Names of checks that never count.
     pub ignore: Vec<Pattern>,
-    /// How long nothing new may have come before the verdict stands.
+    /// Time without a new report after which the verdict is final.
     pub settle: SignedDuration,
 }
 
-/// What is left alone.
+/// Items that are left alone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Ignore {
-    /// Authors whose pull requests carry no label unless they close an issue.
+    /// Authors whose pull requests get no label unless they close an issue.
     pub authors: Vec<String>,
     /// Labels that opt an item out.
     pub labels: Vec<Pattern>,
 }
 
-/// What a policy says of slash-commands.
+/// Policy for slash commands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommandRules {
-    /// `/deploy` works beside `/phasebot deploy`.
+    /// True if `/deploy` works in addition to `/phasebot deploy`.
     pub bare: bool,
-    /// Who may use a command, by its name; others as the table of commands has it.
+    /// Permission that each command needs, by the command's name. Other commands use the default
+    /// from the table of commands.
     pub permissions: BTreeMap<String, Grant>,
-    /// Apps whose comments in people's names are those people's: slugs, lower case.
+    /// Apps that may write comments in people's names: slugs, lower case.
     pub apps: BTreeSet<String>,
-    /// The zone of the times that people write and read.
+    /// Time zone of the times that people write and read.
     pub zone: TimeZone,
 }
 
@@ -243,29 +245,31 @@ impl Default for CommandRules {
 }
 
 impl Policy {
-    /// The index of the phase with this name.
+    /// Returns the index of the phase with this name.
     pub fn phase_index(&self, name: &str) -> Option<usize> {
         self.phases.iter().position(|p| p.name.eq_ignore_ascii_case(name))
     }
 
-    /// The index of the phase that this label shows.
+    /// Returns the index of the phase that this label shows.
     pub fn label_index(&self, label: &str) -> Option<usize> {
         self.phases.iter().position(|p| p.label.eq_ignore_ascii_case(label))
     }
 
-    /// Whether commits on `branch` count: the default branch always does.
+    /// Returns true if commits on `branch` count. Those on the default branch always do.
     pub fn lists_branch(&self, branch: &str, default_branch: &str) -> bool {
         branch == default_branch || self.branches.iter().any(|p| p.matches(branch))
     }
 
-    /// Whether the policy itself calls an environment production, or not.
+    /// Returns true if the policy says that an environment is production, false if it says that it
+    /// is not; `None` if it says neither.
     pub fn production(&self, environment: &str) -> Option<bool> {
         self.environments.get(&crate::domain::rule::name_key(environment)).and_then(|e| e.production)
     }
 }
 
 impl CommandRules {
-    /// Whether a comment is heard that `via` wrote in its author's name; `None`: its author did.
+    /// Returns true if commands in a comment count that the App `via` wrote in its author's name.
+    /// `None`: the author wrote it, so they count.
     pub fn hears(&self, via: Option<&crate::domain::event::App>) -> bool {
         via.is_none_or(|app| self.apps.contains(&app.slug))
     }

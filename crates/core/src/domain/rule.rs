@@ -1,5 +1,5 @@
-//! What a policy asks of releases and deploys: gates, environments, freezes,
-//! overrides, and the conditions that they are made of.
+//! Policy rules for releases and deployments: gates, environments, freezes, overrides, and the
+//! conditions that they consist of.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::policy::Pattern;
 
-/// The form in which names of environments and gates are compared. GitHub
-/// documents that environment names are not case-sensitive, and nothing beyond
-/// that: only ASCII letters have their case folded, so that `\u{212a}8s`, with
-/// the Kelvin sign, is not `k8s`.
+/// Returns the form in which names of environments and gates are compared.
+///
+/// GitHub documents that environment names are not case-sensitive, and nothing beyond that. Only
+/// ASCII letters are folded, so that `\u{212a}8s`, with the Kelvin sign, is not `k8s`.
 pub fn name_key(name: &str) -> String {
     name.to_ascii_lowercase()
 }
@@ -21,29 +21,29 @@ pub fn name_key(name: &str) -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConditionName {
-    /// Checks passed.
+    /// The checks passed.
     Checks,
-    /// Reviewers approved what it carries.
+    /// Reviewers approved the pull requests it contains.
     Reviews,
     /// The commit is on a listed branch.
     Ancestry,
-    /// The tag is as it should be.
+    /// The tag meets its requirements.
     Tag,
-    /// No open blocking issue.
+    /// No blocking issue is open.
     Blockers,
-    /// No open incident.
+    /// No incident is open.
     Alerts,
-    /// It runs in another environment.
+    /// The commit is deployed in another environment.
     Deployed,
-    /// The time fits.
+    /// The current time is within a window.
     Window,
-    /// People agreed.
+    /// People approved.
     Approval,
-    /// The lock is free.
+    /// Nobody else holds the environment's lock.
     Lock,
-    /// No freeze.
+    /// No freeze is active.
     Freeze,
-    /// No hold.
+    /// No item it contains is on hold.
     Hold,
 }
 
@@ -64,90 +64,90 @@ impl ConditionName {
         (Self::Hold, "hold"),
     ];
 
-    /// Its name.
+    /// Returns the condition's name.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(condition, _)| *condition == self).map_or("", |(_, name)| name)
     }
 
-    /// The condition of this name.
+    /// Returns the condition with this name, ignoring case.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(name)).map(|(condition, _)| *condition)
     }
 }
 
-/// One thing that must hold.
+/// A condition, or a combination of conditions, that must hold.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ConditionRule {
-    /// The required checks of the commit passed, and those named here.
+    /// The commit's required checks and the named checks passed.
     Checks {
-        /// Beside the required ones.
+        /// Checks in addition to the required ones.
         named: Vec<NamedCheck>,
-        /// A check that has not reported after this long counts as failed.
+        /// A check that has not reported after this time counts as failed.
         report_within: SignedDuration,
     },
-    /// Every pull request that is carried was approved.
+    /// Every pull request that the change contains was approved.
     Reviews {
-        /// By how many people.
+        /// Number of approving people.
         count: u8,
     },
     /// The commit is on a branch.
     Ancestry {
-        /// Which; empty: the default branch and those that the policy lists.
+        /// Branches; if empty, the default branch and the branches that the policy lists.
         of: Vec<Pattern>,
-        /// On whichever: every commit passes.
+        /// Any branch will do: every commit passes.
         any: bool,
     },
-    /// The tag is as it should be: it never moved.
+    /// The tag meets its requirements. It must never have moved.
     Tag {
-        /// Its version is higher than every one that the commit contains.
+        /// The tag's version must be higher than every version that the commit contains.
         increasing: bool,
-        /// It is signed, and the forge could verify it.
+        /// The tag must be signed, and the forge must have verified the signature.
         signed: bool,
     },
-    /// No open issue blocks.
+    /// No blocking issue is open.
     Blockers {
-        /// Issues with this label.
+        /// Issues with this label block.
         label: Option<String>,
-        /// Issues in the milestone of this title; `{tag}` is the tag's name.
+        /// Issues in the milestone with this title block; `{tag}` is the tag's name.
         milestone: Option<String>,
     },
     /// No incident is open.
     Alerts {
-        /// On this environment, lower case; `None`: the gate's own, or any.
+        /// The environment, lower case; `None`: the gate's own, or any.
         environment: Option<String>,
     },
-    /// The same commit runs in another environment.
+    /// The same commit is deployed in another environment.
     Deployed {
-        /// Which, lower case.
+        /// The other environment, lower case.
         environment: String,
-        /// For how long, without an incident.
+        /// Time that the commit must have been deployed there without an incident.
         soak: SignedDuration,
     },
-    /// It is a time at which this may happen.
+    /// The current time is within the window.
     Window(Window),
-    /// People agreed.
+    /// People approved.
     Approval {
-        /// How many.
+        /// Number of people.
         count: u8,
-        /// Members of these teams; empty: people who maintain the repository.
+        /// Teams whose members may approve; if empty, people who maintain the repository.
         teams: Vec<String>,
     },
     /// Nobody else holds the environment's lock.
     Lock,
     /// No freeze covers the environment.
     Freeze,
-    /// No carried item is on hold.
+    /// No contained item is on hold.
     Hold,
-    /// All of these.
+    /// All of these must hold.
     All(Vec<ConditionRule>),
-    /// One of these.
+    /// At least one of these must hold.
     Any(Vec<ConditionRule>),
-    /// Not this.
+    /// This must not hold.
     Not(Box<ConditionRule>),
 }
 
 impl ConditionRule {
-    /// Which condition it is; `None` for those that only combine others.
+    /// Returns the condition's name; `None` for the combinators `all`, `any` and `not`.
     pub fn condition(&self) -> Option<ConditionName> {
         Some(match self {
             Self::Checks { .. } => ConditionName::Checks,
@@ -166,7 +166,7 @@ impl ConditionRule {
         })
     }
 
-    /// Its name in a policy file.
+    /// Returns the name in a policy file.
     pub fn name(&self) -> &'static str {
         match self {
             Self::All(_) => "all",
@@ -176,7 +176,7 @@ impl ConditionRule {
         }
     }
 
-    /// It and everything within it.
+    /// Visits the rule and every rule within it.
     pub fn walk<'a>(&'a self, visit: &mut impl FnMut(&'a Self)) {
         visit(self);
         match self {
@@ -190,140 +190,142 @@ impl ConditionRule {
 /// A check that a gate names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedCheck {
-    /// Its name.
+    /// Name of the check.
     pub name: Pattern,
-    /// The App whose check run counts, by its slug or id; `None`: anybody's
-    /// report does, a commit status of whoever may write included.
+    /// The App whose check run counts, by its slug or id. `None`: a report by anyone counts,
+    /// including a commit status by anyone with write access.
     pub app: Option<String>,
 }
 
-/// Days and hours of every week, in a zone.
+/// A weekly schedule: days and hours in a time zone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Window {
-    /// Any of these.
+    /// Time must be within one of these.
     pub hours: Vec<Hours>,
-    /// On the clocks of which place.
+    /// Time zone.
     pub zone: TimeZone,
 }
 
-/// A weekly window, taken apart.
+/// A parsed weekly window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hours {
-    /// On which days it begins, Monday first.
+    /// Days on which the window begins, Monday first.
     pub days: [bool; 7],
-    /// First minute of the day.
+    /// First minute of the window, counted from midnight.
     pub from: u16,
-    /// First minute no longer in it; at or before `from`: on the next day.
+    /// First minute after the window. If it is at or before `from`, the window ends on the next
+    /// day.
     pub until: u16,
 }
 
-/// One end of a freeze, taken apart.
+/// The parsed beginning or end of a freeze.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// A month and day of every year.
     Yearly(i8, i8),
-    /// A moment on the wall clock of the freeze's zone, and whether only the date was given.
+    /// A local time in the freeze's time zone, and whether only the date was given.
     Once(DateTime, bool),
 }
 
-/// A time in which nothing is released or deployed.
+/// A period in which nothing is released or deployed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FreezeRule {
     /// The environment, lower case; [`crate::domain::fact::command::ALL`] for everything.
     pub environment: String,
     /// Beginning.
     pub from: End,
-    /// End; a day is included.
+    /// End; if it is a day, that day is included.
     pub until: End,
-    /// On the clocks of which place.
+    /// Time zone.
     pub zone: TimeZone,
-    /// Why.
+    /// Reason.
     pub reason: Option<String>,
 }
 
-/// A gate before releases.
+/// A gate for releases.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateRule {
-    /// Tags that it stands before.
+    /// Tags that the gate applies to.
     pub tag: Option<Pattern>,
-    /// It stands before draft releases.
+    /// True if the gate applies to draft releases.
     pub draft: bool,
-    /// The default branch's head carries its check, too.
+    /// True if the head of the default branch also gets the gate's check run.
     pub report_branch: bool,
-    /// What must hold, beside freezes and holds.
+    /// Conditions that must hold, in addition to freezes and holds.
     pub require: Vec<ConditionRule>,
-    /// A draft release is published as soon as its gate is open.
+    /// True if a draft release is published as soon as its gate is open.
     pub publish: bool,
-    /// A tag that was pushed past its closed gate gets an issue.
+    /// True if an issue is opened when a tag is pushed although its gate is closed.
     pub issue_on_violation: bool,
 }
 
-/// What a policy says of one environment.
+/// Policy for one environment.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct EnvironmentRule {
-    /// Its name as the policy writes it: what the forge is sent. Names are
-    /// compared in lower case.
+    /// The name as the policy writes it; it is sent to the forge in this form. Names are compared
+    /// in lower case.
     pub name: String,
-    /// Whether it is production; `None`: the forge's own flag decides.
+    /// True for a production environment; `None`: the forge's own flag decides.
     pub production: Option<bool>,
-    /// Environments, lower case, in which a commit must run before it goes here.
+    /// Environments, lower case, in which a commit must run before it is deployed here.
     pub after: Vec<String>,
-    /// How a deploy starts; `None`: not by us.
+    /// The way to start a deployment; `None`: phasebot does not start any.
     pub deploy: Option<DeployRule>,
-    /// What starts a deploy without anybody asking.
+    /// Triggers of automatic deployments.
     pub auto: AutoRule,
-    /// The head of an open pull request may be deployed.
+    /// True if the head of an open pull request may be deployed.
     pub unmerged: bool,
-    /// A workflow that can't be told its commit may be started, and is compared after.
+    /// True if a workflow that takes no commit as an input may be started. The commit that it
+    /// deploys is compared afterwards.
     pub best_effort: bool,
-    /// What must hold, beside `after`, locks, freezes and holds.
+    /// Conditions that must hold, in addition to `after`, locks, freezes and holds.
     pub require: Vec<ConditionRule>,
-    /// What a rollback may do.
+    /// Limits of a rollback.
     pub rollback: RollbackRule,
-    /// What a deploy does while another one runs.
+    /// Handling of a deployment while another one runs.
     pub when_busy: Busy,
 }
 
-/// How a deploy starts.
+/// The way to start a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployRule {
-    /// By which means.
+    /// The means.
     pub via: Via,
-    /// The inputs that `/deploy` may set, each with the values that it may have.
+    /// The inputs that `/deploy` may set, each with its allowed values.
     pub inputs: BTreeMap<String, Vec<String>>,
 }
 
-/// By which means a deploy starts.
+/// The means of starting a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
     /// A deployment on the forge.
     Deployment,
-    /// A workflow that is started.
+    /// A workflow run.
     Workflow {
-        /// Its file.
+        /// The workflow file.
         file: String,
     },
 }
 
-/// Deploys without anybody asking.
+/// Automatic deployments.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AutoRule {
-    /// What starts one; empty: nothing.
+    /// Triggers; empty: none.
     pub on: Vec<Trigger>,
-    /// Tags that start one; `None`: every final version.
+    /// Tags that trigger a deployment; `None`: every final version.
     pub tags: Option<Vec<Pattern>>,
-    /// One may replace what is newer.
+    /// True if an automatic deployment may replace a newer commit.
     pub allow_older: bool,
 }
 
 impl AutoRule {
-    /// Whether a tag of this name is among those that start one.
+    /// Returns true if a tag of this name triggers a deployment.
     pub fn takes_tag(&self, tag: &str) -> bool {
         self.tags.as_ref().is_none_or(|tags| tags.iter().any(|pattern| pattern.matches(tag)))
     }
 }
 
-/// What starts a deploy by itself.
+/// Trigger of an automatic deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
@@ -333,7 +335,7 @@ pub enum Trigger {
     Merge,
 }
 
-/// What a deploy does while another one runs in the environment.
+/// Handling of a deployment while another one runs in the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Busy {
@@ -344,10 +346,10 @@ pub enum Busy {
     Refuse,
 }
 
-/// What a rollback may do.
+/// Limits of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackRule {
-    /// How many earlier deploys may be gone back to.
+    /// Number of earlier deployments that a rollback may return to.
     pub last: u8,
     /// Conditions that a rollback need not meet.
     pub waive: Vec<ConditionName>,
@@ -359,15 +361,14 @@ impl Default for RollbackRule {
     }
 }
 
-/// Who may override conditions, for how long, and which never. Who: the grant
-/// of the command `override`.
+/// Rules for overriding conditions. The permissions of the command `override` say who may override.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OverrideRule {
     /// A second person has to confirm.
     pub second: bool,
-    /// How long an override stands.
+    /// Time for which an override is valid.
     pub ttl: SignedDuration,
-    /// Conditions that nobody overrides.
+    /// Conditions that nobody can override.
     pub never: Vec<ConditionName>,
 }
 

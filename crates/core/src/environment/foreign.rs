@@ -1,5 +1,5 @@
-//! Deployments that put nothing of this repository's anywhere: forges make one
-//! for every job that names an environment, a stranger's pull request's too.
+//! Foreign deployments, which deploy nothing of this repository: forges create one for every job
+//! that names an environment, including those of a stranger's pull request.
 
 use crate::domain::{
     fact::{
@@ -9,13 +9,14 @@ use crate::domain::{
     rule::name_key,
 };
 
-/// Whether a deployment is of a pull request's job, or at a commit that is not
-/// this repository's, and nobody asked us for that.
+/// Returns whether a deployment comes from a pull request's job, or has a commit that is not this
+/// repository's, and no request of ours asked for it.
 pub(crate) fn is_foreign(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
     deployment.origin() == DeploymentOrigin::Foreign && !is_asked_for(facts, id, deployment)
 }
 
-/// Whether a request of ours asked for the very commit of a deployment.
+/// Returns whether a deployment is linked to a request of ours, or a started request asked for its
+/// very commit in its environment.
 pub(super) fn is_asked_for(facts: &RepoFacts, id: u64, deployment: &DeploymentFacts) -> bool {
     if deployment.is_linked() || facts.request_of(id).is_some() {
         return true;

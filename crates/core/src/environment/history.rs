@@ -1,23 +1,20 @@
-//! The runs of an environment: which commit really ran there, from when until
-//! when, and how that ended. Everything that asks what runs asks here.
+//! Deployment history of an environment: which commit really ran there, from when until when, and
+//! how that ended. All code that asks what runs in an environment uses this history.
 //!
-//! A deployment runs from its success until the next success. One that is said
-//! to have failed after all (by a smoke test) no longer runs: what ran before
-//! it runs again. One that is taken down without a successor ends the run, and
-//! nothing runs. Deployments of others count like our own, except those of jobs
-//! that may have named the environment for its secrets alone ([`counted`]), and
-//! foreign ones: of a pull request's job, or at a commit that is on no branch
-//! of this repository. Those are a run only where a request of ours asked for
-//! that very commit.
+//! A deployment runs from its success until the next success. One that is reported as failed
+//! afterwards (by a smoke test) no longer runs: the previous one runs again. One that becomes
+//! inactive without a successor ends the run, and nothing runs. Other deployments count like our
+//! own, except those of jobs that may have named the environment only for its secrets
+//! ([`counted`]), and foreign ones: from a pull request's job, or at a commit that is on no branch
+//! of this repository. Those are a run only if a request of ours asked for that very commit.
 //!
-//! The commit of a run is what its workflow was given, before what the
-//! deployment names: a dispatched workflow runs at the head of its branch,
-//! whatever it deploys. As long as it is open whether a deployment belongs to
-//! one of our dispatches, or whether its commit is this repository's, its
-//! commit is unknown, and unknown opens nothing.
+//! The commit of a run is the one that its workflow received, rather than the one that the
+//! deployment names: a dispatched workflow runs at the head of its branch, whatever it deploys.
+//! While it is open whether a deployment belongs to one of our dispatches, or whether its commit is
+//! this repository's, its commit is unknown, and an unknown commit opens no gate.
 //!
-//! Nothing is built in advance: a history is a view of the tables in
-//! [`EnvironmentIndex`], and its newest runs cost no more than themselves.
+//! Nothing is built in advance: a history is a view of the tables in [`EnvironmentIndex`], and
+//! reading its newest runs costs nothing for older ones.
 
 use std::ops::RangeTo;
 
@@ -39,64 +36,63 @@ use crate::{
     environment::{counted, foreign},
 };
 
-/// A deployment that is taken down so shortly before the next one succeeds was
-/// replaced by that one.
+/// Maximum time between a deployment becoming inactive and the success of the one that replaced it.
 const HANDOVER: SignedDuration = SignedDuration::from_mins(1);
 
-/// A stretch of time for which an environment ran what one deployment brought.
+/// A period in which an environment ran what one deployment brought.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Run<'f> {
-    /// The deployment's number.
+    /// Id of the deployment.
     pub(crate) deployment: u64,
     /// The deployment.
     pub(crate) facts: &'f DeploymentFacts,
-    /// The commit that ran; `None`: not known yet.
+    /// The commit that ran; `None` if it is not known yet.
     pub(crate) commit: Option<&'f Sha>,
-    /// Since when it ran.
+    /// Start of the run.
     pub(crate) from: Timestamp,
-    /// Until when it ran; `None` while it runs.
+    /// End of the run; `None` while it runs.
     pub(crate) until: Option<Timestamp>,
-    /// How it ended; `None` while it runs.
+    /// How the run ended; `None` while it runs.
     pub(crate) end: Option<RunEnd>,
-    /// When its deployment succeeded: before `from`, if it ran again after a
-    /// later one had failed.
+    /// Time at which its deployment succeeded: before `from`, if it ran again after a later
+    /// deployment had failed.
     pub(crate) succeeded: Timestamp,
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunEnd {
-    /// Another deployment took its place.
+    /// Another deployment replaced it.
     Replaced,
     /// Its deployment failed after it had succeeded.
     Failed,
-    /// It was taken down, and nothing took its place.
+    /// It became inactive, and nothing replaced it.
     Inactive,
 }
 
-/// A deployment that began, whatever became of it.
+/// A deployment that began, whatever its result.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempt<'f> {
-    /// The deployment's number.
+    /// Id of the deployment.
     pub(crate) deployment: u64,
     /// The deployment.
     pub(crate) facts: &'f DeploymentFacts,
-    /// The commit that it brings; `None`: not known yet.
+    /// The commit that it brings; `None` if it is not known yet.
     pub(crate) commit: Option<&'f Sha>,
-    /// When it began.
+    /// Time at which it began.
     pub(crate) begun: Timestamp,
 }
 
-/// The runs of one environment.
+/// Deployment history of one environment.
 #[derive(Clone, Copy)]
 pub(crate) struct History<'f> {
     facts: &'f RepoFacts,
     index: Option<&'f EnvironmentIndex>,
-    /// How phasebot deploys there; `None`: it does not.
+    /// How phasebot deploys there; `None` if it does not.
     deploys: Option<&'f DeployRule>,
 }
 
-/// What runs at a moment: a deployment, and the stretch for which it does.
+/// The deployment that runs at a given time, and the period for which it runs.
 #[derive(Clone, Copy)]
 struct Top<'f> {
     deployment: u64,
@@ -111,7 +107,7 @@ impl PartialEq for Top<'_> {
 }
 
 impl<'f> EvalContext<'f> {
-    /// The runs of an environment, by its lower-case name.
+    /// Returns the history of an environment, by its lower-case name.
     pub(crate) fn history(&self, environment: &str) -> History<'f> {
         let rule = self.policy.environments.get(environment).filter(|_| self.policy.mode == Mode::Act);
         History {
@@ -123,34 +119,34 @@ impl<'f> EvalContext<'f> {
 }
 
 impl<'f> History<'f> {
-    /// What runs now, by everything that was seen.
+    /// Returns the current run, by all recorded events.
     pub(crate) fn current(self) -> Option<Run<'f>> {
         self.backwards().next().filter(|run| run.until.is_none())
     }
 
-    /// What ran at a moment.
+    /// Returns the run at a given time.
     pub(crate) fn at(self, at: Timestamp) -> Option<Run<'f>> {
         self.backwards().find(|run| run.from <= at).filter(|run| run.until.is_none_or(|until| at < until))
     }
 
-    /// What ran just before a moment.
+    /// Returns the run just before a given time.
     pub(crate) fn before(self, at: Timestamp) -> Option<Run<'f>> {
         self.backwards().find(|run| run.from < at).filter(|run| run.until.is_none_or(|until| at <= until))
     }
 
-    /// Every run, the newest first.
+    /// Returns all runs, the newest first.
     pub(crate) fn backwards(self) -> Backwards<'f> {
         Backwards { history: self, left: None, until: None, after: None }
     }
 
-    /// Deployments that were made at or after a moment, the oldest first.
+    /// Returns the deployments created at or after a given time, the oldest first.
     pub(crate) fn made_since(self, since: Timestamp) -> impl DoubleEndedIterator<Item = (u64, &'f DeploymentFacts)> {
         let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..));
         made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
             .filter(move |(id, facts)| self.counts(*id, facts))
     }
 
-    /// Deployments that began at or after a moment, the newest first.
+    /// Returns the deployments that began at or after a given time, the newest first.
     pub(crate) fn attempts_since(self, since: Timestamp) -> impl Iterator<Item = Attempt<'f>> {
         self.turns(DeploymentChangeKind::Begun, since).filter_map(move |turn| {
             let facts = self.facts.deployments.get(&turn.deployment)?;
@@ -160,19 +156,19 @@ impl<'f> History<'f> {
         })
     }
 
-    /// Failures at or after a moment, before or after a success, the newest first:
-    /// when, and which deployment.
+    /// Returns the failures at or after a given time, before or after a success, the newest first:
+    /// their times and deployment ids.
     pub(crate) fn failures_since(self, since: Timestamp) -> impl Iterator<Item = (Timestamp, u64)> {
         let failed = self.turns(DeploymentChangeKind::Failed, since).map(|turn| (turn.at, turn.deployment));
         failed.filter(move |(_, id)| self.facts.deployments.get(id).is_some_and(|facts| self.counts(*id, facts)))
     }
 
-    /// The commit that a deployment puts here; `None`: not known yet.
+    /// Returns the commit that a deployment brings here; `None` if it is not known yet.
     pub(crate) fn commit_of(self, deployment: u64) -> Option<&'f Sha> {
         self.commit(deployment, self.facts.deployments.get(&deployment)?)
     }
 
-    /// Deployments that wait to begin.
+    /// Returns the deployments that wait to begin.
     pub(crate) fn waiting(self) -> impl Iterator<Item = Attempt<'f>> {
         let ids = self.index.into_iter().flat_map(|index| index.waiting.iter().rev());
         ids.filter_map(move |id| {
@@ -182,8 +178,8 @@ impl<'f> History<'f> {
         })
     }
 
-    /// What ran while a deployment lived, and on either side of that: every
-    /// commit that may have. `None` if nothing ran at some moment of it.
+    /// Returns every commit that other deployments may have run here while a deployment lived, and
+    /// just before and after. `None` if nothing ran at some time of that period.
     pub(crate) fn ran_about(self, begun: Timestamp, ended: Timestamp, id: u64) -> Option<Vec<&'f Sha>> {
         let mut about: Vec<Run<'f>> = Vec::new();
         for run in self.backwards() {
@@ -204,22 +200,22 @@ impl<'f> History<'f> {
             .then(|| others().flat_map(|run| self.commits_of(run.deployment)).collect())
     }
 
-    /// Every commit that a deployment has stood for so far.
+    /// Returns every commit that a deployment has stood for so far.
     pub(crate) fn commits_of(self, deployment: u64) -> impl Iterator<Item = &'f Sha> {
         let facts = self.facts.deployments.get(&deployment);
         facts.into_iter().flat_map(|facts| [facts.listed_commit(), facts.commit()])
     }
 
-    /// Deployments that don't count because they are foreign, at or after a
-    /// moment, the newest first.
+    /// Returns the deployments created at or after a given time that do not count because they are
+    /// foreign, the newest first.
     pub(crate) fn foreign_since(self, since: Timestamp) -> impl Iterator<Item = (u64, &'f DeploymentFacts)> {
         let made = self.index.into_iter().flat_map(move |index| index.made.range((since, 0)..).rev());
         made.filter_map(move |(_, id)| Some((*id, self.facts.deployments.get(id)?)))
             .filter(move |(id, facts)| foreign::is_foreign(self.facts, *id, facts))
     }
 
-    /// Whether a deployment is more than a record that somebody made through the
-    /// API: where phasebot deploys, a workflow or one of its requests made it.
+    /// Returns whether a deployment is more than a record that someone created through the API:
+    /// where phasebot deploys, a workflow or one of its requests must have created it.
     pub(crate) fn is_evident(self, id: u64) -> bool {
         let made = self.facts.deployments.get(&id);
         self.deploys.is_none()
@@ -227,7 +223,7 @@ impl<'f> History<'f> {
             || made.is_some_and(|made| made.run.is_some() || made.is_linked())
     }
 
-    /// Whether a deployment brought something here.
+    /// Returns whether a deployment deployed something here.
     fn counts(self, id: u64, deployment: &DeploymentFacts) -> bool {
         if foreign::is_foreign(self.facts, id, deployment) {
             return false;
@@ -243,21 +239,21 @@ impl<'f> History<'f> {
         (is_known && !counted::may_be_of_a_dispatch(self.facts, id, facts)).then(|| facts.commit())
     }
 
-    /// Turns of a kind at or after a moment, the newest first.
+    /// Returns the changes of one kind at or after a given time, the newest first.
     fn turns(self, kind: DeploymentChangeKind, since: Timestamp) -> impl Iterator<Item = &'f DeploymentChange> {
         let first = DeploymentChange { at: since, kind: DeploymentChangeKind::Begun, deployment: 0 };
         let turns = self.index.into_iter().flat_map(move |index| index.turns.range(first..).rev());
         turns.filter(move |turn| turn.kind == kind)
     }
 
-    /// What runs once everything up to a moment has happened.
+    /// Returns the deployment that runs once everything up to a given time has happened.
     fn top(self, at: Timestamp) -> Option<Top<'f>> {
         let index = self.index?;
         let by_then =
             RangeTo { end: DeploymentChange { at, kind: DeploymentChangeKind::Failed, deployment: u64::MAX } };
         for turn in index.turns.range(by_then).rev().filter(|turn| turn.kind == DeploymentChangeKind::Succeeded) {
             let Some(top) = self.stretch(turn).filter(|top| self.counts(top.deployment, top.facts)) else { continue };
-            // What is over without a successor leaves nothing that could run again.
+            // A run that ended without a successor leaves nothing that could run again.
             let inactive = top.facts.statuses.iter().filter(|status| status.state == DeployState::Inactive);
             let until = top.stretch.failed.unwrap_or(at).min(at);
             let mut taken_down = inactive.map(|status| status.at).filter(|end| *end >= turn.at && *end <= until);
@@ -277,9 +273,9 @@ impl<'f> History<'f> {
         Some(Top { deployment: turn.deployment, facts, stretch })
     }
 
-    /// Whether the deployment that succeeded with `turn` still ran when it was
-    /// taken down, and nothing succeeded about then to take its place. The
-    /// forge takes it down for any job that names the environment.
+    /// Returns whether the deployment that succeeded with `turn` still ran when it became inactive,
+    /// and no other succeeded around then to replace it. The forge marks it inactive for any job
+    /// that names the environment.
     fn is_left_empty(self, index: &EnvironmentIndex, turn: &DeploymentChange, end: Timestamp) -> bool {
         let until = end.checked_add(HANDOVER).unwrap_or(Timestamp::MAX);
         let last = DeploymentChange { at: until, kind: DeploymentChangeKind::Succeeded, deployment: u64::MAX };
@@ -290,14 +286,14 @@ impl<'f> History<'f> {
     }
 }
 
-/// Goes through the runs of an environment, the newest first.
+/// Iterator over the runs of an environment, the newest first.
 pub(crate) struct Backwards<'f> {
     history: History<'f>,
-    /// Moments at or after this one are done with; `None`: none yet.
+    /// Times at or after this one are done; `None` if the iteration has not started.
     left: Option<Timestamp>,
-    /// When the run that comes next ended.
+    /// End of the next run.
     until: Option<Timestamp>,
-    /// What ran after it.
+    /// The deployment that ran after it.
     after: Option<Top<'f>>,
 }
 
@@ -309,7 +305,7 @@ impl<'f> Iterator for Backwards<'f> {
         while let Some(at) = self.moment_before() {
             let top = self.history.top(at);
             match (found, top) {
-                // It ran already then.
+                // It was already running then.
                 (Some((known, _)), Some(top)) if known == top => found = Some((known, at)),
                 (Some(_), _) => break,
                 (None, Some(top)) => found = Some((top, at)),
@@ -336,8 +332,7 @@ impl<'f> Iterator for Backwards<'f> {
 }
 
 impl<'f> Backwards<'f> {
-    /// The last moment before those that are done with at which something may
-    /// have begun or ended to run.
+    /// Returns the last time, before those that are done, at which a run may have started or ended.
     fn moment_before(&self) -> Option<Timestamp> {
         let turns = &self.history.index?.turns;
         let before = match self.left {

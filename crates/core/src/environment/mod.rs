@@ -1,4 +1,4 @@
-//! What each environment ran, as evidence for phases.
+//! Deployment history of every environment, as evidence for phases.
 
 mod counted;
 pub(crate) mod foreign;
@@ -22,17 +22,17 @@ use crate::{
     text::message,
 };
 
-/// An environment that was deployed to.
+/// An environment that received a deployment.
 pub(crate) struct Environment<'f> {
     /// Its name in lower case.
     pub(crate) name: &'f str,
     pub(crate) production: bool,
-    /// Its runs as far back as was asked so far, the newest first, and the rest.
+    /// Runs read so far, the newest first, and the iterator over the rest.
     known: RefCell<(Vec<Run<'f>>, Backwards<'f>)>,
 }
 
 impl<'f> Environment<'f> {
-    /// What it ran that had not ended by a moment, the oldest first.
+    /// Returns the runs that had not ended by a given time, the oldest first.
     fn runs_since(&self, since: Timestamp) -> Vec<Run<'f>> {
         let mut known = self.known.borrow_mut();
         let (runs, rest) = &mut *known;
@@ -48,7 +48,7 @@ impl<'f> Environment<'f> {
 }
 
 impl<'f> EvalContext<'f> {
-    /// Every environment that was ever deployed to.
+    /// Returns every environment that ever received a deployment.
     pub(crate) fn environments(&self) -> &[Environment<'f>] {
         self.environments.get_or_init(|| {
             let all = self.facts.deployments.index().environments.iter().map(|(name, index)| Environment {
@@ -60,11 +60,11 @@ impl<'f> EvalContext<'f> {
         })
     }
 
-    /// When an environment ran a commit that contains the carrier.
+    /// Returns the periods in which an environment ran a commit that contains the landed change.
     pub(crate) fn runs_of(&self, environment: &Environment<'_>, landing: &Landing) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
-        // Each success is a fact of its own, and what it put there runs on for
-        // as long as the next one still has it: these began and did not end yet.
+        // Each success is a fact of its own, and its effect lasts for as long as the next run still
+        // contains the change. From this index on, spans have begun and not ended yet.
         let mut going_on = 0;
         let mut ends: Option<Option<Timestamp>> = None;
         let end_all = |spans: &mut [Span], ends: Option<Option<Timestamp>>| {
@@ -75,7 +75,7 @@ impl<'f> EvalContext<'f> {
         for run in environment.runs_since(landing.from) {
             let goes_on = ends == Some(Some(run.from));
             let Some(commit) = run.commit else {
-                // Until it is known what took its place, it counts as running on.
+                // Until its successor's commit is known, the change counts as still running.
                 ends = if goes_on { Some(run.until) } else { ends };
                 continue;
             };
@@ -95,7 +95,7 @@ impl<'f> EvalContext<'f> {
         within(spans, landing)
     }
 
-    /// When production deployments of the carrier failed or were rolled back.
+    /// Returns when production deployments of the landed change failed or were rolled back.
     pub(crate) fn production_falls(&self, landing: &Landing) -> BTreeSet<Timestamp> {
         let mut falls = BTreeSet::new();
         for environment in self.environments().iter().filter(|e| e.production) {
@@ -112,7 +112,7 @@ impl<'f> EvalContext<'f> {
         falls
     }
 
-    /// Whether a deployment is to production: the policy says so, else the forge.
+    /// Returns whether a deployment is to production, according to the policy, else to the forge.
     pub(crate) fn is_production(&self, deployment: &DeploymentFacts) -> bool {
         self.policy
             .production(&deployment.environment)
@@ -120,7 +120,7 @@ impl<'f> EvalContext<'f> {
             .unwrap_or_else(|| deployment.environment.eq_ignore_ascii_case("production"))
     }
 
-    /// The same of an environment: any of its deployments is.
+    /// Returns whether an environment is production: by the policy, else if any deployment to it is.
     fn is_production_environment(&self, name: &str, index: &EnvironmentIndex) -> bool {
         let by_name = name.eq_ignore_ascii_case("production");
         let by_flag = || index.flagged.properties().any(|flag| flag.unwrap_or(by_name));

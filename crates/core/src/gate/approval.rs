@@ -1,5 +1,5 @@
-//! `approval`: people agreed, none of them the one who asks or who wrote it,
-//! and each of them still somebody who may.
+//! `approval`: enough people approved, none of whom asked for it or took part in making it, and all
+//! of whom are still allowed to.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,8 @@ use crate::{
     text::message::quoted,
 };
 
-/// Somebody may have a run run again, and no event tells of it first.
+/// Greatest age of an answer about who started a run: anyone may re-run it, and no event announces
+/// that first.
 const AGE_OF_STARTERS: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String]) -> ConditionResult {
@@ -80,7 +81,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
     ConditionResult::wait("approval_missing", words).seen(last).by_hand()
 }
 
-/// Who asks for a subject, or set it going; `Err`: that can't be told, or not yet.
+/// Returns who asks for a subject or initiated it; `Err`: that can't be known, or not yet.
 fn askers(ctx: ConditionContext<'_, '_>, age: SignedDuration) -> Result<BTreeSet<Account>, Box<ConditionResult>> {
     let subject = ctx.subject;
     let mut askers: BTreeSet<Account> = subject.requester.iter().chain(&subject.starters).cloned().collect();
@@ -102,13 +103,14 @@ fn is_one_of(askers: &BTreeSet<Account>, account: &Account) -> bool {
     askers.iter().any(|asker| asker.same_as(account) == Some(true))
 }
 
-/// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
-/// that can't be told, or not yet, in a sentence.
+/// Returns the reason why an account may not approve a subject, such as `asked for it`; `None` if
+/// it may. `Err`: a sentence that says why this can't be known, or not yet.
 pub(super) fn objection(ctx: ConditionContext<'_, '_>, account: &Account) -> Result<Option<String>, String> {
     if account.id.is_none() {
         return Err("it is not recorded which account says this".to_owned());
     }
-    // An approval is counted anew with everything that it opens.
+    // Approvals are counted again before everything that they open, so an answer of any age is
+    // enough.
     let found = askers(ctx, SignedDuration::MAX).and_then(|askers| {
         if is_one_of(&askers, account) {
             return Ok(Some("asked for it".to_owned()));
@@ -118,7 +120,7 @@ pub(super) fn objection(ctx: ConditionContext<'_, '_>, account: &Account) -> Res
     found.map_err(|finding| finding.condition.sentence)
 }
 
-/// Whether an account is one that the gate asks for, and may use the command.
+/// Returns whether an account meets the gate's requirement and may use the command.
 fn may_approve(ctx: ConditionContext<'_, '_>, account: &Account, teams: &[String]) -> PermissionState {
     let right = ctx.is_granted(account, &approvers(teams));
     match approve_grant(ctx.eval.policy) {

@@ -1,10 +1,9 @@
-//! Who wrote what is gated: nobody of them approves it.
+//! Makers of what is gated: none of them can approve it.
 //!
-//! That is who made the commits that it carries (authors, committers and
-//! co-authors, by the forge's record), who opened the pull requests that they
-//! came by, and who pushed them. A merge is no writing. But where a commit
-//! names an address that belongs to no account nobody is known not to be its
-//! author: then whoever merged anything of it may be, too.
+//! They are the people who made its commits (authors, committers and co-authors, by the forge's
+//! record), who opened the pull requests that brought them, and who pushed them. Merging alone does
+//! not count. But if a commit names an address that belongs to no account, anyone may be its
+//! author: then whoever merged a part of it counts, too.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,26 +20,26 @@ use crate::{
     text::message::quoted,
 };
 
-/// Which accounts a commit's addresses belong to hardly changes.
+/// Greatest age of an answer about authors: the accounts of a commit's addresses rarely change.
 const AGE_OF_AUTHORS: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Nor who opened and merged a pull request.
+/// Greatest age of an answer about pull requests: who opened and merged one rarely changes.
 const AGE_OF_PULLS: SignedDuration = SignedDuration::from_hours(24);
-/// More commits than that are not looked at one by one.
+/// Limit on the commits that are examined one by one.
 const MOST_COMMITS: usize = 250;
-/// More commits of which it is not known who pushed them are not asked about.
+/// Limit on the commits of unknown pusher that are asked about.
 const MOST_UNKNOWN: usize = 20;
 
-/// Who had a part in a subject.
+/// Accounts that took part in a subject, each with its part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Makers(BTreeMap<AccountId, String>);
 
 impl Makers {
-    /// Which part an account had, as `made a commit of it`.
+    /// Returns the part that an account had, such as `made a commit of it`.
     pub(crate) fn part_of(&self, account: &Account) -> Option<&str> {
         self.0.get(&account.id?).map(String::as_str)
     }
 
-    /// Notes a part, the first that is found of each account.
+    /// Adds an account's part; the first one found is kept.
     fn add(&mut self, account: &Account, part: impl FnOnce() -> String) {
         if let Some(id) = account.id {
             self.0.entry(id).or_insert_with(part);
@@ -48,18 +47,18 @@ impl Makers {
     }
 }
 
-/// How commits came, as far as that is recorded.
+/// Ways in which commits came, as far as recorded.
 #[derive(Default)]
 struct Ways<'f> {
     pulls: BTreeSet<ItemNumber>,
     pushers: BTreeSet<&'f Account>,
-    /// Who pushed what was a pull request's merge.
+    /// Accounts that pushed a pull request's merge.
     mergers: BTreeSet<&'f Account>,
-    /// Nobody is known to have pushed them.
+    /// Commits of unknown pusher.
     strange: Vec<Sha>,
 }
 
-/// Who had a part in what is gated; `Err`: that can't be told, or not yet.
+/// Returns everyone who took part in the subject; `Err`: that can't be known, or not yet.
 pub(super) fn makers(ctx: ConditionContext<'_, '_>) -> Result<Makers, Box<ConditionResult>> {
     let commits = carried(ctx)?;
     let authors = authors(ctx, &commits)?;
@@ -90,7 +89,7 @@ fn merged(anonymous: &Sha) -> String {
     format!("merged a part of it, and {} names an address that belongs to no account", quoted(anonymous.short()))
 }
 
-/// The commits that are carried, the subject's own among them.
+/// Returns the commits that the subject brings, its own included.
 fn carried(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<ConditionResult>> {
     let sha = &ctx.subject.sha;
     let what = "what it carries";
@@ -104,9 +103,9 @@ fn carried(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<Sha>, Box<Condition
     Ok(commits)
 }
 
-/// Who made the commits that are carried.
+/// Returns the people who made the commits that the subject brings.
 fn authors(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<Sha>) -> Result<Authors, Box<ConditionResult>> {
-    // A commit by itself is asked for without what is before it.
+    // A single commit is asked about without a base.
     let bases = if commits.len() > 1 { ctx.last_bases().unwrap_or_default() } else { Vec::new() };
     let bases = if bases.is_empty() { vec![None] } else { bases.into_iter().map(Some).collect() };
     let mut all = Authors::default();
@@ -126,7 +125,7 @@ fn authors_since(ctx: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Aut
         }
         known => {
             if known.is_some() {
-                // An earlier version asked, and kept no accounts.
+                // An earlier version asked and stored no account ids.
                 ctx.eval.want(need.clone());
             }
             Err(Box::new(ctx.missing(&need, "approval_author", "who made what it carries")))
@@ -135,8 +134,8 @@ fn authors_since(ctx: ConditionContext<'_, '_>, base: Option<Sha>) -> Result<Aut
 }
 
 impl<'f> Ways<'f> {
-    /// How a commit came: by whose push it was first seen, by whose it came to
-    /// a branch that counts, and by which pull requests.
+    /// Adds how a commit came: the push that first showed it, the push that brought it to a listed
+    /// branch, and the pull requests.
     fn add(&mut self, ctx: ConditionContext<'_, 'f>, sha: &Sha) {
         let facts = ctx.eval.facts;
         let index = &facts.index;
@@ -160,7 +159,7 @@ impl<'f> Ways<'f> {
             };
         }
         if pulls.is_empty() && !known && first_landed.is_none() {
-            // What an open pull request carries came by it.
+            // A commit below an open pull request's head came by that pull request.
             pulls.extend(ctx.open_pulls());
         }
         if pulls.is_empty() && !known {
@@ -171,8 +170,8 @@ impl<'f> Ways<'f> {
 }
 
 impl ConditionContext<'_, '_> {
-    /// The pull requests that have the subject's commit as a head, unless it has
-    /// landed: then it is everybody's, whoever opens one of it.
+    /// Returns the pull requests that have the subject's commit as a head, unless it has landed:
+    /// then anyone may open one with that head.
     fn open_pulls(self) -> BTreeSet<ItemNumber> {
         let index = &self.eval.facts.index;
         let mut brought = index.brought_by.get(&self.subject.sha).into_iter().flatten();
@@ -183,8 +182,8 @@ impl ConditionContext<'_, '_> {
     }
 }
 
-/// Asks which pull requests brought the commits of which nobody is known to
-/// have pushed them. One that came by none can be anybody's.
+/// Asks which pull requests brought the commits of unknown pusher. A commit that none brought may
+/// be anyone's.
 fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Result<(), Box<ConditionResult>> {
     if ways.strange.len() > MOST_UNKNOWN {
         let words = format!("it carries {} commits of which it is not recorded who pushed them", ways.strange.len());
@@ -208,8 +207,8 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
     open.map_or(Ok(()), |finding| Err(Box::new(finding)))
 }
 
-/// Notes who opened a pull request and who pushed to it, and who merged it
-/// where a commit is `anonymous`.
+/// Adds who opened a pull request and who pushed to it; if a commit is `anonymous`, also who merged
+/// it.
 fn add_pull(
     ctx: ConditionContext<'_, '_>,
     number: ItemNumber,
@@ -245,7 +244,7 @@ fn add_pull(
             let words = format!("it is not recorded which account opened or merged #{number}");
             return Err(Box::new(ConditionResult::unknown("approval_account_unknown", words).by_hand()));
         }
-        // An account that is gone approves nothing.
+        // A deleted account approves nothing.
         if let Some(author) = author {
             makers.add(author, || opened(author));
         }

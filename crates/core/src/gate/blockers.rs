@@ -1,4 +1,4 @@
-//! `blockers`: no open issue carries the label, or is in the milestone.
+//! `blockers`: no open issue has the label or is in the milestone.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,9 @@ use crate::{
     text::message::quoted,
 };
 
-/// How old a list of labelled issues may be: events keep it up to date.
+/// Greatest age of a list of labelled issues: events keep it up to date.
 const LABEL_AGE: SignedDuration = SignedDuration::from_hours(6);
-/// How old a list of a milestone's issues may be.
+/// Greatest age of a list of a milestone's issues.
 const MILESTONE_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, milestone: Option<&str>) -> ConditionResult {
@@ -33,7 +33,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, miles
         let Some(Answer::OpenIssues(found)) = ctx.answer(&need, MILESTONE_AGE) else {
             return ctx.missing(&need, "blockers", &format!("which issues of {} are open", quoted(&title)));
         };
-        // One that was closed since, as events tell, does not block; others may have come.
+        // An issue that events show closed since then does not block; others may have been added.
         let asked = ctx.eval.facts.answers.get(&need).map(|known| known.at);
         open.extend(found.iter().filter(|number| is_open(ctx, **number, asked)));
         what.push(format!("the milestone {}", quoted(&title)));
@@ -53,7 +53,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, miles
     }
 }
 
-/// `{tag}` stands for each tag.
+/// Returns the milestone titles, with `{tag}` replaced by each tag.
 fn titles(title: &str, tags: &[String]) -> Vec<String> {
     if title.contains("{tag}") {
         tags.iter().map(|tag| title.replace("{tag}", tag)).collect()
@@ -62,7 +62,7 @@ fn titles(title: &str, tags: &[String]) -> Vec<String> {
     }
 }
 
-/// Open issues with a label: those that the forge listed, and what events told since.
+/// Returns the open issues with a label: those that the forge listed, updated with later events.
 fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     let need = Need::OpenIssues { label: Some(label.to_owned()), milestone: None };
     let Some(Answer::OpenIssues(listed)) = ctx.answer(&need, LABEL_AGE) else {
@@ -70,23 +70,24 @@ fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemN
     };
     let asked = ctx.eval.facts.answers.get(&need).map(|known| known.at);
     let mut open = listed.clone();
-    // Only what changed since the list was made can say otherwise.
+    // Only a change after the list was made can contradict it.
     let changed = ctx.eval.facts.index.issue_changes.range((asked.unwrap_or(Timestamp::MIN), 0)..);
     let concerned: BTreeSet<ItemNumber> = changed.map(|(_, number)| *number).chain(listed.iter().copied()).collect();
     for item in concerned.iter().filter_map(|number| ctx.eval.facts.items.get(number)).filter(|item| !item.is_pull) {
         let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
-        // What was never told to be closed counts as open.
+        // An issue counts as open until an event closes it.
         let is_open = item.gone.is_none() && item.open.as_ref().is_none_or(|open| open.value);
         let carries =
             item.labels.as_ref().map(|labels| labels.names.iter().any(|name| name.eq_ignore_ascii_case(label)));
         match carries {
-            // Seen open and labelled at any time, and nothing newer says otherwise.
+            // Seen open and labelled, and nothing newer contradicts it.
             Some(true) if is_open => {
                 if seen >= asked {
                     open.insert(item.number);
                 }
             }
-            // It changed since the list was made, and nobody told its labels: only a newer list can say.
+            // It changed after the list was made and its labels are unknown: only a newer list can
+            // say.
             None if is_open => {
                 if seen > asked && !open.contains(&item.number) {
                     ctx.eval.want(need.clone());
@@ -104,8 +105,8 @@ fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemN
     Ok(open)
 }
 
-/// Whether an issue of a milestone's list, made at `listed`, still blocks: unless
-/// it is known to have been closed since, or is gone, it does.
+/// Returns whether an issue from a milestone's list, made at `listed`, still blocks: it does unless
+/// it is known to be closed since then or gone.
 fn is_open(ctx: ConditionContext<'_, '_>, number: ItemNumber, listed: Option<Timestamp>) -> bool {
     let item = ctx.eval.facts.items.get(&number);
     item.is_none_or(|item| {

@@ -1,5 +1,5 @@
-//! `branch`: the commit may go to the environment, by what it is on. It always
-//! counts before environments, is not listed in policies, and nobody overrides it.
+//! `branch`: the commit's branch or tag lets it go to the environment. The condition always applies
+//! to environments; it is not listed in policies and can't be overridden.
 
 use crate::gate::{
     ConditionContext,
@@ -7,7 +7,7 @@ use crate::gate::{
     target::{Basis, Refusal, permitted},
 };
 
-/// What `branch` finds for a subject; `None` where it holds.
+/// Evaluates `branch` for a subject; `None` where it holds.
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult> {
     let environment = ctx.subject.environment()?;
     let facts = ctx.eval.facts;

@@ -1,9 +1,8 @@
-//! Weekly windows and freezes, on the clocks of a place.
+//! Weekly windows and freezes, in a place's time zone.
 //!
-//! Days are counted on that place's calendar and only their ends are turned
-//! into moments, so that a window keeps its hours when the clocks change. An
-//! hour that is skipped begins when the clocks have jumped; of one that comes
-//! twice the first counts.
+//! Days are counted on that place's calendar and only their ends are converted to timestamps, so
+//! that a window keeps its hours when daylight-saving time changes. A skipped hour begins after the
+//! jump; of a repeated hour the first counts.
 
 use jiff::{
     Timestamp, ToSpan,
@@ -13,10 +12,10 @@ use jiff::{
 
 use crate::domain::rule::{End, FreezeRule, Hours, Window};
 
-/// So far ahead a window is looked for; every day of the week comes within.
+/// Number of days ahead to search for a window; it covers every weekday.
 const DAYS_AHEAD: i64 = 9;
 
-/// Whether a window is open, and when that next changes.
+/// Returns whether a window is open, and when that next changes.
 pub(super) fn window(window: &Window, now: Timestamp) -> (bool, Option<Timestamp>) {
     let today = now.to_zoned(window.zone.clone()).date();
     let days = (-2..=DAYS_AHEAD).filter_map(|days| today.checked_add(days.days()).ok());
@@ -26,7 +25,7 @@ pub(super) fn window(window: &Window, now: Timestamp) -> (bool, Option<Timestamp
     turn(&spans, now)
 }
 
-/// Whether a freeze covers `now`, and when that next changes.
+/// Returns whether a freeze covers `now`, and when that next changes.
 pub(super) fn freeze(rule: &FreezeRule, now: Timestamp) -> (bool, Option<Timestamp>) {
     let zone = &rule.zone;
     let mut spans: Vec<(Timestamp, Timestamp)> = match (rule.from, rule.until) {
@@ -46,21 +45,21 @@ pub(super) fn freeze(rule: &FreezeRule, now: Timestamp) -> (bool, Option<Timesta
                 })
                 .collect()
         }
-        // The policy's checks refuse a freeze with one end of each kind.
+        // Policy validation rejects a freeze with one end of each kind.
         _ => return (true, None),
     };
     spans.sort_unstable();
     turn(&spans, now)
 }
 
-/// Whether one of the spans covers `now`, and when that changes. They are in order.
+/// Returns whether one of the spans covers `now`, and when that changes. `spans` must be sorted.
 fn turn(spans: &[(Timestamp, Timestamp)], now: Timestamp) -> (bool, Option<Timestamp>) {
     let mut until: Option<Timestamp> = None;
     for (from, end) in spans.iter().filter(|(from, end)| from < end && *end > now) {
         match until {
             None if *from <= now => until = Some(*end),
             None => return (false, Some(*from)),
-            // What follows without a gap, or overlaps, is one.
+            // Spans that touch or overlap are one.
             Some(known) if *from <= known => until = Some(known.max(*end)),
             Some(_) => break,
         }
@@ -77,7 +76,7 @@ fn span(day: Date, hours: &Hours, zone: &TimeZone) -> Option<(Timestamp, Timesta
     Some((moment(minute(day, hours.from)?, zone), moment(minute(last, hours.until)?, zone)))
 }
 
-/// A minute of a day; the 1440th is the next midnight.
+/// Returns a minute of a day; minute 1440 is the next midnight.
 fn minute(day: Date, minutes: u16) -> Option<DateTime> {
     day.at(0, 0, 0, 0).checked_add(i64::from(minutes).minutes()).ok()
 }
@@ -86,7 +85,7 @@ fn moment(local: DateTime, zone: &TimeZone) -> Timestamp {
     zone.to_ambiguous_zoned(local).compatible().map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
-/// A day of a year; 29 February is the 28th in years without one.
+/// Returns a day of a year; 29 February becomes the 28th in years without one.
 fn date(year: i16, month: i8, day: i8) -> Option<Date> {
     Date::new(year, month, day).or_else(|_| Date::new(year, month, 28)).ok()
 }

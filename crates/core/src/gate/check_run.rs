@@ -1,4 +1,4 @@
-//! A decision as people see it: a check run, or a table in a comment.
+//! Presentation of a decision: a check run, or a table in a comment.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,12 @@ use crate::domain::{
     effect::{CheckVerdict, Effect},
 };
 
-/// Rows of a table; a policy file may nest hundreds.
+/// Limit on the rows of a table; a policy file may nest hundreds.
 const MOST_ROWS: usize = 100;
-/// Characters of a reason in a title.
+/// Limit on the characters of a reason in a title.
 const TITLE: usize = 120;
 
-/// A decision in one line of plain text.
+/// Returns a decision as one line of plain text.
 pub fn title(decision: &Decision) -> String {
     let (closed, all) = decision.closed();
     let Some(worst) = decision.worst() else {
@@ -24,7 +24,7 @@ pub fn title(decision: &Decision) -> String {
     format!("Blocked: {closed} of {all} — {}", plain(&worst.sentence))
 }
 
-/// The check run that shows it. One that is not asked for any more ends.
+/// Returns the check run that shows a decision. If it is not `live`, a pending one fails.
 pub(super) fn check(decision: &Decision, live: bool) -> Effect {
     let verdict = match decision.standing {
         ConditionState::Pass | ConditionState::Waived => CheckVerdict::Success,
@@ -40,13 +40,13 @@ pub(super) fn check(decision: &Decision, live: bool) -> Effect {
     run(decision, verdict, title(decision), summary)
 }
 
-/// The check run of a deploy that came to nothing although nobody is told.
+/// Returns the check run of an automatic deploy that did not happen, with the reason.
 pub(super) fn came_to_nothing(decision: &Decision, why: &str) -> Effect {
     let summary = format!("{why}\n\nHow its gate stood last:\n\n{}", table(decision));
     run(decision, CheckVerdict::Failure, format!("Not deployed — {}", plain(why)), summary)
 }
 
-/// The check run of a gate that the policy no longer has. It passes nothing.
+/// Returns the check run of a gate that the policy no longer has. It fails.
 pub(super) fn abolished(decision: &Decision) -> Effect {
     let words = "the policy no longer has this gate, so nothing passes it";
     let summary = format!("The policy no longer has this gate. Its last evaluation:\n\n{}", table(decision));
@@ -68,12 +68,12 @@ fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: Strin
     }
 }
 
-/// Titles are not Markdown; what is quoted needs no marks there.
+/// Returns a reason without backticks, cut to length: titles are not Markdown.
 fn plain(reason: &str) -> String {
     reason.chars().filter(|c| *c != '`').take(TITLE).collect()
 }
 
-/// The conditions as a Markdown table, with what decided and when.
+/// Returns the conditions as a Markdown table, with the subject and time of the decision.
 pub fn table(decision: &Decision) -> String {
     let mut out = String::from("| condition | state | reason | next change |\n| --- | --- | --- | --- |\n");
     let mut left = MOST_ROWS;
@@ -116,7 +116,7 @@ fn state(standing: ConditionState) -> &'static str {
     }
 }
 
-/// Text that stays within its cell: a bar would end it even in code.
+/// Escapes text for a table cell: a bar would end the cell even in code.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }
@@ -125,7 +125,7 @@ fn is_plain_link(link: &str) -> bool {
     link.starts_with("https://") && link.bytes().all(|b| b.is_ascii_graphic() && !b"()<>|`\"[]\\".contains(&b))
 }
 
-/// Full and in UTC: a check run has readers everywhere.
+/// Formats a time in full and in UTC: a check run has readers in every time zone.
 fn moment(at: Timestamp) -> String {
     crate::text::message::moment(at, &TimeZone::UTC)
 }

@@ -1,9 +1,9 @@
-//! `checks`: what has to have run on the commit did, and passed.
+//! `checks`: the required checks ran on the commit and passed.
 //!
-//! What the rules of the branch require and what the policy names, each by
-//! its newest run; without either, everything that reported. A required check
-//! counts only from the App that the rule names, and a named one from the App
-//! that the policy binds it to. No check at all is no pass.
+//! Required are the checks of the branch's rules and those that the policy names, each by its
+//! newest run; without either, everything that reported. A rule's check counts only from the App
+//! that the rule names, and a named one only from the App that the policy binds it to. No check at
+//! all does not pass.
 
 use std::collections::BTreeSet;
 
@@ -20,8 +20,8 @@ use crate::{
     text::message,
 };
 
-/// The first question about a commit is asked again after so long, and each
-/// further one after as long as was waited already.
+/// Shortest time between two questions about a commit's checks. Each further wait is as long as the
+/// time waited so far.
 const AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
 pub(super) fn evaluate(
@@ -35,7 +35,7 @@ pub(super) fn evaluate(
     let waited = eval.facts.answers.get(&need).map(|known| known.at.duration_since(ctx.subject.since));
     if ctx.answer(&need, waited.unwrap_or_default().max(AGAIN_AFTER)).is_none() {
         let missing = ctx.missing(&need, "checks", "what ran on the commit");
-        // What events told can show that it fails, but not that all is there.
+        // Events can show that a check failed, but not that all checks reported.
         let known = eval.facts.checks.get(sha).map(|checks| eval.newest_checks(checks, &[])).unwrap_or_default();
         return failed(&known, named).unwrap_or(missing);
     }
@@ -57,16 +57,15 @@ pub(super) fn evaluate(
     verdict(ctx, &checks, named, &required, report_within)
 }
 
-/// The branches whose rules count: those that the policy lists and to which the
-/// commit was pushed, or else the default one. Of many the newest, for each costs
-/// a question.
+/// Returns the branches whose rules count: the listed ones to which the commit was pushed, or else
+/// the default branch. Of many, the newest count, because each costs a query.
 fn branches<'f>(ctx: ConditionContext<'_, 'f>) -> BTreeSet<&'f str> {
     const MOST: usize = 5;
     let facts = ctx.eval.facts;
     let pushes = facts.index.brought_by.get(&ctx.subject.sha).into_iter().flatten();
     let listed = pushes.filter(|(name, _, _)| ctx.eval.listed_ref(name));
     let mut listed: Vec<_> = listed.filter_map(|id| facts.pushes.get(id)).collect();
-    // What landed on the default branch is under its rules, however often it was pushed elsewhere.
+    // The default branch's rules apply to what landed there, however often it was pushed elsewhere.
     let is_main = |name: &RefName| matches!(name, RefName::Branch(branch) if facts.is_main_line(branch));
     listed.sort_by_key(|push| (!is_main(&push.name), std::cmp::Reverse(push.at)));
     let mut branches = BTreeSet::new();
@@ -95,7 +94,7 @@ fn failed(checks: &Newest<'_>, named: &[NamedCheck]) -> Option<ConditionResult> 
     })
 }
 
-/// Something that has to have passed: a name, and who has to have said it.
+/// A check that has to have passed, with the reports that count for it.
 struct Wanted<'a> {
     name: String,
     reports: Vec<&'a Report<'a>>,
@@ -129,7 +128,7 @@ fn verdict(
         let reports = wanted.iter().flat_map(|w| &w.reports).filter(|r| outcomes.contains(&r.outcome));
         reports.map(|r| r.key.name).collect()
     };
-    // Of several, the first by name: one that is there leads to the others.
+    // Of several, the first by name: the link stays the same, and its page leads to the others.
     let page = |outcome: RunOutcome| {
         let reports = wanted.iter().flat_map(|w| &w.reports).filter(|report| report.outcome == outcome);
         reports.min_by_key(|report| report.key).map(|report| report.url)

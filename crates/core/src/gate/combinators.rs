@@ -1,4 +1,4 @@
-//! Conditions that combine others, and what is waived.
+//! Conditions that combine others, and waivers.
 
 use crate::{
     domain::{
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// How a condition stands.
+/// Evaluates a condition, with its waivers applied.
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ConditionRule, waivers: &[Waiver]) -> ConditionResult {
     match rule {
         ConditionRule::All(inner) => all(inner.iter().map(|rule| evaluate(ctx, rule, waivers)).collect()),
         ConditionRule::Any(inner) => any(inner.iter().map(|rule| evaluate(ctx, rule, waivers)).collect()),
-        // What is waived within would count the wrong way round: only the whole is.
+        // A waiver inside `not` would have the opposite effect, so only the whole can be waived.
         ConditionRule::Not(inner) => waive(not(evaluate(ctx, inner, &[])), inner.condition(), waivers),
         leaf => waive(look(ctx, leaf).named(leaf.name()), leaf.condition(), waivers),
     }
@@ -37,7 +37,7 @@ fn look(ctx: ConditionContext<'_, '_>, rule: &ConditionRule) -> ConditionResult 
         ConditionRule::Window(window) => window::evaluate(ctx, window),
         ConditionRule::Lock => lock::evaluate(ctx),
         ConditionRule::Freeze => freeze::evaluate(ctx),
-        // What combines others is judged above.
+        // Combining conditions are evaluated above.
         ConditionRule::All(_) | ConditionRule::Any(_) | ConditionRule::Not(_) => {
             ConditionResult::error("condition_unknown", "it can't be judged")
         }

@@ -1,18 +1,18 @@
-//! What one condition found.
+//! Result of one condition.
 
 use jiff::Timestamp;
 
 use crate::domain::decision::{Condition, ConditionState};
 
-/// A condition's answer.
+/// Result of evaluating a condition.
 #[derive(Debug, Clone)]
 pub(super) struct ConditionResult {
-    /// For the record; its name is filled in by the tree.
+    /// Condition for the record; the combinators fill in its name.
     pub(super) condition: Condition,
-    /// Whether it holds at this moment; `None`: not known. A window that is
-    /// shut does not hold, and is pending: it opens by itself.
+    /// Whether the condition holds at this moment; `None`: unknown. A closed window does not hold
+    /// and is pending, because it opens at a known time.
     pub(super) holds: Option<bool>,
-    /// Someone has to do something.
+    /// A person has to act.
     pub(super) needs_person: bool,
 }
 
@@ -31,27 +31,27 @@ impl ConditionResult {
         Self { condition, holds, needs_person: false }
     }
 
-    /// It holds.
+    /// Returns a result that holds.
     pub(super) fn pass(code: &str, sentence: impl Into<String>) -> Self {
         Self::new(ConditionState::Pass, Some(true), code, sentence)
     }
 
-    /// It does not hold, and nothing that is under way will change that.
+    /// Returns a result that does not hold and that nothing under way will change.
     pub(super) fn fail(code: &str, sentence: impl Into<String>) -> Self {
         Self::new(ConditionState::Fail, Some(false), code, sentence)
     }
 
-    /// It does not hold yet.
+    /// Returns a result that does not hold yet.
     pub(super) fn wait(code: &str, sentence: impl Into<String>) -> Self {
         Self::new(ConditionState::Pending, Some(false), code, sentence)
     }
 
-    /// Whether it holds will be known.
+    /// Returns a result that is not known yet.
     pub(super) fn unknown(code: &str, sentence: impl Into<String>) -> Self {
         Self::new(ConditionState::Pending, None, code, sentence)
     }
 
-    /// Whether it holds can't be found out.
+    /// Returns a result that can't be found out.
     pub(super) fn error(code: &str, sentence: impl Into<String>) -> Self {
         Self::new(ConditionState::Error, None, code, sentence)
     }
@@ -61,25 +61,25 @@ impl ConditionResult {
         self
     }
 
-    /// When the evidence was true.
+    /// Sets the time at which the evidence was true.
     pub(super) fn seen(mut self, at: Option<Timestamp>) -> Self {
         self.condition.observed_at = at;
         self
     }
 
-    /// Where the evidence can be seen.
+    /// Sets the link to the evidence.
     pub(super) fn link(mut self, page: Option<&str>) -> Self {
         self.condition.link = page.filter(|page| !page.is_empty()).map(str::to_owned);
         self
     }
 
-    /// When it next turns by itself.
+    /// Sets the time of the next change that no event causes.
     pub(super) fn turns(mut self, at: Option<Timestamp>) -> Self {
         self.condition.next_at = at;
         self
     }
 
-    /// Someone has to do something about it.
+    /// Marks that a person has to act.
     pub(super) fn by_hand(mut self) -> Self {
         self.needs_person = true;
         self

@@ -1,5 +1,5 @@
-//! What a release or a deployment brings: the commits between what is there
-//! and the commit, and the pull requests that they came by.
+//! Contents of a release or deployment: the commits between the base and the subject's commit, and
+//! the pull requests that brought them.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use crate::{
     gate::{ConditionContext, condition_result::ConditionResult},
 };
 
-/// So many runs back is looked for one that a workflow or a request made.
+/// Limit on the runs that are searched for one made by a workflow or a request.
 const MOST_BACK: usize = 100;
 
-/// Why it is not known what is there before a commit.
+/// Reason why the base of a commit is unknown.
 #[derive(Clone)]
 pub(super) enum Unknown {
-    /// The forge has to say something.
+    /// The forge has to answer this.
     Ask(Need),
-    /// It is open which commit the deployment of a workflow run brought.
+    /// The commit that this deployment of a workflow run brought is not known yet.
     Run(u64),
 }
 
 impl Unknown {
-    /// The finding of a condition that has to know.
+    /// Returns the result of a condition that depends on the base.
     pub(super) fn finding(&self, ctx: ConditionContext<'_, '_>, code: &str, what: &str) -> ConditionResult {
         match self {
             Self::Ask(need) => ctx.missing(need, code, what),
@@ -40,9 +40,8 @@ impl Unknown {
 }
 
 impl<'f> ConditionContext<'_, 'f> {
-    /// The commits that are there before this one: what runs in the environment,
-    /// or the version before this one. Only what all of them contain is there.
-    /// `Err`: nobody can tell yet.
+    /// Returns the commits to compare with: what runs in the environment, or the previous version.
+    /// Only what all of them contain counts as present. `Err`: not known yet.
     pub(super) fn bases(self) -> Result<Vec<Sha>, Unknown> {
         match &self.subject.gate {
             GateName::Deploy(environment) => {
@@ -53,8 +52,8 @@ impl<'f> ConditionContext<'_, 'f> {
         }
     }
 
-    /// The same, and where nothing runs any more what ran last: all that came
-    /// since then is new.
+    /// Returns the same; if nothing runs any more, what ran last, so that everything since then is
+    /// new.
     pub(super) fn last_bases(self) -> Result<Vec<Sha>, Unknown> {
         match &self.subject.gate {
             GateName::Deploy(environment) => {
@@ -65,7 +64,7 @@ impl<'f> ConditionContext<'_, 'f> {
         }
     }
 
-    /// The commits that the subject brings; `None`: there is nothing to compare it with.
+    /// Returns the commits that the subject brings; `None`: there is no base to compare with.
     pub(super) fn new_commits(self) -> Result<Option<BTreeSet<&'f Sha>>, Unknown> {
         let sha = &self.subject.sha;
         let mut all: Option<BTreeSet<&Sha>> = None;
@@ -78,7 +77,8 @@ impl<'f> ConditionContext<'_, 'f> {
         Ok(all)
     }
 
-    /// The newest tag of the gate, other than the subject's own, that the commit contains.
+    /// Returns the commit of the gate's newest tag, other than the subject's own, that the commit
+    /// contains.
     fn version_before(self, name: &str) -> Result<Option<Sha>, Unknown> {
         let facts = self.eval.facts;
         let Some(pattern) = self.eval.policy.gates.get(name).and_then(|gate| gate.tag.as_ref()) else {
@@ -105,8 +105,8 @@ impl<'f> ConditionContext<'_, 'f> {
         Ok(None)
     }
 
-    /// Pull requests that a commit came by, as far as events told: it is the
-    /// merge of one, or was pushed to its branch, and was there when it was merged.
+    /// Returns the pull requests that brought a commit, as far as events show: it is the merge of
+    /// one, or was pushed to its branch and was still there at the merge.
     pub(super) fn pulls_by(self, sha: &Sha) -> BTreeSet<ItemNumber> {
         let facts = self.eval.facts;
         let index = &facts.index;
@@ -120,7 +120,8 @@ impl<'f> ConditionContext<'_, 'f> {
             pulls.extend(from.filter(|number| {
                 let Some(pull) = facts.pull(*number) else { return false };
                 match &pull.merged {
-                    // What was pushed to its branch after its merge, or taken out before, came otherwise.
+                    // A commit that was pushed after the merge, or removed before it, came another
+                    // way.
                     Some(merge) => {
                         let mut rewrites = self.eval.rewrites_of(branch, push.at);
                         push.at <= merge.at && !rewrites.any(|(at, _, to)| *at <= merge.at && *to != push.after)
@@ -133,9 +134,9 @@ impl<'f> ConditionContext<'_, 'f> {
     }
 }
 
-/// The commit of a run, and where that is no more than somebody's word, that of the
-/// newest run that is more: whoever may write can record a deployment that never
-/// was, and what it names would count as there already.
+/// Returns the commit of a run. If only a recorded deployment supports it, also that of the newest
+/// run with better evidence: anyone with write access can record a deployment that never happened,
+/// and its commits would count as present.
 fn with_evident(history: History<'_>, run: Run<'_>) -> Result<Vec<Sha>, Unknown> {
     let mut runs = vec![run];
     if !history.is_evident(run.deployment) {

@@ -1,4 +1,4 @@
-//! `deployed`: the same commit runs in another environment, and has for a while.
+//! `deployed`: the same commit runs in another environment, for at least the soak time.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,15 +9,15 @@ use crate::{
     text::message::{self, quoted},
 };
 
-/// A deployment whose end nobody told within this time is not under way any more.
+/// Time after which a deployment without a reported end no longer counts as under way.
 const LONGEST_RUN: SignedDuration = SignedDuration::from_hours(24);
-/// So many deployments back is looked for a commit that runs there no more.
+/// Limit on the deployments that are searched for a commit that no longer runs there.
 const MOST_BACK: usize = 100;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: SignedDuration) -> ConditionResult {
     let history = ctx.eval.history(environment);
     let place = quoted(environment);
-    // One that waits, or was only asked for, has changed nothing there yet.
+    // A waiting or merely requested deployment has changed nothing there yet.
     if history.attempts_since(Timestamp::MIN).next().is_none() {
         return ConditionResult::wait("deployed_missing", format!("nothing was deployed to {place} yet")).by_hand();
     }
@@ -38,8 +38,8 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, environment: &str, soak: S
     }
 }
 
-/// What another deployment than the one that runs says, if it says anything:
-/// one of the same commit that failed since, or any that is under way.
+/// Returns the result that another deployment than the running one implies, if any: one of the same
+/// commit that failed since, or one that is under way.
 fn tried(
     ctx: ConditionContext<'_, '_>,
     place: &str,
@@ -85,7 +85,7 @@ fn runs(current: Option<Run<'_>>, sha: &Sha) -> bool {
     current.is_some_and(|run| run.commit == Some(sha))
 }
 
-/// Another commit runs, or none.
+/// Returns the result if another commit runs, or none.
 fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> ConditionResult {
     let short = ctx.subject.sha.short();
     let mut earlier = history.attempts_since(Timestamp::MIN).take(MOST_BACK);
@@ -96,7 +96,7 @@ fn missing(ctx: ConditionContext<'_, '_>, history: History<'_>, has: &str) -> Co
     }
 }
 
-/// Nothing runs there any more, or nothing has come to run there.
+/// Returns the result if nothing runs there any more, or nothing ever has.
 fn gone(ctx: ConditionContext<'_, '_>, history: History<'_>, place: &str) -> ConditionResult {
     let short = ctx.subject.sha.short();
     let last = history.backwards().next();
@@ -122,7 +122,7 @@ fn soaked(
     if soak.is_zero() {
         return ConditionResult::pass("deployed", format!("{short} runs in {place}"));
     }
-    // What names no environment concerns this one, too.
+    // An incident without an environment concerns this one, too.
     let times = [environment, ""].into_iter().filter_map(|name| eval.disturbances().get(name)).flatten();
     let incidents: Vec<_> =
         times.filter(|(from, until)| *from <= eval.now && until.is_none_or(|until| until > success)).collect();

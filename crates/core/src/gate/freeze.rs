@@ -1,5 +1,5 @@
-//! `freeze`: no freeze covers the environment, be it of the policy's calendar
-//! or said in a comment. Releases wait for those that cover everything.
+//! `freeze`: no freeze covers the environment, be it from the policy's calendar or from a comment.
+//! Releases wait for freezes that cover everything.
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{
     text::message::{moment, quoted, reason},
 };
 
-/// A freeze that covers this moment.
+/// A freeze that covers the time of the evaluation.
 struct ActiveFreeze {
     until: Option<Timestamp>,
     since: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         let words = format!("{what} frozen by {}{until}{}", quoted(&freeze.by.login), reason(freeze.reason));
         standing.push(ActiveFreeze { until: freeze.until, since: Some(freeze.since), words });
     }
-    // It thaws when the last of them ends.
+    // The gate opens when the last freeze ends.
     standing.sort_by_key(|freeze| (freeze.until.is_none(), freeze.until));
     match standing.pop() {
         None => ConditionResult::pass("freeze_none", "nothing is frozen").seen(Some(now)).turns(next),

@@ -1,4 +1,4 @@
-//! `hold`: no item that is carried is on hold.
+//! `hold`: no item that the subject brings is on hold.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::{
     text::message::{quoted, reason},
 };
 
-/// More commits of unknown origin than that are not asked about.
+/// Limit on the commits of unknown origin that are asked about.
 const MOST_UNKNOWN: usize = 20;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
@@ -67,13 +67,13 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
     }
 }
 
-/// Why it is not known whether a commit brings a change.
+/// Reason why it is unknown whether a commit brings a change.
 enum Unclear {
-    /// This is being asked, or could not be had.
+    /// The base is being asked for, or is unavailable.
     Base(Unknown),
-    /// No event told where this pull request comes from or goes to.
+    /// No event has shown this pull request's branches.
     Unseen(ItemNumber),
-    /// So many commits came by pull requests that nobody knows.
+    /// Too many commits came by unknown pull requests; their number.
     TooMany(usize),
 }
 
@@ -83,7 +83,7 @@ impl Unclear {
     }
 }
 
-/// Whether the commit brings a change of the item that is not there yet.
+/// Returns whether the commit brings a change of the item that is not present yet.
 fn carries(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let facts = ctx.eval.facts;
     let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
@@ -135,8 +135,8 @@ fn carries(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Uncl
     linked_elsewhere(ctx, item)
 }
 
-/// Whether a commit is there already: in all that is there. `Err`: not known, and
-/// of which of them, if that is known.
+/// Returns whether all bases contain a commit; `false` without any base. `Err`: unknown, with the
+/// base for which it is, if the bases are known.
 fn is_there(ctx: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) -> Result<bool, Option<Sha>> {
     let bases = bases.ok_or(None)?;
     let mut unknown = None;
@@ -150,9 +150,9 @@ fn is_there(ctx: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) 
     unknown.map_or(Ok(!bases.is_empty()), |base| Err(Some(base)))
 }
 
-/// Whether a pull request that the commit brings may be linked to a held
-/// issue by the forge alone, which no text tells. Where it can't be asked, the
-/// hold stands. Without a base to compare with, the commit itself is looked at.
+/// Returns whether a pull request that the commit brings is linked to a held issue on the forge
+/// alone, which no text shows. If that can't be asked, the hold stays in force. Without a base to
+/// compare with, only the commit itself is examined.
 fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
     let (eval, sha) = (ctx.eval, &ctx.subject.sha);
     if eval.facts.items.get(&item).is_some_and(|held| held.is_pull) {
@@ -171,8 +171,8 @@ fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<b
     if strange.len() > MOST_UNKNOWN {
         return Err(Unclear::TooMany(strange.len()));
     }
-    // A pull request of which no event told may have brought them. All are
-    // asked about before the first answer decides.
+    // An unrecorded pull request may have brought them. All questions are asked before the first
+    // answer decides.
     let mut unanswered: Option<Need> = None;
     for sha in strange {
         let need = Need::PullsOf { sha: sha.clone() };
@@ -184,7 +184,7 @@ fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<b
     for pull in pulls {
         let need = Need::LinkedIssues { pull };
         match eval.lasting(&need) {
-            // Of one that events told of, the work above says whether it is brought.
+            // For recorded pull requests, the landings in `carries` decide.
             Some(Answer::LinkedIssues(issues)) if issues.contains(&item) && eval.facts.pull(pull).is_none() => {
                 return Ok(true);
             }

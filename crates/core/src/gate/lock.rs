@@ -31,6 +31,6 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> ConditionResult {
         Some(LockOwner::Other) | None => ConditionResult::wait("lock_held", format!("{name} is locked by {by}{why}")),
     };
     let finding = finding.seen(Some(lock.since)).turns(lock.until);
-    // A lock with an end goes by itself.
+    // A lock with an expiry ends without a person.
     if lock.until.is_none() { finding.by_hand() } else { finding }
 }

@@ -1,8 +1,7 @@
 //! Gates: one pure function from policy, commit, facts and time to a decision.
 //!
-//! Each condition is a file here and a variant of [`ConditionRule`]. It says
-//! whether it holds, and never more than the facts show: what is not known is
-//! pending or an error, and neither is ever a pass.
+//! Each condition has a file here and a variant of [`ConditionRule`]. A condition reports only what
+//! the facts show: an unknown is pending or an error, and neither ever passes.
 
 mod alerts;
 mod ancestry;
@@ -51,38 +50,38 @@ use crate::{
     text::message::{forge_reason, quoted},
 };
 
-/// What a decision is about.
+/// Subject of a gate decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     /// The gate.
     pub gate: GateName,
     /// The commit.
     pub sha: Sha,
-    /// The tags that name it, or will, where the gate stands before tags.
+    /// Tags that name the commit, or will once they exist, if the gate guards tags.
     pub tags: Vec<String>,
-    /// Since when it is asked for: what has to report in time is measured from here.
+    /// Time of the request. Report deadlines are measured from it.
     pub since: Timestamp,
-    /// Who asks for it, if a person does: never approves it, and passes their own lock.
+    /// Person who asks for it, if any: can't approve it, and is not blocked by their own lock.
     pub requester: Option<Account>,
-    /// Who else set it going, as who made a deployment that waits: none of them approves it.
+    /// Other accounts that initiated it, such as the creator of a waiting deployment: none of them
+    /// can approve it.
     pub starters: BTreeSet<Account>,
-    /// Workflow runs that wait for it: nor does whoever started them.
+    /// Workflow runs that wait for it: whoever started them can't approve it either.
     pub runs: BTreeSet<u64>,
-    /// The item on which they ask for it: a lock of theirs is passed if it was taken there.
+    /// Item on which the requester asks: a lock that they took on this item does not block them.
     pub item: Option<ItemNumber>,
-    /// They may replace what their lock protects for another item.
+    /// The requester may replace what their own lock protects for another item.
     pub replaces: bool,
-    /// The deploy request that it serves: passes the lock that this request holds.
+    /// Deploy request that the subject serves: the lock that this request holds does not block it.
     pub request: Option<String>,
-    /// Only answers of the forge that were given since count: before something
-    /// is done, everything is asked anew.
+    /// Only answers from this time on count: before an action, all questions are asked again.
     pub fresh_since: Option<Timestamp>,
-    /// Conditions that need not be met, and on whose word: what a rollback may waive.
+    /// Conditions that need not be met, each with the authority for it: what a rollback may waive.
     pub waived: Vec<(ConditionName, String)>,
 }
 
 impl Subject {
-    /// A commit at a gate, asked for by nobody in particular.
+    /// Returns the subject of a commit at a gate, with no requester.
     pub fn new(gate: GateName, sha: Sha, since: Timestamp) -> Self {
         Self {
             gate,
@@ -100,7 +99,7 @@ impl Subject {
         }
     }
 
-    /// The environment, lower case, if it is one's gate.
+    /// Returns the environment in lower case, if the gate is an environment's.
     pub fn environment(&self) -> Option<&str> {
         match &self.gate {
             GateName::Deploy(environment) => Some(environment),
@@ -109,20 +108,20 @@ impl Subject {
     }
 }
 
-/// What follows for a subject from facts, policy and time.
+/// Evaluates a gate for a subject.
 pub fn evaluate(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> Decision {
     decide(&EvalContext::new(facts, policy, now), subject)
 }
 
-/// Facts that evaluating a subject would want and that are not known.
+/// Returns the unknown facts that evaluating a subject needs.
 pub fn needs(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> Vec<Need> {
     let eval = EvalContext::new(facts, policy, now);
     decide(&eval, subject);
     eval.take_wants().into_iter().collect()
 }
 
-/// Why an account may not approve a subject, if so, as `asked for it`. `Err`:
-/// that can't be told, or not yet, in a sentence.
+/// Returns the reason why an account may not approve a subject, such as `asked for it`; `None` if
+/// it may. `Err`: a sentence that says why this can't be known, or not yet.
 pub(crate) fn objection(
     facts: &RepoFacts,
     policy: &Policy,
@@ -133,12 +132,12 @@ pub(crate) fn objection(
     approval::objection(ConditionContext { eval: &EvalContext::new(facts, policy, now), subject }, account)
 }
 
-/// Everything that is gated now.
+/// Returns every subject that is gated at `now`.
 pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subject> {
     EvalContext::new(facts, policy, now).subjects()
 }
 
-/// What a condition looks at.
+/// Context of a condition: the evaluation context and the subject.
 #[derive(Clone, Copy)]
 struct ConditionContext<'a, 'f> {
     eval: &'a EvalContext<'f>,
@@ -146,23 +145,24 @@ struct ConditionContext<'a, 'f> {
 }
 
 impl<'f> ConditionContext<'_, 'f> {
-    /// An answer that is not older than `age`; asks for it otherwise.
+    /// Returns an answer no older than `age`, or asks for a new one.
     fn answer(self, need: &Need, age: SignedDuration) -> Option<&'f Answer> {
         let since = self.eval.now.checked_sub(age).unwrap_or(Timestamp::MIN);
         self.eval.answered_since(need, since.max(self.subject.fresh_since.unwrap_or(since)))
     }
 
-    /// Whether an account may write, asked anew before something is done.
+    /// Returns whether an account may write. Before an action, the forge is asked again.
     fn may_write(self, account: &Account) -> PermissionState {
         self.eval.may_write(account, self.subject.fresh_since)
     }
 
-    /// Whether an account is what a grant asks for, asked anew before something is done.
+    /// Returns whether an account meets a grant. Before an action, the forge is asked again.
     fn is_granted(self, account: &Account, grant: &Grant) -> PermissionState {
         self.eval.is_granted(account, grant, self.subject.fresh_since)
     }
 
-    /// What is said while an answer is not there: it will be, or it can't be had.
+    /// Returns the result while an answer is missing: unknown while it is being asked, an error if
+    /// it is unavailable.
     fn missing(self, need: &Need, code: &str, what: &str) -> ConditionResult {
         match self.eval.facts.answers.get(need).map(|known| &known.answer) {
             Some(Answer::Unavailable { why }) => ConditionResult::error(
@@ -173,7 +173,7 @@ impl<'f> ConditionContext<'_, 'f> {
         }
     }
 
-    /// Whether `newer` contains `older`; `None`: not known, and asked for.
+    /// Returns whether `newer` contains `older`; `None` if that is unknown and has been asked.
     fn contains(self, newer: &Sha, older: &Sha) -> Option<bool> {
         self.eval.known_to_contain(newer, older).or_else(|| {
             let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
@@ -193,7 +193,7 @@ fn decide(eval: &EvalContext<'_>, subject: &Subject) -> Decision {
         }
         None => vec![unlisted(&subject.gate)],
     };
-    // A gate always has conditions; one that had none would pass nothing.
+    // A gate always has conditions; one without any must not pass.
     let standing = findings.iter().map(|f| f.condition.standing).min().unwrap_or(ConditionState::Fail);
     Decision {
         gate: subject.gate.clone(),
@@ -207,14 +207,14 @@ fn decide(eval: &EvalContext<'_>, subject: &Subject) -> Decision {
     }
 }
 
-/// Everything that a gate requires: what the policy lists, the environments
-/// before this one, and what always counts. `None`: the policy knows no such gate.
+/// Returns every condition that a gate requires: those that the policy lists, the environments
+/// before this one, and those that always count. `None`: the policy has no such gate.
 fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
     let (mut rules, always) = match gate {
         GateName::Release(name) => {
             let rules = policy.gates.get(&name_key(name))?.require.clone();
             let mut always = vec![ConditionRule::Freeze, ConditionRule::Hold];
-            // What is released has landed, unless the policy says where it may be.
+            // A release has to be on a branch that counts, unless the policy says where it may be.
             if !rules.iter().any(says_ancestry) {
                 always.insert(0, ConditionRule::Ancestry { of: Vec::new(), any: false });
             }
@@ -243,8 +243,8 @@ fn required(policy: &Policy, gate: &GateName) -> Option<Vec<ConditionRule>> {
     Some(rules)
 }
 
-/// Whether a condition decides on which branches a commit may be. Among others of
-/// which one is enough it does not.
+/// Returns whether a condition decides on which branches a commit may be. An `ancestry` inside
+/// `any` or `not` does not: it need not hold.
 fn says_ancestry(rule: &ConditionRule) -> bool {
     match rule {
         ConditionRule::Ancestry { .. } => true,

@@ -1,5 +1,5 @@
-//! `order`: a deploy that nobody asked for does not go back. It always counts
-//! for such a request, is not listed in policies, and nobody overrides it.
+//! `order`: an automatic deploy does not go back. The condition always applies to such a request;
+//! it is not listed in policies and can't be overridden.
 
 use crate::{
     gate::{
@@ -10,7 +10,7 @@ use crate::{
     text::message::quoted,
 };
 
-/// What `order` finds for a subject; `None` where it does not count.
+/// Evaluates `order` for a subject; `None` where it does not apply.
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>) -> Option<ConditionResult> {
     let request = ctx.eval.facts.requests.get(ctx.subject.request.as_ref()?)?;
     let rule = ctx.eval.policy.environments.get(&request.environment)?;

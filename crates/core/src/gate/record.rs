@@ -1,5 +1,5 @@
-//! Keeps the record of decisions, and the check runs that show them, up to
-//! facts, policy and time.
+//! Keeps the recorded decisions, and the check runs that show them, up to date with facts, policy
+//! and time.
 
 use std::collections::BTreeSet;
 
@@ -23,13 +23,12 @@ use crate::{
     plan::{DecisionContext, PartialPlan, PlannedEffect, Recheck},
 };
 
-/// A check run that has not ended is shown anew after so long: after 14 days
-/// forges call it stale (GitHub Docs, «Using the REST API to interact with
-/// checks»). The adapter makes a new run where the one that is there is older
-/// than a day and a half.
+/// Age at which a check run that has not completed is sent again: after 14 days GitHub marks it
+/// stale (GitHub Docs, "Using the REST API to interact with checks"). The adapter creates a new run
+/// if the existing one is older than a day and a half.
 const RENEW_AFTER: SignedDuration = SignedDuration::from_hours(12 * 24);
 
-/// Facts that deciding all subjects would want and that are not known.
+/// Records the unknown facts that deciding all subjects needs.
 pub(crate) fn needs(eval: &EvalContext<'_>) {
     if !is_on(eval.policy) {
         return;
@@ -39,12 +38,12 @@ pub(crate) fn needs(eval: &EvalContext<'_>) {
     }
 }
 
-/// Whether a policy has gates that count.
+/// Returns whether a policy has gates in force.
 fn is_on(policy: &Policy) -> bool {
     policy.mode == Mode::Act && !(policy.gates.is_empty() && policy.environments.is_empty())
 }
 
-/// Decides every subject again; what follows is the difference to what is kept.
+/// Decides every subject again and plans the difference from the recorded decisions.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, advanced: &mut PartialPlan) {
     let mut decisions: Vec<(Subject, Decision)> = Vec::new();
     let mut over: Vec<(Subject, Decision)> = Vec::new();
@@ -53,12 +52,12 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, advanc
         let decided = |subject: Subject| (subject.clone(), decide(&eval, &subject));
         decisions = eval.subjects().into_iter().map(decided).collect();
         over = eval.over_at_once().into_iter().map(decided).collect();
-        // What the forge did not tell is asked for again though nothing happens.
+        // An unanswered question is asked again even if no event arrives.
         advanced.wake(eval.retry_at());
     }
     let live: BTreeSet<(GateName, Sha)> =
         decisions.iter().map(|(subject, _)| (subject.gate.clone(), subject.sha.clone())).collect();
-    // Their check runs say below why nothing came of them, unless something else waits there.
+    // Their check runs say why the deploy did not happen, unless something else is gated there.
     let mut refused: BTreeSet<(GateName, Sha)> = BTreeSet::new();
     for (subject, decision) in over {
         let key = (subject.gate.clone(), subject.sha.clone());
@@ -86,7 +85,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, advanc
     }
 }
 
-/// Takes a new decision into the record, or notes that it is not asked for any more.
+/// Records a new decision, or records that nothing asks for the gate any more.
 fn keep(
     facts: &mut RepoFacts,
     key: &(GateName, Sha),
@@ -122,13 +121,13 @@ fn keep(
     }
 }
 
-/// Items whose status comment shows a gate.
+/// Returns the items whose status comment shows a gate.
 fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
     facts.commands.index().shows.of(gate).map(|id| id.item)
 }
 
-/// Why the last deploy of a commit came to nothing, if nobody asked for it:
-/// there is no command that would answer, so its check run says it.
+/// Returns why the last deploy of a commit failed or was refused, if it was automatic: there is no
+/// command to reply to, so its check run says it.
 fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<&'a str> {
     let GateName::Deploy(environment) = gate else { return None };
     let of_commit = facts.requests.index().by_commit.of(sha).filter_map(|id| facts.requests.get(id));
@@ -141,9 +140,9 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
     }
 }
 
-/// Queues the check run where it says something new, or grows old.
+/// Queues the check run if its content changed or it is due for renewal.
 fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut PartialPlan) {
-    // Who asks again sees an answer, also where it is the same.
+    // A re-requested check run is answered even if nothing changed.
     let again = std::mem::take(&mut gate.rerequested);
     let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
     let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
@@ -163,18 +162,18 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
     }
 }
 
-/// The check run that shows a gate; `None`: the one that is there stays as it is.
+/// Returns the check run that shows a gate; `None`: the existing one stays as it is.
 fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
     match nothing.filter(|_| !gate.live) {
         Some(why) => Some(check_run::came_to_nothing(&gate.decision, why)),
-        // It went through; what its check says stays true.
+        // The gate passed, so its check run stays correct.
         None if !gate.live && gate.decision.standing.is_open() => None,
         None => Some(check_run::check(&gate.decision, gate.live)),
     }
 }
 
-/// Rechecks a gate's check run before it is sent: it goes out as the gate
-/// stands now, and never says that something passed under a rule that is gone.
+/// Rechecks a gate's check run before it is sent. It is sent with the gate's current state, and
+/// never reports a pass under a rule that no longer exists.
 pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
     let Effect::SetCheck { sha, verdict, title, .. } = effect else { return Recheck::Send };
     let key = (name.clone(), sha.clone());
@@ -205,7 +204,7 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
     }
 }
 
-/// What the record of a gate was decided about.
+/// Returns the subject of a gate's recorded decision.
 fn subject_of(facts: &RepoFacts, (name, sha): &(GateName, Sha), kept: &GateFacts, policy: &Policy) -> Subject {
     let plain = || Subject { tags: kept.tags.clone(), ..Subject::new(name.clone(), sha.clone(), kept.since) };
     let GateName::Deploy(environment) = name else { return plain() };

@@ -1,5 +1,5 @@
-//! `reviews`: every pull request that is carried was approved on its last
-//! commit, and nobody's request for changes stands.
+//! `reviews`: every pull request that the subject brings was approved on its last commit, and no
+//! change request is outstanding.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,12 @@ use crate::{
     text::message::{forge_reason, quoted},
 };
 
-/// What a merged pull request was made of does not change, its reviews hardly.
+/// Greatest age of an answer about a pull request: the commits of a merged one don't change, and
+/// its reviews rarely do.
 const AGE: SignedDuration = SignedDuration::from_hours(24);
-/// More commits than that are not looked at one by one.
+/// Limit on the commits that are examined one by one.
 const MOST_COMMITS: usize = 250;
-/// More unknown commits than that are not asked about.
+/// Limit on the commits of unknown origin that are asked about.
 const MOST_UNKNOWN: usize = 20;
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionResult {
@@ -71,18 +72,19 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
     ConditionResult::pass("reviewed", format!("approved: {}", list(&pulls))).seen(last)
 }
 
-/// The pull requests that are carried.
+/// Returns the pull requests that the subject brings.
 fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
-    // The request for an open pull request is that pull request's alone.
+    // A request for an open pull request brings that pull request only.
     let request = ctx.subject.request.as_ref().and_then(|id| facts.requests.get(id));
     if let Some(RefGuard::Pull(pull)) = request.map(|request| &request.watched) {
         return Ok([*pull].into());
     }
     let open = open_pulls(ctx);
     if !open.is_empty() {
-        // What has landed brings everything below it, whoever has it as a head too.
+        // A landed commit brings everything below it, even if it also is the head of an open pull
+        // request.
         match ctx.eval.on_line(sha) {
             OnLine::No => return Ok(open),
             OnLine::Unknown(why) => return Err(Box::new(place_unknown(sha, why.as_deref()))),
@@ -90,13 +92,13 @@ fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Cond
         }
     }
     let unknown = |unknown: Unknown| Box::new(unknown.finding(ctx, "reviews", "what it carries"));
-    // Where nothing is there to compare with, the commit itself has to be reviewed.
+    // Without a base to compare with, the commit itself has to be reviewed.
     let commits = ctx.new_commits().map_err(unknown)?.unwrap_or_else(|| BTreeSet::from([sha]));
     brought(ctx, &commits)
 }
 
-/// Open pull requests that speak for the subject's commit where it is on no line:
-/// it is their head, and a fork's speaks only for what is not here by itself.
+/// Returns the open pull requests that account for the subject's commit if it is on no line: those
+/// whose head it is. A fork's counts only if the commit is not in this repository by itself.
 fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemNumber> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
@@ -121,23 +123,23 @@ fn place_unknown(sha: &Sha, why: Option<&str>) -> ConditionResult {
     }
 }
 
-/// Whether a branch is one on which what the subject brings may have landed: a
-/// listed one, or one to which the subject itself was pushed. A pull request into
-/// another branch speaks for nothing here.
+/// Returns whether the subject's commits may have landed on a branch: a listed one, or one to which
+/// the subject itself was pushed. A pull request into any other branch does not count.
 fn is_line(ctx: ConditionContext<'_, '_>, branch: &str) -> bool {
     let pushed = ctx.eval.facts.index.brought_by.get(&ctx.subject.sha).into_iter().flatten();
     let mut pushed = pushed.map(|(name, _, _)| name);
     ctx.eval.listed(branch) || pushed.any(|name| matches!(name, RefName::Branch(other) if other == branch))
 }
 
-/// Whether a pull request was merged into such a branch, as far as events told.
+/// Returns whether a pull request was merged into such a branch, as far as events show.
 fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
     let pull = ctx.eval.facts.pull(number).filter(|pull| pull.merged.is_some());
     let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
     base.is_some_and(|base| is_line(ctx, base))
 }
 
-/// The pull requests by which commits came. One that came by none was never reviewed.
+/// Returns the pull requests that brought commits. `Err` if a commit came without one, as it was
+/// never reviewed, or if that is unknown.
 fn brought(
     ctx: ConditionContext<'_, '_>,
     commits: &BTreeSet<&Sha>,
@@ -179,24 +181,24 @@ fn brought(
     unasked.map_or(Ok(pulls), |finding| Err(Box::new(finding)))
 }
 
-/// What a pull request's reviews come to.
+/// Result of a pull request's reviews.
 struct Reviewed {
     /// Approvals of its last commit by people who may write.
     approvals: usize,
-    /// Who approved the last commit and may not write, or not any more.
+    /// Accounts that approved the last commit and may not, or no longer, write.
     unentitled: Vec<(ItemNumber, String)>,
-    /// Somebody who may write requests changes.
+    /// Someone who may write requests changes.
     against: bool,
-    /// Approvals of the last commit by people of whom it is not known that they may write, or are not its author.
+    /// Approvals of the last commit by people whose write access is unknown, or who may be its
+    /// author.
     unclear_approvals: Vec<ConditionResult>,
-    /// Who requests changes, and may or may not write.
+    /// A request for changes by someone whose write access is unknown.
     unclear_against: Option<ConditionResult>,
-    /// When a review that counts was last submitted.
+    /// Time of the last review that counts.
     last: Option<Timestamp>,
 }
 
-/// Whether a review counts depends on a right that the forge has not told.
-/// What is said while it is not known whether a reviewer may write.
+/// Returns the result while a reviewer's write access is unknown; `None` if it is known.
 fn permission_unknown(right: &PermissionState, account: &Account) -> Option<ConditionResult> {
     let words = right.unknown(&account.login, "may write")?;
     Some(match right {
@@ -215,7 +217,7 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewe
     };
     let asked = ctx.eval.facts.answers.get(&need).map(|known| known.at);
     let pull = ctx.eval.facts.pull(number);
-    // Events are newer than the answer, or say the same.
+    // Events are newer than the answer, or agree with it.
     let mut all: BTreeMap<u64, &ReviewFact> = reviews.iter().map(|(id, review)| (*id, review)).collect();
     for (id, review) in pull.into_iter().flat_map(|pull| &pull.reviews) {
         if Some(review.at) >= asked || !all.contains_key(id) {
@@ -226,8 +228,8 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewe
         Some(shape) => &shape.value.head_sha,
         None => head,
     };
-    // Of one person the last word counts; mere comments take nothing back. Of
-    // whom nobody can tell who they are, each word stands by itself.
+    // Each person's latest review counts; a comment withdraws nothing. Reviews by unidentified
+    // accounts count one by one.
     let mut words: BTreeMap<(Option<AccountId>, u64), (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
     for (id, review) in all {
         if review.verdict == Verdict::Commented {
@@ -249,7 +251,7 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewe
     };
     for (at, _, review) in words.into_values() {
         let by = &review.reviewer;
-        // An account that is gone wrote no review.
+        // A deleted account wrote no review.
         let own = author.as_ref().map_or(Some(false), |author| author.same_as(by));
         if own == Some(true) {
             continue;
@@ -277,7 +279,7 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewe
     Ok(found)
 }
 
-/// Who approved without the right to, for people.
+/// Returns, for people, who approved without write access.
 fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
     const MOST: usize = 3;
     let words =

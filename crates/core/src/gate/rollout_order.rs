@@ -1,4 +1,4 @@
-//! Whether what a request deploys is older than what its environment runs.
+//! Compares a request's commit with the one that its environment runs: older or not.
 
 use crate::{
     context::EvalContext,
@@ -11,28 +11,28 @@ use crate::{
     text::message::{command, commit, quoted},
 };
 
-/// How a request's commit stands to the one that its environment runs.
+/// Order of a request's commit relative to the one that its environment runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Order {
     /// Nothing runs there, or the commit is not older.
     Forward,
-    /// What runs contains the commit, and more.
+    /// The running commit contains this one, and more.
     Older {
-        /// What runs.
+        /// The running commit.
         runs: Sha,
     },
-    /// What runs is, or contains, a higher version of the same package.
+    /// The running commit is, or contains, a higher version of the same package.
     Lower {
-        /// The tag of the higher version.
+        /// Tag of the higher version.
         tag: String,
     },
     /// Not known yet; the forge is asked.
     Unknown,
 }
 
-/// Compares a request with what its environment runs. A request of a person is
-/// compared by ancestry alone; one that nobody asked for by its version, too.
-/// What is not known is asked for. A rollback goes back on purpose.
+/// Compares a request with what its environment runs. A tag's deploy is compared by ancestry and by
+/// version, every other request by ancestry alone. Unknowns are asked for. A rollback goes back on
+/// purpose and always is [`Order::Forward`].
 pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     let Some(sha) = &request.sha else { return Order::Forward };
     let rule = eval.policy.environments.get(&request.environment);
@@ -56,8 +56,8 @@ pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     }
 }
 
-/// Compares a tag's version with the one that runs: the highest of its package
-/// that names the commit, else any that the commit contains.
+/// Compares a tag's version with the running one: the highest of its package that names the running
+/// commit, or else any that this commit contains.
 fn by_version(eval: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
     let Some(version) = version::parse(tag) else { return Order::Forward };
     let Some(listed) = eval.listed_tags() else { return Order::Unknown };
@@ -66,7 +66,7 @@ fn by_version(eval: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
     if let Some((running, tag)) = eval.version_at(runs, version.name, listed) {
         return if higher(&running) { lower(tag) } else { Order::Forward };
     }
-    // The lowest of those that are higher are the likeliest to be contained.
+    // Of the higher versions, the lowest are the likeliest to be contained.
     for other in eval.tags_from(&version, listed).filter(|other| higher(other.semver)) {
         match contains(eval, runs, other.sha) {
             Some(true) => return lower(other.tag),
@@ -77,7 +77,7 @@ fn by_version(eval: &EvalContext<'_>, tag: &str, runs: &Sha) -> Order {
     Order::Forward
 }
 
-/// Whether `newer` contains `older`; `None`: not known, and asked for.
+/// Returns whether `newer` contains `older`; `None` if that is unknown and has been asked.
 fn contains(eval: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
     eval.known_to_contain(newer, older).or_else(|| {
         eval.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
@@ -85,7 +85,7 @@ fn contains(eval: &EvalContext<'_>, newer: &Sha, older: &Sha) -> Option<bool> {
     })
 }
 
-/// Why a request does not start that would go back, or may.
+/// Returns the reason why a request that goes back, or may, does not start.
 pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
     let environment = quoted(&request.environment);
     let rollback = command(&["rollback", &request.environment]);

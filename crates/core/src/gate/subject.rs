@@ -1,5 +1,5 @@
-//! What is gated now: draft releases, tags, the default branch's head where
-//! the policy wants its check, and commits that wait to be deployed.
+//! Subjects that are gated now: draft releases, tags, the default branch's head where the policy
+//! wants its check, and commits that wait to be deployed.
 
 use crate::{
     context::EvalContext,
@@ -21,16 +21,16 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-/// A tag's gate is watched for so long: a check may turn red after it was green.
+/// Period for which a tag's gate is evaluated after the tag moved: a check that passed may fail
+/// later.
 const WATCHED: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// A job waits no longer than that for its environment (GitHub Docs,
-/// «Reviewing deployments»: 30 days).
+/// Longest wait of a job for its environment: 30 days (GitHub Docs, "Reviewing deployments").
 const WAITS: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// So many subjects of one gate are watched, the newest.
+/// Limit on the subjects of one gate; the newest are kept.
 const MOST: usize = 50;
 
 impl EvalContext<'_> {
-    /// Everything that is gated now, one subject for each gate and commit.
+    /// Returns everything that is gated now: one subject for each gate and commit.
     pub(crate) fn subjects(&self) -> Vec<Subject> {
         let mut found: BTreeMap<(GateName, Sha), Subject> = BTreeMap::new();
         for (name, rule) in &self.policy.gates {
@@ -53,7 +53,7 @@ impl EvalContext<'_> {
                 add(sha, None, since);
             }
         }
-        // Who asks for a deploy counts at its gate.
+        // A deploy request's subject carries its requester, which the gate has to know.
         for (id, request) in self.facts.open_requests().filter(|(_, request)| !request.dry_run) {
             let subject = of_request(self.facts, self.policy, id, request);
             found.extend(subject.map(|subject| ((subject.gate.clone(), subject.sha.clone()), subject)));
@@ -66,8 +66,8 @@ impl EvalContext<'_> {
         found.into_values().collect()
     }
 
-    /// Deploys that nobody asked for and that were refused just now. One that
-    /// was refused as soon as it was recorded never was a subject.
+    /// Returns the automatic deploys that were refused at this very moment. A deploy that was
+    /// refused as soon as it was recorded never was a subject.
     pub(super) fn over_at_once(&self) -> Vec<Subject> {
         let ended = self.facts.requests.index().ended.range((self.now, String::new())..);
         let ended = ended.take_while(|(at, _)| *at == self.now);
@@ -79,7 +79,7 @@ impl EvalContext<'_> {
         refused.filter_map(|(id, request)| of_request(self.facts, self.policy, id, request)).collect()
     }
 
-    /// Tags before which a gate stands, with their commits.
+    /// Returns the tags that a gate guards, with their commits and the time of their last move.
     fn tags_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
         let Some(pattern) = &rule.tag else { return Vec::new() };
         let newest = self.facts.index.tag_moves.iter().rev();
@@ -97,8 +97,8 @@ impl EvalContext<'_> {
         tags
     }
 
-    /// Draft releases before which a gate stands, with the commits that their
-    /// tags name, or would.
+    /// Returns the draft releases that a gate guards, with the commits that their tags name, or
+    /// will name.
     fn drafts_before(&self, rule: &GateRule) -> Vec<(Sha, &str, Timestamp)> {
         if !rule.draft {
             return Vec::new();
@@ -112,8 +112,8 @@ impl EvalContext<'_> {
         found.take(MOST).collect()
     }
 
-    /// The commit that publishing a draft would release: its tag's, if that is
-    /// there already, else its target's.
+    /// Returns the commit that publishing a draft would release: its tag's if the tag exists,
+    /// otherwise its target's.
     pub(crate) fn draft_commit(&self, tag: &str, target: &str) -> Option<Sha> {
         let place = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
         let place = match place {
@@ -131,7 +131,7 @@ impl EvalContext<'_> {
         self.branch_head(branch).map(|(sha, _)| sha)
     }
 
-    /// Where a branch is now, and since when: by its pushes, else by the forge.
+    /// Returns a branch's head and since when, from its pushes or else from the forge.
     pub(crate) fn branch_head(&self, branch: &str) -> Option<(Sha, Timestamp)> {
         let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
         if let Some((at, place)) = facts.and_then(|facts| facts.moves().last()) {
@@ -144,7 +144,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// Commits that wait to be deployed to environments of the policy.
+    /// Returns the commits that wait to be deployed to environments of the policy.
     fn waiting_deployments(&self) -> Vec<(GateName, Sha, Timestamp, &DeploymentFacts)> {
         let mut waiting = Vec::new();
         for environment in self.policy.environments.keys() {
@@ -159,7 +159,7 @@ impl EvalContext<'_> {
     }
 }
 
-/// What a request's gate decides about.
+/// Returns the subject of a deploy request; `None` while its commit is unknown.
 pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: &DeployRequest) -> Option<Subject> {
     let gate = GateName::Deploy(request.environment.clone());
     let mut subject = Subject::new(gate, request.sha.clone()?, request.at);
@@ -167,7 +167,7 @@ pub(crate) fn of_request(facts: &RepoFacts, policy: &Policy, id: &str, request: 
     if let Origin::Command(command) = &request.origin {
         subject.requester = Some(request.by.clone());
         subject.item = Some(command.item);
-        // Nobody is asked twice in an incident.
+        // In an incident, nobody has to confirm a replacement.
         subject.replaces = request.replace || request.kind == RequestKind::Rollback;
     }
     if let RefGuard::Tag(tag) = &request.watched {

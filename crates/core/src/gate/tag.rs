@@ -1,4 +1,4 @@
-//! `tag`: it names a version that grows, never moved, and is signed if asked.
+//! `tag`: the tag names an increasing version, never moved, and is signed if required.
 
 use std::collections::BTreeSet;
 
@@ -17,14 +17,14 @@ use crate::{
     text::message::quoted,
 };
 
-/// A signature does not change while the tag does not move.
+/// Greatest age of a signature check: a signature does not change while the tag does not move.
 const SIGNATURE_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, increasing: bool, signed: bool) -> ConditionResult {
     let [first, rest @ ..] = ctx.subject.tags.as_slice() else {
         return ConditionResult::fail("tag_none", "no tag names the commit");
     };
-    // The worst of them speaks.
+    // The worst result of all tags counts.
     let mut worst = one(ctx, first, increasing, signed);
     for tag in rest {
         let next = one(ctx, tag, increasing, signed);
@@ -71,7 +71,7 @@ fn one(ctx: ConditionContext<'_, '_>, tag: &str, increasing: bool, signed: bool)
     ConditionResult::pass("tag", format!("{name}: {how}")).seen(made)
 }
 
-/// Why a tag's version is not higher than those that its commit contains, if so.
+/// Returns the failure if a tag's version is not higher than those that its commit contains.
 fn not_higher(ctx: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResult> {
     let name = quoted(tag);
     let Some(version) = version::parse(tag) else {
@@ -81,7 +81,7 @@ fn not_higher(ctx: ConditionContext<'_, '_>, tag: &str) -> Option<ConditionResul
     let Some(listed) = listed else {
         return Some(ctx.missing(&Need::Tags, "tags", "which tags there are"));
     };
-    // Of those that may be too high the lowest are the likeliest to be contained.
+    // Of the versions that may be too high, the lowest are the likeliest to be contained.
     let others = ctx.eval.tags_from(&version, listed).filter(|other| other.tag != tag);
     for VersionTag { tag: other, sha, .. } in others {
         let contains = ctx.contains(&ctx.subject.sha, sha);

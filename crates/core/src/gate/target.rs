@@ -1,5 +1,4 @@
-//! What may be deployed: one rule about commits, for every way in which they
-//! come to an environment.
+//! Deployable commits: one rule for every way in which a commit reaches an environment.
 
 use crate::{
     commits::branches::OnLine,
@@ -24,17 +23,17 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-/// Why a commit may not go to an environment.
+/// Reason why a commit may not go to an environment.
 #[derive(Debug, Clone)]
 pub(crate) enum Refusal {
     /// It may not.
     No(String),
-    /// It is not known yet whether it may, which is no yes.
+    /// It is not known yet whether it may, so it may not yet.
     Pending(String),
 }
 
 impl Refusal {
-    /// The reason, for people.
+    /// Returns the reason, for people.
     pub(crate) fn why(self) -> String {
         match self {
             Self::No(why) | Self::Pending(why) => why,
@@ -42,24 +41,24 @@ impl Refusal {
     }
 }
 
-/// What a commit is meant by.
+/// Basis on which a commit is requested: its name and history.
 #[derive(Clone, Copy)]
 pub(crate) struct Basis<'a> {
-    /// What it was named by.
+    /// Ref that the request named.
     pub(crate) watched: &'a RefGuard,
-    /// What the forge said that its name stands for.
+    /// Ref that the forge resolved the name to.
     pub(crate) named: Option<&'a ResolvedRef>,
-    /// It ran there before.
+    /// It is a rollback: the commit ran there before.
     pub(crate) goes_back: bool,
 }
 
 impl<'a> Basis<'a> {
-    /// The commit by itself: nobody named it.
+    /// A bare commit that nobody named.
     pub(crate) const BARE: Self = Self { watched: &RefGuard::Commit, named: None, goes_back: false };
 
-    /// What a request means its commit by.
+    /// Returns the basis of a request.
     pub(crate) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
-        // What the name stands for is written into the request once it is known.
+        // Once the name is resolved, the request holds the commit.
         let asked = [name_need(facts, id, request), need_of(facts, id, &request.reference)];
         let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
             Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
@@ -69,16 +68,15 @@ impl<'a> Basis<'a> {
     }
 }
 
-/// The rule about which commits may go to an environment. Everything that
-/// deploys, promotes, rolls back or lets a job go on asks it, and asks it again
-/// before anything is sent.
+/// Checks whether a commit may go to an environment. Everything that deploys, promotes, rolls back
+/// or releases a waiting job calls this, and calls it again before anything is sent.
 ///
-/// An environment takes what is on a branch that the policy lists; what was on
-/// one, if a tag names it or it ran there before. With `unmerged: true` it takes
-/// every commit of this repository, and a fork's once someone who may write has
-/// approved that very commit. What is not known is pending.
+/// An environment accepts commits on a branch that the policy lists; also commits that once were on
+/// one, if a tag names them or they ran there before. With `unmerged: true` it accepts every commit
+/// of this repository, and a fork's once someone who may write has approved that very commit. An
+/// unknown is pending.
 pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
-    // A gate that the policy does not describe lets nothing pass anyway.
+    // A gate that the policy does not describe passes nothing anyway.
     let Some(rule) = eval.policy.environments.get(environment) else { return Ok(()) };
     if rule.unmerged {
         return permitted_unmerged(eval, environment, sha, basis);
@@ -107,7 +105,7 @@ pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, ba
     Err(Refusal::No(not_merged(environment, &what)))
 }
 
-/// Whether a commit may go where `unmerged: true` is.
+/// Checks whether a commit may go to an environment with `unmerged: true`.
 fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basis: Basis<'_>) -> Result<(), Refusal> {
     let access = |account: &Account| eval.may_write(account, None);
     if let RefGuard::Pull(pull) = basis.watched {
@@ -139,8 +137,8 @@ fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basi
     })
 }
 
-/// Whether a commit is on a listed branch. What the forge said of its name
-/// counts, too: the push may not have been heard of yet.
+/// Returns whether the commit is on a listed branch: by the forge's answer about its name, as the
+/// push event may not have arrived yet, otherwise by the recorded pushes.
 fn line_of(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
     let branch = match (basis.named.map(|named| named.kind), basis.watched) {
         (Some(ResolvedRefKind::Branch), RefGuard::Branch(branch)) => Some(branch.as_str()),
@@ -153,14 +151,14 @@ fn line_of(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> OnLine {
     }
 }
 
-/// What has to hold at the forge when a request is sent: what it was named by,
-/// and for a bare commit that the branch on which it landed still holds it.
+/// Returns the ref that must not have moved when a request is sent: the one it was named by, and
+/// for a bare commit the branch on which it landed.
 pub(crate) fn watched_when_sent(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<'_>) -> RefGuard {
     if *basis.watched != RefGuard::Commit || basis.goes_back {
         return basis.watched.clone();
     }
     match line_of(eval, sha, basis) {
-        // It may have been renamed since.
+        // The default branch may have been renamed since.
         OnLine::Yes { branch, .. } if eval.facts.is_main_line(&branch) => {
             RefGuard::Branch(eval.facts.default_branch().to_owned())
         }
@@ -169,23 +167,23 @@ pub(crate) fn watched_when_sent(eval: &EvalContext<'_>, sha: &Sha, basis: Basis<
     }
 }
 
-/// A name without what makes it a full one.
+/// Returns a ref name without `refs/heads/` or `refs/tags/`.
 pub(crate) fn short_name(name: &str) -> &str {
     name.strip_prefix("refs/heads/").or_else(|| name.strip_prefix("refs/tags/")).unwrap_or(name)
 }
 
-/// Whether a commit that a name stands for may be deployed, and what has to
-/// stay where it is for that.
+/// Checks whether the commit that a name resolves to may be deployed, and returns the ref that must
+/// not move until then.
 pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &ResolvedRef) -> Result<RefGuard, Refusal> {
     let (environment, name, sha) = (&request.environment, short_name(&request.reference), &named.sha);
     let watched = match named.kind {
-        // It was asked for on the pull request whose head it is.
+        // The command was given on the pull request whose head this commit is.
         ResolvedRefKind::Loose | ResolvedRefKind::Landed if matches!(request.watched, RefGuard::Pull(_)) => {
             request.watched.clone()
         }
         ResolvedRefKind::Tag => RefGuard::Tag(name.to_owned()),
         ResolvedRefKind::Branch => RefGuard::Branch(name.to_owned()),
-        // Forges find a fork's commits under every repository's name.
+        // Forges resolve a fork's commits under every repository of its network.
         ResolvedRefKind::Loose if !matches!(eval.on_line(sha), OnLine::Yes { .. }) => match eval.is_own(sha) {
             Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
@@ -200,9 +198,8 @@ pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &Resol
     Ok(watched)
 }
 
-/// Whether the head of an open pull request may be deployed: where the
-/// environment says so; and a fork's only if someone who may write has
-/// reviewed this very commit.
+/// Checks whether the head of an open pull request may be deployed: only where the environment has
+/// `unmerged: true`, and a fork's only if someone who may write has approved this very commit.
 pub(crate) fn unmerged_pull(
     facts: &RepoFacts,
     policy: &Policy,
@@ -218,16 +215,16 @@ pub(crate) fn unmerged_pull(
     let Some(found) = facts.pull(pull) else {
         return Err(Refusal::No(format!("Nothing is recorded of #{pull}.")));
     };
-    // One of which it is not known where it comes from is taken for a fork's.
+    // A pull request of unknown origin is treated as a fork's.
     if found.shape.as_ref().is_some_and(|shape| !shape.value.from_fork) {
         return Ok(());
     }
-    // Of one person the last word counts; mere comments take nothing back.
+    // Each person's latest review counts; a comment withdraws nothing.
     let mut last: BTreeMap<AccountId, (Timestamp, u64, &ReviewFact)> = BTreeMap::new();
     for (id, review) in &found.reviews {
         let word = (review.value.submitted_at, *id, &review.value);
         let newer = |known: &(Timestamp, u64, &ReviewFact)| (known.0, known.1) <= (word.0, word.1);
-        // Nobody is asked about a reviewer of whom it is not recorded who they are.
+        // A reviewer without a recorded account id can't be looked up.
         let Some(by) = word.2.reviewer.id else { continue };
         if word.2.verdict != Verdict::Commented && last.get(&by).is_none_or(newer) {
             last.insert(by, word);
@@ -276,8 +273,8 @@ fn not_merged(environment: &str, what: &str) -> String {
     )
 }
 
-/// The question what a request's name stands for. The default branch is meant by
-/// its full name: a tag may be called like it.
+/// Returns the need that resolves a request's name. A branch is asked for by its full name, as a
+/// tag may have the same name.
 pub(crate) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
     match &request.watched {
         RefGuard::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
@@ -285,7 +282,7 @@ pub(crate) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) ->
     }
 }
 
-/// The question what a name stands for, for a request.
+/// Returns the need that resolves a name, for a request.
 pub(crate) fn need_of(facts: &RepoFacts, id: &str, name: &str) -> Need {
     let (name, default_branch) = (name.to_owned(), facts.default_branch().to_owned());
     Need::Named { name, default_branch, purpose: id.to_owned() }

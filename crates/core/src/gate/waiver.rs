@@ -1,7 +1,7 @@
-//! What is let go for a subject: by `/override`, or because it is a rollback.
+//! Waivers of conditions for a subject: by `/override`, or because it is a rollback.
 //!
-//! An override holds for its gate, its commit, its version of the policy, for
-//! a time, and once: what begins after it uses it up.
+//! An override applies to its gate, its commit and its policy version, for a limited time, and
+//! once: the next deployment or release uses it up.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,19 +21,19 @@ use crate::{
     text::message::{moment, quoted, reason},
 };
 
-/// A condition that is let go this time, or would be.
+/// A condition that is waived this time, or would be.
 #[derive(Debug, Clone)]
 pub(super) struct Waiver {
     pub(super) condition: ConditionName,
-    /// «waived by … because …», defused.
+    /// Text of the form "waived by … because …", sanitized.
     pub(super) words: String,
-    /// Until when.
+    /// Time at which the waiver ends.
     pub(super) until: Option<Timestamp>,
-    /// It counts; otherwise a second person has still to say the same.
+    /// The waiver counts; otherwise a second person still has to give the same override.
     pub(super) counts: bool,
 }
 
-/// What one person said of one condition.
+/// One person's override of one condition.
 struct Said<'a> {
     by: &'a Account,
     at: Timestamp,
@@ -41,7 +41,7 @@ struct Said<'a> {
     until: Timestamp,
 }
 
-/// Everything that is let go for a subject.
+/// Returns all waivers for a subject.
 pub(super) fn all(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
     let subject = ctx.subject.waived.iter().map(|(condition, word)| Waiver {
         condition: *condition,
@@ -71,8 +71,8 @@ fn overrides(ctx: ConditionContext<'_, '_>) -> Vec<Waiver> {
     said.into_iter().map(|(condition, said)| waiver(ctx, condition, said)).collect()
 }
 
-/// What comes of all that was said of one condition: only those count who may
-/// override now, and of one account the last word.
+/// Combines all overrides of one condition: only those by people who may override now count, and
+/// each account counts once, until its latest end.
 fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec<Said<'_>>) -> Waiver {
     let eval = ctx.eval;
     let second = eval.policy.overrides.second;
@@ -99,7 +99,7 @@ fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec
     }
     notes.dedup();
     let counts = people.len() > usize::from(second);
-    // With two people it ends with the one that ends second to last.
+    // With two people, it ends when only one override is left.
     let mut ends: Vec<Timestamp> = people.values().map(|(_, until)| *until).collect();
     ends.sort_unstable();
     let until = if second && counts { ends.iter().rev().nth(1) } else { ends.last() }.copied();
@@ -114,7 +114,7 @@ fn waiver(ctx: ConditionContext<'_, '_>, condition: ConditionName, mut said: Vec
         }
         None => notes.join("; "),
     };
-    // What does not count ends with the last word.
+    // A waiver that does not count ends with the last override.
     let until = until.or_else(|| said.iter().map(|word| word.until).max());
     Waiver { condition, words, until, counts }
 }
@@ -133,9 +133,8 @@ fn heard(command: &CommandFacts) -> Option<Heard<'_>> {
     }
 }
 
-/// When the commit last went through the gate, if it did at or after `since`:
-/// what was said before is used up. A deployment of which it is not known yet
-/// what it brings may have been this commit's.
+/// Returns when the commit last passed the gate, if at or after `since`: overrides given before
+/// then are used up. A deployment whose commit is not known yet may have been this one's.
 fn used_at(ctx: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
@@ -144,13 +143,13 @@ fn used_at(ctx: ConditionContext<'_, '_>, since: Timestamp) -> Option<Timestamp>
             let mut begun = ctx.eval.history(environment).attempts_since(since);
             let is_used = |state| matches!(state, DeployState::InProgress | DeployState::Success);
             let own = ctx.subject.request.as_ref();
-            // What was said for a deploy lets that very deploy's jobs go on.
+            // An override for a deploy also covers that deploy's own jobs.
             let is_own = |id: u64| own.is_some() && facts.request_of(id).map(|(id, _)| id) == own;
             let found = begun.find(|attempt| {
                 let begun = attempt.facts.statuses.iter().any(|status| is_used(status.state));
                 begun && attempt.commit.is_none_or(|commit| commit == sha) && !is_own(attempt.deployment)
             });
-            // A deploy that was started has used it, also before its deployment is seen.
+            // A started deploy has used it, even before its deployment is seen.
             let of_commit = facts.requests.index().by_commit.of(sha);
             let others = of_commit.filter(|id| ctx.subject.request.as_ref() != Some(*id));
             let others = others.filter_map(|id| facts.requests.get(id));

@@ -1,4 +1,4 @@
-//! `window`: it is a time at which this may happen.
+//! `window`: the time window is open.
 
 use crate::{
     domain::rule::Window,

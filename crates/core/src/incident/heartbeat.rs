@@ -1,5 +1,5 @@
-//! Connections that have to be heard of regularly: one that is not is an
-//! incident like any other, from the moment at which it was expected.
+//! Missed heartbeats: a connection that is overdue becomes an incident, from the time at which its
+//! next message was due.
 
 use crate::{
     domain::fact::{
@@ -10,7 +10,8 @@ use crate::{
     plan::{DecisionContext, PartialPlan},
 };
 
-/// Notes the silence of every connection that is overdue.
+/// Opens an alert episode for every connection whose heartbeat is overdue, and closes it when the
+/// connection no longer needs one.
 pub(super) fn watch(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
     let mut out = PartialPlan::default();
     let heard: Vec<_> = facts.heartbeats.iter().map(|(name, facts)| (name.clone(), facts.heard_at)).collect();
@@ -30,7 +31,7 @@ pub(super) fn watch(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> Parti
                 }
             }
             Some(due) => out.wake(Some(due)),
-            // Nobody expects it any more: what was missed is missed no longer.
+            // The connection no longer has a `heartbeat`, so the missed one ends now.
             None => {
                 let Some(incident) = facts.incidents.get_mut(&id) else { continue };
                 let open = incident.episodes.iter().filter(|(_, episode)| episode.ended.value.is_none());

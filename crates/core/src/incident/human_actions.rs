@@ -1,4 +1,4 @@
-//! What people said of an incident: by commands on its issue, and by closing it.
+//! Human actions on an incident: commands on its issue, and closing the issue.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,20 +8,20 @@ use crate::domain::{
     id::ItemNumber,
 };
 
-/// What commands on an issue come to.
+/// State that the commands on an issue add up to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct HumanActions<'a> {
-    /// Who looks after it, since when.
+    /// The account that acknowledged the incident, and when.
     pub(super) acked: Option<(&'a str, Timestamp)>,
-    /// Until when it is muted.
+    /// End of the mute, if it is still in the future.
     pub(super) muted_until: Option<Timestamp>,
-    /// What caused it, and who says so: `Some(None)` is «no change».
+    /// The cause, and the account that named it. `Some((None, _))` means that no change caused it.
     pub(super) cause: Option<(Option<&'a str>, &'a str)>,
-    /// When it was said to be over.
+    /// Times at which someone ran `/resolve`.
     pub(super) over: Vec<Timestamp>,
 }
 
-/// What was said on an issue.
+/// Returns the state that the commands on an issue add up to at `now`.
 pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> HumanActions<'_> {
     let mut word = HumanActions::default();
     for (_, command) in facts.commands_on(issue) {
@@ -38,22 +38,23 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> Huma
     word
 }
 
-/// What somebody else did to an issue of ours.
+/// How someone else closed one of our issues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IssueClosing {
-    /// Closed it as done, or deleted or moved it.
+    /// Closed as completed, deleted, or moved to another repository.
     Ended(Timestamp),
-    /// Closed it as nothing to be done.
+    /// Closed as not planned or as a duplicate.
     NotPlanned(Timestamp),
 }
 
-/// What somebody else did last to an issue that should be open.
+/// Returns how someone else closed an issue that should be open, and when.
 pub(super) fn hand(facts: &RepoFacts, issue: &IssueFacts) -> Option<IssueClosing> {
     let item = facts.items.get(&issue.number?)?;
     if let Some(at) = item.gone {
         return Some(IssueClosing::Ended(at));
     }
-    // Forges count whole seconds, and their clock is not ours: the newest word counts.
+    // Forges count whole seconds, and their clock differs from ours: only the latest closing
+    // counts, with a second to spare.
     let (at, reason) = item.closed(Timestamp::MAX)?;
     let since = issue.open_since.checked_sub(SignedDuration::from_secs(1)).unwrap_or(issue.open_since);
     if !issue.open || at < since {

@@ -1,9 +1,8 @@
-//! What a monitoring connection says becomes facts.
+//! Turns messages of monitoring connections into facts.
 //!
-//! Every change is a join, as for all facts: each alert's stretch keeps the
-//! newest word by the source's time, the group keeps its newest portrait, and
-//! a set that is full keeps its greatest. So messages may come late, twice and
-//! in any order.
+//! Every change is a join, as for all facts: an alert episode keeps its newest state by the
+//! source's time, a group keeps its newest portrait, and a full set keeps its greatest entries. So
+//! messages may arrive late, twice and in any order.
 
 use std::collections::BTreeSet;
 
@@ -17,21 +16,21 @@ use crate::domain::{
     },
 };
 
-/// Stretches of one group that are remembered, the newest of them.
+/// Maximum episodes stored per group; the newest are kept.
 const MOST_EPISODES: usize = 500;
-/// Alerts of a group whose words are kept.
+/// Maximum alerts of a group whose texts are stored.
 const MOST_ALERTS: usize = 30;
-/// Characters that are kept of a text, and of a label or annotation.
+/// Maximum length of a text, and of a label or annotation, in characters.
 const LONGEST_TEXT: usize = 4000;
 const LONGEST_VALUE: usize = 500;
-/// Labels, and annotations, kept of each.
+/// Maximum labels, and annotations, stored for each alert or group.
 const MOST_LABELS: usize = 40;
 
-/// The key and fingerprint under which a connection's own silence is kept. No
-/// source can take it: it is no text that a key is made of.
+/// Key and fingerprint of the incident for a connection's missed heartbeat. No source can use it,
+/// because no key contains a NUL character.
 pub(super) const SILENCE: &str = "\u{0}silence";
 
-/// Adds what a message says.
+/// Adds a message to the facts; returns the documents that changed.
 pub(crate) fn take(facts: &mut RepoFacts, message: &Message) -> BTreeSet<DocumentKey> {
     let connection = message.connection.as_str();
     match &message.says {
@@ -42,15 +41,15 @@ pub(crate) fn take(facts: &mut RepoFacts, message: &Message) -> BTreeSet<Documen
     }
 }
 
-/// Adds how a group of alerts stood.
+/// Adds the state of a group of alerts; returns the documents that changed.
 fn signal(facts: &mut RepoFacts, connection: &str, group: &Group, at: Timestamp) -> BTreeSet<DocumentKey> {
     let id = incident_id(connection, &group.key);
-    // The end of something that we never heard of is kept, too: its beginning
-    // may still come, and must find it over. Alone it opens nothing.
+    // The end of an alert that we never saw firing is kept, too: its start may still arrive, and
+    // must find it resolved. On its own such an end opens nothing.
     let incident = facts.incidents.entry(id.clone()).or_insert_with(|| IncidentFacts::new(connection, &group.key));
     let before = incident.clone();
     for alert in group.alerts.iter().take(MOST_EPISODES) {
-        // A source's clock may run ahead: nothing began after it was told.
+        // A source's clock may run ahead: no alert starts after the message that reports it.
         let key = EpisodeKey { from: alert.started_at.min(at), fingerprint: cut(&alert.fingerprint, LONGEST_VALUE) };
         let ended = (!alert.firing).then(|| alert.ended_at.unwrap_or(at).clamp(key.from, at));
         sight(incident, key, ended, at);
@@ -65,7 +64,7 @@ fn signal(facts: &mut RepoFacts, connection: &str, group: &Group, at: Timestamp)
     changed.then_some(DocumentKey::Incident(id)).into_iter().collect()
 }
 
-/// Joins one sight of a stretch.
+/// Joins one observation of an episode: `ended` is `None` while it fires.
 pub(super) fn sight(incident: &mut IncidentFacts, key: EpisodeKey, ended: Option<Timestamp>, at: Timestamp) {
     let seen = Newest::new(at, ended);
     let fired = ended.is_none().then_some(at);
@@ -83,7 +82,8 @@ pub(super) fn sight(incident: &mut IncidentFacts, key: EpisodeKey, ended: Option
     }
 }
 
-/// Adds a user's words. Those of one key are one: the earliest count.
+/// Adds a user's feedback; returns its document if it changed. Of several messages with one key,
+/// the earliest counts.
 fn words(facts: &mut RepoFacts, connection: &str, said: &Feedback, at: Timestamp) -> Option<DocumentKey> {
     let id = incident_id(connection, &said.key);
     let said = Feedback {
@@ -105,7 +105,7 @@ fn words(facts: &mut RepoFacts, connection: &str, said: &Feedback, at: Timestamp
     Some(DocumentKey::Feedback(id))
 }
 
-/// Notes that a connection is alive; its silence, if it was silent, is over.
+/// Records that a connection sent a message, which ends its missed heartbeat.
 fn heard(facts: &mut RepoFacts, connection: &str, at: Timestamp) -> BTreeSet<DocumentKey> {
     let mut changed = BTreeSet::new();
     let heartbeat = facts.heartbeats.entry(connection.to_owned()).or_default();
@@ -126,7 +126,7 @@ fn heard(facts: &mut RepoFacts, connection: &str, at: Timestamp) -> BTreeSet<Doc
     changed
 }
 
-/// A group as far as its words are kept.
+/// Returns a group with its texts, labels and alerts cut to the stored limits.
 fn trimmed(group: &Group) -> Group {
     let mut kept = Group {
         key: cut(&group.key, LONGEST_VALUE),
@@ -189,7 +189,7 @@ mod tests {
         }
     }
 
-    /// What is cut off is counted, together with what the source left out itself.
+    /// Alerts that are cut off are added to those that the source itself left out.
     #[test]
     fn of_a_large_group_the_rest_is_counted() {
         let shape = |firing, over| {

@@ -1,5 +1,5 @@
-//! Keeps one issue of ours up to date: text, labels, state, and a comment at
-//! each turn.
+//! Keeps one of our issues up to date: text, labels, state, and a comment each time the incident
+//! fires again or resolves.
 
 use std::collections::BTreeSet;
 
@@ -21,24 +21,24 @@ use crate::{
     plan::{PartialPlan, PlannedEffect},
 };
 
-/// Title and text are written at most once in this time.
+/// Minimum time between two writes of title and text, unless the incident starts or ends.
 const TEXT_EVERY: SignedDuration = SignedDuration::from_secs(60);
-/// An issue that the forge would not open is asked for again after this long.
+/// Delay before asking again for an issue that the forge refused to open.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// What a title and text are made of. Making them costs time, so that they are
-/// made only when this differs from what was last written.
+/// Inputs of a title and text. Rendering is costly, so it runs only when the digest of these inputs
+/// differs from the one that was last written.
 pub(super) enum DesiredText {
-    /// An incident: what it tells, the operator's template, and what follows below.
+    /// An incident: its view, the operator's template, and the text below the rendered template.
     Incident(Box<IncidentView>, Option<String>, String),
-    /// A storm: its rows, and the connections that told of them.
+    /// A storm: its rows, and the names of their connections.
     Storm(Vec<StormLine>, String),
-    /// A user's words.
+    /// A user's feedback, and its connection.
     Feedback(Box<Feedback>, String),
 }
 
 impl DesiredText {
-    /// The title and text.
+    /// Renders the title and text.
     pub(super) fn render(&self) -> Rendered {
         match self {
             Self::Incident(view, template, below) => {
@@ -51,7 +51,7 @@ impl DesiredText {
         }
     }
 
-    /// Short hash of what they are made of.
+    /// Returns a short hash of the inputs.
     fn digest(&self) -> String {
         let parts = match self {
             Self::Incident(view, template, below) => serde_json::to_string(&(view, template, below)),
@@ -62,37 +62,37 @@ impl DesiredText {
     }
 }
 
-/// How an issue should be.
+/// Desired state of an issue.
 pub(super) struct DesiredIssue {
-    /// Shown as firing; else as resolved.
+    /// Whether it shows as firing; otherwise as resolved.
     pub(super) firing: bool,
-    /// Shown as stale.
+    /// Whether it shows as stale.
     pub(super) stale: bool,
-    /// Title and text.
+    /// Inputs of its title and text.
     pub(super) text: DesiredText,
-    /// Its labels, beside those that tell how it stands.
+    /// Its labels, apart from those that show its state.
     pub(super) looks: Vec<LabelSpec>,
-    /// The label of its first phase: put on when it is opened, and then its
-    /// phase's own business.
+    /// Label of its first phase. Added when the issue is opened; after that the phase derivation
+    /// manages it.
     pub(super) phase: Option<LabelSpec>,
-    /// Who is assigned when it is opened.
+    /// Accounts to assign when the issue is opened.
     pub(super) assign: Vec<String>,
-    /// The comment if it turns now; `None`: none.
+    /// Comment to post if the state changes now; `None` posts nothing.
     pub(super) comment: Option<String>,
-    /// A person closed it: it stays closed, and nobody is told anything more.
+    /// Whether a person closed it: it then stays closed and gets no more comments.
     pub(super) left: bool,
-    /// A person closed it before it fired again: it is to be opened again.
+    /// Whether to reopen it: a person closed it before the incident fired again.
     pub(super) reopen: bool,
-    /// It is closed when it is resolved.
+    /// Whether to close it when the incident resolves.
     pub(super) auto_close: bool,
 }
 
-/// Asks for a new issue.
+/// Plans a new issue for an incident or storm; returns its facts.
 pub(super) fn open(marker: String, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) -> IssueFacts {
     IssueFacts { firing: want.firing, stale: want.stale, ..open_plain(marker, first(want), &want.text, now, out) }
 }
 
-/// Asks for a new issue that tells of no incident.
+/// Plans a new issue that shows no incident state; returns its facts.
 pub(super) fn open_plain(
     marker: String,
     looks: Vec<LabelSpec>,
@@ -120,7 +120,7 @@ pub(super) fn open_plain(
     issue
 }
 
-/// Sends for the issue.
+/// Plans the effect that opens the issue, under a new key for each attempt.
 pub(super) fn ask(
     issue: &mut IssueFacts,
     labels: Vec<LabelSpec>,
@@ -140,7 +140,8 @@ pub(super) fn ask(
     out.effects.push(PlannedEffect { key, replaces: false, effect });
 }
 
-/// Brings an issue that exists to what it should be.
+/// Plans the effects that bring an issue to its desired state. Asks again for an issue that the
+/// forge refused.
 pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, out: &mut PartialPlan) {
     let Some(number) = issue.number else {
         if let Some((at, _)) = &issue.refused
@@ -201,8 +202,8 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
     }
 }
 
-/// The labels that tell how it stands, and those that are other ones than it
-/// was opened with. What people took off meanwhile stays off.
+/// Returns the effect that updates the labels: adds those that show the state and those that the
+/// issue was not opened with. Labels that people removed stay off.
 fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemNumber) -> Effect {
     let is = |eval: &LabelSpec, name: &String| eval.name.eq_ignore_ascii_case(name);
     let mut add: Vec<LabelSpec> = shown(want).collect();
@@ -223,7 +224,7 @@ fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemNumber) -> Effect {
     Effect::SetLabels { item, add, remove }
 }
 
-/// The labels that it is opened with.
+/// Returns the labels that the issue is opened with.
 fn first(want: &DesiredIssue) -> Vec<LabelSpec> {
     want.looks.iter().chain(&want.phase).cloned().chain(shown(want)).collect()
 }

@@ -1,21 +1,22 @@
-//! Whether the loop is closed: a change that the issue is linked to runs where
-//! the alert fired, and the alert stays quiet.
+//! Loop closure: a change that is linked to the issue runs where the alert fired, and the alert
+//! stays quiet.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{commits::landing::Work, context::EvalContext, domain::id::ItemNumber, incident::timeline::FiringPeriod};
 
-/// A loop that is closed, or will be unless the alert fires again.
+/// A closed loop, or one that closes unless the alert fires again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Loop {
-    /// When it is closed: quiet for the grace with the change in place.
+    /// Time at which it closes: the change is in place and the alert has been quiet for the grace
+    /// period.
     pub(super) at: Timestamp,
-    /// The pull request that carries the change, if one does.
+    /// The pull request of the change, if it has one.
     pub(super) pull: Option<ItemNumber>,
 }
 
-/// When the loop of an issue closes. A change that ran there before the alert
-/// last began did not end it.
+/// Returns when the loop of an issue closes. A change that already ran there when the alert last
+/// started does not count, because it did not end the alert.
 pub(super) fn closes(
     eval: &EvalContext<'_>,
     issue: ItemNumber,

@@ -1,4 +1,4 @@
-//! Sentences about incidents. None holds a word of an alert.
+//! Messages about incidents. None contains text of an alert.
 
 use std::fmt::Write as _;
 
@@ -9,12 +9,12 @@ use crate::{
     text::message::{duration, quoted},
 };
 
-/// A moment as issues show it.
+/// Formats a time as issues show it.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// The comment when an incident is over.
+/// Returns the comment for a resolved incident.
 pub(super) fn resolved(run: Option<FiringPeriod>) -> String {
     let Some((from, until)) = run.and_then(|run| Some((run.from, run.until?))) else {
         return "**Resolved.**".to_owned();
@@ -22,12 +22,12 @@ pub(super) fn resolved(run: Option<FiringPeriod>) -> String {
     format!("**Resolved**: quiet since {}, after {}.", time(until), duration(until.duration_since(from)))
 }
 
-/// The comment when it fires again.
+/// Returns the comment for an incident that fires again.
 pub(super) fn again(run: Option<FiringPeriod>) -> String {
     run.map_or_else(|| "**Firing again.**".to_owned(), |run| format!("**Firing again** since {}.", time(run.from)))
 }
 
-/// What the template does not tell, below it.
+/// Returns the text below the rendered template: the service, staleness, and loop closure.
 pub(super) fn more(service: Option<&str>, stale: bool, lives_by: Option<&Loop>, now: Timestamp) -> String {
     let mut text = String::new();
     if let Some(service) = service {
@@ -50,7 +50,7 @@ pub(super) fn more(service: Option<&str>, stale: bool, lives_by: Option<&Loop>, 
     text
 }
 
-/// Why an issue entered its first phase.
+/// Returns the reason for which an issue entered its first phase.
 pub(super) fn origin(environment: Option<&str>) -> String {
     match environment {
         Some(environment) => format!("an alert fired in {}", quoted(environment)),

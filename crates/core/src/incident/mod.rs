@@ -1,13 +1,12 @@
-//! Feedback issues: what alerts and users say, as issues that people read.
+//! Feedback issues: alerts and user feedback as issues that people can read.
 //!
 //! ```text
-//! message ─▶ take (facts, joined) ─▶ course (stretches → runs → cycles) ─▶ standing
-//!         ─▶ tend (what has to be opened, what else has changed) ─▶ keep (one issue, up to date)
+//! message ─▶ ingest (joined into facts) ─▶ timeline (episodes → firing periods → cycles) ─▶ state
+//!         ─▶ reconcile (which issues to open, what else changed) ─▶ issue_sync (updates one issue)
 //! ```
 //!
-//! How an incident stands is derived from what its source said, policy and
-//! time. What we made of it, the issues, is kept beside that; an effect is the
-//! difference of both.
+//! The state of an incident is derived from the source's messages, the policy and the time. The
+//! issues that we opened are stored beside it; the effects are the difference between the two.
 
 mod heartbeat;
 mod human_actions;

@@ -1,5 +1,4 @@
-//! What others ask of incidents: the soak, the gates, the status comments, an
-//! issue's history.
+//! Incident queries for the soak, the gates, the status comments, and an issue's history.
 
 use std::collections::BTreeMap;
 
@@ -22,28 +21,28 @@ use crate::{
     },
 };
 
-/// An incident that is open.
+/// An open incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenIncident {
-    /// Its id, as in its marker.
+    /// Its id, as in the issue's marker.
     pub id: String,
-    /// The issue that shows it, once there is one.
+    /// The issue that shows it, once it is open.
     pub issue: Option<ItemNumber>,
-    /// What it is about, defused: it can stand in a line of Markdown.
+    /// Its title, sanitized for a line of Markdown.
     pub title: String,
-    /// Its environment, lower case, if its labels tell one.
+    /// Its environment in lower case, if known.
     pub environment: Option<String>,
-    /// When it began.
+    /// Start of its latest firing period.
     pub since: Timestamp,
-    /// When it will be over, if it stays quiet until then.
+    /// When it resolves if it stays quiet; `None` while it fires.
     pub ends_at: Option<Timestamp>,
-    /// Until when a person muted it.
+    /// End of its mute, if a person muted it.
     pub muted_until: Option<Timestamp>,
 }
 
-/// The incidents that are open in an environment, or anywhere, the oldest
-/// first. An incident that names no environment concerns them all. One that has not yet fired for `hold` is none, nor is one whose
-/// issue a person closed.
+/// Returns the open incidents of an environment, or of all if `environment` is `None`, the oldest
+/// first. An incident without an environment concerns every environment. Excludes incidents that
+/// have not fired for `hold` yet, and those whose issue a person closed.
 pub fn open_incidents(
     facts: &RepoFacts,
     policy: &Policy,
@@ -74,7 +73,7 @@ pub fn open_incidents(
     open
 }
 
-/// Whether a person closed the issue of what is on.
+/// Returns whether a person closed the issue of the current firing period.
 fn is_closed<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> bool {
     let from = case.course.last().map_or(Timestamp::MIN, |run| run.from);
     match case.hand(eval) {
@@ -86,11 +85,11 @@ fn is_closed<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> bool {
     }
 }
 
-/// Times in which an environment was disturbed.
+/// Periods in which incidents disturbed each environment, by its name.
 pub(crate) type Disturbances = BTreeMap<String, Vec<(Timestamp, Option<Timestamp>)>>;
 
-/// When which environment was disturbed by an incident, each in order of time.
-/// Under the empty name stand those that name none.
+/// Returns when incidents disturbed each environment, in order of time. The empty name holds the
+/// incidents without an environment.
 pub(crate) fn disturbances(eval: &EvalContext<'_>) -> Disturbances {
     let mut found = Disturbances::new();
     for (id, incident) in &eval.facts.incidents {
@@ -104,9 +103,9 @@ pub(crate) fn disturbances(eval: &EvalContext<'_>) -> Disturbances {
     found
 }
 
-/// When an incident disturbed its environment: while it was on for longer than
-/// `hold`, until a person said that it is over. What was closed as not planned
-/// was no incident, for as long as that keeps it away.
+/// Returns when an incident disturbed its environment: while it fired for at least `hold`, until a
+/// person resolved it. An incident closed as not planned does not count for as long as that
+/// suppresses it.
 pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> Vec<(Timestamp, Option<Timestamp>)> {
     let hand = case.hand(eval);
     let alerts = &eval.policy.alerts;
@@ -128,8 +127,8 @@ pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> V
     until.collect()
 }
 
-/// What made a feedback issue, as a move of its history: the alert was heard
-/// in the last phase, and is planned from here on.
+/// Returns the origin of a feedback issue as a transition of its history: the alert arrives in the
+/// last phase, and the issue is planned from there on.
 pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemNumber) -> Option<Transition> {
     let DocumentKey::Incident(id) = eval.facts.index.shown_in.get(&issue)? else { return None };
     let incident = eval.facts.incidents.get(id)?;
@@ -142,7 +141,7 @@ pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemNumber) -> Option<Transi
     Some(Transition { at: cycle.began, to: Some(last.name.clone()), reason })
 }
 
-/// Feedback issues of which an item's change is suspected.
+/// Returns the feedback issues of incidents that an item's change may have caused.
 pub(crate) fn suspected_in(eval: &EvalContext<'_>, item: ItemNumber) -> Vec<ItemNumber> {
     let mut found = Vec::new();
     for (id, incident) in &eval.facts.incidents {

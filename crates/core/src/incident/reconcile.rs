@@ -1,5 +1,5 @@
-//! What follows for all incidents of a repository: which issues are opened,
-//! and what changes on those that are there.
+//! Reconciles all incidents of a repository with their issues: which issues to open, and what to
+//! change on existing ones.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
-/// Brings every incident's issue up to facts, policy and time.
+/// Reconciles every incident's issue with facts, policy and time.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPlan {
     let nothing_said = facts.incidents.is_empty() && facts.feedback.is_empty() && facts.heartbeats.is_empty();
     if nothing_said || terms.writes_disabled.is_some() {
@@ -50,7 +50,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> Par
     changed.keep(facts, out)
 }
 
-/// What changed, beside the facts that it was derived from.
+/// Changed documents, kept apart from the facts that they were derived from.
 #[derive(Default)]
 pub(super) struct Changed {
     pub(super) incidents: BTreeMap<String, IncidentFacts>,
@@ -79,20 +79,21 @@ pub(super) struct Reconciler<'f, 't> {
     pub(super) terms: &'t DecisionContext<'t>,
     pub(super) out: PartialPlan,
     pub(super) changed: Changed,
-    /// An incident began or ended: what has landed soaks anew.
+    /// Whether an incident started or ended: the soak of everything that has landed is derived
+    /// again.
     pub(super) turned: bool,
 }
 
 impl<'f> Reconciler<'f, '_> {
-    /// Looks after the incidents that have issues of their own; returns those
-    /// that need one, by their place in `cases`, the oldest first.
+    /// Reconciles the incidents that have their own issue; returns the indexes in `cases` of those
+    /// that need one, the oldest first.
     fn incidents(&mut self, cases: &[Incident<'f>]) -> Vec<usize> {
         let mut openings = Vec::new();
         for (index, case) in cases.iter().enumerate() {
             let wants_issue = match case.present().map(|cycle| &cycle.place) {
                 None => self.unshown(case),
                 Some(ShownIn::Own(issue)) => self.shown(case, issue),
-                // Its storm looks after it, while its issue is there.
+                // Its storm reconciles it, as long as the storm's issue exists.
                 Some(ShownIn::Storm(storm)) => {
                     self.wait(case);
                     let issue = self.eval.facts.storms.get(storm).map(|storm| &storm.issue);
@@ -113,8 +114,8 @@ impl<'f> Reconciler<'f, '_> {
         openings
     }
 
-    /// Notes since when each incident is known to fire, and when it disturbed its
-    /// environment: what soaks there is derived again when that changes.
+    /// Records when each incident was first known to fire, and when it disturbed its environment. A
+    /// change of the latter derives the soak there again.
     fn notice(&mut self, cases: &[Incident<'f>]) {
         for case in cases {
             let noticed = case.noticed(self.terms.now);
@@ -128,7 +129,7 @@ impl<'f> Reconciler<'f, '_> {
         }
     }
 
-    /// Whether an incident without an issue needs one.
+    /// Returns whether an incident without an issue needs one.
     fn unshown(&mut self, case: &Incident<'f>) -> bool {
         self.wait(case);
         match case.hand(&self.eval) {
@@ -137,12 +138,12 @@ impl<'f> Reconciler<'f, '_> {
         }
     }
 
-    /// Since when an issue of ours is no longer there, if somebody deleted or moved it.
+    /// Returns when one of our issues was deleted or moved, if it was.
     pub(super) fn gone(&self, issue: &IssueFacts) -> Option<Timestamp> {
         self.eval.facts.items.get(&issue.number?)?.gone
     }
 
-    /// Keeps an incident's own issue; whether it needs another one.
+    /// Reconciles an incident's own issue; returns whether the incident needs another one.
     fn shown(&mut self, case: &Incident<'f>, issue: &IssueFacts) -> bool {
         self.wait(case);
         let firing = case.standing == IncidentState::Firing;
@@ -158,7 +159,7 @@ impl<'f> Reconciler<'f, '_> {
             None => {}
         }
         if !issue.firing && matches!(case.standing, IncidentState::Pending { .. } | IncidentState::Resolving { .. }) {
-            return false; // too short to be told
+            return false; // too short to show
         }
         let word = case.word(&self.eval);
         if word.muted_until.is_some() {
@@ -183,7 +184,7 @@ impl<'f> Reconciler<'f, '_> {
         false
     }
 
-    /// How the issue of an incident should be.
+    /// Returns the desired state of an incident's issue.
     pub(super) fn want(&mut self, case: &Incident<'f>, word: &HumanActions<'_>, firing: bool) -> DesiredIssue {
         let stale = match case.is_stale(self.terms.now, self.terms.policy.alerts.stale_after) {
             Ok(()) => true,
@@ -213,14 +214,14 @@ impl<'f> Reconciler<'f, '_> {
         }
     }
 
-    /// Looks again when an incident next turns by itself.
+    /// Schedules the next evaluation for when the incident changes its state by time alone.
     fn wait(&mut self, case: &Incident<'f>) {
         if let IncidentState::Pending { until } | IncidentState::Resolving { until } = case.standing {
             self.out.wake(Some(until));
         }
     }
 
-    /// Whether an issue closed as not planned still keeps others away.
+    /// Returns whether an issue closed as not planned still keeps others from being opened.
     fn is_suppressed(&mut self, case: &Incident<'f>, at: Timestamp) -> bool {
         let until = later(at, self.terms.policy.alerts.suppress);
         let suppressed = self.terms.now < until;
@@ -239,7 +240,7 @@ impl<'f> Reconciler<'f, '_> {
         self.tell(case, "fires: an issue is opened");
     }
 
-    /// Notes where an incident is shown from now on.
+    /// Records where an incident is shown from now on.
     pub(super) fn begin(&mut self, case: &Incident<'f>, place: ShownIn) {
         let mut incident = case.facts.clone();
         let began = case.course.last().map_or(self.terms.now, |run| run.from);
@@ -253,7 +254,7 @@ impl<'f> Reconciler<'f, '_> {
     }
 }
 
-/// Whether it is shown as firing: what is about to be over is left as it is shown.
+/// Returns whether an incident shows as firing. A pending or resolving one keeps what is shown.
 pub(super) fn stands(standing: IncidentState, shown: bool) -> bool {
     match standing {
         IncidentState::Firing => true,
@@ -266,7 +267,7 @@ pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// The label of the phase in which an open issue begins.
+/// Returns the label of the phase in which an open issue starts.
 pub(super) fn first_phase(policy: &Policy) -> Option<LabelSpec> {
     let opens = |evidence: &crate::domain::policy::Evidence| {
         evidence.kind == EvidenceKind::IssueOpen && evidence.labels.is_empty()
@@ -275,7 +276,7 @@ pub(super) fn first_phase(policy: &Policy) -> Option<LabelSpec> {
     Some(LabelSpec { name: rule.label.clone(), color: rule.color.clone(), description: rule.description.clone() })
 }
 
-/// Notes what became of an issue that was to be opened.
+/// Records the outcome of opening an issue.
 pub(crate) fn ended(
     facts: &mut RepoFacts,
     effect: &Effect,
@@ -301,7 +302,7 @@ pub(crate) fn ended(
     out
 }
 
-/// The issue with this marker.
+/// Returns the issue with this marker, and its document.
 fn find<'a>(facts: &'a mut RepoFacts, marker: &str) -> Option<(DocumentKey, &'a mut IssueFacts)> {
     if let Some(id) = marker.strip_prefix("feedback:") {
         let issue = facts.feedback.get_mut(id)?.issue.as_mut()?;

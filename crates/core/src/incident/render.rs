@@ -1,10 +1,10 @@
-//! An incident as the title and body of its issue, from a template.
+//! Renders an incident as the title and body of its issue, from a template.
 //!
-//! Templates are sandboxed: no loader, bounded steps, depth and output, and
-//! everything that they print is defused unless one of our own filters made
-//! it. The result is read once more as Markdown; whatever is live in it and
-//! neither of the template nor of us makes the template fail. A template that
-//! fails gives way to the built-in one: an alert is never lost for it.
+//! Templates are sandboxed: there is no loader; steps, depth and output are bounded; and all
+//! printed text is sanitized unless one of our own filters made it. The result is then parsed as
+//! Markdown: if it contains active text (such as a mention) that neither the template nor phasebot
+//! wrote, the template fails. A template that fails is replaced with the built-in one, so that no
+//! alert is lost.
 
 use std::{fmt::Write as _, io};
 
@@ -20,29 +20,29 @@ use crate::{
     text::sanitize,
 };
 
-/// The built-in template: its first line is the title.
+/// The built-in template. Its first line is the title.
 pub const BUILT_IN: &str = include_str!("../../../../config/feedback.default.md");
 
-/// Longest body, in characters. GitHub refuses more than 65,536.
+/// Maximum length of a body, in characters. GitHub rejects more than 65,536.
 pub const LONGEST_BODY: usize = 60_000;
 
-/// Longest title, in characters. GitHub refuses more than 256.
+/// Maximum length of a title, in characters. GitHub rejects more than 256.
 const LONGEST_TITLE: usize = 200;
 
-/// Longest value that is printed without a filter, in characters.
+/// Maximum length of a value that is printed without a filter, in characters.
 const LONGEST_VALUE: usize = 500;
 
-/// Instructions of the template engine for one text; the built-in template
-/// takes some thousands.
+/// Maximum instructions of the template engine for one text; the built-in template takes some
+/// thousands.
 const FUEL: u64 = 200_000;
 
-/// Loops and conditions within each other.
+/// Maximum nesting of loops and conditions.
 const DEPTH: usize = 50;
 
-/// Incidents listed in a storm's issue.
+/// Maximum incidents listed in a storm's issue.
 const MOST_LINES: usize = 200;
 
-/// A text, ready to be posted.
+/// A rendered text, ready to post.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
     /// The issue's title.
@@ -53,7 +53,7 @@ pub struct Rendered {
     pub problem: Option<String>,
 }
 
-/// The issue of an incident, by the operator's template or the built-in one.
+/// Renders the issue of an incident with the operator's template, or with the built-in one.
 pub fn render(template: Option<&str>, view: &IncidentView) -> Rendered {
     let mut problem = None;
     for source in template.into_iter().chain([BUILT_IN]) {
@@ -66,14 +66,14 @@ pub fn render(template: Option<&str>, view: &IncidentView) -> Rendered {
     Rendered { title, body: sanitize::fence(view.text.as_deref().unwrap_or("An alert without words."), 2000), problem }
 }
 
-/// What is wrong with the form of a template; `None`: nothing.
+/// Returns the syntax error of a template, if it has one.
 pub fn problem(template: &str) -> Option<String> {
     let (title, body) = parts(template);
     let engine = Environment::empty();
     [title, body].into_iter().find_map(|part| engine.template_from_named_str("template", part).err()).map(|e| why(&e))
 }
 
-/// The issue of a user's words.
+/// Renders the issue of a user's feedback.
 pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
     let title = or_untitled(sanitize::title(&feedback.title, LONGEST_TITLE));
     let mut body = if feedback.text.trim().is_empty() { String::new() } else { sanitize::block(&feedback.text, 8000) };
@@ -87,7 +87,7 @@ pub fn feedback(feedback: &Feedback, connection: &str) -> Rendered {
     Rendered { title, body: body.trim_start().to_owned(), problem: None }
 }
 
-/// The issue of a storm: many incidents in one table, the newest first.
+/// Renders the issue of a storm: a table of incidents, the newest first.
 pub fn storm(lines: &[StormLine], connection: &str) -> Rendered {
     let firing = lines.iter().filter(|line| line.state != "resolved").count();
     let title = format!("{} alerts at once, {firing} not resolved", lines.len());
@@ -116,7 +116,7 @@ fn or_untitled(title: String) -> String {
     if title.is_empty() { "Alert without a title".to_owned() } else { title }
 }
 
-/// A template's first line, and the rest.
+/// Splits a template into its first line and the rest.
 fn parts(template: &str) -> (&str, &str) {
     template.split_once('\n').unwrap_or((template, ""))
 }
@@ -132,12 +132,12 @@ fn print(source: &str, view: &IncidentView) -> Result<(String, String), String> 
     if let Some(stranger) = stranger(&body, source, &view.items()) {
         return Err(format!("it would leave words of the alert live: {stranger:?}"));
     }
-    // Spaces and the like may come of the template itself.
+    // Whitespace and the like may come from the template itself.
     let title = sanitize::title(&title, LONGEST_TITLE);
     Ok((or_untitled(title), tidy(&body)))
 }
 
-/// Without the gaps that a template's tags leave; code keeps its own.
+/// Removes the blank lines that a template's tags leave, except in code.
 fn tidy(body: &str) -> String {
     let (mut out, mut fence) = (String::with_capacity(body.len()), String::new());
     let mut blank = true;
@@ -163,7 +163,7 @@ fn tidy(body: &str) -> String {
     out
 }
 
-/// Where a template prints.
+/// Part of an issue that a template prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Title,
@@ -206,8 +206,8 @@ fn engine(place: Place) -> Environment<'static> {
     engine
 }
 
-/// A link with these words; without words the address alone, to be asked for.
-/// Empty for what can't be one.
+/// Returns a link with this text; without a text, the address alone, for use in a condition.
+/// Returns an empty text if the address is no valid link.
 fn link(address: &Value, words: Option<&str>) -> Value {
     let address = address.as_str().and_then(sanitize::link);
     match (address, words) {
@@ -231,14 +231,14 @@ fn write(engine: &Environment<'_>, source: &str, context: &Value) -> Result<Stri
     Ok(String::from_utf8_lossy(&out.0).into_owned())
 }
 
-/// An error in a sentence, with its line in the template.
+/// Formats an error as a sentence, with its line in the template.
 fn why(error: &Error) -> String {
     let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     format!("{error}{cause}{line}")
 }
 
-/// Takes no more than a body may be long, even if each character takes four bytes.
+/// Writer that accepts no more bytes than the longest body takes at four bytes a character.
 struct Bounded(Vec<u8>);
 
 impl io::Write for Bounded {

@@ -1,5 +1,5 @@
-//! What a forge would act on in a Markdown text: read from its tree, not from
-//! the text, and rather too much than too little.
+//! Finds text that a forge would act on in Markdown. It reads the syntax tree, not the source, and
+//! prefers false positives to misses.
 
 use std::collections::BTreeSet;
 
@@ -7,21 +7,21 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::{domain::id::ItemNumber, text::sanitize::names_item};
 
-/// What GitHub's Markdown has beyond CommonMark.
+/// GitHub's Markdown extensions to CommonMark.
 const DIALECT: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_TASKLISTS)
     .union(Options::ENABLE_GFM);
 
-/// Something that a forge would act on, as it is written.
+/// Text that a forge would act on, as written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Live {
     /// `@name` or `@organisation/team`.
     Mention(String),
     /// `#12` or `GH-12`.
     Item(String),
-    /// A commit's digits.
+    /// Digits of a commit's SHA.
     Commit(String),
     /// A line that begins with a slash.
     Command(String),
@@ -33,7 +33,7 @@ pub enum Live {
     Html(String),
 }
 
-/// Everything live in a text.
+/// Returns everything in a text that a forge would act on.
 pub fn live(markdown: &str) -> BTreeSet<Live> {
     let mut found = BTreeSet::new();
     let mut words = String::new();
@@ -47,7 +47,7 @@ pub fn live(markdown: &str) -> BTreeSet<Live> {
             }
             Event::Start(tag) if is_block(&tag) => words.push('\n'),
             Event::Text(text) if code == 0 => words.push_str(&text),
-            // Two code spans must not be read as one word with what is between them.
+            // Two code spans must not join into one word with the text between them.
             Event::Code(_) | Event::FootnoteReference(_) => words.push('`'),
             Event::Html(html) | Event::InlineHtml(html) => read_html(&html, &mut found, &mut words),
             Event::SoftBreak | Event::HardBreak | Event::Rule => words.push('\n'),
@@ -67,7 +67,7 @@ fn is_block(tag: &Tag<'_>) -> bool {
     !matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Strikethrough)
 }
 
-/// Tags and comments on their own, what is between them as words.
+/// Adds each tag and comment to `found`, and the text between them to `words`.
 fn read_html(html: &str, found: &mut BTreeSet<Live>, words: &mut String) {
     let mut rest = html;
     while let Some(at) = rest.find('<') {
@@ -118,8 +118,8 @@ fn read_word(word: &str, found: &mut BTreeSet<Live>) {
     }
 }
 
-/// The first thing live in `markdown` that neither the template (its text as
-/// written by the operator) nor we ourselves put there.
+/// Returns the first active text in `markdown` that neither the template (in the operator's own
+/// wording) nor phasebot put there.
 pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemNumber>) -> Option<Live> {
     live(markdown).into_iter().find(|thing| match thing {
         Live::Item(item) => {
@@ -133,7 +133,8 @@ pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemNumber>) ->
     })
 }
 
-/// Whether a link may lead there: to the web, and to no item of a forge.
+/// Returns whether a link may have this target: an address on the web that names no item of a
+/// forge.
 fn is_listed(target: &str) -> bool {
     (target.starts_with("https://") || target.starts_with("http://")) && !names_item(target)
 }

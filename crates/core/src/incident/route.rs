@@ -1,7 +1,7 @@
-//! What an alert's labels say it is about, and the labels of its issue.
+//! Routes an alert by its labels: environment, service, severity, and the labels of its issue.
 //!
-//! The values of an alert's labels are hostile like all its text: what becomes
-//! the name of a label on the forge is made of a few plain characters.
+//! Label values of an alert are untrusted like all its text: a label name made from one contains
+//! only a few plain characters.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::domain::{
     rule::name_key,
 };
 
-/// Characters of a value in a label's name.
+/// Maximum length of a value in a label's name, in characters.
 const LONGEST: usize = 30;
 
-/// What a group is about, and what is to be done with it.
+/// Properties of a group of alerts, from its labels and the policy's routes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Traits {
-    /// The environment, lower case.
+    /// The environment, in lower case.
     pub(super) environment: Option<String>,
     pub(super) service: Option<String>,
     pub(super) severity: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct Traits {
 }
 
 impl Traits {
-    /// What a group is about.
+    /// Derives the properties of a group.
     pub(super) fn of(group: &Group, policy: &AlertPolicy) -> Self {
         let labels = sets(group);
         let routes = policy.routes.iter().filter(|route| labels.iter().any(|set| fits(route, set)));
@@ -63,7 +63,7 @@ impl Traits {
         traits
     }
 
-    /// The labels of its issue, beside those that tell how it stands.
+    /// Returns the labels of the issue, apart from those that show its state.
     pub(super) fn looks(&self) -> Vec<LabelSpec> {
         let mut looks = vec![feedback()];
         if let Some(severity) = self.severity.as_deref().and_then(slug) {
@@ -86,12 +86,12 @@ impl Traits {
     }
 }
 
-/// The label of every feedback issue.
+/// Returns the label that every feedback issue has.
 pub(super) fn feedback() -> LabelSpec {
     look("feedback", "BFD4F2", "What alerts and users say")
 }
 
-/// The label that tells how an incident stands.
+/// Returns the label that shows the state of an incident.
 pub(super) fn standing(firing: bool) -> LabelSpec {
     if firing {
         look("alert/firing", "B60205", "The alert fires")
@@ -100,7 +100,7 @@ pub(super) fn standing(firing: bool) -> LabelSpec {
     }
 }
 
-/// The label of an issue whose end nobody tells.
+/// Returns the label of an issue whose source never reports its end.
 pub(super) fn stale() -> LabelSpec {
     look("stale", "EDEDED", "Nothing was heard of it for a long time")
 }
@@ -109,7 +109,7 @@ fn look(name: &str, color: &str, description: &str) -> LabelSpec {
     LabelSpec { name: name.to_owned(), color: color.to_owned(), description: description.to_owned() }
 }
 
-/// The labels of each alert over those of the group; the group's own, if it lists none.
+/// Returns each alert's labels merged over the group's; the group's own if it lists no alerts.
 fn sets(group: &Group) -> Vec<BTreeMap<&str, &str>> {
     let common = || group.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     if group.alerts.is_empty() {
@@ -125,7 +125,7 @@ fn fits(route: &AlertRoute, labels: &BTreeMap<&str, &str>) -> bool {
     route.matches.iter().all(|(name, value)| labels.get(name.as_str()).is_some_and(|found| value.matches(found)))
 }
 
-/// A value as part of a label's name.
+/// Returns a value as part of a label's name.
 fn slug(value: &str) -> Option<String> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
     let name: String = value.to_lowercase().chars().take(LONGEST).map(plain).collect();

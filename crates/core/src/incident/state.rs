@@ -1,5 +1,4 @@
-//! One incident as it stands: its course, what it is about, where it is shown,
-//! and what people said of it.
+//! One incident: its state, timeline, properties, issue, and human actions.
 
 use jiff::Timestamp;
 
@@ -23,7 +22,7 @@ use crate::{
     },
 };
 
-/// One incident at a moment.
+/// An incident at a given time.
 pub(super) struct Incident<'f> {
     pub(super) id: &'f str,
     pub(super) facts: &'f IncidentFacts,
@@ -45,7 +44,7 @@ impl<'f> Incident<'f> {
         Self { id, facts, traits, course, standing }
     }
 
-    /// Since when it is known to fire, from now on.
+    /// Returns since when it is known to fire, if `now` is the time of this evaluation.
     pub(super) fn noticed(&self, now: Timestamp) -> Option<Timestamp> {
         match self.standing {
             IncidentState::Pending { .. } | IncidentState::Firing => self.facts.noticed.or(Some(now)),
@@ -54,29 +53,30 @@ impl<'f> Incident<'f> {
         }
     }
 
-    /// Where it is shown, if that is still the same incident: less than the
-    /// reopen window passed since it was last on.
+    /// Returns the current cycle, if it is still the same incident: it last fired less than the
+    /// reopen window ago.
     pub(super) fn present(&self) -> Option<&'f CycleFacts> {
         let last = self.facts.cycles.last()?;
         (self.course.cycle? <= last.began).then_some(last)
     }
 
-    /// What somebody else did to the issue that shows it, or showed it last.
+    /// Returns how someone else closed the issue that shows it, or showed it last.
     pub(super) fn hand(&self, eval: &EvalContext<'f>) -> Option<IssueClosing> {
         human_actions::hand(eval.facts, issue_of(eval, self.facts.cycles.last()?)?)
     }
 
-    /// The number of the issue that shows it.
+    /// Returns the number of the issue that shows it.
     pub(super) fn item(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
         issue_of(eval, self.present()?)?.number
     }
 
-    /// What was said on the issue that shows it.
+    /// Returns the human actions on the issue that shows it.
     pub(super) fn word(&self, eval: &EvalContext<'f>) -> HumanActions<'f> {
         self.item(eval).map(|number| human_actions::word(eval.facts, number, eval.now)).unwrap_or_default()
     }
 
-    /// Nothing was heard of it for long, and nobody tells when it is over.
+    /// Returns `Ok` if it is stale: no message for a long time from a source that does not report
+    /// the end. Otherwise `Err` with the time at which it becomes stale, if it can.
     pub(super) fn is_stale(&self, now: Timestamp, after: jiff::SignedDuration) -> Result<(), Option<Timestamp>> {
         let cut_short = self.facts.cut_at.is_some() && self.facts.cut_at >= self.facts.whole_at;
         if self.standing != IncidentState::Firing || (self.facts.tells_end() && !cut_short) || self.is_silence() {
@@ -86,18 +86,18 @@ impl<'f> Incident<'f> {
         if due.is_some_and(|due| due <= now) { Ok(()) } else { Err(due) }
     }
 
-    /// It is a connection that is not heard of.
+    /// Returns whether it is a missed heartbeat.
     pub(super) fn is_silence(&self) -> bool {
         self.facts.key == SILENCE
     }
 
-    /// When its loop closes.
+    /// Returns when its loop closes.
     pub(super) fn closes(&self, eval: &EvalContext<'f>) -> Option<Loop> {
         let (item, run) = (self.item(eval)?, self.course.last()?);
         loop_closure::closes(eval, item, self.traits.environment.as_deref(), run, eval.policy.alerts.grace)
     }
 
-    /// How it stands, in a word.
+    /// Returns its state as one word.
     pub(super) fn state(&self, muted: bool) -> &'static str {
         match self.standing {
             IncidentState::Over | IncidentState::Quiet => "resolved",
@@ -107,12 +107,12 @@ impl<'f> Incident<'f> {
         }
     }
 
-    /// What its issue tells, as far as it is the source's.
+    /// Returns what its issue shows, with the source's text unsanitized.
     pub(super) fn view(&self, eval: &EvalContext<'f>, word: &HumanActions<'_>) -> IncidentView {
         let run = self.course.last();
         let began = run.map_or(eval.now, |run| run.from);
         let environment = self.traits.environment.as_deref();
-        // Who says that no change did it leaves none to suspect.
+        // If a person said that no change caused it, no deployment is a suspect.
         let cleared = matches!(word.cause, Some((None, _)));
         let named = environment.filter(|_| !cleared).map(|name| suspects(eval, name, began)).unwrap_or_default();
         let acts = eval.policy.mode == Mode::Act;
@@ -143,7 +143,7 @@ impl<'f> Incident<'f> {
         }
     }
 
-    /// The line of a storm's issue.
+    /// Returns its row in a storm's issue.
     pub(super) fn line(&self, eval: &EvalContext<'f>) -> StormLine {
         StormLine {
             title: self.title(),
@@ -154,7 +154,7 @@ impl<'f> Incident<'f> {
         }
     }
 
-    /// The source's title, or the name of its first alert.
+    /// Returns the source's title, or the name of its first alert.
     pub(super) fn title(&self) -> String {
         if self.is_silence() {
             return format!("Nothing is heard of {}", self.facts.connection);
@@ -164,7 +164,7 @@ impl<'f> Incident<'f> {
         group.title.clone().or_else(|| group.alerts.iter().find_map(of)).unwrap_or_else(|| group.key.clone())
     }
 
-    /// The alerts that its issue lists, each as it stands by now.
+    /// Returns the alerts that its issue lists, each with its current state.
     fn alerts(&self, group: &Group) -> Vec<Alert> {
         let over = matches!(self.standing, IncidentState::Over | IncidentState::Resolving { .. });
         let stands = |alert: &Alert| {
@@ -181,7 +181,7 @@ impl<'f> Incident<'f> {
         alerts
     }
 
-    /// The issue before the present one.
+    /// Returns the issue before the present one.
     fn previous(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
         let last = self.facts.cycles.iter().rev();
         let before = last.skip(usize::from(self.present().is_some()));
@@ -189,7 +189,8 @@ impl<'f> Incident<'f> {
         before.filter_map(|cycle| issue_of(eval, cycle)?.number).find(|number| Some(*number) != item)
     }
 
-    /// The comment if it turns now; a person who said that it is over needs none.
+    /// Returns the comment to post if its state changes now. Nothing is posted if a person resolved
+    /// it.
     pub(super) fn comment(&self, firing: bool) -> Option<String> {
         let run: Option<FiringPeriod> = self.course.last();
         if firing {
@@ -199,7 +200,7 @@ impl<'f> Incident<'f> {
     }
 }
 
-/// The issue that a cycle is shown in.
+/// Returns the issue that shows a cycle.
 pub(super) fn issue_of<'f>(eval: &EvalContext<'f>, cycle: &'f CycleFacts) -> Option<&'f IssueFacts> {
     match &cycle.place {
         ShownIn::Own(issue) => Some(issue),
@@ -207,12 +208,12 @@ pub(super) fn issue_of<'f>(eval: &EvalContext<'f>, cycle: &'f CycleFacts) -> Opt
     }
 }
 
-/// Whether a name can stand in a command line as it is.
+/// Returns whether a name can appear in a command without quotes.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'))
 }
 
-/// What a connection's silence looks like.
+/// Returns the group that describes a connection's missed heartbeat.
 fn silence_of(facts: &IncidentFacts) -> Group {
     let text = "This connection has to be heard of regularly, and was not. Alerts may be lost on their way.";
     Group {

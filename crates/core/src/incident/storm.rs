@@ -1,5 +1,4 @@
-//! Many incidents at once: the first few get issues of their own, the rest
-//! are rows of one.
+//! Storms: of many incidents at once, the first few get their own issue, and the rest share one.
 
 use crate::{
     domain::fact::incident::{ShownIn, StormFacts},
@@ -16,8 +15,8 @@ use crate::{
 };
 
 impl<'f> Reconciler<'f, '_> {
-    /// Opens issues for the incidents at these places, or one for those that
-    /// are too many.
+    /// Opens issues for the incidents at these indexes; those beyond the policy's limit join a
+    /// storm.
     pub(super) fn open(&mut self, cases: &[Incident<'f>], openings: Vec<usize>) {
         let limit = self.terms.policy.alerts.storm;
         let mut recent = self.recent();
@@ -32,7 +31,7 @@ impl<'f> Reconciler<'f, '_> {
         }
     }
 
-    /// Issues of single incidents that were asked for lately.
+    /// Returns the number of single-incident issues requested within the storm window.
     fn recent(&self) -> usize {
         let within = self.terms.policy.alerts.storm.within;
         let cycles = self.eval.facts.incidents.values().flat_map(|incident| &incident.cycles);
@@ -43,7 +42,7 @@ impl<'f> Reconciler<'f, '_> {
         own.filter(|issue| later(issue.asked_at, within) > self.terms.now).count()
     }
 
-    /// The storm that goes on, or a new one.
+    /// Returns the id of the current storm; starts one if there is none.
     fn storm(&mut self) -> String {
         let known = self.eval.facts.storms.iter().chain(&self.changed.storms);
         if let Some((id, _)) = known.filter(|(_, storm)| self.goes_on(storm)).max_by_key(|s| s.1.began) {
@@ -52,7 +51,7 @@ impl<'f> Reconciler<'f, '_> {
         let id = format!("storm-{}", self.eval.facts.storms.len() + 1);
         let want = self.storm_want(Vec::new(), String::new(), true);
         let marker = format!("incident:{id}");
-        // The issue is asked for once its rows are known.
+        // The issue is opened once its rows are known, so this plan is dropped.
         let mut aside = crate::plan::PartialPlan::default();
         let issue = issue_sync::open(marker, &want, self.terms.now, &mut aside);
         self.changed.storms.insert(id.clone(), StormFacts { began: self.terms.now, issue });
@@ -60,13 +59,14 @@ impl<'f> Reconciler<'f, '_> {
         id
     }
 
-    /// Whether more alerts join a storm: not one that a person closed as not planned.
+    /// Returns whether incidents can still join a storm: its issue is open, still there, firing,
+    /// and not closed as not planned.
     fn goes_on(&self, storm: &StormFacts) -> bool {
         let is_ended = matches!(human_actions::hand(self.eval.facts, &storm.issue), Some(IssueClosing::NotPlanned(_)));
         storm.issue.firing && storm.issue.open && !is_ended && self.gone(&storm.issue).is_none()
     }
 
-    /// Keeps the issues of storms.
+    /// Reconciles the issues of all storms.
     pub(super) fn storms(&mut self, cases: &[Incident<'f>]) {
         let mut storms = self.eval.facts.storms.clone();
         storms.extend(std::mem::take(&mut self.changed.storms));

@@ -1,8 +1,8 @@
-//! Which deployments may have caused an incident.
+//! Suspects: deployments that may have caused an incident.
 //!
-//! By time and place alone: those to its environment that ended within the
-//! window before it began, by its source's clock, and those that were under
-//! way then. It is a suspicion until a person says `/cause`.
+//! The match is by time and environment alone: deployments to the incident's environment that ended
+//! within the window before it started, by its source's clock, and those in progress at that time.
+//! They are suspects until a person runs `/cause`.
 
 use std::collections::BTreeSet;
 
@@ -18,17 +18,17 @@ use crate::{
     text::message,
 };
 
-/// Deployments that are named, the likeliest.
+/// Maximum suspects of an incident; the likeliest are kept.
 const MOST: usize = 5;
-/// What began longer before the window than this is not under way any more.
+/// Deployments that began more than this before the window are no longer considered in progress.
 const LONGEST: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Pull requests merged longer before a deployment than this are not looked at.
+/// Pull requests merged more than this before a deployment are not considered.
 const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
-/// Items that are named of each, the newest.
+/// Maximum items named for each suspect; the newest are kept.
 const MOST_ITEMS: usize = 20;
 
-/// The deployments that may have caused what began in an environment, those
-/// that were under way first, then the last before it.
+/// Returns the deployments that may have caused an incident which began at `began`: those in
+/// progress first, then the others, the latest first.
 pub(super) fn suspects(eval: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
     let history = eval.history(environment);
     let window = eval.policy.alerts.suspect_window;
@@ -68,15 +68,15 @@ fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {
     ends.iter().filter_map(|state| first(deployment, *state)).min()
 }
 
-/// The pull requests that a deployment brought beyond what ran there before
-/// it, and the issues that they close; the newest first. What the record can't
-/// tell is left out: nobody is suspected for want of knowledge.
+/// Returns the pull requests that a deployment added to what ran there before it, and the issues
+/// that they close, the newest first. Pull requests that the record cannot place are left out:
+/// missing knowledge makes no suspect.
 fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
     let facts = eval.facts;
     let Some(commit) = attempt.commit else { return Vec::new() };
     let until = first(attempt.facts, DeployState::Success).unwrap_or(attempt.begun);
     let before = history.before(until).map(|run| run.commit);
-    // What ran before is not known: neither is what is new.
+    // If the previous commit is unknown, so is the difference.
     let Ok(before) = before.map(|known| known.ok_or(())).transpose() else { return Vec::new() };
     let between = before.and_then(|base| eval.recorded_between(base, commit));
     let mut pulls: BTreeSet<(Timestamp, ItemNumber)> = BTreeSet::new();

@@ -1,44 +1,43 @@
-//! The course of an incident: from the stretches of its alerts to when it
-//! was on and when it was over.
+//! The timeline of an incident: derives from its alert episodes when it fired and when it was over.
 //!
 //! ```text
-//! stretches  ─── ──    ─              ──
-//! runs       ──────    ─              ──      a gap within `grace` is a flap
-//! cycles     ───────────              ──      a gap within `reopen_window` reopens
+//! episodes         ─── ──    ─              ──
+//! firing periods   ──────    ─              ──      a gap within `grace` is a flap
+//! cycles           ───────────              ──      a gap within `reopen_window` reopens
 //! ```
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{alerting::AlertPolicy, fact::incident::IncidentFacts};
 
-/// A time in which an incident was on.
+/// A period in which an incident fired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FiringPeriod {
-    /// When it began.
+    /// Start of the period.
     pub(super) from: Timestamp,
-    /// When it was last on; `None`: it is.
+    /// End of the period; `None` while it fires.
     pub(super) until: Option<Timestamp>,
-    /// How often it was over for less than the grace.
+    /// Number of gaps that were no longer than the grace period.
     pub(super) flaps: u32,
-    /// A person said that it is over: no grace.
+    /// Whether a person resolved it: no grace period applies.
     pub(super) by_hand: bool,
 }
 
-/// How an incident stands at a moment.
+/// State of an incident at a given time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IncidentState {
-    /// Nothing fires that ever fired.
+    /// It never fired.
     Quiet,
-    /// It fires, not yet for long enough.
+    /// It fires, but not for `hold` yet.
     Pending {
-        /// When it will have been.
+        /// When it will have fired for `hold`.
         until: Timestamp,
     },
     /// It fires.
     Firing,
-    /// It does not fire any more, not yet for long enough.
+    /// It stopped firing, but not for `grace` yet.
     Resolving {
-        /// When it will have been.
+        /// When it will have been quiet for `grace`.
         until: Timestamp,
     },
     /// It is over.
@@ -46,19 +45,19 @@ pub(super) enum IncidentState {
 }
 
 impl IncidentState {
-    /// Something is on, and has been for long enough to be told.
+    /// Returns whether it fires or is about to resolve, and has fired for long enough to be shown.
     pub(super) fn is_on(self) -> bool {
         matches!(self, Self::Firing | Self::Resolving { .. })
     }
 }
 
-/// The course of one incident.
+/// Firing periods and current cycle of one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Timeline {
-    /// Runs, oldest first.
+    /// Firing periods, oldest first.
     pub(super) runs: Vec<FiringPeriod>,
-    /// When the present cycle began: the first of the last runs between which
-    /// no more than the reopen window passed.
+    /// Start of the current cycle: of the last firing periods with gaps no longer than the reopen
+    /// window, the first one's start.
     pub(super) cycle: Option<Timestamp>,
     noticed: Option<Timestamp>,
     hold: SignedDuration,
@@ -66,7 +65,7 @@ pub(super) struct Timeline {
 }
 
 impl Timeline {
-    /// `over`: when people said that it is over.
+    /// Builds the timeline. `over` holds the times at which people resolved the incident.
     pub(super) fn new(facts: &IncidentFacts, over: &[Timestamp], policy: &AlertPolicy) -> Self {
         let runs = runs(facts, over, policy.grace);
         let mut cycle: Option<Timestamp> = None;
@@ -81,12 +80,12 @@ impl Timeline {
         Self { runs, cycle, noticed: facts.noticed, hold: policy.hold, grace: policy.grace }
     }
 
-    /// The run that is on, or was last.
+    /// Returns the current firing period, or the last one.
     pub(super) fn last(&self) -> Option<FiringPeriod> {
         self.runs.last().copied()
     }
 
-    /// How it stands at `now`.
+    /// Returns the state at `now`.
     pub(super) fn standing(&self, now: Timestamp) -> IncidentState {
         let Some(run) = self.last() else { return IncidentState::Quiet };
         let later = |at: Timestamp, by: SignedDuration| at.checked_add(by).unwrap_or(Timestamp::MAX);
@@ -112,13 +111,13 @@ fn runs(facts: &IncidentFacts, over: &[Timestamp], grace: SignedDuration) -> Vec
             let told = episode.ended.at;
             let until = match episode.ended.value {
                 Some(end) => Some(end.max(from)),
-                // A newer message that leaves nothing out does not list it: it is gone.
+                // A newer, complete message no longer lists the alert, so it ended.
                 None => (facts.whole_at > Some(told)).then_some(told.max(from)),
             };
             Some(FiringPeriod { from, until, flaps: 0, by_hand: false })
         })
         .collect();
-    // While the newest word leaves something out, nobody can tell that all is well.
+    // While the newest message is incomplete, an alert that it left out may still fire.
     let cut_short = facts.cut_at.is_some() && facts.cut_at >= facts.whole_at;
     if cut_short
         && stretches.iter().all(|run| run.until.is_some())
@@ -200,7 +199,7 @@ mod tests {
         let facts = incident(&[(0, None), (7, None)]);
         assert_eq!(shape(&facts, &[5]), [(0, Some(5), 0), (7, None, 0)]);
         assert_eq!(shape(&facts, &[8]), [(0, Some(8), 0)]);
-        // It had ended by itself at that moment.
+        // It had already ended on its own at that time.
         assert_eq!(shape(&incident(&[(0, Some(5)), (7, None)]), &[5]), [(0, None, 1)]);
     }
 

@@ -1,5 +1,4 @@
-//! What users say, as plain feedback issues: opened once per key, and then
-//! left to people.
+//! User feedback as plain issues: each key opens one issue, and people handle it from there.
 
 use crate::incident::{
     issue_sync::{self, DesiredIssue, DesiredText},
@@ -8,7 +7,7 @@ use crate::incident::{
 };
 
 impl Reconciler<'_, '_> {
-    /// Opens an issue for each user's words that have none.
+    /// Opens an issue for each feedback message that has none.
     pub(super) fn reports(&mut self) {
         let facts = self.eval.facts;
         for (id, report) in &facts.feedback {

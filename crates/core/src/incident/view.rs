@@ -1,6 +1,6 @@
-//! What the issue of an incident tells, before it is words.
+//! Data that the issue of an incident shows, before rendering.
 //!
-//! All text in here is as it was sent: [`crate::incident::render`] defuses it.
+//! All text here is as the source sent it; [`crate::incident::render`] sanitizes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,84 +12,84 @@ use crate::domain::{alert::Alert, id::ItemNumber};
 /// An incident as its issue shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IncidentView {
-    /// The incident's id, as in its marker.
+    /// Its id, as in the issue's marker.
     pub id: String,
-    /// The connection that told of it.
+    /// The connection that reported it.
     pub connection: String,
-    /// How it stands, in one word: `firing`, `resolving`, `resolved` or `muted`.
+    /// Its state: `firing`, `resolving`, `resolved` or `muted`.
     pub state: String,
-    /// The source's title, or what stands for one.
+    /// The source's title, or a substitute for it.
     pub title: String,
-    /// The source's own words.
+    /// The source's text.
     pub text: Option<String>,
-    /// Where to read more.
+    /// Link to more details.
     pub url: Option<String>,
     /// Labels that all its alerts share.
     pub labels: BTreeMap<String, String>,
-    /// How bad it is, if a label says so.
+    /// Its severity, if a label names one.
     pub severity: Option<String>,
-    /// Where it is, if known.
+    /// Its environment, if known.
     pub environment: Option<String>,
-    /// When it began.
+    /// Start of the latest firing period.
     pub started_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
-    /// Its alerts, the worst first.
+    /// Its alerts: firing ones first, then by start.
     pub alerts: Vec<Alert>,
-    /// How many more the source left out.
+    /// Number of alerts that the source left out.
     pub left_out: u64,
-    /// How often it fired again while it was about to be over.
+    /// How often it fired again before it was over.
     pub flaps: u64,
-    /// Who acknowledged it.
+    /// The account that acknowledged it.
     pub acked_by: Option<String>,
-    /// Until when it is muted.
+    /// End of its mute.
     pub muted_until: Option<Timestamp>,
-    /// The issue of the incident before it with the same key.
+    /// The issue of the previous incident with the same key.
     pub previous: Option<ItemNumber>,
     /// Deployments that may have caused it, the likeliest first.
     pub suspects: Vec<Suspect>,
-    /// What people said that caused it.
+    /// The cause that a person named.
     pub cause: Option<String>,
-    /// A command line that would undo the likeliest suspect.
+    /// Command that undoes the likeliest suspect.
     pub rollback: Option<String>,
 }
 
 /// A deployment that may have caused an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Suspect {
-    /// Where it went.
+    /// Target environment.
     pub environment: String,
-    /// What was deployed: a tag or branch, or the commit itself.
+    /// Deployed reference: a tag, a branch, or the commit itself.
     pub reference: String,
     /// The commit, shortened.
     pub commit: String,
-    /// Who deployed it.
+    /// The account that deployed it.
     pub actor: Option<String>,
-    /// When it ended; `None`: it was under way.
+    /// When it ended; `None` if it was in progress.
     pub finished_at: Option<Timestamp>,
-    /// How long before the incident it ended, as people write it.
+    /// Time between its end and the incident, formatted for people.
     pub age: Option<String>,
-    /// The pull requests and issues that it carried.
+    /// The pull requests and issues that it brought.
     pub items: Vec<ItemNumber>,
 }
 
-/// An incident as a line of a storm's issue.
+/// An incident as a row of a storm's issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StormLine {
-    /// The source's title, or what stands for one.
+    /// The source's title, or a substitute for it.
     pub title: String,
-    /// As in [`IncidentView`].
+    /// Its state, as in [`IncidentView`].
     pub state: String,
-    /// How bad it is, if a label says so.
+    /// Its severity, if a label names one.
     pub severity: Option<String>,
-    /// When it began.
+    /// Start of the latest firing period.
     pub started_at: Timestamp,
     /// Its own issue, if it has one.
     pub item: Option<ItemNumber>,
 }
 
 impl IncidentView {
-    /// Items that its text may name.
+    /// Returns the items that its text may name.
     pub(super) fn items(&self) -> BTreeSet<ItemNumber> {
         self.suspects.iter().flat_map(|suspect| suspect.items.iter().copied()).chain(self.previous).collect()
     }

@@ -1,4 +1,4 @@
-//! What the forge answered becomes facts.
+//! Turns the forge's answers into facts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{
     ingest::event::{add_commit, home},
 };
 
-/// Adds what the forge answered.
+/// Adds an answer of the forge to the facts; returns the documents that changed.
 pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<DocumentKey> {
     let mut changed = BTreeSet::new();
     if let Answer::Commits { commits, .. } = &answered.answer {
@@ -28,8 +28,8 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
     }
     let mut kept = answered.clone();
     if let Answer::Commits { commits, .. } = &mut kept.answer {
-        // Messages can be long and many; what they say of other items is a
-        // fact of its own by now, and nothing else reads them.
+        // Messages can be long and many. Their references to other items are facts of their own by
+        // now, and nothing else reads the messages.
         for commit in commits {
             (commit.message, commit.parents) = (String::new(), None);
         }
@@ -76,9 +76,8 @@ pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKe
     DocumentKey::Checks(seen.sha.clone())
 }
 
-/// Keeps the list of tags, and adds those that were made or moved since the
-/// list before and of which no event told. The first list is where the record
-/// begins: what is in it is not new.
+/// Stores the list of tags, and adds tags that were created or moved since the previous list
+/// without an event. The first list starts the record: its tags are not new.
 fn add_tags(facts: &mut RepoFacts, tags: &BTreeMap<String, Sha>, at: Timestamp) -> Vec<DocumentKey> {
     let mut changed = Vec::new();
     if facts.tags.listed.as_ref() == Some(tags) {

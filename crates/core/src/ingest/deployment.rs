@@ -1,4 +1,4 @@
-//! Releases, deployments, and the workflow runs and jobs that they are made of.
+//! Ingests releases, deployments, and their workflow runs and jobs.
 
 use crate::{
     domain::{
@@ -17,13 +17,13 @@ use crate::{
 };
 
 impl Notes<'_> {
-    /// Runs that deploy, or wait for our word, are kept by themselves.
+    /// Records a workflow run if it may deploy or waits for our answer to a protection rule.
     pub(super) fn run(&mut self, seen: &WorkflowSeen) {
         let waits =
             self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
         let deploys = matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch")
             || is_deploying_workflow(self.policy, &seen.workflow)
-            // Whether it counts may be another policy's to say.
+            // Another policy may decide whether this run counts.
             || self.facts.deployments.index().by_run.of(&seen.id).next().is_some();
         if !waits && !deploys {
             return;
@@ -31,7 +31,7 @@ impl Notes<'_> {
         let fact = RunFacts {
             attempt: seen.attempt,
             at: self.event.at,
-            // Of one moment the end outweighs the beginning.
+            // Within one moment the end outranks the start.
             outcome: seen.outcome,
             sha: seen.sha.clone(),
             trigger: seen.trigger.clone(),
@@ -88,9 +88,9 @@ impl Notes<'_> {
         fact.production = fact.production.or(seen.production);
         fact.run = fact.run.or(seen.run);
         fact.creator = fact.creator.take().or_else(|| seen.creator.as_ref().map(Actor::account));
-        // Of two sights the one that calls it a fork's outweighs.
+        // If two observations differ, the one that reports a fork wins.
         fact.from_fork = fact.from_fork.max(seen.from_fork);
-        // The newest sight of its place holds; within one moment the greater one.
+        // The newest observation of the environment wins; within one moment, the greater one.
         let sight = (seen.status.as_ref().map_or(seen.created_at, |s| s.at), &seen.environment, seen.production);
         if fact.placed_at.is_none_or(|at| (at, &fact.environment, fact.production) < sight) {
             fact.placed_at = Some(sight.0);

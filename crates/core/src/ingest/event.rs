@@ -1,7 +1,7 @@
-//! Events and answers become facts.
+//! Turns events into facts.
 //!
-//! Every change is a join (see [`crate::domain::fact`]): what is added depends
-//! on the event alone, never on what arrived before it.
+//! Every change is a join (see [`crate::domain::fact`]): the addition depends on the event alone,
+//! never on what arrived before it.
 
 use crate::{
     commits::tag_list::ACTIVE_STEP,
@@ -32,22 +32,22 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-/// Our own account, to know our own hand again.
+/// Our own account, to recognize our own edits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Us {
-    /// The account; `None` until the forge has told it.
+    /// The account; `None` until the forge has reported it.
     pub bot: Option<Actor>,
 }
 
 impl Us {
-    /// Whether `actor` is us. While our own name is unknown every bot might be:
-    /// taking a stranger for us changes nothing, taking us for a stranger would.
+    /// Returns whether `actor` is phasebot. While our account is unknown, every bot may be:
+    /// mistaking another bot for us changes nothing, but mistaking us for another bot would.
     pub(crate) fn are(&self, actor: &Actor) -> bool {
         self.bot.as_ref().map_or(actor.bot, |us| us.is_called(&actor.login))
     }
 
-    /// The bots in an event that must be told from us: one that labelled, and
-    /// one whose issue looks like our notice.
+    /// Returns the bots in an event that must be distinguished from us: one that added or removed a
+    /// label, and one whose issue looks like our notice.
     pub fn told_apart(event: &Event) -> impl Iterator<Item = &Actor> {
         let item = match &event.seen {
             Seen::Issue(item) => Some(&**item),
@@ -61,7 +61,7 @@ impl Us {
     }
 }
 
-/// Adds what an event shows; returns the documents that changed.
+/// Adds an event to the facts; returns the documents that changed.
 pub(crate) fn observe(
     facts: &mut RepoFacts,
     event: &Event,
@@ -98,7 +98,7 @@ pub(crate) fn observe(
     changed
 }
 
-/// Returns where the texts of a repository belong.
+/// Returns the repository and host against which a repository's texts are resolved.
 pub(crate) fn home(facts: &RepoFacts) -> Home {
     let newest = |known: &Option<Newest<String>>| known.as_ref().map(|known| known.value.clone());
     Home { full_name: newest(&facts.about.full_name).unwrap_or_default(), web_host: newest(&facts.about.web_host) }
@@ -113,7 +113,7 @@ pub(crate) fn add_commit(facts: &mut RepoFacts, commit: &CommitSeen, home: &Home
     Some(DocumentKey::Commit(commit.sha.clone()))
 }
 
-/// Whether a text is that of our own issue about the policy file.
+/// Returns whether a text is the body of our own issue about the policy file.
 fn is_notice(body: &str) -> bool {
     body.lines().next().is_some_and(|line| line.trim_end() == format!("<!-- phasebot:{POLICY_MARKER} -->"))
 }
@@ -123,14 +123,14 @@ pub(super) struct Notes<'a> {
     pub(super) policy: &'a Policy,
     pub(super) us: &'a Us,
     pub(super) event: &'a Event,
-    /// It happened; it was not read with others.
+    /// Whether this is an event; `false` if it was read in a survey.
     pub(super) by_event: bool,
     pub(super) changed: BTreeSet<DocumentKey>,
 }
 
 impl Notes<'_> {
     fn about(&mut self) {
-        // An alert's repository comes from our own map: it tells nothing of it.
+        // An alert's repository comes from our own mapping and says nothing about the repository.
         let seen = self.event.repo.as_ref().filter(|_| !matches!(self.event.seen, Seen::Alert(_)));
         let Some(seen) = seen else { return };
         let at = self.event.at;
@@ -146,12 +146,12 @@ impl Notes<'_> {
             Newest::join(&mut about.web_host, Newest::new(at, host.clone()));
         }
         if let Some(branch) = &seen.default_branch {
-            // One that was known before this set was kept belongs to it, too.
+            // A default branch that was known before this set existed belongs to it, too.
             about.default_branches.extend(about.default_branch.as_ref().map(|known| known.value.clone()));
             about.default_branches.insert(branch.clone());
             Newest::join(&mut about.default_branch, Newest::new(at, branch.clone()));
         }
-        // A newer sight of the same values is not worth a write.
+        // A newer observation of the same values is not worth a write.
         fn same<T: PartialEq>(a: Option<&Newest<T>>, b: Option<&Newest<T>>) -> bool {
             a.map(|n| &n.value) == b.map(|n| &n.value)
         }
@@ -170,7 +170,7 @@ impl Notes<'_> {
         let item = self.facts.items.entry(seen.number).or_insert_with(|| ItemFacts::new(seen.number, seen.is_pull));
         item.is_pull |= seen.is_pull;
         item.heard |= self.by_event;
-        // An earlier version kept no number.
+        // An earlier version did not store the author's id.
         if item.author.as_ref().is_none_or(|author| author.id.is_none()) && seen.author.is_some() {
             item.author.clone_from(&seen.author);
         }
@@ -198,7 +198,8 @@ impl Notes<'_> {
         self.changed.insert(DocumentKey::Item(seen.number));
     }
 
-    /// Keeps a label event as it is: which labels show a phase may change.
+    /// Records a label event as it is, because the policy may later change which labels show a
+    /// phase.
     fn labelled(&mut self, seen: &ItemSeen, label: &str, on: bool) {
         let Some(sender) = self.event.sender.as_ref().filter(|sender| !self.us.are(sender)) else { return };
         let Some(item) = self.facts.items.get_mut(&seen.number) else { return };
@@ -240,7 +241,7 @@ impl Notes<'_> {
         Newest::join(&mut pull.refs, Newest::new(at, refs));
         if let (Some(at), Some(sha)) = (seen.merged_at, &seen.merge_sha) {
             let merge = Merge { at, sha: sha.clone(), by: seen.merged_by.as_ref().map(Actor::account) };
-            // A merge never changes; of a sight with and one without its author keep the fuller.
+            // A merge never changes; of two observations keep the one with its author.
             if pull.merged.as_ref().is_none_or(|known| known.by.is_none() || merge < *known && merge.by.is_some()) {
                 pull.merged = Some(merge);
             }
@@ -259,8 +260,8 @@ impl Notes<'_> {
             association: seen.association,
             commit: seen.commit.clone(),
         };
-        // `submitted_at` stays the same when a review is dismissed; the pull
-        // request's own time tells when.
+        // `submitted_at` stays the same when a review is dismissed; the time of the dismissal is
+        // the pull request's `updated_at`.
         let at = seen.pull.item.updated_at.max(seen.submitted_at);
         let mut slot = pull.reviews.remove(&seen.id);
         Newest::join(&mut slot, Newest::new(at, review));
@@ -285,7 +286,7 @@ impl Notes<'_> {
             at: self.event.at,
             pusher: seen.pusher.as_ref().map(Actor::account),
         };
-        // A branch that is made, removed or rewritten does not list what went.
+        // A push that creates, deletes or rewrites a branch does not list the removed commits.
         let unlisted = seen.forced || seen.before.is_zero() || seen.after.is_zero();
         if (seen.policy_file != Some(false) || unlisted)
             && seen.name == RefName::Branch(self.facts.default_branch().to_owned())
@@ -307,7 +308,7 @@ impl Notes<'_> {
             None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,
         };
         self.changed.insert(DocumentKey::Push(key.0, key.1, key.2));
-        // A branch's moves are those that its pushes tell.
+        // The moves of a branch come from its pushes.
         if let RefName::Tag(_) = &seen.name {
             place.moved(at, to);
             self.changed.insert(DocumentKey::Ref(seen.name.clone()));
@@ -343,7 +344,7 @@ impl Notes<'_> {
         self.run(seen);
         let Some(suite) = seen.suite else { return };
         let fact = SuiteFact { workflow: seen.workflow.clone(), trigger: seen.trigger.clone() };
-        // An event that lacks the file does not take it back.
+        // An event without the workflow's file does not remove it.
         if self.facts.checks.entry(seen.sha.clone()).or_default().add_suite(suite, fact) {
             self.changed.insert(DocumentKey::Checks(seen.sha.clone()));
         }
@@ -362,8 +363,8 @@ impl Notes<'_> {
     }
 
     fn label(&mut self, name: &str, gone: Option<&str>) {
-        // A label that someone made or changed may look otherwise; it exists,
-        // and how it looks is theirs.
+        // A label that someone created or changed may look different; it exists, and its look is
+        // theirs.
         let known = &mut self.facts.about.known_labels;
         let mut differs = gone.is_some_and(|old| known.remove(old));
         if gone != Some(name) && self.policy.label_index(name).is_some() {

@@ -1,10 +1,10 @@
-//! Letting go of old evidence, so that facts do not grow with every event.
+//! Deletes old evidence, so that facts do not grow with every event.
 //!
-//! Items, tags, releases and this repository's own deployments stay: they are
-//! few, and labels rest on them. So does what the landing of a change rests on: pushes and checks
-//! of the branches that pull requests go into, pushes whose commits speak of
-//! issues or other commits, and what the forge said for good. What a busy
-//! repository heaps up beside that is the pushes and checks of its topic branches.
+//! Items, tags, releases and this repository's own deployments are kept: they are few, and labels
+//! depend on them. Evidence for the landing of changes is kept, too: pushes and checks of branches
+//! that pull requests target, pushes whose commits refer to issues or other commits, and permanent
+//! answers of the forge. Most of what a busy repository accumulates beside that is the pushes and
+//! checks of its topic branches.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +24,7 @@ use crate::{
     environment::foreign::is_foreign,
 };
 
-/// Takes out what is older than `before`; returns the documents that went or changed.
+/// Deletes evidence older than `before`; returns the documents that were removed or changed.
 pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey> {
     let is_old = |push: &PushFacts| push.at < before && !is_rested_on(facts, push);
     let pushes = facts.pushes.iter().filter(|(_, push)| is_old(push));
@@ -36,22 +36,22 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     let answers = answers.map(|a| DocumentKey::Answer(a.need.clone()));
     let branches = facts.refs.iter().filter(|(name, place)| {
         let gone = place.moves().last().is_some_and(|(at, to)| to.is_none() && *at < before);
-        // As long as a push of it is kept, it would come back with that.
+        // While one of its pushes is kept, the branch would come back with it.
         let kept = |name: &RefName| facts.pushes_of(name).any(|(id, _)| !pushes.contains(id));
         matches!(name, RefName::Branch(_)) && gone && !kept(name)
     });
     let branches: BTreeSet<_> = branches.map(|(name, _)| DocumentKey::Ref(name.clone())).collect();
-    // Whoever sends a pull request makes deployments, and environments with them.
+    // Anyone who sends a pull request creates deployments, and environments with them.
     let foreign =
         facts.deployments.iter().filter(|(id, made)| is_foreign(facts, **id, made) && last_word(made) < before);
     let foreign = foreign.map(|(id, _)| DocumentKey::Deployment(*id));
-    // By its run a deployment is known to be a deploy.
+    // A deployment's run identifies it as a deploy.
     let deploys = |run: &u64| facts.deployments.index().by_run.of(run).next().is_some();
     let runs = facts.runs.iter().filter(|(id, run)| run.at < before && !deploys(id));
     let runs = runs.map(|(id, _)| DocumentKey::Run(*id));
     let jobs = facts.waiting_jobs.iter().filter(|(_, job)| job.requests.values().all(|at| *at < before));
     let jobs = jobs.map(|((run, name), _)| DocumentKey::WaitingJob(*run, name.clone()));
-    // Where a branch that stays was is still known when the pushes that told it are not.
+    // The positions of a branch that is kept must remain known when its pushes are deleted.
     let mut moved: BTreeSet<DocumentKey> = BTreeSet::new();
     let alerts =
         facts.incidents.iter().filter(|(_, incident)| incident.is_done() && incident.heard_at() < Some(before));
@@ -73,7 +73,7 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     }
     old.extend(branches);
     facts.remove(&old);
-    // What is left of commits and merge groups that nothing brings or tests any more.
+    // Commits and merge groups that no push or merge brings and no check tests any more.
     let brought = |sha| facts.index.brought_by.contains_key(sha);
     let commits = facts.commits.keys().filter(|sha| !brought(*sha) && !facts.index.merged_as.contains_key(*sha));
     let groups = facts.groups.keys().filter(|sha| !facts.checks.contains_key(*sha) && !brought(*sha));
@@ -86,25 +86,25 @@ pub fn forget(facts: &mut RepoFacts, before: Timestamp) -> BTreeSet<DocumentKey>
     old.into_iter().chain(loose).chain(moved).collect()
 }
 
-/// Whether the landing of a change rests on a push.
+/// Returns whether the landing of a change depends on a push.
 fn is_rested_on(facts: &RepoFacts, push: &PushFacts) -> bool {
     is_landed_on(facts, &push.name)
         || takes_back(facts, push)
         || push.commits.iter().chain([&push.after]).any(|c| facts.commits.contains_key(c))
 }
 
-/// Whether a push may have taken back what had landed: it rewrote a branch
-/// that is no pull request's.
+/// Returns whether a push may have taken back landed changes: it rewrote a branch that belongs to
+/// no pull request.
 fn takes_back(facts: &RepoFacts, push: &PushFacts) -> bool {
     push.forced && matches!(&push.name, RefName::Branch(b) if !facts.index.pulls_from.contains_key(b))
 }
 
-/// Whether changes land on a branch.
+/// Returns whether changes land on a branch.
 fn is_landed_on(facts: &RepoFacts, name: &RefName) -> bool {
     matches!(name, RefName::Branch(b) if facts.is_main_line(b) || facts.index.pulls_into.contains_key(b))
 }
 
-/// Whether checks on a commit can say that what landed was tested.
+/// Returns whether checks on a commit can show that a landed change was tested.
 fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
     let mut ended = facts.index.ended_at.get(sha).into_iter().flatten();
     facts.index.merged_as.contains_key(sha)
@@ -112,7 +112,7 @@ fn speaks_for_landed(facts: &RepoFacts, sha: &Sha) -> bool {
         || facts.groups.get(sha).is_some_and(|group| group.pull.is_some() && group.end != Some(GroupEnd::Dissolved))
 }
 
-/// Whether an answer holds for good. Others are asked for again in time anyway.
+/// Returns whether an answer holds permanently. Other answers are asked for again in time anyway.
 fn lasts(answered: &Answered) -> bool {
     let asked_again = matches!(
         answered.need,
@@ -125,13 +125,13 @@ fn lasts(answered: &Answered) -> bool {
     !asked_again && !matches!(answered.answer, Answer::Unavailable { .. })
 }
 
-/// When something last happened on a commit.
+/// Returns when a check or status on a commit last changed.
 fn last_turn(checks: &CommitChecks) -> Option<Timestamp> {
     let runs = checks.runs.values().map(|run| run.completed.map_or(run.started_at, |(at, _)| at));
     runs.chain(checks.statuses.values().map(|status| status.at)).max()
 }
 
-/// When a deployment was last heard of.
+/// Returns when a deployment was last updated.
 fn last_word(made: &DeploymentFacts) -> Timestamp {
     made.statuses.iter().map(|status| status.at).fold(made.created_at, Ord::max)
 }
@@ -170,7 +170,7 @@ mod tests {
         assert!(facts.incidents.contains_key("firing") && forget(&mut facts, at(2)).is_empty());
     }
 
-    /// What is as old as the bound stays; what is younger stays, whatever became of it.
+    /// Evidence exactly as old as the bound is kept, and so is all younger evidence in any state.
     #[test]
     fn nothing_young_goes() {
         use crate::domain::fact::incident::IncidentFacts;
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(went, answers.into_iter().chain([branch]).collect());
     }
 
-    /// What users said goes once it is filed, and not before.
+    /// User feedback is deleted once it is filed, and not before.
     #[test]
     fn words_go_once_they_are_filed() {
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
@@ -235,8 +235,8 @@ mod tests {
         assert_eq!(forget(&mut facts, at(2)), [DocumentKey::Feedback("old".into())].into());
     }
 
-    /// Of a commit only what is said of others is kept: as long as a push or a
-    /// merge brings it. A merge group lives as long as it was pushed or is tested.
+    /// Of a commit only its references are kept, for as long as a push or a merge brings it. A
+    /// merge group is kept for as long as its push or checks are.
     #[test]
     fn a_commit_goes_once_nothing_brings_it() {
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });

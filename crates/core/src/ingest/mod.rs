@@ -1,8 +1,7 @@
-//! Events and answers become facts.
+//! Turns events and answers into facts.
 //!
-//! Nothing is decided here: what arrived is added to the facts, and the items
-//! that it concerns are named. Neither the order nor the repetition of what
-//! arrives matters.
+//! Nothing is decided here: each arrival is added to the facts, and the items that it concerns are
+//! named. Neither order nor repetition of arrivals matters.
 
 mod answer;
 mod deployment;
@@ -32,7 +31,7 @@ use crate::{
     },
 };
 
-/// What an event or an answer changed.
+/// Changes from an event or an answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
     /// Documents to store again.
@@ -41,25 +40,25 @@ pub struct Observed {
     pub items: BTreeSet<ItemNumber>,
 }
 
-/// Adds what an event shows to the facts, and tells which items it concerns.
+/// Adds an event to the facts; returns the changed documents and the items that it concerns.
 pub fn observe(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us) -> Observed {
     add(facts, event, policy, us, true)
 }
 
-/// Under what something that was read as it stands is added.
+/// Terms under which surveyed objects are added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SurveyTerms {
-    /// Its items may be labelled.
+    /// Whether its items may be labelled.
     pub loud: bool,
-    /// What happened before is not in our record; `None`: all of it is.
+    /// Start of our record; `None` if the record is complete.
     pub since: Option<Timestamp>,
 }
 
-/// Adds what was read of a repository as it stands: as an event would have
-/// shown it, but nothing happened, and it speaks for the past too.
+/// Adds an object that was read in a survey of a repository: like its event, except that nothing
+/// happened at this time, and that it covers the past too.
 pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: &Policy, us: &Us) -> Observed {
     let number = event.seen.item();
-    // Of an item kept by an earlier version nothing tells whether it was heard of.
+    // An item stored by an earlier version does not record whether an event reported it.
     let known = number.and_then(|number| facts.items.get(&number)).is_some_and(|item| !item.read);
     let mut observed = add(facts, event, policy, us, false);
     if let Some(item) = number.and_then(|number| facts.items.get_mut(&number)) {
@@ -75,8 +74,8 @@ pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: 
 }
 
 fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event: bool) -> Observed {
-    // What an edit takes out of a pull request's text concerns what it named
-    // before, too; and whether a push came late shows only before it is in.
+    // An edit that removes a reference from a pull request's text concerns the formerly named
+    // items, too; and whether a push came late shows only before it is added.
     let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
     if let Some(number) = event.seen.item() {
         EvalContext::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
@@ -105,7 +104,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     let eval = EvalContext::new(facts, policy, event.at);
     for key in &changed {
         match key {
-            // Names and owners turn nothing; another default branch does.
+            // Names and owners affect no item; another default branch does.
             DocumentKey::About if facts.main_lines() == main_lines => {}
             DocumentKey::Push(..) => eval.concerned_by_push(key, late == Some(true), &mut items),
             _ => eval.concerned(key, &mut items),
@@ -115,7 +114,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
     Observed { changed, items }
 }
 
-/// Adds what the forge answered. The items that asked are derived again by the caller.
+/// Adds an answer of the forge. The caller derives the items that asked for it.
 pub fn learn(facts: &mut RepoFacts, answered: &Answered, policy: &Policy) -> Observed {
     let changed = answer::learn(facts, answered);
     let eval = EvalContext::new(facts, policy, answered.at);

@@ -1,8 +1,8 @@
-//! What titles, bodies and commit messages say of other items.
+//! Extracts references to other items from titles, bodies and commit messages.
 //!
-//! The closing keywords are GitHub's documented nine
-//! (docs.github.com, «Linking a pull request to an issue»); other forges use
-//! a superset, and a word that one of them does not know links nothing there.
+//! The closing keywords are GitHub's documented nine (docs.github.com, "Linking a pull request to
+//! an issue"). Other forges use a superset; a keyword that a forge does not know links nothing
+//! there.
 
 use pulldown_cmark::{Event as Markdown, Parser, Tag, TagEnd};
 
@@ -11,12 +11,12 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
-/// Links beyond this many in one text are not followed.
+/// Maximum links followed in one text.
 const MOST_LINKS: usize = 10;
 
 const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
 
-/// The repository in which a text was written: what its references name.
+/// The repository in which a text was written, to which its references are relative.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Home {
     /// `owner/name`.
@@ -25,7 +25,7 @@ pub struct Home {
     pub web_host: Option<String>,
 }
 
-/// Reads a pull request's title and body. Code, HTML and quotes say nothing.
+/// Extracts references from a pull request's title and body. Ignores code, HTML and quotes.
 pub fn pull_refs(title: &str, body: &str, home: &Home) -> TextRefs {
     let mut refs = TextRefs::default();
     read_refs(title, home, &mut refs);
@@ -33,7 +33,7 @@ pub fn pull_refs(title: &str, body: &str, home: &Home) -> TextRefs {
     refs
 }
 
-/// Reads a commit message, which is plain text.
+/// Extracts references from a commit message, which is plain text.
 pub fn commit_facts(message: &str, home: &Home) -> CommitFacts {
     let mut refs = TextRefs::default();
     read_refs(message, home, &mut refs);
@@ -45,8 +45,8 @@ pub fn commit_facts(message: &str, home: &Home) -> CommitFacts {
     }
 }
 
-/// The pull request that a forge's merge names in its first line:
-/// `Merge pull request #6 from …`, or `Title (#6)` for a squash.
+/// Returns the pull request that a forge's merge commit names in its first line: `Merge pull
+/// request #6 from …`, or `Title (#6)` for a squash.
 fn merged_pull(line: &str) -> Option<ItemNumber> {
     let digits = match line.strip_prefix("Merge pull request #") {
         Some(rest) => rest.split(' ').next()?,
@@ -56,15 +56,14 @@ fn merged_pull(line: &str) -> Option<ItemNumber> {
     plain.then(|| digits.parse().ok()).flatten()
 }
 
-/// The words of a Markdown text that its reader sees as the author's own
-/// prose, in the lines in which they were written.
+/// Returns the author's own prose of a Markdown text as readers see it, on its original lines.
 ///
-/// What a link says counts only where it leads to the same item: its words are
-/// not its target.
+/// The text of a link counts only if the link leads to the same item, because a text is not its
+/// target.
 fn prose(body: &str, home: &Home) -> String {
     let mut text = String::new();
     let mut hidden = 0_u32;
-    // Links that are open: where their words begin, and where they lead.
+    // Open links: the start of their text, and their target.
     let mut links: Vec<(usize, Option<ItemNumber>)> = Vec::new();
     for event in Parser::new(body) {
         match event {
@@ -97,9 +96,8 @@ fn prose(body: &str, home: &Home) -> String {
     text
 }
 
-/// Adds what a text names. A closing keyword counts anywhere; `Reverts #12`
-/// only where a line begins, as forges write it: in a sentence it tells of
-/// somebody else's revert.
+/// Adds the references of a text. A closing keyword counts anywhere; `Reverts #12` only at the
+/// start of a line, as forges write it: within a sentence it describes someone else's revert.
 fn read_refs(text: &str, home: &Home, refs: &mut TextRefs) {
     let lines = text.lines().flat_map(|line| {
         let words = line.split_whitespace().filter(|word| !matches!(*word, "-" | "*" | "+"));
@@ -122,8 +120,8 @@ fn read_refs(text: &str, home: &Home, refs: &mut TextRefs) {
     }
 }
 
-/// Reads `#12`, `GH-12`, `owner/name#12` and the item's address, all of this
-/// repository only, on this forge only.
+/// Parses `#12`, `GH-12`, `owner/name#12` or the item's address, all of this repository on this
+/// forge only.
 fn item_ref(word: &str, home: &Home) -> Option<ItemNumber> {
     let full_name = &home.full_name;
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '#' && c != '/');
@@ -151,7 +149,7 @@ fn item_ref(word: &str, home: &Home) -> Option<ItemNumber> {
     digits[..end].parse().ok().filter(|n| *n > 0)
 }
 
-/// The commits named by the lines that begin with `words`, as Git writes them.
+/// Returns the commits named by lines that begin with `words`, as Git writes them.
 fn commits_after(message: &str, words: &str) -> Vec<Sha> {
     let mut found = Vec::new();
     for rest in message.lines().filter_map(|line| line.trim_start().strip_prefix(words)) {

@@ -1,4 +1,4 @@
-//! Somebody asks on the forge for our checks to be run again.
+//! Ingests requests on the forge to run our checks again.
 
 use crate::{
     domain::{decision::GateName, fact::DocumentKey, id::Sha, policy},
@@ -6,8 +6,7 @@ use crate::{
 };
 
 impl Notes<'_> {
-    /// Notes that our checks on a commit are to be written again: the one of
-    /// that name, or all.
+    /// Records that our checks on a commit must be written again: the one with this name, or all.
     pub(super) fn rerequested(&mut self, sha: &Sha, check: Option<&str>) {
         if check.is_none_or(|check| check == policy::CHECK) {
             for number in self.facts.pulls_with_head(sha).collect::<Vec<_>>() {

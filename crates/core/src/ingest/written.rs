@@ -1,4 +1,4 @@
-//! What the forge's answers to our own writes teach.
+//! Ingests the forge's answers to our own writes.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use crate::domain::{
     id::ItemNumber,
 };
 
-/// Adds what a write of ours taught: the labels on an item after it, and the
-/// labels that now exist.
+/// Adds the results of a write of ours: the labels on an item after it, and the labels that now
+/// exist. Returns the documents that changed.
 pub fn applied(
     facts: &mut RepoFacts,
     labels: Option<(ItemNumber, &BTreeSet<String>)>,
@@ -24,7 +24,7 @@ pub fn applied(
     if let Some((number, names)) = labels
         && let Some(item) = facts.items.get_mut(&number)
     {
-        // The forge's answer to our own write is the newest sight there is.
+        // The forge's answer to our own write is the newest observation.
         item.labels = Some(Labels { at, names: names.clone() });
         changed.insert(DocumentKey::Item(number));
     }
@@ -34,9 +34,9 @@ pub fn applied(
     changed
 }
 
-/// Adds that an item was deleted, as the forge says although no event told. It
-/// went after it was last seen: the earliest moment is taken, so that what
-/// began since then is shown anew.
+/// Records that the forge reports an item as deleted although no event did. The item was deleted
+/// after it was last seen: that earliest possible time is used, so that anything that started since
+/// then is shown in a new issue.
 pub fn deleted(facts: &mut RepoFacts, number: ItemNumber, now: Timestamp) -> BTreeSet<DocumentKey> {
     let item = facts.items.entry(number).or_insert_with(|| ItemFacts::new(number, false));
     if item.gone.is_some() {

@@ -1,8 +1,8 @@
-//! The phase of an item, and its whole history, from evidence.
+//! Derives the phase of an item, and its whole history, from evidence.
 //!
-//! Each evidence is a set of spans of time. At any moment the phase is the
-//! furthest one of which a span covers that moment; sweeping over the ends of
-//! all spans gives the history. Nothing here depends on when an event arrived.
+//! Each piece of evidence is a set of time spans. At any time, the phase is the furthest one with a
+//! span that covers that time; sweeping over the ends of all spans gives the history. Nothing here
+//! depends on when an event arrived.
 
 use std::collections::BTreeSet;
 
@@ -30,14 +30,14 @@ use crate::{
     text::message,
 };
 
-/// A phase that stands, and why.
+/// A phase with evidence, and its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Hit {
     phase: usize,
     reason: Reason,
 }
 
-/// Derives everything about one item. See [`crate::phase::derive`].
+/// Derives the phase, history and reasons of one item. See [`crate::phase::derive`].
 pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemNumber) -> Derived {
     let Some(item) = eval.facts.items.get(&number) else {
         return nothing(number, "unknown", "nothing is recorded of it", false);
@@ -73,7 +73,7 @@ fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived 
     Derived { item, phase: None, ours, since: None, reason, next: Vec::new(), history: Vec::new(), wake_at: None }
 }
 
-/// Items whose labels are not ours to touch.
+/// Returns the result for an item whose labels are not ours to change, with the reason.
 fn left_alone(eval: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     let leave = |code: &str, sentence: &str| Some(nothing(item.number, code, sentence, false));
     if item.gone.is_some() {
@@ -112,23 +112,24 @@ fn left_alone(eval: &EvalContext<'_>, item: &ItemFacts) -> Option<Derived> {
     None
 }
 
-/// Until when what closed an issue may have landed, as far as clocks go.
+/// Returns the latest time at which the work that closed an issue may have landed, given that
+/// clocks differ.
 fn lagging(closing: Timestamp) -> Timestamp {
     closing.checked_add(CLOSING_LAG).unwrap_or(closing)
 }
 
-/// Everything that a sweep over an item's history needs.
+/// Inputs of a sweep over an item's history.
 struct Sweep<'a, 'f> {
     eval: &'a EvalContext<'f>,
     item: &'f ItemFacts,
     cycle: Timestamp,
-    /// What people said about the phase.
+    /// People's overrides of the phase.
     marks: BTreeSet<PhaseOverride>,
     /// Evidence of the item itself.
     own: Vec<EvidenceSpans>,
     /// Pull requests and commits that an issue follows; empty for a pull request.
     strands: Vec<LinkedWork>,
-    /// Every moment at which something may turn.
+    /// Every time at which the phase may change.
     moments: BTreeSet<Timestamp>,
 }
 
@@ -173,7 +174,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         history
     }
 
-    /// The phase at a moment.
+    /// Returns the phase at a given time.
     fn at(&self, at: Timestamp) -> Option<Hit> {
         let mark = self.marks.iter().rev().find(|mark| mark.at <= at);
         let (baseline, after) = match mark.map(|m| (&m.word, m.at)) {
@@ -196,8 +197,9 @@ impl<'a, 'f> Sweep<'a, 'f> {
             match closed {
                 Some((_, CloseReason::NotPlanned | CloseReason::Duplicate)) => return None,
                 Some((closing, CloseReason::Completed)) if self.by_hand(closing) => {
-                    // What ended with the closing still counts. So does what began in its
-                    // moment: forges count seconds, and a script is faster than that.
+                    // Evidence that ended with the closing still counts. So does evidence that
+                    // began at the same time: forges count whole seconds, and a script is faster
+                    // than that.
                     let just_before = closing.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(closing);
                     let ended = self.standing(just_before, after, baseline.clone());
                     let begun = self.standing(closing, after, baseline);
@@ -219,8 +221,8 @@ impl<'a, 'f> Sweep<'a, 'f> {
         [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
     }
 
-    /// The strands of which the item follows the least advanced: those that
-    /// hold it back, else all that are live.
+    /// Returns the linked work from which the least advanced sets the item's phase: the work that
+    /// holds it back, else all live work.
     fn leading(&self, at: Timestamp) -> Vec<&LinkedWork> {
         let live: Vec<&LinkedWork> = self.strands.iter().filter(|s| s.is_live(at)).collect();
         let leading: Vec<&LinkedWork> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
@@ -242,7 +244,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         Hit { phase, reason: Reason { code: "baseline".into(), sentence, rule: String::new() } }
     }
 
-    /// Whether an issue was closed by a person rather than by a merge.
+    /// Returns whether an issue was closed by a person rather than by a merge.
     fn by_hand(&self, closing: Timestamp) -> bool {
         let deadline = lagging(closing);
         !self
@@ -251,8 +253,8 @@ impl<'a, 'f> Sweep<'a, 'f> {
             .any(|s| s.landed.is_some_and(|at| at <= deadline) && s.is_live(closing.max(s.landed.unwrap_or(closing))))
     }
 
-    /// Asks what closed the issue, if it is closed as completed and no work
-    /// that it follows was on the way or explains it.
+    /// Asks the forge what closed the issue, if it is closed as completed and no linked work is
+    /// about to land or explains the closing.
     fn want_closer(&self) {
         let closed = self.item.closed(self.eval.now).filter(|_| !self.item.is_pull);
         let Some((closing, CloseReason::Completed)) = closed else { return };
@@ -274,7 +276,7 @@ impl<'a, 'f> Sweep<'a, 'f> {
         Reason { code: code.into(), sentence: sentence.into(), rule: String::new() }
     }
 
-    /// What would move it on, and what stands in the way.
+    /// Returns messages about what would move the item on, and what blocks it.
     fn next(&self, current: Option<&Hit>) -> Vec<String> {
         let next = current.map_or(0, |hit| hit.phase + 1);
         let is_pull = self.item.is_pull;

@@ -1,4 +1,4 @@
-//! What separates the phase that is derived from the label that is shown.
+//! Compares the derived phase with the label that is shown.
 
 use std::collections::BTreeSet;
 
@@ -12,33 +12,33 @@ use crate::{
     evidence::overrides,
 };
 
-/// What was last decided for an item.
+/// The last decision for an item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shown {
     /// Its phase.
     pub phase: Option<String>,
-    /// Whether its labels were ours to touch.
+    /// Whether its labels were ours to change.
     pub ours: bool,
-    /// Whether a write was queued for it: `false` while nothing may be written.
+    /// Whether a write was queued for it; `false` while writes are disabled.
     pub written: bool,
-    /// The label that was to show the phase; `None`: none, or not known.
+    /// The label that was to show the phase; `None` if there was none or it is unknown.
     pub label: Option<String>,
-    /// Labels that we put there at some time and that may still be on.
+    /// Labels that we added at some time and that may still be on the item.
     pub put: BTreeSet<String>,
 }
 
-/// The difference between what is derived and what is shown.
+/// Difference between the derived and the shown phase.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decided {
-    /// What to do.
+    /// The effect that applies the difference.
     pub effect: Option<Effect>,
-    /// A queued effect on the item's label is no longer wanted.
+    /// Whether to withdraw a queued effect on the item's label.
     pub withdraw: bool,
-    /// What moved, for people; empty if nothing did.
+    /// The phase change, for people; empty if there was none.
     pub note: String,
 }
 
-/// Compares what is derived with what was last shown.
+/// Compares the derived phase with what was last shown, and plans the label change.
 pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, policy: &Policy) -> Decided {
     let item = derived.item;
     let was = shown.and_then(|s| s.phase.clone());
@@ -57,8 +57,8 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
     let name = |eval: &LabelSpec| eval.name.clone();
     let renamed = shown.and_then(|s| s.label.as_ref()).is_some_and(|l| Some(l) != label.as_ref().map(name).as_ref());
     let moved = renamed || was != derived.phase || shown.is_some_and(|s| !s.ours || !s.written);
-    // A label that showed a phase under an earlier policy is people's by now,
-    // but for the items where we put it.
+    // A label that showed a phase under an earlier policy now belongs to people, except on items
+    // where we added it.
     let put = || shown.iter().flat_map(|s| s.put.iter().chain(s.label.iter().filter(|_| s.written)));
     let shows_phase =
         |l: &&String| policy.label_index(l).is_some() || put().any(|former| former.eq_ignore_ascii_case(l));
@@ -70,11 +70,11 @@ pub fn decide(facts: &RepoFacts, derived: &Derived, shown: Option<&Shown>, polic
             None => present.is_empty(),
         }
     };
-    // The one time that another bot's hand is put right.
+    // The one case in which another bot's edit is reverted.
     let edited_by_bot = !as_wanted
         && facts.items.get(&item).is_some_and(|item| overrides::foreign_bot_edits(item, policy).next().is_some());
-    // An item that never had a phase and has none now is nobody's news, unless
-    // a label of ours could not be taken off.
+    // An item that never had a phase and has none now needs no message, unless one of our labels
+    // could not be removed.
     let is_ours = |name: &String| put().any(|put| put.eq_ignore_ascii_case(name));
     let ours_left = facts.item_labels(item).into_iter().flatten().any(is_ours);
     let nothing_yet = derived.phase.is_none() && was.is_none() && !ours_left;

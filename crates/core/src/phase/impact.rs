@@ -1,7 +1,7 @@
-//! Which items an event concerns.
+//! Impact: the items that an event concerns.
 //!
-//! Naming too many costs time, naming too few loses a move; so each kind of
-//! fact names what it can possibly turn, and the derivation decides.
+//! Too many items cost time, too few lose a phase change. So each kind of fact names every item
+//! that it can possibly affect, and the derivation decides.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,11 @@ use crate::{
     evidence::pre_merge::LATER_COMMITS,
 };
 
-/// Reverts of reverts are followed this far.
+/// Maximum depth to which reverts of reverts are followed.
 pub(crate) const REVERT_DEPTH: usize = 4;
 
 impl EvalContext<'_> {
-    /// The items that a changed document can turn.
+    /// Adds the items that a changed document can affect.
     pub(crate) fn concerned(&self, key: &DocumentKey, items: &mut BTreeSet<ItemNumber>) {
         match key {
             DocumentKey::Item(number) => {
@@ -35,7 +35,7 @@ impl EvalContext<'_> {
             DocumentKey::Ref(RefName::Branch(branch)) => self.with_branch(branch, items),
             DocumentKey::Ref(RefName::Tag(tag)) => self.with_tag(tag, items),
             DocumentKey::Deployment(id) => self.with_deployment(*id, items),
-            // Which workflow ran says whether a job's deployment counts.
+            // The workflow of a run decides whether the deployment of its job counts.
             DocumentKey::Run(run) => {
                 for id in self.facts.deployments.index().by_run.of(run) {
                     self.with_deployment(*id, items);
@@ -56,17 +56,17 @@ impl EvalContext<'_> {
                     self.with_release(*release, items);
                 }
             }
-            // Other answers are learnt while the items that asked are derived, and
-            // a changed policy derives items by itself.
+            // Other answers are learnt while the items that asked are derived, and a changed policy
+            // derives items on its own.
             DocumentKey::Answer(_)
             | DocumentKey::Policy
-            // Deploys move items by the deployments that they bring about.
+            // Deploys affect items through the deployments that they create.
             | DocumentKey::Request(_)
             | DocumentKey::Publication(_)
             | DocumentKey::Gate(..)
             | DocumentKey::WaitingCommand(_)
             | DocumentKey::WaitingJob(..)
-            // What they disturb is looked after with them: most say nothing new.
+            // The incident reconciler derives the disturbed items: most messages change nothing.
             | DocumentKey::Incident(_)
             | DocumentKey::Storm(_)
             | DocumentKey::Feedback(_)
@@ -75,8 +75,8 @@ impl EvalContext<'_> {
         }
     }
 
-    /// The items that a push can turn; `late` if it joins two parts of the
-    /// record, so that it may settle any open question.
+    /// Adds the items that a push can affect. `late` means that it joins two parts of the record,
+    /// so that it may settle any open question.
     pub(crate) fn concerned_by_push(&self, key: &DocumentKey, late: bool, items: &mut BTreeSet<ItemNumber>) {
         let DocumentKey::Push(name, before, after) = key else { return };
         let Some(push) = self.facts.pushes.get(&(name.clone(), before.clone(), after.clone())) else { return };
@@ -86,7 +86,7 @@ impl EvalContext<'_> {
         if late {
             self.landed(items);
         }
-        // Of what already speaks of its end, more is known now.
+        // More is now known about tags and deployments that point to the head of the push.
         if push.is_exact() {
             for tag in self.facts.index.tags_at.get(after).into_iter().flatten() {
                 self.with_tag(tag, items);
@@ -95,7 +95,7 @@ impl EvalContext<'_> {
                 self.with_deployment(*deployment, items);
             }
         }
-        // Its checks now speak for what the branch held before, proven or to be asked.
+        // The checks on its head now count for what the branch held before, proven or to be asked.
         if self.facts.checks.contains_key(after) {
             self.with_checks(after, items);
         }
@@ -109,7 +109,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// What a comparison tells of pushes beyond their own lists.
+    /// Adds the items of commits that a comparison adds to the lists of pushes.
     fn with_comparison(&self, base: &Sha, head: &Sha, items: &mut BTreeSet<ItemNumber>) {
         let index = &self.facts.index;
         let pushes = [&index.ended_at, &index.began_at].into_iter().filter_map(|table| table.get(head)).flatten();
@@ -128,8 +128,8 @@ impl EvalContext<'_> {
         }
     }
 
-    /// What commits close that name an item as the pull request whose merge they
-    /// are, once it shows that they are not.
+    /// Adds the items closed by commits that name an item as the pull request they merge, once that
+    /// item turns out not to be one.
     fn with_named_merges(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>) {
         let Some(merges) = self.facts.index.merges_named.get(&number) else { return };
         if self.facts.pull(number).is_some_and(|pull| pull.merged.is_some()) {
@@ -145,7 +145,8 @@ impl EvalContext<'_> {
         }
     }
 
-    /// A pull request, the issues it closes, what is stacked on it, what it reverts.
+    /// Adds a pull request, the issues that it closes, and the items stacked on it or reverted by
+    /// it.
     pub(crate) fn with_pull(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>, depth: usize) {
         let Some(pull) = self.facts.pull(number) else { return };
         items.insert(number);
@@ -168,7 +169,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// What a commit carries, picks or reverts.
+    /// Adds the items that a commit merges, picks or reverts.
     pub(crate) fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>, depth: usize) {
         for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
             self.with_pull(*pull, items, depth.min(1));
@@ -197,8 +198,8 @@ impl EvalContext<'_> {
         }
     }
 
-    /// What a check on `sha` can speak for: a merge group's pull request, and
-    /// whatever landed up to some pushes before it on the same branch.
+    /// Adds the items that a check on `sha` can count for: the pull request of a merge group, and
+    /// what landed up to some pushes before it on the same branch.
     fn with_checks(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {
         if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
             self.with_pull(pull, items, 0);
@@ -211,7 +212,7 @@ impl EvalContext<'_> {
             let last = (push.at, push.after.clone(), push.name.name().to_owned());
             let before = self.facts.index.by_time.range(..=last.clone()).rev();
             for (_, after, branch) in before.filter(|(_, _, b)| self.same_line(b, &last.2)).take(LATER_COMMITS) {
-                // What had landed by a commit that passed for good stands on that one.
+                // Changes that landed by a commit which passed for good rely on that commit.
                 if after != sha && self.stands_tested(after, branch) {
                     break;
                 }
@@ -224,12 +225,12 @@ impl EvalContext<'_> {
                     }
                 }
             }
-            // Pull requests whose push we never saw landed all the same.
+            // Pull requests whose push we never saw have landed all the same.
             self.landed_near(push.at, items);
         }
     }
 
-    /// Whether a commit stands as tested by every measure of the policy.
+    /// Returns whether a commit counts as tested by every checks rule of the policy.
     fn stands_tested(&self, sha: &Sha, branch: &str) -> bool {
         let mut measures = self.policy.phases.iter().flat_map(|p| &p.when).filter_map(|e| match &e.kind {
             EvidenceKind::ChecksPassed { named } => Some(named),
@@ -238,7 +239,7 @@ impl EvalContext<'_> {
         measures.all(|named| self.passed(sha, branch, named).iter().any(|s| s.until.is_none() && s.from <= self.now))
     }
 
-    /// Pull requests merged shortly before `at`.
+    /// Adds the pull requests merged within the 24 hours before `at`, and the issues they close.
     fn landed_near(&self, at: jiff::Timestamp, items: &mut BTreeSet<ItemNumber>) {
         let first = at.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MIN);
         let near = self.facts.index.unpushed_merges.range((first, ItemNumber::MIN)..=(at, ItemNumber::MAX));
@@ -247,7 +248,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// Everything that has landed.
+    /// Adds every landed item.
     pub(crate) fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
         for pull in self.facts.index.merged_as.values().flatten() {
             items.insert(*pull);

@@ -1,9 +1,9 @@
-//! Which items a deployment, a tag or a release can turn.
+//! Impact of a deployment, a tag or a release.
 //!
-//! Only what lies between the commit that was there before and the new one:
-//! what both hold stays where it is, what neither holds is not concerned. So
-//! an event costs what it brings, not the repository's history. Where the
-//! record can't tell what lies between, everything that landed is derived.
+//! Only items between the previous commit and the new one are affected: items that both contain
+//! stay where they are, and items that neither contains are not concerned. So an event costs what
+//! it brings, not the repository's history. If the record cannot tell what lies between, every
+//! landed item is derived.
 
 use std::collections::BTreeSet;
 
@@ -23,11 +23,12 @@ use crate::{
     phase::impact::REVERT_DEPTH,
 };
 
-/// Earlier versions that are tried as the one before.
+/// Maximum earlier versions that are tried as the previous one.
 const VERSIONS_BACK: usize = 8;
 
 impl EvalContext<'_> {
-    /// What a deployment can turn: what it brought, took back, or stood between.
+    /// Adds the items that a deployment can affect: those that it brought, took back or came
+    /// between.
     pub(crate) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
         let Some(deployment) = self.facts.deployments.get(&id) else { return };
         let name = name_key(&deployment.environment);
@@ -35,7 +36,7 @@ impl EvalContext<'_> {
         let ended = deployment.statuses.last().map_or(begun, |s| s.at);
         let mut beside: BTreeSet<&Sha> = BTreeSet::new();
         for environment in self.environments() {
-            // Elsewhere than in production an item waits for production.
+            // In other environments, an item waits for production.
             if environment.name == name || (environment.production && !self.is_production(deployment)) {
                 match self.history(environment.name).ran_about(begun, ended, id) {
                     Some(ran) => beside.extend(ran),
@@ -44,22 +45,22 @@ impl EvalContext<'_> {
             }
         }
         if !beside.is_empty() {
-            // Its run may have been given another commit than the one it is listed under.
+            // Its run may have received a commit other than the listed one.
             beside.extend(self.history(&name).commits_of(id));
         }
-        // Not known yet: what it is listed under, until it is linked.
+        // Until the deployment is linked, its listed commit is used.
         let Some(commit) = self.history(&name).commits_of(id).last() else { return };
         beside.remove(commit);
         self.between_all(&beside, commit, begun, items);
     }
 
-    /// What a tag can turn.
+    /// Adds the items that a tag can affect.
     pub(crate) fn with_tag(&self, tag: &str, items: &mut BTreeSet<ItemNumber>) {
         for release in self.facts.releases.index().by_tag.of(tag) {
             self.with_release(*release, items);
         }
         if !version::is_final(tag) {
-            // Unless the policy lists it, such a tag is no evidence by itself.
+            // Unless the policy lists it, such a tag is no evidence.
             let listed = self.policy.phases.iter().flat_map(|phase| &phase.when).any(|evidence| {
                 matches!(&evidence.kind, EvidenceKind::Tagged { also } if also.iter().any(|p| p.matches(tag)))
             });
@@ -77,7 +78,7 @@ impl EvalContext<'_> {
             let moves = self.facts.refs.get(&RefName::Tag(other.clone()))?.moves();
             moves.first().filter(|_| moves.len() == 1)?.1.as_ref()
         });
-        // A version that was tagged first and arrives last had followers.
+        // A version that was tagged earlier but arrives late has successors.
         let last = self.facts.index.tag_moves.range((*at, tag.to_owned())..).all(|(_, other)| other == tag);
         match stood.filter(|_| last).find(|before| self.recorded_between(before, sha).is_some()) {
             Some(before) => self.between_all(&BTreeSet::from([before]), sha, *at, items),
@@ -85,15 +86,15 @@ impl EvalContext<'_> {
         }
     }
 
-    /// What a release can turn: what it brings beyond the releases before it.
+    /// Adds the items that a release can affect: those that it adds to the releases before it.
     pub(crate) fn with_release(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
         let Some(release) = self.facts.releases.get(&id) else { return };
         let state = &release.state.value;
         let Some(at) = state.published_at.or(state.withdrawn.then_some(release.state.at)) else {
             return; // a draft is no evidence
         };
-        // Of a tag that is not known yet the answer will tell; until then it
-        // may name anything up to the head of the default branch.
+        // While the tag is unknown (its answer will follow), it may name any commit up to the head
+        // of the default branch.
         let head = || self.branch_head(self.facts.default_branch()).map(|(sha, _)| sha);
         let sha = self.tag_commit(&state.tag).cloned().or_else(head);
         let final_only = !state.prerelease && !version::is_prerelease(&state.tag);
@@ -111,7 +112,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// The items of the commits by which `sha` differs from any of `beside`.
+    /// Adds the items of the commits by which `sha` differs from any of `beside`.
     fn between_all(&self, beside: &BTreeSet<&Sha>, sha: &Sha, at: Timestamp, items: &mut BTreeSet<ItemNumber>) {
         let mut commits: BTreeSet<&Sha> = BTreeSet::new();
         for other in beside {
@@ -126,15 +127,14 @@ impl EvalContext<'_> {
         for commit in commits {
             self.with_landed_commit(commit, items);
         }
-        // Of what a person set back, and of a merge whose push was missed, the
-        // commits do not tell.
+        // The commits do not show items that a person set back, or merges whose push was missed.
         for number in self.set_by_hand().chain(self.unpushed_near(at)) {
             items.insert(*number);
             items.extend(self.named_issues(*number));
         }
     }
 
-    /// Items that a person set to a phase by hand, and that may move on from there.
+    /// Returns the items that a person set to a phase and that may move on from there.
     fn set_by_hand(&self) -> impl Iterator<Item = &ItemNumber> {
         let index = &self.facts.index;
         let labels =
@@ -145,7 +145,7 @@ impl EvalContext<'_> {
         })
     }
 
-    /// Pull requests that were merged around `at` by a push that was not seen.
+    /// Returns the pull requests merged within 30 days of `at` by a push that was not seen.
     fn unpushed_near(&self, at: Timestamp) -> impl Iterator<Item = &ItemNumber> {
         const NEAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
         let first = (at.checked_sub(NEAR).unwrap_or(Timestamp::MIN), ItemNumber::MIN);

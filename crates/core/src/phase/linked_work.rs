@@ -1,4 +1,4 @@
-//! The ways by which an issue advances: its pull requests, and commits without one.
+//! Linked work: the pull requests, and commits without one, through which an issue advances.
 
 use jiff::Timestamp;
 
@@ -9,24 +9,24 @@ use crate::{
     evidence::spans::{EvidenceSpans, proofs_for},
 };
 
-/// From when until when.
+/// A period: its start, and its end if it has one.
 pub(crate) type Stretch = (Timestamp, Option<Timestamp>);
 
-/// One way by which an item advances: a pull request, or a commit without one.
+/// Work through which an item advances: a pull request, or a commit without one.
 pub(crate) struct LinkedWork {
     pub(crate) work: Work,
-    /// From when on it counts for the item, until when.
+    /// Periods in which it counts for the item.
     pub(crate) lives: Vec<Stretch>,
     pub(crate) proofs: Vec<EvidenceSpans>,
     pub(crate) landed: Option<Timestamp>,
-    /// Merged, but landed nowhere: since when, and when an open pull request
-    /// led on from the branch it went into.
+    /// For work that is merged but has landed nowhere: the time of the merge, and the periods in
+    /// which an open pull request led on from its target branch.
     pub(crate) waits: Option<(Timestamp, Vec<Stretch>)>,
 }
 
 impl LinkedWork {
-    /// Whether the item is no further than this at a moment. What went into a
-    /// branch from which nothing leads on, such as a backport, holds nothing back.
+    /// Returns whether this work holds the item back at a given time. Work merged into a branch
+    /// from which nothing leads on, such as a backport, does not.
     pub(crate) fn holds_back(&self, at: Timestamp) -> bool {
         self.waits.as_ref().is_none_or(|(since, onward)| {
             at < *since || onward.iter().any(|(from, until)| *from <= at && until.is_none_or(|end| at < end))
@@ -38,7 +38,7 @@ impl LinkedWork {
     }
 }
 
-/// A piece of work as a strand of an issue, if it counts in this cycle.
+/// Returns a piece of work as linked work of an issue, if it counts in this cycle.
 pub(crate) fn linked_work(
     eval: &EvalContext<'_>,
     issue: &ItemFacts,
@@ -52,7 +52,7 @@ pub(crate) fn linked_work(
         Work::Pull(number) => {
             let pull = eval.facts.items.get(number)?;
             let merged = pull.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
-            // Closed without a merge it counts no more, until it is opened again.
+            // A pull request closed without a merge stops counting until it is reopened.
             let closed = pull.closed(eval.now).map(|(at, _)| at).filter(|_| merged.is_none());
             let from = eval.counts_from(pull)?.max(pull.reopened_at(eval.now).unwrap_or(Timestamp::MIN));
             (from, merged.or(closed), Some((pull, merged, closed)))
@@ -67,7 +67,7 @@ pub(crate) fn linked_work(
     match (merged, pull.as_ref().and_then(|(_, _, closed)| *closed)) {
         (None, closed) => lives.push((from, closed)),
         (Some(merged), _) => {
-            // Open until it landed, then for as long as something carries it.
+            // It counts as open until it landed, then for as long as a landing carries it.
             lives.push((from, open_until));
             if landings.is_empty() {
                 lives.push((merged.max(from), None));

@@ -1,4 +1,4 @@
-//! Which issues a change closes, and which changes an issue follows.
+//! Links between changes and the issues that they close.
 
 use std::collections::BTreeSet;
 
@@ -18,14 +18,15 @@ use crate::{
     },
 };
 
-/// Issues beyond this many that one pull request names are not followed.
+/// Maximum issues followed for one pull request.
 const MOST_LINKS: usize = 10;
 
-/// A forge closes an issue some seconds after the merge or push that closes it.
+/// Delay within which a forge closes an issue after the merge or push that closes it.
 pub(crate) const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
 
 impl<'f> EvalContext<'f> {
-    /// The issues that a pull request closes, whoever may say so: see [`Self::counts_from`].
+    /// Returns the issues that a pull request closes, whoever links them: see
+    /// [`Self::counts_from`].
     pub(crate) fn named_issues(&self, number: ItemNumber) -> Vec<ItemNumber> {
         let Some(pull) = self.facts.pull(number) else { return Vec::new() };
         let mut issues: Vec<ItemNumber> = Vec::new();
@@ -45,16 +46,15 @@ impl<'f> EvalContext<'f> {
         issues
     }
 
-    /// The issues that a commit closes: by its message, or as the forge tells.
+    /// Returns the issues that a commit closes, by its message or according to the forge.
     pub(crate) fn closed_by(&self, sha: &Sha) -> impl Iterator<Item = ItemNumber> {
         let said = self.facts.commits.get(sha).into_iter().flat_map(|commit| &commit.closes).copied();
         let told = self.facts.index.closed_by_commit.get(sha).into_iter().flatten().map(|(_, issue)| *issue);
         said.chain(told)
     }
 
-    /// The commits by which the merge of a pull request brought its change:
-    /// in the push to the target branch, those since the merge before it. Their
-    /// messages count, wherever the source branch is.
+    /// Returns the commits that the merge of a pull request brought: in the push to the target
+    /// branch, those since the previous merge. Their messages count, wherever the source branch is.
     fn merged_commits(&self, pull: &PullFacts) -> Vec<&'f Sha> {
         let Some((shape, merge)) = pull.shape.as_ref().zip(pull.merged.as_ref()) else { return Vec::new() };
         let facts = self.facts;
@@ -71,11 +71,10 @@ impl<'f> EvalContext<'f> {
         brought.chain([merge]).collect()
     }
 
-    /// Pull requests and bare commits that an issue follows.
+    /// Returns the pull requests, and commits without one, that an issue follows.
     ///
-    /// Work that began after the issue was completed is not among them, nor is
-    /// a backport of other work of the issue: neither is a second half of what
-    /// is done. Whoever wants it to count reopens the issue.
+    /// Excludes work that began after the issue was completed, and backports of other work of the
+    /// issue: neither is a second half of the completed work. To make it count, reopen the issue.
     pub(crate) fn works_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
         let mut works = self.claims_on(issue);
         let closed = self.facts.items.get(&issue).and_then(|item| item.closed(self.now));
@@ -90,7 +89,7 @@ impl<'f> EvalContext<'f> {
         works
     }
 
-    /// Everything that says that it closes an issue.
+    /// Returns all work that claims to close an issue.
     fn claims_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
         let index = &self.facts.index;
         let mut pulls: BTreeSet<ItemNumber> = index.pulls_naming.get(&issue).cloned().unwrap_or_default();
@@ -115,8 +114,8 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Whether work carries a pick of what other work of the same issue brought
-    /// to a listed branch before it.
+    /// Returns whether work contains a cherry-pick of what other work of the same issue brought to
+    /// a listed branch before it.
     fn is_backport(&self, work: &Work, works: &BTreeSet<Work>) -> bool {
         let mut picked: BTreeSet<&Sha> = BTreeSet::new();
         for sha in self.commits_of(work) {
@@ -135,7 +134,7 @@ impl<'f> EvalContext<'f> {
         })
     }
 
-    /// The commits of which a piece of work consists, as far as they are known.
+    /// Returns the known commits of a piece of work.
     fn commits_of<'w>(&'w self, work: &'w Work) -> Vec<&'w Sha> {
         match work {
             Work::Commit(sha) => vec![sha],
@@ -148,7 +147,7 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Pull requests by which a commit may have come: of its branch, or those
+    /// Returns the pull requests that may have brought a commit: those of its branch, or those
     /// whose merge ended the push to a listed branch that brought it.
     fn pulls_bringing(&self, sha: &Sha) -> BTreeSet<ItemNumber> {
         let index = &self.facts.index;
@@ -164,8 +163,8 @@ impl<'f> EvalContext<'f> {
         pulls
     }
 
-    /// Whether a commit came to its branch by the merge of a pull request,
-    /// also of one whose own events are still to come.
+    /// Returns whether a commit came to its branch through the merge of a pull request, including
+    /// one whose own events have not arrived yet.
     fn came_by_pull(&self, sha: &Sha) -> bool {
         let index = &self.facts.index;
         self.is_merge(sha)
@@ -175,19 +174,19 @@ impl<'f> EvalContext<'f> {
             })
     }
 
-    /// The first merge of a pull request in a push, from `sha` on.
+    /// Returns the first merge of a pull request in a push, from `sha` on.
     fn merge_after<'p>(&self, push: &'p PushFacts, sha: &Sha) -> Option<&'p Sha> {
         let from = push.commits.iter().position(|commit| commit == sha)?;
         push.commits[from..].iter().chain([&push.after]).find(|commit| self.is_merge(commit))
     }
 
-    /// Whether a commit is the merge of a pull request: the pull request says
-    /// so, or the commit does and the pull request has not ended otherwise.
+    /// Returns whether a commit is the merge of a pull request: either the pull request says so, or
+    /// the commit does and the pull request has not ended otherwise.
     fn is_merge(&self, sha: &Sha) -> bool {
         let named = self.facts.commits.get(sha).and_then(|c| c.merges);
         let ended_otherwise = |number: ItemNumber| {
             let item = self.facts.items.get(&number);
-            // The number of an issue in a title names no merge.
+            // An issue's number in a title names no merge.
             item.is_some_and(|i| {
                 let is_merged = i.pull.as_ref().is_some_and(|pull| pull.merged.is_some());
                 !i.is_pull || (!is_merged && i.closed(self.now).is_some())
@@ -196,8 +195,8 @@ impl<'f> EvalContext<'f> {
         self.facts.index.merged_as.contains_key(sha) || named.is_some_and(|number| !ended_otherwise(number))
     }
 
-    /// Asks what closed an issue that nothing seems to have closed: the forge
-    /// may have done it for a change that we did not link. Asked once a closing.
+    /// Asks the forge what closed an issue without a known cause: it may have closed it for a
+    /// change that we did not link. Asked once for each closing.
     pub(crate) fn want_closer(&self, issue: &ItemFacts, closing: Timestamp) {
         let need = Need::Closer { issue: issue.number, at: closing };
         if !issue.is_silent() && !self.facts.answers.contains_key(&need) {

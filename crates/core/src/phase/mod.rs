@@ -1,5 +1,5 @@
-//! The phase of every item: derived from facts, policy and time, and compared
-//! with what is shown.
+//! Derives the phase of every item from facts, policy and time, and compares it with the label that
+//! is shown.
 
 pub(crate) mod derive;
 mod diff;
@@ -18,12 +18,12 @@ use crate::{
     domain::{derived::Derived, fact::RepoFacts, id::ItemNumber, policy::Policy},
 };
 
-/// What follows for one item from facts, policy and time.
+/// Derives the phase of one item from facts, policy and time.
 pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
     derive_one(&EvalContext::new(facts, policy, now), item)
 }
 
-/// What follows for several items at once: what they share is found out once.
+/// Derives the phases of several items. What they share is evaluated once.
 pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
     let eval = EvalContext::new(facts, policy, now);
     items.iter().map(|item| derive_one(&eval, *item)).collect()
@@ -32,7 +32,7 @@ pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Poli
 fn derive_one(eval: &EvalContext<'_>, item: ItemNumber) -> Derived {
     let mut derived = derive::derive(eval, item);
     if !eval.take_wants().is_empty() && derived.ours {
-        // Something could not be had: look again before long.
+        // An answer was unavailable: evaluate again soon.
         let again = eval.now.checked_add(context::RETRY_AFTER).ok();
         derived.wake_at = crate::domain::when::earlier(derived.wake_at, again);
     }

@@ -1,4 +1,4 @@
-//! Several files into one. The rule, for people, is in `reference/intro.md`.
+//! Merges several policy files into one. `reference/intro.md` explains the rule to users.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::{
     },
 };
 
-/// How far up a file stands; a later one goes before an earlier one.
+/// Precedence of a file. A later rank takes precedence over an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
-    /// Part of the program. [`merge`] always puts it beneath the others.
+    /// Part of the program. [`merge`] always ranks it below the others.
     BuiltIn,
     /// The operator's `policy_file`.
     Operator,
@@ -29,41 +29,41 @@ pub enum Rank {
     Repository,
 }
 
-/// One file with its rank.
+/// A file with its rank.
 #[derive(Debug, Clone)]
 pub struct Layer {
-    /// How far up it stands.
+    /// The file's rank.
     pub rank: Rank,
     /// The file.
     pub parsed: Parsed,
 }
 
-/// What all layers say together.
+/// The merged policy of all layers.
 #[derive(Debug, Clone)]
 pub struct Merged {
-    /// The result; every key that the built-in policy gives is there.
+    /// The result. It has every key that the built-in policy sets.
     pub file: PolicyFile,
     /// Short hash of all layers' texts.
     pub version: String,
-    /// What a layer says without effect, because the operator locked it.
+    /// Settings of a layer that have no effect, because the operator locked them.
     pub notes: Vec<Problem>,
     layers: Vec<Layer>,
     phases: usize,
 }
 
 impl Merged {
-    /// The layers, furthest up first.
+    /// Returns the layers, in order of rank, lowest first.
     pub(crate) fn layers(&self) -> &[Layer] {
         &self.layers
     }
 
-    /// The file whose list of phases is in force.
+    /// Returns the file whose list of phases is in force.
     pub fn phases_from(&self) -> &Parsed {
         self.layers.get(self.phases).map_or_else(|| built_in::parsed(), |layer| &layer.parsed)
     }
 }
 
-/// Merges any layers, in whatever order they come, over the built-in policy.
+/// Merges layers, in any order, over the built-in policy.
 pub fn merge(layers: &[Layer]) -> Merged {
     let mut layers: Vec<Layer> = layers.iter().filter(|layer| layer.rank != Rank::BuiltIn).cloned().collect();
     layers.push(Layer { rank: Rank::BuiltIn, parsed: built_in::parsed().clone() });
@@ -97,8 +97,8 @@ pub fn merge(layers: &[Layer]) -> Merged {
     Merged { file: merging.file, version, notes, layers, phases }
 }
 
-/// Short hash of the texts, each with its rank and length, so that no two
-/// different sets run together.
+/// Returns a short hash of the texts, each with its rank and length, so that no two different sets
+/// of texts give the same input to the hash.
 fn version(layers: &[Layer]) -> String {
     let mut hash = Sha256::new();
     for layer in layers {
@@ -109,7 +109,7 @@ fn version(layers: &[Layer]) -> String {
     hex::encode(hash.finalize()).chars().take(12).collect()
 }
 
-/// Takes a locked key out of a file.
+/// Removes a locked key from a file and adds a note about it.
 fn withdraw(key: &str, file: &mut PolicyFile, parsed: &Parsed, notes: &mut Vec<Problem>) {
     let was = match key.split_once('.') {
         Some(("gates", name)) => remove(&mut file.gates, name),
@@ -125,7 +125,7 @@ fn withdraw(key: &str, file: &mut PolicyFile, parsed: &Parsed, notes: &mut Vec<P
     notes.push(parsed.problem_of_key(&path, last, message));
 }
 
-/// Removes an entry, whose name is compared without case; returns how it was written.
+/// Removes an entry whose name is compared without case. Returns the name as it was written.
 fn remove<T>(map: &mut Option<BTreeMap<Name, T>>, name: &str) -> Option<String> {
     let map = map.as_mut()?;
     let key = map.keys().find(|key| same(key, name))?.clone();
@@ -137,7 +137,7 @@ fn same(name: &Name, other: &str) -> bool {
     name_key(name.as_str()) == name_key(other)
 }
 
-/// Clears a top-level key; whether it was there. The keys are those of
+/// Clears a top-level key. Returns true if it was set. The keys are those of
 /// [`crate::policy::file::text::LOCKABLE`].
 fn take(key: &str, file: &mut PolicyFile) -> bool {
     match key {
@@ -157,7 +157,8 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
     }
 }
 
-/// What one layer requires of a gate or environment, and whether a later one may replace it.
+/// The conditions that one layer requires of a gate or environment, and whether a later layer may
+/// replace them.
 type Block = (Vec<Condition>, bool);
 
 #[derive(Default)]
@@ -167,14 +168,14 @@ struct Merging {
     environments: BTreeMap<String, Vec<Block>>,
 }
 
-/// The lower layer's value, where it gives one.
+/// Replaces the earlier layer's value (`above`) with the later layer's (`below`), if that has one.
 fn over<T>(above: &mut Option<T>, below: Option<T>) {
     if below.is_some() {
         *above = below;
     }
 }
 
-/// A section: key by key.
+/// Merges a section key by key. `below` is the later layer's.
 fn section<T: Default>(above: &mut Option<T>, below: Option<T>, merge: impl FnOnce(&mut T, T)) {
     if let Some(below) = below {
         merge(above.get_or_insert_default(), below);
@@ -259,7 +260,8 @@ impl Merging {
     }
 }
 
-/// The lower list, its gaps filled from the phases of the same name above.
+/// Returns the later list (`below`), with missing keys taken from the phases of the same name in
+/// the earlier one (`above`).
 fn phases(above: &[PhaseFile], below: Vec<PhaseFile>) -> Vec<PhaseFile> {
     let fill = |mut phase: PhaseFile| {
         let name = phase.name.as_str().to_lowercase();
@@ -274,15 +276,15 @@ fn phases(above: &[PhaseFile], below: Vec<PhaseFile>) -> Vec<PhaseFile> {
     below.into_iter().map(fill).collect()
 }
 
-/// The entry that `name` means, without case; made where there is none.
+/// Returns the entry called `name`, ignoring case. Creates it if there is none.
 fn entry<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut T {
     let map = map.get_or_insert_default();
     let name = map.keys().find(|key| same(key, name.as_str())).cloned().unwrap_or(name);
     map.entry(name).or_default()
 }
 
-/// The same, from now on under the name as it is spelled here: an
-/// environment is called as the nearest file that describes it says.
+/// Like [`entry`], but renames the entry to the spelling given here: an environment has the name
+/// that the nearest file describing it uses.
 fn spelled<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut T {
     let map = map.get_or_insert_default();
     let above = map.keys().find(|key| same(key, name.as_str())).cloned();
@@ -290,7 +292,7 @@ fn spelled<T: Default>(map: &mut Option<BTreeMap<Name, T>>, name: Name) -> &mut 
     map.entry(name).or_insert(value)
 }
 
-/// What is required once another layer has spoken.
+/// Adds a layer's conditions to the blocks and returns all conditions that are then required.
 fn require(blocks: &mut Vec<Block>, below: Option<Vec<Condition>>, overridable: bool) -> Option<Vec<Condition>> {
     if let Some(below) = below {
         blocks.retain(|(_, replaceable)| !replaceable);

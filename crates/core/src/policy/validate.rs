@@ -1,4 +1,4 @@
-//! What no single value can show: contradictions within a file, and between layers.
+//! Checks that no single value can show: contradictions within a file, and between layers.
 
 mod references;
 
@@ -19,13 +19,13 @@ use crate::{
     },
 };
 
-/// Most phases in a policy.
+/// Maximum number of phases in a policy.
 const MAX_PHASES: usize = 50;
-/// Most globs of one file that are made ready to match: each costs memory and
-/// a moment, and anybody who installs the App may write a file.
+/// Maximum number of globs in one file. Compiling each costs memory and time, and anyone who
+/// installs the App may write a file.
 const MAX_GLOBS: usize = 300;
 
-/// Contradictions within one file, in its order.
+/// Returns the contradictions within one file, in the file's order.
 pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
     let mut check = Check { parsed, problems: Vec::new() };
     check.globs();
@@ -39,7 +39,7 @@ pub(crate) fn alone(parsed: &Parsed) -> Vec<Problem> {
     problems
 }
 
-/// Contradictions that only show once the layers are merged.
+/// Returns the contradictions that only show once the layers are merged.
 pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     let mut problems = Vec::new();
     merged_phases(merged, &mut problems);
@@ -48,7 +48,7 @@ pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
     problems
 }
 
-/// What is right and probably not meant, in the order of the file.
+/// Returns the warnings about values that are valid but probably not intended, in the file's order.
 pub(crate) fn warnings(parsed: &Parsed, merged: &Merged) -> Vec<Problem> {
     let mut warnings = parsed.warnings.clone();
     references::warn(parsed, merged, &mut warnings);
@@ -56,7 +56,7 @@ pub(crate) fn warnings(parsed: &Parsed, merged: &Merged) -> Vec<Problem> {
     warnings
 }
 
-/// The label that shows a phase.
+/// Returns the label that shows a phase.
 pub(crate) fn label_of(phase: &PhaseFile) -> String {
     phase.label.as_ref().map_or_else(|| format!("phase/{}", phase.name.as_str()), |label| label.as_str().to_owned())
 }
@@ -177,7 +177,7 @@ impl Check<'_> {
         }
     }
 
-    /// Nothing that is deployed waits until it is deployed.
+    /// Reports an environment that requires `deployed` in itself.
     fn deployed_on_itself(&mut self, here: &[Step], name: &str, require: &[Condition]) {
         references::named(here, require, &mut |place, named, kind| {
             if kind == references::Kind::Deployed && named.eq_ignore_ascii_case(name) {
@@ -264,7 +264,7 @@ impl Check<'_> {
     }
 }
 
-/// Names of gates whose check `phasebot/NAME` means something else.
+/// Returns true for gate names whose check `phasebot/NAME` has another meaning.
 fn reserved(name: &str) -> bool {
     let name = name.to_lowercase();
     name == "policy" || name == "deploy" || name.starts_with("deploy/")
@@ -288,7 +288,7 @@ fn merged_phases(merged: &Merged, problems: &mut Vec<Problem>) {
     }
 }
 
-/// `after` names environments that some layer describes, and never leads back.
+/// Checks that `after` names environments that some layer describes, and has no cycles.
 fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
     let empty = BTreeMap::new();
     let all = merged.file.environments.as_ref().unwrap_or(&empty);
@@ -311,7 +311,7 @@ fn merged_order(merged: &Merged, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Whether `after` leads from one environment to another, in any number of steps.
+/// Returns true if `after` leads from one environment to another, in any number of steps.
 fn leads_to(known: &BTreeMap<String, &EnvironmentFile>, from: &str, to: &str) -> bool {
     let mut seen = BTreeSet::new();
     let mut left = vec![name_key(from)];

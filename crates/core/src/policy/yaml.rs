@@ -1,8 +1,8 @@
-//! From text to a tree whose every node knows its place, within limits.
+//! Parses text to a tree whose nodes know their positions, within limits.
 //!
-//! serde-saphyr's own parser gives the events. Its serde front end stops at the
-//! first error; the tree lets [`crate::policy::decode`] go on and report several at
-//! once. Scalars keep their spelling: `009E73` stays a colour and `no` a word.
+//! serde-saphyr's own parser gives the events. Its serde front end stops at the first error; the
+//! tree lets [`crate::policy::decode`] continue and report several at once. Scalars keep their
+//! spelling: `009E73` stays a colour and `no` a word.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -10,11 +10,11 @@ use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle, Span};
 
 use crate::policy::problem::{Position, Problem, quote};
 
-/// Largest policy file, in bytes.
+/// Maximum size of a policy file, in bytes.
 pub const MAX_BYTES: usize = 256 * 1024;
-/// Most values in a file, those behind aliases counted each time.
+/// Maximum number of values in a file. Values behind an alias are counted each time.
 pub const MAX_NODES: usize = 4096;
-/// Deepest nesting.
+/// Maximum nesting depth.
 pub const MAX_DEPTH: usize = 24;
 
 /// A file's name and text.
@@ -27,45 +27,45 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// A problem at a place of this file.
+    /// Creates a problem at a position of this file.
     pub(crate) fn problem(&self, mark: Position, message: impl Into<String>) -> Problem {
         Problem::new(&self.name, &self.text, mark, message)
     }
 }
 
-/// A value with its place.
+/// A value with its position.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     /// Unique within its tree.
     pub(crate) id: usize,
-    /// Where it starts.
+    /// Position of the value's start.
     pub(crate) mark: Position,
-    /// What it is.
+    /// Content of the value.
     pub(crate) kind: Kind,
 }
 
-/// What a value is.
+/// Content of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Kind {
     /// Text, a number, `true`, or nothing.
     Scalar {
-        /// As written, without quotes.
+        /// The text as written, without quotes.
         text: String,
-        /// Without quotes: `true` and `null` mean more than their letters.
+        /// True if written without quotes: `true` and `null` then mean more than their letters.
         plain: bool,
     },
     /// A list.
     List(Vec<Node>),
-    /// A mapping, in the order of the file.
+    /// A mapping, in the file's order.
     Map(Vec<Entry>),
 }
 
-/// One key of a mapping with its value.
+/// A key of a mapping with its value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
     /// The key.
     pub(crate) key: String,
-    /// Where the key stands.
+    /// Position of the key.
     pub(crate) mark: Position,
     /// The value.
     pub(crate) value: Node,
@@ -93,7 +93,8 @@ impl From<usize> for Step {
 }
 
 impl Node {
-    /// Where the value at `path` stands; of a missing one, its nearest ancestor.
+    /// Returns the position of the value at `path`; if it is missing, the position of its nearest
+    /// ancestor.
     pub(crate) fn place(&self, path: &[Step]) -> Position {
         let Some((step, rest)) = path.split_first() else { return self.mark };
         let next = match (step, &self.kind) {
@@ -104,7 +105,7 @@ impl Node {
         next.map_or(self.mark, |node| node.place(rest))
     }
 
-    /// Where the key `key` of the mapping at `path` stands.
+    /// Returns the position of the key `key` in the mapping at `path`.
     pub(crate) fn place_of_key(&self, path: &[Step], key: &str) -> Position {
         match (path.split_first(), &self.kind) {
             (None, Kind::Map(entries)) => entries.iter().find(|e| e.key == key).map_or(self.mark, |e| e.mark),
@@ -118,7 +119,7 @@ impl Node {
         }
     }
 
-    /// Plain `null`, `~` or nothing.
+    /// Returns true for an unquoted `null`, `~` or nothing.
     pub(crate) fn is_null(&self) -> bool {
         matches!(&self.kind, Kind::Scalar { text, plain: true } if matches!(text.as_str(), "" | "~" | "null"))
     }
@@ -150,8 +151,8 @@ impl Node {
     }
 }
 
-/// Reads the one document of a file; an empty file is an empty mapping.
-/// Duplicate keys are all reported, anything else ends the reading.
+/// Reads the only document of a file; an empty file is an empty mapping. All duplicate keys are
+/// reported; any other problem ends the reading.
 pub(crate) fn read(source: &Source) -> Result<Node, Vec<Problem>> {
     if source.text.len() > MAX_BYTES {
         let message = format!("the file has {} bytes; at most {MAX_BYTES} are read", source.text.len());
@@ -263,7 +264,7 @@ impl Builder<'_> {
 
     fn anchored(&mut self, anchor: usize, node: Node) -> Result<(), Problem> {
         if anchor != 0 {
-            // The copy counts, so that nested anchors can't multiply a file.
+            // The copy counts too, so that nested anchors can't multiply a file.
             let size = node.size();
             self.spend(node.mark, size)?;
             self.next += size;

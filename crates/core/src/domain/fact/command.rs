@@ -1,8 +1,8 @@
-//! Facts about slash-commands: who ran what, by what right, and what came of it.
+//! Facts about slash commands: who ran what, with which permission, and the result.
 //!
-//! A command is decided once, when its comment is first read, and its record
-//! never changes but for the outcome of what it set off. Holds, locks and
-//! freezes are not kept on their own: they follow from the records.
+//! A command is processed once, when its comment is first read. Its record never changes, except
+//! for the outcome of the actions that it started. Holds, locks and freezes are not stored
+//! separately: they follow from the records.
 
 mod bounds;
 mod guards;
@@ -24,7 +24,7 @@ use crate::domain::{
     rule::ConditionName,
 };
 
-/// Where a command was written.
+/// The place where a command was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Source {
     /// A comment, by its id.
@@ -40,88 +40,88 @@ pub struct CommandId {
     pub item: ItemNumber,
     /// The comment or review.
     pub source: Source,
-    /// Its place among the commands there, from 0.
+    /// Position among the commands there, from 0.
     pub index: u32,
 }
 
-/// A command that was decided.
+/// A processed command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandFacts {
-    /// When it was written, by the forge's clock; later ones of the same
-    /// comment some milliseconds after it.
+    /// Time at which it was written, by the forge's clock. Later commands of the same comment are
+    /// some milliseconds after it.
     pub at: Timestamp,
-    /// By whom.
+    /// The account that wrote it.
     pub by: Account,
     /// The command's name.
     pub verb: String,
     /// The line as it was read, shortened.
     pub line: String,
-    /// By what right.
+    /// The permissions that the forge reported for the sender.
     pub evidence: Evidence,
-    /// How it ended.
+    /// The result.
     pub ending: Ending,
-    /// What it changed or asked for.
+    /// The change or request that it made.
     #[serde(alias = "deed")]
     pub action: Option<CommandAction>,
-    /// What was answered in words.
+    /// The reply in words.
     pub reply: Option<Reply>,
-    /// The forge's global id of a review, for reactions; comments need none.
+    /// The forge's global id of a review, for reactions. Comments need none.
     pub node: Option<String>,
 }
 
-/// What the forge said of the sender.
+/// The permissions that the forge reported for the sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
-    /// Role on the repository; `None` if the forge did not say.
+    /// Role on the repository; `None` if the forge did not report it.
     pub role: Option<Role>,
-    /// Membership in the teams that were asked about; `None` if the forge did not say.
+    /// Membership in the teams that were asked about; `None` if the forge did not report it.
     pub teams: BTreeMap<String, Option<bool>>,
-    /// When it was asked.
+    /// Time of the query.
     pub asked_at: Timestamp,
 }
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ending {
-    /// Done; in words for the journal.
+    /// Done; with a text for the journal.
     Done(String),
-    /// Under way: the forge is to do something first.
+    /// Pending: the forge has to do something first.
     Pending,
-    /// Refused, and why.
+    /// Refused, with the reason.
     Refused(String),
-    /// Not understood, and why.
+    /// Not understood, with the reason.
     Misread(String),
 }
 
-/// What a command changed or asked for.
+/// A change or request that a command made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandAction {
-    /// A word about the item's phase.
+    /// Overrides the item's phase.
     Phase {
-        /// The word.
+        /// The override.
         word: OverrideKind,
-        /// Why.
+        /// Reason.
         reason: Option<String>,
     },
-    /// Holds the item.
+    /// Puts the item on hold.
     Hold {
-        /// Its name, such as `h1`.
+        /// Name of the hold, such as `h1`.
         name: String,
-        /// Why.
+        /// Reason.
         reason: String,
     },
     /// Lifts holds.
     Unhold {
-        /// Their names.
+        /// Names of the holds.
         names: Vec<String>,
     },
     /// Locks an environment.
     Lock {
         /// Environment, lower case.
         environment: String,
-        /// Until when.
+        /// End of the lock.
         until: Option<Timestamp>,
-        /// Why.
+        /// Reason.
         reason: Option<String>,
     },
     /// Unlocks an environment.
@@ -129,13 +129,13 @@ pub enum CommandAction {
         /// Environment, lower case.
         environment: String,
     },
-    /// Freezes an environment or all.
+    /// Freezes one environment or all.
     Freeze {
         /// Environment, lower case; `all` for every one.
         environment: String,
-        /// Until when.
+        /// End of the freeze.
         until: Timestamp,
-        /// Why.
+        /// Reason.
         reason: String,
     },
     /// Ends a freeze.
@@ -143,106 +143,107 @@ pub enum CommandAction {
         /// Environment, lower case; `all` for every one.
         environment: String,
     },
-    /// Asks for a deploy.
+    /// Requests a deployment.
     Deploy {
-        /// Our id for it.
+        /// Our id for the request.
         request: String,
     },
-    /// Waits no more for the end of a deploy.
+    /// Stops tracking a deployment.
     LetGo {
-        /// Our id for it.
+        /// Our id for the request.
         request: String,
     },
-    /// Agrees to a release or a deploy.
+    /// Approves a release or a deployment.
     Approve {
-        /// At which gate.
+        /// The gate.
         gate: GateName,
-        /// Of which commit.
+        /// The commit.
         sha: Sha,
     },
-    /// Lets conditions go, for a time.
+    /// Overrides conditions for a limited time.
     Override {
-        /// At which gate.
+        /// The gate.
         gate: GateName,
-        /// For which commit.
+        /// The commit.
         sha: Sha,
-        /// Under which version of the policy.
+        /// The version of the policy.
         policy: String,
-        /// Which.
+        /// The overridden conditions.
         conditions: BTreeSet<ConditionName>,
-        /// Why.
+        /// Reason.
         reason: String,
-        /// Until when.
+        /// End of the override.
         until: Timestamp,
     },
-    /// Asks how a gate stands, on the item's status comment.
+    /// Requests the state of a gate in the item's status comment.
     ShowGate {
-        /// Which.
+        /// The gate.
         gate: GateName,
     },
-    /// Looks after the incident.
+    /// Acknowledges the incident.
     Ack,
-    /// Keeps the incident quiet.
+    /// Mutes the incident.
     Mute {
-        /// Until when.
+        /// End of the mute.
         until: Timestamp,
-        /// Why.
+        /// Reason.
         reason: Option<String>,
     },
-    /// Lets the incident speak again.
+    /// Unmutes the incident.
     Unmute,
-    /// The incident is over.
+    /// Resolves the incident.
     Resolve,
-    /// Names what caused the incident.
+    /// Names the cause of the incident.
     Cause {
-        /// The change, as people write it; `None`: no change did.
+        /// The change, as people write it; `None`: no change caused it.
         change: Option<String>,
     },
-    /// Asks for something on the item's status comment.
+    /// Requests content in the item's status comment.
     Show(Wanted),
 }
 
-/// What the status comment is to show.
+/// Content of the status comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Wanted {
-    /// How it stands.
+    /// The current state.
     Status,
-    /// Why.
+    /// The reasons for it.
     Why,
-    /// Which commands the asker may use.
+    /// The commands that the requester may use.
     Help,
-    /// Who ran what.
+    /// The log of commands.
     Audit,
 }
 
-/// Words in answer to a command.
+/// A reply to a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// The marker of the comment that says it; `None`: the hour's comment
-    /// was spent, so that the status comment says it.
+    /// The marker of the reply's comment. `None`: the hour's one comment was already posted, so the
+    /// status comment shows the reply.
     pub marker: Option<String>,
-    /// Nobody entitled had asked for it: counts against the hour's comment.
+    /// True if nobody with permission asked for the reply. It then counts against the limit of one
+    /// comment an hour.
     pub unasked: bool,
 }
 
-/// Something that stands in the way until someone lifts it or its time is up.
+/// A hold, lock or freeze, in force until someone lifts it or its time is up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard<'a> {
     /// A hold's name, or an environment.
     pub name: &'a str,
-    /// Who put it there.
+    /// The person who set it.
     pub by: &'a Account,
-    /// When.
+    /// Time at which it was set.
     pub since: Timestamp,
-    /// Until when; `None`: until it is lifted.
+    /// End; `None`: until it is lifted.
     pub until: Option<Timestamp>,
-    /// Why.
+    /// Reason.
     pub reason: Option<&'a str>,
-    /// The item on which it was said.
+    /// The item on which it was set.
     pub item: ItemNumber,
-    /// It binds the one who put it there, too.
+    /// True if it also binds the person who set it.
     pub binds_all: bool,
 }
 
@@ -250,7 +251,7 @@ pub struct Guard<'a> {
 pub const ALL: &str = "all";
 
 impl CommandAction {
-    /// Whether the item shows a status comment from then on.
+    /// Returns true if the item shows a status comment from then on.
     pub fn needs_status_comment(&self) -> bool {
         matches!(
             self,

@@ -11,7 +11,8 @@ use crate::domain::{
     id::{Account, ItemNumber, Sha},
 };
 
-/// What a commit's message says of others. Only this is kept of the message.
+/// References in a commit's message to other commits and items. Nothing else of the message is
+/// stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CommitFacts {
     /// Issues that it closes.
@@ -20,88 +21,88 @@ pub struct CommitFacts {
     pub picked_from: Vec<Sha>,
     /// Commits that it reverts.
     pub reverts: Vec<Sha>,
-    /// The pull request that it says to be the merge of.
+    /// The pull request that it says it merges.
     #[serde(default)]
     pub merges: Option<ItemNumber>,
 }
 
 impl CommitFacts {
-    /// Says nothing of others, so it needs no record.
+    /// Returns true if the message refers to nothing, so that no record is needed.
     pub fn is_silent(&self) -> bool {
         self.closes.is_empty() && self.picked_from.is_empty() && self.reverts.is_empty() && self.merges.is_none()
     }
 }
 
-/// What a push is stored under: its ref, the commit before and the one after.
+/// The key of a push: its ref, the commit before and the commit after.
 pub type PushId = (RefName, Sha, Sha);
 
-/// A ref moved from one commit to another.
+/// A push that moved a ref from one commit to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushFacts {
-    /// Which ref.
+    /// The branch or tag.
     pub name: RefName,
-    /// From; all zeroes when new.
+    /// Commit before the push; all zeroes if the ref is new.
     pub before: Sha,
-    /// To; all zeroes when removed.
+    /// Commit after the push; all zeroes if the ref was deleted.
     pub after: Sha,
-    /// History may have been rewritten.
+    /// True if history may have been rewritten.
     pub forced: bool,
-    /// The commits that came, oldest first.
+    /// The pushed commits, oldest first.
     pub commits: Vec<Sha>,
-    /// More came than are listed.
+    /// True if more commits were pushed than are listed.
     pub truncated: bool,
-    /// The branch from which a new one was made without a commit of its own.
+    /// The branch from which a new one was created without a commit of its own.
     #[serde(default)]
     pub made_from: Option<String>,
-    /// Whether one of its commits changed the policy file; `None`: unknown.
+    /// True if one of its commits changed the policy file; `None` if unknown.
     #[serde(default)]
     pub policy_file: Option<bool>,
-    /// When; the earliest sight.
+    /// The earliest time at which the push was seen.
     pub at: Timestamp,
-    /// Who pushed; `None`: not known.
+    /// The account that pushed; `None` if unknown.
     #[serde(default)]
     pub pusher: Option<Account>,
 }
 
 impl PushFacts {
-    /// Whether «after = before and these commits» is the whole truth.
+    /// Returns true if "after = before and these commits" is complete.
     pub fn is_exact(&self) -> bool {
         !self.forced && !self.truncated && self.moves()
     }
 
-    /// Whether the ref existed before and after.
+    /// Returns true if the ref existed before and after.
     pub fn moves(&self) -> bool {
         !self.before.is_zero() && !self.after.is_zero()
     }
 
-    /// Whether it made the ref.
+    /// Returns true if the push created the ref.
     pub fn makes(&self) -> bool {
         self.before.is_zero() && !self.after.is_zero()
     }
 }
 
-/// What ran on a commit.
+/// The checks on a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CommitChecks {
-    /// Every check run, by id.
+    /// Check runs by id.
     pub runs: BTreeMap<u64, RunFact>,
-    /// Every commit status, by id.
+    /// Commit statuses by id.
     pub statuses: BTreeMap<u64, StatusFact>,
-    /// What is known of the workflows behind check suites, by suite.
+    /// Facts about the workflows behind check suites, by suite.
     #[serde(default)]
     pub suites: BTreeMap<u64, SuiteFact>,
-    /// More reports came than are kept. What is not kept may have failed, so
-    /// nothing here counts as passed any more.
+    /// True if more reports arrived than are stored. A report that is not stored may have failed,
+    /// so nothing here counts as passed any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cut: bool,
 }
 
-/// Check runs, statuses and suites that are kept of one commit: whoever sends
-/// a pull request from a fork makes as many as its workflows name.
+/// Maximum number of check runs, statuses and suites that are stored for one commit. Whoever opens
+/// a pull request from a fork creates as many as its workflows name.
 const MOST_REPORTS: usize = 5_000;
 
 impl CommitChecks {
-    /// Adds a check run; of two sights of one the later state is kept.
+    /// Adds a check run. If it is already known, the later state is kept.
     pub fn add_run(&mut self, id: u64, fact: RunFact) {
         if self.has_room(self.runs.contains_key(&id)) {
             let known = self.runs.remove(&id);
@@ -109,7 +110,7 @@ impl CommitChecks {
         }
     }
 
-    /// Adds a commit status; of two sights of one the later state is kept.
+    /// Adds a commit status. If it is already known, the later state is kept.
     pub fn add_status(&mut self, id: u64, fact: StatusFact) {
         if self.has_room(self.statuses.contains_key(&id)) {
             let known = self.statuses.remove(&id);
@@ -117,7 +118,7 @@ impl CommitChecks {
         }
     }
 
-    /// Adds what is known of a suite's workflow; returns whether that changed anything.
+    /// Adds facts about a suite's workflow. Returns true if that changed anything.
     pub fn add_suite(&mut self, id: u64, fact: SuiteFact) -> bool {
         let was_cut = self.is_cut;
         let is_new = self.suites.get(&id).is_none_or(|known| *known < fact);
@@ -134,7 +135,7 @@ impl CommitChecks {
         has_room
     }
 
-    /// Whether a schedule started a suite: its runs say nothing of the commit.
+    /// Returns true if a schedule started the suite: its runs say nothing about the commit.
     pub fn is_scheduled(&self, suite: Option<u64>) -> bool {
         suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == "schedule")
     }
@@ -145,29 +146,29 @@ impl CommitChecks {
 pub struct SuiteFact {
     /// The workflow's file, or empty.
     pub workflow: String,
-    /// The event that started it, such as `push` or `schedule`.
+    /// The event that triggered it, such as `push` or `schedule`.
     pub trigger: String,
 }
 
 /// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunFact {
-    /// When it ended, and how; a run that ended outweighs one that did not.
+    /// Time and outcome of its completion. A completed run takes precedence over one that is not.
     pub completed: Option<(Timestamp, RunOutcome)>,
-    /// When it began.
+    /// Start time.
     pub started_at: Timestamp,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// The App that made it.
+    /// The App that created it.
     pub app: u64,
-    /// Its check suite.
+    /// Check suite.
     pub suite: Option<u64>,
-    /// Made by ourselves.
+    /// True if we created it.
     pub ours: bool,
-    /// Its page, or empty.
+    /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
-    /// The slug of the App that made it, or empty where it was not told.
+    /// The slug of the App that created it, or empty if it is unknown.
     #[serde(default)]
     pub app_slug: String,
 }
@@ -175,18 +176,18 @@ pub struct RunFact {
 /// A commit status.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct StatusFact {
-    /// When it was set.
+    /// Time at which it was set.
     pub at: Timestamp,
-    /// How it stands.
+    /// Outcome.
     pub outcome: RunOutcome,
-    /// Its context.
+    /// Context.
     pub context: String,
-    /// Its page, or empty.
+    /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
 }
 
-/// A merge queue's group.
+/// A merge group of a merge queue.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct GroupFacts {
     /// The commit it was built on.
@@ -195,44 +196,44 @@ pub struct GroupFacts {
     pub base_ref: String,
     /// The pull request that its ref names.
     pub pull: Option<ItemNumber>,
-    /// How it ended, once it has.
+    /// The group's end, once it has ended.
     #[serde(default)]
     pub end: Option<GroupEnd>,
 }
 
-/// Where a tag or branch was, over time.
+/// The positions of a tag or branch over time.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RefFacts {
-    /// Moves by time: to a commit, or `None` for removed. A sight without a
-    /// commit (a `create` event) is not a move.
+    /// Moves by time: to a commit, or `None` for a deletion. An event without a commit (a `create`
+    /// event) is not a move.
     #[serde(skip)]
     moves: BTreeSet<(Timestamp, Option<Sha>)>,
-    /// Those moves that no push of the record tells. Only they are stored here:
-    /// a branch moves with every push, and a push is stored once.
+    /// The moves that no push in the record shows. Only these are stored here: a branch moves with
+    /// every push, and a push is stored once.
     #[serde(rename = "moves")]
     untold: BTreeSet<(Timestamp, Option<Sha>)>,
-    /// When it was first seen to exist, whatever it names.
+    /// Time at which the ref was first seen to exist, at any commit.
     pub seen_at: Option<Newest<bool>>,
 }
 
 impl RefFacts {
-    /// Moves by time: to a commit, or `None` for removed.
+    /// Returns the moves by time: to a commit, or `None` for a deletion.
     pub fn moves(&self) -> &BTreeSet<(Timestamp, Option<Sha>)> {
         &self.moves
     }
 
-    /// Adds a move of which no push of the record tells; returns whether it is new.
+    /// Adds a move that no push in the record shows. Returns true if it is new.
     pub fn moved(&mut self, at: Timestamp, to: Option<Sha>) -> bool {
         self.moves.insert((at, to.clone()));
         self.untold.insert((at, to))
     }
 
-    /// Adds a move that a push of the record tells.
+    /// Adds a move that a push in the record shows.
     pub(super) fn pushed(&mut self, at: Timestamp, to: Option<Sha>) {
         self.moves.insert((at, to));
     }
 
-    /// A push that tells a move was seen at an earlier time than was known.
+    /// Removes a move from time `known`, because the push that shows it turned out to be earlier.
     pub fn pushed_earlier(&mut self, known: Timestamp, to: Option<Sha>) {
         let known = (known, to);
         if !self.untold.contains(&known) {
@@ -240,14 +241,14 @@ impl RefFacts {
         }
     }
 
-    /// Adds the stored moves to those that pushes tell.
+    /// Adds the stored moves to those that pushes show.
     pub(super) fn restore(&mut self) {
         self.moves.extend(self.untold.iter().cloned());
     }
 }
 
 impl RepoFacts {
-    /// The pushes to a branch or tag, in no order of time.
+    /// Returns the pushes to a branch or tag, not in order of time.
     pub fn pushes_of(&self, name: &RefName) -> impl Iterator<Item = (&PushId, &PushFacts)> {
         let first = (name.clone(), Sha::from(""), Sha::from(""));
         let name = name.clone();

@@ -1,9 +1,9 @@
-//! Facts about deploys that were asked of us, about the workflow runs that do
-//! them, and about jobs that wait for our word.
+//! Facts about deployments requested from us, about the workflow runs that carry them out, and
+//! about jobs that wait for our answer.
 //!
-//! A deploy is a record that goes through states in one direction only. It is
-//! changed where everything is decided, one event at a time, so that «one at
-//! a time in an environment» needs no lock but the record itself.
+//! A request passes through its states in one direction only. It is changed where all plans are
+//! made, one event at a time, so that the record itself ensures "one at a time in an environment"
+//! and no other lock is needed.
 
 mod index;
 
@@ -21,119 +21,122 @@ use crate::domain::{
     id::{Account, ItemNumber, Sha},
 };
 
-/// A deploy that was asked of us.
+/// A deployment requested from us.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeployRequest {
     /// Environment, lower case.
     pub environment: String,
-    /// What it is.
+    /// Kind of request.
     pub kind: RequestKind,
-    /// What asked for it.
+    /// The command, tag or branch that requested it.
     pub origin: Origin,
-    /// Who asked; for one that nobody asked for, who pushed or merged, if known.
+    /// The person who requested it. For an automatic deployment, the person who pushed or merged,
+    /// if known.
     pub by: Account,
-    /// When, by the forge's clock.
+    /// Time of the request, by the forge's clock.
     pub at: Timestamp,
-    /// What to deploy, in the words of who asked: a name, or empty.
+    /// The ref to deploy as the requester wrote it: a name, or empty.
     pub reference: String,
-    /// What may move while it waits.
+    /// The ref that may move while the request waits.
     pub watched: RefGuard,
-    /// The commit; `None` until it is found out.
+    /// The commit; `None` until it is resolved.
     pub sha: Option<Sha>,
     /// Inputs, checked against the policy.
     pub inputs: BTreeMap<String, String>,
-    /// What the environment ran when this began; for a rollback, what it leaves.
+    /// The commit that ran in the environment when this deployment started; for a rollback, the
+    /// commit it replaces.
     pub from: Option<Sha>,
-    /// How it stands.
+    /// Current state.
     pub state: RequestState,
-    /// When it came into that state.
+    /// Time at which the request entered that state.
     pub since: Timestamp,
-    /// When the forge began with it.
+    /// Time at which the forge started it.
     pub started_at: Option<Timestamp>,
-    /// When the forge made the deployment for it, by the forge's clock. We may
-    /// have heard of it much later, and what it started began before that.
+    /// Time at which the forge created the deployment, by the forge's clock. We may have learned of
+    /// it much later, and runs that it triggered started before that.
     #[serde(default)]
     pub made_at: Option<Timestamp>,
-    /// The deployment that we made for it.
+    /// The deployment that we created for it.
     pub deployment: Option<u64>,
-    /// How often it was tried to start it.
+    /// Number of attempts to start it.
     pub attempts: u32,
-    /// The workflow was told the commit: where it runs from does not matter.
+    /// True if the workflow received the commit as an input: the ref it runs from does not matter.
     pub pinned: bool,
-    /// Only to tell what would happen.
+    /// True if the request only reports what would happen.
     pub dry_run: bool,
-    /// Who asks means to replace what another item holds the lock for.
+    /// True if the requester wants to replace what their lock protects for another item.
     #[serde(default)]
     pub replace: bool,
-    /// Deployments that its jobs made.
+    /// Deployments that its jobs created.
     pub linked: BTreeSet<u64>,
-    /// What to tell of it at once: for a rollback what it goes back to, and why to that.
+    /// Text to report at once: for a rollback, the target and the reason for choosing it.
     #[serde(default)]
     pub note: String,
-    /// The workflow run that does it: the one that was dispatched, or the first
-    /// that its deployment started.
+    /// The workflow run that carries it out: the run that was dispatched, or the first one that its
+    /// deployment started.
     pub run: Option<u64>,
 }
 
-/// What a request is.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RequestKind {
-    /// A commit that was named.
+    /// Deploys a named commit.
     Deploy,
-    /// What runs in the environment before.
+    /// Deploys what runs in the preceding environment.
     Promote,
-    /// Back to an earlier one.
+    /// Returns to an earlier deployment.
     Rollback,
 }
 
-/// What asked for a deploy.
+/// The trigger of a deployment request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Origin {
     /// A command.
     Command(CommandId),
-    /// A tag was pushed.
+    /// A pushed tag.
     Tag(String),
-    /// A branch got new commits.
+    /// A branch that received new commits.
     Merge(String),
 }
 
-/// How a request stands.
+/// The state of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RequestState {
-    /// Its commit is still to be found out.
+    /// Its commit is not resolved yet.
     Asked,
-    /// It waits for its turn or its gate; with a sentence that says for what.
+    /// It waits for its turn or its gate, with a sentence that says for what.
     Waiting(String),
-    /// The forge was told to start it. With the number of the attempt.
+    /// The start was requested from the forge, with the number of the attempt.
     Starting(u32),
-    /// The forge has begun with it.
+    /// The forge has started it.
     Running,
-    /// It is over.
+    /// It has ended.
     Ended {
-        /// How.
+        /// The outcome.
         how: RequestEnd,
         /// A sentence for people.
         why: String,
     },
 }
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RequestEnd {
-    /// It runs in the environment.
+    /// It is deployed in the environment.
     Succeeded,
-    /// It was started and came to nothing.
+    /// It was started and failed.
     Failed,
     /// It was not started.
     Refused,
     /// It was withdrawn before it was started.
     Withdrawn,
-    /// It was to tell what would happen, and did.
+    /// It was a dry run, and reported what would happen.
     Told,
 }
 
 impl DeployRequest {
-    /// One that nothing has been done about yet: its commit is to be found out, if `sha` is `None`.
+    /// Creates a request on which nothing has been done yet. If `sha` is `None`, its commit is
+    /// still to be resolved.
     pub fn new(environment: &str, kind: RequestKind, origin: Origin, at: Timestamp, sha: Option<Sha>) -> Self {
         Self {
             environment: environment.to_owned(),
@@ -161,24 +164,24 @@ impl DeployRequest {
         }
     }
 
-    /// It is not over.
+    /// Returns true if it has not ended.
     pub fn is_open(&self) -> bool {
         !matches!(self.state, RequestState::Ended { .. })
     }
 
-    /// It holds its environment: nothing else may start there.
+    /// Returns true if it occupies its environment: nothing else may start there.
     pub fn is_under_way(&self) -> bool {
         matches!(self.state, RequestState::Starting(_) | RequestState::Running)
     }
 
-    /// It was started by a workflow and not by a deployment, or may be about
-    /// to be: deployments of its jobs name where the workflow ran.
+    /// Returns true if a workflow dispatch, not a deployment, started it or may be about to:
+    /// deployments of its jobs name the ref that the workflow ran from.
     pub fn is_dispatched(&self) -> bool {
         let begun = self.started_at.is_some() || matches!(self.state, RequestState::Starting(_));
         begun && self.deployment.is_none() && !self.dry_run
     }
 
-    /// How it ended, if it did.
+    /// Returns the outcome, if it has ended.
     pub fn end(&self) -> Option<RequestEnd> {
         match &self.state {
             RequestState::Ended { how, .. } => Some(*how),
@@ -186,7 +189,7 @@ impl DeployRequest {
         }
     }
 
-    /// Nobody asked for it: a tag or a branch moved.
+    /// Returns true if a moved tag or branch triggered it, and no command.
     pub fn is_automatic(&self) -> bool {
         match self.origin {
             Origin::Tag(_) | Origin::Merge(_) => true,
@@ -194,7 +197,7 @@ impl DeployRequest {
         }
     }
 
-    /// The item on which it was asked for.
+    /// Returns the item on which it was requested.
     pub fn item(&self) -> Option<ItemNumber> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
@@ -203,88 +206,90 @@ impl DeployRequest {
     }
 }
 
-/// A workflow run that does a deploy, or may.
+/// A workflow run that carries out a deployment, or may.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RunFacts {
-    /// Which attempt at it: a later one outweighs all before it.
+    /// Number of the attempt. A later attempt takes precedence over all earlier ones.
     pub attempt: u64,
-    /// When what is seen here was true.
+    /// Time at which this state of the run was current.
     pub at: Timestamp,
-    /// How it stands.
+    /// Outcome.
     pub outcome: RunOutcome,
     /// The commit that it runs at.
     pub sha: Sha,
-    /// What started it: `deployment`, `workflow_dispatch`, …
+    /// The event that triggered it: `deployment`, `workflow_dispatch`, …
     pub trigger: String,
-    /// Its title, as the workflow's `run-name` has it.
+    /// Title, from the workflow's `run-name`.
     pub title: String,
-    /// The workflow's file.
+    /// The workflow file.
     pub workflow: String,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Its page.
+    /// URL of its page.
     pub url: String,
-    /// Who started it: the run's actor, who had this attempt run, who sent its first event.
+    /// The accounts that started it: the run's actor, the account that started this attempt, and
+    /// the sender of its first event.
     #[serde(default)]
     pub started_by: BTreeSet<Account>,
 }
 
-/// A job that waits for our word.
+/// A job that waits for our answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct WaitingJob {
     /// Environment, as written.
     pub name: String,
     /// The commit.
     pub sha: Option<Sha>,
-    /// Every time that it asked, by the deployment that it made for it.
+    /// Time of each of its requests, by the deployment that it created for it.
     pub requests: BTreeMap<Option<u64>, Timestamp>,
-    /// What we said to how many requests; `true`: go on.
+    /// Number of requests that our answer covers, and the answer; `true`: approved.
     pub answered: Option<(usize, bool)>,
-    /// How many answers were queued.
+    /// Number of answers that were queued.
     pub answers: u32,
-    /// Reports without a verdict so far: the forge takes ten.
+    /// Number of reports without a verdict so far. The forge accepts ten.
     pub reports: u32,
-    /// What the last report said.
+    /// Text of the last report.
     pub reported: String,
-    /// Approved, and cancelled since because the gate changed its mind.
+    /// True if it was approved, and cancelled later because the gate closed again.
     pub cancelled: bool,
-    /// Its run is of a pull request.
+    /// True if its run belongs to a pull request.
     #[serde(default)]
     pub of_pull: bool,
-    /// Who started its run, by the runs that waited: none of them approves it.
+    /// The accounts that started its run, over all runs that waited. None of them can approve it.
     #[serde(default)]
     pub started_by: BTreeSet<Account>,
 }
 
-/// What was done about a draft release, or about a tag that was pushed.
+/// The action taken on a draft release, or on a tag that was pushed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Publication {
-    /// The commit that it was done for.
+    /// The commit that it was taken for.
     pub sha: Option<Sha>,
-    /// How often.
+    /// Number of attempts.
     pub attempts: u32,
-    /// Nothing is left to do.
+    /// True if nothing is left to do.
     pub settled: bool,
 }
 
 impl RepoFacts {
-    /// Requests that are not over.
+    /// Returns the requests that have not ended.
     pub fn open_requests(&self) -> impl Iterator<Item = (&String, &DeployRequest)> {
         self.requests.index().open.iter().filter_map(|id| self.requests.get_key_value(id))
     }
 
-    /// Requests for an environment, oldest first.
+    /// Returns the requests for an environment, oldest first.
     pub fn requests_for(&self, environment: &str) -> impl DoubleEndedIterator<Item = (&String, &DeployRequest)> {
         let ids = self.requests.index().by_environment.of(environment);
         ids.filter_map(|(_, id)| self.requests.get_key_value(id))
     }
 
-    /// The request that holds an environment.
+    /// Returns the request that occupies an environment.
     pub fn under_way(&self, environment: &str) -> Option<(&String, &DeployRequest)> {
         self.open_requests().find(|(_, r)| r.environment == environment && r.is_under_way())
     }
 
-    /// The request that a deployment belongs to: made for it, or by its jobs.
+    /// Returns the request that a deployment belongs to: the deployment was created for it, or by
+    /// its jobs.
     pub fn request_of(&self, deployment: u64) -> Option<(&String, &DeployRequest)> {
         self.requests.get_key_value(self.requests.index().by_deployment.of(&deployment).next()?)
     }

@@ -1,7 +1,7 @@
-//! Keeping the look-up tables of [`RepoFacts`] in step with the facts.
+//! Keeps the look-up tables of [`RepoFacts`] in step with the facts.
 //!
-//! Entries are only added: a table may name a candidate that no longer holds,
-//! and whoever reads it checks the fact itself.
+//! Entries are only added: a table may name a candidate that no longer applies. Readers check the
+//! fact itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,12 +19,12 @@ use crate::domain::{
     version,
 };
 
-/// Look-up tables that follow from the facts.
+/// Look-up tables derived from the facts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Index {
-    /// Pull requests whose text or linked issues name this issue.
+    /// Pull requests by an issue that their text or linked issues name.
     pub pulls_naming: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
-    /// Commits that close this issue: by their messages, or as the forge tells.
+    /// Commits by an issue that they close, according to their messages or to the forge.
     pub commits_closing: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Issues that the forge closed for this pull request.
     pub closed_by_pull: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
@@ -38,25 +38,26 @@ pub struct Index {
     pub merged_as: BTreeMap<Sha, BTreeSet<ItemNumber>>,
     /// Pull requests that revert this one.
     pub reverting_pulls: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
-    /// Commits that were picked from this one.
+    /// Commits that were cherry-picked from this one.
     pub picks: BTreeMap<Sha, BTreeSet<Sha>>,
-    /// Commits that say to be the merge of this pull request, by its number.
+    /// Commits whose message says that they merge this pull request, by its number.
     pub merges_named: BTreeMap<ItemNumber, BTreeSet<Sha>>,
     /// Commits that revert this one.
     pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
-    /// Pushes that brought this commit.
+    /// Pushes whose lists contain this commit.
     pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
-    /// Pushes that brought this commit though their own lists don't name it,
-    /// each with the older end of the comparison that told so.
+    /// Pushes that brought this commit although their own lists don't contain it, each with the
+    /// older end of the comparison that shows so.
     pub also_brought_by: BTreeMap<Sha, BTreeSet<(PushId, Sha)>>,
     /// Pushes that ended at this commit.
     pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
-    /// Pushes that began at this commit. An exact push that ends at one of them
-    /// came late: it joins two parts of the record.
+    /// Pushes that began at this commit. An exact push that ends at one of these commits was
+    /// received late: it joins two parts of the record.
     pub began_at: BTreeMap<Sha, BTreeSet<PushId>>,
-    /// Pushes of branches by time whose own lists don't prove what came or went.
+    /// Pushes of branches, by time, whose own lists don't prove which commits were added or
+    /// removed.
     pub unproven: BTreeSet<(Timestamp, PushId)>,
-    /// Pushes that rewrote a branch, by branch: when, from where, to where.
+    /// Pushes that rewrote a branch, by branch: time, commit before, commit after.
     pub rewrites: BTreeMap<String, BTreeSet<(Timestamp, Sha, Sha)>>,
     /// Tags by each commit that they ever named.
     pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
@@ -66,47 +67,46 @@ pub struct Index {
     pub versions: BTreeMap<String, BTreeSet<(semver::Version, String)>>,
     /// Branch pushes in order of time.
     pub by_time: BTreeSet<(Timestamp, Sha, String)>,
-    /// Ancestry answers by newer end.
+    /// Answered ancestry queries by newer end.
     pub compared: BTreeMap<Sha, BTreeSet<Need>>,
     /// Merge groups by pull request.
     pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
-    /// Workflow runs of which something changed since their deployments were
-    /// last tied to the requests that they belong to.
+    /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
     /// Pull requests by each commit that was ever their head.
     pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemNumber>>,
     /// Merges whose push was not seen, by time.
     pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
-    /// Items on which a person ever set a phase, by command or by a label that
-    /// was a phase's when it was put on.
+    /// Items on which a person ever set a phase: by command, or by a label that was a phase label
+    /// when it was added.
     pub marked: BTreeSet<ItemNumber>,
-    /// Items on which a person put this label or took it off, in lower case.
+    /// Items on which a person added or removed this label, by the label in lower case.
     pub labelled_by_people: BTreeMap<String, BTreeSet<ItemNumber>>,
-    /// When a push to a branch changed the policy file.
+    /// Branches and times of the pushes that changed the policy file.
     pub policy_pushes: BTreeSet<(String, Timestamp)>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
-    /// Groups of alerts, or storms, by the issues that show them.
+    /// Incidents or storms by the issues that show them.
     pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
-    /// Issues by the newest sight of their state and labels.
+    /// Issues by the time at which their state or labels were last seen.
     pub issue_changes: BTreeSet<(Timestamp, ItemNumber)>,
-    /// The time under which each issue stands there.
+    /// The time under which `issue_changes` lists each issue.
     issue_changed_at: BTreeMap<ItemNumber, Timestamp>,
     /// Jobs that may still wait for our answer, by run and lower-case environment.
     pub jobs_to_answer: BTreeSet<(u64, String)>,
-    /// Branches whose names speak of an issue.
+    /// Branches whose names refer to an issue, or that the forge links to it.
     pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
 }
 
 impl Index {
-    /// Notes which issue a branch names.
+    /// Records the issue that a branch names.
     fn branch(&mut self, branch: &str) {
         if let Some(named) = crate::domain::branch::named_issue(branch) {
             self.branches_for.entry(named.issue).or_default().insert(branch.to_owned());
         }
     }
 
-    /// Notes that a tag names or named a commit.
+    /// Records that a tag names or named a commit.
     fn tag(&mut self, tag: &str, sha: Option<&Sha>) {
         if let Some(sha) = sha {
             self.tags_at.entry(sha.clone()).or_default().insert(tag.to_owned());
@@ -119,10 +119,10 @@ impl Index {
 }
 
 impl RepoFacts {
-    /// Builds every table anew.
+    /// Rebuilds every table.
     pub(super) fn rebuild_index(&mut self) {
         self.refs.values_mut().for_each(RefFacts::restore);
-        // In order of time each push finds the one before it.
+        // In order of time, each push finds the one before it.
         let mut pushes: Vec<_> = self.pushes.iter().map(|(id, push)| (push.at, id)).collect();
         pushes.sort_unstable();
         let keys: Vec<DocumentKey> = (self.items.keys().map(|n| DocumentKey::Item(*n)))
@@ -143,7 +143,7 @@ impl RepoFacts {
         }
     }
 
-    /// Takes a changed document into the tables.
+    /// Adds a changed document to the tables.
     pub fn reindex(&mut self, key: &DocumentKey) {
         match key {
             DocumentKey::Item(number) => self.index_item(*number),
@@ -333,9 +333,9 @@ impl RepoFacts {
         }
     }
 
-    /// What a comparison tells of pushes beyond their own lists: of one whose
-    /// list is cut, of one that made a branch, and of those that came between
-    /// two pushes and were never seen.
+    /// Records what a comparison shows about pushes beyond their own lists: commits of a push whose
+    /// list is cut, of a push that created a branch, and commits that arrived between two pushes in
+    /// a push that was never seen.
     fn index_comparison(&mut self, need: &Need) {
         let (Need::Commits { base: Some(base), head }, Some(Answer::Commits { commits, .. })) =
             (need, self.answers.get(need).map(|known| &known.answer))

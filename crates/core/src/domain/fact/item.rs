@@ -16,53 +16,55 @@ use crate::domain::{
 /// Everything seen of one issue or pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemFacts {
-    /// Its number.
+    /// Issue or pull request number.
     pub number: ItemNumber,
-    /// It is a pull request.
+    /// True if it is a pull request.
     pub is_pull: bool,
-    /// Who opened it.
+    /// Author.
     pub author: Option<Actor>,
-    /// How the author stands to the repository, in the forge's words.
+    /// The author's association with the repository, as the forge reports it.
     pub association: Option<Newest<Association>>,
-    /// When it was opened.
+    /// Creation time.
     pub created_at: Option<Timestamp>,
-    /// The earliest state of it that was seen: what it was before is not in our record.
+    /// The time of the earliest state that was seen. The item's earlier history is not in our
+    /// record.
     pub recorded_from: Option<Timestamp>,
     /// Title.
     pub title: Option<Newest<String>>,
-    /// Open, at the newest sight.
+    /// True if it was open when last seen.
     pub open: Option<Newest<bool>>,
     /// Every closing, with its reason.
     pub closings: BTreeMap<Timestamp, CloseReason>,
     /// Every reopening.
     pub reopenings: BTreeSet<Timestamp>,
-    /// All its labels at the newest sight, and at our own last write.
+    /// All its labels when last seen, or as we last wrote them.
     pub labels: Option<Labels>,
-    /// Deleted or transferred.
+    /// Time at which it was deleted or transferred.
     pub gone: Option<Timestamp>,
-    /// What people said about its phase by command.
+    /// Phase overrides by command.
     pub marks: BTreeSet<PhaseOverride>,
-    /// Up to when commands are decided whose records are gone: older ones never run.
+    /// Times up to which processed commands have no record any more. Commands up to these times
+    /// never run.
     #[serde(default, skip_serializing_if = "CommandMarks::is_empty")]
     pub command_marks: CommandMarks,
-    /// Labels that people and other bots put on or took off.
+    /// Labels that people and other bots added or removed.
     #[serde(default)]
     pub label_events: LabelEvents,
-    /// Our own issue about the policy file: a notice, not work.
+    /// True for our own issue about the policy file: it is a notice, not work.
     #[serde(default)]
     pub notice: bool,
-    /// It was read with others as it was, and is not to be labelled for that.
+    /// True if it was read in a survey of the repository, which alone is no reason to label it.
     #[serde(default)]
     pub read: bool,
-    /// An event was about it, or somebody asked for its label.
+    /// True if an event concerned it, or somebody asked for its label.
     #[serde(default)]
     pub heard: bool,
-    /// What only pull requests have.
+    /// The facts that only pull requests have.
     pub pull: Option<PullFacts>,
 }
 
 impl ItemFacts {
-    /// An item of which only the number is known.
+    /// Creates an item of which only the number is known.
     pub fn new(number: ItemNumber, is_pull: bool) -> Self {
         Self {
             number,
@@ -87,18 +89,18 @@ impl ItemFacts {
         }
     }
 
-    /// Nothing but a look at the whole repository tells of it: nobody waits for a label.
+    /// Returns true if only a survey of the whole repository read it: nobody waits for a label.
     pub fn is_silent(&self) -> bool {
         self.read && !self.heard
     }
 
-    /// When the present cycle began: the last reopening, else the opening.
+    /// Returns the start of the present cycle: the last reopening, else the creation.
     pub fn cycle_start(&self, now: Timestamp) -> Option<Timestamp> {
         self.reopened_at(now).or(self.created_at)
     }
 
-    /// The last reopening. One whose event was missed shows itself by an
-    /// open state that is newer than the last closing.
+    /// Returns the time of the last reopening. If its event was missed, an open state newer than
+    /// the last closing shows it.
     pub fn reopened_at(&self, now: Timestamp) -> Option<Timestamp> {
         let told = self.reopenings.range(..=now).next_back().copied();
         let last_closing = self.closings.range(..=now).next_back().map(|(at, _)| *at);
@@ -110,13 +112,14 @@ impl ItemFacts {
         told.max(seen_open)
     }
 
-    /// The closing that holds at `now`, if it is closed.
+    /// Returns the closing in effect at `now`, if it is closed.
     pub fn closed(&self, now: Timestamp) -> Option<(Timestamp, CloseReason)> {
         let (at, reason) = self.closings.range(..=now).next_back()?;
         (self.reopened_at(now) < Some(*at)).then_some((*at, *reason))
     }
 
-    /// When it was last closed without its change having landed, and stayed so.
+    /// Returns the time at which it was last closed without its change having landed, if it stayed
+    /// closed.
     pub fn given_up_at(&self) -> Option<Timestamp> {
         let (at, reason) = self.closings.last_key_value()?;
         if self.reopened_at(Timestamp::MAX) >= Some(*at) {
@@ -127,26 +130,26 @@ impl ItemFacts {
         given_up.then_some(*at)
     }
 
-    /// Whether something at `at` lies before our record of this item. The
-    /// forge stamps an item's update up to some seconds after what caused it.
+    /// Returns true if `at` lies before our record of this item. The forge sets an item's update
+    /// time up to some seconds after the change that caused it.
     pub fn before_record(&self, at: Timestamp) -> bool {
         const SLACK: jiff::SignedDuration = jiff::SignedDuration::from_mins(1);
         self.recorded_from.is_some_and(|from| from.duration_since(at) > SLACK)
     }
 }
 
-/// The labels on an item.
+/// The labels of an item.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels {
-    /// When they were seen.
+    /// Time at which they were seen.
     pub at: Timestamp,
-    /// Their names. Of two sights within one moment both are kept: taking off
-    /// a label that is not there does no harm, leaving one on does.
+    /// Label names. If two different states have the same time, the labels of both are kept:
+    /// removing a label that is not there is harmless, leaving one is not.
     pub names: BTreeSet<String>,
 }
 
 impl Labels {
-    /// Joins a sight.
+    /// Adds a state of the labels. A later state replaces an earlier one.
     pub fn join(slot: &mut Option<Self>, at: Timestamp, names: &BTreeSet<String>) {
         match slot {
             Some(known) if known.at > at => {}
@@ -156,92 +159,92 @@ impl Labels {
     }
 }
 
-/// A word about an item's phase by someone who may say it.
+/// A phase override by a person who is allowed to make it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PhaseOverride {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// What was said. Within one moment a label put on outweighs one taken
-    /// off (people swap labels), and a command outweighs both.
+    /// The override. At the same time, an added label takes precedence over a removed one (people
+    /// swap labels), and a command over both.
     pub word: OverrideKind,
-    /// By whom: a login, for showing.
+    /// Login of the person, for display.
     pub by: String,
 }
 
-/// What was said.
+/// The kind of a phase override.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum OverrideKind {
-    /// Took the label off: leave the item alone.
+    /// The label was removed: leave the item alone.
     OptOut,
-    /// It is in this phase.
+    /// The item is in this phase.
     Baseline {
         /// Phase name.
         phase: String,
-        /// And stays there.
+        /// True if the item stays in the phase.
         pin: bool,
     },
-    /// Back to what the facts say.
+    /// The phase follows from the facts again.
     Auto,
 }
 
-/// What only pull requests have.
+/// The facts that only pull requests have.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PullFacts {
-    /// Where it comes from and where it goes.
+    /// Source and target.
     pub shape: Option<Newest<PullShape>>,
-    /// What title and body say of other items.
+    /// References in title and body to other items.
     pub refs: Option<Newest<TextRefs>>,
-    /// Its merge.
+    /// The merge.
     pub merged: Option<Merge>,
     /// Reviews by id: the newest verdict of each.
     pub reviews: BTreeMap<u64, Newest<ReviewFact>>,
-    /// Every source commit, with the earliest time at which it was seen there.
+    /// Every head commit, with the earliest time at which it was seen as the head.
     #[serde(default)]
     pub heads: BTreeMap<Sha, Timestamp>,
-    /// Who pushed to its branch while it was open, by the forge's word.
+    /// Accounts that pushed to its branch while it was open, according to the forge.
     #[serde(default)]
     pub pushers: BTreeSet<Account>,
-    /// What was last found of the policy file in it.
+    /// The last finding about the policy file in it.
     #[serde(default)]
     pub policy: Option<PolicyInPull>,
 }
 
-/// What a pull request does to the policy file.
+/// The effect of a pull request on the policy file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyInPull {
-    /// The head that was looked at.
+    /// The head that was examined.
     pub head: Sha,
-    /// The target branch that it was compared with: a pull request may be
-    /// turned to another one. Empty: it is to be looked at again.
+    /// The target branch that it was compared with, because a pull request can be retargeted.
+    /// Empty: it must be examined again.
     #[serde(default)]
     pub base: String,
-    /// It changes the file: a check or comment of ours says what was found.
+    /// True if it changes the file: a check or comment of ours shows the finding.
     pub changes: bool,
 }
 
 impl PolicyInPull {
-    /// It was found for the pull request as it stands.
+    /// Returns true if the finding is for the pull request's current head and target.
     pub fn is_of(&self, shape: &PullShape) -> bool {
         self.head == shape.head_sha && self.base == shape.base_ref
     }
 }
 
-/// Where a pull request comes from and where it goes.
+/// Source and target of a pull request.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PullShape {
     /// Source branch.
     pub head_ref: String,
-    /// Source commit.
+    /// Head commit.
     pub head_sha: Sha,
-    /// From another repository.
+    /// True if the source is in another repository.
     pub from_fork: bool,
     /// Target branch.
     pub base_ref: String,
-    /// Not ready for review.
+    /// True if it is a draft.
     pub draft: bool,
 }
 
-/// What a text says of other items.
+/// References in a text to other items.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct TextRefs {
     /// Issues that it closes, in the order of the text.
@@ -253,25 +256,25 @@ pub struct TextRefs {
 /// A merge.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Merge {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// The commit that it put on the target branch.
     pub sha: Sha,
-    /// By whom.
+    /// The account that merged.
     pub by: Option<Account>,
 }
 
 /// A review.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReviewFact {
-    /// What it says now.
+    /// The current verdict.
     pub verdict: Verdict,
-    /// When it was first submitted.
+    /// Time of first submission.
     pub submitted_at: Timestamp,
-    /// By whom.
+    /// Reviewer.
     pub reviewer: Account,
-    /// How the reviewer stands to the repository.
+    /// The reviewer's association with the repository.
     pub association: Association,
-    /// Which commit was reviewed.
+    /// The reviewed commit.
     pub commit: Option<Sha>,
 }

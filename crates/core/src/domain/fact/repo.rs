@@ -1,4 +1,4 @@
-//! All facts of one repository, in memory, with the indexes that decisions use.
+//! All facts of one repository, in memory, with the indexes that evaluations use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -27,21 +27,21 @@ use crate::domain::{
     needs::{Answered, Need},
 };
 
-/// Every fact of one repository. Read through its fields, changed through
-/// [`crate::ingest::observe`] and [`crate::ingest::learn`] only.
+/// Every fact of one repository. It is read through its fields, and changed only through
+/// [`crate::ingest::observe`] and [`crate::ingest::learn`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct RepoFacts {
-    /// Which repository.
+    /// The repository's key.
     pub key: RepoKey,
-    /// The repository itself.
+    /// Metadata of the repository.
     pub about: RepositoryMetadata,
     /// Issues and pull requests.
     pub items: BTreeMap<ItemNumber, ItemFacts>,
-    /// Commits whose messages speak of others.
+    /// Commits whose messages refer to other commits or to items.
     pub commits: BTreeMap<Sha, CommitFacts>,
-    /// Pushes by ref, before and after.
+    /// Pushes by ref, commit before and commit after.
     pub pushes: BTreeMap<(RefName, Sha, Sha), PushFacts>,
-    /// All tags at the last list.
+    /// All tags at the last listing.
     pub tags: TagFacts,
     /// Tags and branches over time.
     pub refs: BTreeMap<RefName, RefFacts>,
@@ -53,40 +53,40 @@ pub struct RepoFacts {
     pub groups: BTreeMap<Sha, GroupFacts>,
     /// Deployments by id.
     pub deployments: Deployments,
-    /// Groups of alerts by id.
+    /// Incidents by id.
     pub incidents: BTreeMap<String, IncidentFacts>,
-    /// Storms of alerts by id.
+    /// Alert storms by id.
     pub storms: BTreeMap<String, StormFacts>,
-    /// Users' words by id.
+    /// User feedback by id.
     pub feedback: BTreeMap<String, FeedbackFacts>,
-    /// Connections that have to be heard of, by name.
+    /// Connections that must send a heartbeat, by name.
     pub heartbeats: BTreeMap<String, HeartbeatFacts>,
-    /// Slash-commands that were decided.
+    /// Processed slash commands.
     pub commands: Commands,
-    /// Slash-commands that wait until the forge says what their sender may do.
+    /// Slash commands that wait for the forge to report their sender's permissions.
     pub waiting: BTreeMap<CommandId, WaitingCommand>,
-    /// Deploys that were asked of us, by our id for each.
+    /// Deployments requested from us, by our id for each.
     pub requests: Requests,
     /// Workflow runs that deploy, by id.
     pub runs: Runs,
-    /// Jobs that wait or waited for our word, by run and lower-case environment.
+    /// Jobs that wait or waited for our answer, by run and lower-case environment.
     pub waiting_jobs: BTreeMap<(u64, String), WaitingJob>,
-    /// What was done about draft releases and pushed tags.
+    /// Actions taken on draft releases and pushed tags.
     pub publications: BTreeMap<String, Publication>,
-    /// What was decided at gates, by gate and commit.
+    /// Gate decisions, by gate and commit.
     pub gates: Gates,
-    /// What the forge answered.
+    /// The forge's answers, by query.
     pub answers: BTreeMap<Need, Answered>,
-    /// The policy files that hold here.
+    /// The policy files that apply here.
     pub policy_files: PolicyFiles,
-    /// Look-up tables, rebuilt from the above.
+    /// Look-up tables, rebuilt from the other fields.
     pub index: Index,
 }
 
-/// The name under which a fact is stored.
+/// The key under which a fact is stored.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum DocumentKey {
-    /// The repository itself.
+    /// The repository's metadata.
     About,
     /// An item.
     Item(ItemNumber),
@@ -96,7 +96,7 @@ pub enum DocumentKey {
     Push(RefName, Sha, Sha),
     /// A ref.
     Ref(RefName),
-    /// All tags at the last list.
+    /// All tags at the last listing.
     Tags,
     /// A release.
     Release(u64),
@@ -106,25 +106,25 @@ pub enum DocumentKey {
     Group(Sha),
     /// A deployment.
     Deployment(u64),
-    /// A group of alerts.
+    /// An incident.
     Incident(String),
-    /// A storm of alerts.
+    /// An alert storm.
     Storm(String),
-    /// A user's words.
+    /// User feedback.
     Feedback(String),
-    /// A connection that has to be heard of.
+    /// A connection that must send a heartbeat.
     Heartbeat(String),
-    /// A slash-command.
+    /// A slash command.
     Command(CommandId),
-    /// A slash-command that waits for its sender's rights.
+    /// A slash command that waits for its sender's permissions.
     WaitingCommand(CommandId),
-    /// A deploy that was asked of us.
+    /// A deployment requested from us.
     Request(String),
     /// A workflow run that deploys.
     Run(u64),
-    /// A job that waits for our word, by run and lower-case environment.
+    /// A job that waits for our answer, by run and lower-case environment.
     WaitingJob(u64, String),
-    /// What was done about a draft release or a pushed tag.
+    /// An action taken on a draft release or a pushed tag.
     Publication(String),
     /// A gate on a commit.
     Gate(GateName, Sha),
@@ -136,13 +136,13 @@ pub enum DocumentKey {
 
 impl fmt::Display for DocumentKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // JSON, because a branch name may hold any separator that we might choose.
+        // JSON, because a branch name may contain any separator that we might choose.
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 
 impl RepoFacts {
-    /// A repository of which nothing is known.
+    /// Returns the facts of a repository of which nothing is known.
     pub fn new(key: RepoKey) -> Self {
         Self {
             key,
@@ -173,8 +173,8 @@ impl RepoFacts {
         }
     }
 
-    /// Reads stored documents. Those that this version can't read are left
-    /// out and named, so that they are reported and not overwritten unseen.
+    /// Reads stored documents. Documents that this version can't read are left out, and their names
+    /// are returned, so that they are reported and not silently overwritten.
     pub fn load<'a>(key: RepoKey, documents: impl IntoIterator<Item = (&'a str, &'a str)>) -> (Self, Vec<String>) {
         let mut facts = Self::new(key);
         let mut unreadable = Vec::new();
@@ -184,7 +184,7 @@ impl RepoFacts {
             }
         }
         facts.rebuild_index();
-        // An earlier version kept nothing of whose commits were deployed.
+        // An earlier version did not store whose commits were deployed.
         let unplaced = facts.deployments.index().of_unknown_origin.iter().copied().map(DocumentKey::Deployment);
         let unplaced = unplaced.collect();
         facts.place_deployments(&unplaced);
@@ -223,7 +223,7 @@ impl RepoFacts {
         Some(())
     }
 
-    /// The stored form of a document; `None` if there is none (any more).
+    /// Returns the stored form of a document; `None` if there is none, or no longer.
     pub fn document(&self, key: &DocumentKey) -> Option<String> {
         fn json<T: Serialize>(value: Option<&T>) -> Option<String> {
             value.and_then(|v| serde_json::to_string(v).ok())
@@ -257,7 +257,7 @@ impl RepoFacts {
         }
     }
 
-    /// Takes documents out, and the tables with them.
+    /// Removes documents and rebuilds the tables.
     pub fn remove(&mut self, keys: &BTreeSet<DocumentKey>) {
         for key in keys {
             match key {
@@ -276,7 +276,7 @@ impl RepoFacts {
                 DocumentKey::Incident(id) => drop(self.incidents.remove(id)),
                 DocumentKey::Storm(id) => drop(self.storms.remove(id)),
                 DocumentKey::Feedback(id) => drop(self.feedback.remove(id)),
-                // Nothing else is ever let go of.
+                // No other document is ever removed.
                 _ => {}
             }
         }
@@ -286,23 +286,23 @@ impl RepoFacts {
         }
     }
 
-    /// The default branch; `main` until a payload tells.
+    /// Returns the default branch; `main` until a payload names it.
     pub fn default_branch(&self) -> &str {
         self.about.default_branch.as_ref().map_or("main", |b| b.value.as_str())
     }
 
-    /// The default branch, and those that were it before.
+    /// Returns the default branch and all former default branches.
     pub fn main_lines(&self) -> BTreeSet<String> {
         let now = [self.default_branch().to_owned()];
         self.about.default_branches.iter().cloned().chain(now).collect()
     }
 
-    /// Whether a branch is the default one, or was.
+    /// Returns true if a branch is or was the default branch.
     pub fn is_main_line(&self, branch: &str) -> bool {
         branch == self.default_branch() || self.about.default_branches.contains(branch)
     }
 
-    /// Pull requests whose head is this commit now.
+    /// Returns the pull requests whose current head is this commit.
     pub fn pulls_with_head<'a>(&'a self, sha: &'a Sha) -> impl Iterator<Item = ItemNumber> + 'a {
         let ever = self.index.pulls_by_head.get(sha).into_iter().flatten().copied();
         ever.filter(move |number| {
@@ -311,17 +311,17 @@ impl RepoFacts {
         })
     }
 
-    /// Labels that exist in the repository.
+    /// Returns the labels that exist in the repository.
     pub fn known_labels(&self) -> &BTreeSet<String> {
         &self.about.known_labels
     }
 
-    /// Labels on an item as last seen or written.
+    /// Returns the labels of an item as last seen or written.
     pub fn item_labels(&self, item: ItemNumber) -> Option<&BTreeSet<String>> {
         self.items.get(&item).and_then(|i| i.labels.as_ref()).map(|l| &l.names)
     }
 
-    /// The pull request's facts, if `item` is one.
+    /// Returns the pull request's facts, if `item` is one.
     pub fn pull(&self, item: ItemNumber) -> Option<&crate::domain::fact::item::PullFacts> {
         self.items.get(&item).and_then(|i| i.pull.as_ref())
     }

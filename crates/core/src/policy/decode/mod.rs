@@ -1,8 +1,8 @@
-//! From the tree to the types, reporting as many mistakes as can be told apart.
+//! Decodes a YAML tree into the policy's types, and reports as many mistakes as can be told apart.
 //!
-//! serde's derived code names the keys and variants that it knows, so unknown
-//! ones are reported as they are met. Any other mistake ends one pass: it is
-//! noted, the value is left out, and the tree is read again.
+//! serde's derived code names the keys and variants that it knows, so unknown ones are reported as
+//! they are found. Any other mistake ends a pass: it is recorded, the value is left out, and the
+//! tree is read again.
 
 mod access;
 mod glob;
@@ -17,20 +17,20 @@ use crate::policy::{
     yaml::{Entry, Kind, Node, Source},
 };
 
-/// Most mistakes that are reported for one file.
+/// Maximum number of mistakes reported for one file.
 const MAX_PROBLEMS: usize = 1000;
-/// Most passes over one file: each ends at a mistake of a kind of which only
-/// one shows at a time.
+/// Maximum number of passes over one file. Each pass ends at a mistake of a kind of which only one
+/// shows at a time.
 const MAX_PASSES: usize = 500;
 /// The type of globs, as serde names it.
 const GLOB: &str = "Glob";
-/// Structs that may also be written as one word, which is a glob in the latter.
+/// Structs that may also be written as a single word. In the latter struct the word is a glob.
 const WORD_OR_SETTINGS: [&str; 2] = ["WordOrSettings", "GlobOrSettings"];
-/// Keys for monorepo targets, which are refused in words of their own.
+/// Keys for monorepo targets. They are rejected with a message of their own.
 const BY_PATH: [&str; 2] = ["paths", "targets"];
 
-/// Reads a value of type `T` from a tree; with it warnings about what is right
-/// and probably not meant.
+/// Reads a value of type `T` from a tree. Returns it with warnings about values that are valid but
+/// probably not intended, or the mistakes.
 pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Result<(T, Vec<Problem>), Vec<Problem>> {
     let mut problems: Vec<Problem> = Vec::new();
     let mut known = BTreeSet::new();
@@ -79,13 +79,13 @@ pub(crate) fn decode<T: DeserializeOwned>(source: &Source, root: &Node) -> Resul
 /// A mistake that ends a pass.
 #[derive(Debug)]
 struct Fault {
-    /// The node to leave out in the next pass, and where to point.
+    /// The node to leave out in the next pass, and the position to report.
     place: Option<(usize, Position)>,
     message: String,
     meant: Option<String>,
-    /// A required key is missing.
+    /// True if a required key is missing.
     missing: bool,
-    /// It only follows from a mistake already reported.
+    /// True if it only follows from a mistake already reported.
     follows: bool,
 }
 
@@ -94,7 +94,7 @@ impl Fault {
         Self { place: None, message: message.into(), meant: None, missing: false, follows: false }
     }
 
-    /// Points at `node`, unless something within it is already to blame.
+    /// Sets the position to `node`, unless a node within it already is the position.
     fn at(mut self, node: &Node) -> Self {
         self.place.get_or_insert((node.id, node.mark));
         self
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
         Fault::new(format!("expected {what}, found {found}")).at(self.node)
     }
 
-    /// Warns of a glob that probably means something else.
+    /// Adds a warning if a glob probably means something else.
     fn doubt_glob(self, text: &str) {
         if let Some(warning) = glob::doubt(text) {
             self.context.warnings.borrow_mut().push(self.context.source.problem(self.node.mark, warning));
@@ -197,7 +197,7 @@ impl<'a> Reader<'a> {
         Entries { left: kept.into_iter(), value: None, holes: !skipped.is_empty(), context: self.context }
     }
 
-    /// The mapping of a struct, or of a variant that was written without one.
+    /// Reads the mapping of a struct, or of a variant that was written without a mapping.
     fn fields<V: Visitor<'a>>(self, entries: &'a [Entry], known: &[&str], visitor: V) -> Result<V::Value, Fault> {
         let map = self.map(entries, Some(known));
         let holes = map.holes;

@@ -1,9 +1,7 @@
-//! Prometheus Alertmanager: the webhook receiver's payload, version 4
-//! (prometheus.io, «Alerting: configuration», `webhook_config`), and Grafana's
-//! superset of it.
+//! Prometheus Alertmanager: the webhook receiver's payload, version 4 (prometheus.io, "Alerting:
+//! configuration", `webhook_config`), and Grafana's superset of it.
 //!
-//! Alertmanager signs nothing; it sends a bearer token
-//! (`http_config.authorization`).
+//! Alertmanager signs nothing; it sends a bearer token (`http_config.authorization`).
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -19,10 +17,10 @@ use crate::{
     },
 };
 
-/// Alerts of one message that are looked at; the rest counts as left out.
+/// Maximum alerts of one message that are read; the rest counts as left out.
 const MOST_ALERTS: usize = 2_000;
 
-/// An Alertmanager.
+/// An Alertmanager connection.
 #[derive(Debug)]
 pub struct Alertmanager {
     connection: String,
@@ -30,7 +28,7 @@ pub struct Alertmanager {
 }
 
 impl Alertmanager {
-    /// The Alertmanager behind `[alerts.connection]`.
+    /// Creates the connection `[alerts.connection]`.
     pub fn new(connection: &str, secrets: &[SecretString]) -> Self {
         Self { connection: connection.to_owned(), secrets: Secrets::new(secrets) }
     }
@@ -48,23 +46,23 @@ impl AlertSource for Alertmanager {
     fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable> {
         let payload = json::object(body)?;
         let says = Says::Group(group(&payload, received_at, None)?);
-        // The payload does not tell when it was sent.
+        // The payload does not contain the time at which it was sent.
         Ok(Message { connection: self.connection.clone(), at: received_at, says })
     }
 }
 
-/// Reads a group of alerts. `title`: what the source calls it itself.
+/// Reads a group of alerts. `title` is the source's own title, if it has one.
 ///
-/// The group's `groupKey` names the route too: whoever edits the routing tree
-/// would orphan every incident. So the labels that it groups by are the key.
-/// The group's `status` is not read: it is `firing` if any alert is.
+/// The group's `groupKey` names the route too, so an edit of the routing tree would orphan every
+/// incident. The labels by which it groups are therefore the key. The group's `status` is not read:
+/// it is `firing` if any alert is.
 pub(super) fn group(payload: &Value, received_at: Timestamp, title: Option<String>) -> Result<Group, Undecodable> {
     let Some(listed) = payload.get("alerts").and_then(Value::as_array) else {
         return Err(Undecodable { path: "alerts".to_owned(), message: "is not a list".to_owned() });
     };
     let alerts: Vec<Alert> = listed.iter().take(MOST_ALERTS).filter_map(|one| alert(one, received_at)).collect();
     let dropped = payload.get("truncatedAlerts").and_then(Value::as_u64).unwrap_or(0);
-    // What can't be read might fire.
+    // An alert that cannot be read might fire.
     let unread = u64::try_from(listed.len() - alerts.len()).unwrap_or(u64::MAX);
     let common = json::labels(payload.get("commonLabels"));
     let annotations = json::labels(payload.get("commonAnnotations"));
@@ -74,7 +72,7 @@ pub(super) fn group(payload: &Value, received_at: Timestamp, title: Option<Strin
     let key = match (grouped_by.is_empty(), name) {
         (false, _) => json::key(&grouped_by),
         (true, Some(name)) => format!("alertname={name:?}"),
-        // Without groupLabels and names (`group_by: []`): all is one group.
+        // Without groupLabels and names (`group_by: []`), everything is one group.
         (true, None) => String::new(),
     };
     let summary = annotations.get("summary");
@@ -99,7 +97,7 @@ fn alert(value: &Value, received_at: Timestamp) -> Option<Alert> {
     value.as_object()?;
     let labels = json::labels(value.get("labels"));
     let fingerprint = json::text(value.get("fingerprint")).unwrap_or_else(|| json::fingerprint(&labels));
-    // Anything but «resolved», a word that we don't know included, counts as firing.
+    // Any status but "resolved", including unknown ones, counts as firing.
     let firing = value.get("status").and_then(Value::as_str) != Some("resolved");
     let ended_at = json::moment(value.get("endsAt")).filter(|_| !firing);
     Some(Alert {

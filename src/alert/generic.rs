@@ -1,4 +1,4 @@
-//! Anything that can post JSON: the settings tell where in it things are.
+//! Generic alerts: any system that can post JSON. The settings define where the fields are.
 
 use http::{HeaderMap, HeaderName};
 use jiff::Timestamp;
@@ -14,42 +14,42 @@ use crate::{
     },
 };
 
-/// What such a connection sends.
+/// Kinds of messages that such a connection sends.
 #[derive(Debug, Clone)]
 pub enum Kind {
-    /// Alerts, with the values of `status` that mean firing, and resolved.
+    /// Alerts, with the values of `status` for firing and resolved.
     Alert {
-        /// It fires.
+        /// Values that mean firing.
         firing: Vec<String>,
-        /// It is over.
+        /// Values that mean resolved.
         resolved: Vec<String>,
-        /// Whether another status is a sign of life.
+        /// Whether any other status is a heartbeat.
         heartbeat: bool,
     },
-    /// A user's words.
+    /// User feedback.
     Feedback,
 }
 
-/// Where in the body things are: JSON pointers (RFC 6901). Empty: nowhere.
+/// JSON pointers (RFC 6901) to the fields of a body; empty if there is no such field.
 #[derive(Debug, Clone)]
 pub struct Fields {
-    /// What identifies it.
+    /// Identifier of the alert or feedback.
     pub key: String,
-    /// Firing or resolved.
+    /// Status: firing or resolved.
     pub status: String,
     /// Title.
     pub title: String,
     /// Text.
     pub text: String,
-    /// Where to read more.
+    /// Link to more details.
     pub url: String,
-    /// When it began.
+    /// Start of the alert.
     pub started_at: String,
     /// Labels.
     pub labels: String,
 }
 
-/// A sender of JSON.
+/// A generic connection.
 #[derive(Debug)]
 pub struct Generic {
     connection: String,
@@ -60,8 +60,8 @@ pub struct Generic {
 }
 
 impl Generic {
-    /// The sender behind `[alerts.connection]`. `signature`: the header with
-    /// the hex HMAC-SHA256 of the body; `None`: a bearer token.
+    /// Creates the connection `[alerts.connection]`. `signature` names the header with the hex
+    /// HMAC-SHA256 of the body; `None` requires a bearer token.
     pub fn new(
         connection: &str,
         secrets: &[SecretString],
@@ -118,7 +118,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// What a pointer leads to. The empty pointer means «nowhere» here.
+    /// Returns the value at a pointer. The empty pointer means "nowhere" here.
     fn at(&self, pointer: &str) -> Option<&Value> {
         if pointer.is_empty() { None } else { self.payload.pointer(pointer) }
     }
@@ -131,7 +131,7 @@ impl Found<'_> {
         let labels = json::labels(self.at(&self.fields.labels));
         let (title, text, url) =
             (self.text(&self.fields.title), self.text(&self.fields.text), self.text(&self.fields.url));
-        // Without an id its title must tell it from others.
+        // Without an id, its title must distinguish it from others.
         let key = self.text(&self.fields.key).or_else(|| title.clone()).unwrap_or_else(|| json::key(&labels));
         let alert = Alert {
             fingerprint: key.clone(),
@@ -153,7 +153,7 @@ impl Found<'_> {
         }
         let first_line = || text.trim().lines().next().unwrap_or_default().to_owned();
         let title = title.unwrap_or_else(first_line);
-        // Without an id the words themselves tell it from others.
+        // Without an id, title and text distinguish it from others.
         let spoken = || json::fingerprint(&[(title.clone(), text.clone())].into());
         Says::Feedback(Feedback {
             key: self.text(&self.fields.key).unwrap_or_else(spoken),

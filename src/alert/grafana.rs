@@ -1,9 +1,8 @@
-//! Grafana alerting: the webhook contact point (grafana.com, «Configure the
-//! webhook notifier»). Its payload is Alertmanager's with more in it.
+//! Grafana alerting: the webhook contact point (grafana.com, "Configure the webhook notifier"). Its
+//! payload is Alertmanager's with additional fields.
 //!
-//! It signs the body with HMAC-SHA256 and sends bare hex in
-//! `X-Grafana-Alerting-Signature`. If a timestamp header is configured too, it
-//! signs `{seconds}:{body}` and sends the seconds there.
+//! Grafana signs the body with HMAC-SHA256 and sends bare hex in `X-Grafana-Alerting-Signature`. If
+//! a timestamp header is configured too, it signs `{seconds}:{body}` and sends the seconds there.
 
 use std::sync::Arc;
 
@@ -24,15 +23,15 @@ use crate::{
     },
 };
 
-/// How far the signature's time may be from ours.
+/// Maximum difference between the signature's time and ours.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// Where Grafana was told to put its proof.
+/// Headers in which Grafana is configured to send its signature.
 #[derive(Debug, Clone)]
 pub struct Headers {
     /// The signature.
     pub signature: HeaderName,
-    /// The time that is signed with the body; `None`: none is.
+    /// The time that is signed with the body; `None` if no time is signed.
     pub timestamp: Option<HeaderName>,
 }
 
@@ -42,7 +41,7 @@ impl Default for Headers {
     }
 }
 
-/// A Grafana.
+/// A Grafana connection.
 pub struct Grafana {
     connection: String,
     secrets: Secrets,
@@ -51,7 +50,7 @@ pub struct Grafana {
 }
 
 impl Grafana {
-    /// The Grafana behind `[alerts.connection]`.
+    /// Creates the connection `[alerts.connection]`.
     pub fn new(connection: &str, secrets: &[SecretString], headers: Headers, clock: Arc<dyn Clock>) -> Self {
         Self { connection: connection.to_owned(), secrets: Secrets::new(secrets), headers, clock }
     }
@@ -77,7 +76,7 @@ impl AlertSource for Grafana {
         let payload = json::object(body)?;
         let title = json::text(payload.get("title")).map(|title| without_count(&title));
         let mut group = alertmanager::group(&payload, received_at, title.filter(|title| !title.is_empty()))?;
-        // `message` repeats every alert with its labels; what is in the alerts is shown anyway.
+        // `message` repeats every alert with its labels; the alerts are shown anyway.
         if group.alerts.is_empty() {
             group.text = json::text(payload.get("message"));
         }
@@ -85,7 +84,7 @@ impl AlertSource for Grafana {
     }
 }
 
-/// A title without `[FIRING:2] ` before it: the number changes all the time.
+/// Removes a leading `[FIRING:2] ` from a title, because the number changes all the time.
 fn without_count(title: &str) -> String {
     let rest = title.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let counts = |head: &str| head.starts_with("FIRING") || head.starts_with("RESOLVED");

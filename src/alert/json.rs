@@ -1,4 +1,4 @@
-//! Reading JSON that may be anything: what is missing or of another type is absent.
+//! Reads arbitrary JSON: a value that is missing or of another type is absent.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use sha2::{Digest, Sha256};
 
 use crate::port::forge::Undecodable;
 
-/// Labels of one alert that are kept.
+/// Maximum labels stored for one alert.
 const MOST_LABELS: usize = 100;
-/// Longest name of a label, in characters.
+/// Maximum length of a label's name, in characters.
 const LONGEST_NAME: usize = 200;
-/// Longest value of a label or annotation, in characters.
+/// Maximum length of a label's or annotation's value, in characters.
 const LONGEST_VALUE: usize = 8_000;
 
-/// The body as a JSON object.
+/// Parses the body as a JSON object.
 pub(super) fn object(body: &[u8]) -> Result<Value, Undecodable> {
     let wrong = |message: String| Undecodable { path: "body".to_owned(), message };
     let value: Value = serde_json::from_slice(body).map_err(|error| wrong(format!("is not JSON: {error}")))?;
     if value.is_object() { Ok(value) } else { Err(wrong("is not a JSON object".to_owned())) }
 }
 
-/// A text that is there and not empty; numbers and truth values are texts too.
+/// Returns a text that is present and not empty; numbers and booleans are texts too.
 pub(super) fn text(value: Option<&Value>) -> Option<String> {
     let text = match value? {
         Value::String(text) => text.chars().take(LONGEST_VALUE).collect(),
@@ -33,16 +33,16 @@ pub(super) fn text(value: Option<&Value>) -> Option<String> {
     Some(text).filter(|text: &String| !text.trim().is_empty())
 }
 
-/// Labels or annotations: an object of texts.
+/// Returns labels or annotations: an object of texts.
 pub(super) fn labels(value: Option<&Value>) -> BTreeMap<String, String> {
     let entries = value.and_then(Value::as_object).into_iter().flatten().take(MOST_LABELS);
     entries.filter_map(|(name, value)| Some((name.chars().take(LONGEST_NAME).collect(), text(Some(value))?))).collect()
 }
 
-/// A moment: RFC 3339, or seconds or milliseconds since 1970. The year 1,
-/// which Go writes for «none», is none.
+/// Returns a time: RFC 3339, or seconds or milliseconds since 1970. The year 1, which Go writes for
+/// "none", is none.
 pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
-    /// Seconds beyond this year 5138 are milliseconds.
+    /// Larger values, from the year 5138 on in seconds, are milliseconds.
     const MOST_SECONDS: i64 = 100_000_000_000;
     let at: Timestamp = match value? {
         Value::String(text) => text.trim().parse().ok()?,
@@ -56,12 +56,11 @@ pub(super) fn moment(value: Option<&Value>) -> Option<Timestamp> {
         }
         _ => return None,
     };
-    // Times are kept in whole milliseconds.
+    // Times are stored in whole milliseconds.
     Timestamp::from_millisecond(at.as_millisecond()).ok().filter(|at| at.as_second() > 0)
 }
 
-/// What tells one alert from others when the source has no id for it: a short
-/// hash of its labels.
+/// Returns an identifier for an alert whose source has none: a short hash of its labels.
 pub(super) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
     let mut hash = Sha256::new();
     for (name, value) in labels {
@@ -73,7 +72,7 @@ pub(super) fn fingerprint(labels: &BTreeMap<String, String>) -> String {
     hex::encode(hash.finalize()).chars().take(16).collect()
 }
 
-/// Labels in order as one key: `alertname="X",job="api"`.
+/// Returns labels in order as one key: `alertname="X",job="api"`.
 pub(super) fn key(labels: &BTreeMap<String, String>) -> String {
     labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect::<Vec<_>>().join(",")
 }

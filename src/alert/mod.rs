@@ -1,7 +1,7 @@
-//! Monitoring systems: one file each, with its proof of origin and its words.
+//! Monitoring systems: one file each, with its verification and its payload.
 //!
-//! Another one takes a file that implements [`crate::port::alert::AlertSource`]
-//! and a name in the settings (`AlertKind`); nothing else knows the kinds.
+//! To add one, write a file that implements [`crate::port::alert::AlertSource`] and add its name to
+//! the settings (`AlertKind`); nothing else knows the kinds.
 
 mod alertmanager;
 mod generic;

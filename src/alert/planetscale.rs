@@ -1,9 +1,9 @@
-//! PlanetScale webhooks (planetscale.com/docs, «Webhooks», «Webhook events»).
+//! PlanetScale webhooks (planetscale.com/docs, "Webhooks", "Webhook events").
 //!
 //! The body is signed with HMAC-SHA256 under the webhook's secret; hex in
-//! `X-PlanetScale-Signature`. The payload: `timestamp` (seconds), `event`,
-//! `organization`, `database`, and the `resource` that the event is about.
-//! What fires is never said to be over.
+//! `X-PlanetScale-Signature`. The payload contains `timestamp` (seconds), `event`, `organization`,
+//! `database`, and the `resource` that the event concerns. PlanetScale never reports the end of an
+//! alert.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::{
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-planetscale-signature");
 
-/// Events that are alerts, with what they say.
+/// Events that are alerts, with their titles.
 const ALERTS: [(&str, &str); 4] = [
     ("branch.anomaly", "Anomaly in the queries of a branch"),
     ("branch.out_of_memory", "A branch ran out of memory"),
@@ -31,7 +31,7 @@ const ALERTS: [(&str, &str); 4] = [
     ("keyspace.storage", "A keyspace's storage fills up"),
 ];
 
-/// A PlanetScale organisation or database.
+/// Connection to a PlanetScale organisation or database.
 #[derive(Debug)]
 pub struct PlanetScale {
     connection: String,
@@ -39,7 +39,7 @@ pub struct PlanetScale {
 }
 
 impl PlanetScale {
-    /// The webhook behind `[alerts.connection]`.
+    /// Creates the connection `[alerts.connection]`.
     pub fn new(connection: &str, secrets: &[SecretString]) -> Self {
         Self { connection: connection.to_owned(), secrets: Secrets::new(secrets) }
     }
@@ -70,7 +70,7 @@ impl AlertSource for PlanetScale {
     }
 }
 
-/// Where a resource's own names are, by the label that they become.
+/// Fields with a resource's names, by the label that they become.
 const NAMES: [(&str, &str); 4] =
     [("branch", "branch_name"), ("keyspace", "keyspace_name"), ("cluster", "cluster_name"), ("name", "name")];
 
@@ -84,7 +84,7 @@ fn group(payload: &Value, event: &str, words: &str, at: Timestamp) -> Group {
     }
     let place = ["database", "branch", "keyspace", "cluster", "name"].into_iter().filter_map(|name| labels.get(name));
     let place = place.map(String::as_str).collect::<Vec<_>>().join("/");
-    // A resource without an id is told from others by its names.
+    // A resource without an id is identified by its names.
     let id = json::text(resource.get("id")).unwrap_or_else(|| place.clone());
     let numbers = resource.as_object().into_iter().flatten().filter(|(_, value)| value.is_number());
     let annotations = numbers.take(20).filter_map(|(name, value)| Some((name.clone(), json::text(Some(value))?)));

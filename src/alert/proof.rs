@@ -1,4 +1,4 @@
-//! Proof that whoever sends knows a secret.
+//! Verifies that a sender knows a secret.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::port::alert::Refusal;
 
 /// The live secrets: two while one is being replaced, otherwise one.
 ///
-/// An empty one proves nothing and is left out; without any nothing gets in.
+/// An empty secret proves nothing and is left out; without any secret every message is refused.
 #[derive(Clone)]
 pub(super) struct Secrets(Vec<SecretString>);
 
@@ -26,14 +26,14 @@ impl Secrets {
         Self(secrets.iter().filter(|secret| !secret.expose_secret().is_empty()).cloned().collect())
     }
 
-    /// A bearer token (RFC 6750) that is one of the secrets.
+    /// Verifies a bearer token (RFC 6750) against the secrets.
     pub(super) fn bearer(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let value = only(headers, &header::AUTHORIZATION, Refusal::MissingToken, Refusal::BadToken)?;
         let (scheme, token) = value.split_at_checked(7).ok_or(Refusal::BadToken)?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") {
             return Err(Refusal::BadToken);
         }
-        // Hashes have one length, so that comparing takes one time.
+        // Hashes have equal lengths, so a comparison takes constant time.
         let given = Sha256::digest(token.trim_ascii());
         let known = self.any(|secret| {
             let wanted = Sha256::digest(secret);
@@ -42,7 +42,7 @@ impl Secrets {
         if known { Ok(()) } else { Err(Refusal::BadToken) }
     }
 
-    /// A header with the HMAC-SHA256 of `parts` in hex, as it is or after `sha256=`.
+    /// Verifies a header with the HMAC-SHA256 of `parts` in hex, bare or after `sha256=`.
     pub(super) fn signature(&self, headers: &HeaderMap, name: &HeaderName, parts: &[&[u8]]) -> Result<(), Refusal> {
         let value = only(headers, name, Refusal::MissingSignature, Refusal::BadSignature)?;
         let digits = value.strip_prefix(b"sha256=").unwrap_or(value);
@@ -50,21 +50,21 @@ impl Secrets {
         // Fails unless there are exactly 64 digits.
         hex::decode_to_slice(digits, &mut signature).map_err(|_| Refusal::BadSignature)?;
         let known = self.any(|secret| {
-            // HMAC takes a key of any length.
+            // HMAC accepts a key of any length.
             let mac = Hmac::<Sha256>::new_from_slice(secret).ok();
             mac.is_some_and(|mac| parts.iter().fold(mac, Mac::chain_update).verify_slice(&signature).is_ok())
         });
         if known { Ok(()) } else { Err(Refusal::BadSignature) }
     }
 
-    /// Tries every secret, so that the time taken does not tell which one matched.
+    /// Tries every secret, so that the time taken does not reveal which one matched.
     fn any(&self, matches: impl Fn(&[u8]) -> bool) -> bool {
         self.0.iter().fold(false, |found, secret| found | matches(secret.expose_secret().as_bytes()))
     }
 }
 
-/// A header that must be there exactly once: a proxy and we could read two of
-/// them differently.
+/// Returns a header that must occur exactly once: a proxy and we could read two of them
+/// differently.
 pub(super) fn only<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

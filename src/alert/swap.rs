@@ -1,4 +1,4 @@
-//! A source that another may take the place of, as when its secret is renewed.
+//! A source that can be replaced at run time, as when its secret is renewed.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,19 +13,19 @@ use crate::{
     },
 };
 
-/// See the module's words.
+/// An [`AlertSource`] that can be replaced by another of its kind.
 pub struct Swap {
     kind: &'static str,
     present: RwLock<Arc<dyn AlertSource>>,
 }
 
 impl Swap {
-    /// At first, `source`.
+    /// Creates it with `source`.
     pub fn new(source: Arc<dyn AlertSource>) -> Self {
         Self { kind: source.kind(), present: RwLock::new(source) }
     }
 
-    /// From here on, `source`.
+    /// Replaces the source.
     pub fn put(&self, source: Arc<dyn AlertSource>) {
         *self.present.write().unwrap_or_else(PoisonError::into_inner) = source;
     }

@@ -5,8 +5,19 @@ use std::io::Write;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
-use super::{Context, Failure, Format, runtime, store, text};
-use crate::port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery};
+use super::{
+    Context, Failure, Format, runtime, store,
+    target::{DeliveryRef, RepositoryRef},
+    text,
+};
+use crate::{
+    domain::id::ItemNumber,
+    forge::github::decode::decode,
+    port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery},
+};
+
+/// Deliveries among which those about one item are looked for, the newest.
+pub(super) const LOOKED_AT: usize = 10_000;
 
 /// How much of a body `show` prints unless asked for all, in lines.
 const SHOWN_LINES: usize = 200;
@@ -30,7 +41,9 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List deliveries, newest first.
-    #[command(after_help = "Example:\n  phasebot deliveries list --state quarantined --event push --format json")]
+    #[command(
+        after_help = "Examples:\n  phasebot deliveries list --state quarantined --event push --format json\n  phasebot deliveries list --repository acme/shop --item 12"
+    )]
     List {
         /// Only those that are in this state.
         #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(DeliveryState::ALL.map(|(_, name)| name)))]
@@ -38,9 +51,12 @@ pub enum Verb {
         /// Only this event, such as pull_request.
         #[arg(long, value_name = "NAME")]
         event: Option<String>,
-        /// Only this repository, by the forge's number for it.
-        #[arg(long, value_name = "ID")]
-        repository: Option<u64>,
+        /// Only this repository: OWNER/NAME, or the forge's number for it.
+        #[arg(long, value_name = "OWNER/NAME")]
+        repository: Option<RepositoryRef>,
+        /// Only those about this issue or pull request, or that moved it.
+        #[arg(long, value_name = "N", requires = "repository")]
+        item: Option<ItemNumber>,
         /// Only with this delivery id of the forge.
         #[arg(long, value_name = "ID")]
         delivery: Option<String>,
@@ -54,8 +70,9 @@ pub enum Verb {
     /// Show one delivery with its body.
     #[command(after_help = "Examples:\n  phasebot deliveries show 4711\n  phasebot deliveries show 4711 --format json")]
     Show {
-        /// Its number, from the list.
-        seq: Seq,
+        /// Its number, from the list, or the forge's id of the delivery.
+        #[arg(value_name = "DELIVERY")]
+        delivery: DeliveryRef,
         /// Show the whole body, however long.
         #[arg(long)]
         full: bool,
@@ -68,16 +85,16 @@ pub enum Verb {
         after_help = "Example:\n  phasebot deliveries replay 4711 4712\n\nFacts that are known already stay as they are, and nothing is shown twice."
     )]
     Replay {
-        /// Their numbers, from the list.
-        #[arg(required = true)]
-        seqs: Vec<Seq>,
+        /// Their numbers, from the list, or the forge's ids.
+        #[arg(required = true, value_name = "DELIVERY")]
+        deliveries: Vec<DeliveryRef>,
     },
     /// End deliveries that wait, can't be understood or were given up.
     #[command(after_help = "Example:\n  phasebot deliveries drop 4711 --reason \"sent by a test hook\"")]
     Drop {
-        /// Their numbers, from the list.
-        #[arg(required = true)]
-        seqs: Vec<Seq>,
+        /// Their numbers, from the list, or the forge's ids.
+        #[arg(required = true, value_name = "DELIVERY")]
+        deliveries: Vec<DeliveryRef>,
         /// Why, for the record.
         #[arg(long, value_name = "TEXT")]
         reason: String,
@@ -97,36 +114,100 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
 /// Runs the command on `store`.
 pub async fn perform(verb: &Verb, store: &dyn Store, out: &mut dyn Write) -> Result<(), Failure> {
     match verb {
-        Verb::List { state, event, repository, delivery, limit, format } => {
+        Verb::List { state, event, repository, item, delivery, limit, format } => {
+            let repo = match repository {
+                Some(repository) => Some(repository.find(store).await?),
+                None => None,
+            };
+            let most = usize::try_from(*limit).unwrap_or(usize::MAX);
             let filter = DeliveryFilter {
                 state: state.as_deref().and_then(DeliveryState::from_name),
                 event: event.clone(),
-                repo: *repository,
+                repo,
                 delivery: delivery.clone(),
-                limit: usize::try_from(*limit).unwrap_or(usize::MAX),
+                limit: if item.is_some() { LOOKED_AT } else { most },
             };
-            let rows = store.deliveries(&filter).await?;
+            let mut rows = store.deliveries(&filter).await?;
+            if let Some(item) = item {
+                rows = about(rows, *item, most, store).await?;
+            }
             match format {
                 Format::Text => list(&rows, out),
                 Format::Json => json_line(&json!(rows), out),
             }
         }
-        Verb::Show { seq, full, format } => {
-            let stored = store.delivery(*seq).await?.ok_or_else(|| none(*seq))?;
+        Verb::Show { delivery, full, format } => {
+            let seqs = delivery.find(store).await?;
+            // Of several hooks the newest.
+            let seq = seqs.first().copied().ok_or_else(|| none(delivery))?;
+            let stored = store.delivery(seq).await?.ok_or_else(|| none(delivery))?;
             match format {
                 Format::Text => show(&stored, *full, out),
                 Format::Json => show_json(&stored, out),
             }
         }
-        Verb::Replay { seqs } => {
-            each(seqs, out, "will be decided again", "there is no such delivery", async |seq| store.replay(seq).await)
-                .await
+        Verb::Replay { deliveries } => {
+            each(
+                &found(deliveries, store).await?,
+                out,
+                "will be decided again",
+                "there is no such delivery",
+                async |seq| store.replay(seq).await,
+            )
+            .await
         }
-        Verb::Drop { seqs, reason } => {
+        Verb::Drop { deliveries, reason } => {
+            let seqs = &found(deliveries, store).await?;
             let absent = "there is no such delivery that is still open";
             each(seqs, out, "dropped", absent, async |seq| store.drop_delivery(seq, reason).await).await
         }
     }
+}
+
+/// The numbers of deliveries; fails if there is no delivery of one of the ids.
+async fn found(deliveries: &[DeliveryRef], store: &dyn Store) -> Result<Vec<Seq>, Failure> {
+    let mut seqs = Vec::new();
+    for delivery in deliveries {
+        let of_one = delivery.find(store).await?;
+        if of_one.is_empty() {
+            return Err(none(delivery));
+        }
+        seqs.extend(of_one);
+    }
+    Ok(seqs)
+}
+
+/// The deliveries that are about an item by their payload, or moved it by their note.
+pub(super) async fn about(
+    rows: Vec<DeliveryRow>,
+    item: ItemNumber,
+    most: usize,
+    store: &dyn Store,
+) -> Result<Vec<DeliveryRow>, Failure> {
+    let mut kept = Vec::new();
+    for row in rows {
+        if kept.len() == most {
+            break;
+        }
+        if names_item(&row.note, item) || payload_item(&row, store).await? == Some(item) {
+            kept.push(row);
+        }
+    }
+    Ok(kept)
+}
+
+/// Whether a note names an item, as `#12`.
+fn names_item(note: &str, item: ItemNumber) -> bool {
+    let name = format!("#{item}");
+    let ends = note.match_indices(&name).map(|(at, name)| note[at + name.len()..].chars().next());
+    ends.into_iter().any(|next| next.is_none_or(|next| !next.is_ascii_digit()))
+}
+
+/// The item that a delivery's payload is about.
+async fn payload_item(row: &DeliveryRow, store: &dyn Store) -> Result<Option<ItemNumber>, Failure> {
+    let Some(stored) = store.delivery(row.seq).await? else { return Ok(None) };
+    let event = decode(&row.forge, 0, &row.event, &stored.body, row.received_at);
+    Ok(event.ok().and_then(|event| event.seen.item()))
 }
 
 /// Does one thing to each delivery; goes on after one that there is not, and fails then.
@@ -155,8 +236,8 @@ async fn each(
     }
 }
 
-fn none(seq: Seq) -> Failure {
-    Failure::Message(format!("{seq}: there is no such delivery; `phasebot deliveries list` shows what there is"))
+fn none(delivery: &DeliveryRef) -> Failure {
+    Failure::Message(format!("{delivery}: there is no such delivery; `phasebot deliveries list` shows what there is"))
 }
 
 fn list(rows: &[DeliveryRow], out: &mut dyn Write) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use std::{
 };
 
 use self::account::Account;
+pub(super) use self::words::effect;
 use super::{Failure, Format, policy};
 use crate::{
     app::clock::SystemClock,

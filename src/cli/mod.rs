@@ -16,7 +16,9 @@ mod reload;
 pub mod serve;
 mod setup;
 mod store;
+pub mod target;
 mod text;
+pub mod why;
 
 use std::{
     fmt,
@@ -59,6 +61,7 @@ enum Command {
     Check(check::CheckArgs),
     /// Tell what an event would do, and why, without a network.
     Explain(explain::Args),
+    Why(why::Args),
     Deliveries(deliveries::Args),
     CatchUp(catch_up::Args),
     Backfill(backfill::Args),
@@ -100,6 +103,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(&args, &context, out),
             Command::Check(args) => check::run(&args, out),
             Command::Explain(args) => explain::run(&args, out),
+            Command::Why(args) => why::run(&args, &context, out),
             Command::Deliveries(args) => deliveries::run(&args, &context, out),
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backfill(args) => backfill::run(&args, &context, out),

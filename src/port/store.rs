@@ -57,6 +57,9 @@ pub trait Store: Send + Sync + 'static {
     /// What we know of a repository's place; `None` if we never heard of it.
     async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError>;
 
+    /// The repository that has this name now, or had it last; names are compared without case.
+    async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError>;
+
     /// All repositories that an installation serves.
     async fn repositories(
         &self,

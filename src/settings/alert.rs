@@ -17,27 +17,29 @@ use super::{
 /// A monitoring connection.
 #[derive(Debug, Clone)]
 pub struct AlertConnection {
-    /// Which system sends.
+    /// The system that sends.
     pub kind: AlertKind,
-    /// What it sends (`generic` only).
+    /// The kind of its messages (`generic` only).
     pub r#type: AlertType,
-    /// Bearer token or HMAC key, as the kind has it; one or two.
+    /// Bearer tokens or HMAC keys, depending on the kind; one or two.
     pub secrets: Vec<SecretString>,
-    /// `owner/name` of the repositories it may open issues in; the first is the default target.
+    /// `owner/name` of the repositories in which it may open issues; the first is the default
+    /// target.
     pub repositories: Vec<String>,
-    /// What goes to another of these; the first route that matches counts.
+    /// Routes to others of these repositories; the first route that matches counts.
     pub routes: Vec<AlertRoute>,
-    /// It must be heard of at least this often; `None`: silence is no news.
+    /// Interval within which it must send a message; `None` expects no heartbeat.
     pub heartbeat: Option<SignedDuration>,
-    /// Labels with globs of the alert that is the sign of life.
+    /// Labels with globs of the alert that is the heartbeat.
     pub heartbeat_match: BTreeMap<String, String>,
-    /// The template for its issues; `None`: the built-in one.
+    /// Template for its issues; `None` uses the built-in one.
     pub template: Option<PathBuf>,
-    /// Header with the hex HMAC-SHA256 of the body; `None`: Grafana's own, or a bearer token (`generic`).
+    /// Header with the hex HMAC-SHA256 of the body; `None` uses Grafana's own, or a bearer token
+    /// (`generic`).
     pub signature_header: Option<HeaderName>,
-    /// Header with the time that Grafana signs with the body; `None`: it signs none.
+    /// Header with the time that Grafana signs with the body; `None` if it signs none.
     pub timestamp_header: Option<HeaderName>,
-    /// Where in the body things are (`generic` only).
+    /// JSON pointers to the fields of the body (`generic` only).
     pub fields: AlertFields,
     /// Values of the field `status` that mean firing (`generic` only).
     pub firing: Vec<String>,
@@ -45,7 +47,7 @@ pub struct AlertConnection {
     pub resolved: Vec<String>,
 }
 
-/// Where alerts of one kind go.
+/// Route of alerts to a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertRoute {
     /// Labels with globs that must all match.
@@ -54,7 +56,7 @@ pub struct AlertRoute {
     pub repository: String,
 }
 
-/// Which monitoring system sends.
+/// Kinds of monitoring systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertKind {
     /// Prometheus Alertmanager.
@@ -63,33 +65,33 @@ pub enum AlertKind {
     Grafana,
     /// PlanetScale.
     Planetscale,
-    /// Anything else that can post JSON.
+    /// Any other system that can post JSON.
     Generic,
 }
 
-/// What a generic connection sends.
+/// Kinds of messages of a generic connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AlertType {
-    /// Alerts, which fire and are resolved.
+    /// Alerts, which fire and resolve.
     Alert,
-    /// A user's words, filed as a plain feedback issue.
+    /// User feedback, filed as a plain feedback issue.
     Feedback,
 }
 
-/// JSON pointers into the body of a generic alert; empty: there is none.
+/// JSON pointers into the body of a generic alert; empty if there is no such field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertFields {
-    /// What identifies the incident.
+    /// Identifier of the incident.
     pub key: String,
-    /// Firing or resolved.
+    /// Status: firing or resolved.
     pub status: String,
     /// Title.
     pub title: String,
     /// Text.
     pub text: String,
-    /// Where to read more.
+    /// Link to more details.
     pub url: String,
-    /// When it began.
+    /// Start of the alert.
     pub started_at: String,
     /// Labels.
     pub labels: String,
@@ -124,7 +126,7 @@ impl Default for AlertFields {
     }
 }
 
-/// A connection while it is read, with the names of the settings that were given.
+/// A connection while it is read, with the names of its settings that were given.
 pub(super) struct Draft {
     pub(super) connection: AlertConnection,
     pub(super) given: BTreeSet<String>,
@@ -155,7 +157,7 @@ impl Default for Draft {
 }
 
 impl Draft {
-    /// What is wrong with the connection as a whole.
+    /// Returns the problems of the connection as a whole.
     pub(super) fn problems(&self, name: &str) -> Vec<Problem> {
         const GENERIC_ONLY: [&str; 4] = ["type", "fields", "firing", "resolved"];
         let problem =
@@ -192,7 +194,8 @@ impl Draft {
     }
 }
 
-/// Whether a connection may have this name: it is part of a route and of variables' names.
+/// Returns whether a connection may have this name, which is part of a route and of variables'
+/// names.
 pub(super) fn is_name(name: &str) -> bool {
     (1..=40).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
@@ -216,7 +219,7 @@ pub(super) fn repositories(list: Vec<String>) -> Result<Vec<String>, String> {
     }
 }
 
-/// Reads a header's name; empty: none.
+/// Parses a header's name; `None` if it is empty.
 pub(super) fn header(name: &str) -> Result<Option<HeaderName>, String> {
     if name.is_empty() {
         return Ok(None);
@@ -224,7 +227,7 @@ pub(super) fn header(name: &str) -> Result<Option<HeaderName>, String> {
     name.parse().map(Some).map_err(|_| "expected the name of an HTTP header".to_owned())
 }
 
-/// Checks a JSON pointer (RFC 6901); empty: none.
+/// Checks a JSON pointer (RFC 6901), which may be empty.
 pub(super) fn pointer(text: String) -> Result<String, String> {
     let escapes = text.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
     if (text.is_empty() || text.starts_with('/')) && escapes {
@@ -234,7 +237,7 @@ pub(super) fn pointer(text: String) -> Result<String, String> {
     }
 }
 
-/// Reads labels with globs: `{ severity = "critical", service = "api-*" }`.
+/// Parses labels with globs: `{ severity = "critical", service = "api-*" }`.
 pub(super) fn labels(value: &Given<'_>) -> Result<BTreeMap<String, String>, String> {
     let wanted = || "expected labels with globs, such as { severity = \"critical\" }".to_owned();
     let Given::Toml(value) = value else { return Err("can be set in the settings file only".to_owned()) };
@@ -246,7 +249,7 @@ pub(super) fn labels(value: &Given<'_>) -> Result<BTreeMap<String, String>, Stri
     table.iter().map(|(name, glob)| entry(name.get_ref(), glob.get_ref().as_str().ok_or_else(wanted)?)).collect()
 }
 
-/// Reads `routes`: a list of tables with `match` and `repository`.
+/// Parses `routes`: a list of tables with `match` and `repository`.
 pub(super) fn routes(value: &Given<'_>) -> Result<Vec<AlertRoute>, String> {
     let wanted = || "expected a list of { match = { LABEL = \"GLOB\" }, repository = \"owner/name\" }".to_owned();
     let Given::Toml(value) = value else { return Err("can be set in the settings file only".to_owned()) };

@@ -1,4 +1,4 @@
-//! What `serve` can't do without: the App's number and key, and webhook secrets.
+//! Credentials that `serve` requires: the App's id and key, and webhook secrets.
 
 use std::{io, path::Path};
 
@@ -10,21 +10,21 @@ use super::{
     problem::{Place, Problem},
 };
 
-/// Proof that the settings name everything that a forge is served with.
+/// Validated credentials with which a forge is served.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The App's number.
+    /// The App's id.
     pub app_id: u64,
-    /// The App's private key, PEM.
+    /// The App's private key, in PEM.
     pub private_key: SecretString,
     /// Webhook secrets, one or two.
     pub webhook_secrets: Vec<SecretString>,
-    /// Sentences for the log; nothing here stops the program.
+    /// Warnings for the log; none stops the program.
     pub warnings: Vec<String>,
 }
 
 impl Settings {
-    /// The credentials, or every setting that is missing for them. Reads the key's file.
+    /// Returns the credentials, or every setting that is missing for them. Reads the key's file.
     pub fn credentials(&self) -> Result<Credentials, SettingsError> {
         let mut problems = Vec::new();
         let mut warnings = Vec::new();
@@ -65,7 +65,7 @@ impl Settings {
 
     fn private_key(&self, warnings: &mut Vec<String>) -> Result<SecretString, Problem> {
         if let Some(key) = &self.github.private_key {
-            // Many places that keep variables can't hold a line break.
+            // Many systems that store variables cannot hold a line break.
             let text = key.expose_secret().replace("\\n", "\n");
             return pem(text, Place::Variable(variable("github.private_key")));
         }
@@ -98,7 +98,7 @@ fn missing(setting: &str, help: &str) -> Problem {
     Problem::new(Place::Setting(setting.to_owned()), "is not set".to_owned()).with_help(help)
 }
 
-/// The file's mode, if anyone but its owner may use it.
+/// Returns the file's mode, if anyone but its owner may use it.
 #[cfg(unix)]
 fn open_to_others(file: &Path) -> io::Result<Option<u32>> {
     use std::os::unix::fs::PermissionsExt;

@@ -13,7 +13,7 @@ const PREFIX: &str = "PHASEBOT_";
 
 /// Reads the environment's settings into `draft`.
 pub(super) fn read(draft: &mut Draft, environment: &BTreeMap<String, String>) {
-    // Other tools' name for it; our own goes before.
+    // Other tools' name for it; our own takes precedence.
     if let Some(url) = environment.get("DATABASE_URL").filter(|url| !url.is_empty()) {
         set(draft, "DATABASE_URL", &["database_url"], &Given::Variable(url));
     }
@@ -35,7 +35,7 @@ pub(super) fn read(draft: &mut Draft, environment: &BTreeMap<String, String>) {
     }
 }
 
-/// The secret whose file `path` names, if it ends in `_file`.
+/// Returns the secret whose file `path` names, if it ends in `_file`.
 fn secret_file(path: &[&str]) -> Option<Vec<String>> {
     let (last, section) = path.split_last()?;
     let last = last.strip_suffix("_file")?;
@@ -81,13 +81,13 @@ fn unknown(draft: &mut Draft, name: &str, path: &[&str]) {
     draft.problems.push(problem);
 }
 
-/// The variable that a setting is set by.
+/// Returns the variable that sets a setting.
 pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
-/// Kubernetes gives every container variables for each service in its
-/// namespace. A service called `phasebot` makes them look like settings.
+/// Returns whether a variable comes from Kubernetes, which gives every container variables for each
+/// service in its namespace. Those of a service called `phasebot` look like settings.
 fn is_service_link(rest: &str) -> bool {
     rest == "PORT"
         || rest == "SERVICE_HOST"

@@ -22,7 +22,7 @@ pub(super) fn read(draft: &mut Draft, name: &Path, text: &str) {
     match DeTable::parse(text) {
         Ok(table) => {
             file.table(draft, &[], table.get_ref());
-            // The table is in the order of its names.
+            // The table is sorted by name, so sort the problems by position.
             draft.problems.sort_by_key(|problem| match problem.place {
                 Place::Text { line, column, .. } => (line, column),
                 _ => (0, 0),

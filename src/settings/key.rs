@@ -1,4 +1,4 @@
-//! One row per setting: its name, and how it is read.
+//! Table of settings: one row each, with its name and its parser.
 
 use jiff::SignedDuration;
 
@@ -11,13 +11,13 @@ use super::{
 
 /// A setting of a section `T`.
 pub(super) struct Key<T> {
-    /// Its name within the section.
+    /// Name within the section.
     pub(super) name: &'static str,
-    /// May be named by a `…_FILE` variable; never shown.
+    /// Whether it is a secret: a `…_FILE` variable may name its file, and its value is never shown.
     pub(super) secret: bool,
-    /// Not to be written into the settings file.
+    /// Whether it must not be in the settings file.
     pub(super) environment_only: bool,
-    /// Reads it.
+    /// Parses and sets it.
     pub(super) set: fn(&mut T, &Given<'_>) -> Result<(), String>,
 }
 
@@ -31,11 +31,11 @@ const fn secret<T>(name: &'static str, set: Set<T>) -> Key<T> {
     Key { name, secret: true, environment_only: false, set }
 }
 
-/// GitHub lets a delivery be sent again for up to a week: until then it must be
-/// known as already taken in.
+/// Minimum retention. GitHub can redeliver for up to a week: until then a delivery must be
+/// recognized as a duplicate.
 const LEAST_RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A source that says so more often is better asked by itself.
+/// Minimum heartbeat interval. A source that needs a shorter one is better polled directly.
 const LEAST_HEARTBEAT: SignedDuration = SignedDuration::from_secs(30);
 
 /// Settings outside any section.
@@ -100,20 +100,20 @@ pub(super) const FIELDS: &[Key<AlertFields>] = &[
     plain("labels", |s, v| alert::pointer(v.text()?).map(|it| s.labels = it)),
 ];
 
-/// Sections that hold settings, with `NAME` where the operator chooses.
+/// Sections that hold settings, in which the operator may choose names.
 const SECTIONS: [&str; 3] = ["github", "alerts", "forge"];
 
-/// Why a setting was not set.
+/// Reason for which a setting was not set.
 pub(super) enum Refused {
-    /// There is none of that name; the nearest name, whole.
+    /// No setting has this name; with the full name of the nearest one.
     Unknown(Option<String>),
-    /// A section's name, or a name inside one, can't be used.
+    /// A section's name, or a name inside one, is not allowed.
     Section(String),
-    /// The value is wrong.
+    /// The value is invalid.
     Value(String),
 }
 
-/// Whether a table under this name holds settings, rather than being the value of one.
+/// Returns whether a table under this name holds settings, rather than the value of one.
 pub(super) fn is_section(path: &[&str]) -> bool {
     match path {
         [section] => SECTIONS.contains(section),
@@ -122,7 +122,7 @@ pub(super) fn is_section(path: &[&str]) -> bool {
     }
 }
 
-/// Why no setting under `path` can be used, whatever its name.
+/// Returns why no setting under `path` can be used, whatever its name.
 pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
     match path {
         ["forge", ..] => {
@@ -135,7 +135,7 @@ pub(super) fn section_problem(path: &[&str]) -> Option<&'static str> {
     }
 }
 
-/// Makes a section exist, even if nothing in it is set.
+/// Creates a section, even if nothing in it is set.
 pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
     if let Some(problem) = section_problem(path) {
         return Err(Refused::Section(problem.to_owned()));
@@ -146,7 +146,7 @@ pub(super) fn open(draft: &mut Draft, path: &[&str]) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether the setting of this name is a secret; `None` if there is no such setting.
+/// Returns whether the setting with this name is a secret; `None` if there is no such setting.
 pub(super) fn is_secret(path: &[&str]) -> Option<bool> {
     match path {
         [name] => find(ROOT, name).map(|key| key.secret),
@@ -179,7 +179,7 @@ pub(super) fn set(draft: &mut Draft, path: &[&str], value: &Given<'_>) -> Result
     }
 }
 
-/// Every setting's whole name, with the connections that `path` names.
+/// Returns the full name of every setting, with the connections that `path` names.
 pub(super) fn names(path: &[&str]) -> Vec<String> {
     let connection = match path {
         ["alerts", name, ..] => name,

@@ -1,11 +1,11 @@
 //! The operator's settings.
 //!
-//! Later ones win: built-in defaults, the file, the environment. A key `a.b`
-//! is `PHASEBOT_A__B` in the environment; a secret may also be named by a file,
+//! Precedence, lowest first: built-in defaults, the file, the environment. A key `a.b` is
+//! `PHASEBOT_A__B` in the environment; a secret may also be in a file named by
 //! `PHASEBOT_A__B_FILE`. `config/phasebot.example.toml` lists every setting.
 //!
-//! [`key`] has one row per setting: a setting without a row can't be set, and a
-//! key or variable without a row is an error.
+//! [`key`] has one row for each setting: a setting without a row cannot be set, and a key or
+//! variable without a row is an error.
 
 mod alert;
 mod credential;
@@ -29,7 +29,7 @@ pub use credential::Credentials;
 pub use problem::{Place, Problem, SettingsError};
 pub use value::{duration, log_filter};
 
-/// Where the settings are read when nobody names a file.
+/// File that is read if no other is named.
 pub const DEFAULT_FILE: &str = "config/phasebot.toml";
 
 /// All settings.
@@ -39,33 +39,33 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Private address: metrics.
     pub admin_listen: SocketAddr,
-    /// How the world reaches `listen`; without a slash at its end.
+    /// Public address of `listen`, without a slash at its end.
     pub public_url: String,
-    /// Where everything is kept.
+    /// Database.
     pub database_url: DatabaseUrl,
-    /// Decide and record, never write to a forge.
+    /// Evaluates and records, but never writes to a forge.
     pub dry_run: bool,
-    /// Which log lines to write: a level, or `target=level` pairs.
+    /// Log filter: a level, or `target=level` pairs.
     pub log: String,
-    /// How to write them.
+    /// Format of log lines.
     pub log_format: LogFormat,
-    /// The operator's policy; `None`: the built-in one.
+    /// The operator's policy; `None` uses the built-in one.
     pub policy_file: Option<PathBuf>,
-    /// How long decided deliveries are kept.
+    /// Time for which decided deliveries are kept.
     pub retention: SignedDuration,
-    /// How often the forge is asked for missed deliveries; zero: never.
+    /// Interval at which the forge is asked for missed deliveries; zero disables it.
     pub catch_up: SignedDuration,
-    /// What becomes of what is kept of a repository that is taken from the App.
+    /// Treatment of stored data when a repository is removed from the App.
     pub on_removal: Removal,
-    /// What `/admin` takes as its bearer token; needed where `admin_listen` is not on loopback.
+    /// Bearer token for `/admin`; required if `admin_listen` is not on loopback.
     pub admin_token: Option<SecretString>,
-    /// Names that `admin_listen` answers to, beside `localhost` and IP addresses; lower case.
+    /// Host names of `admin_listen`, beside `localhost` and IP addresses; lower case.
     pub admin_hosts: Vec<String>,
-    /// Connections served at a time on each address; more of them wait.
+    /// Maximum connections served at a time on each address; more of them wait.
     pub max_connections: usize,
-    /// Repositories decided on at a time.
+    /// Maximum repositories evaluated at a time.
     pub workers: usize,
-    /// How long running work may take to end after a signal to stop.
+    /// Time for running work to end after a signal to stop.
     pub shutdown_grace: SignedDuration,
     /// The forge instance named `github`.
     pub github: Github,
@@ -76,30 +76,30 @@ pub struct Settings {
 /// The forge instance named `github`.
 #[derive(Debug, Clone)]
 pub struct Github {
-    /// The App's number; 0 if not set.
+    /// The App's id; 0 if not set.
     pub app_id: u64,
-    /// The App's private key, a PEM file.
+    /// File with the App's private key, in PEM.
     pub private_key_file: Option<PathBuf>,
-    /// The App's private key itself, from the environment; goes before the file.
+    /// The App's private key itself, from the environment; takes precedence over the file.
     pub private_key: Option<SecretString>,
     /// Webhook secrets: one, or two while one replaces the other.
     pub webhook_secrets: Vec<SecretString>,
-    /// Root of the API; without a slash at its end.
+    /// Root of the API, without a slash at its end.
     pub api_url: String,
-    /// Root of the web pages; without a slash at its end.
+    /// Root of the web pages, without a slash at its end.
     pub web_url: String,
 }
 
-/// How log lines look.
+/// Formats of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object a line.
     Json,
 }
 
-/// Where everything is kept.
+/// Database address.
 #[derive(Debug, Clone)]
 pub enum DatabaseUrl {
     /// An SQLite file, relative to the working directory or absolute.
@@ -108,12 +108,12 @@ pub enum DatabaseUrl {
     Postgres(SecretString),
 }
 
-/// Settings with what an operator should hear about them.
+/// Settings, with warnings for the operator.
 #[derive(Debug)]
 pub struct Loaded {
     /// The settings.
     pub settings: Settings,
-    /// Sentences for the log; nothing here stops the program.
+    /// Warnings for the log; none stops the program.
     pub warnings: Vec<String>,
     /// The file that was read, if one was.
     pub file: Option<PathBuf>,
@@ -160,10 +160,9 @@ impl Default for Github {
 impl Settings {
     /// Reads the settings.
     ///
-    /// `config` is the file that the command line names. It must exist, as must
-    /// the one that `PHASEBOT_CONFIG` names; [`DEFAULT_FILE`] need not. The
-    /// environment is given, so that tests need not change the process's own.
-    /// All problems are reported at once.
+    /// `config` is the file named on the command line. It must exist, as must the one that
+    /// `PHASEBOT_CONFIG` names; [`DEFAULT_FILE`] need not. The environment is an argument, so that
+    /// tests need not change the process's own. All problems are reported at once.
     pub fn load(
         config: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -185,7 +184,7 @@ impl Settings {
         Ok(Loaded { settings, warnings: Vec::new(), file })
     }
 
-    /// The settings that a text in the form of the file describes. Reads nothing else.
+    /// Parses settings in the form of the file. Reads nothing else.
     pub fn parse(name: &Path, text: &str) -> Result<Self, SettingsError> {
         let mut draft = Draft::default();
         file::read(&mut draft, name, text);
@@ -193,12 +192,12 @@ impl Settings {
     }
 }
 
-/// What becomes of what is kept of a repository that is taken from the App.
+/// Treatment of stored data when a repository is removed from the App.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Removal {
-    /// It stays.
+    /// Keeps it.
     Keep,
-    /// It is deleted.
+    /// Deletes it.
     Delete,
 }
 

@@ -1,23 +1,23 @@
-//! What is wrong with the settings, and where.
+//! Problems of the settings, and their places.
 
 use std::{fmt, ops::Range, path::PathBuf};
 
-/// Everything that is wrong with the settings.
+/// All problems of the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SettingsError(pub Vec<Problem>);
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where.
+    /// Its place.
     pub place: Place,
-    /// What; never holds a value, which might be a secret.
+    /// Its description. Never contains a value, which might be a secret.
     pub message: String,
-    /// What to do about it.
+    /// Advice to fix it.
     pub help: Option<String>,
 }
 
-/// Where something is wrong.
+/// Place of a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// In a file.
@@ -28,21 +28,21 @@ pub enum Place {
         line: usize,
         /// Column in characters, from 1.
         column: usize,
-        /// How many characters are meant.
+        /// Number of characters concerned.
         width: usize,
-        /// The line as far as it may be shown.
+        /// The line, as far as it may be shown.
         excerpt: String,
     },
     /// A variable of the environment.
     Variable(String),
-    /// A setting, wherever it should have been.
+    /// A setting, in whatever place.
     Setting(String),
     /// A file as a whole.
     Path(PathBuf),
 }
 
 impl Problem {
-    /// A problem without advice.
+    /// Creates a problem without advice.
     pub fn new(place: Place, message: String) -> Self {
         Self { place, message, help: None }
     }
@@ -56,8 +56,8 @@ impl Problem {
 }
 
 impl Place {
-    /// A place in `text`. With `hide_value` the line is shown only up to its
-    /// first `=`: what follows may be a secret, also after a misspelt key.
+    /// Returns a place in `text`. With `hide_value` the line is shown only up to its first `=`,
+    /// because a secret may follow, also after a misspelt key.
     pub(super) fn in_text(file: &std::path::Path, text: &str, span: Range<usize>, hide_value: bool) -> Self {
         let start = floor(text, span.start);
         let end = floor(text, span.end.max(start));
@@ -66,7 +66,7 @@ impl Place {
         let whole = text[line_start..line_end].trim_end_matches('\r');
         let excerpt = match whole.find('=') {
             Some(at) if hide_value => format!("{}= …", &whole[..at]),
-            // Without a `=`, only a section's head is known to hold no value.
+            // Without a `=`, only a section's head is known to contain no value.
             None if hide_value && (!whole.starts_with('[') || whole.contains(['"', '\''])) => "…".to_owned(),
             _ => whole.to_owned(),
         };
@@ -80,12 +80,12 @@ impl Place {
     }
 }
 
-/// The nearest boundary of a character at or before `at`.
+/// Returns the nearest character boundary at or before `at`.
 fn floor(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// The candidate that `name` was probably meant to be.
+/// Returns the candidate that `name` was probably meant to be.
 pub(super) fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) -> Option<String> {
     let reach = (name.chars().count() / 3).clamp(1, 4);
     candidates
@@ -96,7 +96,7 @@ pub(super) fn nearest(name: &str, candidates: impl IntoIterator<Item = String>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// The place in a few words, for a list.
+/// Formats the place briefly, for a list.
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

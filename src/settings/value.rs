@@ -1,6 +1,6 @@
-//! What was written for a setting, and what it can be read as.
+//! Parses the values of settings.
 //!
-//! Messages say what was expected. They never repeat the value: it may be a secret.
+//! Messages name what was expected. They never repeat the value, which may be a secret.
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr};
 
@@ -11,13 +11,13 @@ use toml::de::DeValue;
 
 use super::DatabaseUrl;
 
-/// A setting's value as it was written.
+/// A setting's value as written.
 pub(super) enum Given<'a> {
-    /// In the file.
+    /// A value in the file.
     Toml(&'a DeValue<'a>),
-    /// In a variable; lists are comma-separated.
+    /// A value in a variable; lists are comma-separated.
     Variable(&'a str),
-    /// In a file that a `…_FILE` variable names; lists have one entry a line.
+    /// Contents of a file that a `…_FILE` variable names; lists have one entry on each line.
     Contents(&'a str),
 }
 
@@ -41,7 +41,7 @@ impl Given<'_> {
         }
     }
 
-    /// A whole number, not negative.
+    /// Parses a whole number that is not negative.
     pub(super) fn number<T: TryFrom<u64>>(&self) -> Read<T> {
         let wanted = "expected a whole number that is not negative";
         let number = match self {
@@ -54,7 +54,7 @@ impl Given<'_> {
         T::try_from(number).map_err(|_| "the number is too large".to_owned())
     }
 
-    /// As [`Self::number`], at least 1.
+    /// Like [`Self::number`], but at least 1.
     pub(super) fn count(&self) -> Read<usize> {
         let number = self.number()?;
         if number == 0 { Err("expected at least 1".to_owned()) } else { Ok(number) }
@@ -80,7 +80,7 @@ impl Given<'_> {
         if text.trim().is_empty() { Err("is empty".to_owned()) } else { Ok(SecretString::from(text)) }
     }
 
-    /// A secret of at least 16 characters; empty: none.
+    /// Parses a secret of at least 16 characters; `None` if it is empty.
     pub(super) fn optional_secret(&self) -> Read<Option<SecretString>> {
         let text = self.text()?;
         match text.trim().chars().count() {
@@ -90,13 +90,13 @@ impl Given<'_> {
         }
     }
 
-    /// One or two secrets: two while one replaces the other.
+    /// Parses one or two secrets: two while one replaces the other.
     pub(super) fn secrets(&self) -> Read<Vec<SecretString>> {
         let list = self.list()?;
         if list.len() > 2 {
             return Err("expected one or two secrets".to_owned());
         }
-        // An empty key would accept what anybody signed with an empty key.
+        // An empty key would accept anything signed with an empty key.
         if list.iter().any(|secret| secret.trim().is_empty()) {
             return Err("a secret is empty".to_owned());
         }
@@ -111,7 +111,7 @@ impl Given<'_> {
         self.parsed("expected an IP address and port, such as 127.0.0.1:8080")
     }
 
-    /// An absolute web address; a slash at its end is dropped.
+    /// Parses an absolute web address; drops a slash at its end.
     pub(super) fn web_address(&self) -> Read<String> {
         let wanted = "expected an address that begins with https:// or http://";
         let text = self.text()?;
@@ -125,7 +125,7 @@ impl Given<'_> {
         Ok(text.trim_end_matches('/').to_owned())
     }
 
-    /// Names of a host, without scheme and port; lower case.
+    /// Parses host names, without scheme and port; returns them in lower case.
     pub(super) fn host_names(&self) -> Read<Vec<String>> {
         let is_name = |name: &String| {
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
@@ -138,18 +138,18 @@ impl Given<'_> {
         Ok(names.into_iter().map(|name| name.trim_end_matches('.').to_ascii_lowercase()).collect())
     }
 
-    /// A length of time, such as `30d` or `1h 30m`; a day has 24 hours. At least `least`.
+    /// Parses a duration of at least `least`, such as `30d` or `1h 30m`; a day has 24 hours.
     pub(super) fn duration(&self, least: SignedDuration) -> Read<SignedDuration> {
         let duration = duration(&self.text()?)?;
         if duration < least { Err(format!("expected at least {least:#}")) } else { Ok(duration) }
     }
 
-    /// As [`Self::duration`]; empty: none.
+    /// Like [`Self::duration`]; `None` if it is empty.
     pub(super) fn duration_or_none(&self, least: SignedDuration) -> Read<Option<SignedDuration>> {
         if self.text()?.trim().is_empty() { Ok(None) } else { self.duration(least).map(Some) }
     }
 
-    /// One of a fixed set of names.
+    /// Parses one of a fixed set of names.
     pub(super) fn one_of<T: Copy>(&self, all: &[(T, &str)]) -> Read<T> {
         let text = self.text()?;
         all.iter().find(|(_, name)| *name == text).map(|(value, _)| *value).ok_or_else(|| {
@@ -158,7 +158,7 @@ impl Given<'_> {
         })
     }
 
-    /// `sqlite://FILE` or `postgres://…`.
+    /// Parses `sqlite://FILE` or `postgres://…`.
     pub(super) fn database(&self) -> Read<DatabaseUrl> {
         let text = self.text()?;
         if text.starts_with("postgres://") || text.starts_with("postgresql://") {
@@ -174,7 +174,7 @@ impl Given<'_> {
         Ok(DatabaseUrl::Sqlite(PathBuf::from(file)))
     }
 
-    /// A log filter: a level, or `target=level` pairs with commas between.
+    /// Parses a log filter: a level, or `target=level` pairs with commas between.
     pub(super) fn log_filter(&self) -> Read<String> {
         let text = self.text()?;
         log_filter(&text)?;
@@ -189,7 +189,7 @@ impl Given<'_> {
 /// Checks a log filter: a level, or `target=level` pairs with commas between.
 ///
 /// # Errors
-/// What was expected instead.
+/// Names the expected form.
 pub fn log_filter(text: &str) -> Result<(), String> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     for part in text.split(',') {
@@ -201,10 +201,10 @@ pub fn log_filter(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads a length of time, such as `30d` or `1h 30m`; a day has 24 hours.
+/// Parses a duration, such as `30d` or `1h 30m`; a day has 24 hours.
 ///
 /// # Errors
-/// What was expected instead.
+/// Names the expected form.
 pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let wanted = || "expected a length of time, such as 20s, 1h 30m or 30d".to_owned();
     let span: Span = text.trim().parse().map_err(|_| wanted())?;

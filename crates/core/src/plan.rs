@@ -40,7 +40,7 @@ pub struct PartialPlan {
 pub struct CommandEnding {
     /// The command.
     pub command: CommandId,
-    /// How it ended.
+    /// Its ending.
     pub ending: Ending,
     /// The command is answered with a comment even if it succeeded.
     pub says: bool,
@@ -78,7 +78,7 @@ pub struct PlannedEffect {
     pub key: String,
     /// Replaces a queued effect with the same key.
     pub replaces: bool,
-    /// What to do.
+    /// The effect.
     pub effect: Effect,
 }
 

@@ -1,4 +1,4 @@
-//! Who asks: the App by its JSON Web Token, or an installation by its token.
+//! Authentication: the App by its JSON Web Token, or an installation by its token.
 //!
 //! <https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app>
 
@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::SimError;
 
-/// A JSON Web Token may not run longer than this, in seconds.
+/// Maximum lifetime of a JSON Web Token, in seconds.
 const LONGEST: i64 = 600;
-/// How far `iat` may lie in the future, in seconds.
+/// Maximum time by which `iat` may lie in the future, in seconds.
 const LEEWAY: i64 = 60;
 
 /// The App's public key.
@@ -21,19 +21,19 @@ const LEEWAY: i64 = 60;
 pub struct AppKey(DecodingKey);
 
 impl AppKey {
-    /// From the public key in PEM.
+    /// Reads the public key from PEM.
     pub fn from_public_pem(pem: &str) -> Result<Self, SimError> {
         DecodingKey::from_rsa_pem(pem.as_bytes()).map(Self).map_err(|e| SimError::Key(e.to_string()))
     }
 
-    /// From the private key in PEM, whose public half is taken.
+    /// Derives the public key from a private key in PEM.
     pub fn from_private_pem(pem: &str) -> Result<Self, SimError> {
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).map_err(|e| SimError::Key(e.to_string()))?;
         let jwk = Jwk::from_encoding_key(&key, Algorithm::RS256).map_err(|e| SimError::Key(e.to_string()))?;
         DecodingKey::from_jwk(&jwk).map(Self).map_err(|e| SimError::Key(e.to_string()))
     }
 
-    /// Makes a new key: its private half in PEM, and the public one.
+    /// Generates a key pair; returns the private key in PEM, and the public key.
     pub fn generate() -> Result<(String, Self), SimError> {
         let failed = |_| SimError::Key("can't make an RSA key".to_owned());
         let pair = rsa::KeyPair::generate(rsa::KeySize::Rsa2048).map_err(failed)?;
@@ -66,10 +66,10 @@ struct Claims {
     exp: i64,
 }
 
-/// Checks an App's JSON Web Token; the error is GitHub's message.
+/// Checks an App's JSON Web Token. The error is GitHub's message.
 pub(super) fn check_jwt(token: &str, key: &AppKey, app_id: u64, now: Timestamp) -> Result<(), &'static str> {
     let mut validation = Validation::new(Algorithm::RS256);
-    // Times are checked below, against the simulation's clock.
+    // The times are checked below, against the simulation's clock.
     validation.required_spec_claims.clear();
     validation.validate_exp = false;
     validation.validate_aud = false;

@@ -1,9 +1,9 @@
-//! The time that the simulation lives by.
+//! The simulation's clock.
 
 use jiff::Timestamp;
 
-/// A clock.
+/// A source of the current time.
 pub trait Clock: Send + Sync + 'static {
-    /// The moment that it is.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 }

@@ -8,33 +8,33 @@ use sha2::Sha256;
 /// A webhook delivery.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Delivery {
-    /// Its number in the list of the App's deliveries.
+    /// Its id in the list of the App's deliveries.
     pub id: u64,
-    /// `X-GitHub-Delivery`: a redelivery keeps it.
+    /// `X-GitHub-Delivery`; a redelivery keeps it.
     pub guid: String,
     /// `X-GitHub-Event`.
     pub event: String,
-    /// The payload's action.
+    /// Action of the payload.
     pub action: Option<String>,
     /// The payload.
     pub payload: Value,
-    /// When the event happened.
+    /// Time of the event.
     pub at: Timestamp,
-    /// The installation that it is for.
+    /// The installation that receives it.
     pub installation: Option<u64>,
-    /// The repository that it concerns.
+    /// The repository that the event concerns.
     pub repository: Option<u64>,
-    /// Sent again on request.
+    /// Whether it was sent again on request.
     pub redelivery: bool,
 }
 
 impl Delivery {
-    /// The body, as it is signed and sent.
+    /// Returns the body, as it is signed and sent.
     pub fn body(&self) -> Vec<u8> {
         self.payload.to_string().into_bytes()
     }
 
-    /// The headers that go with [`Delivery::body`].
+    /// Returns the headers that go with [`Delivery::body`].
     ///
     /// <https://docs.github.com/webhooks/webhook-events-and-payloads#delivery-headers>
     pub fn headers(&self, hook_id: u64, app_id: u64, secret: &str) -> Vec<(&'static str, String)> {
@@ -51,29 +51,29 @@ impl Delivery {
     }
 }
 
-/// The value of `X-Hub-Signature-256`.
+/// Returns the value of `X-Hub-Signature-256`.
 ///
 /// <https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries>
 pub fn sign(secret: &str, body: &[u8]) -> String {
-    // HMAC takes a key of any length, so that this can't fail.
+    // HMAC accepts a key of any length, so this cannot fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else { return String::new() };
     mac.update(body);
     format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A delivery that was tried, as the App's list of deliveries has it.
+/// A delivery attempt, as the App's list of deliveries shows it.
 #[derive(Debug, Clone)]
 pub(super) struct Attempt {
-    /// The attempt's own number: a redelivery gets a new one.
+    /// The attempt's own id: a redelivery gets a new one.
     pub(super) id: u64,
     pub(super) delivery: Delivery,
     pub(super) at: Timestamp,
-    /// What the receiver answered; 502 if it could not be reached.
+    /// The receiver's status; 502 if it could not be reached.
     pub(super) status: u16,
 }
 
 impl Attempt {
-    /// What the list says of it.
+    /// Returns the result that the list shows.
     pub(super) fn verdict(&self) -> &'static str {
         match self.status {
             200..=299 => "OK",
@@ -85,7 +85,7 @@ impl Attempt {
 
 #[cfg(test)]
 mod tests {
-    /// The example that GitHub's documentation gives for checking an implementation.
+    /// The example that GitHub's documentation gives for testing an implementation.
     #[test]
     fn signs_as_documented() {
         assert_eq!(

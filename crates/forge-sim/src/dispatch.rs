@@ -1,4 +1,4 @@
-//! One request: found, authenticated, counted, carried out, recorded.
+//! Processes one request: route, authentication, limits, handler, record.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -13,7 +13,7 @@ use super::{
     state::State,
 };
 
-/// How long a list may lack what was made last.
+/// Maximum time for which a stale list may lack its newest element.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(8);
 
 /// A request.
@@ -27,16 +27,16 @@ pub(super) struct Asked {
     pub(super) body: Vec<u8>,
 }
 
-/// What comes of it.
+/// Result of a request.
 pub(super) enum Outcome {
     Answer(Reply),
     /// The connection closes without an answer.
     Close,
-    /// Nothing is ever answered.
+    /// The client never gets an answer.
     Hang,
 }
 
-/// Answers a request and records it.
+/// Answers a request and records the exchange.
 pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
     let now = state.now();
     let path = by_name(state, &asked.path);
@@ -123,7 +123,7 @@ fn carry_out(state: &mut State, asked: &Asked, route: &Route, call: &mut Call, n
     (route.handle)(state, call)
 }
 
-/// Finds out who asks.
+/// Authenticates the request, and sets the installation that sent it.
 fn authenticate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Result<(), Reply> {
     if route.auth == Auth::Open {
         return Ok(());
@@ -144,8 +144,8 @@ fn authenticate(state: &State, asked: &Asked, route: &Route, call: &mut Call) ->
     Ok(())
 }
 
-/// Finds the repository that the path names. One that the token does not reach
-/// is not found, as GitHub hides it.
+/// Finds the repository in the path. A repository that the token cannot access is not found, as on
+/// GitHub.
 fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Result<(), Reply> {
     if !route.template.starts_with("/repos/{owner}/{repo}") {
         return Ok(());
@@ -161,7 +161,7 @@ fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Resul
             return Err(Reply::not_found());
         }
     }
-    // Behind «/repos/owner/name».
+    // The part of the path behind `/repos/owner/name`.
     let rest = asked.path.splitn(5, '/').nth(4).map_or_else(String::new, |rest| format!("/{rest}"));
     let numbered = if asked.path.starts_with("/repositories/") {
         asked.path.clone()
@@ -177,7 +177,7 @@ fn locate(state: &State, asked: &Asked, route: &Route, call: &mut Call) -> Resul
     Ok(())
 }
 
-/// Whether the App has the permission, and the repository can be changed.
+/// Checks that the App has the permission, and that the repository is writable.
 fn allow(state: &State, asked: &Asked, route: &Route, call: &Call) -> Result<(), Reply> {
     let granted = state.installations.get(&call.installation).map_or(&state.app.permissions, |i| &i.permissions);
     let held = |wanted: &&str| {
@@ -194,7 +194,7 @@ fn allow(state: &State, asked: &Asked, route: &Route, call: &Call) -> Result<(),
     Ok(())
 }
 
-/// Answers 304 to who has the answer already; that is free of the hourly limit.
+/// Answers 304 if the client already has this answer; such a request is free of the hourly limit.
 fn conditional(state: &mut State, asked: &Asked, call: &Call, mut reply: Reply, now: Timestamp) -> Reply {
     let text = reply.body.as_ref().map(Value::to_string).unwrap_or_default();
     let tag = format!("W/\"{}\"", hash(&[&text]));
@@ -221,8 +221,8 @@ fn with_standing(state: &mut State, call: &Call, outcome: Outcome) -> Outcome {
     Outcome::Answer(reply)
 }
 
-/// `/repositories/{id}/…` as `/repos/{owner}/{name}/…`: GitHub serves both,
-/// and redirects and links to the former.
+/// Rewrites `/repositories/{id}/…` to `/repos/{owner}/{name}/…`. GitHub serves both, and redirects
+/// and links to the former.
 fn by_name(state: &State, path: &str) -> String {
     let named = || {
         let rest = path.strip_prefix("/repositories/")?;

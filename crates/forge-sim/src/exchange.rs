@@ -1,4 +1,4 @@
-//! What was asked of the simulated forge, and what it answered.
+//! Recorded requests to the simulated forge, and its answers.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -8,37 +8,37 @@ use super::fault::FaultKind;
 /// A request and its answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Exchange {
-    /// When it was received.
+    /// Time of receipt.
     pub at: Timestamp,
-    /// Method, in capitals.
+    /// Method in upper case.
     pub method: String,
-    /// Route template as in GitHub's description; empty if there is none.
+    /// Route template as in GitHub's description; empty if no route matches.
     pub route: String,
-    /// Path as it was sent, without the query.
+    /// Path as sent, without the query.
     pub path: String,
-    /// Values of the template's parameters, decoded.
+    /// Decoded values of the template's parameters.
     pub params: Vec<(String, String)>,
-    /// Query parameters, decoded.
+    /// Decoded query parameters.
     pub query: Vec<(String, String)>,
     /// The installation whose token was used.
     pub installation: Option<u64>,
-    /// The request's body, if it is JSON.
+    /// Body of the request, if it is JSON.
     pub request: Option<Value>,
-    /// The answer's status; `None` if the connection was closed or left open without an answer.
+    /// Status of the answer; `None` if the connection was closed or left open without an answer.
     pub status: Option<u16>,
-    /// The answer's body.
+    /// Body of the answer.
     pub response: Option<Value>,
-    /// The fault that hit it.
+    /// The injected fault, if one hit it.
     pub fault: Option<FaultKind>,
 }
 
 impl Exchange {
-    /// `METHOD /route/template`, to compare lists of requests.
+    /// Returns `METHOD /route/template`, to compare lists of requests.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.route)
     }
 
-    /// Whether it asked for a change.
+    /// Returns whether it asked for a change.
     pub fn is_write(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD") && self.route != "/graphql"
     }

@@ -1,71 +1,72 @@
-//! Faults that a test asks for.
+//! Faults that a test injects.
 
 use std::time::Duration;
 
-/// What goes wrong.
+/// Kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// 502, nothing done.
+    /// 502 without carrying out the request.
     Status502Before,
-    /// Done, but answered with 502.
+    /// 502 after carrying out the request.
     Status502AfterApply,
-    /// The connection closes, nothing done.
+    /// The connection closes, without carrying out the request.
     ResetBefore,
-    /// Done, but the connection closes before the answer.
+    /// The connection closes before the answer, after carrying out the request.
     ResetAfterApply,
-    /// Done, but never answered: the client has to give up.
+    /// No answer after carrying out the request: the client must give up.
     Timeout,
-    /// 429 with `Retry-After`, nothing done.
+    /// 429 with `Retry-After`, without carrying out the request.
     RateLimit429 {
-        /// How long to wait, in whole seconds.
+        /// Delay in whole seconds.
         retry_after: Duration,
     },
-    /// The secondary limit's 403 with its words and no header that says how long.
+    /// 403 with the secondary limit's message, and no header with a delay.
     SecondaryLimit403,
-    /// A refusal in these words, nothing done.
+    /// A rejection with this status and message, without carrying out the request.
     Refused {
-        /// Status.
+        /// Status of the answer.
         status: u16,
         /// GitHub's message.
         message: &'static str,
     },
-    /// 403 for what is too large to be shown, nothing done.
+    /// 403 for a file that is too large to show, without carrying out the request.
     TooLarge403,
-    /// 403 for what the App may not see, or an organisation lets nobody see; nothing done.
+    /// 403 for data that the App or everyone in an organisation may not see, without carrying out
+    /// the request.
     Forbidden403,
-    /// 202 without what was asked for: it was taken, and something else is done instead.
+    /// 202 without carrying out the request: GitHub accepted it, and did something else instead.
     Accepted202,
-    /// 404 although it exists, as a replica that lags answers; later requests find it.
+    /// 404 although the object exists, as a lagging replica answers; later requests find it.
     NotFoundThenOk,
-    /// A list without its newest element, as a replica that lags answers; if that tells when it was
-    /// made, only for some seconds after.
+    /// A list without its newest element, as a lagging replica answers. If the element shows when
+    /// it was created, it is missing only for some seconds after.
     StaleList,
 }
 
 impl FaultKind {
-    /// Whether the request is carried out all the same.
+    /// Returns whether the request is carried out nevertheless.
     pub(super) fn applies(self) -> bool {
         matches!(self, Self::Status502AfterApply | Self::ResetAfterApply | Self::Timeout | Self::StaleList)
     }
 }
 
-/// Which requests a fault hits.
+/// Requests that a fault hits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Matcher {
-    /// Method; `None`: each.
+    /// Method; `None` matches every method.
     pub method: Option<String>,
     /// Route template as in GitHub's description, such as
-    /// `/repos/{owner}/{repo}/issues/{issue_number}/labels`; `None`: each.
+    /// `/repos/{owner}/{repo}/issues/{issue_number}/labels`; `None` matches every route.
     pub route: Option<String>,
 }
 
 impl Matcher {
-    /// Requests of this method to this route template.
+    /// Matches requests of this method to this route template.
     pub fn of(method: &str, route: &str) -> Self {
         Self { method: Some(method.to_owned()), route: Some(route.to_owned()) }
     }
 
-    /// Every request.
+    /// Matches every request.
     pub fn any() -> Self {
         Self::default()
     }
@@ -76,19 +77,19 @@ impl Matcher {
     }
 }
 
-/// Something that goes wrong.
+/// A fault, and the requests that it hits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// For which requests.
+    /// Requests that it hits.
     pub matcher: Matcher,
-    /// What.
+    /// Kind of the fault.
     pub kind: FaultKind,
 }
 
-/// Says for each request, by method and route template, what goes wrong with it.
+/// Function that returns the fault for a request, given its method and route template.
 pub type Weather = Box<dyn FnMut(&str, &str) -> Option<FaultKind> + Send>;
 
-/// Faults still to come.
+/// Pending faults.
 #[derive(Default)]
 pub(super) struct Faults {
     pending: Vec<Pending>,
@@ -98,19 +99,19 @@ pub(super) struct Faults {
 #[derive(Debug)]
 struct Pending {
     fault: Fault,
-    /// Requests that match and are let pass first.
+    /// Number of matching requests that pass first.
     spared: u32,
-    /// Requests that it happens to then.
+    /// Number of matching requests that it then hits.
     times: u32,
 }
 
 impl Faults {
-    /// Lets `fault` happen to the next `times` requests that match, after `spared` others.
+    /// Injects `fault` into the next `times` matching requests, after `spared` others.
     pub(super) fn add(&mut self, fault: Fault, spared: u32, times: u32) {
         self.pending.push(Pending { fault, spared, times });
     }
 
-    /// What happens to this request.
+    /// Returns the fault for this request, and counts it.
     pub(super) fn take(&mut self, method: &str, route: &str) -> Option<FaultKind> {
         let Some(found) = self.pending.iter_mut().find(|p| p.times > 0 && p.fault.matcher.hits(method, route)) else {
             return self.weather.as_mut().and_then(|weather| weather(method, route));
@@ -123,17 +124,17 @@ impl Faults {
         Some(found.fault.kind)
     }
 
-    /// How many have not happened yet.
+    /// Returns how many faults are still pending.
     pub(super) fn left(&self) -> u32 {
         self.pending.iter().map(|pending| pending.times).sum()
     }
 
-    /// From now on `weather` says what happens to requests that no pending fault hits.
+    /// Lets `weather` decide on requests that no pending fault hits.
     pub(super) fn turn(&mut self, weather: Weather) {
         self.weather = Some(weather);
     }
 
-    /// None happens any more.
+    /// Removes all faults.
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! The running simulation, as the demo and tests hold it.
+//! Handle to the running simulation, for the demo and tests.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -22,9 +22,9 @@ use super::{
 };
 use crate::Clock;
 
-/// The first id that is given out: large, so that ids are not taken for item numbers.
+/// First id that is assigned: large, so that ids are not mistaken for item numbers.
 const FIRST_ID: u64 = 1_000_000_000;
-/// Events that the App is subscribed to, unless a test says otherwise.
+/// Events that the App subscribes to by default.
 const EVENTS: [&str; 18] = [
     "check_run",
     "check_suite",
@@ -45,19 +45,19 @@ const EVENTS: [&str; 18] = [
     "status",
     "workflow_run",
 ];
-/// GitHub gives up on a receiver after this.
+/// Time after which GitHub gives up on a receiver.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// When deliveries are sent.
+/// Time at which deliveries are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sending {
-    /// They wait for [`SimForge::deliver_pending`], [`SimForge::send`] or [`SimForge::take_pending`].
+    /// Held until [`SimForge::deliver_pending`], [`SimForge::send`] or [`SimForge::take_pending`].
     Held,
-    /// A task sends each at once, in order.
+    /// Sent by a task at once, in order.
     AtOnce,
 }
 
-/// How to start a simulation.
+/// Options of a simulation.
 pub struct Options {
     /// The App's id.
     pub app_id: u64,
@@ -65,35 +65,35 @@ pub struct Options {
     pub slug: String,
     /// The App's public key.
     pub key: AppKey,
-    /// Signs webhooks.
+    /// Secret that signs webhooks.
     pub webhook_secret: SecretString,
-    /// Where webhooks go; can be set later.
+    /// Address that receives webhooks; can be set later.
     pub webhook_url: Option<String>,
     /// `X-GitHub-Hook-ID`.
     pub hook_id: u64,
-    /// Stamps everything that happens.
+    /// Clock that stamps all events.
     pub clock: Arc<dyn Clock>,
-    /// Judges JSON Web Tokens and tokens; `None`: `clock`. A client whose
-    /// library signs with the system's time needs a clock that tells it.
+    /// Clock that checks JSON Web Tokens and installation tokens; `None` uses `clock`. A client
+    /// whose library signs with the system's time needs a clock with that time.
     pub auth_clock: Option<Arc<dyn Clock>>,
     /// The App's permissions, such as `issues: write`.
     pub permissions: BTreeMap<String, String>,
-    /// The events that the App is subscribed to.
+    /// Events that the App subscribes to.
     pub events: Vec<String>,
-    /// Who is signed in to the web pages.
+    /// Account that is signed in to the web pages.
     pub signed_in: String,
-    /// When deliveries are sent.
+    /// Time at which deliveries are sent.
     pub sending: Sending,
-    /// Refuse what is over GitHub's published limits.
+    /// Whether to refuse requests over GitHub's published limits.
     pub enforce_limits: bool,
-    /// The path before every route: empty as on github.com, `/api/v3` as on
-    /// GitHub Enterprise Server, where GraphQL is at `/api/graphql`.
+    /// Path before every route: empty as on github.com, or `/api/v3` as on GitHub Enterprise
+    /// Server, where GraphQL is at `/api/graphql`.
     pub base_path: String,
 }
 
 impl Options {
-    /// The App `phasebot` with every permission that its features need;
-    /// deliveries are held, limits only counted.
+    /// Returns the options of an App `phasebot` with every permission that its features need.
+    /// Deliveries are held, and limits only counted.
     pub fn new(app_id: u64, key: AppKey, webhook_secret: SecretString, clock: Arc<dyn Clock>) -> Self {
         let write = ["issues", "pull_requests", "checks", "statuses", "deployments", "actions", "contents"];
         let mut permissions: BTreeMap<String, String> = write.map(|p| (p.to_owned(), "write".to_owned())).into();
@@ -118,7 +118,7 @@ impl Options {
     }
 }
 
-/// What the handles, the server and the sender share.
+/// State shared by the handles, the server and the sender.
 pub(super) struct Shared {
     state: Mutex<State>,
     hook_id: u64,
@@ -152,8 +152,8 @@ impl Shared {
         status
     }
 
-    /// Posts a body with a bearer token, as a monitoring system does; returns
-    /// the answer's status.
+    /// Posts a body with a bearer token, as a monitoring system does; returns the status of the
+    /// answer.
     pub(super) async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
         let answer = self.client.post(url).bearer_auth(token).body(body).send().await;
         answer.map(|answer| answer.status().as_u16()).map_err(|error| SimError::Network(error.to_string()))
@@ -197,7 +197,7 @@ pub struct SimForge {
 }
 
 impl SimForge {
-    /// Starts a simulation on a free port of this machine.
+    /// Starts a simulation on a free local port.
     pub async fn start(options: Options) -> Result<Self, SimError> {
         let network = |e: std::io::Error| SimError::Network(e.to_string());
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(network)?;
@@ -272,40 +272,39 @@ impl SimForge {
         &self.running.shared
     }
 
-    /// The API's address, without a slash at its end.
+    /// Returns the API's address, without a slash at its end.
     pub fn api_url(&self) -> String {
         self.shared().state().api.clone()
     }
 
-    /// The web pages' address, without a slash at its end.
+    /// Returns the web pages' address, without a slash at its end.
     pub fn web_url(&self) -> String {
         self.shared().state().web.clone()
     }
 
-    /// Where webhooks go from now on.
+    /// Sets the address that receives webhooks.
     pub fn set_webhook_url(&self, url: &str) {
         self.shared().state().app.hook.url = Some(url.to_owned());
     }
 
-    // ── The place ──
+    // ── Repositories and accounts ──
 
-    /// Somebody else than the forge posts a body with a bearer token; returns
-    /// the answer's status.
+    /// Posts a body with a bearer token as an external system; returns the status of the answer.
     pub async fn post(&self, url: &str, token: &str, body: String) -> Result<u16, SimError> {
         self.running.shared.post(url, token, body).await
     }
 
-    /// Makes a repository with one commit on `main`, and gives its number. No webhook.
+    /// Creates a repository with one commit on `main`; returns its id. Sends no webhook.
     pub fn create_repo(&self, full_name: &str) -> Result<u64, SimError> {
         self.shared().state().create_repo(full_name)
     }
 
-    /// Gives the App another name: its account is called `SLUG[bot]` from then on. No webhook tells.
+    /// Renames the App: its account is then called `SLUG[bot]`. Sends no webhook.
     pub fn rename_app(&self, slug: &str) {
         self.shared().state().rename_app(slug);
     }
 
-    /// Gives an account a role: `read`, `triage`, `write`, `maintain`, `admin`; `none` takes it away.
+    /// Sets an account's role: `read`, `triage`, `write`, `maintain`, `admin`; `none` removes it.
     pub fn set_role(&self, full_name: &str, login: &str, role: &str) -> Result<(), SimError> {
         let mut state = self.shared().state();
         state.user(login, "User");
@@ -314,7 +313,7 @@ impl SimForge {
         Ok(())
     }
 
-    /// Makes a milestone, and gives its number.
+    /// Creates a milestone; returns its number.
     pub fn add_milestone(&self, full_name: &str, title: &str) -> Result<u64, SimError> {
         let mut state = self.shared().state();
         let repo = number_of(&state, full_name)?;
@@ -324,7 +323,7 @@ impl SimForge {
         Ok(number)
     }
 
-    /// Puts an account into a team, `org/team`.
+    /// Adds an account to a team, `org/team`.
     pub fn add_to_team(&self, team: &str, login: &str) {
         let mut state = self.shared().state();
         state.user(login, "User");
@@ -340,7 +339,7 @@ impl SimForge {
         Ok(())
     }
 
-    /// Installs the App on repositories of one owner, and gives the installation's number.
+    /// Installs the App on repositories of one owner; returns the installation's id.
     pub fn install(&self, by: &str, full_names: &[&str]) -> Result<Act<u64>, SimError> {
         self.act(|state| {
             let repos = numbers_of(state, full_names)?;
@@ -356,19 +355,19 @@ impl SimForge {
         })
     }
 
-    /// Removes the App.
+    /// Uninstalls the App.
     pub fn uninstall(&self, id: u64, by: &str) -> Result<Act<()>, SimError> {
         self.act(|state| state.uninstall(id, by))
     }
 
-    /// Somebody at work on a repository; it may be renamed meanwhile.
+    /// Returns an account that acts on a repository, which may be renamed meanwhile.
     pub fn person(&self, login: &str, full_name: &str) -> Result<Person, SimError> {
         let mut state = self.shared().state();
         state.user(login, "User");
         Ok(Person::new(self.clone(), login, number_of(&state, full_name)?))
     }
 
-    /// Does something, and gathers the deliveries that it makes.
+    /// Carries out an action, and collects the deliveries that it creates.
     pub(super) fn act<T>(&self, what: impl FnOnce(&mut State) -> Result<T, SimError>) -> Result<Act<T>, SimError> {
         let mut state = self.shared().state();
         let before = state.made.len();
@@ -380,7 +379,7 @@ impl SimForge {
     }
 }
 
-/// The number of the repository that has this name now.
+/// Returns the id of the repository that has this name now.
 pub(super) fn number_of(state: &State, full_name: &str) -> Result<u64, SimError> {
     let found = state.names.get(&full_name.to_lowercase()).copied();
     found.ok_or_else(|| SimError::NoSuch(format!("repository {full_name}")))

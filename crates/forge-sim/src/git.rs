@@ -1,4 +1,4 @@
-//! A commit graph: as much of git as a forge's API shows of it.
+//! A commit graph: the part of Git that a forge's API shows.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -8,7 +8,7 @@ use std::{
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-/// The object name that git uses for «nothing».
+/// Git's object name for "nothing".
 pub(super) const ZERO: &str = "0000000000000000000000000000000000000000";
 
 /// Files by path.
@@ -23,17 +23,17 @@ pub(super) struct Commit {
     pub(super) message: String,
     pub(super) author: String,
     pub(super) at: Timestamp,
-    /// Files that it adds, changes (`true`) or removes (`false`).
+    /// Files that it adds or changes (`true`), or removes (`false`).
     pub(super) touched: BTreeMap<String, bool>,
     pub(super) tree: Arc<Tree>,
-    /// Its place in the order of making: a topological order.
+    /// Its position in the order of creation, which is a topological order.
     pub(super) order: usize,
 }
 
-/// What to commit.
+/// A commit to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewCommit {
-    /// The message, whole.
+    /// The full message.
     pub message: String,
     /// Files to write (`Some`) or remove (`None`).
     pub files: Vec<(String, Option<String>)>,
@@ -51,21 +51,21 @@ impl From<String> for NewCommit {
     }
 }
 
-/// How two commits stand to each other.
+/// Comparison of two commits.
 pub(super) struct Comparison {
     pub(super) merge_base: String,
-    /// Commits of the head that the base has not, oldest first.
+    /// Commits of the head that the base lacks, oldest first.
     pub(super) ahead: Vec<String>,
     pub(super) behind: usize,
 }
 
-/// Commits, branches and tags of a repository and its forks. A fork's branch
-/// is called `owner:branch`, as in the API; no git branch can have that name.
+/// Commits, branches and tags of a repository and its forks. A fork's branch is called
+/// `owner:branch`, as in the API; no Git branch can have such a name.
 #[derive(Debug, Default)]
 pub(super) struct Git {
     commits: HashMap<String, Commit>,
     pub(super) branches: BTreeMap<String, String>,
-    /// The commit that each tag names, through an annotated one too.
+    /// The commit of each tag, also of an annotated one.
     pub(super) tags: BTreeMap<String, String>,
     /// Objects of annotated tags, by the tag's name.
     pub(super) annotated: BTreeMap<String, TagObject>,
@@ -78,12 +78,12 @@ pub(super) struct TagObject {
     pub(super) commit: String,
     pub(super) tagger: String,
     pub(super) at: Timestamp,
-    /// The forge could verify its signature.
+    /// Whether the forge could verify its signature.
     pub(super) verified: bool,
 }
 
 impl Git {
-    /// Makes a commit on top of `parents`.
+    /// Creates a commit on top of `parents`.
     pub(super) fn commit(&mut self, parents: Vec<String>, new: &NewCommit, author: &str, at: Timestamp) -> String {
         let order = self.commits.len();
         let mut tree = parents.first().and_then(|p| self.commits.get(p)).map(|c| c.tree.clone()).unwrap_or_default();
@@ -112,13 +112,13 @@ impl Git {
         sha
     }
 
-    /// The commit with this full name.
+    /// Returns the commit with this full name.
     pub(super) fn get(&self, sha: &str) -> Option<&Commit> {
         self.commits.get(sha)
     }
 
-    /// The commit that a branch, a tag, a `heads/…`, `tags/…`, `refs/…` path
-    /// or a commit's name (at least seven digits of it) stands for.
+    /// Resolves a branch, a tag, a `heads/…`, `tags/…` or `refs/…` path, or a commit's name (at
+    /// least seven digits of it) to a commit.
     pub(super) fn resolve(&self, name: &str) -> Option<String> {
         let name = name.strip_prefix("refs/").unwrap_or(name);
         if let Some(branch) = name.strip_prefix("heads/").and_then(|n| self.branches.get(n)) {
@@ -137,7 +137,7 @@ impl Git {
         short.then(|| self.commits.keys().find(|sha| sha.starts_with(name)).cloned()).flatten()
     }
 
-    /// `from` and everything that it was built on.
+    /// Returns `from` and all its ancestors.
     pub(super) fn ancestors(&self, from: &str) -> HashSet<&str> {
         let mut seen = HashSet::new();
         let mut open: Vec<&Commit> = self.commits.get(from).into_iter().collect();
@@ -149,12 +149,12 @@ impl Git {
         seen
     }
 
-    /// Whether `old` is `new` or was built upon by it.
+    /// Returns whether `old` is `new` or one of its ancestors.
     pub(super) fn contains(&self, new: &str, old: &str) -> bool {
         self.ancestors(new).contains(old)
     }
 
-    /// What `head` has and `base` has not, oldest first.
+    /// Returns the commits that `head` has and `base` lacks, oldest first.
     pub(super) fn between(&self, base: Option<&str>, head: &str) -> Vec<String> {
         let known = base.map(|b| self.ancestors(b)).unwrap_or_default();
         let mut new: Vec<&Commit> =
@@ -163,7 +163,7 @@ impl Git {
         new.into_iter().map(|c| c.sha.clone()).collect()
     }
 
-    /// `None` without common history.
+    /// Compares two commits; `None` if they have no common history.
     pub(super) fn compare(&self, base: &str, head: &str) -> Option<Comparison> {
         let (of_base, of_head) = (self.ancestors(base), self.ancestors(head));
         let merge_base = of_base
@@ -175,7 +175,7 @@ impl Git {
         Some(Comparison { merge_base, ahead: self.between(Some(base), head), behind })
     }
 
-    /// What the commits of `head` that `base` has not did to files.
+    /// Returns the files changed by the commits of `head` that `base` lacks.
     pub(super) fn changes(&self, base: &str, head: &str) -> Vec<(String, Option<String>)> {
         let mut paths = BTreeMap::new();
         for commit in self.between(Some(base), head).iter().filter_map(|s| self.get(s)) {
@@ -186,20 +186,20 @@ impl Git {
         paths.into_iter().collect()
     }
 
-    /// Everything reachable from `head`, newest first.
+    /// Returns all commits reachable from `head`, newest first.
     pub(super) fn log(&self, head: &str) -> Vec<String> {
         let mut all = self.between(None, head);
         all.reverse();
         all
     }
 
-    /// The names of the repository's own branches whose head is `sha`.
+    /// Returns the names of the repository's own branches whose head is `sha`.
     pub(super) fn branches_at<'a>(&'a self, sha: &'a str) -> impl Iterator<Item = &'a str> {
         self.branches.iter().filter(move |(n, s)| !n.contains(':') && *s == sha).map(|(n, _)| n.as_str())
     }
 }
 
-/// Forty hex digits, like an object name of git.
+/// Returns forty hex digits, like a Git object name.
 pub(super) fn hash(parts: &[&str]) -> String {
     let mut hasher = Sha256::new();
     for part in parts {

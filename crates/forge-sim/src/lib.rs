@@ -1,26 +1,25 @@
 //! The simulated forge: GitHub-shaped HTTP for `phasebot demo` and for tests.
 //!
-//! It checks what GitHub checks: the App's JSON Web Token against its public
-//! key, installation tokens and their expiry, the reach of an installation,
-//! the App's permissions, and on request the published rate limits. It keeps a
-//! commit graph, and makes the webhooks that GitHub would send, also for what
-//! the bot itself writes. `tests/it/sim.rs` checks every route's answers and
+//! It checks what GitHub checks: the App's JSON Web Token against its public key, installation
+//! tokens and their expiry, the repositories of an installation, the App's permissions, and on
+//! request the published rate limits. It keeps a commit graph, and creates the webhooks that GitHub
+//! would send, also for the bot's own writes. `tests/it/sim.rs` checks every route's answers and
 //! every webhook against GitHub's published OpenAPI description.
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | `forge`, `watch`, `person` | the handles that the demo and tests hold |
-//! | `server` | connections; `dispatch` one request |
+//! | `forge`, `watch`, `person` | handles for the demo and tests |
+//! | `server`, `dispatch` | connections; one request |
 //! | `route` | the API, one file per family |
-//! | `change` | what happens, with its webhooks |
-//! | `shape` | the JSON of things |
-//! | `registration`, `web` | the pages on which people register and install the App |
-//! | `state`, `model`, `git` | what is kept |
-//! | `auth`, `limits`, `fault` | who may, how much, and what goes wrong |
-//! | `delivery`, `exchange` | what was sent, what was asked |
+//! | `change` | changes of the state, with their webhooks |
+//! | `shape` | JSON of the objects |
+//! | `registration`, `web` | pages on which people register and install the App |
+//! | `state`, `model`, `git` | the stored state |
+//! | `auth`, `limits`, `fault` | authentication, rate limits, injected faults |
+//! | `delivery`, `exchange` | sent deliveries, recorded requests |
 //!
-//! The simulation keeps to one process and to memory; nothing here is reachable
-//! from outside the machine.
+//! The simulation stays in one process and in memory; nothing here is reachable from outside the
+//! machine.
 
 mod auth;
 mod change;
@@ -53,24 +52,24 @@ pub use git::NewCommit;
 pub use model::{Dispatched, LabelChange, ProtectionAnswer};
 pub use person::{Act, Person};
 
-/// Every route as `METHOD /template`, in the words of GitHub's description.
+/// Returns every route as `METHOD /template`, as in GitHub's description.
 pub fn routes() -> Vec<String> {
     route::names()
 }
 
-/// Why the simulation would not do something.
+/// Errors of the simulation.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SimError {
-    /// There is no such thing.
+    /// The object does not exist.
     #[error("there is no {0}")]
     NoSuch(String),
-    /// A forge would refuse it.
+    /// A forge would reject the request.
     #[error("refused: {0}")]
     Refused(String),
-    /// The App's key can't be used.
+    /// The App's key cannot be used.
     #[error("the App's key can't be used: {0}")]
     Key(String),
-    /// The network.
+    /// A network error.
     #[error("{0}")]
     Network(String),
 }

@@ -1,14 +1,14 @@
 //! GitHub's published limits, per installation.
 //!
-//! Primary: 5,000 requests an hour. Secondary: 900 points a minute (a read
-//! counts 1, a write 5), 80 content-creating requests a minute and 500 an hour.
+//! Primary: 5,000 requests an hour. Secondary: 900 points a minute (a read counts 1, a write 5), 80
+//! content-creating requests a minute and 500 an hour.
 //! <https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>
 
 use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Requests an hour.
+/// Maximum requests an hour.
 pub(super) const HOURLY: u32 = 5_000;
 const POINTS_A_MINUTE: u32 = 900;
 const CREATED_A_MINUTE: usize = 80;
@@ -16,17 +16,17 @@ const CREATED_AN_HOUR: usize = 500;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// How an installation stands.
+/// Requests counted for an installation.
 #[derive(Debug, Default)]
 struct Account {
-    /// End of the primary window, and requests in it.
+    /// End of the primary window, and the requests in it.
     reset: Option<Timestamp>,
     used: u32,
     points: VecDeque<(Timestamp, u32)>,
     created: VecDeque<Timestamp>,
 }
 
-/// What the `x-ratelimit-*` headers say.
+/// Values of the `x-ratelimit-*` headers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
     pub(super) remaining: u32,
@@ -34,7 +34,7 @@ pub(super) struct Standing {
     pub(super) reset: Timestamp,
 }
 
-/// Why a request is refused.
+/// Reason for which a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Exceeded {
     /// The hourly limit: `x-ratelimit-remaining: 0`, wait for the reset.
@@ -43,16 +43,16 @@ pub(super) enum Exceeded {
     Secondary(i64),
 }
 
-/// All installations' accounts.
+/// Counters of all installations.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// Refuse what is over a limit; else only count.
+    /// Whether to refuse requests over a limit; otherwise they are only counted.
     pub(super) enforced: bool,
     accounts: HashMap<u64, Account>,
 }
 
 impl Limits {
-    /// Counts a request, or says why it is refused.
+    /// Counts a request, or returns why it is refused.
     pub(super) fn charge(&mut self, who: u64, write: bool, creates: bool, now: Timestamp) -> Result<(), Exceeded> {
         let enforced = self.enforced;
         let account = self.account(who, now);
@@ -90,13 +90,13 @@ impl Limits {
         Ok(())
     }
 
-    /// Gives a request back: one that was answered with 304 is free.
+    /// Takes a request off the count: one answered with 304 is free.
     pub(super) fn refund(&mut self, who: u64, now: Timestamp) {
         let account = self.account(who, now);
         account.used = account.used.saturating_sub(1);
     }
 
-    /// How an installation stands.
+    /// Returns the values of an installation's rate-limit headers.
     pub(super) fn standing(&mut self, who: u64, now: Timestamp) -> Standing {
         let account = self.account(who, now);
         Standing {

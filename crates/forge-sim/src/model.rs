@@ -1,4 +1,4 @@
-//! What a simulated repository holds.
+//! Objects of a simulated repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,13 +44,13 @@ pub(super) struct Item {
     pub(super) labels: Vec<String>,
     pub(super) assignees: Vec<String>,
     pub(super) milestone: Option<u64>,
-    /// Deleted or moved away: answered with 410.
+    /// Whether it was deleted or moved away: answered with 410.
     pub(super) gone: bool,
     pub(super) pull: Option<Pull>,
-    /// Branches that the issue's «Development» box lists.
+    /// Branches in the issue's "Development" box.
     pub(super) linked_branches: BTreeSet<String>,
     pub(super) history: Vec<LabelChange>,
-    /// Every closing of it.
+    /// All its closings.
     pub(super) closings: Vec<Closing>,
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Item {
 #[derive(Debug, Clone)]
 pub(super) struct Closing {
     pub(super) at: Timestamp,
-    /// `None`: a person closed it.
+    /// The change that closed it; `None` if a person closed it.
     pub(super) closer: Option<Closer>,
 }
 
@@ -72,17 +72,17 @@ pub(super) enum Closer {
 /// A change of an item's labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelChange {
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// Which label.
+    /// Name of the label.
     pub label: String,
-    /// Put on, or taken off.
+    /// Whether it was added; otherwise removed.
     pub added: bool,
-    /// By which account.
+    /// Login of the account.
     pub by: String,
 }
 
-/// What a pull request has more than an issue.
+/// The part of a pull request that an issue does not have.
 #[derive(Debug, Clone)]
 pub(super) struct Pull {
     pub(super) id: u64,
@@ -98,12 +98,12 @@ pub(super) struct Pull {
 }
 
 impl Pull {
-    /// The fork's owner, if the head is in a fork.
+    /// Returns the fork's owner, if the head is in a fork.
     pub(super) fn fork(&self) -> Option<&str> {
         self.head.split_once(':').map(|(owner, _)| owner)
     }
 
-    /// The head's branch without the fork's owner.
+    /// Returns the head's branch without the fork's owner.
     pub(super) fn head_ref(&self) -> &str {
         self.head.split_once(':').map_or(self.head.as_str(), |(_, branch)| branch)
     }
@@ -127,7 +127,7 @@ pub(super) struct Comment {
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) reactions: Vec<Reaction>,
-    /// Folded away, as outdated or otherwise.
+    /// Whether it is minimized, as outdated or otherwise.
     pub(super) minimized: bool,
     /// The App that wrote it in its author's name.
     pub(super) via: Option<String>,
@@ -147,7 +147,7 @@ pub(super) struct Reaction {
 pub(super) struct CheckRun {
     pub(super) id: u64,
     pub(super) suite: u64,
-    /// Slug of the App that made it.
+    /// Slug of the App that created it.
     pub(super) app: String,
     pub(super) sha: String,
     pub(super) name: String,
@@ -237,16 +237,16 @@ pub(super) struct WorkflowRun {
     pub(super) updated_at: Timestamp,
 }
 
-/// A workflow run that the API started.
+/// A workflow run started by the API.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dispatched {
-    /// The run.
+    /// Id of the run.
     pub run: u64,
     /// The workflow's path in the repository.
     pub workflow: String,
-    /// Branch or tag that it runs from.
+    /// Branch or tag from which it runs.
     pub reference: String,
-    /// The commit that it runs at.
+    /// The commit at which it runs.
     pub sha: String,
     /// Its inputs.
     pub inputs: Value,
@@ -269,13 +269,13 @@ pub(super) struct Review {
 /// An answer to a deployment protection rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProtectionAnswer {
-    /// The workflow run that waits.
+    /// The waiting workflow run.
     pub run: u64,
     /// Environment.
     pub environment: String,
     /// `approved` or `rejected`; `None` for a report without a verdict.
     pub state: Option<String>,
-    /// The words with it.
+    /// Comment of the answer.
     pub comment: String,
 }
 
@@ -292,15 +292,15 @@ pub(super) struct Repo {
     pub(super) pushed_at: Timestamp,
     pub(super) next_number: u64,
     pub(super) git: Git,
-    /// By name in lower case.
+    /// Labels by name in lower case.
     pub(super) labels: BTreeMap<String, Label>,
     pub(super) items: BTreeMap<u64, Item>,
     pub(super) comments: BTreeMap<u64, Comment>,
-    /// Open milestones: their titles by number.
+    /// Titles of open milestones, by number.
     pub(super) milestones: BTreeMap<u64, String>,
     /// Reviews of pull requests, by id.
     pub(super) reviews: BTreeMap<u64, Review>,
-    /// Reactions to reviews, by the review's id: who and how.
+    /// Reactions to reviews, by the review's id.
     pub(super) review_reactions: BTreeMap<u64, Vec<Reaction>>,
     pub(super) checks: BTreeMap<u64, CheckRun>,
     /// Check suites by App and commit.
@@ -309,7 +309,7 @@ pub(super) struct Repo {
     pub(super) deployments: BTreeMap<u64, Deployment>,
     pub(super) releases: BTreeMap<u64, Release>,
     pub(super) runs: BTreeMap<u64, WorkflowRun>,
-    /// Workflows by path, with their ids.
+    /// Ids of workflows, by path.
     pub(super) workflows: BTreeMap<String, u64>,
     /// Roles by login in lower case: `read`, `triage`, `write`, `maintain`, `admin`.
     pub(super) roles: BTreeMap<String, String>,
@@ -319,24 +319,24 @@ pub(super) struct Repo {
     pub(super) protected: BTreeMap<String, Vec<(String, Option<u64>)>>,
     /// Rulesets, as the API shows them.
     pub(super) rulesets: Vec<Value>,
-    /// Environments, and Apps whose protection rules are enabled there, by slug.
+    /// Environments, with the slugs of Apps whose protection rules are enabled there.
     pub(super) environments: BTreeMap<String, BTreeSet<String>>,
-    /// Ids of forks by owner.
+    /// Ids of forks, by owner.
     pub(super) forks: BTreeMap<String, u64>,
     pub(super) answers: Vec<ProtectionAnswer>,
-    /// Workflows whose runs are moved on.
+    /// Workflows whose runs [`Worker`] steps advance.
     pub(super) workers: Vec<Worker>,
-    /// Deployments that jobs made, by run and attempt.
+    /// Deployments that jobs created, by run and attempt.
     pub(super) jobs: BTreeMap<(u64, u64), u64>,
 }
 
 impl Repo {
-    /// `owner/name`.
+    /// Returns `owner/name`.
     pub(super) fn full_name(&self) -> String {
         format!("{}/{}", self.owner, self.name)
     }
 
-    /// An account's role; the owner is an admin.
+    /// Returns an account's role; the owner is an admin.
     pub(super) fn role(&self, login: &str) -> Option<&str> {
         if login.eq_ignore_ascii_case(&self.owner) {
             return Some("admin");
@@ -351,9 +351,9 @@ pub(super) struct Installation {
     pub(super) id: u64,
     pub(super) owner: String,
     pub(super) repos: BTreeSet<u64>,
-    /// What the owner granted; the App may ask for more since.
+    /// Permissions that the owner granted; the App may ask for more since.
     pub(super) permissions: BTreeMap<String, String>,
-    /// What it hears; events of the App that were subscribed to since are missing.
+    /// Events that it receives; events that the App subscribed to since are missing.
     pub(super) events: Vec<String>,
     pub(super) created_at: Timestamp,
 }
@@ -363,6 +363,6 @@ pub(super) struct Installation {
 pub(super) struct Token {
     pub(super) installation: u64,
     pub(super) expires_at: Timestamp,
-    /// Repositories that it was narrowed to.
+    /// Repositories to which it is limited.
     pub(super) only: Option<BTreeSet<u64>>,
 }

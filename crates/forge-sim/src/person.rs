@@ -1,4 +1,4 @@
-//! What people and other systems do on the forge.
+//! Actions of people and other systems on the forge.
 
 use super::{
     SimError,
@@ -9,17 +9,17 @@ use super::{
     state::State,
 };
 
-/// Something that was done.
+/// A completed action.
 #[derive(Debug, Clone)]
 pub struct Act<T> {
-    /// What it gave: a number, an id, a commit.
+    /// Its result: a number, an id, a commit.
     pub made: T,
-    /// The webhooks that it made, which now wait to be sent.
+    /// The webhooks that it created, which now wait to be sent.
     pub deliveries: Vec<Delivery>,
 }
 
-/// An account at work on one repository. What it does needs no permission
-/// here: the simulation trusts its author.
+/// An account that acts on one repository. Its actions need no permission here: the simulation
+/// trusts its author.
 #[derive(Clone)]
 pub struct Person {
     sim: SimForge,
@@ -34,14 +34,14 @@ impl Person {
         Self { sim, login: login.to_owned(), repo }
     }
 
-    /// Another account on the same repository.
+    /// Returns another account on the same repository.
     #[must_use]
     pub fn colleague(&self, login: &str) -> Self {
         self.sim.shared().state().user(login, "User");
         Self { login: login.to_owned(), ..self.clone() }
     }
 
-    /// The repository's number.
+    /// Returns the repository's id.
     pub fn repo(&self) -> u64 {
         self.repo
     }
@@ -52,7 +52,7 @@ impl Person {
 
     // ── Issues ──
 
-    /// Opens an issue; gives its number.
+    /// Opens an issue; returns its number.
     pub fn open_issue(&self, title: &str, body: &str, labels: &[&str]) -> Done<u64> {
         let labels: Vec<String> = labels.iter().map(|l| (*l).to_owned()).collect();
         self.act(|state, repo, by| state.open_issue(repo, by, title, body, &labels))
@@ -69,7 +69,7 @@ impl Person {
         self.act(|state, repo, by| state.close_item(repo, number, by, reason))
     }
 
-    /// Opens a closed issue or pull request again.
+    /// Reopens a closed issue or pull request.
     pub fn reopen(&self, number: u64) -> Done<()> {
         self.act(|state, repo, by| state.reopen_item(repo, number, by))
     }
@@ -84,12 +84,12 @@ impl Person {
         self.act(|state, repo, by| state.delete_issue(repo, number, by))
     }
 
-    /// Puts a label on; a missing one is made.
+    /// Adds a label to an item; creates it if it is missing.
     pub fn label(&self, number: u64, name: &str) -> Done<()> {
         self.act(|state, repo, by| state.add_labels(repo, number, by, &[name.to_owned()]))
     }
 
-    /// Takes a label off.
+    /// Removes a label from an item.
     pub fn unlabel(&self, number: u64, name: &str) -> Done<()> {
         self.act(|state, repo, by| state.remove_label(repo, number, by, name))
     }
@@ -99,18 +99,18 @@ impl Person {
         self.act(|state, repo, by| state.delete_label(repo, by, name))
     }
 
-    /// Comments; gives the comment's id.
+    /// Comments; returns the comment's id.
     pub fn comment(&self, number: u64, body: &str) -> Done<u64> {
         self.act(|state, repo, by| state.comment(repo, number, by, body))
     }
 
-    /// Comments through an App that acts in this account's name; gives the comment's id.
+    /// Comments through an App that acts in this account's name; returns the comment's id.
     pub fn comment_via(&self, number: u64, body: &str, app: &str) -> Done<u64> {
         self.act(|state, repo, by| state.comment_via(repo, number, by, body, Some(app)))
     }
 
-    /// Takes another login; gives the account under it. The old login is free:
-    /// whoever takes it (`colleague`) is a stranger.
+    /// Renames the account; returns it under its new login. The old login becomes free: an account
+    /// that takes it (`colleague`) is a different one.
     #[must_use]
     pub fn rename(&self, to: &str) -> Self {
         self.sim.shared().state().rename(&self.login, to);
@@ -129,7 +129,7 @@ impl Person {
 
     // ── Code ──
 
-    /// Makes a branch at a branch, tag or commit; gives the commit.
+    /// Creates a branch at a branch, tag or commit; returns the commit.
     pub fn create_branch(&self, name: &str, from: &str) -> Done<String> {
         self.act(|state, repo, by| state.create_branch(repo, by, name, from))
     }
@@ -139,12 +139,13 @@ impl Person {
         self.act(|state, repo, by| state.delete_ref(repo, by, "branch", name))
     }
 
-    /// Pushes commits onto a branch, or onto a fork's `owner:branch`, made if need be; gives their names.
+    /// Pushes commits to a branch, or to a fork's `owner:branch`; creates it if it is missing.
+    /// Returns the commits' names.
     pub fn push(&self, branch: &str, commits: &[NewCommit]) -> Done<Vec<String>> {
         self.act(|state, repo, by| state.push(repo, by, branch, commits))
     }
 
-    /// Lets a branch point at an existing commit, by force if need be.
+    /// Points a branch at an existing commit, by force if necessary.
     pub fn reset_branch(&self, branch: &str, to: &str) -> Done<()> {
         self.act(|state, repo, by| {
             let sha = state.resolve(repo, to)?;
@@ -152,12 +153,13 @@ impl Person {
         })
     }
 
-    /// Sets a tag, or moves it by force; gives the commit.
+    /// Creates a tag, or moves it by force; returns the commit.
     pub fn tag(&self, name: &str, at: &str) -> Done<String> {
         self.act(|state, repo, by| state.set_tag(repo, by, name, at))
     }
 
-    /// Makes an annotated tag, whose signature GitHub could verify or not; gives its commit.
+    /// Creates an annotated tag, whose signature GitHub can verify if `verified`; returns its
+    /// commit.
     pub fn annotated_tag(&self, name: &str, at: &str, verified: bool) -> Done<String> {
         self.act(|state, repo, by| state.annotate(repo, by, name, at, verified))
     }
@@ -169,7 +171,7 @@ impl Person {
 
     // ── Pull requests ──
 
-    /// Opens a pull request; gives its number.
+    /// Opens a pull request; returns its number.
     pub fn open_pull(&self, new: &NewPull) -> Done<u64> {
         self.act(|state, repo, by| state.open_pull(repo, by, new))
     }
@@ -179,7 +181,7 @@ impl Person {
         self.act(|state, repo, by| state.set_draft(repo, number, by, draft))
     }
 
-    /// Turns a pull request to another target branch.
+    /// Changes a pull request's target branch.
     pub fn retarget(&self, number: u64, base: &str) -> Done<()> {
         self.act(|state, repo, by| state.retarget(repo, number, by, base))
     }
@@ -189,62 +191,64 @@ impl Person {
         self.act(|state, repo, _| state.link_issue(repo, pull, issue))
     }
 
-    /// Approves a pull request; gives the review's id.
+    /// Approves a pull request; returns the review's id.
     pub fn approve(&self, number: u64) -> Done<u64> {
         self.review(number, "approved", "")
     }
 
-    /// Reviews: `approved`, `changes_requested`, `commented`; gives the review's id.
+    /// Reviews: `approved`, `changes_requested`, `commented`; returns the review's id.
     pub fn review(&self, number: u64, verdict: &str, body: &str) -> Done<u64> {
         self.act(|state, repo, by| state.review(repo, number, by, verdict, body))
     }
 
-    /// Merges a pull request; gives the commit that the base branch got.
+    /// Merges a pull request; returns the commit on the base branch.
     pub fn merge_pull(&self, number: u64, method: MergeMethod) -> Done<String> {
         self.act(|state, repo, by| state.merge_pull(repo, number, by, method))
     }
 
-    /// Puts a pull request into the merge queue; gives the commit of its group.
+    /// Adds a pull request to the merge queue; returns the commit of its group.
     pub fn merge_group(&self, number: u64) -> Done<String> {
         self.act(|state, repo, _| state.merge_group(repo, number))
     }
 
-    /// Lets the merge queue merge a group.
+    /// Merges a group of the merge queue.
     pub fn merge_queued(&self, number: u64, sha: &str) -> Done<()> {
         self.act(|state, repo, _| state.merge_queued(repo, number, sha))
     }
 
     // ── Builds: here the account's login is the name of the App or system ──
 
-    /// Starts a check run; gives its id.
+    /// Starts a check run; returns its id.
     pub fn start_check(&self, sha: &str, name: &str) -> Done<u64> {
         let set = CheckChange { status: Some("in_progress".to_owned()), ..CheckChange::default() };
         self.act(|state, repo, by| state.create_check(repo, by, sha, name, &set))
     }
 
-    /// Ends a check run: `success`, `failure`, `neutral`, `cancelled`, `skipped`, `timed_out`, `action_required`.
+    /// Completes a check run: `success`, `failure`, `neutral`, `cancelled`, `skipped`, `timed_out`,
+    /// `action_required`.
     pub fn complete_check(&self, id: u64, conclusion: &str) -> Done<()> {
         let set = CheckChange { conclusion: Some(conclusion.to_owned()), ..CheckChange::default() };
         self.act(|state, repo, _| state.change_check(repo, id, &set))
     }
 
-    /// Asks for a check run to be run again, by the button on its page.
+    /// Requests a re-run of a check run, as the button on its page does.
     pub fn rerequest_check(&self, id: u64) -> Done<()> {
         self.act(|state, repo, by| state.rerequest(repo, id, by))
     }
 
-    /// Asks for all checks of an App on a commit to be run again, as "Re-run all checks" does.
+    /// Requests a re-run of all checks of an App on a commit, as "Re-run all checks" does.
     pub fn rerequest_all_checks(&self, app: &str, sha: &str) -> Done<()> {
         self.act(|state, repo, by| state.rerequest_all(repo, app, sha, by))
     }
 
-    /// Sets a commit status: `pending`, `success`, `failure`, `error`; gives its id.
+    /// Sets a commit status: `pending`, `success`, `failure`, `error`; returns its id.
     pub fn status(&self, sha: &str, context: &str, to: &str) -> Done<u64> {
         let new = NewStatus { context: context.to_owned(), state: to.to_owned(), ..NewStatus::default() };
         self.act(|state, repo, by| state.set_status(repo, by, sha, &new))
     }
 
-    /// Starts a run of the workflow at `path` (`.github/workflows/ci.yml`) on a branch; gives its id.
+    /// Starts a run of the workflow at `path` (`.github/workflows/ci.yml`) on a branch; returns its
+    /// id.
     pub fn start_run(&self, path: &str, branch: &str, trigger: &str) -> Done<u64> {
         self.act(|state, repo, by| {
             let sha = state.resolve(repo, branch)?;
@@ -252,22 +256,22 @@ impl Person {
         })
     }
 
-    /// Ends a workflow run.
+    /// Completes a workflow run.
     pub fn complete_run(&self, id: u64, conclusion: &str) -> Done<()> {
         self.act(|state, repo, by| state.change_run(repo, id, by, Some(conclusion)))
     }
 
-    /// Runs a workflow run again, as its next attempt.
+    /// Re-runs a workflow run, as its next attempt.
     pub fn rerun(&self, id: u64) -> Done<()> {
         self.act(|state, repo, by| state.rerun(repo, id, by))
     }
 
-    /// Makes a workflow known, so that it can be dispatched; gives its id.
+    /// Registers a workflow, so that it can be dispatched; returns its id.
     pub fn add_workflow(&self, path: &str) -> Done<u64> {
         self.act(|state, repo, _| state.workflow_id(repo, path))
     }
 
-    /// Makes a workflow known whose runs [`Self::work`] moves on.
+    /// Registers a workflow whose runs [`Self::work`] advances.
     pub fn add_worker(&self, worker: &Worker) -> Done<u64> {
         self.act(|state, repo, _| {
             let workers = &mut state.repo_mut(repo)?.workers;
@@ -277,19 +281,19 @@ impl Person {
         })
     }
 
-    /// Moves every run of a known workflow on by one step; tells how many moved.
+    /// Advances every run of a registered workflow by one step; returns how many advanced.
     pub fn work(&self) -> Done<usize> {
         self.act(|state, repo, _| state.work(repo))
     }
 
-    /// Lets a job of a workflow run wait for the App's protection rule.
+    /// Makes a job of a workflow run wait for the App's protection rule.
     pub fn request_protection(&self, run: u64, environment: &str) -> Done<()> {
         self.act(|state, repo, by| state.request_protection(repo, run, environment, by))
     }
 
     // ── Releases and deployments ──
 
-    /// Makes a release; gives its id.
+    /// Creates a release; returns its id.
     pub fn release(&self, new: &NewRelease) -> Done<u64> {
         self.act(|state, repo, by| state.create_release(repo, by, new))
     }
@@ -304,12 +308,13 @@ impl Person {
         self.act(|state, repo, by| state.delete_release(repo, id, by))
     }
 
-    /// Makes a deployment; gives its id.
+    /// Creates a deployment; returns its id.
     pub fn deployment(&self, new: &NewDeployment) -> Done<u64> {
         self.act(|state, repo, by| state.create_deployment(repo, by, new))
     }
 
-    /// Sets a deployment's status: `queued`, `in_progress`, `success`, `failure`, `error`, `inactive`; gives its id.
+    /// Sets a deployment's status: `queued`, `in_progress`, `success`, `failure`, `error`,
+    /// `inactive`; returns its id.
     pub fn deployment_status(&self, id: u64, to: &str) -> Done<u64> {
         self.act(|state, repo, by| {
             let status = state.new_deployment_status(to, by);
@@ -324,7 +329,7 @@ impl Person {
         self.act(|state, repo, by| state.rename_repo(repo, by, name))
     }
 
-    /// Archives the repository, or brings it back.
+    /// Archives the repository, or unarchives it.
     pub fn archive_repo(&self, archived: bool) -> Done<()> {
         self.act(|state, repo, by| state.archive_repo(repo, by, archived))
     }

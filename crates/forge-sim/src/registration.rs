@@ -1,5 +1,5 @@
-//! Registering an App from a manifest: what is asked of one, and how the code
-//! that comes of it is exchanged for credentials.
+//! Registers an App from a manifest: the requirements of a manifest, and the exchange of its code
+//! for credentials.
 //!
 //! <https://docs.github.com/apps/sharing-github-apps/registering-a-github-app-from-a-manifest>
 
@@ -16,12 +16,12 @@ use super::{
     state::{App, Hook, State},
 };
 
-/// The whole exchange has to be done within an hour.
+/// Time within which the whole exchange must be done.
 const CODE_LIFE: SignedDuration = SignedDuration::from_hours(1);
-/// Longest name of an App, in characters.
+/// Maximum length of an App's name, in characters.
 const LONGEST_NAME: usize = 34;
 
-/// An App that was registered, and its credentials not fetched yet.
+/// A registered App whose credentials were not fetched yet.
 pub(super) struct Registration {
     manifest: Manifest,
     name: String,
@@ -29,7 +29,7 @@ pub(super) struct Registration {
     at: Timestamp,
 }
 
-/// An App manifest, as far as it matters here. GitHub refuses unknown keys as well.
+/// An App manifest, as far as it matters here. GitHub rejects unknown keys as well.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Manifest {
@@ -55,14 +55,14 @@ struct HookAttributes {
     _active: bool,
 }
 
-/// What is told once and never again.
+/// Secrets that are shown only once.
 pub(super) struct Secrets {
     pub(super) private_key: String,
     pub(super) client_secret: String,
 }
 
 impl Manifest {
-    /// Reads a manifest, and refuses what GitHub refuses.
+    /// Parses a manifest, and rejects what GitHub rejects.
     pub(super) fn read(text: &str) -> Result<Self, String> {
         let manifest: Self = serde_json::from_str(text).map_err(|error| format!("Error {error}"))?;
         if !is_web(&manifest.url) {
@@ -98,8 +98,8 @@ impl Manifest {
     }
 }
 
-/// What an App must be allowed to read to hear of an event: any of these; none: nothing.
-/// <https://docs.github.com/webhooks/webhook-events-and-payloads>
+/// Returns the permissions of which an App needs one to receive an event; `None` if the event is
+/// not supported. <https://docs.github.com/webhooks/webhook-events-and-payloads>
 fn permission_of(event: &str) -> Option<&'static [&'static str]> {
     Some(match event {
         "check_run" | "check_suite" => &["checks"],
@@ -120,7 +120,7 @@ fn is_web(url: &str) -> bool {
 }
 
 impl State {
-    /// Registers an App; gives where the browser is sent with its code.
+    /// Registers an App; returns the address to which the browser is sent with its code.
     pub(super) fn register(
         &mut self,
         manifest: Manifest,
@@ -143,8 +143,8 @@ impl State {
         Ok(format!("{to}{joint}code={code}&state={}", super::shape::escape(state)))
     }
 
-    /// Exchanges a code, once. The App takes the place of the one that was there
-    /// before, which is gone with its installations.
+    /// Exchanges a code, once. The App replaces the previous one, which is deleted with its
+    /// installations.
     pub(super) fn convert(&mut self, code: &str) -> Result<Secrets, Reply> {
         let found = self.registrations.remove(code).ok_or_else(Reply::not_found)?;
         if self.auth_clock.now() > found.at + CODE_LIFE {
@@ -176,7 +176,7 @@ impl State {
     }
 }
 
-/// A name as part of an address.
+/// Returns a name as part of an address.
 fn slug(name: &str) -> String {
     let words: String = name.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
     words.split_whitespace().collect::<Vec<_>>().join("-")

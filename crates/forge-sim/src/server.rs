@@ -1,4 +1,4 @@
-//! Connections: the requests that come in and the answers that go out, or don't.
+//! Connections: receives requests, and sends or withholds their answers.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -26,18 +26,18 @@ use super::{
 #[derive(Clone)]
 struct Closes;
 
-/// Told to hyper in place of an answer.
+/// Error that makes hyper close the connection instead of answering.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection is closed on purpose")]
 struct Closed;
 
-/// Takes connections until the task is ended; its connections end with it.
+/// Accepts connections until the task ends; its connections end with it.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = Router::new().fallback(answer).with_state(shared);
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else { continue };
-        // A small answer must not wait for the acknowledgement of the one before.
+        // A small answer must not wait for the acknowledgement of the previous one.
         let _ = stream.set_nodelay(true);
         while connections.try_join_next().is_some() {}
         let router = router.clone();
@@ -49,7 +49,7 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
                     if response.extensions().get::<Closes>().is_some() { Err(Closed) } else { Ok(response) }
                 }
             });
-            // What goes wrong here is the client's to notice.
+            // An error here is for the client to notice.
             let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -94,7 +94,8 @@ async fn answer(
     })
 }
 
-/// The path below the API's root; empty, so that nothing is found, if it lies elsewhere.
+/// Returns the path below the API's root; an empty path, which no route matches, if it lies
+/// elsewhere.
 fn below<'a>(base: &str, path: &'a str) -> &'a str {
     match base.strip_suffix("/v3") {
         Some(api) if path.strip_prefix(api) == Some("/graphql") => "/graphql",
@@ -114,7 +115,7 @@ fn respond(reply: Reply, now: Timestamp) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let fixed = [
-        // The forge's own time, by which a client can see that its clock is wrong.
+        // The forge's own time, from which a client can detect that its clock is wrong.
         ("date", now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()),
         ("content-type", "application/json; charset=utf-8".to_owned()),
         ("x-github-media-type", "github.v3; format=json".to_owned()),

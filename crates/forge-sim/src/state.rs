@@ -1,4 +1,4 @@
-//! Everything that the simulated forge knows.
+//! State of the simulated forge.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -23,17 +23,17 @@ use super::{
 };
 use crate::Clock;
 
-/// An installation token lives an hour.
+/// Lifetime of an installation token.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(1);
 
-/// The App, as the forge knows it.
+/// The App, as the forge stores it.
 pub(super) struct App {
     pub(super) id: u64,
     pub(super) slug: String,
     /// `X-GitHub-Hook-ID` of its webhook.
     pub(super) hook_id: u64,
     pub(super) name: String,
-    /// Login of the account that it belongs to.
+    /// Login of the account that owns it.
     pub(super) owner: String,
     pub(super) key: AppKey,
     pub(super) permissions: BTreeMap<String, String>,
@@ -44,12 +44,12 @@ pub(super) struct App {
 
 /// The App's webhook.
 pub(super) struct Hook {
-    /// Where webhooks go; none: nowhere yet.
+    /// Address that receives webhooks; `None` if none is set yet.
     pub(super) url: Option<String>,
     pub(super) secret: SecretString,
 }
 
-/// Everything that the simulated forge knows.
+/// State of the simulated forge.
 pub(super) struct State {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) auth_clock: Arc<dyn Clock>,
@@ -57,17 +57,17 @@ pub(super) struct State {
     pub(super) api: String,
     /// Address of the web pages, without a slash at its end.
     pub(super) web: String,
-    /// Who is signed in to the web pages.
+    /// Account that is signed in to the web pages.
     pub(super) signed_in: String,
     /// Apps whose credentials were not fetched yet, by their codes.
     pub(super) registrations: BTreeMap<String, Registration>,
     /// The part of `api` behind the host.
     pub(super) base_path: String,
     pub(super) app: App,
-    /// By login in lower case.
+    /// Accounts by login in lower case.
     pub(super) users: BTreeMap<String, User>,
     pub(super) repos: BTreeMap<u64, Repo>,
-    /// Present names in lower case.
+    /// Ids of repositories, by current name in lower case.
     pub(super) names: BTreeMap<String, u64>,
     /// Names given up by a rename, which are redirected.
     pub(super) old_names: BTreeMap<String, u64>,
@@ -76,7 +76,7 @@ pub(super) struct State {
     /// Members of teams, by `org/team`; all in lower case.
     pub(super) teams: BTreeMap<String, BTreeSet<String>>,
     pub(super) outgoing: VecDeque<Delivery>,
-    /// Deliveries made since the start, sent or not.
+    /// Deliveries created since the start, sent or not.
     pub(super) made: Vec<Delivery>,
     pub(super) attempts: Vec<Attempt>,
     pub(super) exchanges: Vec<Exchange>,
@@ -88,18 +88,18 @@ pub(super) struct State {
 }
 
 impl State {
-    /// The moment that it is.
+    /// Returns the current time.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// A number that nothing else has.
+    /// Returns a new unique id.
     pub(super) fn id(&mut self) -> u64 {
         self.last_id += 1;
         self.last_id
     }
 
-    /// The account called `login`, made if there is none.
+    /// Returns the account called `login`; creates it if it is missing.
     pub(super) fn user(&mut self, login: &str, kind: &'static str) -> &User {
         let key = login.to_ascii_lowercase();
         if !self.users.contains_key(&key) {
@@ -110,7 +110,7 @@ impl State {
         &self.users[&key]
     }
 
-    /// Gives an account another login: what it wrote and what it may do go with it.
+    /// Renames an account; what it wrote and its permissions stay with it.
     pub(super) fn rename(&mut self, from: &str, to: &str) {
         let (old, new) = (from.to_ascii_lowercase(), to.to_ascii_lowercase());
         let Some(user) = self.users.remove(&old) else { return };
@@ -132,17 +132,17 @@ impl State {
         }
     }
 
-    /// The account with a number.
+    /// Returns the account with this id.
     pub(super) fn user_by_id(&self, id: u64) -> Option<&User> {
         self.users.values().find(|user| user.id == id)
     }
 
-    /// The App's own account.
+    /// Returns the login of the App's own account.
     pub(super) fn bot(&self) -> String {
         format!("{}[bot]", self.app.slug)
     }
 
-    /// Makes a token of an installation, for all of its repositories or `only` some.
+    /// Creates an installation token for all repositories, or for `only` some.
     pub(super) fn new_token(&mut self, installation: u64, only: Option<BTreeSet<u64>>) -> (String, Timestamp) {
         let text: String = rand::rng().sample_iter(rand::distr::Alphanumeric).take(36).map(char::from).collect();
         let text = format!("ghs_{text}");
@@ -151,35 +151,35 @@ impl State {
         (text, expires_at)
     }
 
-    /// A repository by its number.
+    /// Returns a repository by its id.
     pub(super) fn repo(&self, id: u64) -> Result<&Repo, SimError> {
         self.repos.get(&id).ok_or_else(|| SimError::NoSuch(format!("repository {id}")))
     }
 
-    /// A repository by its number, to change it.
+    /// Returns a repository by its id, for changes.
     pub(super) fn repo_mut(&mut self, id: u64) -> Result<&mut Repo, SimError> {
         self.repos.get_mut(&id).ok_or_else(|| SimError::NoSuch(format!("repository {id}")))
     }
 
-    /// An issue or pull request that is there.
+    /// Returns an existing issue or pull request.
     pub(super) fn item(&self, repo: u64, number: u64) -> Result<&Item, SimError> {
         let found = self.repo(repo)?.items.get(&number).filter(|i| !i.gone);
         found.ok_or_else(|| SimError::NoSuch(format!("item #{number}")))
     }
 
-    /// An issue or pull request that is there, to change it.
+    /// Returns an existing issue or pull request, for changes.
     pub(super) fn item_mut(&mut self, repo: u64, number: u64) -> Result<&mut Item, SimError> {
         let found = self.repo_mut(repo)?.items.get_mut(&number).filter(|i| !i.gone);
         found.ok_or_else(|| SimError::NoSuch(format!("item #{number}")))
     }
 
-    /// The installation that serves a repository.
+    /// Returns the installation that covers a repository.
     pub(super) fn installation_of(&self, repo: u64) -> Option<&Installation> {
         self.installations.values().find(|i| i.repos.contains(&repo))
     }
 
-    /// Makes the webhook that GitHub sends to the App about a repository, if
-    /// the App is installed on it.
+    /// Creates the webhook that GitHub sends to the App about a repository, if the App is installed
+    /// on it.
     pub(super) fn emit(&mut self, repo: u64, event: &str, action: Option<&str>, by: &str, own: Value) {
         let Some(installation) = self.installation_of(repo).map(|i| i.id) else { return };
         self.user(by, "User");
@@ -199,7 +199,7 @@ impl State {
         self.queue(event, action, Some(installation), Some(repo), payload);
     }
 
-    /// Makes a webhook about an installation, which names no repository of its own.
+    /// Creates a webhook about an installation, which names no repository of its own.
     pub(super) fn emit_installation(
         &mut self,
         event: &str,
@@ -239,7 +239,7 @@ impl State {
         self.outgoing.push_back(delivery);
     }
 
-    /// A delivery id that looks like GitHub's.
+    /// Returns a delivery id that looks like GitHub's.
     fn guid(&self, id: u64) -> String {
         let digits = format!("{:016x}{id:016x}", self.salt);
         format!("{}-{}-{}-{}-{}", &digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..])

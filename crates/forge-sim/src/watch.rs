@@ -1,4 +1,4 @@
-//! What a test or the demo reads of the simulation, and how it steers it.
+//! Queries and controls of the simulation for tests and the demo.
 
 use std::collections::BTreeSet;
 
@@ -17,34 +17,35 @@ use super::{
 impl SimForge {
     // ── Deliveries ──
 
-    /// Sends what waits, in order, and what comes meanwhile; with the receiver's answers (502: not reached).
+    /// Sends the pending deliveries in order, and those that arise meanwhile. Returns each with the
+    /// receiver's status (502 if it could not be reached).
     pub async fn deliver_pending(&self) -> Vec<(Delivery, u16)> {
         self.shared().deliver_pending().await
     }
 
-    /// Takes what waits without sending it.
+    /// Takes the pending deliveries without sending them.
     pub fn take_pending(&self) -> Vec<Delivery> {
         self.shared().state().outgoing.drain(..).collect()
     }
 
-    /// Sends one delivery now: again, late, or out of order. Gives the receiver's answer.
+    /// Sends one delivery now: again, late, or out of order. Returns the receiver's status.
     pub async fn send(&self, delivery: &Delivery) -> u16 {
         self.shared().send(delivery).await
     }
 
-    /// Notes that a delivery failed without sending it: the receiver was down.
+    /// Records a delivery as failed without sending it, as if the receiver were down.
     pub fn lose(&self, delivery: &Delivery) {
         self.shared().note(delivery, 502);
     }
 
-    /// Every delivery that was made so far.
+    /// Returns all deliveries created so far.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.shared().state().made.clone()
     }
 
-    // ── What was asked, what is seen ──
+    // ── Requests and visible state ──
 
-    /// Every request so far, with its answer.
+    /// Returns all requests so far, with their answers.
     pub fn requests(&self) -> Vec<Exchange> {
         self.shared().state().exchanges.clone()
     }
@@ -54,7 +55,7 @@ impl SimForge {
         self.shared().state().exchanges.clear();
     }
 
-    /// The labels on an item, as people see them; none if there is no such item.
+    /// Returns the labels on an item, as people see them; empty if there is no such item.
     pub fn visible_labels(&self, full_name: &str, number: u64) -> BTreeSet<String> {
         self.look(full_name, |repo| {
             let on = repo.items.get(&number).map_or(&[][..], |i| &i.labels);
@@ -62,7 +63,7 @@ impl SimForge {
         })
     }
 
-    /// The check runs on a commit, oldest first, as the API shows them.
+    /// Returns the check runs on a commit, oldest first, as the API shows them.
     pub fn check_runs(&self, full_name: &str, sha: &str) -> Vec<Value> {
         let shared = self.shared();
         let state = shared.state();
@@ -72,18 +73,18 @@ impl SimForge {
         repo.checks.values().filter(|run| run.sha == sha).map(|run| shape::check_run(&state, repo, run)).collect()
     }
 
-    /// Everything that ever happened to an item's labels, oldest first.
+    /// Returns all changes of an item's labels, oldest first.
     pub fn label_history(&self, full_name: &str, number: u64) -> Vec<LabelChange> {
         self.look(full_name, |repo| repo.items.get(&number).map(|i| i.history.clone()).unwrap_or_default())
     }
 
-    /// An item's title and text.
+    /// Returns an item's title and body.
     pub fn text(&self, full_name: &str, number: u64) -> (String, String) {
         let of = |item: &Item| (item.title.clone(), item.body.clone());
         self.look(full_name, |repo| repo.items.get(&number).map(of).unwrap_or_default())
     }
 
-    /// An item's comments, oldest first: author and text.
+    /// Returns an item's comments, oldest first: author and body.
     pub fn comments(&self, full_name: &str, number: u64) -> Vec<(String, String)> {
         self.look(full_name, |repo| {
             let all = repo.comments.values().filter(|c| c.item == number);
@@ -91,7 +92,7 @@ impl SimForge {
         })
     }
 
-    /// Our reactions to a comment or a review, by its id.
+    /// Returns our reactions to a comment or a review, by its id.
     pub fn reactions(&self, full_name: &str, id: u64) -> BTreeSet<String> {
         self.look(full_name, |repo| {
             let comment = repo.comments.get(&id).map(|c| &c.reactions);
@@ -100,7 +101,7 @@ impl SimForge {
         })
     }
 
-    /// Comments of an item that were folded away: their texts.
+    /// Returns the bodies of an item's minimized comments.
     pub fn folded(&self, full_name: &str, number: u64) -> Vec<String> {
         self.look(full_name, |repo| {
             let all = repo.comments.values().filter(|c| c.item == number && c.minimized);
@@ -108,7 +109,7 @@ impl SimForge {
         })
     }
 
-    /// Who is assigned to an item, and the title of its milestone.
+    /// Returns the accounts assigned to an item, and the title of its milestone.
     pub fn assignment(&self, full_name: &str, number: u64) -> (Vec<String>, Option<String>) {
         self.look(full_name, |repo| {
             let item = repo.items.get(&number);
@@ -117,12 +118,13 @@ impl SimForge {
         })
     }
 
-    /// How a workflow run stands: its attempt and status.
+    /// Returns the attempt and status of a workflow run.
     pub fn run_state(&self, full_name: &str, id: u64) -> Option<(u64, String)> {
         self.look(full_name, |repo| repo.runs.get(&id).map(|r| (r.attempt, r.status.clone())))
     }
 
-    /// Deployments that the App made, oldest first: environment, commit, newest status.
+    /// Returns the deployments that the App created, oldest first: environment, commit, newest
+    /// status.
     pub fn deployments(&self, full_name: &str) -> Vec<(String, String, String)> {
         let bot = self.shared().state().bot();
         self.look(full_name, |repo| {
@@ -135,12 +137,12 @@ impl SimForge {
         })
     }
 
-    /// Answers to deployment protection rules, oldest first.
+    /// Returns the answers to deployment protection rules, oldest first.
     pub fn protection_answers(&self, full_name: &str) -> Vec<ProtectionAnswer> {
         self.look(full_name, |repo| repo.answers.clone())
     }
 
-    /// Workflow runs that were dispatched, oldest first.
+    /// Returns the dispatched workflow runs, oldest first.
     pub fn dispatched(&self, full_name: &str) -> Vec<Dispatched> {
         self.look(full_name, |repo| {
             let runs = repo.runs.values().filter(|r| r.trigger == "workflow_dispatch");
@@ -155,28 +157,28 @@ impl SimForge {
         })
     }
 
-    /// Reads something of a repository; empty if there is none of that name.
+    /// Reads from a repository; returns the default if there is none with this name.
     fn look<T: Default>(&self, full_name: &str, read: impl FnOnce(&Repo) -> T) -> T {
         let state = self.shared().state();
         let repo = number_of(&state, full_name).ok().and_then(|id| state.repos.get(&id));
         repo.map(read).unwrap_or_default()
     }
 
-    /// The commit that a branch, tag or commit name stands for.
+    /// Resolves a branch, tag or commit name to a commit.
     pub fn commit_of(&self, full_name: &str, name: &str) -> Result<String, SimError> {
         let state = self.shared().state();
         state.resolve(number_of(&state, full_name)?, name)
     }
 
-    /// A new token of an installation, for people who want to ask the API themselves.
+    /// Returns a new token of an installation, for people who want to query the API themselves.
     pub fn new_token(&self, installation: u64) -> String {
         self.shared().state().new_token(installation, None).0
     }
 
-    // ── What the App asks for, and what makes its gates binding ──
+    // ── Requested permissions, and enforcement of gates ──
 
-    /// Changes what the App asks for; installations keep what they granted
-    /// until their owners accept.
+    /// Changes the permissions and events that the App requests. Installations keep what they
+    /// granted until their owners accept.
     pub fn ask_for(&self, permissions: &[(&str, &str)], events: &[&str]) {
         let mut state = self.shared().state();
         let asked = permissions.iter().map(|(name, access)| ((*name).to_owned(), (*access).to_owned()));
@@ -184,7 +186,7 @@ impl SimForge {
         state.app.events.extend(events.iter().map(|event| (*event).to_owned()));
     }
 
-    /// Classic protection of a branch: these checks are required, each of an App or of any.
+    /// Sets the classic protection of a branch: the required checks, each of one App or of any.
     pub fn protect_branch(
         &self,
         full_name: &str,
@@ -198,7 +200,7 @@ impl SimForge {
         Ok(())
     }
 
-    /// Adds a ruleset; `rules` and `conditions` as the API has them.
+    /// Adds a ruleset; `rules` and `conditions` as in the API.
     pub fn add_ruleset(
         &self,
         full_name: &str,
@@ -219,7 +221,7 @@ impl SimForge {
         Ok(id)
     }
 
-    /// Makes an environment, and lets our App's protection rule stand before it or not.
+    /// Creates an environment, and enables or disables our App's protection rule there.
     pub fn set_environment(&self, full_name: &str, name: &str, protected: bool) -> Result<(), SimError> {
         let mut state = self.shared().state();
         let (repo, slug) = (number_of(&state, full_name)?, state.app.slug.clone());
@@ -234,32 +236,32 @@ impl SimForge {
 
     // ── Faults ──
 
-    /// Lets something go wrong the next `times` that a request matches.
+    /// Injects a fault into the next `times` matching requests.
     pub fn inject(&self, fault: Fault, times: u32) {
         self.inject_after(0, fault, times);
     }
 
-    /// As [`SimForge::inject`], once `spared` requests that match have passed.
+    /// Like [`SimForge::inject`], after `spared` matching requests have passed.
     pub fn inject_after(&self, spared: u32, fault: Fault, times: u32) {
         self.shared().state().faults.add(fault, spared, times);
     }
 
-    /// Lets `weather` say for each request what goes wrong with it, if no injected fault hits it.
+    /// Lets `weather` decide on each request that no injected fault hits.
     pub fn weather(&self, weather: Weather) {
         self.shared().state().faults.turn(weather);
     }
 
-    /// How many injected faults have not happened yet.
+    /// Returns how many injected faults are still pending.
     pub fn faults_left(&self) -> u32 {
         self.shared().state().faults.left()
     }
 
-    /// No fault happens any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.shared().state().faults.clear();
     }
 
-    /// Ends all installation tokens, as GitHub does when a key is revoked.
+    /// Revokes all installation tokens, as GitHub does when a key is revoked.
     pub fn revoke_tokens(&self) {
         self.shared().state().tokens.clear();
     }

@@ -1,17 +1,17 @@
-//! The web pages on which people register an App from a manifest and install
-//! it. Somebody is always signed in.
+//! The web pages on which people register an App from a manifest and install it. An account is
+//! always signed in.
 
 use http::StatusCode;
 
 use super::{registration::Manifest, route::unescape, state::State};
 
-/// A page, or where the browser goes next.
+/// A page, or a redirect of the browser.
 pub(super) enum Page {
     Html(StatusCode, String),
     Redirect(String),
 }
 
-/// The page at this address; none: there is no page, but perhaps a route of the API.
+/// Returns the page at this address; `None` if there is none, although the API may have a route.
 pub(super) fn page(state: &mut State, method: &str, path: &str, query: &str, body: &[u8]) -> Option<Page> {
     let segments: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     let form = pairs(&String::from_utf8_lossy(body));
@@ -38,7 +38,7 @@ pub(super) fn page(state: &mut State, method: &str, path: &str, query: &str, bod
     })
 }
 
-/// The page that asks for the App's name, filled in from the manifest.
+/// Returns the form for the App's name, filled in from the manifest.
 fn new_app(form: &[(String, String)], query: &[(String, String)], owner: &str) -> Page {
     let text = value(form, "manifest");
     match Manifest::read(text) {
@@ -99,7 +99,7 @@ fn html(status: StatusCode, title: &str, body: &str) -> Page {
     Page::Html(status, format!("<!doctype html><title>{title}</title><h1>{title}</h1>{body}"))
 }
 
-/// The fields of a form or a query.
+/// Returns the fields of a form or a query.
 fn pairs(text: &str) -> Vec<(String, String)> {
     let plain = |text: &str| unescape(&text.replace('+', " "));
     let pairs = text.split('&').filter(|p| !p.is_empty());

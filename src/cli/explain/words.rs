@@ -100,7 +100,7 @@ fn entry(out: &mut dyn Write, name: &str, what: &str) -> io::Result<()> {
     writeln!(out, "  {name:<8}  {}", text::line(what))
 }
 
-fn effect(effect: &Effect) -> String {
+pub(in crate::cli) fn effect(effect: &Effect) -> String {
     match effect {
         Effect::SetPhase { label: Some(LabelSpec { name, .. }), .. } => format!("put {} on", quoted(name)),
         Effect::SetPhase { label: None, .. } => "no phase label".to_owned(),

@@ -111,6 +111,10 @@ impl Store for PostgresStore {
         repo::repository(&self.db, repo).await
     }
 
+    async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError> {
+        repo::repository_named(&self.db, forge, full_name).await
+    }
+
     async fn repositories(
         &self,
         forge: &ForgeName,

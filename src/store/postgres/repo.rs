@@ -27,6 +27,22 @@ pub(super) async fn repository(db: &Db, repo: &RepoKey) -> Result<Option<Reposit
     row.as_ref().map(read_repository).transpose()
 }
 
+pub(super) const REPOSITORY_NAMED: &str = "
+    SELECT repository.forge, repository.repo, full_name, installation, active
+    FROM repository_name AS named JOIN repository ON repository.forge = named.forge AND repository.repo = named.repo
+    WHERE named.forge = $1 AND named.name = $2";
+
+/// The repository of a name; names are kept in lower case.
+pub(super) async fn repository_named(
+    db: &Db,
+    forge: &ForgeName,
+    full_name: &str,
+) -> Result<Option<RepositoryRow>, StoreError> {
+    let name = full_name.to_ascii_lowercase();
+    let row = db.row(REPOSITORY_NAMED, args![text(&forge.0), text(&name)]).await?;
+    row.as_ref().map(read_repository).transpose()
+}
+
 pub(super) const REPOSITORIES: &str = "
     SELECT forge, repo, full_name, installation, active FROM repository
     WHERE forge = $1 AND installation = $2

@@ -155,6 +155,11 @@ impl Store for SqliteStore {
         self.readers.read(move |db| repo::repository(db, &repo)).await
     }
 
+    async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError> {
+        let (forge, full_name) = (forge.clone(), full_name.to_owned());
+        self.readers.read(move |db| repo::repository_named(db, &forge, &full_name)).await
+    }
+
     async fn repositories(
         &self,
         forge: &ForgeName,

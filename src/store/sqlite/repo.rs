@@ -22,6 +22,20 @@ pub(super) fn repository(db: &Connection, repo: &RepoKey) -> Result<Option<Repos
     Ok(db.prepare_cached(REPOSITORY)?.query_row(params![repo.forge.0, Id(repo.id)], read_repository).optional()?)
 }
 
+pub(super) const REPOSITORY_NAMED: &str = "
+    SELECT repository.forge, repository.repo, full_name, installation, active
+    FROM repository_name AS named JOIN repository ON repository.forge = named.forge AND repository.repo = named.repo
+    WHERE named.forge = ?1 AND named.name = ?2";
+
+/// The repository of a name.
+pub(super) fn repository_named(
+    db: &Connection,
+    forge: &ForgeName,
+    full_name: &str,
+) -> Result<Option<RepositoryRow>, StoreError> {
+    Ok(db.prepare_cached(REPOSITORY_NAMED)?.query_row(params![forge.0, full_name], read_repository).optional()?)
+}
+
 pub(super) const REPOSITORIES: &str = "
     SELECT forge, repo, full_name, installation, active FROM repository
     WHERE forge = ?1 AND installation = ?2

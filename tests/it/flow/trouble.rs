@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{REPO, World};
 
-const LABELS_OF_ITEM: &str = "/repos/{owner}/{repo}/issues/{issue_number}/labels";
+pub const LABELS_OF_ITEM: &str = "/repos/{owner}/{repo}/issues/{issue_number}/labels";
 const LABELS: &str = "/repos/{owner}/{repo}/labels";
 
-fn fault(method: &str, route: &str, kind: FaultKind) -> Fault {
+pub fn fault(method: &str, route: &str, kind: FaultKind) -> Fault {
     Fault { matcher: Matcher::of(method, route), kind }
 }
 

@@ -216,6 +216,12 @@ impl Store for MemoryStore {
         Ok(self.inner.lock().unwrap().repositories.get(repo).cloned())
     }
 
+    async fn repository_named(&self, forge: &ForgeName, name: &str) -> Result<Option<RepositoryRow>, StoreError> {
+        let inner = self.inner.lock().unwrap();
+        let is_it = |row: &&RepositoryRow| row.repo.forge == *forge && row.full_name.eq_ignore_ascii_case(name);
+        Ok(inner.repositories.values().find(is_it).cloned())
+    }
+
     async fn repositories(&self, forge: &ForgeName, id: InstallationId) -> Result<Vec<RepositoryRow>, StoreError> {
         let inner = self.inner.lock().unwrap();
         let served = |r: &&RepositoryRow| r.repo.forge == *forge && r.installation == Some(id);

@@ -1,4 +1,4 @@
-//! `/ack`: someone looks after an incident.
+//! `/ack`: acknowledges an incident.
 
 use crate::{
     command::{

@@ -1,4 +1,4 @@
-//! `/approve`: one of the approvals that a gate asks for.
+//! `/approve`: gives one of the approvals that a gate requires.
 
 use crate::{
     command::{
@@ -58,7 +58,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
 }
 
 impl Invocation<'_> {
-    /// Whether the sender's word counts for an approval that asks for these teams.
+    /// Returns whether the sender's approval counts where these teams are required.
     fn entitled(&self, teams: &[String]) -> bool {
         if teams.is_empty() {
             return self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Maintain);

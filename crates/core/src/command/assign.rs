@@ -1,4 +1,4 @@
-//! `/assign`: puts people on an item; without names, the one who says it.
+//! `/assign`: assigns people to an item; without names, the sender.
 
 use crate::{
     command::{
@@ -9,7 +9,7 @@ use crate::{
     domain::{effect::Effect, permission::Role},
 };
 
-/// Forges take no more on one item.
+/// Limit on the assignees of one item, which GitHub sets.
 const MOST: usize = 10;
 
 pub(super) static ROW: Row = Row {

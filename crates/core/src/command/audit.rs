@@ -1,4 +1,4 @@
-//! `/audit`: who ran what on the item.
+//! `/audit`: shows who ran which commands on the item.
 
 use crate::{
     command::{

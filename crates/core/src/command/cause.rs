@@ -1,4 +1,4 @@
-//! `/cause`: which change caused an incident.
+//! `/cause`: records the change that caused an incident.
 
 use crate::{
     command::{

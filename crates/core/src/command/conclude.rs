@@ -1,4 +1,4 @@
-//! What the forge made of a command that it had to carry out.
+//! Conclusion of a command that the forge had to carry out.
 
 use jiff::Timestamp;
 
@@ -18,19 +18,19 @@ use crate::{
     plan::{EffectOutcome, PlannedEffect},
 };
 
-/// What follows from an errand's outcome.
+/// Result of concluding a command.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Conclusion {
     /// Documents to store again.
     pub changed: Vec<DocumentKey>,
-    /// What to do.
+    /// Effects to queue.
     pub effects: Vec<PlannedEffect>,
-    /// The item's status comment says otherwise now.
+    /// The item's status comment has to change.
     pub board: bool,
 }
 
-/// Notes how an errand went and says so. An errand that was concluded before
-/// is left as it is.
+/// Records the outcome of a command's effect and replies. A command that was concluded before stays
+/// as it is.
 pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'_>, now: Timestamp) -> Conclusion {
     let Some(id) = effect.command() else { return Conclusion::default() };
     let ending = ending(effect, outcome);
@@ -47,8 +47,8 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     }
 }
 
-/// Ends a command that waited for something else than an errand; with
-/// `says`, also what was done is said in words.
+/// Ends a command that waited for something other than its own effect; with `says`, success is
+/// answered in words, too.
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
     let mut effects: Vec<PlannedEffect> =
@@ -67,8 +67,8 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
     }
 }
 
-/// Ends a command that is under way; returns its line and its review's global
-/// id. `None`: it is not under way.
+/// Ends a command that is under way; returns its line and its review's global id. `None`: it is not
+/// under way.
 fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String, Option<String>)> {
     facts.commands.get(&id).filter(|command| command.ending == Ending::Pending)?;
     facts.commands.update(&id, |command| {
@@ -77,7 +77,7 @@ fn end(facts: &mut RepoFacts, id: CommandId, ending: &Ending) -> Option<(String,
     })
 }
 
-/// Most endings speak for themselves; checks that someone else has to run do not.
+/// Returns the reply in words. Most endings need none; checks that someone else has to re-run do.
 fn words(id: CommandId, line: &str, ending: &Ending, outcome: EffectOutcome<'_>) -> Option<AnswerText> {
     match (ending, outcome) {
         (Ending::Done(words), EffectOutcome::Done { told: Some(ForgeResult::Reran { others, .. }), .. })
@@ -111,7 +111,7 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
         }
         Some(ForgeResult::NameMoved { found }) => Ending::Refused(messages::tag_would_move(found.as_ref())),
         Some(ForgeResult::NotStarted(why)) => Ending::Refused(messages::failed(why)),
-        // What only deploys hear of is theirs to tell.
+        // Deploys report these results themselves.
         Some(ForgeResult::Deployed { .. } | ForgeResult::Started { .. } | ForgeResult::NotFound) | None => {
             Ending::Done(String::new())
         }

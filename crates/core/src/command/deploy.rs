@@ -1,4 +1,4 @@
-//! `/deploy`: brings a commit to an environment.
+//! `/deploy`: deploys a commit to an environment.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(super) static ROW: Row = Row {
     ]],
     least: Role::Write,
     place: Place::Anywhere,
-    // A fork's head takes the environment's leave and a writer's review of it.
+    // A fork's head needs the environment's permission and a review by someone who may write.
     forks: true,
     help: "Deploys to an environment; `dry-run` tells what would happen, `replace` overrides your own lock of another item",
     run,
@@ -44,7 +44,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Ok(found) => found,
         Err(answer) => return answer,
     };
-    // A dry run starts nothing: its answer shows the lock.
+    // A dry run starts nothing, and its reply shows the lock.
     if !given.has("dry-run")
         && let Some(why) = locked_elsewhere(turn, given, &environment)
     {
@@ -65,7 +65,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     CommandResult::Deploy(Box::new(request))
 }
 
-/// The environment that is meant, if phasebot deploys there.
+/// Returns the environment that the command names, if phasebot deploys there.
 pub(super) fn place(turn: &Invocation<'_>, given: &Given) -> Result<(String, EnvironmentRule), CommandResult> {
     let environment = turn.environment(given.text("ENV")).map_err(CommandResult::Misread)?;
     let rule = turn.policy.environments.get(&environment).filter(|rule| rule.deploy.is_some());
@@ -75,8 +75,8 @@ pub(super) fn place(turn: &Invocation<'_>, given: &Given) -> Result<(String, Env
     }
 }
 
-/// Why a deploy from here needs `replace`, if it does and none was said: its
-/// requester holds the lock of the environment for another item.
+/// Returns why a deploy from here needs `replace`, if it does and the command lacks it: its
+/// requester holds the environment's lock for another item.
 pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment: &str) -> Option<String> {
     let locks = turn.facts.locks(turn.now);
     let lock = locks.get(environment).filter(|_| !given.has("replace"))?;
@@ -84,7 +84,7 @@ pub(super) fn locked_elsewhere(turn: &Invocation<'_>, given: &Given, environment
     matches!(owner, LockOwner::OtherItem(_)).then(|| messages::locked_for_other_item(turn.verb, lock, turn.policy))
 }
 
-/// Inputs that the policy declares, each with a value that it allows.
+/// Returns the inputs, if the policy declares each and allows its value.
 fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, String> {
     let declared = rule.deploy.as_ref().map(|deploy| &deploy.inputs);
     for (name, value) in given {
@@ -99,7 +99,7 @@ fn inputs(rule: &EnvironmentRule, given: &BTreeMap<String, String>) -> Result<BT
     Ok(given.clone())
 }
 
-/// What is to be deployed: name, what may move, and the commit if it is known.
+/// Returns what is to be deployed: its name, the ref that must not move, and the commit if known.
 fn meant(
     turn: &mut Invocation<'_>,
     given: &Given,
@@ -139,14 +139,14 @@ fn meant(
     let may = target::unmerged_pull(turn.facts, turn.policy, environment, number, &known, &access);
     match may {
         Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
-        // Whether a reviewer may write is not known yet: it is asked with the commit.
+        // A reviewer's write access is not known yet: it is asked along with the commit.
         Err(_) if !eval.take_wants().is_empty() => Ok((known.0.clone(), RefGuard::Pull(number), None)),
         Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
     }
 }
 
-/// An environment of these in which something else runs than when a command
-/// that was kept was written: its author did not mean that.
+/// Returns the refusal if in one of these environments another commit runs than when a command that
+/// had to wait was written: its author did not mean that one.
 pub(super) fn changed_meanwhile<'e>(
     turn: &Invocation<'_>,
     environments: impl IntoIterator<Item = &'e String>,

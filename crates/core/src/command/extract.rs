@@ -1,4 +1,4 @@
-//! Whether an event brings commands, and from whom.
+//! Extraction of commands, and of their sender, from an event.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,31 +16,31 @@ use crate::{
     ingest::Us,
 };
 
-/// A text with commands in it.
+/// A text that contains commands.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// The item that it stands on.
+    /// Item on which it was written.
     pub item: ItemNumber,
-    /// The comment or review.
+    /// Comment or review that contains it.
     pub source: Source,
-    /// Its author, who also sent it.
+    /// Author, who also sent it.
     pub by: Account,
-    /// When it was written.
+    /// Time at which it was written.
     pub at: Timestamp,
-    /// The forge's global id of a review.
+    /// GitHub's global id of a review.
     pub node: Option<String>,
-    /// The commit that a review looked at.
+    /// Commit that a review examined.
     pub reviewed: Option<Sha>,
-    /// The pull request's head commit when the text was first read, if it had to wait since.
+    /// Pull request's head commit when the text was first read, if it has waited since.
     pub head: Option<Sha>,
-    /// What it asks for, in order.
+    /// Lines with commands, in order.
     pub lines: Vec<Line>,
-    /// Its lines were kept before, until their sender's rights are known.
+    /// Its lines were stored before and wait for their sender's permissions.
     pub waited: bool,
 }
 
 impl Request {
-    /// The lines that were neither decided nor kept before.
+    /// Returns the lines that were neither decided nor stored before.
     pub fn undecided<'a>(&'a self, facts: &'a RepoFacts) -> impl Iterator<Item = (CommandId, &'a Line)> {
         let id = |line: &Line| CommandId { item: self.item, source: self.source, index: line.index };
         let item = facts.items.get(&self.item).filter(|_| !self.waited);
@@ -51,21 +51,21 @@ impl Request {
         self.lines.iter().map(move |line| (id(line), line)).filter(move |(id, _)| !known(id))
     }
 
-    /// When a line was said: the text's time, a millisecond later for each line before it.
+    /// Returns when a line was said: the text's time, plus a millisecond for each line before it.
     pub fn said_at(&self, index: u32) -> Timestamp {
         self.at.checked_add(SignedDuration::from_millis(i64::from(index))).unwrap_or(self.at)
     }
 
-    /// The commit that the text speaks of on a pull request: the reviewed one,
-    /// or the head as it was known then.
+    /// Returns the commit that the text refers to on a pull request: the reviewed one, or the head
+    /// as known at the time.
     pub fn commit<'a>(&'a self, facts: &'a RepoFacts) -> Option<&'a Sha> {
         self.reviewed.as_ref().or(self.head.as_ref()).or_else(|| facts.head_at(self.item, self.at))
     }
 }
 
-/// Reads the commands of a new comment or a submitted review. Edits and
-/// deletions say nothing, nor do bots, Apps and we ourselves. What an App wrote
-/// in somebody's name is the App's: it counts where the policy lists the App.
+/// Reads the commands of a new comment or a submitted review. Edits and deletions never count, nor
+/// does anything from bots, Apps and phasebot itself. Text that an App wrote in a person's name is
+/// the App's: it counts if the policy lists the App.
 pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
     let sender = event.sender.as_ref().filter(|sender| !sender.bot && !us.are(sender))?;
     let sent_by = sender.account();

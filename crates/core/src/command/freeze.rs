@@ -1,4 +1,4 @@
-//! `/freeze`: asks that nothing be deployed until a time.
+//! `/freeze`: freezes deployments to an environment, or to all, until a time.
 
 use crate::{
     command::{

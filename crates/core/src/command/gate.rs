@@ -1,4 +1,4 @@
-//! Which gate a command is about, and which commit waits there.
+//! Gate that a command is about, and the commit that waits there.
 
 use crate::{
     command::{
@@ -15,17 +15,18 @@ use crate::{
     text::message::quoted,
 };
 
-/// `release`.
+/// Keyword `release`.
 pub(super) const RELEASE: Arg = must("release", Kind::Literal);
-/// `deploy`, before the environment's name.
+/// Keyword `deploy`, before the environment's name.
 pub(super) const DEPLOY: Arg = must("deploy", Kind::Literal);
-/// The environment's name.
+/// Name of the environment.
 pub(super) const ENVIRONMENT: Arg = must("ENV", Kind::Word);
 
-/// The gate that a line names, if it names one. The error is for people.
+/// Returns the gate that a line names, if it names one. `Err`: the reason why there is no such
+/// gate, for people.
 pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, String> {
     if given.has(RELEASE.name) {
-        // A policy with one gate need not call it `release`.
+        // A policy's only gate may have another name than `release`.
         let only = policy.gates.keys().next().filter(|_| policy.gates.len() == 1);
         let name = policy.gates.keys().find(|name| *name == RELEASE.name).or(only);
         let name = name.ok_or_else(|| messages::no_gate(&quoted(RELEASE.name), "gates"))?;
@@ -40,7 +41,7 @@ pub(super) fn named(policy: &Policy, given: &Given) -> Result<Option<GateName>, 
     }
 }
 
-/// What a gate requires, with everything nested, as the policy lists it.
+/// Returns everything that a gate requires, nested conditions included, in the policy's order.
 pub(super) fn rules<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p ConditionRule> {
     let listed = match gate {
         GateName::Release(name) => policy.gates.get(name).map(|gate| &gate.require),
@@ -53,7 +54,7 @@ pub(super) fn rules<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p Conditio
     all
 }
 
-/// The teams that a gate's approvals ask for, one list for each approval.
+/// Returns the teams that a gate's approvals require, one list for each approval.
 pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [String]> {
     let rules = rules(policy, gate).into_iter();
     rules
@@ -65,8 +66,8 @@ pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [Str
 }
 
 impl Invocation<'_> {
-    /// The commit that waits at a gate: the newest of those that were there
-    /// when the line was written, or the one that a tag or commit names.
+    /// Returns the commit that waits at a gate: the newest of those that waited when the line was
+    /// written, or the one that a tag or commit names.
     pub(super) fn waiting(&self, gate: &GateName, reference: Option<&str>) -> Result<&GateFacts, String> {
         let at_gate = self.facts.decided_at(gate).filter(|known| known.live);
         let known_then = at_gate.filter(|known| known.since <= self.at);

@@ -1,7 +1,7 @@
-//! The arguments of commands: how they are declared, shown and read.
+//! Arguments of commands: declaration, usage text and parsing.
 //!
-//! A command has one or several forms; a form is a list of arguments. The
-//! same declaration reads a line, makes the usage text, and makes examples.
+//! A command has one or several forms; a form is a list of arguments. The same declaration parses a
+//! line, and produces the usage text and the examples.
 
 use std::collections::BTreeMap;
 
@@ -15,21 +15,21 @@ use crate::{
     text::message::quoted,
 };
 
-/// One argument.
+/// Declaration of one argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arg {
-    /// Its name: what usage shows, what [`Given`] knows it by.
+    /// Name, as usage shows it and [`Given`] stores it.
     pub name: &'static str,
-    /// What it may be.
+    /// Kind of value.
     pub kind: Kind,
-    /// It may be left out.
+    /// It may be omitted.
     pub optional: bool,
 }
 
-/// What an argument may be.
+/// Kind of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The name itself, at its place.
+    /// The name itself, at its position.
     Literal,
     /// The name itself, anywhere.
     Flag,
@@ -37,9 +37,9 @@ pub enum Kind {
     Word,
     /// One or more words, up to the next argument.
     Words,
-    /// Accounts: `@user`, one or more.
+    /// One or more accounts: `@user`.
     Users,
-    /// A length of time: `2h`.
+    /// A duration: `2h`.
     Length,
     /// The rest of the line.
     Text,
@@ -51,14 +51,14 @@ pub enum Kind {
     Pairs,
 }
 
-/// What a `name=VALUE` may be.
+/// Kind of the value in `name=VALUE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
     /// A branch, tag or commit.
     Ref,
-    /// A length of time.
+    /// A duration.
     Length,
-    /// A moment.
+    /// A time.
     Time,
 }
 
@@ -73,7 +73,7 @@ pub(super) const fn may(name: &'static str, kind: Kind) -> Arg {
 }
 
 impl Arg {
-    /// As usage shows it: `ENV`, `[for=2h]`, `[reason]`.
+    /// Returns the argument as usage shows it: `ENV`, `[for=2h]`, `[reason]`.
     fn usage(&self) -> String {
         let text = match self.kind {
             Kind::Words => format!("{}…", self.name),
@@ -90,12 +90,12 @@ impl Arg {
     }
 }
 
-/// A form as usage shows it, without the verb; may be empty.
+/// Returns a form as usage shows it, without the verb; may be empty.
 pub(super) fn usage(form: &[Arg]) -> String {
     form.iter().map(Arg::usage).collect::<Vec<_>>().join(" ")
 }
 
-/// The arguments that a line gave, by name.
+/// Arguments that a line gave, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Given {
     words: BTreeMap<&'static str, Vec<String>>,
@@ -106,48 +106,48 @@ pub struct Given {
 }
 
 impl Given {
-    /// Whether the argument was given.
+    /// Returns whether the argument was given.
     pub fn has(&self, name: &str) -> bool {
         self.words.contains_key(name) || self.lengths.contains_key(name) || self.times.contains_key(name)
     }
 
-    /// A word or text; empty if it was not given.
+    /// Returns a word or text; empty if it was not given.
     pub fn text(&self, name: &str) -> &str {
         self.optional(name).unwrap_or_default()
     }
 
-    /// A word or text.
+    /// Returns a word or text.
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.words.get(name).and_then(|words| words.first()).map(String::as_str)
     }
 
-    /// Several words.
+    /// Returns several words.
     pub fn words(&self, name: &str) -> &[String] {
         self.words.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// A length of time.
+    /// Returns a duration.
     pub fn length(&self, name: &str) -> Option<SignedDuration> {
         self.lengths.get(name).copied()
     }
 
-    /// A moment.
+    /// Returns a time.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         self.times.get(name).copied()
     }
 }
 
-/// What times are read against.
+/// Reference point for parsing times.
 #[derive(Debug, Clone)]
 pub struct Moment {
-    /// When the line was written.
+    /// Time at which the line was written.
     pub at: Timestamp,
-    /// In which zone its writer thinks.
+    /// Time zone of its writer.
     pub zone: TimeZone,
 }
 
-/// Reads arguments by the first form that fits. The error is that of the form
-/// that got furthest, as a sentence.
+/// Parses arguments by the first form that fits. `Err`: the reason of the form that got furthest,
+/// as a sentence.
 pub(super) fn read(forms: &[&[Arg]], words: &[Token], moment: &Moment) -> Result<Given, String> {
     let mut best: Option<Miss> = None;
     for form in forms {
@@ -158,7 +158,7 @@ pub(super) fn read(forms: &[&[Arg]], words: &[Token], moment: &Moment) -> Result
         }
     }
     match (best, words.first()) {
-        // None of several forms even began: what one of them misses is not the point.
+        // None of several forms even began, so the reason of one of them would mislead.
         (Some(miss), None) if miss.reached == 0 && forms.len() > 1 => Err("something is missing".to_owned()),
         (Some(miss), Some(word)) if miss.reached == 0 && forms.len() > 1 => {
             Err(format!("{} is not expected here", quoted(&word.text)))
@@ -168,7 +168,7 @@ pub(super) fn read(forms: &[&[Arg]], words: &[Token], moment: &Moment) -> Result
     }
 }
 
-/// Why a form does not fit, and how many of its arguments did.
+/// Reason why a form does not fit, and the number of its arguments that did.
 struct Miss {
     reached: usize,
     why: String,
@@ -256,7 +256,7 @@ fn read_form(form: &[Arg], words: &[Token], moment: &Moment) -> Result<Given, Mi
     }
 }
 
-/// Takes out what may stand anywhere: flags, `name=value`, `key=value`.
+/// Removes the arguments that may stand anywhere: flags, `name=value`, `key=value`.
 fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> Result<Vec<Token>, String> {
     let takes_pairs = form.iter().any(|arg| arg.kind == Kind::Pairs);
     let mut left: Vec<Token> = Vec::new();
@@ -270,7 +270,7 @@ fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> R
             left.push(word.clone());
             continue;
         }
-        // A flag counts at its place only: not within a text that began before it.
+        // A flag counts at its position only, not within a text that began before it.
         let flag = form.iter().find(|arg| arg.kind == Kind::Flag && arg.name.eq_ignore_ascii_case(bare));
         if let Some(arg) = flag.filter(|arg| !given.has(arg.name) && left.len() <= leading(form)) {
             given.words.insert(arg.name, vec![arg.name.to_owned()]);
@@ -290,7 +290,7 @@ fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> R
             Some((name, Value::Ref)) => drop(given.words.insert(name, vec![value.to_owned()])),
             Some((name, Value::Length)) => drop(given.lengths.insert(name, time::length(value)?)),
             Some((name, Value::Time)) => {
-                // `until=tomorrow 09:00` needs no quotes: the clock is part of it.
+                // `until=tomorrow 09:00` needs no quotes: the clock time is part of the value.
                 let clock = words.peek().filter(|_| word.value_at.is_none()).filter(|(_, next)| !next.quoted);
                 let clock = clock.map(|(_, next)| unpunctuated(&next.text)).filter(|next| time::is_clock(next));
                 let text = clock.map_or_else(|| value.to_owned(), |clock| format!("{value} {clock}"));
@@ -313,7 +313,7 @@ fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> R
     Ok(left)
 }
 
-/// How many words a form takes before a flag may no longer stand.
+/// Returns the number of words that a form takes before the text in which flags no longer count.
 fn leading(form: &[Arg]) -> usize {
     let is_text = |arg: &&Arg| matches!(arg.kind, Kind::Text | Kind::After);
     if form.iter().any(|arg| is_text(&arg)) {
@@ -323,7 +323,7 @@ fn leading(form: &[Arg]) -> usize {
     }
 }
 
-/// A word as a name; the last one without a sentence's punctuation.
+/// Returns a word as a name; the last one without the punctuation that ends a sentence.
 fn plain<'a>(word: &'a Token, left: &[Token]) -> &'a str {
     if left.len() == 1 || left.last().is_some_and(|last| std::ptr::eq(last, word)) {
         if word.quoted { &word.text } else { unpunctuated(&word.text) }
@@ -332,7 +332,7 @@ fn plain<'a>(word: &'a Token, left: &[Token]) -> &'a str {
     }
 }
 
-/// Where `name:` stands among the words.
+/// Returns the position of `name:` among the words.
 fn after_at(words: &[Token], name: &str) -> Option<usize> {
     words
         .iter()
@@ -345,7 +345,7 @@ fn is_key(key: &str) -> bool {
         && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
-/// `@user`, perhaps with a comma behind it.
+/// Parses `@user`, with or without a comma or semicolon after it.
 fn login(text: &str) -> Result<String, String> {
     let login = text.trim_end_matches([',', ';']).strip_prefix('@').unwrap_or_default();
     let fits = !login.is_empty()
@@ -354,7 +354,7 @@ fn login(text: &str) -> Result<String, String> {
     if fits { Ok(login.to_owned()) } else { Err(format!("{} is no account such as `@alice`", quoted(text))) }
 }
 
-/// A line that the form reads, with or without what is optional.
+/// Returns a line that the form accepts, with or without its optional arguments.
 pub(super) fn example(form: &[Arg], whole: bool) -> String {
     let one = |arg: &Arg| match arg.kind {
         Kind::Literal | Kind::Flag => arg.name.to_owned(),

@@ -1,4 +1,4 @@
-//! `/help`: which commands the asker may use here.
+//! `/help`: lists the commands that the sender may use here.
 
 use crate::{
     command::{

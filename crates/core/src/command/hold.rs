@@ -1,4 +1,4 @@
-//! `/hold`: asks that nothing which contains the item be released.
+//! `/hold`: holds releases and deployments that contain the item.
 
 use crate::{
     command::{
@@ -22,7 +22,7 @@ pub(super) static ROW: Row = Row {
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let commands = turn.facts.commands_on(turn.id.item);
-    // Numbers are never used twice, so that a late `/unhold` lifts no other hold.
+    // Numbers are never reused, so that a late `/unhold` can't lift a newer hold.
     let last = commands.iter().filter_map(|(_, command)| match &command.action {
         Some(CommandAction::Hold { name, .. }) => name.strip_prefix('h')?.parse::<u32>().ok(),
         _ => None,

@@ -1,4 +1,4 @@
-//! `/lock`: asks that nothing be deployed to an environment.
+//! `/lock`: locks an environment against deployments.
 
 use crate::{
     command::{

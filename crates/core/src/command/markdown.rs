@@ -1,9 +1,9 @@
-//! Which lines of a comment are its author's own words.
+//! Lines of a comment that are its author's own words.
 //!
-//! Reads the Markdown tree, not the text: nothing in code, quotes, HTML,
-//! links, lists, headings or tables is such a line, and what a mail program
-//! put below a reply is not either. Where the tree and the eye disagree, the
-//! line does not count: a command that is overlooked can be written again.
+//! This reads the Markdown tree, not the text: a line in code, quotes, HTML, links, lists, headings
+//! or tables does not count, nor does text that a mail program put below a reply. Where the tree
+//! and the visible text may differ, the line does not count: an ignored command can be written
+//! again.
 
 use std::ops::Range;
 
@@ -11,7 +11,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use crate::domain::fact::waiting::Piece;
 
-/// What GitHub's Markdown has beyond `CommonMark`, so that nothing in it is taken for prose.
+/// GitHub's extensions of `CommonMark`, so that nothing in them is taken for prose.
 const DIALECT: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_FOOTNOTES)
     .union(Options::ENABLE_STRIKETHROUGH)
@@ -19,22 +19,22 @@ const DIALECT: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_MATH)
     .union(Options::ENABLE_GFM);
 
-/// Elements that hold nothing, and paragraphs, whose end nobody writes.
+/// Void elements, and paragraphs, whose end tag is usually omitted.
 const WITHOUT_END: [&str; 16] = [
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "p", "param", "source", "track", "wbr",
     "!--",
 ];
 
-/// HTML elements open at once that are kept track of.
+/// Limit on the open HTML elements that are tracked.
 const DEEPEST: usize = 64;
 
-/// So many underscores are a mail program's line above the quoted mail.
+/// Least number of underscores in a mail program's line above the quoted mail.
 const MAIL_RULE: usize = 20;
 
-/// Lines of the author's own prose that begin with a slash, in order. Each is
-/// what the reader sees, with code kept apart.
+/// Returns the lines of the author's own prose that begin with a slash, in order. Each is the
+/// visible text, with code kept apart.
 pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
-    // Some editors begin a text with a byte order mark, which nobody sees.
+    // Some editors begin a text with an invisible byte order mark.
     let body = body.trim_start_matches('\u{feff}');
     let mut reader = Reader { body, open: Vec::new(), depth: 0, after_list: false, found: Vec::new() };
     let mut events = Parser::new_ext(body, DIALECT).into_offset_iter().peekable();
@@ -70,7 +70,7 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
     reader.found
 }
 
-/// Whether what follows is a mail that was answered.
+/// Result of reading a paragraph: the text continues, or a quoted mail or signature begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mail {
     GoesOn,
@@ -79,16 +79,16 @@ enum Mail {
 
 struct Reader<'a> {
     body: &'a str,
-    /// HTML elements that are open: what stands in one is not plain prose.
+    /// Open HTML elements: text within one is not plain prose.
     open: Vec<String>,
     depth: usize,
-    /// The block before was a list: an indented line seems to go on with it.
+    /// The previous block was a list: an indented line seems to continue it.
     after_list: bool,
     found: Vec<Vec<Piece>>,
 }
 
 impl Reader<'_> {
-    /// Reads a paragraph at the top of the tree.
+    /// Reads a top-level paragraph.
     fn paragraph(&mut self, inner: &[(Event<'_>, Range<usize>)], place: Range<usize>, quoted_below: bool) -> Mail {
         let cut = mail_begins(&self.body[place.clone()], quoted_below).map(|at| place.start + at);
         let after_list = std::mem::take(&mut self.after_list);
@@ -108,12 +108,12 @@ impl Reader<'_> {
                 }
                 Event::InlineHtml(html) | Event::Html(html) => self.html(html),
                 Event::Text(text) => {
-                    // Looked at once for each line: a line can be long and have many texts.
+                    // Checked once per line: a line can be long and contain many text events.
                     if at_start {
                         let indent = self.indent(place.start);
                         let goes_on = after_list && indent.is_some_and(|indent| indent > 0);
                         in_item |= goes_on || looks_like_item(text);
-                        // An entity or an escaped slash is not written as one.
+                        // An entity or an escaped slash is not written as a slash.
                         let written = self.body.get(place.start..).is_some_and(|rest| rest.starts_with('/'));
                         let begins = !in_item && nested == 0 && self.open.is_empty() && indent.is_some();
                         if begins && written && text.starts_with('/') {
@@ -139,15 +139,15 @@ impl Reader<'_> {
         if cut.is_some() { Mail::EndsHere } else { Mail::GoesOn }
     }
 
-    /// The spaces before `start` on its line in the source; `None` if anything
-    /// else stands there.
+    /// Returns the number of spaces before `start` on its source line; `None` if anything else
+    /// stands there.
     fn indent(&self, start: usize) -> Option<usize> {
         let before = self.body.get(..start).unwrap_or_default();
         let line = before.rfind(['\n', '\r']).map_or(before, |at| &before[at + 1..]);
         line.bytes().all(|b| b == b' ').then_some(line.len())
     }
 
-    /// Notes the elements that a piece of HTML opens and closes.
+    /// Records the elements that a piece of HTML opens and closes.
     fn html(&mut self, html: &str) {
         let mut rest = html;
         while let Some(at) = rest.find('<') {
@@ -168,7 +168,7 @@ impl Reader<'_> {
                 }
             } else if !name.is_empty() && !empty {
                 if self.open.len() >= DEEPEST {
-                    // Nobody nests like this to write prose: nothing after it counts.
+                    // Prose is never nested like this: nothing after it counts.
                     self.open.insert(0, String::new());
                     return;
                 }
@@ -178,8 +178,8 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a line of a paragraph begins as an item of a list does. In the
-/// middle of a paragraph some are none: `2. second`, or one that is indented.
+/// Returns whether a line of a paragraph begins like a list item. In the middle of a paragraph some
+/// such lines are not items: `2. second`, or an indented one.
 fn looks_like_item(line: &str) -> bool {
     let rest = line.trim_start_matches(|c: char| c.is_ascii_digit());
     let marked =
@@ -191,7 +191,7 @@ fn is_mail_rule(source: &str) -> bool {
     source.bytes().filter(|b| *b == b'_').count() >= MAIL_RULE
 }
 
-/// Where in a paragraph's source a signature or an answered mail begins.
+/// Returns the position in a paragraph's source at which a signature or a quoted mail begins.
 fn mail_begins(source: &str, quoted_below: bool) -> Option<usize> {
     let mut lines = Vec::new();
     let mut at = 0;
@@ -206,7 +206,7 @@ fn mail_begins(source: &str, quoted_below: bool) -> Option<usize> {
         let forwarded = line.starts_with("-----") && line.trim_matches(['-', ' ']).ends_with("Message");
         let header = ["From:", "Von:", "De:"].iter().any(|word| line.starts_with(word))
             && ["Sent:", "Date:", "To:", "Gesendet:", "Envoyé"].iter().any(|word| next.starts_with(word));
-        // What is marked as a quote is one in the tree; below it the author may go on.
+        // Text that is marked as a quote is one in the tree; below it the author may continue.
         let ends_at = if introduces(line) { Some(index) } else { introduces_over(line, next).then_some(index + 1) };
         let introduced = ends_at.is_some_and(|end| end + 1 < lines.len() || !quoted_below);
         if signature || forwarded || header || introduced {
@@ -219,7 +219,7 @@ fn mail_begins(source: &str, quoted_below: bool) -> Option<usize> {
     None
 }
 
-/// «On Monday, Bob wrote:», in the languages of the common mail programs.
+/// Introductions such as "On Monday, Bob wrote:", in the languages of the common mail programs.
 const INTRODUCTIONS: [(&str, &[&str]); 5] = [
     ("On ", &["wrote:"]),
     ("Am ", &["schrieb", ":"]),
@@ -233,12 +233,13 @@ fn introduces(line: &str) -> bool {
         line.starts_with(begin)
             && parts.iter().all(|part| line.contains(part))
             && line.ends_with(':')
-            // An address or a date, so that a sentence ending in «wrote:» is none.
+            // An address or a date is required, so that a sentence ending in "wrote:" does not
+            // count.
             && line.contains(|c: char| c.is_ascii_digit() || c == '@')
     })
 }
 
-/// The same, broken into two lines.
+/// Returns the same for an introduction that is broken into two lines.
 fn introduces_over(line: &str, next: &str) -> bool {
     !next.is_empty()
         && INTRODUCTIONS.iter().any(|(begin, _)| line.starts_with(begin))
@@ -336,7 +337,7 @@ mod tests {
 
     #[test]
     fn below_a_marked_quote_the_author_goes_on() {
-        // A sentence is no introduction: it names neither a day nor an address.
+        // A sentence is no introduction: it contains neither a digit nor an address.
         assert_eq!(lines("On the whole I like what Bob wrote:\n\n/help"), ["/help"]);
         assert_eq!(lines("On 2 March bob@example.org wrote\n\n/help"), ["/help"]);
         assert_eq!(lines("On the whole I like it\nas it is\n/help"), ["/help"]);

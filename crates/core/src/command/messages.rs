@@ -1,7 +1,6 @@
-//! Every sentence of an answer to a command.
+//! Messages of the replies to commands.
 //!
-//! Names and words from outside are quoted, so that no answer can mention,
-//! link or command anything.
+//! Names and text from outside are quoted, so that no reply can mention, link or command anything.
 
 mod deploys;
 mod permission;
@@ -23,7 +22,7 @@ use crate::{
 pub(super) use crate::command::messages::deploys::*;
 pub(super) use crate::command::messages::permission::*;
 
-/// Names listed in one sentence.
+/// Limit on the names in one sentence.
 const MOST_NAMES: usize = 12;
 
 pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
@@ -33,7 +32,7 @@ pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     if more > 0 { format!("{shown} and {more} more") } else { shown }
 }
 
-/// A time in the repository's zone.
+/// Formats a time in the repository's time zone.
 pub(super) fn time(at: Timestamp, policy: &Policy) -> String {
     at.to_zoned(policy.commands.zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
@@ -123,7 +122,7 @@ pub(super) fn not_ours(why: &str) -> String {
     format!("phasebot leaves this item alone: {why}.")
 }
 
-/// Who can bring about what evidence asks for.
+/// Returns who can bring about what an evidence asks for.
 pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
     match kind {
         EvidenceKind::IssueOpen => "anyone who may reopen the issue",
@@ -143,7 +142,7 @@ pub(super) fn who_can(kind: &EvidenceKind) -> &'static str {
 
 // ── Guards ──
 
-/// Said wherever a hold, a lock or a freeze is shown that nothing keeps.
+/// Added wherever a hold, a lock or a freeze is shown that is not enforced.
 pub(super) const NOT_ENFORCED: &str = "Holds, locks and freezes count in `mode: act` only. Until the policy of this repository says so they are kept \
      for people to see, and hold nothing back.";
 
@@ -164,7 +163,7 @@ pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {
     format!("It is locked already: {}. {unlock} ends that.", guard(lock, policy))
 }
 
-/// To the owner of a lock who deploys from another item than that of the lock.
+/// Replies to a lock's owner who deploys from another item than the lock's.
 pub(super) fn locked_for_other_item(verb: &str, lock: &Guard<'_>, policy: &Policy) -> String {
     let (again, unlock) = (command(&[verb, lock.name, "replace"]), command(&["unlock", lock.name]));
     let until = lock.until.map_or_else(String::new, |at| format!(" until {}", time(at, policy)));
@@ -206,7 +205,7 @@ pub(super) fn no_environment(name: &str, known: &BTreeSet<&str>) -> String {
     format!("There is no environment {} here; known are {}.", quoted(name), list(known.iter().copied()))
 }
 
-// ── Errands ──
+// ── Actions on the forge ──
 
 pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
     match sha {
@@ -294,9 +293,9 @@ pub(super) fn no_change(name: &str) -> String {
     )
 }
 
-// ── What this version can't do ──
+// ── Gates ──
 
-/// Why gates don't count here, if so.
+/// Returns why gates don't count here, if they don't.
 pub(super) fn gates_off(policy: &Policy) -> Option<String> {
     (policy.mode != Mode::Act).then(|| {
         "Gates and deploys need `mode: act` in this repository's policy, `.github/phasebot.yml`. Nothing was done."
@@ -334,7 +333,7 @@ pub(super) fn approvers(teams: &[String]) -> String {
     format!("Members of {} may approve, too.", list(teams.iter().map(String::as_str)))
 }
 
-/// `why` is a sentence without a capital and a full stop.
+/// Replies that the authors are unknown; `why` is a sentence without a capital and a full stop.
 pub(super) fn authors_unknown(why: &str) -> String {
     format!("Nobody approves their own, and {why}. Say it again once that is known.")
 }

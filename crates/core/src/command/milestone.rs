@@ -1,4 +1,4 @@
-//! `/milestone`: puts an item into an open milestone, by its title.
+//! `/milestone`: puts an item into an open milestone by its title, or removes it from one.
 
 use crate::{
     command::{

@@ -1,14 +1,13 @@
-//! Slash-commands: which there are, how they are read, what they do.
+//! Slash commands: their table, how they are read, and what they do.
 //!
 //! ```text
-//! comment ─▶ prose (whose words) ─▶ words ─▶ grammar ─▶ parse ─▶ hear (for us?)
-//!         ─▶ permit (who may) ─▶ wait (until that is known) ─▶ the command's own file ─▶ run (record, reactions, words)
-//!         ─▶ conclude (what the forge made of it) ─▶ board (the status comment)
+//! comment ─▶ markdown (prose) ─▶ tokenize ─▶ grammar ─▶ parse ─▶ extract (sender)
+//!         ─▶ permissions ─▶ wait (until they are known) ─▶ run, with the command's own file
+//!         ─▶ reply (reactions, comments) ─▶ conclude (GitHub's result) ─▶ status_comment
 //! ```
 //!
-//! [`COMMANDS`] is the one table: the parser, `/help`, `docs/commands.md` and
-//! the README's table are made from it. A new command is a file here and a row
-//! there.
+//! [`COMMANDS`] is the one table: the parser, `/help`, `docs/commands.md` and the README's table
+//! are made from it. A new command is a file here and a row there.
 
 pub mod conclude;
 pub mod extract;
@@ -64,27 +63,27 @@ use crate::{
 
 pub use crate::command::reference::{commands_markdown, examples};
 
-/// One command.
+/// Declaration of one command.
 #[derive(Debug)]
 pub struct Row {
-    /// Its name, without the slash.
+    /// Name without the slash.
     pub name: &'static str,
-    /// The forms in which its arguments may come; the first that fits is taken.
+    /// Forms of its arguments; the first that fits is used.
     pub forms: &'static [&'static [Arg]],
-    /// The least role that may use it, unless the policy says otherwise.
+    /// Least role that may use it, unless the policy says otherwise.
     pub least: Role,
-    /// Where it may be used.
+    /// Place where it may be used.
     pub place: Place,
-    /// It may be used on a pull request from a fork, too: it touches nothing
-    /// that the fork's author wrote.
+    /// It may also be used on a pull request from a fork: it touches nothing that the fork's author
+    /// wrote, or checks for itself whether it may, as `/deploy` does.
     pub forks: bool,
-    /// One line for people.
+    /// One-line description for people.
     pub help: &'static str,
-    /// What it does.
+    /// Function that runs it.
     pub run: fn(&mut Invocation<'_>, &Given) -> CommandResult,
 }
 
-/// Where a command may be used.
+/// Place where a command may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// On issues and pull requests.
@@ -95,18 +94,18 @@ pub enum Place {
     Feedback,
 }
 
-/// Commands that stop or undo something. They are decided before all others
-/// that wait, and wait for none of them.
+/// Commands that stop or undo something. They are decided before all other waiting commands, and
+/// wait for none of them.
 static SAFETY: [&Row; 4] = [&rollback::ROW, &freeze::ROW, &lock::ROW, &hold::ROW];
 
 impl Row {
-    /// Whether it stops or undoes something, so that it goes before others.
+    /// Returns whether the command stops or undoes something, so that it goes before others.
     pub fn is_safety(&self) -> bool {
         SAFETY.iter().any(|row| row.name == self.name)
     }
 }
 
-/// Every command, in the order in which help lists them.
+/// All commands, in the order in which `/help` lists them.
 pub static COMMANDS: [&Row; 25] = [
     &help::ROW,
     &status::ROW,

@@ -1,4 +1,4 @@
-//! `/mute`: keeps an incident quiet for a time.
+//! `/mute`: mutes an incident's notifications for a time.
 
 use crate::{
     command::{

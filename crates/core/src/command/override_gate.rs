@@ -84,20 +84,20 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     CommandResult::Done(done)
 }
 
-/// Whether a condition of this name stands in the way; `None`: there is none.
+/// Returns whether a condition of this name blocks the gate; `None`: the gate has none.
 fn in_the_way(conditions: &[Condition], name: &str) -> Option<bool> {
     let mut found = None;
     for condition in conditions {
         let inner = in_the_way(&condition.parts, name);
         let own = (condition.name == name).then(|| !condition.standing.is_open());
-        // Of several the one that stands in the way is meant.
+        // Of several conditions with this name, a blocking one counts.
         found = found.max(inner).max(own);
     }
     found
 }
 
 impl Invocation<'_> {
-    /// The one gate at which all of these stand in the way.
+    /// Returns the one gate that all of these conditions block.
     fn only_gate(&self, conditions: &BTreeSet<ConditionName>) -> Result<(GateName, &GateFacts), String> {
         let mut gates: BTreeSet<&GateName> = BTreeSet::new();
         for (_, known) in self.facts.live_gates().filter(|(_, known)| known.since <= self.at) {

@@ -1,4 +1,4 @@
-//! From a comment's text to the commands in it.
+//! Parser for the commands in a comment's text.
 
 use jiff::Timestamp;
 
@@ -12,16 +12,16 @@ use crate::{
     domain::{fact::waiting::Piece, policy::CommandRules},
 };
 
-/// Commands of one comment that are run; more are a mistake or mischief.
+/// Limit on the commands of one comment that run; more are a mistake or abuse.
 pub const MOST_COMMANDS: usize = 10;
-/// What is read of a line, in characters.
+/// Limit on the characters of a line that are read.
 const LONGEST_LINE: usize = 1000;
-/// What is kept of a line for the record, in characters.
+/// Limit on the characters of a line that are recorded.
 const KEPT: usize = 160;
-/// The word by which a command is addressed to us alone.
+/// Word that addresses a command to phasebot alone.
 const ADDRESS: &str = "phasebot";
 
-/// Verbs of other bots and of forges that look like ours mistyped.
+/// Verbs of other bots and of forges that look like a misspelled phasebot command.
 const OTHERS: [&str; 24] = [
     "add",
     "apply",
@@ -49,37 +49,37 @@ const OTHERS: [&str; 24] = [
     "uncc",
 ];
 
-/// A line that is for us.
+/// A line that is addressed to phasebot.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// Its place among the commands of its comment, from 0.
+    /// Position among the commands of its comment, from 0.
     pub index: u32,
-    /// What was written, shortened.
+    /// Text of the line, shortened.
     pub text: String,
-    /// What it asks for.
+    /// Call that the line makes.
     pub call: Call,
-    /// What it was read from.
+    /// Pieces from which it was read.
     pub pieces: Vec<Piece>,
 }
 
-/// What a line asks for.
+/// Call that a line makes.
 #[derive(Debug, Clone)]
 pub enum Call {
-    /// A command of ours, with its arguments or what is wrong with them.
+    /// A known command, with its arguments or the reason why they don't fit.
     Known(&'static Row, Result<Given, String>),
-    /// Nearly a command of ours.
+    /// A likely misspelling of this command.
     Near(&'static Row),
-    /// Addressed to us by name, and no command.
+    /// Addressed to phasebot by name, but no command.
     Unknown,
-    /// One more than are run.
+    /// The first command beyond the limit.
     TooMany,
 }
 
-/// Reads a text written at `at`. What is not for us is not in the list.
+/// Reads a text written at `at`. Lines that are not for phasebot are left out.
 pub fn read(body: &str, rules: &CommandRules, at: Timestamp) -> Vec<Line> {
     let moment = Moment { at, zone: rules.zone.clone() };
     let mut lines = Vec::new();
-    // Most comments have no line that could be one: no tree is grown for them.
+    // Most comments contain no candidate line, so they are not parsed as Markdown.
     if !body.contains('/') {
         return lines;
     }
@@ -97,12 +97,12 @@ pub fn read(body: &str, rules: &CommandRules, at: Timestamp) -> Vec<Line> {
     lines
 }
 
-/// Reads a line again that was a command when it was written at `at`, whatever
-/// the policy says of bare commands by now.
+/// Reads a line again that was a command when it was written at `at`, whatever the policy says
+/// about bare commands by now.
 pub(super) fn again(index: u32, pieces: Vec<Piece>, rules: &CommandRules, at: Timestamp) -> Line {
     let moment = Moment { at, zone: rules.zone.clone() };
     let rules = CommandRules { bare: true, ..rules.clone() };
-    // A later version of the program may not know the command any more.
+    // A later version of phasebot may not know the command any more.
     let call = call(&tokenize::split(&pieces), &rules, &moment).unwrap_or(Call::Unknown);
     Line { index, text: kept(&pieces), call, pieces }
 }
@@ -114,7 +114,7 @@ fn call(line: &[Token], rules: &CommandRules, moment: &Moment) -> Option<Call> {
         let Some((first, rest)) = rest.split_first() else {
             return find("help").map(|row| Call::Known(row, Ok(Given::default())));
         };
-        // `/phasebot /help` is meant the same.
+        // `/phasebot /help` means the same.
         let verb = if first.quoted { None } else { self::verb(first).or_else(|| word(&first.text)) };
         let Some(verb) = verb else { return Some(Call::Unknown) };
         return Some(known(&verb, rest, moment).or_else(|| near(&verb)).unwrap_or(Call::Unknown));
@@ -131,8 +131,8 @@ fn known(verb: &str, rest: &[Token], moment: &Moment) -> Option<Call> {
     Some(Call::Known(row, grammar::read(row.forms, rest, moment)))
 }
 
-/// Whether this is `/hold cancel`, as Prow has it: another spelling of
-/// `/unhold`, with the name of a hold or without, and under its rights.
+/// Returns whether this is `/hold cancel`, as in Prow: another spelling of `/unhold`, with or
+/// without the name of a hold, and with the same permissions.
 fn is_hold_cancel(verb: &str, rest: &[Token]) -> bool {
     let is_name = |text: &str| {
         let number = text.strip_prefix(['h', 'H']).unwrap_or_default();
@@ -147,12 +147,12 @@ fn is_hold_cancel(verb: &str, rest: &[Token]) -> bool {
         }
 }
 
-/// The command of this name.
+/// Returns the command of this name.
 pub fn find(verb: &str) -> Option<&'static Row> {
     COMMANDS.into_iter().find(|row| row.name == verb)
 }
 
-/// The verb of `/verb`, in lower case.
+/// Returns the verb of `/verb` in lower case.
 fn verb(first: &Token) -> Option<String> {
     if first.quoted { None } else { word(first.text.strip_prefix('/')?) }
 }
@@ -165,8 +165,8 @@ fn word(text: &str) -> Option<String> {
     fits.then(|| text.to_ascii_lowercase())
 }
 
-/// The command that was probably meant. Short verbs allow one slip, since two
-/// would reach another bot's.
+/// Returns the command that was probably meant. Short verbs allow one slip, as two would match
+/// other bots' commands.
 fn near(verb: &str) -> Option<Call> {
     if OTHERS.contains(&verb) {
         return None;
@@ -183,7 +183,7 @@ fn near(verb: &str) -> Option<Call> {
     by_distance.min_by_key(|(distance, row)| (*distance, row.name)).map(|(_, row)| Call::Near(row))
 }
 
-/// A line of bounded length.
+/// Cuts a line to [`LONGEST_LINE`] characters.
 fn shortened(pieces: Vec<Piece>) -> Vec<Piece> {
     let mut left = LONGEST_LINE;
     let mut cut = |text: String| {

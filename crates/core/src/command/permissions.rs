@@ -1,4 +1,4 @@
-//! Who may run what: what has to be asked of the forge, and what follows.
+//! Permissions for commands: the questions to the forge, and the decision.
 
 use crate::{
     command::{Row, extract::Request, gate, messages, parse::Call, share},
@@ -17,55 +17,56 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-/// What a request needs to know of the forge before it can be decided.
+/// Questions for the forge before a request can be decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asks {
-    /// Anything at all; then the sender's role.
+    /// Something has to be asked; then the sender's role is.
     pub role: bool,
-    /// Whether the sender is in these teams.
+    /// Teams whose membership is to be asked.
     pub teams: BTreeSet<String>,
-    /// The pull request's head: its commit, or whether it is a fork's, was never seen.
+    /// The pull request's head has to be asked for: its commit, or whether it is a fork's, is
+    /// unknown.
     pub head: bool,
 }
 
-/// Why a question about a sender has no answer.
+/// Reason why a question about a sender has no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unanswered {
-    /// The forge's words, or ours.
+    /// The forge's reason, or phasebot's.
     pub why: String,
-    /// From when on the forge may answer; `None`: it refused for good.
+    /// Time from which the forge may answer; `None`: it refused for good.
     pub again_at: Option<Timestamp>,
-    /// Why it is not asked again, in a sentence of ours.
+    /// Reason why it is not asked again, as a sentence by phasebot.
     pub given_up: Option<String>,
 }
 
 impl Unanswered {
-    /// The forge refuses to answer, and will refuse again.
+    /// Returns the state in which the forge refuses to answer, and will refuse again.
     pub fn refused(why: impl Into<String>) -> Self {
         Self { why: why.into(), again_at: None, given_up: None }
     }
 
-    /// The forge may answer from `again_at` on.
+    /// Returns the state in which the forge may answer from `again_at` on.
     pub fn until(again_at: Timestamp, why: impl Into<String>) -> Self {
         Self { why: why.into(), again_at: Some(again_at), given_up: None }
     }
 }
 
-/// What the forge said.
+/// The forge's answers about a caller.
 #[derive(Debug, Clone)]
 pub struct CallerPermissions {
-    /// The sender's role.
+    /// Role of the sender.
     pub role: Result<Role, Unanswered>,
-    /// The sender's teams.
+    /// Membership of the sender, by team.
     pub teams: BTreeMap<String, Result<bool, Unanswered>>,
-    /// The pull request's head, if it was asked for.
+    /// Head of the pull request, if it was asked for.
     pub head: Option<Result<PullHead, Unanswered>>,
-    /// When it was asked.
+    /// Time at which the forge was asked.
     pub asked_at: Timestamp,
 }
 
 impl CallerPermissions {
-    /// For the record.
+    /// Returns the answers for the record.
     pub(super) fn evidence(&self) -> Evidence {
         Evidence {
             role: self.role.as_ref().ok().copied(),
@@ -75,7 +76,7 @@ impl CallerPermissions {
     }
 }
 
-/// What to ask before [`crate::command::run::run`].
+/// Returns the questions to ask before [`crate::command::run::run`].
 pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
     let mut asks = Asks::default();
     if share::is_refused_unasked(facts, request) {
@@ -83,7 +84,7 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
     }
     for (id, line) in request.undecided(facts) {
         let row = match &line.call {
-            // It waits for others, whoever says it.
+            // It waits behind other commands, whoever its sender is.
             Call::Known(row, _) if !row.is_safety() && facts.waits_before(request.at, id) => continue,
             Call::Known(row, _) | Call::Near(row) => row,
             Call::Unknown | Call::TooMany => {
@@ -93,7 +94,7 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
         };
         asks.role = true;
         if row.name == "help" {
-            // It tells of every command whether this person may use it.
+            // It shows for every command whether this person may use it.
             asks.teams.extend(policy.commands.permissions.values().flat_map(teams).cloned());
         }
         asks.teams.extend(policy.commands.permissions.get(row.name).into_iter().flat_map(teams).cloned());
@@ -107,7 +108,7 @@ pub(super) fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Ask
     asks
 }
 
-/// The teams whose members a gate asks for, if the line approves something there.
+/// Returns the teams that a gate requires, if the line approves something there.
 fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
     let Call::Known(row, Ok(given)) = call else { return Vec::new() };
     if row.name != crate::command::approve::ROW.name {
@@ -119,8 +120,8 @@ fn approvers<'p>(policy: &'p Policy, call: &Call) -> Vec<&'p String> {
     }
 }
 
-/// Why the forge must be asked again before anyone can say whether the sender
-/// may use a command as this line has it, and from when on; `None`: it is known.
+/// Returns why the forge must be asked again before it is known whether the sender may use a
+/// command as this line has it, and from when on; `None`: it is known.
 pub(super) fn unanswered<'s>(
     policy: &Policy,
     call: &Call,
@@ -129,9 +130,9 @@ pub(super) fn unanswered<'s>(
 ) -> Option<(&'s str, Timestamp)> {
     let Call::Known(row, _) = call else { return None };
     let named = approvers(policy, call);
-    // An approval is counted by the same answers once more.
+    // An approval is counted again by the same answers.
     if row.name != crate::command::approve::ROW.name && permit_line(policy, call, standing, by).is_ok() {
-        // Whether it stands on a fork's pull request may not be known either.
+        // It may also be unknown whether this is a fork's pull request.
         let fork = standing.head.as_ref().filter(|_| !row.forks)?.as_ref().err()?;
         return Some((fork.why.as_str(), fork.again_at?));
     }
@@ -142,7 +143,7 @@ pub(super) fn unanswered<'s>(
     };
     let teams: Vec<&String> = named.into_iter().chain(teams(&grant)).collect();
     if teams.iter().any(|team| !standing.teams.contains_key(*team)) {
-        // An earlier line of the comment stood before this one: nobody asked for it yet.
+        // An earlier line of the comment came first, so this was not asked yet.
         return Some(("the forge was not asked yet", standing.asked_at));
     }
     let teams = teams.into_iter().filter_map(|team| standing.teams.get(team)?.as_ref().err());
@@ -150,7 +151,7 @@ pub(super) fn unanswered<'s>(
     open.next()
 }
 
-/// The same without any hope for what is not answered: it counts as refused.
+/// Returns the permissions with every answer replaced by a final refusal.
 pub(super) fn give_up(
     policy: &Policy,
     call: &Call,
@@ -160,7 +161,7 @@ pub(super) fn give_up(
 ) -> CallerPermissions {
     let mut standing = standing.clone();
     let refused = || Unanswered { given_up: Some(because.to_owned()), ..Unanswered::refused(why) };
-    // What was answered counts no more either: given up is never run.
+    // Existing answers don't count either: a command that was given up never runs.
     standing.role = Err(refused());
     standing.head = standing.head.map(|_| Err(refused()));
     if let Call::Known(row, _) = call {
@@ -172,8 +173,9 @@ pub(super) fn give_up(
     standing
 }
 
-/// Whether the sender may use a command as this line has it. Whom a gate
-/// asks for by name may approve, whatever their role.
+/// Checks whether the sender may use a command as this line has it. A member of a team that the
+/// gate names may approve, whatever their role, unless the policy restricts the command. `Err`: the
+/// reason.
 pub(super) fn permit_line(policy: &Policy, call: &Call, standing: &CallerPermissions, by: &str) -> Result<(), String> {
     let (Call::Known(row, _) | Call::Near(row)) = call else { return Ok(()) };
     let named = approvers(policy, call);
@@ -198,7 +200,7 @@ fn teams(grant: &Grant) -> &[String] {
     }
 }
 
-/// Who may use a command, and whether the policy says so.
+/// Returns who may use a command, and whether the policy says so.
 pub(super) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     match policy.commands.permissions.get(row.name) {
         Some(grant) => (grant.clone(), true),
@@ -206,7 +208,7 @@ pub(super) fn grant(policy: &Policy, row: &Row) -> (Grant, bool) {
     }
 }
 
-/// Whether the sender may use a command; if not, why, and who may.
+/// Checks whether the sender may use a command. `Err`: the reason, and who may.
 pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, by: &str) -> Result<(), String> {
     let (grant, by_policy) = grant(policy, row);
     match &grant {
@@ -228,8 +230,8 @@ pub(super) fn permit(policy: &Policy, row: &Row, standing: &CallerPermissions, b
     }
 }
 
-/// Keeps what the forge said just now of who approves or overrides: it is
-/// counted by the same answers a moment later.
+/// Stores the forge's fresh answers about the sender of an approval or override: the gate counts it
+/// by the same answers a moment later.
 pub(crate) fn learn(facts: &mut RepoFacts, standing: &CallerPermissions, command: &CommandFacts) -> Vec<DocumentKey> {
     if !matches!(command.action, Some(CommandAction::Approve { .. } | CommandAction::Override { .. })) {
         return Vec::new();

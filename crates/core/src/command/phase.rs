@@ -1,4 +1,4 @@
-//! `/phase`: a person's word on the phase goes before the facts until then.
+//! `/phase`: a person's override of the phase, which outranks the facts until then.
 
 use crate::{
     command::{

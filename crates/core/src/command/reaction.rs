@@ -1,11 +1,11 @@
-//! What a reaction to a comment says.
+//! Reactions to a comment.
 
 use crate::domain::fact::command::Ending;
 
-/// What a reaction says.
+/// Meaning of a reaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reaction {
-    /// Taken in.
+    /// Received.
     Taken,
     /// Done.
     Done,

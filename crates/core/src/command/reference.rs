@@ -1,10 +1,10 @@
-//! The table of commands, for the README and `docs/commands.md`.
+//! Table of commands, for the README and `docs/commands.md`.
 
 use std::fmt::Write as _;
 
 use crate::command::{COMMANDS, Place, grammar, messages};
 
-/// The table as Markdown, made from [`COMMANDS`].
+/// Returns the table as Markdown, made from [`COMMANDS`].
 pub fn commands_markdown() -> String {
     let mut text = String::from("| command | least permission | where | |\n| --- | --- | --- | --- |\n");
     for row in COMMANDS {
@@ -23,7 +23,7 @@ pub fn commands_markdown() -> String {
     text
 }
 
-/// Lines that every form of every command reads: the shortest and the fullest.
+/// Returns example lines for every form of every command: the shortest and the fullest.
 pub fn examples() -> Vec<String> {
     let of = |row: &'static crate::command::Row| {
         row.forms.iter().flat_map(move |form| {

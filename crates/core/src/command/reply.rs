@@ -1,4 +1,4 @@
-//! How an answer reaches people: reactions, a comment, or the status comment.
+//! Replies to commands: reactions, a comment, or the status comment.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,10 +16,10 @@ use crate::{
     text::message::quoted,
 };
 
-/// Comments that nobody entitled asked for: one in this time, on each item.
+/// Time in which one comment per item may answer people who may not use the command.
 const BUDGET: SignedDuration = SignedDuration::from_hours(1);
 
-/// Words that have to be said.
+/// Text of a reply in words.
 #[derive(Debug, Clone)]
 pub(super) struct AnswerText {
     id: CommandId,
@@ -29,7 +29,7 @@ pub(super) struct AnswerText {
 }
 
 impl AnswerText {
-    /// The words for an ending that does not speak for itself.
+    /// Returns the text for an ending that needs one.
     pub(super) fn of(id: CommandId, line: &str, ending: &Ending, unasked: bool) -> Option<Self> {
         let words = match ending {
             Ending::Done(_) | Ending::Pending => return None,
@@ -42,13 +42,13 @@ impl AnswerText {
 }
 
 impl AnswerText {
-    /// Words for something that was done and leaves something to do.
+    /// Returns the text for something that was done and leaves something to do.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
         Self { id, line: line.to_owned(), words: format!("{words}."), unasked: false }
     }
 }
 
-/// A command's name in keys and markers.
+/// Returns a command's name in keys and markers.
 pub(super) fn name(id: CommandId) -> String {
     format!("{}-{}", source(id.source), id.index)
 }
@@ -60,7 +60,7 @@ fn source(source: Source) -> String {
     }
 }
 
-/// A reaction to the comment or review.
+/// Returns the effect that reacts to the comment or review.
 pub(super) fn reaction(request: &Request, mood: Reaction) -> Option<PlannedEffect> {
     react(request.source, request.node.as_deref(), mood)
 }
@@ -79,8 +79,8 @@ pub(super) fn react(from: Source, node: Option<&str>, mood: Reaction) -> Option<
     Some(PlannedEffect { key: format!("react/{}/{content}", source(from)), replaces: false, effect })
 }
 
-/// Says in a comment of its own what a command is about to do, if there is
-/// anything to say. It stays where it is when others are folded away.
+/// Returns the effect that announces in a separate comment what a command is about to do, if there
+/// is anything to announce. This comment stays when others are minimized.
 pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<PlannedEffect> {
     let marker = format!("note:{}", name(id));
     let body = format!("{}: {words}", quoted(line));
@@ -88,8 +88,8 @@ pub(super) fn note(id: CommandId, line: &str, words: &str) -> Option<PlannedEffe
     (!words.is_empty()).then(|| PlannedEffect { key: format!("note/{}", name(id)), replaces: false, effect })
 }
 
-/// Says it: in a comment of its own while the budget lasts, else in the status
-/// comment. The comment before it is folded away.
+/// Posts the replies: in a separate comment while the budget lasts, otherwise in the status
+/// comment. The previous reply is minimized.
 pub(super) fn say(
     facts: &mut RepoFacts,
     request: &Request,
@@ -100,7 +100,7 @@ pub(super) fn say(
     say_as(facts, request.item, &source(request.source), sayings, share.may_be_answered(), terms.now)
 }
 
-/// The same for what a single command came to later.
+/// Posts the reply to a single command that ended later.
 pub(super) fn say_later(
     facts: &mut RepoFacts,
     id: CommandId,
@@ -146,8 +146,8 @@ fn say_as(
     effects
 }
 
-/// For the delivery's note, which is logged: the verb and how it ended, but
-/// nothing of what the comment says.
+/// Returns the line for the delivery's notes, which are logged: the verb and the ending, but
+/// nothing of the comment's text.
 pub(super) fn told(request: &Request, verb: Option<&str>, ending: &Ending) -> String {
     let word = match ending {
         Ending::Done(_) => "done",

@@ -1,4 +1,4 @@
-//! `/resolve`: an incident is over.
+//! `/resolve`: ends an incident.
 
 use crate::{
     command::{

@@ -1,4 +1,4 @@
-//! `/retest`: runs the failed jobs of the head commit again.
+//! `/retest`: re-runs the failed jobs of the head commit.
 
 use crate::{
     command::{
@@ -33,7 +33,7 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
         }
         return CommandResult::Refused(messages::head_unknown(found.as_ref()));
     };
-    // What was pushed meanwhile is known before the forge is even asked.
+    // A later push is known before the forge is asked.
     let newest = turn.facts.pull(pull).and_then(|facts| facts.shape.as_ref());
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
         return CommandResult::Refused(messages::head_moved(&known, found));

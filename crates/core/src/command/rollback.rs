@@ -40,7 +40,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         return CommandResult::Refused(messages::nothing_runs(&environment));
     }
     let target = if let Some(name) = given.optional("to") {
-        // Somebody who names one knows what they want; it need not have been quiet.
+        // A person who names a commit decides for themselves, so it may have seen an incident.
         way.targets.iter().find(|target| names(turn.facts, name, &target.sha))
     } else {
         let known = way.targets.iter().find(|target| target.quiet && target.permitted);
@@ -61,7 +61,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     CommandResult::Deploy(Box::new(request))
 }
 
-/// Whether a name stands for a commit that ran: its digits, or a tag at it.
+/// Returns whether a name denotes a commit that ran: by its digits, or by a tag at it.
 fn names(facts: &RepoFacts, name: &str, sha: &Sha) -> bool {
     let lower = name.to_ascii_lowercase();
     let digits = lower.len() >= 7 && sha.0.starts_with(&lower);

@@ -1,4 +1,4 @@
-//! Runs the commands of one comment in order, each seeing what the one before did.
+//! Runs the commands of one comment in order; each sees the changes of the previous ones.
 
 use std::collections::BTreeSet;
 
@@ -36,48 +36,48 @@ use crate::{
     text,
 };
 
-/// Status comments that one guard rewrites: of 500 writes to an installation
-/// in an hour a single command must not take more than a few.
+/// Limit on the status comments that one guard rewrites: GitHub allows an installation 500 writes
+/// in an hour, and one command must not take more than a few.
 const BOARDS_REFRESHED: usize = 20;
-/// Commands, newest first, among whose items those are looked for.
+/// Number of commands, newest first, among which their items are searched.
 const COMMANDS_LOOKED_AT: usize = 1000;
 
-/// What came of a comment's commands.
+/// Result of running a comment's commands.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct CommandRun {
-    /// What changed.
+    /// Changes to the facts.
     pub observed: Observed,
-    /// What to do.
+    /// Effects to queue.
     pub effects: Vec<PlannedEffect>,
-    /// A sentence for each command, for the delivery's note.
+    /// One sentence per command, for the delivery's notes.
     pub notes: Vec<String>,
 }
 
-/// How a command answers.
+/// Result of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CommandResult {
-    /// Done; words for the journal.
+    /// Done, with text for the journal.
     Done(String),
-    /// The forge has to do something first; [`crate::command::conclude`] goes on from there.
+    /// The forge has to act first; [`crate::command::conclude`] continues from there.
     Errand(Box<Effect>),
-    /// A deploy is asked for; it goes its own way from here.
+    /// A deploy is requested; the deploy queue takes it from here.
     Deploy(Box<DeployRequest>),
-    /// Not done, because of how things stand.
+    /// Not done, with the reason.
     Refused(String),
-    /// Not understood.
+    /// Not understood, with the reason.
     Misread(String),
 }
 
-/// What a command sees and changes.
+/// Context of a running command: its inputs and the changes it makes.
 pub struct Invocation<'a> {
     pub(super) facts: &'a mut RepoFacts,
     pub(super) policy: &'a Policy,
     pub(super) request: &'a Request,
     pub(super) standing: &'a CallerPermissions,
     pub(super) id: CommandId,
-    /// The command's name.
+    /// Name of the command.
     pub(super) verb: &'static str,
-    /// When it was said: the comment's time, a millisecond later for each command.
+    /// Time of the command: the comment's time, plus a millisecond for each command before it.
     pub(super) at: Timestamp,
     pub(super) now: Timestamp,
     pub(super) action: Option<CommandAction>,
@@ -85,12 +85,12 @@ pub struct Invocation<'a> {
     observed: &'a mut Observed,
 }
 
-/// What to ask of the forge before [`run`].
+/// Returns the questions to ask the forge before [`run`].
 pub fn asks(facts: &RepoFacts, policy: &Policy, request: &Request) -> Asks {
     permissions::asks(facts, policy, request)
 }
 
-/// Runs what was not run before.
+/// Runs the commands that did not run before.
 pub fn run(
     facts: &mut RepoFacts,
     request: &Request,
@@ -175,7 +175,8 @@ pub fn run(
             reply: None,
             node: request.node.clone(),
         };
-        // A stranger's refused command shows nowhere: nothing is derived for it.
+        // A refused command of someone without permissions shows nowhere, so its item is not
+        // derived again.
         if !record.is_noise() || record.action.is_some() {
             ran.observed.items.insert(id.item);
         }
@@ -192,22 +193,23 @@ pub fn run(
     ran
 }
 
-/// How a line was taken.
+/// Result of reading a line.
 struct Heard {
     verb: Option<&'static str>,
     answer: CommandResult,
-    /// Nobody who may use the command asked for an answer.
+    /// Nobody who may use the command asked for a reply.
     unasked: bool,
 }
 
 impl Invocation<'_> {
-    /// Takes a line; `None` if it is left alone.
+    /// Runs a line; `None` if it is ignored.
     fn line(&mut self, line: &Line) -> Option<Heard> {
         let may_speak = self.standing.role.as_ref().is_ok_and(|role| *role >= Role::Triage);
         let heard = |verb, answer, unasked| Some(Heard { verb, answer, unasked });
         match &line.call {
             Call::Near(row) => {
-                // Somebody else's command, or a slip: only who may use ours is asked.
+                // It may be another bot's command or a typo, so only people who may use this
+                // command are answered.
                 permissions::permit(self.policy, row, self.standing, &self.request.by.login).ok()?;
                 heard(None, CommandResult::Misread(messages::did_you_mean(row)), true)
             }
@@ -231,7 +233,7 @@ impl Invocation<'_> {
         }
     }
 
-    /// Whether the command may be used on this item.
+    /// Checks whether the command may be used on this item.
     fn fits(&self, row: &Row) -> Result<(), String> {
         let item = self.item().ok_or_else(messages::no_item)?;
         match row.place {
@@ -251,18 +253,18 @@ impl Invocation<'_> {
         }
     }
 
-    /// The item that the comment stands on.
+    /// Returns the item on which the comment was written.
     pub(super) fn item(&self) -> Option<&ItemFacts> {
         self.facts.items.get(&self.id.item)
     }
 
-    /// Whether the item is an issue that shows an incident.
+    /// Returns whether the item is an issue that shows an incident.
     pub(super) fn shows_incident(&self) -> bool {
         self.facts.index.shown_in.contains_key(&self.id.item)
     }
 
-    /// A change by its name, as people write it: an item that is known, a
-    /// version tag that is, or a commit's digits.
+    /// Returns a change by the name that people give it: a known item, a known tag, or a commit's
+    /// digits.
     pub(super) fn change(&self, name: &str) -> Option<String> {
         let number = name.strip_prefix('#').and_then(|digits| digits.parse::<ItemNumber>().ok());
         if let Some(number) = number {
@@ -279,7 +281,7 @@ impl Invocation<'_> {
         (labelled || self.shows_incident()) && self.item().is_some_and(|item| !item.is_pull)
     }
 
-    /// Why a word about the phase would come to nothing, if so.
+    /// Returns why an override of the phase would have no effect, if it would not.
     pub(super) fn closed_for_phases(&self) -> Option<&'static str> {
         let item = self.item()?;
         let (_, reason) = item.closed(self.now)?;
@@ -292,7 +294,8 @@ impl Invocation<'_> {
         }
     }
 
-    /// Sets a mark on the item; refused where the item's labels are not ours at all.
+    /// Adds an override of the phase to the item; refused where phasebot does not manage the item's
+    /// labels.
     pub(super) fn mark(&mut self, word: OverrideKind, reason: Option<String>) -> Result<(), String> {
         let mark = PhaseOverride { at: self.at, word: word.clone(), by: self.request.by.login.clone() };
         let number = self.id.item;
@@ -310,9 +313,8 @@ impl Invocation<'_> {
         Ok(())
     }
 
-    /// Notes a guard on an environment. Status comments show it: those of open
-    /// items where someone gave a command lately are brought up to date now,
-    /// others when something else moves them.
+    /// Records a guard on an environment. Status comments show it: those of open items with recent
+    /// commands are updated now, others with their item's next change.
     pub(super) fn guard(&mut self, action: CommandAction) {
         self.action = Some(action);
         let open = |number: &ItemNumber| {
@@ -332,7 +334,7 @@ impl Invocation<'_> {
         self.observed.items.extend(boards);
     }
 
-    /// A deploy that is asked for here.
+    /// Returns a deploy request by this command.
     pub(super) fn ask(
         &self,
         environment: &str,
@@ -349,13 +351,13 @@ impl Invocation<'_> {
         }
     }
 
-    /// Notes that an item changed.
+    /// Records that an item changed.
     fn touch(&mut self, item: ItemNumber) {
         self.observed.changed.insert(DocumentKey::Item(item));
         self.observed.items.insert(item);
     }
 
-    /// Notes a head commit that the forge told just now.
+    /// Records a head commit that the forge has just returned.
     pub(super) fn learn_head(&mut self, sha: &Sha) {
         let (number, now) = (self.id.item, self.now);
         if let Some(pull) = self.facts.items.get_mut(&number).map(|item| item.pull.get_or_insert_default()) {
@@ -364,7 +366,7 @@ impl Invocation<'_> {
         }
     }
 
-    /// An environment's name, if one is known by it or none is known at all.
+    /// Returns an environment's key, if it is known or no environment is known at all.
     pub(super) fn environment(&self, name: &str) -> Result<String, String> {
         let wanted = name_key(name);
         let known: BTreeSet<&str> = self

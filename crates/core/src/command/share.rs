@@ -1,8 +1,8 @@
-//! What one person may cause us to write.
+//! Limits on what one person may cause phasebot to write.
 //!
-//! Anyone may comment, GitHub lets one account write 80 comments a minute, and
-//! we may write 60 times: who comments much is answered less. All of it follows
-//! from the records of commands, so that it is the same after a restart.
+//! Anyone may comment; GitHub allows one account 80 comments a minute, and phasebot 60 writes.
+//! People who comment a lot are therefore answered less. All limits follow from the records of
+//! commands, so they survive a restart.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use crate::{
     },
 };
 
-/// Commands of one person without any right in an hour that get a reaction.
+/// Limit on the commands per hour that get a reaction, for one person without permissions.
 const REACTIONS_IN_HOUR: usize = 10;
-/// After so many refused commands in a minute the forge is not asked about the
-/// person: there is no right a moment later either.
+/// Number of refused commands per minute after which the forge is not asked about the person: their
+/// permissions will not change within a moment.
 const ASKED_IN_MINUTE: usize = 5;
-/// Commands of one person in a minute that are answered in full.
+/// Limit on the commands per minute that are answered in full, for one person.
 const ANSWERED_IN_MINUTE: usize = 10;
-/// Commands of one person in a minute that get a reaction.
+/// Limit on the commands per minute that get a reaction, for one person.
 const REACTIONS_IN_MINUTE: usize = 20;
 
-/// What is left of a person's share as a comment's commands are decided.
+/// Remaining share of a person while a comment's commands are decided.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Share {
-    /// The person has no right beyond reading, as far as the forge told.
+    /// The person has no permission beyond reading, as far as the forge has answered.
     pub(super) is_strangers: bool,
     recent: Recent,
 }
@@ -38,21 +38,21 @@ impl Share {
         Self { is_strangers, recent: facts.said_lately(&request.by, request.at) }
     }
 
-    /// The reactions that the comment gets, of those that its commands would have.
+    /// Returns the reactions that the comment gets, of those that its commands call for.
     pub(super) fn moods(self, mut moods: BTreeSet<Reaction>) -> BTreeSet<Reaction> {
         let Recent { noise_in_hour, in_minute, .. } = self.recent;
         let one = self.is_strangers || in_minute >= ANSWERED_IN_MINUTE;
         if (self.is_strangers && noise_in_hour >= REACTIONS_IN_HOUR) || in_minute >= REACTIONS_IN_MINUTE {
             moods.clear();
         } else if one && moods.len() > 1 {
-            // How it ended says that it was taken in.
+            // The reaction to the ending implies that the command was received.
             moods.remove(&Reaction::Taken);
             moods = moods.pop_first().into_iter().collect();
         }
         moods
     }
 
-    /// Whether words may go into a comment of their own.
+    /// Returns whether a reply may go into a separate comment.
     pub(super) fn may_be_answered(self) -> bool {
         let Recent { answered, refused_in_minute, in_minute, .. } = self.recent;
         if self.is_strangers {
@@ -62,7 +62,7 @@ impl Share {
         }
     }
 
-    /// Whether a command may still change anything.
+    /// Checks whether a command may still change anything. `Err`: the reason.
     pub(super) fn has_room(self, facts: &RepoFacts, request: &Request, row: &Row) -> Result<(), String> {
         if self.is_strangers && self.recent.noise_in_hour >= REACTIONS_IN_HOUR {
             return Err(String::new());
@@ -75,7 +75,7 @@ impl Share {
     }
 }
 
-/// Whether a comment's commands are refused without asking the forge once more.
+/// Returns whether a comment's commands are refused without asking the forge again.
 pub(super) fn is_refused_unasked(facts: &RepoFacts, request: &Request) -> bool {
     facts.said_lately(&request.by, request.at).refused_in_minute >= ASKED_IN_MINUTE
 }

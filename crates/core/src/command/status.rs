@@ -1,4 +1,4 @@
-//! `/status`: how the item stands.
+//! `/status`: shows the item's status comment.
 
 use crate::{
     command::{

@@ -1,8 +1,7 @@
-//! The status comment of an item: how it stands, why, and who ran what.
+//! Status comment of an item: its state, the reasons, and who ran which commands.
 //!
-//! It is derived like a label: made anew whenever the item is derived, written
-//! where it differs from what was last written. It tells no time but those of
-//! facts, so that the same facts make the same text.
+//! It is derived like a label: rendered whenever the item is derived, and written if it differs
+//! from the last text. It shows only the times of facts, so that the same facts give the same text.
 
 use std::fmt::Write as _;
 
@@ -32,18 +31,18 @@ use crate::{
     text::message::{html_code, quoted},
 };
 
-/// Commands in the journal, newest first.
+/// Limit on the commands in the journal, newest first.
 const MOST_COMMANDS: usize = 30;
-/// Moves in the history, newest first.
+/// Limit on the transitions in the history, newest first.
 const MOST_MOVES: usize = 30;
-/// Foreign deployments that one comment shows.
+/// Limit on the foreign deployments in one comment.
 const MOST_FOREIGN: usize = 5;
-/// Gates that one comment shows.
+/// Limit on the gates in one comment.
 const MOST_GATES: usize = 3;
-/// Linked items, environments, guards listed.
+/// Limit on each list of linked items, environments or guards.
 const MOST_LISTED: usize = 20;
 
-/// Whether an item shows a status comment.
+/// Returns whether an item has a status comment.
 pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
         command.action.as_ref().is_some_and(CommandAction::needs_status_comment)
@@ -51,7 +50,7 @@ pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
     })
 }
 
-/// The text of an item's status comment, if it shows one.
+/// Returns the text of an item's status comment, if it has one.
 pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timestamp) -> Option<String> {
     if !is_wanted(facts, derived.item) {
         return None;
@@ -111,7 +110,7 @@ impl Board<'_, '_> {
         let _ = writeln!(text, "\n{what}: {}", numbers(&linked));
     }
 
-    /// Where the item's change runs now.
+    /// Adds the environments where the item's change runs now.
     fn environments(&self, text: &mut String) {
         let number = self.derived.item;
         let works = match self.eval.facts.pull(number) {
@@ -136,7 +135,7 @@ impl Board<'_, '_> {
         section(text, "Foreign deployments, which put nothing there", &self.foreign_deployments());
     }
 
-    /// Deployments that jobs of this pull request made.
+    /// Returns the deployments that jobs of this pull request created.
     fn foreign_deployments(&self) -> Vec<String> {
         let facts = self.eval.facts;
         let heads = facts.pull(self.derived.item).into_iter().flat_map(|pull| pull.heads.keys());
@@ -149,7 +148,7 @@ impl Board<'_, '_> {
         foreign.take(MOST_FOREIGN).map(row).collect()
     }
 
-    /// Feedback issues of which the item's change is suspected.
+    /// Adds the feedback issues of incidents that the item's change is suspected of.
     fn incidents(&self, text: &mut String) {
         let issues: Vec<ItemNumber> = incident::suspected_in(self.eval, self.derived.item).into_iter().collect();
         if !issues.is_empty() {
@@ -227,7 +226,7 @@ impl Board<'_, '_> {
         let _ = writeln!(text, "\n</details>");
     }
 
-    /// How gates stand that were asked about here, and how they stood before.
+    /// Adds the gates that were asked about here, with their state and history.
     fn gates(&self, text: &mut String, commands: &[(&CommandId, &CommandFacts)]) {
         let mut asked: Vec<&GateName> = Vec::new();
         for (_, command) in commands.iter().rev() {
@@ -272,7 +271,7 @@ impl Board<'_, '_> {
         }
     }
 
-    /// Reasons that people gave with the mark that holds.
+    /// Returns the reasons that people gave with the override in force.
     fn words(&self) -> Vec<String> {
         let item = self.eval.facts.items.get(&self.derived.item);
         let mark = item.and_then(|item| overrides::mark(item, self.eval.policy, self.now));
@@ -289,7 +288,7 @@ impl Board<'_, '_> {
     }
 }
 
-/// The first few of these items, and how many more there are.
+/// Lists the first few of these items, and the number of the others.
 fn numbers(items: &[ItemNumber]) -> String {
     let names: Vec<String> = items.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
     let more = items.len().saturating_sub(MOST_LISTED);
@@ -310,7 +309,7 @@ fn section(text: &mut String, title: &str, rows: &[String]) {
     }
 }
 
-/// What the asker may use, by what the forge said when they asked.
+/// Adds the commands that the sender may use, by the forge's answer when they asked.
 fn help(text: &mut String, command: &CommandFacts, policy: &Policy) {
     let right = right(&command.evidence);
     let _ =
@@ -354,9 +353,9 @@ fn right(evidence: &Evidence) -> String {
     parts.join(", ")
 }
 
-/// Who ran what; with `evidence`, by what right.
+/// Adds the journal of commands; with `evidence`, also the permissions they were run by.
 fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence: bool, policy: &Policy) {
-    // What people without any right tried is no news.
+    // Attempts by people without permissions are left out.
     let commands: Vec<_> = commands.iter().filter(|(_, command)| !command.is_noise()).collect();
     let open = if evidence { " open" } else { "" };
     let _ = writeln!(text, "\n<details{open}><summary>Commands that ran here: {}</summary>\n", commands.len());
@@ -391,7 +390,7 @@ fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence
     let _ = writeln!(text, "\n</details>");
 }
 
-/// Text for a table's cell.
+/// Escapes text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|").replace(['\n', '\r'], " ")
 }

@@ -1,4 +1,4 @@
-//! Lengths of time and moments as people write them.
+//! Parser for durations and times as people write them.
 
 use jiff::{
     SignedDuration, Timestamp,
@@ -8,7 +8,7 @@ use jiff::{
 use crate::{command::grammar::Moment, text::message::quoted};
 
 const UNITS: [(char, i64); 5] = [('w', 604_800), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
-/// Longest length of time: a year and a day.
+/// Longest duration: a year and a day.
 const LONGEST: i64 = 366 * 86_400;
 
 const DAYS: [(&str, Weekday); 7] = [
@@ -21,7 +21,7 @@ const DAYS: [(&str, Weekday); 7] = [
     ("sunday", Weekday::Sunday),
 ];
 
-/// Reads `2h`, `30m`, `1d12h`.
+/// Parses a duration such as `2h`, `30m` or `1d12h`.
 pub(super) fn length(text: &str) -> Result<SignedDuration, String> {
     let wrong = || format!("{} is no length of time such as `2h`, `30m` or `1d12h`", quoted(text));
     let mut seconds: i64 = 0;
@@ -31,7 +31,7 @@ pub(super) fn length(text: &str) -> Result<SignedDuration, String> {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let number: i64 = rest[..digits].parse().map_err(|_| wrong())?;
         let unit = rest[digits..].chars().next().map(|c| c.to_ascii_lowercase()).ok_or_else(wrong)?;
-        // Units come in order, each at most once: `find` goes on from the one before.
+        // Units come in order, each at most once: `find` continues after the previous one.
         let (_, size) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
         seconds = number.checked_mul(*size).and_then(|part| seconds.checked_add(part)).ok_or_else(wrong)?;
         rest = &rest[digits + 1..];
@@ -39,7 +39,7 @@ pub(super) fn length(text: &str) -> Result<SignedDuration, String> {
     if (1..=LONGEST).contains(&seconds) { Ok(SignedDuration::from_secs(seconds)) } else { Err(wrong()) }
 }
 
-/// Whether a word is a clock's time, `09:00`.
+/// Returns whether a word is a clock time such as `09:00`.
 pub(super) fn is_clock(text: &str) -> bool {
     clock(text).is_some()
 }
@@ -54,8 +54,8 @@ fn clock(text: &str) -> Option<Time> {
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
-/// Reads a moment after `moment.at`: `2026-12-24T18:00`, with or without zone,
-/// `2026-12-24` (its end), `tomorrow 09:00`, `friday 18:00`, `18:00`, `2h`.
+/// Parses a time after `moment.at`: `2026-12-24T18:00`, with or without zone, `2026-12-24` (its
+/// end), `tomorrow 09:00`, `friday 18:00`, `18:00`, `2h`.
 pub(super) fn moment(text: &str, moment: &Moment) -> Result<Timestamp, String> {
     let wrong = || format!("{} is no time such as `2026-12-24T18:00`, `tomorrow 09:00` or `2h`", quoted(text));
     let found = if let Ok(length) = length(text) {
@@ -88,7 +88,7 @@ fn civil(text: &str, moment: &Moment) -> Option<DateTime> {
     let date = date(&day.to_lowercase(), now.date())?;
     match hour {
         Some(hour) => Some(date.to_datetime(hour)),
-        // A day is meant with all its hours.
+        // A bare day includes all its hours.
         None => Some(date.tomorrow().ok()?.to_datetime(Time::midnight())),
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     fn the_repositorys_zone_counts_with_its_summer_time() {
         assert_eq!(at("Europe/Berlin", "tomorrow 09:00"), "2026-03-28T08:00:00Z");
         assert_eq!(at("Europe/Berlin", "2026-03-30T09:00"), "2026-03-30T07:00:00Z");
-        // An hour that the clock skips is the same distance after the gap.
+        // A skipped hour is the same distance after the gap.
         assert_eq!(at("Europe/Berlin", "2026-03-29T02:30"), "2026-03-29T01:30:00Z");
     }
 

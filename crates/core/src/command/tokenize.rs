@@ -1,26 +1,26 @@
-//! From a line to its words: quoted arguments, trailing punctuation.
+//! Tokenizer: splits a line into words, with quoted arguments and trailing punctuation.
 
 use crate::domain::fact::waiting::Piece;
 
-/// One word.
+/// One word of a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
-    /// What it says, without quotes.
+    /// Text without quotes.
     pub(super) text: String,
-    /// It stood in quotes or in code, so that it is never a keyword.
+    /// It was quoted or in code, so it is never a keyword.
     pub(super) quoted: bool,
-    /// It is `key="…"`: where the value begins.
+    /// Position of the value, if the word is `key="…"`.
     pub(super) value_at: Option<usize>,
 }
 
-/// Quotes that open and close an argument; telephones make the curly ones.
+/// Quotes that open and close an argument; phone keyboards insert the curly ones.
 const QUOTES: [(char, char); 4] = [('"', '"'), ('“', '”'), ('„', '“'), ('«', '»')];
 
 fn closing(open: char) -> Option<char> {
     QUOTES.iter().find(|(known, _)| *known == open).map(|(_, close)| *close)
 }
 
-/// Splits a line. A quote that is never closed is a character like others.
+/// Splits a line into words. A quote that is never closed is an ordinary character.
 pub(super) fn split(pieces: &[Piece]) -> Vec<Token> {
     let mut words: Vec<Token> = Vec::new();
     let mut current: Option<Token> = None;
@@ -50,7 +50,7 @@ pub(super) fn split(pieces: &[Piece]) -> Vec<Token> {
                     word.value_at = word.text.ends_with('=').then_some(word.text.len());
                     word.text.push_str(&rest[..end]);
                     chars = text.char_indices();
-                    // Go on behind the closing quote.
+                    // Continue after the closing quote.
                     let behind = at + c.len_utf8() + end + close.len_utf8();
                     while chars.clone().next().is_some_and(|(at, _)| at < behind) {
                         chars.next();
@@ -67,7 +67,7 @@ fn empty() -> Token {
     Token { text: String::new(), quoted: false, value_at: None }
 }
 
-/// A name without the punctuation that ends a sentence.
+/// Returns a name without the punctuation that ends a sentence.
 pub(super) fn unpunctuated(text: &str) -> &str {
     let bare = text.trim_end_matches(['.', ',', ';', ':', '!', '?']);
     if bare.is_empty() { text } else { bare }

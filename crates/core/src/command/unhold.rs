@@ -1,4 +1,4 @@
-//! `/unhold`: lifts a hold by its name, the only one without, or all.
+//! `/unhold`: lifts a hold by its name, the only hold if no name is given, or all.
 
 use crate::{
     command::{
@@ -21,7 +21,7 @@ pub(super) static ROW: Row = Row {
 };
 
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
-    // One that was kept, or came late, means no hold that was written after it.
+    // A command that waited or came late does not lift a hold that was written after it.
     let mut standing = turn.facts.holds(turn.id.item);
     standing.retain(|hold| hold.since <= turn.at);
     let wanted = given.optional("ID");

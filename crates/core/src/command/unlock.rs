@@ -1,4 +1,4 @@
-//! `/unlock`: ends an environment's lock.
+//! `/unlock`: ends an environment's lock, or stops waiting for a deploy that does not end.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{
     text::message::quoted,
 };
 
-/// A deploy that began later than this before the command is not stuck.
+/// Age of a deploy before which it does not count as stuck.
 const LET_GO_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) static ROW: Row = Row {
@@ -30,12 +30,12 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let environment = name_key(given.text("ENV"));
     let locks = turn.facts.locks(turn.now);
     let Some(lock) = locks.get(environment.as_str()) else {
-        // A deploy whose end nobody tells must not keep everyone out for a day.
+        // A deploy without a reported end must not block the environment for a day.
         let Some((id, request)) = turn.facts.under_way(&environment) else {
             return CommandResult::Refused(messages::nothing_to_lift("lock", &environment));
         };
-        // Two people unlock at once, or one unlocks late: neither means a deploy
-        // that has only now begun.
+        // Two people may unlock at once, or one may unlock late: neither means a deploy that has
+        // only just begun.
         let free_at = request.started_at.unwrap_or(request.since).checked_add(LET_GO_AFTER).unwrap_or(Timestamp::MAX);
         if turn.at < free_at {
             return CommandResult::Refused(messages::just_begun(&environment, &request.by.login, LET_GO_AFTER));

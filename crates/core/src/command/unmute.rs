@@ -1,4 +1,4 @@
-//! `/unmute`: lets an incident speak again.
+//! `/unmute`: unmutes an incident's notifications.
 
 use crate::{
     command::{

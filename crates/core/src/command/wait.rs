@@ -1,8 +1,8 @@
-//! Commands that wait until the forge says what their sender may do.
+//! Commands that wait until the forge has answered what their sender may do.
 //!
-//! Commands of one repository are decided in the order in which they were
-//! written, those of one comment too. Those that stop or undo something
-//! ([`crate::command::Row::is_safety`]) go first and wait for no other.
+//! The commands of one repository are decided in the order in which they were written, and so are
+//! those of one comment. Those that stop or undo something ([`crate::command::Row::is_safety`]) go
+//! first and wait for no other.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,28 +26,28 @@ use crate::{
     text::message::quoted,
 };
 
-/// A command is refused when its sender's rights are not known after this time.
+/// Time after which a command is refused if its sender's permissions are still unknown.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(10);
-/// First and longest pause between two tries; it doubles.
+/// First and longest pause between two tries; the pause doubles.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// Commands of one person that wait in one repository. Anyone may write
-/// comments, and what waits is asked about.
+/// Limit on one person's waiting commands in one repository. Anyone may write comments, and every
+/// waiting command causes questions.
 const MOST_OF_ONE: usize = 20;
-/// Commands that wait in one repository.
+/// Limit on the waiting commands in one repository.
 const MOST: usize = 500;
 
-/// What becomes of a line at this try.
+/// Decision about a line at this try.
 pub(super) enum Verdict {
-    /// What has to be known is known.
+    /// Everything needed is known.
     Decide,
     /// It is decided as if the forge had refused to answer.
     GiveUp(CallerPermissions),
-    /// It is kept and tried again.
+    /// It is stored and tried again.
     Wait(Box<WaitingCommand>),
 }
 
-/// Whether a line can be decided now.
+/// Returns whether a line can be decided now.
 pub(super) fn verdict(
     facts: &RepoFacts,
     request: &Request,
@@ -56,7 +56,7 @@ pub(super) fn verdict(
     terms: &DecisionContext<'_>,
 ) -> Verdict {
     let Call::Known(row, _) = &line.call else { return Verdict::Decide };
-    // Nobody asks what its sender may do: waiting would bring no answer.
+    // The sender's permissions are not asked for, so waiting would bring no answer.
     if share::is_refused_unasked(facts, request) {
         return Verdict::Decide;
     }
@@ -64,8 +64,8 @@ pub(super) fn verdict(
     let known = facts.waiting.get(&id);
     let since = known.map_or(terms.now, |known| known.since);
     let deadline = later(since, LONGEST_WAIT);
-    // The last try may come a little late; what nobody tried for longer, as
-    // after a stop of phasebot, is not what its author expects any more.
+    // The last try may be a little late. After a longer gap, such as a downtime of phasebot, the
+    // command is not what its author expects any more.
     let overdue = known.is_some() && terms.now >= later(deadline, LONGEST_PAUSE);
     let (why, again_at) = match permissions::unanswered(terms.policy, &line.call, standing, &request.by.login) {
         _ if behind => ("an earlier command in this repository waits", None),
@@ -82,7 +82,7 @@ pub(super) fn verdict(
         return Verdict::GiveUp(permissions::give_up(terms.policy, &line.call, standing, why, &because));
     }
     let tries = known.map_or(0, |known| known.tries).saturating_add(u32::from(!behind));
-    // What is behind others is tried whenever they are.
+    // A command behind others is tried together with them.
     let try_at = again_at.map_or(deadline, |at| at.max(later(terms.now, pause(tries))).min(deadline));
     Verdict::Wait(Box::new(WaitingCommand {
         at: request.at,
@@ -98,13 +98,13 @@ pub(super) fn verdict(
     }))
 }
 
-/// When a command that waits is next to be tried.
+/// Returns when a waiting command is next to be tried.
 pub fn next_try(facts: &RepoFacts) -> Option<Timestamp> {
     facts.waiting.values().map(|waiting| waiting.try_at).min()
 }
 
-/// All commands that wait, in the order in which they are to be tried; empty
-/// while none is due.
+/// Returns all waiting commands, in the order in which they are to be tried; empty while none is
+/// due.
 pub fn due(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Request> {
     if next_try(facts).is_none_or(|at| at > now) {
         return Vec::new();
@@ -141,7 +141,7 @@ pub fn due(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Request> {
     requests.into_iter().map(|(_, request)| request).collect()
 }
 
-/// For the delivery's note, which is logged: nothing of what the comment says.
+/// Returns the line for the delivery's notes, which are logged: nothing of the comment's text.
 pub(super) fn told(request: &Request, line: &Line) -> String {
     let verb = match &line.call {
         Call::Known(row, _) => format!("`/{}`", row.name),
@@ -150,7 +150,7 @@ pub(super) fn told(request: &Request, line: &Line) -> String {
     format!("{verb} by {}: waits for what they may do", quoted(&request.by.login))
 }
 
-/// Whether no further command is kept. Safety commands have as much room again.
+/// Returns whether no further command may wait. Safety commands have twice the room.
 fn is_full(facts: &RepoFacts, by: &Account, is_safety: bool) -> bool {
     let of_one = || facts.waiting.values().filter(|waiting| waiting.by.same_as(by) == Some(true)).count();
     let room = if is_safety { 2 } else { 1 };

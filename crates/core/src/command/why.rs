@@ -1,5 +1,5 @@
-//! `/why`: what put the item into its phase, and what would move it on; or
-//! how a gate stands.
+//! `/why`: shows what put the item into its phase and what would move it on, or the state of a
+//! gate.
 
 use crate::{
     command::{

@@ -1,10 +1,9 @@
-//! Which commit contains which, from our own record of pushes first and the
-//! forge's comparisons after.
+//! Ancestry of commits: which commit contains which, from the record of pushes first and the
+//! forge's comparisons second.
 //!
-//! Pushes do not tell parents. But a push that rewrote nothing says exactly
-//! which commits its end has more than its beginning, and so does a
-//! comparison. From these two alone «contains» and «does not contain» can both
-//! be proven; what can't be proven is unknown, and asked.
+//! Push events name no parents. But a push that rewrote nothing shows exactly which commits its end
+//! adds to its beginning, and so does a comparison. From these two alone, both "contains" and "does
+//! not contain" can be proven; what can't be proven is unknown, and asked for.
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -22,35 +21,35 @@ use crate::{
     },
 };
 
-/// What is exactly known of a commit's past: all of `base`'s past, and `more`.
+/// A known part of a commit's ancestry: all of `base`'s ancestry, and `more`.
 struct Step<'f> {
     base: Option<&'f Sha>,
     more: Vec<&'f Sha>,
 }
 
-/// The past of a commit, as far as the record goes.
+/// Ancestry of a commit, as far as recorded.
 #[derive(Default)]
 pub(crate) struct Ancestors<'f> {
-    /// Commits that are in it for certain, the commit itself not among them.
+    /// Proven ancestors, without the commit itself.
     commits: HashSet<&'f Sha>,
-    /// Commits beyond which nothing is recorded.
+    /// Ancestors beyond which nothing is recorded.
     roots: Vec<&'f Sha>,
-    /// Not even the commit's own past is recorded.
+    /// Not even the commit's own ancestry is recorded.
     unrecorded: bool,
 }
 
-/// So many pushes back are looked at before a whole past is gathered: most
-/// questions are about neighbours.
+/// Number of pushes to search before a whole ancestry is gathered: most questions are about commits
+/// close to each other.
 const NEAR: usize = 32;
-/// So many pushes are followed from one commit back to another.
+/// Limit on the pushes that are followed from one commit back to another.
 const MOST_STEPS: usize = 500;
-/// So many of the newest pushes whose lists prove little are looked at.
+/// Limit on the newest pushes with incomplete lists that are examined.
 const MOST_UNPROVEN: usize = 200;
-/// A push that was never seen is asked about after so long.
+/// Time after a push at which a missing earlier push is asked about.
 const GAP_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
 impl<'f> EvalContext<'f> {
-    /// Whether `newer` contains `older`. An unknown answer is `false`, and asked for.
+    /// Returns whether `newer` contains `older`. Returns `false` and asks if it is unknown.
     pub(crate) fn contains(&self, newer: &Sha, older: &Sha) -> bool {
         self.known_to_contain(newer, older).unwrap_or_else(|| {
             self.lasting(&Need::Commits { base: Some(older.clone()), head: newer.clone() });
@@ -58,7 +57,7 @@ impl<'f> EvalContext<'f> {
         })
     }
 
-    /// Whether `newer` contains `older`, if the record can tell.
+    /// Returns whether `newer` contains `older`, if the record shows it.
     pub(crate) fn known_to_contain(&self, newer: &Sha, older: &Sha) -> Option<bool> {
         if newer == older {
             return Some(true);
@@ -84,7 +83,7 @@ impl<'f> EvalContext<'f> {
         self.came_after_all(older, newer, &past).then_some(false)
     }
 
-    /// Whether the last pushes before `newer` brought `older`, or stood on it.
+    /// Returns whether the last pushes before `newer` brought `older`, or began at it.
     fn is_near(&self, newer: &Sha, older: &Sha) -> bool {
         let mut at = newer;
         for _ in 0..NEAR {
@@ -98,8 +97,8 @@ impl<'f> EvalContext<'f> {
         false
     }
 
-    /// Whether `commit` was new in a push that already stood on everything
-    /// beyond which `newer`'s record ends: then that can't hold it.
+    /// Returns whether `commit` was new in a push that already contained everything at which
+    /// `newer`'s record ends: then `newer` can't contain it.
     fn came_after_all(&self, commit: &Sha, newer: &Sha, past: &Ancestors<'_>) -> bool {
         let pushes = self.facts.index.brought_by.get(commit).into_iter().flatten();
         pushes.filter_map(|id| self.facts.pushes.get(id)).filter(|push| push.is_exact()).any(|push| {
@@ -109,8 +108,8 @@ impl<'f> EvalContext<'f> {
         })
     }
 
-    /// The commits that `newer` has and `older` has not, if an unbroken row of
-    /// pushes leads from one to the other.
+    /// Returns the commits that `newer` has and `older` has not, if an unbroken chain of pushes
+    /// leads from one to the other.
     pub(crate) fn recorded_between(&self, older: &Sha, newer: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let mut between = BTreeSet::new();
         let mut at = newer;
@@ -119,7 +118,8 @@ impl<'f> EvalContext<'f> {
                 return Some(between);
             }
             let step = self.steps(at).into_iter().find(|step| step.base.is_some())?;
-            // A push that brought `older` among others says which came after it, but not in which line.
+            // A push that brought `older` among others shows which commits came with it, but not
+            // their ancestry.
             if step.more.contains(&older) {
                 return None;
             }
@@ -129,8 +129,8 @@ impl<'f> EvalContext<'f> {
         None
     }
 
-    /// The commits that `head` has and `base` has not, if the record tells them
-    /// all. Asks for them otherwise.
+    /// Returns the commits that `head` has and `base` has not, if the record is complete. Asks for
+    /// them otherwise.
     pub(crate) fn commits_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let known = self.known_between(base, head);
         if known.is_none() {
@@ -139,7 +139,7 @@ impl<'f> EvalContext<'f> {
         known
     }
 
-    /// The commits that `head` has and `base` has not, if the record tells them all.
+    /// Returns the commits that `head` has and `base` has not, if the record is complete.
     pub(crate) fn known_between(&self, base: &Sha, head: &Sha) -> Option<BTreeSet<&'f Sha>> {
         let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
         match self.facts.answers.get(&need).map(|known| &known.answer) {
@@ -150,9 +150,8 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Asks for what the newest pushes to listed branches did not tell
-    /// themselves: commits that a list leaves out, that a new branch holds,
-    /// that rewriting took back, or that came by a push that was never seen.
+    /// Asks for what the newest push events to listed branches leave out: commits missing from a
+    /// list, commits of a new branch, commits dropped by a rewrite, and commits of an unseen push.
     pub(crate) fn want_pushes(&self) {
         let newest = self.facts.index.unproven.iter().rev().take(MOST_UNPROVEN).map(|(_, id)| id);
         for id in newest.filter(|(name, _, _)| self.listed_ref(name)) {
@@ -174,7 +173,7 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Asks what a new branch holds beyond the default one.
+    /// Asks for the commits of a new branch beyond the default branch.
     fn want_contents(&self, push: &PushFacts) {
         let told = self.facts.index.compared.contains_key(&push.after);
         let from_main = push.made_from.as_ref().is_some_and(|from| self.facts.is_main_line(from));
@@ -189,8 +188,8 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Asks what came before a push that does not begin where the one before it
-    /// ended. Deliveries overtake one another, so not at once.
+    /// Asks for the commits before a push that does not begin where the previous one ended.
+    /// Deliveries may arrive out of order, so this waits for a while.
     fn want_gap(&self, push: &PushFacts) {
         let ended = |commit: &Sha| self.facts.index.ended_at.get(commit).into_iter().flatten();
         if self.now.duration_since(push.at) < GAP_AFTER || ended(&push.before).any(|id| id.0 == push.name) {
@@ -212,7 +211,7 @@ impl<'f> EvalContext<'f> {
         }
     }
 
-    /// Everything recorded of a commit's past; gathered once for each look.
+    /// Returns everything recorded of a commit's ancestry; gathered once per evaluation context.
     fn past(&self, start: &Sha) -> Rc<Ancestors<'f>> {
         if let Some(known) = self.pasts.borrow().get(start) {
             return known.clone();
@@ -251,8 +250,7 @@ impl<'f> EvalContext<'f> {
             pushes.map(|push| Step { base: Some(&push.before), more: push.commits.iter().collect() }).collect();
         for need in facts.index.compared.get(commit).into_iter().flatten() {
             let answer = facts.answers.get(need).map(|a| &a.answer);
-            // Where the head itself is the common ancestor the answer says
-            // nothing of its past.
+            // If the head itself is the common ancestor, the answer shows nothing of its ancestry.
             if let Some(Answer::Commits { merge_base, commits, complete: true }) = answer
                 && merge_base.as_ref() != Some(commit)
             {

@@ -1,5 +1,4 @@
-//! The commits that carry a change: where it landed, how it was picked, taken
-//! back and brought again.
+//! Landings of a change: where it landed, and how it was cherry-picked, reverted and reapplied.
 
 use std::{collections::BTreeSet, rc::Rc};
 
@@ -18,27 +17,27 @@ use crate::{
     },
 };
 
-/// Reverts of reverts and stacks are followed this far.
+/// Limit on the depth of reverts of reverts, and of stacked pull requests.
 const DEEPEST: usize = 12;
 
 /// A commit by which a change is on a listed branch.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Landing {
-    /// Since when it is there.
+    /// Time since when it is there.
     pub(crate) from: Timestamp,
-    /// When it was taken back.
+    /// Time at which it was reverted or dropped.
     pub(crate) until: Option<Timestamp>,
-    /// Since when the commit exists: nothing older can contain it.
+    /// Earliest time at which the commit can exist: nothing older can contain it.
     pub(crate) born: Timestamp,
     /// The commit.
     pub(crate) sha: Sha,
     /// The branch.
     pub(crate) branch: String,
-    /// How it came there, for people.
+    /// Description of how it came there, for people.
     pub(crate) how: String,
 }
 
-/// What can be carried, reverted and linked.
+/// Work that can land, be reverted and be linked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Work {
     /// A pull request.
@@ -48,7 +47,7 @@ pub(crate) enum Work {
 }
 
 impl EvalContext<'_> {
-    /// Where a piece of work is on listed branches, reverts considered.
+    /// Returns the landings of a piece of work on listed branches, with reverts applied.
     pub(crate) fn landings(&self, work: &Work) -> Rc<[Landing]> {
         if let Some(known) = self.carried.borrow().get(work) {
             return known.clone();
@@ -71,7 +70,7 @@ impl EvalContext<'_> {
                 let by = undone.iter().filter(|u| self.same_line(&u.branch, &landing.branch) && u.from >= landing.from);
                 landing.until = earlier(landing.until, by.map(|u| u.from).min());
             }
-            // What takes the revert back brings the change again.
+            // Reverting the revert brings the change back.
             for again in self.reverters(&reverter, &undone) {
                 landings.extend(self.landings_within(&again, path).into_iter().map(|mut landing| {
                     landing.how = format!("brought back: {}", landing.how);
@@ -81,13 +80,13 @@ impl EvalContext<'_> {
         }
         path.pop();
         landings.sort();
-        // One that was taken back and came again is there twice.
+        // A landing that was reverted and came back appears twice.
         landings.dedup_by(|a, b| a.sha == b.sha && a.branch == b.branch && (a.from == b.from || b.until.is_none()));
         landings
     }
 
-    /// When a commit was on its branch: rewriting the branch may take it back,
-    /// and a later push may bring it again.
+    /// Returns the periods in which a commit was on its branch: a rewrite may drop it, and a later
+    /// push may bring it back.
     fn stretches(&self, landed: Landing) -> Vec<Landing> {
         let mut stretches = Vec::new();
         let mut next = Some(landed);
@@ -109,7 +108,7 @@ impl EvalContext<'_> {
         stretches
     }
 
-    /// Pushes since `from` that rewrote a branch, whatever it was called.
+    /// Returns the pushes since `from` that rewrote a branch, under any of its names.
     pub(crate) fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
         let renamed = self.facts.about.default_branches.iter().filter(|name| *name != branch);
         let lines = renamed.map(String::as_str).filter(|name| self.same_line(name, branch)).chain([branch]);
@@ -120,7 +119,7 @@ impl EvalContext<'_> {
         rewrites.into_iter()
     }
 
-    /// Where it landed, reverts not considered.
+    /// Returns the landings without applying reverts.
     fn raw_landings(&self, work: &Work, path: &mut Vec<Work>) -> Vec<Landing> {
         let mut landings = Vec::new();
         let mut originals: BTreeSet<&Sha> = BTreeSet::new();
@@ -163,8 +162,8 @@ impl EvalContext<'_> {
         landings
     }
 
-    /// How a commit came to a listed branch: by the earliest push that brought
-    /// it, or before that if the forge had closed an issue for it by then.
+    /// Returns how a commit came to a listed branch: by the earliest push that brought it, or
+    /// earlier if the forge had closed an issue for it by then.
     fn landing(&self, sha: &Sha, how: &str) -> Option<Landing> {
         let landed = self.pushes_bringing(sha).filter(|(push, _)| self.listed_ref(&push.name));
         let landed = landed.min_by_key(|(push, since)| (push.at, &push.name, *since));
@@ -180,9 +179,8 @@ impl EvalContext<'_> {
         Some(Landing { from: push.at, until: None, born: self.born(sha, since), sha: sha.clone(), branch, how })
     }
 
-    /// The pushes that brought a commit, by their own lists or by what
-    /// comparisons told of them; each with the earliest moment at which the
-    /// commit can have come.
+    /// Returns the pushes that brought a commit, by their own lists or by comparisons, each with
+    /// the earliest time at which the commit can have come.
     fn pushes_bringing(&self, sha: &Sha) -> impl Iterator<Item = (&PushFacts, Timestamp)> {
         let index = &self.facts.index;
         let push = |id| self.facts.pushes.get(id);
@@ -190,7 +188,7 @@ impl EvalContext<'_> {
         let compared = index.also_brought_by.get(sha).into_iter().flatten();
         let compared = compared.filter_map(move |(id, base)| {
             let push = push(id)?;
-            // What came between two pushes came after the first of them.
+            // A commit between two pushes came after the first of them.
             let ended = index.ended_at.get(base).into_iter().flatten().filter(|other| other.0 == id.0);
             let before = ended.filter_map(|other| self.facts.pushes.get(other)).map(|other| other.at);
             let since = before.filter(|at| *at <= push.at).max().filter(|_| push.before != *base && push.moves());
@@ -199,13 +197,13 @@ impl EvalContext<'_> {
         listed.chain(compared)
     }
 
-    /// When a commit was first seen, at `seen` or by an earlier push.
+    /// Returns when a commit was first seen, at `seen` or by an earlier push.
     fn born(&self, sha: &Sha, seen: Timestamp) -> Timestamp {
         let pushes = self.facts.index.brought_by.get(sha).into_iter().flatten();
         pushes.filter_map(|id| self.facts.pushes.get(id)).map(|push| push.at).fold(seen, Timestamp::min)
     }
 
-    /// What carries the pull requests whose branch this one was merged into.
+    /// Returns the landings of the pull requests whose branch this one was merged into.
     fn stacked(&self, number: ItemNumber, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Landing> {
         let below = self.facts.index.pulls_from.get(base).into_iter().flatten();
         let below = below.filter(|b| {
@@ -214,16 +212,16 @@ impl EvalContext<'_> {
         below.flat_map(|b| self.landings_within(&Work::Pull(*b), path)).collect()
     }
 
-    /// Pull requests that a stacked one still waits for: open, from the branch it went into.
+    /// Returns the pull requests from the branch `base`, which a stacked pull request went into.
     pub(crate) fn waits_in(&self, base: &str) -> impl Iterator<Item = ItemNumber> {
         self.facts.index.pulls_from.get(base).into_iter().flatten().copied()
     }
 
-    /// What reverts a piece of work.
+    /// Returns the work that reverts a piece of work.
     fn reverters(&self, work: &Work, landings: &[Landing]) -> BTreeSet<Work> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
-            // An edit may have taken the words out since.
+            // An edit may have removed the reference since.
             let says_so = |by: &&ItemNumber| {
                 let refs = self.facts.pull(**by).and_then(|p| p.refs.as_ref());
                 refs.is_some_and(|r| r.value.reverts.contains(number))
@@ -237,7 +235,7 @@ impl EvalContext<'_> {
         }
         for sha in commits {
             for reverter in self.facts.index.reverters.get(sha).into_iter().flatten() {
-                // A revert that came by a pull request is counted as that.
+                // A revert that came by a pull request counts as that pull request.
                 match self.facts.index.merged_as.get(reverter).and_then(|pulls| pulls.first()) {
                     Some(pull) => found.insert(Work::Pull(*pull)),
                     None => found.insert(Work::Commit(reverter.clone())),
@@ -248,7 +246,8 @@ impl EvalContext<'_> {
         found
     }
 
-    /// Commits pushed to a pull request's branch while it was that pull request's.
+    /// Returns the commits pushed to a pull request's branch while the branch served that pull
+    /// request.
     pub(crate) fn branch_commits(&self, number: ItemNumber, pull: &PullFacts) -> Vec<&Sha> {
         let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return Vec::new() };
         if shape.from_fork || self.listed(&shape.head_ref) {
@@ -269,13 +268,13 @@ impl EvalContext<'_> {
         pushes.iter().flat_map(|p| &p.commits).collect()
     }
 
-    /// From when on a pull request's links count: at once if its author may
-    /// write, else once a person with write approved or merged it.
+    /// Returns the time from which a pull request's links count: at once if its author may write,
+    /// otherwise once someone with write access approved or merged it.
     pub(crate) fn counts_from(&self, item: &ItemFacts) -> Option<Timestamp> {
         let pull = item.pull.as_ref()?;
-        // Who merged may write; nothing needs to be asked.
+        // Whoever merged it may write, so nothing has to be asked.
         let merged = pull.merged.as_ref().map(|m| m.at);
-        // An App can open a pull request only where it was given the right to.
+        // An App can open a pull request only where it was given that permission.
         if item.author.as_ref().is_some_and(|a| a.bot || self.writes(&a.account())) {
             return item.created_at;
         }
@@ -283,7 +282,7 @@ impl EvalContext<'_> {
         earlier(merged, approved)
     }
 
-    /// Approvals that stand, by people who may write.
+    /// Returns the recorded approvals by people who may write.
     pub(crate) fn approvals<'b>(&'b self, pull: &'b PullFacts) -> impl Iterator<Item = (Timestamp, &'b str)> {
         let approved = pull.reviews.values().filter(|r| r.value.verdict == crate::domain::event::Verdict::Approved);
         approved

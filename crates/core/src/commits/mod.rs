@@ -1,5 +1,5 @@
-//! Commits: which contains which, where a change landed, on which branches a
-//! commit is, and the versions among the tags.
+//! Commits: their ancestry, the branches that they are on, where changes landed, and the versions
+//! among the tags.
 
 pub(crate) mod branches;
 pub(crate) mod graph;

@@ -1,8 +1,7 @@
-//! Listing a repository's tags from time to time.
+//! Periodic listing of a repository's tags.
 //!
-//! GitHub sends no webhook for tags when more than three are pushed at once.
-//! What looks at tags, a phase, a gate or an automatic deploy, would miss
-//! them, so they are listed: at most once an hour.
+//! GitHub sends no webhook for tags when more than three are pushed at once. Phases, gates and
+//! automatic deploys would miss those tags, so phasebot lists them: at most once an hour.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,13 +14,12 @@ use crate::{
     },
 };
 
-/// How often the tags are listed.
+/// Time between two listings.
 const LIST_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// The time of a repository's last event is kept to this step, so that few
-/// events are worth a write.
+/// Granularity of the stored time of a repository's last event: few events then cause a write.
 pub(crate) const ACTIVE_STEP: SignedDuration = SignedDuration::from_hours(6);
-/// For how long after its last event a repository is listed for the sake of
-/// its phases: six hours, and what rounding the time of the event takes.
+/// Time after a repository's last event for which its tags are listed on behalf of its phases: six
+/// hours, plus the rounding of the event's time.
 const ACTIVE_FOR: SignedDuration = SignedDuration::from_hours(6 + ACTIVE_STEP.as_hours());
 
 impl EvalContext<'_> {
@@ -32,7 +30,7 @@ impl EvalContext<'_> {
         }
     }
 
-    /// Returns when the tags are to be listed next; `None` if nothing looks at them.
+    /// Returns when the tags are to be listed next; `None` if nothing depends on them.
     pub(crate) fn tags_due_at(&self) -> Option<Timestamp> {
         if !(acts_on_tags(self.policy) || self.phases_wait_for_tags()) {
             return None;
@@ -42,8 +40,7 @@ impl EvalContext<'_> {
         listed.at.checked_add(pause).ok()
     }
 
-    /// Returns whether a tag could move an item on, in a repository where
-    /// something happened lately.
+    /// Returns whether a tag could move an item on, in a repository with recent events.
     fn phases_wait_for_tags(&self) -> bool {
         let index = &self.facts.index;
         let mut evidence = self.policy.phases.iter().flat_map(|phase| &phase.when);
@@ -54,7 +51,7 @@ impl EvalContext<'_> {
     }
 }
 
-/// Returns whether a tag can pass a gate or begin a deploy.
+/// Returns whether a tag can pass a gate or start a deploy.
 fn acts_on_tags(policy: &Policy) -> bool {
     let deploys =
         || policy.environments.values().any(|rule| rule.deploy.is_some() && rule.auto.on.contains(&Trigger::Tag));

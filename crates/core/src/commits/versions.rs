@@ -1,5 +1,5 @@
-//! Versions that the repository's tags name, by the record of pushes and the
-//! forge's list of tags.
+//! Versions that the repository's tags name, from the record of pushes and the forge's list of
+//! tags.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     },
 };
 
-/// The list of tags may be this old: pushes tell what changed since.
+/// Greatest age of the list of tags: pushes show what changed since.
 pub(crate) const LIST_AGE: SignedDuration = SignedDuration::from_hours(2);
 
 /// A version tag.
@@ -28,13 +28,13 @@ pub(crate) struct VersionTag<'a> {
 }
 
 impl<'a> EvalContext<'a> {
-    /// The forge's list of tags, if it is fresh enough; else asks for it.
+    /// Returns the forge's list of tags if it is fresh enough; otherwise asks for it.
     pub(crate) fn listed_tags(&self) -> Option<&'a BTreeMap<String, Sha>> {
         let since = self.now.checked_sub(LIST_AGE).ok()?;
         self.answered_since(&Need::Tags, since).and(self.facts.tags.listed.as_ref())
     }
 
-    /// The commit that a tag names: by its last push, else by the list.
+    /// Returns the commit that a tag names: by its last push, otherwise by the list.
     fn tag_place(&self, tag: &str, listed: &'a BTreeMap<String, Sha>) -> Option<&'a Sha> {
         let pushed = self.facts.refs.get(&RefName::Tag(tag.to_owned())).and_then(|facts| facts.moves().last());
         match pushed {
@@ -43,20 +43,20 @@ impl<'a> EvalContext<'a> {
         }
     }
 
-    /// The tags of a version's package that are not lower than it, lowest first.
+    /// Returns the tags of a version's package that are not lower than it, lowest first.
     pub(crate) fn tags_from(
         &self,
         version: &Version<'_>,
         listed: &'a BTreeMap<String, Sha>,
     ) -> impl Iterator<Item = VersionTag<'a>> {
-        // Without its build metadata a version comes before all that equal it.
+        // Without build metadata, a version sorts before all that equal it.
         let least = SemVer { build: semver::BuildMetadata::EMPTY, ..version.semver.clone() };
         let known = self.facts.index.versions.get(version.name);
         let from = known.into_iter().flat_map(move |known| known.range((least.clone(), String::new())..));
         from.filter_map(|(semver, tag)| Some(VersionTag { semver, tag, sha: self.tag_place(tag, listed)? }))
     }
 
-    /// The highest version of a package that tags at a commit name.
+    /// Returns the highest version of a package among the tags at a commit.
     pub(crate) fn version_at(
         &self,
         sha: &Sha,

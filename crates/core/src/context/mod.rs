@@ -1,4 +1,5 @@
-//! What a derivation looks at, and what it finds missing.
+//! Evaluation context: the facts, the policy and the time, with cached queries and the list of
+//! unknown facts.
 
 pub(crate) mod rights;
 
@@ -27,22 +28,22 @@ use crate::{
     incident::{self, Disturbances},
 };
 
-/// An answer that the forge could not give is asked for again after this long.
+/// Time after which a question without an answer is asked again.
 pub(crate) const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(10);
-/// Rules change without an event that we hear; ask again after this long.
+/// Greatest age of the branch rules: they change without an event that phasebot receives.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// A commit, its branch, and the names that a policy asks for.
+/// Key of the cached check results: a commit, its branch, and the names that a policy lists.
 type Tested = (Sha, String, Vec<String>);
 
-/// Facts, policy and time, with a list of facts that were wanted and are not
-/// known. What costs time to find out is remembered for as long as it lives.
+/// Facts, policy and time, with the list of facts that were needed and are unknown. Costly results
+/// are cached for its lifetime.
 pub(crate) struct EvalContext<'a> {
     pub(crate) facts: &'a RepoFacts,
     pub(crate) policy: &'a Policy,
     pub(crate) now: Timestamp,
     wants: RefCell<BTreeSet<Need>>,
-    /// When an answer that could not be had is next asked for.
+    /// Time at which an unavailable answer is next asked for.
     retry_at: Cell<Option<Timestamp>>,
     pub(crate) pasts: RefCell<HashMap<Sha, Rc<Ancestors<'a>>>>,
     pub(crate) passes: RefCell<HashMap<Tested, Rc<[Span]>>>,
@@ -67,19 +68,19 @@ impl<'a> EvalContext<'a> {
         }
     }
 
-    /// When which environment was disturbed by an incident.
+    /// Returns the spans in which incidents disturbed each environment.
     pub(crate) fn disturbances(&self) -> &Disturbances {
         self.disturbances.get_or_init(|| incident::disturbances(self))
     }
 
-    /// When to look again because an answer could not be had: it is asked for
-    /// then, though nothing happens.
+    /// Returns the time at which an unavailable answer is to be asked for again, even if no event
+    /// arrives.
     pub(crate) fn retry_at(&self) -> Option<Timestamp> {
         self.retry_at.get()
     }
 
-    /// Notes an answer that could not be had `at` a time, and asks for it again
-    /// once that was long enough ago.
+    /// Records an answer that was unavailable at `at`, and asks for it again once [`RETRY_AFTER`]
+    /// has passed.
     fn unavailable(&self, need: &Need, at: Timestamp) {
         if self.now.duration_since(at) >= RETRY_AFTER {
             self.want(need.clone());
@@ -89,13 +90,13 @@ impl<'a> EvalContext<'a> {
         self.retry_at.set(when::earlier(self.retry_at.get(), again));
     }
 
-    /// What was wanted since this was last asked.
+    /// Returns the facts wanted since the last call, and clears them.
     pub(crate) fn take_wants(&self) -> BTreeSet<Need> {
         self.wants.take()
     }
 
-    /// The answer to `need`, asking for it if it is missing, could not be
-    /// given some time ago, or is older than `age`.
+    /// Returns the answer to `need`. Asks for it if it is missing, older than `age`, or was
+    /// unavailable and is due for a retry.
     pub(crate) fn answer(&self, need: &Need, age: Option<SignedDuration>) -> Option<&'a Answer> {
         let Some(known) = self.facts.answers.get(need) else {
             self.want(need.clone());
@@ -111,14 +112,14 @@ impl<'a> EvalContext<'a> {
         Some(&known.answer)
     }
 
-    /// Notes that an answer is wanted.
+    /// Records that an answer is wanted.
     pub(crate) fn want(&self, need: Need) {
         self.wants.borrow_mut().insert(need);
     }
 
-    /// The checks that the rules of a branch require, without our own: what
-    /// waited for those would wait for itself. `None`: the forge did not tell.
-    /// What landed on an earlier default branch is under the present one's rules.
+    /// Returns the checks that a branch's rules require, without phasebot's own, which would wait
+    /// for themselves. `None`: the forge has not answered. Commits on a former default branch are
+    /// under the present one's rules.
     pub(crate) fn required_checks(&self, branch: &str) -> Option<Vec<&'a RequiredCheck>> {
         let branch = if self.facts.is_main_line(branch) { self.facts.default_branch() } else { branch };
         match self.answer(&Need::RequiredChecks { branch: branch.to_owned() }, Some(STALE_AFTER)) {
@@ -129,7 +130,8 @@ impl<'a> EvalContext<'a> {
         }
     }
 
-    /// The answer to a question, if it was given after `since`.
+    /// Returns the answer to a question, if it was given at or after `since`; otherwise asks for
+    /// it.
     pub(crate) fn answered_since(&self, need: &Need, since: Timestamp) -> Option<&'a Answer> {
         let known = self.facts.answers.get(need).filter(|known| known.at >= since);
         let Some(known) = known else {
@@ -143,13 +145,13 @@ impl<'a> EvalContext<'a> {
         Some(&known.answer)
     }
 
-    /// The answer to a question whose answer never changes.
+    /// Returns the answer to a question whose answer never changes.
     pub(crate) fn lasting(&self, need: &Need) -> Option<&'a Answer> {
         self.answer(need, None)
     }
 
-    /// Asks for the issues that the forge links to a pull request: when it is
-    /// first seen without a link in its text, and once more when it was merged.
+    /// Asks for the issues that the forge links to a pull request: when it is first seen without a
+    /// link in its text, and again once it was merged.
     pub(crate) fn want_links(&self, number: ItemNumber) {
         let Some(pull) = self.facts.pull(number) else { return };
         let need = Need::LinkedIssues { pull: number };
@@ -168,18 +170,18 @@ impl<'a> EvalContext<'a> {
         }
     }
 
-    /// Whether commits on `branch` count.
+    /// Returns whether commits on `branch` count.
     pub(crate) fn listed(&self, branch: &str) -> bool {
         self.facts.is_main_line(branch) || self.policy.lists_branch(branch, self.facts.default_branch())
     }
 
-    /// Whether two names are of one line of development: one branch, or the
-    /// default branch under an earlier and a later name.
+    /// Returns whether two names denote one line of development: one branch, or the default branch
+    /// under an earlier and a later name.
     pub(crate) fn same_line(&self, one: &str, other: &str) -> bool {
         one == other || (self.facts.is_main_line(one) && self.facts.is_main_line(other))
     }
 
-    /// Whether a ref is a branch whose commits count.
+    /// Returns whether a ref is a branch whose commits count.
     pub(crate) fn listed_ref(&self, name: &RefName) -> bool {
         matches!(name, RefName::Branch(branch) if self.listed(branch))
     }

@@ -1,9 +1,9 @@
-//! Which rights an account has now, by the forge's answer.
+//! Permissions that an account has now, by the forge's answer.
 //!
-//! Rights are lost without an event that we hear, and a login changes hands.
-//! Every question is about an account's number, and its answer is kept for
-//! minutes. An association that came with an event (`MEMBER`) says that
-//! somebody belongs to an organisation, and nothing of this repository.
+//! A permission can be withdrawn without an event that phasebot receives, and a login can pass to
+//! another account. Every question is therefore about an account's id, and its answer is kept for
+//! minutes. An event's author association (`MEMBER`) shows membership of an organization, and
+//! nothing about this repository.
 
 use crate::{
     context::EvalContext,
@@ -17,33 +17,33 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// How long an answer about an account's rights counts where something is opened by it.
+/// Time for which an answer about an account's permissions counts where it opens something.
 const KEPT: SignedDuration = SignedDuration::from_mins(5);
-/// How long it counts where only labels rest on it.
+/// Time for which it counts where it affects labels only.
 const KEPT_FOR_LABELS: SignedDuration = SignedDuration::from_mins(30);
 
-/// The least role that may use `/override`, unless the policy says otherwise.
+/// Least role that may use `/override`, unless the policy says otherwise.
 pub(crate) const OVERRIDES: Role = Role::Maintain;
 
-/// Whether an account has a right.
+/// State of an account's permission.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PermissionState {
-    /// It has.
+    /// The account has it.
     Held,
-    /// It has not.
+    /// The account does not have it.
     Denied,
-    /// The forge is being asked. Grants nothing, and takes away nothing that
-    /// the word of somebody who has the right would take away.
+    /// The forge is being asked. Until then it grants nothing, and it revokes nothing that only
+    /// someone with the permission could revoke.
     Asked,
-    /// The forge does not say, and why.
+    /// The forge does not answer, with the reason.
     Unavailable(String),
-    /// The account's number is not known: nobody can be asked about it.
+    /// The account's id is unknown, so the forge can't be asked.
     Nameless,
 }
 
 impl PermissionState {
-    /// Why a right is not known, in a sentence about the account `login`;
-    /// `what`: `may write`.
+    /// Returns why a permission of the account `login` is unknown, as a sentence; `what` names it,
+    /// such as `may write`. `None` if it is known.
     pub(crate) fn unknown(&self, login: &str, what: &str) -> Option<String> {
         let login = quoted(login);
         match self {
@@ -59,7 +59,7 @@ impl PermissionState {
         }
     }
 
-    /// The better of two, where either will do.
+    /// Returns the better of two permissions where either suffices.
     fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Held, _) | (_, Self::Held) => Self::Held,
@@ -69,24 +69,24 @@ impl PermissionState {
     }
 }
 
-/// The question whether an account may write; `None`: its number is not known.
+/// Returns the need for an account's write access; `None`: its id is unknown.
 pub(crate) fn writer_need(account: &Account) -> Option<Need> {
     Some(Need::Writer { id: Some(account.id?), login: account.login.to_ascii_lowercase() })
 }
 
-/// The question for an account's role.
+/// Returns the need for an account's role; `None`: its id is unknown.
 pub(crate) fn role_need(account: &Account) -> Option<Need> {
     Some(Need::Role { id: account.id?, login: account.login.to_ascii_lowercase() })
 }
 
-/// The question whether an account is in a team.
+/// Returns the need for an account's membership of a team; `None`: its id is unknown.
 pub(crate) fn member_need(account: &Account, team: &str) -> Option<Need> {
     Some(Need::Member { id: account.id?, login: account.login.to_ascii_lowercase(), team: team.to_owned() })
 }
 
 impl EvalContext<'_> {
-    /// Whether an account may write to the repository, by an answer that is
-    /// minutes old, and given after `since`.
+    /// Returns whether an account may write to the repository, by an answer no older than [`KEPT`]
+    /// and given at or after `since`.
     pub(crate) fn may_write(&self, account: &Account, since: Option<Timestamp>) -> PermissionState {
         if self.owns(account) {
             return PermissionState::Held;
@@ -95,7 +95,7 @@ impl EvalContext<'_> {
         self.right(writer_need(account), since, is_writer)
     }
 
-    /// Whether an account is what a grant asks for.
+    /// Returns whether an account meets a grant.
     pub(crate) fn is_granted(&self, account: &Account, grant: &Grant, since: Option<Timestamp>) -> PermissionState {
         match grant {
             Grant::AtLeast(least) => {
@@ -110,15 +110,15 @@ impl EvalContext<'_> {
         }
     }
 
-    /// Whether an account may write, where nothing is opened by it: an answer
-    /// that grew old counts until there is a new one. Unknown means no.
+    /// Returns whether an account may write, where it opens nothing: an old answer counts until a
+    /// newer one arrives. Unknown means no.
     pub(crate) fn writes(&self, account: &Account) -> bool {
         self.owns(account)
             || writer_need(account)
                 .is_some_and(|need| matches!(self.answer(&need, Some(KEPT_FOR_LABELS)), Some(Answer::Writer(true))))
     }
 
-    /// The owner of a personal repository may always write.
+    /// Returns whether the account owns the personal repository: its owner may always write.
     fn owns(&self, account: &Account) -> bool {
         self.facts.about.owner.as_ref().is_some_and(|owner| owner.value.same_as(account) == Some(true))
     }
@@ -137,17 +137,18 @@ impl EvalContext<'_> {
     }
 }
 
-/// What an approval asks for where it names no team.
+/// Returns the grant that an approval requires: the teams, or `maintain` if none are named.
 pub(crate) fn approvers(teams: &[String]) -> Grant {
     if teams.is_empty() { Grant::AtLeast(Role::Maintain) } else { Grant::Teams(teams.to_vec()) }
 }
 
-/// Returns whom the policy lets use `/approve`; `None`: whomever a gate asks for.
+/// Returns the grant that the policy requires for `/approve`; `None`: only the gate's requirement
+/// applies.
 pub(crate) fn approve_grant(policy: &Policy) -> Option<&Grant> {
     policy.commands.permissions.get("approve")
 }
 
-/// Returns who may use `/override`.
+/// Returns the grant required for `/override`.
 pub(crate) fn override_grant(policy: &Policy) -> Grant {
     policy.commands.permissions.get("override").cloned().unwrap_or(Grant::AtLeast(OVERRIDES))
 }

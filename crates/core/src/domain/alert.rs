@@ -1,116 +1,117 @@
-//! What a monitoring connection says, in words of no particular system.
+//! Messages of monitoring connections, independent of any particular system.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// One message of a monitoring connection, understood.
+/// One decoded message of a monitoring connection.
 ///
-/// All text is somebody else's, and stays as it was sent: it is defused where
-/// it is shown, not where it is read.
+/// All text is untrusted and stays as it was sent: it is sanitized where it is shown, not where it
+/// is read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// The connection's name, as in `[alerts.NAME]` and in its route.
     pub connection: String,
-    /// When the source says that it was sent, else when it was received.
+    /// Time of sending according to the source, else time of receipt.
     pub at: Timestamp,
-    /// What it says.
+    /// The content.
     pub says: Says,
 }
 
-/// What a message says.
+/// The content of a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Says {
-    /// How a group of alerts stands.
+    /// The state of a group of alerts.
     Group(Group),
-    /// A user's words.
+    /// A user's feedback.
     Feedback(Feedback),
-    /// The source is alive; says nothing else.
+    /// A sign that the source is alive, and nothing else.
     Heartbeat,
-    /// Kept for the record; opens nothing. With the reason, for `deliveries show`.
+    /// A message that is recorded but opens nothing, with the reason, for `deliveries show`.
     Nothing(String),
 }
 
 /// A group of alerts that belong together at the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Group {
-    /// What identifies the group among those of its connection, whatever else
-    /// changes about it: its grouping labels in order, or the source's id.
+    /// The group's identifier among those of its connection: its grouping labels in order, or the
+    /// source's id. It stays the same whatever else changes about the group.
     pub key: String,
     /// The source's own title, if it has one.
     pub title: Option<String>,
-    /// The source's own words, if it has any beside those of the alerts.
+    /// The source's own text, if it has any in addition to that of the alerts.
     pub text: Option<String>,
-    /// Where to read more.
+    /// URL of the details.
     pub url: Option<String>,
-    /// Labels that all alerts share; an alert's own outweigh them.
+    /// Labels that all alerts share. An alert's own labels take precedence.
     pub labels: BTreeMap<String, String>,
     /// The alerts that the message lists.
     pub alerts: Vec<Alert>,
-    /// How many more there are that the message leaves out: while there are
-    /// any, nobody can tell that all is well.
+    /// Number of alerts that the message leaves out. While there are any, it is unknown if
+    /// everything is resolved.
     pub left_out: u64,
-    /// The source tells when it is over. One that does not is never over by silence.
+    /// True if the source reports the end of alerts. If it does not, an alert is never over just
+    /// because no message arrives.
     pub tells_end: bool,
 }
 
-/// One alert.
+/// An alert.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Alert {
-    /// What tells it from others of its group.
+    /// The identifier of the alert within its group.
     pub fingerprint: String,
-    /// It fires, or is over.
+    /// True if it fires, false if it is over.
     pub firing: bool,
-    /// When it began, by the source.
+    /// Start, according to the source.
     pub started_at: Timestamp,
-    /// When it ended, by the source.
+    /// End, according to the source.
     pub ended_at: Option<Timestamp>,
-    /// Its labels.
+    /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// Its annotations: summary, description, runbook and the like.
+    /// Annotations: summary, description, runbook and the like.
     pub annotations: BTreeMap<String, String>,
-    /// Where to read more.
+    /// URL of the details.
     pub url: Option<String>,
-    /// Where to silence it at the source, if the source offers that.
+    /// URL for silencing it at the source, if the source offers that.
     pub silence_url: Option<String>,
 }
 
-/// A user's words.
+/// A user's feedback.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Feedback {
-    /// What tells it from others of its connection: sent again, it is the same.
+    /// The identifier of the feedback within its connection: a repeated message has the same one.
     pub key: String,
     /// Title.
     pub title: String,
     /// Text.
     pub text: String,
-    /// Where to read more.
+    /// URL of the details.
     pub url: Option<String>,
     /// Labels of the source.
     pub labels: BTreeMap<String, String>,
 }
 
-/// What the operator's settings say of the connections, as far as decisions
-/// depend on it; stands beside the policy.
+/// The operator's settings for the connections that evaluations depend on. They are separate from
+/// the policy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertRules {
-    /// By the connection's name.
+    /// Settings by the connection's name.
     pub connections: BTreeMap<String, ConnectionRules>,
 }
 
-/// What they say of one connection.
+/// Settings for one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionRules {
-    /// It must be heard of at least this often: it says [`Says::Heartbeat`],
-    /// always to its default target.
+    /// Maximum time between its messages. It sends [`Says::Heartbeat`], always to its default
+    /// target.
     pub heartbeat: Option<SignedDuration>,
     /// The operator's template for its issues.
     pub template: Option<String>,
 }
 
 impl AlertRules {
-    /// The template for a connection's issues; `None`: the built-in one.
+    /// Returns the template for a connection's issues; `None`: the built-in one.
     pub fn template(&self, connection: &str) -> Option<&str> {
         self.connections.get(connection).and_then(|rules| rules.template.as_deref())
     }

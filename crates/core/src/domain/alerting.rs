@@ -1,35 +1,36 @@
-//! What a policy says of alerts.
+//! Policy for alerts.
 
 use jiff::SignedDuration;
 
 use crate::domain::policy::Pattern;
 
-/// How alerts become issues.
+/// Rules for turning alerts into issues.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlertPolicy {
-    /// What is said of alerts by their labels; every route that matches counts.
+    /// Routes of alerts by their labels. Every route that matches counts.
     pub routes: Vec<AlertRoute>,
     /// The environment of alerts that name none, lower case.
     pub environment: Option<String>,
-    /// Whether an issue is closed when its incident is over.
+    /// True if an issue is closed when its incident is over.
     pub auto_close: bool,
-    /// How long an alert must fire before an issue is opened.
+    /// Time that an alert must fire before an issue is opened.
     pub hold: SignedDuration,
-    /// How long it must be quiet before it is over.
+    /// Time without a firing alert after which the incident is over.
     pub grace: SignedDuration,
-    /// How long after its end the same issue is opened again.
+    /// Time after its end in which the same issue is reopened.
     pub reopen_window: SignedDuration,
-    /// How long before its beginning a deployment is suspected.
+    /// Time before the start of an alert in which deployments are suspects.
     pub suspect_window: SignedDuration,
-    /// After how long without a word an issue whose end nobody tells is stale.
+    /// Time without a message after which an issue is stale, if its source does not report the end
+    /// of alerts.
     pub stale_after: SignedDuration,
-    /// How long an issue closed as not planned keeps others from being opened.
+    /// Time for which an issue that was closed as not planned keeps others from being opened.
     pub suppress: SignedDuration,
-    /// When many incidents become one issue.
+    /// Limit from which many incidents become one issue.
     pub storm: StormPolicy,
 }
 
-/// What is said of alerts that carry certain labels.
+/// Handling of alerts that have certain labels.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AlertRoute {
     /// Labels with the values that they must all have.
@@ -46,12 +47,12 @@ pub struct AlertRoute {
     pub severity: Option<String>,
 }
 
-/// When many incidents become one issue.
+/// Limit from which many incidents become one issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StormPolicy {
-    /// After this many new issues…
+    /// Number of new issues.
     pub issues: usize,
-    /// …within this time.
+    /// Period in which they are opened.
     pub within: SignedDuration,
 }
 

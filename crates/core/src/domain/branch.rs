@@ -1,24 +1,24 @@
-//! What a branch's name says of an issue.
+//! Issue numbers in branch names.
 
 use crate::domain::id::ItemNumber;
 
-/// An issue that a branch's name speaks of.
+/// An issue that a branch's name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedIssue {
     /// The issue.
     pub issue: ItemNumber,
-    /// Only a bare leading number names it (`12-title`): too common a form to
-    /// count by itself.
+    /// True if only a bare leading number names it (`12-title`): too common a form to count by
+    /// itself.
     pub bare: bool,
 }
 
-/// First parts of a path that are known to hold work on one issue.
+/// First path segments that are known to hold work on one issue.
 const FOLDERS: [&str; 14] = [
     "feature", "feat", "fix", "bugfix", "bug", "hotfix", "chore", "task", "issue", "issues", "story", "docs",
     "refactor", "gh",
 ];
 
-/// Reads `issue-12…`, `gh-12…`, `feature/12-…` and, as bare, `12-title`.
+/// Parses `issue-12…`, `gh-12…`, `feature/12-…` and, as bare, `12-title`.
 pub fn named_issue(branch: &str) -> Option<NamedIssue> {
     let (folder, name) = match branch.rsplit_once('/') {
         Some((path, name)) => (path.split('/').next(), name),
@@ -35,8 +35,8 @@ pub fn named_issue(branch: &str) -> Option<NamedIssue> {
     Some(NamedIssue { issue, bare })
 }
 
-/// A number that ends the text or is followed by `-` or `_`, so that neither
-/// `2024.1` nor `3d-view` is taken for an issue.
+/// Parses a number that ends the text or is followed by `-` or `_`, so that neither `2024.1` nor
+/// `3d-view` is taken for an issue.
 fn leading_number(text: &str) -> Option<ItemNumber> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);

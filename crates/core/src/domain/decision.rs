@@ -1,36 +1,36 @@
-//! The decision of a gate: one record from which the check run, the answer to
-//! a protection rule, `/why` and every deploy are made.
+//! The decision of a gate: one record from which the check run, the answer to a protection rule,
+//! `/why` and every deployment are made.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::Sha;
 
-/// How a condition, or a whole gate, stands.
+/// The state of a condition, or of a whole gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConditionState {
     /// It does not hold.
     Fail,
-    /// Whether it holds can't be found out. Never a pass.
+    /// It is unknown if it holds. Never a pass.
     Error,
     /// It does not hold yet.
     Pending,
-    /// It does not hold, and someone entitled let it go this time. Counts as
-    /// held, and is never shown as a pass.
+    /// It does not hold, and someone with permission waived it this time. It counts as held, and is
+    /// never shown as a pass.
     Waived,
     /// It holds.
     Pass,
 }
 
 impl ConditionState {
-    /// Nothing stands in the way.
+    /// Returns true if it passes or is waived.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pass | Self::Waived)
     }
 }
 
-/// What is decided about.
+/// The name of a gate.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum GateName {
     /// A gate of the policy's `gates`, by name.
@@ -40,7 +40,7 @@ pub enum GateName {
 }
 
 impl GateName {
-    /// The name of its check run.
+    /// Returns the name of its check run.
     pub fn check(&self) -> String {
         match self {
             Self::Release(name) => format!("phasebot/{name}"),
@@ -49,62 +49,62 @@ impl GateName {
     }
 }
 
-/// A gate's decision on a commit at a moment.
+/// A gate's decision on a commit at a certain time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Which gate.
+    /// The gate.
     pub gate: GateName,
-    /// Which commit.
+    /// The commit.
     pub sha: Sha,
-    /// Version of the policy that decided.
+    /// Version of the policy that was used.
     pub policy: String,
-    /// When.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// How it stands as a whole.
+    /// State of the whole gate.
     pub standing: ConditionState,
-    /// Someone has to do something: approve, confirm, lift.
+    /// True if someone has to do something: approve, confirm, lift.
     pub needs_person: bool,
-    /// The conditions, in the policy's order, those that always count last.
+    /// The conditions, in the policy's order. Those that always apply come last.
     pub conditions: Vec<Condition>,
-    /// When something next turns by itself.
+    /// Time at which something next changes by itself.
     pub next_at: Option<Timestamp>,
 }
 
-/// One condition of a decision; those that nest carry what they are made of.
+/// One condition of a decision. A combinator contains its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Condition {
-    /// Its name in the policy: `checks`, `window`, `all`.
+    /// Name in the policy: `checks`, `window`, `all`.
     pub name: String,
-    /// How it stands.
+    /// State.
     pub standing: ConditionState,
     /// Stable code of the reason, such as `checks_missing`.
     pub code: String,
-    /// A sentence for people; defused already.
+    /// A sentence for people, already sanitized.
     pub sentence: String,
-    /// Where the evidence is.
+    /// URL of the evidence.
     pub link: Option<String>,
-    /// When the evidence was true at its source.
+    /// Time at which the evidence was current at its source.
     pub observed_at: Option<Timestamp>,
-    /// When it next turns by itself.
+    /// Time at which it next changes by itself.
     pub next_at: Option<Timestamp>,
-    /// What it is made of.
+    /// The parts of a combinator.
     pub parts: Vec<Condition>,
 }
 
 impl Decision {
-    /// Whether another decision says the same, whenever it was made.
+    /// Returns true if another decision has the same content, regardless of its time.
     pub fn says(&self, other: &Self) -> bool {
         let told = |d: &Self| (d.standing, d.needs_person, d.next_at, d.policy.clone());
         (&self.gate, &self.sha, told(self)) == (&other.gate, &other.sha, told(other))
             && all_say(&self.conditions, &other.conditions)
     }
 
-    /// How many of its conditions stand in the way, and how many there are.
+    /// Returns the number of its conditions that are not open, and the number of all.
     pub fn closed(&self) -> (usize, usize) {
         (self.conditions.iter().filter(|condition| !condition.standing.is_open()).count(), self.conditions.len())
     }
 
-    /// The condition that stands most in the way, if one does.
+    /// Returns the condition with the worst state, if one is not open.
     pub fn worst(&self) -> Option<&Condition> {
         self.conditions.iter().filter(|condition| !condition.standing.is_open()).min_by_key(|c| c.standing)
     }

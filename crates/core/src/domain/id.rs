@@ -1,4 +1,4 @@
-//! Names of things: forges, repositories, items, commits.
+//! Identifiers of forges, repositories, items, commits and accounts.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// The number of an issue or pull request within its repository.
 pub type ItemNumber = u64;
 
-/// A forge's id of an App installation: the tenant in whose name we act.
+/// A forge's id of an App installation: the tenant for which we act.
 pub type InstallationId = u64;
 
 /// The configured name of a forge instance, such as `github`.
@@ -16,7 +16,7 @@ pub type InstallationId = u64;
 pub struct ForgeName(pub String);
 
 impl ForgeName {
-    /// The instance that `[github]` in the settings describes.
+    /// Returns the instance that `[github]` in the settings describes.
     pub fn github() -> Self {
         Self("github".to_owned())
     }
@@ -28,12 +28,12 @@ impl fmt::Display for ForgeName {
     }
 }
 
-/// A repository, by the forge's own number, which survives a rename.
+/// A repository, by the forge's own id, which survives a rename.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RepoKey {
-    /// The forge instance it lives on.
+    /// The forge instance that hosts it.
     pub forge: ForgeName,
-    /// The forge's number for it.
+    /// The forge's id for it.
     pub id: u64,
 }
 
@@ -49,12 +49,12 @@ impl fmt::Display for RepoKey {
 pub struct Sha(pub String);
 
 impl Sha {
-    /// The object name that git uses for «nothing»: all zeroes.
+    /// Returns true for the object name that git uses for "nothing": all zeroes.
     pub fn is_zero(&self) -> bool {
         self.0.bytes().all(|b| b == b'0')
     }
 
-    /// The first seven digits, as people quote commits.
+    /// Returns the first seven digits, as people quote commits.
     pub fn short(&self) -> &str {
         self.0.get(..7).unwrap_or(&self.0)
     }
@@ -72,38 +72,38 @@ impl From<&str> for Sha {
     }
 }
 
-/// A forge's number of an account. It survives a rename, and whoever takes a
-/// login that was given up has another number.
+/// A forge's id of an account. It survives a rename; whoever takes a login that was given up has
+/// another id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AccountId(pub u64);
 
-/// An account, and what it was called when it was seen.
+/// An account, and its login at the time when it was seen.
 ///
-/// [`Account::same_as`] alone says whether two are one person. `==` compares
-/// records, and a login is for showing.
+/// Only [`Account::same_as`] tells if two are one person. `==` compares records, and a login is for
+/// display.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(from = "StoredAccount")]
 pub struct Account {
-    /// Its number; `None`: not known, as in records of earlier versions.
+    /// Account id; `None` if unknown, as in records of earlier versions.
     pub id: Option<AccountId>,
-    /// Its login at that time.
+    /// Login at that time.
     pub login: String,
 }
 
 impl Account {
-    /// An account of which nothing but the login is known.
+    /// Creates an account of which only the login is known.
     pub fn login_only(login: impl Into<String>) -> Self {
         Self { id: None, login: login.into() }
     }
 
-    /// Whether two accounts are one; `None`: nobody can tell.
+    /// Returns true if two accounts are the same, false if they differ; `None` if unknown.
     pub fn same_as(&self, other: &Self) -> Option<bool> {
         Some(self.id? == other.id?)
     }
 }
 
-/// Earlier versions kept the login alone.
+/// Stored form of [`Account`]. Earlier versions stored the login only.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StoredAccount {
@@ -120,26 +120,26 @@ impl From<StoredAccount> for Account {
     }
 }
 
-/// Who did something, in the forge's words.
+/// The account that did something, as the forge reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Actor {
-    /// The account's number; `None`: not known.
+    /// Account id; `None` if unknown.
     #[serde(default)]
     pub id: Option<AccountId>,
     /// Account name.
     pub login: String,
-    /// A bot or App, by the forge's own statement.
+    /// True for a bot or App, according to the forge.
     pub bot: bool,
 }
 
 impl Actor {
-    /// The account.
+    /// Returns the account.
     pub fn account(&self) -> Account {
         Account { id: self.id, login: self.login.clone() }
     }
 
-    /// Whether it is called `login` now: for names that people configure, and
-    /// for our own, which the forge tells by name. Says nothing of who a person is.
+    /// Returns true if its current login is `login`. Use it for names that people configure, and
+    /// for our own, which the forge reports by name. It does not identify a person.
     pub fn is_called(&self, login: &str) -> bool {
         self.login.eq_ignore_ascii_case(login)
     }

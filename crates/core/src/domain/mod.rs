@@ -1,7 +1,7 @@
-//! The words of phasebot: what is known, what happened, what is to be done.
+//! Domain types of phasebot: facts, events, decisions and effects.
 //!
-//! Nothing here does I/O, reads a clock, or knows the name of a forge, a
-//! monitoring system or a database.
+//! Nothing here does I/O, reads a clock, or knows the name of a forge, a monitoring system or a
+//! database.
 
 pub mod alert;
 pub mod alerting;

@@ -1,12 +1,12 @@
-//! What an account may do in a repository.
+//! An account's permissions in a repository.
 
 use serde::{Deserialize, Serialize};
 
-/// A role on a repository; each contains those before it.
+/// A role on a repository. Each includes those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Nothing, or no such account.
+    /// No permission, or no such account.
     #[default]
     None,
     /// May read.
@@ -32,18 +32,18 @@ impl Role {
         (Self::Admin, "admin"),
     ];
 
-    /// Its name.
+    /// Returns the role's name.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(role, _)| *role == self).map_or("", |(_, name)| name)
     }
 
-    /// The role with this name.
+    /// Returns the role with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == name).map(|(role, _)| *role)
     }
 }
 
-/// Who may use a command.
+/// The accounts that may use a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Grant {
     /// Everyone with at least this role.

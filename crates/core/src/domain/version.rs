@@ -1,13 +1,12 @@
 //! Version tags: the package and the SemVer that a tag names.
 //!
-//! The one definition of what a version tag is. `v1.2.3` is a version of the
-//! repository itself; `web-v0.7.1` (release-please), `pkg/v1.2.3` (Go),
-//! `@scope/pkg@1.2.3` (changesets, Lerna) and `shop-1.2.3` are versions of one
-//! of its packages.
+//! This is the only definition of a version tag. `v1.2.3` is a version of the repository itself;
+//! `web-v0.7.1` (release-please), `pkg/v1.2.3` (Go), `@scope/pkg@1.2.3` (changesets, Lerna) and
+//! `shop-1.2.3` are versions of one of its packages.
 
 use semver::Version as SemVer;
 
-/// What stands between a package's name and its version.
+/// Separators between a package's name and its version.
 const SEPARATORS: [char; 4] = ['-', '/', '@', '_'];
 
 /// Names that mark a stage before a release, not a package: `nightly-2026.3.1`.
@@ -16,26 +15,24 @@ const CHANNELS: [&str; 6] = ["alpha", "beta", "rc", "nightly", "canary", "snapsh
 /// The version that a tag names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version<'a> {
-    /// The package, such as `web` or `@scope/pkg`; empty for the repository
-    /// itself. Only versions of one package can be compared.
+    /// The package, such as `web` or `@scope/pkg`; empty for the repository itself. Only versions
+    /// of one package can be compared.
     pub name: &'a str,
     /// The version, without the `v`.
     pub semver: SemVer,
 }
 
 impl Version<'_> {
-    /// Returns whether it is a release: neither its version nor its name says
-    /// that it comes before one.
+    /// Returns true for a final release: neither the version nor the name marks a pre-release.
     pub fn is_final(&self) -> bool {
         let last = self.name.rsplit(SEPARATORS).next().unwrap_or_default();
         self.semver.pre.is_empty() && !CHANNELS.iter().any(|channel| last.eq_ignore_ascii_case(channel))
     }
 }
 
-/// Reads a tag as `[NAME SEPARATOR][v]SEMVER`; `None` if it names no version.
+/// Parses a tag as `[NAME SEPARATOR][v]SEMVER`; `None` if it names no version.
 ///
-/// The version begins as early as it can: `web-1.0.0-2.0.0` is a pre-release
-/// of `web` 1.0.0.
+/// The version begins as early as it can: `web-1.0.0-2.0.0` is a pre-release of `web` 1.0.0.
 pub fn parse(tag: &str) -> Option<Version<'_>> {
     if let Some(semver) = semver(tag) {
         return Some(Version { name: "", semver });
@@ -43,21 +40,21 @@ pub fn parse(tag: &str) -> Option<Version<'_>> {
     named(tag).find_map(|(name, rest)| Some(Version { name, semver: semver(rest)? }))
 }
 
-/// Returns whether a tag names a final version.
+/// Returns true if a tag names a final version.
 pub fn is_final(tag: &str) -> bool {
     parse(tag).is_some_and(|version| version.is_final())
 }
 
-/// Returns whether a tag names a version that comes before a final one.
+/// Returns true if a tag names a pre-release version.
 pub fn is_prerelease(tag: &str) -> bool {
     parse(tag).is_some_and(|version| !version.is_final())
 }
 
-/// Returns whether a tag moves with every release: `v1`, `1.2`, `latest`,
-/// `web-v1`, `pkg@1`, `web-latest`.
+/// Returns true if a tag moves with every release: `v1`, `1.2`, `latest`, `web-v1`, `pkg@1`,
+/// `web-latest`.
 ///
-/// Behind a name a number without `v` is no such tag, except after `@`:
-/// `build-42` and `2024-1` stay where they are.
+/// After a name, a number without `v` does not move, except after `@`: `build-42` and `2024-1` stay
+/// where they are.
 pub fn is_floating(tag: &str) -> bool {
     if parse(tag).is_some() {
         return false;
@@ -69,7 +66,7 @@ pub fn is_floating(tag: &str) -> bool {
         })
 }
 
-/// Every way to read `tag` as a name, a separator and the rest, longest rest first.
+/// Returns every way to read `tag` as a name, a separator and the rest, longest rest first.
 fn named(tag: &str) -> impl Iterator<Item = (&str, &str)> {
     tag.match_indices(SEPARATORS).filter_map(|(at, separator)| {
         let name = &tag[..at];
@@ -79,11 +76,11 @@ fn named(tag: &str) -> impl Iterator<Item = (&str, &str)> {
 
 fn semver(text: &str) -> Option<SemVer> {
     let number = unprefixed(text);
-    // Most of what a tag can be cut into is refused here, at no cost.
+    // Most of the possible parts of a tag are rejected here, at no cost.
     number.starts_with(|c: char| c.is_ascii_digit()).then(|| SemVer::parse(number).ok())?
 }
 
-/// Returns whether `text` is `latest`, or a version that leaves out its last numbers.
+/// Returns true if `text` is `latest`, or a version without its last numbers.
 fn is_partial(text: &str) -> bool {
     let number = unprefixed(text);
     text.eq_ignore_ascii_case("latest")

@@ -1,52 +1,51 @@
-//! Spans of time, the form in which evidence stands or falls.
+//! Spans of time in which evidence holds.
 //!
-//! Every phase's evidence is a set of spans. The phase at a moment, the whole
-//! history of phases and the next moment at which something turns by itself
-//! all follow from them, so that the order in which events arrived cannot
-//! matter.
+//! Every phase's evidence is a set of spans. The phase at a given time, the whole history of phases
+//! and the next time at which something changes by itself all follow from them, so that the order
+//! in which events arrived cannot matter.
 
 use jiff::Timestamp;
 
-/// From a moment (inclusive) until another (exclusive), or open-ended.
+/// A span from one time (inclusive) until another (exclusive), or open-ended.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span {
     /// First moment.
     pub from: Timestamp,
-    /// First moment no longer covered; `None` while it still stands.
+    /// First moment no longer covered; `None` while it still holds.
     pub until: Option<Timestamp>,
-    /// What made it stand, as a sentence for people.
+    /// The reason why it holds, as a sentence for people.
     pub because: String,
 }
 
 impl Span {
-    /// A span that stands from `from` on.
+    /// Creates a span that begins at `from` and has no end.
     pub fn open(from: Timestamp, because: impl Into<String>) -> Self {
         Self { from, until: None, because: because.into() }
     }
 
-    /// A span with an end, if it is not empty.
+    /// Creates a span with an end, if it is not empty.
     pub fn between(from: Timestamp, until: Option<Timestamp>, because: impl Into<String>) -> Option<Self> {
         let span = Self { from, until, because: because.into() };
         (!span.is_empty()).then_some(span)
     }
 
-    /// Whether `at` lies within.
+    /// Returns true if `at` lies within.
     pub fn covers(&self, at: Timestamp) -> bool {
         self.from <= at && self.until.is_none_or(|end| at < end)
     }
 
-    /// Whether no moment lies within.
+    /// Returns true if no moment lies within.
     pub fn is_empty(&self) -> bool {
         self.until.is_some_and(|end| end <= self.from)
     }
 
-    /// The part that lies within `from..until`.
+    /// Returns the part that lies within `from..until`.
     pub fn clip(&self, from: Timestamp, until: Option<Timestamp>) -> Option<Self> {
         Self::between(self.from.max(from), earlier(self.until, until), self.because.clone())
     }
 }
 
-/// The earlier of two ends, where `None` means never.
+/// Returns the earlier of two ends, where `None` means never.
 pub fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
@@ -54,7 +53,7 @@ pub fn earlier(a: Option<Timestamp>, b: Option<Timestamp>) -> Option<Timestamp> 
     }
 }
 
-/// The span that covers `at`; of several the one that stood first.
+/// Returns the span that covers `at`; if several do, the one that began first.
 pub fn standing(spans: &[Span], at: Timestamp) -> Option<&Span> {
     spans.iter().filter(|s| s.covers(at)).min_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)))
 }

@@ -1,6 +1,5 @@
-//! The checks of a commit: which reports count, which is the newest of each
-//! check, and when all of them stood as passed. Phases and gates both read
-//! them from here.
+//! Checks of a commit: the reports that count, the newest of each check, and the spans in which all
+//! of them passed. Phases and gates both use them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,28 +21,28 @@ use crate::{
     },
 };
 
-/// What tells one check of a commit from another. Jobs of two workflows may
-/// share a name; a re-run keeps its key and replaces the run before it.
+/// Identity of a check on a commit. Jobs of two workflows may share a name; a re-run keeps its key
+/// and replaces the run before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CheckKey<'a> {
     pub(crate) name: &'a str,
     source: Source<'a>,
 }
 
-/// Where a check comes from.
+/// Source of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source<'a> {
     /// A check run of an App.
     Run { app: u64, workflow: Workflow<'a> },
-    /// A commit status, which anybody with write access can set.
+    /// A commit status, which anyone with write access can set.
     Status,
 }
 
-/// What an App's check runs belong to.
+/// Group that an App's check runs belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Workflow<'a> {
-    /// A workflow file, and the event that started it. Another run of both
-    /// replaces the one before, though its suite is another.
+    /// A workflow file and the event that started it. A new run of both replaces the previous one,
+    /// even in another suite.
     Known { file: &'a str, trigger: &'a str },
     /// No workflow is known: the check suite itself.
     Suite(Option<u64>),
@@ -59,15 +58,15 @@ impl<'a> Workflow<'a> {
 }
 
 impl CheckKey<'_> {
-    /// Whether this is the check that `required` asks for: by its name, and by
-    /// its App if the rule names one. A commit status is no App's.
+    /// Returns whether this is the check that `required` asks for: by its name, and by its App if
+    /// the rule names one. A commit status belongs to no App.
     pub(crate) fn meets(self, required: &RequiredCheck) -> bool {
         let by = |wanted: u64| matches!(self.source, Source::Run { app, .. } if app == wanted);
         self.name == required.name && required.app.is_none_or(by)
     }
 
-    /// Whether a rule wants a check of this name from another source: then
-    /// this one says nothing, neither by its success nor by its failure.
+    /// Returns whether a rule requires a check of this name from another source: then neither this
+    /// check's success nor its failure counts.
     fn is_impostor(self, required: &[&RequiredCheck]) -> bool {
         let mut of_name = required.iter().filter(|r| r.name == self.name).peekable();
         of_name.peek().is_some() && !of_name.any(|r| self.meets(r))
@@ -80,17 +79,17 @@ pub(crate) struct Report<'a> {
     pub(crate) key: CheckKey<'a>,
     pub(crate) at: Timestamp,
     pub(crate) outcome: RunOutcome,
-    /// Its page, or empty.
+    /// URL of its page, or empty.
     pub(crate) url: &'a str,
-    /// The slug of the App that reported it, or empty.
+    /// Slug of the App that reported it, or empty.
     app_slug: &'a str,
-    /// Orders the runs of one check: by their start, then by id.
+    /// Order among the runs of one check: by start, then by id.
     run: (Timestamp, u64),
 }
 
 impl Report<'_> {
-    /// Whether this is the check that a policy names: by its name, and by the App
-    /// to which it is bound. A commit status is no App's.
+    /// Returns whether this is the check that a policy names: by its name, and by the App to which
+    /// it is bound. A commit status belongs to no App.
     pub(crate) fn is(&self, named: &NamedCheck) -> bool {
         let by = |wanted: &String| match self.key.source {
             Source::Run { app, .. } => wanted.eq_ignore_ascii_case(self.app_slug) || *wanted == app.to_string(),
@@ -105,7 +104,7 @@ impl Report<'_> {
 pub(crate) struct Newest<'a>(BTreeMap<CheckKey<'a>, Report<'a>>);
 
 impl<'a> Newest<'a> {
-    /// Adds a report. Those of one run come in order of time.
+    /// Adds a report. The reports of one run have to come in order of time.
     fn add(&mut self, report: Report<'a>) {
         let known = self.0.entry(report.key).or_insert(report);
         if report.run >= known.run {
@@ -113,12 +112,12 @@ impl<'a> Newest<'a> {
         }
     }
 
-    /// The newest reports, by name.
+    /// Returns the newest reports, by name.
     pub(crate) fn reports(&self) -> impl Iterator<Item = &Report<'a>> {
         self.0.values()
     }
 
-    /// Names of the checks with one of these outcomes.
+    /// Returns the names of the checks with one of these outcomes.
     fn named(&self, outcomes: &[RunOutcome]) -> BTreeSet<&'a str> {
         self.reports().filter(|r| outcomes.contains(&r.outcome)).map(|r| r.key.name).collect()
     }
@@ -133,7 +132,7 @@ impl<'a> FromIterator<Report<'a>> for Newest<'a> {
 }
 
 impl<'f> EvalContext<'f> {
-    /// The spans in which the checks of `sha` stood as passed.
+    /// Returns the spans in which the checks of `sha` had passed.
     pub(crate) fn passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> Rc<[Span]> {
         let Some(checks) = self.facts.checks.get(sha) else { return Rc::new([]) };
         let patterns = named.iter().map(|p| p.as_str().to_owned()).collect();
@@ -152,7 +151,7 @@ impl<'f> EvalContext<'f> {
         }
         let required = self.required_checks(branch).unwrap_or_default();
         let reports = self.reports_named(checks, &required, named);
-        // Where the policy names checks, only those are looked at.
+        // If the policy names checks, only those count.
         let mut awaited = required;
         awaited.retain(|check| named.is_empty() || named.iter().any(|p| p.matches(&check.name)));
         let mut newest = Newest::default();
@@ -167,7 +166,7 @@ impl<'f> EvalContext<'f> {
             let next = moments.peek().map(|m| m[0].at);
             let verdict = verdict(&newest, named, &awaited);
             match (verdict, standing.take()) {
-                // Another success changes nothing for what already stands.
+                // Another success does not change a span that already holds.
                 (Some(_), Some(span)) if span.from <= at => standing = Some(span),
                 (Some(at_once), _) => {
                     let from = if at_once { at } else { settled(at, self.policy.checks.settle) };
@@ -183,14 +182,14 @@ impl<'f> EvalContext<'f> {
         spans
     }
 
-    /// The newest report of each check of a commit, of those that count where
-    /// `required` holds.
+    /// Returns the newest report of each check of a commit, of those that count under the rules
+    /// `required`.
     pub(crate) fn newest_checks(&self, checks: &'f CommitChecks, required: &[&RequiredCheck]) -> Newest<'f> {
         self.reports(checks, required).into_iter().collect()
     }
 
-    /// Every report that counts, in order of time: ours, ignored and scheduled
-    /// ones don't, nor those that only share the name of a required check.
+    /// Returns every report that counts, in order of time. Reports by phasebot, of ignored checks,
+    /// of scheduled runs, and those that only share the name of a required check don't count.
     fn reports<'c>(&self, checks: &'c CommitChecks, required: &[&RequiredCheck]) -> Vec<Report<'c>> {
         let ignored = |name: &str| self.policy.checks.ignore.iter().any(|p| p.matches(name));
         let counts = |key: CheckKey<'_>| !ignored(key.name) && !key.is_impostor(required);
@@ -229,12 +228,12 @@ impl<'f> EvalContext<'f> {
                 });
             }
         }
-        // Within one moment a start comes before an end.
+        // At the same time, a start sorts before an end.
         reports.sort_by_key(|r| (r.at, r.run, r.outcome != RunOutcome::Running));
         reports
     }
 
-    /// The reports of the checks that a phase's evidence names; without names, of all.
+    /// Returns the reports of the checks that a phase's evidence names; without names, of all.
     fn reports_named<'c>(
         &self,
         checks: &'c CommitChecks,
@@ -246,7 +245,7 @@ impl<'f> EvalContext<'f> {
         reports
     }
 
-    /// What can be said of a commit whose checks did not pass.
+    /// Returns the reason why the checks of a commit have not passed, for people.
     pub(crate) fn why_not_passed(&self, sha: &Sha, branch: &str, named: &[Pattern]) -> String {
         let Some(checks) = self.facts.checks.get(sha) else {
             return format!("no checks have reported on {}", sha.short());
@@ -276,8 +275,9 @@ impl<'f> EvalContext<'f> {
     }
 }
 
-/// `Some(at_once)` if all is well: every newest report is of an end, none failed
-/// or ended without a verdict, at least one succeeded, everything asked for is there.
+/// Returns `Some` if all checks passed: every newest report is an end, none failed or ended without
+/// a verdict, at least one succeeded, and everything named or required reported. The value is
+/// whether that counts at once, without the settling time.
 fn verdict(newest: &Newest<'_>, named: &[Pattern], required: &[&RequiredCheck]) -> Option<bool> {
     let well = newest.reports().all(|r| matches!(r.outcome, RunOutcome::Success | RunOutcome::Skipped));
     let some = newest.reports().any(|r| r.outcome == RunOutcome::Success);
@@ -294,7 +294,7 @@ fn because(sha: &Sha, newest: &Newest<'_>) -> String {
     format!("checks passed on {}: {}", sha.short(), list(newest.named(&[RunOutcome::Success])))
 }
 
-/// Names of checks for people: the first few, and how many more.
+/// Lists names of checks for people: the first few, and the number of the others.
 pub(crate) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 5;
     let all: Vec<&str> = names.into_iter().collect();

@@ -1,5 +1,5 @@
-//! What people said about an item's phase, by label or command, and which
-//! other bots edited its phase labels, as the policy in force reads it.
+//! Overrides of an item's phase by people, through labels or commands, and edits of its phase
+//! labels by other bots, as the policy in force reads them.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,10 +11,10 @@ use crate::domain::{
     policy::Policy,
 };
 
-/// A forge tells of both halves of one edit within this time.
+/// Time within which the forge reports both halves of one edit.
 const SWAP_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
-/// Everything that people said about the phase, in no particular order.
+/// Returns all overrides of the phase, in no particular order.
 pub(crate) fn marks(item: &ItemFacts, policy: &Policy) -> impl Iterator<Item = PhaseOverride> {
     let by_label = item.label_events.iter().filter_map(|event| {
         let word = match meaning(event, policy)? {
@@ -27,18 +27,18 @@ pub(crate) fn marks(item: &ItemFacts, policy: &Policy) -> impl Iterator<Item = P
     item.marks.iter().cloned().chain(by_label)
 }
 
-/// The mark that holds at `now`.
+/// Returns the override in force at `now`.
 pub(crate) fn mark(item: &ItemFacts, policy: &Policy, now: Timestamp) -> Option<PhaseOverride> {
     marks(item, policy).filter(|mark| mark.at <= now).max()
 }
 
-/// Edits of phase labels by other bots, oldest first.
+/// Returns the edits of phase labels by other bots, oldest first.
 pub(crate) fn foreign_bot_edits<'a>(item: &'a ItemFacts, policy: &'a Policy) -> impl Iterator<Item = &'a LabelEvent> {
     item.label_events.iter().filter(|event| event.bot && policy.label_index(&event.label).is_some())
 }
 
-/// The edit by which another bot contests the phase: the second one. A label off
-/// and another one on by the same bot at once are one edit.
+/// Returns the edit by which another bot contests the phase: the second one. Removing a label and
+/// adding another within [`SWAP_WITHIN`] by the same bot are one edit.
 pub(crate) fn contest<'a>(item: &'a ItemFacts, policy: &'a Policy, since: Option<Timestamp>) -> Option<&'a LabelEvent> {
     let mut edits = foreign_bot_edits(item, policy).filter(|edit| since.is_none_or(|since| edit.at > since));
     let first = edits.next()?;
@@ -49,8 +49,8 @@ pub(crate) fn contest<'a>(item: &'a ItemFacts, policy: &'a Policy, since: Option
     if is_other_half(second) { edits.next() } else { Some(second) }
 }
 
-/// What an event said of the phase, if it was a person's. A label that the
-/// policy knows is read by it; one that it knows no more, as it was read then.
+/// Returns what a person's label event means for the phase; `None` for a bot's. A label that the
+/// policy knows is read by the policy; one that it no longer knows, as it was read at the time.
 pub(crate) fn meaning(event: &LabelEvent, policy: &Policy) -> Option<LabelMeaning> {
     if event.bot {
         return None;
@@ -61,7 +61,7 @@ pub(crate) fn meaning(event: &LabelEvent, policy: &Policy) -> Option<LabelMeanin
     } else if event.meant == Some(LabelMeaning::Swap)
         || event.beside.iter().any(|label| policy.label_index(label).is_some())
     {
-        // Taking off one of several phase labels is a swap, not an opt-out.
+        // Removing one of several phase labels is a swap, not an opt-out.
         LabelMeaning::Swap
     } else {
         LabelMeaning::OptOut

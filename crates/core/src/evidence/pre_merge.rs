@@ -20,12 +20,12 @@ use crate::{
     text::message,
 };
 
-/// So many later commits of its branch may speak for a carrier.
+/// Limit on the later commits of its branch whose checks may count for a landing.
 pub(crate) const LATER_COMMITS: usize = 50;
 
 impl EvalContext<'_> {
-    /// Branches for an issue: by their names, or as the forge lists them.
-    /// Only those with write can push one here.
+    /// Returns the branches for an issue, by their names or as the forge lists them, with the times
+    /// at which each existed. Only people with write access can push one to this repository.
     pub(crate) fn linked_branches(
         &self,
         issue: ItemNumber,
@@ -36,7 +36,7 @@ impl EvalContext<'_> {
             let by_name = named_issue(branch).filter(|named| named.issue == issue);
             let counts = match by_name {
                 Some(named) if !named.bare || numeric => true,
-                // Either the forge lists it, or the bare form has to be asked about.
+                // Either the forge lists it, or a bare number has to be asked about.
                 _ => matches!(
                     self.lasting(&Need::LinkedBranches { issue }),
                     Some(Answer::LinkedBranches(listed)) if listed.contains(branch)
@@ -49,7 +49,7 @@ impl EvalContext<'_> {
         found
     }
 
-    /// When a branch existed.
+    /// Returns the times at which a branch existed.
     fn branch_lives(&self, branch: &str) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> {
         let facts = self.facts.refs.get(&RefName::Branch(branch.to_owned()));
         let mut lives: Vec<(Timestamp, Option<Timestamp>)> = Vec::new();
@@ -67,8 +67,8 @@ impl EvalContext<'_> {
         lives.into_iter()
     }
 
-    /// When a pull request was open, or lay merged in a branch that is itself
-    /// on its way: the change is in code for as long.
+    /// Returns the spans in which a pull request was open, or was merged into a branch that has not
+    /// landed yet: the change is in progress for as long.
     pub(crate) fn pull_open_spans(&self, item: &ItemFacts, landings: &[Landing], evidence: &Evidence) -> Vec<Span> {
         let Some(shape) = item.pull.as_ref().and_then(|p| p.shape.as_ref()).map(|s| &s.value) else {
             return Vec::new();
@@ -83,7 +83,7 @@ impl EvalContext<'_> {
         let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref());
         if let Some(merge) = merged.filter(|m| !self.listed(&shape.base_ref) && !item.before_record(m.at)) {
             let landed = landings.iter().map(|c| c.from).min();
-            // Once the branch was given up, nothing carries the change any more.
+            // Once the branch was given up, the change can't land through it any more.
             let given_up = self.waits_in(&shape.base_ref).filter_map(|below| {
                 let below =
                     self.facts.items.get(&below).filter(|b| b.pull.as_ref().is_some_and(|p| p.merged.is_none()))?;
@@ -96,8 +96,8 @@ impl EvalContext<'_> {
         spans
     }
 
-    /// When an open pull request led on from the branch that this one was
-    /// merged into, or from one that it went on to.
+    /// Returns the times at which a pull request was open from the branch that this one was merged
+    /// into, or from a branch that it went on to.
     pub(crate) fn onward(&self, item: &ItemFacts) -> Vec<(Timestamp, Option<Timestamp>)> {
         let base = |item: &ItemFacts| item.pull.as_ref()?.shape.as_ref().map(|s| s.value.base_ref.clone());
         let mut spans = Vec::new();
@@ -117,12 +117,12 @@ impl EvalContext<'_> {
         spans
     }
 
-    /// When a carrier stood as tested: by its own commit, its merge group's, or
-    /// a later one of its branch.
+    /// Returns the spans in which a landing counts as tested: by its own commit, its merge group's,
+    /// or a later one of its branch.
     pub(crate) fn tested(&self, landing: &Landing, work: &Work, named: &[Pattern]) -> Vec<Span> {
         let mut spans = self.passed(&landing.sha, &landing.branch, named).to_vec();
         if let Work::Pull(number) = work {
-            // Of the groups that tested it, only the one that was merged is what landed.
+            // Of the groups that tested it, only the merged one is what landed.
             for head in self.facts.index.groups_of.get(number).into_iter().flatten() {
                 let landed = self.facts.groups.get(head).is_some_and(|group| {
                     group.end == Some(GroupEnd::Merged) && self.same_line(&group.base_ref, &landing.branch)
@@ -136,7 +136,7 @@ impl EvalContext<'_> {
             if spans.iter().any(|s| s.until.is_none() && s.from <= self.now) {
                 break;
             }
-            // Only a commit with checks can speak; ask no graph for others.
+            // Only a commit with checks can count, so ancestry is not asked for others.
             let passed = self.passed(later, &landing.branch, named);
             if !passed.is_empty() && self.contains(later, &landing.sha) {
                 spans.extend(passed.iter().cloned());
@@ -145,7 +145,7 @@ impl EvalContext<'_> {
         spans.into_iter().filter_map(|s| s.clip(landing.from, landing.until)).collect()
     }
 
-    /// Commits at which the carrier's line later stood.
+    /// Returns the later heads of the landing's line of development.
     fn later_commits(&self, landing: &Landing) -> impl Iterator<Item = &Sha> {
         let first = (landing.from, Sha(String::new()), String::new());
         let pushes = self.facts.index.by_time.range(first..);

@@ -1,4 +1,5 @@
-//! When a carrier was in a tag, in a release, in an environment.
+//! Evidence from after a merge: spans in which a landing was in a tag, in a release, in an
+//! environment.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ use crate::{
 };
 
 impl EvalContext<'_> {
-    /// When a version tag contained the carrier.
+    /// Returns the spans in which a version tag contained the landing.
     pub(crate) fn tagged(&self, landing: &Landing, also: &[Pattern]) -> Vec<Span> {
         let mut spans = Vec::new();
         let moved = self.facts.index.tag_moves.range((landing.born, String::new())..);
@@ -43,7 +44,7 @@ impl EvalContext<'_> {
         within(spans, landing)
     }
 
-    /// When a published release contained the carrier.
+    /// Returns the spans in which a published release contained the landing.
     pub(crate) fn released(&self, landing: &Landing, prereleases: bool) -> Vec<Span> {
         let mut spans = Vec::new();
         for (published, state) in self.facts.releases_since(landing.born) {
@@ -61,7 +62,7 @@ impl EvalContext<'_> {
         within(spans, landing)
     }
 
-    /// The commit that a tag names now, from pushes or else from the forge.
+    /// Returns the commit that a tag names now, from pushes or else from the forge.
     pub(crate) fn tag_commit(&self, tag: &str) -> Option<&Sha> {
         let facts = self.facts.refs.get(&RefName::Tag(tag.to_owned()));
         if let Some((_, place)) = facts.and_then(|f| f.moves().last()) {
@@ -73,8 +74,8 @@ impl EvalContext<'_> {
         }
     }
 
-    /// When a deployment that contains the carrier was under way, or ran.
-    /// Without a filter: in production, or elsewhere once `released`.
+    /// Returns the spans in which a deployment that contains the landing was under way, or ran.
+    /// Without a filter: in production, or elsewhere while `released`.
     pub(crate) fn deploying(&self, landing: &Landing, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
         let mut spans = Vec::new();
         let fallen = self.production_falls(landing);
@@ -97,7 +98,7 @@ impl EvalContext<'_> {
                 let mut until =
                     earlier(first(deployment, DeployState::Failure), first(deployment, DeployState::Inactive));
                 if let Some(success) = first(deployment, DeployState::Success) {
-                    // From then on it stands for as long as it runs there.
+                    // After its success, it counts for as long as it runs there.
                     let ran = runs.iter().find(|run| run.covers(success.max(landing.from)));
                     until = ran.map_or(Some(success), |run| run.until);
                 }
@@ -113,7 +114,7 @@ impl EvalContext<'_> {
                 if production || named {
                     spans.extend(Span::between(from, until, because));
                 } else {
-                    // What failed in production is no longer on its way.
+                    // A commit that failed in production is no longer on its way.
                     let until = earlier(until, fallen.range(from..).next().copied());
                     spans.extend(
                         released
@@ -126,7 +127,8 @@ impl EvalContext<'_> {
         within(spans, landing)
     }
 
-    /// When environments that match the filter ran the carrier.
+    /// Returns the environments that match the filter, with the spans in which each ran the
+    /// landing.
     pub(crate) fn deployed(&self, landing: &Landing, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
         let production = filter.production.or_else(|| filter.names.is_empty().then_some(true));
         let wanted = self.environments().iter().filter(|environment| {
@@ -136,7 +138,7 @@ impl EvalContext<'_> {
         runs.filter(|(_, spans)| !spans.is_empty()).collect()
     }
 
-    /// When the carrier had run undisturbed for `quiet`.
+    /// Returns the spans in which the landing had run without an incident for `quiet`.
     pub(crate) fn soaked(&self, landing: &Landing, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
         let mut spans = Vec::new();
         for (environment, runs) in self.deployed(landing, filter) {
@@ -163,7 +165,7 @@ impl EvalContext<'_> {
     }
 }
 
-/// Where a ref was: from, until, commit.
+/// Returns the places of a ref: from, until, commit.
 fn places(facts: &RefFacts) -> Vec<(Timestamp, Option<Timestamp>, &Sha)> {
     let moves: Vec<_> = facts.moves().iter().collect();
     let ends = moves.iter().skip(1).map(|(at, _)| Some(*at)).chain([None]);
@@ -183,9 +185,9 @@ pub(crate) fn within(spans: Vec<Span>, landing: &Landing) -> Vec<Span> {
     spans.into_iter().filter_map(|span| span.clip(landing.from, landing.until)).collect()
 }
 
-/// Leaves out what another span of the same evidence already says: of the
-/// deployments that ran a change one after the other only the first tells
-/// something, unless a person spoke in between and asks for something newer.
+/// Drops spans that add nothing to another span of the same evidence: of several deployments that
+/// ran a change one after the other only the first counts, unless a person's override in between
+/// asks for something newer.
 pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[PhaseOverride]) -> Vec<Span> {
     spans.sort_by(|a, b| (a.from, &a.because).cmp(&(b.from, &b.because)));
     let mut kept: Vec<Span> = Vec::new();
@@ -201,7 +203,7 @@ pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[PhaseOverride]) -> Vec<Span
     kept
 }
 
-/// When the carrier was in a release, by whatever the policy calls one.
+/// Returns the spans in which the landing was in a release, by the policy's release evidence.
 pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing) -> Vec<Span> {
     let mut asked = false;
     let mut spans = Vec::new();
@@ -214,7 +216,7 @@ pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing) -> Vec<Sp
         asked = true;
     }
     if !asked {
-        // A policy without releases has nothing to wait for.
+        // A policy without release evidence has nothing to wait for.
         spans.extend(Span::between(landing.from, landing.until, ""));
     }
     spans

@@ -1,4 +1,4 @@
-//! What speaks for a phase: spans of time, one kind of evidence after the other.
+//! Evidence for each phase: spans of time, by kind of evidence.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ pub(crate) struct EvidenceSpans {
     pub(crate) span: Span,
 }
 
-/// The evidence that `work`, or without one the item itself, gives to the item.
+/// Returns the evidence that `work`, or without one the item itself, gives to the item.
 pub(crate) fn evidence_spans(
     eval: &EvalContext<'_>,
     item: &ItemFacts,
@@ -37,7 +37,7 @@ pub(crate) fn evidence_spans(
     proofs_for(eval, item, item, work, cycle)
 }
 
-/// The evidence that `work`, or without one the item itself, gives to `shown`.
+/// Returns the evidence that `work`, or without one the item `source` itself, gives to `shown`.
 pub(crate) fn proofs_for(
     eval: &EvalContext<'_>,
     shown: &ItemFacts,
@@ -77,7 +77,7 @@ fn labels_match(item: &ItemFacts, evidence: &Evidence) -> bool {
         || item.labels.iter().flat_map(|l| &l.names).any(|name| evidence.labels.iter().any(|p| p.matches(name)))
 }
 
-/// Evidence that an issue has by itself.
+/// Returns the evidence that an issue has by itself.
 fn own_spans(eval: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> Vec<Span> {
     match &evidence.kind {
         EvidenceKind::IssueOpen => open_spans(issue, eval.now)
@@ -98,7 +98,7 @@ fn own_spans(eval: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> 
     }
 }
 
-/// Evidence that a pull request or a commit gives.
+/// Returns the evidence that a pull request or a commit gives.
 fn work_spans(
     eval: &EvalContext<'_>,
     source: &ItemFacts,
@@ -147,7 +147,7 @@ fn branch_matches(evidence: &Evidence, branch: &str) -> bool {
     evidence.branches.is_empty() || evidence.branches.iter().any(|p| p.matches(branch))
 }
 
-/// When an item was open.
+/// Returns the times at which an item was open.
 pub(crate) fn open_spans(item: &ItemFacts, now: Timestamp) -> impl Iterator<Item = (Timestamp, Option<Timestamp>)> {
     let merged = item.pull.as_ref().and_then(|p| p.merged.as_ref()).map(|m| m.at);
     let openings: BTreeSet<Timestamp> =

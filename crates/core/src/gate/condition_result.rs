@@ -9,8 +9,8 @@ use crate::domain::decision::{Condition, ConditionState};
 pub(super) struct ConditionResult {
     /// Condition for the record; the combinators fill in its name.
     pub(super) condition: Condition,
-    /// Whether the condition holds at this moment; `None`: unknown. A closed window does not hold
-    /// and is pending, because it opens at a known time.
+    /// State of the condition at this moment: it holds or not; `None`: unknown. A closed window does
+    /// not hold and is pending, because it opens at a known time.
     pub(super) holds: Option<bool>,
     /// A person has to act.
     pub(super) needs_person: bool,

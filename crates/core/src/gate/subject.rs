@@ -26,7 +26,7 @@ use jiff::{SignedDuration, Timestamp};
 const WATCHED: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Longest wait of a job for its environment: 30 days (GitHub Docs, "Reviewing deployments").
 const WAITS: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Limit on the subjects of one gate; the newest are kept.
+/// Limit on the subjects that a gate gets from each source; of tags the newest count.
 const MOST: usize = 50;
 
 impl EvalContext<'_> {

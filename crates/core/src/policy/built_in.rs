@@ -1,4 +1,4 @@
-//! The policy that is in force where nobody says otherwise.
+//! The policy in force if no file changes it.
 
 use std::sync::OnceLock;
 
@@ -12,7 +12,7 @@ pub const TEXT: &str = include_str!("../../../../config/policy.default.yml");
 /// Its name in rules, as in `built-in:14`.
 pub const NAME: &str = "built-in";
 
-/// The built-in policy.
+/// Returns the built-in policy.
 ///
 /// # Panics
 ///
@@ -22,7 +22,7 @@ pub fn built_in() -> Policy {
     POLICY.get_or_init(|| right(compile(&merge(&[])))).clone()
 }
 
-/// The built-in policy as a layer.
+/// Returns the built-in policy as a layer.
 pub(crate) fn parsed() -> &'static Parsed {
     static PARSED: OnceLock<Parsed> = OnceLock::new();
     PARSED.get_or_init(|| right(parse(NAME, TEXT)))

@@ -1,4 +1,4 @@
-//! What `phasebot check` says of one file.
+//! The report of `phasebot check` on one file.
 
 use std::fmt;
 
@@ -9,20 +9,20 @@ use crate::{
     policy::{Layer, Problem, Rank, compile, merge, parse, validate},
 };
 
-/// The verdict on one file, taken as a repository's policy over the built-in one.
+/// The report on one file, read as a repository's policy over the built-in one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The file.
     pub file: String,
-    /// Whether it can be put into force.
+    /// True if it can take effect.
     pub valid: bool,
-    /// What it makes, in one line; empty if it is not valid.
+    /// The resulting policy in one line; empty if the file is not valid.
     pub summary: String,
-    /// What is wrong, in the order of the file.
+    /// Problems, in the file's order.
     pub problems: Vec<Problem>,
-    /// What is right and probably does not do what was meant, in the order of the file.
+    /// Values that are valid but probably not intended, in the file's order.
     pub warnings: Vec<Problem>,
-    /// What is right but may surprise.
+    /// Values that are valid but may surprise.
     pub notes: Vec<String>,
 }
 
@@ -31,8 +31,8 @@ pub fn check_report(name: &str, text: &str) -> Report {
     check_over(name, text, &[]).0
 }
 
-/// Checks a text as a repository's file beneath these layers; with the policy
-/// that it makes there, if it is right.
+/// Checks a text as a repository's file below these layers. If it is valid, also returns the
+/// resulting policy.
 pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Policy>) {
     let wrong = |problems| Report {
         file: name.to_owned(),
@@ -65,7 +65,7 @@ pub fn check_over(name: &str, text: &str, above: &[Layer]) -> (Report, Option<Po
     (report, Some(policy))
 }
 
-/// A policy in one line.
+/// Summarizes a policy in one line.
 fn summary(policy: &Policy) -> String {
     let phases: Vec<&str> = policy.phases.iter().map(|phase| phase.name.as_str()).collect();
     let mode = format!("{:?}", policy.mode).to_lowercase();
@@ -73,7 +73,7 @@ fn summary(policy: &Policy) -> String {
 }
 
 impl Report {
-    /// The report on a file that can't be read.
+    /// Creates the report on a file that can't be read.
     pub fn unreadable(name: &str, why: &str) -> Self {
         let problem = Problem {
             file: name.to_owned(),
@@ -95,7 +95,8 @@ impl Report {
 }
 
 impl fmt::Display for Report {
-    /// For people: each problem or warning with its line, then one line, and the notes.
+    /// Writes the report for people: each problem or warning with its line, then one line, and the
+    /// notes.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;

@@ -1,4 +1,4 @@
-//! From a merged file to what the decisions read.
+//! Compiles a merged file to the policy that evaluations read.
 
 use std::collections::BTreeMap;
 
@@ -30,13 +30,13 @@ use crate::{
     },
 };
 
-/// Colour of a label whose phase names none: a light grey.
+/// Colour of the label of a phase without a colour: a light grey.
 const GREY: &str = "EDEDED";
 const SETTLE: SignedDuration = SignedDuration::from_secs(60);
 const QUIET: SignedDuration = SignedDuration::from_mins(30);
 
-/// Puts a merged file into force. The problems are those that only show once
-/// the layers are together; each points into the file that it stands in.
+/// Compiles a merged file. The problems are those that only show once the layers are merged; each
+/// points into the file that it is in.
 pub fn compile(merged: &Merged) -> Result<Policy, Vec<Problem>> {
     let problems = validate::together(merged);
     if !problems.is_empty() {
@@ -81,7 +81,7 @@ fn commands(file: &PolicyFile) -> CommandRules {
     let written = file.commands.clone().unwrap_or_default();
     let mut permissions: BTreeMap<String, Grant> =
         written.permissions.into_iter().flatten().map(|(name, who)| (name.name().to_owned(), grant(&who))).collect();
-    // Who may override is said in a section of its own, too.
+    // The `override` section can also say who may override.
     if let Some(teams) = file.overrides.as_ref().and_then(|o| o.teams.as_ref()).filter(|teams| !teams.is_empty()) {
         permissions.entry("override".to_owned()).or_insert_with(|| named(teams));
     }
@@ -185,7 +185,7 @@ fn kind(file: &EvidenceFile) -> Result<EvidenceKind, String> {
     })
 }
 
-/// Environments are compared without case: their patterns are lower case, as
+/// Compiles a filter. Environments are compared without case: their patterns are lower case, as are
 /// the names that they are matched with.
 fn environments(
     (one, several): (&Option<Glob>, &Option<Vec<Glob>>),
@@ -196,7 +196,7 @@ fn environments(
     Ok(EnvironmentFilter { names, production })
 }
 
-/// `label: x` and `labels: [x]` say the same.
+/// Compiles one glob and a list: `label: x` and `labels: [x]` mean the same.
 fn either((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> Result<Vec<Pattern>, String> {
     one.iter().chain(several.iter().flatten()).map(Glob::pattern).collect()
 }

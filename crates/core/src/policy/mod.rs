@@ -1,7 +1,7 @@
-//! The policy file: how it is written, checked, merged and put into force.
+//! The policy file: parsing, checking, merging and compiling.
 //!
-//! `text → yaml (tree with places) → decode (types) → validate → merge → compile`.
-//! Pure: no I/O, no clock. Nothing here panics, whatever the text.
+//! `text → yaml (tree with places) → decode (types) → validate → merge → compile`. Pure: no I/O, no
+//! clock. Nothing here panics, whatever the text.
 
 pub mod built_in;
 pub mod check;
@@ -37,15 +37,15 @@ use crate::{
     },
 };
 
-/// Where repositories keep their policy.
+/// Path of the policy file in a repository.
 pub const PATH: &str = crate::domain::policy::FILE;
 
-/// A file that is right in itself, with the places of everything in it.
+/// A file that is valid by itself, with the positions of everything in it.
 #[derive(Debug, Clone)]
 pub struct Parsed {
-    /// What it says.
+    /// The content.
     pub file: PolicyFile,
-    /// What is right in itself and probably not meant.
+    /// Values that are valid by themselves and probably not intended.
     pub warnings: Vec<Problem>,
     origin: Arc<Origin>,
 }
@@ -57,22 +57,22 @@ struct Origin {
 }
 
 impl Parsed {
-    /// The name under which it was read.
+    /// Returns the name under which it was read.
     pub fn name(&self) -> &str {
         &self.origin.source.name
     }
 
-    /// Its text.
+    /// Returns its text.
     pub fn text(&self) -> &str {
         &self.origin.source.text
     }
 
-    /// A problem with the value at `path`.
+    /// Creates a problem with the value at `path`.
     fn problem(&self, path: &[Step], message: impl Into<String>) -> Problem {
         self.at(self.origin.root.place(path), message)
     }
 
-    /// A problem with a key of the mapping at `path`.
+    /// Creates a problem with a key of the mapping at `path`.
     fn problem_of_key(&self, path: &[Step], key: &str, message: impl Into<String>) -> Problem {
         self.at(self.origin.root.place_of_key(path, key), message)
     }
@@ -82,11 +82,11 @@ impl Parsed {
     }
 }
 
-/// Reads one file. `name` is what problems and rules call it.
+/// Parses one file. `name` is its name in problems and rules.
 ///
-/// A syntax error is reported alone; else all unknown keys, wrong values and
-/// contradictions within the file, in the order of the file. What depends on
-/// other layers is checked by [`compile()`].
+/// A syntax error is reported alone; otherwise all unknown keys, wrong values and contradictions
+/// within the file are reported, in the file's order. [`compile()`] checks what depends on other
+/// layers.
 pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
     let source = Source { name: name.to_owned(), text: text.to_owned() };
     let root = yaml::read(&source)?;
@@ -99,8 +99,8 @@ pub fn parse(name: &str, text: &str) -> Result<Parsed, Vec<Problem>> {
     if problems.is_empty() { Ok(parsed) } else { Err(problems) }
 }
 
-/// The policy that a single file makes on top of the built-in one, as if it
-/// were a repository's.
+/// Returns the policy that a single file makes on top of the built-in one, as if it were a
+/// repository's.
 pub fn load(name: &str, text: &str) -> Result<Policy, Vec<Problem>> {
     let parsed = parse(name, text)?;
     compile(&merge(&[Layer { rank: Rank::Repository, parsed }]))

@@ -1,42 +1,42 @@
-//! What is wrong in a policy file, where, and what was probably meant.
+//! Problems in a policy file: message, position and suggestion.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Longest piece of a source line that a problem shows, in characters.
+/// Maximum length of the part of a source line that a problem shows, in characters.
 const SHOWN: usize = 100;
-/// Longest piece of a file's own text that a message repeats, in characters.
+/// Maximum length of the file's own text that a message repeats, in characters.
 const QUOTED: usize = 60;
 
-/// A place in a file: lines and columns count from 1, columns in characters.
+/// A position in a file. Lines and columns count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
     /// Line, from 1.
     pub(crate) line: u32,
     /// Column in characters, from 1.
     pub(crate) column: u32,
-    /// How many characters the thing takes on that line.
+    /// Width on that line, in characters.
     pub(crate) width: u32,
 }
 
 impl Position {
-    /// The first character of a file: where a problem of the whole file is shown.
+    /// The first character of a file: the position of a problem of the whole file.
     pub(crate) const START: Self = Self { line: 1, column: 1, width: 1 };
 }
 
 /// The source line that a problem points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Snippet {
-    /// The line, shortened around the place and without control characters.
+    /// The line, shortened around the position and without control characters.
     pub text: String,
-    /// How many characters of `text` stand before the place.
+    /// Number of characters of `text` before the position.
     pub offset: usize,
-    /// How many characters are underlined.
+    /// Number of underlined characters.
     pub width: usize,
 }
 
-/// One thing that is wrong in a policy file.
+/// A problem in a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The file's name, as it was given to the parser.
@@ -45,16 +45,16 @@ pub struct Problem {
     pub line: u32,
     /// Column in characters, from 1.
     pub column: u32,
-    /// What is wrong.
+    /// Description of the problem.
     pub message: String,
     /// The nearest valid word.
     pub suggestion: Option<String>,
-    /// The source line; `None` where the file has no such line.
+    /// The source line; `None` if the file has no such line.
     pub snippet: Option<Snippet>,
 }
 
 impl Problem {
-    /// A problem at a place of a text.
+    /// Creates a problem at a position of a text.
     pub(crate) fn new(file: &str, text: &str, mark: Position, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
@@ -66,27 +66,27 @@ impl Problem {
         }
     }
 
-    /// The same problem with what was probably meant.
+    /// Sets the suggestion: what was probably meant.
     #[must_use]
     pub(crate) fn meant(mut self, suggestion: Option<String>) -> Self {
         self.suggestion = suggestion;
         self
     }
 
-    /// The same as a warning, for people.
+    /// Returns the problem as a warning for people.
     #[must_use]
     pub fn as_warning(&self) -> Self {
         Self { message: format!("warning: {}", self.message), ..self.clone() }
     }
 
-    /// What `file:line:column` and order in a list go by.
+    /// Returns the key by which problems of a file are sorted: line, column, message.
     pub(crate) fn order(&self) -> (u32, u32, &str) {
         (self.line, self.column, &self.message)
     }
 }
 
 impl fmt::Display for Problem {
-    /// `file:line:column: message`, the source line, a caret and the suggestion.
+    /// Writes `file:line:column: message`, the source line, a caret and the suggestion.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         let meant = self.suggestion.as_ref().map(|word| format!("did you mean `{word}`?"));
@@ -102,13 +102,13 @@ impl fmt::Display for Problem {
 }
 
 impl Snippet {
-    /// The line of `text` that `mark` lies on, cut to a readable length.
+    /// Returns the line of `text` that contains `mark`, cut to a readable length.
     fn cut(text: &str, mark: Position) -> Option<Self> {
         let index = usize::try_from(mark.line.checked_sub(1)?).ok()?;
         let column = usize::try_from(mark.column.saturating_sub(1)).unwrap_or(0);
         let line: Vec<char> = text.lines().nth(index)?.chars().map(printable).collect();
         let column = column.min(line.len());
-        // A long line is shown from a little before the place.
+        // A long line is shown from a little before the position.
         let skipped = if line.len() > SHOWN { column.saturating_sub(SHOWN / 2) } else { 0 };
         let kept: String = line.iter().skip(skipped).take(SHOWN).collect();
         let shown = kept.trim_end();
@@ -119,7 +119,7 @@ impl Snippet {
     }
 }
 
-/// A piece of the file for a message: shortened, one line, in backticks.
+/// Quotes a part of the file for a message: shortened, one line, in backticks.
 pub(crate) fn quote(text: &str) -> String {
     let mut shown: String = text.chars().take(QUOTED).map(printable).collect();
     if text.chars().nth(QUOTED).is_some() {
@@ -128,7 +128,8 @@ pub(crate) fn quote(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// Characters that could move or hide what a terminal or a comment shows become visible ones.
+/// Replaces characters that could move or hide what a terminal or a comment shows with visible
+/// ones.
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
@@ -138,9 +139,10 @@ fn printable(c: char) -> char {
     }
 }
 
-/// The candidate that `word` was probably meant to be.
+/// Returns the candidate that `word` was probably meant to be, if any.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    // Longer words are no typing errors of ours, and the distance costs their product.
+    // Longer words are not misspellings of our keys, and the distance costs the product of the
+    // lengths.
     if word.is_empty() || word.chars().count() > 64 {
         return None;
     }
@@ -158,12 +160,12 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate.to_owned())
 }
 
-/// Spelling differences that people don't see: case, `-` and `_`.
+/// Removes spelling differences that people don't see: case, `-` and `_`.
 fn flat(word: &str) -> String {
     word.chars().filter(|c| !matches!(c, '-' | '_')).flat_map(char::to_lowercase).collect()
 }
 
-/// Words in backticks, with commas.
+/// Lists words in backticks, separated by commas.
 pub(crate) fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
     words.into_iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
 }

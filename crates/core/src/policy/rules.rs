@@ -1,5 +1,5 @@
-//! Gates, environments, freezes and overrides: from the file to what the
-//! decisions read.
+//! Compiles gates, environments, freezes and overrides from the file to the rules that evaluations
+//! read.
 
 use jiff::{SignedDuration, tz::TimeZone};
 
@@ -24,9 +24,9 @@ use crate::{
     },
 };
 
-/// What a gate without `on` stands before, beside draft releases.
+/// Tags that a gate without `on` applies to, in addition to draft releases.
 const TAGS: &str = "v*";
-/// How long a check may stay away.
+/// Default time within which a check must report.
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 
 pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
@@ -158,7 +158,7 @@ fn zone(file: Option<&Zone>) -> TimeZone {
     file.and_then(Zone::time_zone).unwrap_or(TimeZone::UTC)
 }
 
-/// Environments are compared without case.
+/// Returns the key of a name: environments are compared without case.
 fn lower(name: &Name) -> String {
     name_key(name.as_str())
 }

@@ -1,12 +1,12 @@
-//! Names that look like others: shown by their code points.
+//! Look-alike names: shown by their code points.
 
 use std::borrow::Cow;
 
 use unicode_security::{RestrictionLevel, RestrictionLevelDetection as _, skeleton};
 
-/// A name as it is shown. A word in it that mixes scripts as no language does,
-/// or that looks like one of ASCII letters and is none, has its characters
-/// beyond ASCII escaped (Unicode Technical Standard 39).
+/// Returns a name as it is shown. In a word that mixes scripts as no language does, or that looks
+/// like ASCII letters without being ASCII, the characters beyond ASCII are escaped (Unicode
+/// Technical Standard 39).
 pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
         return Cow::Borrowed(name);
@@ -31,7 +31,7 @@ pub(crate) fn escaped(name: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// Marks that stand on the letter before them.
+/// Returns whether a character is a mark that combines with the letter before it.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36f}' | '\u{483}'..='\u{489}' | '\u{1ab0}'..='\u{1aff}' | '\u{1dc0}'..='\u{1dff}')
 }

@@ -1,4 +1,4 @@
-//! Sentences. Whatever comes from outside is quoted so that it can do nothing.
+//! Messages for people. Everything from outside is quoted, so that it has no effect.
 
 use crate::{
     domain::{
@@ -9,17 +9,17 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
-/// A name from outside as inline code: no mention, link or command can live in it.
+/// Returns a name from outside as inline code, so that it can't contain a mention, link or command.
 pub fn quoted(name: &str) -> String {
     sanitize::code(&lookalike::escaped(name), 80)
 }
 
-/// What a forge gave as its reason, in whole, and what our adapter advises.
+/// Returns the forge's reason in full, with the adapter's advice.
 pub fn forge_reason(why: &str) -> String {
     sanitize::code(why, 600)
 }
 
-/// A duration as people write it: `30m`, `1h 30m`, `2d`.
+/// Formats a duration as people write it: `30m`, `1h 30m`, `2d`.
 pub fn duration(span: SignedDuration) -> String {
     let total = span.as_secs().max(0);
     let parts = [(total / 86_400, "d"), (total / 3_600 % 24, "h"), (total / 60 % 60, "m"), (total % 60, "s")];
@@ -27,32 +27,32 @@ pub fn duration(span: SignedDuration) -> String {
     if text.is_empty() { "0s".to_owned() } else { text.join(" ") }
 }
 
-/// A moment on the clocks of a place, to the minute where it is a whole one.
+/// Formats a time in a time zone: to the minute if it is a whole one, otherwise to the second.
 pub fn moment(at: Timestamp, zone: &TimeZone) -> String {
     let local = at.to_zoned(zone.clone());
     let form = if local.second() == 0 { "%Y-%m-%d %H:%M %Z" } else { "%Y-%m-%d %H:%M:%S %Z" };
     local.strftime(form).to_string()
 }
 
-/// Why, to be put behind a sentence.
+/// Returns a reason to append to a sentence.
 pub(crate) fn reason(why: Option<&str>) -> String {
     why.filter(|why| !why.trim().is_empty()).map_or_else(String::new, |why| format!(" because {}", quoted(why)))
 }
 
-/// A command as somebody can write it, quoted: words with blanks in quotation marks.
+/// Returns a command as people write it, quoted: words that contain spaces are in quotation marks.
 pub(crate) fn command(words: &[&str]) -> String {
     let word = |word: &&str| if word.contains(' ') { format!("\"{word}\"") } else { (*word).to_owned() };
     quoted(&format!("/{}", words.iter().map(word).collect::<Vec<_>>().join(" ")))
 }
 
-/// What would bring an item into a phase.
+/// Returns a phase with the evidence that would bring an item into it.
 pub(crate) fn would_move(rule: &PhaseRule, is_pull: bool) -> String {
     let when = rule.when.iter().filter(|evidence| !is_pull || evidence.kind.is_of_work());
     let ways: Vec<String> = when.map(|evidence| way(&evidence.kind, is_pull) + &only(evidence)).collect();
     format!("{} when {}", quoted(&rule.name), ways.join(", or "))
 }
 
-/// What else a rule asks for, to be put behind a sentence.
+/// Returns the rule's further conditions, to append to a sentence.
 fn only(evidence: &Evidence) -> String {
     let any = |patterns: &[Pattern]| patterns.iter().map(|p| quoted(p.as_str())).collect::<Vec<_>>().join(" or ");
     // An issue by itself is on no branch.
@@ -87,12 +87,12 @@ fn way(kind: &EvidenceKind, is_pull: bool) -> String {
     }
 }
 
-/// Returns the short name of a commit, quoted, or words for one that is not known.
+/// Returns the short name of a commit, quoted, or words for an unknown one.
 pub(crate) fn commit(sha: Option<&Sha>) -> String {
     sha.map_or_else(|| "a commit".to_owned(), |sha| quoted(sha.short()))
 }
 
-/// Returns a name as code between HTML tags, where Markdown does not reach.
+/// Returns a name as code between HTML tags, where Markdown has no effect.
 pub(crate) fn html_code(name: &str) -> String {
     format!(
         "<code>{}</code>",

@@ -1,4 +1,4 @@
-//! Text that people read: sentences of our own, and names from outside in them.
+//! Text for people: phasebot's messages, and names from outside in them.
 
 pub(crate) mod lookalike;
 pub mod message;

@@ -1,21 +1,20 @@
-//! Takes the teeth out of words from outside.
+//! Sanitizer for text from outside.
 //!
-//! What goes through here reads as it was written, and can't mention anyone,
-//! name or close an issue, link, command, be HTML, or leave its place. Escapes
-//! stop what Markdown makes of a text. What a forge looks for in the text
-//! that comes out of that (`@name`, `#12`, a bare address, a commit's digits)
-//! is taken apart by a space of no width, since no escape would hold there.
+//! Sanitized text reads as it was written, and can't mention anyone, name or close an issue, link,
+//! run a command, be HTML, or leave its place. Escapes prevent Markdown. For what a forge detects
+//! in the rendered text (`@name`, `#12`, a bare address, a commit's digits) no escape works, so a
+//! zero-width space splits it.
 
 use std::fmt::Write as _;
 
-/// A space of no width: not white space, and no part of any name.
+/// A zero-width space: not white space, and no part of any name.
 const NOTHING: char = '\u{200b}';
 
-/// Longest web address that is made a link, in bytes.
+/// Longest web address that becomes a link, in bytes.
 const LONGEST_LINK: usize = 600;
 
-/// Whether a character is not seen, or turns the direction of others, so that
-/// a text could read as another one than it is.
+/// Returns whether a character is invisible, or changes the direction of others, so that a text
+/// could read as a different one.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -25,12 +24,12 @@ pub fn is_hidden(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Words within a line of Markdown.
+/// Sanitizes text for use within a line of Markdown, at most `most` characters.
 pub fn inline(text: &str, most: usize) -> String {
     escape(&one_line(&decode(text), most))
 }
 
-/// Several lines of words as a quotation of their own.
+/// Sanitizes several lines of text as a quotation block, at most `most` characters.
 pub fn block(text: &str, most: usize) -> String {
     let mut left = most;
     let mut out = String::from("\n\n");
@@ -42,21 +41,22 @@ pub fn block(text: &str, most: usize) -> String {
         left = left.saturating_sub(line.chars().count().max(1));
         out.push_str("> ");
         out.push_str(&escape(&line));
-        // Two spaces: the reader's lines stay lines.
+        // Two spaces keep the line break.
         out.push_str("  \n");
     }
     out.push('\n');
     out
 }
 
-/// Words as inline code.
+/// Sanitizes text as inline code, at most `most` characters.
 pub fn code(text: &str, most: usize) -> String {
-    // A bar would end a table's cell, and no escape holds both in one and outside: another sign looks the same.
+    // A bar would end a table's cell, and no escape works both within one and outside, so a
+    // character that looks the same replaces it.
     let shown = one_line(&text.replace('`', "").replace('|', "\u{2223}"), most);
     if shown.is_empty() { "`?`".to_owned() } else { format!("`{shown}`") }
 }
 
-/// Several lines as they are, as a code block of their own.
+/// Returns several lines as a code block, without hidden characters, at most `most` characters.
 pub fn fence(text: &str, most: usize) -> String {
     let mut shown: String = String::new();
     for line in text.lines() {
@@ -69,16 +69,15 @@ pub fn fence(text: &str, most: usize) -> String {
     format!("\n\n{fence}text\n{shown}\n{fence}\n\n")
 }
 
-/// Words as an issue's title, which is not Markdown.
+/// Sanitizes text as an issue's title, which is not Markdown, at most `most` characters.
 pub fn title(text: &str, most: usize) -> String {
     cut(&take_apart(&one_line(&decode(text), most)), most)
 }
 
-/// A web address that may be followed, so that it can stand between `<` and `>`.
+/// Returns a web address that may be linked, fit to stand between `<` and `>`.
 ///
-/// `None` for anything but `https:` and `http:`, for an address with a user
-/// name in it, and for one of a forge's item or commit: the forge would count
-/// a link to it as a mention.
+/// `None` for any scheme but `https:` and `http:`, for an address with a user name, and for the
+/// address of an item or commit on a forge: the forge would count a link to it as a mention.
 pub fn link(address: &str) -> Option<String> {
     let scheme = ["https://", "http://"]
         .into_iter()
@@ -92,7 +91,7 @@ pub fn link(address: &str) -> Option<String> {
     }
     let mut out = format!("{scheme}{}", host.to_ascii_lowercase());
     for byte in path.bytes() {
-        // Without a semicolon nothing in it stands for another character.
+        // Without a semicolon, nothing in it is a character reference.
         let kept = byte.is_ascii_alphanumeric() || b"/?#=&%+-._~:,@!*".contains(&byte);
         if kept {
             out.push(char::from(byte));
@@ -101,14 +100,14 @@ pub fn link(address: &str) -> Option<String> {
             let _ = write!(out, "%{byte:02X}");
         }
     }
-    // What is percent-encoded may be decoded by whoever looks for references.
+    // A reference detector may decode percent-encoding.
     let spelt = percent_encoding::percent_decode_str(&out).decode_utf8_lossy().into_owned();
     (!names_item(&out) && !names_item(&spelt) && out.len() <= LONGEST_LINK).then_some(out)
 }
 
-/// Whether an address is that of an item, commit or discussion on a forge:
-/// `/OWNER/NAME/issues/12`. Paths of that form below `/organizations` are no
-/// forge's, but those of Sentry.
+/// Returns whether an address is that of an item, commit or discussion on a forge:
+/// `/OWNER/NAME/issues/12`. Paths of that form below `/organizations` belong to Sentry, not to a
+/// forge.
 pub(crate) fn names_item(address: &str) -> bool {
     const KINDS: [&str; 9] =
         ["issues", "issue", "pull", "pulls", "discussions", "commit", "commits", "merge_requests", "compare"];
@@ -119,13 +118,13 @@ pub(crate) fn names_item(address: &str) -> bool {
         && parts.any(|part| KINDS.contains(&part.to_ascii_lowercase().as_str()))
 }
 
-/// The lines of a text, whoever ended them.
+/// Splits a text into lines, by any line terminator.
 fn lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
     text.trim().split(['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}']).map(str::to_owned).collect()
 }
 
-/// A text in one line, without what is not seen, at most so many characters.
+/// Returns a text in one line, without hidden characters, at most `most` characters.
 fn one_line(text: &str, most: usize) -> String {
     let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !is_hidden(*c));
     let mut out = String::new();
@@ -144,7 +143,7 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// One line of words, so that Markdown takes it for words.
+/// Escapes one line of text against Markdown.
 fn escape(line: &str) -> String {
     let apart = take_apart(line);
     let mut out = String::with_capacity(apart.len() + 16);
@@ -174,7 +173,7 @@ fn escape(line: &str) -> String {
     out
 }
 
-/// Takes apart what a forge would make live.
+/// Splits what a forge would turn into a mention, a reference or a link.
 fn take_apart(line: &str) -> String {
     let chars: Vec<char> = line.chars().collect();
     let mut out = String::with_capacity(line.len() + 8);
@@ -197,8 +196,8 @@ fn take_apart(line: &str) -> String {
     out
 }
 
-/// Whether what comes before `at` must not touch it: the dash of `GH-12`, the
-/// dot of `www.`, the middle of a commit's digits.
+/// Returns whether a split is needed before `at`: at the dash of `GH-12`, at the dot of `www.`,
+/// within a commit's digits.
 fn splits_before(chars: &[char], at: usize) -> bool {
     let word = |back: usize, word: &str| {
         at >= back && chars[at - back..at].iter().zip(word.chars()).all(|(a, b)| a.eq_ignore_ascii_case(&b))
@@ -209,15 +208,15 @@ fn splits_before(chars: &[char], at: usize) -> bool {
         c if c.is_ascii_hexdigit() => {
             let before = chars[..at].iter().rev().take_while(|c| c.is_ascii_hexdigit()).count();
             let after = chars[at..].iter().take_while(|c| c.is_ascii_hexdigit()).count();
-            // Forges take seven digits or more for a commit; pieces of at most six are none.
+            // Forges take seven or more digits for a commit, so pieces of at most six are safe.
             before > 0 && before.is_multiple_of(6) && before + after >= 7
         }
         _ => false,
     }
 }
 
-/// Decodes what stands for another character: numbers in any form, and the
-/// names that matter here. A name that is left is shown as it is.
+/// Decodes character references: numeric ones in any form, and the names that matter here. Any
+/// other name is shown as it is.
 fn decode(text: &str) -> String {
     const NAMES: [(&str, char); 16] = [
         ("amp", '&'),

@@ -13,16 +13,17 @@ use super::{
     closing_keywords,
 };
 
-/// A push names no more commits than this.
+/// Maximum commits that a push lists.
 const MOST_COMMITS: usize = 2048;
 
 impl State {
-    /// The commit that a branch, tag or commit name stands for.
+    /// Resolves a branch, tag or commit name to a commit.
     pub(crate) fn resolve(&self, repo: u64, name: &str) -> Result<String, SimError> {
         self.repo(repo)?.git.resolve(name).ok_or_else(|| SimError::NoSuch(format!("commit {name}")))
     }
 
-    /// Makes a branch at `from`. A branch of a fork (`owner:branch`) sends nothing here.
+    /// Creates a branch at `from`; returns the commit. A branch of a fork (`owner:branch`) sends no
+    /// webhook.
     pub(crate) fn create_branch(&mut self, repo: u64, by: &str, name: &str, from: &str) -> Result<String, SimError> {
         let sha = self.resolve(repo, from)?;
         if self.repo(repo)?.git.branches.contains_key(name) {
@@ -52,7 +53,7 @@ impl State {
         Ok(())
     }
 
-    /// Commits on top of a branch, which is made from the default branch if need be.
+    /// Commits on top of a branch, which is created from the default branch if it is missing.
     pub(crate) fn push(
         &mut self,
         repo: u64,
@@ -78,9 +79,8 @@ impl State {
         Ok(made)
     }
 
-    /// Lets a branch point at an existing commit, as a push does; also by force.
-    /// Open pull requests from it follow; on the default branch, commit
-    /// messages close issues.
+    /// Points a branch at an existing commit, as a push does; also by force. Open pull requests
+    /// from it follow; on the default branch, commit messages close issues.
     pub(crate) fn move_branch(&mut self, repo: u64, by: &str, branch: &str, sha: &str) -> Result<(), SimError> {
         if let Some((owner, _)) = branch.split_once(':') {
             self.fork(repo, owner)?;
@@ -118,14 +118,14 @@ impl State {
         Ok(())
     }
 
-    /// Whatever changes a branch or a tag is a push to the repository.
+    /// Records the time of a push: every change of a branch or a tag is a push to the repository.
     fn note_push(&mut self, repo: u64) -> Result<(), SimError> {
         let now = self.now();
         self.repo_mut(repo)?.pushed_at = now;
         Ok(())
     }
 
-    /// Open pull requests from a branch that moved get its new head.
+    /// Updates the head of open pull requests from a branch that moved.
     fn follow(&mut self, repo: u64, by: &str, branch: &str, sha: &str) -> Result<(), SimError> {
         let now = self.now();
         let mut moved = Vec::new();
@@ -143,7 +143,7 @@ impl State {
         Ok(())
     }
 
-    /// Sets a tag; one that exists is moved by force.
+    /// Creates a tag, or moves it by force; returns the commit.
     pub(crate) fn set_tag(&mut self, repo: u64, by: &str, name: &str, at: &str) -> Result<String, SimError> {
         let sha = self.resolve(repo, at)?;
         self.repo_mut(repo)?.git.annotated.remove(name);
@@ -151,7 +151,7 @@ impl State {
         Ok(sha)
     }
 
-    /// Makes an annotated tag, whose signature the forge could verify or not.
+    /// Creates an annotated tag, whose signature the forge can verify if `verified`.
     pub(crate) fn annotate(
         &mut self,
         repo: u64,
@@ -168,7 +168,7 @@ impl State {
         Ok(commit)
     }
 
-    /// Lets a tag name a commit. The push of an annotated one names its object.
+    /// Points a tag at a commit. The push of an annotated tag names its object.
     fn move_tag(&mut self, repo: u64, by: &str, name: &str, sha: &str, object: Option<&str>) -> Result<(), SimError> {
         let before = self.repo_mut(repo)?.git.tags.insert(name.to_owned(), sha.to_owned());
         self.note_push(repo)?;
@@ -180,7 +180,7 @@ impl State {
         Ok(())
     }
 
-    /// Notes that `owner` has a fork.
+    /// Records that `owner` has a fork.
     pub(super) fn fork(&mut self, repo: u64, owner: &str) -> Result<(), SimError> {
         self.user(owner, "User");
         let id = self.id();
@@ -188,7 +188,7 @@ impl State {
         Ok(())
     }
 
-    /// The webhook `create` or `delete`.
+    /// Sends the webhook `create` or `delete`.
     fn emit_ref(&mut self, repo: u64, event: &str, by: &str, kind: &str, name: &str) {
         let Ok(place) = self.repo(repo) else { return };
         let mut own = json!({ "ref": name, "ref_type": kind, "pusher_type": "user" });
@@ -199,17 +199,17 @@ impl State {
         self.emit(repo, event, None, by, own);
     }
 
-    /// The webhook `push`.
+    /// Sends the webhook `push`.
     fn emit_push(&mut self, repo: u64, by: &str, name: &str, before: &str, after: &str, forced: bool) {
         self.user(by, "User");
         let Ok(place) = self.repo(repo) else { return };
         let git = &place.git;
         let (created, deleted) = (before == ZERO, after == ZERO);
         let is_branch = name.starts_with("refs/heads/");
-        // A new branch lists what the default branch has not; a tag lists nothing.
+        // A new branch lists the commits that the default branch lacks; a tag lists none.
         let base = if created { git.branches.get(&place.default_branch).map(String::as_str) } else { Some(before) };
         let shas = if is_branch && !deleted && base != Some(after) { git.between(base, after) } else { Vec::new() };
-        // What holds nothing new was made from the default branch.
+        // A branch without new commits was created from the default branch.
         let made_from =
             (created && is_branch && shas.is_empty()).then(|| format!("refs/heads/{}", place.default_branch));
         let shown: Vec<Value> = shas

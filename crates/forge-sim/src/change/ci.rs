@@ -9,7 +9,7 @@ use super::super::{
     state::State,
 };
 
-/// What to set of a check run.
+/// Fields of a check run to set.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CheckChange {
     pub(crate) status: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) struct NewStatus {
 }
 
 impl State {
-    /// Makes a check run of the App `app` on a commit.
+    /// Creates a check run of the App `app` on a commit; returns its id.
     pub(crate) fn create_check(
         &mut self,
         repo: u64,
@@ -69,7 +69,7 @@ impl State {
         Ok(id)
     }
 
-    /// Changes a check run; its suite ends with the last of its runs.
+    /// Changes a check run. Its suite completes with the last of its runs.
     pub(crate) fn change_check(&mut self, repo: u64, id: u64, set: &CheckChange) -> Result<(), SimError> {
         let now = self.now();
         let found = self.repo_mut(repo)?.checks.get_mut(&id);
@@ -114,7 +114,7 @@ impl State {
         Ok(id)
     }
 
-    /// Somebody asks for a check run to be run again: only its App hears of it.
+    /// Requests a re-run of a check run. Only its App receives the webhook.
     pub(crate) fn rerequest(&mut self, repo: u64, id: u64, by: &str) -> Result<(), SimError> {
         let place = self.repo(repo)?;
         let run = place.checks.get(&id).ok_or_else(|| SimError::NoSuch(format!("check run {id}")))?;
@@ -123,8 +123,8 @@ impl State {
         Ok(())
     }
 
-    /// Somebody asks for all checks of an App on a commit to be run again: only
-    /// that App hears of it, once.
+    /// Requests a re-run of all checks of an App on a commit. Only that App receives the webhook,
+    /// once.
     pub(crate) fn rerequest_all(&mut self, repo: u64, app: &str, sha: &str, by: &str) -> Result<(), SimError> {
         let place = self.repo(repo)?;
         let run = place.checks.values().rfind(|run| run.app == app && run.sha == sha);
@@ -151,7 +151,7 @@ impl State {
         self.emit(repo, "check_suite", Some("completed"), &by, json!({ "check_suite": shown }));
     }
 
-    /// Sets a commit status and gives its id.
+    /// Sets a commit status; returns its id.
     pub(crate) fn set_status(&mut self, repo: u64, by: &str, sha: &str, new: &NewStatus) -> Result<u64, SimError> {
         let sha = self.resolve(repo, sha)?;
         self.user(by, "User");
@@ -195,7 +195,7 @@ impl State {
         Ok(id)
     }
 
-    /// Starts a run of the workflow at `path` and gives its id.
+    /// Starts a run of the workflow at `path`; returns its id.
     #[expect(clippy::too_many_arguments, reason = "what a run is made of")]
     pub(crate) fn start_run(
         &mut self,
@@ -218,7 +218,7 @@ impl State {
             sha: sha.to_owned(),
             branch: branch.to_owned(),
             trigger: trigger.to_owned(),
-            // A workflow whose `run-name` shows our id.
+            // A workflow whose `run-name` shows our request's id.
             title: match inputs.get("phasebot_request").and_then(Value::as_str) {
                 Some(request) => format!("Deploy {request}"),
                 None => title.unwrap_or_default(),
@@ -236,7 +236,7 @@ impl State {
         Ok(id)
     }
 
-    /// Starts the failed jobs of a run again.
+    /// Re-runs the failed jobs of a run.
     pub(crate) fn rerun(&mut self, repo: u64, id: u64, by: &str) -> Result<(), SimError> {
         let now = self.now();
         let found = self.repo_mut(repo)?.runs.get_mut(&id);
@@ -249,7 +249,7 @@ impl State {
         Ok(())
     }
 
-    /// Moves a workflow run on: `in_progress`, or `completed` with a conclusion.
+    /// Advances a workflow run: to `in_progress`, or to `completed` with a conclusion.
     pub(crate) fn change_run(
         &mut self,
         repo: u64,
@@ -268,7 +268,7 @@ impl State {
         Ok(())
     }
 
-    /// The id of the workflow at `path`, which is made known.
+    /// Returns the id of the workflow at `path`, which it registers if necessary.
     pub(crate) fn workflow_id(&mut self, repo: u64, path: &str) -> Result<u64, SimError> {
         let new = self.id();
         Ok(*self.repo_mut(repo)?.workflows.entry(path.to_owned()).or_insert(new))

@@ -1,4 +1,4 @@
-//! Issues and comments, and what pull requests share with them.
+//! Issues and comments, and the parts that pull requests share with them.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,12 @@ use super::super::{
     state::State,
 };
 
-/// What to change of an issue or pull request.
+/// Changes of an issue or pull request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ItemEdit {
     pub(crate) title: Option<String>,
     pub(crate) body: Option<String>,
-    /// Open, or closed for a reason.
+    /// Whether it is open; if closed, `reason` holds the reason.
     pub(crate) open: Option<bool>,
     pub(crate) reason: Option<String>,
 }
@@ -41,7 +41,7 @@ impl State {
         self.emit(repo, event, Some(action), by, Value::Object(own));
     }
 
-    /// Makes an item and gives its number; sends nothing.
+    /// Creates an item; returns its number. Sends no webhook.
     pub(super) fn make_item(
         &mut self,
         repo: u64,
@@ -81,7 +81,7 @@ impl State {
         Ok(number)
     }
 
-    /// Opens an issue; the labels are put on at once, each with its own webhook.
+    /// Opens an issue; returns its number. The labels are added at once, each with its own webhook.
     pub(crate) fn open_issue(
         &mut self,
         repo: u64,
@@ -97,7 +97,7 @@ impl State {
         Ok(number)
     }
 
-    /// Changes an item. What stays the same sends nothing.
+    /// Changes an item. Unchanged fields send no webhook.
     pub(crate) fn edit_item(&mut self, repo: u64, number: u64, by: &str, edit: &ItemEdit) -> Result<(), SimError> {
         let now = self.now();
         let item = self.item_mut(repo, number)?;
@@ -154,7 +154,7 @@ impl State {
         Ok(())
     }
 
-    /// Opens a closed item again.
+    /// Reopens a closed item.
     pub(crate) fn reopen_item(&mut self, repo: u64, number: u64, by: &str) -> Result<(), SimError> {
         let now = self.now();
         let item = self.item_mut(repo, number)?;
@@ -180,7 +180,7 @@ impl State {
         Ok(())
     }
 
-    /// Deletes an issue: from then on it answers 410.
+    /// Deletes an issue, which then answers 410.
     pub(crate) fn delete_issue(&mut self, repo: u64, number: u64, by: &str) -> Result<(), SimError> {
         if self.item(repo, number)?.pull.is_some() {
             return Err(SimError::Refused("pull requests can't be deleted".to_owned()));
@@ -190,7 +190,7 @@ impl State {
         Ok(())
     }
 
-    /// Assigns those who can read the repository by a role of their own.
+    /// Assigns those accounts that have a role of their own in the repository.
     pub(crate) fn assign(&mut self, repo: u64, number: u64, by: &str, logins: &[String]) -> Result<(), SimError> {
         let now = self.now();
         for login in logins {
@@ -207,7 +207,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts an item into a milestone, or takes it out.
+    /// Adds an item to a milestone, or removes it.
     pub(crate) fn set_milestone(
         &mut self,
         repo: u64,
@@ -234,12 +234,12 @@ impl State {
         Ok(())
     }
 
-    /// Writes a comment and gives its id.
+    /// Writes a comment; returns its id.
     pub(crate) fn comment(&mut self, repo: u64, number: u64, by: &str, body: &str) -> Result<u64, SimError> {
         self.comment_via(repo, number, by, body, None)
     }
 
-    /// Comments; `via`: an App does, in the account's name.
+    /// Writes a comment; returns its id. With `via`, that App writes it in the account's name.
     pub(crate) fn comment_via(
         &mut self,
         repo: u64,
@@ -278,7 +278,8 @@ impl State {
         Ok(())
     }
 
-    /// Reacts to a comment. `false`: the account had reacted so before. Sends nothing, as GitHub.
+    /// Adds a reaction to a comment; returns `false` if the account had already added it. Sends no
+    /// webhook, like GitHub.
     pub(crate) fn react(
         &mut self,
         repo: u64,
@@ -297,7 +298,8 @@ impl State {
         Ok((new, true))
     }
 
-    /// Reacts to what a global id names. `false`: there is no such thing here.
+    /// Adds a reaction to the object with a global id; returns `false` if this repository has no
+    /// such object.
     pub(crate) fn react_by_node(&mut self, repo: u64, node: &str, by: &str, content: &str) -> bool {
         let (id, now) = (self.id(), self.now());
         let Ok(place) = self.repo_mut(repo) else { return false };
@@ -310,7 +312,7 @@ impl State {
         true
     }
 
-    /// Folds a comment away. `false`: there is no such comment here.
+    /// Minimizes a comment; returns `false` if this repository has no such comment.
     pub(crate) fn minimize(&mut self, repo: u64, node: &str) -> bool {
         let Ok(place) = self.repo_mut(repo) else { return false };
         let found = place.comments.values_mut().find(|c| shape::node("IC_kwDO", c.id) == node);

@@ -1,4 +1,4 @@
-//! Labels: of a repository, and on its items.
+//! Labels of a repository, and on its items.
 
 use serde_json::{Map, Value, json};
 
@@ -9,11 +9,11 @@ use super::super::{
     state::State,
 };
 
-/// The colour that GitHub gives a label that was made by putting it on.
+/// Colour that GitHub gives a label that was created by adding it to an item.
 const DEFAULT_COLOR: &str = "ededed";
 
 impl State {
-    /// Makes a label. `Refused` if there is one of that name already.
+    /// Creates a label. Returns `Refused` if one with that name exists.
     pub(crate) fn create_label(
         &mut self,
         repo: u64,
@@ -37,7 +37,7 @@ impl State {
         Ok(())
     }
 
-    /// Changes a label; items keep it under its new name.
+    /// Changes a label. Items keep it under its new name.
     pub(crate) fn edit_label(
         &mut self,
         repo: u64,
@@ -76,7 +76,7 @@ impl State {
         Ok(new_key)
     }
 
-    /// Deletes a label; it comes off every item without a webhook for each.
+    /// Deletes a label. It is removed from every item without a webhook for each.
     pub(crate) fn delete_label(&mut self, repo: u64, by: &str, name: &str) -> Result<(), SimError> {
         let key = name.to_lowercase();
         let now = self.now();
@@ -92,7 +92,7 @@ impl State {
         Ok(())
     }
 
-    /// Puts labels on an item; missing ones are made. Returns those that were not on it before.
+    /// Adds labels to an item and creates missing ones; returns those that the item did not have.
     pub(super) fn attach_labels(
         &mut self,
         repo: u64,
@@ -120,7 +120,7 @@ impl State {
         Ok(added)
     }
 
-    /// Tells of labels that were put on.
+    /// Sends the webhooks for added labels.
     pub(super) fn emit_labeled(&mut self, repo: u64, number: u64, by: &str, added: &[String]) {
         for key in added {
             let Ok(place) = self.repo(repo) else { return };
@@ -129,14 +129,14 @@ impl State {
         }
     }
 
-    /// Puts labels on an item.
+    /// Adds labels to an item.
     pub(crate) fn add_labels(&mut self, repo: u64, number: u64, by: &str, names: &[String]) -> Result<(), SimError> {
         let added = self.attach_labels(repo, number, by, names)?;
         self.emit_labeled(repo, number, by, &added);
         Ok(())
     }
 
-    /// Takes a label off an item. `NoSuch` if it is not on it.
+    /// Removes a label from an item. Returns `NoSuch` if the item does not have it.
     pub(crate) fn remove_label(&mut self, repo: u64, number: u64, by: &str, name: &str) -> Result<(), SimError> {
         let key = name.to_lowercase();
         let now = self.now();

@@ -1,6 +1,6 @@
-//! What happens on the forge: the state changes, and the webhooks that GitHub
-//! sends for it are made. People (`person.rs`) and the API (`route/`) both go
-//! through here, so that the bot's own writes come back to it as webhooks too.
+//! Changes on the forge: each changes the state and creates the webhooks that GitHub sends for it.
+//! People (`person.rs`) and the API (`route/`) both use these functions, so that the bot's own
+//! writes come back to it as webhooks too.
 
 mod branches;
 mod ci;
@@ -18,7 +18,7 @@ pub use pulls::{MergeMethod, NewPull};
 pub use ship::{NewDeployment, NewRelease};
 pub use worker::Worker;
 
-/// The issues that a text closes by GitHub's keywords, such as `Fixes #12`.
+/// Returns the issues that a text closes by GitHub's keywords, such as `Fixes #12`.
 ///
 /// <https://docs.github.com/issues/tracking-your-work-with-issues/using-issues/linking-a-pull-request-to-an-issue>
 pub(super) fn closing_keywords(text: &str) -> Vec<u64> {

@@ -13,7 +13,7 @@ use super::super::{
 };
 
 impl State {
-    /// Makes a repository with one commit on `main`; sends nothing.
+    /// Creates a repository with one commit on `main`; returns its id. Sends no webhook.
     pub(crate) fn create_repo(&mut self, full_name: &str) -> Result<u64, SimError> {
         let (owner, name) =
             full_name.split_once('/').ok_or_else(|| SimError::Refused(format!("{full_name} is not owner/name")))?;
@@ -68,7 +68,7 @@ impl State {
         Ok(id)
     }
 
-    /// Gives a repository another name; the old one is redirected.
+    /// Renames a repository. Its old name is redirected.
     pub(crate) fn rename_repo(&mut self, repo: u64, by: &str, name: &str) -> Result<(), SimError> {
         let place = self.repo_mut(repo)?;
         let old = std::mem::replace(&mut place.name, name.to_owned());
@@ -82,7 +82,7 @@ impl State {
         Ok(())
     }
 
-    /// Gives the App another name. What it wrote is shown under the new one.
+    /// Renames the App. What it wrote is shown under the new name.
     pub(crate) fn rename_app(&mut self, slug: &str) {
         let before = self.bot();
         slug.clone_into(&mut self.app.slug);
@@ -96,14 +96,14 @@ impl State {
         }
     }
 
-    /// Makes a repository read-only, or writable again.
+    /// Archives a repository, or unarchives it.
     pub(crate) fn archive_repo(&mut self, repo: u64, by: &str, archived: bool) -> Result<(), SimError> {
         self.repo_mut(repo)?.archived = archived;
         self.emit(repo, "repository", Some(if archived { "archived" } else { "unarchived" }), by, Value::Null);
         Ok(())
     }
 
-    /// Installs the App on repositories of one owner.
+    /// Installs the App on repositories of one owner; returns the installation's id.
     pub(crate) fn install(&mut self, by: &str, repos: &[u64]) -> Result<u64, SimError> {
         let first = repos.first().ok_or_else(|| SimError::Refused("no repository to install on".to_owned()))?;
         let owner = self.repo(*first)?.owner.clone();
@@ -122,7 +122,7 @@ impl State {
         Ok(id)
     }
 
-    /// Adds and removes repositories of an installation; a webhook for each.
+    /// Adds and removes repositories of an installation, with a webhook for each change.
     pub(crate) fn change_installation(
         &mut self,
         id: u64,
@@ -151,7 +151,7 @@ impl State {
         Ok(())
     }
 
-    /// Removes the App; its tokens die at once.
+    /// Uninstalls the App. Its tokens become invalid at once.
     pub(crate) fn uninstall(&mut self, id: u64, by: &str) -> Result<(), SimError> {
         let gone = self.installations.remove(&id).ok_or_else(|| SimError::NoSuch(format!("installation {id}")))?;
         self.tokens.retain(|_, token| token.installation != id);

@@ -1,4 +1,4 @@
-//! Pull requests: opened, reviewed, merged.
+//! Pull requests: opening, reviewing, merging.
 
 use std::collections::BTreeSet;
 
@@ -15,14 +15,14 @@ use super::{
     closing_keywords,
 };
 
-/// How a pull request is merged.
+/// Merge methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeMethod {
-    /// A merge commit.
+    /// Creates a merge commit.
     Merge,
-    /// One new commit with everything.
+    /// Creates one new commit with all changes.
     Squash,
-    /// A new copy of each commit.
+    /// Creates a new copy of each commit.
     Rebase,
 }
 
@@ -31,18 +31,18 @@ pub enum MergeMethod {
 pub struct NewPull {
     /// `branch`, or `owner:branch` of a fork.
     pub head: String,
-    /// Target branch; empty: the default branch.
+    /// Target branch; empty for the default branch.
     pub base: String,
     /// Title.
     pub title: String,
     /// Body.
     pub body: String,
-    /// Not ready for review.
+    /// Whether it is a draft.
     pub draft: bool,
 }
 
 impl State {
-    /// Opens a pull request and gives its number.
+    /// Opens a pull request; returns its number.
     pub(crate) fn open_pull(&mut self, repo: u64, by: &str, new: &NewPull) -> Result<u64, SimError> {
         let id = self.id();
         let place = self.repo(repo)?;
@@ -65,13 +65,13 @@ impl State {
         Ok(number)
     }
 
-    /// A pull request.
+    /// Returns a pull request.
     pub(crate) fn pull(&self, repo: u64, number: u64) -> Result<&Pull, SimError> {
         let found = self.item(repo, number)?.pull.as_ref();
         found.ok_or_else(|| SimError::NoSuch(format!("pull request #{number}")))
     }
 
-    /// A pull request, to change it.
+    /// Returns a pull request, for changes.
     pub(super) fn pull_mut(&mut self, repo: u64, number: u64) -> Result<&mut Pull, SimError> {
         let found = self.item_mut(repo, number)?.pull.as_mut();
         found.ok_or_else(|| SimError::NoSuch(format!("pull request #{number}")))
@@ -85,7 +85,7 @@ impl State {
         Ok(())
     }
 
-    /// Turns a pull request to another target branch.
+    /// Changes a pull request's target branch.
     pub(crate) fn retarget(&mut self, repo: u64, number: u64, by: &str, base: &str) -> Result<(), SimError> {
         let sha = self.resolve(repo, &format!("heads/{base}"))?;
         let now = self.now();
@@ -129,8 +129,8 @@ impl State {
         Ok(id)
     }
 
-    /// Merges a pull request: the base moves, the pull request closes, and so
-    /// do the issues that it names, if the base is the default branch.
+    /// Merges a pull request: the base moves, the pull request closes, and so do the issues that it
+    /// names, if the base is the default branch.
     pub(crate) fn merge_pull(
         &mut self,
         repo: u64,
@@ -178,7 +178,7 @@ impl State {
         Ok(sha)
     }
 
-    /// What follows once the merge's commit exists.
+    /// Closes the pull request and its issues once the merge's commit exists.
     pub(super) fn settle_merge(&mut self, repo: u64, number: u64, by: &str, sha: &str) -> Result<(), SimError> {
         let now = self.now();
         self.user(by, "User");
@@ -193,8 +193,8 @@ impl State {
         Ok(())
     }
 
-    /// The issues that a pull request closes once merged: by keywords in its
-    /// body or linked by hand, and only if it goes to the default branch.
+    /// Returns the issues that a pull request closes once merged: those in its body with a keyword
+    /// or linked by hand, and only if its target is the default branch.
     pub(crate) fn closing_issues(&self, repo: u64, number: u64) -> Result<BTreeSet<u64>, SimError> {
         let pull = self.pull(repo, number)?;
         if pull.base != self.repo(repo)?.default_branch {
@@ -206,14 +206,14 @@ impl State {
         Ok(found)
     }
 
-    /// Links an issue to a pull request by hand. GitHub sends nothing for it.
+    /// Links an issue to a pull request by hand. GitHub sends no webhook for it.
     pub(crate) fn link_issue(&mut self, repo: u64, number: u64, issue: u64) -> Result<(), SimError> {
         self.item(repo, issue)?;
         self.pull_mut(repo, number)?.linked_issues.insert(issue);
         Ok(())
     }
 
-    /// Lists a branch in the issue's «Development» box. GitHub sends nothing for it.
+    /// Lists a branch in the issue's "Development" box. GitHub sends no webhook for it.
     pub(crate) fn link_branch(&mut self, repo: u64, issue: u64, branch: &str) -> Result<(), SimError> {
         self.item_mut(repo, issue)?.linked_branches.insert(branch.to_owned());
         Ok(())

@@ -4,12 +4,12 @@ use serde_json::json;
 
 use super::super::{SimError, git::NewCommit, shape, state::State};
 
-/// GitHub's own account, which merges what the queue has tested.
+/// GitHub's own account, which merges groups that passed the queue.
 const MERGER: &str = "github-merge-queue[bot]";
 
 impl State {
-    /// Puts a pull request into the queue: its group's commit is made on a
-    /// branch of its own, and checks on that are asked for.
+    /// Adds a pull request to the queue: creates the group's commit on its own branch, and requests
+    /// checks on it. Returns the commit.
     pub(crate) fn merge_group(&mut self, repo: u64, number: u64) -> Result<String, SimError> {
         self.user(MERGER, "Bot");
         let now = self.now();
@@ -26,7 +26,7 @@ impl State {
         Ok(sha)
     }
 
-    /// Merges the group that was made at `sha`.
+    /// Merges the group with the commit `sha`.
     pub(crate) fn merge_queued(&mut self, repo: u64, number: u64, sha: &str) -> Result<(), SimError> {
         let base = self.pull(repo, number)?.base.clone();
         let before = self.resolve(repo, &format!("heads/{base}"))?;

@@ -9,44 +9,44 @@ use super::super::{
     state::State,
 };
 
-/// A release to make.
+/// A release to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewRelease {
-    /// Its tag, made when it is published if it is not there.
+    /// Its tag, created on publication if it is missing.
     pub tag: String,
-    /// Branch or commit to tag; empty: the default branch.
+    /// Branch or commit to tag; empty for the default branch.
     pub target: String,
     /// Name.
     pub name: Option<String>,
     /// Notes.
     pub body: Option<String>,
-    /// Not yet published.
+    /// Whether it is not published yet.
     pub draft: bool,
-    /// Not for production.
+    /// Whether it is a pre-release, not meant for production.
     pub prerelease: bool,
 }
 
-/// A deployment to make.
+/// A deployment to create.
 #[derive(Debug, Clone, Default)]
 pub struct NewDeployment {
     /// Branch, tag or commit.
     pub reference: String,
     /// Environment.
     pub environment: String,
-    /// The forge's production flag; `None`: GitHub's rule, that is only `production`.
+    /// The forge's production flag; `None` applies GitHub's rule: only `production` is.
     pub production: Option<bool>,
-    /// It will go away.
+    /// Whether its environment is transient.
     pub transient: bool,
-    /// What it is for; empty: `deploy`.
+    /// Its task; empty for `deploy`.
     pub task: String,
-    /// Words.
+    /// Description.
     pub description: Option<String>,
-    /// Anything more.
+    /// Additional data.
     pub payload: Option<Value>,
 }
 
 impl State {
-    /// Makes a release and gives its id.
+    /// Creates a release; returns its id.
     pub(crate) fn create_release(&mut self, repo: u64, by: &str, new: &NewRelease) -> Result<u64, SimError> {
         self.user(by, "User");
         let (id, now) = (self.id(), self.now());
@@ -99,7 +99,7 @@ impl State {
         Ok(())
     }
 
-    /// Deletes a release; its tag stays.
+    /// Deletes a release, but keeps its tag.
     pub(crate) fn delete_release(&mut self, repo: u64, id: u64, by: &str) -> Result<(), SimError> {
         self.release(repo, id)?;
         self.emit_release(repo, id, "deleted", by);
@@ -107,7 +107,7 @@ impl State {
         Ok(())
     }
 
-    /// A release.
+    /// Returns a release.
     pub(crate) fn release(&self, repo: u64, id: u64) -> Result<&Release, SimError> {
         self.repo(repo)?.releases.get(&id).ok_or_else(|| SimError::NoSuch(format!("release {id}")))
     }
@@ -119,7 +119,7 @@ impl State {
         self.emit(repo, "release", Some(action), by, own);
     }
 
-    /// Makes a deployment and gives its id; workflows that it starts begin.
+    /// Creates a deployment and starts the workflows that it triggers; returns its id.
     pub(crate) fn create_deployment(&mut self, repo: u64, by: &str, new: &NewDeployment) -> Result<u64, SimError> {
         let id = self.note_deployment(repo, by, new)?;
         let place = self.repo(repo)?;
@@ -130,7 +130,7 @@ impl State {
         Ok(id)
     }
 
-    /// Makes a deployment of which no event tells yet.
+    /// Creates a deployment without its webhook; returns its id.
     pub(super) fn note_deployment(&mut self, repo: u64, by: &str, new: &NewDeployment) -> Result<u64, SimError> {
         let sha = self.resolve(repo, &new.reference)?;
         self.user(by, "User");
@@ -153,13 +153,13 @@ impl State {
         Ok(id)
     }
 
-    /// A deployment.
+    /// Returns a deployment.
     pub(crate) fn deployment(&self, repo: u64, id: u64) -> Result<&Deployment, SimError> {
         self.repo(repo)?.deployments.get(&id).ok_or_else(|| SimError::NoSuch(format!("deployment {id}")))
     }
 
-    /// Sets a deployment's status and gives its id. With `auto_inactive`, a
-    /// success retires the earlier successful deployments of the environment.
+    /// Sets a deployment's status; returns its id. With `auto_inactive`, a success makes the
+    /// earlier successful deployments of the environment inactive.
     pub(crate) fn set_deployment_status(
         &mut self,
         repo: u64,
@@ -188,7 +188,7 @@ impl State {
         Ok(made)
     }
 
-    /// A status to set, with nothing in it but its state.
+    /// Returns a new status with only its state set.
     pub(crate) fn new_deployment_status(&mut self, state: &str, by: &str) -> DeploymentStatus {
         DeploymentStatus {
             id: self.id(),
@@ -226,7 +226,7 @@ impl State {
         Ok(made)
     }
 
-    /// Lets a job of a workflow run wait for the App's protection rule.
+    /// Makes a job of a workflow run wait for the App's protection rule.
     pub(crate) fn request_protection(
         &mut self,
         repo: u64,
@@ -245,7 +245,7 @@ impl State {
         self.ask_protection(repo, run, environment, id)
     }
 
-    /// A job's deployment waits for the App's protection rule.
+    /// Makes a job's deployment wait for the App's protection rule.
     pub(super) fn ask_protection(&mut self, repo: u64, run: u64, environment: &str, id: u64) -> Result<(), SimError> {
         let found = self.repo(repo)?.runs.get(&run).cloned();
         let waiting = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {run}")))?;

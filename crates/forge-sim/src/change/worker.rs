@@ -1,5 +1,5 @@
-//! Workflows that run: started by deployments or by hand, and moved on step by
-//! step, so that a test decides how far each gets and how it ends.
+//! Simulated workflow runs: started by deployments or by hand, and advanced step by step, so that a
+//! test decides how far each gets and how it ends.
 
 use serde_json::{Value, json};
 
@@ -11,27 +11,27 @@ use super::{
 /// The account of GitHub Actions.
 const ACTIONS: &str = "github-actions[bot]";
 
-/// A workflow, and what becomes of its runs.
+/// A workflow, and the behaviour of its runs.
 #[derive(Debug, Clone)]
 pub struct Worker {
     /// Its path in the repository.
     pub path: String,
-    /// What starts it: `deployment` or `workflow_dispatch`.
+    /// Its trigger: `deployment` or `workflow_dispatch`.
     pub on: String,
-    /// The job's `environment:`, for which GitHub makes a deployment.
+    /// The job's `environment:`, for which GitHub creates a deployment.
     pub environment: Option<String>,
-    /// That environment has the App's deployment protection rule.
+    /// Whether that environment has the App's deployment protection rule.
     pub protected: bool,
-    /// How runs end; `None`: they hang.
+    /// Conclusion of its runs; `None` if they hang.
     pub conclusion: Option<String>,
-    /// Runs are never made.
+    /// Whether a dispatch never creates a run.
     pub dead: bool,
-    /// Its branch moves in the moment in which it is dispatched.
+    /// Whether its branch moves at the moment of the dispatch.
     pub moves: bool,
 }
 
 impl Worker {
-    /// A workflow at `path` that `on` starts and that succeeds.
+    /// Returns a workflow at `path` that `on` triggers and that succeeds.
     pub fn new(path: &str, on: &str) -> Self {
         Self {
             path: path.to_owned(),
@@ -46,7 +46,7 @@ impl Worker {
 }
 
 impl State {
-    /// Starts what a new deployment starts.
+    /// Starts the runs that a new deployment triggers.
     pub(crate) fn deployment_starts(&mut self, repo: u64, id: u64) -> Result<(), SimError> {
         let (sha, reference) = self.deployment(repo, id).map(|d| (d.sha.clone(), d.reference.clone()))?;
         let workers = self.repo(repo)?.workers.clone();
@@ -56,7 +56,7 @@ impl State {
         Ok(())
     }
 
-    /// Moves every run of a known workflow on by one step.
+    /// Advances every run of a registered workflow by one step; returns how many advanced.
     pub(crate) fn work(&mut self, repo: u64) -> Result<usize, SimError> {
         let place = self.repo(repo)?;
         let open = place.runs.values().filter(|run| run.status != "completed");
@@ -126,7 +126,7 @@ impl State {
         Ok(())
     }
 
-    /// The deployment that a job's `environment:` makes: its event names the run.
+    /// Creates the deployment for a job's `environment:`; its event names the run.
     fn job_deployment(&mut self, repo: u64, run: u64, new: &NewDeployment) -> Result<u64, SimError> {
         let id = self.note_deployment(repo, ACTIONS, new)?;
         self.of_pull(repo, run, id)?;
@@ -141,7 +141,7 @@ impl State {
         Ok(id)
     }
 
-    /// A deployment of a pull request's run is listed under its trial merge.
+    /// Sets the ref of a pull request run's deployment to the trial merge.
     fn of_pull(&mut self, repo: u64, run: u64, deployment: u64) -> Result<(), SimError> {
         let place = self.repo(repo)?;
         let Some(found) = place.runs.get(&run).filter(|run| run.trigger == "pull_request") else { return Ok(()) };
@@ -154,7 +154,7 @@ impl State {
         Ok(())
     }
 
-    /// Cancels a run that has not ended.
+    /// Cancels a run; returns `false` if it had already completed.
     pub(crate) fn cancel_run(&mut self, repo: u64, run: u64, by: &str) -> Result<bool, SimError> {
         let found = self.repo(repo)?.runs.get(&run).cloned();
         let found = found.ok_or_else(|| SimError::NoSuch(format!("workflow run {run}")))?;

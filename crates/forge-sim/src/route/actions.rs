@@ -33,7 +33,7 @@ pub(super) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// The path of the workflow that the request names by id or file name.
+/// Returns the path of the workflow that the request names by id or file name.
 fn workflow(repo: &Repo, name: &str) -> Result<String, Reply> {
     let id = name.parse::<u64>().ok();
     let file = format!("/{name}");
@@ -70,12 +70,12 @@ fn dispatch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     })))
 }
 
-/// A workflow that takes the request and never runs.
+/// Returns whether a workflow accepts the request and never runs.
 fn repo_worker_is_dead(state: &State, repo: u64, path: &str) -> bool {
     state.repo(repo).is_ok_and(|repo| repo.workers.iter().any(|worker| worker.path == path && worker.dead))
 }
 
-/// Newest first.
+/// Lists workflow runs, newest first.
 fn page(state: &State, call: &Call, wanted: impl Fn(&WorkflowRun) -> bool) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let is = |field: &str, value: &str| call.query(field).is_none_or(|w| w == value);

@@ -31,7 +31,7 @@ fn app(state: &mut State, _: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(shown))
 }
 
-/// Exchanges the code that the browser brought back for the App's credentials.
+/// Exchanges the code from the browser for the App's credentials.
 fn convert(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let made = state.convert(call.param("code"))?;
     let mut shown = shape::integration(state, &state.app.slug);
@@ -42,7 +42,7 @@ fn convert(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::created(shown))
 }
 
-/// GitHub never tells the secret: it shows stars in its place.
+/// Returns the webhook's configuration. GitHub never returns the secret: it shows stars instead.
 fn hook_config(state: &mut State, _: &Call) -> Result<Reply, Reply> {
     let mut shown = json!({ "content_type": "json", "insecure_ssl": "0" });
     if let Some(url) = &state.app.hook.url {
@@ -91,7 +91,8 @@ fn token(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::created(shown))
 }
 
-/// The repositories that a token is asked for; all of them must be the installation's.
+/// Returns the repositories for which a token is requested, all of which must be the
+/// installation's.
 fn narrowed(state: &State, call: &Call, of: &BTreeSet<u64>) -> Result<Option<BTreeSet<u64>>, Reply> {
     let unknown = || {
         Reply::invalid_message(
@@ -149,7 +150,7 @@ fn shown(attempt: &Attempt) -> Value {
     })
 }
 
-/// Newest first, paged by cursor.
+/// Lists deliveries, newest first, with a cursor for each page.
 fn deliveries(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let per_page = call.query("per_page").and_then(|v| v.parse().ok()).unwrap_or(30_usize).clamp(1, 100);
     let before = match call.query("cursor") {

@@ -68,7 +68,7 @@ fn edit(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(shown(state, call, id)?))
 }
 
-/// Newest first; of several runs of one name and App the newest, unless all are asked for.
+/// Lists check runs, newest first: only the newest of each name and App, unless all are requested.
 fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let sha = resolve(state, call, call.param("ref"))?;
     let repo = state.repo(call.repo)?;
@@ -88,7 +88,7 @@ fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::page_of(&state.api, call, "check_runs", all))
 }
 
-/// The newest status of each context counts.
+/// Returns the combined status. Only the newest status of each context counts.
 fn combined(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let sha = resolve(state, call, call.param("ref"))?;
     let repo = state.repo(call.repo)?;

@@ -21,10 +21,10 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/tags", READ, tags),
 ];
 
-/// Without `page` and `per_page`, a comparison lists no more commits than this.
+/// Maximum commits that a comparison lists without `page` and `per_page`.
 const COMPARED: usize = 250;
 
-/// A commit, or GitHub's 422 for what is none.
+/// Resolves a name to a commit; otherwise returns GitHub's 422.
 pub(super) fn resolve(state: &State, call: &Call, name: &str) -> Result<String, Reply> {
     let found = state.repo(call.repo)?.git.resolve(name);
     found.ok_or_else(|| Reply::invalid_message(&format!("No commit found for SHA: {name}")))
@@ -39,7 +39,7 @@ fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let at = |name: &str| {
         let own = name.strip_prefix(&format!("{}:", repo.owner)).unwrap_or(name);
-        // As git has it, a tag comes before a branch of the same name.
+        // As in Git, a tag comes before a branch of the same name.
         repo.git.tags.get(own).cloned().or_else(|| repo.git.resolve(own)).ok_or_else(Reply::not_found)
     };
     let (base, head) = (at(base_name)?, at(head_name)?);
@@ -73,7 +73,7 @@ fn compare(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply { headers: links, ..Reply::ok(body) })
 }
 
-/// The files that `head` changed since it left `base`, on the first page only.
+/// Returns the files that `head` changed since it left `base`.
 fn files(state: &State, repo: &Repo, base: &str, head: &str) -> Vec<Value> {
     let before = repo.git.compare(base, head).and_then(|c| repo.git.get(&c.merge_base).cloned());
     let shown = |(path, text): (String, Option<String>)| {
@@ -102,7 +102,7 @@ fn files(state: &State, repo: &Repo, base: &str, head: &str) -> Vec<Value> {
     repo.git.changes(base, head).into_iter().filter_map(shown).collect()
 }
 
-/// What is shown of a long comparison without pages: the newest commits.
+/// Returns the part of a long comparison that is listed without pages: the newest commits.
 fn last(mut all: Vec<Value>) -> Vec<Value> {
     let from = all.len().saturating_sub(COMPARED);
     all.split_off(from)
@@ -125,7 +125,7 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(commit))
 }
 
-/// Of this repository only: a fork's branches are none of its own.
+/// Lists branches of this repository only; a fork's branches do not belong to it.
 fn branches_where_head(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let sha = resolve(state, call, call.param("commit_sha"))?;
     let repo = state.repo(call.repo)?;

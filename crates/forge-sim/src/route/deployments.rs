@@ -18,7 +18,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("POST", "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses", WRITE, set_status),
 ];
 
-/// Newest first.
+/// Lists deployments, newest first.
 fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let is = |field: &str, value: &str| call.query(field).is_none_or(|wanted| wanted == value);
@@ -34,7 +34,7 @@ fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::page(&state.api, call, all))
 }
 
-/// 409 if required contexts are named that are missing or not successful.
+/// Creates a deployment; 409 if it names required contexts that are missing or not successful.
 fn create(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let reference = call.required("Deployment", "ref")?;
     let no_ref = || Reply::invalid_message(&format!("No ref found for: {reference}"));
@@ -58,8 +58,8 @@ fn create(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::created(shown(state, call, id)?))
 }
 
-/// The first status or check that the deployment waits for in vain. Without
-/// `required_contexts`, every one that the commit has must be successful.
+/// Returns the first required status or check that is not successful. Without `required_contexts`,
+/// all statuses and checks of the commit are required.
 fn unmet(state: &State, call: &Call, sha: &str) -> Result<Option<String>, Reply> {
     let repo = state.repo(call.repo)?;
     let mut all = std::collections::BTreeMap::new();
@@ -89,7 +89,7 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(shown(state, call, call.number("deployment_id")?)?))
 }
 
-/// Newest first.
+/// Lists a deployment's statuses, newest first.
 fn statuses(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let deployment = state.deployment(call.repo, call.number("deployment_id")?)?;

@@ -1,5 +1,5 @@
-//! The GraphQL endpoint: which issues a pull request closes, which branches an
-//! issue is linked to and what closed it; reactions to reviews, and comments folded away.
+//! The GraphQL endpoint: the issues that a pull request closes, an issue's linked branches and the
+//! change that closed it, reactions to reviews, and minimizing comments.
 
 use serde_json::{Value, json};
 
@@ -48,14 +48,14 @@ fn answer(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(json!({ "data": data })))
 }
 
-/// GraphQL tells of errors with status 200.
+/// Returns an error. GraphQL reports errors with status 200.
 fn failed(data: &Value, kind: &str, message: &str) -> Reply {
     Reply::ok(json!({ "data": data, "errors": [{ "type": kind, "message": message }] }))
 }
 
 type Found = Result<Value, (&'static str, String)>;
 
-/// `addReaction` to comments and reviews, `minimizeComment`.
+/// Carries out `addReaction` on comments and reviews, and `minimizeComment`.
 fn change(state: &mut State, call: &Call, field: &Field) -> Found {
     let input = field.arguments.get("input");
     let text = |name: &str| input.and_then(|i| i.get(name)).and_then(Value::as_str).unwrap_or("").to_owned();
@@ -121,7 +121,7 @@ fn repository(state: &State, call: &Call, field: &Field) -> Found {
     Ok(out)
 }
 
-/// A commit with those whom GitHub takes for its authors.
+/// Returns a commit with its authors according to GitHub.
 fn authors(state: &State, repo: &Repo, oid: &str) -> Value {
     let Some(commit) = repo.git.get(oid) else { return Value::Null };
     let trailers = commit.message.lines().filter_map(|line| line.strip_prefix("Co-authored-by: "));
@@ -189,7 +189,7 @@ fn issue(repo: &Repo, item: &Item) -> Value {
     out
 }
 
-/// A `ClosedEvent` of an issue's timeline, the only kind that is kept.
+/// Returns a `ClosedEvent` of an issue's timeline, the only kind of event that is stored.
 fn closed_event(repo: &Repo, closing: &Closing) -> Value {
     let closer = match &closing.closer {
         Some(Closer::Pull(number)) => {

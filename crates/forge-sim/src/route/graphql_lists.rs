@@ -1,5 +1,4 @@
-//! What GraphQL lists of a repository: pull requests, issues, tags; and
-//! deployments by their global ids.
+//! GraphQL lists of a repository: pull requests, issues, tags; and deployments by their global ids.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use super::{
     query::Field,
 };
 
-/// A list under the repository, if `field` names one: the page that it asks for.
+/// Returns the requested page of the list that `field` names, if it names one.
 pub(super) fn list(state: &State, repo: &Repo, field: &Field) -> Option<Value> {
     let all = match field.name.as_str() {
         "pullRequests" => items(repo, field, true).map(|item| pull(state, repo, item)).collect(),
@@ -25,7 +24,7 @@ pub(super) fn list(state: &State, repo: &Repo, field: &Field) -> Option<Value> {
     Some(page(field, all))
 }
 
-/// Deployments by their global ids; null for what is not one that may be seen.
+/// Returns deployments by their global ids, with null for ids that are unknown or not accessible.
 pub(super) fn nodes(state: &State, reach: impl Fn(u64) -> bool, field: &Field) -> Value {
     let ids = field.arguments.get("ids").and_then(Value::as_array).cloned().unwrap_or_default();
     let seen = |id: &Value| {
@@ -48,7 +47,7 @@ pub(super) fn nodes(state: &State, reach: impl Fn(u64) -> bool, field: &Field) -
     shown.collect()
 }
 
-/// One page of a connection; a cursor is the place of what it follows.
+/// Returns one page of a connection. A cursor is the index after the page's last element.
 fn page(field: &Field, all: Vec<Value>) -> Value {
     let first = field.arguments.get("first").and_then(Value::as_u64).map_or(100, |n| n.min(100));
     let first = usize::try_from(first).unwrap_or(100);
@@ -64,7 +63,7 @@ fn page(field: &Field, all: Vec<Value>) -> Value {
     })
 }
 
-/// Newest change first.
+/// Returns issues or pull requests, the most recently updated first.
 fn items<'a>(repo: &'a Repo, field: &Field, pulls: bool) -> impl Iterator<Item = &'a Item> {
     let since = field.arguments.get("filterBy").and_then(|filter| filter.get("since")).and_then(Value::as_str);
     let since: Option<Timestamp> = since.and_then(|since| since.parse().ok());
@@ -80,7 +79,7 @@ fn items<'a>(repo: &'a Repo, field: &Field, pulls: bool) -> impl Iterator<Item =
 pub(super) fn account(state: &State, login: &str) -> Value {
     let known = state.users.get(&login.to_ascii_lowercase());
     let (kind, id) = known.map_or(("User", None), |user| (user.kind, Some(user.id)));
-    // GraphQL leaves out what REST puts behind a bot's name.
+    // GraphQL omits the suffix that REST adds to a bot's name.
     json!({ "__typename": kind, "login": login.trim_end_matches("[bot]"), "databaseId": id })
 }
 
@@ -124,7 +123,7 @@ fn pull(state: &State, repo: &Repo, it: &Item) -> Value {
     out
 }
 
-/// All tags of the simulation are light: they name a commit.
+/// Returns all tags, newest commit first. Each names its commit, also an annotated one.
 fn tags(repo: &Repo) -> Vec<Value> {
     let mut found: Vec<(Timestamp, Value)> = repo
         .git

@@ -25,7 +25,8 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/pulls/{pull_number}", &["pull_requests:read"], pull),
 ];
 
-/// The number of the item that the path names: 404 if there never was one, 410 if it is gone.
+/// Returns the number of the item in the path: 404 if it never existed, 410 if it was deleted or
+/// moved.
 pub(super) fn present(state: &State, call: &Call) -> Result<u64, Reply> {
     let number = call.number("issue_number")?;
     match state.repo(call.repo)?.items.get(&number) {
@@ -39,7 +40,7 @@ fn shown(state: &State, call: &Call, number: u64) -> Result<Value, Reply> {
     Ok(shape::issue(state, state.repo(call.repo)?, state.item(call.repo, number)?))
 }
 
-/// Whether a list's `state`, `since` and `labels` let an item through.
+/// Returns whether an item matches a list's `state`, `since` and `labels`.
 fn wanted(call: &Call, item: &Item) -> bool {
     let since = call.query("since").and_then(|s| s.parse::<Timestamp>().ok());
     let labels: Vec<String> =
@@ -56,7 +57,7 @@ fn wanted(call: &Call, item: &Item) -> bool {
         && call.query("creator").is_none_or(|c| item.author.eq_ignore_ascii_case(c))
 }
 
-/// Sorted as asked: newest first by creation, unless told otherwise.
+/// Sorts a list as requested: by default by creation, newest first.
 fn sorted(call: &Call, mut items: Vec<&Item>) -> Vec<u64> {
     match call.query("sort") {
         Some("updated") => items.sort_by_key(|i| (i.updated_at, i.number)),

@@ -22,7 +22,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("DELETE", "/repos/{owner}/{repo}/issues/{issue_number}/labels/{name}", WRITE, remove),
 ];
 
-/// A label's name has at most this many characters, its description 100.
+/// Maximum length of a label's name, in characters; a description has at most 100.
 const LONGEST_NAME: usize = 50;
 const LONGEST_DESCRIPTION: usize = 100;
 
@@ -98,7 +98,7 @@ fn of_item(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::page(&state.api, call, all))
 }
 
-/// Names from `{"labels": […]}` or a bare list, as text or as objects.
+/// Returns the names in `{"labels": […]}` or a bare list, given as text or as objects.
 fn names(body: &Value) -> Option<Vec<String>> {
     let list = body.get("labels").unwrap_or(body).as_array()?;
     list.iter().map(|l| l.as_str().or_else(|| l.get("name")?.as_str()).map(str::to_owned)).collect()

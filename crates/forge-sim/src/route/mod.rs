@@ -1,4 +1,4 @@
-//! The API's routes: which there are, and how one is found.
+//! The API's routes, and their lookup.
 
 mod actions;
 #[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
@@ -26,18 +26,18 @@ use serde_json::Value;
 
 use super::{SimError, state::State};
 
-/// Who must ask.
+/// Required authentication.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Auth {
-    /// The App, by JSON Web Token.
+    /// The App, by its JSON Web Token.
     App,
     /// An installation, by its token.
     Installation,
-    /// Anybody.
+    /// None.
     Open,
 }
 
-/// What a handler gets.
+/// Arguments of a handler.
 pub(super) struct Call {
     /// Values of the template's parameters.
     pub(super) params: Vec<(String, String)>,
@@ -45,43 +45,43 @@ pub(super) struct Call {
     pub(super) query: Vec<(String, String)>,
     /// The body; null if there is none.
     pub(super) body: Value,
-    /// The repository that the path names, once it is found.
+    /// Id of the repository in the path, once it is found.
     pub(super) repo: u64,
-    /// The installation that asks.
+    /// The installation that sent the request.
     pub(super) installation: u64,
-    /// The path below the API's root by the repository's number, for links to further pages.
+    /// The path below the API's root with the repository's id, for links to further pages.
     pub(super) link: String,
-    /// Leave out the newest element of a list, if it was made after this.
+    /// Omits the newest element of a list, if it was created after this time.
     pub(super) stale: Option<Timestamp>,
 }
 
 impl Call {
-    /// A parameter of the path.
+    /// Returns a parameter of the path.
     pub(super) fn param(&self, name: &str) -> &str {
         find(&self.params, name).unwrap_or("")
     }
 
-    /// A parameter of the path that is a number; else nothing is found.
+    /// Returns a numeric parameter of the path; otherwise 404.
     pub(super) fn number(&self, name: &str) -> Result<u64, Reply> {
         self.param(name).parse().map_err(|_| Reply::not_found())
     }
 
-    /// A query parameter.
+    /// Returns a query parameter.
     pub(super) fn query(&self, name: &str) -> Option<&str> {
         find(&self.query, name)
     }
 
-    /// A text field of the body.
+    /// Returns a text field of the body.
     pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.body.get(name).and_then(Value::as_str)
     }
 
-    /// A text field of the body that has to be there.
+    /// Returns a required text field of the body; otherwise 422.
     pub(super) fn required(&self, resource: &str, name: &str) -> Result<&str, Reply> {
         self.text(name).filter(|t| !t.is_empty()).ok_or_else(|| Reply::invalid(resource, name, "missing_field"))
     }
 
-    /// A yes or no of the body.
+    /// Returns a boolean field of the body.
     pub(super) fn flag(&self, name: &str) -> Option<bool> {
         self.body.get(name).and_then(Value::as_bool)
     }
@@ -96,14 +96,14 @@ type Handler = fn(&mut State, &Call) -> Result<Reply, Reply>;
 /// A route.
 pub(super) struct Route {
     pub(super) method: &'static str,
-    /// As in GitHub's description.
+    /// Template as in GitHub's description.
     pub(super) template: &'static str,
     pub(super) auth: Auth,
-    /// The permission that it takes, of the App: `name:read` or `name:write`; any one of several.
+    /// Permissions, as `name:read` or `name:write`, of which the App needs any one.
     pub(super) permissions: &'static [&'static str],
-    /// It makes content that people are notified of, which is limited on its
-    /// own. GitHub lists no such requests; a reaction notifies nobody, and
-    /// GitHub's own client (`@octokit/plugin-throttling`) does not count it.
+    /// Whether it creates content that notifies people, which has its own limit. GitHub lists no
+    /// such requests; a reaction notifies nobody, and GitHub's own client
+    /// (`@octokit/plugin-throttling`) does not count it.
     pub(super) creates: bool,
     pub(super) handle: Handler,
 }
@@ -131,7 +131,7 @@ impl Route {
     }
 }
 
-/// All routes, in the order in which they are tried.
+/// Returns all routes, in the order in which they are tried.
 fn tables() -> [&'static [Route]; 13] {
     [
         app::ROUTES,
@@ -150,7 +150,7 @@ fn tables() -> [&'static [Route]; 13] {
     ]
 }
 
-/// Every route as `METHOD /template`.
+/// Returns every route as `METHOD /template`.
 pub(super) fn names() -> Vec<String> {
     tables().into_iter().flatten().map(|r| format!("{} {}", r.method, r.template)).collect()
 }
@@ -166,7 +166,7 @@ pub(super) fn find_route(method: &str, path: &str) -> Option<(&'static Route, Ve
     })
 }
 
-/// Parameters that may hold slashes as they are; others need them escaped.
+/// Parameters that may contain unescaped slashes; in others, slashes must be escaped.
 const LONG: [&str; 4] = ["{ref}", "{path}", "{branch}", "{basehead}"];
 
 fn fits(template: &[&str], path: &[&str], params: &mut Vec<(String, String)>) -> bool {
@@ -186,7 +186,7 @@ fn fits(template: &[&str], path: &[&str], params: &mut Vec<(String, String)>) ->
     false
 }
 
-/// Undoes `%2F` and the like.
+/// Decodes `%2F` and similar escapes.
 pub(super) fn unescape(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
@@ -207,7 +207,7 @@ pub(super) fn unescape(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// What a change that failed is answered with.
+/// Turns an error of a change into its answer.
 impl From<SimError> for Reply {
     fn from(error: SimError) -> Self {
         match error {

@@ -18,7 +18,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/orgs/{org}/teams/{team_slug}/memberships/{username}", &["members:read"], membership),
 ];
 
-/// Who can't be assigned is left out without a word.
+/// Assigns accounts. Those that cannot be assigned are left out without an error.
 fn assign(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let number = present(state, call)?;
     let logins = call.body.get("assignees").and_then(Value::as_array).cloned().unwrap_or_default();
@@ -29,7 +29,7 @@ fn assign(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::created(shape::issue(state, repo, state.item(call.repo, number)?)))
 }
 
-/// All of them are open here.
+/// Lists milestones. All of them are open here.
 fn milestones(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let open = call.query("state").is_none_or(|s| s != "closed");

@@ -1,11 +1,11 @@
-//! As much of the GraphQL language as is needed: one operation, with
-//! variables, arguments, input objects, lists, aliases and nested selections.
+//! A parser for the necessary part of GraphQL: one operation with variables, arguments, input
+//! objects, lists, aliases and nested selections.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// A field that is asked for.
+/// A requested field.
 #[derive(Debug, PartialEq)]
 pub(super) struct Field {
     pub(super) alias: String,
@@ -14,25 +14,25 @@ pub(super) struct Field {
     pub(super) fields: Vec<Field>,
 }
 
-/// What is asked for, and whether it changes something.
+/// A requested operation: its fields, and whether it is a mutation.
 pub(super) struct Operation {
     pub(super) mutation: bool,
     pub(super) fields: Vec<Field>,
 }
 
-/// Parses a document; the error says what was not understood.
+/// Parses a document. The error names what was not understood.
 pub(super) fn parse(text: &str, variables: &Value) -> Result<Operation, String> {
     let tokens = tokens(text);
     let mut parser = Parser { tokens: &tokens, at: 0, variables };
     let mutation = parser.peek() == Some("mutation");
-    // `query Name($a: T!)`: whatever stands before the first selection.
+    // `query Name($a: T!)`: skips everything before the first selection.
     while parser.peek().is_some_and(|t| t != "{") {
         parser.at += 1;
     }
     Ok(Operation { mutation, fields: parser.selection()? })
 }
 
-/// What `value` shows of the selected fields. An unknown field is an error, as on GitHub.
+/// Returns the selected fields of `value`. An unknown field is an error, as on GitHub.
 pub(super) fn project(value: &Value, fields: &[Field]) -> Result<Value, String> {
     match value {
         Value::Array(list) => list.iter().map(|v| project(v, fields)).collect(),
@@ -56,7 +56,7 @@ pub(super) fn project(value: &Value, fields: &[Field]) -> Result<Value, String> 
     }
 }
 
-/// Names, numbers, strings (with their opening quote) and signs.
+/// Splits a text into names, numbers, strings (with their opening quote) and signs.
 fn tokens(text: &str) -> Vec<String> {
     let mut out = Vec::new();
     let mut rest = text.chars().peekable();
@@ -141,7 +141,7 @@ impl<'a> Parser<'a> {
         Ok(Field { alias, name, arguments, fields })
     }
 
-    /// `... on Type { … }`: shown of things of this type only.
+    /// Parses `... on Type { … }`, which selects fields of objects of this type only.
     fn fragment(&mut self) -> Result<Field, String> {
         for sign in [".", ".", ".", "on"] {
             self.expect(sign)?;

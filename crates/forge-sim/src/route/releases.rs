@@ -22,7 +22,7 @@ fn shown(state: &State, call: &Call, id: u64) -> Result<Value, Reply> {
     Ok(shape::release(state, state.repo(call.repo)?, state.release(call.repo, id)?))
 }
 
-/// Newest first.
+/// Lists releases, newest first.
 fn list(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let all = repo.releases.values().rev().map(|r| shape::release(state, repo, r)).collect();
@@ -56,7 +56,7 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(shown(state, call, call.number("release_id")?)?))
 }
 
-/// Drafts are not found by tag.
+/// Finds a release by its tag. Drafts are not found.
 fn by_tag(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let found = repo.releases.values().find(|r| !r.draft && r.tag == call.param("tag")).ok_or_else(Reply::not_found)?;

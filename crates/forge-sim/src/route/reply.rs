@@ -1,4 +1,4 @@
-//! Answers, and GitHub's words for errors.
+//! Answers, and GitHub's error messages.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -36,12 +36,12 @@ impl Reply {
         Self::with(202, json!({}))
     }
 
-    /// The answer to a deployment that became a merge instead.
+    /// Returns the answer to a deployment request that caused a merge instead.
     pub(crate) fn done_otherwise() -> Self {
         Self::with(202, json!({ "message": "Auto-merged main into topic on deployment." }))
     }
 
-    /// The answer about a file over 100 MB.
+    /// Returns the answer about a file over 100 MB.
     pub(crate) fn too_large() -> Self {
         Self::error(403, "This API returns blobs up to 100 MB in size. The requested blob is too large.")
     }
@@ -82,7 +82,7 @@ impl Reply {
         Self::error(502, "Server Error")
     }
 
-    /// The secondary limit's answer, with or without a time to wait.
+    /// Returns the secondary limit's answer, with or without a delay.
     pub(crate) fn secondary_limit(status: u16, retry_after: Option<i64>) -> Self {
         let mut reply = Self::error(
             status,
@@ -92,12 +92,12 @@ impl Reply {
         reply
     }
 
-    /// The hourly limit's answer.
+    /// Returns the hourly limit's answer.
     pub(crate) fn primary_limit(installation: u64) -> Self {
         Self::error(403, &format!("API rate limit exceeded for installation ID {installation}."))
     }
 
-    /// 422 for one field: `missing_field`, `already_exists`, `invalid`.
+    /// Returns 422 for one field: `missing_field`, `already_exists`, `invalid`.
     pub(crate) fn invalid(resource: &str, field: &str, code: &str) -> Self {
         let errors = json!([{ "resource": resource, "field": field, "code": code }]);
         Self::with(
@@ -106,7 +106,7 @@ impl Reply {
         )
     }
 
-    /// 422 in words.
+    /// Returns 422 with a message.
     pub(crate) fn invalid_message(why: &str) -> Self {
         let errors = json!([{ "resource": "Repository", "code": "custom", "message": why }]);
         Self::with(
@@ -115,22 +115,22 @@ impl Reply {
         )
     }
 
-    /// The repository has another name now. GitHub keeps the method of a
-    /// request that changes something, by 307.
+    /// Returns a redirect to a renamed repository. With 307, GitHub keeps the method of a request
+    /// that changes something.
     pub(crate) fn moved(method: &str, location: &str) -> Self {
         let status = if matches!(method, "GET" | "HEAD") { 301 } else { 307 };
         let body = json!({ "message": "Moved Permanently", "url": location, "documentation_url": DOCS });
         Self { headers: vec![("location", location.to_owned())], ..Self::with(status, body) }
     }
 
-    /// One page of a list, with links to the others.
+    /// Returns one page of a list, with links to the others.
     pub(crate) fn page(api: &str, call: &Call, mut all: Vec<Value>) -> Self {
         leave_out_newest(call, &mut all);
         let (items, links) = cut(api, call, all, 30, 100);
         Self { headers: links, ..Self::ok(Value::Array(items)) }
     }
 
-    /// One page of a list within an object that tells how many there are.
+    /// Returns one page of a list within an object that holds the total count.
     pub(crate) fn page_of(api: &str, call: &Call, field: &str, mut all: Vec<Value>) -> Self {
         leave_out_newest(call, &mut all);
         let total = all.len();
@@ -139,7 +139,7 @@ impl Reply {
     }
 }
 
-/// With `call.stale`: as a replica shows the list that has not yet heard of its newest element.
+/// With `call.stale`, omits the newest element, as a replica does that lags behind.
 fn leave_out_newest(call: &Call, all: &mut Vec<Value>) {
     let Some(since) = call.stale else { return };
     let newest = all.iter().enumerate().max_by_key(|(_, v)| v.get("id").and_then(Value::as_u64));
@@ -152,8 +152,8 @@ fn leave_out_newest(call: &Call, all: &mut Vec<Value>) {
     }
 }
 
-/// Cuts one page out of a list whose newest element is the last one.
-/// Returns it with the `Link` header.
+/// Cuts one page out of a list whose newest element is the last one; returns it with the `Link`
+/// header.
 ///
 /// <https://docs.github.com/rest/using-the-rest-api/using-pagination-in-the-rest-api>
 pub(super) fn cut(

@@ -1,4 +1,4 @@
-//! A repository: itself, who may do what, its rules, its files.
+//! A repository: its metadata, permissions, rules and files.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -22,7 +22,8 @@ fn get(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::ok(shape::repository(state, state.repo(call.repo)?)))
 }
 
-/// `permission` knows only four roles: maintain shows as write, triage as read.
+/// Returns an account's permission. `permission` has only four roles: maintain shows as write,
+/// triage as read.
 fn permission(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let login = call.param("username");
     if !state.users.contains_key(&login.to_ascii_lowercase()) {
@@ -90,7 +91,7 @@ fn branch(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     })))
 }
 
-/// A file, or the list of a folder's entries.
+/// Returns a file, or the entries of a folder.
 fn contents(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let at = call.query("ref").unwrap_or(&repo.default_branch);
@@ -145,7 +146,7 @@ fn entry(state: &State, repo: &Repo, at: &str, path: &str, text: Option<&String>
     })
 }
 
-/// Base64 as GitHub sends it: in lines of 60 characters.
+/// Encodes Base64 as GitHub sends it: in lines of 60 characters.
 fn wrapped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + text.len() / 60 + 1);
     for (at, character) in text.chars().enumerate() {

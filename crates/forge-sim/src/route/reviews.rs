@@ -12,7 +12,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route::new("GET", "/repos/{owner}/{repo}/commits/{commit_sha}/pulls", READ, pulls_of),
 ];
 
-/// Oldest first.
+/// Lists reviews, oldest first.
 fn reviews(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let number = call.number("pull_number")?;
     state.pull(call.repo, number)?;
@@ -22,8 +22,8 @@ fn reviews(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::page(&state.api, call, all))
 }
 
-/// The merged pull requests whose merge a commit is. One that is on no branch
-/// yet is named by the open ones that have it.
+/// Lists the pull requests of a commit: merged ones with this merge commit or head, and unmerged
+/// ones with this head.
 fn pulls_of(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let sha = super::commits::resolve(state, call, call.param("commit_sha"))?;
     let repo = state.repo(call.repo)?;

@@ -1,4 +1,4 @@
-//! What makes gates binding: rulesets, and the protection rules of environments.
+//! Rules that enforce gates: rulesets, and the protection rules of environments.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(super) const ROUTES: &[Route] = &[
     ),
 ];
 
-/// The list leaves out what the rulesets say.
+/// Lists rulesets, without their rules and conditions.
 fn rulesets(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let repo = state.repo(call.repo)?;
     let targets = call.query("targets").unwrap_or("");
@@ -35,7 +35,8 @@ fn rulesets(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     Ok(Reply::page(&state.api, call, all))
 }
 
-/// Who may bypass is shown only to who may change the ruleset.
+/// Returns a ruleset. It does not list who may bypass it: GitHub shows that only to those who may
+/// change the ruleset.
 fn ruleset(state: &mut State, call: &Call) -> Result<Reply, Reply> {
     let id = call.number("ruleset_id")?;
     let repo = state.repo(call.repo)?;

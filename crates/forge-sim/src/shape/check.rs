@@ -10,7 +10,7 @@ use super::{
     integration, minimal_pull, node, simple_commit, time, user,
 };
 
-/// The open pull requests of the repository's own branches with this head.
+/// Returns the open pull requests of the repository's own branches with this head.
 fn pulls_at(state: &State, repo: &Repo, sha: &str) -> Vec<Value> {
     repo.items
         .values()
@@ -20,7 +20,7 @@ fn pulls_at(state: &State, repo: &Repo, sha: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A check run.
+/// Returns the JSON of a check run.
 pub(crate) fn check_run(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/check-runs/{}", run.id);
@@ -52,7 +52,7 @@ pub(crate) fn check_run(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     })
 }
 
-/// What a suite's runs come to: its status and conclusion.
+/// Returns the status and conclusion of a suite, from its runs.
 pub(crate) fn verdict(repo: &Repo, suite: u64) -> (&'static str, Option<&'static str>) {
     let runs: Vec<&CheckRun> = repo.checks.values().filter(|c| c.suite == suite).collect();
     if runs.iter().any(|r| r.status != "completed") {
@@ -85,7 +85,7 @@ fn suite(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     })
 }
 
-/// The suite of a check run, whole.
+/// Returns the full JSON of a check run's suite.
 pub(crate) fn check_suite(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     let mut out = suite(state, repo, run);
     let url = format!("{}/repos/{}/check-suites/{}", state.api, repo.full_name(), run.suite);
@@ -99,7 +99,7 @@ pub(crate) fn check_suite(state: &State, repo: &Repo, run: &CheckRun) -> Value {
     out
 }
 
-/// A commit status.
+/// Returns the JSON of a commit status.
 pub(crate) fn status(state: &State, repo: &Repo, status: &Status) -> Value {
     let at = time(status.at);
     json!({
@@ -117,7 +117,7 @@ pub(crate) fn status(state: &State, repo: &Repo, status: &Status) -> Value {
     })
 }
 
-/// A workflow.
+/// Returns the JSON of a workflow.
 pub(crate) fn workflow(state: &State, repo: &Repo, path: &str) -> Value {
     let id = repo.workflows.get(path).copied().unwrap_or_default();
     let web = format!("{}/{}", state.api, repo.full_name());
@@ -140,7 +140,7 @@ fn name_of(path: &str) -> &str {
     file.split('.').next().unwrap_or(file)
 }
 
-/// A workflow run.
+/// Returns the JSON of a workflow run.
 pub(crate) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/actions/runs/{}", run.id);
@@ -185,7 +185,7 @@ pub(crate) fn workflow_run(state: &State, repo: &Repo, run: &WorkflowRun) -> Val
     })
 }
 
-/// Whose code a run is of: a fork's, if its branch is called `owner:branch`.
+/// Returns the repository of a run's code: a fork if its branch is called `owner:branch`.
 fn head_repository(state: &State, repo: &Repo, branch: &str) -> Value {
     match branch.split_once(':') {
         Some((owner, _)) => {

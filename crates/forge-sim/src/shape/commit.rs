@@ -11,19 +11,19 @@ use super::{
     node, time, user,
 };
 
-/// The address with which an account commits.
+/// Returns the address with which an account commits.
 pub(crate) fn email(login: &str) -> String {
     let name: String = login.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{name}@users.noreply.example.com")
 }
 
-/// A commit, as the API and the status event show it.
+/// Returns the JSON of a commit, as in the API and the status event.
 pub(crate) fn commit(state: &State, repo: &Repo, of: &Commit) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let web = format!("{}/{}", state.api, repo.full_name());
     let url = format!("{place}/commits/{}", of.sha);
     let who = json!({ "name": of.author, "email": email(&of.author), "date": time(of.at) });
-    // An address that belongs to no account.
+    // The author's address may belong to no account.
     let known = state.users.contains_key(&of.author.to_ascii_lowercase()).then(|| user(state, &of.author));
     let parents: Vec<Value> = of
         .parents
@@ -51,7 +51,7 @@ pub(crate) fn commit(state: &State, repo: &Repo, of: &Commit) -> Value {
     })
 }
 
-/// A commit as a push lists it.
+/// Returns the JSON of a commit in a push.
 pub(crate) fn commit_of_push(state: &State, repo: &Repo, of: &Commit, distinct: bool) -> Value {
     let who = json!({ "name": of.author, "email": email(&of.author), "username": of.author });
     let parent = of.parents.first().and_then(|p| repo.git.get(p));
@@ -74,7 +74,7 @@ pub(crate) fn commit_of_push(state: &State, repo: &Repo, of: &Commit, distinct: 
     })
 }
 
-/// A commit as check suites, merge groups and workflow runs name it.
+/// Returns the JSON of a commit in check suites, merge groups and workflow runs.
 pub(crate) fn simple_commit(of: &Commit) -> Value {
     let who = json!({ "name": of.author, "email": email(&of.author) });
     json!({
@@ -87,7 +87,7 @@ pub(crate) fn simple_commit(of: &Commit) -> Value {
     })
 }
 
-/// A branch or tag as the git database shows it; an annotated tag with its object.
+/// Returns the JSON of a branch or tag in the Git database; an annotated tag has its object.
 pub(crate) fn git_ref(state: &State, repo: &Repo, name: &str, sha: &str) -> Value {
     let place = format!("{}/repos/{}/git", state.api, repo.full_name());
     let object = name.strip_prefix("tags/").and_then(|tag| repo.git.annotated.get(tag));
@@ -100,7 +100,7 @@ pub(crate) fn git_ref(state: &State, repo: &Repo, name: &str, sha: &str) -> Valu
     })
 }
 
-/// The object of an annotated tag.
+/// Returns the JSON of an annotated tag's object.
 pub(crate) fn tag_object(state: &State, repo: &Repo, name: &str, object: &TagObject) -> Value {
     let place = format!("{}/repos/{}/git", state.api, repo.full_name());
     json!({

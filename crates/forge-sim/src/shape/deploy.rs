@@ -10,7 +10,7 @@ use super::{
     node, time, user,
 };
 
-/// A deployment.
+/// Returns the JSON of a deployment.
 pub(crate) fn deployment(state: &State, repo: &Repo, of: &Deployment) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/deployments/{}", of.id);
@@ -36,7 +36,7 @@ pub(crate) fn deployment(state: &State, repo: &Repo, of: &Deployment) -> Value {
     })
 }
 
-/// A status of a deployment.
+/// Returns the JSON of a deployment status.
 pub(crate) fn deployment_status(state: &State, repo: &Repo, of: &Deployment, status: &DeploymentStatus) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/deployments/{}", of.id);
@@ -59,13 +59,13 @@ pub(crate) fn deployment_status(state: &State, repo: &Repo, of: &Deployment, sta
     })
 }
 
-/// A release.
+/// Returns the JSON of a release.
 pub(crate) fn release(state: &State, repo: &Repo, of: &Release) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let web = format!("{}/{}", state.api, repo.full_name());
     let url = format!("{place}/releases/{}", of.id);
     let tag = super::escape(&of.tag);
-    // A draft has no tag yet, so that its page and its archives have other addresses.
+    // A draft has no tag yet, so its page and its archives have other addresses.
     let page =
         if of.draft { format!("{web}/releases/tag/untagged-{:x}", of.id) } else { format!("{web}/releases/tag/{tag}") };
     let archive = |kind: &str| (!of.draft).then(|| format!("{place}/{kind}/{tag}"));

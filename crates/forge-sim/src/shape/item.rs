@@ -10,7 +10,7 @@ use super::{
     node, time, user,
 };
 
-/// A label.
+/// Returns the JSON of a label.
 pub(crate) fn label(state: &State, repo: &Repo, label: &Label) -> Value {
     json!({
         "id": label.id,
@@ -23,12 +23,12 @@ pub(crate) fn label(state: &State, repo: &Repo, label: &Label) -> Value {
     })
 }
 
-/// The labels of an item.
+/// Returns the JSON of an item's labels.
 pub(crate) fn labels(state: &State, repo: &Repo, item: &Item) -> Vec<Value> {
     item.labels.iter().filter_map(|name| repo.labels.get(name)).map(|l| label(state, repo, l)).collect()
 }
 
-/// How an account stands to a repository, in the forge's words.
+/// Returns an account's author association with a repository.
 pub(crate) fn association(state: &State, repo: &Repo, login: &str) -> &'static str {
     let organization = state.users.get(&repo.owner.to_ascii_lowercase()).is_some_and(|u| u.kind == "Organization");
     if login.eq_ignore_ascii_case(&repo.owner) {
@@ -62,7 +62,7 @@ fn reactions(url: &str, of: &[Reaction]) -> Value {
     })
 }
 
-/// An open milestone.
+/// Returns the JSON of an open milestone.
 pub(crate) fn milestone(state: &State, repo: &Repo, number: u64) -> Value {
     let url = format!("{}/repos/{}/milestones/{number}", state.api, repo.full_name());
     let items = repo.items.values().filter(|i| i.milestone == Some(number) && !i.gone);
@@ -87,7 +87,7 @@ pub(crate) fn milestone(state: &State, repo: &Repo, number: u64) -> Value {
     })
 }
 
-/// An issue, or a pull request as an issue.
+/// Returns the JSON of an issue, or of a pull request as an issue.
 pub(crate) fn issue(state: &State, repo: &Repo, item: &Item) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/issues/{}", item.number);
@@ -142,7 +142,7 @@ pub(crate) fn issue(state: &State, repo: &Repo, item: &Item) -> Value {
     out
 }
 
-/// A comment.
+/// Returns the JSON of a comment.
 pub(crate) fn comment(state: &State, repo: &Repo, comment: &Comment) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let url = format!("{place}/issues/comments/{}", comment.id);
@@ -162,7 +162,7 @@ pub(crate) fn comment(state: &State, repo: &Repo, comment: &Comment) -> Value {
     })
 }
 
-/// A reaction.
+/// Returns the JSON of a reaction.
 pub(crate) fn reaction(state: &State, reaction: &Reaction) -> Value {
     json!({
         "id": reaction.id,

@@ -1,5 +1,5 @@
-//! The JSON that GitHub shows of things. One shape serves the API and the
-//! payloads: it holds what both require.
+//! JSON of the objects, as GitHub shows it. One shape serves the API and the payloads, and contains
+//! what both require.
 
 mod check;
 mod commit;
@@ -19,17 +19,17 @@ pub(super) use pull::{listed_review, minimal_pull, pull, pull_of_review, review}
 
 use jiff::Timestamp;
 
-/// A time as GitHub writes it: whole seconds, UTC.
+/// Formats a time as GitHub does: whole seconds, UTC.
 pub(super) fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A global id that looks like GitHub's.
+/// Returns a global id that looks like GitHub's.
 pub(super) fn node(prefix: &str, id: u64) -> String {
     format!("{prefix}{id:012x}")
 }
 
-/// A reference, a label or a file name as part of a URL.
+/// Escapes a reference, a label or a file name as part of a URL.
 pub(super) fn escape(text: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::new();
@@ -37,7 +37,7 @@ pub(super) fn escape(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            // Writing to a string can't fail.
+            // Writing to a string cannot fail.
             let _ = write!(out, "%{byte:02X}");
         }
     }

@@ -10,7 +10,7 @@ use super::{
     node, time,
 };
 
-/// An account. One that was never seen is shown with id 0.
+/// Returns the JSON of an account. An unknown account has id 0.
 pub(crate) fn user(state: &State, login: &str) -> Value {
     let known = state.users.get(&login.to_ascii_lowercase());
     let (login, id, kind) = known.map_or((login, 0, "User"), |u| (u.login.as_str(), u.id, u.kind));
@@ -39,7 +39,7 @@ pub(crate) fn user(state: &State, login: &str) -> Value {
     })
 }
 
-/// An account as it is shown to everyone, by itself.
+/// Returns the JSON of an account on its public page.
 pub(crate) fn public_user(state: &State, login: &str) -> Value {
     let mut shown = user(state, login);
     for empty in ["name", "company", "blog", "location", "email", "hireable", "bio"] {
@@ -55,7 +55,7 @@ pub(crate) fn public_user(state: &State, login: &str) -> Value {
     shown
 }
 
-/// An organisation, as a payload names it beside the repository.
+/// Returns the JSON of an organisation, as a payload includes it beside the repository.
 pub(crate) fn organization(state: &State, login: &str) -> Value {
     let id = state.users.get(&login.to_ascii_lowercase()).map_or(0, |u| u.id);
     let url = format!("{}/orgs/{login}", state.api);
@@ -75,7 +75,7 @@ pub(crate) fn organization(state: &State, login: &str) -> Value {
     })
 }
 
-/// The addresses below a repository's own, with the name of their field.
+/// Fields with addresses below a repository's own, and their paths.
 const UNDER: [(&str, &str); 37] = [
     ("archive_url", "/{archive_format}{/ref}"),
     ("assignees_url", "/assignees{/user}"),
@@ -116,12 +116,12 @@ const UNDER: [(&str, &str); 37] = [
     ("url", ""),
 ];
 
-/// A repository.
+/// Returns the JSON of a repository.
 pub(crate) fn repository(state: &State, repo: &Repo) -> Value {
     described(state, repo, &repo.owner, repo.id, false)
 }
 
-/// A repository, or the fork of it that `owner` has under number `id`.
+/// Returns the JSON of a repository, or of the fork of it that `owner` has with this `id`.
 pub(super) fn described(state: &State, repo: &Repo, owner: &str, id: u64, fork: bool) -> Value {
     let name = &repo.name;
     let full = format!("{owner}/{name}");
@@ -188,7 +188,7 @@ pub(super) fn described(state: &State, repo: &Repo, owner: &str, id: u64, fork: 
     Value::Object(out)
 }
 
-/// A repository as a push names it: two of its times are numbers there.
+/// Returns the JSON of a repository in a push, where two of its times are numbers.
 pub(crate) fn repository_of_push(state: &State, repo: &Repo) -> Value {
     let mut shown = repository(state, repo);
     shown["created_at"] = repo.created_at.as_second().into();
@@ -198,7 +198,7 @@ pub(crate) fn repository_of_push(state: &State, repo: &Repo) -> Value {
     shown
 }
 
-/// A repository as the events of an installation name it.
+/// Returns the JSON of a repository in the events of an installation.
 pub(crate) fn small_repository(repo: &Repo) -> Value {
     json!({
         "id": repo.id,
@@ -209,7 +209,7 @@ pub(crate) fn small_repository(repo: &Repo) -> Value {
     })
 }
 
-/// The App, or another one that makes check runs.
+/// Returns the JSON of the App, or of another App that creates check runs.
 pub(crate) fn integration(state: &State, slug: &str) -> Value {
     let ours = slug == state.app.slug;
     let id = if ours { state.app.id } else { state.users.get(&format!("{slug}[bot]")).map_or(0, |u| u.id) };
@@ -229,7 +229,7 @@ pub(crate) fn integration(state: &State, slug: &str) -> Value {
     })
 }
 
-/// An installation of the App.
+/// Returns the JSON of an installation of the App.
 pub(crate) fn installation(state: &State, of: &Installation) -> Value {
     let owner = state.users.get(&of.owner.to_ascii_lowercase());
     json!({

@@ -13,7 +13,7 @@ use super::{
     time, user,
 };
 
-/// A pull request, whole.
+/// Returns the full JSON of a pull request.
 pub(crate) fn pull(state: &State, repo: &Repo, item: &Item, pull: &Pull) -> Value {
     let mut out = pull_of_review(state, repo, item, pull);
     let more = json!({
@@ -36,7 +36,7 @@ pub(crate) fn pull(state: &State, repo: &Repo, item: &Item, pull: &Pull) -> Valu
     out
 }
 
-/// A pull request as the event of a review shows it: nothing of its merge.
+/// Returns the JSON of a pull request in a review event, which has no fields about its merge.
 pub(crate) fn pull_of_review(state: &State, repo: &Repo, item: &Item, pull: &Pull) -> Value {
     let place = format!("{}/repos/{}", state.api, repo.full_name());
     let (n, url) = (item.number, format!("{place}/pulls/{}", item.number));
@@ -117,7 +117,7 @@ pub(crate) fn pull_of_review(state: &State, repo: &Repo, item: &Item, pull: &Pul
     })
 }
 
-/// A pull request as checks and workflow runs name it.
+/// Returns the JSON of a pull request in checks and workflow runs.
 pub(crate) fn minimal_pull(state: &State, repo: &Repo, item: &Item, pull: &Pull) -> Value {
     let url = format!("{}/repos/{}", state.api, repo.full_name());
     let at = json!({ "id": repo.id, "url": url, "name": repo.name });
@@ -130,7 +130,7 @@ pub(crate) fn minimal_pull(state: &State, repo: &Repo, item: &Item, pull: &Pull)
     })
 }
 
-/// A review as its event shows it.
+/// Returns the JSON of a review in its event.
 pub(crate) fn review(state: &State, repo: &Repo, review: &Review) -> Value {
     let (id, number) = (review.id, review.pull);
     let url = format!("{}/repos/{}/pulls/{number}", state.api, repo.full_name());
@@ -152,7 +152,7 @@ pub(crate) fn review(state: &State, repo: &Repo, review: &Review) -> Value {
     })
 }
 
-/// The same as the API lists it: its state in capitals, its body never null.
+/// Returns the JSON of a review in the API: its state in capitals, its body never null.
 pub(crate) fn listed_review(state: &State, repo: &Repo, found: &Review) -> Value {
     let mut shown = review(state, repo, found);
     shown["state"] = found.verdict.to_uppercase().into();

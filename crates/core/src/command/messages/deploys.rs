@@ -1,4 +1,4 @@
-//! What the commands answer that deploy and publish.
+//! Replies to the commands that deploy and publish.
 
 use crate::{
     command::messages::list,
@@ -23,7 +23,7 @@ pub(crate) fn tag_would_move(found: Option<&Sha>) -> String {
     }
 }
 
-/// What the policy has to say before phasebot deploys somewhere.
+/// Returns what the policy lacks before phasebot deploys to an environment.
 pub(crate) fn no_deploys(policy: &Policy, environment: &str) -> String {
     let mut wants = Vec::new();
     if policy.mode != Mode::Act {

@@ -1,4 +1,4 @@
-//! What is said of who may use a command.
+//! Replies about who may use a command.
 
 use crate::{
     command::{Row, messages::list, permissions::Unanswered},
@@ -6,7 +6,7 @@ use crate::{
     text::message::{forge_reason, quoted},
 };
 
-/// Who may use a command.
+/// Returns who may use a command.
 pub(crate) fn who(grant: &Grant) -> String {
     match grant {
         Grant::AtLeast(role) => format!("people with {} on this repository", quoted(role.name())),

@@ -1,9 +1,9 @@
-//! What an effect is about, and what waits for it.
+//! The command, item and request of an effect.
 
 use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemNumber};
 
 impl Effect {
-    /// The command that waits for its outcome.
+    /// Returns the command that waits for its outcome.
     pub fn command(&self) -> Option<CommandId> {
         match self {
             Self::Assign { command, .. } | Self::PublishRelease { command, .. } => *command,
@@ -12,7 +12,7 @@ impl Effect {
         }
     }
 
-    /// The issue or pull request that it is about.
+    /// Returns the issue or pull request that it concerns.
     pub fn item(&self) -> Option<ItemNumber> {
         match self {
             Self::SetPhase { item, .. }
@@ -38,7 +38,7 @@ impl Effect {
         }
     }
 
-    /// The deploy that it starts.
+    /// Returns the id of the deployment request that it starts.
     pub fn request(&self) -> Option<&str> {
         match self {
             Self::CreateDeployment { request, .. } | Self::Dispatch { request, .. } => Some(request),
@@ -46,14 +46,14 @@ impl Effect {
         }
     }
 
-    /// Something waits to hear how it ends.
+    /// Returns true if something waits for its outcome.
     pub fn is_awaited(&self) -> bool {
         self.command().is_some()
             || self.request().is_some()
             || matches!(self, Self::OpenIssue { .. } | Self::AnswerProtection { .. } | Self::PublishRelease { .. })
     }
 
-    /// It says nothing that is not said elsewhere: its failure is nobody's trouble.
+    /// Returns true if its failure can be ignored, because its content is also shown elsewhere.
     pub fn is_courtesy(&self) -> bool {
         matches!(
             self,

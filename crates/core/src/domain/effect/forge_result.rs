@@ -1,4 +1,4 @@
-//! What the forge found, where something waits to hear of it.
+//! Results of effects that something waits for.
 
 use std::collections::BTreeMap;
 
@@ -6,58 +6,59 @@ use jiff::Timestamp;
 
 use crate::domain::id::Sha;
 
-/// What the forge found where a command waits to hear of it. An effect that
-/// was simply done tells nothing.
+/// The forge's result of an effect that something waits for. An effect that was simply applied has
+/// none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgeResult {
     /// The pull request's head is another commit; nothing was started.
     HeadMoved {
-        /// The commit that was meant.
+        /// The expected head.
         known: Sha,
-        /// The head now.
+        /// The current head.
         found: Sha,
     },
-    /// What was started again.
+    /// Workflows were started again.
     Reran {
-        /// Names of workflows.
+        /// Names of the workflows.
         workflows: Vec<String>,
-        /// Failed checks that only someone else can start, with whose they
-        /// are if the forge tells.
+        /// Failed checks that only another App can start again, each with its owner if the forge
+        /// names it.
         others: BTreeMap<String, Option<String>>,
     },
     /// The forge did not assign these.
     NotAssignable(Vec<String>),
-    /// What the commit was named by has moved; nothing was started.
+    /// The ref that named the commit has moved; nothing was started.
     NameMoved {
-        /// Where to; `None`: it is gone.
+        /// The commit it names now; `None`: it is gone.
         found: Option<Sha>,
     },
-    /// A deployment was made, or was there already.
+    /// A deployment was created, or existed already.
     Deployed {
-        /// Its id.
+        /// Deployment id.
         deployment: u64,
-        /// The commit that the forge says it is of.
+        /// The deployment's commit, according to the forge.
         sha: Sha,
-        /// When it was made, by the forge's clock, if the forge told.
+        /// Creation time by the forge's clock, if the forge reported it.
         at: Option<Timestamp>,
     },
     /// A workflow was started, or had been already.
     Started {
-        /// Its run, if the forge told which.
+        /// The workflow run, if the forge named it.
         run: Option<u64>,
-        /// The commit that it runs at, if the forge told.
+        /// The commit that it runs at, if the forge reported it.
         sha: Option<Sha>,
-        /// It was told which commit to deploy, so that the one that it runs
-        /// at does not matter.
+        /// True if it received the commit to deploy as an input, so that the commit it runs at does
+        /// not matter.
         pinned: bool,
     },
-    /// What may have been made is not there, and was not to be made now.
+    /// A creation whose result is unknown was looked up and not found. It was not to be repeated
+    /// now.
     NotFound,
-    /// Nothing was started, and why; it would be the same again.
+    /// Nothing was started, with the reason. Repeating it would give the same result.
     NotStarted(String),
-    /// There is no such milestone; these are open.
+    /// The milestone does not exist.
     NoMilestone {
-        /// Titles.
+        /// Titles of the open milestones.
         known: Vec<String>,
     },
 }

@@ -1,22 +1,22 @@
-//! What effects are made of.
+//! Parts of effects.
 
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::ItemNumber;
 
-/// How a label looks.
+/// A label's name, colour and description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LabelSpec {
     /// Name.
     pub name: String,
-    /// Six hex digits, without `#`.
+    /// Colour: six hex digits, without `#`.
     pub color: String,
-    /// One line.
+    /// Description, one line.
     pub description: String,
 }
 
-/// What a check run of ours may say. There is no «neutral» and no «skipped»:
-/// forges take both for a pass.
+/// The verdict of one of our check runs. There is no "neutral" and no "skipped": forges take both
+/// for a pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CheckVerdict {
     /// Not known yet.
@@ -25,30 +25,30 @@ pub enum CheckVerdict {
     Success,
     /// Failed.
     Failure,
-    /// A person is needed.
+    /// Action by a person is required.
     ActionRequired,
 }
 
-/// Words on a line of a file.
+/// A message on a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
     /// The file's path in the repository.
     pub path: String,
     /// Line, from 1.
     pub line: u32,
-    /// The words.
+    /// The message.
     pub message: String,
 }
 
-/// What a commit was named by, which may move before it is acted on.
+/// The ref that named a commit, which may move before the effect is applied.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RefGuard {
-    /// Nothing: the commit itself was meant.
+    /// None: the commit itself was named.
     Commit,
     /// A branch, which must still contain the commit.
     Branch(String),
-    /// A tag, which must still name it.
+    /// A tag, which must still name the commit.
     Tag(String),
-    /// A pull request, whose head it must still be.
+    /// A pull request, whose head the commit must still be.
     Pull(ItemNumber),
 }

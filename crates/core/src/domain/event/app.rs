@@ -1,10 +1,10 @@
-//! Apps that do something in people's names.
+//! Apps that act in people's names.
 
 use serde::{Deserialize, Serialize};
 
 /// An App, as a forge names it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct App {
-    /// Its name in addresses, lower case; empty: not told.
+    /// The App's name in URLs, lower case; empty if unknown.
     pub slug: String,
 }

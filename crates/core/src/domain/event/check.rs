@@ -1,53 +1,53 @@
-//! Check runs and commit statuses as they are seen.
+//! Check runs and commit statuses as seen in events.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::Sha;
 
-/// How something that runs stands.
+/// The outcome of a check run, commit status or workflow run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RunOutcome {
     /// Not ended.
     Running,
-    /// Ended well.
+    /// Succeeded.
     Success,
-    /// Ended badly: failed, timed out, could not start, needs action.
+    /// Failed, timed out, could not start, or needs action.
     Failure,
     /// Ended without a verdict: stale, or a value we don't know.
     NoVerdict,
-    /// Was cancelled.
+    /// Cancelled.
     Cancelled,
-    /// Ended on purpose without running, or without an opinion.
+    /// Ended on purpose without running, or neutral.
     Skipped,
 }
 
 /// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckSeen {
-    /// The run's id.
+    /// Check run id.
     pub id: u64,
     /// Commit it ran on.
     pub sha: Sha,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Id of the App that made it; 0 where the forge does not say.
+    /// Id of the App that created it; 0 if the forge does not report it.
     pub app: u64,
     /// The App's slug, or empty.
     #[serde(default)]
     pub app_slug: String,
-    /// The suite it belongs to; a workflow run names the same one.
+    /// The check suite it belongs to. A workflow run names the same one.
     pub suite: Option<u64>,
-    /// When it began.
+    /// Start time.
     pub started_at: Timestamp,
-    /// When it ended, and how.
+    /// Time and outcome of its completion.
     pub completed: Option<(Timestamp, RunOutcome)>,
-    /// Made by ourselves.
+    /// True if we created it.
     pub ours: bool,
-    /// Somebody asks for it to be run again.
+    /// True if somebody requested a re-run.
     #[serde(default)]
     pub asked_again: bool,
-    /// Its page, or empty. Whoever reports a check may name any page.
+    /// URL of its page, or empty. Whoever reports a check may name any page.
     #[serde(default)]
     pub url: String,
 }
@@ -55,17 +55,17 @@ pub struct CheckSeen {
 /// A commit status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusSeen {
-    /// The status' id.
+    /// Status id.
     pub id: u64,
     /// Commit.
     pub sha: Sha,
-    /// Its context, the status' name.
+    /// Context: the status' name.
     pub context: String,
-    /// How it stands.
+    /// Outcome.
     pub outcome: RunOutcome,
-    /// When it was set.
+    /// Time at which it was set.
     pub at: Timestamp,
-    /// Its page, or empty. Whoever reports a status may name any page.
+    /// URL of its page, or empty. Whoever reports a status may name any page.
     #[serde(default)]
     pub url: String,
 }

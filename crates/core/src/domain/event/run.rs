@@ -1,4 +1,4 @@
-//! Workflow runs, and their jobs that wait.
+//! Workflow runs, and jobs that wait for a protection rule.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,36 +11,36 @@ use crate::domain::{
 /// A workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowSeen {
-    /// The run's id.
+    /// Workflow run id.
     pub id: u64,
     /// Commit.
     pub sha: Sha,
     /// The check suite of its jobs.
     pub suite: Option<u64>,
-    /// What started it, such as `push` or `schedule`.
+    /// The event that triggered it, such as `push` or `schedule`.
     pub trigger: String,
-    /// How it stands.
+    /// Outcome.
     pub outcome: RunOutcome,
-    /// Which attempt at it, from 1.
+    /// Number of the attempt, from 1.
     pub attempt: u64,
-    /// Its title, as the workflow's `run-name` has it.
+    /// Title, from the workflow's `run-name`.
     pub title: String,
-    /// The workflow's file.
+    /// The workflow file.
     pub workflow: String,
-    /// When it was made; `None` where the payload does not say.
+    /// Creation time; `None` if the payload does not have it.
     pub created_at: Option<Timestamp>,
-    /// Its page.
+    /// URL of its page.
     pub url: String,
-    /// Who started it: the run's actor, and who had this attempt run.
+    /// The accounts that started it: the run's actor, and the account that started this attempt.
     #[serde(default)]
     pub started_by: Vec<Actor>,
 }
 
-/// A job that waits for a protection rule.
+/// A job that waits for a deployment protection rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProtectionSeen {
-    /// The run is of a pull request: its author chose what runs, whatever commit
-    /// the forge lists it under.
+    /// True if the run belongs to a pull request: the pull request's author chose what runs,
+    /// whatever commit the forge lists it under.
     pub of_pull: bool,
     /// The workflow run, read from the callback's path.
     pub run: Option<u64>,
@@ -48,9 +48,9 @@ pub struct ProtectionSeen {
     pub environment: String,
     /// Commit.
     pub sha: Option<Sha>,
-    /// The deployment that the job made.
+    /// The deployment that the job created.
     pub deployment: Option<u64>,
-    /// Who made that deployment: whoever started the run.
+    /// The account that created that deployment: whoever started the run.
     #[serde(default)]
     pub creator: Option<Actor>,
 }

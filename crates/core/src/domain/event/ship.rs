@@ -1,4 +1,4 @@
-//! Releases and deployments as they are seen.
+//! Releases and deployments as seen in events.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,30 +8,30 @@ use crate::domain::id::{Actor, Sha};
 /// A release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseSeen {
-    /// Its id.
+    /// Release id.
     pub id: u64,
-    /// Its tag.
+    /// Tag.
     pub tag: String,
-    /// Branch or commit that the tag will be made from.
+    /// Branch or commit that the tag will be created from.
     pub target: String,
-    /// Not yet published.
+    /// True if it is not published yet.
     pub draft: bool,
-    /// Not for production.
+    /// True for a pre-release.
     pub prerelease: bool,
-    /// When it was published.
+    /// Publication time.
     pub published_at: Option<Timestamp>,
-    /// It was deleted or unpublished.
+    /// True if it was deleted or unpublished.
     pub withdrawn: bool,
 }
 
-/// How a deployment stands.
+/// The state of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DeployState {
-    /// Asked for, waiting or queued.
+    /// Requested, waiting or queued.
     Waiting,
-    /// Under way.
+    /// In progress.
     InProgress,
-    /// Done.
+    /// Succeeded.
     Success,
     /// Failed, or errored.
     Failure,
@@ -42,23 +42,23 @@ pub enum DeployState {
 /// A deployment, and a status of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentSeen {
-    /// Its id.
+    /// Deployment id.
     pub id: u64,
     /// Commit.
     pub sha: Sha,
-    /// What was asked for: branch, tag or commit.
+    /// The ref that was requested: branch, tag or commit.
     pub reference: String,
     /// Environment, as written.
     pub environment: String,
     /// The forge's own production flag.
     pub production: Option<bool>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Who made it.
+    /// The account that created it.
     pub creator: Option<Actor>,
-    /// The workflow run whose job made it.
+    /// The workflow run whose job created it.
     pub run: Option<u64>,
-    /// Whether that run is of another repository's code; `None`: not told.
+    /// True if that run is of another repository's code; `None` if unknown.
     #[serde(default)]
     pub from_fork: Option<bool>,
     /// The status that the event carries.
@@ -68,10 +68,10 @@ pub struct DeploymentSeen {
 /// A status of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct DeployStatus {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// Its id: breaks ties within a second.
+    /// Status id. It orders statuses with the same time, to the second.
     pub id: u64,
-    /// How it stands.
+    /// State.
     pub state: DeployState,
 }

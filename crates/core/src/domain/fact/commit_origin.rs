@@ -1,6 +1,5 @@
-//! Whether a commit is this repository's own. Forges keep the objects of a
-//! repository and of its forks in one store: that a commit is found says
-//! nothing of whose it is.
+//! Finds out if a commit is this repository's own. Forges keep the objects of a repository and of
+//! its forks in one store: that a commit is found does not show whose it is.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +14,8 @@ use crate::domain::{
 };
 
 impl RepoFacts {
-    /// Whether a commit is, or was, on a branch or tag of this repository.
-    /// `None`: neither the record nor the forge has told.
+    /// Returns true if a commit is, or was, on a branch or tag of this repository. `None`: neither
+    /// the record nor the forge's answers show it.
     pub fn is_own_commit(&self, sha: &Sha) -> Option<bool> {
         let index = &self.index;
         let pushed = index.brought_by.contains_key(sha) || index.also_brought_by.contains_key(sha);
@@ -36,7 +35,7 @@ impl RepoFacts {
         }
     }
 
-    /// An open pull request from a branch of this repository with this head.
+    /// Returns an open pull request from a branch of this repository with this head.
     pub fn own_pull_with_head(&self, sha: &Sha) -> Option<ItemNumber> {
         self.pulls_with_head(sha).find(|number| {
             let shape = self.pull(*number).and_then(|pull| pull.shape.as_ref());
@@ -44,15 +43,14 @@ impl RepoFacts {
         })
     }
 
-    /// The commits of deployments of which it is not known whose they are, the
-    /// newest deployment's first.
+    /// Returns the commits of deployments of unknown origin, the newest deployment's first.
     pub fn commits_of_unknown_origin(&self) -> impl Iterator<Item = &Sha> {
         let ids = self.deployments.index().of_unknown_origin.iter().rev();
         ids.filter_map(|id| self.deployments.get(id)).map(DeploymentFacts::listed_commit)
     }
 
-    /// Notes at deployments what changed documents tell of their commits;
-    /// returns the deployments that it told something new.
+    /// Records at deployments what changed documents show about the origin of their commits.
+    /// Returns the deployments that changed.
     pub fn place_deployments(&mut self, changed: &BTreeSet<DocumentKey>) -> BTreeSet<DocumentKey> {
         if self.deployments.is_empty() {
             return BTreeSet::new();
@@ -69,7 +67,7 @@ impl RepoFacts {
         for id in told {
             let Some(deployment) = self.deployments.get(&id) else { continue };
             let is_here = self.is_own_commit(deployment.listed_commit());
-            // What was here once stays this repository's.
+            // A commit that was here once stays this repository's.
             let is_here = if deployment.commit_is_here == Some(true) { Some(true) } else { is_here };
             if is_here.is_some() && is_here != deployment.commit_is_here {
                 self.deployments.update(&id, |deployment| deployment.commit_is_here = is_here);
@@ -79,7 +77,7 @@ impl RepoFacts {
         noted
     }
 
-    /// The commits that a document shows to be this repository's, or not.
+    /// Calls `each` with the commits that a document shows to be this repository's, or not.
     fn commits_placed_by(&self, key: &DocumentKey, each: &mut impl FnMut(&Sha)) {
         match key {
             DocumentKey::Push(name, before, after) => {

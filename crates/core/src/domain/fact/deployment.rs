@@ -13,34 +13,34 @@ use crate::domain::{
 /// A deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeploymentFacts {
-    /// The commit that the forge lists it under. Private: what it put into its
-    /// environment may be another one.
+    /// The commit that the forge lists it under. Private, because the commit that it deployed may
+    /// be another one.
     sha: Sha,
-    /// What was asked for.
+    /// The ref that was requested.
     pub reference: String,
     /// Environment, as written. A status may name another one than its deployment.
     pub environment: String,
     /// The forge's own production flag.
     pub production: Option<bool>,
-    /// When environment and production flag were seen so, by the newest status.
+    /// Time of the newest status from which environment and production flag were read.
     #[serde(default)]
     pub placed_at: Option<Timestamp>,
-    /// When it was made.
+    /// Creation time.
     pub created_at: Timestamp,
-    /// Who made it.
+    /// The account that created it.
     pub creator: Option<Account>,
-    /// The workflow run whose job made it.
+    /// The workflow run whose job created it.
     #[serde(default)]
     pub run: Option<u64>,
-    /// The commit that its run was given, once it is known to be the run of a
-    /// deploy of ours.
+    /// The commit that its run was given as an input. It is set once the run is known to belong to
+    /// a deployment of ours.
     #[serde(default, alias = "told")]
     given: Option<Sha>,
-    /// Whether its run is of another repository's code; `None`: not told.
+    /// True if its run is of another repository's code; `None` if unknown.
     #[serde(default)]
     pub from_fork: Option<bool>,
-    /// Whether its commit is on a branch or tag of this repository. Kept here,
-    /// because what shows it is forgotten in time.
+    /// True if its commit is on a branch or tag of this repository. It is stored here because the
+    /// facts that show it are removed in time.
     #[serde(default)]
     pub(super) commit_is_here: Option<bool>,
     /// Every status seen.
@@ -48,7 +48,7 @@ pub struct DeploymentFacts {
 }
 
 impl DeploymentFacts {
-    /// A deployment as it is first seen, without a status.
+    /// Creates a deployment as it is first seen, without a status.
     pub fn new(seen: &DeploymentSeen) -> Self {
         Self {
             sha: seen.sha.clone(),
@@ -66,8 +66,8 @@ impl DeploymentFacts {
         }
     }
 
-    /// Whose commit it deploys. A job of a pull request deploys none of this
-    /// repository's: not even the merge that the forge makes to test it.
+    /// Returns the origin of the commit that it deploys. A job of a pull request never deploys a
+    /// commit of this repository, not even with the merge that the forge makes to test it.
     pub fn origin(&self) -> DeploymentOrigin {
         let of_pull = self.reference.starts_with("refs/pull/");
         match (self.from_fork, self.commit_is_here) {
@@ -78,36 +78,36 @@ impl DeploymentFacts {
         }
     }
 
-    /// The commit that it puts into the environment: what its workflow was
-    /// given, else the one that the forge lists it under. Whether it may still
-    /// turn out to be another one, only `decide::environment::history` knows.
+    /// Returns the commit that it deploys: the one that its workflow was given, else the one that
+    /// the forge lists it under. Only `environment::history` knows if it may still turn out to be
+    /// another one.
     pub fn commit(&self) -> &Sha {
         self.given.as_ref().unwrap_or(&self.sha)
     }
 
-    /// The commit that the forge lists it under: where its workflow ran, which
-    /// need not be what it deployed.
+    /// Returns the commit that the forge lists it under. Its workflow ran at that commit, but need
+    /// not have deployed it.
     pub fn listed_commit(&self) -> &Sha {
         &self.sha
     }
 
-    /// Whether it is known which commit its run was given.
+    /// Returns true if it is known which commit its run was given.
     pub fn is_linked(&self) -> bool {
         self.given.is_some()
     }
 
-    /// Notes the commit that its run was given.
+    /// Records the commit that its run was given.
     pub fn link(&mut self, commit: Sha) {
         self.given = Some(commit);
     }
 }
 
-/// Whose commit a deployment deploys.
+/// The origin of a deployment's commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeploymentOrigin {
-    /// This repository's.
+    /// This repository.
     Own,
-    /// A fork's, or a pull request's.
+    /// A fork, or a pull request.
     Foreign,
     /// Not known yet.
     Unknown,

@@ -1,5 +1,4 @@
-//! Look-up tables over deployments, in the orders in which
-//! `decide::environment::history` asks for them.
+//! Look-up tables over deployments, in the order in which `environment::history` needs them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,34 +17,34 @@ use crate::domain::{
 /// The deployments to one environment.
 #[derive(Debug, Clone, Default)]
 pub struct EnvironmentIndex {
-    /// Every deployment, by when it was made.
+    /// Every deployment, by creation time.
     pub made: BTreeSet<(Timestamp, u64)>,
-    /// Every moment at which a deployment changed what runs, or tried to.
+    /// Every time at which a deployment changed what runs, or tried to.
     pub turns: BTreeSet<DeploymentChange>,
-    /// Deployments of which nothing is said yet but that they wait.
+    /// Deployments without any status, or whose last status is that they wait.
     pub waiting: BTreeSet<u64>,
     /// Deployments by the forge's own production flag.
     pub flagged: KeysBy<Option<bool>, u64>,
 }
 
-/// A moment at which a deployment changed what runs, or tried to.
+/// A change that a deployment made, or tried to make, to what runs.
 ///
-/// The order is that of time; within one moment what succeeds comes before
-/// what ends, because a forge that ends the old deployment does so for the new.
+/// Changes are ordered by time. At the same time, a success comes before an end, because a forge
+/// that ends the old deployment does so for the new one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct DeploymentChange {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// What happened.
+    /// Kind of change.
     pub kind: DeploymentChangeKind,
-    /// Which deployment.
+    /// The deployment.
     pub deployment: u64,
 }
 
-/// What happened to a deployment.
+/// The kind of a deployment's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeploymentChangeKind {
-    /// It was first under way, or ended without having been.
+    /// It was first in progress, or ended without having been.
     Begun,
     /// It succeeded: from here on it may run.
     Succeeded,
@@ -55,14 +54,14 @@ pub enum DeploymentChangeKind {
     Failed,
 }
 
-/// A stretch of time for which a deployment says that it runs.
+/// A period for which a deployment reports that it runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stretch {
-    /// When it succeeded.
+    /// Time of its success.
     pub from: Timestamp,
-    /// When it was first said to be taken down or replaced.
+    /// Time at which it was first reported as taken down or replaced.
     pub inactive: Option<Timestamp>,
-    /// When it was found to have failed after all.
+    /// Time at which it was found to have failed after all.
     pub failed: Option<Timestamp>,
 }
 
@@ -74,11 +73,11 @@ pub type Deployments = IndexedMap<u64, DeploymentFacts, DeploymentIndex>;
 pub struct DeploymentIndex {
     /// The deployments to each environment, by its lower-case name.
     pub environments: BTreeMap<String, EnvironmentIndex>,
-    /// Deployments by each commit that they may stand for.
+    /// Deployments by each commit that they may have deployed.
     pub by_commit: KeysBy<Sha, u64>,
-    /// Deployments by the workflow run whose job made them.
+    /// Deployments by the workflow run whose job created them.
     pub by_run: KeysBy<u64, u64>,
-    /// Deployments of which it is not known whose commit they deploy.
+    /// Deployments of which it is unknown whose commit they deploy.
     pub of_unknown_origin: BTreeSet<u64>,
 }
 
@@ -129,8 +128,8 @@ fn waits(deployment: &DeploymentFacts) -> bool {
     deployment.statuses.last().is_none_or(|status| status.state == DeployState::Waiting)
 }
 
-/// The stretches for which a deployment says that it runs, in order. A success
-/// that is only said again begins none; one after it had ended does.
+/// Returns the periods for which a deployment reports that it runs, in order. A repeated success
+/// starts no new period, unless the last period has ended.
 pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
     let mut found: Vec<Stretch> = Vec::new();
     for status in &deployment.statuses {
@@ -145,7 +144,7 @@ pub fn stretches(deployment: &DeploymentFacts) -> Vec<Stretch> {
                     last.inactive.get_or_insert(status.at);
                 }
             }
-            // What failed is never gone back to, whichever of its stretches that would be.
+            // A rollback never returns to a failed deployment, in whichever period it failed.
             DeployState::Failure => {
                 for stretch in &mut found {
                     stretch.failed.get_or_insert(status.at);

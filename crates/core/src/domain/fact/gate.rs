@@ -1,4 +1,4 @@
-//! Facts about gates: what was decided, and what was shown of it.
+//! Facts about gates: their decisions, and the check runs that show them.
 
 use std::collections::BTreeSet;
 
@@ -11,26 +11,26 @@ use crate::domain::{
     id::Sha,
 };
 
-/// Turns that are kept of one gate on one commit.
+/// Maximum number of changes stored for one gate on one commit.
 const MOST_TURNS: usize = 50;
 
 /// A gate on a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GateFacts {
-    /// What was decided last; only a decision that says something else replaces it.
+    /// The last decision. Only a decision that differs replaces it.
     pub decision: Decision,
-    /// Since when it is asked for.
+    /// The time since when it is needed.
     pub since: Timestamp,
-    /// The tags that name the commit, or will, where the gate stands before tags.
+    /// The tags that name the commit or will name it, if the gate applies to tags.
     pub tags: Vec<String>,
-    /// It is decided again when something that it looks at changes.
+    /// True if it is evaluated again when something that it depends on changes.
     pub live: bool,
-    /// Its check run, as it was last queued.
+    /// The check run as last queued.
     pub shown: Option<Shown>,
-    /// How it stood over time, oldest first.
+    /// Changes of its state over time, oldest first.
     pub turns: Vec<DecisionChange>,
-    /// Somebody asked on the forge for its check to be run again: it is
-    /// written again, also where it says the same.
+    /// True if somebody requested a re-run of its check on the forge. The check is then written
+    /// again, even if it is unchanged.
     #[serde(default)]
     pub rerequested: bool,
 }
@@ -38,32 +38,32 @@ pub struct GateFacts {
 /// A check run that was queued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
-    /// Short hash of what it says.
+    /// Short hash of its content.
     pub hash: String,
-    /// When.
+    /// Time at which it was queued.
     pub at: Timestamp,
-    /// It has not ended: forges let such a run go stale.
+    /// True if it has not ended: forges let such a run go stale.
     pub running: bool,
 }
 
-/// A gate stood otherwise from here on.
+/// A change of a gate's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionChange {
-    /// When it was decided.
+    /// Time of the decision.
     pub at: Timestamp,
-    /// How it stood.
+    /// State from this time on.
     pub standing: ConditionState,
-    /// In a line, defused.
+    /// Summary in a line, already sanitized.
     pub words: String,
 }
 
 impl GateFacts {
-    /// A gate that is decided for the first time.
+    /// Creates a gate at its first decision.
     pub fn new(decision: Decision, since: Timestamp, tags: Vec<String>) -> Self {
         Self { decision, since, tags, live: true, shown: None, turns: Vec::new(), rerequested: false }
     }
 
-    /// Notes how it stands now.
+    /// Records its current state, if it changed.
     pub fn turned(&mut self, turn: DecisionChange) {
         let last = self.turns.last();
         if last.is_some_and(|last| (last.standing, &last.words) == (turn.standing, &turn.words)) {
@@ -75,16 +75,16 @@ impl GateFacts {
     }
 }
 
-/// What was decided at gates, by gate and commit.
+/// Gate decisions, by gate and commit.
 pub type Gates = IndexedMap<(GateName, Sha), GateFacts, GateIndex>;
 
 /// Look-up tables over [`Gates`].
 #[derive(Debug, Clone, Default)]
 pub struct GateIndex {
-    /// Gates that are decided again when something changes, and those whose
-    /// check is to be written again.
+    /// Gates that are evaluated again when something changes, and those whose check has to be
+    /// written again.
     pub live: BTreeSet<(GateName, Sha)>,
-    /// Commits by gate, with the time since when each was asked for.
+    /// Commits by gate, each with the time since when the decision is needed.
     pub by_gate: KeysBy<GateName, (Timestamp, Sha)>,
 }
 
@@ -103,13 +103,13 @@ impl MapIndex<(GateName, Sha), GateFacts> for GateIndex {
 }
 
 impl crate::domain::fact::RepoFacts {
-    /// Gates that are decided again when something changes.
+    /// Returns the gates that are evaluated again when something changes.
     pub fn live_gates(&self) -> impl Iterator<Item = (&(GateName, Sha), &GateFacts)> {
         let known = self.gates.index().live.iter().filter_map(|key| self.gates.get_key_value(key));
         known.filter(|(_, gate)| gate.live)
     }
 
-    /// The newest of what was decided at a gate, newest first.
+    /// Returns the facts about a gate on each commit, newest first.
     pub fn decided_at<'a>(&'a self, gate: &GateName) -> impl Iterator<Item = &'a GateFacts> + use<'a> {
         let (commits, gate) = (self.gates.index().by_gate.of(gate).rev(), gate.clone());
         commits.filter_map(move |(_, sha)| self.gates.get(&(gate.clone(), sha.clone())))

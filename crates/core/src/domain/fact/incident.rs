@@ -1,9 +1,9 @@
-//! Facts about alerts: what the sources said, and the issues that came of it.
+//! Facts about alerts: the messages of the sources, and the issues that were opened for them.
 //!
-//! A group of alerts has one document, named after its connection and key
-//! ([`incident_id`]). The issue that is open for it is the last one in there:
-//! so one group can never have two open issues in a repository. That is the
-//! unique constraint, and no search on the forge takes part in it.
+//! A group of alerts has one document, named after its connection and key ([`incident_id`]). The
+//! issue that is open for it is the last one in there, so one group can never have two open issues
+//! in a repository. The document is the unique constraint; it does not depend on a search on the
+//! forge.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,8 +17,8 @@ use crate::domain::{
     id::ItemNumber,
 };
 
-/// Names the incident of a group: short hash of connection and key, each with
-/// its length, so that no two pairs run together.
+/// Returns the id of a group's incident: a short hash of connection and key, each with its length,
+/// so that no two pairs give the same input to the hash.
 pub fn incident_id(connection: &str, key: &str) -> String {
     let mut hash = Sha256::new();
     for part in [connection, key] {
@@ -28,56 +28,56 @@ pub fn incident_id(connection: &str, key: &str) -> String {
     hex::encode(hash.finalize()).chars().take(16).collect()
 }
 
-/// One stretch of an alert: its fingerprint, and when it began by the source.
+/// The key of one episode of an alert: its fingerprint, and its start according to the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct EpisodeKey {
-    /// When it began. First, so that the oldest go first.
+    /// Start. It is the first field, so that the oldest sort first.
     pub from: Timestamp,
-    /// Which alert.
+    /// The alert's fingerprint.
     pub fingerprint: String,
 }
 
-/// What is known of one stretch.
+/// The facts about one episode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Episode {
-    /// How it stood by the newest message that lists it: `None` fires, else
-    /// when it ended. Of two words within one moment the ending counts.
+    /// State according to the newest message that lists it: `None` while it fires, else its end. If
+    /// two messages have the same time, the end counts.
     pub ended: Newest<Option<Timestamp>>,
-    /// The earliest message that listed it as firing. Without one it is an end
-    /// of something that we never heard of.
+    /// The time of the earliest message that listed it as firing. `None`: we only received the end
+    /// of an alert whose start we never saw.
     pub fired: Option<Timestamp>,
 }
 
-/// A group of alerts of one connection.
+/// An incident: a group of alerts of one connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentFacts {
     /// The connection.
     pub connection: String,
     /// The group's key there.
     pub key: String,
-    /// Its stretches as a list, since JSON's keys are texts.
+    /// The episodes, stored as a list because JSON keys are strings.
     #[serde(with = "pairs")]
     pub episodes: BTreeMap<EpisodeKey, Episode>,
-    /// The newest message in which something fired: what the issue is about.
+    /// The newest message in which an alert fired. The issue describes it.
     pub portrait: Option<Newest<Group>>,
-    /// The newest message that left nothing out.
+    /// The time of the newest message that left nothing out.
     pub whole_at: Option<Timestamp>,
-    /// The newest message that left something out.
+    /// The time of the newest message that left something out.
     pub cut_at: Option<Timestamp>,
-    /// Since when we know that it fires: the hold counts from then, so that of a
-    /// backlog nothing is filed that is over by its end.
+    /// The time since when we know that it fires. The hold counts from then, so that nothing is
+    /// filed for a backlog of alerts that are over by its end.
     pub noticed: Option<Timestamp>,
-    /// When it disturbed its environment, as was last told to what soaks there:
-    /// from, and until when.
+    /// The periods in which it disturbed its environment, as last reported to the soaking
+    /// deployments there: start, and end.
     #[serde(default)]
     pub disturbed: Vec<(Timestamp, Option<Timestamp>)>,
-    /// Times at which it fired again after having been over, and what was
-    /// shown of each; the last one is the present.
+    /// The cycles: one for each time that it fired again after it was over, with the issue that
+    /// showed it. The last one is the current one.
     pub cycles: Vec<CycleFacts>,
 }
 
 impl IncidentFacts {
-    /// A group of which nothing was said.
+    /// Creates an incident without any message.
     pub fn new(connection: &str, key: &str) -> Self {
         Self {
             connection: connection.to_owned(),
@@ -92,12 +92,12 @@ impl IncidentFacts {
         }
     }
 
-    /// When it was last heard of.
+    /// Returns the time of the last message.
     pub fn heard_at(&self) -> Option<Timestamp> {
         self.whole_at.max(self.cut_at)
     }
 
-    /// Nothing fires, and nothing is shown as firing.
+    /// Returns true if nothing fires, and nothing is shown as firing.
     pub fn is_done(&self) -> bool {
         let shown = self.cycles.last().is_some_and(|cycle| match &cycle.place {
             ShownIn::Own(issue) => issue.firing,
@@ -106,98 +106,98 @@ impl IncidentFacts {
         !shown && self.noticed.is_none()
     }
 
-    /// The source says when it is over.
+    /// Returns true if the source reports the end of alerts.
     pub fn tells_end(&self) -> bool {
         self.portrait.as_ref().is_none_or(|p| p.value.tells_end)
     }
 }
 
-/// One time that an incident was shown to people.
+/// One cycle of an incident that was shown to people.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CycleFacts {
-    /// When it began, as it was known when it was decided to show it.
+    /// Start, as it was known when the cycle was first shown.
     pub began: Timestamp,
-    /// Where.
+    /// The issue that shows it.
     pub place: ShownIn,
 }
 
-/// Where an incident is shown.
+/// The issue that shows an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ShownIn {
-    /// In an issue of its own.
+    /// An issue of its own.
     Own(IssueFacts),
-    /// In the issue of this storm.
+    /// The issue of this storm.
     Storm(String),
 }
 
-/// Many incidents at once, shown in one issue.
+/// A storm: many incidents at once, shown in one issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StormFacts {
-    /// When it began.
+    /// Start.
     pub began: Timestamp,
-    /// Its issue.
+    /// The storm's issue.
     pub issue: IssueFacts,
 }
 
-/// An issue that we opened, and what we last made of it.
+/// An issue that we opened, and the state that we last gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IssueFacts {
-    /// Its marker: `incident:ID`, `feedback:ID`.
+    /// The issue's marker: `incident:ID`, `feedback:ID`.
     pub marker: String,
-    /// When it was decided to open it.
+    /// Time at which we planned to open it.
     pub asked_at: Timestamp,
-    /// How often that was asked of the forge.
+    /// Number of times that we asked the forge to open it.
     pub asked: u32,
-    /// The forge refused, when and why.
+    /// Time and reason of the forge's refusal.
     pub refused: Option<(Timestamp, String)>,
-    /// Its number, once the forge has told it.
+    /// Issue number, once the forge has reported it.
     pub number: Option<ItemNumber>,
     /// Labels that it was opened with.
     pub opened_with: BTreeSet<String>,
-    /// Labels that it was last meant to carry.
+    /// Labels that we last wanted it to have.
     pub labels: BTreeSet<String>,
-    /// People were assigned.
+    /// True if people were assigned.
     pub assigned: bool,
-    /// It is shown as firing; else as resolved.
+    /// True if it is shown as firing, false if it is shown as resolved.
     pub firing: bool,
-    /// It should be open, as far as it is up to us.
+    /// True if we want it to be open.
     pub open: bool,
-    /// Since when. A closing after that is somebody else's.
+    /// The time since when we want that. A closing after it is somebody else's.
     pub open_since: Timestamp,
-    /// How often it turned from firing to resolved or back.
+    /// Number of changes from firing to resolved or back.
     pub turns: u32,
-    /// It is shown as stale.
+    /// True if it is shown as stale.
     pub stale: bool,
-    /// Short hash of title and text, and when they were last written.
+    /// Short hash of title and text, and the time when they were last written.
     pub text: (String, Timestamp),
 }
 
-/// A user's words.
+/// A user's feedback.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedbackFacts {
     /// The connection.
     pub connection: String,
-    /// The first message: later ones with its key are the same.
+    /// Time and content of the first message. Later messages with its key are the same.
     pub said: (Timestamp, Feedback),
-    /// Its issue.
+    /// The issue.
     pub issue: Option<IssueFacts>,
 }
 
 impl FeedbackFacts {
-    /// Its issue is there.
+    /// Returns true if its issue exists.
     pub fn is_filed(&self) -> bool {
         self.issue.as_ref().is_some_and(|issue| issue.number.is_some())
     }
 }
 
-/// A connection that has to be heard of regularly.
+/// A connection that must send a heartbeat regularly.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct HeartbeatFacts {
-    /// When it was last heard of.
+    /// Time of the last message.
     pub heard_at: Option<Timestamp>,
 }
 
-/// A map whose keys are no texts, as a list of pairs.
+/// Serializes a map whose keys are not strings as a list of pairs.
 mod pairs {
     use std::collections::BTreeMap;
 

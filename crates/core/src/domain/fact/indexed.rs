@@ -1,7 +1,7 @@
 //! A map that keeps look-up tables over its values.
 //!
-//! The map can be read like any [`BTreeMap`], but changed only through methods
-//! that update the tables as well, so that no caller can forget to.
+//! The map can be read like any [`BTreeMap`], but changed only through methods that also update the
+//! tables, so that no caller can forget to.
 
 use std::{collections::BTreeMap, fmt, ops::Deref};
 
@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, fmt, ops::Deref};
 pub trait MapIndex<K, V>: Default {
     /// Adds an entry.
     fn add(&mut self, key: &K, value: &V);
-    /// Takes out an entry; `value` is the one that was added.
+    /// Removes an entry; `value` is the one that was added.
     fn remove(&mut self, key: &K, value: &V);
 }
 
@@ -21,17 +21,17 @@ pub struct IndexedMap<K, V, I> {
 }
 
 impl<K: Ord + Clone, V, I: MapIndex<K, V>> IndexedMap<K, V, I> {
-    /// An empty map.
+    /// Creates an empty map.
     pub fn new() -> Self {
         Self { entries: BTreeMap::new(), index: I::default() }
     }
 
-    /// The look-up tables.
+    /// Returns the look-up tables.
     pub fn index(&self) -> &I {
         &self.index
     }
 
-    /// Sets the value of a key; returns the one before.
+    /// Sets the value of a key; returns the previous one.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let before = self.remove(&key);
         self.index.add(&key, &value);
@@ -39,15 +39,15 @@ impl<K: Ord + Clone, V, I: MapIndex<K, V>> IndexedMap<K, V, I> {
         before
     }
 
-    /// Takes out a key; returns its value.
+    /// Removes a key; returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let value = self.entries.remove(key)?;
         self.index.remove(key, &value);
         Some(value)
     }
 
-    /// Changes the value of a key; returns what `change` returns, or `None` if
-    /// the key is not there.
+    /// Changes the value of a key. Returns what `change` returns, or `None` if the key is not
+    /// there.
     pub fn update<T>(&mut self, key: &K, change: impl FnOnce(&mut V) -> T) -> Option<T> {
         let value = self.entries.get_mut(key)?;
         self.index.remove(key, value);
@@ -103,7 +103,7 @@ impl<P: Ord + Clone, K: Ord + Clone> KeysBy<P, K> {
         self.0.entry(property).or_default().insert(key);
     }
 
-    /// Takes a key out from under a property.
+    /// Removes a key from a property.
     pub fn remove(&mut self, property: &P, key: &K) {
         if let Some(keys) = self.0.get_mut(property) {
             keys.remove(key);
@@ -113,7 +113,7 @@ impl<P: Ord + Clone, K: Ord + Clone> KeysBy<P, K> {
         }
     }
 
-    /// The keys under a property, in order.
+    /// Returns the keys under a property, in order.
     pub fn of<'s, Q: Ord + ?Sized>(&'s self, property: &Q) -> impl DoubleEndedIterator<Item = &'s K> + use<'s, P, K, Q>
     where
         P: std::borrow::Borrow<Q>,
@@ -121,7 +121,7 @@ impl<P: Ord + Clone, K: Ord + Clone> KeysBy<P, K> {
         self.0.get(property).into_iter().flatten()
     }
 
-    /// Every property that some entry has.
+    /// Returns every property that some entry has.
     pub fn properties(&self) -> impl Iterator<Item = &P> {
         self.0.keys()
     }

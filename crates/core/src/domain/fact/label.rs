@@ -1,54 +1,53 @@
-//! Label events of an item, as the forge told them.
+//! Label events of an item, as the forge reported them.
 //!
-//! Which labels show a phase is the policy's business, and policies change:
-//! what an event means is decided when a phase is derived, not when the event
-//! arrives (`decide/overrides.rs`).
+//! Which labels show a phase depends on the policy, and policies change. The meaning of an event is
+//! therefore determined when a phase is derived, not when the event arrives
+//! (`evidence/overrides.rs`).
 
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Events that are kept of one label by people: the last one decides the
-/// phase, those before it the history.
+/// Maximum number of stored events of one label by people: the last one determines the phase, those
+/// before it the history.
 const KEPT_OF_PEOPLE: usize = 4;
-/// Events that are kept of one label by bots: two are a dispute.
+/// Maximum number of stored events of one label by bots: two are a dispute.
 const KEPT_OF_BOTS: usize = 2;
-/// Events that are kept of one item.
+/// Maximum number of stored events of one item.
 const KEPT_OF_ITEM: usize = 64;
 
-/// A label was put on an item or taken off, by somebody other than us.
+/// Somebody other than us added a label to an item or removed it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LabelEvent {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// The label.
     pub label: String,
-    /// Put on, or taken off.
+    /// True if it was added, false if it was removed.
     pub on: bool,
-    /// Who did it: a login, for showing.
+    /// Login of the account, for display.
     pub by: String,
-    /// It was a bot.
+    /// True if the account is a bot.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bot: bool,
-    /// Labels that stayed on the item when a person took this one off.
+    /// Labels that stayed on the item when a person removed this one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub beside: BTreeSet<String>,
-    /// What it meant under the policy in force when it arrived, if it was a
-    /// person's and the label showed a phase. Counts where the policy has no
-    /// such label any more.
+    /// Its meaning under the policy in force when it arrived, if a person caused it and the label
+    /// showed a phase. It counts if the policy has no such label any more.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meant: Option<LabelMeaning>,
 }
 
-/// What a person said with a phase label.
+/// The meaning of a person's change of a phase label.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LabelMeaning {
-    /// Nothing: another phase label stayed on, so it was half of a swap.
+    /// None: another phase label stayed on, so it was half of a swap.
     Swap,
     /// Leave the item alone.
     OptOut,
-    /// It is in this phase.
+    /// The item is in this phase.
     Phase(String),
 }
 
@@ -62,9 +61,9 @@ impl LabelEvent {
     }
 }
 
-/// The label events of an item that can still matter: the newest few of each
-/// label, apart for people and bots, and no more than [`KEPT_OF_ITEM`] in all.
-/// Recording is a join: any order and repetition of events keeps the same.
+/// The label events of an item that can still matter: the newest few of each label, separately for
+/// people and bots, and no more than [`KEPT_OF_ITEM`] in all. Recording is a join: any order and
+/// repetition of events gives the same result.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LabelEvents(Vec<LabelEvent>);
@@ -96,7 +95,7 @@ impl LabelEvents {
             self.0.drain(oldest.map_or(0..0, |at| at..at + 1));
         }
         if self.0.len() > KEPT_OF_ITEM {
-            // What people said of the phase outlasts all other labels.
+            // People's phase labels are kept longer than all other labels.
             let weight = |known: &LabelEvent| (known.meant.is_some(), !known.bot);
             let least = self.0.iter().enumerate().min_by_key(|(place, known)| (weight(known), *place));
             let least = least.map(|(place, _)| place);
@@ -109,7 +108,7 @@ impl LabelEvents {
         self.0.iter()
     }
 
-    /// Returns whether there are none.
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

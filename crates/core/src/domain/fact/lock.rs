@@ -1,24 +1,24 @@
-//! Whose a lock is.
+//! The owner of a lock.
 
 use crate::domain::{
     fact::command::Guard,
     id::{Account, ItemNumber},
 };
 
-/// Whose a lock is, seen by somebody who asks for a deploy.
+/// The owner of a lock, from the view of somebody who requests a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockOwner {
-    /// Theirs, taken on the item on which they ask.
+    /// The requester, who took it on the item of the request.
     Same,
-    /// Theirs, taken on this other item.
+    /// The requester, who took it on this other item.
     OtherItem(ItemNumber),
-    /// Somebody else's, or one that binds everyone.
+    /// Somebody else; or it binds everyone.
     Other,
 }
 
 impl Guard<'_> {
-    /// Whose this lock is for `who`, who asks for something on `item`. One of
-    /// which nobody can tell whose it is is somebody else's.
+    /// Returns the owner of this lock from the view of `who`, who requests something on `item`. A
+    /// lock whose owner is unknown is somebody else's.
     pub fn owner(&self, who: &Account, item: Option<ItemNumber>) -> LockOwner {
         if self.binds_all || self.by.same_as(who) != Some(true) {
             LockOwner::Other

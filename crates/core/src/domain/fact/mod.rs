@@ -1,8 +1,8 @@
-//! What is known of a repository.
+//! Facts about a repository.
 //!
-//! Facts only grow: each kind is a join of sets, or keeps the newest value by
-//! the forge's own time. Joining is commutative, associative and idempotent,
-//! so it does not matter in which order, or how often, deliveries arrive.
+//! Facts only grow: each kind is a join of sets, or keeps the newest value by the forge's own time.
+//! Joining is commutative, associative and idempotent, so it does not matter in which order, or how
+//! often, deliveries arrive.
 
 pub mod command;
 pub mod commit;
@@ -33,20 +33,20 @@ pub use crate::domain::fact::repo::{DocumentKey, RepoFacts};
 /// The newest value that was seen, with its time at the source.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Newest<T> {
-    /// When the forge says that it was true.
+    /// The time at which the value was current, according to the forge.
     pub at: Timestamp,
     /// The value.
     pub value: T,
 }
 
 impl<T: Ord> Newest<T> {
-    /// A value seen at a moment.
+    /// Creates a value seen at `at`.
     pub fn new(at: Timestamp, value: T) -> Self {
         Self { at, value }
     }
 
-    /// Keeps the newer of both; within one moment the greater value, so that
-    /// every order of arrival ends the same.
+    /// Keeps the newer of both. At the same time it keeps the greater value, so that every order of
+    /// arrival gives the same result.
     pub fn join(slot: &mut Option<Self>, seen: Self) {
         match slot {
             Some(known) if *known >= seen => {}
@@ -55,7 +55,7 @@ impl<T: Ord> Newest<T> {
     }
 }
 
-/// Keeps the earlier of what is known and what was seen.
+/// Keeps the earlier of the known and the seen time.
 pub fn keep_earliest(slot: &mut Option<Timestamp>, seen: Timestamp) {
     *slot = Some(slot.map_or(seen, |known| known.min(seen)));
 }

@@ -1,8 +1,8 @@
-//! What was read of the policy files that hold in a repository, and what is
-//! still to be done because of them.
+//! The contents of the policy files that apply to a repository, and the work that is still to be
+//! done because of them.
 //!
-//! Kept like any other fact, so that neither an event nor a restart costs a
-//! call to the forge.
+//! They are stored like any other fact, so that neither an event nor a restart costs a call to the
+//! forge.
 
 use std::collections::BTreeSet;
 
@@ -17,15 +17,15 @@ use crate::domain::id::{ItemNumber, Sha};
 pub struct FileSeen {
     /// The forge's id of the content.
     pub blob: String,
-    /// The content, or why it can't be read as text: too large, not UTF-8, no file.
+    /// The content, or the reason why it can't be read as text: too large, not UTF-8, no file.
     pub text: Result<String, String>,
-    /// Hash of the content, by which equal ones are told. Our own: a forge's
+    /// Hash of the content. Contents with the same hash are equal. It is our own, because a forge's
     /// id is only as good as the forge's hash.
     pub digest: String,
 }
 
 impl FileSeen {
-    /// A content under the forge's id.
+    /// Creates a file from its content and the forge's id of the content.
     pub fn new(blob: impl Into<String>, text: Result<String, String>) -> Self {
         let (Ok(content) | Err(content)) = &text;
         let mut hash = Sha256::new();
@@ -35,52 +35,52 @@ impl FileSeen {
     }
 }
 
-/// A file that may be there, and how fresh our knowledge of it is.
+/// A file that may exist, and the freshness of our copy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reading {
-    /// When it was read last; `None`: never.
+    /// Time of the last reading; `None`: never read.
     pub read_at: Option<Timestamp>,
-    /// Of what: the default branch's name, or the organisation's.
+    /// The source: the default branch's name, or the organisation's.
     pub of: String,
-    /// What stood there; `None`: no file.
+    /// The content at that time; `None`: no file.
     pub seen: Option<FileSeen>,
-    /// It may have changed since.
+    /// True if it may have changed since.
     pub stale: bool,
-    /// Reading it failed, or it was not found: not to be tried before.
+    /// Time before which not to read it again, after a reading failed or the file was not found.
     pub retry_at: Option<Timestamp>,
-    /// Since when it is not found, although it stood there: not yet taken for removed.
+    /// Time since when it is missing although it existed. It does not count as removed yet.
     pub missed_at: Option<Timestamp>,
 }
 
-/// The texts that are in force: the last ones that were right together.
+/// The texts in force: the last ones that were valid together.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct InForce {
     /// The organisation's.
     pub organisation: Option<FileSeen>,
     /// The repository's own.
     pub own: Option<FileSeen>,
-    /// The repository has a file that never was right: what stands above it
-    /// holds, but no further than labels.
+    /// True if the repository has a file that was never valid. The layers above apply then, but at
+    /// most in the mode `label`.
     pub cautious: bool,
 }
 
-/// Our issue about a file that is not right.
+/// Our issue about an invalid file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Complaint {
-    /// Its number, once the forge has told it.
+    /// Issue number, once the forge has reported it.
     pub issue: Option<ItemNumber>,
-    /// What it says of the file; `None`: it is closed.
+    /// The problem that it reports; `None`: it is closed.
     pub says: Option<String>,
 }
 
-/// The policy by which the items were last derived.
+/// The policy with which the items were last derived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DerivedBy {
-    /// Its version.
+    /// The policy's version.
     pub version: String,
 }
 
-/// Something that may bring a changed policy file.
+/// A proposal that may change the policy file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Proposal {
     /// A pull request.
@@ -96,20 +96,20 @@ pub struct PolicyFiles {
     pub own: Reading,
     /// The organisation's file.
     pub organisation: Reading,
-    /// What holds; `None`: nothing could be read yet.
+    /// The texts in force; `None`: nothing could be read yet.
     pub in_force: Option<InForce>,
-    /// By what the texts were judged: the program and the operator's policy.
+    /// Identifies the program and the operator's policy with which the texts were checked.
     pub judged_by: String,
-    /// What is wrong with the own file, as `phasebot check` says it.
+    /// The problem with the repository's own file, as `phasebot check` reports it.
     pub broken: Option<String>,
-    /// Our issue about that.
+    /// Our issue about it.
     pub complaint: Option<Complaint>,
-    /// The policy by which the items were last derived.
+    /// The policy with which the items were last derived.
     pub derived_by: Option<DerivedBy>,
-    /// The policy changed: items below this number are still to be derived again.
+    /// Set when the policy has changed: items below this number are still to be derived again.
     pub rederive_below: Option<ItemNumber>,
-    /// Proposals that are still to be looked at.
+    /// Proposals that are still to be checked.
     pub unchecked: BTreeSet<Proposal>,
-    /// Looking at one failed: not before.
+    /// Time before which not to check one again, after a check failed.
     pub check_at: Option<Timestamp>,
 }

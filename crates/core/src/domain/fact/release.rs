@@ -10,25 +10,26 @@ use crate::domain::fact::{
     indexed::{IndexedMap, KeysBy, MapIndex},
 };
 
-/// A release at its newest sight.
+/// A release as last seen.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReleaseFacts {
-    /// Its state, newest by the forge's time.
+    /// The newest state by the forge's time.
     pub state: Newest<ReleaseState>,
 }
 
-/// How a release stands.
+/// The state of a release.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReleaseState {
-    /// Deleted or unpublished: outweighs everything of the same moment.
+    /// True if it was deleted or unpublished. This takes precedence over every other state of the
+    /// same time.
     pub withdrawn: bool,
-    /// When it was published; `None` for a draft.
+    /// Publication time; `None` for a draft.
     pub published_at: Option<Timestamp>,
-    /// Its tag.
+    /// Tag.
     pub tag: String,
-    /// Branch or commit that the tag is made from.
+    /// Branch or commit that the tag is created from.
     pub target: String,
-    /// Not for production.
+    /// True for a pre-release.
     pub prerelease: bool,
 }
 
@@ -40,7 +41,7 @@ pub type Releases = IndexedMap<u64, ReleaseFacts, ReleaseIndex>;
 pub struct ReleaseIndex {
     /// Releases that are neither published nor withdrawn.
     pub drafts: BTreeSet<u64>,
-    /// Releases by the time of their publication.
+    /// Releases by publication time.
     pub published: BTreeSet<(Timestamp, u64)>,
     /// Releases by tag.
     pub by_tag: KeysBy<String, u64>,
@@ -67,24 +68,24 @@ impl MapIndex<u64, ReleaseFacts> for ReleaseIndex {
 }
 
 impl RepoFacts {
-    /// Releases that are neither published nor withdrawn.
+    /// Returns the releases that are neither published nor withdrawn.
     pub fn draft_releases(&self) -> impl Iterator<Item = (u64, &ReleaseFacts)> {
         self.releases.index().drafts.iter().filter_map(|id| Some((*id, self.releases.get(id)?)))
     }
 
-    /// Releases that were published at `since` or later, oldest first.
+    /// Returns the releases that were published at `since` or later, oldest first.
     pub fn releases_since(&self, since: Timestamp) -> impl DoubleEndedIterator<Item = (Timestamp, &ReleaseState)> {
         let published = self.releases.index().published.range((since, 0)..);
         published.filter_map(|(at, id)| Some((*at, &self.releases.get(id)?.state.value)))
     }
 
-    /// Releases that were published before a moment, newest first.
+    /// Returns the releases that were published before `at`, newest first.
     pub fn releases_before(&self, at: Timestamp) -> impl Iterator<Item = (Timestamp, &ReleaseState)> {
         let published = self.releases.index().published.range(..(at, 0)).rev();
         published.filter_map(|(at, id)| Some((*at, &self.releases.get(id)?.state.value)))
     }
 
-    /// Releases of a tag.
+    /// Returns the releases of a tag.
     pub fn releases_of<'a>(&'a self, tag: &str) -> impl Iterator<Item = &'a ReleaseState> {
         let ids = self.releases.index().by_tag.of(tag);
         ids.filter_map(|id| self.releases.get(id)).map(|release| &release.state.value)

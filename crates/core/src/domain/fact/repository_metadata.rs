@@ -1,4 +1,4 @@
-//! A repository itself.
+//! Metadata of a repository.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{fact::Newest, id::Account};
 
-/// What a repository itself is.
+/// Metadata of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RepositoryMetadata {
     /// `owner/name`, newest.
     pub full_name: Option<Newest<String>>,
     /// Default branch, newest.
     pub default_branch: Option<Newest<String>>,
-    /// Every branch that was the default one when an event was seen. A rename
-    /// shows itself only as another name, and what landed before stays landed.
+    /// Every branch that was the default branch when an event was seen. A rename only shows as
+    /// another name, and what landed before stays landed.
     #[serde(default)]
     pub default_branches: BTreeSet<String>,
     /// Owner, newest.
@@ -23,9 +23,9 @@ pub struct RepositoryMetadata {
     /// Host of its web pages, newest.
     #[serde(default)]
     pub web_host: Option<Newest<String>>,
-    /// When something last happened there, to some hours.
+    /// Time of the last activity, accurate to some hours.
     #[serde(default)]
     pub active_at: Option<Timestamp>,
-    /// Labels that exist with our look.
+    /// Labels that exist with our colour and description.
     pub known_labels: BTreeSet<String>,
 }

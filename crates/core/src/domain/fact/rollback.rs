@@ -8,12 +8,12 @@ use crate::domain::fact::{
     deploy_request::{DeployRequest, Origin},
 };
 
-/// Why the environment is locked.
+/// The reason of the lock.
 const REASON: &str = "it was rolled back";
 
 impl RepoFacts {
-    /// The lock that the last rollback took, unless someone lifted it: nothing
-    /// goes there on its own, also not for the one who rolled back.
+    /// Returns the lock that the last rollback took, unless someone lifted it. Nothing is deployed
+    /// there automatically, and it also binds the person who rolled back.
     pub fn rollback_lock<'a>(&'a self, environment: &str) -> Option<Guard<'a>> {
         let (since, _, id) = self.requests.index().rollbacks.of(environment).next_back()?;
         let lifted = self.commands.index().unlocked_at(environment).is_some_and(|at| at >= *since);

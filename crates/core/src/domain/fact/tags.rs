@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::id::Sha;
 
-/// Tags as the forge listed them. When it was last asked stands in the answer
-/// to [`crate::domain::needs::Need::Tags`], also where it then had no answer.
+/// Tags as the forge listed them. The answer to [`crate::domain::needs::Need::Tags`] holds the time
+/// of the last query, even if the forge had no answer then.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TagFacts {
-    /// Commits by tag at the last list; `None` before the first one.
+    /// Commits by tag at the last listing; `None` before the first one.
     pub listed: Option<BTreeMap<String, Sha>>,
 }

@@ -1,4 +1,4 @@
-//! Slash-commands that wait until the forge says what their sender may do.
+//! Slash commands that wait for the forge to report their sender's permissions.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,29 +8,29 @@ use crate::domain::{
     id::{Account, Sha},
 };
 
-/// A command that could not be decided when its comment was read. It keeps what
-/// it was bound to at that moment; only the sender's rights are asked for later.
+/// A command that could not be processed when its comment was read. It keeps what it was bound to
+/// at that time; only the sender's permissions are queried later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitingCommand {
-    /// When the comment was written, by the forge's clock.
+    /// Time at which the comment was written, by the forge's clock.
     pub at: Timestamp,
-    /// By whom.
+    /// The account that wrote it.
     pub by: Account,
     /// The line as it was written.
     pub line: Vec<Piece>,
-    /// The commit that a review looked at.
+    /// The commit that a review examined.
     pub reviewed: Option<Sha>,
     /// The pull request's head commit as it was known when the comment was read.
     pub head: Option<Sha>,
     /// The forge's global id of a review.
     pub node: Option<String>,
-    /// Since when it waits, by our clock.
+    /// Time since when it waits, by our clock.
     pub since: Timestamp,
-    /// How often the forge was asked in vain.
+    /// Number of failed queries to the forge.
     pub tries: u32,
-    /// When to try again.
+    /// Time of the next try.
     pub try_at: Timestamp,
-    /// Why it could not be decided, in the words of the last try.
+    /// The reason why the last try failed.
     pub why: String,
 }
 
@@ -39,12 +39,12 @@ pub struct WaitingCommand {
 pub enum Piece {
     /// Plain text.
     Plain(String),
-    /// Inline code: one word, whatever is in it.
+    /// Inline code: one word, whatever it contains.
     Code(String),
 }
 
 impl RepoFacts {
-    /// Whether a command that was written before this one still waits.
+    /// Returns true if a command that was written before this one still waits.
     pub fn waits_before(&self, at: Timestamp, id: CommandId) -> bool {
         self.waiting.iter().any(|(other, waiting)| (waiting.at, *other) < (at, id))
     }

@@ -1,4 +1,4 @@
-//! Ways into lists, mappings and variants.
+//! Deserializers for lists, mappings and variants.
 
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -31,7 +31,7 @@ impl<'de> SeqAccess<'de> for Items<'de> {
 pub(super) struct Entries<'a> {
     pub(super) left: std::vec::IntoIter<&'a Entry>,
     pub(super) value: Option<&'a Node>,
-    /// Entries were left out because of a mistake in them.
+    /// True if entries were left out because of a mistake in them.
     pub(super) holes: bool,
     pub(super) context: &'a Context<'a>,
 }
@@ -42,7 +42,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
         let Some(entry) = self.left.next() else { return Ok(None) };
         self.value = Some(&entry.value);
-        // A key is read as a word of its own, so that it can be of a type with known values.
+        // A key is read as a scalar node of its own, so that its type can have known values.
         let kind = Kind::Scalar { text: entry.key.clone(), plain: false };
         let key = Node { id: entry.value.id, mark: entry.mark, kind };
         seed.deserialize(KeyReader { key, context: self.context }).map(Some)
@@ -79,7 +79,7 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        // The visitor may not borrow from this short-lived node, hence by the owned route.
+        // The visitor may not borrow from this short-lived node, so it gets an owned value.
         let Kind::Scalar { text, .. } = &self.key.kind else { return Err(Fault::new("a key must be a word")) };
         if variants.contains(&text.as_str()) {
             let word: StrDeserializer<'_, Fault> = text.as_str().into_deserializer();
@@ -142,7 +142,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
     }
 }
 
-/// A variant written as a bare word: the same as an empty mapping behind it.
+/// A variant written as a bare word. It means the same as an empty mapping after the word.
 struct Bare<'a>(Reader<'a>);
 
 impl<'de> Deserializer<'de> for Bare<'de> {

@@ -1,14 +1,14 @@
-//! Globs that were probably meant as something else.
+//! Warnings about globs that probably mean something else.
 
 use crate::policy::decode::quote;
 
-/// Quotes that word processors and telephones put in place of straight ones.
+/// Quotes that word processors and phones insert instead of straight ones.
 const TYPOGRAPHIC: [char; 12] = ['“', '”', '„', '‟', '‘', '’', '‚', '‛', '«', '»', '‹', '›'];
 
-/// Pieces that regular expressions have and globs hardly ever.
+/// Parts that are common in regular expressions and rare in globs.
 const REGEX: [&str; 10] = ["\\d", "\\w", "\\s", "\\b", "\\.", ".+", "(?", "]+", "/.*", "-.*"];
 
-/// Returns why a glob probably does not match what its author means, if so.
+/// Returns the reason why a glob probably does not match what its author intended, if any.
 pub(super) fn doubt(glob: &str) -> Option<String> {
     if let Some(quote) = glob.chars().find(|c| TYPOGRAPHIC.contains(c)) {
         return Some(format!(

@@ -10,37 +10,37 @@ use crate::policy::file::{
     time::Length,
 };
 
-/// How alerts become issues.
+/// Rules for turning alerts into issues.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Alerts")]
 pub struct AlertsFile {
-    /// Who is assigned, which labels are added and what the alert is about, by
-    /// its labels; every route that matches counts.
+    /// Assignees, labels, environment, service and severity of alerts, by the alerts' labels. Every
+    /// route that matches counts.
     pub routes: Option<Vec<RouteFile>>,
-    /// Whether an issue is closed when its incident is over. Default: `false`.
+    /// If `true`, an issue is closed when its incident is over. Default: `false`.
     pub auto_close: Option<bool>,
-    /// How long an alert must fire before an issue is opened. Default: `30s`.
+    /// Time that an alert must fire before an issue is opened. Default: `30s`.
     pub hold: Option<Length>,
-    /// How long it must be quiet before the incident is over. Default: `10m`.
+    /// Time without a firing alert after which the incident is over. Default: `10m`.
     pub grace: Option<Length>,
-    /// How long after its end the same incident is reopened. Default: `24h`.
+    /// Time after its end in which the same incident is reopened. Default: `24h`.
     pub reopen_window: Option<Length>,
-    /// The environment of alerts that name none, by their label `environment`
-    /// or `env` or by a route. Default: none.
+    /// The environment of alerts that name none, neither by their label `environment` or `env` nor
+    /// by a route. Default: none.
     pub environment: Option<Name>,
-    /// How long before an alert began a deployment is suspected. Default: `1h`.
+    /// Time before the start of an alert in which deployments are suspects. Default: `1h`.
     pub suspect_window: Option<Length>,
-    /// After how long without a word an issue is labelled `stale`, if its
-    /// source does not tell when an alert is over. Default: `1d`.
+    /// Time without a message after which an issue is labelled `stale`, if its source does not
+    /// report the end of alerts. Default: `1d`.
     pub stale_after: Option<Length>,
-    /// How long an issue that was closed as not planned keeps the same
-    /// incident from being filed again. Default: `30d`.
+    /// Time for which an issue that was closed as not planned keeps the same incident from being
+    /// filed again. Default: `30d`.
     pub suppress: Option<Length>,
-    /// When many incidents become one issue.
+    /// Limit from which many incidents become one issue.
     pub storm: Option<StormFile>,
 }
 
-/// What is done with alerts of one kind.
+/// Handling of alerts of one kind.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Route")]
 pub struct RouteFile {
@@ -51,22 +51,22 @@ pub struct RouteFile {
     pub assign: Option<Vec<Login>>,
     /// Labels to add.
     pub labels: Option<Vec<LabelName>>,
-    /// The environment that the alert is about; of several routes the first
-    /// that names one counts. Default: the alert's label `environment` or `env`.
+    /// The environment that the alert is about. If several routes name one, the first counts.
+    /// Default: the alert's label `environment` or `env`.
     pub environment: Option<Name>,
     /// The service that the alert is about. Default: its label `service`.
     pub service: Option<Name>,
-    /// How bad it is. Default: its label `severity`.
+    /// The severity of the alert. Default: its label `severity`.
     pub severity: Option<Name>,
 }
 
-/// When many incidents become one issue.
+/// Limit from which many incidents become one issue.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Storm")]
 pub struct StormFile {
-    /// After this many new issues, 1 to 100. Default: 5.
+    /// Number of new issues, 1 to 100. Default: 5.
     #[schemars(range(min = 1, max = 100))]
     pub issues: Option<u8>,
-    /// Within this time. Default: `10m`.
+    /// Period in which they are opened. Default: `10m`.
     pub within: Option<Length>,
 }

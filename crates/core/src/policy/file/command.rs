@@ -1,4 +1,4 @@
-//! Slash-commands: form and permission.
+//! Slash commands: form and permissions.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use serde::Deserialize;
 
 use crate::policy::file::{condition::Team, text::Login, time::Zone};
 
-/// How commands are written and who may use them.
+/// The form of commands and who may use them.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Commands")]
 pub struct CommandsFile {
-    /// Whether `/deploy` works beside `/phasebot deploy`. Default: `true`.
+    /// If `true`, `/deploy` works in addition to `/phasebot deploy`. Default: `true`.
     pub bare: Option<bool>,
-    /// Who may use a command, by its name. Default: as `/help` lists it.
+    /// Permission that a command needs, by the command's name. Default: as `/help` lists it.
     pub permissions: Option<BTreeMap<CommandName, Permission>>,
-    /// GitHub Apps that may give commands in people's names, by the name in the
-    /// App's address. What an App writes for a person is the App's word
-    /// otherwise, and runs nothing. Default: none.
+    /// GitHub Apps that may give commands in people's names, by the name in the App's URL. A
+    /// comment that any other App writes for a person counts as the App's own, and runs nothing.
+    /// Default: none.
     pub apps: Option<Vec<Login>>,
     /// Time zone of the times in commands and in answers. Default: `UTC`.
     pub tz: Option<Zone>,
 }
 
-/// Who may use a command: people with at least this permission on the
-/// repository, or members of teams.
+/// The people who may use a command: those with at least this permission on the repository, or
+/// members of teams.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
@@ -75,7 +75,7 @@ pub enum CommandName {
 }
 
 impl CommandName {
-    /// The name as it is written.
+    /// Returns the name as it is written.
     pub fn name(self) -> &'static str {
         match self {
             Self::Help => "help",

@@ -10,7 +10,7 @@ use crate::policy::file::{
 };
 
 word! {
-    /// A team of the organisation, by the name in its address; with or without `org/`.
+    /// A team of the organisation, by the name in its URL, with or without `org/`.
     Team, check_team, { "minLength": 1, "maxLength": 200 }
 }
 
@@ -22,46 +22,46 @@ fn check_team(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// One thing that must hold.
+/// A condition that must hold.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(transform = also_bare)]
 pub enum Condition {
-    /// The required checks of the commit passed, and those named here.
+    /// The commit's required checks passed, and the checks named here.
     Checks(ChecksCondition),
-    /// Every pull request that is carried was approved, and nobody's request
-    /// for changes stands.
+    /// Every pull request that the commit contains was approved, and no change request is
+    /// outstanding.
     Reviews(ReviewsCondition),
-    /// The tag never moved, and is as it should be.
+    /// The tag never moved and meets these requirements.
     Tag(TagCondition),
-    /// No open issue carries a blocking label, or is in a milestone.
+    /// No open issue has a blocking label or is in a blocking milestone.
     Blockers(BlockersCondition),
     /// No incident is open.
     Alerts(AlertsCondition),
-    /// The same commit runs in another environment.
+    /// The same commit is deployed in another environment.
     Deployed(DeployedCondition),
-    /// It is a time at which this may happen.
+    /// The current time is within an allowed window.
     Window(WindowCondition),
-    /// People agreed; the one who asks doesn't count.
+    /// People approved. The requester's own approval doesn't count.
     Approval(ApprovalCondition),
     /// The commit is on one of these branches.
     Ancestry(AncestryCondition),
-    /// Nobody else holds the environment's lock. Counts also where it is not listed.
+    /// Nobody else holds the environment's lock. It applies even if it is not listed.
     Lock(NoSettings),
-    /// No freeze covers the environment. Counts also where it is not listed.
+    /// No freeze covers the environment. It applies even if it is not listed.
     Freeze(NoSettings),
-    /// No item that the commit contains is on hold. Counts also where it is not listed.
+    /// No item that the commit contains is on hold. It applies even if it is not listed.
     Hold(NoSettings),
     /// All of these hold.
     All(Vec<Condition>),
-    /// One of these holds.
+    /// At least one of these holds.
     Any(Vec<Condition>),
-    /// This does not hold. What is unknown stays unknown.
+    /// This does not hold. An unknown result stays unknown.
     Not(Box<Condition>),
 }
 
 impl Condition {
-    /// How many globs it holds.
+    /// Returns the number of globs in it.
     pub fn globs(&self) -> usize {
         match self {
             Self::Checks(checks) => checks.named.as_ref().map_or(0, Vec::len),
@@ -77,10 +77,10 @@ impl Condition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChecksCondition {
-    /// Checks that must have passed beside the required ones: globs, or each with
-    /// the App whose check run counts.
+    /// Checks that must have passed in addition to the required ones: globs, or each with the App
+    /// whose check run counts.
     pub named: Option<Vec<NamedCheckFile>>,
-    /// A check that has not reported by then counts as failed. Default: `2h`.
+    /// A check that has not reported after this time counts as failed. Default: `2h`.
     pub report_within: Option<Length>,
 }
 
@@ -88,7 +88,7 @@ pub struct ChecksCondition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewsCondition {
-    /// By how many people with write, 1 to 20. Default: 1.
+    /// Number of approvals by people with write access, 1 to 20. Default: 1.
     #[schemars(range(min = 1, max = 20))]
     pub count: Option<u8>,
 }
@@ -97,11 +97,11 @@ pub struct ReviewsCondition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TagCondition {
-    /// Whether its version must be higher than every version that the commit
-    /// contains. Default: `true`.
+    /// If `true`, the tag's version must be higher than every version that the commit contains.
+    /// Default: `true`.
     pub increasing: Option<bool>,
-    /// Whether it must be a signed tag whose signature the forge verified.
-    /// Default: `false`.
+    /// If `true`, the tag must be signed, and the forge must have verified the signature. Default:
+    /// `false`.
     pub signed: Option<bool>,
 }
 
@@ -111,8 +111,8 @@ pub struct TagCondition {
 pub struct BlockersCondition {
     /// The label of blocking issues.
     pub label: Option<LabelName>,
-    /// The title of a milestone whose open issues block; `{tag}` stands for
-    /// the name of the tag, so that it counts in gates before tags only.
+    /// The title of a milestone whose open issues block. `{tag}` stands for the name of the tag, so
+    /// a title with `{tag}` only applies in gates for tags.
     pub milestone: Option<Name>,
 }
 
@@ -120,7 +120,7 @@ pub struct BlockersCondition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AlertsCondition {
-    /// Only incidents on this environment. Default: the one that the gate is about.
+    /// Only incidents on this environment. Default: the environment that the gate is about.
     pub environment: Option<Name>,
 }
 
@@ -128,9 +128,9 @@ pub struct AlertsCondition {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeployedCondition {
-    /// Where it must run.
+    /// The environment in which the commit must be deployed.
     pub environment: Name,
-    /// For how long, without an incident. Default: `0s`.
+    /// Time that the commit must have been deployed there without an incident. Default: `0s`.
     pub soak: Option<Length>,
 }
 
@@ -138,7 +138,7 @@ pub struct DeployedCondition {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WindowCondition {
-    /// When it may happen.
+    /// Allowed days and hours.
     #[schemars(length(min = 1))]
     pub allow: Vec<Weekly>,
     /// Time zone. Default: `UTC`.
@@ -149,10 +149,10 @@ pub struct WindowCondition {
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalCondition {
-    /// How many people, 1 to 20. Default: 1.
+    /// Number of people, 1 to 20. Default: 1.
     #[schemars(range(min = 1, max = 20))]
     pub count: Option<u8>,
-    /// Members of which teams. Default: people who maintain the repository.
+    /// Teams whose members may approve. Default: people who maintain the repository.
     pub teams: Option<Vec<Team>>,
 }
 
@@ -161,7 +161,7 @@ pub struct ApprovalCondition {
 pub enum AncestryCondition {
     /// A commit of any branch passes.
     Any,
-    /// It is on one of these branches.
+    /// The commit is on one of these branches.
     Of(AncestrySettings),
 }
 
@@ -174,7 +174,7 @@ pub struct AncestrySettings {
 }
 
 impl AncestryCondition {
-    /// The branches; none: those that count.
+    /// Returns the branches; empty for `any`, and for the default branches.
     pub fn of(&self) -> &[Glob] {
         match self {
             Self::Any => &[],
@@ -194,7 +194,7 @@ word_or_settings! {
 }
 
 word! {
-    /// An App by the name in its address, such as `github-actions`, or by its id.
+    /// An App by the name in its URL, such as `github-actions`, or by its id.
     AppName, check_app, { "minLength": 1, "maxLength": 100 }
 }
 
@@ -206,14 +206,14 @@ fn check_app(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A check that a gate names, whoever reports it, or bound to an App.
+/// A check that a gate names, reported by anyone or by one App.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NamedCheckSettings {
-    /// Its name; a glob.
+    /// Name of the check; a glob.
     pub name: Glob,
-    /// The App whose check run counts: by the name in its address, such as
-    /// `github-actions`, or by its id. Default: anybody's report.
+    /// The App whose check run counts, by the name in its URL, such as `github-actions`, or by its
+    /// id. Default: a report by anyone counts.
     pub app: Option<AppName>,
 }
 
@@ -237,7 +237,7 @@ word_or_settings! {
 #[schemars(extend("properties" = {}))]
 pub struct NoSettings {}
 
-/// Adds the bare words of conditions that need no settings.
+/// Adds the bare names of conditions that need no settings.
 fn also_bare(schema: &mut Schema) {
     let Some(serde_json::Value::Array(variants)) = schema.get_mut("oneOf") else { return };
     variants.insert(

@@ -1,4 +1,4 @@
-//! Environments and how something gets there.
+//! Environments and the deployments to them.
 
 use std::collections::BTreeMap;
 
@@ -14,42 +14,41 @@ use crate::policy::{
     problem::quote,
 };
 
-/// One environment.
+/// An environment.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Environment")]
 pub struct EnvironmentFile {
-    /// Whether it is production. Default: what the forge says of it.
+    /// `true` for a production environment. Default: as the forge says.
     pub production: Option<bool>,
-    /// Environments in which a commit must run before it goes here.
+    /// Environments in which a commit must run before it is deployed here.
     pub after: Option<Vec<Name>>,
-    /// How a deploy starts. Where phasebot deploys, a job that only names the
-    /// environment counts for nothing: see "What counts as deployed" in
-    /// `docs/deploys.md`.
+    /// The way to start a deployment. Where phasebot deploys, a job that only names the environment
+    /// does not count as a deployment: see "What counts as deployed" in `docs/deploys.md`.
     pub deploy: Option<DeployFile>,
-    /// What starts a deploy without anybody asking.
+    /// Automatic deployments.
     pub auto: Option<AutoFile>,
-    /// Whether the head of an open pull request may be deployed. Default: `false`.
+    /// If `true`, the head of an open pull request may be deployed. Default: `false`.
     pub unmerged: Option<bool>,
-    /// `strict` (default): only the very commit that was asked for;
-    /// `best_effort`: also by a workflow that can't be told the commit, whose
-    /// run is compared and cancelled if it differs.
+    /// `strict` (default): deploy exactly the requested commit only; `best_effort`: also start a
+    /// workflow that takes no commit as an input. The run's commit is compared, and the run is
+    /// cancelled if it differs.
     pub pin: Option<Pin>,
-    /// What a deploy does while another one runs here: `queue` (default) waits
-    /// for its turn; `refuse`.
+    /// Handling of a deployment while another one runs here: `queue` (default) waits for its turn;
+    /// `refuse` refuses it.
     pub when_busy: Option<Busy>,
-    /// What must hold. Added to what the layers above require.
+    /// Conditions that must hold, in addition to those that the layers above require.
     pub require: Option<Vec<Condition>>,
-    /// What a rollback may do.
+    /// Limits of a rollback.
     pub rollback: Option<RollbackFile>,
-    /// Whether a layer below may replace what is required here. Default: `false`.
+    /// If `true`, a layer below may replace the conditions required here. Default: `false`.
     pub overridable: Option<bool>,
 }
 
-/// How a deploy starts.
+/// The way to start a deployment.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Deploy")]
 pub struct DeployFile {
-    /// By which means.
+    /// The means.
     pub via: Via,
     /// The workflow file, for `via: workflow_dispatch`.
     pub workflow: Option<WorkflowFile>,
@@ -57,19 +56,19 @@ pub struct DeployFile {
     pub inputs: Option<BTreeMap<Name, InputFile>>,
 }
 
-/// By which means a deploy starts.
+/// The means of starting a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
-    /// A deployment on the forge, which workflows with `on: deployment` run.
+    /// A deployment on the forge, which triggers workflows with `on: deployment`.
     Deployment,
     /// A workflow with `on: workflow_dispatch`.
     WorkflowDispatch,
 }
 
 word! {
-    /// The file name of a workflow, such as `deploy.yml`; its path,
-    /// `.github/workflows/deploy.yml`, says the same.
+    /// The file name of a workflow, such as `deploy.yml`; its path, `.github/workflows/deploy.yml`,
+    /// means the same.
     WorkflowFile, check_workflow, {
         "pattern": "^((\\.?/)?\\.github/workflows/)?[^/]+\\.ya?ml$",
         "maxLength": 255
@@ -77,7 +76,7 @@ word! {
 }
 
 impl WorkflowFile {
-    /// The file's name within `.github/workflows`.
+    /// Returns the file's name within `.github/workflows`.
     pub fn file_name(&self) -> &str {
         file_name(self.as_str())
     }
@@ -102,52 +101,52 @@ fn check_workflow(text: &str) -> Result<(), String> {
     Err(format!("{} is no file name of `.github/workflows`; did you mean {}?", quote(text), quote(&meant)))
 }
 
-/// An input of a deploy.
+/// An input of a deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Input")]
 pub struct InputFile {
-    /// The values that may be given.
+    /// The allowed values.
     #[serde(rename = "enum")]
     #[schemars(length(min = 1))]
     pub values: Vec<Name>,
 }
 
-/// Deploys without anybody asking.
+/// Automatic deployments.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Auto")]
 pub struct AutoFile {
-    /// What starts one.
+    /// Triggers of a deployment.
     pub on: Vec<Trigger>,
-    /// Tags that start one, for `on: [tag]`, such as `api/v*`. Only final
-    /// versions do. Default: every tag.
+    /// Tags that trigger a deployment, for `on: [tag]`, such as `api/v*`. Only final versions do.
+    /// Default: every tag.
     pub tags: Option<Globs>,
-    /// Whether one may replace what is newer: a higher version of the same
+    /// If `true`, an automatic deployment may replace something newer: a higher version of the same
     /// name, or a commit that contains it. Default: `false`.
     pub allow_older: Option<bool>,
 }
 
 impl AutoFile {
-    /// How many globs it holds.
+    /// Returns the number of globs in it.
     pub fn globs(&self) -> usize {
         self.tags.as_ref().map_or(0, |tags| tags.list().len())
     }
 }
 
-/// How exact a deploy's commit is.
+/// Strictness about the commit of a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Pin {
-    /// Only the commit that was asked for.
+    /// Only the requested commit.
     Strict,
-    /// Compared after the start.
+    /// The commit is compared after the start.
     BestEffort,
 }
 
-/// What a rollback may do.
+/// Limits of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Rollback")]
 pub struct RollbackFile {
-    /// How many earlier deploys may be gone back to, 1 to 100. Default: 3.
+    /// Number of earlier deployments that a rollback may return to, 1 to 100. Default: 3.
     #[schemars(range(min = 1, max = 100))]
     pub last: Option<u8>,
     /// Conditions that a rollback need not meet.

@@ -1,4 +1,4 @@
-//! Evidence: what must have happened for a phase to stand.
+//! Evidence: events that must have happened for an item to be in a phase.
 
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -8,14 +8,13 @@ use crate::policy::file::{text::Glob, time::Length};
 /// The conditions that every kind of evidence has.
 #[derive(Debug, Clone, Copy)]
 pub struct Narrow<'a> {
-    /// Only items that carry one of these labels.
+    /// Only items that have one of these labels.
     pub labels: (&'a Option<Glob>, &'a Option<Vec<Glob>>),
     /// Only these branches.
     pub branches: (&'a Option<Glob>, &'a Option<Vec<Glob>>),
 }
 
-/// Declares the conditions of one kind of evidence: its own, and those that
-/// every kind has.
+/// Declares the conditions of one kind of evidence: its own, and those that every kind has.
 macro_rules! conditions {
     ($(#[doc = $doc:literal])+ $name:ident { $($(#[$meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[doc = $doc])+
@@ -23,12 +22,12 @@ macro_rules! conditions {
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $($(#[$meta])* pub $field: $type,)*
-            /// Only items that carry this label; a glob.
+            /// Only items that have this label; a glob.
             pub label: Option<Glob>,
-            /// Only items that carry one of these labels; globs.
+            /// Only items that have one of these labels; globs.
             pub labels: Option<Vec<Glob>>,
-            /// Only this branch (a pull request's base, a linked branch, the
-            /// branch of the merged commit); a glob.
+            /// Only this branch (a pull request's base, a linked branch, the branch of the merged
+            /// commit); a glob.
             pub branch: Option<Glob>,
             /// Only one of these branches; globs.
             pub branches: Option<Vec<Glob>>,
@@ -50,7 +49,7 @@ conditions! {
 conditions! {
     /// Conditions of `branch_linked`.
     BranchLinked {
-        /// Whether a branch named `12-title` links issue 12. Default: `false`.
+        /// If `true`, a branch named `12-title` links issue 12. Default: `false`.
         numeric: Option<bool>,
     }
 }
@@ -58,8 +57,7 @@ conditions! {
 conditions! {
     /// Conditions of `checks_passed`.
     ChecksPassed {
-        /// Only these checks are looked at, and each must be there; globs.
-        /// Default: all that report.
+        /// Only these checks count, and each must be there; globs. Default: all that report.
         named: Option<Vec<Glob>>,
     }
 }
@@ -67,8 +65,7 @@ conditions! {
 conditions! {
     /// Conditions of `tagged`.
     Tagged {
-        /// Tags that count although they are not final versions, such as
-        /// `v*-rc.*`; globs.
+        /// Tags that count although they are not final versions, such as `v*-rc.*`; globs.
         also: Option<Vec<Glob>>,
     }
 }
@@ -76,7 +73,7 @@ conditions! {
 conditions! {
     /// Conditions of `release_published`.
     ReleasePublished {
-        /// Whether pre-releases count. Default: `false`.
+        /// If `true`, pre-releases count. Default: `false`.
         prereleases: Option<bool>,
     }
 }
@@ -88,8 +85,8 @@ conditions! {
         environment: Option<Glob>,
         /// Only one of these environments; globs, without case.
         environments: Option<Vec<Glob>>,
-        /// `true`: only production; `false`: only others. Default: as the
-        /// evidence says.
+        /// `true`: only production; `false`: only other environments. Default: as the evidence
+        /// says.
         production: Option<bool>,
     }
 }
@@ -97,33 +94,33 @@ conditions! {
 conditions! {
     /// Conditions of `soaked`.
     Soaked {
-        /// How long without an incident. Default: `30m`.
+        /// Time without an incident. Default: `30m`.
         #[serde(rename = "for")]
         quiet: Option<Length>,
         /// Only this environment; a glob, without case.
         environment: Option<Glob>,
         /// Only one of these environments; globs, without case.
         environments: Option<Vec<Glob>>,
-        /// `true`: only production; `false`: only others. Default: production.
+        /// `true`: only production; `false`: only other environments. Default: production.
         production: Option<bool>,
     }
 }
 
-/// What must have happened: a word, or a mapping from the word to conditions
-/// that narrow it.
+/// An event that must have happened: a word, or a mapping from the word to conditions that narrow
+/// it.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", rename = "Evidence")]
 #[schemars(transform = also_bare)]
 pub enum EvidenceFile {
     /// The issue is open.
     IssueOpen(Plain),
-    /// A pull request that closes the issue is open, draft or not; the pull
-    /// request itself likewise.
+    /// A pull request that closes the issue is open, draft or not. The pull request itself counts
+    /// in the same way.
     PullRequestOpen(Plain),
-    /// The forge lists a branch as linked to the open issue, or somebody with
-    /// write pushed one named `issue-12…`, `gh-12…` or `feature/12-…`.
+    /// The forge lists a branch as linked to the open issue, or somebody with write access pushed a
+    /// branch named `issue-12…`, `gh-12…` or `feature/12-…`.
     BranchLinked(BranchLinked),
-    /// Somebody with write approved the pull request.
+    /// Somebody with write access approved the pull request.
     PullRequestApproved(Plain),
     /// The change is on the default branch or on one listed in `branches`.
     Merged(Plain),
@@ -134,17 +131,17 @@ pub enum EvidenceFile {
     Tagged(Tagged),
     /// A published release contains the change.
     ReleasePublished(ReleasePublished),
-    /// A deployment that contains the change is in progress: to production,
-    /// or elsewhere for what is already released.
+    /// A deployment that contains the change is in progress: to production, or to another
+    /// environment if the change is already released.
     DeploymentStarted(Deployment),
     /// A deployment that contains the change succeeded, in production.
     DeploymentSucceeded(Deployment),
-    /// It has run in production without an incident for a while.
+    /// The change has run in production without an incident for a time.
     Soaked(Soaked),
 }
 
 impl EvidenceFile {
-    /// How many globs it holds.
+    /// Returns the number of globs in it.
     pub fn globs(&self) -> usize {
         fn count((one, several): (&Option<Glob>, &Option<Vec<Glob>>)) -> usize {
             usize::from(one.is_some()) + several.as_ref().map_or(0, Vec::len)
@@ -159,7 +156,7 @@ impl EvidenceFile {
         own + count(self.narrow().labels) + count(self.narrow().branches)
     }
 
-    /// The conditions that every kind has.
+    /// Returns the conditions that every kind has.
     pub fn narrow(&self) -> Narrow<'_> {
         match self {
             Self::IssueOpen(c) | Self::PullRequestOpen(c) | Self::PullRequestApproved(c) | Self::Merged(c) => {

@@ -1,8 +1,8 @@
-//! The policy file, as it is written.
+//! The policy file's types.
 //!
-//! The doc comments of these types are the descriptions in the JSON Schema and
-//! in `docs/policy.md`. Every key may be left out: what a file does not say,
-//! the layer above it says (see [`crate::policy::merge()`]).
+//! The doc comments of these types are the descriptions in the JSON Schema and in `docs/policy.md`.
+//! Every key is optional: a missing key has the value of the layer above (see
+//! [`crate::policy::merge()`]).
 
 pub mod alerts;
 pub mod command;
@@ -33,48 +33,46 @@ use crate::{
     },
 };
 
-/// The policy of phasebot for a repository: `.github/phasebot.yml` on its
-/// default branch, or `phasebot.yml` further up.
+/// The policy of phasebot for a repository: `.github/phasebot.yml` on its default branch, or
+/// `phasebot.yml` in a layer above.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Policy")]
 pub struct PolicyFile {
-    /// Version of the format: 1, also when it is left out.
+    /// Version of the format: 1, which is also the default.
     pub version: Option<Version>,
-    /// How far phasebot may go: `observe` writes nothing; `label` (default)
-    /// sets labels, answers commands and keeps feedback issues; `act` also
-    /// runs gates and deploys.
+    /// The actions that phasebot may take: `observe` writes nothing; `label` (default) sets labels,
+    /// answers commands and keeps feedback issues; `act` also runs gates and deployments.
     pub mode: Option<Mode>,
-    /// Where the check `phasebot/policy` appears: `optional` (default) on pull
-    /// requests that change the policy file; `required` on every pull request
-    /// and merge group, so that branch rules can require it.
+    /// The pull requests on which the check `phasebot/policy` appears: `optional` (default) on
+    /// those that change the policy file; `required` on every pull request and merge group, so that
+    /// branch rules can require it.
     pub policy_check: Option<PolicyCheck>,
-    /// What phasebot leaves alone.
+    /// Items that phasebot leaves alone.
     pub ignore: Option<IgnoreFile>,
-    /// The phases in order, first to last; leave out what you don't want. A
-    /// list here replaces the one above it. A phase that is also above
-    /// inherits what is not said of it here.
+    /// The phases in order, first to last. Leave out those that you don't want. A list here
+    /// replaces the one above it. A phase that also exists above inherits the keys that are missing
+    /// here.
     #[schemars(length(min = 1, max = 50))]
     pub phases: Option<Vec<PhaseFile>>,
-    /// Branches that count beside the default branch, such as `release/*`.
+    /// Branches that count in addition to the default branch, such as `release/*`.
     pub branches: Option<Vec<Glob>>,
-    /// Which checks count.
+    /// The checks that count.
     pub checks: Option<ChecksFile>,
-    /// Slash-commands: how they are written and who may use them.
+    /// Slash commands: their form and who may use them.
     pub commands: Option<CommandsFile>,
     /// Gates by name, such as `release`.
     pub gates: Option<BTreeMap<Name, GateFile>>,
     /// Environments by name; compared without case.
     pub environments: Option<BTreeMap<Name, EnvironmentFile>>,
-    /// Times in which nothing is deployed. Added to the freezes above.
+    /// Periods in which nothing is deployed, in addition to the freezes above.
     pub freezes: Option<Vec<Freeze>>,
-    /// Who may override conditions, for how long, and which never.
+    /// Rules for overriding conditions: who may override, for how long, and which conditions never.
     #[serde(rename = "override")]
     pub overrides: Option<OverrideFile>,
     /// Feedback issues from alerts.
     pub alerts: Option<AlertsFile>,
-    /// Keys that the organisation and the repositories can't override: a
-    /// top-level key, `gates.NAME` or `environments.NAME`. Counts in the
-    /// operator's policy only.
+    /// Keys that the organisation and the repositories can't override: a top-level key,
+    /// `gates.NAME` or `environments.NAME`. Counts in the operator's policy only.
     pub locked: Option<Vec<text::LockKey>>,
 }
 
@@ -105,7 +103,7 @@ impl JsonSchema for Version {
     }
 }
 
-/// Where the check of the policy file appears.
+/// The pull requests on which the check of the policy file appears.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyCheck {
@@ -115,38 +113,37 @@ pub enum PolicyCheck {
     Required,
 }
 
-/// What is left alone.
+/// Items that are left alone.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Ignore")]
 pub struct IgnoreFile {
-    /// Authors whose pull requests carry no label unless they close an issue.
-    /// Default: Dependabot and Renovate.
+    /// Authors whose pull requests get no label unless they close an issue. Default: Dependabot and
+    /// Renovate.
     pub authors: Option<Vec<text::Login>>,
     /// Labels that opt an item out; globs.
     pub labels: Option<Vec<Glob>>,
 }
 
-/// Which checks count.
+/// The checks that count.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Checks")]
 pub struct ChecksFile {
-    /// Check names that never count; globs.
+    /// Names of checks that never count; globs.
     pub ignore: Option<Vec<Glob>>,
-    /// How long nothing new may have come before the checks' verdict stands.
-    /// Default: `60s`.
+    /// Time without a new report after which the verdict of the checks is final. Default: `60s`.
     pub settle: Option<Length>,
 }
 
-/// Who may override conditions.
+/// Rules for overriding conditions.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Override")]
 pub struct OverrideFile {
     /// Teams whose members may override. Default: people who maintain the repository.
     pub teams: Option<Vec<Team>>,
-    /// Whether a second person has to confirm. Default: `false`.
+    /// If `true`, a second person has to confirm. Default: `false`.
     pub second: Option<bool>,
-    /// How long an override stands. Default: `2h`.
+    /// Time for which an override is valid. Default: `2h`.
     pub ttl: Option<Length>,
-    /// Conditions that nobody overrides.
+    /// Conditions that nobody can override.
     pub never: Option<Vec<ConditionName>>,
 }

@@ -1,4 +1,4 @@
-//! Words of a policy file that have a form: each type checks its own.
+//! Text values of a policy file that have a form. Each type checks its own.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde::{Deserialize, de};
 
 use crate::domain::policy::Pattern;
 
-/// Declares a word with a form: a newtype whose conversion checks it and whose
-/// schema says the same.
+/// Declares a text type with a form: a newtype whose conversion checks the form, and whose schema
+/// describes it.
 macro_rules! word {
     ($(#[doc = $doc:literal])+ $name:ident, $check:path, { $($schema:tt)* }) => {
         $(#[doc = $doc])+
@@ -16,7 +16,7 @@ macro_rules! word {
         pub struct $name(String);
 
         impl $name {
-            /// The word as written.
+            /// Returns the text as written.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -31,7 +31,7 @@ macro_rules! word {
             }
         }
 
-        // Not derived by `try_from`, so that the reader hears which kind of word it reads.
+        // Not derived by `try_from`, so that the deserializer learns the type's name.
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Word;
@@ -68,8 +68,8 @@ macro_rules! word {
 }
 pub(super) use word;
 
-/// Declares how a value is read that is one word or a mapping of settings. The
-/// reader knows the two by the names of their structs.
+/// Declares how to read a value that is either one word or a mapping of settings. The deserializer
+/// recognises the two by the names of their structs.
 macro_rules! word_or_settings {
     ($name:ident, $struct:literal, [$($field:literal),*], $expecting:literal,
      word: $word:expr, settings: $settings:expr, schema: $schema:expr,) => {
@@ -125,7 +125,7 @@ word! {
 }
 
 word! {
-    /// The name of a phase: letters, digits, `-` and `_`, up to 40 of them; not `auto`.
+    /// The name of a phase: up to 40 letters, digits, `-` and `_`; not `auto`.
     PhaseName, check_phase_name, { "pattern": "^[\\p{L}\\p{N}][\\p{L}\\p{N}_-]{0,39}$", "not": { "const": "auto" } }
 }
 
@@ -145,7 +145,7 @@ word! {
 }
 
 word! {
-    /// An account name; an App's ends in `[bot]`.
+    /// An account name. The name of an App's account ends in `[bot]`.
     Login, check_login, { "minLength": 1, "maxLength": 100 }
 }
 
@@ -170,11 +170,11 @@ pub const LOCKABLE: [&str; 12] = [
     "alerts",
 ];
 
-/// Sections of which one entry can be locked.
+/// Sections in which an operator can lock a single entry.
 pub const LOCKABLE_BY_NAME: [&str; 2] = ["gates", "environments"];
 
 impl Glob {
-    /// The glob, ready to match.
+    /// Returns the compiled glob.
     pub fn pattern(&self) -> Result<Pattern, String> {
         Pattern::new(&self.0).map_err(|error| format!("not a glob: {error}"))
     }
@@ -185,7 +185,7 @@ impl Glob {
 pub struct Globs(Vec<Glob>);
 
 impl Globs {
-    /// The globs, in the order of the file.
+    /// Returns the globs, in the file's order.
     pub fn list(&self) -> &[Glob] {
         &self.0
     }
@@ -219,7 +219,7 @@ impl<'de> Deserialize<'de> for Globs {
             }
         }
 
-        // By this name the reader knows that one word alone is a glob, too.
+        // This name tells the deserializer that a single word is a glob, too.
         deserializer.deserialize_newtype_struct("Glob", OneOrMore)
     }
 }

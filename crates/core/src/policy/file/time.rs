@@ -1,4 +1,4 @@
-//! Lengths of time, weekly windows, freezes.
+//! Durations, weekly windows and freezes.
 
 use std::{
     cmp::Ordering,
@@ -20,17 +20,17 @@ use crate::policy::{
     problem::nearest,
 };
 
-/// Longest length of time: a year and a day.
+/// Maximum duration in seconds: 366 days.
 const LONGEST: i64 = 366 * 24 * 60 * 60;
 const UNITS: [(char, i64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
-/// A length of time such as `60s`, `30m`, `2h` or `1d12h`.
+/// A duration such as `60s`, `30m`, `2h` or `1d12h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Length(SignedDuration);
 
 impl Length {
-    /// The length.
+    /// Returns the duration.
     pub fn duration(self) -> SignedDuration {
         self.0
     }
@@ -63,7 +63,7 @@ impl FromStr for Length {
             let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
             let (number, after) = rest.split_at(digits);
             let unit = after.chars().next().ok_or_else(wrong)?;
-            // Units come in order, each at most once: `find` goes on from the one before.
+            // Units come in order, each at most once: `find` continues after the previous one.
             let (_, size) = units.find(|(name, _)| *name == unit).ok_or_else(wrong)?;
             let number: i64 = number.parse().map_err(|_| wrong())?;
             seconds = number.checked_mul(*size).and_then(|part| seconds.checked_add(part)).unwrap_or(i64::MAX);
@@ -82,7 +82,7 @@ impl TryFrom<String> for Length {
 }
 
 impl fmt::Display for Length {
-    /// The shortest way to write it: `1d12h`, `90m` as `1h30m`, `0s`.
+    /// Writes the shortest form: `1d12h`, `90m` as `1h30m`, `0s`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut left = self.0.as_secs();
         if left == 0 {
@@ -119,7 +119,7 @@ word! {
 }
 
 impl Zone {
-    /// The zone itself.
+    /// Returns the time zone.
     pub fn time_zone(&self) -> Option<TimeZone> {
         TimeZoneDatabase::bundled().get(self.as_str()).ok()
     }
@@ -137,8 +137,8 @@ fn check_zone(text: &str) -> Result<(), String> {
 }
 
 word! {
-    /// Days and hours of a week, such as `Mon-Thu 09:00-16:00`, `Mon,Wed 10:00-24:00`
-    /// or `Sat 22:00-04:00` (until the next morning).
+    /// Days and hours of a week, such as `Mon-Thu 09:00-16:00`, `Mon,Wed 10:00-24:00` or `Sat
+    /// 22:00-04:00` (until the next morning).
     Weekly, check_weekly, {
         "pattern": "^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)([-,](Mon|Tue|Wed|Thu|Fri|Sat|Sun))* [0-2][0-9]:[0-5][0-9]-[0-2][0-9]:[0-5][0-9]$"
     }
@@ -162,7 +162,7 @@ impl FromStr for Hours {
         for part in days.split(',') {
             let (first, last) = part.split_once('-').unwrap_or((part, part));
             let (first, last) = (day(first)?, day(last)?);
-            // `Fri-Mon` goes over the weekend.
+            // `Fri-Mon` includes the weekend.
             let length = (last + 7 - first) % 7;
             (0..=length).for_each(|step| on[(first + step) % 7] = true);
         }
@@ -175,7 +175,7 @@ fn day(text: &str) -> Result<usize, String> {
     DAYS.iter().position(|day| *day == text).ok_or_else(unknown)
 }
 
-/// Minutes since midnight of `HH:MM`; `24:00` is the day's end.
+/// Parses `HH:MM` to minutes since midnight; `24:00` is the end of the day.
 fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.split_once(':')?;
     if hour.len() != 2 || minute.len() != 2 || !text.bytes().all(|b| b.is_ascii_digit() || b == b':') {
@@ -191,7 +191,8 @@ fn check_weekly(text: &str) -> Result<(), String> {
 }
 
 word! {
-    /// A day of every year (`12-20`), a date (`2026-12-20`) or a moment (`2026-12-20T18:00`).
+    /// A day of every year (`12-20`), a date (`2026-12-20`) or a date and time
+    /// (`2026-12-20T18:00`).
     Moment, check_moment, { "pattern": "^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$|^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}$" }
 }
 
@@ -221,7 +222,7 @@ fn check_moment(text: &str) -> Result<(), String> {
     End::from_str(text).map(drop)
 }
 
-/// A time in which nothing is deployed.
+/// A period in which nothing is deployed.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Freeze {
@@ -229,20 +230,20 @@ pub struct Freeze {
     pub environment: Name,
     /// Beginning.
     pub from: Moment,
-    /// End; a day is included.
+    /// End; if it is a day, that day is included.
     pub until: Moment,
     /// Time zone of both. Default: `UTC`.
     pub tz: Option<Zone>,
-    /// Why, for those who ask.
+    /// Reason, shown to people who ask.
     pub reason: Option<Description>,
 }
 
 impl Freeze {
-    /// What is wrong between its two ends.
+    /// Returns the contradiction between the beginning and the end, if any.
     pub fn contradiction(&self) -> Option<&'static str> {
         match (self.from.as_str().parse(), self.until.as_str().parse()) {
             (Ok(End::Once(from, _)), Ok(End::Once(until, day))) => {
-                // A day is included.
+                // The last day is included.
                 let end = if day { until.checked_add(Span::new().days(1)).unwrap_or(until) } else { until };
                 match end.cmp(&from) {
                     Ordering::Less => Some("the freeze ends before it begins"),

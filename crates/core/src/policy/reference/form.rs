@@ -1,4 +1,4 @@
-//! How a value is written, in words, from its schema.
+//! Describes the form of a value in words, from its schema.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,17 +6,17 @@ use serde_json::{Map, Value};
 
 use crate::policy::problem::list;
 
-/// The keys of a mapping's schema.
+/// Returns the keys of a mapping's schema.
 pub(super) fn properties(schema: &Value) -> Option<&Map<String, Value>> {
     schema.get("properties").and_then(Value::as_object)
 }
 
-/// The name of the definition that a value refers to.
+/// Returns the name of the definition that a value refers to.
 pub(super) fn name_of(value: &Value) -> Option<&str> {
     value.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
-/// The description of a schema, fit for a table.
+/// Returns the description of a schema, formatted for a table.
 pub(super) fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     text.replace('\n', " ").replace('|', "\\|")
@@ -27,7 +27,7 @@ pub(super) struct Forms<'a> {
     root: &'a Value,
     /// Definitions with keys of their own, each with the path that first led to it.
     sections: BTreeMap<String, String>,
-    /// Those of them that the page has not shown yet.
+    /// Those definitions that the page does not show yet.
     waiting: VecDeque<String>,
 }
 
@@ -36,31 +36,31 @@ impl<'a> Forms<'a> {
         Self { root, sections: BTreeMap::new(), waiting: VecDeque::new() }
     }
 
-    /// The next definition that needs a section, with its path.
+    /// Returns the next definition that needs a section, with its path.
     pub(super) fn next_section(&mut self) -> Option<(String, String)> {
         let name = self.waiting.pop_front()?;
         Some((self.sections.get(&name)?.clone(), name))
     }
 
-    /// Definitions that are text with a form: name in words, description.
+    /// Returns the definitions that are text with a form: name in words, description.
     pub(super) fn texts(&self) -> Vec<(String, String)> {
         let all = self.root.get("$defs").and_then(Value::as_object).into_iter().flatten();
         all.filter(|(_, one)| is_text(one)).map(|(name, one)| (words(name), description(one))).collect()
     }
 
-    /// The definition of that name.
+    /// Returns the definition of that name.
     pub(super) fn definition(&self, name: &str) -> Option<&'a Value> {
         self.root.get("$defs")?.get(name)
     }
 
-    /// The keys of the definition that a value refers to.
+    /// Returns the keys of the definition that a value refers to.
     pub(super) fn keys(&self, value: &Value) -> Option<&'a Map<String, Value>> {
         let definition = self.definition(name_of(value)?)?;
-        // A mapping without any key has keys too, namely none.
+        // A mapping without any key counts too: it has an empty set of keys.
         properties(definition)
     }
 
-    /// How a value at `path` is written.
+    /// Returns the form of a value at `path`.
     pub(super) fn of(&mut self, path: &str, schema: &Value) -> String {
         if let Some(name) = name_of(schema) {
             return self.named(path, name);
@@ -106,18 +106,18 @@ impl<'a> Forms<'a> {
             self.waiting.push_back(name.to_owned());
         }
         let path = self.sections.get(name).map_or(path, String::as_str);
-        // The anchor that forges make of a heading: no punctuation, lower case.
+        // The anchor that forges create for a heading: no punctuation, lower case.
         let anchor: String = path.chars().filter(|c| c.is_alphanumeric() || matches!(c, '_' | '-')).collect();
         format!("[`{path}`](#{})", anchor.to_lowercase())
     }
 }
 
-/// Text with a form, not a choice of words.
+/// Returns true for text with a form, as opposed to a choice of words.
 fn is_text(definition: &Value) -> bool {
     kind(definition) == "string" && definition.get("enum").is_none()
 }
 
-/// `PhaseName` as people write it: `phase name`.
+/// Returns `PhaseName` as people write it: `phase name`.
 fn words(name: &str) -> String {
     let mut words = String::new();
     for c in name.chars() {
@@ -129,7 +129,7 @@ fn words(name: &str) -> String {
     words
 }
 
-/// The one type of a value, beside `null`.
+/// Returns the type of a value, other than `null`.
 fn kind(schema: &Value) -> &str {
     match schema.get("type") {
         Some(Value::String(kind)) => kind,
@@ -138,7 +138,7 @@ fn kind(schema: &Value) -> &str {
     }
 }
 
-/// The words of a definition that consists of nothing else.
+/// Returns the words of a definition that consists of nothing else.
 fn enumeration(definition: &Value) -> Option<String> {
     let listed = definition.get("enum").and_then(Value::as_array);
     let single = definition.get("oneOf").and_then(Value::as_array);

@@ -1,4 +1,4 @@
-//! `docs/policy.md`: every key, from the JSON Schema.
+//! Generates `docs/policy.md`: every key, from the JSON Schema.
 
 mod form;
 
@@ -11,10 +11,10 @@ use crate::policy::{
     schema,
 };
 
-/// The rules, written by hand; the keys follow.
+/// The rules, written by hand. The keys follow them.
 const INTRO: &str = include_str!("intro.md");
 
-/// The whole page, in Markdown.
+/// Returns the whole page, in Markdown.
 pub fn reference_markdown() -> String {
     let root = schema();
     let mut page = Page { forms: Forms::new(&root), text: INTRO.to_owned(), seen: BTreeSet::new() };
@@ -33,7 +33,7 @@ pub fn reference_markdown() -> String {
 struct Page<'a> {
     forms: Forms<'a>,
     text: String,
-    /// Settings of variants that were shown.
+    /// Settings of variants that the page already shows.
     seen: BTreeSet<String>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Page<'a> {
         self.text.push('\n');
     }
 
-    /// A table of keys; `owner` tells which are required.
+    /// Writes a table of keys; `owner` says which are required.
     fn keys(&mut self, path: &str, keys: impl Iterator<Item = (&'a String, &'a Value)>, owner: &Value) {
         let required = owner.get("required").and_then(Value::as_array);
         self.line("| key | value | |\n| --- | --- | --- |");
@@ -66,7 +66,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A value that is a word, or a mapping from a word to its settings.
+    /// Writes a value that is a word, or a mapping from a word to its settings.
     fn variants(&mut self, path: &str, variants: &'a [Value]) {
         let settings: Vec<(&String, &'a Value)> =
             variants.iter().filter_map(properties).filter_map(|keys| keys.iter().next()).collect();
@@ -98,7 +98,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A table for each set of settings that not all variants have.
+    /// Writes a table for each set of settings that not all variants have.
     fn own_settings(&mut self, path: &str, settings: &[(&String, &'a Value)], common: &[&String]) {
         for (_, value) in settings {
             let (Some(name), Some(keys)) = (name_of(value), self.forms.keys(value)) else { continue };
@@ -111,7 +111,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// The settings that every variant has.
+    /// Returns the settings that every variant has.
     fn common(&self, settings: &[(&String, &'a Value)]) -> Vec<&'a String> {
         let all: Vec<&Map<String, Value>> = settings.iter().filter_map(|(_, value)| self.forms.keys(value)).collect();
         let Some(first) = all.first().filter(|_| all.len() == settings.len()) else { return Vec::new() };

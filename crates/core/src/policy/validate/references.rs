@@ -1,8 +1,7 @@
-//! Names of environments in conditions, freezes and alerts: whether there is
-//! such an environment.
+//! Checks that the environments named in conditions, freezes and alerts exist.
 //!
-//! A policy that describes no environment may name those of the forge. One
-//! that describes some is taken at its word: another name is a mistake.
+//! A policy that describes no environment may name those of the forge. If it describes some, any
+//! other name is a mistake.
 
 use crate::{
     domain::fact::command::ALL,
@@ -15,7 +14,7 @@ use crate::{
     },
 };
 
-/// What names an environment.
+/// The place where an environment is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Deployed,
@@ -23,8 +22,8 @@ pub(super) enum Kind {
     Freeze,
 }
 
-/// Adds a problem for each name that no layer describes. Only the repository's
-/// own file is looked at: those above it speak for many repositories.
+/// Adds a problem for each name that no layer describes. Only the repository's own file is checked:
+/// the layers above apply to many repositories.
 pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     let described: Vec<&str> = merged.file.environments.iter().flatten().map(|(name, _)| name.as_str()).collect();
     if described.is_empty() {
@@ -41,7 +40,7 @@ pub(super) fn check(merged: &Merged, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Adds a warning for each freeze of an environment where none is described.
+/// Adds a warning for each freeze of an environment if the policy describes none.
 pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>) {
     if merged.file.environments.iter().flatten().next().is_some() {
         return;
@@ -54,7 +53,7 @@ pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>
     });
 }
 
-/// Calls `each` with the place, the name and the kind of every reference.
+/// Calls `each` with the path, the name and the kind of every reference.
 fn all(parsed: &Parsed, each: &mut impl FnMut(Vec<Step>, &str, Kind)) {
     let file = &parsed.file;
     for (name, gate) in file.gates.iter().flatten() {
@@ -83,7 +82,7 @@ fn all(parsed: &Parsed, each: &mut impl FnMut(Vec<Step>, &str, Kind)) {
     }
 }
 
-/// The same for a list of conditions, at any depth.
+/// Does the same for a list of conditions, at any depth.
 pub(super) fn named(here: &[Step], conditions: &[Condition], each: &mut impl FnMut(Vec<Step>, &str, Kind)) {
     for (index, condition) in conditions.iter().enumerate() {
         one(&below(here, index), condition, each);

@@ -1,8 +1,8 @@
-//! How many records of commands are kept.
+//! Limits on the number of stored command records.
 //!
-//! Anyone may write comments, so that records of people without any right are
-//! few. A record is also why a command runs once: where one goes, a mark stays
-//! on its item, and nothing that its author wrote up to then runs any more.
+//! Anyone may write comments, so the limits for people without permissions are low. A record also
+//! ensures that a command runs only once: when a record is removed, a mark stays on its item, and
+//! nothing that its author wrote up to then runs any more.
 
 use std::collections::BTreeMap;
 
@@ -18,62 +18,66 @@ use crate::domain::{
     permission::Role,
 };
 
-/// Records that change nothing: of one person without any right, in a repository.
+/// Maximum number of records that change nothing, for one person without permissions in a
+/// repository.
 const MOST_OF_STRANGER: usize = 20;
-/// The same of all of them together.
+/// Maximum number of such records for all people without permissions together.
 const MOST_OF_STRANGERS: usize = 500;
-/// Records that change nothing: of one person with rights, on an item.
+/// Maximum number of records that change nothing, for one person with permissions on an item.
 const MOST_PASSING: usize = 200;
-/// Records that decisions rest on, such as holds and approvals: of one person, on an item.
+/// Maximum number of records that evaluations depend on, such as holds and approvals, for one
+/// person on an item.
 pub const MOST_LASTING: usize = 500;
-/// People of whom an item keeps a mark of their own.
+/// Maximum number of people with a mark of their own on an item.
 const MOST_MARKS: usize = 16;
-/// A record that says when we answered in a comment stays so long.
+/// Minimum time for which a record of an answer in a comment is kept.
 const ANSWER_REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 
-/// The key under which a person's records are found: the account's number, or
-/// its login where an earlier version kept that alone.
+/// Returns the key under which a person's records are found: the account's id, or its login in a
+/// record where an earlier version stored only that.
 pub(super) fn person(by: &Account) -> String {
     by.id.map_or_else(|| format!("@{}", by.login.to_lowercase()), |id| id.0.to_string())
 }
 
 impl Evidence {
-    /// Whether the forge told of any right beyond reading. What it did not tell is none.
+    /// Returns true if the forge reported any permission beyond reading. A permission that it did
+    /// not report counts as none.
     pub fn gives_rights(&self) -> bool {
         self.role.is_some_and(|role| role >= Role::Triage) || self.teams.values().any(|member| *member == Some(true))
     }
 }
 
 impl CommandFacts {
-    /// Whether nothing rests on the record but that the command ran.
+    /// Returns true if nothing depends on the record except that the command ran.
     pub fn is_passing(&self) -> bool {
         self.ending != Ending::Pending && matches!(self.action, None | Some(CommandAction::Show(_)))
     }
 
-    /// Whether it is such a record of someone without any right.
+    /// Returns true for such a record of someone without permissions.
     pub fn is_noise(&self) -> bool {
         self.is_passing() && !self.evidence.gives_rights()
     }
 }
 
-/// Up to when commands on an item were decided whose records are gone.
+/// Times up to which the records of processed commands on an item are gone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CommandMarks {
-    /// Of everyone.
+    /// For everyone.
     #[serde(default)]
     everyone: Option<Timestamp>,
-    /// Of these people, by the key of their records.
+    /// For these people, by the key of their records.
     #[serde(default)]
     people: BTreeMap<String, Timestamp>,
 }
 
 impl CommandMarks {
-    /// Whether every record of the item is there.
+    /// Returns true if every record of the item is there.
     pub fn is_empty(&self) -> bool {
         self.everyone.is_none() && self.people.is_empty()
     }
 
-    /// Whether a comment of this person and time may have been decided, and its records be gone.
+    /// Returns true if a comment of this person and time may have been processed and its records
+    /// removed.
     pub fn covers(&self, by: &Account, at: Timestamp) -> bool {
         self.everyone.max(self.people.get(&person(by)).copied()) >= Some(at)
     }
@@ -82,7 +86,7 @@ impl CommandMarks {
         let mark = self.people.entry(person(by)).or_insert(at);
         *mark = at.max(*mark);
         while self.people.len() > MOST_MARKS {
-            // The mark that lies furthest back costs others the least.
+            // Merging the oldest mark into everyone's affects others the least.
             let Some((oldest, at)) = self.people.iter().min_by_key(|(who, at)| (**at, *who)) else { return };
             let (oldest, at) = (oldest.clone(), *at);
             self.people.remove(&oldest);
@@ -91,21 +95,21 @@ impl CommandMarks {
     }
 }
 
-/// What a person said lately in a repository, as far as it is kept.
+/// A person's recent commands in a repository, as far as they are stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Recent {
-    /// Without any right, within the hour.
+    /// Number of commands within the hour that changed nothing and whose author had no permissions.
     pub noise_in_hour: usize,
-    /// The same within the minute, where the forge told that there is no right.
+    /// Number of those within the minute for which the forge reported a role.
     pub refused_in_minute: usize,
-    /// With or without, within the minute.
+    /// Number of all commands within the minute.
     pub in_minute: usize,
-    /// We answered it in a comment within the hour, although there was no right.
+    /// True if we posted a reply within the hour that nobody with permission had asked for.
     pub answered: bool,
 }
 
 impl RepoFacts {
-    /// What a person said within the hour before `at`.
+    /// Counts a person's commands within the hour before `at`.
     pub fn said_lately(&self, by: &Account, at: Timestamp) -> Recent {
         let mut recent = Recent::default();
         let before = |span: SignedDuration| at.checked_sub(span).unwrap_or(Timestamp::MIN);
@@ -127,13 +131,13 @@ impl RepoFacts {
         recent
     }
 
-    /// How many records of a person on an item decisions rest on.
+    /// Returns the number of a person's records on an item that evaluations depend on.
     pub fn lasting_commands(&self, item: ItemNumber, by: &Account) -> usize {
         self.commands.index().lasting.of(&(item, person(by))).count()
     }
 
-    /// Lets go of what is too much after a person said something on an item;
-    /// returns the documents that changed.
+    /// Removes records beyond the limits after a person wrote something on an item. Returns the
+    /// documents that changed.
     pub fn bound_commands(&mut self, item: ItemNumber, by: &Account, now: Timestamp) -> Vec<DocumentKey> {
         let who = person(by);
         let index = self.commands.index();

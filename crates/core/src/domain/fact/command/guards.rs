@@ -1,4 +1,4 @@
-//! Holds, locks and freezes: they follow from the records of commands.
+//! Holds, locks and freezes, derived from the records of commands.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 impl RepoFacts {
-    /// The commands on an item, oldest first.
+    /// Returns the commands on an item, oldest first.
     pub fn commands_on(&self, item: ItemNumber) -> Vec<(&CommandId, &CommandFacts)> {
         let first = CommandId { item, source: Source::Comment(0), index: 0 };
         let mut found: Vec<_> = self.commands.range(first..).take_while(|(id, _)| id.item == item).collect();
@@ -23,7 +23,8 @@ impl RepoFacts {
         found
     }
 
-    /// Holds that stand on an item, oldest first. Who gives the item up gives its holds up.
+    /// Returns the holds in force on an item, oldest first. Closing the item without its change
+    /// having landed also ends its holds.
     pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
         let commands = self.commands_on(item);
         let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
@@ -51,16 +52,16 @@ impl RepoFacts {
         holds.filter(|hold| stands(hold) && !lifted.iter().any(|name| *name == hold.name)).collect()
     }
 
-    /// Locks that stand at `now`, by environment.
+    /// Returns the locks in force at `now`, by environment.
     pub fn locks(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
         let index = self.commands.index();
         let locked = index.locks.properties().chain(self.requests.index().rollbacks.properties());
         locked.filter_map(|environment| Some((environment.as_str(), self.lock(environment, now)?))).collect()
     }
 
-    /// The lock of an environment (lower case) that stands at `now`.
+    /// Returns the lock of an environment (lower case) in force at `now`.
     pub fn lock(&self, environment: &str, now: Timestamp) -> Option<Guard<'_>> {
-        // A rollback's lock outweighs a person's: it binds everyone.
+        // A rollback's lock takes precedence over a person's: it binds everyone.
         self.rollback_lock(environment).or_else(|| {
             self.guard(self.commands.index().locks.of(environment).next_back()?, now, |id, facts| match &facts.action {
                 Some(CommandAction::Lock { environment, until, reason }) => {
@@ -71,7 +72,8 @@ impl RepoFacts {
         })
     }
 
-    /// Freezes by command that stand at `now`, by environment or [`ALL`](crate::domain::fact::command::ALL).
+    /// Returns the freezes by command in force at `now`, by environment or
+    /// [`ALL`](crate::domain::fact::command::ALL).
     pub fn freezes(&self, now: Timestamp) -> BTreeMap<&str, Guard<'_>> {
         let frozen = self.commands.index().freezes.properties();
         frozen.filter_map(|environment| Some((environment.as_str(), self.freeze(environment, now)?))).collect()
@@ -86,8 +88,8 @@ impl RepoFacts {
         })
     }
 
-    /// The guard that the last word sets, if its time is not up, and the item
-    /// that it was said on was not closed since.
+    /// Returns the guard that the last command sets, if its time is not up, and the item that it
+    /// was set on was not closed since.
     fn guard<'a>(
         &'a self,
         (_, last): &(Timestamp, CommandId),
@@ -100,19 +102,19 @@ impl RepoFacts {
         (guard.until.is_none_or(|until| until > now) && !freed).then_some(guard)
     }
 
-    /// Items on which a hold was ever set.
+    /// Returns the items on which a hold was ever set.
     pub fn held_items(&self) -> BTreeSet<ItemNumber> {
         self.commands.index().holds.iter().map(|id| id.item).collect()
     }
 
-    /// Approvals and overrides of a commit at a gate.
+    /// Returns the approvals and overrides of a commit at a gate.
     pub fn words_at_gate(&self, gate: &GateName, sha: &Sha) -> Vec<&CommandFacts> {
         let ids = self.commands.index().at_gate.of(&(gate.clone(), sha.clone()));
         ids.filter_map(|id| self.commands.get(id)).collect()
     }
 
-    /// The head commit of a pull request as it was known at `at`: at the newest
-    /// sight before it, else by when each commit was first seen there.
+    /// Returns the head commit of a pull request as it was known at `at`: from the newest state if
+    /// that is not later than `at`, else by the time when each commit was first seen as the head.
     pub fn head_at(&self, pull: ItemNumber, at: Timestamp) -> Option<&Sha> {
         let facts = self.pull(pull)?;
         if let Some(shape) = facts.shape.as_ref().filter(|shape| shape.at <= at) {

@@ -1,4 +1,4 @@
-//! Look-up tables over the records of slash-commands.
+//! Look-up tables over the records of slash commands.
 
 use std::collections::BTreeSet;
 
@@ -13,41 +13,42 @@ use crate::domain::{
     id::{ItemNumber, Sha},
 };
 
-/// Slash-commands that were decided.
+/// Processed slash commands.
 pub type Commands = IndexedMap<CommandId, CommandFacts, CommandIndex>;
 
-/// Look-up tables over [`Commands`]: the records that decisions about something
-/// else than the command's own item look for.
+/// Look-up tables over [`Commands`], for evaluations of something other than the command's own
+/// item.
 #[derive(Debug, Clone, Default)]
 pub struct CommandIndex {
     /// Records that set or lift a lock, by environment.
     pub locks: KeysBy<String, (Timestamp, CommandId)>,
-    /// Records that set or end a freeze, by environment or [`ALL`](crate::domain::fact::command::ALL).
+    /// Records that set or end a freeze, by environment or
+    /// [`ALL`](crate::domain::fact::command::ALL).
     pub freezes: KeysBy<String, (Timestamp, CommandId)>,
     /// Times at which a lock was lifted, by environment.
     unlocks: KeysBy<String, Timestamp>,
-    /// Records that hold an item.
+    /// Records that put an item on hold.
     pub holds: BTreeSet<CommandId>,
     /// Approvals and overrides, by gate and commit.
     pub at_gate: KeysBy<(GateName, Sha), CommandId>,
-    /// Records that show a gate on their item's status comment.
+    /// Records that show a gate in their item's status comment.
     pub shows: KeysBy<GateName, CommandId>,
-    /// Requests that somebody stopped waiting for.
+    /// Requests that somebody told us to stop tracking.
     pub let_go: BTreeSet<String>,
     /// Records in order of time.
     pub by_time: BTreeSet<(Timestamp, CommandId)>,
-    /// What each person said, in order of time.
+    /// Records of each person, in order of time.
     pub by_person: KeysBy<String, (Timestamp, CommandId)>,
-    /// Records of people without any right that change nothing, in order of time.
+    /// Records of people without permissions that change nothing, in order of time.
     pub strangers: BTreeSet<(Timestamp, CommandId)>,
     /// Records that change nothing, by item and person.
     pub passing: KeysBy<(ItemNumber, String), (Timestamp, CommandId)>,
-    /// Records that decisions rest on, by item and person.
+    /// Records that evaluations depend on, by item and person.
     pub lasting: KeysBy<(ItemNumber, String), CommandId>,
 }
 
 impl CommandIndex {
-    /// When somebody last lifted the lock of an environment.
+    /// Returns the time at which somebody last lifted the lock of an environment.
     pub fn unlocked_at(&self, environment: &str) -> Option<Timestamp> {
         self.unlocks.of(environment).next_back().copied()
     }

@@ -12,27 +12,27 @@ use crate::domain::{
     id::Sha,
 };
 
-/// Deploys that were asked of us, by our id for each.
+/// Deployments requested from us, by our id for each.
 pub type Requests = IndexedMap<String, DeployRequest, RequestIndex>;
 
 /// Look-up tables over [`Requests`].
 #[derive(Debug, Clone, Default)]
 pub struct RequestIndex {
-    /// Requests that are not over.
+    /// Requests that have not ended.
     pub open: BTreeSet<String>,
-    /// Requests by the moment at which they came to an end.
+    /// Requests by the time at which they ended.
     pub ended: BTreeSet<(Timestamp, String)>,
-    /// Requests by environment, with the time at which each was asked for.
+    /// Requests by environment, each with the time of the request.
     pub by_environment: KeysBy<String, (Timestamp, String)>,
-    /// Rollbacks that were started, by environment, with the time of their start.
+    /// Rollbacks that were started, by environment: start, time of the request, id.
     pub rollbacks: KeysBy<String, (Timestamp, Timestamp, String)>,
     /// Requests by commit.
     pub by_commit: KeysBy<Sha, String>,
-    /// Requests by the deployments that were made for them, by us or by their jobs.
+    /// Requests by the deployments that we or their jobs created for them.
     pub by_deployment: KeysBy<u64, String>,
-    /// Requests by the workflow run that does them.
+    /// Requests by the workflow run that carries them out.
     pub by_run: KeysBy<u64, String>,
-    /// Requests by workflow whose run is not known, by environment.
+    /// Dispatched requests whose workflow run is unknown, by environment.
     pub without_run: KeysBy<String, String>,
 }
 
@@ -81,13 +81,13 @@ impl MapIndex<String, DeployRequest> for RequestIndex {
 }
 
 impl DeployRequest {
-    /// Start, time of asking and id of a rollback that was started.
+    /// Returns start, time of the request and id of a rollback that was started.
     fn as_started_rollback(&self, id: &str) -> Option<(Timestamp, Timestamp, String)> {
         let started = self.started_at.filter(|_| self.kind == RequestKind::Rollback)?;
         Some((started, self.at, id.to_owned()))
     }
 
-    /// The deployments that were made for it, by us or by its jobs.
+    /// Returns the deployments that we or its jobs created for it.
     pub fn deployments(&self) -> impl Iterator<Item = u64> {
         self.deployment.into_iter().chain(self.linked.iter().copied())
     }
@@ -121,11 +121,11 @@ impl MapIndex<u64, RunFacts> for RunIndex {
     }
 }
 
-/// How the ids of our requests begin.
+/// Prefix of our request ids.
 pub const REQUEST_PREFIX: &str = "pb-";
 
 impl RunFacts {
-    /// Ids in the run's title that may be those of our requests.
+    /// Returns the ids in the run's title that may be those of our requests.
     pub fn named_requests(&self) -> impl Iterator<Item = &str> {
         self.title.match_indices(REQUEST_PREFIX).map(|(start, _)| {
             let name = &self.title[start..];

@@ -1,6 +1,6 @@
-//! How much of one kind an item keeps, where its author or anybody can add to
-//! it without end. What goes is older than all that stays of its kind, and
-//! says nothing that what stays does not say again.
+//! Limits on what an item stores of one kind, where its author or anyone can add to it without end.
+//! What is removed is older than everything of its kind that stays, and shows nothing that the rest
+//! does not show.
 
 use std::collections::BTreeMap;
 
@@ -11,17 +11,17 @@ use crate::domain::{
     fact::item::{ItemFacts, PullFacts},
 };
 
-/// Closings, and reopenings: authors may do both.
+/// Maximum number of closings, and of reopenings: authors may do both.
 const MOST_TURNS: usize = 200;
-/// Reviews of words only: anybody may write them, and no rule asks for them.
+/// Maximum number of reviews without a verdict: anyone may write them, and no rule needs them.
 const MOST_WORDS: usize = 50;
-/// Heads of a pull request: whoever opened it may push without end.
+/// Maximum number of heads of a pull request: its author may push without end.
 const MOST_HEADS: usize = 500;
-/// Verdicts of one reviewer: the newest counts.
+/// Maximum number of verdicts of one reviewer: the newest counts.
 const MOST_VERDICTS: usize = 10;
 
 impl ItemFacts {
-    /// Lets go of what is too much.
+    /// Removes what exceeds the limits.
     pub fn bound(&mut self) {
         while self.closings.len() > MOST_TURNS {
             self.closings.pop_first();
@@ -37,7 +37,7 @@ impl ItemFacts {
 }
 
 impl PullFacts {
-    /// The newest heads stay, and the one that it has now.
+    /// Keeps the newest heads, and the current one.
     fn bound_heads(&mut self) {
         if self.heads.len() <= MOST_HEADS {
             return;

@@ -1,0 +1,134 @@
+//! References on the command line: a delivery, a repository, an item.
+
+use std::{fmt, str::FromStr};
+
+use super::Failure;
+use crate::{
+    domain::id::{ForgeName, ItemNumber},
+    port::store::{DeliveryFilter, RepositoryRow, Seq, Store},
+};
+
+/// A delivery, by its number here or by the forge's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeliveryRef {
+    /// The number that `phasebot deliveries list` shows.
+    Seq(Seq),
+    /// The forge's id, as GitHub's page of recent deliveries shows it.
+    Id(String),
+}
+
+impl FromStr for DeliveryRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(seq) = text.parse() {
+            return Ok(Self::Seq(seq));
+        }
+        let is_id = text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if is_id {
+            Ok(Self::Id(text.to_ascii_lowercase()))
+        } else {
+            Err("it is neither a number of `phasebot deliveries list` nor a delivery id, such as \
+                 72d3162e-cc78-11e3-81ab-4c9367dc0958"
+                .to_owned())
+        }
+    }
+}
+
+impl fmt::Display for DeliveryRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seq(seq) => write!(f, "{seq}"),
+            Self::Id(id) => f.write_str(id),
+        }
+    }
+}
+
+impl DeliveryRef {
+    /// Returns the numbers of the deliveries, newest first: two hooks may have sent one id.
+    pub(super) async fn find(&self, store: &dyn Store) -> Result<Vec<Seq>, Failure> {
+        match self {
+            Self::Seq(seq) => Ok(vec![*seq]),
+            Self::Id(id) => {
+                let filter = DeliveryFilter { delivery: Some(id.clone()), ..DeliveryFilter::default() };
+                Ok(store.deliveries(&filter).await?.into_iter().map(|row| row.seq).collect())
+            }
+        }
+    }
+}
+
+/// A repository, by its name or by the forge's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RepositoryRef {
+    /// `OWNER/NAME`.
+    Name(String),
+    /// The forge's number.
+    Id(u64),
+}
+
+impl FromStr for RepositoryRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::Id(id));
+        }
+        match text.split_once('/') {
+            Some((owner, name)) if !owner.is_empty() && !name.is_empty() && !name.contains('/') => {
+                Ok(Self::Name(text.to_owned()))
+            }
+            _ => Err("it is no repository: write OWNER/NAME, such as acme/shop".to_owned()),
+        }
+    }
+}
+
+impl RepositoryRef {
+    /// Returns the forge's number of the repository. Fails if no repository of the name is known.
+    pub(super) async fn find(&self, store: &dyn Store) -> Result<u64, Failure> {
+        match self {
+            Self::Id(id) => Ok(*id),
+            Self::Name(name) => Ok(named(name, store).await?.repo.id),
+        }
+    }
+}
+
+/// Returns the repository of a name. Fails with a remedy if none is known.
+async fn named(name: &str, store: &dyn Store) -> Result<RepositoryRow, Failure> {
+    let row = store.repository_named(&ForgeName::github(), name).await?;
+    row.ok_or_else(|| {
+        Failure::Message(format!(
+            "{name}: no delivery named this repository yet. Is the App installed there? `phasebot doctor` tells"
+        ))
+    })
+}
+
+/// An issue or pull request, as `acme/shop#12`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemRef {
+    /// `OWNER/NAME`.
+    pub repository: String,
+    /// Its number.
+    pub item: ItemNumber,
+}
+
+impl FromStr for ItemRef {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "it is no item: write OWNER/NAME#NUMBER, such as acme/shop#12".to_owned();
+        let text = text.strip_prefix("https://github.com/").unwrap_or(text);
+        let (repository, number) =
+            ["#", "/issues/", "/pull/"].iter().find_map(|between| text.split_once(between)).ok_or_else(wrong)?;
+        match repository.parse()? {
+            RepositoryRef::Name(repository) => Ok(Self { repository, item: number.parse().map_err(|_| wrong())? }),
+            RepositoryRef::Id(_) => Err(wrong()),
+        }
+    }
+}
+
+impl ItemRef {
+    /// Returns the item's repository. Fails with a remedy if it is not known.
+    pub(super) async fn find(&self, store: &dyn Store) -> Result<RepositoryRow, Failure> {
+        named(&self.repository, store).await
+    }
+}

@@ -1,15 +1,15 @@
-//! Every figure that phasebot shows to Prometheus: one row each, which the
-//! exporter, the operator's page and the code that counts all read.
+//! All metrics that phasebot exports to Prometheus: one row each, which the exporter, the
+//! operator's page and the counting code all read.
 //!
-//! Names end as Prometheus advises: `_total` for counters, `_seconds` for
-//! times. Labels take few values, whatever strangers send.
+//! Names end as Prometheus advises: `_total` for counters, `_seconds` for times. Labels have few
+//! values, whatever strangers send.
 
-/// One figure.
+/// A metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Metric {
     /// Its name.
     pub name: &'static str,
-    /// How it behaves.
+    /// Its type.
     pub kind: Kind,
     /// Its labels.
     pub labels: &'static [&'static str],
@@ -17,23 +17,23 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-/// How a figure behaves.
+/// Types of metrics.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
-    /// Only grows.
+    /// A value that only increases.
     Counter,
-    /// Goes up and down.
+    /// A value that increases and decreases.
     Gauge,
-    /// Counts values in seconds by size, with these upper bounds.
+    /// Counts of values in seconds, by these upper bounds.
     Histogram(&'static [f64]),
 }
 
-/// From a commit to a slow API call.
+/// Upper bounds from a commit to a slow API call.
 const WORK: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// From an effect that goes at once to one that is given up after a day.
+/// Upper bounds from an effect applied at once to one given up after a day.
 const WAIT: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0, 86_400.0];
 
-/// Declares every figure as a constant, and [`ALL`] of them.
+/// Declares every metric as a constant, and [`ALL`] of them.
 macro_rules! figures {
     ($($constant:ident = $name:literal, $kind:expr, [$($label:literal),*], $help:literal;)*) => {
         $(
@@ -41,7 +41,7 @@ macro_rules! figures {
             pub const $constant: &str = $name;
         )*
 
-        /// Every figure, in the order of the operator's page.
+        /// All metrics, in the order of the operator's page.
         pub const ALL: &[Metric] = &[$(Metric { name: $name, kind: $kind, labels: &[$($label),*], help: $help }),*];
     };
 }
@@ -93,7 +93,7 @@ figures! {
         "Open connections (public, admin)";
 }
 
-/// The table of `docs/operations.md`, in Markdown.
+/// Returns the table of `docs/operations.md`, in Markdown.
 pub fn reference_markdown() -> String {
     let mut page = String::from("| name | kind | labels | |\n| --- | --- | --- | --- |\n");
     for Metric { name, kind, labels, help } in ALL {

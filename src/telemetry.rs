@@ -1,4 +1,4 @@
-//! Logs to stderr, figures for Prometheus.
+//! Logs to stderr, and metrics for Prometheus.
 
 use std::{
     io::{IsTerminal, stderr},
@@ -14,27 +14,27 @@ use crate::{
     settings::{LogFormat, log_filter},
 };
 
-/// Why logs or figures can't be set up.
+/// Errors while setting up logs or metrics.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The log filter.
+    /// The log filter is invalid.
     #[error("log: {0}")]
     Filter(#[from] tracing_subscriber::filter::ParseError),
-    /// The level.
+    /// A level is invalid.
     #[error("log: {0}")]
     Level(String),
-    /// Another subscriber is there already.
+    /// Another subscriber is already set up.
     #[error("logs are set up already")]
     LogsTwice,
-    /// The recorder.
+    /// The metrics recorder cannot be set up.
     #[error("metrics: {0}")]
     Metrics(#[from] BuildError),
 }
 
-/// Writes the process's log lines to stderr from here on.
+/// Writes the process's log lines to stderr from now on.
 ///
-/// `filter` is a level or `target=level` pairs. Colours only on a terminal, and
-/// not if `plain` (see <https://no-color.org>).
+/// `filter` is a level or `target=level` pairs. Uses colours only on a terminal, and not if `plain`
+/// (see <https://no-color.org>).
 pub fn start_logs(filter: &str, format: LogFormat, plain: bool) -> Result<LogLevel, TelemetryError> {
     let filter: Targets = filter.parse()?;
     let (filter, handle) = reload::Layer::new(filter);
@@ -48,19 +48,19 @@ pub fn start_logs(filter: &str, format: LogFormat, plain: bool) -> Result<LogLev
     Ok(LogLevel { handle })
 }
 
-/// Which log lines are written, to be changed while the program runs.
+/// Handle that changes the log filter at run time.
 #[derive(Clone)]
 pub struct LogLevel {
     handle: reload::Handle<Targets, Registry>,
 }
 
 impl LogLevel {
-    /// The filter in use.
+    /// Returns the current filter.
     pub fn now(&self) -> String {
         self.handle.with_current(ToString::to_string).unwrap_or_default()
     }
 
-    /// Writes the lines that pass `filter` from here on; it lasts until the program ends.
+    /// Sets the filter, until the program ends.
     pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
         // A misspelt level would be taken for a part of the program.
         log_filter(filter).map_err(TelemetryError::Level)?;
@@ -69,32 +69,32 @@ impl LogLevel {
     }
 }
 
-/// The process's figures.
+/// Metrics of the process.
 #[derive(Clone)]
 pub struct Metrics {
     handle: PrometheusHandle,
 }
 
 impl Metrics {
-    /// Collects the process's figures from here on.
+    /// Collects the process's metrics from now on.
     pub fn install() -> Result<Self, TelemetryError> {
         let handle = builder()?.install_recorder()?;
         describe();
         Ok(Self { handle })
     }
 
-    /// Figures that nobody adds to, for tests of what is around them.
+    /// Returns metrics that nothing adds to, for tests of code around them.
     pub fn detached() -> Result<Self, TelemetryError> {
         Ok(Self { handle: builder()?.build_recorder().handle() })
     }
 
-    /// The figures in Prometheus' text format.
+    /// Returns the metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         self.handle.render()
     }
 
-    /// Folds what the histograms gathered, every few seconds, for ever. Without
-    /// it they would grow until the next scrape.
+    /// Compacts the histograms every few seconds, forever. Without it they would grow until the
+    /// next scrape.
     pub async fn upkeep(self) {
         let mut ticks = tokio::time::interval(Duration::from_secs(5));
         loop {

@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// An [`AlertSource`] that can be replaced by another of its kind.
+/// An [`AlertSource`] that can be replaced. Its kind stays the same.
 pub struct Swap {
     kind: &'static str,
     present: RwLock<Arc<dyn AlertSource>>,

@@ -24,28 +24,28 @@ use crate::{
     telemetry::LogLevel,
 };
 
-/// The content type of Prometheus' text format, version 0.0.4.
+/// Content type of Prometheus' text format, version 0.0.4.
 const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
-/// Longest reason that an operator may give, in characters.
+/// Maximum length of an operator's reason, in characters.
 const LONGEST_REASON: usize = 500;
-/// Most deliveries in a list.
+/// Maximum deliveries in a list.
 const LONGEST_LIST: usize = 10_000;
 
-/// What operators may use.
+/// Dependencies of the operators' routes.
 pub struct Admin {
     /// The inbox.
     pub store: Arc<dyn Store>,
-    /// The switches.
+    /// The controls that operators may use.
     pub switches: Arc<dyn Operate>,
-    /// Which log lines are written, where that can be changed.
+    /// Log filter, where it can be changed.
     pub log: Option<LogLevel>,
-    /// What to show as a bearer token; `None`: nothing.
+    /// Required bearer token; `None` requires none.
     pub token: Option<SecretString>,
-    /// Names that the private address answers to, beside `localhost` and IP addresses; lower case.
+    /// Host names of the private address, beside `localhost` and IP addresses; lower case.
     pub hosts: Vec<String>,
 }
 
-/// The routes for operators; without any, the address serves figures only.
+/// Returns the operators' routes. Without an [`Admin`], the address serves metrics only.
 pub(super) fn routes(state: &Arc<ServerState>) -> Router<Arc<ServerState>> {
     let Some(admin) = state.admin.clone() else { return Router::new() };
     Router::new()
@@ -73,22 +73,22 @@ async fn put_only() -> Problem {
     Problem::Method("PUT")
 }
 
-/// The process's figures.
+/// Returns the metrics of the process.
 pub(super) async fn metrics(State(state): State<Arc<ServerState>>) -> Response {
     ([(header::CONTENT_TYPE, TEXT_FORMAT)], state.metrics.render()).into_response()
 }
 
-/// Lets in who shows the token, if there is one.
+/// Requires the token, if one is set, and refuses changes from web pages.
 async fn guard(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Result<Response, Problem> {
     if let Some(token) = &admin.token {
         let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let shown = shown.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-        // Of digests, the time that a comparison takes tells nothing.
+        // Comparing digests takes the same time for every token.
         if Sha256::digest(shown.trim()) != Sha256::digest(token.expose_secret()) {
             return Err(Problem::NoToken);
         }
     }
-    // A page in a browser on this machine can post forms, but not set this header.
+    // A page in a browser on this machine can post forms, but cannot remove this header.
     let changes = request.method() != http::Method::GET;
     if changes && request.headers().contains_key(header::ORIGIN) {
         return Err(Problem::NoToken);
@@ -166,7 +166,7 @@ struct Reason {
 }
 
 impl Reason {
-    /// Its words in one bounded line; nothing is refused.
+    /// Returns the reason as one bounded line. An empty reason is an error.
     fn line(&self) -> Result<String, Problem> {
         let line: String =
             self.reason.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST_REASON).collect();

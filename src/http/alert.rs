@@ -20,15 +20,15 @@ use super::{
 };
 use crate::{metric, port::alert::AlertSource};
 
-/// A message that its sender proved to have sent.
+/// A message from a verified sender.
 ///
-/// Only [`FromRequest`] makes one: a handler that takes it can't be reached
-/// unproved.
+/// Only [`FromRequest`] creates one, so a handler that takes it cannot be reached without
+/// verification.
 #[derive(Debug)]
 pub(super) struct ProvedMessage {
     connection: String,
     body: Bytes,
-    /// Its share of the memory for bodies.
+    /// Share of the memory for bodies.
     share: Option<OwnedSemaphorePermit>,
 }
 
@@ -67,7 +67,7 @@ async fn prove(
     Ok(ProvedMessage { connection: name.to_owned(), body: held.bytes, share: held.share })
 }
 
-/// Takes a proved message in, in a task of its own, and answers within a second.
+/// Stores a verified message in a task of its own; answers within a second.
 pub(super) async fn receive(State(state): State<Arc<ServerState>>, message: ProvedMessage) -> Response {
     let ProvedMessage { connection, body, share } = message;
     let span = info_span!("alert", connection, bytes = body.len());
@@ -92,7 +92,7 @@ pub(super) async fn receive(State(state): State<Arc<ServerState>>, message: Prov
                 tracing::error!("taking in an alert panicked");
                 Problem::Internal.into_response()
             }
-            // It may be kept all the same; sent again, it says the same.
+            // It may be stored nevertheless. Sent again, it has the same effect.
             Err(_) => {
                 tracing::error!("the store did not answer within {patience:?}");
                 Problem::Store.into_response()

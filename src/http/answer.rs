@@ -1,4 +1,4 @@
-//! What the server says: JSON bodies, and one code for each way to be refused.
+//! Answers: JSON bodies, and one code for each kind of refusal.
 
 use std::time::Duration;
 
@@ -11,46 +11,46 @@ use serde::Serialize;
 
 use crate::port::{alert, forge::Refusal};
 
-/// How long a sender should wait after a 503, in seconds.
+/// `Retry-After` of a 503, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// Longest delivery id that is repeated in an answer or a log line, in characters.
+/// Maximum length of a delivery id in an answer or a log line, in characters.
 const MAX_DELIVERY_ID: usize = 128;
 
-/// A delivery that was kept, now or before.
+/// A stored delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// 202: it is on disk.
+    /// 202: it is now on disk.
     Accepted(String),
-    /// 200: it had been taken in before.
+    /// 200: it was already stored.
     Duplicate(String),
 }
 
-/// Why a request was refused.
+/// Reason for which a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// 404: no such page.
     #[error("there is nothing here")]
     NotFound,
-    /// 404: no connection of that name is configured.
+    /// 404: no connection with this name is configured.
     #[error("no monitoring connection of this name is configured")]
     NoSuchConnection,
-    /// 404: no forge of that name is configured.
+    /// 404: no forge with this name is configured.
     #[error("no forge of this name is configured")]
     NoSuchForge,
-    /// 401: the private address wants a token.
+    /// 401: the private address requires a token.
     #[error("show the admin token, as in Authorization: Bearer …; a web page may not ask")]
     NoToken,
-    /// 421: the private address is named otherwise.
+    /// 421: the private address has no such host name.
     #[error("this address does not answer to that name; name it in admin_hosts")]
     OtherName,
-    /// 403: a web page of another site asks.
+    /// 403: the request comes from a web page of another site.
     #[error("a page of another site may not ask")]
     CrossSite,
-    /// 400: an operator's request makes no sense.
+    /// 400: an operator's request is invalid.
     #[error("{0}")]
     Wanted(&'static str),
-    /// 405: another method is needed.
+    /// 405: the route requires another method.
     #[error("use {0}")]
     Method(&'static str),
     /// 415: the body is encoded.
@@ -59,25 +59,25 @@ pub enum Problem {
     /// 413: the body is too long.
     #[error("the body is longer than {0} bytes")]
     TooLarge(usize),
-    /// 408: the body came too slowly.
+    /// 408: the body arrived too slowly.
     #[error("the body did not arrive within {0:?}")]
     TooSlow(Duration),
     /// 400: the connection or its framing broke while the body was read.
     #[error("the body could not be read")]
     Broken,
-    /// 401 or 400: it could not be verified.
+    /// 401 or 400: the delivery could not be verified.
     #[error("{0}")]
     Unverified(#[from] Refusal),
-    /// 401: the sender of an alert was not proved.
+    /// 401: the sender of an alert could not be verified.
     #[error("{0}")]
     Unproved(#[from] alert::Refusal),
     /// 503: too many bodies are being read at once.
     #[error("too much is arriving at once")]
     Overloaded,
-    /// 503: the store did not keep it.
+    /// 503: the store did not store it.
     #[error("the delivery could not be kept; send it again later")]
     Store,
-    /// 500: a defect of ours.
+    /// 500: a bug in phasebot.
     #[error("an error of ours; the log has more")]
     Internal,
 }
@@ -101,7 +101,7 @@ impl Problem {
         }
     }
 
-    /// The code in the body, which scripts may rely on.
+    /// Returns the code in the body, on which scripts may rely.
     pub fn code(&self) -> &'static str {
         match self {
             Self::NotFound => "not_found",
@@ -150,12 +150,12 @@ struct StatusBody<'a> {
     writing: Option<&'static str>,
 }
 
-/// A body that says how something stands.
+/// Returns a body with a status.
 pub(super) fn status(code: StatusCode, status: &str) -> Response {
     (code, Json(StatusBody { status, delivery: None, writing: None })).into_response()
 }
 
-/// As [`status`], where nothing is written to forges.
+/// Like [`status`], while writes to forges are paused.
 pub(super) fn status_while_paused(code: StatusCode, status: &str) -> Response {
     (code, Json(StatusBody { status, delivery: None, writing: Some("paused") })).into_response()
 }
@@ -186,8 +186,8 @@ impl IntoResponse for Kept {
     }
 }
 
-/// A delivery id as it may be shown: printable ASCII, cut to a decent length.
-/// The id comes from a header, which no signature covers.
+/// Returns a delivery id that is safe to show: printable ASCII, cut to a maximum length. The id
+/// comes from a header, which no signature covers.
 pub(super) fn showable(delivery: &str) -> String {
     delivery.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_DELIVERY_ID).collect()
 }

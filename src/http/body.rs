@@ -1,4 +1,4 @@
-//! Reading a request's body within limits of length, time and memory.
+//! Reads a request's body within limits of length, time and memory.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,32 +13,30 @@ use tokio::{
 
 use super::answer::Problem;
 
-/// How much of a refused body is read before the answer, in bytes. An answer
-/// to a sender who is still writing would be lost: closing a connection with
-/// unread bytes resets it.
+/// Maximum bytes of a refused body that are read before the answer. An answer to a sender that is
+/// still writing would be lost, because closing a connection with unread bytes resets it.
 const MAX_DISCARDED: usize = 64 * 1024 * 1024;
 
-/// First buffer for a body that comes in several parts, in bytes. A claimed
-/// length reserves no more than this before its bytes are there.
+/// First buffer for a body that arrives in several parts, in bytes. A claimed length reserves no
+/// more than this before its bytes arrive.
 const FIRST_BUFFER: usize = 256 * 1024;
 
 /// Limits on bodies, shared by all connections.
 #[derive(Debug, Clone)]
 pub(super) struct Limits {
-    /// Longest body, in bytes.
+    /// Maximum length of a body, in bytes.
     pub(super) longest: usize,
-    /// Longest time that a body may take.
+    /// Maximum time in which a body must arrive.
     pub(super) patience: Duration,
-    /// What of every body counts for nothing, in bytes: connections are counted
-    /// themselves. The signature covers the whole body, so that nobody is known
-    /// before it is read, and a share that strangers can take up must not be
-    /// all there is.
+    /// Bytes of every body that are not charged to `memory`, because connections are limited
+    /// themselves. The signature covers the whole body, so no sender is verified before it is read,
+    /// and strangers must not be able to take up all memory.
     pub(super) small: usize,
-    /// Bytes of bodies beyond it that may be held at once; a permit is a byte.
+    /// Bytes of bodies beyond `small` that may be held at once; a permit is a byte.
     pub(super) memory: Arc<Semaphore>,
 }
 
-/// A body with its share of the memory, given back when this is dropped.
+/// A body with its share of the memory, which is released on drop.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Bytes,
@@ -66,7 +64,7 @@ impl Limits {
             self.reserve(&mut share, length, part.len())?;
             match &mut rest {
                 Some(rest) => rest.extend_from_slice(&part),
-                // Most bodies come in one part: that one is never copied.
+                // Most bodies arrive in one part, which is never copied.
                 None if first.is_empty() => first = part,
                 None => {
                     let claimed = claimed.unwrap_or(0).min(FIRST_BUFFER);
@@ -80,8 +78,8 @@ impl Limits {
         Ok(Held { bytes: rest.map_or(first, BytesMut::freeze), share })
     }
 
-    /// Reads what a refused sender is still sending, so that it will read the
-    /// answer. Never asks a sender that waits for our word to go on.
+    /// Reads what a refused sender is still sending, so that it will read the answer. Never asks a
+    /// sender that waits for `100 Continue` to go on.
     pub(super) async fn discard(&self, headers: &HeaderMap, mut body: Body) {
         if headers.contains_key(http::header::EXPECT) {
             return;
@@ -96,14 +94,14 @@ impl Limits {
         }
     }
 
-    /// The next bytes; `None` at the end.
+    /// Returns the next bytes; `None` at the end.
     async fn part(&self, body: &mut Body, deadline: Instant) -> Result<Option<Bytes>, Problem> {
         loop {
             let frame = timeout_at(deadline, body.frame()).await.map_err(|_| Problem::TooSlow(self.patience))?;
             match frame {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(Problem::Broken),
-                // Trailers say nothing to us.
+                // Trailers have no meaning here.
                 Some(Ok(frame)) => {
                     if let Ok(data) = frame.into_data() {
                         return Ok(Some(data));
@@ -113,7 +111,7 @@ impl Limits {
         }
     }
 
-    /// Takes room for `more` bytes of a body of which `held` are there.
+    /// Reserves memory for `more` bytes of a body of which `held` have arrived.
     fn reserve(&self, share: &mut Option<OwnedSemaphorePermit>, held: usize, more: usize) -> Result<(), Problem> {
         let beyond = |length: usize| length.saturating_sub(self.small);
         let wanted = u32::try_from(beyond(held + more) - beyond(held)).map_err(|_| Problem::Overloaded)?;

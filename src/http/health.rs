@@ -1,8 +1,7 @@
 //! `GET /healthz` and `GET /readyz`.
 //!
-//! Anyone may ask, so that neither lets its connection rest: only who proved a
-//! delivery may, or strangers would take every place for minutes with one
-//! cheap request each.
+//! Anyone may use these routes, so neither keeps its connection open: only a verified sender may do
+//! so. Otherwise strangers could occupy every connection for minutes with one cheap request each.
 
 use std::sync::Arc;
 
@@ -11,12 +10,12 @@ use http::{HeaderValue, StatusCode, header};
 
 use super::{ServerState, answer};
 
-/// 200 while the process answers at all.
+/// Returns 200 while the process answers at all.
 pub(super) async fn alive() -> Response {
     last(answer::status(StatusCode::OK, "alive"))
 }
 
-/// 200 while deliveries can be taken in: the store answers and nobody asked us to stop.
+/// Returns 200 while deliveries can be stored: the store answers and no shutdown was requested.
 pub(super) async fn ready(State(state): State<Arc<ServerState>>) -> Response {
     last(if *state.shutdown.borrow() {
         answer::status(StatusCode::SERVICE_UNAVAILABLE, "draining")
@@ -29,7 +28,7 @@ pub(super) async fn ready(State(state): State<Arc<ServerState>>) -> Response {
     })
 }
 
-/// The last answer of its connection.
+/// Marks the last answer of its connection.
 fn last(mut response: Response) -> Response {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response

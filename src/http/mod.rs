@@ -1,4 +1,4 @@
-//! The HTTP server: every route, and nothing of what a forge or a store is.
+//! The HTTP server with all its routes, independent of the forges and the store.
 
 mod admin;
 mod alert;
@@ -39,33 +39,33 @@ use crate::{
     telemetry::Metrics,
 };
 
-/// Limits that keep one sender, or many, from taking all there is.
+/// Limits that keep one sender, or many, from exhausting the server.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Connections served at a time on each address; more of them wait.
+    /// Maximum connections served at a time on each address; more of them wait.
     pub connections: usize,
     /// Time for a request's head, and for a peer to read some of an answer.
     pub head: Duration,
     /// Time for a request's body.
     pub body: Duration,
-    /// Time that a connection may rest between two requests. Longer than
-    /// common proxies keep one (60 s), so that they close it and not we.
+    /// Time for which a connection may idle between two requests. Longer than common proxies keep
+    /// one (60 s), so that they close it and not we.
     pub rest: Duration,
-    /// Time that a sender waits for the store. GitHub hangs up after 10 s.
+    /// Maximum time to store a delivery. GitHub closes the connection after 10 s.
     pub intake: Duration,
-    /// Time that the sender of an alert waits for the store. Some monitoring
-    /// systems hang up after a second, and all of them send again.
+    /// Maximum time to store an alert. Some monitoring systems close the connection after a second,
+    /// and all of them send again.
     pub alert: Duration,
-    /// Longest body, in bytes. GitHub sends none over 25 MiB.
+    /// Maximum length of a body, in bytes. GitHub sends none over 25 MiB.
     pub body_bytes: usize,
-    /// What every connection may hold of a body without asking, in bytes. Most
-    /// deliveries fit: strangers who fill `memory_bytes` can't keep them out.
+    /// Bytes of a body that every connection may hold without a reservation. Most deliveries fit:
+    /// strangers who fill `memory_bytes` cannot keep them out.
     pub small_bytes: usize,
     /// Bytes of bodies held at once beyond that, over all connections.
     pub memory_bytes: usize,
 }
 
-/// What the handlers share.
+/// State shared by the handlers.
 pub struct ServerState {
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
     alerts: BTreeMap<String, Arc<dyn AlertSource>>,
@@ -87,7 +87,7 @@ impl Default for Limits {
             intake: Duration::from_secs(9),
             alert: Duration::from_millis(900),
             body_bytes: 25 * 1024 * 1024,
-            // With all connections at work another 128 MiB.
+            // Another 128 MiB if all connections are in use.
             small_bytes: 64 * 1024,
             memory_bytes: 128 * 1024 * 1024,
         }
@@ -95,7 +95,7 @@ impl Default for Limits {
 }
 
 impl ServerState {
-    /// What the server needs. `shutdown` becomes `true` when it is to end.
+    /// Creates the server's state. `shutdown` becomes `true` when the server must stop.
     pub fn new(
         forges: impl IntoIterator<Item = Arc<dyn Forge>>,
         alerts: BTreeMap<String, Arc<dyn AlertSource>>,
@@ -107,7 +107,7 @@ impl ServerState {
         Self::with_operators(forges, alerts, intake, metrics, limits, shutdown, None)
     }
 
-    /// As [`ServerState::new`], with what operators may use on the private address.
+    /// Like [`ServerState::new`], with the operators' routes on the private address.
     pub fn with_operators(
         forges: impl IntoIterator<Item = Arc<dyn Forge>>,
         alerts: BTreeMap<String, Arc<dyn AlertSource>>,
@@ -128,7 +128,7 @@ impl ServerState {
     }
 }
 
-/// The routes of the public address.
+/// Returns the routes of the public address.
 pub fn public(state: Arc<ServerState>) -> Router {
     let routes = Router::new()
         .route("/webhooks/{forge}", post(webhook::receive).fallback(only_post))
@@ -139,7 +139,7 @@ pub fn public(state: Arc<ServerState>) -> Router {
     around(routes).with_state(state)
 }
 
-/// The routes of the private address.
+/// Returns the routes of the private address.
 pub fn admin(state: Arc<ServerState>) -> Router {
     let routes = Router::new().route("/metrics", get(admin::metrics).fallback(only_get));
     let routes = routes.merge(admin::routes(&state)).fallback(nothing);

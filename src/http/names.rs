@@ -1,9 +1,8 @@
-//! Whom the private address answers: requests that name it, from no other web page.
+//! Host check of the private address: requests must name it, and must not come from another site.
 //!
-//! A page in an operator's browser can reach what the browser reaches. By a name
-//! of its own that it lets lead here (DNS rebinding) it could read answers; the
-//! `Host` header still bears that name. An IP address bears no name that
-//! anybody could let lead elsewhere.
+//! A page in an operator's browser can reach what the browser reaches. With a host name of its own
+//! that it points here (DNS rebinding) it could read answers; the `Host` header still has that
+//! name. An IP address contains no name that anyone could point elsewhere.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -19,7 +18,7 @@ use super::{ServerState, answer::Problem};
 /// Set by browsers, never by pages.
 const FETCH_SITE: &str = "sec-fetch-site";
 
-/// Lets a request through that names this address and comes from no other page.
+/// Passes a request whose host is this address and that no other site sent.
 pub(super) async fn own_names_only(
     State(state): State<Arc<ServerState>>,
     request: Request,
@@ -42,7 +41,7 @@ pub(super) async fn own_names_only(
     Ok(next.run(request).await)
 }
 
-/// Whether a `Host` is an IP address, a loopback name, or a configured name.
+/// Returns whether a `Host` is an IP address, a loopback name, or a configured name.
 fn is_own_name(host: &str, configured: &[String]) -> bool {
     let Ok(authority) = host.parse::<Authority>() else { return false };
     if authority.as_str().contains('@') {

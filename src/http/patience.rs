@@ -1,12 +1,11 @@
-//! How long a connection may keep us waiting.
+//! Connection time-outs.
 //!
-//! hyper has one timeout for a request's head, which also runs while a
-//! connection rests between two requests. They need different lengths: seconds
-//! for a head that has begun, and more for a resting connection than the proxy
-//! before us keeps it (a delivery sent into a connection that we are closing is
-//! lost, for GitHub does not send it again). hyper's timeout does not cover a
-//! peer that stops reading our answers either. So the stream itself keeps the
-//! time, and hyper's own timeout is off.
+//! hyper has one time-out for a request's head, which also runs while a connection idles between
+//! two requests. They need different lengths: seconds for a head that has begun, and for an idle
+//! connection more than the proxy before us keeps it (a delivery sent into a connection that we are
+//! closing is lost, because GitHub does not send it again). Nor does hyper's time-out cover a peer
+//! that stops reading our answers. So the stream itself measures the time, and hyper's own time-out
+//! is off.
 
 use std::{
     future::Future,
@@ -26,15 +25,15 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// What the service tells the stream: odd while a request is served.
+/// Progress that the service reports to the stream: odd while a request is served.
 ///
-/// A count and not a flag, so that the stream also notices a request that began
-/// and ended between two looks. HTTP/1 serves one request of a connection at a time.
+/// It is a count and not a flag, so that the stream also notices a request that began and ended
+/// between two checks. HTTP/1 serves one request of a connection at a time.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     count: AtomicU64,
-    /// Who reads while a request is served, watching for the peer to hang up.
-    /// hyper does not read again by itself when the request has ended.
+    /// The task that reads while a request is served, to notice when the peer closes the
+    /// connection. hyper does not read again by itself when the request has ended.
     reader: AtomicWaker,
 }
 
@@ -42,7 +41,7 @@ pub(super) struct Progress {
 pub(super) struct Served(Arc<Progress>);
 
 impl Progress {
-    /// A request's head is complete; it is served until the answer drops.
+    /// Records that a request's head is complete; it is served until the result drops.
     pub(super) fn begin(self: Arc<Self>) -> Served {
         self.count.fetch_add(1, Ordering::AcqRel);
         Served(self)
@@ -56,17 +55,16 @@ impl Drop for Served {
     }
 }
 
-/// A stream that fails once its peer has kept us waiting for too long.
+/// A stream that fails once its peer has let it wait for too long.
 ///
-/// While a request is served, reading is not timed here: the body has a
-/// deadline of its own.
+/// While a request is served, reading is not timed here, because the body has its own deadline.
 pub(super) struct PatientStream<S> {
     stream: S,
     progress: Arc<Progress>,
-    /// The progress that was last looked at.
+    /// The progress at the last check.
     seen: u64,
-    /// A head has begun, and `deadline` is its own. So it is on a new
-    /// connection: that one is given no time to rest.
+    /// Whether a head has begun, to which `deadline` then applies. True for a new connection, which
+    /// gets no time to idle.
     in_head: bool,
     deadline: Pin<Box<Sleep>>,
     /// Runs while the peer does not read what we write.
@@ -76,14 +74,14 @@ pub(super) struct PatientStream<S> {
 }
 
 impl<S> PatientStream<S> {
-    /// A new connection's stream: `active` is the time for a head, or for
-    /// reading some of an answer, and `rest` the time between two requests.
+    /// Wraps a new connection's stream. `active` is the time for a head, or for reading some of an
+    /// answer; `rest` is the time between two requests.
     pub(super) fn new(stream: S, progress: Arc<Progress>, active: Duration, rest: Duration) -> Self {
         let deadline = Box::pin(sleep(active));
         Self { stream, progress, seen: 0, in_head: true, deadline, stalled: None, active, rest }
     }
 
-    /// Lets a write fail once it has been pending for too long.
+    /// Fails a write once it has been pending for too long.
     fn time_write<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -160,9 +158,9 @@ mod tests {
 
     use super::*;
 
-    /// Soon over; what is to pass passes however late a test runs.
+    /// Expires soon, however late a test runs.
     const SHORT: Duration = Duration::from_millis(20);
-    /// Longer than any test: whoever waits for it hangs.
+    /// Longer than any test: one that waits for it hangs.
     const LONG: Duration = Duration::from_hours(1);
 
     fn connection(active: Duration, rest: Duration) -> (DuplexStream, PatientStream<DuplexStream>, Arc<Progress>) {

@@ -1,7 +1,7 @@
-//! Accepting connections, serving them within limits, and ending in good order.
+//! Accepts connections, serves them within limits, and shuts down gracefully.
 //!
-//! Plain HTTP/1.1: TLS and HTTP/2 end at the proxy before us, and what is not
-//! spoken can't be attacked.
+//! Plain HTTP/1.1: TLS and HTTP/2 end at the proxy before us, and a protocol that is not spoken
+//! cannot be attacked.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -24,19 +24,18 @@ use super::{
 };
 use crate::metric;
 
-/// Longest head of a request, in bytes. Also hyper's read buffer, so that it
-/// bounds what a connection takes beside its body.
+/// Maximum size of a request's head, in bytes. It is also the size of hyper's read buffer, so it
+/// bounds the memory of a connection apart from its body.
 const HEAD_BYTES: usize = 64 * 1024;
 
-/// Pause after a failure to accept, such as too many open files: it would fail
-/// again at once.
+/// Pause after a failure to accept, such as too many open files, which would fail again at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves both addresses until `state`'s shutdown signal, then until every
-/// request that is being served has its answer.
+/// Serves both addresses until `state`'s shutdown signal, then until every request in progress has
+/// its answer.
 ///
-/// The caller decides how long it waits for that: dropping the future cuts all
-/// connections. What was already being taken in goes on in its own task.
+/// The caller limits that time: dropping the future closes all connections. Deliveries that are
+/// already being stored continue in their own tasks.
 pub async fn serve(state: Arc<ServerState>, public_listener: TcpListener, admin_listener: TcpListener) {
     tokio::join!(
         listen("public", public_listener, public(Arc::clone(&state)), &state),
@@ -53,7 +52,8 @@ async fn listen(name: &'static str, listener: TcpListener, routes: Router, state
     loop {
         let (stream, place) = tokio::select! {
             biased;
-            // An error means that nobody is left who could ask us to end: an end as well.
+            // An error means that nothing is left to request a shutdown, which also ends the
+            // server.
             _ = shutdown.wait_for(|ending| *ending) => break,
             accepted = accept(&listener, &places) => accepted,
             Some(_) = connections.join_next() => continue,
@@ -74,8 +74,8 @@ async fn listen(name: &'static str, listener: TcpListener, routes: Router, state
     connections.join_all().await;
 }
 
-/// The next connection, with its place. A place first: who comes beyond the
-/// limit waits in the kernel's queue, and costs us nothing.
+/// Accepts the next connection. It takes a permit first: connections beyond the limit wait in the
+/// kernel's queue, at no cost here.
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
     loop {
         let Ok(place) = Arc::clone(places).acquire_owned().await else {
@@ -120,7 +120,7 @@ async fn answer(
 ) -> Result<Response<Body>, Infallible> {
     let served = progress.begin();
     let mut response = routes.oneshot(request.map(Body::new)).await?;
-    // Only who was welcome may keep the connection.
+    // Only an accepted sender may keep the connection.
     if !response.status().is_success() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }

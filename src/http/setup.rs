@@ -1,10 +1,9 @@
-//! The page of `phasebot setup`, for the one browser on this machine that
-//! registers the App.
+//! The page of `phasebot setup`, for the one browser on this machine that registers the App.
 //!
-//! Everybody on the machine can reach it, and every web page that the browser
-//! shows can try to. So: the page's address holds a secret; the request must be
-//! addressed to this machine (a foreign name that resolves to it is refused);
-//! a code is taken only with the `state` that was handed out, once.
+//! Everyone on the machine can reach it, and every web page in the browser can try to. So the
+//! page's address contains a secret; the request must be addressed to this machine (a foreign name
+//! that resolves to it is refused); and a code is accepted only with the `state` that was issued,
+//! once.
 
 use std::{
     fmt::Write as _,
@@ -30,37 +29,37 @@ use tokio::{
     sync::{mpsc, watch},
 };
 
-/// Longest code that is taken, in bytes. GitHub's have 40.
+/// Maximum length of a code, in bytes. GitHub's have 40.
 const LONGEST_CODE: usize = 256;
 
-/// Where the browser goes, and with what.
+/// Target and content of the registration form.
 #[derive(Debug, Clone)]
 pub struct Form {
     /// The forge's page for a new App.
     pub action: String,
-    /// Its host, for people and for the rule where a form may lead.
+    /// Its origin, for people and for the rule that limits where a form may lead.
     pub origin: String,
-    /// The App manifest, JSON.
+    /// The App manifest, in JSON.
     pub manifest: String,
 }
 
-/// How far it has come; what the page says.
+/// Stage of the setup, as the page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stage {
-    /// The App is to be registered. With what went wrong before, if something did.
+    /// The App is not registered yet. Contains the previous error, if there was one.
     Register(Option<String>),
-    /// A code came, and is being exchanged.
+    /// A code has arrived and is being exchanged.
     Exchanging,
-    /// The App is there, and is to be installed.
+    /// The App exists, and is not installed yet.
     Install {
-        /// The forge's page for that.
+        /// The forge's page to install it.
         url: String,
     },
-    /// It is installed on the repositories of these.
+    /// The App is installed on the repositories of these accounts.
     Installed(Vec<String>),
 }
 
-/// The page's address, what the browser brings, and what the page is to say.
+/// The setup page before it is served.
 pub struct SetupPage {
     shared: Arc<Shared>,
     listener: TcpListener,
@@ -70,28 +69,28 @@ pub struct SetupPage {
 /// Handle to a page that is being served.
 pub struct SetupDesk {
     shared: Arc<Shared>,
-    /// Codes that came with the right `state`.
+    /// Codes that arrived with the right `state`.
     pub codes: mpsc::Receiver<SecretString>,
 }
 
 struct Shared {
     address: SocketAddr,
-    /// In the page's address: other users of this machine don't know it.
+    /// Part of the page's address that other users of this machine do not know.
     token: String,
-    /// What the next code must come with; another one after each.
+    /// The `state` that the next code must have; a new one after each.
     state: Mutex<String>,
     form: Mutex<Option<Form>>,
     stage: watch::Sender<Stage>,
-    /// Whether the last page has been shown.
+    /// Whether the last page was shown.
     seen_the_end: watch::Sender<bool>,
     sender: mpsc::Sender<SecretString>,
 }
 
 impl SetupPage {
-    /// A page on an address that is being listened on.
+    /// Creates the page for a listener.
     ///
     /// # Errors
-    /// The listener's address can't be told, or is not this machine's own.
+    /// The listener's address is unknown, or is not this machine's own.
     pub fn new(listener: TcpListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
@@ -110,12 +109,12 @@ impl SetupPage {
         Ok(Self { shared, listener, codes })
     }
 
-    /// Where the forge sends the browser back to.
+    /// Returns the address to which the forge sends the browser back.
     pub fn redirect_url(&self) -> String {
         format!("http://{}/callback", self.shared.address)
     }
 
-    /// Serves the page as long as the future is awaited. The form leads to `form`.
+    /// Serves the page for as long as the future is awaited. Its form leads to `form`.
     pub fn serve(self, form: Form) -> (SetupDesk, impl Future<Output = io::Result<()>> + Send) {
         *self.shared.form.lock().unwrap_or_else(PoisonError::into_inner) = Some(form);
         let desk = SetupDesk { shared: self.shared.clone(), codes: self.codes };
@@ -126,19 +125,19 @@ impl SetupPage {
 }
 
 impl SetupDesk {
-    /// The page's address. Whoever knows it can register an App in our place.
+    /// Returns the page's address. Anyone who knows it can register an App in the operator's place.
     pub fn url(&self) -> String {
         format!("http://{}/{}", self.shared.address, self.shared.token)
     }
 
-    /// What the page says from now on.
+    /// Sets the stage that the page shows.
     pub fn say(&self, stage: Stage) {
         self.shared.stage.send_replace(stage);
     }
 
     /// Returns once the browser has shown that everything is done.
     pub async fn seen_the_end(&self) {
-        // The sender lives as long as we do.
+        // The sender lives as long as `self`.
         let _ = self.shared.seen_the_end.subscribe().wait_for(|seen| *seen).await;
     }
 }
@@ -153,8 +152,8 @@ fn router(shared: Arc<Shared>) -> Router {
         .with_state(shared)
 }
 
-/// Refuses what is not addressed to this machine, and says to browsers how
-/// little the page may do.
+/// Refuses requests that are not addressed to this machine, and restricts in browsers what the page
+/// may do.
 async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let port = shared.address.port();
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("");
@@ -190,7 +189,7 @@ struct Back {
     state: String,
 }
 
-/// The browser comes back with a code.
+/// Accepts the code with which the browser comes back.
 async fn callback(State(shared): State<Arc<Shared>>, Query(back): Query<Back>) -> Response {
     {
         let mut state = shared.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -290,13 +289,13 @@ h1{margin-top:0;font-size:1.4rem}\
 pre{overflow:auto;font-size:.8rem}\
 @media(prefers-color-scheme:dark){body{background:#0d1117;color:#e6edf3}main{background:#151b23;border-color:#3d444d}.trouble{background:#4c1a1e}}";
 
-/// JSON in several lines; the text itself if it is none.
+/// Formats JSON on several lines; returns any other text as it is.
 fn pretty(json: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(json);
     value.map_or_else(|_| json.to_owned(), |value| format!("{value:#}"))
 }
 
-/// Text as part of HTML, within quotes too.
+/// Escapes a text for HTML, within quotes too.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -317,7 +316,7 @@ fn same(given: &str, wanted: &str) -> bool {
     verify_slices_are_equal(given.as_bytes(), wanted.as_bytes()).is_ok()
 }
 
-/// 128 bits that nobody guesses.
+/// Returns 128 random bits.
 fn random() -> String {
     hex::encode(rand::rng().random::<[u8; 16]>())
 }

@@ -26,16 +26,16 @@ use crate::{
     },
 };
 
-/// A delivery that its forge proved to have sent.
+/// A delivery from a verified forge.
 ///
-/// Only [`FromRequest`] makes one: a handler that takes it can't be reached
-/// unverified.
+/// Only [`FromRequest`] creates one, so a handler that takes it cannot be reached without
+/// verification.
 #[derive(Debug)]
 pub struct VerifiedDelivery {
     forge: ForgeName,
     verified: Verified,
     body: Bytes,
-    /// Its share of the memory for bodies.
+    /// Share of the memory for bodies.
     share: Option<OwnedSemaphorePermit>,
 }
 
@@ -65,8 +65,8 @@ impl FromRequest<Arc<ServerState>> for VerifiedDelivery {
     }
 }
 
-/// Takes a verified delivery in, in a task of its own: a sender who hangs up
-/// interrupts nothing.
+/// Stores a verified delivery in a task of its own, which a sender that closes the connection does
+/// not interrupt.
 pub(super) async fn receive(State(state): State<Arc<ServerState>>, delivery: VerifiedDelivery) -> Response {
     let VerifiedDelivery { forge, verified, body, share } = delivery;
     let id = showable(&verified.delivery);
@@ -113,7 +113,7 @@ fn tell(taken: &Result<Accepted, StoreError>) {
     }
 }
 
-/// Refuses a request whose body was not looked at.
+/// Refuses a request whose body was not read.
 pub(super) async fn refuse<T>(
     state: &ServerState,
     headers: &HeaderMap,
@@ -124,8 +124,8 @@ pub(super) async fn refuse<T>(
     Err(problem)
 }
 
-/// Whether the body is compressed. GitHub never does that, and unpacking before
-/// the signature is checked would let anybody make us work.
+/// Returns whether the body is compressed. GitHub never compresses, and unpacking before the
+/// signature is verified would let anyone cause work.
 pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::CONTENT_ENCODING)
@@ -133,8 +133,8 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
         .any(|value| !value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"identity"))
 }
 
-/// The event as a metric's label. It comes from a header, which no signature
-/// covers, so that only what looks like an event's name may become a series.
+/// Returns the event as a metric's label. It comes from a header, which no signature covers, so
+/// only what looks like an event's name may become a series.
 fn event_label(event: &str) -> &str {
     let plain = event.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     if plain && (1..=40).contains(&event.len()) { event } else { "other" }

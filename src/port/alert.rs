@@ -1,4 +1,4 @@
-//! A monitoring system: proves that it sent a message, and understands it.
+//! A monitoring system: verifies and decodes its messages.
 
 use http::HeaderMap;
 use jiff::Timestamp;
@@ -6,22 +6,21 @@ use jiff::Timestamp;
 use super::forge::Undecodable;
 use crate::domain::alert::Message;
 
-/// A monitoring connection's sender. One file of [`crate::alert`] for each kind.
+/// The sender of a monitoring connection. [`crate::alert`] has one file for each kind.
 pub trait AlertSource: Send + Sync + 'static {
-    /// What kind of system it is, such as `alertmanager`.
+    /// Returns the kind of system, such as `alertmanager`.
     fn kind(&self) -> &'static str;
 
-    /// Proves that the sender knows one of the secrets, before anything in
-    /// `body` is looked at. Compares in constant time, with each live secret,
-    /// over the body's bytes as they came.
+    /// Verifies that the sender knows one of the secrets, before anything in `body` is parsed.
+    /// Compares in constant time, with each live secret, over the raw bytes of the body.
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Refusal>;
 
-    /// Understands a message. Unknown fields, versions and values are never
-    /// errors: what says nothing to us becomes [`crate::domain::alert::Says::Nothing`].
+    /// Decodes a message. Unknown fields, versions and values are never errors: a message without
+    /// meaning here becomes [`crate::domain::alert::Says::Nothing`].
     fn decode(&self, body: &[u8], received_at: Timestamp) -> Result<Message, Undecodable>;
 }
 
-/// Why a message is not let in.
+/// Reason for which a message is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No bearer token.
@@ -36,7 +35,7 @@ pub enum Refusal {
     /// Wrong, malformed or repeated signature.
     #[error("the signature does not match any configured secret")]
     BadSignature,
-    /// Signed too long ago, or in the future; or the time is missing.
+    /// Signed too long ago or in the future, or without a time.
     #[error("the signature's time is missing, or too far from now")]
     Stale,
 }

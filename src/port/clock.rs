@@ -1,4 +1,4 @@
-//! The time, as something that can be simulated.
+//! A clock that can be simulated.
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -6,7 +6,7 @@ use jiff::Timestamp;
 /// A clock.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
-    /// The moment that it is.
+    /// Returns the current time.
     fn now(&self) -> Timestamp;
 
     /// Returns once `now() >= at`, also when the clock is set forward.

@@ -1,4 +1,4 @@
-//! A forge: understands its deliveries, answers questions, does what it is told.
+//! A forge: decodes its deliveries, answers queries, and applies effects.
 
 use std::collections::BTreeSet;
 
@@ -16,41 +16,40 @@ use crate::domain::{
     permission::Role,
 };
 
-/// A forge instance. Implementations hold no state that a restart may not lose.
+/// A forge instance. Implementations hold no state that a restart must preserve.
 #[async_trait]
 pub trait Forge: Send + Sync + 'static {
-    /// The configured name, as in the webhook route.
+    /// Returns the configured name, as in the webhook route.
     fn name(&self) -> &ForgeName;
 
-    /// Proves that the forge sent `body`, before anything in it is looked at.
+    /// Verifies that the forge sent `body`, before anything in it is parsed.
     ///
-    /// Compares in constant time with each live secret. The headers that name
-    /// the delivery are read only after the signature held.
+    /// Compares in constant time with each live secret. Reads the headers that name the delivery
+    /// only after the signature matched.
     fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal>;
 
-    /// Reads only what routing needs. `None` if the body is not what the forge
-    /// sends at all (not JSON, not an object): such a delivery is quarantined.
+    /// Reads only what routing needs. `None` if the body cannot come from the forge (not JSON, not
+    /// an object): such a delivery is quarantined.
     fn route(&self, event: &str, body: &[u8]) -> Option<Route>;
 
-    /// Understands a delivery. Unknown events, actions, fields and enum values
-    /// are never errors: what says nothing to us becomes `Seen::Nothing`.
+    /// Decodes a delivery. Unknown events, actions, fields and enum values are never errors: a
+    /// delivery without meaning here becomes `Seen::Nothing`.
     fn decode(&self, event: &str, body: &[u8], received_at: Timestamp) -> Result<Event, Undecodable>;
 
-    /// What the forge sent us or tried to, newest first, a page at a time:
-    /// from the newest on, or from where `page` says. `None`: this forge keeps
-    /// no such list.
+    /// Lists the deliveries that the forge sent us or tried to send, newest first, a page at a
+    /// time: from the newest, or from `page`. `None` if this forge keeps no such list.
     async fn sent(&self, _page: Option<&str>) -> Result<Option<SentPage>, ForgeError> {
         Ok(None)
     }
 
-    /// One delivery of that list as it would have come to the door. `None`:
-    /// the forge keeps it no longer, or not in a form that can be read.
+    /// Returns one delivery of that list as the webhook route would have received it. `None` if the
+    /// forge no longer keeps it, or not in a readable form.
     async fn sent_delivery(&self, _id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
         Ok(None)
     }
 
-    /// Reads a page of what there is in a repository, and of it what changed
-    /// since a moment. `at`: where the page before it said to go on.
+    /// Reads a page of a repository's current objects, or of those that changed since a given time.
+    /// `at` is the position from the previous page.
     async fn survey(
         &self,
         _installation: InstallationId,
@@ -61,45 +60,44 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge can't be read as a whole".to_owned()))
     }
 
-    /// Every installation of ours.
+    /// Lists all our installations.
     async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
         Ok(Vec::new())
     }
 
-    /// We may not act for this installation any more: what was for it is thrown away.
+    /// Drops everything cached for an installation for which we may no longer act.
     async fn forget(&self, _installation: InstallationId) {}
 
-    /// Our own account on this forge, as it is called now.
+    /// Returns our own account on this forge, with its current login.
     async fn identity(&self) -> Result<Actor, ForgeError>;
 
-    /// Which installation of ours serves a repository; `None` if none does.
+    /// Returns the installation that covers a repository; `None` if there is none.
     async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError>;
 
-    /// Answers a question, with as few calls as the forge allows.
+    /// Answers a query, with as few calls as the forge allows.
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError>;
 
-    /// What an account may do in a repository, asked at this moment. No such
-    /// account: [`Role::None`].
+    /// Returns an account's current role in a repository; [`Role::None`] if there is no such
+    /// account.
     async fn role(&self, _target: &Target, _account: &Account) -> Result<Role, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell roles".to_owned()))
     }
 
-    /// Whether an account is in a team (`sre` of the repository's owner, or
-    /// `acme/sre`), asked at this moment.
+    /// Returns whether an account is currently in a team (`sre` of the repository's owner, or
+    /// `acme/sre`).
     async fn is_member(&self, _target: &Target, _team: &str, _account: &Account) -> Result<bool, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell the members of teams".to_owned()))
     }
 
-    /// The head of a pull request, at this moment.
+    /// Returns the current head of a pull request.
     async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<PullHead, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
     }
 
-    /// A file as it stands at a commit or branch; `None` if there is none.
+    /// Returns a file at a commit or branch; `None` if it does not exist.
     ///
-    /// `of`: another repository by its `owner/name`, read with the same
-    /// rights; one that those don't reach is not found. `at`: by default the
-    /// default branch.
+    /// `of` is another repository by its `owner/name`, read with the same permissions; one that
+    /// they do not cover is not found. `at` defaults to the default branch.
     async fn file(
         &self,
         _target: &Target,
@@ -110,8 +108,8 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge gives no files".to_owned()))
     }
 
-    /// Whether `head` changes the file at `path`, seen from where it left the
-    /// branch `base`. `None`: the forge lists not all that was changed.
+    /// Returns whether `head` changes the file at `path`, compared with where it left the branch
+    /// `base`. `None` if the forge does not list all changes.
     async fn changes_file(
         &self,
         _target: &Target,
@@ -122,65 +120,65 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge compares nothing".to_owned()))
     }
 
-    /// How many writes `effect` will take, so that they can be paced.
+    /// Returns how many writes `effect` takes, for pacing.
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
 
-    /// Does one thing. Sends each request at most once: whether to try again
-    /// is the caller's decision.
+    /// Applies one effect. Sends each request at most once: the caller decides whether to try
+    /// again.
     async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
 }
 
-/// A page of what the forge sent.
+/// A page of the forge's list of sent deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SentPage {
-    /// What was sent, newest first.
+    /// Deliveries, newest first.
     pub deliveries: Vec<SentDelivery>,
-    /// Where the next page is, for [`Forge::sent`]; `None`: this was the last.
+    /// Position of the next page, for [`Forge::sent`]; `None` if this was the last.
     pub next: Option<String>,
 }
 
-/// An attempt of the forge to deliver something.
+/// An attempt of the forge to send a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SentDelivery {
-    /// The attempt's own number.
+    /// The attempt's own id.
     pub id: u64,
-    /// The delivery's id, as in [`Verified::delivery`]: a further attempt keeps it.
+    /// The delivery's id, as in [`Verified::delivery`]; a further attempt keeps it.
     pub delivery: String,
-    /// When.
+    /// Time of the attempt.
     pub at: Timestamp,
-    /// We answered that we have it.
+    /// Whether we acknowledged it.
     pub acknowledged: bool,
 }
 
-/// A page of what there is in a repository.
+/// A page of a repository's objects.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SurveyPage {
     /// The repository.
     pub repo: RepoSeen,
-    /// What is listed here, such as `issues`.
+    /// Kind of the listed objects, such as `issues`.
     pub part: &'static str,
-    /// What events would have told of it.
+    /// Their state, as events would have reported it.
     pub events: Vec<Event>,
-    /// What would be asked about it.
+    /// Answers to queries about them.
     pub answers: Vec<Answered>,
-    /// How many there are in this part, if the forge tells.
+    /// Number of objects of this kind, if the forge reports it.
     pub expected: Option<u64>,
-    /// Where to go on; `None`: this was all.
+    /// Position of the next page; `None` if this was the last.
     pub next: Option<String>,
 }
 
-/// A delivery whose signature held.
+/// A delivery whose signature matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
     /// The forge's event name, such as `pull_request`.
     pub event: String,
     /// The forge's delivery id.
     pub delivery: String,
-    /// The hook that sent it; empty where the forge does not say.
+    /// The hook that sent it; empty if the forge does not name it.
     pub hook: String,
 }
 
-/// Why a request is not let in.
+/// Reason for which a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// No signature.
@@ -194,7 +192,7 @@ pub enum Refusal {
     BadHeader(&'static str),
 }
 
-/// Where a delivery belongs.
+/// Routing data of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Route {
     /// The repository, if it concerns one.
@@ -203,97 +201,97 @@ pub struct Route {
     pub installation: Option<InstallationId>,
     /// The payload's action, for lists.
     pub action: Option<String>,
-    /// It brings what a person wrote just now: a command may be in it, and its
+    /// Whether it contains new text by a person: it may contain a command, for whose result its
     /// author waits.
     pub urgent: bool,
 }
 
-/// A signed body that can't be understood: kept, and run again after an upgrade.
+/// A signed body that cannot be decoded: it is kept, and decoded again after an upgrade.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {message}")]
 pub struct Undecodable {
-    /// Where in the payload.
+    /// Path in the payload.
     pub path: String,
-    /// What is wrong there.
+    /// The error at that path.
     pub message: String,
 }
 
-/// Where to act, from our own records, never from a payload alone.
+/// Target of an action, from our own records, never from a payload alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// In whose name.
+    /// The installation that acts.
     pub installation: InstallationId,
-    /// Which repository.
+    /// The repository.
     pub repo: RepoKey,
-    /// Its present `owner/name`.
+    /// Its current `owner/name`.
     pub full_name: String,
 }
 
-/// What is known at the moment of acting.
+/// Known state when an effect is applied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplyContext {
     /// The item's labels as last known; `None` if never seen.
     pub item_labels: Option<BTreeSet<String>>,
-    /// Something may have changed them since: look at them first.
+    /// Whether they may have changed since: read them first.
     pub labels_in_doubt: bool,
-    /// Labels that are known to exist in the repository with our look.
+    /// Labels known to exist in the repository with our colour and description.
     pub repo_labels: BTreeSet<String>,
-    /// The number of the issue that is to be kept up to date, if it is known.
+    /// Number of the issue to update, if it is known.
     pub issue: Option<ItemNumber>,
-    /// An earlier attempt may have gone through: look before sending again.
+    /// Whether an earlier attempt may have succeeded: check before sending again.
     pub in_doubt: bool,
-    /// It is not wanted any more: only find out whether it was done.
+    /// Whether it is no longer wanted: only find out whether it was applied.
     pub look_only: bool,
 }
 
-/// Writes that an effect takes.
+/// Number of writes that an effect takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Cost {
     /// Requests that change something.
     pub writes: u32,
-    /// Of these, requests that make content (issues, comments): limited on their own.
+    /// Of these, requests that create content (issues, comments), which have their own limit.
     pub creates: u32,
 }
 
-/// What came of an effect.
+/// Result of an effect.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// The item's labels as the forge answered them.
+    /// The item's labels in the forge's answer.
     pub labels: Option<(ItemNumber, BTreeSet<String>)>,
     /// Labels that now exist in the repository.
     pub made_labels: BTreeSet<String>,
-    /// The repository's new name, if the forge redirected us.
+    /// The repository's new name, if the forge redirected the request.
     pub renamed_to: Option<String>,
-    /// Web or API id of what was made, for the record.
+    /// Web or API id of the created object, for the record.
     pub made: Option<String>,
-    /// What a waiting command has to hear.
+    /// Result for a waiting command.
     pub told: Option<ForgeResult>,
-    /// The number of the issue that is kept up to date.
+    /// Number of the issue that was updated.
     pub issue: Option<ItemNumber>,
 }
 
-/// Errors by what the caller does about them.
+/// Errors, by how the caller handles them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ForgeError {
-    /// Ask nothing of this installation before `until`.
+    /// Rate limited: send nothing for this installation before `until`.
     #[error("rate limited until {until}")]
     RateLimited {
-        /// When the limit lifts.
+        /// End of the limit.
         until: Timestamp,
     },
     /// The object is gone, hidden or was never there (404, 410, 451).
     #[error("{0}")]
     NotFound(String),
-    /// The item was deleted, says the forge: it will never be there again.
+    /// The forge reports that the item was deleted; it will not come back.
     #[error("deleted: {0}")]
     Deleted(String),
-    /// The forge refuses for good: repeating the same request is useless.
+    /// Permanent rejection: repeating the same request is useless.
     #[error("{0}")]
     Permanent(String),
-    /// It may work later, and surely was not done.
+    /// Temporary error; the request was certainly not carried out.
     #[error("not done: {0}")]
     Transient(String),
-    /// It may work later, and may have been done already.
+    /// Temporary error; the request may have been carried out.
     #[error("in doubt: {0}")]
     Doubt(String),
 }

@@ -1,4 +1,4 @@
-//! Deliveries as a store keeps them.
+//! Deliveries in the store.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -7,54 +7,54 @@ use serde::{Deserialize, Serialize};
 use super::store::Seq;
 use crate::domain::id::{ForgeName, InstallationId};
 
-/// A delivery as it comes in.
+/// A delivery to store.
 #[derive(Debug, Clone)]
 pub struct NewDelivery {
-    /// From which forge instance or alert connection.
+    /// The forge instance or alert connection that sent it.
     pub forge: ForgeName,
-    /// The hook that sent it; empty where the forge does not say.
+    /// The hook that sent it; empty if the forge does not name it.
     pub hook: String,
-    /// The forge's id for it.
+    /// The forge's delivery id.
     pub delivery: String,
     /// The forge's event name.
     pub event: String,
     /// The payload's action, for lists.
     pub action: Option<String>,
-    /// The repository it concerns: deliveries of one are decided in order.
+    /// The repository that it concerns: deliveries of one repository are decided in order.
     pub repo: Option<u64>,
-    /// For an alert: the repository that it is for, by a name that this has or
-    /// had. The store finds `repo` by it. While it can't, the delivery waits;
-    /// it is pending once a repository of that name is kept.
+    /// For an alert: the current or a former name of its repository. The store finds `repo` by it.
+    /// Until it can, the delivery waits; it becomes pending once a repository with this name is
+    /// stored.
     pub target: Option<String>,
-    /// The installation it names.
+    /// The installation that it names.
     pub installation: Option<InstallationId>,
-    /// When it was received.
+    /// Time of receipt.
     pub received_at: Timestamp,
     /// The raw body.
     pub body: Bytes,
-    /// Why it can't be routed, if it can't: it is kept as quarantined.
+    /// Reason why it cannot be routed, if so: it is stored as quarantined.
     pub quarantined: Option<String>,
 }
 
-/// What [`Store::accept`](super::store::Store::accept) did.
+/// Result of [`Store::accept`](super::store::Store::accept).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
-    /// Kept under this number.
+    /// Stored under this number.
     New(Seq),
-    /// Had been taken in before, under this number.
+    /// Already stored, under this number.
     Duplicate(Seq),
 }
 
-/// A delivery that waits.
+/// A pending delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pending {
     /// Its number.
     pub seq: Seq,
-    /// What it must be in order with.
+    /// Partition within which it is ordered.
     pub partition: Partition,
 }
 
-/// What is decided in order: one repository, or a forge's other events.
+/// Unit of ordering: one repository, or a forge's other events.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Partition {
     /// The forge.
@@ -63,7 +63,7 @@ pub struct Partition {
     pub repo: Option<u64>,
 }
 
-/// What became of a delivery.
+/// State of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
@@ -71,11 +71,11 @@ pub enum DeliveryState {
     Pending,
     /// Decided.
     Done,
-    /// Kept, says nothing to us.
+    /// Stored, without meaning here.
     Ignored,
-    /// Can't be understood; may be replayed after an upgrade.
+    /// Cannot be decoded; may be replayed after an upgrade.
     Quarantined,
-    /// Deciding on it failed again and again.
+    /// Deciding on it failed repeatedly.
     Dead,
     /// Ended by an operator.
     Dropped,
@@ -92,12 +92,12 @@ impl DeliveryState {
         (Self::Dropped, "dropped"),
     ];
 
-    /// Its name.
+    /// Returns its name.
     pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(s, _)| *s == self).map_or("", |(_, n)| n)
     }
 
-    /// The state with this name.
+    /// Returns the state with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, n)| *n == name).map(|(s, _)| *s)
     }
@@ -108,45 +108,45 @@ impl DeliveryState {
 pub struct DeliveryRow {
     /// Its number.
     pub seq: Seq,
-    /// From where.
+    /// The forge instance or alert connection that sent it.
     pub forge: ForgeName,
     /// The hook that sent it.
     pub hook: String,
-    /// The forge's id for it.
+    /// The forge's delivery id.
     pub delivery: String,
     /// The forge's event name.
     pub event: String,
     /// The payload's action.
     pub action: Option<String>,
-    /// The repository it concerns.
+    /// The repository that it concerns.
     pub repo: Option<u64>,
-    /// The repository that an alert is for, by name.
+    /// Name of the repository that an alert is for.
     #[serde(default)]
     pub target: Option<String>,
-    /// The installation it names.
+    /// The installation that it names.
     pub installation: Option<InstallationId>,
-    /// When it was received.
+    /// Time of receipt.
     pub received_at: Timestamp,
-    /// When it was decided.
+    /// Time of the decision.
     pub decided_at: Option<Timestamp>,
-    /// What became of it.
+    /// Its state.
     pub state: DeliveryState,
-    /// What it moved, or why it was ignored, quarantined or given up.
+    /// Its effects, or why it was ignored, quarantined or given up.
     pub note: String,
-    /// How often deciding on it was tried.
+    /// Number of attempts to decide on it.
     pub attempts: u32,
 }
 
-/// A delivery, whole.
+/// A delivery with its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDelivery {
-    /// What a list shows.
+    /// Its row in a list.
     pub row: DeliveryRow,
     /// The raw body.
     pub body: Bytes,
 }
 
-/// Which deliveries to list.
+/// Filter for a list of deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
     /// Only this state.
@@ -157,6 +157,6 @@ pub struct DeliveryFilter {
     pub repo: Option<u64>,
     /// Only with this delivery id.
     pub delivery: Option<String>,
-    /// At most so many; 0 means 50.
+    /// Maximum number of deliveries; 0 means 50.
     pub limit: usize,
 }

@@ -1,4 +1,4 @@
-//! Taking deliveries in: what the HTTP server asks of the application.
+//! Intake of deliveries: the interface that the HTTP server uses.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -9,22 +9,22 @@ use super::{
 };
 use crate::domain::id::ForgeName;
 
-/// Takes in what its sender was proved to have sent.
+/// Stores messages of verified senders.
 #[async_trait]
 pub trait TakeIn: Send + Sync + 'static {
-    /// Keeps a delivery. `Ok` means that it is on disk, or had been taken in
-    /// before. A body that can't be understood is kept all the same.
+    /// Stores a delivery. `Ok` means that it is on disk now or was already. A body that cannot be
+    /// decoded is stored as well.
     async fn take_in(&self, forge: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError>;
 
-    /// Keeps a message of a monitoring connection, once for each repository
-    /// that it is for; returns its id. Sources have no id of their own by
-    /// which one that is sent again could be told: each is kept.
+    /// Stores a message of a monitoring connection, once for each repository that it is for;
+    /// returns its id. Sources have no message id by which a repeated message could be recognized,
+    /// so every message is stored.
     async fn take_in_alert(&self, connection: &str, body: Bytes) -> Result<String, StoreError>;
 
-    /// Whether the store answers at the moment.
+    /// Returns whether the store currently answers.
     fn ready(&self) -> bool;
 
-    /// Whether an operator has paused all writing to forges.
+    /// Returns whether an operator has paused all writes to forges.
     fn writing_is_paused(&self) -> bool {
         false
     }

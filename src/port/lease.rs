@@ -1,4 +1,4 @@
-//! What processes that share a store divide among themselves.
+//! Leases, by which processes that share a store divide the work.
 
 use std::time::Duration;
 
@@ -7,45 +7,45 @@ use jiff::Timestamp;
 use super::store::Partition;
 use crate::domain::id::{ForgeName, InstallationId, RepoKey};
 
-/// What one process may hold at a time.
+/// Work that one process may hold at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LeaseKey {
-    /// Deciding, and keeping facts in memory.
+    /// Decisions, with facts in memory.
     Partition(Partition),
-    /// Writing to a forge in the name of an installation.
+    /// Writes to a forge for an installation.
     Installation(ForgeName, InstallationId),
 }
 
 impl LeaseKey {
-    /// The key of a repository.
+    /// Returns the key of a repository.
     pub fn of(repo: &RepoKey) -> Self {
         Self::Partition(Partition { forge: repo.forge.clone(), repo: Some(repo.id) })
     }
 }
 
-/// A right to decide or to send that this process has, for a while.
+/// This process's right to decide or to send, for a limited time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// What it is for.
+    /// Its key.
     pub key: LeaseKey,
-    /// Counts its owners.
+    /// Counter that changes with its owner.
     pub epoch: u64,
-    /// How long it lasts from the moment it was asked for; `None`: as long as the process.
+    /// Duration from the time of the request; `None` lasts as long as the process.
     pub lasts: Option<Duration>,
 }
 
 impl Lease {
-    /// The lease of the only process there is.
+    /// Returns the lease of a single process.
     pub fn sole(key: LeaseKey) -> Self {
         Self { key, epoch: 0, lasts: None }
     }
 }
 
-/// What an installation has used of its forge's limits.
+/// An installation's use of its forge's rate limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BudgetRow {
-    /// As the application wrote it (JSON); empty if it never did.
+    /// JSON written by the application; empty if it never wrote any.
     pub spent: String,
-    /// Nothing is to be asked of the forge before.
+    /// Time before which nothing may be sent to the forge.
     pub parked_until: Timestamp,
 }

@@ -1,7 +1,7 @@
-//! What the application asks of the world: a forge, a store, a clock.
+//! Interfaces that the application requires: a forge, a store, a clock.
 //!
-//! Each trait states its contract; `tests/it` holds the conformance suite that
-//! every implementation must pass.
+//! Each trait states its contract; `tests/it` contains the conformance suite that every
+//! implementation must pass.
 
 pub mod alert;
 pub mod clock;

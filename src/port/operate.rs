@@ -1,22 +1,22 @@
-//! What an operator may ask of a running bot.
+//! Operations that an operator may request of a running bot.
 
 use async_trait::async_trait;
 
 use super::store::StoreError;
 
-/// Switches that an operator may throw.
+/// An operator's controls.
 #[async_trait]
 pub trait Operate: Send + Sync + 'static {
-    /// Stops all writing to forges, here and in every process on this store,
-    /// also after a restart. Deciding goes on.
+    /// Pauses all writes to forges, here and in every process on this store, also after a restart.
+    /// Decisions continue.
     async fn pause(&self, why: &str) -> Result<(), StoreError>;
 
-    /// Lets writing go on.
+    /// Resumes writes.
     async fn resume(&self) -> Result<(), StoreError>;
 
-    /// Why nothing is written, if so.
+    /// Returns the reason of the pause, if writes are paused.
     async fn paused(&self) -> Result<Option<String>, StoreError>;
 
-    /// Something may have changed in the inbox.
+    /// Signals that the inbox may have changed.
     fn poke(&self);
 }

@@ -1,4 +1,4 @@
-//! Effects as a store keeps them.
+//! Effects in the store.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,111 +9,111 @@ use crate::domain::{
     id::{InstallationId, RepoKey},
 };
 
-/// An effect to be queued.
+/// An effect to queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEffect {
     /// Idempotency key, unique within the repository.
     pub key: String,
-    /// A queued row with this key is replaced by this one (desired state);
-    /// otherwise a key that was ever used is never queued again.
+    /// Whether a queued row with this key is replaced by this one (desired state); otherwise a key
+    /// that was ever used is never queued again.
     pub replaces: bool,
-    /// In whose name.
+    /// The installation that acts.
     pub installation: InstallationId,
-    /// What to do.
+    /// The effect.
     pub effect: Effect,
     /// The delivery that caused it, for the logs.
     pub cause: Option<Seq>,
 }
 
-/// An effect as it is kept.
+/// A stored effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEffect {
-    /// Its number: order of queueing.
+    /// Its id, in order of queueing.
     pub id: EffectId,
-    /// Counts replacements of the row.
+    /// Number of replacements of the row.
     pub version: u64,
     /// The repository.
     pub repo: RepoKey,
     /// Idempotency key.
     pub key: String,
-    /// In whose name.
+    /// The installation that acts.
     pub installation: InstallationId,
     /// Its lane.
     pub lane: Lane,
-    /// What to do.
+    /// The effect.
     pub effect: Effect,
-    /// How it stands.
+    /// Its state.
     pub state: EffectState,
     /// Attempts so far.
     pub attempts: u32,
-    /// When it was queued.
+    /// Time of queueing.
     pub created_at: Timestamp,
-    /// Not to be tried before.
+    /// Earliest time of the next attempt.
     pub not_before: Timestamp,
-    /// The last error, or what was made.
+    /// The last error, or the created object.
     pub note: String,
     /// The delivery that caused it.
     pub cause: Option<Seq>,
 }
 
 impl StoredEffect {
-    /// Whether an attempt was made, or may have been made by what this effect
-    /// replaced: where it left no answer, nobody knows what it changed.
+    /// Returns whether an attempt was made, or may have been made by an effect that this one
+    /// replaced: if that left no answer, its result is unknown.
     pub fn may_have_been_sent(&self) -> bool {
         const FIRST: u64 = 1;
         self.attempts > 0 || self.version > FIRST
     }
 }
 
-/// How an effect stands.
+/// State of an effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EffectState {
-    /// Waits.
+    /// Waits to be sent.
     Queued,
-    /// Was about to be sent; after a crash, in doubt.
+    /// About to be sent; in doubt after a crash.
     Sending,
     /// Done.
     Done,
     /// Given up.
     Dead,
-    /// No longer wanted, or impossible by nature (item gone, App removed).
+    /// No longer wanted, or impossible (item deleted, App removed).
     Dropped,
 }
 
-/// How an attempt ended.
+/// Result of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EffectEnd {
-    /// Done; what was made.
+    /// The effect was applied.
     Done {
-        /// Id or address of what was made; may be empty.
+        /// Id or address of the created object; may be empty.
         note: String,
-        /// When.
+        /// Time of the answer.
         at: Timestamp,
     },
     /// To be tried again.
     Retry {
-        /// Not before.
+        /// Earliest time of the next attempt.
         not_before: Timestamp,
-        /// Why it failed.
+        /// The error.
         error: String,
-        /// It may have gone through.
+        /// Whether it may have been applied.
         in_doubt: bool,
         /// Whether this counts as an attempt (a rate limit does not).
         counts: bool,
     },
     /// Given up.
     Dead {
-        /// Why.
+        /// The error.
         error: String,
-        /// When.
+        /// Time of the decision.
         at: Timestamp,
     },
-    /// Not wanted any more.
+    /// No longer wanted.
     Dropped {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// When.
+        /// Time of the decision.
         at: Timestamp,
     },
 }

@@ -1,8 +1,8 @@
-//! Where everything is kept.
+//! The store.
 //!
-//! What returns `Ok` is on disk. One call is one transaction: all of it or
-//! nothing. Implementations may gather several calls into one commit. Times
-//! are kept in whole milliseconds.
+//! A call that returns `Ok` is on disk. One call is one transaction, applied completely or not at
+//! all. Implementations may combine several calls into one commit. Times are stored in whole
+//! milliseconds.
 
 use std::collections::BTreeSet;
 
@@ -21,96 +21,94 @@ use crate::domain::{
     id::{ForgeName, InstallationId, ItemNumber, RepoKey},
 };
 
-/// A store. See the module's words for what `Ok` promises.
+/// A store. The module's documentation defines what `Ok` guarantees.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // ── Inbox ──
 
-    /// Keeps a delivery, once per (forge, hook, delivery id).
+    /// Stores a delivery, once per (forge, hook, delivery id).
     async fn accept(&self, delivery: NewDelivery) -> Result<Accepted, StoreError>;
 
-    /// Keeps several deliveries, all of them or none.
+    /// Stores several deliveries, all of them or none.
     async fn accept_all(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError>;
 
-    /// Deliveries not yet decided, in order of arrival, after `after`; without
-    /// alerts whose target is not known yet.
+    /// Lists deliveries not yet decided, in order of arrival, after `after`; without alerts whose
+    /// target is not known yet.
     async fn pending(&self, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError>;
 
-    /// One delivery with its body.
+    /// Returns one delivery with its body.
     async fn delivery(&self, seq: Seq) -> Result<Option<StoredDelivery>, StoreError>;
 
-    /// Which of these delivery ids of a forge were taken in, from whichever of its hooks.
+    /// Returns those of a forge's delivery ids that are stored, from any of its hooks.
     async fn taken_in(&self, forge: &ForgeName, deliveries: &[String]) -> Result<BTreeSet<String>, StoreError>;
 
     /// Lists deliveries, newest first.
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryRow>, StoreError>;
 
-    /// Puts a decided, quarantined, dead or dropped delivery back to pending,
-    /// under its old number and with no attempts. `false` if there is none.
+    /// Returns a decided, quarantined, dead or dropped delivery to pending, under its old number
+    /// and with no attempts. `false` if there is none.
     async fn replay(&self, seq: Seq) -> Result<bool, StoreError>;
 
-    /// Ends a delivery by an operator's word. `false` if there is none that is open.
+    /// Ends an open delivery at an operator's request. `false` if there is none.
     async fn drop_delivery(&self, seq: Seq, why: &str) -> Result<bool, StoreError>;
 
     // ── Repositories ──
 
-    /// What we know of a repository's place; `None` if we never heard of it.
+    /// Returns a repository's binding; `None` if it is unknown.
     async fn repository(&self, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError>;
 
-    /// The repository that has this name now, or had it last; names are compared without case.
+    /// Returns the repository that has this name now, or had it last; names are compared without
+    /// case.
     async fn repository_named(&self, forge: &ForgeName, full_name: &str) -> Result<Option<RepositoryRow>, StoreError>;
 
-    /// All repositories that an installation serves.
+    /// Lists all repositories that an installation covers.
     async fn repositories(
         &self,
         forge: &ForgeName,
         installation: InstallationId,
     ) -> Result<Vec<RepositoryRow>, StoreError>;
 
-    /// All fact documents of a repository.
+    /// Returns all fact documents of a repository.
     async fn facts(&self, repo: &RepoKey) -> Result<Vec<Document>, StoreError>;
 
-    /// The derived rows of a repository's items.
+    /// Returns the derived rows of a repository's items.
     async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError>;
 
-    /// The transition log of one item, oldest first.
+    /// Returns the transition log of one item, oldest first.
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
 
-    /// Deletes what is kept of a repository: facts, items with their history,
-    /// effects, timers, the bodies of its deliveries. Those that are open are
-    /// dropped; all keep their ids, so that a redelivery is known, and `why`
-    /// as their note. Its place stays.
+    /// Deletes a repository's data: facts, items with their history, effects, timers, and the
+    /// bodies of its deliveries. Open deliveries are dropped; all keep their ids, so that a
+    /// redelivery is recognized, and get `why` as their note. The repository's binding is kept.
     async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError>;
 
     // ── Decisions ──
 
-    /// Keeps a decision whole: facts, items, transitions, effects, timers, and the deliveries it ends.
-    /// Refused if one of the leases that it names is lost.
+    /// Stores a whole decision: facts, items, transitions, effects, timers, and the deliveries that
+    /// it ends. Refused if one of its leases is lost.
     async fn commit(&self, commit: Commit) -> Result<(), StoreError>;
 
     // ── Outbox ──
 
-    /// Effects that may be tried at `now`, at most `per_lane` of each lane of
-    /// each installation, so that a long line in one hides none in another: by
-    /// lane, then oldest first. Effects left `sending` by a crash are among them;
-    /// those whose repository or installation another process has the lease of
-    /// are not.
+    /// Lists effects that may be tried at `now`, at most `per_lane` of each lane of each
+    /// installation, so that a long queue in one hides none in another: by lane, then oldest first.
+    /// Includes effects left `sending` by a crash; excludes those for whose repository or
+    /// installation another process holds the lease.
     async fn due_effects(&self, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError>;
 
-    /// Whether an effect, in this version, has neither ended nor been replaced.
+    /// Returns whether an effect, in this version, has neither ended nor been replaced.
     async fn is_live(&self, id: EffectId, version: u64) -> Result<bool, StoreError>;
 
-    /// When the next effect that is not yet due becomes so.
+    /// Returns when the next effect that is not yet due becomes due.
     async fn next_effect_at(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError>;
 
-    /// Notes that an effect is about to be sent, so that a crash leaves a doubt and not a silence.
-    /// Refused if one of the leases is lost.
+    /// Records that an effect is about to be sent, so that after a crash it is in doubt. Refused if
+    /// one of the leases is lost.
     async fn mark_sending(&self, id: EffectId, version: u64, under: &[Lease]) -> Result<bool, StoreError>;
 
-    /// Ends or postpones an attempt. Facts learnt from the answer are kept in
-    /// the same transaction. A row that was replaced meanwhile (another
-    /// `version`) stays queued; the facts are kept all the same. Refused if
-    /// one of the leases is lost.
+    /// Ends or postpones an attempt. Facts learnt from the answer are stored in the same
+    /// transaction. A row that was replaced meanwhile (another `version`) stays queued; the facts
+    /// are stored nevertheless. Refused if one of the leases is lost.
     async fn finish_effect(
         &self,
         id: EffectId,
@@ -126,83 +124,82 @@ pub trait Store: Send + Sync + 'static {
 
     // ── Timers ──
 
-    /// Timers due at `now`, oldest first, but for repositories that another
-    /// process has the lease of.
+    /// Lists timers due at `now`, oldest first, except for repositories whose lease another process
+    /// holds.
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError>;
 
-    /// When the next timer is due.
+    /// Returns when the next timer is due.
     async fn next_timer_at(&self) -> Result<Option<Timestamp>, StoreError>;
 
     // ── Memos ──
 
-    /// What was noted under this name: small things of the program itself,
-    /// such as how far it has caught up.
+    /// Returns the value stored under this name: small values of the program itself, such as how
+    /// far it has caught up.
     async fn memo(&self, name: &str) -> Result<Option<String>, StoreError>;
 
-    /// Notes a value under a name; `None` forgets it.
+    /// Stores a value under a name; `None` deletes it.
     async fn note(&self, name: &str, value: Option<&str>) -> Result<(), StoreError>;
 
-    // ── Upkeep ──
+    // ── Maintenance ──
 
-    /// Forgets decided deliveries and ended effects older than `before`, at
-    /// most `limit` rows of each; returns how many went. Never touches what is
-    /// pending, quarantined or dead. A forgotten delivery or key is new again:
-    /// `before` must lie further back than any replay is to be feared.
+    /// Deletes decided deliveries and ended effects older than `before`, at most `limit` rows of
+    /// each; returns how many were deleted. Never deletes pending, quarantined or dead ones. A
+    /// deleted delivery or key counts as new again, so `before` must lie further back than any
+    /// possible replay.
     async fn prune(&self, before: Timestamp, limit: usize) -> Result<u64, StoreError>;
 
-    /// Figures for `/metrics`.
+    /// Returns statistics for `/metrics`.
     async fn stats(&self) -> Result<StoreStats, StoreError>;
 
-    /// Whether the store answers.
+    /// Returns an error unless the store answers.
     async fn ping(&self) -> Result<(), StoreError>;
 
     // ── Leases and limits ──
     //
-    // What follows is for stores that several processes work on side by side.
-    // One that belongs to a single process keeps what is written here: whoever
-    // asks for a lease has it, under epoch 0, for as long as it runs.
+    // The following methods are for stores that several processes share. The defaults are for a
+    // store of a single process: every request for a lease succeeds, under epoch 0, for as long as
+    // the process runs.
 
-    /// Whether other processes may decide on the same database beside this one.
+    /// Returns whether other processes may decide on the same database at the same time.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Takes the leases among `keys` that are free, and prolongs those that
-    /// this process has; returns both. What is missing, another process has,
-    /// or is just being written under: ask again. An epoch changes whenever
-    /// its lease goes to another process.
+    /// Takes the leases among `keys` that are free, and prolongs those that this process holds;
+    /// returns both. Missing ones are held by another process, or are in use by a write at this
+    /// time: ask again. An epoch changes whenever its lease goes to another process.
     async fn lease(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
         Ok(keys.iter().cloned().map(Lease::sole).collect())
     }
 
-    /// Takes all of `keys`, whoever has them: their commits will be refused.
+    /// Takes all of `keys` from any owner, whose commits will be refused.
     async fn seize(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
         Ok(keys.iter().cloned().map(Lease::sole).collect())
     }
 
-    /// Gives back the leases among `keys` that this process has; `None`: all that it has.
+    /// Releases the leases among `keys` that this process holds; `None` releases all of them.
     async fn give_back(&self, _keys: Option<&[LeaseKey]>) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Takes up to `most` free leases of partitions in which deliveries wait.
+    /// Takes up to `most` free leases of partitions with pending deliveries.
     async fn claim(&self, _most: usize) -> Result<Vec<Lease>, StoreError> {
         Ok(Vec::new())
     }
 
-    /// Like [`Store::pending`], but only of these partitions. A store of one
-    /// process gives all: it has every lease.
+    /// Like [`Store::pending`], but only of these partitions. A store of one process returns all,
+    /// because it holds every lease.
     async fn claimed(&self, _of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
         self.pending(after, limit).await
     }
 
-    /// What an installation has used of its forge's limits, if that is known.
+    /// Returns an installation's use of its forge's limits, if it is known.
     async fn budget(&self, _forge: &ForgeName, _installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
         Ok(None)
     }
 
-    /// Keeps what an installation has used. `None` for `spent` leaves that as
-    /// it is; `parked_until` never goes back.
+    /// Stores an installation's use of its limits. `None` for `spent` leaves that unchanged;
+    /// `parked_until` never decreases.
     async fn keep_budget(
         &self,
         _forge: &ForgeName,
@@ -214,26 +211,26 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// Order of arrival.
+/// Number of a delivery, in order of arrival.
 pub type Seq = u64;
 
-/// An effect's number.
+/// Id of an effect.
 pub type EffectId = u64;
 
-/// A repository's place.
+/// A repository's binding: its name and installation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRow {
-    /// Which.
+    /// The repository.
     pub repo: RepoKey,
-    /// Its present `owner/name`.
+    /// Its current `owner/name`.
     pub full_name: String,
-    /// The installation that serves it.
+    /// The installation that covers it.
     pub installation: Option<InstallationId>,
-    /// We may act there: installed, not suspended, not deleted, not archived.
+    /// Whether we may act there: installed, not suspended, not deleted, not archived.
     pub active: bool,
 }
 
-/// A kept value under a key of its repository.
+/// A value stored under a key of its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// Its key, such as `item/12`.
@@ -242,33 +239,33 @@ pub struct Document {
     pub body: Option<String>,
 }
 
-/// A decision, to be kept whole.
+/// A decision, stored as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct Commit {
-    /// The leases under which it was reached. Facts that are kept without that
-    /// of their repository take it from whoever has it: what others read before is void.
+    /// The leases under which it was made. Storing facts without their repository's lease takes it
+    /// from its owner, because what others read before is now outdated.
     pub under: Vec<Lease>,
     /// The repository decided on.
     pub repo: Option<RepoKey>,
-    /// When. Needed with deliveries, effects and cancelled effects.
+    /// Time of the decision. Required with deliveries, effects and cancelled effects.
     pub now: Option<Timestamp>,
-    /// Deliveries that it ends, or tries again (`Pending` counts an attempt).
-    /// One that does not wait any more, such as one dropped by hand, stays as it is.
+    /// Deliveries that it ends, or tries again (`Pending` counts an attempt). One that is no longer
+    /// pending, such as one dropped by hand, stays unchanged.
     pub deliveries: Vec<(Seq, DeliveryState, String)>,
-    /// Changes to the map of repositories.
+    /// Changed repository bindings.
     pub repositories: Vec<RepositoryRow>,
     /// Facts that changed.
     pub facts: Vec<Document>,
     /// Items whose derivation changed.
     pub items: Vec<StoredItem>,
-    /// New histories of these items: each replaces all that was logged since
-    /// its first transition. An empty one replaces nothing.
+    /// New histories of these items: each replaces the log from its first transition on. An empty
+    /// one replaces nothing.
     pub histories: Vec<(ItemNumber, Vec<Transition>)>,
     /// Effects to queue.
     pub effects: Vec<NewEffect>,
-    /// Effects to drop, by key, if they have not ended (the state wanted is the
-    /// state shown). Done before `effects` are queued. One that is being sent
-    /// is not tried again; what its answer teaches is still kept.
+    /// Keys of effects to drop, if they have not ended (the desired state is already shown). Done
+    /// before `effects` are queued. One that is being sent is not tried again; facts from its
+    /// answer are still stored.
     pub cancel_effects: Vec<String>,
     /// Timers to set (`Some`) or stop (`None`), by item.
     pub timers: Vec<(ItemNumber, Option<Timestamp>)>,
@@ -281,40 +278,41 @@ pub struct Timer {
     pub repo: RepoKey,
     /// The item.
     pub item: ItemNumber,
-    /// When it was due.
+    /// Its due time.
     pub at: Timestamp,
 }
 
-/// Figures about the store.
+/// Statistics of the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreStats {
-    /// Deliveries that wait.
+    /// Pending deliveries.
     pub pending: u64,
-    /// When the oldest of them was received.
+    /// Time of receipt of the oldest of them.
     pub oldest_pending: Option<Timestamp>,
-    /// Deliveries quarantined.
+    /// Quarantined deliveries.
     pub quarantined: u64,
-    /// Deliveries given up.
+    /// Dead deliveries.
     pub dead_deliveries: u64,
-    /// Effects that wait, by lane (safety, conversation, labels).
+    /// Queued effects, by lane (safety, conversation, labels).
     pub queued_effects: [u64; 3],
-    /// Effects given up.
+    /// Dead effects.
     pub dead_effects: u64,
 }
 
-/// Why the store did not do as asked.
+/// Errors of the store.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// It can't at the moment: full disk, lost connection, overload. Nothing was kept.
+    /// Temporarily unavailable: full disk, lost connection, overload. Nothing was stored.
     #[error("the store is not available: {0}")]
     Unavailable(String),
-    /// Another process has the lease by now: what was read under it is void. Nothing was kept.
+    /// Another process holds the lease by now, so what was read under it is outdated. Nothing was
+    /// stored.
     #[error("another replica works on it: {0}")]
     LeaseLost(String),
-    /// What it holds makes no sense to this version.
+    /// The store contains data that this version cannot read.
     #[error("the store holds something unreadable: {0}")]
     Corrupt(String),
-    /// What was asked makes no sense: a defect of the caller. Nothing was kept.
+    /// The request is invalid: a bug in the caller. Nothing was stored.
     #[error("the store was asked for something that makes no sense: {0}")]
     Invalid(String),
 }

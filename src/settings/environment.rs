@@ -86,8 +86,8 @@ pub(super) fn variable(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "__").to_ascii_uppercase())
 }
 
-/// Returns whether a variable comes from Kubernetes, which gives every container variables for each
-/// service in its namespace. Those of a service called `phasebot` look like settings.
+/// Returns whether a variable is one that Kubernetes sets in every container for each service in
+/// its namespace. Those of a service called `phasebot` look like settings.
 fn is_service_link(rest: &str) -> bool {
     rest == "PORT"
         || rest == "SERVICE_HOST"

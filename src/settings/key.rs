@@ -100,7 +100,7 @@ pub(super) const FIELDS: &[Key<AlertFields>] = &[
     plain("labels", |s, v| alert::pointer(v.text()?).map(|it| s.labels = it)),
 ];
 
-/// Sections that hold settings, in which the operator may choose names.
+/// Top-level sections that hold settings.
 const SECTIONS: [&str; 3] = ["github", "alerts", "forge"];
 
 /// Reason for which a setting was not set.

@@ -32,7 +32,9 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         };
     }
     let name = given.text("NAME");
-    let Some(index) = turn.policy.phase_index(name) else {
+    // The label names its phase, too.
+    let index = turn.policy.phase_index(name).or_else(|| turn.policy.label_index(name));
+    let Some(index) = index else {
         return CommandResult::Misread(messages::no_phase(turn.policy, name));
     };
     let (phase, pin) = (turn.policy.phases[index].name.clone(), given.has("pin"));

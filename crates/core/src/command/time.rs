@@ -23,10 +23,11 @@ const DAYS: [(&str, Weekday); 7] = [
 
 /// Parses a duration such as `2h`, `30m` or `1d12h`.
 pub(super) fn length(text: &str) -> Result<SignedDuration, String> {
-    let wrong = || format!("{} is no length of time such as `2h`, `30m` or `1d12h`", quoted(text));
+    let wrong = || format!("{} is not a duration; examples: `30m`, `2h`, `1d12h`", quoted(text));
     let mut seconds: i64 = 0;
     let mut units = UNITS.iter();
-    let mut rest = text;
+    // People write `+2h` as well.
+    let mut rest = text.strip_prefix('+').unwrap_or(text);
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let number: i64 = rest[..digits].parse().map_err(|_| wrong())?;
@@ -57,7 +58,7 @@ fn clock(text: &str) -> Option<Time> {
 /// Parses a time after `moment.at`: `2026-12-24T18:00`, with or without zone, `2026-12-24` (its
 /// end), `tomorrow 09:00`, `friday 18:00`, `18:00`, `2h`.
 pub(super) fn moment(text: &str, moment: &Moment) -> Result<Timestamp, String> {
-    let wrong = || format!("{} is no time such as `2026-12-24T18:00`, `tomorrow 09:00` or `2h`", quoted(text));
+    let wrong = || format!("{} is not a time; examples: `2026-12-24T18:00`, `tomorrow 09:00`, `2h`", quoted(text));
     let found = if let Ok(length) = length(text) {
         moment.at.checked_add(length).unwrap_or(Timestamp::MAX)
     } else if let Ok(exact) = text.parse::<Timestamp>() {
@@ -156,7 +157,7 @@ mod tests {
     #[test]
     fn what_is_no_moment() {
         for wrong in ["", "soon", "24:00", "2026-13-01", "2026-12-24T", "tomorrow noon", "x 09:00", "1:2"] {
-            assert!(at("", wrong).contains("is no time"), "{wrong:?}: {}", at("", wrong));
+            assert!(at("", wrong).contains("is not a time"), "{wrong:?}: {}", at("", wrong));
         }
         assert!(at("", "2020-01-01").contains("has passed"));
         assert!(at("", "2999-01-01").contains("more than a year"));

@@ -26,7 +26,7 @@ pub struct AlertPolicy {
     pub stale_after: SignedDuration,
     /// Time for which an issue that was closed as not planned keeps others from being opened.
     pub suppress: SignedDuration,
-    /// Limit from which many incidents become one issue.
+    /// Threshold above which incidents share one issue.
     pub storm: StormPolicy,
 }
 
@@ -47,12 +47,12 @@ pub struct AlertRoute {
     pub severity: Option<String>,
 }
 
-/// Limit from which many incidents become one issue.
+/// Threshold above which incidents share one issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StormPolicy {
-    /// Number of new issues.
+    /// Number of new issues after which further incidents share one.
     pub issues: usize,
-    /// Period in which they are opened.
+    /// Period in which the new issues count.
     pub within: SignedDuration,
 }
 

@@ -39,7 +39,7 @@ impl Lane {
     pub const ALL: [Self; 3] = [Self::Safety, Self::Conversation, Self::Labels];
 }
 
-/// Tells if an effect may be sent again after a send whose result is unknown.
+/// Says if an effect may be sent again after a send whose result is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetrySafety {
     /// Sending it twice changes nothing.

@@ -289,13 +289,13 @@ pub struct EnvironmentRule {
 /// The way to start a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployRule {
-    /// The means.
+    /// The mechanism: a deployment on the forge, or a workflow.
     pub via: Via,
     /// The inputs that `/deploy` may set, each with its allowed values.
     pub inputs: BTreeMap<String, Vec<String>>,
 }
 
-/// The means of starting a deployment.
+/// The mechanism that starts a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
     /// A deployment on the forge.

@@ -52,14 +52,14 @@ pub(crate) struct Run<'f> {
     pub(crate) from: Timestamp,
     /// End of the run; `None` while it runs.
     pub(crate) until: Option<Timestamp>,
-    /// How the run ended; `None` while it runs.
+    /// Kind of its end; `None` while it runs.
     pub(crate) end: Option<RunEnd>,
     /// Time at which its deployment succeeded: before `from`, if it ran again after a later
     /// deployment had failed.
     pub(crate) succeeded: Timestamp,
 }
 
-/// How a run ended.
+/// Kinds of ends of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RunEnd {
     /// Another deployment replaced it.
@@ -88,7 +88,7 @@ pub(crate) struct Attempt<'f> {
 pub(crate) struct History<'f> {
     facts: &'f RepoFacts,
     index: Option<&'f EnvironmentIndex>,
-    /// How phasebot deploys there; `None` if it does not.
+    /// Rule by which phasebot deploys there; `None` if it does not.
     deploys: Option<&'f DeployRule>,
 }
 

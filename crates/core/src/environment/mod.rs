@@ -120,7 +120,7 @@ impl<'f> EvalContext<'f> {
             .unwrap_or_else(|| deployment.environment.eq_ignore_ascii_case("production"))
     }
 
-    /// Returns whether an environment is production: by the policy, else if any deployment to it is.
+    /// Returns whether an environment is production: by the policy, else by any of its deployments.
     fn is_production_environment(&self, name: &str, index: &EnvironmentIndex) -> bool {
         let by_name = name.eq_ignore_ascii_case("production");
         let by_flag = || index.flagged.properties().any(|flag| flag.unwrap_or(by_name));

@@ -38,7 +38,7 @@ pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> Huma
     word
 }
 
-/// How someone else closed one of our issues.
+/// A closing of one of our issues by someone else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IssueClosing {
     /// Closed as completed, deleted, or moved to another repository.

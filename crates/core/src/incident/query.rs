@@ -34,7 +34,7 @@ pub struct OpenIncident {
     pub environment: Option<String>,
     /// Start of its latest firing period.
     pub since: Timestamp,
-    /// When it resolves if it stays quiet; `None` while it fires.
+    /// Time at which it resolves if it stays quiet; `None` while it fires.
     pub ends_at: Option<Timestamp>,
     /// End of its mute, if a person muted it.
     pub muted_until: Option<Timestamp>,

@@ -49,7 +49,7 @@ pub struct Rendered {
     pub title: String,
     /// The body, without our marker.
     pub body: String,
-    /// Why the operator's template was not used, for the log.
+    /// Reason why the operator's template was not used, for the log.
     pub problem: Option<String>,
 }
 

@@ -70,7 +70,7 @@ fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {
 
 /// Returns the pull requests that a deployment added to what ran there before it, and the issues
 /// that they close, the newest first. Pull requests that the record cannot place are left out:
-/// missing knowledge makes no suspect.
+/// nothing is suspected for lack of data.
 fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
     let facts = eval.facts;
     let Some(commit) = attempt.commit else { return Vec::new() };

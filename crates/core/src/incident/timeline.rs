@@ -30,14 +30,14 @@ pub(super) enum IncidentState {
     Quiet,
     /// It fires, but not for `hold` yet.
     Pending {
-        /// When it will have fired for `hold`.
+        /// Time at which it will have fired for `hold`.
         until: Timestamp,
     },
     /// It fires.
     Firing,
     /// It stopped firing, but not for `grace` yet.
     Resolving {
-        /// When it will have been quiet for `grace`.
+        /// Time at which it will have been quiet for `grace`.
         until: Timestamp,
     },
     /// It is over.

@@ -32,13 +32,13 @@ pub struct IncidentView {
     pub environment: Option<String>,
     /// Start of the latest firing period.
     pub started_at: Timestamp,
-    /// When it ended.
+    /// End of the incident.
     pub ended_at: Option<Timestamp>,
     /// Its alerts: firing ones first, then by start.
     pub alerts: Vec<Alert>,
     /// Number of alerts that the source left out.
     pub left_out: u64,
-    /// How often it fired again before it was over.
+    /// Number of times that it fired again before it was over.
     pub flaps: u64,
     /// The account that acknowledged it.
     pub acked_by: Option<String>,
@@ -65,7 +65,7 @@ pub struct Suspect {
     pub commit: String,
     /// The account that deployed it.
     pub actor: Option<String>,
-    /// When it ended; `None` if it was in progress.
+    /// End of the deployment; `None` if it was in progress.
     pub finished_at: Option<Timestamp>,
     /// Time between its end and the incident, formatted for people.
     pub age: Option<String>,

@@ -1,7 +1,7 @@
 //! The policy file: parsing, checking, merging and compiling.
 //!
-//! `text → yaml (tree with places) → decode (types) → validate → merge → compile`. Pure: no I/O, no
-//! clock. Nothing here panics, whatever the text.
+//! `text → yaml (tree with positions) → decode (types) → validate → merge → compile`. Pure: no I/O,
+//! no clock. Nothing here panics, whatever the text.
 
 pub mod built_in;
 pub mod check;

@@ -36,7 +36,7 @@ pub struct AlertsFile {
     /// Time for which an issue that was closed as not planned keeps the same incident from being
     /// filed again. Default: `30d`.
     pub suppress: Option<Length>,
-    /// Limit from which many incidents become one issue.
+    /// Threshold above which incidents share one issue.
     pub storm: Option<StormFile>,
 }
 
@@ -60,13 +60,13 @@ pub struct RouteFile {
     pub severity: Option<Name>,
 }
 
-/// Limit from which many incidents become one issue.
+/// Threshold above which incidents share one issue.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Storm")]
 pub struct StormFile {
-    /// Number of new issues, 1 to 100. Default: 5.
+    /// Number of new issues after which further incidents share one, 1 to 100. Default: 5.
     #[schemars(range(min = 1, max = 100))]
     pub issues: Option<u8>,
-    /// Period in which they are opened. Default: `10m`.
+    /// Period in which the new issues count. Default: `10m`.
     pub within: Option<Length>,
 }

@@ -29,9 +29,9 @@ pub struct EnvironmentFile {
     pub auto: Option<AutoFile>,
     /// If `true`, the head of an open pull request may be deployed. Default: `false`.
     pub unmerged: Option<bool>,
-    /// `strict` (default): deploy exactly the requested commit only; `best_effort`: also start a
-    /// workflow that takes no commit as an input. The run's commit is compared, and the run is
-    /// cancelled if it differs.
+    /// `strict` (default): deploy only the requested commit; `best_effort`: also start a workflow
+    /// that takes no commit as an input, compare the commit of its run, and cancel the run if it
+    /// differs.
     pub pin: Option<Pin>,
     /// Handling of a deployment while another one runs here: `queue` (default) waits for its turn;
     /// `refuse` refuses it.
@@ -48,7 +48,7 @@ pub struct EnvironmentFile {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename = "Deploy")]
 pub struct DeployFile {
-    /// The means.
+    /// The mechanism: a deployment on the forge, or a workflow.
     pub via: Via,
     /// The workflow file, for `via: workflow_dispatch`.
     pub workflow: Option<WorkflowFile>,
@@ -56,7 +56,7 @@ pub struct DeployFile {
     pub inputs: Option<BTreeMap<Name, InputFile>>,
 }
 
-/// The means of starting a deployment.
+/// The mechanism that starts a deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {

@@ -43,7 +43,7 @@ impl TryFrom<SignedDuration> for Length {
         if duration.subsec_nanos() == 0 && (0..=LONGEST).contains(&duration.as_secs()) {
             Ok(Self(duration))
         } else {
-            Err("a length of time is whole seconds, at most 366 days".to_owned())
+            Err("a duration is whole seconds, at most 366 days".to_owned())
         }
     }
 }
@@ -52,7 +52,7 @@ impl FromStr for Length {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a length of time is written like `60s`, `30m`, `2h` or `1d12h`".to_owned();
+        let wrong = || "a duration is written like `60s`, `30m`, `2h` or `1d12h`".to_owned();
         let mut seconds: i64 = 0;
         let mut units = UNITS.iter();
         let mut rest = text;
@@ -106,7 +106,7 @@ impl JsonSchema for Length {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A length of time such as `60s`, `30m`, `2h` or `1d12h`, up to 366 days.",
+            "description": "A duration such as `60s`, `30m`, `2h` or `1d12h`, up to 366 days.",
             "type": "string",
             "pattern": "^(?=.)([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$",
         })

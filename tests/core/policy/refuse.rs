@@ -270,7 +270,7 @@ p.yml:8:9: expected one key, found 2: indent what belongs to `checks_passed` und
 p.yml:10:1: unknown key `branch`
   10 | branch: [main]
      | ^^^^^^ did you mean `branches`?
-p.yml:12:11: a length of time is written like `60s`, `30m`, `2h` or `1d12h`
+p.yml:12:11: a duration is written like `60s`, `30m`, `2h` or `1d12h`
   12 |   settle: 1 minute
      |           ^^^^^^^^"
     );

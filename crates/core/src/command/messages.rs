@@ -282,7 +282,7 @@ pub(super) fn no_incident() -> String {
 }
 
 pub(super) fn no_length() -> String {
-    "That is no length of time from now.".to_owned()
+    "That is not a time from now; examples: `30m`, `2h`, `1d12h`.".to_owned()
 }
 
 pub(super) fn no_change(name: &str) -> String {

@@ -378,8 +378,7 @@ pub enum GroupEnd {
 /// A change to a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RepositoryChange {
-    /// A new name, owner or default branch, or nothing relevant. The payload's description of the
-    /// repository applies.
+    /// A new name, owner or default branch, or nothing relevant: its description applies.
     Described,
     /// Deleted.
     Deleted,

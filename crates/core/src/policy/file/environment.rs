@@ -23,7 +23,7 @@ pub struct EnvironmentFile {
     /// Environments in which a commit must run before it is deployed here.
     pub after: Option<Vec<Name>>,
     /// The way to start a deployment. Where phasebot deploys, a job that only names the environment
-    /// does not count as a deployment: see "What counts as deployed" in `docs/deploys.md`.
+    /// does not count as a deployment: see "Deployments that count" in `docs/deployments.md`.
     pub deploy: Option<DeployFile>,
     /// Automatic deployments.
     pub auto: Option<AutoFile>,

@@ -119,10 +119,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            if !conclude(shell, effect, Outcome::Failed(&reason)).await {
-                return Ok(());
-            }
-            note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+            end_failed(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }).await;
             return Ok(());
         }
         Err(error) => {
@@ -132,19 +129,18 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     let Some(forge) = shell.forge(&effect.repo.forge) else { return Ok(()) };
     let repeat = effect.effect.repeat();
-    let mut replaced = None;
+    let (mut replaced, mut withheld) = (None, None);
     match recheck {
         Recheck::Send => {}
         Recheck::Replace(now) => replaced = Some(StoredEffect { effect: *now, ..effect.clone() }),
         // What may have been made already is looked for, and not made.
-        Recheck::Withhold(_) if in_doubt && repeat != Repeat::Natural => context.look_only = true,
+        Recheck::Withhold(why) if in_doubt && repeat != Repeat::Natural => {
+            context.look_only = true;
+            withheld = Some(why);
+        }
         Recheck::Withhold(why) => {
             give_back(reserved);
-            if !conclude(shell, effect, Outcome::Withheld(&why)).await {
-                return Ok(());
-            }
-            let reason = commit::note(&[why]);
-            note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+            withhold(shell, effect, why).await;
             return Ok(());
         }
     }
@@ -179,8 +175,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     crash_point("effect_sent");
     let now = shell.clock.now();
-    match outcome {
-        Ok(applied) => {
+    match (outcome, withheld) {
+        (Ok(Applied { made: None, told: None, .. }), Some(why)) => withhold(shell, effect, why).await,
+        (Ok(applied), _) => {
             let outcome =
                 Outcome::Done { told: applied.told.as_ref(), made: applied.made.as_deref(), issue: applied.issue };
             if !conclude(shell, effect, outcome).await {
@@ -189,7 +186,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
             let made = applied.made.clone().unwrap_or_default();
             note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
-        Err(error) => {
+        (Err(error), _) => {
             let error = park(shell, &tenant, error, now).await;
             if let (ForgeError::Deleted(_), Some(item)) = (&error, effect.effect.item())
                 && !persevere("a deleted item", || deleted(shell, effect, item)).await
@@ -237,6 +234,14 @@ async fn aim(
     let recheck = recheck_before_send(&state.repo.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, recheck))
+}
+
+/// Ends an effect that is not wanted any more and was not done, and tells what waits for it.
+async fn withhold(shell: &Shell, effect: &StoredEffect, why: String) {
+    if conclude(shell, effect, Outcome::Withheld(&why)).await {
+        let reason = commit::note(&[why]);
+        note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+    }
 }
 
 /// Notes a failure, and tells what waits for the effect if it was the last.

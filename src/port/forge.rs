@@ -126,7 +126,8 @@ pub trait Forge: Send + Sync + 'static {
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
 
     /// Does one thing. Sends each request at most once: whether to try again
-    /// is the caller's decision.
+    /// is the caller's decision. With [`ApplyContext::look_only`] it writes
+    /// nothing: without [`Applied::made`] and [`Applied::told`] nothing was found.
     async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
 }
 

@@ -9,6 +9,7 @@ mod questions;
 mod trouble;
 mod waiting;
 mod whole_loop;
+mod withheld;
 pub mod world;
 
 pub use world::{BOT, REPO, Setup, World};

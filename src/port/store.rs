@@ -287,7 +287,7 @@ pub struct Timer {
 pub struct StoreStats {
     /// Deliveries that wait.
     pub pending: u64,
-    /// When the oldest of them was received.
+    /// When the oldest of them was received, without alerts whose target is not known yet.
     pub oldest_pending: Option<Timestamp>,
     /// Deliveries quarantined.
     pub quarantined: u64,

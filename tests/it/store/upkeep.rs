@@ -81,6 +81,9 @@ pub(crate) async fn a_pruned_delivery_number_is_not_given_again(database: &dyn D
 pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     let store = database.open().await;
     assert_eq!(store.stats().await, Ok(StoreStats::default()));
+    // An alert whose repository nobody knows counts, and makes nothing late.
+    let unknown = Some("acme/unknown".to_owned());
+    accept(&*store, NewDelivery { target: unknown, repo: None, received_at: at(0), ..delivery("alert") }).await;
     let mut seqs = Vec::new();
     for n in 0..6 {
         let received_at = at(n);
@@ -95,7 +98,7 @@ pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     let dead = EffectEnd::Dead { error: "refused".to_owned(), at: at(9) };
     store.finish_effect(safety.id, 1, dead, &safety.repo, vec![], &[]).await.unwrap();
     let expected = StoreStats {
-        pending: 2,
+        pending: 3,
         oldest_pending: Some(at(2)),
         quarantined: 2,
         dead_deliveries: 1,

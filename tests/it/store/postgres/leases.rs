@@ -178,6 +178,18 @@ async fn what_an_installation_used_is_known_to_all() {
     assert_eq!((budget.spent.as_str(), budget.parked_until), ("{}", at(9)), "parking never goes back");
 }
 
+/// What will never fit is no trouble of the moment, which would be tried again for ever.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test postgres"]
+async fn a_key_beyond_a_limit_makes_no_sense() {
+    let database = PostgresDatabase::new().await;
+    let store = database.open().await;
+    // Not to be compressed below the limit.
+    let key: String = (0..20_000_u64).map(|n| format!("{:x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
+    let refused = store.commit(learn(vec![], &key)).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
+}
+
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test postgres"]
 async fn replicas_that_start_together_migrate_once() {

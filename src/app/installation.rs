@@ -1,9 +1,14 @@
 //! The App was installed, changed, suspended or removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
 use super::{
     decision::Failure,
+    leases::Tenure,
+    repos::Held,
     shell::{OnRemoval, Shell},
 };
 use crate::{
@@ -26,9 +31,9 @@ pub(crate) async fn decide(
     seen: &InstallationSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let (forge, seq) = (&row.forge, row.seq);
-    let mut under = vec![lease.clone()];
     let Some(installation) = event.installation else {
-        return end(shell, under, seq, Vec::new(), "the payload names no installation".to_owned()).await;
+        let why = "the payload names no installation".to_owned();
+        return end(shell, vec![lease.clone()], seq, Vec::new(), why).await;
     };
     let served = shell.store.repositories(forge, installation).await?;
     let served: BTreeMap<RepoKey, RepositoryRow> = served.into_iter().map(|r| (r.repo.clone(), r)).collect();
@@ -47,11 +52,28 @@ pub(crate) async fn decide(
     }
     // Other processes' decisions on these repositories are refused from here on, and reached anew.
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
-    under.extend(shell.leases.seize(&keys).await?);
+    let tenures = shell.leases.seize(&keys).await?;
+    let under = iter::once(lease).chain(tenures.iter().map(Tenure::lease)).cloned().collect();
+    let decided = apply(shell, under, row, installation, seen, &served, &mut held).await;
+    // Whoever worked on them goes on at once.
+    shell.leases.give_back(tenures).await;
+    decided
+}
 
+/// Works out what changes while nobody else may touch what is `held`, and commits it.
+async fn apply(
+    shell: &Shell,
+    under: Vec<Lease>,
+    row: &DeliveryRow,
+    installation: InstallationId,
+    seen: &InstallationSeen,
+    served: &BTreeMap<RepoKey, RepositoryRow>,
+    held: &mut [(RepoKey, Held)],
+) -> Result<(DeliveryState, String), Failure> {
+    let (forge, seq) = (&row.forge, row.seq);
     let mut suspended = Suspended::read(shell, forge, installation).await?;
     let mut rows = Vec::new();
-    for (key, _) in &held {
+    for (key, _) in held.iter() {
         let known = shell.store.repository(key).await?;
         let change = Change {
             named: seen.added.iter().find(|(added, _)| added == key).map(|(_, name)| name.as_str()),

@@ -3,6 +3,7 @@
 mod clock;
 mod deliveries;
 mod effects;
+mod postgres;
 mod steady;
 mod tenants;
 

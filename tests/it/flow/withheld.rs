@@ -19,12 +19,8 @@ use super::{REPO, Setup, World};
 /// Everything that carries a marker. `n` tells one set from another, `words` one wish from the next.
 fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
     let (marker, text) = (format!("test-{n}"), words.to_owned());
-    let comment = |sticky| Effect::UpsertComment {
-        item,
-        marker: format!("{marker}-{sticky}"),
-        body: text.clone(),
-        sticky,
-    };
+    let comment =
+        |sticky| Effect::UpsertComment { item, marker: format!("{marker}-{sticky}"), body: text.clone(), sticky };
     let check = Effect::SetCheck {
         name: format!("test {n}"),
         sha: Sha::from(sha),
@@ -53,13 +49,8 @@ fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
 async fn queue(world: &World, name: &str, effects: Vec<Effect>, sent: bool) {
     world.bot.pause();
     let key = |n: usize| format!("{name}/{n}");
-    let new = |(n, effect)| NewEffect {
-        key: key(n),
-        replaces: false,
-        installation: world.installation,
-        effect,
-        cause: None,
-    };
+    let new =
+        |(n, effect)| NewEffect { key: key(n), replaces: false, installation: world.installation, effect, cause: None };
     let repo = RepoKey { forge: ForgeName::github(), id: world.person("bob").repo() };
     let effects = effects.into_iter().enumerate().map(new).collect();
     let now = Some(world.clock.now());

@@ -6,6 +6,7 @@ mod effects;
 mod postgres;
 mod steady;
 mod tenants;
+mod timers;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -8,6 +8,7 @@ use std::{
 use super::{
     decision::Failure,
     leases::Tenure,
+    removal::{self, Known},
     repos::Held,
     shell::{OnRemoval, Shell},
 };
@@ -37,6 +38,14 @@ pub(crate) async fn decide(
     };
     let served = shell.store.repositories(forge, installation).await?;
     let served: BTreeMap<RepoKey, RepositoryRow> = served.into_iter().map(|r| (r.repo.clone(), r)).collect();
+    let erases = shell.settings.on_removal == OnRemoval::Delete;
+    let known = Known { installation, served: &served, erases };
+    let confirmed = match shell.forge(forge) {
+        Some(adapter) => removal::confirmed(adapter.as_ref(), &known, seen).await?,
+        None => seen.clone(),
+    };
+    let is_over = confirmed != *seen;
+    let seen = &confirmed;
     // Everything that changes is held until it is committed, so that no
     // delivery of those repositories is decided by the old map. Holding many is
     // safe: whoever else holds one asks for no second.
@@ -54,10 +63,19 @@ pub(crate) async fn decide(
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
     let tenures = shell.leases.seize(&keys).await?;
     let under = iter::once(lease).chain(tenures.iter().map(Tenure::lease)).cloned().collect();
-    let decided = apply(shell, under, row, installation, seen, &served, &mut held).await;
+    let decided = apply(shell, under, row, &Told { installation, seen, served: &served, is_over }, &mut held).await;
     // Whoever worked on them goes on at once.
     shell.leases.give_back(tenures).await;
     decided
+}
+
+/// What an event says of an installation.
+struct Told<'a> {
+    installation: InstallationId,
+    seen: &'a InstallationSeen,
+    served: &'a BTreeMap<RepoKey, RepositoryRow>,
+    /// The forge says that some of what it told holds no more.
+    is_over: bool,
 }
 
 /// Works out what changes while nobody else may touch what is `held`, and commits it.
@@ -65,11 +83,10 @@ async fn apply(
     shell: &Shell,
     under: Vec<Lease>,
     row: &DeliveryRow,
-    installation: InstallationId,
-    seen: &InstallationSeen,
-    served: &BTreeMap<RepoKey, RepositoryRow>,
+    told: &Told<'_>,
     held: &mut [(RepoKey, Held)],
 ) -> Result<(DeliveryState, String), Failure> {
+    let Told { installation, seen, served, is_over } = *told;
     let (forge, seq) = (&row.forge, row.seq);
     let mut suspended = Suspended::read(shell, forge, installation).await?;
     let mut rows = Vec::new();
@@ -93,6 +110,9 @@ async fn apply(
         suspended.note(shell).await?;
     }
     let mut note = summary(installation, seen, rows.len());
+    if is_over {
+        note.push_str("; the forge says that it still serves what was taken from it");
+    }
     if shell.settings.on_removal == OnRemoval::Delete {
         // Before the delivery is done: a crash between the two does it again.
         let gone = held.iter_mut().filter(|(key, _)| seen.removed.contains(key));
@@ -102,7 +122,7 @@ async fn apply(
                 holder.forget();
                 shell
                     .store
-                    .erase(key, "its repository was taken from the App, and what was kept of it deleted")
+                    .erase(key, seq, "its repository was taken from the App, and what was kept of it deleted")
                     .await?;
             }
         }

@@ -74,10 +74,10 @@ pub trait Store: Send + Sync + 'static {
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
 
     /// Deletes what is kept of a repository: facts, items with their history,
-    /// effects, timers, the bodies of its deliveries. Those that are open are
-    /// dropped; all keep their ids, so that a redelivery is known, and `why`
-    /// as their note. Its place stays.
-    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError>;
+    /// effects, timers, the bodies of its deliveries that were taken in before
+    /// `before`. Those of them that are open are dropped; all keep their ids,
+    /// so that a redelivery is known, and have `why` as their note. Its place stays.
+    async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError>;
 
     // ── Decisions ──
 

@@ -143,7 +143,8 @@ pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids
         store.commit(commit).await.unwrap();
     }
     queue(&*store, at(1), vec![once("d", dispatch("1"))]).await;
-    store.erase(&repo(1), "removed").await.unwrap();
+    let newer = accept(&*store, delivery("e")).await;
+    store.erase(&repo(1), newer, "removed").await.unwrap();
 
     assert!(store.facts(&repo(1)).await.unwrap().is_empty());
     assert!(store.effects(false, 9).await.unwrap().is_empty());
@@ -155,6 +156,8 @@ pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids
         assert_eq!(store.accept(delivery(id)).await, Ok(Accepted::Duplicate(seq)));
     }
     assert_eq!(state(&*store, other).await, DeliveryState::Pending);
+    assert_eq!(state(&*store, newer).await, DeliveryState::Pending);
+    assert_ne!(store.delivery(newer).await.unwrap().unwrap().body.as_ref(), b"{}");
     assert_eq!(store.facts(&repo(2)).await.unwrap().len(), 1);
 }
 

@@ -101,9 +101,9 @@ async fn a_repository_that_was_erased_is_void_for_others_only() {
     let database = PostgresDatabase::new().await;
     let (one, other) = (database.open().await, database.open().await);
     let lease = take(&*one, 1).await.unwrap();
-    one.erase(&repo(1), "removed").await.unwrap();
+    one.erase(&repo(1), 9, "removed").await.unwrap();
     one.commit(learn(vec![lease.clone()], "a")).await.unwrap();
-    other.erase(&repo(1), "removed").await.unwrap();
+    other.erase(&repo(1), 9, "removed").await.unwrap();
     assert!(is_lost(&one.commit(learn(vec![lease], "b")).await));
     assert_eq!(one.facts(&repo(1)).await.unwrap(), []);
 }

@@ -43,7 +43,7 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
     let found = find_route(&asked.method, &path);
     let (route, params) = found.map_or((None, Vec::new()), |(route, params)| (Some(route), params));
     let template = route.map_or("", |r| r.template);
-    let fault = state.faults.take(&asked.method, template);
+    let fault = state.faults.take(&asked.method, template, &asked.path);
     let body = serde_json::from_slice(&asked.body).ok();
     let mut call = Call {
         params,

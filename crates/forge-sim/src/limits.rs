@@ -8,6 +8,8 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
+/// The account of the App itself; no installation has this number.
+pub(super) const THE_APP: u64 = 0;
 /// Requests an hour.
 pub(super) const HOURLY: u32 = 5_000;
 const POINTS_A_MINUTE: u32 = 900;
@@ -88,6 +90,11 @@ impl Limits {
             account.created.push_back(now);
         }
         Ok(())
+    }
+
+    /// Counts requests, whatever the limits.
+    pub(super) fn spend(&mut self, who: u64, requests: u32, now: Timestamp) {
+        self.account(who, now).used += requests;
     }
 
     /// Gives a request back: one that was answered with 304 is free.

@@ -92,3 +92,25 @@ async fn a_workflow_is_started_while_a_gap_can_not_be_looked_at() {
     world.run(SignedDuration::from_mins(2)).await;
     assert_eq!(world.forge.dispatched(REPO).len(), 1);
 }
+
+/// Tokens, without which nothing is done for anybody, count against the same limit.
+#[tokio::test]
+async fn a_walk_leaves_some_of_the_apps_own_requests() {
+    const ONE: &str = "GET /app/hook/deliveries/{delivery_id}";
+    let mut world = World::new().await;
+    let bob = world.person("bob");
+    let mut last = 0;
+    for n in 0..60 {
+        last = bob.open_issue(&format!("Wish {n}"), "", &[]).unwrap().made;
+    }
+    let missed = world.miss();
+    world.forge.spend_as_app(5_000 - 320);
+    world.start(true).await;
+    world.minute().await;
+    let asked = world.asked(ONE);
+    assert!((1..30).contains(&asked), "{asked}");
+    // What was taken in is acted on meanwhile.
+    assert_eq!(world.labels(1), ["phase/plan"]);
+    world.run(SignedDuration::from_hours(2)).await;
+    assert_eq!((world.labels(last), world.asked(ONE)), (vec!["phase/plan".to_owned()], missed));
+}

@@ -57,7 +57,8 @@ pub(crate) async fn confirmed(
         // No installation comes back under its number.
         (false, false) if !known.erases => {}
         (active, false) => {
-            let gone = !active && !asked(forge.installations()).await.map_err(unsaid)?.contains(&known.installation);
+            let gone = !active
+                && !asked(forge.installations()).await.map_err(|error| unsaid(&error))?.contains(&known.installation);
             if !gone {
                 still_served(forge, known, &mut seen).await?;
             }
@@ -82,7 +83,7 @@ async fn still_served(forge: &dyn Forge, known: &Known<'_>, seen: &mut Installat
         match answer {
             Ok(Some(installation)) if installation == known.installation => served.push(key),
             Ok(_) => {}
-            Err(error) if known.erases => return Err(unsaid(error)),
+            Err(error) if known.erases => return Err(unsaid(&error)),
             Err(_) => break,
         }
     }
@@ -96,6 +97,6 @@ async fn asked<T>(question: impl Future<Output = Result<T, ForgeError>>) -> Resu
     answer.unwrap_or_else(|_| Err(ForgeError::Transient("the forge did not answer".to_owned())))
 }
 
-fn unsaid(error: ForgeError) -> Failure {
+fn unsaid(error: &ForgeError) -> Failure {
     Failure::NotNow(format!("nothing is deleted before the forge says that it was taken from us: {error}"))
 }

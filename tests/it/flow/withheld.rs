@@ -12,7 +12,7 @@ use phasebot::{
         store::{Commit, EffectState, NewEffect},
     },
 };
-use phasebot_forge_sim::NewCommit;
+use phasebot_forge_sim::{Exchange, NewCommit};
 
 use super::{REPO, Setup, World};
 
@@ -86,7 +86,7 @@ async fn in_mode_observe_a_doubt_is_looked_into_and_nothing_is_written() {
     world.forge.clear_requests();
     queue(&world, "there", marked(issue, &sha, "one", "Second"), true).await;
     queue(&world, "not there", marked(issue, &sha, "two", "Second"), true).await;
-    let written: Vec<String> = world.writes().iter().map(|exchange| exchange.name()).collect();
+    let written: Vec<String> = world.writes().iter().map(Exchange::name).collect();
     assert!(written.is_empty(), "{written:#?}");
     assert_eq!(ends(&world, "there").await, [EffectState::Done; 5]);
     assert_eq!(ends(&world, "not there").await, [EffectState::Dropped; 5]);

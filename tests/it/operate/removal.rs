@@ -62,7 +62,7 @@ async fn late(on_removal: OnRemoval) {
     world.minute().await;
     let mut suspended = late[0].clone();
     suspended.guid = format!("{}-suspended", suspended.guid);
-    suspended.event = "installation".to_owned();
+    "installation".clone_into(&mut suspended.event);
     suspended.action = Some("suspend".to_owned());
     suspended.payload["action"] = "suspend".into();
     suspended.payload["installation"]["suspended_at"] = world.clock.now().to_string().into();

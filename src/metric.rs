@@ -54,7 +54,7 @@ figures! {
     CATCH_UPS = "phasebot_catch_ups_total", Kind::Counter, ["forge", "outcome"],
         "Walks through the forge's list of deliveries: done, limited (rate limit) or failed";
     CAUGHT_UP = "phasebot_caught_up_total", Kind::Counter, ["forge", "outcome"],
-        "Deliveries that were not here: missed (never arrived), lost (acknowledged, and gone since) or gone (the forge can't show it)";
+        "Deliveries that were not here: missed (never arrived), lost (acknowledged, and gone since) gone (the forge can't show it) or skipped (it can't show it now)";
     QUEUE_DEPTH = "phasebot_queue_depth", Kind::Gauge, ["queue"],
         "What waits: deliveries (inbox), effects by lane (safety, conversation, labels)";
     OLDEST_PENDING_AGE = "phasebot_oldest_pending_age_seconds", Kind::Gauge, [],

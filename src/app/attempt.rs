@@ -89,7 +89,7 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
             Err(panic) => {
                 let error = ForgeError::Doubt(format!("panicked: {}", panic_text(panic.as_ref())));
                 let end = verdict(&effect, &error, true, shell.clock.now());
-                end_failed(shell, &effect, end).await;
+                end_failed(shell, &effect, leave.installation.lease(), end).await;
                 Attempt::Noted
             }
         };
@@ -102,6 +102,7 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
 
 async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
     let tenant = (effect.repo.forge.clone(), effect.installation);
+    let sender = leave.installation.lease();
     let give_back = |cost: Cost| shell.limits.give_back(&tenant, cost, shell.clock.now());
     let in_doubt = match shell.doubts.about(effect, shell.store.as_ref(), shell.clock.now()).await {
         Ok(in_doubt) => in_doubt,
@@ -116,10 +117,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            if !conclude(shell, effect, EffectOutcome::Failed(&reason)).await {
-                return Ok(());
-            }
-            note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+            end_failed(shell, effect, sender, EffectEnd::Dropped { reason, at: shell.clock.now() }).await;
             return Ok(());
         }
         Err(error) => {
@@ -129,19 +127,18 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     let Some(forge) = shell.forge(&effect.repo.forge) else { return Ok(()) };
     let repeat = effect.effect.repeat();
-    let mut replaced = None;
+    let (mut replaced, mut withheld) = (None, None);
     match recheck {
         Recheck::Send => {}
         Recheck::Replace(now) => replaced = Some(StoredEffect { effect: *now, ..effect.clone() }),
         // What may have been made already is looked for, and not made.
-        Recheck::Withhold(_) if in_doubt && repeat != RetrySafety::Natural => context.look_only = true,
+        Recheck::Withhold(why) if in_doubt && repeat != RetrySafety::Natural => {
+            context.look_only = true;
+            withheld = Some(why);
+        }
         Recheck::Withhold(why) => {
             give_back(reserved);
-            if !conclude(shell, effect, EffectOutcome::Withheld(&why)).await {
-                return Ok(());
-            }
-            let reason = commit::note(&[why]);
-            note(shell, effect, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+            withhold(shell, effect, sender, why).await;
             return Ok(());
         }
     }
@@ -176,8 +173,9 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
     };
     crash_point("effect_sent");
     let now = shell.clock.now();
-    match outcome {
-        Ok(applied) => {
+    match (outcome, withheld) {
+        (Ok(Applied { made: None, told: None, .. }), Some(why)) => withhold(shell, effect, sender, why).await,
+        (Ok(applied), _) => {
             let outcome = EffectOutcome::Done {
                 told: applied.told.as_ref(),
                 made: applied.made.as_deref(),
@@ -187,16 +185,16 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
                 return Ok(());
             }
             let made = applied.made.clone().unwrap_or_default();
-            note(shell, effect, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
+            note(shell, effect, sender, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
-        Err(error) => {
+        (Err(error), _) => {
             let error = park(shell, &tenant, error, now).await;
             if let (ForgeError::Deleted(_), Some(item)) = (&error, effect.effect.item())
-                && !persevere("a deleted item", || deleted(shell, effect, item)).await
+                && !persevere("a deleted item", Duration::ZERO, || deleted(shell, effect, item)).await
             {
                 return Ok(());
             }
-            end_failed(shell, effect, verdict(effect, &error, in_doubt, now)).await;
+            end_failed(shell, effect, sender, verdict(effect, &error, in_doubt, now)).await;
         }
     }
     crash_point("result_committed");
@@ -240,14 +238,22 @@ async fn aim(
     Ok((target, context, recheck))
 }
 
+/// Ends an effect that is not wanted any more and was not done, and tells what waits for it.
+async fn withhold(shell: &Shell, effect: &StoredEffect, sender: &Lease, why: String) {
+    if conclude(shell, effect, EffectOutcome::Withheld(&why)).await {
+        let reason = commit::note(&[why]);
+        note(shell, effect, sender, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+    }
+}
+
 /// Notes a failure, and tells what waits for the effect if it was the last.
-async fn end_failed(shell: &Shell, effect: &StoredEffect, end: EffectEnd) {
+async fn end_failed(shell: &Shell, effect: &StoredEffect, sender: &Lease, end: EffectEnd) {
     if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
         && !conclude(shell, effect, EffectOutcome::Failed(error)).await
     {
         return;
     }
-    note(shell, effect, end, None).await;
+    note(shell, effect, sender, end, None).await;
 }
 
 async fn send(

@@ -3,18 +3,29 @@
 //! How far it came is noted after each page, so that one who was killed goes
 //! on there.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::survey::{self, Terms};
-use crate::port::{
-    clock::Clock,
-    forge::{Forge, ForgeError},
-    store::{Store, StoreError},
+use super::{
+    persist::persistently,
+    survey::{self, Terms},
+};
+use crate::{
+    domain::id::InstallationId,
+    port::{
+        clock::Clock,
+        forge::{Forge, ForgeError},
+        store::{Store, StoreError},
+    },
 };
 
 /// A reading that was broken off longer ago begins anew.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
+
+/// After so many repositories in a row that can't be read the forge is left alone for a while.
+const MOST_FAILURES: usize = 5;
 
 /// What a reading works with.
 pub struct Backfill<'a> {
@@ -74,6 +85,25 @@ struct Place {
     progress: Progress,
 }
 
+/// A repository, by its installation and its number.
+type RepoPlace = (InstallationId, u64);
+
+/// How far a sweep came.
+#[derive(Serialize, Deserialize)]
+struct Swept {
+    since: Timestamp,
+    /// The furthest repository that was tried: they are read in order.
+    through: Option<RepoPlace>,
+    /// Those that could not be read.
+    failed: BTreeSet<RepoPlace>,
+}
+
+impl Swept {
+    fn new(since: Timestamp) -> Self {
+        Self { since, through: None, failed: BTreeSet::new() }
+    }
+}
+
 impl Backfill<'_> {
     /// Reads everything wanted, or what is left of it; returns how much that was in all.
     /// `tell` hears of each page.
@@ -114,32 +144,80 @@ impl Backfill<'_> {
 
     /// Reads what changed since a moment in every repository that we serve.
     /// What happened before it is no evidence. Returns how much was read.
+    ///
+    /// One that can't be read at present holds up no other: it is read last,
+    /// by the next sweep, which goes on where this one was broken off.
     pub async fn sweep(&self, since: Timestamp) -> Result<u64, BackfillError> {
-        let mut read = 0;
-        for installation in self.forge.installations().await? {
-            let served = self.store.repositories(self.forge.name(), installation).await?;
-            for row in served.into_iter().filter(|row| row.active) {
-                let mut at: Option<String> = None;
-                loop {
-                    let page = self.forge.survey(installation, &row.full_name, Some(since), at.as_deref()).await;
-                    let page = match page {
-                        Ok(page) => page,
-                        Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
-                            tracing::warn!(repo = %row.repo, why, "a repository can't be read for what was missed");
-                            break;
-                        }
-                        Err(passing) => return Err(passing.into()),
-                    };
-                    read += page.events.len() as u64;
-                    at.clone_from(&page.next);
-                    let terms = Terms { write: true, since: Some(since) };
-                    survey::post(self.store, page, terms, self.clock.now()).await?;
-                    if at.is_none() {
-                        break;
-                    }
+        let name = format!("sweep/{}", self.forge.name());
+        let kept = self.store.memo(&name).await?.and_then(|text| serde_json::from_str::<Swept>(&text).ok());
+        let mut swept = kept.filter(|swept| swept.since == since).unwrap_or_else(|| Swept::new(since));
+        let (mut read, mut failures, mut failed) = (0, 0, None);
+        for (place, full_name) in self.left(&swept).await? {
+            match self.look(place.0, &full_name, since).await {
+                Ok(count) => {
+                    (read, failures) = (read + count, 0);
+                    swept.failed.remove(&place);
                 }
+                Err(BackfillError::Forge(error @ (ForgeError::Transient(_) | ForgeError::Doubt(_)))) => {
+                    tracing::warn!(full_name, %error, "a repository can't be read now for what was missed");
+                    failures += 1;
+                    swept.failed.insert(place);
+                    failed = Some(error);
+                }
+                Err(other) => return Err(other),
+            }
+            swept.through = swept.through.max(Some(place));
+            self.store.note(&name, Some(&serde_json::to_string(&swept).unwrap_or_default())).await?;
+            if failures >= MOST_FAILURES {
+                break;
             }
         }
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        self.store.note(&name, None).await?;
         Ok(read)
+    }
+
+    /// Repositories that a sweep has not read, with their names: those that failed come last.
+    async fn left(&self, swept: &Swept) -> Result<Vec<(RepoPlace, String)>, BackfillError> {
+        let mut left = Vec::new();
+        for installation in persistently(|| self.forge.installations()).await? {
+            let served = self.store.repositories(self.forge.name(), installation).await?;
+            let active = served.into_iter().filter(|row| row.active);
+            left.extend(active.map(|row| ((installation, row.repo.id), row.full_name)));
+        }
+        left.retain(|(place, _)| swept.failed.contains(place) || swept.through.is_none_or(|through| *place > through));
+        left.sort_by_key(|(place, _)| (swept.failed.contains(place), *place));
+        Ok(left)
+    }
+
+    /// Reads what changed in one repository; returns how much.
+    async fn look(
+        &self,
+        installation: InstallationId,
+        full_name: &str,
+        since: Timestamp,
+    ) -> Result<u64, BackfillError> {
+        let mut read = 0;
+        let mut at: Option<String> = None;
+        loop {
+            let page = persistently(|| self.forge.survey(installation, full_name, Some(since), at.as_deref())).await;
+            let page = match page {
+                Ok(page) => page,
+                Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
+                    tracing::warn!(full_name, why, "a repository can't be read for what was missed");
+                    return Ok(read);
+                }
+                Err(passing) => return Err(passing.into()),
+            };
+            read += page.events.len() as u64;
+            at.clone_from(&page.next);
+            let terms = Terms { write: true, since: Some(since) };
+            survey::post(self.store, page, terms, self.clock.now()).await?;
+            if at.is_none() {
+                return Ok(read);
+            }
+        }
     }
 }

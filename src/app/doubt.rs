@@ -30,6 +30,8 @@ pub(crate) struct Doubts {
 enum State {
     /// The forges are being asked what they sent.
     Asking,
+    /// They told what was lost, and may still be asked how things stand.
+    Walked { lost: bool },
     /// They told; what was missing is in the inbox, up to this number.
     Told { through: Seq, lost: bool },
     /// All of it is decided: what is queued later than this is new.
@@ -44,12 +46,20 @@ impl Doubts {
         Self { state: Mutex::new(state) }
     }
 
-    /// The forges told, for the first time. `through`:
+    /// The forges told what they sent. `lost`: as for [`Self::told`].
+    pub(crate) fn walked(&self, lost: bool) {
+        let mut state = self.lock();
+        if matches!(*state, State::Asking) {
+            *state = State::Walked { lost };
+        }
+    }
+
+    /// The forges told all, for the first time. `through`:
     /// the last delivery that was taken in from them. `lost`: something that
     /// we acknowledged was missing, so that our memory goes back before that.
     pub(crate) fn told(&self, through: Seq, lost: bool) {
         let mut state = self.lock();
-        if matches!(*state, State::Asking) {
+        if matches!(*state, State::Asking | State::Walked { .. }) {
             *state = State::Told { through, lost };
         }
     }
@@ -57,6 +67,11 @@ impl Doubts {
     /// Whether nobody can say yet what was lost.
     pub(crate) fn open(&self) -> bool {
         matches!(*self.lock(), State::Asking)
+    }
+
+    /// Whether the forges have not told all yet.
+    pub(crate) fn untold(&self) -> bool {
+        matches!(*self.lock(), State::Asking | State::Walked { .. })
     }
 
     /// Whether an effect may have been done already, by what is known of it or
@@ -77,6 +92,7 @@ impl Doubts {
         let state = *self.lock();
         let (early, lost) = match state {
             State::Asking => (true, false),
+            State::Walked { lost } => (true, lost),
             State::Told { through, lost } => {
                 let waiting = store.pending(0, 1).await?;
                 if waiting.first().is_none_or(|first| first.seq > through) {

@@ -1,9 +1,15 @@
 //! The App was installed, changed, suspended or removed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter,
+};
 
 use super::{
     decision::Failure,
+    leases::Tenure,
+    removal::{self, Known},
+    repos::Held,
     shell::{OnRemoval, Shell},
 };
 use crate::{
@@ -26,12 +32,20 @@ pub(crate) async fn decide(
     seen: &InstallationSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let (forge, seq) = (&row.forge, row.seq);
-    let mut under = vec![lease.clone()];
     let Some(installation) = event.installation else {
-        return end(shell, under, seq, Vec::new(), "the payload names no installation".to_owned()).await;
+        let why = "the payload names no installation".to_owned();
+        return end(shell, vec![lease.clone()], seq, Vec::new(), why).await;
     };
     let served = shell.store.repositories(forge, installation).await?;
     let served: BTreeMap<RepoKey, RepositoryRow> = served.into_iter().map(|r| (r.repo.clone(), r)).collect();
+    let erases = shell.settings.on_removal == OnRemoval::Delete;
+    let known = Known { installation, served: &served, erases };
+    let confirmed = match shell.forge(forge) {
+        Some(adapter) => removal::confirmed(adapter.as_ref(), &known, seen).await?,
+        None => seen.clone(),
+    };
+    let is_over = confirmed != *seen;
+    let seen = &confirmed;
     // Everything that changes is held until it is committed, so that no
     // delivery of those repositories is decided by the old map. Holding many is
     // safe: whoever else holds one asks for no second.
@@ -47,11 +61,36 @@ pub(crate) async fn decide(
     }
     // Other processes' decisions on these repositories are refused from here on, and reached anew.
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
-    under.extend(shell.leases.seize(&keys).await?);
+    let tenures = shell.leases.seize(&keys).await?;
+    let under = iter::once(lease).chain(tenures.iter().map(Tenure::lease)).cloned().collect();
+    let decided = apply(shell, under, row, &Told { installation, seen, served: &served, is_over }, &mut held).await;
+    // Whoever worked on them goes on at once.
+    shell.leases.give_back(tenures).await;
+    decided
+}
 
+/// What an event says of an installation.
+struct Told<'a> {
+    installation: InstallationId,
+    seen: &'a InstallationSeen,
+    served: &'a BTreeMap<RepoKey, RepositoryRow>,
+    /// The forge says that some of what it told holds no more.
+    is_over: bool,
+}
+
+/// Works out what changes while nobody else may touch what is `held`, and commits it.
+async fn apply(
+    shell: &Shell,
+    under: Vec<Lease>,
+    row: &DeliveryRow,
+    told: &Told<'_>,
+    held: &mut [(RepoKey, Held)],
+) -> Result<(DeliveryState, String), Failure> {
+    let Told { installation, seen, served, is_over } = *told;
+    let (forge, seq) = (&row.forge, row.seq);
     let mut suspended = Suspended::read(shell, forge, installation).await?;
     let mut rows = Vec::new();
-    for (key, _) in &held {
+    for (key, _) in held.iter() {
         let known = shell.store.repository(key).await?;
         let change = Change {
             named: seen.added.iter().find(|(added, _)| added == key).map(|(_, name)| name.as_str()),
@@ -71,6 +110,9 @@ pub(crate) async fn decide(
         suspended.note(shell).await?;
     }
     let mut note = summary(installation, seen, rows.len());
+    if is_over {
+        note.push_str("; the forge says that it still serves what was taken from it");
+    }
     if shell.settings.on_removal == OnRemoval::Delete {
         // Before the delivery is done: a crash between the two does it again.
         let gone = held.iter_mut().filter(|(key, _)| seen.removed.contains(key));
@@ -80,7 +122,7 @@ pub(crate) async fn decide(
                 holder.forget();
                 shell
                     .store
-                    .erase(key, "its repository was taken from the App, and what was kept of it deleted")
+                    .erase(key, seq, "its repository was taken from the App, and what was kept of it deleted")
                     .await?;
             }
         }

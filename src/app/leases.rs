@@ -117,12 +117,46 @@ impl Leases {
         }
     }
 
-    /// Takes leases from whoever has them.
-    pub(crate) async fn seize(&self, keys: &[LeaseKey]) -> Result<Vec<Lease>, StoreError> {
+    /// Takes leases from whoever has them. They are prolonged for as long as
+    /// what is returned lives, which is to be [given back](Self::give_back).
+    pub(crate) async fn seize(self: &Arc<Self>, keys: &[LeaseKey]) -> Result<Vec<Tenure>, StoreError> {
         let asked_at = Instant::now();
         let granted = self.store.seize(keys).await?;
         self.note(granted.clone(), asked_at);
-        Ok(granted)
+        let mut known = self.lock();
+        let tenure = |lease: Lease| {
+            let entry = known.get_mut(&lease.key).filter(|_| lease.lasts.is_some());
+            let since = entry.map(|entry| {
+                entry.in_use += 1;
+                entry.since_time
+            });
+            Tenure { leases: self.clone(), lease, since }
+        };
+        Ok(granted.into_iter().map(tenure).collect())
+    }
+
+    /// Ends the use of leases and gives back those that nobody else here uses:
+    /// the next one to want them need not wait.
+    pub(crate) async fn give_back(&self, tenures: Vec<Tenure>) {
+        let keys: Vec<LeaseKey> = tenures.iter().map(|tenure| tenure.lease.key.clone()).collect();
+        drop(tenures);
+        if !self.are_shared() {
+            return;
+        }
+        let unused: Vec<LeaseKey> = {
+            let mut known = self.lock();
+            let is_unused = |key: &LeaseKey| known.get(key).is_some_and(|entry| entry.in_use == 0);
+            let unused: Vec<LeaseKey> = keys.into_iter().filter(is_unused).collect();
+            for key in &unused {
+                known.remove(key);
+            }
+            unused
+        };
+        if !unused.is_empty()
+            && let Err(error) = self.store.give_back(Some(&unused)).await
+        {
+            tracing::debug!(%error, "leases can't be given back and run out");
+        }
     }
 
     /// Takes up to `most` free partitions in which deliveries wait.
@@ -249,23 +283,10 @@ impl Tenure {
                 .is_some_and(|entry| entry.epoch == self.lease.epoch && entry.sure(now))
     }
 
-    /// Ends the use and gives the lease back: the next one to want it need not wait.
+    /// Ends the use and gives the lease back.
     pub(crate) async fn give_back(self) {
-        let (leases, key) = (self.leases.clone(), self.lease.key.clone());
-        drop(self);
-        if !leases.are_shared() {
-            return;
-        }
-        {
-            let mut known = leases.lock();
-            match known.get(&key) {
-                Some(entry) if entry.in_use == 0 => drop(known.remove(&key)),
-                _ => return,
-            }
-        }
-        if let Err(error) = leases.store.give_back(Some(std::slice::from_ref(&key))).await {
-            tracing::debug!(%error, "a lease can't be given back and runs out");
-        }
+        let leases = self.leases.clone();
+        leases.give_back(vec![self]).await;
     }
 }
 

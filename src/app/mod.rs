@@ -40,6 +40,7 @@ mod place;
 mod policy;
 mod pulse;
 mod question;
+mod removal;
 mod repos;
 mod scheduler;
 mod seats;

@@ -1,6 +1,6 @@
 //! What an attempt came to, noted in the store and told to whatever waits for it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     commit::{Writes, documents},
@@ -8,7 +8,11 @@ use super::{
     shell::Shell,
 };
 use crate::{
-    domain::{effect::Effect, fact::DocumentKey, id::ItemNumber},
+    domain::{
+        effect::{Effect, RetrySafety},
+        fact::DocumentKey,
+        id::ItemNumber,
+    },
     engine::{self, Input},
     metric,
     plan::{DecisionContext, EffectOutcome},
@@ -23,11 +27,15 @@ const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
 const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// So often a lost lease is asked for again before an outcome goes without its facts.
 const MOST_LOSSES: u32 = 3;
+/// And for so long, longer than any store gives a lease, where nobody could
+/// find the outcome out again.
+const PAST_A_LEASE: Duration = Duration::from_secs(25);
 
 /// Tells what waits for an effect how it went, as patiently as [`note`].
 /// `false`: another process has the repository's lease, and is to find out itself.
 pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
-    persevere("an awaited outcome", || ended(shell, effect, outcome)).await
+    let patience = if effect.effect.repeat() == RetrySafety::Unverifiable { PAST_A_LEASE } else { Duration::ZERO };
+    persevere("an awaited outcome", patience, || ended(shell, effect, outcome)).await
 }
 
 /// Tells the core how an effect ended. What follows is stored before the effect
@@ -54,19 +62,20 @@ async fn note_input(shell: &Shell, effect: &StoredEffect, input: Input<'_>) -> R
 }
 
 /// Does it until the store takes it. `false`: another process has the
-/// repository's lease, and is to find out itself.
-pub(crate) async fn persevere<Q>(what: &str, noting: impl Fn() -> Q) -> bool
+/// repository's lease, after a few tries and this `patience`, and is to find out itself.
+pub(crate) async fn persevere<Q>(what: &str, patience: Duration, noting: impl Fn() -> Q) -> bool
 where
     Q: Future<Output = Result<(), StoreError>>,
 {
     let mut wait = NOTE_FIRST_WAIT;
     let mut lost = 0;
+    let begun = Instant::now();
     while let Err(error) = noting().await {
         tracing::warn!(%error, what, "an effect's outcome can't be noted");
         match error {
             StoreError::Unavailable(_) => {}
             // It may be ours again under another epoch, and is then read anew.
-            StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
+            StoreError::LeaseLost(_) if lost < MOST_LOSSES || begun.elapsed() < patience => lost += 1,
             StoreError::LeaseLost(_) => return false,
             _ => return true,
         }
@@ -87,18 +96,33 @@ pub(crate) async fn deleted(shell: &Shell, effect: &StoredEffect, item: ItemNumb
 /// Notes an outcome with what it taught. What was sent can't be unsent, so
 /// this goes on until the store takes it; a crash meanwhile leaves an effect
 /// that is repeated harmlessly, looked up by its marker, or given up.
-pub(crate) async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, applied: Option<&Applied>) {
+///
+/// `sender`: the lease of the installation. Without it only what was done is
+/// told: whoever has it by now may be sending the same, and what did not
+/// succeed here says nothing about that.
+pub(crate) async fn note(
+    shell: &Shell,
+    effect: &StoredEffect,
+    sender: &Lease,
+    end: EffectEnd,
+    applied: Option<&Applied>,
+) {
     let mut wait = NOTE_FIRST_WAIT;
     let mut lost = 0;
     let mut alone = false;
     loop {
-        let noted =
-            if alone { note_alone(shell, effect, &end).await } else { note_once(shell, effect, &end, applied).await };
+        let noted = if alone {
+            note_alone(shell, effect, sender, &end).await
+        } else {
+            note_once(shell, effect, sender, &end, applied).await
+        };
         let Err(error) = noted else { break };
         tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
         match error {
             StoreError::Unavailable(_) => {}
             StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
+            // Whoever sends for the installation now finds the effect as a crash would have left it.
+            StoreError::LeaseLost(_) if alone => return,
             // The repository's facts can't be read or kept: the outcome alone still can.
             _ => alone = true,
         }
@@ -108,15 +132,20 @@ pub(crate) async fn note(shell: &Shell, effect: &StoredEffect, end: EffectEnd, a
     told(effect, &end);
 }
 
-/// Notes an outcome and nothing else. Nothing is read for it, so nothing can
-/// be void: whoever sent it may say so.
-async fn note_alone(shell: &Shell, effect: &StoredEffect, end: &EffectEnd) -> Result<(), StoreError> {
-    shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, Vec::new(), &[]).await
+/// Notes an outcome and nothing else. Nothing is read for it, so nothing of
+/// the repository can be void.
+async fn note_alone(shell: &Shell, effect: &StoredEffect, sender: &Lease, end: &EffectEnd) -> Result<(), StoreError> {
+    let is_done = matches!(end, EffectEnd::Done { .. });
+    let under = if is_done { &[][..] } else { std::slice::from_ref(sender) };
+    let finished =
+        shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, Vec::new(), under).await;
+    shell.leases.heard(under, finished)
 }
 
 async fn note_once(
     shell: &Shell,
     effect: &StoredEffect,
+    sender: &Lease,
     end: &EffectEnd,
     applied: Option<&Applied>,
 ) -> Result<(), StoreError> {
@@ -126,7 +155,7 @@ async fn note_once(
         {
             unwritten(shell, effect, *item).await?;
         }
-        return note_alone(shell, effect, end).await;
+        return note_alone(shell, effect, sender, end).await;
     };
     let mut held = shell.repos.hold(&effect.repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;

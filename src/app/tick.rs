@@ -27,7 +27,7 @@ use crate::{
     engine::{Input, TimerKey},
     metric,
     plan::DecisionContext,
-    port::store::{Commit, LeaseKey, StoreError, Timer},
+    port::store::{Commit, Lease, LeaseKey, StoreError, Timer},
 };
 
 /// Timers read from the store at once.
@@ -43,6 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A timer whose item can't be derived is tried again after so long.
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
+/// Timers of one repository that are due, each with when it was.
+type Due = BTreeMap<ItemNumber, Timestamp>;
 /// A repository whose timers were handled, and how that went.
 type Handled = (RepoKey, Result<bool, Failure>);
 
@@ -113,7 +115,7 @@ async fn look(
     shell: &Shell,
     busy: &BTreeMap<RepoKey, usize>,
     room: usize,
-) -> Result<(Vec<(RepoKey, BTreeSet<ItemNumber>)>, Option<Timestamp>), Failure> {
+) -> Result<(Vec<(RepoKey, Due)>, Option<Timestamp>), Failure> {
     let now = shell.clock.now();
     // The timers of busy repositories are due until they are handled.
     let mut limit = PAGE + busy.values().sum::<usize>();
@@ -132,22 +134,22 @@ async fn look(
     Ok((free.into_iter().take(room).collect(), next.filter(|at| *at > now)))
 }
 
-fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, BTreeSet<ItemNumber>> {
-    let mut repositories: BTreeMap<RepoKey, BTreeSet<ItemNumber>> = BTreeMap::new();
+fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, Due> {
+    let mut repositories: BTreeMap<RepoKey, Due> = BTreeMap::new();
     for timer in timers {
-        repositories.entry(timer.repo).or_default().insert(timer.item);
+        repositories.entry(timer.repo).or_default().insert(timer.item, timer.at);
     }
     repositories
 }
 
 /// Returns `false` if another process works on the repository.
-async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Result<bool, Failure> {
-    let _tenure = match shell.leases.hold(LeaseKey::of(&repo)).await {
+async fn handle(shell: &Shell, repo: RepoKey, due: Due) -> Result<bool, Failure> {
+    let tenure = match shell.leases.hold(LeaseKey::of(&repo)).await {
         Ok(tenure) => tenure,
         Err(StoreError::LeaseLost(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let timers: BTreeSet<TimerKey> = items.iter().map(|number| timer_key(*number)).collect();
+    let timers: BTreeSet<TimerKey> = due.keys().map(|number| timer_key(*number)).collect();
     let outcome = AssertUnwindSafe(derive_again(shell, &repo, &timers)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
     shell.worked();
@@ -155,20 +157,32 @@ async fn handle(shell: &Shell, repo: RepoKey, items: BTreeSet<ItemNumber>) -> Re
         Ok(told) => {
             metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
             let note = note(&told);
-            tracing::info!(repo = %repo, items = items.len(), note, "timers done");
+            tracing::info!(repo = %repo, items = due.len(), note, "timers done");
             Ok(true)
         }
         Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
         Err(Failure::Fault(why)) => {
             metrics::counter!(metric::TIMERS, "outcome" => "failed").increment(1);
+            let items: Vec<ItemNumber> = due.keys().copied().collect();
             tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
-            let later = after(shell.clock.now(), PUT_OFF);
-            let timers = items.into_iter().map(|item| (item, Some(later))).collect();
-            let commit = Commit { repo: Some(repo), now: Some(shell.clock.now()), timers, ..Commit::default() };
-            shell.store.commit(commit).await?;
+            put_off(shell, repo, &due, tenure.lease()).await?;
             Ok(true)
         }
     }
+}
+
+/// Puts timers off that still stand as they were read: what was decided
+/// meanwhile set its own.
+async fn put_off(shell: &Shell, repo: RepoKey, due: &Due, lease: &Lease) -> Result<(), StoreError> {
+    let _held = shell.repos.hold(&repo).await;
+    let now = shell.clock.now();
+    let standing = shell.store.due_timers(now, LONGEST_PAGE).await?;
+    let standing = standing.into_iter().filter(|timer| timer.repo == repo && due.get(&timer.item) == Some(&timer.at));
+    let later = after(now, PUT_OFF);
+    let timers = standing.map(|timer| (timer.item, Some(later))).collect();
+    shell
+        .commit(Commit { under: vec![lease.clone()], repo: Some(repo), now: Some(now), timers, ..Commit::default() })
+        .await
 }
 
 async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>) -> Result<Vec<String>, Failure> {

@@ -67,7 +67,7 @@ pub async fn perform(
                 "{}",
                 json!({
                     "forge": forge.name().0, "seen": caught.seen, "taken": caught.taken,
-                    "lost": caught.lost, "gone": caught.gone,
+                    "lost": caught.lost, "gone": caught.gone, "skipped": caught.skipped,
                 })
             )?,
         }
@@ -78,13 +78,16 @@ pub async fn perform(
 }
 
 fn sentence(caught: &Caught) -> String {
-    let Caught { seen, taken, lost, gone, .. } = caught;
+    let Caught { seen, taken, lost, gone, skipped, .. } = caught;
     let mut text = format!("{seen} deliveries looked at, {taken} taken in");
     if *lost > 0 {
         text = format!("{text}, of which {lost} had been acknowledged and lost");
     }
     if *gone > 0 {
         text = format!("{text}; {gone} are missing and the forge does not have them any more");
+    }
+    if *skipped > 0 {
+        text = format!("{text}; {skipped} can't be had now: run it again to ask for them");
     }
     text
 }

@@ -123,8 +123,9 @@ pub trait Forge: Send + Sync + 'static {
     /// Returns how many writes `effect` takes, for pacing.
     fn cost(&self, effect: &Effect, context: &ApplyContext) -> Cost;
 
-    /// Applies one effect. Sends each request at most once: the caller decides whether to try
-    /// again.
+    /// Does one thing. Sends each request at most once: whether to try again
+    /// is the caller's decision. With [`ApplyContext::look_only`] it writes
+    /// nothing: without [`Applied::made`] and [`Applied::told`] nothing was found.
     async fn apply(&self, target: &Target, effect: &Effect, context: &ApplyContext) -> Result<Applied, ForgeError>;
 }
 

@@ -77,10 +77,11 @@ pub trait Store: Send + Sync + 'static {
     /// Returns the transition log of one item, oldest first.
     async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
 
-    /// Deletes a repository's data: facts, items with their history, effects, timers, and the
-    /// bodies of its deliveries. Open deliveries are dropped; all keep their ids, so that a
-    /// redelivery is recognized, and get `why` as their note. The repository's binding is kept.
-    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError>;
+    /// Deletes what is kept of a repository: facts, items with their history,
+    /// effects, timers, the bodies of its deliveries that were taken in before
+    /// `before`. Those of them that are open are dropped; all keep their ids,
+    /// so that a redelivery is known, and have `why` as their note. Its place stays.
+    async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError>;
 
     // ── Decisions ──
 
@@ -287,7 +288,7 @@ pub struct Timer {
 pub struct StoreStats {
     /// Pending deliveries.
     pub pending: u64,
-    /// Time of receipt of the oldest of them.
+    /// When the oldest of them was received, without alerts whose target is not known yet.
     pub oldest_pending: Option<Timestamp>,
     /// Quarantined deliveries.
     pub quarantined: u64,

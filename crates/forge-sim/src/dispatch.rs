@@ -8,7 +8,7 @@ use super::{
     exchange::Exchange,
     fault::FaultKind,
     git::hash,
-    limits::{Exceeded, HOURLY},
+    limits::{Exceeded, HOURLY, THE_APP},
     route::{Auth, Call, Reply, Route, find_route, unescape},
     state::State,
 };
@@ -43,7 +43,7 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
     let found = find_route(&asked.method, &path);
     let (route, params) = found.map_or((None, Vec::new()), |(route, params)| (Some(route), params));
     let template = route.map_or("", |r| r.template);
-    let fault = state.faults.take(&asked.method, template);
+    let fault = state.faults.take(&asked.method, template, &asked.path);
     let body = serde_json::from_slice(&asked.body).ok();
     let mut call = Call {
         params,
@@ -80,7 +80,8 @@ pub(super) fn dispatch(state: &mut State, asked: &Asked) -> Outcome {
         Some(FaultKind::NotFoundThenOk) => Outcome::Answer(Reply::not_found()),
         Some(FaultKind::StaleList) | None => Outcome::Answer(reply),
     };
-    let outcome = with_standing(state, &call, outcome);
+    let as_app = route.is_some_and(|route| route.auth == Auth::App);
+    let outcome = with_standing(state, &call, as_app, outcome);
     let shown = match &outcome {
         Outcome::Answer(reply) => Some(reply.clone()),
         Outcome::Close | Outcome::Hang => None,
@@ -111,6 +112,10 @@ fn carry_out(state: &mut State, asked: &Asked, route: &Route, call: &mut Call, n
         return Err(Reply::bad_request());
     }
     authenticate(state, asked, route, call)?;
+    if route.auth == Auth::App {
+        // The App's own hour: nothing but the hourly limit is counted for it.
+        state.limits.spend(THE_APP, 1, now);
+    }
     if call.installation != 0 {
         let write = asked.method != "GET" && route.template != "/graphql";
         state.limits.charge(call.installation, write, route.creates, now).map_err(|exceeded| match exceeded {
@@ -206,10 +211,11 @@ fn conditional(state: &mut State, asked: &Asked, call: &Call, mut reply: Reply, 
     reply
 }
 
-fn with_standing(state: &mut State, call: &Call, outcome: Outcome) -> Outcome {
+fn with_standing(state: &mut State, call: &Call, as_app: bool, outcome: Outcome) -> Outcome {
     let Outcome::Answer(mut reply) = outcome else { return outcome };
-    if call.installation != 0 {
-        let standing = state.limits.standing(call.installation, state.clock.now());
+    if call.installation != 0 || as_app {
+        let who = if as_app { THE_APP } else { call.installation };
+        let standing = state.limits.standing(who, state.clock.now());
         reply.headers.extend([
             ("x-ratelimit-limit", HOURLY.to_string()),
             ("x-ratelimit-remaining", standing.remaining.to_string()),

@@ -58,12 +58,19 @@ pub struct Matcher {
     /// Route template as in GitHub's description, such as
     /// `/repos/{owner}/{repo}/issues/{issue_number}/labels`; `None` matches every route.
     pub route: Option<String>,
+    /// The path itself; `None`: each.
+    pub path: Option<String>,
 }
 
 impl Matcher {
     /// Matches requests of this method to this route template.
     pub fn of(method: &str, route: &str) -> Self {
-        Self { method: Some(method.to_owned()), route: Some(route.to_owned()) }
+        Self { method: Some(method.to_owned()), route: Some(route.to_owned()), path: None }
+    }
+
+    /// Requests of this method to this very path.
+    pub fn at(method: &str, path: &str) -> Self {
+        Self { method: Some(method.to_owned()), route: None, path: Some(path.to_owned()) }
     }
 
     /// Matches every request.
@@ -71,9 +78,10 @@ impl Matcher {
         Self::default()
     }
 
-    fn hits(&self, method: &str, route: &str) -> bool {
+    fn hits(&self, method: &str, route: &str, path: &str) -> bool {
         self.method.as_ref().is_none_or(|m| m.eq_ignore_ascii_case(method))
             && self.route.as_ref().is_none_or(|r| r == route)
+            && self.path.as_ref().is_none_or(|p| p == path)
     }
 }
 
@@ -111,9 +119,10 @@ impl Faults {
         self.pending.push(Pending { fault, spared, times });
     }
 
-    /// Returns the fault for this request, and counts it.
-    pub(super) fn take(&mut self, method: &str, route: &str) -> Option<FaultKind> {
-        let Some(found) = self.pending.iter_mut().find(|p| p.times > 0 && p.fault.matcher.hits(method, route)) else {
+    /// What happens to this request.
+    pub(super) fn take(&mut self, method: &str, route: &str, path: &str) -> Option<FaultKind> {
+        let hits = |p: &&mut Pending| p.times > 0 && p.fault.matcher.hits(method, route, path);
+        let Some(found) = self.pending.iter_mut().find(hits) else {
             return self.weather.as_mut().and_then(|weather| weather(method, route));
         };
         if found.spared > 0 {

@@ -8,7 +8,9 @@ use std::collections::{HashMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Maximum requests an hour.
+/// The account of the App itself; no installation has this number.
+pub(super) const THE_APP: u64 = 0;
+/// Requests an hour.
 pub(super) const HOURLY: u32 = 5_000;
 const POINTS_A_MINUTE: u32 = 900;
 const CREATED_A_MINUTE: usize = 80;
@@ -90,7 +92,12 @@ impl Limits {
         Ok(())
     }
 
-    /// Takes a request off the count: one answered with 304 is free.
+    /// Counts requests, whatever the limits.
+    pub(super) fn spend(&mut self, who: u64, requests: u32, now: Timestamp) {
+        self.account(who, now).used += requests;
+    }
+
+    /// Gives a request back: one that was answered with 304 is free.
     pub(super) fn refund(&mut self, who: u64, now: Timestamp) {
         let account = self.account(who, now);
         account.used = account.used.saturating_sub(1);

@@ -38,7 +38,14 @@ impl SimForge {
         self.shared().note(delivery, 502);
     }
 
-    /// Returns all deliveries created so far.
+    /// Somebody else uses up so many of the App's own requests of this hour.
+    pub fn spend_as_app(&self, requests: u32) {
+        let mut state = self.shared().state();
+        let now = state.now();
+        state.limits.spend(super::limits::THE_APP, requests, now);
+    }
+
+    /// Every delivery that was made so far.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.shared().state().made.clone()
     }

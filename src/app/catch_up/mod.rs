@@ -58,14 +58,32 @@ async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
 async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
     let mut next = after(shell.clock.now(), every);
     let mut all = Caught::default();
+    let mut walked = Vec::new();
     let mut told = true;
     for forge in shell.forges() {
-        if let Some(sooner) = one(shell, forge.as_ref(), &mut all).await {
+        match one(shell, forge.as_ref(), &mut all).await {
+            None => walked.push(forge),
+            Some(sooner) => {
+                next = next.min(sooner);
+                told = false;
+            }
+        }
+    }
+    if told && shell.doubts.open() {
+        // What was lost is known by now, however long the rest takes.
+        match lost(shell, &all).await {
+            Ok((_, lost)) => shell.doubts.walked(lost),
+            Err(error) => tracing::warn!(%error, "what was lost can't be read"),
+        }
+        shell.outbox.poke();
+    }
+    for forge in walked {
+        if let Some(sooner) = sweep(shell, forge.as_ref()).await {
             next = next.min(sooner);
             told = false;
         }
     }
-    if told && shell.doubts.open() {
+    if told && shell.doubts.untold() {
         match lost(shell, &all).await {
             Ok((through, lost)) => shell.doubts.told(through, lost),
             Err(error) => {
@@ -93,7 +111,7 @@ async fn lost(shell: &Shell, all: &Caught) -> Result<(Seq, bool), StoreError> {
     Ok((waiting.last().map_or(0, |last| last.seq).max(all.through), true))
 }
 
-/// Catches up with one forge; returns when to try again if it did not work.
+/// Walks through one forge's list; returns when to try again if it did not work.
 async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<Timestamp> {
     let door = Intake::new(shell.clone());
     let catch_up = CatchUp { store: shell.store.as_ref(), forge, door: &door, clock: shell.clock.as_ref() };
@@ -104,7 +122,7 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
                 all.through = all.through.max(caught.through);
                 all.lost += caught.lost;
                 if !caught.more {
-                    return sweep(shell, forge).await;
+                    return None;
                 }
             }
             Err(CatchUpError::Forge(ForgeError::RateLimited { until })) => {
@@ -144,7 +162,10 @@ async fn sweep(shell: &Arc<Shell>, forge: &dyn Forge) -> Option<Timestamp> {
 }
 
 fn tell(forge: &dyn Forge, caught: &Caught) {
-    let Caught { seen, taken, lost, gone, .. } = caught;
+    let Caught { seen, taken, lost, gone, skipped, .. } = caught;
+    if *skipped > 0 {
+        tracing::warn!(forge = %forge.name(), skipped, "missed deliveries can't be had now and are asked for again");
+    }
     if *taken == 0 && *gone == 0 {
         tracing::debug!(forge = %forge.name(), seen, "nothing was missed");
     } else {

@@ -35,6 +35,11 @@ const SLACK: SignedDuration = SignedDuration::from_mins(10);
 const MOST_MISSING: usize = 10_000;
 /// Deliveries fetched side by side.
 const AT_ONCE: usize = 4;
+/// The forge fails for one delivery now and then, and is believed to fail
+/// altogether when so many in a row could not be had.
+const MOST_FAILURES: usize = 5;
+/// Skipped deliveries that are remembered; beyond them a walk is broken off.
+const MOST_SKIPPED: usize = 200;
 /// Rest before what the list has had for less than [`SLACK`], and is not there, is called gone.
 const LAG: Duration = Duration::from_secs(1);
 
@@ -71,6 +76,8 @@ pub struct Caught {
     pub through: Seq,
     /// Deliveries that are missing and that the forge can't show any more.
     pub gone: u64,
+    /// Deliveries that can't be had at present: the next walk asks for them again.
+    pub skipped: u64,
     /// There is more: walk again.
     pub more: bool,
     /// Since when nothing is known to have been taken in although the forge
@@ -146,12 +153,20 @@ impl CatchUp<'_> {
             return Ok(Caught { gap, ..Caught::default() });
         };
         let mut caught = Caught { seen: found.seen, more: found.more, gap, ..Caught::default() };
-        self.take(found.missing, &mut caught).await?;
+        let mut skipped = Skipped::read(self.store, self.forge.name()).await?;
+        let taken = self.take(skipped.last(found.missing), &mut caught, &mut skipped).await;
+        skipped.keep(self.store, self.forge.name()).await?;
+        taken?;
         if !caught.more && since.is_none() {
             let until = found.newest.or(mark.map(|mark| mark.until)).unwrap_or(walked_at);
             self.mark(&name, Mark { until, walked_at }).await?;
         }
         Ok(caught)
+    }
+
+    /// Something that we had acknowledged is missing.
+    async fn note_lost(&self) -> Result<(), StoreError> {
+        self.store.note(&lost_memo(self.forge.name()), Some(&self.clock.now().to_string())).await
     }
 
     async fn mark(&self, name: &str, mark: Mark) -> Result<(), StoreError> {
@@ -193,7 +208,13 @@ impl CatchUp<'_> {
         }
     }
 
-    async fn take(&self, missing: VecDeque<SentDelivery>, caught: &mut Caught) -> Result<(), CatchUpError> {
+    async fn take(
+        &self,
+        missing: VecDeque<SentDelivery>,
+        caught: &mut Caught,
+        skipped: &mut Skipped,
+    ) -> Result<(), CatchUpError> {
+        let mut failures = 0;
         let fetch = async |sent: SentDelivery| {
             let mut fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
             if matches!(fetched, Ok(None)) && self.clock.now().duration_since(sent.at) < SLACK {
@@ -205,12 +226,16 @@ impl CatchUp<'_> {
         };
         let mut fetched = stream::iter(missing).map(fetch).buffered(AT_ONCE);
         while let Some((sent, fetched)) = fetched.next().await {
+            let failed = matches!(fetched, Err(ForgeError::Transient(_) | ForgeError::Doubt(_)));
+            failures = if failed { failures + 1 } else { 0 };
+            if !matches!(fetched, Err(ForgeError::RateLimited { .. })) {
+                skipped.note(&sent, failed);
+            }
             let (outcome, count) = match fetched {
                 Ok(Some((verified, body))) => {
                     if sent.acknowledged && caught.lost == 0 {
                         // Before it is there for others, and whatever becomes of this process.
-                        let now = self.clock.now().to_string();
-                        self.store.note(&lost_memo(self.forge.name()), Some(&now)).await?;
+                        self.note_lost().await?;
                     }
                     match self.door.take_in(self.forge.name(), verified, body).await? {
                         // It came by itself meanwhile.
@@ -229,6 +254,13 @@ impl CatchUp<'_> {
                     tracing::warn!(id = sent.delivery, why, "a missed delivery can't be had from the forge");
                     ("gone", Some(&mut caught.gone))
                 }
+                Err(why) if failed && failures < MOST_FAILURES && skipped.0.len() < MOST_SKIPPED => {
+                    tracing::warn!(id = sent.delivery, %why, "a missed delivery can't be had now and is skipped");
+                    if sent.acknowledged {
+                        self.note_lost().await?;
+                    }
+                    ("skipped", Some(&mut caught.skipped))
+                }
                 Err(passing) => return Err(passing.into()),
             };
             if let Some(count) = count {
@@ -239,6 +271,62 @@ impl CatchUp<'_> {
         }
         Ok(())
     }
+}
+
+/// Deliveries that could not be had, so that the walk went on without them.
+#[derive(Default, Serialize, Deserialize)]
+struct Skipped(Vec<Left>);
+
+/// A [`SentDelivery`] as it is kept.
+#[derive(Serialize, Deserialize)]
+struct Left {
+    id: u64,
+    delivery: String,
+    at: Timestamp,
+    acknowledged: bool,
+}
+
+impl Skipped {
+    async fn read(store: &dyn Store, forge: &ForgeName) -> Result<Self, StoreError> {
+        let kept: Self = store
+            .memo(&skipped_memo(forge))
+            .await?
+            .and_then(|text| serde_json::from_str(&text).ok())
+            .unwrap_or_default();
+        let ids: Vec<String> = kept.0.iter().map(|left| left.delivery.clone()).collect();
+        let here = store.taken_in(forge, &ids).await?;
+        Ok(Self(kept.0.into_iter().filter(|left| !here.contains(&left.delivery)).collect()))
+    }
+
+    async fn keep(&self, store: &dyn Store, forge: &ForgeName) -> Result<(), StoreError> {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        store.note(&skipped_memo(forge), (!self.0.is_empty()).then_some(text.as_str())).await
+    }
+
+    /// What is missing with what was skipped before, which comes last.
+    fn last(&self, mut missing: VecDeque<SentDelivery>) -> VecDeque<SentDelivery> {
+        missing.retain(|sent| self.0.iter().all(|left| left.delivery != sent.delivery));
+        missing.extend(self.0.iter().map(|left| SentDelivery {
+            id: left.id,
+            delivery: left.delivery.clone(),
+            at: left.at,
+            acknowledged: left.acknowledged,
+        }));
+        missing
+    }
+
+    /// Remembers a delivery that failed, and forgets one that did not.
+    fn note(&mut self, sent: &SentDelivery, failed: bool) {
+        self.0.retain(|left| left.delivery != sent.delivery);
+        if failed {
+            let SentDelivery { id, delivery, at, acknowledged } = sent.clone();
+            self.0.push(Left { id, delivery, at, acknowledged });
+        }
+    }
+}
+
+fn skipped_memo(forge: &ForgeName) -> String {
+    format!("skipped/{forge}")
 }
 
 /// Since when a forge's items have to be looked at, if they have.

@@ -77,6 +77,9 @@ pub(super) async fn apply(
 
 /// Writes that [`apply`] will make, at most.
 pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
+    if context.look_only {
+        return Cost::default();
+    }
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },

@@ -68,7 +68,7 @@ pub(super) async fn set(
     context: &ApplyContext,
     check: &Check<'_>,
 ) -> Result<Applied, ForgeError> {
-    let failure = match put(repo, identity, check).await {
+    let failure = match put(repo, identity, context, check).await {
         Ok(id) => return Ok(Applied { made: id.map(|id| id.to_string()), ..Applied::default() }),
         Err(failure) => failure,
     };
@@ -82,12 +82,19 @@ pub(super) async fn set(
     }
 }
 
-async fn put(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Result<Option<u64>, Failure> {
+async fn put(
+    repo: &mut Repo<'_>,
+    identity: &Identity,
+    context: &ApplyContext,
+    check: &Check<'_>,
+) -> Result<Option<u64>, Failure> {
     let mut body = body(check);
     let now = repo.client.now();
-    if let Some(id) =
-        find(repo, identity, check).await?.filter(|run| run.can_show(check.verdict, now)).map(|run| run.id)
-    {
+    let found = find(repo, identity, check).await?;
+    if context.look_only {
+        return Ok(found.map(|run| run.id));
+    }
+    if let Some(id) = found.filter(|run| run.can_show(check.verdict, now)).map(|run| run.id) {
         let route = "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id}";
         repo.send(Method::PATCH, route, &format!("/check-runs/{id}"), Some(body)).await?;
         return Ok(Some(id));

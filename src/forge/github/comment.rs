@@ -33,6 +33,7 @@ pub(super) async fn upsert(
     let found =
         if sticky || context.in_doubt { find(repo, identity, item, &marker::line(marker)?).await? } else { None };
     let id = match found {
+        found if context.look_only => found.map(|found| found.id),
         Some(found) if found.body.as_deref().is_some_and(|shown| marker::same(shown, &body)) => Some(found.id),
         Some(found) => {
             let route = "PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}";

@@ -22,6 +22,19 @@ use crate::{
     port::forge::{ForgeError, SentDelivery, SentPage, Verified},
 };
 
+/// So many of the App's own requests are left to whatever else needs them, such
+/// as tokens; at most a quarter of its limit.
+const KEPT: u32 = 300;
+
+/// Refuses where the App's own requests run low. Nobody waits for what is asked here.
+fn spares_some(client: &Client) -> Result<(), ForgeError> {
+    let low = client.transport.allowance().filter(|it| it.remaining < KEPT.min(it.limit / 4));
+    match low.filter(|it| it.reset > client.now()) {
+        Some(it) => Err(ForgeError::RateLimited { until: it.reset }),
+        None => Ok(()),
+    }
+}
+
 /// A page of the list: the first, or the one at the address that the page
 /// before it named.
 pub(super) async fn sent(client: &Client, page: Option<&str>) -> Result<SentPage, ForgeError> {
@@ -32,6 +45,7 @@ pub(super) async fn sent(client: &Client, page: Option<&str>) -> Result<SentPage
         delivered_at: Timestamp,
         status_code: Option<i64>,
     }
+    spares_some(client)?;
     let route = "GET /app/hook/deliveries";
     let root = &client.transport.root;
     let path = match page {
@@ -76,6 +90,7 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
         #[serde(borrow, default)]
         payload: Option<&'a RawValue>,
     }
+    spares_some(client)?;
     let call = Call {
         route: "GET /app/hook/deliveries/{delivery_id}",
         method: Method::GET,

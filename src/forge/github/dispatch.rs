@@ -48,7 +48,10 @@ pub(super) async fn dispatch(
 ) -> Result<Applied, ForgeError> {
     if context.in_doubt {
         return match find(repo, it.workflow, it.request).await? {
-            Some(run) => Ok(Applied { made: Some(run.id.to_string()), ..told(started(&run, false)) }),
+            Some(run) => {
+                let pinned = was_told(repo, it, &run).await?;
+                Ok(Applied { made: Some(run.id.to_string()), ..told(started(&run, pinned)) })
+            }
             None => Err(ForgeError::Permanent(format!(
                 "unproven: {} may have been started by request {} already, and is not started twice",
                 it.workflow, it.request
@@ -114,6 +117,18 @@ fn advised(failure: Failure, it: &Dispatch<'_>) -> Failure {
 
 fn started(run: &Run, pinned: bool) -> ForgeResult {
     ForgeResult::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
+}
+
+/// Whether a run of ours, found again, was told its commit: always where it
+/// must be, else if the workflow declares the input where the run stands.
+async fn was_told(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> Result<bool, ForgeError> {
+    if it.strict {
+        return Ok(true);
+    }
+    let place = format!(".github/workflows/{}", it.workflow);
+    let seen = file::read(repo.client, repo.target, None, &place, Some(&run.head_sha)).await?;
+    let declared = seen.and_then(|seen| workflow::declared_inputs(seen.text.as_deref().ok()?).ok());
+    Ok(declared.is_some_and(|declared| declared.contains("phasebot_sha")))
 }
 
 /// The inputs to send, by what the workflow declares at the ref that it will
@@ -208,6 +223,12 @@ struct Runs {
     workflow_runs: Vec<Run>,
 }
 
+/// Whether a title carries exactly this id: one id may begin another.
+fn names_request(title: &str, request: &str) -> bool {
+    let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    title.match_indices(request).any(|(at, _)| !title[at + request.len()..].starts_with(goes_on))
+}
+
 async fn one(repo: &mut Repo<'_>, run: u64) -> Result<Run, ForgeError> {
     repo.get("GET /repos/{owner}/{repo}/actions/runs/{run_id}", &format!("/actions/runs/{run}")).await?.json()
 }
@@ -218,7 +239,7 @@ async fn find(repo: &mut Repo<'_>, workflow: &str, request: &str) -> Result<Opti
     let route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
     for page in 1..=MAX_PAGES {
         let (found, more) = repo.page(route, &tail, page, |found: &Runs| !found.workflow_runs.is_empty()).await?;
-        if let Some(run) = found.workflow_runs.into_iter().find(|run| run.display_title.contains(request)) {
+        if let Some(run) = found.workflow_runs.into_iter().find(|run| names_request(&run.display_title, request)) {
             return Ok(Some(run));
         }
         if !more {
@@ -277,4 +298,17 @@ pub(super) async fn cancel(repo: &mut Repo<'_>, run: u64) -> Result<Applied, For
         Err(failure) => return Err(failure.into()),
     }
     Ok(Applied { made: Some(run.to_string()), ..Applied::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_that_begins_another_is_not_taken_for_it() {
+        assert!(names_request("Deploy pb-comment-5-1", "pb-comment-5-1"));
+        assert!(names_request("pb-comment-5-10, pb-comment-5-1: staging", "pb-comment-5-1"));
+        assert!(!names_request("Deploy pb-comment-5-10", "pb-comment-5-1"));
+        assert!(!names_request("Deploy", "pb-comment-5-1"));
+    }
 }

@@ -46,6 +46,9 @@ pub(super) async fn open(
         return Ok(Applied { made: Some(found.to_string()), issue: Some(found), ..Applied::default() });
     }
     let mut applied = Applied::default();
+    if context.look_only {
+        return Ok(applied);
+    }
     for look in labels {
         label::ensure(repo, context, look, &mut applied).await?;
     }
@@ -112,7 +115,7 @@ pub(super) async fn upsert(
     }
     let state = if open { "open" } else { "closed" };
     let Some((number, issue)) = found.and_then(|issue| Some((issue.number?, issue))) else {
-        if !open {
+        if !open || context.look_only {
             return Ok(Applied::default());
         }
         let issue = json!({ "title": title, "body": body });
@@ -123,7 +126,7 @@ pub(super) async fn upsert(
     let shown = issue.state.as_deref() == Some(state)
         && issue.title.as_deref() == Some(title)
         && issue.body.as_deref().is_some_and(|shown| marker::same(shown, &body));
-    if !shown {
+    if !shown && !context.look_only {
         let route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
         let mut change = json!({ "title": title, "body": body, "state": state });
         if !open {

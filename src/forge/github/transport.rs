@@ -5,11 +5,17 @@
 //! request. All installations share one connection pool; each request brings
 //! its own token.
 
-use std::{convert::Infallible, error::Error, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    error::Error,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
 use octocrab::{
     AuthState, Octocrab, OctocrabBuilder,
     service::middleware::{
@@ -40,6 +46,17 @@ pub(super) struct Transport {
     forge: ForgeName,
     /// Where the API lives.
     pub(super) root: Root,
+    /// What is left of the App's own limit, as last told.
+    app: Mutex<Option<Allowance>>,
+}
+
+/// What is left of an hourly limit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    pub(super) limit: u32,
+    pub(super) remaining: u32,
+    /// When it is whole again.
+    pub(super) reset: Timestamp,
 }
 
 /// A request to be made.
@@ -109,7 +126,7 @@ impl Transport {
             .with_auth(AuthState::None)
             .build();
         match built {
-            Ok(octocrab) => Ok(Self { octocrab, forge, root }),
+            Ok(octocrab) => Ok(Self { octocrab, forge, root, app: Mutex::default() }),
             Err(never) => match never {},
         }
     }
@@ -132,7 +149,7 @@ impl Transport {
         );
         async {
             let began = std::time::Instant::now();
-            let result = self.send(call, path, credential, etag).await;
+            let result = self.send(call, path, &credential, etag).await;
             let status = match &result {
                 Ok(raw) => raw.status.as_str().to_owned(),
                 Err(Lost::NotSent(_)) => "not_sent".to_owned(),
@@ -145,8 +162,10 @@ impl Transport {
             metrics::counter!(metric::API_CALLS,
                 "forge" => forge, "route" => call.route, "status" => status)
             .increment(1);
-            if let (Ok(raw), Some(id)) = (&result, installation) {
-                self.note_remaining(&raw.headers, id);
+            match (&result, installation) {
+                (Ok(raw), Some(id)) => self.note_remaining(&raw.headers, id),
+                (Ok(raw), None) if credential.token.is_some() => self.note_allowance(&raw.headers),
+                _ => {}
             }
             tracing::debug!("answered");
             result
@@ -155,7 +174,13 @@ impl Transport {
         .await
     }
 
-    async fn send(&self, call: &Call, path: &str, credential: Credential<'_>, etag: Option<&str>) -> Result<Raw, Lost> {
+    async fn send(
+        &self,
+        call: &Call,
+        path: &str,
+        credential: &Credential<'_>,
+        etag: Option<&str>,
+    ) -> Result<Raw, Lost> {
         let mut request = Request::builder().method(call.method.clone()).uri(path);
         if let Some(token) = credential.token {
             let mut token = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
@@ -178,6 +203,21 @@ impl Transport {
         let (parts, body) = response.map_err(|error| lost(&error))?.into_parts();
         let body = Limited::new(body, MAX_ANSWER).collect().await.ok().map(http_body_util::Collected::to_bytes);
         Ok(Raw { status: parts.status, headers: parts.headers, body })
+    }
+
+    /// What is left of the App's own limit, if GitHub told.
+    pub(super) fn allowance(&self) -> Option<Allowance> {
+        *self.app.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_allowance(&self, headers: &HeaderMap) {
+        let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<u32>().ok();
+        let reset = number("x-ratelimit-reset").and_then(|at| Timestamp::from_second(at.into()).ok());
+        if let (Some(limit), Some(remaining), Some(reset)) =
+            (number("x-ratelimit-limit"), number("x-ratelimit-remaining"), reset)
+        {
+            *self.app.lock().unwrap_or_else(PoisonError::into_inner) = Some(Allowance { limit, remaining, reset });
+        }
     }
 
     /// GraphQL and search have limits of their own; the gauge shows the one that labels use.

@@ -4,7 +4,11 @@ use super::{
     db::{Db, Step, patiently, pipeline},
     value::{args, bits, number, text},
 };
-use crate::{domain::id::RepoKey, port::store::StoreError, store::pack::Packed};
+use crate::{
+    domain::id::RepoKey,
+    port::store::{Seq, StoreError},
+    store::pack::Packed,
+};
 
 /// Voids what other replicas read of a repository; this one ($3) forgets it by itself.
 pub(super) const VOID_OTHERS: &str = "
@@ -12,16 +16,22 @@ pub(super) const VOID_OTHERS: &str = "
 
 pub(super) const EMPTY_BODIES: &str = "
     UPDATE delivery_body SET size = $3, body = $4
-    WHERE seq IN (SELECT seq FROM delivery WHERE forge = $1 AND repo = $2)";
+    WHERE seq IN (SELECT seq FROM delivery WHERE forge = $1 AND repo = $2 AND seq < $5)";
 
 pub(super) const END_DELIVERIES: &str = "
     UPDATE delivery SET note = $3,
         state = CASE WHEN state IN ('pending', 'quarantined', 'dead') THEN 'dropped' ELSE state END
-    WHERE forge = $1 AND repo = $2";
+    WHERE forge = $1 AND repo = $2 AND seq < $4";
 
 /// Deletes what is kept of a repository. Its deliveries' ids stay, so that a
 /// redelivery is known; `empty` takes the place of their bodies.
-pub(super) async fn erase(db: &Db, repo: &RepoKey, why: &str, empty: &Packed, replica: i64) -> Result<(), StoreError> {
+pub(super) async fn erase(
+    db: &Db,
+    repo: &RepoKey,
+    (before, why): (Seq, &str),
+    empty: &Packed,
+    replica: i64,
+) -> Result<(), StoreError> {
     let deletes = ["fact", "item", "transition", "effect", "timer"]
         .map(|table| format!("DELETE FROM {table} WHERE forge = $1 AND repo = $2"));
     let (forge, id) = (text(&repo.forge.0), bits(repo.id));
@@ -33,8 +43,10 @@ pub(super) async fn erase(db: &Db, repo: &RepoKey, why: &str, empty: &Packed, re
         for sql in &deletes {
             steps.push(Box::pin(async { work.run(sql, args![forge, id]).await }));
         }
-        steps.push(Box::pin(async { work.run(EMPTY_BODIES, args![forge, id, number(empty.size), frame]).await }));
-        steps.push(Box::pin(async { work.run(END_DELIVERIES, args![forge, id, text(why)]).await }));
+        steps.push(Box::pin(async {
+            work.run(EMPTY_BODIES, args![forge, id, number(empty.size), frame, number(before)]).await
+        }));
+        steps.push(Box::pin(async { work.run(END_DELIVERIES, args![forge, id, text(why), number(before)]).await }));
         pipeline(steps).await?;
         work.plain("COMMIT").await?;
         Ok(())

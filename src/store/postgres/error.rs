@@ -17,7 +17,8 @@ pub(super) fn told(error: &Error) -> StoreError {
     let what = format!("PostgreSQL: {} ({code})", refusal.message());
     // The first two characters are the class: PostgreSQL's documentation, appendix A.
     match code.get(..2) {
-        Some("22" | "23" | "42") => StoreError::Invalid(what),
+        // 54: what was asked is beyond a limit, such as a key too large for its index, and stays so.
+        Some("22" | "23" | "42" | "54") => StoreError::Invalid(what),
         Some("XX") => StoreError::Corrupt(what),
         _ => StoreError::Unavailable(what),
     }

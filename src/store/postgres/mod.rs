@@ -135,9 +135,9 @@ impl Store for PostgresStore {
         repo::transitions(&self.db, repo, item).await
     }
 
-    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+    async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {
         let empty = pack(Bytes::from_static(b"{}")).await?;
-        erase::erase(&self.db, repo, why, &empty, self.replica).await
+        erase::erase(&self.db, repo, (before, why), &empty, self.replica).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {

@@ -184,10 +184,10 @@ impl Store for SqliteStore {
         self.readers.read(move |db| repo::transitions(db, &repo, item)).await
     }
 
-    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+    async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {
         let empty = pack(Bytes::from_static(b"{}")).await?;
         let (repo, why) = (repo.clone(), why.to_owned());
-        self.writer.write(move |db| erase::erase(db, &repo, &why, &empty)).await
+        self.writer.write(move |db| erase::erase(db, &repo, before, &why, &empty)).await
     }
 
     async fn commit(&self, commit: Commit) -> Result<(), StoreError> {

@@ -29,8 +29,10 @@ pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<
 
 pub(super) const COUNT_DELIVERIES: &str = "SELECT count(*) FROM delivery WHERE state = ?1";
 
-/// The first in order of arrival.
-pub(super) const OLDEST_PENDING: &str = "SELECT received_at FROM delivery WHERE state = 'pending' ORDER BY seq LIMIT 1";
+/// The first in order of arrival, of those that can be decided.
+pub(super) const OLDEST_PENDING: &str = "
+    SELECT received_at FROM delivery WHERE state = 'pending' AND (target IS NULL OR repo IS NOT NULL)
+    ORDER BY seq LIMIT 1";
 
 pub(super) const COUNT_LANES: &str = "
     SELECT lane, count(*) FROM effect INDEXED BY effect_line WHERE ended_at IS NULL GROUP BY lane";

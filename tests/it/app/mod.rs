@@ -3,8 +3,10 @@
 mod clock;
 mod deliveries;
 mod effects;
+mod postgres;
 mod steady;
 mod tenants;
+mod timers;
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,6 +1,7 @@
 //! What was missed is taken in from the forge's own list of deliveries.
 
 mod backfill;
+mod blocked;
 mod command;
 mod lost;
 mod missed;

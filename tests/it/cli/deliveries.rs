@@ -134,7 +134,7 @@ impl Store for Shelf {
     async fn transitions(&self, _: &RepoKey, _: ItemNumber) -> Result<Vec<Transition>, StoreError> {
         unreachable!()
     }
-    async fn erase(&self, _: &RepoKey, _: &str) -> Result<(), StoreError> {
+    async fn erase(&self, _: &RepoKey, _: Seq, _: &str) -> Result<(), StoreError> {
         unreachable!()
     }
     async fn commit(&self, _: Commit) -> Result<(), StoreError> {

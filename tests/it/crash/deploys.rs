@@ -59,3 +59,50 @@ async fn a_workflow_is_started_once_at_every_crash_point() {
     let all = points().map(|point| tokio::spawn(dies_while_deploying(via, "workflow_dispatch", point)));
     join_all(all).await.into_iter().for_each(Result::unwrap);
 }
+
+/// A rollback runs from a branch that stands at something newer, and is told
+/// its commit: found again after a crash, it is still the right run.
+async fn dies_while_rolling_back(pin: &'static str, point: String) {
+    let mut world = World::new().await;
+    let (person, _) = world.repository(REPOSITORY);
+    world.orderly.insert(person.repo());
+    let deploy = "deploy: { via: workflow_dispatch, workflow: deploy.yml }";
+    let policy = format!("version: 1\nmode: act\nenvironments:\n  staging: {{ {deploy}{pin} }}\n");
+    let files = vec![(".github/phasebot.yml".to_owned(), Some(policy)), (FILE.to_owned(), Some(WORKFLOW.to_owned()))];
+    let first = person.push("main", &[NewCommit { message: "A policy".to_owned(), files }]).unwrap().made.remove(0);
+    let worker = Worker { environment: Some("staging".to_owned()), ..Worker::new(FILE, "workflow_dispatch") };
+    person.add_worker(&worker).unwrap();
+    let issue = person.open_issue("Ship it", "", &[]).unwrap().made;
+    world.start(None).await;
+    for text in ["/deploy staging", "/deploy staging", "/rollback staging"] {
+        if text == "/rollback staging" {
+            world.quiet().await;
+            drop(world.running.take());
+            world.start(Some(&point)).await;
+        }
+        let comment = person.comment(issue, text).unwrap().made;
+        let answered = |sim: &phasebot_forge_sim::SimForge| {
+            let _ = person.work();
+            let reactions = sim.reactions(REPOSITORY, comment);
+            assert!(!reactions.contains("-1"), "{point}: {text}: {:#?}", sim.comments(REPOSITORY, issue));
+            reactions.contains("rocket")
+        };
+        world.post_until(text, answered).await;
+        if !world.sim.dispatched(REPOSITORY).is_empty() {
+            person.push("main", &[NewCommit::from("Something newer")]).unwrap();
+        }
+    }
+    let started = world.sim.dispatched(REPOSITORY);
+    assert_eq!(started.len(), 3, "{point}");
+    assert_eq!(started[2].inputs["phasebot_sha"], first.as_str(), "{point}");
+    assert_ne!(started[2].sha, first, "{point}");
+    assert_eq!(world.starts, 3, "{point} was never passed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rollback_that_is_found_again_goes_on() {
+    let pins = ["", ", pin: best_effort"];
+    let points = pins.into_iter().flat_map(|pin| (1..=3).map(move |n| (pin, format!("effect_sent:{n}"))));
+    let all = points.map(|(pin, point)| tokio::spawn(dies_while_rolling_back(pin, point)));
+    join_all(all).await.into_iter().for_each(Result::unwrap);
+}

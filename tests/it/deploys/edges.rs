@@ -138,3 +138,18 @@ async fn a_merge_deploys_itself_and_its_failure_shows_on_the_commit() {
     assert_eq!(stage.words().len(), words, "nobody is written to");
     stage.world.check().await;
 }
+
+/// What a ref is asked under is kept: nobody may make that as long as they like.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ref_longer_than_any_is_refused_before_it_is_looked_for() {
+    let policy = "version: 1\nmode: act\nenvironments:\n  staging: { deploy: { via: deployment } }\n";
+    let stage = Stage::new(policy, &[], &[]).await;
+    stage.world.forge.clear_requests();
+    let long = "x".repeat(256);
+    for command in [format!("/deploy staging ref={long}"), format!("/rollback staging to={long}")] {
+        assert_eq!(stage.say("bob", &command).await, ["confused", "eyes"], "{:#?}", stage.words());
+        assert!(stage.answer().contains("is longer than any branch, tag or commit"), "{}", stage.answer());
+    }
+    assert!(!stage.world.calls().iter().any(|call| call.contains("/commits/")), "{:#?}", stage.world.calls());
+    stage.world.check().await;
+}

@@ -81,6 +81,9 @@ pub(crate) async fn a_pruned_delivery_number_is_not_given_again(database: &dyn D
 pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     let store = database.open().await;
     assert_eq!(store.stats().await, Ok(StoreStats::default()));
+    // An alert whose repository nobody knows counts, and makes nothing late.
+    let unknown = Some("acme/unknown".to_owned());
+    accept(&*store, NewDelivery { target: unknown, repo: None, received_at: at(0), ..delivery("alert") }).await;
     let mut seqs = Vec::new();
     for n in 0..6 {
         let received_at = at(n);
@@ -95,7 +98,7 @@ pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     let dead = EffectEnd::Dead { error: "refused".to_owned(), at: at(9) };
     store.finish_effect(safety.id, 1, dead, &safety.repo, vec![], &[]).await.unwrap();
     let expected = StoreStats {
-        pending: 2,
+        pending: 3,
         oldest_pending: Some(at(2)),
         quarantined: 2,
         dead_deliveries: 1,
@@ -140,7 +143,8 @@ pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids
         store.commit(commit).await.unwrap();
     }
     queue(&*store, at(1), vec![once("d", dispatch("1"))]).await;
-    store.erase(&repo(1), "removed").await.unwrap();
+    let newer = accept(&*store, delivery("e")).await;
+    store.erase(&repo(1), newer, "removed").await.unwrap();
 
     assert!(store.facts(&repo(1)).await.unwrap().is_empty());
     assert!(store.effects(false, 9).await.unwrap().is_empty());
@@ -152,6 +156,8 @@ pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids
         assert_eq!(store.accept(delivery(id)).await, Ok(Accepted::Duplicate(seq)));
     }
     assert_eq!(state(&*store, other).await, DeliveryState::Pending);
+    assert_eq!(state(&*store, newer).await, DeliveryState::Pending);
+    assert_ne!(store.delivery(newer).await.unwrap().unwrap().body.as_ref(), b"{}");
     assert_eq!(store.facts(&repo(2)).await.unwrap().len(), 1);
 }
 

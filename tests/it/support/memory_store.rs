@@ -243,14 +243,15 @@ impl Store for MemoryStore {
         Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
     }
 
-    async fn erase(&self, repo: &RepoKey, why: &str) -> Result<(), StoreError> {
+    async fn erase(&self, repo: &RepoKey, before: Seq, why: &str) -> Result<(), StoreError> {
         let mut inner = self.inner.lock().unwrap();
         inner.facts.retain(|(of, _), _| of != repo);
         inner.items.retain(|(of, _), _| of != repo);
         inner.histories.retain(|(of, _), _| of != repo);
         inner.timers.retain(|(of, _), _| of != repo);
         inner.effects.retain(|effect| effect.repo != *repo);
-        let its = |d: &&mut StoredDelivery| d.row.forge == repo.forge && d.row.repo == Some(repo.id);
+        let its =
+            |d: &&mut StoredDelivery| d.row.forge == repo.forge && d.row.repo == Some(repo.id) && d.row.seq < before;
         for delivery in inner.deliveries.iter_mut().filter(its) {
             delivery.body = bytes::Bytes::from_static(b"{}");
             why.clone_into(&mut delivery.row.note);

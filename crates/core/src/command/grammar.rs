@@ -15,7 +15,10 @@ use crate::{
     text::message::quoted,
 };
 
-/// Declaration of one argument.
+/// No branch or tag has a longer name. It becomes part of a key that is kept.
+const LONGEST_REF: usize = 255;
+
+/// One argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arg {
     /// Name, as usage shows it and [`Given`] stores it.
@@ -287,6 +290,9 @@ fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> R
         match declared {
             Some((name, _)) if given.has(name) => return Err(format!("{} is given twice", quoted(name))),
             Some((name, _)) if value.is_empty() => return Err(format!("{} has no value", quoted(name))),
+            Some((name, Value::Ref)) if value.len() > LONGEST_REF => {
+                return Err(format!("{} is longer than any branch, tag or commit: {LONGEST_REF} bytes", quoted(name)));
+            }
             Some((name, Value::Ref)) => drop(given.words.insert(name, vec![value.to_owned()])),
             Some((name, Value::Length)) => drop(given.lengths.insert(name, time::length(value)?)),
             Some((name, Value::Time)) => {

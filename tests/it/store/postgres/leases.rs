@@ -101,9 +101,9 @@ async fn a_repository_that_was_erased_is_void_for_others_only() {
     let database = PostgresDatabase::new().await;
     let (one, other) = (database.open().await, database.open().await);
     let lease = take(&*one, 1).await.unwrap();
-    one.erase(&repo(1), "removed").await.unwrap();
+    one.erase(&repo(1), 9, "removed").await.unwrap();
     one.commit(learn(vec![lease.clone()], "a")).await.unwrap();
-    other.erase(&repo(1), "removed").await.unwrap();
+    other.erase(&repo(1), 9, "removed").await.unwrap();
     assert!(is_lost(&one.commit(learn(vec![lease], "b")).await));
     assert_eq!(one.facts(&repo(1)).await.unwrap(), []);
 }
@@ -176,6 +176,19 @@ async fn what_an_installation_used_is_known_to_all() {
     other.keep_budget(&github, 7, None, at(4)).await.unwrap();
     let budget = other.budget(&github, 7).await.unwrap().unwrap();
     assert_eq!((budget.spent.as_str(), budget.parked_until), ("{}", at(9)), "parking never goes back");
+}
+
+/// What will never fit is no trouble of the moment, which would be tried again for ever.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test postgres"]
+async fn a_key_beyond_a_limit_makes_no_sense() {
+    let database = PostgresDatabase::new().await;
+    let store = database.open().await;
+    // Not to be compressed below the limit.
+    let letter = |n: u64| char::from(b'a' + (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as u8);
+    let key: String = (0..100_000).map(|n| letter(n * n)).collect();
+    let refused = store.commit(learn(vec![], &key)).await;
+    assert!(matches!(refused, Err(StoreError::Invalid(_))), "{refused:?}");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-# phasebot as a container: docs/deploy.md. Images are pinned by digest; a new
+# phasebot as a container: docs/install.md. Images are pinned by digest; a new
 # one is read off with: docker buildx imagetools inspect NAME:TAG
 
 FROM rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1 AS build

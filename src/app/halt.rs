@@ -16,7 +16,7 @@ use crate::port::{
 };
 
 /// The memo; its value says why.
-const MEMO: &str = "paused";
+pub(crate) const MEMO: &str = "paused";
 /// Wait until the store is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 

@@ -97,7 +97,7 @@ async fn named(name: &str, store: &dyn Store) -> Result<RepositoryRow, Failure> 
     let row = store.repository_named(&ForgeName::github(), name).await?;
     row.ok_or_else(|| {
         Failure::Message(format!(
-            "{name}: no delivery named this repository yet. Is the App installed there? `phasebot doctor` tells"
+            "{name}: no delivery named this repository yet. Is the App installed there? `phasebot doctor` lists the repositories that it serves"
         ))
     })
 }

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Context, Failure, Format, deliveries, explain, policy, runtime, store, target::ItemRef, text};
 use crate::{
-    app::{PolicySource, clock::SystemClock},
+    app::{PolicySource, clock::SystemClock, halt},
     domain::{
         derived::{Derived, Transition},
         fact::RepoFacts,
@@ -49,6 +49,10 @@ pub struct Args {
 struct Account {
     repository: String,
     active: bool,
+    /// The settings let nothing be written.
+    dry_run: bool,
+    /// Why an operator paused all writing, if so.
+    paused: Option<String>,
     mode: Mode,
     derived: Derived,
     /// Labels on the item as last seen.
@@ -79,7 +83,8 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     let policies = policy::operators(loaded.settings.policy_file.as_deref())?;
     runtime()?.block_on(async {
         let store = store::open(&loaded.settings).await?;
-        perform(args, store.as_ref(), policies.as_ref(), SystemClock.now(), out).await
+        let moment = (SystemClock.now(), loaded.settings.dry_run);
+        perform(args, store.as_ref(), policies.as_ref(), moment, out).await
     })
 }
 
@@ -88,11 +93,11 @@ pub async fn perform(
     args: &Args,
     store: &dyn Store,
     policies: &dyn PolicySource,
-    now: Timestamp,
+    (now, dry_run): (Timestamp, bool),
     out: &mut dyn Write,
 ) -> Result<(), Failure> {
     let row = args.item.find(store).await?;
-    let account = account(&row, args.item.item, store, policies, now).await?;
+    let account = Account { dry_run, ..account(&row, args.item.item, store, policies, now).await? };
     match args.format {
         Format::Text => write(&account, out),
         Format::Json => {
@@ -129,6 +134,8 @@ async fn account(
     Ok(Account {
         repository: row.full_name.clone(),
         active: row.active,
+        dry_run: false,
+        paused: store.memo(halt::MEMO).await?,
         mode: policy.mode,
         derived: phase::derive(&facts, item, &policy, now),
         labels: facts.item_labels(item).into_iter().flatten().cloned().collect(),
@@ -160,6 +167,12 @@ fn write(account: &Account, out: &mut dyn Write) -> Result<(), Failure> {
         entry(out, "note", "the App does not serve this repository now, so that nothing is written")?;
     }
     entry(out, "mode", &format!("{:?}", account.mode).to_lowercase())?;
+    if account.dry_run {
+        entry(out, "note", "`dry_run` is set: nothing is written to the forge")?;
+    }
+    if let Some(reason) = &account.paused {
+        entry(out, "note", &format!("an operator paused all writing: {reason}"))?;
+    }
     for next in next {
         entry(out, "next", next)?;
     }

@@ -76,5 +76,5 @@ fn the_page_is_up_to_date() {
         std::fs::write(path, reference_markdown()).unwrap();
     }
     let page = std::fs::read_to_string(path).unwrap_or_default();
-    assert_eq!(page, reference_markdown(), "run BLESS=1 cargo test --test core policy");
+    assert_eq!(page, reference_markdown(), "run BLESS=1 cargo test -p phasebot-core --test core policy");
 }

@@ -18,7 +18,7 @@ async fn why(world: &World, item: &str) -> Result<String, String> {
     let mut out = Vec::new();
     let policies = Arc::new(policy::built_in());
     let now = phasebot::port::clock::Clock::now(world.clock.as_ref());
-    let done = why::perform(&args, world.store.as_ref(), &policies, now, &mut out).await;
+    let done = why::perform(&args, world.store.as_ref(), &policies, (now, false), &mut out).await;
     done.map_err(|failure| failure.to_string())?;
     Ok(String::from_utf8(out).unwrap())
 }

@@ -101,7 +101,7 @@ async fn all_other_phase_labels_come_off_first() {
 async fn labels_never_seen_or_in_doubt_are_read_first() {
     let page = format!("GET {ON}?per_page=100&page=1");
     let unseen = ApplyContext { item_labels: None, ..known(set([])) };
-    let doubtful = ApplyContext { in_doubt: true, ..known(set(["phase/plan"])) };
+    let doubtful = ApplyContext { labels_in_doubt: true, ..known(set(["phase/plan"])) };
     for context in [unseen, doubtful] {
         let world = world().await;
         world

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{json, proof::Secrets};
+use crate::alert::{json, proof::Secrets};
 use crate::{
     domain::alert::{Alert, Feedback, Group, Message, Says},
     port::{

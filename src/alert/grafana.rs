@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use super::{
+use crate::alert::{
     alertmanager, json,
     proof::{Secrets, only},
 };

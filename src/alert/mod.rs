@@ -11,8 +11,8 @@ mod planetscale;
 mod proof;
 mod swap;
 
-pub use alertmanager::Alertmanager;
-pub use generic::{Fields, Generic, Kind};
-pub use grafana::{Grafana, Headers};
-pub use planetscale::PlanetScale;
-pub use swap::Swap;
+pub use crate::alert::alertmanager::Alertmanager;
+pub use crate::alert::generic::{Fields, Generic, Kind};
+pub use crate::alert::grafana::{Grafana, Headers};
+pub use crate::alert::planetscale::PlanetScale;
+pub use crate::alert::swap::Swap;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::{json, proof::Secrets};
+use crate::alert::{json, proof::Secrets};
 use crate::{
     domain::alert::{Alert, Group, Message, Says},
     port::{

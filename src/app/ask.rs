@@ -2,7 +2,7 @@
 //!
 //! Each question is tried once: the repository is held meanwhile, and its
 //! decision goes on with what is known. What failed is asked again when
-//! [`super::backoff`] allows it, by a timer.
+//! [`crate::app::backoff`] allows it, by a timer.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use super::{clock::after, limits::Tenant, question::question_once, shell::Shell};
+use crate::app::{clock::after, forge_query::question_once, limits::Tenant, runtime::Shell};
 use crate::{
     domain::{
         needs::{Answer, Answered, Need},

@@ -7,15 +7,15 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tracing::Instrument;
 
-use super::{
+use crate::app::{
+    binding,
     clock::after,
     commit,
     crash::crash_point,
     leases::{Tenure, while_held},
     limits::Tenant,
     outcome::{conclude, deleted, note, persevere},
-    place,
-    shell::Shell,
+    runtime::Shell,
     worker::panic_text,
 };
 use crate::{
@@ -228,7 +228,7 @@ async fn aim(
         in_doubt,
         look_only: false,
     };
-    let target = state.row.as_ref().and_then(place::target);
+    let target = state.row.as_ref().and_then(binding::target);
     // What was decided a while ago may not be wanted by what is known now.
     let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
     let terms =

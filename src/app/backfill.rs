@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    persist::persistently,
+use crate::app::{
+    retry::persistently,
     survey::{self, Terms},
 };
 use crate::{

@@ -18,7 +18,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{clock::after, limits::Tenant};
+use crate::app::{clock::after, limits::Tenant};
 use crate::domain::{id::RepoKey, needs::Need};
 
 /// First and longest wait of one question.

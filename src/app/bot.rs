@@ -10,17 +10,16 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{
+use crate::app::{
     alert::Alerts,
     catch_up,
-    halt::Switches,
     intake::Intake,
-    outbox,
+    maintenance, outbox,
     policy::PolicySource,
-    scheduler,
-    shell::{BotSettings, Shell},
-    tick, upkeep,
+    runtime::{BotSettings, Shell},
+    scheduler, timers,
     worker::panic_text,
+    write_pause::Switches,
 };
 use crate::port::{clock::Clock, forge::Forge, store::Store};
 
@@ -65,12 +64,12 @@ impl Bot {
         let (stop, stopped) = watch::channel(false);
         let mut loops = JoinSet::new();
         loops.spawn(watched("scheduler", shell.clone(), scheduler::run(shell.clone(), stopped.clone())));
-        loops.spawn(watched("timers", shell.clone(), tick::run(shell.clone(), stopped.clone())));
+        loops.spawn(watched("timers", shell.clone(), timers::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("outbox", shell.clone(), outbox::run(shell.clone(), stopped.clone())));
         loops.spawn(watched("leases", shell.clone(), shell.leases.clone().run(stopped.clone())));
         loops.spawn(watched("catch-up", shell.clone(), catch_up::run(shell.clone(), stopped.clone())));
-        loops.spawn(watched("health", shell.clone(), upkeep::watch_store(shell.clone(), stopped.clone())));
-        loops.spawn(watched("retention", shell.clone(), upkeep::prune(shell.clone(), stopped)));
+        loops.spawn(watched("health", shell.clone(), maintenance::watch_store(shell.clone(), stopped.clone())));
+        loops.spawn(watched("retention", shell.clone(), maintenance::prune(shell.clone(), stopped)));
         Self { shell, stop, loops }
     }
 

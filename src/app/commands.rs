@@ -8,10 +8,10 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{
+use crate::app::{
     commit::Writes,
-    question::{question, question_once},
-    shell::Shell,
+    forge_query::{question, question_once},
+    runtime::Shell,
 };
 use crate::{
     command::{

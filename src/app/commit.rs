@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::policy::{ORGANISATION_TIMER, REPOSITORY_TIMER};
+use crate::app::policy::{ORGANISATION_TIMER, REPOSITORY_TIMER};
 use crate::{
     domain::{
         fact::DocumentKey,

@@ -1,12 +1,12 @@
 //! From what was ingested to a commit, for deliveries and timers alike.
 
-use super::{
+use crate::app::{
     ask::Inquiry,
+    binding,
     commit::{Writes, commit_of},
     crash::crash_point,
-    place,
     repos::{Held, RepoState},
-    shell::Shell,
+    runtime::Shell,
 };
 use crate::{
     domain::policy::Policy,
@@ -57,7 +57,7 @@ pub(crate) struct Decided {
 /// far as that can be done now.
 pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>) -> Decided {
     let Scope { place, policy, cause, delivery } = scope;
-    let target = place.and_then(place::target);
+    let target = place.and_then(binding::target);
     let forge = shell.forge(&state.repo.facts.key.forge).filter(|_| target.is_some());
     let mut inquiry = forge.zip(target.as_ref()).map(|(forge, target)| {
         let urgent = state.repo.is_urgent();

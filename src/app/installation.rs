@@ -5,12 +5,12 @@ use std::{
     iter,
 };
 
-use super::{
+use crate::app::{
     decision::Failure,
     leases::Tenure,
     removal::{self, Known},
     repos::Held,
-    shell::{OnRemoval, Shell},
+    runtime::{OnRemoval, Shell},
 };
 use crate::{
     domain::{

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use rand::RngExt;
 use tracing::Instrument;
 
-use super::{
+use crate::app::{
     alert::{self, Connection},
     commit,
     crash::crash_point,
-    shell::Shell,
+    runtime::Shell,
 };
 use crate::{
     domain::id::ForgeName,

@@ -21,7 +21,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::pulse::stopped;
+use crate::app::wake::stopped;
 use crate::port::{
     clock::Clock,
     store::{Lease, LeaseKey, Partition, Store, StoreError},

@@ -16,9 +16,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-pub(crate) use self::budget::Admission;
-use self::budget::Budget;
-use super::clock::after;
+use crate::app::clock::after;
+pub(crate) use crate::app::limits::budget::Admission;
+use crate::app::limits::budget::Budget;
 use crate::{
     domain::{
         effect::Lane,

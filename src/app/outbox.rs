@@ -10,13 +10,13 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
-use super::{
+use crate::app::{
     attempt::{self, Attempt, Leave},
     clock::after,
-    halt,
     limits::{Admission, LONGEST_PARKING, Tenant},
-    pulse::stopped,
-    shell::Shell,
+    runtime::Shell,
+    wake::stopped,
+    write_pause,
 };
 use crate::{
     domain::effect::{Lane, RetrySafety},
@@ -62,7 +62,7 @@ struct Outbox {
 pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     let started_at = shell.clock.now();
     tokio::select! {
-        () = halt::first_look(&shell) => {}
+        () = write_pause::first_look(&shell) => {}
         () = stopped(&mut stop) => return,
     }
     let mut outbox =

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{
+use crate::app::{
     commit::{Writes, documents},
     decision,
-    shell::Shell,
+    runtime::Shell,
 };
 use crate::{
     domain::{

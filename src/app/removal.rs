@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
-use super::{decision::Failure, seats::aside};
+use crate::app::{decision::Failure, decision_slots::aside};
 use crate::{
     domain::{
         event::InstallationSeen,

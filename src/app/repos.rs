@@ -8,9 +8,9 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
-use super::{
+use crate::app::{
+    decision_slots::aside,
     leases::{Leases, Tenure},
-    seats::aside,
 };
 use crate::{
     domain::{fact::RepoFacts, id::RepoKey},

@@ -14,11 +14,11 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{
+use crate::app::{
     backlog::Backlog,
-    pulse::stopped,
-    seats::MOST_BESIDE,
-    shell::Shell,
+    decision_slots::MOST_BESIDE,
+    runtime::Shell,
+    wake::stopped,
     worker::{self, Ended},
 };
 use crate::port::store::{Partition, Seq, StoreError};

@@ -10,13 +10,13 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::{
+use crate::app::{
+    binding,
     commit::note,
     decision::{self, Decided, Failure, Scope},
-    place,
+    decision_slots::aside,
     policy::{self, Occasion},
-    seats::aside,
-    shell::Shell,
+    runtime::Shell,
 };
 use crate::{
     domain::{event::Event, needs::Answered},
@@ -99,9 +99,9 @@ pub(crate) async fn decide(
     let us = aside(shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart))).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let settled = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen);
+    let settled = binding::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen);
     let place = aside(settled).await;
-    let target = place::target(&place.row);
+    let target = binding::target(&place.row);
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
 

@@ -18,7 +18,7 @@ const PARTITIONS: usize = 256;
 
 /// The deliveries that people wait for, by partition and delivery id. What
 /// another process took in, or an earlier run, is not known here: it waits
-/// while questions are being asked, for as long as [`super::ask`] allows.
+/// while questions are being asked, for as long as [`crate::app::ask`] allows.
 pub(crate) struct Urgent {
     waiting: Mutex<HashMap<Partition, HashMap<String, Instant>>>,
     news: watch::Sender<()>,

@@ -11,14 +11,14 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument;
 
-use super::{
-    alert, commands, commit,
+use crate::app::{
+    alert, binding, commands, commit,
     decision::{self, Decided, Failure, Scope},
-    installation, place,
+    decision_slots::aside,
+    installation, maintenance,
     policy::{self, Occasion},
-    seats::aside,
-    shell::Shell,
-    survey, upkeep,
+    runtime::Shell,
+    survey,
 };
 use crate::{
     domain::{
@@ -202,16 +202,16 @@ async fn decide_for_repository(
     let us = aside(shell.identities.on(forge, Us::told_apart(event))).await;
     let mut held = shell.repos.hold(&seen.key).await;
     let mut state = held.take(shell.store.as_ref()).await?;
-    let settled = place::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), event, seen);
+    let settled = binding::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), event, seen);
     let place = aside(settled).await;
-    let target = place::target(&place.row);
+    let target = binding::target(&place.row);
 
     let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
     let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
     let terms =
         DecisionContext { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
     state.repo.ingest(Input::Event { event, us: &us }, &terms);
-    upkeep::tidy(shell, &mut state);
+    maintenance::tidy(shell, &mut state);
     let aim = target.as_ref().map(|target| (forge, target));
     let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(event), read).await?;
     let here = commands::Place { forge, target: target.clone(), policy: &policy };

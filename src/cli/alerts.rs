@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::{
     alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale, Swap},
     app::{Alerts, Connection, Labels, Route},

@@ -6,7 +6,7 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::{
     app::{Alerts, Bot, BotSettings, Parts, PolicySource},
     domain::id::ForgeName,

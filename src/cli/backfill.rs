@@ -7,7 +7,7 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{Context, Failure, assembly, runtime, store};
+use crate::cli::{Context, Failure, assembly, runtime, store};
 use crate::{
     app::{Backfill, BackfillError, Progress, Wanted, clock::SystemClock},
     port::{

@@ -2,7 +2,7 @@
 
 use std::{io::Write, path::PathBuf};
 
-use super::{Context, Failure};
+use crate::cli::{Context, Failure};
 use crate::{settings::DatabaseUrl, store::sqlite};
 
 /// Copy the SQLite database to a new file, also while the bot runs.

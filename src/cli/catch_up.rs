@@ -5,7 +5,7 @@ use std::{io::Write, sync::Arc};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use super::{Context, Failure, Format, assembly, runtime, store};
+use crate::cli::{Context, Failure, Format, assembly, runtime, store};
 use crate::{
     app::{CatchUp, CatchUpError, Caught, Letterbox, clock::SystemClock},
     port::{

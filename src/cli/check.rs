@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, Format};
+use crate::cli::{Failure, Format};
 use crate::policy::{self, MAX_BYTES, Report, check_report};
 
 /// Validate policy files.

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
-use super::{
+use crate::cli::{
     Context, Failure, Format, runtime, store,
     target::{DeliveryRef, RepositoryRef},
     text,

@@ -12,12 +12,12 @@ use std::{
     time::Duration,
 };
 
-use self::{
+use crate::cli::demo::{
     page::{Page, Style},
     play::Play,
     stage::Stage,
 };
-use super::{Context, Failure, runtime, serve::Signals};
+use crate::cli::{Context, Failure, runtime, serve::Signals};
 use crate::{settings::LogFormat, telemetry};
 
 /// Pause after a step at the usual pace, for people to read.

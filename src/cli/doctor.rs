@@ -13,9 +13,9 @@ mod repositories;
 
 use std::{io::Write, sync::Arc};
 
-pub(super) use self::report::Report;
-use self::report::{Finding, Verdict};
-use super::{Context, Failure, Format, runtime};
+pub(super) use crate::cli::doctor::report::Report;
+use crate::cli::doctor::report::{Finding, Verdict};
+use crate::cli::{Context, Failure, Format, runtime};
 use crate::{app::clock::SystemClock, port::clock::Clock, settings::Settings, telemetry};
 
 /// Check that everything is right, and say what to do where it is not.

@@ -9,9 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::account::Account;
-pub(super) use self::words::effect;
-use super::{Failure, Format, policy};
+use crate::cli::explain::account::Account;
+pub(super) use crate::cli::explain::words::effect;
+use crate::cli::{Failure, Format, policy};
 use crate::{
     app::clock::SystemClock,
     domain::id::ForgeName,

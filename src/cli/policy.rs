@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::{
     app::FilePolicies,
     domain::policy::Policy,

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Failure, alerts, policy};
+use crate::cli::{Failure, alerts, policy};
 use crate::{
     app::FilePolicies,
     forge::github::GitHub,

@@ -4,7 +4,7 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{
+use crate::cli::{
     Context, Failure, alerts,
     assembly::{self, Materials, Operators, Program},
     policy,

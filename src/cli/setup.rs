@@ -10,15 +10,15 @@ use std::{io::Write, path::PathBuf, sync::Arc};
 use clap::ValueEnum;
 use rand::RngExt;
 
-pub(super) use self::place::is_here;
-use self::{
+pub(super) use crate::cli::setup::place::is_here;
+use crate::cli::setup::{
     keep::{Files, Kept},
     place::Place,
 };
-use super::{Context, Failure, doctor, runtime, serve::Signals};
+use crate::cli::{Context, Failure, doctor, runtime, serve::Signals};
 use crate::{
     app::clock::SystemClock,
-    forge::github::grant::{self, Feature},
+    forge::github::app_permissions::{self, Feature},
     http::setup::{Form, SetupPage},
     port::clock::Clock,
 };
@@ -92,7 +92,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
         let page = open(args.port).await?;
         let features: Vec<Feature> = args.with.iter().map(|more| more.feature()).collect();
         let hook = format!("{}/webhooks/github", place.public.as_deref().unwrap_or(NOWHERE));
-        let manifest = grant::manifest(&app_name(args), &hook, &page.redirect_url(), &features);
+        let manifest = app_permissions::manifest(&app_name(args), &hook, &page.redirect_url(), &features);
         let form = Form { action: place.new_app(args.org.as_deref()), origin: place.web.clone(), manifest };
         let (mut desk, serving) = page.serve(form);
         let serving = tokio::spawn(serving);

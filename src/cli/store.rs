@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::{
     port::store::Store,
     settings::{DatabaseUrl, Settings},

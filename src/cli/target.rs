@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::{
     domain::id::{ForgeName, ItemNumber},
     port::store::{DeliveryFilter, RepositoryRow, Seq, Store},

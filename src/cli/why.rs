@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Context, Failure, Format, deliveries, explain, policy, runtime, store, target::ItemRef, text};
+use crate::cli::{Context, Failure, Format, deliveries, explain, policy, runtime, store, target::ItemRef, text};
 use crate::{
-    app::{PolicySource, clock::SystemClock, halt},
+    app::{PolicySource, clock::SystemClock, write_pause},
     domain::{
         derived::{Derived, Transition},
         fact::RepoFacts,
@@ -135,7 +135,7 @@ async fn account(
         repository: row.full_name.clone(),
         active: row.active,
         dry_run: false,
-        paused: store.memo(halt::MEMO).await?,
+        paused: store.memo(write_pause::MEMO).await?,
         mode: policy.mode,
         derived: phase::derive(&facts, item, &policy, now),
         labels: facts.item_labels(item).into_iter().flatten().cloned().collect(),

@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{ServerState, answer::Problem};
+use crate::http::{ServerState, answer::Problem};
 use crate::{
     port::{
         operate::Operate,

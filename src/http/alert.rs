@@ -13,7 +13,7 @@ use metrics::counter;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, info_span};
 
-use super::{
+use crate::http::{
     ServerState,
     answer::{Kept, Problem},
     webhook::{is_encoded, refuse},

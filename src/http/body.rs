@@ -11,7 +11,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use super::answer::Problem;
+use crate::http::answer::Problem;
 
 /// Maximum bytes of a refused body that are read before the answer. An answer to a sender that is
 /// still writing would be lost, because closing a connection with unread bytes resets it.

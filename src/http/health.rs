@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::{extract::State, response::Response};
 use http::{HeaderValue, StatusCode, header};
 
-use super::{ServerState, answer};
+use crate::http::{ServerState, answer};
 
 /// Returns 200 while the process answers at all.
 pub(super) async fn alive() -> Response {

@@ -6,9 +6,9 @@ mod answer;
 mod body;
 mod health;
 mod names;
-mod patience;
 mod server;
 pub mod setup;
+mod timeouts;
 mod webhook;
 
 use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
@@ -27,10 +27,10 @@ use tokio::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-pub use admin::Admin;
-pub use answer::Problem;
-pub use server::serve;
-pub use webhook::VerifiedDelivery;
+pub use crate::http::admin::Admin;
+pub use crate::http::answer::Problem;
+pub use crate::http::server::serve;
+pub use crate::http::webhook::VerifiedDelivery;
 
 use crate::{
     domain::id::ForgeName,

@@ -13,7 +13,7 @@ use axum::{
 };
 use http::{header, uri::Authority};
 
-use super::{ServerState, answer::Problem};
+use crate::http::{ServerState, answer::Problem};
 
 /// Set by browsers, never by pages.
 const FETCH_SITE: &str = "sec-fetch-site";

@@ -17,10 +17,9 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::{
-    Limits, ServerState, admin,
-    patience::{PatientStream, Progress},
-    public,
+use crate::http::{
+    Limits, ServerState, admin, public,
+    timeouts::{PatientStream, Progress},
 };
 use crate::metric;
 

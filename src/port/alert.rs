@@ -3,8 +3,8 @@
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use super::forge::Undecodable;
 use crate::domain::alert::Message;
+use crate::port::forge::Undecodable;
 
 /// The sender of a monitoring connection. [`crate::alert`] has one file for each kind.
 pub trait AlertSource: Send + Sync + 'static {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::store::Seq;
 use crate::domain::id::{ForgeName, InstallationId};
+use crate::port::store::Seq;
 
 /// A delivery to store.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub struct NewDelivery {
     pub quarantined: Option<String>,
 }
 
-/// Result of [`Store::accept`](super::store::Store::accept).
+/// Result of [`Store::accept`](crate::port::store::Store::accept).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accepted {
     /// Stored under this number.

@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use super::{
+use crate::domain::id::ForgeName;
+use crate::port::{
     forge::Verified,
     store::{Accepted, StoreError},
 };
-use crate::domain::id::ForgeName;
 
 /// Stores messages of verified senders.
 #[async_trait]

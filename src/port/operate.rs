@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::store::StoreError;
+use crate::port::store::StoreError;
 
 /// An operator's controls.
 #[async_trait]

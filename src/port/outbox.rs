@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::store::{EffectId, Seq};
 use crate::domain::{
     effect::{Effect, Lane},
     id::{InstallationId, RepoKey},
 };
+use crate::port::store::{EffectId, Seq};
 
 /// An effect to queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

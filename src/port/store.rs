@@ -10,15 +10,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use super::{
-    inbox::{Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, StoredDelivery},
-    lease::{BudgetRow, Lease, LeaseKey},
-    outbox::{EffectEnd, EffectState, NewEffect, StoredEffect},
-};
 pub use crate::domain::derived::StoredItem;
 use crate::domain::{
     derived::Transition,
     id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+};
+pub use crate::port::{
+    inbox::{Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, StoredDelivery},
+    lease::{BudgetRow, Lease, LeaseKey},
+    outbox::{EffectEnd, EffectState, NewEffect, StoredEffect},
 };
 
 /// A store. The module's documentation defines what `Ok` guarantees.

@@ -9,7 +9,7 @@ use http::HeaderName;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use super::{
+use crate::settings::{
     problem::{Place, Problem},
     value::Given,
 };

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{
+use crate::settings::{
     Settings, SettingsError,
     environment::variable,
     problem::{Place, Problem},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use crate::settings::{
     Draft,
     key::{self, Refused},
     problem::{Place, Problem, nearest},

@@ -4,7 +4,7 @@ use std::{ops::Range, path::Path};
 
 use toml::de::DeTable;
 
-use super::{
+use crate::settings::{
     Draft,
     key::{self, Refused},
     problem::{Place, Problem},

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{
+use crate::settings::{
     AlertFields, Draft, Github, LogFormat, Removal, Settings,
     alert::{self, AlertKind, AlertType},
     problem::nearest,

@@ -24,10 +24,10 @@ use std::{
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-pub use alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
-pub use credential::Credentials;
-pub use problem::{Place, Problem, SettingsError};
-pub use value::{duration, log_filter};
+pub use crate::settings::alert::{AlertConnection, AlertFields, AlertKind, AlertRoute, AlertType};
+pub use crate::settings::credential::Credentials;
+pub use crate::settings::problem::{Place, Problem, SettingsError};
+pub use crate::settings::value::{duration, log_filter};
 
 /// File that is read if no other is named.
 pub const DEFAULT_FILE: &str = "config/phasebot.toml";

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Span, SpanRelativeTo};
 use secrecy::SecretString;
 use toml::de::DeValue;
 
-use super::DatabaseUrl;
+use crate::settings::DatabaseUrl;
 
 /// A setting's value as written.
 pub(super) enum Given<'a> {

@@ -7,18 +7,18 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::{
+pub use crate::app::catch_up::walk::{CatchUp, CatchUpError, Caught};
+use crate::app::{
     backfill::{Backfill, BackfillError},
     clock::after,
     intake::Intake,
-    pulse::stopped,
-    shell::Shell,
+    runtime::Shell,
+    wake::stopped,
 };
 use crate::port::{
     forge::{Forge, ForgeError},
     store::{Seq, StoreError},
 };
-pub use walk::{CatchUp, CatchUpError, Caught};
 
 /// When to try again what failed.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);

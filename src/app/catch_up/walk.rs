@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::{clock::after, persist::persistently},
+    app::{clock::after, retry::persistently},
     domain::id::ForgeName,
     metric,
     port::{

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::LONGEST_PARKING;
+use crate::app::limits::LONGEST_PARKING;
 use crate::{
     app::clock::after,
     domain::effect::Lane,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use crate::app::policy::{
     ORGANISATION_TIMER, REPOSITORY_TIMER, notice,
     proposal::{Looker, Said},
     read::{self, Brought},
@@ -16,7 +16,7 @@ use crate::{
         clock::after,
         commit::{Writes, documents},
         repos::RepoState,
-        shell::Shell,
+        runtime::Shell,
     },
     domain::{
         event::Event,

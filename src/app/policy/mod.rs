@@ -22,9 +22,9 @@ mod source;
 mod step;
 mod words;
 
-pub(crate) use attend::{Occasion, attend, before_first_look};
-pub(crate) use read::Brought;
-pub use source::{FilePolicies, PolicySource};
+pub(crate) use crate::app::policy::attend::{Occasion, attend, before_first_look};
+pub(crate) use crate::app::policy::read::Brought;
+pub use crate::app::policy::source::{FilePolicies, PolicySource};
 
 use crate::domain::id::ItemNumber;
 

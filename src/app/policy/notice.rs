@@ -1,7 +1,7 @@
 //! The one issue about a policy file that is not right: opened, kept up to
 //! date, closed again.
 
-use super::words;
+use crate::app::policy::words;
 use crate::domain::{
     effect::{Effect, POLICY_MARKER},
     fact::policy::{Complaint, PolicyFiles},

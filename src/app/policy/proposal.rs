@@ -8,12 +8,12 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{
+use crate::app::policy::{
     source::FilePolicies,
     words::{self, Verdict},
 };
 use crate::{
-    app::{clock::after, question::question, repos::RepoState, seats::aside, shell::Shell},
+    app::{clock::after, decision_slots::aside, forge_query::question, repos::RepoState, runtime::Shell},
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::source::FilePolicies;
+use crate::app::policy::source::FilePolicies;
 use crate::{
-    app::{clock::after, question::question, shell::Shell},
+    app::{clock::after, forge_query::question, runtime::Shell},
     domain::{
         fact::policy::{FileSeen, PolicyFiles, Reading},
         policy::FILE,

@@ -1,6 +1,6 @@
 //! The loop of eight phases, drawn with the place where an item is.
 
-use super::page::Page;
+use crate::cli::demo::page::Page;
 use crate::domain::policy::PhaseRule;
 
 /// Draws the loop, which is a figure eight: its left half is made, its right

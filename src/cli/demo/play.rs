@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{
+use crate::cli::demo::{
     drawing,
     page::Page,
     stage::{REPO, Sent, Stage, simulation},

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::stage::REPO;
+use crate::cli::demo::stage::REPO;
 use crate::domain::id::ItemNumber;
 use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, Person, SimError, SimForge};
 

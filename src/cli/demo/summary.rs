@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{
+use crate::cli::Failure;
+use crate::cli::demo::{
     page::Page,
     stage::{REPO, Stage},
     story::ISSUE,
 };
-use crate::cli::Failure;
 use phasebot_forge_sim::Exchange;
 
 /// Phases with times, API calls, webhooks, and what the last phase means.

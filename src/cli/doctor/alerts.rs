@@ -1,6 +1,6 @@
 //! The monitoring connections.
 
-use super::{Finding, Report, Verdict, repositories::Served};
+use crate::cli::doctor::{Finding, Report, Verdict, repositories::Served};
 use crate::settings::Settings;
 
 /// Each connection, and whether the App serves the repositories that it names.

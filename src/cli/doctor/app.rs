@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Finding, Occasion, Report, Verdict, alerts, hook, repositories};
+use crate::cli::doctor::{Finding, Occasion, Report, Verdict, alerts, hook, repositories};
 use crate::{
     forge::github::{
-        grant::Grants,
+        app_permissions::Grants,
         inspect::{App, Inspector, Installation, MOST, Rate, Seen},
     },
     port::{clock::Clock, forge::ForgeError},

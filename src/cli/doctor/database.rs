@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Finding, Verdict};
+use crate::cli::doctor::{Finding, Verdict};
 use crate::{
     cli::store as opening,
     settings::{DatabaseUrl, Settings},

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Finding, Verdict};
+use crate::cli::doctor::{Finding, Verdict};
 use crate::{
     domain::{
         policy::{Mode, Policy},

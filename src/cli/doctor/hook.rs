@@ -1,6 +1,6 @@
 //! Does GitHub reach us?
 
-use super::{Finding, Occasion, Report, Verdict, app::page, reach, webhook_url};
+use crate::cli::doctor::{Finding, Occasion, Report, Verdict, app::page, reach, webhook_url};
 use crate::{
     cli::setup::is_here,
     forge::github::inspect::{App, Delivery, Inspector},

@@ -1,6 +1,6 @@
 //! What can be seen without asking anybody: settings, policy, key.
 
-use super::{Finding, Report, Verdict};
+use crate::cli::doctor::{Finding, Report, Verdict};
 use crate::{
     cli::policy,
     settings::{Credentials, Loaded, Settings},

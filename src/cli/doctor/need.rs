@@ -5,7 +5,7 @@ use crate::{
         policy::{Mode, Policy},
         rule::Via,
     },
-    forge::github::grant::{Access, Grants},
+    forge::github::app_permissions::{Access, Grants},
 };
 
 /// Permissions and events for labels and comments, and for what this policy does beyond.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Finding, Report, Verdict, gates, need::needs};
+use crate::cli::doctor::{Finding, Report, Verdict, gates, need::needs};
 use crate::{
     domain::policy::{FILE, Policy},
     forge::github::{
-        grant::Grants,
+        app_permissions::Grants,
         inspect::{Inspector, Installation, Repository},
     },
     policy::{self, Layer, Parsed, Rank},

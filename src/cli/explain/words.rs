@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::account::{Account, ItemAccount, Outcome};
+use crate::cli::explain::account::{Account, ItemAccount, Outcome};
 use crate::{
     cli::text,
     domain::{

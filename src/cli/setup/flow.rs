@@ -5,7 +5,7 @@ use std::{io::Write, sync::Arc};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::place::Place;
+use crate::cli::setup::place::Place;
 use crate::{
     app::clock::after,
     cli::{Failure, text},

@@ -10,7 +10,7 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::{NamedTempFile, PersistError};
 
-use super::{flow::Registered, place::Place};
+use crate::cli::setup::{flow::Registered, place::Place};
 use crate::cli::{Failure, text};
 
 /// The environment file's name.

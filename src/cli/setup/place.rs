@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use super::Args;
+use crate::cli::setup::Args;
 use crate::{cli::Failure, settings::Settings};
 
 /// Which GitHub, and how it reaches us.

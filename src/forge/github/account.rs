@@ -3,7 +3,7 @@
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::{
+use crate::forge::github::{
     client::{Caller, Client},
     path,
     repo::Repo,

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{
-    account, authors, client::Client, commits, dispatch, evidence, graphql, identity::Identity, path, repo::Repo,
-    required, watch,
+use crate::forge::github::{
+    account, authors, client::Client, commits, dispatch, evidence, graphql, own_account::Identity, path, ref_guard,
+    repo::Repo, required,
 };
 use crate::{
     domain::{
@@ -47,7 +47,7 @@ pub(super) async fn answer(
         Need::Commits { base: Some(base), head } => commits::between(&mut repo, base, head).await,
         Need::Commits { base: None, head } => commits::before(&mut repo, head).await,
         Need::Named { name, default_branch, .. } => {
-            watch::named(&mut repo, name, default_branch).await.map(Answer::Named)
+            ref_guard::named(&mut repo, name, default_branch).await.map(Answer::Named)
         }
         Need::RunsAt { sha, trigger, .. } => {
             dispatch::runs_at(&mut repo, sha.as_ref(), trigger).await.map(Answer::Runs)
@@ -62,7 +62,7 @@ pub(super) async fn answer(
             authors::authors(client, target, base.as_ref(), head).await.map(Answer::Authors)
         }
         Need::TagSignature { tag } => evidence::signature(&mut repo, tag).await,
-        Need::CommitPlace { sha, branch } => watch::place(&mut repo, sha, branch).await.map(Answer::CommitPlace),
+        Need::CommitPlace { sha, branch } => ref_guard::place(&mut repo, sha, branch).await.map(Answer::CommitPlace),
         Need::PullsOf { sha } => evidence::pulls_of(&mut repo, sha).await.map(Answer::BroughtBy),
         Need::Reviews { pull } => evidence::reviews(&mut repo, *pull).await,
         Need::Tags => tags(&mut repo).await.map(Answer::Tags),

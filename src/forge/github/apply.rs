@@ -1,11 +1,11 @@
 //! Does what an effect says.
 
-use super::{
+use crate::forge::github::{
     check, comment, deploy,
     dispatch::{self, Dispatch},
-    errand, graphql,
-    identity::Identity,
-    issue, label, protection, release,
+    graphql, issue, item_actions, label,
+    own_account::Identity,
+    protection, release,
     repo::Repo,
 };
 use crate::{
@@ -30,11 +30,11 @@ pub(super) async fn apply(
         Effect::React { comment, content } => comment::react(repo, *comment, content).await?,
         Effect::ReactTo { node, content } => graphql::react(repo.client, repo.target, node, content).await?,
         Effect::FoldComment { item, marker, since } => comment::fold(repo, identity, *item, marker, *since).await?,
-        Effect::Assign { item, logins, .. } => errand::assign(repo, *item, logins).await?,
+        Effect::Assign { item, logins, .. } => item_actions::assign(repo, *item, logins).await?,
         Effect::SetMilestone { item, milestone, .. } => {
-            errand::set_milestone(repo, *item, milestone.as_deref()).await?
+            item_actions::set_milestone(repo, *item, milestone.as_deref()).await?
         }
-        Effect::RerunFailed { pull, sha, .. } => errand::rerun_failed(repo, *pull, sha).await?,
+        Effect::RerunFailed { pull, sha, .. } => item_actions::rerun_failed(repo, *pull, sha).await?,
         Effect::OpenIssue { marker, title, body, labels, gate: _ } => {
             issue::open(repo, identity, context, marker, title, body, labels).await?
         }

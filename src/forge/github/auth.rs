@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::SetupError;
+use crate::forge::github::SetupError;
 use crate::{
     domain::id::InstallationId,
     port::{clock::Clock, forge::ForgeError},

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
+use crate::forge::github::{
     client::Client,
     evidence::User,
     graphql, path,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{comment, failure::Failure, identity::Identity, path, repo::Repo};
+use crate::forge::github::{comment, failure::Failure, own_account::Identity, path, repo::Repo};
 use crate::{
     domain::{
         effect::{Annotation, CheckVerdict},

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
+use crate::forge::github::{
     auth::{AppKey, Minted, TokenBroker},
     cache::{Cache, Further, Kept, Key},
     failure::Failure,

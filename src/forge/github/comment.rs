@@ -4,10 +4,9 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{
-    graphql,
-    identity::{Identity, Written},
-    marker,
+use crate::forge::github::{
+    graphql, marker,
+    own_account::{Identity, Written},
     repo::{PER_PAGE, Repo},
 };
 use crate::{

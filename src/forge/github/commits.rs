@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{
+use crate::forge::github::{
     path,
     repo::{PER_PAGE, Repo},
 };

@@ -12,12 +12,12 @@ mod item;
 
 use jiff::Timestamp;
 
-pub(super) use self::{
+pub(super) use crate::forge::github::decode::{
     check::{check_page, check_seen, status_outcome},
     item::{association, review_verdict},
 };
 
-use super::payload::{Numbered, Payload, Repository, User, json};
+use crate::forge::github::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{
         event::{Event, RepoSeen, RunOutcome, Seen},

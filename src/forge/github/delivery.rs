@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use super::{
+use crate::forge::github::{
     cache::Further,
     client::{Caller, Client},
     transport::Call,

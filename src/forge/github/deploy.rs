@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{identity::Identity, path, repo::Repo, watch};
+use crate::forge::github::{own_account::Identity, path, ref_guard, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
@@ -74,7 +74,7 @@ pub(super) async fn create(
     if context.look_only {
         return Ok(Applied { told: Some(ForgeResult::NotFound), ..Applied::default() });
     }
-    if let Some(told) = watch::moved(repo, deployment.sha, deployment.watched).await? {
+    if let Some(told) = ref_guard::moved(repo, deployment.sha, deployment.watched).await? {
         return Ok(Applied { told: Some(told), ..Applied::default() });
     }
     let mut body = json!({

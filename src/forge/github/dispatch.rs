@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{evidence::User, failure::Failure, file, path, repo::Repo, watch, workflow};
+use crate::forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, workflow};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
@@ -58,7 +58,7 @@ pub(super) async fn dispatch(
             ))),
         };
     }
-    if let Some(moved) = watch::moved(repo, it.sha, it.watched).await? {
+    if let Some(moved) = ref_guard::moved(repo, it.sha, it.watched).await? {
         return Ok(told(moved));
     }
     let inputs = match inputs(repo, it).await? {
@@ -182,11 +182,11 @@ fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<S
 /// The commit that a branch or tag stands at.
 async fn head_of(repo: &mut Repo<'_>, reference: &str) -> Result<Option<Sha>, ForgeError> {
     // One that an earlier version queued has a bare name.
-    if let Some(tag) = reference.strip_prefix(watch::TAGS) {
-        return found(super::answer::tag_commit(repo, tag).await);
+    if let Some(tag) = reference.strip_prefix(ref_guard::TAGS) {
+        return found(crate::forge::github::answer::tag_commit(repo, tag).await);
     }
-    let branch = reference.strip_prefix(watch::BRANCHES).unwrap_or(reference);
-    found(watch::head(repo, branch).await)
+    let branch = reference.strip_prefix(ref_guard::BRANCHES).unwrap_or(reference);
+    found(ref_guard::head(repo, branch).await)
 }
 
 fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
@@ -266,7 +266,7 @@ fn facts(run: Run) -> RunFacts {
     RunFacts {
         at: run.updated_at,
         attempt: run.attempt.unwrap_or(1),
-        outcome: super::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
+        outcome: crate::forge::github::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
         sha: Sha::from(run.head_sha.as_str()),
         trigger: run.event,
         title: run.display_title,

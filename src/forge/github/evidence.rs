@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{
+use crate::forge::github::{
     decode::{association, check_page, check_seen, review_verdict, status_outcome},
-    identity::Identity,
+    own_account::Identity,
     path,
     payload::CheckRun,
     repo::{PER_PAGE, Repo},

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
+use crate::forge::github::{
     auth::later,
     transport::{Call, Lost, Raw},
 };

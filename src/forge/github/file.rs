@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use super::{client::Client, path, repo::Repo, watch};
+use crate::forge::github::{client::Client, path, ref_guard, repo::Repo};
 use crate::{
     domain::{fact::policy::FileSeen, id::Sha},
     port::forge::{ForgeError, Target},
@@ -100,7 +100,7 @@ pub(super) async fn changes(
         previous_filename: Option<String>,
     }
     // The branch's head, not its name: a tag may be called like it.
-    let base = watch::head(repo, base).await?;
+    let base = ref_guard::head(repo, base).await?;
     let tail = format!("/compare/{}...{}?per_page=1&page=1", path::segment(&base.0)?, path::segment(&head.0)?);
     let found: Comparison = match repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await {
         Ok(reply) => reply.json()?,

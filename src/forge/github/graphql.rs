@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{
+use crate::forge::github::{
     auth::later,
     client::{Caller, Client},
     failure::harmless,

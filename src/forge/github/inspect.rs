@@ -11,14 +11,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{
+use crate::forge::github::{
     SetupError,
+    app_permissions::Grants,
     auth::AppKey,
     client::{Caller, Client},
     failure::Failure,
-    file,
-    grant::Grants,
-    path,
+    file, path,
     repo::Repo,
     required,
     ruleset::Ruleset,

@@ -4,9 +4,10 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{
-    identity::{Identity, Written},
-    label, marker, path,
+use crate::forge::github::{
+    label, marker,
+    own_account::{Identity, Written},
+    path,
     repo::Repo,
 };
 use crate::{

@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{path, repo::Repo};
+use crate::forge::github::{path, repo::Repo};
 use crate::{
     domain::{effect::LabelSpec, id::ItemNumber},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},

@@ -7,6 +7,8 @@
 
 mod account;
 mod answer;
+mod api_url;
+pub mod app_permissions;
 mod apply;
 mod auth;
 mod authors;
@@ -19,25 +21,24 @@ pub mod decode;
 mod delivery;
 mod deploy;
 mod dispatch;
-mod errand;
 mod evidence;
 mod failure;
 mod file;
-pub mod grant;
 mod graphql;
-mod identity;
 pub mod inspect;
 mod issue;
+mod item_actions;
 mod label;
 mod marker;
+mod own_account;
 mod path;
 pub mod payload;
 mod protection;
+mod ref_guard;
 pub mod register;
 mod release;
 mod repo;
 mod required;
-mod root;
 pub mod route;
 pub mod ruleset;
 mod survey;
@@ -45,7 +46,6 @@ mod survey_shape;
 mod transport;
 mod understand;
 pub mod verify;
-mod watch;
 mod workflow;
 
 use std::{fmt, sync::Arc};
@@ -57,10 +57,10 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use self::{
+use crate::forge::github::{
     auth::AppKey,
     client::{Caller, Client},
-    identity::Identity,
+    own_account::Identity,
     repo::Repo,
     transport::{Call, Transport},
     understand::Understanding,

@@ -3,7 +3,7 @@
 use http::Method;
 use serde_json::json;
 
-use super::repo::Repo;
+use crate::forge::github::repo::Repo;
 use crate::port::forge::{Applied, ForgeError};
 
 /// GitHub's longest comment.

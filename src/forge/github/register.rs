@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{
+use crate::forge::github::{
     failure::Failure,
     path,
     transport::{Call, Credential, Transport},

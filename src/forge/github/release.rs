@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answer, repo::Repo, watch};
+use crate::forge::github::{answer, ref_guard, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
@@ -65,7 +65,7 @@ pub(super) async fn publish(
             return Ok(told(ForgeResult::NotStarted(why)));
         }
         if let Some(branch) = branch
-            && let Some(moved) = watch::moved(repo, sha, &RefGuard::Branch(branch.to_owned())).await?
+            && let Some(moved) = ref_guard::moved(repo, sha, &RefGuard::Branch(branch.to_owned())).await?
         {
             return Ok(told(moved));
         }

@@ -4,7 +4,7 @@ use http::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{
+use crate::forge::github::{
     cache::Further,
     client::{Caller, Client, Reply},
     failure::Failure,

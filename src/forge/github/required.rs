@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{path, repo::Repo};
+use crate::forge::github::{path, repo::Repo};
 use crate::{domain::needs::RequiredCheck, port::forge::ForgeError};
 
 /// Pages of a branch's rules, at 100 each.

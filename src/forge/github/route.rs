@@ -1,6 +1,6 @@
 //! Where a delivery belongs: the little that is read before it is kept.
 
-use super::payload::{Numbered, Payload, json};
+use crate::forge::github::payload::{Numbered, Payload, json};
 use crate::port::forge::Route;
 
 /// Reads only what routing needs, in one pass over the body and one over the

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::{
+use crate::forge::github::{
     client::{Caller, Client},
     decode, graphql, path,
     survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},

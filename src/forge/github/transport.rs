@@ -26,7 +26,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tracing::Instrument;
 
-use super::{SetupError, root::Root};
+use crate::forge::github::{SetupError, api_url::Root};
 use crate::{
     domain::id::{ForgeName, InstallationId},
     metric,

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{decode, verify::Verifier};
+use crate::forge::github::{decode, verify::Verifier};
 use crate::{
     domain::{event::Event, id::ForgeName},
     port::forge::{Refusal, Undecodable, Verified},

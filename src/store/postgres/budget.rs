@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::store::postgres::{
     db::Db,
     value::{args, bits, millis, moment, text, text_col},
 };

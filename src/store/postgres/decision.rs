@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work, patiently, pipeline},
     ingest, lease, outbox, repo, timer,
     value::{args, bits, millis, number, text},

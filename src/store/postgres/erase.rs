@@ -1,6 +1,6 @@
 //! Letting go of a repository that was taken from us.
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, patiently, pipeline},
     value::{args, bits, number, text},
 };

@@ -11,7 +11,7 @@ use crate::port::store::StoreError;
 /// those may quote rows.
 pub(super) fn told(error: &Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
-        return StoreError::Unavailable(super::connect::with_causes(error));
+        return StoreError::Unavailable(crate::store::postgres::connect::with_causes(error));
     };
     let code = refusal.code().code();
     let what = format!("PostgreSQL: {} ({code})", refusal.message());
@@ -27,7 +27,7 @@ pub(super) fn told(error: &Error) -> StoreError {
 /// No connection was to be had.
 pub(super) fn no_connection(error: &PoolError) -> StoreError {
     match error {
-        PoolError::Backend(error) => StoreError::Unavailable(super::connect::reason(error)),
+        PoolError::Backend(error) => StoreError::Unavailable(crate::store::postgres::connect::reason(error)),
         PoolError::Timeout(_) => StoreError::Unavailable("every connection to PostgreSQL is in use".to_owned()),
         other => StoreError::Unavailable(other.to_string()),
     }

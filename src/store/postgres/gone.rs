@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio_postgres::NoTls;
 
-use super::{PostgresStore, ingest};
+use crate::store::postgres::{PostgresStore, ingest};
 use crate::{
     domain::id::ForgeName,
     port::store::{Accepted, NewDelivery, Store},

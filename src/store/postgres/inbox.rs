@@ -8,7 +8,7 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use super::{
+use crate::store::postgres::{
     db::Db,
     value::{args, bits, col, count, id_or_none, moment, moment_or_none, number, text, text_col, text_or_none},
 };

@@ -13,7 +13,7 @@ use tokio::sync::{
     oneshot,
 };
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work, patiently, pipeline},
     value::{args, bits, col, count, millis, number, text},
 };

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio_postgres::Row;
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work},
     inbox::read_pending,
     value::{args, bits, col, count, id, number, text, text_col},

@@ -1,10 +1,10 @@
 //! Small things of the program itself, by name.
 
-use super::{
+use crate::port::store::StoreError;
+use crate::store::postgres::{
     db::Db,
     value::{args, text, text_col},
 };
-use crate::port::store::StoreError;
 
 pub(super) const MEMO: &str = "SELECT value FROM memo WHERE name = $1";
 

@@ -36,8 +36,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use self::{connect::Address, db::Db, ingest::Ingest};
-use super::{OpenError, pack::pack};
+use crate::store::postgres::{connect::Address, db::Db, ingest::Ingest};
+use crate::store::{OpenError, pack::pack};
 use crate::{
     domain::{
         derived::Transition,

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work},
     value::{
         args, bits, col, count, effect_state, id, json, lane, lane_number, millis, moment, number, text, text_col,

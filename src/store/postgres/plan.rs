@@ -4,12 +4,12 @@
 
 use tokio_postgres::NoTls;
 
-use super::{
+use crate::port::store::{DeliveryFilter, DeliveryState};
+use crate::store::postgres::{
     PostgresStore, budget, decision, erase, inbox, ingest,
     lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
     memo, outbox, repo, timer, upkeep,
 };
-use crate::port::store::{DeliveryFilter, DeliveryState};
 
 /// Many rows of everything, as after some weeks: most of it decided and done.
 const FILL: &str = "

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work},
     value::{
         args, bits, col, id, id_or_none, json, millis, moment, moment_or_none, text, text_col, text_or_none, to_json,

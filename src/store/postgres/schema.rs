@@ -1,6 +1,6 @@
 //! The schema and its migrations.
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Work, patiently},
     value::{args, col},
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{
+use crate::store::postgres::{
     db::{Db, Step, Work},
     value::{args, bits, id, millis, moment, number, text, text_col},
 };

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use super::{
+use crate::port::store::{StoreError, StoreStats};
+use crate::store::postgres::{
     db::Db,
     value::{args, col, count, from_millis, millis, number},
 };
-use crate::port::store::{StoreError, StoreStats};
 
 /// A body goes with its delivery. So does the memory that the delivery was
 /// taken in: `before` bounds how late a repetition is still recognised. What

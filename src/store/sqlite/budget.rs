@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::value::{Id, Moment};
+use crate::store::sqlite::value::{Id, Moment};
 use crate::{
     domain::id::{ForgeName, InstallationId},
     port::store::{BudgetRow, StoreError},

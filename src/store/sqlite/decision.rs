@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{
+use crate::store::sqlite::{
     outbox, repo, timer,
     value::{Moment, number},
 };

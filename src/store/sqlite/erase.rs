@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::value::{Id, number};
+use crate::store::sqlite::value::{Id, number};
 use crate::{
     domain::id::RepoKey,
     port::store::{Seq, StoreError},

@@ -5,7 +5,7 @@ use std::{io, path::Path};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
-use super::{SqliteOptions, schema};
+use crate::store::sqlite::{SqliteOptions, schema};
 use crate::store::{OpenError, shown};
 
 /// The version of a file's schema, and the newest one that this program knows.

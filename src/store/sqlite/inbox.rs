@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use super::value::{Forge, Id, Moment, number};
+use crate::store::sqlite::value::{Forge, Id, Moment, number};
 use crate::{
     domain::id::ForgeName,
     port::store::{

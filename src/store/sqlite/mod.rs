@@ -28,9 +28,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-pub use self::file::{BackupError, back_up, look};
-use self::{connection::Role, reader::Readers, writer::Writer};
-use super::{OpenError, pack::pack};
+pub use crate::store::sqlite::file::{BackupError, back_up, look};
+use crate::store::sqlite::{connection::Role, reader::Readers, writer::Writer};
+use crate::store::{OpenError, pack::pack};
 use crate::{
     domain::{
         derived::Transition,

@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
+use crate::store::sqlite::{
     repo,
     value::{Forge, Id, Json, LaneNumber, Moment, lane_number, number, to_json},
 };

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
-use super::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep};
 use crate::port::store::{DeliveryFilter, DeliveryState};
+use crate::store::sqlite::{
+    SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep,
+};
 
 /// SQLite's plan for a query, line by line.
 fn plan(db: &Connection, sql: &str) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{
+use crate::store::sqlite::{
     inbox,
     value::{Forge, Id, Json, Moment, to_json},
 };

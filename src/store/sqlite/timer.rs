@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::value::{Forge, Id, Moment, number};
+use crate::store::sqlite::value::{Forge, Id, Moment, number};
 use crate::{
     domain::id::{ItemNumber, RepoKey},
     port::store::{StoreError, Timer},

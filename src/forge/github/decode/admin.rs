@@ -1,6 +1,6 @@
 //! Installations, repositories, labels.
 
-use super::{Delivery, Understood, Useless, is_full_name, needed};
+use crate::forge::github::decode::{Delivery, Understood, Useless, is_full_name, needed};
 use crate::{
     domain::{
         event::{InstallationSeen, RepositoryChange, Seen},

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Delivery, Understood, Useless, actor, needed};
+use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen},
     forge::github::payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},

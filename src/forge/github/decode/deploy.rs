@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Delivery, Understood, Useless, actor, needed};
+use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, ReleaseSeen, Seen},
     forge::github::payload::{DeployingRun, Deployment, DeploymentStatus, Release},

@@ -1,6 +1,6 @@
 //! Pushes, new and deleted refs, merge groups.
 
-use super::{Delivery, Understood, Useless, needed};
+use crate::forge::github::decode::{Delivery, Understood, Useless, needed};
 use crate::{
     domain::{
         event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},

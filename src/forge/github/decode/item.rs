@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::{Delivery, Understood, Useless, actor, needed};
+use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{
         App, Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Maybe, lenient::objects};
+use crate::forge::github::payload::{Maybe, lenient::objects};
 
 /// An installation, where an event is about it.
 #[derive(Debug, Default, Deserialize)]

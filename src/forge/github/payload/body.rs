@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
-use super::Read;
+use crate::forge::github::payload::Read;
 use crate::port::forge::Undecodable;
 
 /// The members of a payload, each still as text.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Maybe, Numbered, User, lenient::objects};
 use crate::domain::id::Sha;
+use crate::forge::github::payload::{Maybe, Numbered, User, lenient::objects};
 
 /// A release.
 ///

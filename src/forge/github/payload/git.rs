@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::{Maybe, lenient::objects};
 use crate::domain::id::Sha;
+use crate::forge::github::payload::{Maybe, lenient::objects};
 
 /// A commit in a push.
 #[derive(Debug, Default, Deserialize)]

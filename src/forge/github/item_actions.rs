@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{account, repo::Repo};
+use crate::forge::github::{account, repo::Repo};
 use crate::{
     domain::{
         effect::ForgeResult,

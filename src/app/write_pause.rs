@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use super::shell::Shell;
+use crate::app::runtime::Shell;
 use crate::port::{
     operate::Operate,
     store::{Store, StoreError},

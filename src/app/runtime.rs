@@ -10,18 +10,18 @@ use std::{
 
 use jiff::SignedDuration;
 
-use super::{
+use crate::app::{
     alert::Alerts,
     backoff::Backoff,
-    doubt::Doubts,
+    decision_slots::{Askers, Previews, Seats},
+    duplicate_guard::Doubts,
     identity::Identities,
     leases::Leases,
     limits::Limits,
     policy::PolicySource,
-    pulse::Pulse,
     repos::Repos,
-    seats::{Askers, Previews, Seats},
     urgent::Urgent,
+    wake::Pulse,
 };
 use crate::{
     domain::id::ForgeName,

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::after;
+use crate::app::clock::after;
 use crate::{
     domain::effect::RetrySafety,
     port::store::{EffectState, Seq, Store, StoreError, StoredEffect},

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{account, answer, failure::Failure, path, repo::Repo};
+use crate::forge::github::{account, answer, failure::Failure, path, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},

@@ -8,7 +8,7 @@ use std::{
 use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use super::{clock::after, halt, pulse::stopped, repos::RepoState, shell::Shell};
+use crate::app::{clock::after, repos::RepoState, runtime::Shell, wake::stopped, write_pause};
 use crate::{
     metric,
     port::store::{StoreError, StoreStats},
@@ -59,7 +59,7 @@ pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<boo
         if shell.store_answers.swap(answers, Ordering::Relaxed) != answers {
             tracing::warn!(answers, "the store's health changed");
         }
-        if answers && let Err(error) = halt::look(&shell).await {
+        if answers && let Err(error) = write_pause::look(&shell).await {
             tracing::warn!(%error, "whether writing is paused can't be read");
         }
         if answers && round.is_multiple_of(FIGURES_EVERY) {

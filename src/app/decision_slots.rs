@@ -15,7 +15,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::limits::Tenant;
+use crate::app::limits::Tenant;
 
 /// Decisions under way at once, waiting or not.
 pub(crate) const MOST_BESIDE: usize = 256;

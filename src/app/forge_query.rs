@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::timeout;
 
-use super::{clock::after, persist::persistently, seats::aside, shell::Shell};
+use crate::app::{clock::after, decision_slots::aside, retry::persistently, runtime::Shell};
 use crate::port::forge::{ForgeError, Target};
 
 /// Patience with one try: an answer may have many pages.

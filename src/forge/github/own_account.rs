@@ -4,7 +4,7 @@ use http::Method;
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
-use super::{
+use crate::forge::github::{
     client::{Caller, Client},
     transport::Call,
 };

@@ -11,15 +11,15 @@ use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnord
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::Instant};
 
-use super::{
+use crate::app::{
+    binding,
     clock::after,
     commands,
     commit::{note, timer_key},
     decision::{self, Decided, Failure, Scope},
-    place,
     policy::{self, Brought, Occasion},
-    pulse::stopped,
-    shell::Shell,
+    runtime::Shell,
+    wake::stopped,
     worker::panic_text,
 };
 use crate::{
@@ -189,7 +189,7 @@ async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>
     let mut held = shell.repos.hold(repo).await;
     let mut state = held.take(shell.store.as_ref()).await?;
     let place = state.row.clone();
-    let target = place.as_ref().and_then(place::target);
+    let target = place.as_ref().and_then(binding::target);
     let forge = shell.forge(&repo.forge).map(AsRef::as_ref);
     let aim = forge.zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: timers.contains(&TimerKey::Organization) };

@@ -10,7 +10,7 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::app::{clock::after, forge_query::question_once, limits::Tenant, runtime::Shell};
+use crate::app::{clock::after, forge_query::question_once, limits::Tenant, runtime::Runtime};
 use crate::{
     domain::{
         needs::{Answer, Answered, Need},
@@ -50,14 +50,14 @@ impl<'a> Inquiry<'a> {
     /// Questions for the delivery `own`, or for timers; `urgent`: somebody
     /// waits for what comes of a command.
     pub(crate) fn new(
-        shell: &'a Shell,
+        runtime: &'a Runtime,
         forge: &'a dyn Forge,
         target: &'a Target,
         own: Option<&'a str>,
         urgent: bool,
     ) -> Self {
         let patience = if urgent { PATIENCE_OF_PEOPLE } else { PATIENCE_IN_ALL };
-        let round = Round { shell, forge, target, deadline: Instant::now() + patience, own };
+        let round = Round { runtime, forge, target, deadline: Instant::now() + patience, own };
         Self { round, asked: HashSet::new(), left: MOST_QUESTIONS, again_at: None, is_over: false }
     }
 
@@ -74,8 +74,8 @@ impl<'a> Inquiry<'a> {
     /// Asks what was not asked yet and may be asked now. Answers may raise
     /// further questions: each round asks at least one, so that there are few.
     pub(crate) async fn ask(&mut self, needs: Vec<Need>) -> Vec<Answered> {
-        let Round { shell, target, .. } = self.round;
-        let now = shell.clock.now();
+        let Round { runtime, target, .. } = self.round;
+        let now = runtime.clock.now();
         let mut batch: Vec<Need> = Vec::new();
         for need in needs {
             if self.asked.contains(&need) {
@@ -87,7 +87,7 @@ impl<'a> Inquiry<'a> {
                 break;
             }
             self.asked.insert(need.clone());
-            match shell.backoff.admit(&self.round.tenant(), &target.repo, &need, now) {
+            match runtime.backoff.admit(&self.round.tenant(), &target.repo, &need, now) {
                 Ok(()) => {
                     self.left -= 1;
                     batch.push(need);
@@ -102,7 +102,7 @@ impl<'a> Inquiry<'a> {
         let Asked { answers, again, broken_off } = self.round.ask(batch).await;
         self.again_at = earlier(self.again_at, again);
         self.is_over = broken_off;
-        let answered = |(need, answer)| Answered { need, answer, at: shell.clock.now() };
+        let answered = |(need, answer)| Answered { need, answer, at: runtime.clock.now() };
         answers.into_iter().map(answered).collect()
     }
 }
@@ -119,7 +119,7 @@ struct Asked {
 
 /// Questions of one decision that are asked beside each other.
 struct Round<'a> {
-    shell: &'a Shell,
+    runtime: &'a Runtime,
     forge: &'a dyn Forge,
     target: &'a Target,
     deadline: Instant,
@@ -138,12 +138,12 @@ impl Round<'_> {
         let partition = Partition { forge: repo.forge.clone(), repo: Some(repo.id) };
         let all = needs.len();
         let one = async |(index, need): (usize, Need)| {
-            let answer = question_once(self.shell, self.target, || self.forge.answer(self.target, &need)).await;
+            let answer = question_once(self.runtime, self.target, || self.forge.answer(self.target, &need)).await;
             (index, self.note(&need, answer).map(|answer| (need, answer)))
         };
         let asking = stream::iter(needs.into_iter().enumerate()).map(one).buffer_unordered(AT_ONCE);
         tokio::pin!(asking);
-        let interrupted = self.shell.urgent.waits(&partition, self.own);
+        let interrupted = self.runtime.urgent.waits(&partition, self.own);
         tokio::pin!(interrupted);
         let (mut answers, mut heard, mut again) = (Vec::new(), 0, None);
         loop {
@@ -160,7 +160,7 @@ impl Round<'_> {
         }
         let broken_off = heard < all;
         if broken_off {
-            again = earlier(again, Some(after(self.shell.clock.now(), GO_ON_AFTER)));
+            again = earlier(again, Some(after(self.runtime.clock.now(), GO_ON_AFTER)));
         }
         answers.sort_by_key(|(index, _)| *index);
         Asked { answers: answers.into_iter().map(|(_, answer)| answer).collect(), again, broken_off }
@@ -170,7 +170,7 @@ impl Round<'_> {
     fn note(&self, need: &Need, answer: Result<Answer, ForgeError>) -> Result<Answer, Timestamp> {
         let outcome = if answer.is_ok() { "answered" } else { "unavailable" };
         metrics::counter!(metric::QUESTIONS, "outcome" => outcome).increment(1);
-        let (tenant, repo, backoff) = (self.tenant(), &self.target.repo, &self.shell.backoff);
+        let (tenant, repo, backoff) = (self.tenant(), &self.target.repo, &self.runtime.backoff);
         match answer {
             Ok(answer) => {
                 backoff.answered(&tenant, repo, need);
@@ -179,7 +179,7 @@ impl Round<'_> {
             // What fails for the moment is not an answer: it is asked again.
             Err(ForgeError::RateLimited { until }) => Err(until),
             Err(ForgeError::Transient(why) | ForgeError::Doubt(why)) => {
-                let until = backoff.failed(&tenant, repo, need, self.shell.clock.now());
+                let until = backoff.failed(&tenant, repo, need, self.runtime.clock.now());
                 tracing::debug!(?need, why, %until, "a question was not answered");
                 Err(until)
             }

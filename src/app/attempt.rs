@@ -15,7 +15,7 @@ use crate::app::{
     leases::{Tenure, while_held},
     limits::Tenant,
     outcome::{conclude, deleted, note, persevere},
-    runtime::Shell,
+    runtime::Runtime,
     worker::panic_text,
 };
 use crate::{
@@ -68,8 +68,8 @@ impl Leave {
 }
 
 /// Tries an effect once. Its cost was reserved by the outbox.
-pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reserved: Cost) -> Attempt {
-    let delivery = shell.causes.delivery_id(shell.store.as_ref(), effect.cause).await;
+pub(crate) async fn run(runtime: &Runtime, effect: StoredEffect, leave: Leave, reserved: Cost) -> Attempt {
+    let delivery = runtime.causes.delivery_id(runtime.store.as_ref(), effect.cause).await;
     let span = tracing::info_span!(
         "effect",
         id = effect.id,
@@ -79,7 +79,7 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
         delivery
     );
     async {
-        let outcome = AssertUnwindSafe(try_once(shell, &effect, &leave, reserved)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(try_once(runtime, &effect, &leave, reserved)).catch_unwind().await;
         let attempt = match outcome {
             Ok(Ok(())) => Attempt::Noted,
             Ok(Err(error)) => {
@@ -88,8 +88,8 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
             }
             Err(panic) => {
                 let error = ForgeError::Doubt(format!("panicked: {}", panic_text(panic.as_ref())));
-                let end = verdict(&effect, &error, true, shell.clock.now());
-                end_failed(shell, &effect, leave.installation.lease(), end).await;
+                let end = verdict(&effect, &error, true, runtime.clock.now());
+                end_failed(runtime, &effect, leave.installation.lease(), end).await;
                 Attempt::Noted
             }
         };
@@ -100,11 +100,11 @@ pub(crate) async fn run(shell: &Shell, effect: StoredEffect, leave: Leave, reser
     .await
 }
 
-async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
+async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reserved: Cost) -> Result<(), StoreError> {
     let tenant = (effect.repo.forge.clone(), effect.installation);
     let sender = leave.installation.lease();
-    let give_back = |cost: Cost| shell.limits.give_back(&tenant, cost, shell.clock.now());
-    let in_doubt = match shell.doubts.about(effect, shell.store.as_ref(), shell.clock.now()).await {
+    let give_back = |cost: Cost| runtime.limits.give_back(&tenant, cost, runtime.clock.now());
+    let in_doubt = match runtime.duplicate_guard.about(effect, runtime.store.as_ref(), runtime.clock.now()).await {
         Ok(in_doubt) => in_doubt,
         Err(error) => {
             give_back(reserved);
@@ -112,12 +112,12 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
     };
 
-    let (target, mut context, recheck) = match aim(shell, effect, in_doubt).await {
+    let (target, mut context, recheck) = match aim(runtime, effect, in_doubt).await {
         Ok((Some(target), context, recheck)) => (target, context, recheck),
         Ok((None, ..)) => {
             give_back(reserved);
             let reason = "phasebot may not act there any more".to_owned();
-            end_failed(shell, effect, sender, EffectEnd::Dropped { reason, at: shell.clock.now() }).await;
+            end_failed(runtime, effect, sender, EffectEnd::Dropped { reason, at: runtime.clock.now() }).await;
             return Ok(());
         }
         Err(error) => {
@@ -125,7 +125,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
             return Err(error);
         }
     };
-    let Some(forge) = shell.forge(&effect.repo.forge) else { return Ok(()) };
+    let Some(forge) = runtime.forge(&effect.repo.forge) else { return Ok(()) };
     let repeat = effect.effect.repeat();
     let (mut replaced, mut withheld) = (None, None);
     match recheck {
@@ -138,7 +138,7 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         }
         Recheck::Withhold(why) => {
             give_back(reserved);
-            withhold(shell, effect, sender, why).await;
+            withhold(runtime, effect, sender, why).await;
             return Ok(());
         }
     }
@@ -149,15 +149,15 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         creates: reserved.creates.saturating_sub(cost.creates),
     });
 
-    shell.limits.settle(&tenant, shell.clock.now()).await;
+    runtime.limits.settle(&tenant, runtime.clock.now()).await;
 
     // A label that is set too late is corrected; a late «yes» to a release is not.
     let live = if repeat == RetrySafety::Natural && effect.lane != Lane::Safety {
-        shell.store.is_live(effect.id, effect.version).await?
+        runtime.store.is_live(effect.id, effect.version).await?
     } else {
         let under = leave.leases();
-        let marked = shell.store.mark_sending(effect.id, effect.version, &under).await;
-        shell.leases.heard(&under, marked)?
+        let marked = runtime.store.mark_sending(effect.id, effect.version, &under).await;
+        runtime.leases.heard(&under, marked)?
     };
     if !live {
         give_back(cost);
@@ -172,29 +172,29 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
         return Ok(());
     };
     crash_point("effect_sent");
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     match (outcome, withheld) {
-        (Ok(Applied { made: None, told: None, .. }), Some(why)) => withhold(shell, effect, sender, why).await,
+        (Ok(Applied { made: None, told: None, .. }), Some(why)) => withhold(runtime, effect, sender, why).await,
         (Ok(applied), _) => {
             let outcome = EffectOutcome::Done {
                 told: applied.told.as_ref(),
                 made: applied.made.as_deref(),
                 issue: applied.issue,
             };
-            if !conclude(shell, effect, outcome).await {
+            if !conclude(runtime, effect, outcome).await {
                 return Ok(());
             }
             let made = applied.made.clone().unwrap_or_default();
-            note(shell, effect, sender, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
+            note(runtime, effect, sender, EffectEnd::Done { note: made, at: now }, Some(&applied)).await;
         }
         (Err(error), _) => {
-            let error = park(shell, &tenant, error, now).await;
+            let error = park(runtime, &tenant, error, now).await;
             if let (ForgeError::Deleted(_), Some(item)) = (&error, effect.effect.item())
-                && !persevere("a deleted item", Duration::ZERO, || deleted(shell, effect, item)).await
+                && !persevere("a deleted item", Duration::ZERO, || deleted(runtime, effect, item)).await
             {
                 return Ok(());
             }
-            end_failed(shell, effect, sender, verdict(effect, &error, in_doubt, now)).await;
+            end_failed(runtime, effect, sender, verdict(effect, &error, in_doubt, now)).await;
         }
     }
     crash_point("result_committed");
@@ -204,12 +204,12 @@ async fn try_once(shell: &Shell, effect: &StoredEffect, leave: &Leave, reserved:
 /// Where to send it, what is known there, and whether it may still be sent.
 /// The repository is not held while sending.
 async fn aim(
-    shell: &Shell,
+    runtime: &Runtime,
     effect: &StoredEffect,
     in_doubt: bool,
 ) -> Result<(Option<Target>, ApplyContext, Recheck), StoreError> {
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let state = held.take(shell.store.as_ref()).await?;
+    let mut held = runtime.repos.hold(&effect.repo).await;
+    let state = held.take(runtime.store.as_ref()).await?;
     let item_labels = match &effect.effect {
         Effect::SetPhase { item, .. } | Effect::SetLabels { item, .. } => state.repo.facts.item_labels(*item).cloned(),
         _ => None,
@@ -230,30 +230,34 @@ async fn aim(
     };
     let target = state.row.as_ref().and_then(binding::target);
     // What was decided a while ago may not be wanted by what is known now.
-    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms =
-        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
+    let policy = runtime.policies.policy(&effect.repo, &state.repo.facts.policy_files);
+    let terms = DecisionContext {
+        policy: &policy,
+        alerts: &runtime.alerts.rules,
+        now: runtime.clock.now(),
+        writes_disabled: None,
+    };
     let recheck = recheck_before_send(&state.repo.facts, &effect.effect, &terms);
     held.put(state);
     Ok((target, context, recheck))
 }
 
 /// Ends an effect that is not wanted any more and was not done, and tells what waits for it.
-async fn withhold(shell: &Shell, effect: &StoredEffect, sender: &Lease, why: String) {
-    if conclude(shell, effect, EffectOutcome::Withheld(&why)).await {
+async fn withhold(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, why: String) {
+    if conclude(runtime, effect, EffectOutcome::Withheld(&why)).await {
         let reason = commit::note(&[why]);
-        note(shell, effect, sender, EffectEnd::Dropped { reason, at: shell.clock.now() }, None).await;
+        note(runtime, effect, sender, EffectEnd::Dropped { reason, at: runtime.clock.now() }, None).await;
     }
 }
 
 /// Notes a failure, and tells what waits for the effect if it was the last.
-async fn end_failed(shell: &Shell, effect: &StoredEffect, sender: &Lease, end: EffectEnd) {
+async fn end_failed(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, end: EffectEnd) {
     if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
-        && !conclude(shell, effect, EffectOutcome::Failed(error)).await
+        && !conclude(runtime, effect, EffectOutcome::Failed(error)).await
     {
         return;
     }
-    note(shell, effect, sender, end, None).await;
+    note(runtime, effect, sender, end, None).await;
 }
 
 async fn send(
@@ -269,9 +273,9 @@ async fn send(
 }
 
 /// A rate limit parks the whole installation.
-async fn park(shell: &Shell, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
+async fn park(runtime: &Runtime, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
     let ForgeError::RateLimited { until } = error else { return error };
-    let until = shell.limits.park(tenant, until, now).await;
+    let until = runtime.limits.park(tenant, until, now).await;
     metrics::counter!(metric::PARKED, "forge" => tenant.0.to_string()).increment(1);
     tracing::warn!(installation = tenant.1, %until, "rate limited: the installation is parked");
     ForgeError::RateLimited { until }

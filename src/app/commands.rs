@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::app::{
     commit::Writes,
     forge_query::{question, question_once},
-    runtime::Shell,
+    runtime::Runtime,
 };
 use crate::{
     command::{
@@ -47,16 +47,16 @@ pub(crate) struct Place<'a> {
 
 /// Runs the commands that an event brings, if it brings any that did not run
 /// before. Those whose sender's rights the forge does not tell now are kept.
-pub(crate) async fn take(shell: &Shell, repo: &mut Repository, place: Place<'_>, event: &Event, us: &Us) {
+pub(crate) async fn take(runtime: &Runtime, repo: &mut Repository, place: Place<'_>, event: &Event, us: &Us) {
     if let Some(request) = hear(event, place.policy, us) {
-        Desk::new(shell, place).run(repo, &request).await;
+        Desk::new(runtime, place).run(repo, &request).await;
     }
 }
 
 /// Tries the commands again that were kept, if one of them is due.
-pub(crate) async fn again(shell: &Shell, repo: &mut Repository, place: Place<'_>) {
-    let due = wait::due(&repo.facts, place.policy, shell.clock.now());
-    let mut desk = Desk::new(shell, place);
+pub(crate) async fn again(runtime: &Runtime, repo: &mut Repository, place: Place<'_>) {
+    let due = wait::due(&repo.facts, place.policy, runtime.clock.now());
+    let mut desk = Desk::new(runtime, place);
     for request in due {
         desk.run(repo, &request).await;
     }
@@ -65,7 +65,7 @@ pub(crate) async fn again(shell: &Shell, repo: &mut Repository, place: Place<'_>
 /// Runs requests one after the other, and asks the forge each thing about
 /// their senders once: live, and what is refused counts as no.
 struct Desk<'a> {
-    shell: &'a Shell,
+    runtime: &'a Runtime,
     place: Place<'a>,
     started: Instant,
     roles: HashMap<AccountId, Result<Role, Unanswered>>,
@@ -73,27 +73,28 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn new(shell: &'a Shell, place: Place<'a>) -> Self {
-        Self { shell, place, started: Instant::now(), roles: HashMap::new(), members: HashMap::new() }
+    fn new(runtime: &'a Runtime, place: Place<'a>) -> Self {
+        Self { runtime, place, started: Instant::now(), roles: HashMap::new(), members: HashMap::new() }
     }
 
     async fn run(&mut self, repo: &mut Repository, request: &Request) {
         if request.undecided(&repo.facts).next().is_none() {
             return;
         }
-        let (shell, policy) = (self.shell, self.place.policy);
+        let (runtime, policy) = (self.runtime, self.place.policy);
         let asks = asks(&repo.facts, policy, request);
         // Where others wait already there is no hurry to find out the same again.
         let patient = repo.facts.waiting.is_empty();
         let caller = self.standing(request, asks, patient).await;
         let installation = self.place.target.as_ref().map(|target| target.installation);
-        let writes_disabled = Writes::allowed(shell.settings.dry_run, policy, installation).silent();
-        let terms = DecisionContext { policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled };
+        let writes_disabled = Writes::allowed(runtime.settings.dry_run, policy, installation).silent();
+        let terms =
+            DecisionContext { policy, alerts: &runtime.alerts.rules, now: runtime.clock.now(), writes_disabled };
         repo.ingest(Input::Commands { request, caller: &caller }, &terms);
     }
 
     async fn standing(&mut self, request: &Request, asks: Asks, patient: bool) -> CallerPermissions {
-        let asked_at = self.shell.clock.now();
+        let asked_at = self.runtime.clock.now();
         let mut standing = CallerPermissions {
             role: Err(Unanswered::refused("phasebot is not installed there")),
             teams: BTreeMap::new(),
@@ -153,16 +154,17 @@ impl<'a> Desk<'a> {
         patient: bool,
         ask: impl Fn() -> Q,
     ) -> Result<T, Unanswered> {
-        let shell = self.shell;
+        let runtime = self.runtime;
         if self.started.elapsed() >= PATIENCE_IN_ALL {
-            return Err(Unanswered::until(shell.clock.now(), "the forge answers too slowly"));
+            return Err(Unanswered::until(runtime.clock.now(), "the forge answers too slowly"));
         }
-        let answer = if patient { question(shell, target, ask).await } else { question_once(shell, target, ask).await };
+        let answer =
+            if patient { question(runtime, target, ask).await } else { question_once(runtime, target, ask).await };
         answer.map_err(|error| {
             tracing::warn!(%error, "the forge did not say what a command's sender may do");
             match error {
                 ForgeError::RateLimited { until } => Unanswered::until(until, error.to_string()),
-                ForgeError::Transient(why) | ForgeError::Doubt(why) => Unanswered::until(shell.clock.now(), why),
+                ForgeError::Transient(why) | ForgeError::Doubt(why) => Unanswered::until(runtime.clock.now(), why),
                 ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why) => {
                     Unanswered::refused(why)
                 }

@@ -6,7 +6,7 @@ use crate::app::{
     commit::{Writes, commit_of},
     crash::crash_point,
     repos::{Held, RepoState},
-    runtime::Shell,
+    runtime::Runtime,
 };
 use crate::{
     domain::policy::Policy,
@@ -55,21 +55,21 @@ pub(crate) struct Decided {
 
 /// Decides on what was ingested: asks the forge for facts that are missing, as
 /// far as that can be done now.
-pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>) -> Decided {
+pub(crate) async fn reach(runtime: &Runtime, state: &mut RepoState, scope: Scope<'_>) -> Decided {
     let Scope { place, policy, cause, delivery } = scope;
     let target = place.and_then(binding::target);
-    let forge = shell.forge(&state.repo.facts.key.forge).filter(|_| target.is_some());
+    let forge = runtime.forge(&state.repo.facts.key.forge).filter(|_| target.is_some());
     let mut inquiry = forge.zip(target.as_ref()).map(|(forge, target)| {
         let urgent = state.repo.is_urgent();
-        Inquiry::new(shell, forge.as_ref(), target, delivery, urgent)
+        Inquiry::new(runtime, forge.as_ref(), target, delivery, urgent)
     });
-    let writes = Writes::allowed(shell.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
+    let writes = Writes::allowed(runtime.settings.dry_run, policy, target.as_ref().map(|target| target.installation));
     let mut asking = if inquiry.is_some() { Asking::First } else { Asking::Never };
     let plan = loop {
         let terms = DecisionContext {
             policy,
-            alerts: &shell.alerts.rules,
-            now: shell.clock.now(),
+            alerts: &runtime.alerts.rules,
+            now: runtime.clock.now(),
             writes_disabled: writes.silent(),
         };
         let needs = match state.repo.step(&Context { terms, asking }) {
@@ -93,44 +93,49 @@ pub(crate) async fn reach(shell: &Shell, state: &mut RepoState, scope: Scope<'_>
 }
 
 /// Commits, puts the state back, and wakes the loops that have work now.
-pub(crate) async fn keep(shell: &Shell, mut held: Held, state: RepoState, mut commit: Commit) -> Result<(), Failure> {
+pub(crate) async fn keep(
+    runtime: &Runtime,
+    mut held: Held,
+    state: RepoState,
+    mut commit: Commit,
+) -> Result<(), Failure> {
     commit.under.extend(held.lease());
     let (effects, timers) = (!commit.effects.is_empty(), !commit.timers.is_empty());
     let places = !commit.repositories.is_empty();
     crash_point("decision_uncommitted");
-    shell.commit(commit).await?;
+    runtime.commit(commit).await?;
     crash_point("decision_committed");
     held.put(state);
     drop(held);
     if places {
         // Alerts may have waited for a repository of this name.
-        shell.inbox.poke();
+        runtime.inbox.poke();
     }
     if effects {
-        shell.outbox.poke();
+        runtime.outbox.poke();
     }
     if timers {
-        shell.timers.poke();
+        runtime.timers.poke();
     }
     Ok(())
 }
 
 /// Stores what was ingested, to be decided when its timers fire: at once.
 pub(crate) async fn put_off(
-    shell: &Shell,
+    runtime: &Runtime,
     held: &Held,
     state: &mut RepoState,
     writes: Writes,
     cause: Option<Seq>,
 ) -> Result<(), StoreError> {
-    let plan = state.repo.put_off(shell.clock.now());
+    let plan = state.repo.put_off(runtime.clock.now());
     if plan.changed.is_empty() {
         return Ok(());
     }
     let mut commit = commit_of(plan, &state.repo, writes, cause);
     commit.under.extend(held.lease());
-    shell.commit(commit).await?;
-    shell.outbox.poke();
-    shell.timers.poke();
+    runtime.commit(commit).await?;
+    runtime.outbox.poke();
+    runtime.timers.poke();
     Ok(())
 }

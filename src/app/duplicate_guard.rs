@@ -22,7 +22,7 @@ const AFTERMATH: SignedDuration = SignedDuration::from_mins(1);
 
 /// What is known of the time before this process.
 #[derive(Debug)]
-pub(crate) struct Doubts {
+pub(crate) struct DuplicateGuard {
     state: Mutex<State>,
 }
 
@@ -38,7 +38,7 @@ enum State {
     Settled { at: Timestamp, lost: bool },
 }
 
-impl Doubts {
+impl DuplicateGuard {
     /// At the start of the process; `asks`: the forges will be asked. If not,
     /// nothing comes again by itself.
     pub(crate) fn new(asks: bool) -> Self {

@@ -10,7 +10,7 @@ use crate::app::{
     leases::Tenure,
     removal::{self, Known},
     repos::Held,
-    runtime::{OnRemoval, Shell},
+    runtime::{OnRemoval, Runtime},
 };
 use crate::{
     domain::{
@@ -25,7 +25,7 @@ use crate::{
 /// Nothing is written to the forge. Effects already queued for a repository
 /// that went are dropped when they are tried.
 pub(crate) async fn decide(
-    shell: &Shell,
+    runtime: &Runtime,
     lease: &Lease,
     row: &DeliveryRow,
     event: &Event,
@@ -34,13 +34,13 @@ pub(crate) async fn decide(
     let (forge, seq) = (&row.forge, row.seq);
     let Some(installation) = event.installation else {
         let why = "the payload names no installation".to_owned();
-        return end(shell, vec![lease.clone()], seq, Vec::new(), why).await;
+        return end(runtime, vec![lease.clone()], seq, Vec::new(), why).await;
     };
-    let served = shell.store.repositories(forge, installation).await?;
+    let served = runtime.store.repositories(forge, installation).await?;
     let served: BTreeMap<RepoKey, RepositoryRow> = served.into_iter().map(|r| (r.repo.clone(), r)).collect();
-    let erases = shell.settings.on_removal == OnRemoval::Delete;
+    let erases = runtime.settings.on_removal == OnRemoval::Delete;
     let known = Known { installation, served: &served, erases };
-    let confirmed = match shell.forge(forge) {
+    let confirmed = match runtime.forge(forge) {
         Some(adapter) => removal::confirmed(adapter.as_ref(), &known, seen).await?,
         None => seen.clone(),
     };
@@ -56,16 +56,16 @@ pub(crate) async fn decide(
     keys.dedup();
     let mut held = Vec::with_capacity(keys.len());
     for key in keys {
-        let holder = shell.repos.hold(&key).await;
+        let holder = runtime.repos.hold(&key).await;
         held.push((key, holder));
     }
     // Other processes' decisions on these repositories are refused from here on, and reached anew.
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
-    let tenures = shell.leases.seize(&keys).await?;
+    let tenures = runtime.leases.seize(&keys).await?;
     let under = iter::once(lease).chain(tenures.iter().map(Tenure::lease)).cloned().collect();
-    let decided = apply(shell, under, row, &Told { installation, seen, served: &served, is_over }, &mut held).await;
+    let decided = apply(runtime, under, row, &Told { installation, seen, served: &served, is_over }, &mut held).await;
     // Whoever worked on them goes on at once.
-    shell.leases.give_back(tenures).await;
+    runtime.leases.give_back(tenures).await;
     decided
 }
 
@@ -80,7 +80,7 @@ struct Told<'a> {
 
 /// Works out what changes while nobody else may touch what is `held`, and commits it.
 async fn apply(
-    shell: &Shell,
+    runtime: &Runtime,
     under: Vec<Lease>,
     row: &DeliveryRow,
     told: &Told<'_>,
@@ -88,10 +88,10 @@ async fn apply(
 ) -> Result<(DeliveryState, String), Failure> {
     let Told { installation, seen, served, is_over } = *told;
     let (forge, seq) = (&row.forge, row.seq);
-    let mut suspended = Suspended::read(shell, forge, installation).await?;
+    let mut suspended = Suspended::read(runtime, forge, installation).await?;
     let mut rows = Vec::new();
     for (key, _) in held.iter() {
-        let known = shell.store.repository(key).await?;
+        let known = runtime.store.repository(key).await?;
         let change = Change {
             named: seen.added.iter().find(|(added, _)| added == key).map(|(_, name)| name.as_str()),
             removed: seen.removed.contains(key),
@@ -107,20 +107,20 @@ async fn apply(
     if !seen.active {
         suspended.repositories.extend(seen.added.iter().map(|(key, _)| key.id));
         suspended.repositories.retain(|id| !seen.removed.iter().any(|key| key.id == *id));
-        suspended.note(shell).await?;
+        suspended.note(runtime).await?;
     }
     let mut note = summary(installation, seen, rows.len());
     if is_over {
         note.push_str("; the forge says that it still serves what was taken from it");
     }
-    if shell.settings.on_removal == OnRemoval::Delete {
+    if runtime.settings.on_removal == OnRemoval::Delete {
         // Before the delivery is done: a crash between the two does it again.
         let gone = held.iter_mut().filter(|(key, _)| seen.removed.contains(key));
         for (key, holder) in gone {
             let ours = served.get(key).is_some_and(|row| row.installation == Some(installation));
             if ours {
                 holder.forget();
-                shell
+                runtime
                     .store
                     .erase(key, seq, "its repository was taken from the App, and what was kept of it deleted")
                     .await?;
@@ -129,15 +129,15 @@ async fn apply(
         note.push_str("; what was kept of removed ones is deleted");
     }
     if !seen.active
-        && let Some(adapter) = shell.forge(forge)
+        && let Some(adapter) = runtime.forge(forge)
     {
         adapter.forget(installation).await;
     }
-    let decided = end(shell, under, seq, rows.clone(), note).await?;
+    let decided = end(runtime, under, seq, rows.clone(), note).await?;
     if seen.active && !suspended.repositories.is_empty() {
         suspended.repositories.clear();
         // It is decided: what is left over would at most be looked at once more.
-        if let Err(error) = suspended.note(shell).await {
+        if let Err(error) = suspended.note(runtime).await {
             tracing::warn!("what was suspended can't be forgotten: {error}");
         }
     }
@@ -203,17 +203,17 @@ struct Suspended {
 }
 
 impl Suspended {
-    async fn read(shell: &Shell, forge: &ForgeName, installation: InstallationId) -> Result<Self, Failure> {
+    async fn read(runtime: &Runtime, forge: &ForgeName, installation: InstallationId) -> Result<Self, Failure> {
         let memo = format!("suspended/{forge}/{installation}");
-        let noted = shell.store.memo(&memo).await?;
+        let noted = runtime.store.memo(&memo).await?;
         let repositories = noted.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
         Ok(Self { memo, repositories })
     }
 
-    async fn note(&self, shell: &Shell) -> Result<(), StoreError> {
+    async fn note(&self, runtime: &Runtime) -> Result<(), StoreError> {
         let text = serde_json::to_string(&self.repositories).unwrap_or_default();
         let value = (!self.repositories.is_empty()).then_some(text.as_str());
-        shell.store.note(&self.memo, value).await
+        runtime.store.note(&self.memo, value).await
     }
 }
 
@@ -223,7 +223,7 @@ fn summary(installation: InstallationId, seen: &InstallationSeen, changed: usize
 }
 
 async fn end(
-    shell: &Shell,
+    runtime: &Runtime,
     under: Vec<Lease>,
     seq: Seq,
     repositories: Vec<RepositoryRow>,
@@ -232,14 +232,14 @@ async fn end(
     let state = DeliveryState::Done;
     let commit = Commit {
         under,
-        now: Some(shell.clock.now()),
+        now: Some(runtime.clock.now()),
         deliveries: vec![(seq, state, note.clone())],
         repositories,
         ..Commit::default()
     };
-    shell.commit(commit).await?;
-    shell.outbox.poke();
+    runtime.commit(commit).await?;
+    runtime.outbox.poke();
     // Alerts may have waited for one of them.
-    shell.inbox.poke();
+    runtime.inbox.poke();
     Ok((state, note))
 }

@@ -12,7 +12,7 @@ use crate::app::{
     alert::{self, Connection},
     commit,
     crash::crash_point,
-    runtime::Shell,
+    runtime::Runtime,
 };
 use crate::{
     domain::id::ForgeName,
@@ -27,49 +27,50 @@ use crate::{
 /// The door behind the HTTP routes.
 #[derive(Clone)]
 pub struct Intake {
-    shell: Arc<Shell>,
+    runtime: Arc<Runtime>,
 }
 
 impl Intake {
-    pub(crate) fn new(shell: Arc<Shell>) -> Self {
-        Self { shell }
+    pub(crate) fn new(runtime: Arc<Runtime>) -> Self {
+        Self { runtime }
     }
 }
 
 #[async_trait]
 impl TakeIn for Intake {
     async fn take_in(&self, forge: &ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
-        if self.shell.draining() {
-            self.shell.count_received(forge, &verified.event, "failed");
+        if self.runtime.draining() {
+            self.runtime.count_received(forge, &verified.event, "failed");
             return Err(StoreError::Unavailable("shutting down".to_owned()));
         }
         let span = tracing::info_span!("take_in", id = %verified.delivery, event = %verified.event);
-        let (shell, forge) = (self.shell.clone(), forge.clone());
+        let (runtime, forge) = (self.runtime.clone(), forge.clone());
         // A task of its own: a sender who hangs up drops the request's future, not this.
-        let taking = tokio::spawn(async move { keep(&shell, forge, verified, body).await }.instrument(span));
+        let taking = tokio::spawn(async move { keep(&runtime, forge, verified, body).await }.instrument(span));
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
 
     async fn take_in_alert(&self, connection: &str, body: Bytes) -> Result<String, StoreError> {
-        if self.shell.draining() {
+        if self.runtime.draining() {
             return Err(StoreError::Unavailable("shutting down".to_owned()));
         }
-        let known = self.shell.alerts.get(connection).cloned();
+        let known = self.runtime.alerts.get(connection).cloned();
         let known =
             known.ok_or_else(|| StoreError::Unavailable(format!("no connection {connection} is configured")))?;
-        let (shell, connection) = (self.shell.clone(), connection.to_owned());
+        let (runtime, connection) = (self.runtime.clone(), connection.to_owned());
         let span = tracing::info_span!("take_in", connection);
-        let taking = tokio::spawn(async move { keep_alert(&shell, &connection, &known, body).await }.instrument(span));
+        let taking =
+            tokio::spawn(async move { keep_alert(&runtime, &connection, &known, body).await }.instrument(span));
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
 
     fn ready(&self) -> bool {
-        let shell = &self.shell;
-        !shell.draining() && !shell.broken.load(Ordering::Relaxed) && shell.store_answers.load(Ordering::Relaxed)
+        let runtime = &self.runtime;
+        !runtime.draining() && !runtime.broken.load(Ordering::Relaxed) && runtime.store_answers.load(Ordering::Relaxed)
     }
 
     fn writing_is_paused(&self) -> bool {
-        self.shell.halted.load(Ordering::Relaxed)
+        self.runtime.halted.load(Ordering::Relaxed)
     }
 }
 
@@ -124,12 +125,12 @@ fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes)
 /// Reads what a message says only to find out which repositories it is for;
 /// each of them understands its part anew when it decides.
 async fn keep_alert(
-    shell: &Shell,
+    runtime: &Runtime,
     name: &str,
     connection: &Arc<Connection>,
     body: Bytes,
 ) -> Result<String, StoreError> {
-    let received_at = shell.clock.now();
+    let received_at = runtime.clock.now();
     let id = message_id(received_at);
     let decoded = alert::decode(connection, &body, received_at).await;
     let kind = connection.source.kind();
@@ -157,21 +158,21 @@ async fn keep_alert(
         }
     };
     let unreadable = deliveries.iter().any(|delivery| delivery.quarantined.is_some());
-    let arriving = shell.arrives();
-    let accepted = shell.store.accept_all(deliveries).await;
+    let arriving = runtime.arrives();
+    let accepted = runtime.store.accept_all(deliveries).await;
     drop(arriving);
-    shell.count_received(&connection.forge, kind, if accepted.is_ok() { "accepted" } else { "failed" });
+    runtime.count_received(&connection.forge, kind, if accepted.is_ok() { "accepted" } else { "failed" });
     match accepted {
         Ok(accepted) => {
             crash_point("inbox_committed");
-            shell.worked();
+            runtime.worked();
             if unreadable {
-                shell.count_delivery(&connection.forge, kind, DeliveryState::Quarantined);
+                runtime.count_delivery(&connection.forge, kind, DeliveryState::Quarantined);
                 tracing::warn!(?accepted, "message quarantined: it can't be understood");
             } else {
                 tracing::debug!(?accepted, "message taken in");
             }
-            shell.inbox.poke();
+            runtime.inbox.poke();
             Ok(id)
         }
         Err(error) => {
@@ -186,38 +187,38 @@ fn message_id(at: Timestamp) -> String {
     format!("{:012x}-{:016x}", at.as_millisecond(), rand::rng().random::<u64>())
 }
 
-async fn keep(shell: &Shell, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
-    let adapter = shell.forge(&forge);
+async fn keep(runtime: &Runtime, forge: ForgeName, verified: Verified, body: Bytes) -> Result<Accepted, StoreError> {
+    let adapter = runtime.forge(&forge);
     let adapter = adapter.ok_or_else(|| StoreError::Unavailable(format!("no forge named {forge} is configured")))?;
     let (from, event) = (forge, verified.event.clone());
-    let (letter, urgent) = letter(adapter.as_ref(), shell.clock.as_ref(), verified, body);
+    let (letter, urgent) = letter(adapter.as_ref(), runtime.clock.as_ref(), verified, body);
     let partition = Partition { forge: from.clone(), repo: letter.repo };
     let (unreadable, delivery) = (letter.quarantined.is_some(), letter.delivery.clone());
     if urgent {
-        shell.urgent.arrives(partition.clone(), &delivery);
+        runtime.urgent.arrives(partition.clone(), &delivery);
     }
-    let arriving = shell.arrives();
-    let accepted = shell.store.accept(letter).await;
+    let arriving = runtime.arrives();
+    let accepted = runtime.store.accept(letter).await;
     drop(arriving);
     let outcome = match &accepted {
         Ok(Accepted::New(_)) => "accepted",
         Ok(Accepted::Duplicate(_)) => "duplicate",
         Err(_) => "failed",
     };
-    shell.count_received(&from, &event, outcome);
+    runtime.count_received(&from, &event, outcome);
     if urgent && !matches!(accepted, Ok(Accepted::New(_))) {
-        shell.urgent.ended(&partition, &delivery);
+        runtime.urgent.ended(&partition, &delivery);
     }
     match &accepted {
         Ok(Accepted::New(seq)) => {
             crash_point("inbox_committed");
             tracing::debug!(seq, outcome, "delivery taken in");
-            shell.worked();
+            runtime.worked();
             if unreadable {
-                shell.count_delivery(&from, &event, DeliveryState::Quarantined);
+                runtime.count_delivery(&from, &event, DeliveryState::Quarantined);
                 tracing::warn!(seq, "delivery quarantined: its body is not a JSON object");
             } else {
-                shell.inbox.poke();
+                runtime.inbox.poke();
             }
         }
         Ok(Accepted::Duplicate(seq)) => tracing::debug!(seq, "delivery was taken in before"),

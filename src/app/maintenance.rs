@@ -8,7 +8,7 @@ use std::{
 use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::app::{clock::after, repos::RepoState, runtime::Shell, wake::stopped, write_pause};
+use crate::app::{clock::after, repos::RepoState, runtime::Runtime, wake::stopped, write_pause};
 use crate::{
     metric,
     port::store::{StoreError, StoreStats},
@@ -33,20 +33,20 @@ const EVIDENCE_KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
 const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Lets go of a repository's old evidence.
-pub(crate) fn tidy(shell: &Shell, state: &mut RepoState) {
-    let now = shell.clock.now();
+pub(crate) fn tidy(runtime: &Runtime, state: &mut RepoState) {
+    let now = runtime.clock.now();
     if state.tidied_at.is_some_and(|at| now.duration_since(at) < TIDY_EVERY) {
         return;
     }
     state.tidied_at = Some(now);
-    let kept = EVIDENCE_KEPT.max(shell.settings.retention);
+    let kept = EVIDENCE_KEPT.max(runtime.settings.retention);
     if let Ok(before) = now.checked_sub(kept) {
         state.repo.forget(before);
     }
 }
 
 /// Watches the store and publishes its figures.
-pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn watch_store(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(PING_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut round: u32 = 0;
@@ -55,16 +55,16 @@ pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<boo
             _ = tick.tick() => {}
             () = stopped(&mut stop) => return,
         }
-        let answers = matches!(tokio::time::timeout(PING_PATIENCE, shell.store.ping()).await, Ok(Ok(())));
-        if shell.store_answers.swap(answers, Ordering::Relaxed) != answers {
+        let answers = matches!(tokio::time::timeout(PING_PATIENCE, runtime.store.ping()).await, Ok(Ok(())));
+        if runtime.store_answers.swap(answers, Ordering::Relaxed) != answers {
             tracing::warn!(answers, "the store's health changed");
         }
-        if answers && let Err(error) = write_pause::look(&shell).await {
+        if answers && let Err(error) = write_pause::look(&runtime).await {
             tracing::warn!(%error, "whether writing is paused can't be read");
         }
         if answers && round.is_multiple_of(FIGURES_EVERY) {
-            match shell.store.stats().await {
-                Ok(stats) => publish(&shell, &stats),
+            match runtime.store.stats().await {
+                Ok(stats) => publish(&runtime, &stats),
                 Err(error) => tracing::warn!(%error, "the store's figures can't be read"),
             }
         }
@@ -73,8 +73,8 @@ pub(crate) async fn watch_store(shell: Arc<Shell>, mut stop: watch::Receiver<boo
 }
 
 #[expect(clippy::cast_precision_loss, reason = "gauges are floats; counts this large don't occur")]
-fn publish(shell: &Shell, stats: &StoreStats) {
-    let age = stats.oldest_pending.map_or(0.0, |at| shell.clock.now().duration_since(at).as_secs_f64().max(0.0));
+fn publish(runtime: &Runtime, stats: &StoreStats) {
+    let age = stats.oldest_pending.map_or(0.0, |at| runtime.clock.now().duration_since(at).as_secs_f64().max(0.0));
     metrics::gauge!(metric::QUEUE_DEPTH, "queue" => "inbox").set(stats.pending as f64);
     metrics::gauge!(metric::OLDEST_PENDING_AGE).set(age);
     for (lane, waiting) in ["safety", "conversation", "labels"].into_iter().zip(stats.queued_effects) {
@@ -86,28 +86,28 @@ fn publish(shell: &Shell, stats: &StoreStats) {
 }
 
 /// Forgets what is older than the retention, hourly, in small steps.
-pub(crate) async fn prune(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn prune(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     loop {
-        let next = after(shell.clock.now(), PRUNE_EVERY);
-        match forget(&shell).await {
+        let next = after(runtime.clock.now(), PRUNE_EVERY);
+        match forget(&runtime).await {
             Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "old deliveries and effects forgotten"),
             Err(error) => tracing::warn!(%error, "old rows can't be forgotten now"),
         }
         tokio::select! {
-            () = shell.clock.sleep_until(next) => {}
+            () = runtime.clock.sleep_until(next) => {}
             () = stopped(&mut stop) => return,
         }
     }
 }
 
-async fn forget(shell: &Shell) -> Result<u64, StoreError> {
-    let before = after(shell.clock.now(), -shell.settings.retention);
+async fn forget(runtime: &Runtime) -> Result<u64, StoreError> {
+    let before = after(runtime.clock.now(), -runtime.settings.retention);
     let mut all = 0;
     loop {
-        let rows = shell.store.prune(before, PRUNE_STEP).await?;
+        let rows = runtime.store.prune(before, PRUNE_STEP).await?;
         all += rows;
-        if rows == 0 || shell.draining() {
+        if rows == 0 || runtime.draining() {
             return Ok(all);
         }
         tokio::time::sleep(PRUNE_PAUSE).await;

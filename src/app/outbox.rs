@@ -14,7 +14,7 @@ use crate::app::{
     attempt::{self, Attempt, Leave},
     clock::after,
     limits::{Admission, LONGEST_PARKING, Tenant},
-    runtime::Shell,
+    runtime::Runtime,
     wake::stopped,
     write_pause,
 };
@@ -49,7 +49,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 struct Outbox {
-    shell: Arc<Shell>,
+    runtime: Arc<Runtime>,
     running: JoinSet<(Tenant, Attempt)>,
     /// Installations with an effect under way.
     busy: HashSet<Tenant>,
@@ -59,19 +59,19 @@ struct Outbox {
 }
 
 /// Runs until `stop` turns true, then lets what is under way end.
-pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
-    let started_at = shell.clock.now();
+pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
+    let started_at = runtime.clock.now();
     tokio::select! {
-        () = write_pause::first_look(&shell) => {}
+        () = write_pause::first_look(&runtime) => {}
         () = stopped(&mut stop) => return,
     }
     let mut outbox =
-        Outbox { shell: shell.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at, found: 0 };
+        Outbox { runtime: runtime.clone(), running: JoinSet::new(), busy: HashSet::new(), started_at, found: 0 };
     let mut paused_until: Option<Instant> = None;
     let mut rested_at = Instant::now();
     loop {
         tokio::time::sleep_until(rested_at).await;
-        let heard = shell.outbox.heard();
+        let heard = runtime.outbox.heard();
         paused_until = paused_until.filter(|at| *at > Instant::now());
         let mut wake = None;
         if paused_until.is_none() {
@@ -82,22 +82,22 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
                     paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
                 }
             }
-            let rest = if shell.rush() { REST_IN_RUSH } else { REST };
+            let rest = if runtime.rush() { REST_IN_RUSH } else { REST };
             let long = u32::try_from(outbox.found.saturating_sub(SHORT_LINE)).unwrap_or(u32::MAX);
             rested_at = Instant::now() + rest.saturating_mul(long);
         }
         if outbox.running.is_empty() && paused_until.is_none() {
-            shell.outbox.rest(heard, wake);
+            runtime.outbox.rest(heard, wake);
         }
         tokio::select! {
-            () = shell.outbox.poked() => {}
+            () = runtime.outbox.poked() => {}
             Some(ended) = outbox.running.join_next() => {
                 if outbox.ended(ended.ok()) == Attempt::StoreFailed {
                     paused_until = Some(Instant::now() + WAIT_AFTER_FAILURE);
                 }
             }
-            () = sleep_until(&shell, wake) => {}
-            () = tokio::time::sleep(LOOK_EVERY), if shell.leases.are_shared() => {}
+            () = sleep_until(&runtime, wake) => {}
+            () = tokio::time::sleep(LOOK_EVERY), if runtime.leases.are_shared() => {}
             () = tokio::time::sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {}
             () = stopped(&mut stop) => break,
         }
@@ -107,9 +107,9 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+async fn sleep_until(runtime: &Runtime, at: Option<Timestamp>) {
     match at {
-        Some(at) => shell.clock.sleep_until(at).await,
+        Some(at) => runtime.clock.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -117,16 +117,16 @@ async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
 impl Outbox {
     /// Starts what may go; returns when something that waits may.
     async fn pass(&mut self) -> Result<Option<Timestamp>, StoreError> {
-        if self.shell.silent() || self.shell.draining() {
+        if self.runtime.silent() || self.runtime.draining() {
             return Ok(None);
         }
-        let now = self.shell.clock.now();
+        let now = self.runtime.clock.now();
         self.started_at = self.started_at.min(now);
-        let mut wake = self.shell.store.next_effect_at(now).await?;
+        let mut wake = self.runtime.store.next_effect_at(now).await?;
         // What waits for longer than anything is made to was put off by a clock
         // that has been set back since.
         let due_at = wake.filter(|at| *at > after(now, LONGEST_WAIT)).unwrap_or(now);
-        let mut due = self.shell.store.due_effects(due_at, LOOK_AHEAD).await?;
+        let mut due = self.runtime.store.due_effects(due_at, LOOK_AHEAD).await?;
         self.found = due.len();
         due.sort_by_key(|effect| effect.lane);
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
@@ -156,9 +156,9 @@ impl Outbox {
                 continue;
             }
             // Labels are not known here yet, so the dearest case is reserved; the attempt gives back the rest.
-            let Some(forge) = self.shell.forge(&effect.repo.forge) else { continue };
+            let Some(forge) = self.runtime.forge(&effect.repo.forge) else { continue };
             let reserved = forge.cost(&effect.effect, &ApplyContext::default());
-            match self.shell.limits.admit(&tenant, effect.lane, reserved, now).await? {
+            match self.runtime.limits.admit(&tenant, effect.lane, reserved, now).await? {
                 Admission::Now => self.start(tenant, effect, leave, reserved),
                 Admission::NoCreateBefore(at) => {
                     may_go(at);
@@ -186,8 +186,8 @@ impl Outbox {
     /// When a doubt of an earlier run may be looked into.
     fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
         let repeat = effect.effect.repeat();
-        if repeat == RetrySafety::Unverifiable && self.shell.doubts.open() {
-            return Some(after(self.shell.clock.now(), OPEN_DOUBT));
+        if repeat == RetrySafety::Unverifiable && self.runtime.duplicate_guard.open() {
+            return Some(after(self.runtime.clock.now(), OPEN_DOUBT));
         }
         let in_doubt = effect.state == EffectState::Sending && repeat != RetrySafety::Natural;
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
@@ -195,7 +195,7 @@ impl Outbox {
 
     /// The leases to send under; `None`: another process has one of them.
     async fn leave(&self, tenant: &Tenant, effect: &StoredEffect) -> Result<Option<Leave>, StoreError> {
-        let leases = &self.shell.leases;
+        let leases = &self.runtime.leases;
         let hold = async || {
             let repository = leases.hold(LeaseKey::of(&effect.repo)).await?;
             let installation = leases.hold(LeaseKey::Installation(tenant.0.clone(), tenant.1)).await?;
@@ -210,10 +210,10 @@ impl Outbox {
 
     fn start(&mut self, tenant: Tenant, effect: StoredEffect, leave: Leave, reserved: Cost) {
         self.busy.insert(tenant.clone());
-        let shell = self.shell.clone();
+        let runtime = self.runtime.clone();
         self.running.spawn(async move {
-            let ended = attempt::run(&shell, effect, leave, reserved).await;
-            shell.worked();
+            let ended = attempt::run(&runtime, effect, leave, reserved).await;
+            runtime.worked();
             (tenant, ended)
         });
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::app::{
     commit::{Writes, documents},
     decision,
-    runtime::Shell,
+    runtime::Runtime,
 };
 use crate::{
     domain::{
@@ -33,30 +33,34 @@ const PAST_A_LEASE: Duration = Duration::from_secs(25);
 
 /// Tells what waits for an effect how it went, as patiently as [`note`].
 /// `false`: another process has the repository's lease, and is to find out itself.
-pub(crate) async fn conclude(shell: &Shell, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
+pub(crate) async fn conclude(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
     let patience = if effect.effect.repeat() == RetrySafety::Unverifiable { PAST_A_LEASE } else { Duration::ZERO };
-    persevere("an awaited outcome", patience, || ended(shell, effect, outcome)).await
+    persevere("an awaited outcome", patience, || ended(runtime, effect, outcome)).await
 }
 
 /// Tells the core how an effect ended. What follows is stored before the effect
 /// is ended: a crash in between repeats both, and repeating changes nothing.
-async fn ended(shell: &Shell, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> Result<(), StoreError> {
+async fn ended(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> Result<(), StoreError> {
     if !effect.effect.is_awaited() {
         return Ok(());
     }
-    note_input(shell, effect, Input::EffectEnded { effect: &effect.effect, key: &effect.key, outcome }).await
+    note_input(runtime, effect, Input::EffectEnded { effect: &effect.effect, key: &effect.key, outcome }).await
 }
 
 /// Adds something that is known of an effect to the facts of its repository,
 /// which decides on it at once, but elsewhere.
-async fn note_input(shell: &Shell, effect: &StoredEffect, input: Input<'_>) -> Result<(), StoreError> {
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let terms =
-        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
+async fn note_input(runtime: &Runtime, effect: &StoredEffect, input: Input<'_>) -> Result<(), StoreError> {
+    let mut held = runtime.repos.hold(&effect.repo).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
+    let policy = runtime.policies.policy(&effect.repo, &state.repo.facts.policy_files);
+    let terms = DecisionContext {
+        policy: &policy,
+        alerts: &runtime.alerts.rules,
+        now: runtime.clock.now(),
+        writes_disabled: None,
+    };
     state.repo.ingest(input, &terms);
-    decision::put_off(shell, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
+    decision::put_off(runtime, &held, &mut state, Writes::As(effect.installation), effect.cause).await?;
     held.put(state);
     Ok(())
 }
@@ -88,9 +92,9 @@ where
 /// Notes that the forge says of an item that it was deleted, which no event
 /// told: nothing more is sent for it, and whatever showed something there
 /// decides anew.
-pub(crate) async fn deleted(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+pub(crate) async fn deleted(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
     tracing::info!(repo = %effect.repo, item, "the forge says that an item was deleted");
-    note_input(shell, effect, Input::Deleted(item)).await
+    note_input(runtime, effect, Input::Deleted(item)).await
 }
 
 /// Notes an outcome with what it taught. What was sent can't be unsent, so
@@ -101,7 +105,7 @@ pub(crate) async fn deleted(shell: &Shell, effect: &StoredEffect, item: ItemNumb
 /// told: whoever has it by now may be sending the same, and what did not
 /// succeed here says nothing about that.
 pub(crate) async fn note(
-    shell: &Shell,
+    runtime: &Runtime,
     effect: &StoredEffect,
     sender: &Lease,
     end: EffectEnd,
@@ -112,9 +116,9 @@ pub(crate) async fn note(
     let mut alone = false;
     loop {
         let noted = if alone {
-            note_alone(shell, effect, sender, &end).await
+            note_alone(runtime, effect, sender, &end).await
         } else {
-            note_once(shell, effect, sender, &end, applied).await
+            note_once(runtime, effect, sender, &end, applied).await
         };
         let Err(error) = noted else { break };
         tracing::warn!(%error, "an effect's outcome can't be noted and is tried again");
@@ -134,16 +138,21 @@ pub(crate) async fn note(
 
 /// Notes an outcome and nothing else. Nothing is read for it, so nothing of
 /// the repository can be void.
-async fn note_alone(shell: &Shell, effect: &StoredEffect, sender: &Lease, end: &EffectEnd) -> Result<(), StoreError> {
+async fn note_alone(
+    runtime: &Runtime,
+    effect: &StoredEffect,
+    sender: &Lease,
+    end: &EffectEnd,
+) -> Result<(), StoreError> {
     let is_done = matches!(end, EffectEnd::Done { .. });
     let under = if is_done { &[][..] } else { std::slice::from_ref(sender) };
     let finished =
-        shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, Vec::new(), under).await;
-    shell.leases.heard(under, finished)
+        runtime.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, Vec::new(), under).await;
+    runtime.leases.heard(under, finished)
 }
 
 async fn note_once(
-    shell: &Shell,
+    runtime: &Runtime,
     effect: &StoredEffect,
     sender: &Lease,
     end: &EffectEnd,
@@ -153,15 +162,15 @@ async fn note_once(
         if let (Effect::SetPhase { item, .. }, EffectEnd::Dead { .. } | EffectEnd::Dropped { .. }) =
             (&effect.effect, end)
         {
-            unwritten(shell, effect, *item).await?;
+            unwritten(runtime, effect, *item).await?;
         }
-        return note_alone(shell, effect, sender, end).await;
+        return note_alone(runtime, effect, sender, end).await;
     };
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
-    let policy = shell.policies.policy(&effect.repo, &state.repo.facts.policy_files);
-    let now = shell.clock.now();
-    let terms = DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now, writes_disabled: None };
+    let mut held = runtime.repos.hold(&effect.repo).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
+    let policy = runtime.policies.policy(&effect.repo, &state.repo.facts.policy_files);
+    let now = runtime.clock.now();
+    let terms = DecisionContext { policy: &policy, alerts: &runtime.alerts.rules, now, writes_disabled: None };
     let labels = applied.labels.as_ref().map(|(item, names)| (*item, names));
     state.repo.ingest(Input::LabelsApplied { labels, made: &applied.made_labels }, &terms);
     let mut changed = state.repo.put_off(now).changed;
@@ -178,29 +187,29 @@ async fn note_once(
         row.full_name.clone_from(name);
         let commit = Commit {
             repo: Some(effect.repo.clone()),
-            now: Some(shell.clock.now()),
+            now: Some(runtime.clock.now()),
             repositories: vec![row.clone()],
             under: held.lease().into_iter().collect(),
             ..Commit::default()
         };
-        shell.commit(commit).await?;
+        runtime.commit(commit).await?;
     }
     let under: Vec<Lease> = held.lease().into_iter().collect();
     let finished =
-        shell.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, documents, &under).await;
-    shell.leases.heard(&under, finished)?;
+        runtime.store.finish_effect(effect.id, effect.version, end.clone(), &effect.repo, documents, &under).await;
+    runtime.leases.heard(&under, finished)?;
     held.put(state);
     Ok(())
 }
 
 /// Notes that an item does not show its phase: the next look at it tries again.
-async fn unwritten(shell: &Shell, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
-    let mut held = shell.repos.hold(&effect.repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
+async fn unwritten(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+    let mut held = runtime.repos.hold(&effect.repo).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
     if let Some(row) = state.repo.items.get(&item).and_then(engine::unwritten) {
-        let (repo, now) = (Some(effect.repo.clone()), Some(shell.clock.now()));
+        let (repo, now) = (Some(effect.repo.clone()), Some(runtime.clock.now()));
         let under = held.lease().into_iter().collect();
-        shell.commit(Commit { under, repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
+        runtime.commit(Commit { under, repo, now, items: vec![row.clone()], ..Commit::default() }).await?;
         state.repo.items.insert(item, row);
     }
     held.put(state);

@@ -14,7 +14,7 @@ use crate::app::{
     alert::Alerts,
     backoff::Backoff,
     decision_slots::{Askers, Previews, Seats},
-    duplicate_guard::Doubts,
+    duplicate_guard::DuplicateGuard,
     identity::Identities,
     leases::Leases,
     limits::Limits,
@@ -78,7 +78,7 @@ impl Default for BotSettings {
 /// a fifth to a third of its wait.
 const RUSH: usize = 6;
 
-pub(crate) struct Shell {
+pub(crate) struct Runtime {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) policies: Arc<dyn PolicySource>,
@@ -94,7 +94,7 @@ pub(crate) struct Shell {
     pub(crate) askers: Askers,
     pub(crate) previews: Previews,
     pub(crate) causes: Causes,
-    pub(crate) doubts: Doubts,
+    pub(crate) duplicate_guard: DuplicateGuard,
     /// Wakes the scheduler.
     pub(crate) inbox: Pulse,
     /// Wakes the ticker.
@@ -118,7 +118,7 @@ pub(crate) struct Shell {
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
 }
 
-impl Shell {
+impl Runtime {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         forges: Vec<Arc<dyn Forge>>,
@@ -135,7 +135,7 @@ impl Shell {
             seats: Arc::default(),
             askers: Askers::default(),
             previews: Previews::default(),
-            doubts: Doubts::new(settings.catch_up.is_some()),
+            duplicate_guard: DuplicateGuard::new(settings.catch_up.is_some()),
             store,
             clock,
             policies,

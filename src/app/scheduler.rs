@@ -17,7 +17,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::app::{
     backlog::Backlog,
     decision_slots::MOST_BESIDE,
-    runtime::Shell,
+    runtime::Runtime,
     wake::stopped,
     worker::{self, Ended},
 };
@@ -39,7 +39,7 @@ const LOOK_REST: Duration = Duration::from_millis(5);
 const LINES_EACH: usize = 2;
 
 struct Scheduler {
-    shell: Arc<Shell>,
+    runtime: Arc<Runtime>,
     backlog: Backlog,
     /// The partitions that were read so far, and since when they were ours.
     ours: HashMap<Partition, Instant>,
@@ -49,9 +49,9 @@ struct Scheduler {
 }
 
 /// Runs until `stop` turns true, then lets what runs end.
-pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut scheduler = Scheduler {
-        shell: shell.clone(),
+        runtime: runtime.clone(),
         backlog: Backlog::default(),
         ours: HashMap::new(),
         pause: LOOK_SOONEST,
@@ -61,7 +61,7 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
     // The poke that was last answered by reading the store; 0 forces a reading.
     let mut answered = 0;
     loop {
-        let heard = shell.inbox.heard();
+        let heard = runtime.inbox.heard();
         let due = scheduler.looked_at + scheduler.pause <= Instant::now();
         if (answered != heard && !scheduler.has_enough()) || scheduler.backlog.wants_more() || due {
             match scheduler.look(due).await {
@@ -74,21 +74,21 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
         }
         let wake = scheduler.backlog.wake(Instant::now());
         while running.len() < MOST_BESIDE
-            && running.len().saturating_sub(shell.seats.waiting()) < shell.workers()
+            && running.len().saturating_sub(runtime.seats.waiting()) < runtime.workers()
             && let Some((partition, seq)) = scheduler.backlog.next()
         {
-            let shell = shell.clone();
+            let runtime = runtime.clone();
             running.spawn(async move {
-                let ended = shell.seats.seated(Box::pin(worker::run(&shell, &partition, seq))).await;
+                let ended = runtime.seats.seated(Box::pin(worker::run(&runtime, &partition, seq))).await;
                 (partition, seq, ended)
             });
         }
         if answered == heard && scheduler.backlog.is_empty() {
-            shell.inbox.rest(heard, None);
+            runtime.inbox.rest(heard, None);
         }
         tokio::select! {
-            () = shell.inbox.poked() => {}
-            () = shell.seats.freed() => {}
+            () = runtime.inbox.poked() => {}
+            () = runtime.seats.freed() => {}
             Some(ended) = running.join_next() => {
                 // An error would be a panic, and `worker::run` lets none out.
                 if let Ok((partition, seq, ended)) = ended {
@@ -108,15 +108,15 @@ impl Scheduler {
     fn has_enough(&self) -> bool {
         let ready = self.backlog.has_ready();
         // In a rush the store is read for more only once what is here runs out.
-        let rush = self.shell.rush() && ready;
-        let just_looked = self.shell.leases.are_shared() && ready && self.looked_at.elapsed() < LOOK_REST;
+        let rush = self.runtime.rush() && ready;
+        let just_looked = self.runtime.leases.are_shared() && ready && self.looked_at.elapsed() < LOOK_REST;
         rush || just_looked
     }
 
     /// Looks into the store, `unasked` by anybody or not, and sets the pause.
     async fn look(&mut self, unasked: bool) -> Result<(), StoreError> {
         self.looked_at = Instant::now();
-        let shared = self.shell.leases.are_shared();
+        let shared = self.runtime.leases.are_shared();
         self.pause = if shared { (self.pause * 2).clamp(LOOK_SOONEST, LOOK_LATEST) } else { LOOK_EVERY };
         if shared {
             self.take_partitions().await?;
@@ -132,11 +132,11 @@ impl Scheduler {
 
     /// Takes free partitions, and sees to those that came or went meanwhile.
     async fn take_partitions(&mut self) -> Result<(), StoreError> {
-        let leases = &self.shell.leases;
+        let leases = &self.runtime.leases;
         leases.prolong(self.backlog.partitions().cloned()).await?;
-        let hands = self.shell.workers() + self.shell.seats.waiting();
+        let hands = self.runtime.workers() + self.runtime.seats.waiting();
         let room = (hands * LINES_EACH).saturating_sub(self.backlog.partitions().count());
-        if room > 0 && !self.shell.draining() {
+        if room > 0 && !self.runtime.draining() {
             leases.claim(room).await?;
         }
         let ours = leases.partitions();
@@ -153,7 +153,7 @@ impl Scheduler {
     /// Usually little waits, and one look from the beginning also finds what was
     /// put back behind the cursor. A long queue is read on from the cursor.
     async fn read(&mut self, from_start: bool) -> Result<(), StoreError> {
-        let (store, backlog) = (&self.shell.store, &mut self.backlog);
+        let (store, backlog) = (&self.runtime.store, &mut self.backlog);
         let ours: Vec<Partition> = self.ours.keys().cloned().collect();
         if from_start {
             let page = store.claimed(&ours, 0, PAGE).await?;

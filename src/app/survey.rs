@@ -16,7 +16,7 @@ use crate::app::{
     decision::{self, Decided, Failure, Scope},
     decision_slots::aside,
     policy::{self, Occasion},
-    runtime::Shell,
+    runtime::Runtime,
 };
 use crate::{
     domain::{event::Event, needs::Answered},
@@ -86,7 +86,7 @@ pub async fn post(
 
 /// Decides a page.
 pub(crate) async fn decide(
-    shell: &Shell,
+    runtime: &Runtime,
     forge: &dyn Forge,
     row: &DeliveryRow,
     body: &Bytes,
@@ -96,19 +96,19 @@ pub(crate) async fn decide(
     let Some((first, seen)) = letter.events.first().and_then(|event| Some((event, event.repo.as_ref()?))) else {
         return Err(Failure::Fault("what was read names no repository".to_owned()));
     };
-    let us = aside(shell.identities.on(forge, letter.events.iter().flat_map(Us::told_apart))).await;
-    let mut held = shell.repos.hold(&seen.key).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
+    let us = aside(runtime.identities.on(forge, letter.events.iter().flat_map(Us::told_apart))).await;
+    let mut held = runtime.repos.hold(&seen.key).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
     let settled = binding::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), first, seen);
     let place = aside(settled).await;
     let target = binding::target(&place.row);
-    let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, first).await;
-    let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
+    let read = policy::before_first_look(runtime, forge, target.as_ref(), &mut state, first).await;
+    let known = runtime.policies.policy(&seen.key, &state.repo.facts.policy_files);
 
     let terms = crate::plan::DecisionContext {
         policy: &known,
-        alerts: &shell.alerts.rules,
-        now: shell.clock.now(),
+        alerts: &runtime.alerts.rules,
+        now: runtime.clock.now(),
         writes_disabled: None,
     };
     for event in letter.events.iter().filter(|event| event.repo.as_ref().is_some_and(|repo| repo.key == seen.key)) {
@@ -119,9 +119,9 @@ pub(crate) async fn decide(
     }
     let count = letter.events.len();
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(first), read).await?;
+    let (policy, attention) = policy::attend(runtime, aim, &mut state, Occasion::Event(first), read).await?;
     let scope = Scope { place: Some(&place.row), policy: &policy, cause: Some(row.seq), delivery: Some(&row.delivery) };
-    let Decided { mut commit, writes, notes } = decision::reach(shell, &mut state, scope).await;
+    let Decided { mut commit, writes, notes } = decision::reach(runtime, &mut state, scope).await;
     let mut sentences = vec![format!("{count} read")];
     sentences.extend(notes);
     sentences.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
@@ -132,7 +132,7 @@ pub(crate) async fn decide(
     sentences.extend(place.odd);
     let note = note(&sentences);
     commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
-    decision::keep(shell, held, state, commit).await?;
+    decision::keep(runtime, held, state, commit).await?;
     Ok((DeliveryState::Done, note))
 }
 

@@ -18,7 +18,7 @@ use crate::app::{
     commit::{note, timer_key},
     decision::{self, Decided, Failure, Scope},
     policy::{self, Brought, Occasion},
-    runtime::Shell,
+    runtime::Runtime,
     wake::stopped,
     worker::panic_text,
 };
@@ -52,22 +52,22 @@ type Handled = (RepoKey, Result<bool, Failure>);
 ///
 /// Repositories are handled beside each other, and each by itself: one whose
 /// questions hang keeps no other waiting.
-pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut running: FuturesUnordered<BoxFuture<'_, Handled>> = FuturesUnordered::new();
     let mut busy: BTreeMap<RepoKey, usize> = BTreeMap::new();
     let mut paused_until: Option<Instant> = None;
     loop {
-        let heard = shell.timers.heard();
+        let heard = runtime.timers.heard();
         paused_until = paused_until.filter(|at| *at > Instant::now());
         let mut next = None;
-        if paused_until.is_none() && !shell.draining() {
-            match look(&shell, &busy, AT_ONCE.saturating_sub(running.len())).await {
+        if paused_until.is_none() && !runtime.draining() {
+            match look(&runtime, &busy, AT_ONCE.saturating_sub(running.len())).await {
                 Ok((due, at)) => {
                     next = at;
                     for (repo, items) in due {
                         busy.insert(repo.clone(), items.len());
-                        let shell = &shell;
-                        running.push(Box::pin(async move { (repo.clone(), handle(shell, repo, items).await) }));
+                        let runtime = &runtime;
+                        running.push(Box::pin(async move { (repo.clone(), handle(runtime, repo, items).await) }));
                     }
                 }
                 Err(error) => {
@@ -77,10 +77,10 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
             }
         }
         if running.is_empty() && paused_until.is_none() {
-            shell.timers.rest(heard, next);
+            runtime.timers.rest(heard, next);
         }
         tokio::select! {
-            () = shell.timers.poked() => {}
+            () = runtime.timers.poked() => {}
             Some((repo, outcome)) = running.next() => {
                 busy.remove(&repo);
                 match outcome {
@@ -93,18 +93,18 @@ pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
                     }
                 }
             }
-            () = sleep_until(&shell, next) => {}
+            () = sleep_until(&runtime, next) => {}
             () = tokio::time::sleep_until(paused_until.unwrap_or_else(Instant::now)), if paused_until.is_some() => {}
-            () = tokio::time::sleep(LOOK_EVERY), if shell.leases.are_shared() => {}
+            () = tokio::time::sleep(LOOK_EVERY), if runtime.leases.are_shared() => {}
             () = stopped(&mut stop) => break,
         }
     }
     while running.next().await.is_some() {}
 }
 
-async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+async fn sleep_until(runtime: &Runtime, at: Option<Timestamp>) {
     match at {
-        Some(at) => shell.clock.sleep_until(at).await,
+        Some(at) => runtime.clock.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
@@ -112,15 +112,15 @@ async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
 /// Timers that are due now, of at most `room` repositories that are not `busy`,
 /// and when the next one is due.
 async fn look(
-    shell: &Shell,
+    runtime: &Runtime,
     busy: &BTreeMap<RepoKey, usize>,
     room: usize,
 ) -> Result<(Vec<(RepoKey, Due)>, Option<Timestamp>), Failure> {
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     // The timers of busy repositories are due until they are handled.
     let mut limit = PAGE + busy.values().sum::<usize>();
     let free = loop {
-        let due = shell.store.due_timers(now, limit).await?;
+        let due = runtime.store.due_timers(now, limit).await?;
         let is_all = due.len() < limit;
         let mut free = by_repository(due);
         free.retain(|repo, _| !busy.contains_key(repo));
@@ -129,7 +129,7 @@ async fn look(
         }
         limit *= 2;
     };
-    let next = shell.store.next_timer_at().await?;
+    let next = runtime.store.next_timer_at().await?;
     // What is overdue is under way, has no room yet, or is another process's affair.
     Ok((free.into_iter().take(room).collect(), next.filter(|at| *at > now)))
 }
@@ -143,16 +143,16 @@ fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, Due> {
 }
 
 /// Returns `false` if another process works on the repository.
-async fn handle(shell: &Shell, repo: RepoKey, due: Due) -> Result<bool, Failure> {
-    let tenure = match shell.leases.hold(LeaseKey::of(&repo)).await {
+async fn handle(runtime: &Runtime, repo: RepoKey, due: Due) -> Result<bool, Failure> {
+    let tenure = match runtime.leases.hold(LeaseKey::of(&repo)).await {
         Ok(tenure) => tenure,
         Err(StoreError::LeaseLost(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
     let timers: BTreeSet<TimerKey> = due.keys().map(|number| timer_key(*number)).collect();
-    let outcome = AssertUnwindSafe(derive_again(shell, &repo, &timers)).catch_unwind().await;
+    let outcome = AssertUnwindSafe(derive_again(runtime, &repo, &timers)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
-    shell.worked();
+    runtime.worked();
     match outcome {
         Ok(told) => {
             metrics::counter!(metric::TIMERS, "outcome" => "done").increment(1);
@@ -165,7 +165,7 @@ async fn handle(shell: &Shell, repo: RepoKey, due: Due) -> Result<bool, Failure>
             metrics::counter!(metric::TIMERS, "outcome" => "failed").increment(1);
             let items: Vec<ItemNumber> = due.keys().copied().collect();
             tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
-            put_off(shell, repo, &due, tenure.lease()).await?;
+            put_off(runtime, repo, &due, tenure.lease()).await?;
             Ok(true)
         }
     }
@@ -173,40 +173,44 @@ async fn handle(shell: &Shell, repo: RepoKey, due: Due) -> Result<bool, Failure>
 
 /// Puts timers off that still stand as they were read: what was decided
 /// meanwhile set its own.
-async fn put_off(shell: &Shell, repo: RepoKey, due: &Due, lease: &Lease) -> Result<(), StoreError> {
-    let _held = shell.repos.hold(&repo).await;
-    let now = shell.clock.now();
-    let standing = shell.store.due_timers(now, LONGEST_PAGE).await?;
+async fn put_off(runtime: &Runtime, repo: RepoKey, due: &Due, lease: &Lease) -> Result<(), StoreError> {
+    let _held = runtime.repos.hold(&repo).await;
+    let now = runtime.clock.now();
+    let standing = runtime.store.due_timers(now, LONGEST_PAGE).await?;
     let standing = standing.into_iter().filter(|timer| timer.repo == repo && due.get(&timer.item) == Some(&timer.at));
     let later = after(now, PUT_OFF);
     let timers = standing.map(|timer| (timer.item, Some(later))).collect();
-    shell
+    runtime
         .commit(Commit { under: vec![lease.clone()], repo: Some(repo), now: Some(now), timers, ..Commit::default() })
         .await
 }
 
-async fn derive_again(shell: &Shell, repo: &RepoKey, timers: &BTreeSet<TimerKey>) -> Result<Vec<String>, Failure> {
-    let mut held = shell.repos.hold(repo).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
+async fn derive_again(runtime: &Runtime, repo: &RepoKey, timers: &BTreeSet<TimerKey>) -> Result<Vec<String>, Failure> {
+    let mut held = runtime.repos.hold(repo).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
     let place = state.row.clone();
     let target = place.as_ref().and_then(binding::target);
-    let forge = shell.forge(&repo.forge).map(AsRef::as_ref);
+    let forge = runtime.forge(&repo.forge).map(AsRef::as_ref);
     let aim = forge.zip(target.as_ref());
     let occasion = Occasion::Timers { organisation: timers.contains(&TimerKey::Organization) };
-    let (policy, mut attention) = policy::attend(shell, aim, &mut state, occasion, Brought::default()).await?;
-    let terms =
-        DecisionContext { policy: &policy, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
+    let (policy, mut attention) = policy::attend(runtime, aim, &mut state, occasion, Brought::default()).await?;
+    let terms = DecisionContext {
+        policy: &policy,
+        alerts: &runtime.alerts.rules,
+        now: runtime.clock.now(),
+        writes_disabled: None,
+    };
     state.repo.ingest(Input::Timers(timers), &terms);
     let items = std::mem::take(&mut attention.items);
     state.repo.ingest(Input::Changed { documents: &BTreeSet::new(), items: &items }, &terms);
     if let Some(forge) = forge {
         let here = commands::Place { forge, target: target.clone(), policy: &policy };
-        commands::again(shell, &mut state.repo, here).await;
+        commands::again(runtime, &mut state.repo, here).await;
     }
     let scope = Scope { place: place.as_ref(), policy: &policy, cause: None, delivery: None };
-    let Decided { mut commit, writes, mut notes } = decision::reach(shell, &mut state, scope).await;
+    let Decided { mut commit, writes, mut notes } = decision::reach(runtime, &mut state, scope).await;
     let own = timers.contains(&TimerKey::Policy) || timers.contains(&TimerKey::Organization);
     notes.extend(attention.into_commit(&mut state, writes, None, own, &mut commit));
-    decision::keep(shell, held, state, commit).await?;
+    decision::keep(runtime, held, state, commit).await?;
     Ok(notes)
 }

@@ -17,7 +17,7 @@ use crate::app::{
     decision_slots::aside,
     installation, maintenance,
     policy::{self, Occasion},
-    runtime::Shell,
+    runtime::Runtime,
     survey,
 };
 use crate::{
@@ -53,8 +53,8 @@ pub(crate) enum Ended {
 }
 
 /// Decides delivery `seq`, the next of its partition.
-pub(crate) async fn run(shell: &Shell, partition: &Partition, seq: Seq) -> Ended {
-    let tenure = match shell.leases.hold(LeaseKey::Partition(partition.clone())).await {
+pub(crate) async fn run(runtime: &Runtime, partition: &Partition, seq: Seq) -> Ended {
+    let tenure = match runtime.leases.hold(LeaseKey::Partition(partition.clone())).await {
         Ok(tenure) => tenure,
         Err(StoreError::LeaseLost(_)) => return Ended::Elsewhere,
         Err(error) => {
@@ -62,13 +62,13 @@ pub(crate) async fn run(shell: &Shell, partition: &Partition, seq: Seq) -> Ended
             return Ended::Again;
         }
     };
-    let again = Box::pin(run_under(shell, tenure.lease(), seq)).await;
+    let again = Box::pin(run_under(runtime, tenure.lease(), seq)).await;
     if again { Ended::Again } else { Ended::Decided }
 }
 
 /// Returns whether it has to be tried again.
-async fn run_under(shell: &Shell, lease: &Lease, seq: Seq) -> bool {
-    let stored = match shell.store.delivery(seq).await {
+async fn run_under(runtime: &Runtime, lease: &Lease, seq: Seq) -> bool {
+    let stored = match runtime.store.delivery(seq).await {
         Ok(Some(stored)) if stored.row.state == DeliveryState::Pending => stored,
         // Decided meanwhile, or ended by an operator.
         Ok(_) => return false,
@@ -77,69 +77,73 @@ async fn run_under(shell: &Shell, lease: &Lease, seq: Seq) -> bool {
             return true;
         }
     };
-    shell.causes.remember(seq, &stored.row.delivery);
+    runtime.causes.remember(seq, &stored.row.delivery);
     let row = stored.row.clone();
     let span = tracing::info_span!("delivery", id = %row.delivery, seq, event = %row.event, repo = row.repo);
     async {
         let started = Instant::now();
         // A panic must cost this delivery only. What it held in memory is thrown away with it.
-        let outcome = match AssertUnwindSafe(decide_one(shell, lease, stored)).catch_unwind().await {
+        let outcome = match AssertUnwindSafe(decide_one(runtime, lease, stored)).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(panic) => Err(Failure::Fault(format!("panicked: {}", panic_text(panic.as_ref())))),
         };
         let again = match outcome {
             Ok((state, note)) => {
-                told(shell, &row, state, &note, started.elapsed());
+                told(runtime, &row, state, &note, started.elapsed());
                 false
             }
             Err(Failure::NotNow(why)) => {
                 tracing::warn!(why, "not decided now, tried again");
                 true
             }
-            Err(Failure::Fault(why)) => failed(shell, lease, &row, &why, started.elapsed()).await,
+            Err(Failure::Fault(why)) => failed(runtime, lease, &row, &why, started.elapsed()).await,
         };
         if !again {
-            shell.urgent.ended(&Partition { forge: row.forge.clone(), repo: row.repo }, &row.delivery);
+            runtime.urgent.ended(&Partition { forge: row.forge.clone(), repo: row.repo }, &row.delivery);
         }
-        shell.worked();
+        runtime.worked();
         again
     }
     .instrument(span)
     .await
 }
 
-async fn decide_one(shell: &Shell, lease: &Lease, stored: StoredDelivery) -> Result<(DeliveryState, String), Failure> {
+async fn decide_one(
+    runtime: &Runtime,
+    lease: &Lease,
+    stored: StoredDelivery,
+) -> Result<(DeliveryState, String), Failure> {
     let StoredDelivery { row, body } = stored;
-    let Some(forge) = shell.forge(&row.forge) else {
+    let Some(forge) = runtime.forge(&row.forge) else {
         let note = format!("no forge named {} is configured", row.forge);
-        return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
+        return end(runtime, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
     if row.event == survey::EVENT {
-        return survey::decide(shell, forge.as_ref(), &row, &body).await;
+        return survey::decide(runtime, forge.as_ref(), &row, &body).await;
     }
     if let Some(target) = row.target.clone() {
-        return decide_alert(shell, lease, forge, &row, &target, &body).await;
+        return decide_alert(runtime, lease, forge, &row, &target, &body).await;
     }
     let event = match decode(forge, &row.event, body, row.received_at).await? {
         Ok(event) => event,
         Err(error) => {
-            return end(shell, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
+            return end(runtime, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
         }
     };
     match (&event.seen, &event.repo) {
         (Seen::Nothing { reason }, _) => {
-            end(shell, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await
+            end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await
         }
-        (Seen::Installation(seen), _) => installation::decide(shell, lease, &row, &event, seen).await,
-        (_, Some(repo)) => decide_for_repository(shell, lease, forge.as_ref(), &row, &event, repo).await,
-        (_, None) => end(shell, lease, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
+        (Seen::Installation(seen), _) => installation::decide(runtime, lease, &row, &event, seen).await,
+        (_, Some(repo)) => decide_for_repository(runtime, lease, forge.as_ref(), &row, &event, repo).await,
+        (_, None) => end(runtime, lease, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
     }
 }
 
 /// A message of a monitoring connection, for the one repository that this
 /// delivery of it stands for. Which one that is comes from our own map.
 async fn decide_alert(
-    shell: &Shell,
+    runtime: &Runtime,
     lease: &Lease,
     forge: &Arc<dyn Forge>,
     row: &DeliveryRow,
@@ -147,26 +151,26 @@ async fn decide_alert(
     body: &Bytes,
 ) -> Result<(DeliveryState, String), Failure> {
     let name = alert::connection(&row.hook);
-    let Some(connection) = shell.alerts.get(name) else {
+    let Some(connection) = runtime.alerts.get(name) else {
         let note = format!("no connection [alerts.{name}] is configured");
-        return end(shell, lease, row.seq, DeliveryState::Quarantined, note).await;
+        return end(runtime, lease, row.seq, DeliveryState::Quarantined, note).await;
     };
     let message = match alert::decode(connection, body, row.received_at).await {
         Ok(message) => message,
         Err(error) => {
-            return end(shell, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
+            return end(runtime, lease, row.seq, DeliveryState::Quarantined, commit::note(&[error.to_string()])).await;
         }
     };
     let Some(message) = connection.part(&message, target, row.action.as_deref()) else {
         let note = format!("nothing in it is for {target} by the present settings");
-        return end(shell, lease, row.seq, DeliveryState::Ignored, note).await;
+        return end(runtime, lease, row.seq, DeliveryState::Ignored, note).await;
     };
     if let Says::Nothing(reason) = &message.says {
-        return end(shell, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await;
+        return end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await;
     }
     let key = row.repo.map(|id| RepoKey { forge: row.forge.clone(), id });
     let place = match &key {
-        Some(key) => shell.store.repository(key).await?,
+        Some(key) => runtime.store.repository(key).await?,
         None => None,
     };
     let Some(place) = place else {
@@ -188,36 +192,40 @@ async fn decide_alert(
         at: message.at,
         seen: Seen::Alert(Box::new(message)),
     };
-    decide_for_repository(shell, lease, forge.as_ref(), row, &event, &seen).await
+    decide_for_repository(runtime, lease, forge.as_ref(), row, &event, &seen).await
 }
 
 async fn decide_for_repository(
-    shell: &Shell,
+    runtime: &Runtime,
     lease: &Lease,
     forge: &dyn Forge,
     row: &DeliveryRow,
     event: &Event,
     seen: &RepoSeen,
 ) -> Result<(DeliveryState, String), Failure> {
-    let us = aside(shell.identities.on(forge, Us::told_apart(event))).await;
-    let mut held = shell.repos.hold(&seen.key).await;
-    let mut state = held.take(shell.store.as_ref()).await?;
+    let us = aside(runtime.identities.on(forge, Us::told_apart(event))).await;
+    let mut held = runtime.repos.hold(&seen.key).await;
+    let mut state = held.take(runtime.store.as_ref()).await?;
     let settled = binding::settle(forge, state.row.as_ref(), state.repo.facts.about.full_name.as_ref(), event, seen);
     let place = aside(settled).await;
     let target = binding::target(&place.row);
 
-    let read = policy::before_first_look(shell, forge, target.as_ref(), &mut state, event).await;
-    let known = shell.policies.policy(&seen.key, &state.repo.facts.policy_files);
-    let terms =
-        DecisionContext { policy: &known, alerts: &shell.alerts.rules, now: shell.clock.now(), writes_disabled: None };
+    let read = policy::before_first_look(runtime, forge, target.as_ref(), &mut state, event).await;
+    let known = runtime.policies.policy(&seen.key, &state.repo.facts.policy_files);
+    let terms = DecisionContext {
+        policy: &known,
+        alerts: &runtime.alerts.rules,
+        now: runtime.clock.now(),
+        writes_disabled: None,
+    };
     state.repo.ingest(Input::Event { event, us: &us }, &terms);
-    maintenance::tidy(shell, &mut state);
+    maintenance::tidy(runtime, &mut state);
     let aim = target.as_ref().map(|target| (forge, target));
-    let (policy, attention) = policy::attend(shell, aim, &mut state, Occasion::Event(event), read).await?;
+    let (policy, attention) = policy::attend(runtime, aim, &mut state, Occasion::Event(event), read).await?;
     let here = commands::Place { forge, target: target.clone(), policy: &policy };
-    commands::take(shell, &mut state.repo, here, event, &us).await;
+    commands::take(runtime, &mut state.repo, here, event, &us).await;
     let scope = Scope { place: Some(&place.row), policy: &policy, cause: Some(row.seq), delivery: Some(&row.delivery) };
-    let Decided { mut commit, writes, notes: mut sentences } = decision::reach(shell, &mut state, scope).await;
+    let Decided { mut commit, writes, notes: mut sentences } = decision::reach(runtime, &mut state, scope).await;
     sentences.extend(attention.into_commit(&mut state, writes, Some(row.seq), false, &mut commit));
     if state.row.as_ref() != Some(&place.row) {
         commit.repositories.push(place.row.clone());
@@ -231,7 +239,7 @@ async fn decide_for_repository(
     let note = commit::note(&sentences);
     commit.deliveries.push((row.seq, DeliveryState::Done, note.clone()));
     commit.under.push(lease.clone());
-    decision::keep(shell, held, state, commit).await?;
+    decision::keep(runtime, held, state, commit).await?;
     Ok((DeliveryState::Done, note))
 }
 
@@ -251,33 +259,33 @@ async fn decode(
 
 /// Ends a delivery that changes nothing else.
 async fn end(
-    shell: &Shell,
+    runtime: &Runtime,
     lease: &Lease,
     seq: Seq,
     state: DeliveryState,
     note: String,
 ) -> Result<(DeliveryState, String), Failure> {
     let (under, deliveries) = (vec![lease.clone()], vec![(seq, state, note.clone())]);
-    shell.commit(Commit { under, now: Some(shell.clock.now()), deliveries, ..Commit::default() }).await?;
+    runtime.commit(Commit { under, now: Some(runtime.clock.now()), deliveries, ..Commit::default() }).await?;
     Ok((state, note))
 }
 
 /// Counts a failed attempt; gives the delivery up after several. Returns whether to try again.
-async fn failed(shell: &Shell, lease: &Lease, row: &DeliveryRow, why: &str, took: Duration) -> bool {
+async fn failed(runtime: &Runtime, lease: &Lease, row: &DeliveryRow, why: &str, took: Duration) -> bool {
     let note = commit::note(&[why.to_owned()]);
     // Attempts are counted in the store: those of earlier runs count too.
     let dead = row.attempts + 1 >= MOST_ATTEMPTS;
     let state = if dead { DeliveryState::Dead } else { DeliveryState::Pending };
-    match end(shell, lease, row.seq, state, note.clone()).await {
-        Ok(_) if dead => told(shell, row, state, &note, took),
+    match end(runtime, lease, row.seq, state, note.clone()).await {
+        Ok(_) if dead => told(runtime, row, state, &note, took),
         Ok(_) => tracing::warn!(why = note, attempt = row.attempts + 1, "deciding failed, tried again"),
         Err(error) => tracing::warn!(why = note, ?error, "deciding failed, and so did noting it"),
     }
     !dead
 }
 
-fn told(shell: &Shell, row: &DeliveryRow, state: DeliveryState, note: &str, took: Duration) {
-    shell.count_delivery(&row.forge, &row.event, state);
+fn told(runtime: &Runtime, row: &DeliveryRow, state: DeliveryState, note: &str, took: Duration) {
+    runtime.count_delivery(&row.forge, &row.event, state);
     metrics::histogram!(metric::DECISION_SECONDS).record(took);
     let outcome = state.as_str();
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);

@@ -9,7 +9,7 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::app::runtime::Shell;
+use crate::app::runtime::Runtime;
 use crate::port::{
     operate::Operate,
     store::{Store, StoreError},
@@ -26,52 +26,52 @@ pub async fn halted(store: &dyn Store) -> Result<Option<String>, StoreError> {
 }
 
 /// Reads the switch; returns once the store told how it stands.
-pub(crate) async fn first_look(shell: &Shell) {
-    while let Err(error) = look(shell).await {
+pub(crate) async fn first_look(runtime: &Runtime) {
+    while let Err(error) = look(runtime).await {
         tracing::warn!(%error, "whether writing is paused can't be read and is asked again");
         tokio::time::sleep(AGAIN).await;
     }
 }
 
 /// Brings what this process knows of the switch up to date.
-pub(crate) async fn look(shell: &Shell) -> Result<(), StoreError> {
-    let halted = halted(shell.store.as_ref()).await?;
-    if shell.halted.swap(halted.is_some(), Ordering::SeqCst) != halted.is_some() {
+pub(crate) async fn look(runtime: &Runtime) -> Result<(), StoreError> {
+    let halted = halted(runtime.store.as_ref()).await?;
+    if runtime.halted.swap(halted.is_some(), Ordering::SeqCst) != halted.is_some() {
         if let Some(why) = halted {
             tracing::warn!(why, "writing to forges is paused");
         } else {
             tracing::warn!("writing to forges goes on");
         }
-        shell.outbox.poke();
+        runtime.outbox.poke();
     }
     Ok(())
 }
 
 /// The switches of a running bot.
 pub struct Switches {
-    pub(crate) shell: Arc<Shell>,
+    pub(crate) runtime: Arc<Runtime>,
 }
 
 #[async_trait]
 impl Operate for Switches {
     async fn pause(&self, why: &str) -> Result<(), StoreError> {
         // At once here, whatever the store says; then for all.
-        self.shell.halted.store(true, Ordering::SeqCst);
-        let kept = self.shell.store.note(MEMO, Some(why)).await;
+        self.runtime.halted.store(true, Ordering::SeqCst);
+        let kept = self.runtime.store.note(MEMO, Some(why)).await;
         tracing::warn!(why, "writing to forges is paused by an operator");
         kept
     }
 
     async fn resume(&self) -> Result<(), StoreError> {
-        self.shell.store.note(MEMO, None).await?;
-        look(&self.shell).await
+        self.runtime.store.note(MEMO, None).await?;
+        look(&self.runtime).await
     }
 
     async fn paused(&self) -> Result<Option<String>, StoreError> {
-        halted(self.shell.store.as_ref()).await
+        halted(self.runtime.store.as_ref()).await
     }
 
     fn poke(&self) {
-        self.shell.inbox.poke();
+        self.runtime.inbox.poke();
     }
 }

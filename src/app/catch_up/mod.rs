@@ -12,7 +12,7 @@ use crate::app::{
     backfill::{Backfill, BackfillError},
     clock::after,
     intake::Intake,
-    runtime::Shell,
+    runtime::Runtime,
     wake::stopped,
 };
 use crate::port::{
@@ -24,44 +24,44 @@ use crate::port::{
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 /// Walks through the forges' lists at start and at every interval after, until `stop` turns true.
-pub(crate) async fn run(shell: Arc<Shell>, mut stop: watch::Receiver<bool>) {
-    let mut next = shell.settings.catch_up.map(|_| shell.clock.now());
+pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
+    let mut next = runtime.settings.catch_up.map(|_| runtime.clock.now());
     loop {
-        let heard = shell.missed.heard();
-        if let (Some(every), Some(at)) = (shell.settings.catch_up, next)
-            && at <= shell.clock.now()
+        let heard = runtime.missed.heard();
+        if let (Some(every), Some(at)) = (runtime.settings.catch_up, next)
+            && at <= runtime.clock.now()
         {
             next = Some(tokio::select! {
-                next = all(&shell, every) => next,
+                next = all(&runtime, every) => next,
                 // What was taken in stays; the next start goes on from there.
                 () = stopped(&mut stop) => return,
             });
-            shell.worked();
+            runtime.worked();
         }
-        shell.missed.rest(heard, next);
+        runtime.missed.rest(heard, next);
         tokio::select! {
-            () = shell.missed.poked() => {}
-            () = sleep_until(&shell, next) => {}
+            () = runtime.missed.poked() => {}
+            () = sleep_until(&runtime, next) => {}
             () = stopped(&mut stop) => return,
         }
     }
 }
 
-async fn sleep_until(shell: &Shell, at: Option<Timestamp>) {
+async fn sleep_until(runtime: &Runtime, at: Option<Timestamp>) {
     match at {
-        Some(at) => shell.clock.sleep_until(at).await,
+        Some(at) => runtime.clock.sleep_until(at).await,
         None => std::future::pending().await,
     }
 }
 
 /// Catches up with every forge; returns when to do so again.
-async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
-    let mut next = after(shell.clock.now(), every);
+async fn all(runtime: &Arc<Runtime>, every: SignedDuration) -> Timestamp {
+    let mut next = after(runtime.clock.now(), every);
     let mut all = Caught::default();
     let mut walked = Vec::new();
     let mut told = true;
-    for forge in shell.forges() {
-        match one(shell, forge.as_ref(), &mut all).await {
+    for forge in runtime.forges() {
+        match one(runtime, forge.as_ref(), &mut all).await {
             None => walked.push(forge),
             Some(sooner) => {
                 next = next.min(sooner);
@@ -69,29 +69,29 @@ async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
             }
         }
     }
-    if told && shell.doubts.open() {
+    if told && runtime.duplicate_guard.open() {
         // What was lost is known by now, however long the rest takes.
-        match lost(shell, &all).await {
-            Ok((_, lost)) => shell.doubts.walked(lost),
+        match lost(runtime, &all).await {
+            Ok((_, lost)) => runtime.duplicate_guard.walked(lost),
             Err(error) => tracing::warn!(%error, "what was lost can't be read"),
         }
-        shell.outbox.poke();
+        runtime.outbox.poke();
     }
     for forge in walked {
-        if let Some(sooner) = sweep(shell, forge.as_ref()).await {
+        if let Some(sooner) = sweep(runtime, forge.as_ref()).await {
             next = next.min(sooner);
             told = false;
         }
     }
-    if told && shell.doubts.untold() {
-        match lost(shell, &all).await {
-            Ok((through, lost)) => shell.doubts.told(through, lost),
+    if told && runtime.duplicate_guard.untold() {
+        match lost(runtime, &all).await {
+            Ok((through, lost)) => runtime.duplicate_guard.told(through, lost),
             Err(error) => {
                 tracing::warn!(%error, "what was lost can't be read");
-                return next.min(after(shell.clock.now(), TRY_AGAIN_AFTER));
+                return next.min(after(runtime.clock.now(), TRY_AGAIN_AFTER));
             }
         }
-        shell.outbox.poke();
+        runtime.outbox.poke();
     }
     next
 }
@@ -99,22 +99,22 @@ async fn all(shell: &Arc<Shell>, every: SignedDuration) -> Timestamp {
 /// Up to which delivery something may have been done before, and whether
 /// anything that we had acknowledged was lost. Another process, or this one
 /// before it crashed, may have taken it in.
-async fn lost(shell: &Shell, all: &Caught) -> Result<(Seq, bool), StoreError> {
+async fn lost(runtime: &Runtime, all: &Caught) -> Result<(Seq, bool), StoreError> {
     let mut lately = false;
-    for forge in shell.forges() {
-        lately |= walk::lost_lately(shell.store.as_ref(), forge.name(), shell.clock.now()).await?;
+    for forge in runtime.forges() {
+        lately |= walk::lost_lately(runtime.store.as_ref(), forge.name(), runtime.clock.now()).await?;
     }
     if !lately {
         return Ok((all.through, false));
     }
-    let waiting = shell.store.pending(0, usize::MAX).await?;
+    let waiting = runtime.store.pending(0, usize::MAX).await?;
     Ok((waiting.last().map_or(0, |last| last.seq).max(all.through), true))
 }
 
 /// Walks through one forge's list; returns when to try again if it did not work.
-async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<Timestamp> {
-    let door = Intake::new(shell.clone());
-    let catch_up = CatchUp { store: shell.store.as_ref(), forge, door: &door, clock: shell.clock.as_ref() };
+async fn one(runtime: &Arc<Runtime>, forge: &dyn Forge, all: &mut Caught) -> Option<Timestamp> {
+    let door = Intake::new(runtime.clone());
+    let catch_up = CatchUp { store: runtime.store.as_ref(), forge, door: &door, clock: runtime.clock.as_ref() };
     loop {
         match catch_up.walk(None).await {
             Ok(caught) => {
@@ -131,7 +131,7 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
             }
             Err(error) => {
                 tracing::warn!(forge = %forge.name(), %error, "missed deliveries can't be looked for at present");
-                return Some(after(shell.clock.now(), TRY_AGAIN_AFTER));
+                return Some(after(runtime.clock.now(), TRY_AGAIN_AFTER));
             }
         }
     }
@@ -139,14 +139,14 @@ async fn one(shell: &Arc<Shell>, forge: &dyn Forge, all: &mut Caught) -> Option<
 
 /// Looks at the items themselves where the list does not reach back far
 /// enough; returns when to try again if it did not work.
-async fn sweep(shell: &Arc<Shell>, forge: &dyn Forge) -> Option<Timestamp> {
-    let store = shell.store.as_ref();
+async fn sweep(runtime: &Arc<Runtime>, forge: &dyn Forge) -> Option<Timestamp> {
+    let store = runtime.store.as_ref();
     let swept = async {
         let Some(since) = walk::gap(store, forge.name()).await? else { return Ok(()) };
-        let backfill = Backfill { store, forge, clock: shell.clock.as_ref() };
+        let backfill = Backfill { store, forge, clock: runtime.clock.as_ref() };
         let read = backfill.sweep(since).await?;
         walk::forget_gap(store, forge.name()).await?;
-        shell.inbox.poke();
+        runtime.inbox.poke();
         tracing::info!(forge = %forge.name(), %since, read, "looked at what changed while nothing was heard");
         Ok::<(), BackfillError>(())
     };
@@ -157,7 +157,7 @@ async fn sweep(shell: &Arc<Shell>, forge: &dyn Forge) -> Option<Timestamp> {
     tracing::warn!(forge = %forge.name(), %error, "what changed while nothing was heard can't be looked at now");
     match error {
         BackfillError::Forge(ForgeError::RateLimited { until }) => Some(until),
-        _ => Some(after(shell.clock.now(), TRY_AGAIN_AFTER)),
+        _ => Some(after(runtime.clock.now(), TRY_AGAIN_AFTER)),
     }
 }
 

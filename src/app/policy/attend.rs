@@ -16,7 +16,7 @@ use crate::{
         clock::after,
         commit::{Writes, documents},
         repos::RepoState,
-        runtime::Shell,
+        runtime::Runtime,
     },
     domain::{
         event::Event,
@@ -62,25 +62,25 @@ pub(crate) struct Attention {
 /// Reads the files of a repository of which nothing is known yet: by its
 /// policy already the first event is to be understood.
 pub(crate) async fn before_first_look(
-    shell: &Shell,
+    runtime: &Runtime,
     forge: &dyn Forge,
     target: Option<&Target>,
     state: &mut RepoState,
     event: &Event,
 ) -> Brought {
-    let (Some(policies), Some(target)) = (shell.policies.files(), target) else { return Brought::default() };
+    let (Some(policies), Some(target)) = (runtime.policies.files(), target) else { return Brought::default() };
     if state.repo.facts.policy_files.own.read_at.is_some() {
         return Brought::default();
     }
     let told = event.repo.as_ref().and_then(|repo| repo.default_branch.clone());
     let branch = told.unwrap_or_else(|| state.repo.facts.default_branch().to_owned());
-    read::refresh(shell, policies, (forge, target), &mut state.repo.facts.policy_files, &branch, false).await
+    read::refresh(runtime, policies, (forge, target), &mut state.repo.facts.policy_files, &branch, false).await
 }
 
 /// Brings what is known of the files up to date. `before`: what reading them
 /// brought already in this decision. Returns the policy in force with what is to be done.
 pub(crate) async fn attend(
-    shell: &Shell,
+    runtime: &Runtime,
     place: Option<(&dyn Forge, &Target)>,
     state: &mut RepoState,
     occasion: Occasion<'_>,
@@ -88,24 +88,24 @@ pub(crate) async fn attend(
 ) -> Result<(Arc<Policy>, Attention), StoreError> {
     let key = state.repo.facts.key.clone();
     let mut attention = Attention::default();
-    let Some(policies) = shell.policies.files() else {
-        return Ok((shell.policies.policy(&key, &state.repo.facts.policy_files), attention));
+    let Some(policies) = runtime.policies.files() else {
+        return Ok((runtime.policies.policy(&key, &state.repo.facts.policy_files), attention));
     };
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     let mut news = before.news;
     if let Some((forge, target)) = place {
         let branch = state.repo.facts.default_branch().to_owned();
         let told = matches!(occasion, Occasion::Timers { organisation: true });
         let files = &mut state.repo.facts.policy_files;
-        let brought = read::refresh(shell, policies, (forge, target), files, &branch, told).await;
+        let brought = read::refresh(runtime, policies, (forge, target), files, &branch, told).await;
         let brought = Brought { news: brought.news || before.news, own: brought.own || before.own };
         news |= brought.news;
         if brought.own && files.broken.is_some() {
             attention.told.push("the policy file is not right; what was in force stays so".to_owned());
         }
-        announce(shell, policies, target, &state.repo.facts.policy_files, brought).await?;
+        announce(runtime, policies, target, &state.repo.facts.policy_files, brought).await?;
     }
-    let policy = shell.policies.policy(&key, &state.repo.facts.policy_files);
+    let policy = runtime.policies.policy(&key, &state.repo.facts.policy_files);
     if step::notice(&mut state.repo.facts.policy_files, &policy, !state.repo.items.is_empty()) {
         news = true;
         if state.repo.facts.policy_files.rederive_below.is_some() {
@@ -124,7 +124,7 @@ pub(crate) async fn attend(
         }
     }
     if let Some((forge, target)) = place {
-        let looker = Looker { shell, policies, forge, target, policy: &policy };
+        let looker = Looker { runtime, policies, forge, target, policy: &policy };
         let found = looker.look(state).await;
         attention.changed.extend(found.changed);
         attention.said = found.said;
@@ -150,7 +150,7 @@ fn goes_on_at(files: &PolicyFiles, now: Timestamp) -> Option<Timestamp> {
 /// Only timers are set there, before our own decision is kept: a crash between
 /// repeats them.
 async fn announce(
-    shell: &Shell,
+    runtime: &Runtime,
     policies: &FilePolicies,
     target: &Target,
     files: &PolicyFiles,
@@ -160,17 +160,17 @@ async fn announce(
     if !brought.own {
         return Ok(());
     }
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     let whose = (target.repo.forge.clone(), target.installation, owner.to_lowercase());
     policies.share(whose, now, files.own.seen.clone());
-    for row in shell.store.repositories(&target.repo.forge, target.installation).await? {
+    for row in runtime.store.repositories(&target.repo.forge, target.installation).await? {
         let same = row.full_name.split_once('/').is_some_and(|(other, _)| other.eq_ignore_ascii_case(owner));
         if same && row.active && row.repo != target.repo {
             let timers = vec![(ORGANISATION_TIMER, Some(now))];
-            shell.store.commit(Commit { repo: Some(row.repo), now: Some(now), timers, ..Commit::default() }).await?;
+            runtime.store.commit(Commit { repo: Some(row.repo), now: Some(now), timers, ..Commit::default() }).await?;
         }
     }
-    shell.timers.poke();
+    runtime.timers.poke();
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use crate::app::policy::{
     words::{self, Verdict},
 };
 use crate::{
-    app::{clock::after, decision_slots::aside, forge_query::question, repos::RepoState, runtime::Shell},
+    app::{clock::after, decision_slots::aside, forge_query::question, repos::RepoState, runtime::Runtime},
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},
@@ -51,7 +51,7 @@ pub(super) struct Looked {
 
 /// Where to look, and by what.
 pub(super) struct Looker<'a> {
-    pub(super) shell: &'a Shell,
+    pub(super) runtime: &'a Runtime,
     pub(super) policies: &'a FilePolicies,
     pub(super) forge: &'a dyn Forge,
     pub(super) target: &'a Target,
@@ -62,7 +62,7 @@ impl Looker<'_> {
     /// Looks at what nobody has looked at yet.
     pub(super) async fn look(&self, state: &mut RepoState) -> Looked {
         let mut looked = Looked::default();
-        let now = self.shell.clock.now();
+        let now = self.runtime.clock.now();
         if state.repo.facts.policy_files.check_at.is_some_and(|at| at > now) {
             return looked;
         }
@@ -183,9 +183,9 @@ impl Looker<'_> {
     /// Derives open items under the proposed policy, on a thread of its own. An
     /// installation has one preview at a time: others are told when to try again.
     async fn preview(&self, state: &mut RepoState, proposed: Policy) -> Result<Preview, Timestamp> {
-        let now = self.shell.clock.now();
+        let now = self.runtime.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
-        let Some(turn) = self.shell.previews.begin(&tenant) else { return Err(after(now, NEXT_PREVIEW_AFTER)) };
+        let Some(turn) = self.runtime.previews.begin(&tenant) else { return Err(after(now, NEXT_PREVIEW_AFTER)) };
         let shown: BTreeMap<ItemNumber, Option<String>> =
             state.repo.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
         let current = self.policy.clone();
@@ -215,14 +215,14 @@ impl Looker<'_> {
     where
         Q: Future<Output = Result<T, ForgeError>>,
     {
-        match question(self.shell, self.target, ask).await {
+        match question(self.runtime, self.target, ask).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(ForgeError::RateLimited { until }) => Err(until),
             Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
                 tracing::debug!(why, "a proposed policy file could not be looked at");
                 Ok(Err(why))
             }
-            Err(ForgeError::Transient(_) | ForgeError::Doubt(_)) => Err(after(self.shell.clock.now(), RETRY_AFTER)),
+            Err(ForgeError::Transient(_) | ForgeError::Doubt(_)) => Err(after(self.runtime.clock.now(), RETRY_AFTER)),
         }
     }
 }

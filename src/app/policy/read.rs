@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::policy::source::FilePolicies;
 use crate::{
-    app::{clock::after, forge_query::question, runtime::Shell},
+    app::{clock::after, forge_query::question, runtime::Runtime},
     domain::{
         fact::policy::{FileSeen, PolicyFiles, Reading},
         policy::FILE,
@@ -37,18 +37,18 @@ pub(crate) struct Brought {
 /// `branch` is the default branch; `told`: the organisation's file is said to
 /// have changed. A failure leaves everything as it is, to be tried again.
 pub(super) async fn refresh(
-    shell: &Shell,
+    runtime: &Runtime,
     policies: &FilePolicies,
     (forge, target): (&dyn Forge, &Target),
     files: &mut PolicyFiles,
     branch: &str,
     told: bool,
 ) -> Brought {
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     let (owner, name) = target.full_name.split_once('/').unwrap_or((&target.full_name, ""));
     let own_due = is_due(&files.own, branch, now);
     // The organisation's own `.github` repository has no other above it.
-    let organisation_due = name != ".github" && organisation_is_due(shell, target, files, owner, told, now).await;
+    let organisation_due = name != ".github" && organisation_is_due(runtime, target, files, owner, told, now).await;
     let mut brought = Brought { news: told, own: false };
     if files.organisation.of != owner {
         // Also where there is none: its name is the repository's owner.
@@ -67,13 +67,13 @@ pub(super) async fn refresh(
         return brought;
     }
     let (own, organisation) =
-        tokio::join!(async { if own_due { Some(one(shell, forge, target, None).await) } else { None } }, async {
+        tokio::join!(async { if own_due { Some(one(runtime, forge, target, None).await) } else { None } }, async {
             if !organisation_due {
                 return None;
             }
-            Some(of_organisation(shell, policies, (forge, target), owner, &files.organisation).await)
+            Some(of_organisation(runtime, policies, (forge, target), owner, &files.organisation).await)
         });
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     if let Some(outcome) = own {
         let before = files.own.seen.clone();
         note(&mut files.own, branch, outcome, now);
@@ -95,7 +95,7 @@ fn is_due(reading: &Reading, of: &str, now: Timestamp) -> bool {
 }
 
 async fn organisation_is_due(
-    shell: &Shell,
+    runtime: &Runtime,
     target: &Target,
     files: &mut PolicyFiles,
     owner: &str,
@@ -112,7 +112,7 @@ async fn organisation_is_due(
         return false;
     }
     // Where we serve the organisation's repository its pushes tell us.
-    let served = shell.store.repositories(&target.repo.forge, target.installation).await.unwrap_or_default();
+    let served = runtime.store.repositories(&target.repo.forge, target.installation).await.unwrap_or_default();
     let place = format!("{owner}/.github");
     !served.iter().any(|row| row.active && row.full_name.eq_ignore_ascii_case(&place))
 }
@@ -142,14 +142,14 @@ fn missed_for_long(reading: &Reading, now: Timestamp) -> bool {
 
 /// The organisation's file: as another of its repositories read it since, or by asking.
 async fn of_organisation(
-    shell: &Shell,
+    runtime: &Runtime,
     policies: &FilePolicies,
     (forge, target): (&dyn Forge, &Target),
     owner: &str,
     Reading { read_at, seen, .. }: &Reading,
 ) -> Result<Option<FileSeen>, Timestamp> {
     let whose = (target.repo.forge.clone(), target.installation, owner.to_lowercase());
-    let now = shell.clock.now();
+    let now = runtime.clock.now();
     if let Some((at, file)) = policies.shared(&whose)
         && read_at.is_none_or(|read_at| at > read_at)
         // That a file is gone each finds out for itself, by looking twice.
@@ -158,31 +158,31 @@ async fn of_organisation(
     {
         return Ok(file);
     }
-    let file = one(shell, forge, target, Some(&format!("{owner}/.github"))).await?;
+    let file = one(runtime, forge, target, Some(&format!("{owner}/.github"))).await?;
     policies.share(whose, now, file.clone());
     Ok(file)
 }
 
 /// Reads one file; or tells when to try again.
 async fn one(
-    shell: &Shell,
+    runtime: &Runtime,
     forge: &dyn Forge,
     target: &Target,
     of: Option<&str>,
 ) -> Result<Option<FileSeen>, Timestamp> {
     let place = of.unwrap_or(&target.full_name);
-    match question(shell, target, || forge.file(target, of, FILE, None)).await {
+    match question(runtime, target, || forge.file(target, of, FILE, None)).await {
         Ok(file) => Ok(file),
         Err(ForgeError::RateLimited { until }) => Err(until),
         // An organisation's repository that we may not read is none of ours.
         Err(ForgeError::NotFound(_) | ForgeError::Deleted(_) | ForgeError::Permanent(_)) if of.is_some() => Ok(None),
         Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
             tracing::warn!(place, why, "the policy file may not be read; what was in force stays so");
-            Err(after(shell.clock.now(), REFUSED_RETRY_AFTER))
+            Err(after(runtime.clock.now(), REFUSED_RETRY_AFTER))
         }
         Err(ForgeError::Transient(why) | ForgeError::Doubt(why)) => {
             tracing::warn!(place, why, "the policy file can't be read now; what was in force stays so");
-            Err(after(shell.clock.now(), RETRY_AFTER))
+            Err(after(runtime.clock.now(), RETRY_AFTER))
         }
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 
-use crate::alert::{json, proof::Secrets};
 use crate::{
+    alert::{json, proof::Secrets},
     domain::alert::{Alert, Group, Message, Says},
     port::{
         alert::{AlertSource, Refusal},

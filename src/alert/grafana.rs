@@ -10,11 +10,11 @@ use http::{HeaderMap, HeaderName};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
-use crate::alert::{
-    alertmanager, json,
-    proof::{Secrets, only},
-};
 use crate::{
+    alert::{
+        alertmanager, json,
+        proof::{Secrets, only},
+    },
     domain::alert::{Message, Says},
     port::{
         alert::{AlertSource, Refusal},

@@ -10,8 +10,8 @@ use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
-use crate::app::{clock::after, forge_query::question_once, limits::Tenant, runtime::Runtime};
 use crate::{
+    app::{clock::after, forge_query::question_once, limits::Tenant, runtime::Runtime},
     domain::{
         needs::{Answer, Answered, Need},
         when::earlier,

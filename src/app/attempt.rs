@@ -1,4 +1,4 @@
-//! One attempt at one effect, and what its outcome means.
+//! Makes one attempt at one effect and processes its outcome.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -7,18 +7,18 @@ use jiff::{SignedDuration, Timestamp};
 use rand::RngExt;
 use tracing::Instrument;
 
-use crate::app::{
-    binding,
-    clock::after,
-    commit,
-    crash::crash_point,
-    leases::{Tenure, while_held},
-    limits::Tenant,
-    outcome::{conclude, deleted, note, persevere},
-    runtime::Runtime,
-    worker::panic_text,
-};
 use crate::{
+    app::{
+        binding,
+        clock::after,
+        commit,
+        crash::crash_point,
+        leases::{Tenure, while_held},
+        limits::Tenant,
+        outcome::{conclude, deleted, note, persevere},
+        runtime::Runtime,
+        worker::panic_text,
+    },
     domain::effect::{Effect, Lane, RetrySafety},
     engine::recheck::recheck_before_send,
     metric,
@@ -29,29 +29,30 @@ use crate::{
     },
 };
 
-/// Patience with the forge; beyond it, whether the effect was done is in doubt.
+/// Time-out of a request to the forge; after it the effect may or may not have been applied.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// First and longest ceiling of the random wait between attempts.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// A doubt is looked into no sooner: lists lag behind what was made.
+/// Shortest wait before an uncertain effect is looked up: lists lag behind creates.
 const DOUBT_WAIT: SignedDuration = SignedDuration::from_secs(10);
-/// An effect is given up when it has waited this long, and was tried often: a
-/// clock that jumps ahead alone ends nothing.
+/// Age from which an effect is given up, provided that it was also tried [`FEWEST_ATTEMPTS`]
+/// times: a clock that jumps ahead ends nothing by itself.
 const LONGEST_LIFE: SignedDuration = SignedDuration::from_hours(24);
 const FEWEST_ATTEMPTS: u32 = 10;
-/// A forge may answer 404 for something it has just made: believed from the third time on.
+/// Earlier attempts below which a 404 is retried: a forge may answer 404 for something it has
+/// just created. The third 404 ends the effect.
 const EARLY_NOT_FOUND: u32 = 2;
-/// How an attempt ended, for the outbox.
+/// How an attempt ended, as seen by the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
-    /// Its outcome is in the store.
+    /// The outcome is in the store.
     Noted,
-    /// Nothing was sent: the store failed before.
+    /// Nothing was sent because the store failed first.
     StoreFailed,
 }
 
-/// What an attempt is made under: the leases of the repository and of the installation.
+/// Leases of the repository and of the installation under which an attempt is made.
 pub(crate) struct Leave {
     pub(crate) repository: Tenure,
     pub(crate) installation: Tenure,
@@ -67,7 +68,7 @@ impl Leave {
     }
 }
 
-/// Tries an effect once. Its cost was reserved by the outbox.
+/// Tries an effect once. The outbox has reserved its cost.
 pub(crate) async fn run(runtime: &Runtime, effect: StoredEffect, leave: Leave, reserved: Cost) -> Attempt {
     let delivery = runtime.causes.delivery_id(runtime.store.as_ref(), effect.cause).await;
     let span = tracing::info_span!(
@@ -131,7 +132,7 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
     match recheck {
         Recheck::Send => {}
         Recheck::Replace(now) => replaced = Some(StoredEffect { effect: *now, ..effect.clone() }),
-        // What may have been made already is looked for, and not made.
+        // The effect may have been created already: look it up without creating it.
         Recheck::Withhold(why) if in_doubt && repeat != RetrySafety::Natural => {
             context.look_only = true;
             withheld = Some(why);
@@ -151,7 +152,7 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
 
     runtime.limits.settle(&tenant, runtime.clock.now()).await;
 
-    // A label that is set too late is corrected; a late «yes» to a release is not.
+    // A label that is set too late is corrected later; a late approval of a release is not.
     let live = if repeat == RetrySafety::Natural && effect.lane != Lane::Safety {
         runtime.store.is_live(effect.id, effect.version).await?
     } else {
@@ -161,13 +162,13 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
     };
     if !live {
         give_back(cost);
-        return Ok(()); // a decision replaced it or took it back meanwhile
+        return Ok(()); // a decision replaced or cancelled it meanwhile
     }
     crash_point("effect_marked");
     crash_point("effect_unsent");
     let sending = send(forge.as_ref(), &target, effect, &context);
     let Some(outcome) = while_held(&leave.tenures(), sending).await else {
-        // Whoever has the leases now finds the effect as a crash would have left it.
+        // The next holder of the leases finds the effect as a crash would have left it.
         tracing::warn!("a lease ran out while the effect was being sent");
         return Ok(());
     };
@@ -201,8 +202,8 @@ async fn try_once(runtime: &Runtime, effect: &StoredEffect, leave: &Leave, reser
     Ok(())
 }
 
-/// Where to send it, what is known there, and whether it may still be sent.
-/// The repository is not held while sending.
+/// Returns the target, the known context and whether the effect may still be sent. Holds the
+/// repository only until it returns, not while the effect is sent.
 async fn aim(
     runtime: &Runtime,
     effect: &StoredEffect,
@@ -220,8 +221,8 @@ async fn aim(
     };
     let context = ApplyContext {
         item_labels,
-        // An attempt whose answer was lost, by this effect or by the one that it
-        // replaced, may have changed them.
+        // An attempt whose response was lost, by this effect or the one it replaced, may have
+        // changed them.
         labels_in_doubt: effect.may_have_been_sent(),
         repo_labels: state.repo.facts.known_labels().clone(),
         issue,
@@ -229,7 +230,7 @@ async fn aim(
         look_only: false,
     };
     let target = state.row.as_ref().and_then(binding::target);
-    // What was decided a while ago may not be wanted by what is known now.
+    // The current facts may no longer call for an effect that was decided a while ago.
     let policy = runtime.policies.policy(&effect.repo, &state.repo.facts.policy_files);
     let terms = DecisionContext {
         policy: &policy,
@@ -242,7 +243,7 @@ async fn aim(
     Ok((target, context, recheck))
 }
 
-/// Ends an effect that is not wanted any more and was not done, and tells what waits for it.
+/// Ends an effect that is no longer wanted and was not applied, and notifies the core.
 async fn withhold(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, why: String) {
     if conclude(runtime, effect, EffectOutcome::Withheld(&why)).await {
         let reason = commit::note(&[why]);
@@ -250,7 +251,7 @@ async fn withhold(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, why:
     }
 }
 
-/// Notes a failure, and tells what waits for the effect if it was the last.
+/// Records a failure; if it is final, first notifies the core.
 async fn end_failed(runtime: &Runtime, effect: &StoredEffect, sender: &Lease, end: EffectEnd) {
     if let EffectEnd::Dead { error, .. } | EffectEnd::Dropped { reason: error, .. } = &end
         && !conclude(runtime, effect, EffectOutcome::Failed(error)).await
@@ -272,7 +273,8 @@ async fn send(
     outcome.unwrap_or_else(|_| Err(ForgeError::Doubt(format!("no answer within {} s", PATIENCE.as_secs()))))
 }
 
-/// A rate limit parks the whole installation.
+/// Pauses the whole installation if the error is a rate limit; returns the error, with the time
+/// until which the installation is paused.
 async fn park(runtime: &Runtime, tenant: &Tenant, error: ForgeError, now: Timestamp) -> ForgeError {
     let ForgeError::RateLimited { until } = error else { return error };
     let until = runtime.limits.park(tenant, until, now).await;
@@ -281,7 +283,8 @@ async fn park(runtime: &Runtime, tenant: &Tenant, error: ForgeError, now: Timest
     ForgeError::RateLimited { until }
 }
 
-/// What a failed attempt comes to. `in_doubt`: an earlier one may have gone through.
+/// Classifies a failed attempt as retry, dead or dropped. `in_doubt`: an earlier attempt may have
+/// succeeded.
 fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Timestamp) -> EffectEnd {
     let error = commit::note(&[failure.to_string()]);
     let repeat = effect.effect.repeat();
@@ -311,7 +314,7 @@ fn verdict(effect: &StoredEffect, failure: &ForgeError, in_doubt: bool, now: Tim
     }
 }
 
-/// A random wait below a ceiling that doubles with each attempt («full jitter»).
+/// Returns a random wait below a ceiling that doubles with each attempt ("full jitter").
 fn jitter(attempts: u32) -> SignedDuration {
     let ceiling = FIRST_WAIT.as_millis() << attempts.min(10);
     let ceiling = i64::try_from(ceiling).unwrap_or(i64::MAX).min(LONGEST_WAIT.as_secs() * 1000);

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::app::{
-    retry::persistently,
-    survey::{self, Terms},
-};
 use crate::{
+    app::{
+        retry::persistently,
+        survey::{self, Terms},
+    },
     domain::id::InstallationId,
     port::{
         clock::Clock,

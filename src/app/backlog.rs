@@ -1,8 +1,7 @@
-//! Which deliveries wait, and which may be decided next. No I/O.
+//! Queue of pending deliveries, by partition. No I/O.
 //!
-//! Memory is bounded: of what the store holds only so many numbers are kept
-//! here, and only so many of one partition, so that one which is stuck does
-//! not keep the others out.
+//! Memory is bounded: the queue keeps a limited number of the store's delivery numbers, and a
+//! limited number of one partition, so that a stuck partition does not keep the others out.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -11,13 +10,13 @@ use std::{
 
 use crate::port::store::{Partition, Pending, Seq};
 
-/// How many numbers are kept in all.
+/// Most delivery numbers in memory.
 const MOST: usize = 4096;
-/// How many of one partition.
+/// Most delivery numbers of one partition.
 const MOST_OF_ONE: usize = 256;
 /// First wait after a failure; doubles up to [`LONGEST_WAIT`].
 const FIRST_WAIT: Duration = Duration::from_millis(50);
-/// Longest wait between tries.
+/// Longest wait between attempts.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// Deliveries of one partition.
@@ -25,17 +24,17 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 struct Line {
     waiting: BTreeSet<Seq>,
     running: bool,
-    /// In `ready` already.
+    /// True if the partition is in `ready`.
     listed: bool,
-    /// Not to be tried before, after a failure.
+    /// After a failure: time before which it is not tried.
     postponed: Option<Instant>,
     failures: u32,
-    /// From this number on the store knows more than is kept here: nothing
-    /// later may be taken in before it, or the order would break.
+    /// Number from which the store holds deliveries that are not kept here. No later one may be
+    /// added before it, or the order would break.
     cut_at: Option<Seq>,
 }
 
-/// The numbers that wait, by partition.
+/// Pending delivery numbers, by partition.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     lines: HashMap<Partition, Line>,
@@ -43,48 +42,47 @@ pub(crate) struct Backlog {
     ready: VecDeque<Partition>,
     len: usize,
     running: usize,
-    /// Everything up to here was offered.
+    /// Every number up to here was offered.
     cursor: Seq,
-    /// The last reading stopped for want of room.
+    /// True if the last read stopped for lack of room.
     stopped: bool,
-    /// A partition was cut and has room again: the cursor went back.
+    /// True if the cursor went back because a truncated partition has room again.
     went_back: bool,
 }
 
 impl Backlog {
-    /// After which number to read on in the store.
+    /// Returns the number after which to continue reading in the store.
     pub(crate) fn cursor(&self) -> Seq {
         self.cursor
     }
 
-    /// How many numbers wait here.
+    /// Returns how many numbers are kept here.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether the store holds more that there is room for by now.
+    /// Returns whether the store holds more, and there is room for it now.
     pub(crate) fn wants_more(&self) -> bool {
         self.went_back || (self.stopped && self.len < MOST / 2)
     }
 
-    /// Nothing waits, here or in the store as far as it was read, and nothing runs.
+    /// Returns whether nothing is pending, here or in the store as far as read, and nothing runs.
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0 && self.running == 0 && !self.wants_more()
     }
 
-    /// Whether something may be decided next.
+    /// Returns whether a delivery may be decided next.
     pub(crate) fn has_ready(&self) -> bool {
         !self.ready.is_empty()
     }
 
-    /// A reading from [`Self::cursor`] on begins.
+    /// Starts a read from [`Self::cursor`] on.
     pub(crate) fn reading(&mut self) {
         self.stopped = false;
         self.went_back = false;
     }
 
-    /// Takes a number in while reading on; `false` once there is no room: the
-    /// reading must stop there.
+    /// Adds a number while reading; returns `false` once there is no room, where the read must stop.
     pub(crate) fn offer(&mut self, pending: &Pending) -> bool {
         if self.len >= MOST {
             self.stopped = true;
@@ -95,7 +93,7 @@ impl Backlog {
         true
     }
 
-    /// Takes in a number that was put back behind the cursor (a replay).
+    /// Adds a number that was put back behind the cursor (a replay).
     pub(crate) fn offer_again(&mut self, pending: &Pending) {
         if pending.seq <= self.cursor && self.len < MOST {
             self.add(pending);
@@ -124,7 +122,7 @@ impl Backlog {
         }
     }
 
-    /// The next delivery to decide. Its partition rests until [`Self::ended`].
+    /// Returns the next delivery to decide. Its partition is blocked until [`Self::ended`].
     pub(crate) fn next(&mut self) -> Option<(Partition, Seq)> {
         let partition = self.ready.pop_front()?;
         let line = self.lines.get_mut(&partition)?;
@@ -135,7 +133,7 @@ impl Backlog {
         Some((partition, seq))
     }
 
-    /// A delivery was decided, or (`again`) is to be tried once more later.
+    /// Records that a delivery was decided or, with `again`, is to be tried again later.
     pub(crate) fn ended(&mut self, partition: &Partition, seq: Seq, again: bool, now: Instant) {
         let Some(line) = self.lines.get_mut(partition) else { return };
         line.running = false;
@@ -163,19 +161,19 @@ impl Backlog {
         }
     }
 
-    /// The partitions of which something waits here.
+    /// Returns the partitions that have deliveries here.
     pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
         self.lines.keys()
     }
 
-    /// The next reading begins at the beginning: partitions were added, of
-    /// which numbers behind the cursor may wait.
+    /// Restarts reading at the beginning: partitions were added, whose pending
+    /// numbers may lie behind the cursor.
     pub(crate) fn go_back(&mut self) {
         self.cursor = 0;
         self.went_back = true;
     }
 
-    /// A delivery was not decided: its partition is another process's now.
+    /// Records that a delivery was not decided because another process has its partition now.
     pub(crate) fn ended_elsewhere(&mut self, partition: &Partition) {
         self.running = self.running.saturating_sub(1);
         if let Some(line) = self.lines.remove(partition) {
@@ -183,7 +181,7 @@ impl Backlog {
         }
     }
 
-    /// Lists again what was postponed until now; returns when the next one is due.
+    /// Lists postponed partitions that are due again; returns when the next one is due.
     pub(crate) fn wake(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for (partition, line) in &mut self.lines {

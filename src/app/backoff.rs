@@ -18,8 +18,10 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::{clock::after, limits::Tenant};
-use crate::domain::{id::RepoKey, needs::Need};
+use crate::{
+    app::{clock::after, limits::Tenant},
+    domain::{id::RepoKey, needs::Need},
+};
 
 /// First and longest wait of one question.
 const QUESTION_WAITS: [SignedDuration; 2] = [SignedDuration::from_secs(2), SignedDuration::from_mins(30)];

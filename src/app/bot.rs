@@ -10,18 +10,20 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::app::{
-    alert::Alerts,
-    catch_up,
-    intake::Intake,
-    maintenance, outbox,
-    policy::PolicySource,
-    runtime::{BotSettings, Runtime},
-    scheduler, timers,
-    worker::panic_text,
-    write_pause::Switches,
+use crate::{
+    app::{
+        alert::Alerts,
+        catch_up,
+        intake::Intake,
+        maintenance, outbox,
+        policy::PolicySource,
+        runtime::{BotSettings, Runtime},
+        scheduler, timers,
+        worker::panic_text,
+        write_pause::Switches,
+    },
+    port::{clock::Clock, forge::Forge, store::Store},
 };
-use crate::port::{clock::Clock, forge::Forge, store::Store};
 
 /// What a bot is made of.
 pub struct Parts {

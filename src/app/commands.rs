@@ -8,12 +8,12 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::app::{
-    commit::Writes,
-    forge_query::{question, question_once},
-    runtime::Runtime,
-};
 use crate::{
+    app::{
+        commit::Writes,
+        forge_query::{question, question_once},
+        runtime::Runtime,
+    },
     command::{
         extract::{Request, hear},
         permissions::{Asks, CallerPermissions, Unanswered},

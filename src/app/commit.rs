@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::policy::{ORGANISATION_TIMER, REPOSITORY_TIMER};
 use crate::{
     domain::{
         fact::DocumentKey,
-        id::{InstallationId, ItemNumber},
+        id::InstallationId,
         policy::{Mode, Policy},
     },
-    engine::{Plan, Repository, TimerKey},
+    engine::{Plan, Repository},
     plan::PlannedEffect,
     port::store::{Commit, Document, NewEffect, Seq},
 };
@@ -18,10 +17,6 @@ use crate::{
 const LONGEST_NOTE: usize = 2000;
 /// How many moved items a note tells one by one.
 const MOVES_TOLD: usize = 20;
-/// The number under which the repository's own timer is stored. No forge
-/// numbers an item so.
-const REPOSITORY_ITSELF: ItemNumber = (ItemNumber::MAX >> 1) - 1;
-
 /// Whether effects may be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writes {
@@ -77,32 +72,12 @@ pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Op
         facts: documents(repo, &plan.changed),
         items: plan.items,
         histories: plan.histories,
-        timers: plan.timers.into_iter().map(|(key, at)| (timer_number(key), at)).collect(),
+        timers: plan.timers,
         cancel_effects: plan.cancel,
         ..Commit::default()
     };
     writes.queue(plan.effects, cause, &mut commit);
     commit
-}
-
-/// The number under which a timer is stored.
-pub(crate) fn timer_number(key: TimerKey) -> ItemNumber {
-    match key {
-        TimerKey::Item(item) => item,
-        TimerKey::Repository => REPOSITORY_ITSELF,
-        TimerKey::Policy => REPOSITORY_TIMER,
-        TimerKey::Organization => ORGANISATION_TIMER,
-    }
-}
-
-/// The timer that is stored under a number.
-pub(crate) fn timer_key(number: ItemNumber) -> TimerKey {
-    match number {
-        REPOSITORY_ITSELF => TimerKey::Repository,
-        REPOSITORY_TIMER => TimerKey::Policy,
-        ORGANISATION_TIMER => TimerKey::Organization,
-        item => TimerKey::Item(item),
-    }
 }
 
 /// The documents under changed keys, as they are now.

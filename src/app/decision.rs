@@ -1,14 +1,14 @@
 //! From what was ingested to a commit, for deliveries and timers alike.
 
-use crate::app::{
-    ask::Inquiry,
-    binding,
-    commit::{Writes, commit_of},
-    crash::crash_point,
-    repos::{Held, RepoState},
-    runtime::Runtime,
-};
 use crate::{
+    app::{
+        ask::Inquiry,
+        binding,
+        commit::{Writes, commit_of},
+        crash::crash_point,
+        repos::{Held, RepoState},
+        runtime::Runtime,
+    },
     domain::policy::Policy,
     engine::{Asking, Context, Input, Step},
     metric,

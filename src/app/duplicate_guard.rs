@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::clock::after;
 use crate::{
+    app::clock::after,
     domain::effect::RetrySafety,
     port::store::{EffectState, Seq, Store, StoreError, StoredEffect},
 };

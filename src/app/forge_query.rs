@@ -6,8 +6,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::timeout;
 
-use crate::app::{clock::after, decision_slots::aside, retry::persistently, runtime::Runtime};
-use crate::port::forge::{ForgeError, Target};
+use crate::{
+    app::{clock::after, decision_slots::aside, retry::persistently, runtime::Runtime},
+    port::forge::{ForgeError, Target},
+};
 
 /// Patience with one try: an answer may have many pages.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,18 +1,18 @@
-//! The App was installed, changed, suspended or removed.
+//! Decides events of an App that was installed, changed, suspended or removed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     iter,
 };
 
-use crate::app::{
-    decision::Failure,
-    leases::Tenure,
-    removal::{self, Known},
-    repos::Held,
-    runtime::{OnRemoval, Runtime},
-};
 use crate::{
+    app::{
+        decision::Failure,
+        leases::Tenure,
+        removal::{self, Known},
+        repos::Held,
+        runtime::{OnRemoval, Runtime},
+    },
     domain::{
         event::{Event, InstallationSeen},
         id::{ForgeName, InstallationId, RepoKey},
@@ -20,10 +20,10 @@ use crate::{
     port::store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, RepositoryRow, Seq, StoreError},
 };
 
-/// Brings our map of repositories up to date, all of it in one commit.
+/// Updates our map of repositories in one commit.
 ///
-/// Nothing is written to the forge. Effects already queued for a repository
-/// that went are dropped when they are tried.
+/// Nothing is written to the forge. Effects already queued for a removed
+/// repository are dropped when they are tried.
 pub(crate) async fn decide(
     runtime: &Runtime,
     lease: &Lease,
@@ -48,7 +48,7 @@ pub(crate) async fn decide(
     let seen = &confirmed;
     // Everything that changes is held until it is committed, so that no
     // delivery of those repositories is decided by the old map. Holding many is
-    // safe: whoever else holds one asks for no second.
+    // safe: any other holder of one waits for no second.
     let mut keys: Vec<RepoKey> = served.keys().cloned().collect();
     keys.extend(seen.added.iter().map(|(key, _)| key.clone()).chain(seen.removed.iter().cloned()));
     keys.retain(|key| key.forge == *forge);
@@ -59,26 +59,26 @@ pub(crate) async fn decide(
         let holder = runtime.repos.hold(&key).await;
         held.push((key, holder));
     }
-    // Other processes' decisions on these repositories are refused from here on, and reached anew.
+    // From here on, other processes' decisions on these repositories are refused and repeated.
     let keys: Vec<LeaseKey> = held.iter().map(|(key, _)| LeaseKey::of(key)).collect();
     let tenures = runtime.leases.seize(&keys).await?;
     let under = iter::once(lease).chain(tenures.iter().map(Tenure::lease)).cloned().collect();
     let decided = apply(runtime, under, row, &Told { installation, seen, served: &served, is_over }, &mut held).await;
-    // Whoever worked on them goes on at once.
+    // The processes that worked on them continue at once.
     runtime.leases.give_back(tenures).await;
     decided
 }
 
-/// What an event says of an installation.
+/// Content of an installation event.
 struct Told<'a> {
     installation: InstallationId,
     seen: &'a InstallationSeen,
     served: &'a BTreeMap<RepoKey, RepositoryRow>,
-    /// The forge says that some of what it told holds no more.
+    /// True if the forge says that part of the event no longer holds.
     is_over: bool,
 }
 
-/// Works out what changes while nobody else may touch what is `held`, and commits it.
+/// Computes the changes while `held` excludes everyone else, and commits them.
 async fn apply(
     runtime: &Runtime,
     under: Vec<Lease>,
@@ -114,7 +114,7 @@ async fn apply(
         note.push_str("; the forge says that it still serves what was taken from it");
     }
     if runtime.settings.on_removal == OnRemoval::Delete {
-        // Before the delivery is done: a crash between the two does it again.
+        // Before the delivery is done: a crash between the two repeats this.
         let gone = held.iter_mut().filter(|(key, _)| seen.removed.contains(key));
         for (key, holder) in gone {
             let ours = served.get(key).is_some_and(|row| row.installation == Some(installation));
@@ -136,7 +136,7 @@ async fn apply(
     let decided = end(runtime, under, seq, rows.clone(), note).await?;
     if seen.active && !suspended.repositories.is_empty() {
         suspended.repositories.clear();
-        // It is decided: what is left over would at most be looked at once more.
+        // The delivery is decided: a stale entry would at most be read once more.
         if let Err(error) = suspended.note(runtime).await {
             tracing::warn!("what was suspended can't be forgotten: {error}");
         }
@@ -151,15 +151,15 @@ async fn apply(
 
 /// What an event says of one repository.
 struct Change<'a> {
-    /// It came, under this name.
+    /// Name under which the repository was added.
     named: Option<&'a str>,
-    /// It went.
+    /// True if the repository was removed.
     removed: bool,
-    /// It was served until the installation was suspended.
+    /// True if it was served until the installation was suspended.
     suspended: bool,
 }
 
-/// The repository's row after the event; `None` if it stays as it is.
+/// Returns the repository's row after the event; `None` if it does not change.
 fn changed(
     known: Option<&RepositoryRow>,
     key: &RepoKey,
@@ -188,15 +188,15 @@ fn changed(
     } else if ours && (change.removed || !seen.active) {
         row.active = false;
     } else if ours && change.suspended {
-        // Not every repository of the installation: what was archived or taken
-        // from us before the suspension does not come back with its end.
+        // Not every repository of the installation: one that was archived or
+        // removed before the suspension does not come back when it ends.
         row.active = true;
     }
     (known != Some(&row)).then_some(row)
 }
 
-/// The repositories of an installation that rest with it, and are served again
-/// once its suspension ends.
+/// Repositories that are suspended with their installation, and are served
+/// again once the suspension ends.
 struct Suspended {
     memo: String,
     repositories: BTreeSet<u64>,

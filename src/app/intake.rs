@@ -8,13 +8,13 @@ use jiff::Timestamp;
 use rand::RngExt;
 use tracing::Instrument;
 
-use crate::app::{
-    alert::{self, Connection},
-    commit,
-    crash::crash_point,
-    runtime::Runtime,
-};
 use crate::{
+    app::{
+        alert::{self, Connection},
+        commit,
+        crash::crash_point,
+        runtime::Runtime,
+    },
     domain::id::ForgeName,
     port::{
         clock::Clock,

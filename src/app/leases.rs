@@ -1,13 +1,12 @@
-//! Which repositories this process may decide on, and which installations it
-//! may write for, while others work on the same database.
+//! Leases of this process: repositories it may decide on and installations it may write for,
+//! while other processes work on the same database.
 //!
-//! A lease lasts by the database's clock. Here it counts from before it was
-//! asked for, so that this process stops believing in it first. That belief
-//! only saves work: what decides is the epoch, which every commit names, and
-//! every effect before it is sent but those that may be repeated and are not
-//! urgent.
+//! A lease expires by the database's clock. This process counts from before it requested the
+//! lease, so that it stops trusting the lease first. That local knowledge only saves work.
+//! Correctness rests on the epoch, which every commit names. Every effect names it before it is
+//! sent, too, except effects that may be repeated and are not urgent.
 //!
-//! Where the store belongs to one process, everything here is always granted.
+//! If the store belongs to one process, every lease is always granted.
 
 use std::{
     collections::HashMap,
@@ -21,20 +20,22 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use crate::app::wake::stopped;
-use crate::port::{
-    clock::Clock,
-    store::{Lease, LeaseKey, Partition, Store, StoreError},
+use crate::{
+    app::wake::stopped,
+    port::{
+        clock::Clock,
+        store::{Lease, LeaseKey, Partition, Store, StoreError},
+    },
 };
 
-/// How often leases in use are prolonged; several times within the shortest that a store gives.
+/// Interval at which leases in use are renewed: several times within the shortest lease.
 const PROLONG_EVERY: Duration = Duration::from_secs(3);
-/// From these on a lease is prolonged when it is asked for.
+/// Remaining time below which a lease is renewed when it is requested.
 const NEARLY_OVER: Duration = Duration::from_secs(7);
-/// Patience with the store when the process ends.
+/// Time-out of the store when the process ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
-/// The leases of this process.
+/// Leases of this process.
 pub(crate) struct Leases {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
@@ -44,10 +45,10 @@ pub(crate) struct Leases {
 #[derive(Debug, Clone)]
 struct Known {
     epoch: u64,
-    /// Had under this epoch since, and what time it was.
+    /// Since when the lease is held under this epoch, on both clocks.
     since: Instant,
     since_time: Timestamp,
-    /// Believed in until.
+    /// Trusted until then.
     sure_until: Instant,
     in_use: usize,
 }
@@ -63,13 +64,13 @@ impl Leases {
         Self { store, clock, known: Mutex::default() }
     }
 
-    /// Whether others may have what this process wants.
+    /// Returns whether other processes compete for leases.
     pub(crate) fn are_shared(&self) -> bool {
         self.store.is_shared()
     }
 
-    /// Takes a lease, or goes on with it. It is prolonged for as long as what
-    /// is returned lives. [`StoreError::LeaseLost`]: another process has it.
+    /// Acquires a lease, or reuses one that is held. It is renewed for as long as the returned
+    /// [`Tenure`] lives. Fails with [`StoreError::LeaseLost`] if another process holds it.
     pub(crate) async fn hold(self: &Arc<Self>, key: LeaseKey) -> Result<Tenure, StoreError> {
         if !self.are_shared() {
             return Ok(Tenure { leases: self.clone(), lease: Lease::sole(key), since: None });
@@ -79,7 +80,7 @@ impl Leases {
             return Ok(tenure);
         }
         self.ask(std::slice::from_ref(&key)).await?;
-        // What is being written under is not prolonged at that moment, and still ours.
+        // A lease that a write is using is not renewed at that moment, and is still ours.
         self.use_known(&key, Instant::now()).ok_or_else(|| StoreError::LeaseLost(shown(&key)))
     }
 
@@ -91,7 +92,7 @@ impl Leases {
         Some(Tenure { leases: self.clone(), lease, since: Some(entry.since_time) })
     }
 
-    /// Asks the store for leases and believes its answer.
+    /// Requests leases from the store and records those that it grants.
     async fn ask(&self, keys: &[LeaseKey]) -> Result<(), StoreError> {
         let asked_at = Instant::now();
         let granted = self.store.lease(keys).await?;
@@ -117,8 +118,8 @@ impl Leases {
         }
     }
 
-    /// Takes leases from whoever has them. They are prolonged for as long as
-    /// what is returned lives, which is to be [given back](Self::give_back).
+    /// Takes leases from whoever holds them. They are renewed for as long as the returned tenures
+    /// live, which the caller has to [give back](Self::give_back).
     pub(crate) async fn seize(self: &Arc<Self>, keys: &[LeaseKey]) -> Result<Vec<Tenure>, StoreError> {
         let asked_at = Instant::now();
         let granted = self.store.seize(keys).await?;
@@ -135,8 +136,8 @@ impl Leases {
         Ok(granted.into_iter().map(tenure).collect())
     }
 
-    /// Ends the use of leases and gives back those that nobody else here uses:
-    /// the next one to want them need not wait.
+    /// Ends the use of leases, and releases those that nothing else in this process uses, so
+    /// that the next holder need not wait until they expire.
     pub(crate) async fn give_back(&self, tenures: Vec<Tenure>) {
         let keys: Vec<LeaseKey> = tenures.iter().map(|tenure| tenure.lease.key.clone()).collect();
         drop(tenures);
@@ -159,7 +160,7 @@ impl Leases {
         }
     }
 
-    /// Takes up to `most` free partitions in which deliveries wait.
+    /// Acquires up to `most` free partitions that have pending deliveries.
     pub(crate) async fn claim(&self, most: usize) -> Result<(), StoreError> {
         let asked_at = Instant::now();
         let granted = self.store.claim(most).await?;
@@ -167,7 +168,7 @@ impl Leases {
         Ok(())
     }
 
-    /// The partitions that this process has, with the moment since when it has each.
+    /// Returns the partitions that this process holds, each with the time since when.
     pub(crate) fn partitions(&self) -> HashMap<Partition, Instant> {
         let now = Instant::now();
         let partition = |(key, entry): (&LeaseKey, &Known)| match key {
@@ -177,7 +178,7 @@ impl Leases {
         self.lock().iter().filter_map(partition).collect()
     }
 
-    /// Prolongs what this process has of `partitions` and is nearly over.
+    /// Renews those of `partitions` that this process holds and that expire soon.
     pub(crate) async fn prolong(&self, partitions: impl Iterator<Item = Partition>) -> Result<(), StoreError> {
         let soon = Instant::now() + NEARLY_OVER;
         let keys: Vec<LeaseKey> = {
@@ -190,7 +191,8 @@ impl Leases {
         if keys.is_empty() { Ok(()) } else { self.ask(&keys).await }
     }
 
-    /// Passes on what a write under leases came to; believes no more in those that it was refused for.
+    /// Returns the outcome of a write under leases; if it was refused because a lease was
+    /// lost, stops trusting these leases.
     pub(crate) fn heard<T>(&self, under: &[Lease], outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::LeaseLost(_)) = &outcome {
             let now = Instant::now();
@@ -204,7 +206,7 @@ impl Leases {
         outcome
     }
 
-    /// Prolongs what is in use until `stop` turns true, then gives everything back.
+    /// Renews the leases in use until `stop` turns true, then releases all leases.
     pub(crate) async fn run(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while self.are_shared() {
             tokio::select! {
@@ -221,7 +223,7 @@ impl Leases {
         stopped(&mut stop).await;
     }
 
-    /// What is in use; forgets what is neither in use nor sure.
+    /// Returns the leases in use; forgets those that are neither in use nor trusted.
     fn in_use(&self) -> Vec<LeaseKey> {
         let now = Instant::now();
         let mut known = self.lock();
@@ -229,7 +231,7 @@ impl Leases {
         known.iter().filter(|(_, entry)| entry.in_use > 0).map(|(key, _)| key.clone()).collect()
     }
 
-    /// Gives everything back, so that others need not wait until it is over.
+    /// Releases all leases, so that others need not wait until they expire.
     pub(crate) async fn give_back_all(&self) {
         if self.are_shared() {
             self.lock().clear();
@@ -257,22 +259,22 @@ fn shown(key: &LeaseKey) -> String {
 pub(crate) struct Tenure {
     leases: Arc<Leases>,
     lease: Lease,
-    /// `None`: always.
+    /// `None` if the lease never expires.
     since: Option<Timestamp>,
 }
 
 impl Tenure {
-    /// What a commit names.
+    /// Returns the lease for a commit to name.
     pub(crate) fn lease(&self) -> &Lease {
         &self.lease
     }
 
-    /// For how long this process has had it; `None`: always.
+    /// Returns how long this process has held the lease; `None` if it never expires.
     pub(crate) fn age(&self) -> Option<SignedDuration> {
         self.since.map(|since| self.leases.clock.now().duration_since(since))
     }
 
-    /// Whether this process may still believe in it.
+    /// Returns whether this process may still trust the lease.
     pub(crate) fn holds(&self) -> bool {
         let now = Instant::now();
         self.since.is_none()
@@ -283,7 +285,7 @@ impl Tenure {
                 .is_some_and(|entry| entry.epoch == self.lease.epoch && entry.sure(now))
     }
 
-    /// Ends the use and gives the lease back.
+    /// Ends the use and releases the lease.
     pub(crate) async fn give_back(self) {
         let leases = self.leases.clone();
         leases.give_back(vec![self]).await;
@@ -300,10 +302,10 @@ impl Drop for Tenure {
     }
 }
 
-/// Goes on with `work` while all leases hold; `None` once one does not.
+/// Runs `work` while all leases hold; returns `None` once one does not.
 ///
-/// Asked before each step of the work: a process that was stopped, and wakes
-/// when another has long gone on in its place, sends nothing more.
+/// The leases are checked before each poll of the work: a process that was suspended, and resumes
+/// after another has taken over, sends nothing more.
 pub(crate) async fn while_held<T>(tenures: &[&Tenure], work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx| {

@@ -16,10 +16,9 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::clock::after;
 pub(crate) use crate::app::limits::budget::Admission;
-use crate::app::limits::budget::Budget;
 use crate::{
+    app::{clock::after, limits::budget::Budget},
     domain::{
         effect::Lane,
         id::{ForgeName, InstallationId},

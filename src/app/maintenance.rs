@@ -8,8 +8,8 @@ use std::{
 use jiff::SignedDuration;
 use tokio::{sync::watch, time::MissedTickBehavior};
 
-use crate::app::{clock::after, repos::RepoState, runtime::Runtime, wake::stopped, write_pause};
 use crate::{
+    app::{clock::after, repos::RepoState, runtime::Runtime, wake::stopped, write_pause},
     metric,
     port::store::{StoreError, StoreStats},
 };

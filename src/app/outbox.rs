@@ -1,4 +1,4 @@
-//! Which effects go when: per installation one at a time, safety before
+//! Sends queued effects: one at a time per installation, safety before
 //! conversation before labels, within the forge's limits.
 
 use std::{
@@ -10,15 +10,15 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
-use crate::app::{
-    attempt::{self, Attempt, Leave},
-    clock::after,
-    limits::{Admission, LONGEST_PARKING, Tenant},
-    runtime::Runtime,
-    wake::stopped,
-    write_pause,
-};
 use crate::{
+    app::{
+        attempt::{self, Attempt, Leave},
+        clock::after,
+        limits::{Admission, LONGEST_PARKING, Tenant},
+        runtime::Runtime,
+        wake::stopped,
+        write_pause,
+    },
     domain::effect::{Lane, RetrySafety},
     port::{
         forge::{ApplyContext, Cost},
@@ -26,24 +26,24 @@ use crate::{
     },
 };
 
-/// Effects under way at once, of all installations together.
+/// Most effects in flight, over all installations.
 const AT_ONCE: usize = 25;
-/// How many of one installation are looked at to find one that may go.
+/// Effects of one lane that are read to find one that may be sent.
 const LOOK_AHEAD: usize = 32;
-/// How long a forge may take until its lists show what it was sent: a doubt
-/// left by an earlier run is looked into only then.
+/// Time that a forge's lists may lag behind what it was sent. An uncertain
+/// effect of an earlier run is looked up only after it.
 const LISTS_LAG: SignedDuration = SignedDuration::from_secs(10);
-/// What can't be looked up waits until the forge told what we may have lost; looked at so often.
+/// Interval at which an unverifiable effect is checked again while lost deliveries are unknown.
 const OPEN_DOUBT: SignedDuration = SignedDuration::from_secs(1);
-/// Nothing is put off for longer, be it by a limit or by a failure.
+/// Longest postponement, by a limit or by a failure.
 const LONGEST_WAIT: SignedDuration = LONGEST_PARKING;
-/// A look at a long line costs; after it so much time passes for each effect in
-/// it before the next look, and more while many deliveries arrive.
+/// Pause for each effect found before the next read of a long line: reading it costs time.
+/// The pause is longer while many deliveries arrive.
 const REST: Duration = Duration::from_micros(40);
 const REST_IN_RUSH: Duration = Duration::from_micros(200);
-/// A line of so many costs nothing to speak of.
+/// Length up to which reading a line costs next to nothing.
 const SHORT_LINE: usize = 64;
-/// How often effects are looked at that other processes queued, and may have left.
+/// Interval at which effects are read that other processes queued, and may have left.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Wait after the store failed.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -51,14 +51,14 @@ const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
 struct Outbox {
     runtime: Arc<Runtime>,
     running: JoinSet<(Tenant, Attempt)>,
-    /// Installations with an effect under way.
+    /// Installations with an effect in flight.
     busy: HashSet<Tenant>,
     started_at: Timestamp,
-    /// How many effects the last look found.
+    /// Effects that the last read found.
     found: usize,
 }
 
-/// Runs until `stop` turns true, then lets what is under way end.
+/// Runs until `stop` turns true, then waits for the effects in flight.
 pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let started_at = runtime.clock.now();
     tokio::select! {
@@ -115,7 +115,7 @@ async fn sleep_until(runtime: &Runtime, at: Option<Timestamp>) {
 }
 
 impl Outbox {
-    /// Starts what may go; returns when something that waits may.
+    /// Starts the effects that may be sent; returns when a waiting one may be.
     async fn pass(&mut self) -> Result<Option<Timestamp>, StoreError> {
         if self.runtime.silent() || self.runtime.draining() {
             return Ok(None);
@@ -123,18 +123,18 @@ impl Outbox {
         let now = self.runtime.clock.now();
         self.started_at = self.started_at.min(now);
         let mut wake = self.runtime.store.next_effect_at(now).await?;
-        // What waits for longer than anything is made to was put off by a clock
+        // An effect postponed for longer than ever happens was postponed by a clock
         // that has been set back since.
         let due_at = wake.filter(|at| *at > after(now, LONGEST_WAIT)).unwrap_or(now);
         let mut due = self.runtime.store.due_effects(due_at, LOOK_AHEAD).await?;
         self.found = due.len();
         due.sort_by_key(|effect| effect.lane);
         let mut may_go = |at: Timestamp| wake = Some(wake.map_or(at, |w| w.min(at)));
-        // Once one of an installation has to wait for its pace, none behind it may take its place.
+        // Once an effect of an installation waits for its pace, none behind it may overtake it.
         let mut waiting: HashSet<Tenant> = HashSet::new();
-        // Once one of a lane has to wait for its share, none of the lane may take its place.
+        // Once an effect of a lane waits for its share, none of the lane may overtake it.
         let mut waiting_lanes: HashSet<(Tenant, Lane)> = HashSet::new();
-        // Leases under which nothing went yet.
+        // Leases under which nothing was sent yet.
         let mut idle: HashMap<Tenant, Leave> = HashMap::new();
         for effect in due {
             if self.running.len() >= AT_ONCE {
@@ -155,7 +155,7 @@ impl Outbox {
                 idle.insert(tenant, leave);
                 continue;
             }
-            // Labels are not known here yet, so the dearest case is reserved; the attempt gives back the rest.
+            // Labels are not known here yet, so the highest cost is reserved; the attempt returns the rest.
             let Some(forge) = self.runtime.forge(&effect.repo.forge) else { continue };
             let reserved = forge.cost(&effect.effect, &ApplyContext::default());
             match self.runtime.limits.admit(&tenant, effect.lane, reserved, now).await? {
@@ -183,7 +183,7 @@ impl Outbox {
         Ok(wake)
     }
 
-    /// When a doubt of an earlier run may be looked into.
+    /// Returns when an uncertain effect of an earlier run may be looked up.
     fn doubt_ripens(&self, effect: &StoredEffect) -> Option<Timestamp> {
         let repeat = effect.effect.repeat();
         if repeat == RetrySafety::Unverifiable && self.runtime.duplicate_guard.open() {
@@ -193,7 +193,7 @@ impl Outbox {
         in_doubt.then(|| after(self.started_at, LISTS_LAG))
     }
 
-    /// The leases to send under; `None`: another process has one of them.
+    /// Returns the leases to send under; `None` if another process has one of them.
     async fn leave(&self, tenant: &Tenant, effect: &StoredEffect) -> Result<Option<Leave>, StoreError> {
         let leases = &self.runtime.leases;
         let hold = async || {
@@ -219,15 +219,15 @@ impl Outbox {
     }
 
     fn ended(&mut self, ended: Option<(Tenant, Attempt)>) -> Attempt {
-        // `None` would be a panic, and `attempt::run` lets none out.
+        // `None` would mean a panic, and `attempt::run` catches panics.
         let Some((tenant, attempt)) = ended else { return Attempt::StoreFailed };
         self.busy.remove(&tenant);
         attempt
     }
 }
 
-/// How long to wait with a doubt that another process may have left: it could
-/// send until we had its leases, and lists lag.
+/// Returns how long to wait with an uncertain effect that another process may have left: it
+/// could send until we had its leases, and lists lag.
 fn taken_over(effect: &StoredEffect, leave: &Leave) -> Option<SignedDuration> {
     if effect.state != EffectState::Sending || effect.effect.repeat() == RetrySafety::Natural {
         return None;

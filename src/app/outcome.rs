@@ -1,13 +1,13 @@
-//! What an attempt came to, noted in the store and told to whatever waits for it.
+//! Records the outcome of an attempt in the store and passes it to the core.
 
 use std::time::{Duration, Instant};
 
-use crate::app::{
-    commit::{Writes, documents},
-    decision,
-    runtime::Runtime,
-};
 use crate::{
+    app::{
+        commit::{Writes, documents},
+        decision,
+        runtime::Runtime,
+    },
     domain::{
         effect::{Effect, RetrySafety},
         fact::DocumentKey,
@@ -22,23 +22,24 @@ use crate::{
     },
 };
 
-/// Waits between tries to note an outcome.
+/// First and longest wait between tries to record an outcome.
 const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
 const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// So often a lost lease is asked for again before an outcome goes without its facts.
+/// How often a lost lease is requested again before an outcome is recorded without its facts.
 const MOST_LOSSES: u32 = 3;
-/// And for so long, longer than any store gives a lease, where nobody could
-/// find the outcome out again.
+/// How long a lost lease is also requested where nobody could verify the
+/// outcome later: longer than any store grants a lease.
 const PAST_A_LEASE: Duration = Duration::from_secs(25);
 
-/// Tells what waits for an effect how it went, as patiently as [`note`].
-/// `false`: another process has the repository's lease, and is to find out itself.
+/// Passes an effect's outcome to the core, retrying as [`persevere`] does.
+/// Returns `false` if another process has the repository's lease; that process verifies the
+/// outcome itself.
 pub(crate) async fn conclude(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> bool {
     let patience = if effect.effect.repeat() == RetrySafety::Unverifiable { PAST_A_LEASE } else { Duration::ZERO };
     persevere("an awaited outcome", patience, || ended(runtime, effect, outcome)).await
 }
 
-/// Tells the core how an effect ended. What follows is stored before the effect
+/// Passes an effect's outcome to the core. What follows is stored before the effect
 /// is ended: a crash in between repeats both, and repeating changes nothing.
 async fn ended(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<'_>) -> Result<(), StoreError> {
     if !effect.effect.is_awaited() {
@@ -47,8 +48,8 @@ async fn ended(runtime: &Runtime, effect: &StoredEffect, outcome: EffectOutcome<
     note_input(runtime, effect, Input::EffectEnded { effect: &effect.effect, key: &effect.key, outcome }).await
 }
 
-/// Adds something that is known of an effect to the facts of its repository,
-/// which decides on it at once, but elsewhere.
+/// Ingests an input about an effect into the facts of its repository. The decision
+/// on it follows at once, in another task.
 async fn note_input(runtime: &Runtime, effect: &StoredEffect, input: Input<'_>) -> Result<(), StoreError> {
     let mut held = runtime.repos.hold(&effect.repo).await;
     let mut state = held.take(runtime.store.as_ref()).await?;
@@ -65,8 +66,8 @@ async fn note_input(runtime: &Runtime, effect: &StoredEffect, input: Input<'_>) 
     Ok(())
 }
 
-/// Does it until the store takes it. `false`: another process has the
-/// repository's lease, after a few tries and this `patience`, and is to find out itself.
+/// Retries `noting` until the store accepts it. Returns `false` if another process has the
+/// repository's lease, after a few tries and `patience`; that process verifies the outcome itself.
 pub(crate) async fn persevere<Q>(what: &str, patience: Duration, noting: impl Fn() -> Q) -> bool
 where
     Q: Future<Output = Result<(), StoreError>>,
@@ -78,7 +79,7 @@ where
         tracing::warn!(%error, what, "an effect's outcome can't be noted");
         match error {
             StoreError::Unavailable(_) => {}
-            // It may be ours again under another epoch, and is then read anew.
+            // The lease may be granted again under another epoch; the state is then read anew.
             StoreError::LeaseLost(_) if lost < MOST_LOSSES || begun.elapsed() < patience => lost += 1,
             StoreError::LeaseLost(_) => return false,
             _ => return true,
@@ -89,21 +90,19 @@ where
     true
 }
 
-/// Notes that the forge says of an item that it was deleted, which no event
-/// told: nothing more is sent for it, and whatever showed something there
-/// decides anew.
+/// Records that the forge reports an item as deleted although no event did. Nothing more is
+/// sent for the item, and everything shown there is decided anew.
 pub(crate) async fn deleted(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
     tracing::info!(repo = %effect.repo, item, "the forge says that an item was deleted");
     note_input(runtime, effect, Input::Deleted(item)).await
 }
 
-/// Notes an outcome with what it taught. What was sent can't be unsent, so
-/// this goes on until the store takes it; a crash meanwhile leaves an effect
-/// that is repeated harmlessly, looked up by its marker, or given up.
+/// Records an outcome with the facts it taught. A sent request can't be recalled, so this
+/// continues until the store accepts the outcome. A crash meanwhile leaves an effect that is
+/// repeated harmlessly, looked up by its marker, or given up.
 ///
-/// `sender`: the lease of the installation. Without it only what was done is
-/// told: whoever has it by now may be sending the same, and what did not
-/// succeed here says nothing about that.
+/// `sender` is the installation's lease. If it was lost, only a success is recorded: its new
+/// holder may be sending the same effect, and a failure here says nothing about that.
 pub(crate) async fn note(
     runtime: &Runtime,
     effect: &StoredEffect,
@@ -125,9 +124,9 @@ pub(crate) async fn note(
         match error {
             StoreError::Unavailable(_) => {}
             StoreError::LeaseLost(_) if lost < MOST_LOSSES => lost += 1,
-            // Whoever sends for the installation now finds the effect as a crash would have left it.
+            // The installation's new sender finds the effect as a crash would have left it.
             StoreError::LeaseLost(_) if alone => return,
-            // The repository's facts can't be read or kept: the outcome alone still can.
+            // The repository's facts can't be read or stored; the outcome alone still can.
             _ => alone = true,
         }
         tokio::time::sleep(wait).await;
@@ -136,8 +135,8 @@ pub(crate) async fn note(
     told(effect, &end);
 }
 
-/// Notes an outcome and nothing else. Nothing is read for it, so nothing of
-/// the repository can be void.
+/// Records an outcome and nothing else. It reads nothing of the repository, so
+/// no stale data can be involved.
 async fn note_alone(
     runtime: &Runtime,
     effect: &StoredEffect,
@@ -202,7 +201,7 @@ async fn note_once(
     Ok(())
 }
 
-/// Notes that an item does not show its phase: the next look at it tries again.
+/// Records that an item does not show its phase, so that its next derivation tries again.
 async fn unwritten(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
     let mut held = runtime.repos.hold(&effect.repo).await;
     let mut state = held.take(runtime.store.as_ref()).await?;

@@ -8,8 +8,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures_util::{StreamExt, stream};
 
-use crate::app::{decision::Failure, decision_slots::aside};
 use crate::{
+    app::{decision::Failure, decision_slots::aside},
     domain::{
         event::InstallationSeen,
         id::{InstallationId, RepoKey},

@@ -8,11 +8,11 @@ use std::{
 use jiff::Timestamp;
 use tokio::sync::OwnedMutexGuard;
 
-use crate::app::{
-    decision_slots::aside,
-    leases::{Leases, Tenure},
-};
 use crate::{
+    app::{
+        decision_slots::aside,
+        leases::{Leases, Tenure},
+    },
     domain::{fact::RepoFacts, id::RepoKey},
     engine::Repository,
     port::store::{Lease, LeaseKey, RepositoryRow, Store, StoreError},

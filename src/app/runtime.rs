@@ -1,4 +1,4 @@
-//! What all loops share.
+//! State shared by all loops.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -10,20 +10,20 @@ use std::{
 
 use jiff::SignedDuration;
 
-use crate::app::{
-    alert::Alerts,
-    backoff::Backoff,
-    decision_slots::{Askers, Previews, Seats},
-    duplicate_guard::DuplicateGuard,
-    identity::Identities,
-    leases::Leases,
-    limits::Limits,
-    policy::PolicySource,
-    repos::Repos,
-    urgent::Urgent,
-    wake::Pulse,
-};
 use crate::{
+    app::{
+        alert::Alerts,
+        backoff::Backoff,
+        decision_slots::{Askers, Previews, Seats},
+        duplicate_guard::DuplicateGuard,
+        identity::Identities,
+        leases::Leases,
+        limits::Limits,
+        policy::PolicySource,
+        repos::Repos,
+        urgent::Urgent,
+        wake::Pulse,
+    },
     domain::id::ForgeName,
     metric,
     port::{
@@ -33,30 +33,30 @@ use crate::{
     },
 };
 
-/// How the bot is to run.
+/// Settings of the bot.
 #[derive(Debug, Clone)]
 pub struct BotSettings {
-    /// Decide and record, never write to a forge.
+    /// Decides and records, but never writes to a forge.
     pub dry_run: bool,
-    /// Deliveries decided at once, each of another repository.
+    /// Deliveries decided in parallel, each of another repository.
     pub workers: usize,
     /// Repositories whose facts stay in memory.
     pub cached_repositories: usize,
-    /// How long decided deliveries and ended effects are kept.
+    /// Time for which decided deliveries and ended effects are kept.
     pub retention: SignedDuration,
-    /// How often the forges are asked for what was missed; `None`: never.
+    /// Interval at which forges are asked for missed deliveries; `None`: never.
     pub catch_up: Option<SignedDuration>,
-    /// What becomes of what is kept of a repository that is taken from us.
+    /// Treatment of stored data of a repository that phasebot lost access to.
     pub on_removal: OnRemoval,
 }
 
-/// What becomes of what is kept of a repository that is taken from us.
+/// Treatment of stored data of a repository that phasebot lost access to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnRemoval {
-    /// It stays.
+    /// The data stays.
     #[default]
     Keep,
-    /// It is deleted.
+    /// The data is deleted.
     Delete,
 }
 
@@ -73,9 +73,8 @@ impl Default for BotSettings {
     }
 }
 
-/// So many deliveries arriving side by side are a rush. Measured: with 16, half
-/// of what can be taken in was no rush, and deciding beside it cost each sender
-/// a fifth to a third of its wait.
+/// Deliveries being taken in at once that count as a rush. Measured: with 16, half of what can be
+/// taken in was no rush, and concurrent decisions added a fifth to a third to each sender's wait.
 const RUSH: usize = 6;
 
 pub(crate) struct Runtime {
@@ -97,22 +96,22 @@ pub(crate) struct Runtime {
     pub(crate) duplicate_guard: DuplicateGuard,
     /// Wakes the scheduler.
     pub(crate) inbox: Pulse,
-    /// Wakes the ticker.
+    /// Wakes the timer loop.
     pub(crate) timers: Pulse,
     /// Wakes the outbox.
     pub(crate) outbox: Pulse,
-    /// Wakes whoever looks for missed deliveries.
+    /// Wakes the search for missed deliveries.
     pub(crate) missed: Pulse,
-    /// Counts everything that was done, so that «nothing happened since» can be told.
+    /// Counts all work done, so that "nothing happened since" can be detected.
     pub(crate) work: AtomicU64,
-    /// Deliveries that are being taken in, and whose senders wait.
+    /// Deliveries being taken in, whose senders wait.
     arriving: AtomicUsize,
     pub(crate) draining: AtomicBool,
     pub(crate) paused: AtomicBool,
-    /// An operator has paused all writing; in every process on this store.
+    /// True if an operator has paused all writes, in every process on this store.
     pub(crate) halted: AtomicBool,
     pub(crate) store_answers: AtomicBool,
-    /// A loop ended that should not have: this process is of no use any more.
+    /// True if a loop ended unexpectedly: this process can no longer work.
     pub(crate) broken: AtomicBool,
     event_names: EventNames,
     forges: BTreeMap<ForgeName, Arc<dyn Forge>>,
@@ -165,7 +164,7 @@ impl Runtime {
         self.forges.get(name)
     }
 
-    /// Commits, and believes no more in a lease that was lost.
+    /// Commits; if a lease was lost, stops trusting it.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), StoreError> {
         let under = commit.under.clone();
         self.leases.heard(&under, self.store.commit(commit).await)
@@ -179,21 +178,20 @@ impl Runtime {
         self.work.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How many deliveries may be decided at once just now.
+    /// Returns how many deliveries may be decided in parallel now.
     ///
-    /// Senders wait for us, and GitHub does not send again what we refuse; a
-    /// label may come a little later. So in a rush deciding goes on with one
-    /// worker, and the processors are for taking in.
+    /// Senders wait for us, and GitHub does not redeliver what we refuse, whereas a label may be
+    /// late. In a rush, decisions therefore use one worker and leave the processors to intake.
     pub(crate) fn workers(&self) -> usize {
         if self.rush() { 1 } else { self.settings.workers.max(1) }
     }
 
-    /// Whether many deliveries are being taken in side by side.
+    /// Returns whether many deliveries are being taken in at once.
     pub(crate) fn rush(&self) -> bool {
         self.arriving.load(Ordering::Relaxed) >= RUSH
     }
 
-    /// A delivery is being taken in until what is returned drops.
+    /// Counts a delivery as being taken in until the returned guard drops.
     pub(crate) fn arrives(&self) -> Arriving<'_> {
         self.arriving.fetch_add(1, Ordering::Relaxed);
         Arriving(&self.arriving)
@@ -203,27 +201,27 @@ impl Runtime {
         self.draining.load(Ordering::SeqCst)
     }
 
-    /// Counts a delivery at the door.
+    /// Counts a delivery as received.
     pub(crate) fn count_received(&self, forge: &ForgeName, event: &str, outcome: &'static str) {
         let event = self.event_names.label(event);
         metrics::counter!(metric::RECEIVED, "forge" => forge.0.clone(), "event" => event, "outcome" => outcome)
             .increment(1);
     }
 
-    /// Counts what became of a delivery.
+    /// Counts the outcome of a delivery.
     pub(crate) fn count_delivery(&self, forge: &ForgeName, event: &str, state: DeliveryState) {
         let (event, outcome) = (self.event_names.label(event), state.as_str());
         metrics::counter!(metric::DELIVERIES, "forge" => forge.0.clone(), "event" => event, "outcome" => outcome)
             .increment(1);
     }
 
-    /// Effects are not sent: by a switch, or because this is a dry run.
+    /// Returns whether no effects are sent, because of a switch or because this is a dry run.
     pub(crate) fn silent(&self) -> bool {
         self.settings.dry_run || self.paused.load(Ordering::SeqCst) || self.halted.load(Ordering::SeqCst)
     }
 }
 
-/// A delivery that is being taken in.
+/// Guard of a delivery that is being taken in.
 pub(crate) struct Arriving<'a>(&'a AtomicUsize);
 
 impl Drop for Arriving<'_> {
@@ -232,16 +230,16 @@ impl Drop for Arriving<'_> {
     }
 }
 
-/// Event names as metric labels.
+/// Event names used as metric labels.
 ///
-/// The name comes in a header that no signature covers: whoever replays a
-/// signed body could make up any number of them.
+/// The number of names is bounded: the name comes in a header that no signature covers, so
+/// whoever replays a signed body could make up any number of them.
 #[derive(Debug, Default)]
 pub(crate) struct EventNames {
     known: Mutex<BTreeSet<String>>,
 }
 
-/// Forges have some seventy events.
+/// Most event names; forges have some seventy events.
 const MOST_EVENT_NAMES: usize = 100;
 
 impl EventNames {
@@ -257,13 +255,13 @@ impl EventNames {
     }
 }
 
-/// The forge's ids of recent deliveries, so that an effect's log line can name the one that caused it.
+/// Forge ids of recent deliveries, so that an effect's log line names the one that caused it.
 #[derive(Debug, Default)]
 pub(crate) struct Causes {
     recent: Mutex<(HashMap<Seq, String>, VecDeque<Seq>)>,
 }
 
-/// How many ids are remembered; an older one is read from the store.
+/// Ids kept in memory; an older one is read from the store.
 const REMEMBERED: usize = 4096;
 
 impl Causes {
@@ -279,7 +277,7 @@ impl Causes {
         }
     }
 
-    /// The delivery's id; empty if there is none any more.
+    /// Returns the delivery's id; empty if the delivery is no longer stored.
     pub(crate) async fn delivery_id(&self, store: &dyn Store, cause: Option<Seq>) -> String {
         let Some(seq) = cause else { return String::new() };
         let known = self.recent.lock().unwrap_or_else(PoisonError::into_inner).0.get(&seq).cloned();

@@ -14,14 +14,16 @@ use std::{
 
 use tokio::{sync::watch, task::JoinSet};
 
-use crate::app::{
-    backlog::Backlog,
-    decision_slots::MOST_BESIDE,
-    runtime::Runtime,
-    wake::stopped,
-    worker::{self, Ended},
+use crate::{
+    app::{
+        backlog::Backlog,
+        decision_slots::MOST_BESIDE,
+        runtime::Runtime,
+        wake::stopped,
+        worker::{self, Ended},
+    },
+    port::store::{Partition, Seq, StoreError},
 };
-use crate::port::store::{Partition, Seq, StoreError};
 
 /// Numbers read from the store at once.
 const PAGE: usize = 512;

@@ -10,15 +10,15 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{
-    binding,
-    commit::note,
-    decision::{self, Decided, Failure, Scope},
-    decision_slots::aside,
-    policy::{self, Occasion},
-    runtime::Runtime,
-};
 use crate::{
+    app::{
+        binding,
+        commit::note,
+        decision::{self, Decided, Failure, Scope},
+        decision_slots::aside,
+        policy::{self, Occasion},
+        runtime::Runtime,
+    },
     domain::{event::Event, needs::Answered},
     engine::Input,
     ingest::{SurveyTerms, Us},

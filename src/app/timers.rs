@@ -1,5 +1,23 @@
 //! Timers that are due: derives their items again.
 
+use crate::{
+    app::{
+        binding,
+        clock::after,
+        commands,
+        commit::note,
+        decision::{self, Decided, Failure, Scope},
+        policy::{self, Brought, Occasion},
+        runtime::Runtime,
+        wake::stopped,
+        worker::panic_text,
+    },
+    domain::{id::RepoKey, timer::TimerKey},
+    engine::Input,
+    metric,
+    plan::DecisionContext,
+    port::store::{Commit, Lease, LeaseKey, StoreError, Timer},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
@@ -10,25 +28,6 @@ use std::{
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{sync::watch, time::Instant};
-
-use crate::app::{
-    binding,
-    clock::after,
-    commands,
-    commit::{note, timer_key},
-    decision::{self, Decided, Failure, Scope},
-    policy::{self, Brought, Occasion},
-    runtime::Runtime,
-    wake::stopped,
-    worker::panic_text,
-};
-use crate::{
-    domain::id::{ItemNumber, RepoKey},
-    engine::{Input, TimerKey},
-    metric,
-    plan::DecisionContext,
-    port::store::{Commit, Lease, LeaseKey, StoreError, Timer},
-};
 
 /// Timers read from the store at once.
 const PAGE: usize = 256;
@@ -44,7 +43,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
 /// Timers of one repository that are due, each with when it was.
-type Due = BTreeMap<ItemNumber, Timestamp>;
+type Due = BTreeMap<TimerKey, Timestamp>;
 /// A repository whose timers were handled, and how that went.
 type Handled = (RepoKey, Result<bool, Failure>);
 
@@ -137,7 +136,7 @@ async fn look(
 fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, Due> {
     let mut repositories: BTreeMap<RepoKey, Due> = BTreeMap::new();
     for timer in timers {
-        repositories.entry(timer.repo).or_default().insert(timer.item, timer.at);
+        repositories.entry(timer.repo).or_default().insert(timer.key, timer.at);
     }
     repositories
 }
@@ -149,7 +148,7 @@ async fn handle(runtime: &Runtime, repo: RepoKey, due: Due) -> Result<bool, Fail
         Err(StoreError::LeaseLost(_)) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
-    let timers: BTreeSet<TimerKey> = due.keys().map(|number| timer_key(*number)).collect();
+    let timers: BTreeSet<TimerKey> = due.keys().copied().collect();
     let outcome = AssertUnwindSafe(derive_again(runtime, &repo, &timers)).catch_unwind().await;
     let outcome = outcome.unwrap_or_else(|panic| Err(Failure::Fault(format!("panicked: {}", panic_text(&*panic)))));
     runtime.worked();
@@ -163,7 +162,7 @@ async fn handle(runtime: &Runtime, repo: RepoKey, due: Due) -> Result<bool, Fail
         Err(Failure::NotNow(why)) => Err(Failure::NotNow(why)),
         Err(Failure::Fault(why)) => {
             metrics::counter!(metric::TIMERS, "outcome" => "failed").increment(1);
-            let items: Vec<ItemNumber> = due.keys().copied().collect();
+            let items: Vec<String> = due.keys().map(ToString::to_string).collect();
             tracing::error!(repo = %repo, ?items, why, "items can't be derived; put off by an hour");
             put_off(runtime, repo, &due, tenure.lease()).await?;
             Ok(true)
@@ -177,9 +176,9 @@ async fn put_off(runtime: &Runtime, repo: RepoKey, due: &Due, lease: &Lease) -> 
     let _held = runtime.repos.hold(&repo).await;
     let now = runtime.clock.now();
     let standing = runtime.store.due_timers(now, LONGEST_PAGE).await?;
-    let standing = standing.into_iter().filter(|timer| timer.repo == repo && due.get(&timer.item) == Some(&timer.at));
+    let standing = standing.into_iter().filter(|timer| timer.repo == repo && due.get(&timer.key) == Some(&timer.at));
     let later = after(now, PUT_OFF);
-    let timers = standing.map(|timer| (timer.item, Some(later))).collect();
+    let timers = standing.map(|timer| (timer.key, Some(later))).collect();
     runtime
         .commit(Commit { under: vec![lease.clone()], repo: Some(repo), now: Some(now), timers, ..Commit::default() })
         .await

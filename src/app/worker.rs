@@ -1,4 +1,4 @@
-//! Decides one delivery: facts in, one commit out.
+//! Decides one delivery: reads facts, makes one commit.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -11,16 +11,16 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tracing::Instrument;
 
-use crate::app::{
-    alert, binding, commands, commit,
-    decision::{self, Decided, Failure, Scope},
-    decision_slots::aside,
-    installation, maintenance,
-    policy::{self, Occasion},
-    runtime::Runtime,
-    survey,
-};
 use crate::{
+    app::{
+        alert, binding, commands, commit,
+        decision::{self, Decided, Failure, Scope},
+        decision_slots::aside,
+        installation, maintenance,
+        policy::{self, Occasion},
+        runtime::Runtime,
+        survey,
+    },
     domain::{
         alert::Says,
         event::{Event, RepoSeen, Seen},
@@ -36,19 +36,19 @@ use crate::{
     },
 };
 
-/// Failures after which a delivery is given up, so that its repository goes on.
+/// Failed attempts after which a delivery is given up, so that its repository is not blocked.
 const MOST_ATTEMPTS: u32 = 5;
-/// Bodies beyond this size are parsed on a thread of their own.
+/// Size in bytes above which a body is parsed on a separate thread.
 const LARGE_BODY: usize = 1024 * 1024;
 
-/// How it went with a delivery.
+/// Result of deciding a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// It does not wait any more.
+    /// The delivery is no longer pending.
     Decided,
-    /// It has to be tried again.
+    /// The delivery has to be tried again.
     Again,
-    /// Another process decides in this partition by now.
+    /// Another process decides in this partition now.
     Elsewhere,
 }
 
@@ -66,7 +66,7 @@ pub(crate) async fn run(runtime: &Runtime, partition: &Partition, seq: Seq) -> E
     if again { Ended::Again } else { Ended::Decided }
 }
 
-/// Returns whether it has to be tried again.
+/// Decides a delivery under a lease; returns whether it has to be tried again.
 async fn run_under(runtime: &Runtime, lease: &Lease, seq: Seq) -> bool {
     let stored = match runtime.store.delivery(seq).await {
         Ok(Some(stored)) if stored.row.state == DeliveryState::Pending => stored,
@@ -82,7 +82,7 @@ async fn run_under(runtime: &Runtime, lease: &Lease, seq: Seq) -> bool {
     let span = tracing::info_span!("delivery", id = %row.delivery, seq, event = %row.event, repo = row.repo);
     async {
         let started = Instant::now();
-        // A panic must cost this delivery only. What it held in memory is thrown away with it.
+        // A panic must affect this delivery only. The state it held in memory is discarded.
         let outcome = match AssertUnwindSafe(decide_one(runtime, lease, stored)).catch_unwind().await {
             Ok(outcome) => outcome,
             Err(panic) => Err(Failure::Fault(format!("panicked: {}", panic_text(panic.as_ref())))),
@@ -140,8 +140,8 @@ async fn decide_one(
     }
 }
 
-/// A message of a monitoring connection, for the one repository that this
-/// delivery of it stands for. Which one that is comes from our own map.
+/// Decides the part of a monitoring connection's message that concerns the one repository this
+/// delivery is for. Our own map names that repository.
 async fn decide_alert(
     runtime: &Runtime,
     lease: &Lease,
@@ -270,10 +270,10 @@ async fn end(
     Ok((state, note))
 }
 
-/// Counts a failed attempt; gives the delivery up after several. Returns whether to try again.
+/// Counts a failed attempt and gives the delivery up after several. Returns whether to try again.
 async fn failed(runtime: &Runtime, lease: &Lease, row: &DeliveryRow, why: &str, took: Duration) -> bool {
     let note = commit::note(&[why.to_owned()]);
-    // Attempts are counted in the store: those of earlier runs count too.
+    // The store counts attempts, so those of earlier runs count too.
     let dead = row.attempts + 1 >= MOST_ATTEMPTS;
     let state = if dead { DeliveryState::Dead } else { DeliveryState::Pending };
     match end(runtime, lease, row.seq, state, note.clone()).await {
@@ -296,7 +296,7 @@ fn told(runtime: &Runtime, row: &DeliveryRow, state: DeliveryState, note: &str, 
     }
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     panic
         .downcast_ref::<&str>()

@@ -9,10 +9,12 @@ use std::{
 
 use async_trait::async_trait;
 
-use crate::app::runtime::Runtime;
-use crate::port::{
-    operate::Operate,
-    store::{Store, StoreError},
+use crate::{
+    app::runtime::Runtime,
+    port::{
+        operate::Operate,
+        store::{Store, StoreError},
+    },
 };
 
 /// The memo; its value says why.

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
-use crate::cli::Failure;
 use crate::{
     alert::{Alertmanager, Fields, Generic, Grafana, Headers, Kind, PlanetScale, Swap},
     app::{Alerts, Connection, Labels, Route},
+    cli::Failure,
     domain::{alert::ConnectionRules, id::ForgeName, policy::Pattern},
     incident::render,
     port::{alert::AlertSource, clock::Clock},

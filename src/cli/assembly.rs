@@ -6,9 +6,9 @@ use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 use secrecy::SecretString;
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::cli::Failure;
 use crate::{
     app::{Alerts, Bot, BotSettings, Parts, PolicySource},
+    cli::Failure,
     domain::id::ForgeName,
     forge::github::{GitHub, GitHubConfig},
     http::{self, Admin, Limits, ServerState},

@@ -7,9 +7,9 @@ use std::{
 
 use jiff::SignedDuration;
 
-use crate::cli::{Context, Failure, assembly, runtime, store};
 use crate::{
     app::{Backfill, BackfillError, Progress, Wanted, clock::SystemClock},
+    cli::{Context, Failure, assembly, runtime, store},
     port::{
         clock::Clock,
         forge::{Forge, ForgeError},

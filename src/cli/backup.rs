@@ -2,8 +2,11 @@
 
 use std::{io::Write, path::PathBuf};
 
-use crate::cli::{Context, Failure};
-use crate::{settings::DatabaseUrl, store::sqlite};
+use crate::{
+    cli::{Context, Failure},
+    settings::DatabaseUrl,
+    store::sqlite,
+};
 
 /// Copy the SQLite database to a new file, also while the bot runs.
 ///

@@ -5,9 +5,9 @@ use std::{io::Write, sync::Arc};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::cli::{Context, Failure, Format, assembly, runtime, store};
 use crate::{
     app::{CatchUp, CatchUpError, Caught, Letterbox, clock::SystemClock},
+    cli::{Context, Failure, Format, assembly, runtime, store},
     port::{
         clock::Clock,
         forge::{Forge, ForgeError},

@@ -7,8 +7,10 @@ use std::{
 
 use clap::Args;
 
-use crate::cli::{Failure, Format};
-use crate::policy::{self, MAX_BYTES, Report, check_report};
+use crate::{
+    cli::{Failure, Format},
+    policy::{self, MAX_BYTES, Report, check_report},
+};
 
 /// Validate policy files.
 #[derive(Debug, Args)]

@@ -5,12 +5,12 @@ use std::io::Write;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::{Value, json};
 
-use crate::cli::{
-    Context, Failure, Format, runtime, store,
-    target::{DeliveryRef, RepositoryRef},
-    text,
-};
 use crate::{
+    cli::{
+        Context, Failure, Format, runtime, store,
+        target::{DeliveryRef, RepositoryRef},
+        text,
+    },
     domain::id::ItemNumber,
     forge::github::decode::decode,
     port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery},

@@ -12,13 +12,20 @@ use std::{
     time::Duration,
 };
 
-use crate::cli::demo::{
-    page::{Page, Style},
-    play::Play,
-    stage::Stage,
+use crate::{
+    cli::{
+        Context, Failure,
+        demo::{
+            page::{Page, Style},
+            play::Play,
+            stage::Stage,
+        },
+        runtime,
+        serve::Signals,
+    },
+    settings::LogFormat,
+    telemetry,
 };
-use crate::cli::{Context, Failure, runtime, serve::Signals};
-use crate::{settings::LogFormat, telemetry};
 
 /// Pause after a step at the usual pace, for people to read.
 const PACE: Duration = Duration::from_millis(1200);

@@ -14,9 +14,17 @@ mod repositories;
 use std::{io::Write, sync::Arc};
 
 pub(super) use crate::cli::doctor::report::Report;
-use crate::cli::doctor::report::{Finding, Verdict};
-use crate::cli::{Context, Failure, Format, runtime};
-use crate::{app::clock::SystemClock, port::clock::Clock, settings::Settings, telemetry};
+use crate::{
+    app::clock::SystemClock,
+    cli::{
+        Context, Failure, Format,
+        doctor::report::{Finding, Verdict},
+        runtime,
+    },
+    port::clock::Clock,
+    settings::Settings,
+    telemetry,
+};
 
 /// Check that everything is right, and say what to do where it is not.
 ///

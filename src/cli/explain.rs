@@ -9,11 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::cli::explain::account::Account;
 pub(super) use crate::cli::explain::words::effect;
-use crate::cli::{Failure, Format, policy};
 use crate::{
     app::clock::SystemClock,
+    cli::{Failure, Format, explain::account::Account, policy},
     domain::id::ForgeName,
     forge::github::decode::decode,
     policy::{Rank, built_in},

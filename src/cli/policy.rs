@@ -2,9 +2,9 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::cli::Failure;
 use crate::{
     app::FilePolicies,
+    cli::Failure,
     domain::policy::Policy,
     policy::{self, Layer, Parsed, Rank},
 };

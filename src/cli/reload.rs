@@ -9,9 +9,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::cli::{Failure, alerts, policy};
 use crate::{
     app::FilePolicies,
+    cli::{Failure, alerts, policy},
     forge::github::GitHub,
     port::clock::Clock,
     settings::{Loaded, Settings},

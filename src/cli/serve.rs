@@ -4,15 +4,15 @@ use std::{future::Future, io, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::cli::{
-    Context, Failure, alerts,
-    assembly::{self, Materials, Operators, Program},
-    policy,
-    reload::Reload,
-    runtime, store,
-};
 use crate::{
     app::{BotSettings, OnRemoval, clock::SystemClock, crash},
+    cli::{
+        Context, Failure, alerts,
+        assembly::{self, Materials, Operators, Program},
+        policy,
+        reload::Reload,
+        runtime, store,
+    },
     http,
     port::clock::Clock,
     settings::{Credentials, Loaded, Removal},

@@ -11,13 +11,16 @@ use clap::ValueEnum;
 use rand::RngExt;
 
 pub(super) use crate::cli::setup::place::is_here;
-use crate::cli::setup::{
-    keep::{Files, Kept},
-    place::Place,
-};
-use crate::cli::{Context, Failure, doctor, runtime, serve::Signals};
 use crate::{
     app::clock::SystemClock,
+    cli::{
+        Context, Failure, doctor, runtime,
+        serve::Signals,
+        setup::{
+            keep::{Files, Kept},
+            place::Place,
+        },
+    },
     forge::github::app_permissions::{self, Feature},
     http::setup::{Form, SetupPage},
     port::clock::Clock,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret;
 
-use crate::cli::Failure;
 use crate::{
+    cli::Failure,
     port::store::Store,
     settings::{DatabaseUrl, Settings},
     store,

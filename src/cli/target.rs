@@ -2,8 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::cli::Failure;
 use crate::{
+    cli::Failure,
     domain::id::{ForgeName, ItemNumber},
     port::store::{DeliveryFilter, RepositoryRow, Seq, Store},
 };

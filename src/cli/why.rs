@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::cli::{Context, Failure, Format, deliveries, explain, policy, runtime, store, target::ItemRef, text};
 use crate::{
     app::{PolicySource, clock::SystemClock, write_pause},
+    cli::{Context, Failure, Format, deliveries, explain, policy, runtime, store, target::ItemRef, text},
     domain::{
         derived::{Derived, Transition},
         fact::RepoFacts,

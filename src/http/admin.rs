@@ -15,8 +15,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::http::{ServerState, answer::Problem};
 use crate::{
+    http::{ServerState, answer::Problem},
     port::{
         operate::Operate,
         store::{DeliveryFilter, DeliveryState, Seq, Store, StoreError},

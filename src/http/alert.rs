@@ -13,12 +13,15 @@ use metrics::counter;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, info_span};
 
-use crate::http::{
-    ServerState,
-    answer::{Kept, Problem},
-    webhook::{is_encoded, refuse},
+use crate::{
+    http::{
+        ServerState,
+        answer::{Kept, Problem},
+        webhook::{is_encoded, refuse},
+    },
+    metric,
+    port::alert::AlertSource,
 };
-use crate::{metric, port::alert::AlertSource};
 
 /// A message from a verified sender.
 ///

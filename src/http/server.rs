@@ -17,11 +17,13 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use crate::http::{
-    Limits, ServerState, admin, public,
-    timeouts::{PatientStream, Progress},
+use crate::{
+    http::{
+        Limits, ServerState, admin, public,
+        timeouts::{PatientStream, Progress},
+    },
+    metric,
 };
-use crate::metric;
 
 /// Maximum size of a request's head, in bytes. It is also the size of hyper's read buffer, so it
 /// bounds the memory of a connection apart from its body.

@@ -13,12 +13,12 @@ use metrics::counter;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{Instrument, info_span};
 
-use crate::http::{
-    ServerState,
-    answer::{Kept, Problem, showable},
-};
 use crate::{
     domain::id::ForgeName,
+    http::{
+        ServerState,
+        answer::{Kept, Problem, showable},
+    },
     metric,
     port::{
         forge::Verified,

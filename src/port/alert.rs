@@ -3,8 +3,7 @@
 use http::HeaderMap;
 use jiff::Timestamp;
 
-use crate::domain::alert::Message;
-use crate::port::forge::Undecodable;
+use crate::{domain::alert::Message, port::forge::Undecodable};
 
 /// The sender of a monitoring connection. [`crate::alert`] has one file for each kind.
 pub trait AlertSource: Send + Sync + 'static {

@@ -4,8 +4,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{ForgeName, InstallationId};
-use crate::port::store::Seq;
+use crate::{
+    domain::id::{ForgeName, InstallationId},
+    port::store::Seq,
+};
 
 /// A delivery to store.
 #[derive(Debug, Clone)]

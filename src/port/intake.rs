@@ -3,10 +3,12 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::domain::id::ForgeName;
-use crate::port::{
-    forge::Verified,
-    store::{Accepted, StoreError},
+use crate::{
+    domain::id::ForgeName,
+    port::{
+        forge::Verified,
+        store::{Accepted, StoreError},
+    },
 };
 
 /// Stores messages of verified senders.

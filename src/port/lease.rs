@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::id::{ForgeName, InstallationId, RepoKey};
-use crate::port::store::Partition;
+use crate::{
+    domain::id::{ForgeName, InstallationId, RepoKey},
+    port::store::Partition,
+};
 
 /// Work that one process may hold at a time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -3,11 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{
-    effect::{Effect, Lane},
-    id::{InstallationId, RepoKey},
+use crate::{
+    domain::{
+        effect::{Effect, Lane},
+        id::{InstallationId, RepoKey},
+    },
+    port::store::{EffectId, Seq},
 };
-use crate::port::store::{EffectId, Seq};
 
 /// An effect to queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

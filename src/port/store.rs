@@ -4,6 +4,11 @@
 //! all. Implementations may combine several calls into one commit. Times are stored in whole
 //! milliseconds.
 
+use crate::domain::{
+    derived::Transition,
+    id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    timer::TimerKey,
+};
 use std::collections::BTreeSet;
 
 use async_trait::async_trait;
@@ -11,10 +16,6 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use crate::domain::derived::StoredItem;
-use crate::domain::{
-    derived::Transition,
-    id::{ForgeName, InstallationId, ItemNumber, RepoKey},
-};
 pub use crate::port::{
     inbox::{Accepted, DeliveryFilter, DeliveryRow, DeliveryState, NewDelivery, Partition, Pending, StoredDelivery},
     lease::{BudgetRow, Lease, LeaseKey},
@@ -268,8 +269,8 @@ pub struct Commit {
     /// before `effects` are queued. One that is being sent is not tried again; facts from its
     /// answer are still stored.
     pub cancel_effects: Vec<String>,
-    /// Timers to set (`Some`) or stop (`None`), by item.
-    pub timers: Vec<(ItemNumber, Option<Timestamp>)>,
+    /// Timers to set (`Some`) or stop (`None`).
+    pub timers: Vec<(TimerKey, Option<Timestamp>)>,
 }
 
 /// A timer that is due.
@@ -277,8 +278,8 @@ pub struct Commit {
 pub struct Timer {
     /// The repository.
     pub repo: RepoKey,
-    /// The item.
-    pub item: ItemNumber,
+    /// Its owner there.
+    pub key: TimerKey,
     /// Its due time.
     pub at: Timestamp,
 }

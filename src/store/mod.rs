@@ -8,9 +8,10 @@ mod timely;
 
 use std::{path::Path, sync::Arc};
 
-use crate::port::store::Store;
-use crate::store::postgres::PostgresStore;
-use crate::store::sqlite::SqliteStore;
+use crate::{
+    port::store::Store,
+    store::{postgres::PostgresStore, sqlite::SqliteStore},
+};
 
 /// Why a store could not be opened. Never quotes the URL: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

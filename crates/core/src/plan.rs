@@ -1,5 +1,6 @@
 //! Decisions as data: the context in which a decision is made, and the plan that results.
 
+pub use crate::domain::timer::TimerKey;
 use crate::domain::{
     alert::AlertRules,
     derived::{StoredItem, Transition},
@@ -118,30 +119,6 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// Number of commands that were decided.
     pub commands: usize,
-}
-
-/// Owner of a timer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum TimerKey {
-    /// An item: its phase changes at a known time.
-    Item(ItemNumber),
-    /// The repository: an incident, a deployment or a gate changes at a known time.
-    Repository,
-    /// The repository's policy: a file has to be read again, or items have to be decided under
-    /// another policy.
-    Policy,
-    /// The organization: its policy file is reported to have changed.
-    Organization,
-}
-
-impl TimerKey {
-    /// Returns the item that owns the timer, if it is an item's.
-    pub fn item(&self) -> Option<ItemNumber> {
-        match self {
-            Self::Item(number) => Some(*number),
-            Self::Repository | Self::Policy | Self::Organization => None,
-        }
-    }
 }
 
 impl Plan {

@@ -8,16 +8,18 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
 pub use crate::app::catch_up::walk::{CatchUp, CatchUpError, Caught};
-use crate::app::{
-    backfill::{Backfill, BackfillError},
-    clock::after,
-    intake::Intake,
-    runtime::Runtime,
-    wake::stopped,
-};
-use crate::port::{
-    forge::{Forge, ForgeError},
-    store::{Seq, StoreError},
+use crate::{
+    app::{
+        backfill::{Backfill, BackfillError},
+        clock::after,
+        intake::Intake,
+        runtime::Runtime,
+        wake::stopped,
+    },
+    port::{
+        forge::{Forge, ForgeError},
+        store::{Seq, StoreError},
+    },
 };
 
 /// When to try again what failed.

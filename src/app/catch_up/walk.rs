@@ -1,10 +1,10 @@
-//! What the forge sent and we don't have: found in its own list, and taken in.
+//! Finds deliveries that the forge sent and the inbox lacks, and takes them in.
 //!
-//! The list is compared with the inbox by the deliveries' ids, not by whether
-//! the forge calls them delivered: what was acknowledged and lost afterwards,
-//! as by restoring a backup, is found too. What is missing comes through the
-//! same door as a webhook and under the same id, so that a later redelivery is
-//! a repetition.
+//! The walk compares the forge's list with the inbox by delivery id and ignores whether the
+//! forge calls a delivery acknowledged. It therefore also finds deliveries that were
+//! acknowledged and lost afterwards, for example by restoring a backup. A missing delivery
+//! enters through the same [`TakeIn`] as a webhook and under the same id, so that a later
+//! redelivery is recognised as a duplicate.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -27,85 +27,84 @@ use crate::{
     },
 };
 
-/// The list is walked so much further back than it was last time: it may lag,
-/// and clocks differ.
+/// Overlap with the previous walk: the list may lag, and clocks differ.
 const SLACK: SignedDuration = SignedDuration::from_mins(10);
-/// Missing deliveries that are remembered in one walk. More are left to the
-/// next one; an hour's API calls do not suffice for so many.
+/// Most missing deliveries remembered in one walk. The rest is left to the next walk: an hour's
+/// API calls do not suffice for so many.
 const MOST_MISSING: usize = 10_000;
-/// Deliveries fetched side by side.
+/// Deliveries fetched in parallel.
 const AT_ONCE: usize = 4;
-/// The forge fails for one delivery now and then, and is believed to fail
-/// altogether when so many in a row could not be had.
+/// Failed fetches in a row after which the walk is broken off. A forge occasionally fails for
+/// one delivery; this many in a row mean that it fails altogether.
 const MOST_FAILURES: usize = 5;
-/// Skipped deliveries that are remembered; beyond them a walk is broken off.
+/// Most skipped deliveries remembered; a further one breaks the walk off.
 const MOST_SKIPPED: usize = 200;
-/// Rest before what the list has had for less than [`SLACK`], and is not there, is called gone.
+/// Wait before fetching a listed delivery, younger than [`SLACK`], that was not found again.
 const LAG: Duration = Duration::from_secs(1);
 
-/// For so long GitHub surely keeps a delivery: three days, less some slack.
+/// Age up to which GitHub surely keeps a delivery: three days, less some slack.
 const LISTED: SignedDuration = SignedDuration::from_hours(71);
-/// How often the items of a forge without a list are looked at.
+/// Interval between surveys of the items of a forge that has no list.
 const UNLISTED_EVERY: SignedDuration = SignedDuration::from_mins(59);
-/// What was lost concerns every process that starts within this time: they
-/// start together, or one goes on where another crashed.
+/// Time for which a lost delivery concerns every process that starts: processes start together,
+/// or one continues where another crashed.
 const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
-/// What catching up works with.
+/// Walks a forge's list of deliveries.
 pub struct CatchUp<'a> {
-    /// The inbox to compare with; keeps how far the last walk came.
+    /// Inbox to compare with; also stores the progress of the last walk.
     pub store: &'a dyn Store,
-    /// The forge that is asked.
+    /// Forge whose list is read.
     pub forge: &'a dyn Forge,
-    /// The door.
+    /// Takes the missing deliveries in.
     pub door: &'a dyn TakeIn,
-    /// The time.
+    /// Clock.
     pub clock: &'a dyn Clock,
 }
 
-/// What one walk found.
+/// Result of one walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Caught {
-    /// Entries of the forge's list that were looked at.
+    /// Entries of the forge's list that were read.
     pub seen: u64,
-    /// Deliveries that were missing and are taken in now.
+    /// Deliveries that were missing and have been taken in.
     pub taken: u64,
-    /// Of those: deliveries that we had acknowledged, and lost.
+    /// Deliveries among [`taken`](Self::taken) that we had acknowledged and lost.
     pub lost: u64,
-    /// The last of them in the inbox.
+    /// Highest number in the inbox of a delivery that was taken in.
     pub through: Seq,
-    /// Deliveries that are missing and that the forge can't show any more.
+    /// Missing deliveries that the forge can't return any more.
     pub gone: u64,
-    /// Deliveries that can't be had at present: the next walk asks for them again.
+    /// Missing deliveries that can't be fetched at present; the next walk asks for them again.
     pub skipped: u64,
-    /// There is more: walk again.
+    /// True if more is missing: walk again.
     pub more: bool,
-    /// Since when nothing is known to have been taken in although the forge
-    /// keeps its list no longer than that: only a look at the items helps.
+    /// Start of the period that the forge's list no longer covers and in which deliveries may be
+    /// missing. Only a survey of the items closes such a gap.
     pub gap: Option<Timestamp>,
 }
 
-/// Why a walk was broken off. What was taken in until then stays taken in.
+/// Reason why a walk was broken off. Deliveries taken in before that stay in the inbox.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CatchUpError {
-    /// The forge.
+    /// The forge failed.
     #[error("{0}")]
     Forge(#[from] ForgeError),
-    /// The store.
+    /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
 }
 
-/// How far the last whole walk came.
+/// Progress of the last complete walk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Mark {
-    /// Everything sent until then was looked at, by the forge's clock.
+    /// Everything sent before this was compared (the forge's clock).
     until: Timestamp,
-    /// When it began, by ours.
+    /// Time at which the walk began (our clock).
     walked_at: Timestamp,
 }
 
-/// What a walk of the list found.
+/// Result of comparing the forge's list with the inbox.
 #[derive(Default)]
 struct Found {
     seen: u64,
@@ -116,8 +115,8 @@ struct Found {
 }
 
 impl CatchUp<'_> {
-    /// Walks the forge's list back to where the last walk began, or to `since`,
-    /// and takes in what is missing, oldest first.
+    /// Walks the forge's list back to where the last walk began, or to `since`, and takes in the
+    /// missing deliveries, oldest first.
     pub async fn walk(&self, since: Option<Timestamp>) -> Result<Caught, CatchUpError> {
         let outcome = self.walk_and_take(since).await;
         let forge = self.forge.name().to_string();
@@ -137,7 +136,7 @@ impl CatchUp<'_> {
         let back_to = since.or_else(|| mark.map(|mark| after(mark.until, -SLACK)));
         let found = self.compare(back_to).await?;
         let past = mark.map(|mark| walked_at.duration_since(mark.walked_at));
-        // Without a list, or beyond it, only the items themselves tell.
+        // Without a list, or beyond its reach, only the items themselves show what happened.
         let blind = match &found {
             Some(_) => past.is_some_and(|past| past > LISTED),
             None => past.is_none_or(|past| past > UNLISTED_EVERY),
@@ -164,7 +163,7 @@ impl CatchUp<'_> {
         Ok(caught)
     }
 
-    /// Something that we had acknowledged is missing.
+    /// Records that a delivery that we had acknowledged is missing.
     async fn note_lost(&self) -> Result<(), StoreError> {
         self.store.note(&lost_memo(self.forge.name()), Some(&self.clock.now().to_string())).await
     }
@@ -173,13 +172,13 @@ impl CatchUp<'_> {
         self.store.note(name, Some(&serde_json::to_string(&mark).unwrap_or_default())).await
     }
 
-    /// What is in the forge's list and not in the inbox; `None`: the forge has no list.
+    /// Returns the listed deliveries that the inbox lacks; `None` if the forge has no list.
     async fn compare(&self, back_to: Option<Timestamp>) -> Result<Option<Found>, CatchUpError> {
         let mut found = Found::default();
         let mut known_missing = BTreeSet::new();
         let mut page: Option<String> = None;
         loop {
-            // A list may have hundreds of pages: one lost answer is no reason to begin anew.
+            // A list may have hundreds of pages: one lost response is no reason to start over.
             let Some(sent) = persistently(|| self.forge.sent(page.as_deref())).await? else { return Ok(None) };
             let ids: Vec<String> = sent.deliveries.iter().map(|sent| sent.delivery.clone()).collect();
             let here = self.store.taken_in(self.forge.name(), &ids).await?;
@@ -189,7 +188,7 @@ impl CatchUp<'_> {
                 }
                 found.seen += 1;
                 found.newest = found.newest.max(Some(delivery.at));
-                // A delivery that was tried again is in the list more than once.
+                // A delivery that was sent again is in the list more than once.
                 if here.contains(&delivery.delivery) || !known_missing.insert(delivery.delivery.clone()) {
                     continue;
                 }
@@ -218,7 +217,7 @@ impl CatchUp<'_> {
         let fetch = async |sent: SentDelivery| {
             let mut fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
             if matches!(fetched, Ok(None)) && self.clock.now().duration_since(sent.at) < SLACK {
-                // It is in the list: a replica may lag behind that, and nobody asks for it again.
+                // A replica of the forge may lag, and no later walk asks for this delivery.
                 tokio::time::sleep(LAG).await;
                 fetched = persistently(|| self.forge.sent_delivery(sent.id)).await;
             }
@@ -234,11 +233,11 @@ impl CatchUp<'_> {
             let (outcome, count) = match fetched {
                 Ok(Some((verified, body))) => {
                     if sent.acknowledged && caught.lost == 0 {
-                        // Before it is there for others, and whatever becomes of this process.
+                        // Recorded before others can see the delivery: a crash must not lose it.
                         self.note_lost().await?;
                     }
                     match self.door.take_in(self.forge.name(), verified, body).await? {
-                        // It came by itself meanwhile.
+                        // The webhook arrived meanwhile.
                         Accepted::Duplicate(_) => continue,
                         Accepted::New(seq) => {
                             caught.through = caught.through.max(seq);
@@ -273,11 +272,11 @@ impl CatchUp<'_> {
     }
 }
 
-/// Deliveries that could not be had, so that the walk went on without them.
+/// Deliveries that could not be fetched and were skipped.
 #[derive(Default, Serialize, Deserialize)]
 struct Skipped(Vec<Left>);
 
-/// A [`SentDelivery`] as it is kept.
+/// A [`SentDelivery`] as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Left {
     id: u64,
@@ -303,7 +302,7 @@ impl Skipped {
         store.note(&skipped_memo(forge), (!self.0.is_empty()).then_some(text.as_str())).await
     }
 
-    /// What is missing with what was skipped before, which comes last.
+    /// Returns the missing deliveries, followed by those skipped before.
     fn last(&self, mut missing: VecDeque<SentDelivery>) -> VecDeque<SentDelivery> {
         missing.retain(|sent| self.0.iter().all(|left| left.delivery != sent.delivery));
         missing.extend(self.0.iter().map(|left| SentDelivery {
@@ -315,7 +314,7 @@ impl Skipped {
         missing
     }
 
-    /// Remembers a delivery that failed, and forgets one that did not.
+    /// Remembers a delivery whose fetch failed, and forgets one whose fetch did not.
     fn note(&mut self, sent: &SentDelivery, failed: bool) {
         self.0.retain(|left| left.delivery != sent.delivery);
         if failed {
@@ -329,23 +328,24 @@ fn skipped_memo(forge: &ForgeName) -> String {
     format!("skipped/{forge}")
 }
 
-/// Since when a forge's items have to be looked at, if they have.
+/// Returns the time since when a forge's items have to be surveyed, if they have to be.
 pub(super) async fn gap(store: &dyn Store, forge: &ForgeName) -> Result<Option<Timestamp>, StoreError> {
     Ok(store.memo(&gap_memo(forge)).await?.and_then(|text| text.parse().ok()))
 }
 
-/// The items were looked at.
+/// Removes the gap once the items were surveyed.
 pub(super) async fn forget_gap(store: &dyn Store, forge: &ForgeName) -> Result<(), StoreError> {
     store.note(&gap_memo(forge), None).await
 }
 
-/// Noted before the mark moves on: a crash must not forget it. An earlier gap stays.
+/// Stores a gap; an earlier one stays. Called before the mark advances, so that a crash does not
+/// forget the gap.
 async fn remember_gap(store: &dyn Store, forge: &ForgeName, since: Timestamp) -> Result<(), StoreError> {
     let since = gap(store, forge).await?.map_or(since, |known| known.min(since));
     store.note(&gap_memo(forge), Some(&since.to_string())).await
 }
 
-/// Whether something that we had acknowledged was missing a moment ago,
+/// Returns whether a delivery that we had acknowledged was found missing within [`LATELY`],
 /// whichever process took it in.
 pub(super) async fn lost_lately(store: &dyn Store, forge: &ForgeName, now: Timestamp) -> Result<bool, StoreError> {
     let noted = store.memo(&lost_memo(forge)).await?.and_then(|text| text.parse::<Timestamp>().ok());

@@ -1,55 +1,54 @@
-//! What one installation may still write now.
+//! Write budget of one installation.
 
 use std::collections::VecDeque;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::app::limits::LONGEST_PARKING;
 use crate::{
-    app::clock::after,
+    app::{clock::after, limits::LONGEST_PARKING},
     domain::effect::Lane,
     port::{forge::Cost, store::BudgetRow},
 };
 
-/// Writes in a row before the pace of one a second holds.
+/// Writes allowed in a burst before the pace of one a second applies.
 const BURST: u32 = 10;
-/// Writes beyond that, which only the safety lane may use.
+/// Further writes that only the safety lane may use.
 const RESERVE: u32 = 10;
-/// Writes of the burst that conversation leaves for labels.
+/// Writes of the burst that conversation leaves to labels.
 const FOR_LABELS: u32 = 4;
-/// Where labels use all there is, conversation may still write once in this time.
+/// Interval at which conversation may write once while labels use up the rest.
 const TALK_EVERY: SignedDuration = SignedDuration::from_secs(2);
-/// Creates allowed within each span. The spans are a second longer than
+/// Creates allowed within each time span. The spans are a second longer than
 /// published: the forge counts by arrival, not by our sending.
 const CREATES: [(usize, SignedDuration); 2] =
     [(80, SignedDuration::from_secs(61)), (500, SignedDuration::from_secs(3601))];
-/// Writes that are counted ahead at most, in seconds: more than any that go at once cost.
+/// Longest debt, in seconds of pace: more than writes sent at once ever cost.
 const LONGEST_DEBT: SignedDuration = SignedDuration::from_mins(5);
 
-/// Whether a write may go.
+/// Result of asking for a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
-    /// Now.
+    /// The write may be sent now.
     Now,
-    /// The installation may write nothing before.
+    /// The installation may write nothing before this time.
     NothingBefore(Timestamp),
-    /// Only what creates nothing may go before.
+    /// Only writes that create nothing may be sent before this time.
     NoCreateBefore(Timestamp),
-    /// Nothing of this lane may go before; others may.
+    /// Writes of this lane may not be sent before this time; other lanes' may.
     LaneBefore(Timestamp),
 }
 
-/// One installation's budget.
+/// Budget of one installation.
 #[derive(Debug, Clone)]
 pub(super) struct Budget {
-    /// When the writes so far would be paid for at one a second (a "theoretical arrival time").
+    /// Time by which the writes so far are paid for at one a second (a "theoretical arrival time").
     paid_at: Timestamp,
-    /// When content was made, within the last hour.
+    /// Times of creates within the last hour.
     creates: VecDeque<Timestamp>,
-    /// When conversation may next write although it leaves labels less than is theirs.
+    /// Time from which conversation may write once although labels' share is used up.
     talk_at: Timestamp,
-    /// The forge said: nothing before.
+    /// Time before which the forge allows no request.
     pub(super) parked_until: Timestamp,
 }
 
@@ -90,7 +89,7 @@ impl Budget {
         }
     }
 
-    /// From when on a write of conversation leaves labels what is theirs.
+    /// Returns the time from which a conversation write leaves labels their share.
     pub(super) fn spares_labels_at(&self, cost: Cost, now: Timestamp) -> Timestamp {
         let theirs = BURST - FOR_LABELS;
         let beyond = i64::from(cost.writes.min(theirs)) - i64::from(theirs);
@@ -112,8 +111,8 @@ impl Budget {
         self.creates.truncate(left);
     }
 
-    /// After the machine's clock was set back nothing lies further ahead than
-    /// it ever may: else one wrong hour would silence us for as long.
+    /// Limits every stored time to the furthest that it may lie ahead of `now`. Otherwise, after
+    /// the machine's clock was set back, nothing would be written for as long.
     pub(super) fn believe(&mut self, now: Timestamp) {
         self.paid_at = self.paid_at.min(after(now, LONGEST_DEBT));
         self.talk_at = self.talk_at.min(after(now, LONGEST_DEBT));
@@ -136,7 +135,7 @@ impl Budget {
     }
 }
 
-/// A budget as it is kept, in milliseconds since 1970.
+/// A budget as it is stored; times in milliseconds since 1970.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Spent {
     paid_at: i64,
@@ -149,7 +148,8 @@ impl Budget {
         Spent { paid_at: self.paid_at.as_millisecond(), creates }
     }
 
-    /// Takes over what was kept. What can't be read counts as nothing: the forge itself still says when to stop.
+    /// Restores a stored budget. An unreadable one counts as empty: the forge still enforces
+    /// its limits.
     pub(super) fn take_over(&mut self, kept: &BudgetRow) {
         self.parked_until = self.parked_until.max(kept.parked_until);
         if let Ok(Spent { paid_at, creates }) = serde_json::from_str(&kept.spent) {
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(budget.admits(Lane::Safety, WRITE, at(0)), Admission::Now);
     }
 
-    /// Somebody talks as much as can be sent: whenever a label comes, it goes at once.
+    /// Conversation writes whenever it may; every label is sent at once.
     #[test]
     fn conversation_leaves_labels_what_is_theirs() {
         let mut budget = Budget::new();
@@ -217,7 +217,7 @@ mod tests {
         assert!(talked > 250, "{talked} of the 300 that labels left");
     }
 
-    /// And where labels use all there is, people still get an answer.
+    /// Labels use up the budget; conversation still gets through.
     #[test]
     fn labels_leave_conversation_a_word_every_two_seconds() {
         let mut budget = Budget::new();
@@ -282,7 +282,7 @@ mod tests {
         budget.believe(at(0));
         assert_eq!(budget.admits(Lane::Labels, WRITE, at(0)), Admission::NothingBefore(at(7200)));
         assert_eq!(budget.admits(Lane::Labels, CREATE, at(7200)), Admission::Now);
-        // What a clock that is right counted stays as it was.
+        // Times counted by a correct clock do not change.
         let mut right = Budget::new();
         right.spend(Lane::Labels, Cost { writes: 20, creates: 20 }, at(0));
         let before = right.clone();

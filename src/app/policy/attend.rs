@@ -1,20 +1,16 @@
 //! Everything that a decision does about policy files, in its order.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use jiff::{SignedDuration, Timestamp};
-
-use crate::app::policy::{
-    ORGANISATION_TIMER, REPOSITORY_TIMER, notice,
-    proposal::{Looker, Said},
-    read::{self, Brought},
-    source::FilePolicies,
-    step,
-};
 use crate::{
     app::{
         clock::after,
         commit::{Writes, documents},
+        policy::{
+            notice,
+            proposal::{Looker, Said},
+            read::{self, Brought},
+            source::FilePolicies,
+            step,
+        },
         repos::RepoState,
         runtime::Runtime,
     },
@@ -23,6 +19,7 @@ use crate::{
         fact::{DocumentKey, policy::PolicyFiles},
         id::ItemNumber,
         policy::Policy,
+        timer::TimerKey,
     },
     engine,
     port::{
@@ -30,6 +27,9 @@ use crate::{
         store::{Commit, NewEffect, Seq, StoreError},
     },
 };
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
 
 /// Pause between two steps of the same work.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
@@ -166,7 +166,7 @@ async fn announce(
     for row in runtime.store.repositories(&target.repo.forge, target.installation).await? {
         let same = row.full_name.split_once('/').is_some_and(|(other, _)| other.eq_ignore_ascii_case(owner));
         if same && row.active && row.repo != target.repo {
-            let timers = vec![(ORGANISATION_TIMER, Some(now))];
+            let timers = vec![(TimerKey::Organization, Some(now))];
             runtime.store.commit(Commit { repo: Some(row.repo), now: Some(now), timers, ..Commit::default() }).await?;
         }
     }
@@ -202,10 +202,10 @@ impl Attention {
             }
         }
         if fired {
-            commit.timers.push((ORGANISATION_TIMER, None));
+            commit.timers.push((TimerKey::Organization, None));
         }
         if fired || self.timer.is_some() {
-            commit.timers.push((REPOSITORY_TIMER, self.timer));
+            commit.timers.push((TimerKey::Policy, self.timer));
         }
         let documents = documents(&state.repo, &self.changed);
         commit.facts.retain(|older| documents.iter().all(|newer| newer.key != older.key));

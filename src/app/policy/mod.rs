@@ -25,12 +25,3 @@ mod words;
 pub(crate) use crate::app::policy::attend::{Occasion, attend, before_first_look};
 pub(crate) use crate::app::policy::read::Brought;
 pub use crate::app::policy::source::{FilePolicies, PolicySource};
-
-use crate::domain::id::ItemNumber;
-
-/// The timer of a repository's own business: what could not be read, items
-/// that are still to be derived again. No forge numbers an item so.
-pub(crate) const REPOSITORY_TIMER: ItemNumber = 0;
-
-/// The timer that says: the organisation's file may have changed.
-pub(crate) const ORGANISATION_TIMER: ItemNumber = ItemNumber::MAX >> 1;

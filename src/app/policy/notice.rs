@@ -1,10 +1,12 @@
 //! The one issue about a policy file that is not right: opened, kept up to
 //! date, closed again.
 
-use crate::app::policy::words;
-use crate::domain::{
-    effect::{Effect, POLICY_MARKER},
-    fact::policy::{Complaint, PolicyFiles},
+use crate::{
+    app::policy::words,
+    domain::{
+        effect::{Effect, POLICY_MARKER},
+        fact::policy::{Complaint, PolicyFiles},
+    },
 };
 
 /// The key of its effect: a newer one replaces one that waits.

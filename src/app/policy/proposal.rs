@@ -1,5 +1,5 @@
-//! Looks at what pull requests and merge groups would make of the policy
-//! file. What they hold is read to be checked and previewed, never applied.
+//! Checks and previews policy files in pull requests and merge groups. The proposed files are
+//! never applied.
 
 use std::{
     collections::BTreeMap,
@@ -8,12 +8,18 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::policy::{
-    source::FilePolicies,
-    words::{self, Verdict},
-};
 use crate::{
-    app::{clock::after, decision_slots::aside, forge_query::question, repos::RepoState, runtime::Runtime},
+    app::{
+        clock::after,
+        decision_slots::aside,
+        forge_query::question,
+        policy::{
+            source::FilePolicies,
+            words::{self, Verdict},
+        },
+        repos::RepoState,
+        runtime::Runtime,
+    },
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},
@@ -25,31 +31,31 @@ use crate::{
     port::forge::{Forge, ForgeError, Target},
 };
 
-/// So many proposals are looked at in one decision.
+/// Proposals checked in one decision.
 const AT_ONCE: usize = 5;
-/// What could not be looked at is tried again after this long.
+/// Wait before a proposal that could not be checked is tried again.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// What has to wait for another preview is tried again after this long.
+/// Wait before a proposal that another preview held up is tried again.
 const NEXT_PREVIEW_AFTER: SignedDuration = SignedDuration::from_secs(1);
-/// A preview takes no longer, but for its last slice.
+/// Longest duration of a preview, except for its last slice.
 const PREVIEW_BUDGET: Duration = Duration::from_secs(2);
 
-/// Something to say about a proposal.
+/// A message about a proposal.
 pub(super) struct Said {
     pub(super) key: String,
     pub(super) effect: Effect,
-    /// For the delivery's note.
+    /// Text for the delivery's note.
     pub(super) note: String,
 }
 
-/// What looking brought.
+/// Result of checking proposals.
 #[derive(Default)]
 pub(super) struct Looked {
     pub(super) said: Vec<Said>,
     pub(super) changed: Vec<DocumentKey>,
 }
 
-/// Where to look, and by what.
+/// Checks proposals of one repository.
 pub(super) struct Looker<'a> {
     pub(super) runtime: &'a Runtime,
     pub(super) policies: &'a FilePolicies,
@@ -59,7 +65,7 @@ pub(super) struct Looker<'a> {
 }
 
 impl Looker<'_> {
-    /// Looks at what nobody has looked at yet.
+    /// Checks the proposals that were not checked yet.
     pub(super) async fn look(&self, state: &mut RepoState) -> Looked {
         let mut looked = Looked::default();
         let now = self.runtime.clock.now();
@@ -107,7 +113,7 @@ impl Looker<'_> {
         };
         if let Some((verdict, words)) = verdict {
             let subject = format!("#{item}");
-            // A comment where nothing ever was changed would only be noise.
+            // A comment on a pull request that never changed the file would only be noise.
             let comment = Some(item).filter(|_| changes || changed_before);
             looked.said.push(say(&subject, &shape.head_sha, verdict, words, comment, act));
         }
@@ -135,7 +141,7 @@ impl Looker<'_> {
         Ok(())
     }
 
-    /// Whether a head changes the file, seen from its target branch.
+    /// Returns whether a head changes the file relative to its target branch.
     async fn changes(
         &self,
         state: &RepoState,
@@ -151,9 +157,9 @@ impl Looker<'_> {
         if let Ok(Some(changes)) = self.patiently(ask).await? {
             return Ok(changes);
         }
-        // Too much was changed to be listed: what stands there tells.
+        // Too much was changed to be listed: compare the file itself.
         let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
-        // A file that is not shown is not the one that was read.
+        // A file that can't be read is not the one that was read before.
         let Ok(there) = self.patiently(ask).await? else { return Ok(true) };
         let now = state.repo.facts.policy_files.own.seen.as_ref();
         Ok(there.map(|file| file.digest) != now.map(|file| file.digest.clone()))
@@ -180,8 +186,8 @@ impl Looker<'_> {
         Ok((verdict_of(&report), words::changed(&report, preview.as_ref())))
     }
 
-    /// Derives open items under the proposed policy, on a thread of its own. An
-    /// installation has one preview at a time: others are told when to try again.
+    /// Derives open items under the proposed policy, on a separate thread. An installation has one
+    /// preview at a time; `Err` is the time to try again.
     async fn preview(&self, state: &mut RepoState, proposed: Policy) -> Result<Preview, Timestamp> {
         let now = self.runtime.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
@@ -189,8 +195,8 @@ impl Looker<'_> {
         let shown: BTreeMap<ItemNumber, Option<String>> =
             state.repo.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
         let current = self.policy.clone();
-        // The facts go there and come back. If they do not, the state is never
-        // put back either, and the next holder reads what is true.
+        // The facts move to the thread and back. If they do not come back, the state
+        // is never put back either, and the next holder reads it from the store.
         let facts = std::mem::replace(&mut state.repo.facts, RepoFacts::new(self.target.repo.clone()));
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -210,7 +216,7 @@ impl Looker<'_> {
         }
     }
 
-    /// Waits for an answer, or why the forge refuses one; or tells when to ask again.
+    /// Returns the forge's answer, or its reason for refusing; `Err` is the time to ask again.
     async fn patiently<T, Q>(&self, ask: impl Fn() -> Q) -> Result<Result<T, String>, Timestamp>
     where
         Q: Future<Output = Result<T, ForgeError>>,
@@ -231,7 +237,7 @@ fn verdict_of(report: &Report) -> CheckVerdict {
     if report.valid { CheckVerdict::Success } else { CheckVerdict::Failure }
 }
 
-/// A check run where we may write one, else a comment.
+/// Returns a check run where we may write one, else a comment.
 fn say(
     subject: &str,
     sha: &Sha,

@@ -2,9 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::app::policy::source::FilePolicies;
 use crate::{
-    app::{clock::after, forge_query::question, runtime::Runtime},
+    app::{clock::after, forge_query::question, policy::source::FilePolicies, runtime::Runtime},
     domain::{
         fact::policy::{FileSeen, PolicyFiles, Reading},
         policy::FILE,

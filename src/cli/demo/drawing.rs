@@ -1,7 +1,6 @@
 //! The loop of eight phases, drawn with the place where an item is.
 
-use crate::cli::demo::page::Page;
-use crate::domain::policy::PhaseRule;
+use crate::{cli::demo::page::Page, domain::policy::PhaseRule};
 
 /// Draws the loop, which is a figure eight: its left half is made, its right
 /// half is run. Empty unless there are eight phases.

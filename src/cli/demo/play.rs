@@ -4,13 +4,19 @@ use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
 
-use crate::cli::demo::{
-    drawing,
-    page::Page,
-    stage::{REPO, Sent, Stage, simulation},
-    story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
+use crate::{
+    cli::{
+        Failure,
+        demo::{
+            drawing,
+            page::Page,
+            stage::{REPO, Sent, Stage, simulation},
+            story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
+        },
+    },
+    domain::id::ItemNumber,
+    port::clock::Clock,
 };
-use crate::{cli::Failure, domain::id::ItemNumber, port::clock::Clock};
 use phasebot_forge_sim::{Delivery, LabelChange};
 
 /// Every item of the story.

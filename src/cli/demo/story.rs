@@ -2,8 +2,7 @@
 
 use jiff::SignedDuration;
 
-use crate::cli::demo::stage::REPO;
-use crate::domain::id::ItemNumber;
+use crate::{cli::demo::stage::REPO, domain::id::ItemNumber};
 use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, Person, SimError, SimForge};
 
 /// The customer's request.

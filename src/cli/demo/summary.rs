@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::cli::Failure;
-use crate::cli::demo::{
-    page::Page,
-    stage::{REPO, Stage},
-    story::ISSUE,
+use crate::cli::{
+    Failure,
+    demo::{
+        page::Page,
+        stage::{REPO, Stage},
+        story::ISSUE,
+    },
 };
 use phasebot_forge_sim::Exchange;
 

@@ -1,7 +1,9 @@
 //! The monitoring connections.
 
-use crate::cli::doctor::{Finding, Report, Verdict, repositories::Served};
-use crate::settings::Settings;
+use crate::{
+    cli::doctor::{Finding, Report, Verdict, repositories::Served},
+    settings::Settings,
+};
 
 /// Each connection, and whether the App serves the repositories that it names.
 pub(super) fn check(settings: &Settings, served: &Served, report: &mut Report) {

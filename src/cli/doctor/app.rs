@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use crate::cli::doctor::{Finding, Occasion, Report, Verdict, alerts, hook, repositories};
 use crate::{
+    cli::doctor::{Finding, Occasion, Report, Verdict, alerts, hook, repositories},
     forge::github::{
         app_permissions::Grants,
         inspect::{App, Inspector, Installation, MOST, Rate, Seen},

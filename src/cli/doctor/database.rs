@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::doctor::{Finding, Verdict};
 use crate::{
-    cli::store as opening,
+    cli::{
+        doctor::{Finding, Verdict},
+        store as opening,
+    },
     settings::{DatabaseUrl, Settings},
     store,
 };

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cli::doctor::{Finding, Verdict};
 use crate::{
+    cli::doctor::{Finding, Verdict},
     domain::{
         policy::{Mode, Policy},
         rule::{ConditionRule, GateRule},

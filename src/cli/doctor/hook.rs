@@ -1,8 +1,10 @@
 //! Does GitHub reach us?
 
-use crate::cli::doctor::{Finding, Occasion, Report, Verdict, app::page, reach, webhook_url};
 use crate::{
-    cli::setup::is_here,
+    cli::{
+        doctor::{Finding, Occasion, Report, Verdict, app::page, reach, webhook_url},
+        setup::is_here,
+    },
     forge::github::inspect::{App, Delivery, Inspector},
     settings::Settings,
 };

@@ -1,8 +1,10 @@
 //! What can be seen without asking anybody: settings, policy, key.
 
-use crate::cli::doctor::{Finding, Report, Verdict};
 use crate::{
-    cli::policy,
+    cli::{
+        doctor::{Finding, Report, Verdict},
+        policy,
+    },
     settings::{Credentials, Loaded, Settings},
 };
 

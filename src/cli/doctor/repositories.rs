@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::doctor::{Finding, Report, Verdict, gates, need::needs};
 use crate::{
+    cli::doctor::{Finding, Report, Verdict, gates, need::needs},
     domain::policy::{FILE, Policy},
     forge::github::{
         app_permissions::Grants,

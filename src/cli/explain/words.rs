@@ -2,9 +2,11 @@
 
 use std::io::{self, Write};
 
-use crate::cli::explain::account::{Account, ItemAccount, Outcome};
 use crate::{
-    cli::text,
+    cli::{
+        explain::account::{Account, ItemAccount, Outcome},
+        text,
+    },
     domain::{
         effect::{Effect, LabelSpec},
         fact::DocumentKey,

@@ -5,10 +5,9 @@ use std::{io::Write, sync::Arc};
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::cli::setup::place::Place;
 use crate::{
     app::clock::after,
-    cli::{Failure, text},
+    cli::{Failure, setup::place::Place, text},
     forge::github::{
         inspect::Inspector,
         register::{self, NewApp},

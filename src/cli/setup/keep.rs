@@ -10,8 +10,11 @@ use std::{
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::{NamedTempFile, PersistError};
 
-use crate::cli::setup::{flow::Registered, place::Place};
-use crate::cli::{Failure, text};
+use crate::cli::{
+    Failure,
+    setup::{flow::Registered, place::Place},
+    text,
+};
 
 /// The environment file's name.
 const ENV_FILE: &str = "phasebot.env";

@@ -2,8 +2,10 @@
 
 use http::Uri;
 
-use crate::cli::setup::Args;
-use crate::{cli::Failure, settings::Settings};
+use crate::{
+    cli::{Failure, setup::Args},
+    settings::Settings,
+};
 
 /// Which GitHub, and how it reaches us.
 pub(super) struct Place {

@@ -3,17 +3,17 @@
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use crate::forge::github::{
-    client::{Caller, Client},
-    path,
-    repo::Repo,
-    transport::Call,
-};
 use crate::{
     domain::{
         id::{Account, AccountId, ItemNumber, Sha},
         needs::PullHead,
         permission::Role,
+    },
+    forge::github::{
+        client::{Caller, Client},
+        path,
+        repo::Repo,
+        transport::Call,
     },
     port::forge::{ForgeError, Target},
 };

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::forge::github::{
-    account, authors, client::Client, commits, dispatch, evidence, graphql, own_account::Identity, path, ref_guard,
-    repo::Repo, required,
-};
 use crate::{
     domain::{
         id::{Account, Sha},
         needs::{Answer, Need},
+    },
+    forge::github::{
+        account, authors, client::Client, commits, dispatch, evidence, graphql, own_account::Identity, path, ref_guard,
+        repo::Repo, required,
     },
     port::forge::{ForgeError, Target},
 };

@@ -1,6 +1,6 @@
-//! What the App asks for: permissions and events, by what it is to do.
+//! Permissions and events that the App requests, by feature.
 //!
-//! `config/github-app.json` is what labels and comments need, and no more.
+//! `config/github-app.json` lists exactly those that labels and comments need.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,27 +9,28 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// The manifest of the App as it is registered without anything more.
+/// Manifest of the App without optional features.
 const MANIFEST: &str = include_str!("../../../config/github-app.json");
 
-/// Without these something is not seen, and everything else works.
+/// Permissions that are optional: without one, phasebot misses some facts and everything else
+/// works.
 const OPTIONAL_PERMISSIONS: &[&str] = &["actions", "members", "merge_queues"];
-/// The same of events.
+/// Events that are optional in the same sense.
 const OPTIONAL_EVENTS: &[&str] = &["check_suite", "label", "merge_group", "workflow_run"];
 
-/// How far a permission goes.
+/// Access level of a permission.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
-    /// Looking.
+    /// Read access.
     Read,
-    /// Changing; looking too.
+    /// Read and write access.
     Write,
-    /// Administering; everything.
+    /// Full access.
     Admin,
 }
 
-/// What the App can do beyond labels and comments.
+/// Features of the App beyond labels and comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feature {
     /// Check runs, answers to deployment protection rules, publishing draft releases.
@@ -38,17 +39,17 @@ pub enum Feature {
     Deploys,
 }
 
-/// Permissions and events.
+/// A set of permissions and events.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grants {
-    /// Permissions by GitHub's name.
+    /// Access levels by GitHub's name of the permission.
     pub permissions: BTreeMap<String, Access>,
-    /// Events by GitHub's name.
+    /// GitHub's names of the events.
     pub events: BTreeSet<String>,
 }
 
 impl Access {
-    /// GitHub's word for it.
+    /// Returns GitHub's name of the level.
     pub fn name(self) -> &'static str {
         match self {
             Self::Read => "read",
@@ -57,18 +58,18 @@ impl Access {
         }
     }
 
-    /// Reads GitHub's word.
+    /// Parses GitHub's name of a level.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Read, Self::Write, Self::Admin].into_iter().find(|access| access.name() == name)
     }
 }
 
 impl Feature {
-    /// What it takes beside [`Grants::base`].
+    /// Returns what the feature needs in addition to [`Grants::base`].
     fn grants(self) -> Grants {
         match self {
-            // Answering a protection rule takes both deployments and actions.
-            // Who may write checks hears when somebody asks for all of them again.
+            // Answering a protection rule takes both deployments and actions. Access to checks also
+            // delivers the requests to re-run all checks.
             Self::Gates => Grants::of(
                 &[
                     ("actions", Access::Write),
@@ -93,7 +94,7 @@ impl Feature {
 }
 
 impl Grants {
-    /// These.
+    /// Creates a set from names.
     pub fn of(permissions: &[(&str, Access)], events: &[&str]) -> Self {
         Self {
             permissions: permissions.iter().map(|(name, access)| ((*name).to_owned(), *access)).collect(),
@@ -101,14 +102,14 @@ impl Grants {
         }
     }
 
-    /// What labels and comments need.
+    /// Returns what labels and comments need.
     pub fn base() -> Self {
-        // A test reads the file; what it can't read asks for nothing.
+        // A test parses the file; if it were unreadable, nothing would be requested.
         let manifest: Manifest = serde_json::from_str(MANIFEST).unwrap_or_default();
         Self { permissions: manifest.default_permissions, events: manifest.default_events }
     }
 
-    /// What labels and comments need, and these features.
+    /// Returns what labels, comments and these features need.
     pub fn with(features: &[Feature]) -> Self {
         let mut all = Self::base();
         for feature in features {
@@ -117,13 +118,13 @@ impl Grants {
         all
     }
 
-    /// As GitHub tells them: an access that we don't know grants nothing.
+    /// Parses GitHub's lists. An unknown access level grants nothing.
     pub fn held(permissions: &BTreeMap<String, String>, events: &[String]) -> Self {
         let known = |(name, access): (&String, &String)| Some((name.clone(), Access::from_name(access)?));
         Self { permissions: permissions.iter().filter_map(known).collect(), events: events.iter().cloned().collect() }
     }
 
-    /// Adds what another one grants.
+    /// Adds another set; of two levels, the higher one counts.
     pub fn add(&mut self, other: &Self) {
         for (name, access) in &other.permissions {
             let mine = self.permissions.entry(name.clone()).or_insert(*access);
@@ -132,7 +133,7 @@ impl Grants {
         self.events.extend(other.events.iter().cloned());
     }
 
-    /// What is wanted here and not in `held`.
+    /// Returns the part of this set that `held` lacks.
     #[must_use]
     pub fn beyond(&self, held: &Self) -> Self {
         let lacks = |(name, access): &(&String, &Access)| held.permissions.get(*name).is_none_or(|have| have < *access);
@@ -142,9 +143,9 @@ impl Grants {
         }
     }
 
-    /// Split into what can't be done without and the rest.
+    /// Splits the set into the necessary and the optional part, in this order.
     pub fn by_weight(self) -> (Self, Self) {
-        // Writing is never asked for where looking would do.
+        // Write access is only requested where it is necessary.
         let light =
             |name: &String, access: Access| access == Access::Read && OPTIONAL_PERMISSIONS.contains(&name.as_str());
         let (optional, needed) = self.permissions.into_iter().partition(|(name, access)| light(name, *access));
@@ -153,13 +154,13 @@ impl Grants {
         (Self { permissions: needed, events: needed_events }, Self { permissions: optional, events: optional_events })
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the set is empty.
     pub fn is_empty(&self) -> bool {
         self.permissions.is_empty() && self.events.is_empty()
     }
 }
 
-/// `checks: write, members: read and the event release`.
+/// Formats the set, as in `checks: write, members: read and the event release`.
 impl fmt::Display for Grants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let permissions: Vec<String> =
@@ -180,8 +181,8 @@ struct Manifest {
     default_events: BTreeSet<String>,
 }
 
-/// The manifest to register an App by, as JSON text. `hook_url` is where its
-/// webhooks go, `redirect_url` where the browser comes back to.
+/// Returns the manifest to register an App with, as JSON text. `hook_url` receives the webhook
+/// deliveries; GitHub sends the browser back to `redirect_url`.
 pub fn manifest(name: &str, hook_url: &str, redirect_url: &str, features: &[Feature]) -> String {
     let mut manifest: serde_json::Value = serde_json::from_str(MANIFEST).unwrap_or_default();
     let grants = Grants::with(features);

@@ -1,15 +1,15 @@
 //! Does what an effect says.
 
-use crate::forge::github::{
-    check, comment, deploy,
-    dispatch::{self, Dispatch},
-    graphql, issue, item_actions, label,
-    own_account::Identity,
-    protection, release,
-    repo::Repo,
-};
 use crate::{
     domain::effect::Effect,
+    forge::github::{
+        check, comment, deploy,
+        dispatch::{self, Dispatch},
+        graphql, issue, item_actions, label,
+        own_account::Identity,
+        protection, release,
+        repo::Repo,
+    },
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 

@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::forge::github::SetupError;
 use crate::{
     domain::id::InstallationId,
+    forge::github::SetupError,
     port::{clock::Clock, forge::ForgeError},
 };
 

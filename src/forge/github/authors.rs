@@ -6,16 +6,16 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forge::github::{
-    client::Client,
-    evidence::User,
-    graphql, path,
-    repo::{PER_PAGE, Repo},
-};
 use crate::{
     domain::{
         id::{Account, AccountId, Sha},
         needs::Authors,
+    },
+    forge::github::{
+        client::Client,
+        evidence::User,
+        graphql, path,
+        repo::{PER_PAGE, Repo},
     },
     port::forge::{ForgeError, Target},
 };

@@ -5,12 +5,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forge::github::{comment, failure::Failure, own_account::Identity, path, repo::Repo};
 use crate::{
     domain::{
         effect::{Annotation, CheckVerdict},
         id::{ItemNumber, Sha},
     },
+    forge::github::{comment, failure::Failure, own_account::Identity, path, repo::Repo},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 

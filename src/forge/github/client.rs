@@ -1,4 +1,4 @@
-//! Calls to GitHub: token, conditional request, redirect, and what the answer means.
+//! Calls to GitHub: token, conditional request, redirects and the interpretation of answers.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -8,21 +8,21 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::forge::github::{
-    auth::{AppKey, Minted, TokenBroker},
-    cache::{Cache, Further, Kept, Key},
-    failure::Failure,
-    transport::{Call, Credential, Raw, Transport},
-};
 use crate::{
     domain::id::InstallationId,
+    forge::github::{
+        auth::{AppKey, Minted, TokenBroker},
+        cache::{Cache, Further, Kept, Key},
+        failure::Failure,
+        transport::{Call, Credential, Raw, Transport},
+    },
     port::{clock::Clock, forge::ForgeError},
 };
 
-/// How many redirects of one call are followed.
+/// Maximum number of redirects followed per call.
 const MAX_REDIRECTS: u32 = 3;
 
-/// Makes calls.
+/// Makes authenticated calls to one GitHub instance.
 pub(super) struct Client {
     pub(super) transport: Transport,
     key: RwLock<Arc<AppKey>>,
@@ -31,13 +31,13 @@ pub(super) struct Client {
     clock: Arc<dyn Clock>,
 }
 
-/// In whose name a call goes.
+/// Identity that a call uses.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Caller {
     /// The App itself.
     App,
-    /// An installation, which must end up at this repository: a redirect to
-    /// another one is not followed.
+    /// An installation, and the id of the repository that the call is about: a redirect to another
+    /// repository is not followed.
     Installation(InstallationId, u64),
 }
 
@@ -45,30 +45,31 @@ pub(super) enum Caller {
 #[derive(Debug, Clone)]
 pub(super) struct Reply {
     route: &'static str,
-    /// The body; empty if it broke off (a write was done all the same).
+    /// Body; empty if it was cut off (for a write: the write succeeded nevertheless).
     pub(super) body: Bytes,
-    /// Whether a further page exists, where the answer says so.
+    /// Next page, if the answer mentions one.
     pub(super) next: Further,
-    /// Where a redirect led.
+    /// Path that a redirect led to.
     pub(super) moved_to: Option<String>,
 }
 
 impl Reply {
-    /// The body of a read. GitHub not saying what it documents is its trouble
-    /// of the moment (a proxy's page, a cut-off body), so it may work later.
+    /// Parses the body of a read. A body that doesn't match GitHub's documentation is a transient
+    /// error (a proxy's page, a cut-off body): a later attempt may succeed.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, ForgeError> {
         serde_json::from_slice(&self.body)
             .map_err(|error| ForgeError::Transient(format!("{}: the answer makes no sense: {error}", self.route)))
     }
 
-    /// The body of a write: what can't be read changes nothing about its being done.
+    /// Parses the body of a write; `None` if it is unreadable, which does not mean that the write
+    /// failed.
     pub(super) fn made<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_slice(&self.body).ok()
     }
 }
 
 impl Client {
-    /// A client with no token and nothing cached.
+    /// Creates a client without tokens and with an empty cache.
     pub(super) fn new(transport: Transport, key: AppKey, clock: Arc<dyn Clock>) -> Self {
         Self {
             transport,
@@ -79,13 +80,13 @@ impl Client {
         }
     }
 
-    /// Throws away an installation's token and what it was answered.
+    /// Drops an installation's token and its cached answers.
     pub(super) fn forget(&self, installation: InstallationId) {
         self.broker.drop_token(installation);
         self.cache.drop_of(installation);
     }
 
-    /// Signs with another key from here on; tokens that were given stay good.
+    /// Replaces the key that signs from now on; tokens that exist stay valid.
     pub(super) fn renew(&self, key: AppKey) {
         *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
     }
@@ -94,13 +95,13 @@ impl Client {
         self.key.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The time.
+    /// Returns the current time.
     pub(super) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// Makes one call. It is sent again only where the answer proves that it
-    /// was not executed: a 401 (once, with a new token) and a redirect.
+    /// Makes one call. Sends it again only if the answer proves that it was not executed: after a
+    /// 401 (once, with a new token) and after a redirect.
     pub(super) async fn call(&self, call: &Call, caller: Caller) -> Result<Reply, Failure> {
         let mut path = call.path.clone();
         let mut redirects = 0;
@@ -147,7 +148,7 @@ impl Client {
         }
     }
 
-    /// Makes one call in the App's name, and gives the answer as it is.
+    /// Makes one call as the App and returns the answer unprocessed.
     pub(super) async fn once_as_app(&self, call: &Call) -> Result<Raw, ForgeError> {
         let signed = self.key().sign(self.now())?;
         let credential = Credential { installation: None, token: Some(&signed.secret) };
@@ -164,7 +165,7 @@ impl Client {
             }
             None => Bytes::new(),
         };
-        // What the App itself asks is not asked again soon, and a delivery is large.
+        // Calls as the App are not cached: they rarely repeat, and a delivery is large.
         if call.method == Method::GET
             && key.0.is_some()
             && let Some(etag) = raw.headers.get(header::ETAG).and_then(|etag| etag.to_str().ok())
@@ -174,8 +175,10 @@ impl Client {
         Ok(Reply { route: call.route, body, next, moved_to })
     }
 
-    /// Where to go on. GitHub redirects what was renamed or moved, and asks
-    /// for method and body to be kept; a redirected request was not executed.
+    /// Returns the path that a redirect leads to. GitHub redirects renamed and transferred
+    /// repositories, and expects the same method and body; it did not execute the redirected
+    /// request.
+    /// Fails after too many redirects, and if the target is another host or another repository.
     fn redirected(&self, call: &Call, caller: Caller, raw: &Raw, redirects: u32) -> Result<String, Failure> {
         let refused = |why: &str| Failure {
             status: Some(raw.status),
@@ -200,8 +203,8 @@ impl Client {
         Ok(path)
     }
 
-    /// Asks for a new installation token. Nothing else is done by it, so that
-    /// no failure leaves a doubt.
+    /// Requests a new installation token. Marked as a read: the request has no other effect, so it
+    /// can always be repeated.
     async fn mint(&self, installation: InstallationId) -> Result<Minted, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
@@ -224,7 +227,7 @@ impl Client {
             .await
             .map_err(|lost| Failure::lost(&call, lost))?;
         if raw.status.is_success() {
-            // The error would quote the body, and with it the token.
+            // A parse error would quote the body, and with it the token.
             let body: Option<Body> = raw.body.and_then(|body| serde_json::from_slice(&body).ok());
             return body
                 .map(|body| Minted { secret: body.token, expires_at: body.expires_at })
@@ -249,7 +252,7 @@ impl Client {
     }
 }
 
-/// The further page that `Link` announces.
+/// Returns the next page that the `Link` header announces.
 fn further(headers: &HeaderMap) -> Further {
     let Some(link) = headers.get(header::LINK).and_then(|link| link.to_str().ok()) else { return Further::Unsaid };
     let is_next = |parameter: &str| parameter.trim().eq_ignore_ascii_case("rel=\"next\"");

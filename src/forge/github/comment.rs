@@ -4,13 +4,13 @@ use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::forge::github::{
-    graphql, marker,
-    own_account::{Identity, Written},
-    repo::{PER_PAGE, Repo},
-};
 use crate::{
     domain::id::ItemNumber,
+    forge::github::{
+        graphql, marker,
+        own_account::{Identity, Written},
+        repo::{PER_PAGE, Repo},
+    },
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 

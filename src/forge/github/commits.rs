@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::forge::github::{
-    path,
-    repo::{PER_PAGE, Repo},
-};
 use crate::{
     domain::{event::CommitSeen, id::Sha, needs::Answer},
+    forge::github::{
+        path,
+        repo::{PER_PAGE, Repo},
+    },
     port::forge::ForgeError,
 };
 

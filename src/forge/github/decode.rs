@@ -17,12 +17,12 @@ pub(super) use crate::forge::github::decode::{
     item::{association, review_verdict},
 };
 
-use crate::forge::github::payload::{Numbered, Payload, Repository, User, json};
 use crate::{
     domain::{
         event::{Event, RepoSeen, RunOutcome, Seen},
         id::{Account, AccountId, Actor, ForgeName, RepoKey},
     },
+    forge::github::payload::{Numbered, Payload, Repository, User, json},
     port::forge::Undecodable,
 };
 

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
-use crate::forge::github::{
-    cache::Further,
-    client::{Caller, Client},
-    transport::Call,
-    verify::HOOK,
-};
 use crate::{
     domain::id::InstallationId,
+    forge::github::{
+        cache::Further,
+        client::{Caller, Client},
+        transport::Call,
+        verify::HOOK,
+    },
     port::forge::{ForgeError, SentDelivery, SentPage, Verified},
 };
 

@@ -7,13 +7,13 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::forge::github::{own_account::Identity, path, ref_guard, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
         event::DeployState,
         id::Sha,
     },
+    forge::github::{own_account::Identity, path, ref_guard, repo::Repo},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 

@@ -1,4 +1,4 @@
-//! Workflows: started once, found again, cancelled.
+//! Workflow runs: dispatch, lookup and cancellation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,22 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, workflow};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
         fact::deploy_request::RunFacts,
         id::{Account, Sha},
     },
+    forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, workflow},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
-/// Pages of runs to look through for one, at 100 each.
+/// Maximum number of pages of runs searched for one run, at 100 runs each.
 const MAX_PAGES: usize = 3;
-/// GitHub takes so many inputs.
+/// GitHub's limit for the number of inputs of one dispatch.
 const MOST_INPUTS: usize = 25;
 
-/// What is to be started.
+/// A workflow dispatch to send.
 pub(super) struct Dispatch<'a> {
     pub(super) workflow: &'a str,
     pub(super) reference: &'a str,
@@ -38,9 +38,10 @@ fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
-/// Starts a workflow. It can name no commit, only a branch or tag: the commit
-/// goes as an input, to a workflow that declares it. After a doubt it is
-/// looked for by our id in its runs' titles, and never started again.
+/// Dispatches a workflow.
+/// A dispatch can name a branch or tag but no commit, so the commit is sent as an input if the
+/// workflow declares it. If an earlier attempt may have succeeded, looks for our request id in the
+/// titles of the workflow's runs; never dispatches a second time.
 pub(super) async fn dispatch(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
@@ -70,7 +71,7 @@ pub(super) async fn dispatch(
     let route = "POST /repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";
     let mut body = json!({ "ref": it.reference, "inputs": inputs, "return_run_details": true });
     let reply = match repo.send(Method::POST, route, &tail, Some(body.clone())).await {
-        // An older server does not know that it could tell the run. A 422 has started nothing.
+        // An older server does not know this parameter. The 422 proves that nothing was started.
         Err(failure) if failure.says(422, "return_run_details") => {
             if let Some(fields) = body.as_object_mut() {
                 fields.remove("return_run_details");
@@ -88,7 +89,7 @@ pub(super) async fn dispatch(
         let started = ForgeResult::Started { run: None, sha: None, pinned };
         return Ok(Applied { made: Some(it.request.to_owned()), ..told(started) });
     };
-    // It was started, whatever becomes of this question.
+    // The workflow has been started; a failure of this read does not change that.
     let sha = match one(repo, run).await {
         Ok(run) => Some(Sha::from(run.head_sha.as_str())),
         Err(_) => None,
@@ -96,7 +97,7 @@ pub(super) async fn dispatch(
     Ok(Applied { made: Some(run.to_string()), ..told(ForgeResult::Started { run: Some(run), sha, pinned }) })
 }
 
-/// Adds to GitHub's refusal of a dispatch what can be done about it.
+/// Adds advice to GitHub's refusal of a dispatch.
 fn advised(failure: Failure, it: &Dispatch<'_>) -> Failure {
     let file = format!(".github/workflows/{}", it.workflow);
     let advice = if failure.says(422, "workflow_dispatch' trigger") {
@@ -119,8 +120,8 @@ fn started(run: &Run, pinned: bool) -> ForgeResult {
     ForgeResult::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
 }
 
-/// Whether a run of ours, found again, was told its commit: always where it
-/// must be, else if the workflow declares the input where the run stands.
+/// Returns whether a run of ours received its commit as an input. This is always so with `strict`;
+/// otherwise the workflow file at the run's commit must declare the input.
 async fn was_told(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> Result<bool, ForgeError> {
     if it.strict {
         return Ok(true);
@@ -131,8 +132,8 @@ async fn was_told(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> Result<b
     Ok(declared.is_some_and(|declared| declared.contains("phasebot_sha")))
 }
 
-/// The inputs to send, by what the workflow declares at the ref that it will
-/// run from; or why it can't be started.
+/// Returns the inputs to send, based on those that the workflow declares at the ref it will run
+/// from; the inner error says why the workflow can't be started.
 async fn inputs(
     repo: &mut Repo<'_>,
     it: &Dispatch<'_>,
@@ -152,7 +153,7 @@ async fn inputs(
              it, or set pin: best_effort for the environment"
         )));
     }
-    // Without that input the run deploys what its branch stands at.
+    // Without that input the run deploys the head of its branch or tag.
     if !told_commit && head_of(repo, it.reference).await?.as_ref() != Some(it.sha) {
         return Ok(Err(format!("{} does not stand at {}, and {place} can't be told a commit", it.reference, it.sha)));
     }
@@ -179,9 +180,9 @@ fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<S
     Ok(inputs)
 }
 
-/// The commit that a branch or tag stands at.
+/// Returns the commit that a branch or tag points to; `None` if it does not exist.
 async fn head_of(repo: &mut Repo<'_>, reference: &str) -> Result<Option<Sha>, ForgeError> {
-    // One that an earlier version queued has a bare name.
+    // Effects that an earlier version queued have a branch name without `refs/heads/`.
     if let Some(tag) = reference.strip_prefix(ref_guard::TAGS) {
         return found(crate::forge::github::answer::tag_commit(repo, tag).await);
     }
@@ -223,7 +224,7 @@ struct Runs {
     workflow_runs: Vec<Run>,
 }
 
-/// Whether a title carries exactly this id: one id may begin another.
+/// Returns whether a title contains exactly this id: one id may be the beginning of another.
 fn names_request(title: &str, request: &str) -> bool {
     let goes_on = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     title.match_indices(request).any(|(at, _)| !title[at + request.len()..].starts_with(goes_on))
@@ -233,7 +234,7 @@ async fn one(repo: &mut Repo<'_>, run: u64) -> Result<Run, ForgeError> {
     repo.get("GET /repos/{owner}/{repo}/actions/runs/{run_id}", &format!("/actions/runs/{run}")).await?.json()
 }
 
-/// The run of a workflow whose title carries our request's id.
+/// Returns the workflow's run whose title contains our request id.
 async fn find(repo: &mut Repo<'_>, workflow: &str, request: &str) -> Result<Option<Run>, ForgeError> {
     let tail = format!("/actions/workflows/{}/runs?event=workflow_dispatch", path::segment(workflow)?);
     let route = "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs";
@@ -249,7 +250,8 @@ async fn find(repo: &mut Repo<'_>, workflow: &str, request: &str) -> Result<Opti
     Ok(None)
 }
 
-/// The newest runs that an event started, at a commit or at any.
+/// Returns the newest runs that the event `trigger` started, at commit `sha` or at any commit; one
+/// page.
 pub(super) async fn runs_at(
     repo: &mut Repo<'_>,
     sha: Option<&Sha>,
@@ -277,7 +279,7 @@ fn facts(run: Run) -> RunFacts {
     }
 }
 
-/// Who started a run, and who had its last attempt run.
+/// Returns the accounts that started a run and that triggered its last attempt.
 pub(super) async fn starters(repo: &mut Repo<'_>, run: u64) -> Result<BTreeSet<Account>, ForgeError> {
     #[derive(Deserialize)]
     struct Found {
@@ -289,7 +291,7 @@ pub(super) async fn starters(repo: &mut Repo<'_>, run: u64) -> Result<BTreeSet<A
     Ok([found.actor, found.triggering_actor].into_iter().flatten().filter_map(User::account).collect())
 }
 
-/// Cancels a run; one that has ended needs it no more.
+/// Cancels a run. A run that has already ended (409) is not an error.
 pub(super) async fn cancel(repo: &mut Repo<'_>, run: u64) -> Result<Applied, ForgeError> {
     let route = "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel";
     match repo.send(Method::POST, route, &format!("/actions/runs/{run}/cancel"), None).await {

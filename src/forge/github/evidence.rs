@@ -6,19 +6,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::forge::github::{
-    decode::{association, check_page, check_seen, review_verdict, status_outcome},
-    own_account::Identity,
-    path,
-    payload::CheckRun,
-    repo::{PER_PAGE, Repo},
-};
 use crate::{
     domain::{
         event::{CheckSeen, StatusSeen},
         fact::item::ReviewFact,
         id::{Account, AccountId, ItemNumber, Sha},
         needs::Answer,
+    },
+    forge::github::{
+        decode::{association, check_page, check_seen, review_verdict, status_outcome},
+        own_account::Identity,
+        path,
+        payload::CheckRun,
+        repo::{PER_PAGE, Repo},
     },
     port::forge::ForgeError,
 };

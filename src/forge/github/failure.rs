@@ -16,11 +16,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::forge::github::{
-    auth::later,
-    transport::{Call, Lost, Raw},
+use crate::{
+    forge::github::{
+        auth::later,
+        transport::{Call, Lost, Raw},
+    },
+    port::forge::ForgeError,
 };
-use crate::port::forge::ForgeError;
 
 /// Longest text of GitHub's that goes into an error, in characters.
 const MAX_TEXT: usize = 300;

@@ -3,9 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
 
-use crate::forge::github::{client::Client, path, ref_guard, repo::Repo};
 use crate::{
     domain::{fact::policy::FileSeen, id::Sha},
+    forge::github::{client::Client, path, ref_guard, repo::Repo},
     port::forge::{ForgeError, Target},
 };
 

@@ -1,5 +1,5 @@
-//! GraphQL, for what REST does not tell: which issues and branches are linked,
-//! and what closed an issue.
+//! GraphQL requests for what REST lacks: linked issues and branches, and the change that closed an
+//! issue.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,16 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::forge::github::{
-    auth::later,
-    client::{Caller, Client},
-    failure::harmless,
-    transport::Call,
-};
 use crate::{
     domain::{
         id::{ItemNumber, Sha},
         needs::Closer,
+    },
+    forge::github::{
+        auth::later,
+        client::{Caller, Client},
+        failure::harmless,
+        transport::Call,
     },
     port::forge::{Applied, ForgeError, Target},
 };
@@ -52,7 +52,7 @@ impl<T> Nodes<T> {
     }
 }
 
-/// The issues of the same repository that a pull request closes, at most 10.
+/// Returns the issues of the same repository that a pull request closes, at most 10.
 pub(super) async fn linked_issues(
     client: &Client,
     target: &Target,
@@ -88,7 +88,7 @@ pub(super) async fn linked_issues(
         .collect())
 }
 
-/// The branches that GitHub lists as linked to an issue, at most 10.
+/// Returns the branches that GitHub lists as linked to an issue, at most 10.
 pub(super) async fn linked_branches(
     client: &Client,
     target: &Target,
@@ -105,7 +105,7 @@ pub(super) async fn linked_branches(
     }
     #[derive(Deserialize)]
     struct Linked {
-        /// `None` once the branch is deleted.
+        /// `None` after the branch was deleted.
         r#ref: Option<Ref>,
     }
     #[derive(Deserialize)]
@@ -118,15 +118,15 @@ pub(super) async fn linked_branches(
     Ok(linked.filter_map(|linked| linked.r#ref).map(|branch| branch.name).collect())
 }
 
-/// What GitHub closed an issue for at `at`, if it was a change of the same
-/// repository. Of the issue's closings only the last 10 are looked at.
+/// Returns the change that closed an issue at `at`, if it belongs to the same repository. Reads
+/// only the last 10 times that the issue was closed.
 pub(super) async fn closer(
     client: &Client,
     target: &Target,
     issue: ItemNumber,
     at: Timestamp,
 ) -> Result<Option<Closer>, ForgeError> {
-    /// The timeline's time and the issue's own may differ by a moment.
+    /// Allowed difference between the times in the timeline and in the issue.
     const SLACK: SignedDuration = SignedDuration::from_secs(10);
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -145,7 +145,7 @@ pub(super) async fn closer(
         created_at: Timestamp,
         closer: Option<Change>,
     }
-    /// A pull request or a commit; of a project only the kind is shown.
+    /// A pull request or a commit; for a project, only the type is requested.
     #[derive(Deserialize)]
     struct Change {
         #[serde(rename = "__typename")]
@@ -188,7 +188,7 @@ const MINIMIZE: &str = "mutation($subject: ID!, $classifier: ReportedContentClas
     minimizeComment(input: { subjectId: $subject, classifier: $classifier }) { \
     minimizedComment { isMinimized } } }";
 
-/// Reacts to what a global id names, by REST's name for the reaction.
+/// Adds a reaction to the object with this global id; `content` is REST's name for the reaction.
 pub(super) async fn react(client: &Client, target: &Target, node: &str, content: &str) -> Result<Applied, ForgeError> {
     let content = match content {
         "eyes" => "EYES",
@@ -201,7 +201,7 @@ pub(super) async fn react(client: &Client, target: &Target, node: &str, content:
     run(client, target, ADD_REACTION, variables, false).await.map(|_| Applied::default())
 }
 
-/// Folds a comment away as outdated.
+/// Minimizes a comment as outdated.
 pub(super) async fn minimize(client: &Client, target: &Target, node: &str) -> Result<(), ForgeError> {
     let variables = json!({ "subject": node, "classifier": "OUTDATED" });
     run(client, target, MINIMIZE, variables, false).await.map(drop)
@@ -222,7 +222,7 @@ async fn ask<T: DeserializeOwned>(
     data.repository.ok_or_else(|| ForgeError::NotFound("GraphQL: no such repository".to_owned()))
 }
 
-/// Runs one operation; returns its data. `read`: it changes nothing.
+/// Runs one operation and returns its data. `read`: the operation changes nothing.
 pub(super) async fn run(
     client: &Client,
     target: &Target,
@@ -246,8 +246,8 @@ pub(super) async fn run(
     Ok(answer.get("data").cloned().unwrap_or_default())
 }
 
-/// GraphQL answers 200 and tells its errors in the body. One without any kind
-/// is GitHub's own trouble; a field that an old server does not know has a code.
+/// Converts a GraphQL error. GraphQL answers 200 and reports errors in the body. An error without a
+/// type is a fault of GitHub; a field that an old server does not know has a code instead.
 fn refusal(error: &Value, client: &Client) -> ForgeError {
     let kind = error.get("type").or_else(|| error.pointer("/extensions/code")).and_then(Value::as_str);
     let message = error.get("message").and_then(Value::as_str).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Questions about the App itself: who it is, where it is installed, what it
-//! was granted, and how its webhook fares. For `setup` and `doctor`.
+//! Reads the App's own state for `setup` and `doctor`: its account, installations, granted
+//! permissions and webhook deliveries.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,23 +11,23 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::forge::github::{
-    SetupError,
-    app_permissions::Grants,
-    auth::AppKey,
-    client::{Caller, Client},
-    failure::Failure,
-    file, path,
-    repo::Repo,
-    required,
-    ruleset::Ruleset,
-    transport::{Call, Transport},
-};
 use crate::{
     domain::{
         fact::policy::FileSeen,
         id::{ForgeName, InstallationId, RepoKey},
         needs::RequiredCheck,
+    },
+    forge::github::{
+        SetupError,
+        app_permissions::Grants,
+        auth::AppKey,
+        client::{Caller, Client},
+        failure::Failure,
+        file, path,
+        repo::Repo,
+        required,
+        ruleset::Ruleset,
+        transport::{Call, Transport},
     },
     port::{
         clock::Clock,
@@ -35,32 +35,32 @@ use crate::{
     },
 };
 
-/// Most installations, and most repositories of one, that are looked at.
+/// Maximum number of installations read, and of repositories read per installation.
 pub const MOST: usize = 100;
 
-/// Asks in the App's name.
+/// Sends the read requests of `setup` and `doctor` with the App's credentials.
 pub struct Inspector {
     client: Client,
 }
 
-/// What was said of the App, and when by the forge's clock.
+/// The answer to `GET /app`, with GitHub's clock.
 pub struct Seen {
-    /// The forge's time, to the second; none if it told none.
+    /// GitHub's time from the `Date` header, to the second; `None` if it is missing or malformed.
     pub forge_time: Option<Timestamp>,
-    /// The App, or why it was not told.
+    /// The App, or the error of the request.
     pub app: Result<App, ForgeError>,
 }
 
-/// The App.
+/// A GitHub App.
 #[derive(Debug, Clone, Deserialize)]
 pub struct App {
-    /// Its number.
+    /// App id.
     pub id: u64,
-    /// Its short name.
+    /// URL-friendly name.
     pub slug: String,
-    /// Its page.
+    /// Address of the App's page.
     pub html_url: String,
-    /// To whom it belongs.
+    /// Account that owns the App.
     pub owner: Owner,
     #[serde(default)]
     permissions: BTreeMap<String, String>,
@@ -68,10 +68,10 @@ pub struct App {
     events: Vec<String>,
 }
 
-/// An account.
+/// An account: a user, an organisation or an enterprise.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Owner {
-    /// Its name; an enterprise has none.
+    /// Account name; empty for an enterprise.
     #[serde(default)]
     pub login: String,
     /// `User` or `Organization`.
@@ -79,16 +79,16 @@ pub struct Owner {
     pub kind: String,
 }
 
-/// An installation.
+/// An installation of the App.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Installation {
-    /// Its number.
+    /// Installation id.
     pub id: InstallationId,
-    /// On whose repositories.
+    /// Account whose repositories the App is installed on.
     pub account: Option<Owner>,
-    /// Its settings page.
+    /// Address of the installation's settings page.
     pub html_url: String,
-    /// Somebody suspended it.
+    /// Time when the installation was suspended; `None` if it is active.
     pub suspended_at: Option<Timestamp>,
     #[serde(default)]
     permissions: BTreeMap<String, String>,
@@ -96,76 +96,76 @@ pub struct Installation {
     events: Vec<String>,
 }
 
-/// The App's webhook.
+/// Configuration of the App's webhook.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Hook {
-    /// Where it goes.
+    /// Address that receives the deliveries.
     pub url: Option<String>,
-    /// Stars, if there is one.
+    /// Masked secret (asterisks); `None` if no secret is set.
     pub secret: Option<String>,
-    /// `json` or `form`.
+    /// Body encoding: `json` or `form`.
     pub content_type: Option<String>,
 }
 
-/// One attempt to deliver a webhook.
+/// One attempt to deliver a webhook event.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Delivery {
-    /// When.
+    /// Time of the attempt.
     pub delivered_at: Timestamp,
-    /// What came of it, in GitHub's words.
+    /// Result of the attempt, in GitHub's words.
     pub status: String,
-    /// What we answered; 0 or a gateway's code if it did not reach us.
+    /// HTTP status of phasebot's answer; 0 or a gateway's status if the delivery did not arrive.
     pub status_code: u16,
 }
 
-/// A repository of an installation.
+/// A repository that an installation covers.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Repository {
-    /// Its number.
+    /// Repository id.
     pub id: u64,
     /// `owner/name`.
     pub full_name: String,
-    /// Its page.
+    /// Address of the repository's page.
     pub html_url: String,
-    /// Where its policy is read.
+    /// Branch that the policy is read from.
     pub default_branch: String,
-    /// It is read-only.
+    /// Whether the repository is archived, and therefore read-only.
     #[serde(default)]
     pub archived: bool,
 }
 
-/// How many calls an installation may still make in this hour.
+/// An installation's REST rate limit for the current hour.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct Rate {
-    /// In an hour.
+    /// Calls allowed per hour.
     pub limit: u64,
-    /// Left of these.
+    /// Calls left.
     pub remaining: u64,
-    /// Until, in seconds since 1970.
+    /// Time when the limit resets, in seconds since 1970.
     pub reset: i64,
 }
 
 impl App {
-    /// What it asks for.
+    /// Returns the permissions and events that the App requests.
     pub fn grants(&self) -> Grants {
         Grants::held(&self.permissions, &self.events)
     }
 }
 
 impl Installation {
-    /// What it was granted.
+    /// Returns the permissions and events that the installation was granted.
     pub fn grants(&self) -> Grants {
         Grants::held(&self.permissions, &self.events)
     }
 
-    /// On whose repositories.
+    /// Returns the name of the account that the App is installed on; `?` if GitHub names none.
     pub fn owner(&self) -> &str {
         self.account.as_ref().map_or("?", |account| &account.login)
     }
 }
 
 impl Inspector {
-    /// Prepares everything and sends nothing. Call it within a Tokio runtime.
+    /// Creates the client without sending a request. Requires a Tokio runtime.
     pub fn new(
         api_url: &str,
         app_id: u64,
@@ -176,7 +176,7 @@ impl Inspector {
         Ok(Self { client: Client::new(transport, AppKey::new(app_id, private_key)?, clock) })
     }
 
-    /// The App, and the forge's time.
+    /// Reads the App and GitHub's time.
     pub async fn app(&self) -> Seen {
         let call = self.get("GET /app", "/app");
         match self.client.once_as_app(&call).await {
@@ -197,22 +197,22 @@ impl Inspector {
         }
     }
 
-    /// Where the App is installed; the first [`MOST`].
+    /// Returns the App's installations, at most the first [`MOST`].
     pub async fn installations(&self) -> Result<Vec<Installation>, ForgeError> {
         self.ask("GET /app/installations", &format!("/app/installations?per_page={MOST}"), Caller::App).await
     }
 
-    /// The App's webhook.
+    /// Reads the configuration of the App's webhook.
     pub async fn hook(&self) -> Result<Hook, ForgeError> {
         self.ask("GET /app/hook/config", "/app/hook/config", Caller::App).await
     }
 
-    /// The newest deliveries, newest first.
+    /// Returns the latest deliveries, newest first, at most `most`.
     pub async fn deliveries(&self, most: usize) -> Result<Vec<Delivery>, ForgeError> {
         self.ask("GET /app/hook/deliveries", &format!("/app/hook/deliveries?per_page={most}"), Caller::App).await
     }
 
-    /// An installation's repositories, the first [`MOST`], and how many there are.
+    /// Returns an installation's repositories, at most the first [`MOST`], and their total number.
     pub async fn repositories(&self, of: InstallationId) -> Result<(Vec<Repository>, usize), ForgeError> {
         #[derive(Deserialize)]
         struct Page {
@@ -224,7 +224,7 @@ impl Inspector {
         Ok((page.repositories, page.total_count))
     }
 
-    /// How many calls are left. Asking costs none.
+    /// Reads an installation's rate limit. This call does not count against the limit.
     pub async fn rate(&self, of: InstallationId) -> Result<Rate, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
@@ -238,7 +238,8 @@ impl Inspector {
         Ok(body.resources.core)
     }
 
-    /// A file on the default branch of a repository, or of another one of its owner.
+    /// Reads a file on the default branch of `repo`, or of the repository `of` that has the same
+    /// owner.
     pub async fn file(
         &self,
         installation: InstallationId,
@@ -249,9 +250,10 @@ impl Inspector {
         file::read(&self.client, &target(installation, repo), of, path, None).await
     }
 
-    /// Asks what an account may do in a repository, as gates and commands do.
-    /// The owner's own account is asked about: it exists, be it a person or an
-    /// organisation, which GitHub then says is no collaborator.
+    /// Checks that the App can read an account's permission in a repository, as gates and commands
+    /// do.
+    /// Asks about the owner's account because it always exists. If the owner is an organisation,
+    /// GitHub answers that it is not a collaborator (404), which counts as success.
     pub async fn tells_permissions(&self, of: &Installation, repo: &Repository) -> Result<(), ForgeError> {
         let base = path::repository(&repo.full_name)?;
         let path = format!("{base}/collaborators/{}/permission", path::segment(of.owner())?);
@@ -262,7 +264,7 @@ impl Inspector {
         }
     }
 
-    /// Checks that the rules of a branch require.
+    /// Returns the checks that the rules of `branch` require.
     pub async fn required_checks(
         &self,
         installation: InstallationId,
@@ -273,7 +275,7 @@ impl Inspector {
         required::checks(&mut Repo::new(&self.client, &target)?, branch).await
     }
 
-    /// A repository's active rulesets on tags, with their rules.
+    /// Returns a repository's active tag rulesets with their rules.
     pub async fn tag_rulesets(&self, of: InstallationId, repo: &Repository) -> Result<Vec<Ruleset>, ForgeError> {
         #[derive(Deserialize)]
         struct Listed {
@@ -292,8 +294,8 @@ impl Inspector {
         Ok(found)
     }
 
-    /// Whether our App's protection rule stands before an environment; `None`:
-    /// there is no such environment.
+    /// Returns whether the App's deployment protection rule is enabled for an environment; `None`
+    /// if the environment does not exist.
     pub async fn protects(
         &self,
         of: InstallationId,

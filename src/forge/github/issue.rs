@@ -4,14 +4,14 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::forge::github::{
-    label, marker,
-    own_account::{Identity, Written},
-    path,
-    repo::Repo,
-};
 use crate::{
     domain::{effect::LabelSpec, id::ItemNumber},
+    forge::github::{
+        label, marker,
+        own_account::{Identity, Written},
+        path,
+        repo::Repo,
+    },
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 

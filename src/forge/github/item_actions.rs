@@ -6,12 +6,12 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::forge::github::{account, repo::Repo};
 use crate::{
     domain::{
         effect::ForgeResult,
         id::{ItemNumber, Sha},
     },
+    forge::github::{account, repo::Repo},
     port::forge::{Applied, ForgeError},
 };
 

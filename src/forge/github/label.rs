@@ -6,9 +6,9 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::forge::github::{path, repo::Repo};
 use crate::{
     domain::{effect::LabelSpec, id::ItemNumber},
+    forge::github::{path, repo::Repo},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 

@@ -57,14 +57,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::forge::github::{
-    auth::AppKey,
-    client::{Caller, Client},
-    own_account::Identity,
-    repo::Repo,
-    transport::{Call, Transport},
-    understand::Understanding,
-};
 use crate::{
     domain::{
         effect::Effect,
@@ -73,6 +65,14 @@ use crate::{
         id::{Account, Actor, ForgeName, InstallationId, ItemNumber, Sha},
         needs::{Answer, Need, PullHead},
         permission::Role,
+    },
+    forge::github::{
+        auth::AppKey,
+        client::{Caller, Client},
+        own_account::Identity,
+        repo::Repo,
+        transport::{Call, Transport},
+        understand::Understanding,
     },
     port::{
         clock::Clock,

@@ -4,11 +4,14 @@ use http::Method;
 use serde::Deserialize;
 use tokio::sync::RwLock;
 
-use crate::forge::github::{
-    client::{Caller, Client},
-    transport::Call,
+use crate::{
+    domain::id::Actor,
+    forge::github::{
+        client::{Caller, Client},
+        transport::Call,
+    },
+    port::forge::ForgeError,
 };
-use crate::{domain::id::Actor, port::forge::ForgeError};
 
 /// Our App.
 pub(super) struct Identity {

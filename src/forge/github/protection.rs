@@ -3,8 +3,10 @@
 use http::Method;
 use serde_json::json;
 
-use crate::forge::github::repo::Repo;
-use crate::port::forge::{Applied, ForgeError};
+use crate::{
+    forge::github::repo::Repo,
+    port::forge::{Applied, ForgeError},
+};
 
 /// GitHub's longest comment.
 const MAX_COMMENT: usize = 1024;

@@ -2,13 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::forge::github::{account, answer, failure::Failure, path, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
         id::Sha,
         needs::{CommitPlace, ResolvedRef, ResolvedRefKind},
     },
+    forge::github::{account, answer, failure::Failure, path, repo::Repo},
     port::forge::ForgeError,
 };
 

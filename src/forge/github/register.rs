@@ -8,12 +8,15 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::forge::github::{
-    failure::Failure,
-    path,
-    transport::{Call, Credential, Transport},
+use crate::{
+    domain::id::ForgeName,
+    forge::github::{
+        failure::Failure,
+        path,
+        transport::{Call, Credential, Transport},
+    },
+    port::forge::ForgeError,
 };
-use crate::{domain::id::ForgeName, port::forge::ForgeError};
 
 /// A new App with its credentials, which GitHub tells once.
 #[derive(Debug, Clone, Deserialize)]

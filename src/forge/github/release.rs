@@ -4,12 +4,12 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::forge::github::{answer, ref_guard, repo::Repo};
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
         id::Sha,
     },
+    forge::github::{answer, ref_guard, repo::Repo},
     port::forge::{Applied, ForgeError},
 };
 

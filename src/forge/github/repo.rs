@@ -4,14 +4,16 @@ use http::Method;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::forge::github::{
-    cache::Further,
-    client::{Caller, Client, Reply},
-    failure::Failure,
-    path,
-    transport::Call,
+use crate::{
+    forge::github::{
+        cache::Further,
+        client::{Caller, Client, Reply},
+        failure::Failure,
+        path,
+        transport::Call,
+    },
+    port::forge::{ForgeError, Target},
 };
-use crate::port::forge::{ForgeError, Target};
 
 /// GitHub's largest page.
 pub(super) const PER_PAGE: usize = 100;

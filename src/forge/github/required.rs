@@ -11,8 +11,11 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::forge::github::{path, repo::Repo};
-use crate::{domain::needs::RequiredCheck, port::forge::ForgeError};
+use crate::{
+    domain::needs::RequiredCheck,
+    forge::github::{path, repo::Repo},
+    port::forge::ForgeError,
+};
 
 /// Pages of a branch's rules, at 100 each.
 const MAX_PAGES: usize = 10;

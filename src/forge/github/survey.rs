@@ -1,8 +1,8 @@
-//! Reading a repository as it is: its pull requests with the issues that they
-//! close, issues, tags, releases and deployments, a hundred in a call.
+//! Reads a repository's current state: pull requests with the issues that they close, issues, tags,
+//! releases and deployments, at most 100 per call.
 //!
-//! GraphQL where it saves calls (a pull request with its merge and its links
-//! is one node), REST where it tells what GraphQL does not (whether a
+//! Uses GraphQL where it saves calls (one node holds a pull request with its merge and its linked
+//! issues), and REST for what GraphQL lacks (the production flag of a deployment).
 //! deployment is for production).
 
 use std::collections::BTreeMap;
@@ -12,17 +12,17 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use crate::forge::github::{
-    client::{Caller, Client},
-    decode, graphql, path,
-    survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
-    transport::Call,
-};
 use crate::{
     domain::{
         event::{Event, RepoSeen, Seen},
         id::{Account, AccountId, ForgeName, InstallationId, RepoKey},
         needs::{Answer, Answered, Need},
+    },
+    forge::github::{
+        client::{Caller, Client},
+        decode, graphql, path,
+        survey_shape::{Deployed, Found, Issue, Listed, Pull, Released, Tag, deployment, issue, pull, release, tag},
+        transport::Call,
     },
     port::forge::{ForgeError, SurveyPage, Target},
 };
@@ -32,8 +32,8 @@ const REPOSITORY: &str = "databaseId nameWithOwner url owner { login ... on User
 const ITEM: &str = "number title body author { __typename login ... on User { databaseId } ... on Bot { databaseId } } authorAssociation createdAt updatedAt closedAt \
     state locked labels(first: 100) { nodes { name } }";
 
-/// What is read, in this order: tags and deployments mean something only for
-/// what is known to be merged.
+/// Parts of a survey, in reading order. Tags and deployments come last because they only matter for
+/// changes that are known to be merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Pulls,
@@ -62,7 +62,7 @@ impl Part {
     }
 }
 
-/// Which repository is read, since when.
+/// Reads one repository; skips what is older than `since`.
 pub(super) struct Reader<'a> {
     pub(super) client: &'a Client,
     pub(super) forge: &'a ForgeName,
@@ -71,7 +71,7 @@ pub(super) struct Reader<'a> {
     pub(super) since: Option<Timestamp>,
 }
 
-/// A page's events and answers, and where the part goes on.
+/// One page's events and answers, and the cursor of the next page of this part.
 #[derive(Default)]
 struct Read {
     seen: Vec<(Timestamp, Seen)>,
@@ -81,7 +81,8 @@ struct Read {
 }
 
 impl Reader<'_> {
-    /// One page. `at`: where the page before it said to go on.
+    /// Reads one page. `at` is the position that the previous page returned; `None` starts the
+    /// survey.
     pub(super) async fn page(&self, at: Option<&str>) -> Result<SurveyPage, ForgeError> {
         let (name, cursor) =
             at.unwrap_or("pulls").split_once(' ').map_or((at.unwrap_or("pulls"), None), |(n, c)| (n, Some(c)));
@@ -164,7 +165,7 @@ impl Reader<'_> {
         );
         let (repo, found): (_, Listed<Tag>) = self.ask(&query, json!({ "after": cursor })).await?;
         let mut read = self.since_then(&found, |tag| tag.at().unwrap_or(Timestamp::MAX));
-        // Something else than a commit can be tagged too, and moves nothing.
+        // A tag may also name something other than a commit; such a tag changes no phase.
         let tags = found.all().filter_map(|node| Some((node.at()?, tag(node)?)));
         read.seen =
             tags.filter(|(at, _)| self.is_new(*at)).map(|(at, push)| (at, Seen::Push(Box::new(push)))).collect();
@@ -193,7 +194,7 @@ impl Reader<'_> {
         Ok((self.place().await?, read))
     }
 
-    /// How each deployment went, by its id: one call for all.
+    /// Returns the statuses of several deployments by deployment id, with one call.
     async fn statuses(&self, of: &[Deployed]) -> Result<BTreeMap<u64, Vec<Found>>, ForgeError> {
         #[derive(Deserialize)]
         struct Answered {
@@ -217,7 +218,7 @@ impl Reader<'_> {
         Ok(nodes.map(|node| (node.database_id, node.statuses.into_iter().flat_map(Listed::all).collect())).collect())
     }
 
-    /// The repository's description, for the parts that REST lists.
+    /// Reads the repository's metadata, for the parts that use REST.
     async fn place(&self) -> Result<RepoSeen, ForgeError> {
         let query = format!(
             "query($owner: String!, $name: String!) {{ repository(owner: $owner, name: $name) {{ {REPOSITORY} }} }}"
@@ -225,7 +226,8 @@ impl Reader<'_> {
         self.ask::<Value>(&query, json!({})).await.map(|(repo, _)| repo)
     }
 
-    /// Runs a query about the repository; `things` is what it lists.
+    /// Runs a GraphQL query about the repository; the alias `things` in the query is the list to
+    /// read.
     async fn ask<T: DeserializeOwned + Default>(
         &self,
         query: &str,
@@ -274,7 +276,7 @@ impl Reader<'_> {
         Ok((repo, found.things.unwrap_or_default()))
     }
 
-    /// A page of what REST lists, and the number of the next.
+    /// Reads one page of a REST list; returns it with the number of the next page.
     async fn list<T: DeserializeOwned>(
         &self,
         route: &'static str,
@@ -292,7 +294,8 @@ impl Reader<'_> {
         Ok((found, next))
     }
 
-    /// Whom to ask; the number is not known before the first answer.
+    /// Returns the target of a query. The repository id is 0: it is unknown before the first
+    /// answer.
     fn target(&self) -> Target {
         Target {
             installation: self.installation,
@@ -305,7 +308,8 @@ impl Reader<'_> {
         self.since.is_none_or(|since| at >= since)
     }
 
-    /// Goes on only while what is listed, newest first, is new enough.
+    /// Builds a page's result; drops the cursor once the last item (lists are newest first) is
+    /// older than `since`.
     fn since_then<T>(&self, found: &Listed<T>, at: impl Fn(&T) -> Timestamp) -> Read {
         let old = found.last().is_some_and(|last| !self.is_new(at(last)));
         Read { cursor: found.cursor().filter(|_| !old), expected: found.total_count, ..Read::default() }

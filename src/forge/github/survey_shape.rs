@@ -1,4 +1,4 @@
-//! What GitHub lists of a repository, and what it is in our words.
+//! Shapes of GitHub's answers to a repository survey, and their conversion to domain types.
 
 use std::collections::BTreeSet;
 
@@ -38,23 +38,24 @@ impl<T> Default for Listed<T> {
 }
 
 impl<T> Listed<T> {
-    /// What is listed. A node that may not be seen is null.
+    /// Returns the nodes. GitHub sends null for a node that the App may not read; these are
+    /// skipped.
     pub(super) fn all(self) -> impl Iterator<Item = T> {
         self.nodes.into_iter().flatten().flatten()
     }
 
-    /// The last of them.
+    /// Returns the last node.
     pub(super) fn last(&self) -> Option<&T> {
         self.nodes.iter().flatten().flatten().last()
     }
 
-    /// Where the next page begins.
+    /// Returns the cursor of the next page; `None` on the last page.
     pub(super) fn cursor(&self) -> Option<String> {
         self.page_info.as_ref().filter(|page| page.has_next_page)?.end_cursor.clone()
     }
 }
 
-/// What issues and pull requests share.
+/// Fields that issues and pull requests share.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item {
@@ -129,7 +130,7 @@ struct FullName {
 }
 
 impl Pull {
-    /// The issues of the same repository that GitHub says it closes.
+    /// Returns the issues of the same repository that GitHub lists as closed by this pull request.
     pub(super) fn links(&mut self, full_name: &str) -> BTreeSet<ItemNumber> {
         let linked = self.closing_issues_references.take().into_iter().flat_map(Listed::all);
         let here = linked.filter(|issue| issue.repository.name_with_owner.eq_ignore_ascii_case(full_name));
@@ -144,7 +145,7 @@ pub(super) struct Tag {
     target: Option<Object>,
 }
 
-/// What a tag names: a commit, or an object with a date and a target of its own.
+/// Target of a tag: a commit, or a tag object with its own date and target.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Object {
@@ -162,8 +163,7 @@ struct Tagger {
 }
 
 impl Tag {
-    /// When it was made, as far as git tells: an annotated tag has a date, of
-    /// another only its commit's is known.
+    /// Returns the tag's date: the tagger's date of an annotated tag, otherwise the commit's date.
     pub(super) fn at(&self) -> Option<Timestamp> {
         let object = self.target.as_ref()?;
         let tagged = object.tagger.as_ref().and_then(|tagger| tagger.date);
@@ -171,7 +171,7 @@ impl Tag {
     }
 }
 
-/// A release, in REST's words.
+/// A release, as REST returns it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Released {
     id: u64,
@@ -183,7 +183,7 @@ pub(super) struct Released {
     published_at: Option<Timestamp>,
 }
 
-/// A deployment, in REST's words.
+/// A deployment, as REST returns it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Deployed {
     pub(super) id: u64,
@@ -204,7 +204,7 @@ struct Creator {
     kind: Option<String>,
 }
 
-/// A deployment's status, in GraphQL's words.
+/// A deployment status, as GraphQL returns it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Found {
@@ -212,7 +212,8 @@ pub(super) struct Found {
     created_at: Timestamp,
 }
 
-/// GraphQL names a bot without what REST and webhooks put behind its name.
+/// Converts an account. Appends `[bot]` to a bot's login: REST and webhooks include it, GraphQL
+/// does not.
 fn actor(account: Account) -> Actor {
     let bot = account.kind == "Bot";
     let named = bot && !account.login.ends_with("[bot]");
@@ -252,12 +253,12 @@ fn item(item: Item, is_pull: bool, reason: Option<&str>) -> ItemSeen {
     }
 }
 
-/// An issue, seen.
+/// Converts an issue.
 pub(super) fn issue(node: Issue) -> ItemSeen {
     item(node.item, false, node.state_reason.as_deref())
 }
 
-/// A pull request, seen.
+/// Converts a pull request.
 pub(super) fn pull(node: Pull) -> PullSeen {
     PullSeen {
         item: item(node.item, true, None),
@@ -273,7 +274,7 @@ pub(super) fn pull(node: Pull) -> PullSeen {
     }
 }
 
-/// A tag, as its push would have shown it; `None` if it names no commit.
+/// Converts a tag to the push that created it; `None` if the tag does not lead to a commit.
 pub(super) fn tag(node: Tag) -> Option<PushSeen> {
     let mut object = node.target?;
     // A tag may name another tag.
@@ -293,7 +294,8 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
     })
 }
 
-/// A release, seen, and when it came to be what it is.
+/// Converts a release; returns it with the time of its publication, or of its creation for a draft.
+/// `None` without a tag name.
 pub(super) fn release(node: Released) -> Option<(Timestamp, Seen)> {
     let published_at = node.published_at.filter(|_| !node.draft);
     let at = published_at.unwrap_or(node.created_at);
@@ -311,7 +313,8 @@ pub(super) fn release(node: Released) -> Option<(Timestamp, Seen)> {
     })
 }
 
-/// A deployment with each of its statuses, as their events would have shown it.
+/// Converts a deployment and its statuses to the events that GitHub would have delivered, with
+/// their times.
 pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp, Seen)> {
     let seen = |status: Option<DeployStatus>| {
         Seen::Deployment(DeploymentSeen {
@@ -338,7 +341,7 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
         "FAILURE" | "ERROR" => DeployState::Failure,
         _ => DeployState::Inactive,
     };
-    // GraphQL tells no status' number; two sights of one status mean the same.
+    // GraphQL returns no id for a status; seeing the same status twice has no further effect.
     let status = |found: &Found| DeployStatus { at: found.created_at, id: 0, state: state(found) };
     let ended = statuses.iter().map(|found| (found.created_at, seen(Some(status(found)))));
     std::iter::once((node.created_at, seen(None))).chain(ended).collect()

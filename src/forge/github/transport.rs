@@ -1,9 +1,8 @@
-//! One request to GitHub and its answer, measured and traced.
+//! Sends one request to GitHub and returns the answer, with metrics and traces.
 //!
-//! octocrab carries the requests. It is put together here from its own layers
-//! without those that retry or follow redirects, so that one call is one
-//! request. All installations share one connection pool; each request brings
-//! its own token.
+//! Uses octocrab. The client is composed from octocrab's own layers without those that retry or
+//! follow redirects, so one call is exactly one request. All installations share one connection
+//! pool; each request carries its own token.
 
 use std::{
     convert::Infallible,
@@ -26,82 +25,82 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tracing::Instrument;
 
-use crate::forge::github::{SetupError, api_url::Root};
 use crate::{
     domain::id::{ForgeName, InstallationId},
+    forge::github::{SetupError, api_url::Root},
     metric,
 };
 
-/// Time to reach GitHub.
+/// Connection time-out.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time for the whole exchange. GitHub itself gives up after 10 s.
+/// Time-out of the whole exchange. GitHub itself stops after 10 s.
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(15);
-/// Largest answer that is read; the largest that GitHub sends us, a comparison
-/// with its diffs, stays far below.
+/// Maximum size of an answer in bytes. GitHub's largest answer to us, a comparison with its diffs,
+/// is far smaller.
 const MAX_ANSWER: usize = 32 * 1024 * 1024;
 
-/// Sends requests.
+/// Sends requests to one GitHub instance.
 pub(super) struct Transport {
     octocrab: Octocrab,
     forge: ForgeName,
-    /// Where the API lives.
+    /// Root of the API.
     pub(super) root: Root,
-    /// What is left of the App's own limit, as last told.
+    /// Rate limit of the App itself, as GitHub last reported it.
     app: Mutex<Option<Allowance>>,
 }
 
-/// What is left of an hourly limit.
+/// State of an hourly rate limit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Allowance {
     pub(super) limit: u32,
     pub(super) remaining: u32,
-    /// When it is whole again.
+    /// Time when the limit resets.
     pub(super) reset: Timestamp,
 }
 
-/// A request to be made.
+/// A request to send.
 #[derive(Debug, Clone)]
 pub(super) struct Call {
-    /// The route as GitHub documents it, for metrics and errors: no names in it.
+    /// Route as GitHub documents it, for metrics and errors; contains no names.
     pub(super) route: &'static str,
-    /// Method.
+    /// HTTP method.
     pub(super) method: Method,
-    /// Path and query from the host's root.
+    /// Path and query, relative to the host's root.
     pub(super) path: String,
     /// JSON body.
     pub(super) body: Option<Value>,
-    /// It changes nothing, whatever its method: repeating it is harmless.
+    /// Whether the request changes nothing, whatever its method: repeating it is harmless.
     pub(super) read: bool,
 }
 
-/// In whose name a request goes.
+/// Identity and token of a request.
 pub(super) struct Credential<'a> {
-    /// The installation; `None`: the App itself.
+    /// Installation; `None` for the App itself.
     pub(super) installation: Option<InstallationId>,
-    /// What proves it; `None`: nothing needs proof.
+    /// Token; `None` if the request needs no authentication.
     pub(super) token: Option<&'a SecretString>,
 }
 
-/// What came back.
+/// An unprocessed answer.
 pub(super) struct Raw {
-    /// Status.
+    /// HTTP status.
     pub(super) status: StatusCode,
     /// Headers.
     pub(super) headers: HeaderMap,
-    /// Body; `None` if it could not be read to its end.
+    /// Body; `None` if it could not be read completely.
     pub(super) body: Option<Bytes>,
 }
 
-/// No answer came.
+/// Reasons why no answer arrived.
 pub(super) enum Lost {
-    /// No connection: surely not done.
+    /// No connection was made: the request was certainly not executed.
     NotSent(String),
-    /// The request may have arrived.
+    /// The request may have arrived and may have been executed.
     Unanswered(String),
 }
 
 impl Transport {
-    /// Prepares the connection pool; call it within a Tokio runtime.
+    /// Creates the connection pool without sending a request. Requires a Tokio runtime.
     pub(super) fn new(forge: ForgeName, api_url: &str) -> Result<Self, SetupError> {
         let root = Root::parse(api_url).map_err(SetupError::ApiUrl)?;
         let origin = root.origin().parse().map_err(|error| SetupError::ApiUrl(format!("{error}")))?;
@@ -131,7 +130,7 @@ impl Transport {
         }
     }
 
-    /// Sends `call` once, to `path` if a redirect changed it.
+    /// Sends `call` once, to `path`, which differs from the call's own path after a redirect.
     pub(super) async fn exchange(
         &self,
         call: &Call,
@@ -205,7 +204,7 @@ impl Transport {
         Ok(Raw { status: parts.status, headers: parts.headers, body })
     }
 
-    /// What is left of the App's own limit, if GitHub told.
+    /// Returns the App's own rate limit, if GitHub has reported it.
     pub(super) fn allowance(&self) -> Option<Allowance> {
         *self.app.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -220,7 +219,8 @@ impl Transport {
         }
     }
 
-    /// GraphQL and search have limits of their own; the gauge shows the one that labels use.
+    /// Records the remaining rate limit. GraphQL and search have their own limits; the gauge shows
+    /// the one that label writes use.
     fn note_remaining(&self, headers: &HeaderMap, installation: InstallationId) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if text("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
@@ -234,7 +234,7 @@ impl Transport {
     }
 }
 
-/// Tells whether a failed request can have reached GitHub.
+/// Classifies a failed request by whether it can have reached GitHub.
 fn lost(error: &octocrab::Error) -> Lost {
     let mut cause: &(dyn Error + 'static) = error;
     let mut by_reqwest: Option<(bool, bool)> = None;
@@ -244,7 +244,7 @@ fn lost(error: &octocrab::Error) -> Lost {
             by_reqwest = Some((error.is_connect(), error.is_timeout()));
         }
     }
-    // The innermost cause has no address in it, the outer ones have.
+    // Only the innermost cause contains no address.
     match by_reqwest {
         Some((true, _)) => Lost::NotSent(format!("no connection to GitHub: {cause}")),
         Some((false, true)) => Lost::Unanswered(format!("GitHub did not answer within {} s", TOTAL_TIMEOUT.as_secs())),

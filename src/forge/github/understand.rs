@@ -6,9 +6,9 @@ use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::forge::github::{decode, verify::Verifier};
 use crate::{
     domain::{event::Event, id::ForgeName},
+    forge::github::{decode, verify::Verifier},
     port::forge::{Refusal, Undecodable, Verified},
 };
 

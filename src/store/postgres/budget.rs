@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::store::postgres::{
-    db::Db,
-    value::{args, bits, millis, moment, text, text_col},
-};
 use crate::{
     domain::id::{ForgeName, InstallationId},
     port::store::{BudgetRow, StoreError},
+    store::postgres::{
+        db::Db,
+        value::{args, bits, millis, moment, text, text_col},
+    },
 };
 
 pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE forge = $1 AND installation = $2";

@@ -12,8 +12,10 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use crate::port::store::StoreError;
-use crate::store::postgres::error::{no_connection, told};
+use crate::{
+    port::store::StoreError,
+    store::postgres::error::{no_connection, told},
+};
 
 /// Values of a query.
 pub(super) type Args<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];

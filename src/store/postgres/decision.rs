@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::store::postgres::{
-    db::{Db, Step, Work, patiently, pipeline},
-    ingest, lease, outbox, repo, timer,
-    value::{args, bits, millis, number, text},
-};
 use crate::{
     domain::id::RepoKey,
     port::store::{Commit, DeliveryState, Document, EffectEnd, EffectId, Lease, LeaseKey, Seq, StoreError},
+    store::postgres::{
+        db::{Db, Step, Work, patiently, pipeline},
+        ingest, lease, outbox, repo, timer,
+        value::{args, bits, millis, number, text},
+    },
 };
 
 /// Keeps everything in `commit`, or nothing.

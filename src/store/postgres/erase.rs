@@ -1,13 +1,15 @@
 //! Letting go of a repository that was taken from us.
 
-use crate::store::postgres::{
-    db::{Db, Step, patiently, pipeline},
-    value::{args, bits, number, text},
-};
 use crate::{
     domain::id::RepoKey,
     port::store::{Seq, StoreError},
-    store::pack::Packed,
+    store::{
+        pack::Packed,
+        postgres::{
+            db::{Db, Step, patiently, pipeline},
+            value::{args, bits, number, text},
+        },
+    },
 };
 
 /// Voids what other replicas read of a repository; this one ($3) forgets it by itself.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio_postgres::NoTls;
 
-use crate::store::postgres::{PostgresStore, ingest};
 use crate::{
     domain::id::ForgeName,
     port::store::{Accepted, NewDelivery, Store},
+    store::postgres::{PostgresStore, ingest},
 };
 
 #[tokio::test]

@@ -8,14 +8,17 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-use crate::store::postgres::{
-    db::Db,
-    value::{args, bits, col, count, id_or_none, moment, moment_or_none, number, text, text_col, text_or_none},
-};
 use crate::{
     domain::id::ForgeName,
     port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Partition, Pending, Seq, StoreError, StoredDelivery},
-    store::{pack::unpack, timely::turned},
+    store::{
+        pack::unpack,
+        postgres::{
+            db::Db,
+            value::{args, bits, col, count, id_or_none, moment, moment_or_none, number, text, text_col, text_or_none},
+        },
+        timely::turned,
+    },
 };
 
 /// Length of a list when the filter names none.

@@ -1,9 +1,9 @@
-//! Taking deliveries in, many in one transaction.
+//! Takes deliveries in, many in one transaction.
 //!
-//! A task gathers what waits, sends it as one statement, and answers once it
-//! is committed. An advisory lock, held until the commit, lets one replica
-//! write at a time: so numbers become visible in their order, and the order of
-//! arrival is the order of numbers however many replicas take in.
+//! A task collects waiting deliveries, sends them as one statement, and replies
+//! once it is committed. An advisory lock, held until the commit, lets one
+//! replica write at a time. Numbers therefore become visible in order, and the
+//! order of arrival is the order of numbers, however many replicas take in.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -13,31 +13,31 @@ use tokio::sync::{
     oneshot,
 };
 
-use crate::store::postgres::{
-    db::{Db, Step, Work, patiently, pipeline},
-    value::{args, bits, col, count, millis, number, text},
-};
 use crate::{
     port::store::{Accepted, NewDelivery, Seq, StoreError},
     store::{
         pack::{Packed, pack},
+        postgres::{
+            db::{Db, Step, Work, patiently, pipeline},
+            value::{args, bits, col, count, millis, number, text},
+        },
         timely::turned,
     },
 };
 
-/// Deliveries in one transaction, at most.
+/// Most deliveries in one transaction.
 const BATCH: usize = 256;
 /// Deliveries that may wait; one beyond that is refused.
 const QUEUE: usize = 1024;
-/// Bytes of packed bodies that may wait or be sent (KiB). More than the largest body.
+/// Limit on packed bodies that wait or are being sent (KiB). More than the largest body.
 const BACKLOG_KIB: usize = 48 * 1024;
-/// A transaction takes no further deliveries beyond this size (bytes).
+/// Size from which a transaction takes no further deliveries (bytes).
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 
-/// One replica's turn to take in: "phas" in ASCII, and one more.
+/// Advisory lock for taking deliveries in: "phas" in ASCII, plus one.
 const INGEST_LOCK: i64 = 0x7068_6174;
 
-/// The way to the task. It ends with the last of these.
+/// Handle of the task, which ends when the last handle drops.
 pub(super) struct Ingest {
     jobs: mpsc::Sender<Job>,
     backlog: Arc<Semaphore>,
@@ -49,7 +49,7 @@ type Item = (NewDelivery, Packed);
 struct Job {
     items: Vec<Item>,
     answer: oneshot::Sender<Result<Vec<Accepted>, StoreError>>,
-    /// Its share of the backlog.
+    /// Share of the backlog.
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
@@ -61,7 +61,7 @@ impl Ingest {
         Self { jobs, backlog: Arc::new(Semaphore::new(BACKLOG_KIB)) }
     }
 
-    /// Keeps deliveries, each once, all or none. Refused at once when too much waits.
+    /// Stores deliveries, each once, all or none. Refuses at once when too much waits.
     pub(super) async fn accept(&self, deliveries: Vec<NewDelivery>) -> Result<Vec<Accepted>, StoreError> {
         let mut items = Vec::with_capacity(deliveries.len());
         for mut new in deliveries {
@@ -80,7 +80,7 @@ impl Ingest {
     }
 }
 
-/// Bytes of packed bodies.
+/// Returns the size of packed bodies in bytes.
 fn size_of(items: &[Item]) -> usize {
     items.iter().map(|(_, body)| body.frame.len()).sum()
 }
@@ -116,13 +116,13 @@ async fn run(db: Db, mut waiting: mpsc::Receiver<Job>) {
             next = own.end;
             let accepted =
                 kept.as_ref().map_err(Clone::clone).and_then(|kept| Ok(kept.get(own).ok_or_else(stopped)?.to_vec()));
-            // Nobody listens any more when the caller was cancelled; the delivery is kept all the same.
+            // The receiver is gone if the caller was cancelled; the delivery is stored all the same.
             let _ = job.answer.send(accepted);
         }
     }
 }
 
-/// One transaction for the whole batch.
+/// Stores the whole batch in one transaction.
 async fn keep(db: &Db, batch: &[&Item]) -> Result<Vec<Accepted>, StoreError> {
     let mut work = db.work().await?;
     patiently(async {
@@ -149,7 +149,7 @@ fn pruned() -> StoreError {
     StoreError::Unavailable("a delivery was forgotten while it came again".to_owned())
 }
 
-/// The different deliveries of a batch, and which of them each one is.
+/// Returns the distinct deliveries of a batch and, for each one, its index among them.
 fn without_repetitions<'a>(batch: &[&'a Item]) -> (Vec<&'a Item>, Vec<usize>) {
     let mut firsts: Vec<&Item> = Vec::with_capacity(batch.len());
     let mut known: HashMap<(&str, &str, &str), usize> = HashMap::with_capacity(batch.len());
@@ -167,8 +167,8 @@ fn without_repetitions<'a>(batch: &[&'a Item]) -> (Vec<&'a Item>, Vec<usize>) {
     (firsts, which)
 }
 
-/// Rows are made in the order given, and so are their numbers. What an alert is
-/// for is found by name, if it can be.
+/// Inserts rows in the order given, which is the order of their numbers. The repository of an
+/// alert is looked up by name, if possible.
 pub(super) const ACCEPT: &str = "
     WITH given AS (
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], $7::text[],
@@ -196,7 +196,7 @@ pub(super) const ACCEPT: &str = "
     )
     SELECT n, seq FROM made JOIN given USING (forge, hook, delivery)";
 
-/// Lets nobody else take in, nor name repositories, until the transaction ends.
+/// Blocks other intake and naming of repositories until the transaction ends.
 pub(super) fn lock(work: &Work) -> Step<'_> {
     Box::pin(async move { work.run("SELECT pg_advisory_xact_lock($1)", args![INGEST_LOCK]).await })
 }
@@ -243,7 +243,7 @@ pub(super) const FIND: &str = "
     FROM unnest($1::text[], $2::text[], $3::text[]) WITH ORDINALITY AS g (forge, hook, delivery, n)
     ORDER BY n";
 
-/// The numbers of deliveries that are there.
+/// Finds the numbers of deliveries that are stored.
 async fn find(work: &Work, items: &[&Item]) -> Result<Vec<Option<Seq>>, StoreError> {
     let forge: Vec<_> = items.iter().map(|(new, _)| text(&new.forge.0)).collect();
     let hook: Vec<_> = items.iter().map(|(new, _)| text(&new.hook)).collect();

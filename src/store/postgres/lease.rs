@@ -9,14 +9,14 @@ use std::{collections::BTreeSet, time::Duration};
 
 use tokio_postgres::Row;
 
-use crate::store::postgres::{
-    db::{Db, Step, Work},
-    inbox::read_pending,
-    value::{args, bits, col, count, id, number, text, text_col},
-};
 use crate::{
     domain::id::ForgeName,
     port::store::{Lease, LeaseKey, Partition, Pending, Seq, StoreError},
+    store::postgres::{
+        db::{Db, Step, Work},
+        inbox::read_pending,
+        value::{args, bits, col, count, id, number, text, text_col},
+    },
 };
 
 /// How long a lease lasts.

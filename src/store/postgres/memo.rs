@@ -1,9 +1,11 @@
 //! Small things of the program itself, by name.
 
-use crate::port::store::StoreError;
-use crate::store::postgres::{
-    db::Db,
-    value::{args, text, text_col},
+use crate::{
+    port::store::StoreError,
+    store::postgres::{
+        db::Db,
+        value::{args, text, text_col},
+    },
 };
 
 pub(super) const MEMO: &str = "SELECT value FROM memo WHERE name = $1";

@@ -1,9 +1,9 @@
-//! The store on PostgreSQL: one database, any number of replicas and no leader.
+//! Store on PostgreSQL: one database, any number of replicas and no leader.
 //!
-//! Each opened store is a replica. What one of them decides on, it has the
-//! lease of (`lease.rs`); taking in needs none (`ingest.rs`). Replicas do not
-//! wake each other: they look. Nothing lasts longer than its transaction, so
-//! that a pooler may stand between (`db.rs`). Times are kept in whole
+//! Each opened store is a replica. A replica decides only under a lease
+//! (`lease.rs`); taking deliveries in needs none (`ingest.rs`). Replicas do not
+//! wake each other: they poll. Nothing lasts longer than its transaction, so
+//! that a connection pooler may be used (`db.rs`). Times are stored in whole
 //! milliseconds.
 
 mod budget;
@@ -36,8 +36,6 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::store::postgres::{connect::Address, db::Db, ingest::Ingest};
-use crate::store::{OpenError, pack::pack};
 use crate::{
     domain::{
         derived::Transition,
@@ -48,21 +46,26 @@ use crate::{
         NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
         StoredEffect, StoredItem, Timer,
     },
+    store::{
+        OpenError,
+        pack::pack,
+        postgres::{connect::Address, db::Db, ingest::Ingest},
+    },
 };
 
-/// A replica's store in a PostgreSQL database.
+/// Store of one replica in a PostgreSQL database.
 pub struct PostgresStore {
     db: Db,
     ingest: Ingest,
-    /// Drawn at the start: whoever starts again is another.
+    /// Random number drawn at the start: a restarted process is another replica.
     replica: i64,
-    /// Where the next claim goes on, so that each partition has its turn.
+    /// Key after which the next claim continues, so that each partition has its turn.
     claimed: Mutex<Option<LeaseKey>>,
 }
 
 impl PostgresStore {
-    /// Connects to the database that `url` names, and brings its schema up to
-    /// date. Must be called within a Tokio runtime.
+    /// Connects to the database that `url` names, and migrates its schema. Must be
+    /// called within a Tokio runtime.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
         let address = Address::parse(url)?;
         let db = Db::new(address.pool()?);

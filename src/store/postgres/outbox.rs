@@ -6,16 +6,16 @@
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
-use crate::store::postgres::{
-    db::{Db, Step, Work},
-    value::{
-        args, bits, col, count, effect_state, id, json, lane, lane_number, millis, moment, number, text, text_col,
-        to_json,
-    },
-};
 use crate::{
     domain::id::{ForgeName, RepoKey},
     port::store::{EffectEnd, EffectId, NewEffect, StoreError, StoredEffect},
+    store::postgres::{
+        db::{Db, Step, Work},
+        value::{
+            args, bits, col, count, effect_state, id, json, lane, lane_number, millis, moment, number, text, text_col,
+            to_json,
+        },
+    },
 };
 
 /// A live row with the same key is replaced: it keeps its place in the line

@@ -4,11 +4,13 @@
 
 use tokio_postgres::NoTls;
 
-use crate::port::store::{DeliveryFilter, DeliveryState};
-use crate::store::postgres::{
-    PostgresStore, budget, decision, erase, inbox, ingest,
-    lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
-    memo, outbox, repo, timer, upkeep,
+use crate::{
+    port::store::{DeliveryFilter, DeliveryState},
+    store::postgres::{
+        PostgresStore, budget, decision, erase, inbox, ingest,
+        lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
+        memo, outbox, repo, timer, upkeep,
+    },
 };
 
 /// Many rows of everything, as after some weeks: most of it decided and done.
@@ -28,7 +30,7 @@ const FILL: &str = "
            CASE WHEN n % 200 = 0 THEN 'queued' WHEN n % 5001 = 0 THEN 'dead' ELSE 'done' END, n, n,
            CASE WHEN n % 200 = 0 THEN NULL ELSE n END
     FROM generate_series(1, 100000) AS n;
-    INSERT INTO timer SELECT 'github', n % 3000, n, n FROM generate_series(1, 50000) AS n;
+    INSERT INTO timer (forge, repo, key, at) SELECT 'github', n % 3000, 'item/' || n, n FROM generate_series(1, 50000) AS n;
     INSERT INTO lease SELECT 'github', 1, n, n % 3, 1, now() FROM generate_series(1, 20000) AS n;
     INSERT INTO budget SELECT 'github', n, '{}', n FROM generate_series(1, 20000) AS n;
     INSERT INTO memo SELECT 'memo-' || n, '' FROM generate_series(1, 5000) AS n;

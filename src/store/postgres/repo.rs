@@ -1,27 +1,28 @@
-//! Repositories: their place, their facts, what is derived for their items.
+//! Repositories: their binding, their facts, and the data derived for their items.
 
 use std::collections::BTreeMap;
 
 use tokio_postgres::Row;
 
-use crate::store::postgres::{
-    db::{Db, Step, Work},
-    value::{
-        args, bits, col, id, id_or_none, json, millis, moment, moment_or_none, text, text_col, text_or_none, to_json,
-    },
-};
 use crate::{
     domain::{
         derived::Transition,
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
+    store::postgres::{
+        db::{Db, Step, Work},
+        value::{
+            args, bits, col, id, id_or_none, json, millis, moment, moment_or_none, text, text_col, text_or_none,
+            to_json,
+        },
+    },
 };
 
 pub(super) const REPOSITORY: &str =
     "SELECT forge, repo, full_name, installation, active FROM repository WHERE forge = $1 AND repo = $2";
 
-/// A repository's place.
+/// Reads a repository's binding.
 pub(super) async fn repository(db: &Db, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
     let row = db.row(REPOSITORY, args![text(&repo.forge.0), bits(repo.id)]).await?;
     row.as_ref().map(read_repository).transpose()
@@ -32,7 +33,7 @@ pub(super) const REPOSITORY_NAMED: &str = "
     FROM repository_name AS named JOIN repository ON repository.forge = named.forge AND repository.repo = named.repo
     WHERE named.forge = $1 AND named.name = $2";
 
-/// The repository of a name; names are kept in lower case.
+/// Finds a repository by its name; names are stored in lower case.
 pub(super) async fn repository_named(
     db: &Db,
     forge: &ForgeName,
@@ -48,7 +49,7 @@ pub(super) const REPOSITORIES: &str = "
     WHERE forge = $1 AND installation = $2
     ORDER BY repo";
 
-/// All repositories that an installation serves.
+/// Lists all repositories that an installation serves.
 pub(super) async fn repositories(
     db: &Db,
     forge: &ForgeName,
@@ -74,10 +75,10 @@ const KEEP_REPOSITORIES: &str = "
     ON CONFLICT (forge, repo) DO UPDATE
     SET full_name = excluded.full_name, installation = excluded.installation, active = excluded.active";
 
-/// Keeps the places of repositories.
+/// Stores the bindings of repositories.
 pub(super) fn keep_repositories<'a>(work: &'a Work, rows: &'a [RepositoryRow]) -> Step<'a> {
     Box::pin(async move {
-        // A statement may touch a row once: of two words on one repository the last counts.
+        // A statement may touch a row once, so the last of several rows of one repository counts.
         let last: BTreeMap<&RepoKey, &RepositoryRow> = rows.iter().map(|row| (&row.repo, row)).collect();
         let forge: Vec<_> = last.keys().map(|repo| text(&repo.forge.0)).collect();
         let repo: Vec<_> = last.keys().map(|repo| bits(repo.id)).collect();
@@ -88,26 +89,26 @@ pub(super) fn keep_repositories<'a>(work: &'a Work, rows: &'a [RepositoryRow]) -
     })
 }
 
-/// A name that somebody bears now is theirs.
+/// Assigns a name to the repository that has it now.
 const KEEP_NAMES: &str = "
     INSERT INTO repository_name (forge, name, repo)
     SELECT * FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo) ORDER BY forge, name
     ON CONFLICT (forge, name) DO UPDATE SET repo = excluded.repo WHERE repository_name.repo <> excluded.repo";
 
-/// A name that somebody bore once is theirs if nobody else's.
+/// Assigns a former name to its repository unless another repository has it.
 const KEEP_OLD_NAMES: &str = "
     INSERT INTO repository_name (forge, name, repo)
     SELECT * FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo) ORDER BY forge, name
     ON CONFLICT (forge, name) DO NOTHING";
 
-/// Hands alerts that waited for a repository of a name over to it.
+/// Assigns alerts that waited for a repository of this name to it.
 pub(super) const TAKE_UP: &str = "
     UPDATE delivery SET repo = g.repo, note = CASE state WHEN 'pending' THEN '' ELSE note END
     FROM unnest($1::text[], $2::text[], $3::int8[]) AS g (forge, name, repo)
     WHERE delivery.forge = g.forge AND lower(delivery.target) = g.name
       AND delivery.target IS NOT NULL AND delivery.repo IS NULL";
 
-/// Keeps the names of repositories, and gives them what waited for these.
+/// Stores the names of repositories, and assigns the alerts that waited for these names.
 pub(super) fn keep_names<'a>(work: &'a Work, rows: &[RepositoryRow]) -> Vec<Step<'a>> {
     let last = |active: bool| -> BTreeMap<(String, String), i64> {
         let rows = rows.iter().filter(|row| row.active == active);
@@ -132,7 +133,7 @@ pub(super) fn keep_names<'a>(work: &'a Work, rows: &[RepositoryRow]) -> Vec<Step
 
 pub(super) const FACTS: &str = "SELECT key, body FROM fact WHERE forge = $1 AND repo = $2 ORDER BY key";
 
-/// All fact documents of a repository, by key.
+/// Reads all fact documents of a repository, by key.
 pub(super) async fn facts(db: &Db, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
     let rows = db.rows(FACTS, args![text(&repo.forge.0), bits(repo.id)]).await?;
     rows.iter().map(|row| Ok(Document { key: text_col(row, 0)?, body: Some(text_col(row, 1)?) })).collect()
@@ -145,7 +146,7 @@ pub(super) const KEEP_FACTS: &str = "
 
 pub(super) const DELETE_FACTS: &str = "DELETE FROM fact WHERE forge = $1 AND repo = $2 AND key = ANY($3::text[])";
 
-/// Keeps, changes and deletes fact documents.
+/// Inserts, updates and deletes fact documents.
 pub(super) fn keep_facts<'a>(work: &'a Work, repo: &'a RepoKey, facts: &'a [Document]) -> Vec<Step<'a>> {
     let last: BTreeMap<&str, Option<&str>> = facts.iter().map(|f| (f.key.as_str(), f.body.as_deref())).collect();
     let (mut keys, mut bodies, mut gone) = (Vec::new(), Vec::new(), Vec::new());
@@ -175,7 +176,7 @@ pub(super) fn keep_facts<'a>(work: &'a Work, repo: &'a RepoKey, facts: &'a [Docu
 pub(super) const ITEMS: &str =
     "SELECT item, phase, since, derived FROM item WHERE forge = $1 AND repo = $2 ORDER BY item";
 
-/// The derived rows of a repository's items, by number.
+/// Reads the derived rows of a repository's items, by number.
 pub(super) async fn items(db: &Db, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
     let rows = db.rows(ITEMS, args![text(&repo.forge.0), bits(repo.id)]).await?;
     rows.iter()
@@ -197,7 +198,7 @@ const KEEP_ITEMS: &str = "
     ON CONFLICT (forge, repo, item) DO UPDATE
     SET phase = excluded.phase, since = excluded.since, derived = excluded.derived";
 
-/// Keeps what is derived for items.
+/// Stores the data derived for items.
 pub(super) fn keep_items<'a>(work: &'a Work, repo: &'a RepoKey, rows: &'a [StoredItem]) -> Step<'a> {
     Box::pin(async move {
         let last: BTreeMap<ItemNumber, &StoredItem> = rows.iter().map(|row| (row.item, row)).collect();
@@ -212,7 +213,7 @@ pub(super) fn keep_items<'a>(work: &'a Work, repo: &'a RepoKey, rows: &'a [Store
 pub(super) const TRANSITIONS: &str =
     "SELECT at, phase, reason FROM transition WHERE forge = $1 AND repo = $2 AND item = $3 ORDER BY n";
 
-/// The transition log of one item, oldest first.
+/// Reads the transition log of one item, oldest first.
 pub(super) async fn transitions(db: &Db, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
     let rows = db.rows(TRANSITIONS, args![text(&repo.forge.0), bits(repo.id), bits(item)]).await?;
     rows.iter()
@@ -230,8 +231,8 @@ pub(super) const KEEP_HISTORY: &str = "
            g.at, g.phase, g.reason
     FROM unnest($4::int8[], $5::text[], $6::text[]) WITH ORDINALITY AS g (at, phase, reason, n)";
 
-/// Puts a cycle's history in the place of all that was logged since it began.
-/// An empty history says nothing of when its cycle began, and replaces nothing.
+/// Replaces everything logged since a cycle began by the cycle's history.
+/// An empty history has no start time, and replaces nothing.
 pub(super) fn keep_history<'a>(
     work: &'a Work,
     repo: &'a RepoKey,

@@ -1,13 +1,21 @@
 //! The schema and its migrations.
 
-use crate::store::postgres::{
-    db::{Db, Work, patiently},
-    value::{args, col},
+use crate::{
+    port::store::StoreError,
+    store::{
+        OpenError,
+        postgres::{
+            db::{Db, Work, patiently},
+            value::{args, col},
+        },
+    },
 };
-use crate::{port::store::StoreError, store::OpenError};
 
 /// Every migration, oldest first: the version that it leads to is its place, from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/postgres/0001_foundation.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../migrations/postgres/0001_foundation.sql"),
+    include_str!("../../../migrations/postgres/0002_timer_keys.sql"),
+];
 
 /// The oldest server that is tested.
 const OLDEST_SERVER: i32 = 15;

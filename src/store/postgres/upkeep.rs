@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::port::store::{StoreError, StoreStats};
-use crate::store::postgres::{
-    db::Db,
-    value::{args, col, count, from_millis, millis, number},
+use crate::{
+    port::store::{StoreError, StoreStats},
+    store::postgres::{
+        db::Db,
+        value::{args, col, count, from_millis, millis, number},
+    },
 };
 
 /// A body goes with its delivery. So does the memory that the delivery was

@@ -45,6 +45,7 @@ arg! {
     Vec<Option<i64>> => INT8_ARRAY,
     Vec<bool> => BOOL_ARRAY,
     Vec<&str> => TEXT_ARRAY,
+    Vec<String> => TEXT_ARRAY,
     Vec<Cow<'_, str>> => TEXT_ARRAY,
     Vec<Option<Cow<'_, str>>> => TEXT_ARRAY,
     &[u8] => BYTEA,

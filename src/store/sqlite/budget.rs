@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::sqlite::value::{Id, Moment};
 use crate::{
     domain::id::{ForgeName, InstallationId},
     port::store::{BudgetRow, StoreError},
+    store::sqlite::value::{Id, Moment},
 };
 
 pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE forge = ?1 AND installation = ?2";

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::sqlite::{
-    outbox, repo, timer,
-    value::{Moment, number},
-};
 use crate::{
     domain::id::RepoKey,
     port::store::{Commit, DeliveryState, Seq, StoreError},
+    store::sqlite::{
+        outbox, repo, timer,
+        value::{Moment, number},
+    },
 };
 
 /// Keeps everything in `commit`. On an error the caller rolls back.
@@ -50,8 +50,8 @@ fn keep_for(db: &Connection, key: &RepoKey, commit: &Commit) -> Result<(), Store
     for effect in &commit.effects {
         outbox::queue(db, key, effect, moment(commit)?)?;
     }
-    for (item, at) in &commit.timers {
-        timer::set(db, key, *item, *at)?;
+    for (owner, at) in &commit.timers {
+        timer::set(db, key, *owner, *at)?;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use rusqlite::{Connection, params};
 
-use crate::store::sqlite::value::{Id, number};
 use crate::{
     domain::id::RepoKey,
     port::store::{Seq, StoreError},
-    store::pack::Packed,
+    store::{
+        pack::Packed,
+        sqlite::value::{Id, number},
+    },
 };
 
 /// Deletes what is kept of a repository. Its deliveries' ids stay, so that a

@@ -5,8 +5,10 @@ use std::{io, path::Path};
 use rusqlite::{Connection, OpenFlags};
 use tempfile::NamedTempFile;
 
-use crate::store::sqlite::{SqliteOptions, schema};
-use crate::store::{OpenError, shown};
+use crate::store::{
+    OpenError, shown,
+    sqlite::{SqliteOptions, schema},
+};
 
 /// The version of a file's schema, and the newest one that this program knows.
 /// Changes nothing, and makes nothing. Blocks.

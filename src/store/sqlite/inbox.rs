@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 
-use crate::store::sqlite::value::{Forge, Id, Moment, number};
 use crate::{
     domain::id::ForgeName,
     port::store::{
@@ -14,6 +13,7 @@ use crate::{
     },
     store::{
         pack::{Packed, unpack},
+        sqlite::value::{Forge, Id, Moment, number},
         timely::turned,
     },
 };

@@ -1,7 +1,7 @@
-//! The store on SQLite: one file, one writing thread per process, a few readers.
+//! Store on SQLite: one file, one writing thread per process, a few readers.
 //!
-//! Other processes may open the same file beside us, so nothing here assumes
-//! that only we write. Times are kept in whole milliseconds.
+//! Other processes may open the same file, so this code does not assume to be
+//! the only writer. Times are stored in whole milliseconds.
 
 mod budget;
 mod connection;
@@ -29,8 +29,6 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 pub use crate::store::sqlite::file::{BackupError, back_up, look};
-use crate::store::sqlite::{connection::Role, reader::Readers, writer::Writer};
-use crate::store::{OpenError, pack::pack};
 use crate::{
     domain::{
         derived::Transition,
@@ -40,19 +38,24 @@ use crate::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, NewDelivery,
         Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, Timer,
     },
+    store::{
+        OpenError,
+        pack::pack,
+        sqlite::{connection::Role, reader::Readers, writer::Writer},
+    },
 };
 
-/// Connections for reading. More would only wait for the same processors.
+/// Connections for reading. More would only compete for the same processors.
 const READERS: usize = 3;
 
-/// How the file is used.
+/// Options for the database file.
 #[derive(Debug, Clone)]
 pub struct SqliteOptions {
-    /// How long to wait for another process that writes.
+    /// Time to wait for another process that writes.
     pub busy_timeout: Duration,
     /// Writes that may wait; a delivery beyond that is refused.
     pub queue: usize,
-    /// The database may not grow beyond so many pages of 4 KiB; `None`: only the disk limits it.
+    /// Largest size of the database in pages of 4 KiB; `None`: only the disk limits it.
     pub max_pages: Option<u32>,
 }
 
@@ -62,21 +65,20 @@ impl Default for SqliteOptions {
     }
 }
 
-/// A store in one SQLite file. Dropping it writes what waits and closes the file.
+/// Store in one SQLite file. Dropping it finishes pending writes and closes the file.
 pub struct SqliteStore {
-    // Closed before the writer: the last connection to close tidies up the log.
+    // Closed before the writer: the last connection to close checkpoints the log.
     readers: Readers,
     writer: Writer,
 }
 
 impl SqliteStore {
-    /// Opens the database at `path`, makes it if it is not there, and brings
-    /// its schema up to date. Blocks.
+    /// Opens the database at `path`, creates it if it is missing, and migrates its schema. Blocks.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_with(path, &SqliteOptions::default())
     }
 
-    /// [`SqliteStore::open`] with other options than the usual ones.
+    /// Opens the database like [`SqliteStore::open`], with the given options.
     pub fn open_with(path: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
         make_private(path).map_err(|failed| OpenError::engine(path, &failed))?;
         let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
@@ -89,7 +91,7 @@ impl SqliteStore {
     }
 }
 
-/// Makes a missing file readable by its owner only: it will hold the contents of private repositories.
+/// Creates a missing file readable by its owner only: it will hold contents of private repositories.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -254,7 +256,7 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // An empty transaction of the writer: proves its thread, the lock and the file, and costs no sync.
+        // An empty transaction of the writer checks its thread, the lock and the file, without a sync.
         self.writer.write(|_| Ok(())).await
     }
 

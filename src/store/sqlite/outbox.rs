@@ -1,26 +1,25 @@
 //! Effects: queued with the decision that wants them, sent later.
 //!
 //! A row is live while it is `queued` or `sending`. `sending` means that a
-//! request may have gone out: a row found so after a crash is in doubt.
+//! request may have been sent: after a crash, such an effect is in doubt.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::store::sqlite::{
-    repo,
-    value::{Forge, Id, Json, LaneNumber, Moment, lane_number, number, to_json},
-};
 use crate::{
     domain::{
         effect::{Effect, Lane},
         id::RepoKey,
     },
     port::store::{Document, EffectEnd, EffectId, EffectState, NewEffect, StoreError, StoredEffect},
+    store::sqlite::{
+        repo,
+        value::{Forge, Id, Json, LaneNumber, Moment, lane_number, number, to_json},
+    },
 };
 
-/// A live row with the same key is replaced: it keeps its place in the line
-/// and, if a request may have gone out, its doubt and the pause before it is
-/// looked into.
+/// Replaces a live row with the same key: it keeps its place in the line and, if a
+/// request may have been sent, its doubt and the wait before it is looked up.
 pub(super) const QUEUE_REPLACING: &str = "
     INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before, cause)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?7, ?8)
@@ -37,7 +36,7 @@ pub(super) const QUEUE_REPLACING: &str = "
         note = '',
         cause = excluded.cause";
 
-/// A key that was ever used is not queued again.
+/// Queues an effect unless its key was ever used.
 pub(super) const QUEUE_ONCE: &str = "
     INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before, cause)
     SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'queued', ?7, ?7, ?8
@@ -63,14 +62,14 @@ pub(super) const CANCEL: &str = "
     UPDATE effect SET state = 'dropped', ended_at = ?4, note = 'no longer wanted'
     WHERE forge = ?1 AND repo = ?2 AND key = ?3 AND ended_at IS NULL";
 
-/// Drops a live effect by its key, if there is one.
+/// Drops the live effect with this key, if there is one.
 pub(super) fn cancel(db: &Connection, repo: &RepoKey, key: &str, now: Timestamp) -> Result<(), StoreError> {
     db.prepare_cached(CANCEL)?.execute(params![repo.forge.0, Id(repo.id), key, Moment(now)])?;
     Ok(())
 }
 
-/// The installation after this one that has live effects. Installations are
-/// visited one by one, so that the long line of one costs the others nothing.
+/// Finds the next installation with live effects. Installations are visited
+/// one by one, so that a long line of one costs the others nothing.
 pub(super) const NEXT_LINE: &str = "
     SELECT forge, installation FROM effect
     WHERE ended_at IS NULL AND (forge, installation) > (?1, ?2)
@@ -83,14 +82,14 @@ pub(super) const DUE_IN_LINE: &str = "
     WHERE ended_at IS NULL AND forge = ?1 AND installation = ?2 AND lane = ?3 AND not_before <= ?4
     ORDER BY id LIMIT ?5";
 
-/// Live effects that may be tried at `now`.
+/// Lists live effects that may be tried at `now`.
 pub(super) fn due(db: &Connection, now: Timestamp, per_lane: usize) -> Result<Vec<StoredEffect>, StoreError> {
     // One snapshot for all the queries; nothing to commit.
     let _snapshot = db.unchecked_transaction()?;
     let mut next_line = db.prepare_cached(NEXT_LINE)?;
     let mut due_in_line = db.prepare_cached(DUE_IN_LINE)?;
     let mut due = Vec::new();
-    // Smaller than any: no forge has an empty name.
+    // Sorts before every installation: no forge has an empty name.
     let mut line: (String, i64) = (String::new(), i64::MIN);
     while let Some(next) =
         next_line.query_row(params![line.0, line.1], |row| Ok((row.get(0)?, row.get(1)?))).optional()?
@@ -109,7 +108,7 @@ pub(super) fn due(db: &Connection, now: Timestamp, per_lane: usize) -> Result<Ve
 pub(super) const NEXT_AT: &str = "
     SELECT not_before FROM effect WHERE ended_at IS NULL AND not_before > ?1 ORDER BY not_before LIMIT 1";
 
-/// When the next effect that is not yet due becomes so.
+/// Returns when the next effect that is not yet due becomes due.
 pub(super) fn next_at(db: &Connection, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let next = db.prepare_cached(NEXT_AT)?.query_row([Moment(now)], |row| row.get::<_, Moment>(0)).optional()?;
     Ok(next.map(|at| at.0))
@@ -118,19 +117,19 @@ pub(super) fn next_at(db: &Connection, now: Timestamp) -> Result<Option<Timestam
 pub(super) const MARK_SENDING: &str =
     "UPDATE effect SET state = 'sending' WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
 
-/// Notes that an effect is about to be sent. `false`: it was replaced or has ended.
+/// Marks an effect as about to be sent. Returns `false` if it was replaced or has ended.
 pub(super) fn mark_sending(db: &Connection, id: EffectId, version: u64) -> Result<bool, StoreError> {
     Ok(db.prepare_cached(MARK_SENDING)?.execute([number(id), number(version)])? > 0)
 }
 
 pub(super) const IS_LIVE: &str = "SELECT 1 FROM effect WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
 
-/// Whether an effect has neither ended nor been replaced.
+/// Returns whether an effect has neither ended nor been replaced.
 pub(super) fn is_live(db: &Connection, id: EffectId, version: u64) -> Result<bool, StoreError> {
     Ok(db.prepare_cached(IS_LIVE)?.exists([number(id), number(version)])?)
 }
 
-/// Ends or postpones an attempt, and keeps what was learnt from it.
+/// Ends or postpones an attempt, and stores the facts learnt from it.
 pub(super) fn finish(
     db: &Connection,
     (id, version): (EffectId, u64),
@@ -153,7 +152,8 @@ pub(super) const END: &str = "
     UPDATE effect SET state = ?3, attempts = attempts + ?4, ended_at = ?5, note = ?6
     WHERE id = ?1 AND version = ?2 AND ended_at IS NULL";
 
-/// `false`: the row was replaced or has ended, and is as it was.
+/// Ends or postpones an attempt. Returns `false`, changing nothing, if the row was replaced or
+/// has ended.
 fn end_attempt(db: &Connection, id: EffectId, version: u64, end: &EffectEnd) -> Result<bool, StoreError> {
     let (sql, state, counts, at, note) = match end {
         EffectEnd::Done { note, at } => (END, "done", true, at, note),
@@ -168,7 +168,7 @@ fn end_attempt(db: &Connection, id: EffectId, version: u64, end: &EffectEnd) -> 
     Ok(changed > 0)
 }
 
-/// The attempt with the older version is over, and no request of this row is in doubt any more.
+/// Ends the doubt of a row: the attempt with the older version is over.
 fn leave_queued(db: &Connection, id: EffectId) -> Result<(), StoreError> {
     db.prepare_cached("UPDATE effect SET state = 'queued' WHERE id = ?1 AND state = 'sending'")?
         .execute([number(id)])?;
@@ -192,8 +192,8 @@ pub(super) fn effects(db: &Connection, dead_only: bool, limit: usize) -> Result<
     readable(rows)
 }
 
-/// Leaves out effects that only another version of phasebot can read: they
-/// must not hold up the others, and wait for that version.
+/// Skips effects that only another version of phasebot can read: they
+/// must not block the others, and wait for that version.
 fn readable(
     rows: impl Iterator<Item = rusqlite::Result<rusqlite::Result<StoredEffect>>>,
 ) -> Result<Vec<StoredEffect>, StoreError> {
@@ -208,7 +208,7 @@ fn readable(
     Ok(effects)
 }
 
-/// The columns of the three queries above.
+/// Reads the columns of the three queries above.
 fn read(row: &Row<'_>) -> rusqlite::Result<StoredEffect> {
     Ok(StoredEffect {
         id: row.get(0)?,

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
-use crate::port::store::{DeliveryFilter, DeliveryState};
-use crate::store::sqlite::{
-    SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep,
+use crate::{
+    port::store::{DeliveryFilter, DeliveryState},
+    store::sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
 };
 
 /// SQLite's plan for a query, line by line.

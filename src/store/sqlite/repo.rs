@@ -2,16 +2,16 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::store::sqlite::{
-    inbox,
-    value::{Forge, Id, Json, Moment, to_json},
-};
 use crate::{
     domain::{
         derived::{Reason, Transition},
         id::{ForgeName, InstallationId, ItemNumber, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
+    store::sqlite::{
+        inbox,
+        value::{Forge, Id, Json, Moment, to_json},
+    },
 };
 
 pub(super) const REPOSITORY: &str =

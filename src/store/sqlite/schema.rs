@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_foundation.sql"),
     include_str!("../../../migrations/sqlite/0002_memo.sql"),
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
+    include_str!("../../../migrations/sqlite/0004_timer_keys.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.
@@ -71,6 +72,25 @@ mod tests {
         migrate(&connection, Path::new("a.db")).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
         assert_eq!(version(&connection, Path::new("a.db")), Ok(known()));
+    }
+
+    /// As version 3 of the schema left them.
+    #[test]
+    fn timers_of_an_earlier_version_keep_their_owners() {
+        let connection = Connection::open_in_memory().unwrap();
+        for migration in &MIGRATIONS[..3] {
+            connection.execute_batch(migration).unwrap();
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        connection.pragma_update(None, "user_version", 3).unwrap();
+        let old = "INSERT INTO timer (forge, repo, item, at) VALUES ('github', 1, ?1, ?2)";
+        for (at, item) in [12, 0, i64::MAX - 1, i64::MAX].into_iter().enumerate() {
+            connection.execute(old, rusqlite::params![item, at]).unwrap();
+        }
+        migrate(&connection, Path::new("a.db")).unwrap();
+        let mut statement = connection.prepare("SELECT key FROM timer ORDER BY at").unwrap();
+        let keys: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(keys, ["item/12", "policy", "repository", "organization"]);
     }
 
     #[test]

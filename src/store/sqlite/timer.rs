@@ -1,16 +1,18 @@
-//! Timers: one per item.
+//! Timers.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::store::sqlite::value::{Forge, Id, Moment, number};
 use crate::{
-    domain::id::{ItemNumber, RepoKey},
+    domain::{id::RepoKey, timer::TimerKey},
     port::store::{StoreError, Timer},
-    store::moment::not_before,
+    store::{
+        moment::not_before,
+        sqlite::value::{Forge, Id, Key, Moment, number},
+    },
 };
 
-pub(super) const DUE: &str = "SELECT forge, repo, item, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
+pub(super) const DUE: &str = "SELECT forge, repo, key, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
 
 /// Timers due at `now`, oldest first.
 pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
@@ -18,7 +20,7 @@ pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<T
     let rows = statement.query_map(params![Moment(now), number(limit)], |row| {
         Ok(Timer {
             repo: RepoKey { forge: row.get::<_, Forge>(0)?.0, id: row.get::<_, Id>(1)?.0 },
-            item: row.get::<_, Id>(2)?.0,
+            key: row.get::<_, Key>(2)?.0,
             at: row.get::<_, Moment>(3)?.0,
         })
     })?;
@@ -32,19 +34,19 @@ pub(super) fn next(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
     Ok(db.prepare_cached(NEXT)?.query_row([], |row| row.get::<_, Moment>(0)).optional()?.map(|at| at.0))
 }
 
-/// Sets an item's timer, or stops it.
-pub(super) fn set(db: &Connection, repo: &RepoKey, item: ItemNumber, at: Option<Timestamp>) -> Result<(), StoreError> {
-    let (forge, id, item) = (&repo.forge.0, Id(repo.id), Id(item));
+/// Sets a timer, or stops it.
+pub(super) fn set(db: &Connection, repo: &RepoKey, key: TimerKey, at: Option<Timestamp>) -> Result<(), StoreError> {
+    let (forge, id, key) = (&repo.forge.0, Id(repo.id), key.to_string());
     match at {
         Some(at) => db
             .prepare_cached(
-                "INSERT INTO timer (forge, repo, item, at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT (forge, repo, item) DO UPDATE SET at = excluded.at WHERE at <> excluded.at",
+                "INSERT INTO timer (forge, repo, key, at) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (forge, repo, key) DO UPDATE SET at = excluded.at WHERE at <> excluded.at",
             )?
-            .execute(params![forge, id, item, Moment(not_before(at))])?,
+            .execute(params![forge, id, key, Moment(not_before(at))])?,
         None => db
-            .prepare_cached("DELETE FROM timer WHERE forge = ?1 AND repo = ?2 AND item = ?3")?
-            .execute(params![forge, id, item])?,
+            .prepare_cached("DELETE FROM timer WHERE forge = ?1 AND repo = ?2 AND key = ?3")?
+            .execute(params![forge, id, key])?,
     };
     Ok(())
 }

@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::port::store::{StoreError, StoreStats};
-use crate::store::sqlite::value::{Moment, number};
+use crate::{
+    port::store::{StoreError, StoreStats},
+    store::sqlite::value::{Moment, number},
+};
 
 /// A body goes with its delivery. So does the memory that the delivery was
 /// taken in: `before` bounds how late a repetition is still recognised.

@@ -5,7 +5,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    domain::{effect::Lane, id::ForgeName},
+    domain::{effect::Lane, id::ForgeName, timer::TimerKey},
     port::store::{DeliveryState, EffectState, StoreError},
 };
 
@@ -86,6 +86,16 @@ pub(super) fn lane_number(lane: Lane) -> i64 {
         Lane::Safety => 0,
         Lane::Conversation => 1,
         Lane::Labels => 2,
+    }
+}
+
+/// Owner of a timer.
+pub(super) struct Key(pub(super) TimerKey);
+
+impl FromSql for Key {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let key = value.as_str()?.parse();
+        key.map(Self).map_err(|unknown: String| FromSqlError::other(std::io::Error::other(unknown)))
     }
 }
 

@@ -1,17 +1,17 @@
 //! From the door to a decision: order, failures, dead letters, timers.
 
-use std::sync::{Arc, atomic::Ordering};
-
-use jiff::SignedDuration;
 use phasebot::{
     app::BotSettings,
-    domain::{event::Seen, id::Actor, needs::Answer, policy::Mode},
+    domain::{event::Seen, id::Actor, needs::Answer, policy::Mode, timer::TimerKey},
     port::{
         clock::Clock,
         forge::ForgeError,
         store::{Accepted, Commit, DeliveryState, Store},
     },
 };
+use std::sync::{Arc, atomic::Ordering};
+
+use jiff::SignedDuration;
 
 use super::{INSTALLATION, World, event, issue, pull, repo};
 
@@ -203,7 +203,7 @@ async fn a_due_timer_derives_its_item_again() {
     world.take_in(&issue("a", 1, 12)).await;
     world.bot.idle().await;
     let at = world.clock.now().checked_add(SignedDuration::from_mins(30)).unwrap();
-    let commit = Commit { repo: Some(repo(1)), timers: vec![(12, Some(at))], ..Commit::default() };
+    let commit = Commit { repo: Some(repo(1)), timers: vec![(TimerKey::Item(12), Some(at))], ..Commit::default() };
     world.store.commit(commit).await.unwrap();
     let commits = world.store.commits.load(Ordering::SeqCst);
     world.run(SignedDuration::from_mins(29)).await;

@@ -1,5 +1,15 @@
 //! Timers whose items can't be derived.
 
+use phasebot::{
+    app::{Alerts, Bot, BotSettings, Parts, PolicySource, clock::SimClock},
+    domain::{
+        fact::policy::PolicyFiles,
+        id::RepoKey,
+        policy::{Mode, Policy},
+        timer::TimerKey,
+    },
+    port::store::{Commit, Store},
+};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
@@ -7,15 +17,6 @@ use std::sync::{
 
 use futures_util::FutureExt;
 use jiff::SignedDuration;
-use phasebot::{
-    app::{Alerts, Bot, BotSettings, Parts, PolicySource, clock::SimClock},
-    domain::{
-        fact::policy::PolicyFiles,
-        id::RepoKey,
-        policy::{Mode, Policy},
-    },
-    port::store::{Commit, Store},
-};
 
 use super::{policy, repo, start};
 use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
@@ -32,7 +33,7 @@ struct Trap {
 impl PolicySource for Trap {
     fn policy(&self, _: &RepoKey, _: &PolicyFiles) -> Arc<Policy> {
         if self.armed.swap(false, Ordering::SeqCst) {
-            let timers = vec![(1, Some(start() + SOON))];
+            let timers = vec![(TimerKey::Item(1), Some(start() + SOON))];
             let commit = Commit { repo: Some(repo(1)), now: Some(start()), timers, ..Commit::default() };
             self.store.commit(commit).now_or_never().unwrap().unwrap();
             panic!("told to");
@@ -44,7 +45,7 @@ impl PolicySource for Trap {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_can_not_be_derived_is_put_off_and_nothing_newer() {
     let store: Arc<MemoryStore> = Arc::default();
-    let timers = vec![(1, Some(start())), (2, Some(start()))];
+    let timers = vec![(TimerKey::Item(1), Some(start())), (TimerKey::Item(2), Some(start()))];
     store.commit(Commit { repo: Some(repo(1)), now: Some(start()), timers, ..Commit::default() }).await.unwrap();
     let clock = Arc::new(SimClock::new(start()));
     let trap = Trap { store: store.clone(), policy: Arc::new(policy(Mode::Label)), armed: AtomicBool::new(true) };
@@ -58,6 +59,7 @@ async fn what_can_not_be_derived_is_put_off_and_nothing_newer() {
     });
     bot.idle().await;
     let due = store.due_timers(start() + SignedDuration::from_hours(2), 9).await.unwrap();
-    let due: Vec<_> = due.into_iter().map(|timer| (timer.item, timer.at.duration_since(start()))).collect();
+    let due: Vec<_> =
+        due.into_iter().map(|timer| (timer.key.item().unwrap(), timer.at.duration_since(start()))).collect();
     assert_eq!(due, [(1, SOON), (2, SignedDuration::from_hours(1))]);
 }

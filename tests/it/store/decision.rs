@@ -2,7 +2,10 @@
 
 use jiff::SignedDuration;
 use phasebot::{
-    domain::id::{ForgeName, RepoKey},
+    domain::{
+        id::{ForgeName, RepoKey},
+        timer::TimerKey,
+    },
     port::store::{Commit, DeliveryState, RepositoryRow, Store, StoreError, StoredItem, Timer},
 };
 
@@ -39,7 +42,7 @@ fn whole(seq: u64) -> Commit {
         histories: vec![(12, vec![transition(at(1), Some("plan")), transition(at(5), Some("code"))])],
         effects: vec![replacing("labels/12", labels(12, "phase/code")), once("hello", labels(13, "x"))],
         cancel_effects: vec!["labels/13".to_owned()],
-        timers: vec![(12, Some(at(60)))],
+        timers: vec![(TimerKey::Item(12), Some(at(60)))],
     }
 }
 
@@ -62,7 +65,10 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
     assert_eq!(first.effect, labels(12, "phase/code"));
     assert_eq!((&first.repo, first.installation, first.cause, first.version), (&repo(1), 10, Some(1), 1));
     assert_eq!((first.created_at, first.not_before, first.attempts), (at(9), at(9), 0));
-    assert_eq!(store.due_timers(at(60), 10).await.unwrap(), [Timer { repo: repo(1), item: 12, at: at(60) }]);
+    assert_eq!(
+        store.due_timers(at(60), 10).await.unwrap(),
+        [Timer { repo: repo(1), key: TimerKey::Item(12), at: at(60) }]
+    );
 
     // An empty decision is one, too.
     store.commit(Commit::default()).await.unwrap();
@@ -201,19 +207,34 @@ pub(crate) async fn timers_are_set_moved_and_stopped(database: &dyn Database) {
         store.commit(Commit { repo: Some(key), timers, ..Commit::default() }).await.unwrap();
     };
     assert_eq!(store.next_timer_at().await, Ok(None));
-    set(repo(1), vec![(12, Some(at(30))), (13, Some(at(10))), (14, Some(at(20)))]).await;
-    set(repo(2), vec![(12, Some(at(15)))]).await;
+    set(
+        repo(1),
+        vec![
+            (TimerKey::Item(12), Some(at(30))),
+            (TimerKey::Item(13), Some(at(10))),
+            (TimerKey::Item(14), Some(at(20))),
+        ],
+    )
+    .await;
+    set(repo(2), vec![(TimerKey::Item(12), Some(at(15)))]).await;
     assert_eq!(store.next_timer_at().await, Ok(Some(at(10))));
 
     let due = async |now, limit| -> Vec<(u64, u64)> {
-        store.due_timers(now, limit).await.unwrap().iter().map(|timer| (timer.repo.id, timer.item)).collect()
+        store
+            .due_timers(now, limit)
+            .await
+            .unwrap()
+            .iter()
+            .map(|timer| (timer.repo.id, timer.key.item().unwrap()))
+            .collect()
     };
     assert_eq!(due(at(9), 10).await, []);
     assert_eq!(due(at(20), 10).await, [(1, 13), (2, 12), (1, 14)], "oldest first, the limit moment included");
     assert_eq!(due(at(20), 2).await, [(1, 13), (2, 12)]);
     assert_eq!(due(at(20), 10).await.len(), 3, "looking does not stop them");
 
-    set(repo(1), vec![(13, None), (14, Some(at(40))), (99, None)]).await;
+    set(repo(1), vec![(TimerKey::Item(13), None), (TimerKey::Item(14), Some(at(40))), (TimerKey::Item(99), None)])
+        .await;
     assert_eq!(due(at(50), 10).await, [(2, 12), (1, 12), (1, 14)]);
     assert_eq!(store.next_timer_at().await, Ok(Some(at(15))));
 }
@@ -221,7 +242,7 @@ pub(crate) async fn timers_are_set_moved_and_stopped(database: &dyn Database) {
 pub(crate) async fn a_timer_is_never_due_early(database: &dyn Database) {
     let store = database.open().await;
     let part = SignedDuration::from_nanos(600_001);
-    let timers = vec![(12, Some(at(30).checked_add(part).unwrap()))];
+    let timers = vec![(TimerKey::Item(12), Some(at(30).checked_add(part).unwrap()))];
     store.commit(Commit { repo: Some(repo(1)), timers, ..Commit::default() }).await.unwrap();
     let whole = at(30).checked_add(SignedDuration::from_millis(1)).unwrap();
     assert_eq!(store.due_timers(at(30), 10).await.unwrap(), []);

@@ -1,7 +1,8 @@
 //! Clauses on forgetting and on figures.
 
-use phasebot::port::store::{
-    Accepted, Commit, DeliveryFilter, DeliveryState, EffectEnd, NewDelivery, RepositoryRow, StoreStats,
+use phasebot::{
+    domain::timer::TimerKey,
+    port::store::{Accepted, Commit, DeliveryFilter, DeliveryState, EffectEnd, NewDelivery, RepositoryRow, StoreStats},
 };
 
 use super::{
@@ -137,7 +138,7 @@ pub(crate) async fn an_erased_repository_leaves_its_place_and_its_deliveries_ids
             now: Some(at(1)),
             repositories: vec![RepositoryRow { repo: repo(id), ..place.clone() }],
             facts: vec![super::given::fact("about", "{}")],
-            timers: vec![(1, Some(at(9)))],
+            timers: vec![(TimerKey::Item(1), Some(at(9)))],
             ..Commit::default()
         };
         store.commit(commit).await.unwrap();

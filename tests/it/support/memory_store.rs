@@ -1,5 +1,18 @@
 //! A store in memory that keeps the port's contract, and can fail on demand.
 
+use phasebot::{
+    domain::{
+        derived::Transition,
+        effect::Lane,
+        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        timer::TimerKey,
+    },
+    port::store::{
+        Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
+        Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
+        StoredEffect, StoredItem, Timer,
+    },
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -10,18 +23,6 @@ use std::{
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use phasebot::{
-    domain::{
-        derived::Transition,
-        effect::Lane,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
-    },
-    port::store::{
-        Accepted, Commit, DeliveryFilter, DeliveryRow, DeliveryState, Document, EffectEnd, EffectId, EffectState,
-        Lease, NewDelivery, Partition, Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery,
-        StoredEffect, StoredItem, Timer,
-    },
-};
 
 /// See the module's words.
 #[derive(Default)]
@@ -43,7 +44,7 @@ struct Inner {
     items: BTreeMap<(RepoKey, ItemNumber), StoredItem>,
     histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
     effects: Vec<StoredEffect>,
-    timers: BTreeMap<(RepoKey, ItemNumber), Timestamp>,
+    timers: BTreeMap<(RepoKey, TimerKey), Timestamp>,
     memos: BTreeMap<String, String>,
 }
 
@@ -367,7 +368,7 @@ impl Store for MemoryStore {
 
     async fn due_timers(&self, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
         let inner = self.inner.lock().unwrap();
-        let timers = inner.timers.iter().map(|((repo, item), at)| Timer { repo: repo.clone(), item: *item, at: *at });
+        let timers = inner.timers.iter().map(|((repo, key), at)| Timer { repo: repo.clone(), key: *key, at: *at });
         let mut due: Vec<_> = timers.filter(|t| t.at <= now).collect();
         due.sort_by_key(|t| t.at);
         due.truncate(limit);

@@ -17,5 +17,6 @@ pub mod needs;
 pub mod permission;
 pub mod policy;
 pub mod rule;
+pub mod timer;
 pub mod version;
 pub mod when;

@@ -1,12 +1,14 @@
 //! Installations, repositories, labels.
 
-use crate::forge::github::decode::{Delivery, Understood, Useless, is_full_name, needed};
 use crate::{
     domain::{
         event::{InstallationSeen, RepositoryChange, Seen},
         id::RepoKey,
     },
-    forge::github::payload::{InstallationFull, InstalledRepository, Label, LabelChanges, Maybe},
+    forge::github::{
+        decode::{Delivery, Understood, Useless, is_full_name, needed},
+        payload::{InstallationFull, InstalledRepository, Label, LabelChanges, Maybe},
+    },
 };
 
 pub(super) fn installation(delivery: &Delivery<'_>) -> Result<Understood, Useless> {

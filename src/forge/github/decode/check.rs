@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen},
-    forge::github::payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
+    forge::github::{
+        decode::{Delivery, Understood, Useless, actor, needed},
+        payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
+    },
 };
 
 pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> {

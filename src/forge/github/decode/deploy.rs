@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 
-use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, ReleaseSeen, Seen},
-    forge::github::payload::{DeployingRun, Deployment, DeploymentStatus, Release},
+    forge::github::{
+        decode::{Delivery, Understood, Useless, actor, needed},
+        payload::{DeployingRun, Deployment, DeploymentStatus, Release},
+    },
 };
 
 pub(super) fn release(delivery: &Delivery<'_>) -> Result<Understood, Useless> {

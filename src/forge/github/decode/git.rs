@@ -1,13 +1,15 @@
 //! Pushes, new and deleted refs, merge groups.
 
-use crate::forge::github::decode::{Delivery, Understood, Useless, needed};
 use crate::{
     domain::{
         event::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen, Seen},
         id::{Actor, Sha},
         policy::FILE,
     },
-    forge::github::payload::{Maybe, MergeGroup, PushedCommit, Pusher},
+    forge::github::{
+        decode::{Delivery, Understood, Useless, needed},
+        payload::{Maybe, MergeGroup, PushedCommit, Pusher},
+    },
 };
 
 /// A push lists at most so many commits (GitHub Docs, «push»: «The array

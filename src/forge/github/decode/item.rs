@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::forge::github::decode::{Delivery, Understood, Useless, actor, needed};
 use crate::{
     domain::event::{
         App, Association, CloseReason, CommentSeen, ItemChange, ItemSeen, PullSeen, ReviewSeen, Seen, Verdict,
     },
-    forge::github::payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
+    forge::github::{
+        decode::{Delivery, Understood, Useless, actor, needed},
+        payload::{Comment, Issue, Label, Maybe, Pull, PullEnd, Review},
+    },
 };
 
 pub(super) fn issue(delivery: &Delivery<'_>) -> Result<Understood, Useless> {

@@ -4,8 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::value::RawValue;
 
-use crate::forge::github::payload::Read;
-use crate::port::forge::Undecodable;
+use crate::{forge::github::payload::Read, port::forge::Undecodable};
 
 /// The members of a payload, each still as text.
 ///

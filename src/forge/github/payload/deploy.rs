@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::domain::id::Sha;
-use crate::forge::github::payload::{Maybe, Numbered, User, lenient::objects};
+use crate::{
+    domain::id::Sha,
+    forge::github::payload::{Maybe, Numbered, User, lenient::objects},
+};
 
 /// A release.
 ///

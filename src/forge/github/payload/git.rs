@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::domain::id::Sha;
-use crate::forge::github::payload::{Maybe, lenient::objects};
+use crate::{
+    domain::id::Sha,
+    forge::github::payload::{Maybe, lenient::objects},
+};
 
 /// A commit in a push.
 #[derive(Debug, Default, Deserialize)]

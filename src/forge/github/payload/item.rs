@@ -3,8 +3,10 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::domain::id::Sha;
-use crate::forge::github::payload::{Label, Maybe, Repository, User, Via, lenient::objects};
+use crate::{
+    domain::id::Sha,
+    forge::github::payload::{Label, Maybe, Repository, User, Via, lenient::objects},
+};
 
 /// An issue, or the issue side of a pull request.
 #[derive(Debug, Default, Deserialize)]

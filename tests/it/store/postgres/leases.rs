@@ -1,7 +1,7 @@
 //! What replicas divide among themselves.
 
 use phasebot::{
-    domain::id::ForgeName,
+    domain::{id::ForgeName, timer::TimerKey},
     port::store::{Commit, DeliveryState, EffectEnd, Lease, LeaseKey, NewDelivery, Partition, Store, StoreError},
 };
 
@@ -90,7 +90,7 @@ async fn facts_written_without_a_lease_void_what_was_read() {
     assert!(again.epoch > lease.epoch);
     one.commit(learn(vec![again.clone()], "b")).await.unwrap();
     // What nobody keeps in memory voids nothing.
-    let timers = vec![(1, Some(at(5)))];
+    let timers = vec![(TimerKey::Item(1), Some(at(5)))];
     other.commit(Commit { repo: Some(repo(1)), timers, ..Commit::default() }).await.unwrap();
     one.commit(learn(vec![again], "c")).await.unwrap();
 }
@@ -152,7 +152,9 @@ async fn timers_and_effects_of_others_are_left_to_them() {
     let database = PostgresDatabase::new().await;
     let (one, other) = (database.open().await, database.open().await);
     queue(&*one, at(1), vec![once("hello", labels(1, "x"))]).await;
-    one.commit(Commit { repo: Some(repo(1)), timers: vec![(1, Some(at(1)))], ..Commit::default() }).await.unwrap();
+    one.commit(Commit { repo: Some(repo(1)), timers: vec![(TimerKey::Item(1), Some(at(1)))], ..Commit::default() })
+        .await
+        .unwrap();
     assert_eq!(other.due_timers(at(1), 9).await.unwrap().len(), 1);
     take(&*one, 1).await.unwrap();
     for (store, sees) in [(&one, 1), (&other, 0)] {

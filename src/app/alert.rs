@@ -1,4 +1,4 @@
-//! Monitoring connections: which repository hears of what.
+//! Monitoring connections: routes of alerts to repositories.
 //!
 //! A message may be for several repositories. It is taken in once for each, in
 //! one transaction, so that each decides it in order with its other events.
@@ -21,70 +21,70 @@ use crate::{
     port::{alert::AlertSource, forge::Undecodable},
 };
 
-/// How a delivery's `hook` begins when it came from a monitoring connection.
+/// Prefix of a delivery's `hook` if it came from a monitoring connection.
 const HOOK: &str = "alerts/";
 
-/// What a delivery's `action` says when it is the sign of life in a message.
+/// A delivery's `action` if it is the heartbeat in a message.
 const HEARTBEAT: &str = "heartbeat";
 
-/// Bodies beyond this size are parsed on a thread of their own.
+/// Size in bytes from which a body is parsed on a separate thread.
 const LARGE_BODY: usize = 256 * 1024;
 
 /// All monitoring connections.
 #[derive(Clone, Default)]
 pub struct Alerts {
     connections: BTreeMap<String, Arc<Connection>>,
-    /// What decisions depend on.
+    /// Rules that decisions depend on.
     pub(crate) rules: AlertRules,
 }
 
 /// A monitoring connection.
 pub struct Connection {
-    /// Proves and understands its messages.
+    /// Authenticates and decodes its messages.
     pub source: Arc<dyn AlertSource>,
-    /// Where its repositories are.
+    /// Forge that hosts its repositories.
     pub forge: ForgeName,
     /// `owner/name` of the default target.
     pub default_target: String,
-    /// What goes elsewhere; the first route that matches counts.
+    /// Exceptions to the default target; the first route that matches counts.
     pub routes: Vec<Route>,
-    /// Alerts with these labels only say that the source is alive.
+    /// Alerts with these labels are heartbeats of the source.
     pub heartbeat: Option<Labels>,
-    /// What decisions depend on.
+    /// Rules that decisions depend on.
     pub rules: ConnectionRules,
 }
 
 /// Labels with globs that all of them must match.
 pub type Labels = Vec<(String, Pattern)>;
 
-/// Where alerts of one kind go.
+/// Route of alerts to a repository.
 pub struct Route {
-    /// Which alerts.
+    /// Labels that select the alerts.
     pub matches: Labels,
     /// `owner/name` of the repository.
     pub target: String,
 }
 
-/// What one repository hears of a message.
+/// Part of a message that concerns one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
     /// `owner/name` of the repository.
     pub(crate) target: String,
-    /// In one word, for lists.
+    /// One word that names the part in lists.
     pub(crate) action: Option<&'static str>,
-    /// What it hears.
+    /// The part itself.
     pub(crate) message: Message,
 }
 
 impl Alerts {
-    /// These connections, by name.
+    /// Collects connections by name.
     pub fn new(connections: BTreeMap<String, Connection>) -> Self {
         let rules = connections.iter().map(|(name, connection)| (name.clone(), connection.rules.clone())).collect();
         let connections = connections.into_iter().map(|(name, connection)| (name, Arc::new(connection))).collect();
         Self { connections, rules: AlertRules { connections: rules } }
     }
 
-    /// The connections' senders, for the door.
+    /// Returns the sources of the connections, for the HTTP routes.
     pub fn sources(&self) -> BTreeMap<String, Arc<dyn AlertSource>> {
         self.connections.iter().map(|(name, connection)| (name.clone(), connection.source.clone())).collect()
     }
@@ -94,7 +94,7 @@ impl Alerts {
     }
 }
 
-/// Understands a message; a long one on a thread of its own.
+/// Decodes a message; a large one on a separate thread.
 pub(crate) async fn decode(
     connection: &Arc<Connection>,
     body: &Bytes,
@@ -109,18 +109,18 @@ pub(crate) async fn decode(
     decoding.await.unwrap_or_else(|error| Err(failed(error)))
 }
 
-/// How the inbox names a connection.
+/// Returns the name of a connection in the inbox.
 pub(crate) fn hook(connection: &str) -> String {
     format!("{HOOK}{connection}")
 }
 
-/// The connection that a delivery's hook names.
+/// Returns the connection that a delivery's hook names.
 pub(crate) fn connection(hook: &str) -> &str {
     hook.strip_prefix(HOOK).unwrap_or(hook)
 }
 
 impl Connection {
-    /// What each repository hears of a message.
+    /// Splits a message into the parts of each repository.
     pub(crate) fn split(&self, message: &Message) -> Vec<Part> {
         let part = |target: &str, says: Says| Part {
             target: target.to_owned(),
@@ -150,7 +150,7 @@ impl Connection {
         parts
     }
 
-    /// The part of a message that a delivery for `target` stands for.
+    /// Returns the part of a message that a delivery for `target` is for.
     pub(crate) fn part(&self, message: &Message, target: &str, action: Option<&str>) -> Option<Message> {
         let heartbeat = action == Some(HEARTBEAT);
         let meant = |part: &Part| {
@@ -159,7 +159,7 @@ impl Connection {
         self.split(message).into_iter().find(meant).map(|part| part.message)
     }
 
-    /// Whether a group holds a sign of life, and its other alerts.
+    /// Returns whether a group contains a heartbeat, and its other alerts.
     fn signs_of_life<'a>(&self, group: &'a Group) -> (bool, Vec<&'a Alert>) {
         let is_sign = |alert: &&Alert| self.heartbeat.as_ref().is_some_and(|labels| matches(labels, group, alert));
         let (signs, others): (Vec<&Alert>, Vec<&Alert>) = group.alerts.iter().partition(is_sign);
@@ -179,7 +179,7 @@ fn matches(wanted: &Labels, group: &Group, alert: &Alert) -> bool {
     })
 }
 
-/// The labels that these alerts share.
+/// Returns the labels that these alerts share.
 fn shared(group: &BTreeMap<String, String>, alerts: &[Alert]) -> BTreeMap<String, String> {
     let Some((first, rest)) = alerts.split_first() else { return group.clone() };
     let same = |(name, value): &(&String, &String)| rest.iter().all(|alert| alert.labels.get(*name) == Some(*value));

@@ -1,8 +1,8 @@
 //! Asks a forge for the facts that a decision lacks, within bounds.
 //!
 //! Each question is tried once: the repository is held meanwhile, and its
-//! decision goes on with what is known. What failed is asked again when
-//! [`crate::app::backoff`] allows it, by a timer.
+//! decision continues with the known facts. A timer repeats a question that
+//! failed when [`crate::app::backoff`] allows it.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -23,32 +23,32 @@ use crate::{
     },
 };
 
-/// Questions asked for one delivery or timer; more are asked a little later.
+/// Most questions for one delivery or timer; further ones are asked a little later.
 const MOST_QUESTIONS: usize = 8;
-/// Questions asked beside each other: those that are known at one moment do
-/// not depend on each other.
+/// Questions asked in parallel: those known at one moment do not depend on
+/// each other.
 const AT_ONCE: usize = 4;
-/// When this has passed no answer is waited for: the repository is held meanwhile.
+/// Total time-out of a decision's questions: the repository is held meanwhile.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
-/// The same where somebody waits for what comes of a command.
+/// Total time-out where somebody waits for the result of a command.
 const PATIENCE_OF_PEOPLE: Duration = Duration::from_millis(500);
-/// When to go on with questions that had to wait.
+/// Wait before postponed questions are asked.
 const GO_ON_AFTER: SignedDuration = SignedDuration::from_secs(5);
 
 /// The questions of one decision.
 pub(crate) struct Inquiry<'a> {
     round: Round<'a>,
     asked: HashSet<Need>,
-    /// How many may still be asked.
+    /// Number of questions that may still be asked.
     left: usize,
     again_at: Option<Timestamp>,
-    /// Nothing more is asked now.
+    /// True if nothing more is asked now.
     is_over: bool,
 }
 
 impl<'a> Inquiry<'a> {
-    /// Questions for the delivery `own`, or for timers; `urgent`: somebody
-    /// waits for what comes of a command.
+    /// Prepares questions for the delivery `own`, or for timers. `urgent`: somebody
+    /// waits for the result of a command.
     pub(crate) fn new(
         runtime: &'a Runtime,
         forge: &'a dyn Forge,
@@ -61,18 +61,18 @@ impl<'a> Inquiry<'a> {
         Self { round, asked: HashSet::new(), left: MOST_QUESTIONS, again_at: None, is_over: false }
     }
 
-    /// When to look again, if something could not be asked or was not answered now.
+    /// Returns when to ask again, if something could not be asked or was not answered now.
     pub(crate) fn again_at(&self) -> Option<Timestamp> {
         self.again_at
     }
 
-    /// Whether nothing more is asked now.
+    /// Returns whether nothing more is asked now.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over
     }
 
-    /// Asks what was not asked yet and may be asked now. Answers may raise
-    /// further questions: each round asks at least one, so that there are few.
+    /// Asks the questions that were not asked yet and may be asked now. Answers may raise
+    /// further questions: each round asks at least one, so that there are few rounds.
     pub(crate) async fn ask(&mut self, needs: Vec<Need>) -> Vec<Answered> {
         let Round { runtime, target, .. } = self.round;
         let now = runtime.clock.now();
@@ -107,17 +107,17 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-/// What came of a round of questions.
+/// Result of a round of questions.
 struct Asked {
-    /// In the order of the questions.
+    /// Answers in the order of the questions.
     answers: Vec<(Need, Answer)>,
-    /// When to ask again what has no answer.
+    /// When to ask the unanswered questions again.
     again: Option<Timestamp>,
-    /// Not every question was waited for: nothing more is asked now.
+    /// True if not every question was waited for: nothing more is asked now.
     broken_off: bool,
 }
 
-/// Questions of one decision that are asked beside each other.
+/// Questions of one decision that are asked in parallel.
 struct Round<'a> {
     runtime: &'a Runtime,
     forge: &'a dyn Forge,
@@ -131,8 +131,8 @@ impl Round<'_> {
         (self.target.repo.forge.clone(), self.target.installation)
     }
 
-    /// Asks several questions at once. A comment that arrives meanwhile breaks
-    /// the asking off.
+    /// Asks several questions in parallel. A comment that arrives meanwhile
+    /// interrupts this.
     async fn ask(&self, needs: Vec<Need>) -> Asked {
         let repo = &self.target.repo;
         let partition = Partition { forge: repo.forge.clone(), repo: Some(repo.id) };
@@ -166,7 +166,7 @@ impl Round<'_> {
         Asked { answers: answers.into_iter().map(|(_, answer)| answer).collect(), again, broken_off }
     }
 
-    /// What an answer is to the decision, or when to ask again.
+    /// Returns the answer for the decision, or when to ask again.
     fn note(&self, need: &Need, answer: Result<Answer, ForgeError>) -> Result<Answer, Timestamp> {
         let outcome = if answer.is_ok() { "answered" } else { "unavailable" };
         metrics::counter!(metric::QUESTIONS, "outcome" => outcome).increment(1);
@@ -176,7 +176,7 @@ impl Round<'_> {
                 backoff.answered(&tenant, repo, need);
                 Ok(answer)
             }
-            // What fails for the moment is not an answer: it is asked again.
+            // A temporary failure is not an answer: the question is asked again.
             Err(ForgeError::RateLimited { until }) => Err(until),
             Err(ForgeError::Transient(why) | ForgeError::Doubt(why)) => {
                 let until = backoff.failed(&tenant, repo, need, self.runtime.clock.now());

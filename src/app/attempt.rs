@@ -43,7 +43,7 @@ const FEWEST_ATTEMPTS: u32 = 10;
 /// Earlier attempts below which a 404 is retried: a forge may answer 404 for something it has
 /// just created. The third 404 ends the effect.
 const EARLY_NOT_FOUND: u32 = 2;
-/// How an attempt ended, as seen by the outbox.
+/// End of an attempt, as seen by the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
     /// The outcome is in the store.

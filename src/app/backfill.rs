@@ -1,7 +1,7 @@
-//! Reads a repository as it is, page by page, into the inbox.
+//! Reads a repository's current state, page by page, into the inbox.
 //!
-//! How far it came is noted after each page, so that one who was killed goes
-//! on there.
+//! Progress is stored after each page, so that a reader that was killed
+//! continues there.
 
 use std::collections::BTreeSet;
 
@@ -21,61 +21,61 @@ use crate::{
     },
 };
 
-/// A reading that was broken off longer ago begins anew.
+/// Age from which an interrupted read starts over.
 const STALE: SignedDuration = SignedDuration::from_hours(24);
 
-/// After so many repositories in a row that can't be read the forge is left alone for a while.
+/// Unreadable repositories in a row after which the forge is given a rest.
 const MOST_FAILURES: usize = 5;
 
-/// What a reading works with.
+/// Reads repositories into the inbox.
 pub struct Backfill<'a> {
-    /// Where pages go, and how far it came.
+    /// Receives the pages and the progress.
     pub store: &'a dyn Store,
-    /// The forge that is read.
+    /// Forge that is read.
     pub forge: &'a dyn Forge,
-    /// The time.
+    /// Clock.
     pub clock: &'a dyn Clock,
 }
 
-/// What to read.
+/// Selects the repository and items to read.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// `owner/name`.
     pub full_name: String,
-    /// Only what changed since.
+    /// Reads only items that changed since.
     pub since: Option<Timestamp>,
-    /// Labels may be written.
+    /// True if labels may be written.
     pub write: bool,
 }
 
-/// How far a reading came.
+/// Progress of a read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What is being read, such as `issues`.
+    /// Part being read, such as `issues`.
     pub part: String,
-    /// How much of that was read.
+    /// Entries of the part read so far.
     pub read: u64,
-    /// How much there is, as far as the forge tells.
+    /// Entries in the part, as far as the forge reports it.
     pub expected: Option<u64>,
-    /// Everything read so far.
+    /// Entries of all parts read so far.
     pub total: u64,
 }
 
-/// Why a reading was broken off.
+/// Reason why a read was broken off.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackfillError {
     /// The App is not installed there.
     #[error("the App is not installed on {0}, or there is no such repository")]
     NotInstalled(String),
-    /// The forge.
+    /// The forge failed.
     #[error("{0}")]
     Forge(#[from] ForgeError),
-    /// The store.
+    /// The store failed.
     #[error("{0}")]
     Store(#[from] StoreError),
 }
 
-/// Where a reading was broken off.
+/// Position at which a read was interrupted.
 #[derive(Serialize, Deserialize)]
 struct Place {
     since: Option<Timestamp>,
@@ -88,13 +88,13 @@ struct Place {
 /// A repository, by its installation and its number.
 type RepoPlace = (InstallationId, u64);
 
-/// How far a sweep came.
+/// Progress of a sweep.
 #[derive(Serialize, Deserialize)]
 struct Swept {
     since: Timestamp,
-    /// The furthest repository that was tried: they are read in order.
+    /// Last repository that was tried; they are read in order.
     through: Option<RepoPlace>,
-    /// Those that could not be read.
+    /// Repositories that could not be read.
     failed: BTreeSet<RepoPlace>,
 }
 
@@ -105,8 +105,8 @@ impl Swept {
 }
 
 impl Backfill<'_> {
-    /// Reads everything wanted, or what is left of it; returns how much that was in all.
-    /// `tell` hears of each page.
+    /// Reads everything wanted, or the rest of it; returns how many entries that was in all.
+    /// Calls `tell` after each page.
     pub async fn read(&self, wanted: &Wanted, tell: &mut (dyn FnMut(&Progress) + Send)) -> Result<u64, BackfillError> {
         let installation = self.forge.installation_of(&wanted.full_name).await?;
         let installation = installation.ok_or_else(|| BackfillError::NotInstalled(wanted.full_name.clone()))?;
@@ -118,7 +118,7 @@ impl Backfill<'_> {
             Some(place) => (place.since, Some(place.next), place.progress),
             None => (wanted.since, None, Progress::default()),
         };
-        // With it, what lies before our record counts as evidence too.
+        // Without `since`, events before our records count as evidence too.
         let terms = Terms { write: wanted.write, since: None };
         loop {
             let page = self.forge.survey(installation, &wanted.full_name, since, at.as_deref()).await?;
@@ -143,10 +143,10 @@ impl Backfill<'_> {
     }
 
     /// Reads what changed since a moment in every repository that we serve.
-    /// What happened before it is no evidence. Returns how much was read.
+    /// Earlier events are no evidence. Returns how many entries were read.
     ///
-    /// One that can't be read at present holds up no other: it is read last,
-    /// by the next sweep, which goes on where this one was broken off.
+    /// A repository that can't be read at present blocks no other: the next sweep,
+    /// which continues where this one stopped, reads it last.
     pub async fn sweep(&self, since: Timestamp) -> Result<u64, BackfillError> {
         let name = format!("sweep/{}", self.forge.name());
         let kept = self.store.memo(&name).await?.and_then(|text| serde_json::from_str::<Swept>(&text).ok());
@@ -179,7 +179,7 @@ impl Backfill<'_> {
         Ok(read)
     }
 
-    /// Repositories that a sweep has not read, with their names: those that failed come last.
+    /// Lists the repositories that a sweep has not read, with their names; failed ones come last.
     async fn left(&self, swept: &Swept) -> Result<Vec<(RepoPlace, String)>, BackfillError> {
         let mut left = Vec::new();
         for installation in persistently(|| self.forge.installations()).await? {
@@ -192,7 +192,7 @@ impl Backfill<'_> {
         Ok(left)
     }
 
-    /// Reads what changed in one repository; returns how much.
+    /// Reads what changed in one repository; returns how many entries.
     async fn look(
         &self,
         installation: InstallationId,

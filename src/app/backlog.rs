@@ -82,7 +82,8 @@ impl Backlog {
         self.went_back = false;
     }
 
-    /// Adds a number while reading; returns `false` once there is no room, where the read must stop.
+    /// Adds a number while reading; returns `false` once there is no room, where the read must
+    /// stop.
     pub(crate) fn offer(&mut self, pending: &Pending) -> bool {
         if self.len >= MOST {
             self.stopped = true;

@@ -1,14 +1,14 @@
 //! Backoff for questions that a forge fails to answer.
 //!
-//! A question that failed is not asked again before a wait that doubles with
-//! each failure. When several different questions of one kind failed in an
+//! A question that failed is asked again only after a wait that doubles with
+//! each failure. If several different questions of one kind failed in an
 //! installation and none was answered since (GraphQL is down, say), the whole
-//! kind rests, and one of them is tried when the rest ends. Everything that
+//! kind pauses, and one of them is tried when the pause ends. Everything that
 //! decides on a repository shares this, whatever makes it ask.
 //!
-//! It is kept in memory only. It says how the forge does at this moment, which
-//! a restart may find out anew at the price of a few calls a kind; and when to
-//! look again is a timer in the store already. A refusal is not remembered
+//! It is kept in memory only. It describes the forge at this moment, which a
+//! restart may find out again at the price of a few calls a kind, and the time
+//! to ask again is a timer in the store already. A refusal is not remembered
 //! here: it is an answer, and a fact.
 
 use std::{
@@ -25,9 +25,9 @@ use crate::{
 
 /// First and longest wait of one question.
 const QUESTION_WAITS: [SignedDuration; 2] = [SignedDuration::from_secs(2), SignedDuration::from_mins(30)];
-/// First and longest rest of a kind.
+/// First and longest pause of a kind.
 const KIND_WAITS: [SignedDuration; 2] = [SignedDuration::from_secs(5), SignedDuration::from_mins(2)];
-/// A kind rests once this many different questions failed in a row.
+/// Number of different questions that have to fail in a row before their kind pauses.
 const FAILURES_OF_A_KIND: u32 = 3;
 /// Questions remembered before those that may be asked again are forgotten.
 const REMEMBERED: usize = 4096;
@@ -37,7 +37,7 @@ type Kind = (Tenant, &'static str);
 /// One question in one repository.
 type Question = (RepoKey, Need);
 
-/// What failed lately, and when it may be asked again.
+/// Recent failures, with the times at which questions may be asked again.
 #[derive(Debug, Default)]
 pub(crate) struct Backoff {
     failures: Mutex<Failures>,
@@ -49,7 +49,7 @@ struct Failures {
     kinds: HashMap<Kind, KindRest>,
 }
 
-/// Failures in a row, and the moment before which it is not asked again.
+/// Failures in a row, and the time before which it is not asked again.
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     failures: u32,
@@ -59,7 +59,7 @@ struct Rest {
 #[derive(Debug)]
 struct KindRest {
     rest: Rest,
-    /// The question that failed last: one that keeps failing is no kind.
+    /// The question that failed last: one that keeps failing does not pause its kind.
     last: Question,
 }
 
@@ -73,12 +73,12 @@ impl Rest {
 }
 
 impl Backoff {
-    /// Whether a question may be asked now; if not, from when on it may. Where
-    /// its kind rests and the rest is over, whoever hears «now» is to try it
-    /// for all: the others wait as before.
+    /// Returns whether a question may be asked now; `Err` is the time from which it may. Once the
+    /// pause of its kind is over, the first caller that gets `Ok` tries for all: the others
+    /// continue to wait.
     pub(crate) fn admit(&self, tenant: &Tenant, repo: &RepoKey, need: &Need, now: Timestamp) -> Result<(), Timestamp> {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that was set back must not keep anything waiting for long.
+        // After the clock was set back, no wait may be longer than the longest.
         let waits = |rest: Rest, [_, longest]: [SignedDuration; 2]| {
             (rest.until > now && rest.until <= after(now, longest)).then_some(rest.until)
         };
@@ -97,19 +97,19 @@ impl Backoff {
         Ok(())
     }
 
-    /// The forge answered, if only by refusing.
+    /// Records that the forge answered, if only by refusing.
     pub(crate) fn answered(&self, tenant: &Tenant, repo: &RepoKey, need: &Need) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         failures.questions.remove(&(repo.clone(), need.clone()));
         failures.kinds.remove(&(tenant.clone(), need.kind()));
     }
 
-    /// The forge did not answer. Returns when the question may be asked again.
+    /// Records that the forge did not answer. Returns when the question may be asked again.
     pub(crate) fn failed(&self, tenant: &Tenant, repo: &RepoKey, need: &Need, now: Timestamp) -> Timestamp {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.questions.len() >= REMEMBERED {
             failures.questions.retain(|_, rest| rest.until > now);
-            // Still too many at once: the kinds rest all the same.
+            // Still too many at once: the pauses of kinds remain.
             if failures.questions.len() >= REMEMBERED {
                 failures.questions.clear();
             }
@@ -152,7 +152,7 @@ mod tests {
         Need::LinkedIssues { pull }
     }
 
-    /// Seconds at which a question is asked within an hour if it always fails.
+    /// Returns the seconds within an hour at which questions that always fail are asked.
     fn tries(needs: &[Need]) -> Vec<i64> {
         let backoff = Backoff::default();
         let mut asked = Vec::new();

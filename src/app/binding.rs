@@ -1,4 +1,4 @@
-//! Where a repository is and in whose name we act there, from our own map.
+//! Binding of a repository: its name and the installation we act as, from our own map.
 
 use std::time::Duration;
 
@@ -14,31 +14,31 @@ use crate::{
     },
 };
 
-/// How long to wait for the forge's word on a disputed tenant.
+/// Time-out of asking the forge about a disputed tenant.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A repository's place after an event.
+/// A repository's binding after an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     /// The row to act by.
     pub(crate) row: RepositoryRow,
-    /// What was found odd, for the delivery's note.
+    /// An anomaly, for the delivery's note.
     pub(crate) odd: Option<String>,
 }
 
-/// What to aim at, if we may act there.
+/// Returns the target of writes, if we may write there.
 pub(crate) fn target(row: &RepositoryRow) -> Option<Target> {
     let installation = row.installation.filter(|_| row.active)?;
     Some(Target { installation, repo: row.repo.clone(), full_name: row.full_name.clone() })
 }
 
-/// Settles the place of the repository that an event concerns.
+/// Determines the binding of the repository that an event concerns.
 ///
-/// A payload may introduce a repository that we never heard of. It may not
-/// move a known one to another tenant: then the forge itself is asked.
+/// A payload may introduce an unknown repository. It may not move a known one
+/// to another tenant: then the forge itself is asked.
 ///
-/// Names go from one repository to another: the one that the newest event
-/// tells counts, whatever arrives when. `named`: the newest known so far.
+/// A name may pass from one repository to another: the name in the newest event
+/// counts, in whatever order events arrive. `named`: the newest name known so far.
 pub(crate) async fn settle(
     forge: &dyn Forge,
     known: Option<&RepositoryRow>,
@@ -56,8 +56,8 @@ pub(crate) async fn settle(
     match (row.installation, event.installation) {
         (None, Some(named)) => row.installation = Some(named),
         (Some(ours), Some(named)) if ours != named => odd = Some(dispute(forge, &mut row, seen, ours, named).await),
-        // A word that we may act there again can be lost; what happened before
-        // the newest that we know of says nothing about it.
+        // The event that restored our access may have been lost; events older
+        // than the newest known one prove nothing about it.
         (Some(ours), Some(_)) if !row.active && named.is_none_or(|known| known.at < event.at) => {
             odd = again(forge, &mut row, seen, ours).await;
         }
@@ -77,14 +77,14 @@ pub(crate) async fn settle(
     Place { row, odd }
 }
 
-/// An event of a repository that we were told to leave. Returns what came of asking.
+/// Handles an event of a repository that we lost access to. Returns a note if it is served again.
 async fn again(forge: &dyn Forge, row: &mut RepositoryRow, seen: &RepoSeen, ours: InstallationId) -> Option<String> {
     let asked = tokio::time::timeout(PATIENCE, forge.installation_of(&seen.full_name)).await;
     row.active = matches!(asked, Ok(Ok(Some(installation))) if installation == ours);
     row.active.then(|| format!("the forge says that installation {ours} serves it again"))
 }
 
-/// The payload and our map name different tenants. Returns what came of asking.
+/// Handles a payload and a map that name different tenants. Returns the result of asking.
 async fn dispute(
     forge: &dyn Forge,
     row: &mut RepositoryRow,

@@ -1,4 +1,4 @@
-//! The whole of the shell, started and stopped.
+//! The bot: starts and stops all loops.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -25,23 +25,23 @@ use crate::{
     port::{clock::Clock, forge::Forge, store::Store},
 };
 
-/// What a bot is made of.
+/// Parts of a bot.
 pub struct Parts {
-    /// Where everything is kept.
+    /// Store.
     pub store: Arc<dyn Store>,
-    /// The forges it serves.
+    /// Forges that the bot serves.
     pub forges: Vec<Arc<dyn Forge>>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Which policy is in force where.
+    /// Source of the policy in force in each repository.
     pub policies: Arc<dyn PolicySource>,
-    /// The monitoring connections.
+    /// Monitoring connections.
     pub alerts: Alerts,
-    /// How to run.
+    /// Settings.
     pub settings: BotSettings,
 }
 
-/// A loop that ends before it was told to makes the process not ready, so that somebody notices.
+/// Runs a loop. If it ends before the shutdown, marks the process as broken and not ready.
 async fn watched(name: &'static str, runtime: Arc<Runtime>, run: impl Future<Output = ()> + Send) {
     let outcome = AssertUnwindSafe(run).catch_unwind().await;
     if !runtime.draining() {
@@ -75,17 +75,17 @@ impl Bot {
         Self { runtime, stop, loops }
     }
 
-    /// The door for deliveries.
+    /// Returns the intake for deliveries.
     pub fn intake(&self) -> Arc<Intake> {
         Arc::new(Intake::new(self.runtime.clone()))
     }
 
-    /// What an operator may ask of it.
+    /// Returns the operator's controls.
     pub fn switches(&self) -> Arc<Switches> {
         Arc::new(Switches { runtime: self.runtime.clone() })
     }
 
-    /// Stops sending effects; what is under way ends. Deciding goes on.
+    /// Stops sending effects; those in flight end. Decisions continue.
     pub fn pause(&self) {
         self.runtime.paused.store(true, Ordering::SeqCst);
     }
@@ -96,10 +96,10 @@ impl Bot {
         self.runtime.outbox.poke();
     }
 
-    /// Returns once nothing is left to do at this moment of the clock: every
-    /// delivery decided, every due timer handled, every effect sent that may
-    /// be sent now. Effects that wait for a later time (a retry, a limit, a
-    /// parked installation) are not waited for, nor are they while paused.
+    /// Returns once nothing is left to do at the clock's current time: every
+    /// delivery decided, every due timer handled, every effect sent that may be
+    /// sent now. Does not wait for effects due later (a retry, a limit, a paused
+    /// installation), nor for any effect while sending is paused.
     pub async fn idle(&self) {
         let runtime = &self.runtime;
         loop {
@@ -114,20 +114,20 @@ impl Bot {
         }
     }
 
-    /// After [`Self::idle`]: the next moment at which a timer is due or an
-    /// effect may go. A simulation may set its clock straight to it.
+    /// Returns, after [`Self::idle`], the next time at which a timer is due or an
+    /// effect may be sent. A simulation may set its clock straight to it.
     pub fn next_wake(&self) -> Option<Timestamp> {
         [self.runtime.missed.wake(), self.runtime.timers.wake(), self.runtime.outbox.wake()].into_iter().flatten().min()
     }
 
-    /// Takes nothing in any more, lets what is under way end, at most for
-    /// `grace`. What remains is in the store. Returns whether all ended in time.
+    /// Stops intake and waits, at most for `grace`, until the work in progress ends. The
+    /// rest is in the store. Returns whether everything ended in time.
     pub async fn shutdown(mut self, grace: Duration) -> bool {
         self.runtime.draining.store(true, Ordering::SeqCst);
         let _ = self.stop.send(true);
         let ending = async { while self.loops.join_next().await.is_some() {} };
         let ended = tokio::time::timeout(grace, ending).await.is_ok();
-        // What is still under way is fenced off by this, as if the process had died.
+        // Work still in progress is fenced off by this, as if the process had died.
         self.runtime.leases.give_back_all().await;
         ended
     }

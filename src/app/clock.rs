@@ -1,4 +1,4 @@
-//! The real clock, and one that tests and the demo set.
+//! The real clock, and a clock that tests and the demo set.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,12 +11,12 @@ use tokio::sync::watch;
 
 use crate::port::clock::Clock;
 
-/// `at` plus `by`, or the end of time.
+/// Returns `at` plus `by`, or the latest possible time.
 pub fn after(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-/// From `now` until `at`; nothing if it has passed.
+/// Returns the time from `now` until `at`; zero if `at` has passed.
 pub fn until(now: Timestamp, at: Timestamp) -> Duration {
     Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO)
 }
@@ -25,7 +25,7 @@ pub fn until(now: Timestamp, at: Timestamp) -> Duration {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
-/// The machine's clock may be set while we sleep: look again after so long.
+/// Longest uninterrupted sleep: the machine's clock may be set meanwhile.
 const LONGEST_NAP: Duration = Duration::from_mins(1);
 
 #[async_trait]
@@ -46,21 +46,21 @@ impl Clock for SystemClock {
     }
 }
 
-/// A simulated clock: stands still, or runs at a multiple of real time, and can be set forward.
+/// A simulated clock: stopped, or at a multiple of real time; it can be set forward.
 #[derive(Debug)]
 pub struct SimClock {
     state: Mutex<SimState>,
-    /// Told whenever the clock was set or its speed changed.
+    /// Notified whenever the clock was set or its speed changed.
     changed: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
 struct SimState {
-    /// The simulated moment at `anchor`.
+    /// Simulated time at `anchor`.
     base: Timestamp,
-    /// The real moment at which `base` held.
+    /// Real time at which `base` held.
     anchor: Instant,
-    /// Simulated seconds per real second; 0 stands still.
+    /// Simulated seconds per real second; 0 if stopped.
     speed: f64,
 }
 
@@ -77,13 +77,13 @@ impl SimState {
 }
 
 impl SimClock {
-    /// A clock that stands still at `start`.
+    /// Creates a clock that is stopped at `start`.
     pub fn new(start: Timestamp) -> Self {
         let state = SimState { base: start, anchor: Instant::now(), speed: 0.0 };
         Self { state: Mutex::new(state), changed: watch::channel(0).0 }
     }
 
-    /// Lets it run at `speed` simulated seconds per real second; 0 or less stops it.
+    /// Runs the clock at `speed` simulated seconds per real second; 0 or less stops it.
     pub fn set_speed(&self, speed: f64) {
         {
             let mut state = self.lock();
@@ -94,13 +94,13 @@ impl SimClock {
         self.tell();
     }
 
-    /// Sets it forward by `by`; it never goes back.
+    /// Sets the clock forward by `by`; it never goes back.
     pub fn advance(&self, by: SignedDuration) {
         let now = self.lock().now();
         self.set(after(now, by));
     }
 
-    /// Sets it to `at`, unless that has passed.
+    /// Sets the clock to `at`, unless that has passed.
     pub fn set(&self, at: Timestamp) {
         {
             let mut state = self.lock();
@@ -110,7 +110,7 @@ impl SimClock {
         self.tell();
     }
 
-    /// Sets it to `at`, be that in the past: what happens to a machine's clock.
+    /// Sets the clock to `at`, even in the past, as may happen to a machine's clock.
     pub fn jump(&self, at: Timestamp) {
         self.lock().rebase(at);
         self.tell();

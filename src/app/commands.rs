@@ -1,5 +1,5 @@
-//! Slash-commands: asks the forge what their sender may do, and lets the core
-//! run them.
+//! Slash commands: asks the forge for the sender's rights and lets the core
+//! run the commands.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -32,28 +32,28 @@ use crate::{
     port::forge::{Forge, ForgeError, Target},
 };
 
-/// When this has passed no other question is asked: the repository is held meanwhile.
+/// Time after which no other question is asked: the repository is held meanwhile.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
-/// Teams asked about for one comment.
+/// Most teams asked about for one comment.
 const MOST_TEAMS: usize = 8;
 
-/// Where commands are heard.
+/// Place in which commands are run.
 pub(crate) struct Place<'a> {
     pub(crate) forge: &'a dyn Forge,
-    /// In whose name to ask; `None` where we are not installed.
+    /// Repository and installation to ask as; `None` where we are not installed.
     pub(crate) target: Option<Target>,
     pub(crate) policy: &'a Policy,
 }
 
-/// Runs the commands that an event brings, if it brings any that did not run
-/// before. Those whose sender's rights the forge does not tell now are kept.
+/// Runs the commands of an event that did not run before. Keeps those whose sender's
+/// rights the forge does not report now.
 pub(crate) async fn take(runtime: &Runtime, repo: &mut Repository, place: Place<'_>, event: &Event, us: &Us) {
     if let Some(request) = hear(event, place.policy, us) {
         Desk::new(runtime, place).run(repo, &request).await;
     }
 }
 
-/// Tries the commands again that were kept, if one of them is due.
+/// Retries the kept commands that are due.
 pub(crate) async fn again(runtime: &Runtime, repo: &mut Repository, place: Place<'_>) {
     let due = wait::due(&repo.facts, place.policy, runtime.clock.now());
     let mut desk = Desk::new(runtime, place);
@@ -62,8 +62,8 @@ pub(crate) async fn again(runtime: &Runtime, repo: &mut Repository, place: Place
     }
 }
 
-/// Runs requests one after the other, and asks the forge each thing about
-/// their senders once: live, and what is refused counts as no.
+/// Runs requests one after the other, and asks the forge each question about their
+/// senders once, without a cache. A refused answer counts as no.
 struct Desk<'a> {
     runtime: &'a Runtime,
     place: Place<'a>,
@@ -83,7 +83,7 @@ impl<'a> Desk<'a> {
         }
         let (runtime, policy) = (self.runtime, self.place.policy);
         let asks = asks(&repo.facts, policy, request);
-        // Where others wait already there is no hurry to find out the same again.
+        // While other commands wait already, there is no hurry to ask the same again.
         let patient = repo.facts.waiting.is_empty();
         let caller = self.standing(request, asks, patient).await;
         let installation = self.place.target.as_ref().map(|target| target.installation);
@@ -173,7 +173,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// The account that wrote a command; an earlier version kept its login alone.
+/// Returns the account that wrote a command. An earlier version stored its login alone.
 fn number(account: &Account) -> Result<AccountId, Unanswered> {
     account.id.ok_or_else(|| Unanswered::refused("it is not recorded which account wrote it"))
 }

@@ -1,4 +1,4 @@
-//! From a plan to a commit.
+//! Turns a plan into a commit.
 
 use std::collections::BTreeSet;
 
@@ -13,21 +13,21 @@ use crate::{
     port::store::{Commit, Document, NewEffect, Seq},
 };
 
-/// How long a note may be, in characters.
+/// Longest note, in characters.
 const LONGEST_NOTE: usize = 2000;
-/// How many moved items a note tells one by one.
+/// Most moved items that a note lists one by one.
 const MOVES_TOLD: usize = 20;
-/// Whether effects may be queued.
+/// Permission to queue effects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writes {
-    /// In the name of this installation.
+    /// Granted, as this installation.
     As(InstallationId),
-    /// Not at all, and why.
+    /// Denied, with the reason.
     No(&'static str),
 }
 
 impl Writes {
-    /// What may be written under a policy, in a place.
+    /// Returns the permission under a policy, for a repository's installation.
     pub(crate) fn allowed(dry_run: bool, policy: &Policy, installation: Option<InstallationId>) -> Self {
         match installation {
             _ if dry_run => Self::No("dry run"),
@@ -37,7 +37,7 @@ impl Writes {
         }
     }
 
-    /// Why nothing may be written, if so.
+    /// Returns why nothing may be written, if so.
     pub(crate) fn silent(self) -> Option<&'static str> {
         match self {
             Self::As(_) => None,
@@ -45,7 +45,7 @@ impl Writes {
         }
     }
 
-    /// The effects of a plan, as the store takes them.
+    /// Adds the effects of a plan to the commit.
     pub(crate) fn queue(
         self,
         effects: impl IntoIterator<Item = PlannedEffect>,
@@ -63,7 +63,7 @@ impl Writes {
     }
 }
 
-/// The commit that stores a plan and queues what it wants done, in the name of
+/// Returns the commit that stores a plan and queues its effects, attributed to
 /// the delivery that caused it.
 pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Option<Seq>) -> Commit {
     let mut commit = Commit {
@@ -80,13 +80,13 @@ pub(crate) fn commit_of(plan: Plan, repo: &Repository, writes: Writes, cause: Op
     commit
 }
 
-/// The documents under changed keys, as they are now.
+/// Returns the current documents under changed keys.
 pub(crate) fn documents(repo: &Repository, changed: &BTreeSet<DocumentKey>) -> Vec<Document> {
     changed.iter().map(|key| Document { key: key.to_string(), body: repo.facts.document(key) }).collect()
 }
 
-/// One note from several sentences: bounded, and without control characters,
-/// since titles and branch names in it are other people's words.
+/// Joins sentences into one note: bounded, and without control characters,
+/// since titles and branch names in it come from other people.
 pub(crate) fn note(sentences: &[String]) -> String {
     let told = sentences.iter().filter(|s| !s.is_empty());
     let mut text = told.clone().take(MOVES_TOLD).cloned().collect::<Vec<_>>().join("; ");

@@ -1,7 +1,7 @@
 //! Points at which a test can kill the process, as a power cut would.
 //!
-//! In a debug build, `arm("decision_committed:3")` makes the third passing of
-//! that point abort. In a release build there are no such points.
+//! In a debug build, `arm("decision_committed:3")` makes the third pass of
+//! that point abort. A release build has no such points.
 
 /// Every point, in the order in which one delivery passes them.
 pub const POINTS: [&str; 7] = [
@@ -17,7 +17,7 @@ pub const POINTS: [&str; 7] = [
 #[cfg(debug_assertions)]
 static ARMED: std::sync::OnceLock<(String, std::sync::atomic::AtomicU32)> = std::sync::OnceLock::new();
 
-/// Arms one point, `NAME` or `NAME:N` for its N-th passing. Once per process.
+/// Arms one point, `NAME` or `NAME:N` for its N-th pass. Once per process.
 #[cfg(debug_assertions)]
 pub fn arm(spec: &str) -> Result<(), String> {
     let (name, count) = spec.split_once(':').unwrap_or((spec, "1"));
@@ -29,7 +29,7 @@ pub fn arm(spec: &str) -> Result<(), String> {
     ARMED.set((name.to_owned(), count.into())).map_err(|_| "a crash point is armed already".to_owned())
 }
 
-/// Refuses: this build has no crash points.
+/// Returns an error: this build has no crash points.
 #[cfg(not(debug_assertions))]
 pub fn arm(_spec: &str) -> Result<(), String> {
     Err("crash points exist only in debug builds".to_owned())
@@ -47,7 +47,7 @@ pub(crate) fn crash_point(name: &str) {
     }
 }
 
-/// Nothing, in a release build.
+/// Does nothing in a release build.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub(crate) fn crash_point(_name: &str) {}

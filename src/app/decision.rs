@@ -1,4 +1,4 @@
-//! From what was ingested to a commit, for deliveries and timers alike.
+//! Turns ingested facts into a commit, for deliveries and timers alike.
 
 use crate::{
     app::{
@@ -16,12 +16,12 @@ use crate::{
     port::store::{Commit, RepositoryRow, Seq, StoreError},
 };
 
-/// Why something was not decided.
+/// Reason why something was not decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// Nothing is wrong with it: try again later, as often as it takes.
+    /// A temporary condition: try again later, without counting attempts.
     NotNow(String),
-    /// It fails by itself: counts as an attempt.
+    /// A fault of the item itself: counts as an attempt.
     Fault(String),
 }
 
@@ -33,28 +33,27 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Under what is decided.
+/// Circumstances of a decision.
 pub(crate) struct Scope<'a> {
-    /// Where the repository is, if known.
+    /// Binding of the repository, if known.
     pub(crate) place: Option<&'a RepositoryRow>,
     pub(crate) policy: &'a Policy,
     /// The delivery that is decided; `None`: timers fired.
     pub(crate) cause: Option<Seq>,
-    /// Its id.
+    /// The delivery's id.
     pub(crate) delivery: Option<&'a str>,
 }
 
-/// A decision that is to be stored.
+/// A decision to be stored.
 pub(crate) struct Decided {
     pub(crate) commit: Commit,
-    /// Whether effects could be queued.
+    /// Permission to queue effects.
     pub(crate) writes: Writes,
-    /// A sentence for each command, and for each item that moved.
+    /// One sentence for each command, and for each item that moved.
     pub(crate) notes: Vec<String>,
 }
 
-/// Decides on what was ingested: asks the forge for facts that are missing, as
-/// far as that can be done now.
+/// Decides on ingested facts: asks the forge for missing facts as far as possible now.
 pub(crate) async fn reach(runtime: &Runtime, state: &mut RepoState, scope: Scope<'_>) -> Decided {
     let Scope { place, policy, cause, delivery } = scope;
     let target = place.and_then(binding::target);
@@ -120,7 +119,7 @@ pub(crate) async fn keep(
     Ok(())
 }
 
-/// Stores what was ingested, to be decided when its timers fire: at once.
+/// Stores ingested facts, to be decided when their timers fire: at once.
 pub(crate) async fn put_off(
     runtime: &Runtime,
     held: &Held,

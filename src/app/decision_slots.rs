@@ -1,9 +1,9 @@
-//! How many decisions go on beside each other.
+//! Limits on concurrent decisions.
 //!
-//! A decision that waits, for a forge's answer or for whoever holds its
-//! repository, needs no worker meanwhile: another one is begun in its place.
-//! What waits is bounded in all ([`MOST_BESIDE`]) and by installation
-//! ([`Askers`]), so that forges that hang keep nobody else waiting.
+//! A decision that waits, for a forge's answer or for the current holder of its
+//! repository, needs no worker meanwhile: another one starts in its place.
+//! Waiting decisions are bounded in all ([`MOST_BESIDE`]) and by installation
+//! ([`Askers`]), so that hanging forges keep nobody else waiting.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,32 +17,32 @@ use tokio::sync::Notify;
 
 use crate::app::limits::Tenant;
 
-/// Decisions under way at once, waiting or not.
+/// Most decisions in progress, waiting or not.
 pub(crate) const MOST_BESIDE: usize = 256;
-/// Questions of one installation that wait for their answer at once.
+/// Most questions of one installation that wait for their answer.
 const MOST_QUESTIONS: usize = 32;
-/// Previews that are made at once.
+/// Most previews in progress.
 const MOST_PREVIEWS: usize = 2;
 
 tokio::task_local! {
     static SEAT: Arc<Seat>;
 }
 
-/// The decisions that wait.
+/// The waiting decisions.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
     waiting: AtomicUsize,
     freed: Notify,
 }
 
-/// One decision, and for how many things it waits.
+/// One decision, with the number of things it waits for.
 struct Seat {
     seats: Arc<Seats>,
     waits: AtomicUsize,
 }
 
 impl Seats {
-    /// How many decisions wait.
+    /// Returns how many decisions wait.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
@@ -52,13 +52,13 @@ impl Seats {
         self.freed.notified().await;
     }
 
-    /// Makes a decision.
+    /// Runs a decision.
     pub(crate) async fn seated<F: Future>(self: &Arc<Self>, decision: F) -> F::Output {
         SEAT.scope(Arc::new(Seat { seats: self.clone(), waits: AtomicUsize::new(0) }), decision).await
     }
 }
 
-/// Waits for something that others do. In a decision: without a worker.
+/// Awaits the work of others; within a decision, releases its worker meanwhile.
 pub(crate) async fn aside<F: Future>(waiting: F) -> F::Output {
     let _away = SEAT.try_with(|seat| Away::new(seat.clone())).ok();
     waiting.await
@@ -88,12 +88,12 @@ impl Drop for Away {
 #[derive(Debug, Default)]
 pub(crate) struct Askers(Arc<Mutex<BTreeMap<Tenant, usize>>>);
 
-/// A question that is being asked, until it drops.
+/// Guard of a question that is being asked.
 #[derive(Debug)]
 pub(crate) struct Asking(Arc<Mutex<BTreeMap<Tenant, usize>>>, Tenant);
 
 impl Askers {
-    /// A place for one more question; `None`: too many of the installation wait.
+    /// Returns a guard for one more question; `None` if too many of the installation wait.
     pub(crate) fn begin(&self, tenant: &Tenant) -> Option<Asking> {
         let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = asking.entry(tenant.clone()).or_default();
@@ -120,12 +120,12 @@ impl Drop for Asking {
 #[derive(Debug, Default)]
 pub(crate) struct Previews(Arc<Mutex<BTreeSet<Tenant>>>);
 
-/// A preview that is being made, until it drops.
+/// Guard of a preview that is being made.
 #[derive(Debug)]
 pub(crate) struct Previewing(Arc<Mutex<BTreeSet<Tenant>>>, Tenant);
 
 impl Previews {
-    /// The turn of an installation's preview, if it may be made now.
+    /// Returns a guard for an installation's preview, if it may be made now.
     pub(crate) fn begin(&self, tenant: &Tenant) -> Option<Previewing> {
         let mut busy = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let may = busy.len() < MOST_PREVIEWS && busy.insert(tenant.clone());

@@ -1,10 +1,10 @@
-//! Whether what is about to be made may be there already.
+//! Detects effects that may already have been applied.
 //!
-//! A database that was put back from a backup knows nothing of what was done
-//! since. Its deliveries come again from the forge's list, and what follows
-//! from them would be made a second time. So until this process has caught up,
-//! and for whatever follows from what it caught up with, everything that
-//! carries a marker is looked up first. That costs a read each, and only
+//! A database restored from a backup has no record of the effects applied
+//! since. Its deliveries come again from the forge's list, and their effects
+//! would be applied a second time. Therefore, until this process has caught up,
+//! and for all effects of the deliveries that it caught up with, every effect
+//! that carries a marker is looked up first. That costs one read each, and only
 //! around a start.
 
 use std::sync::{Mutex, PoisonError};
@@ -17,10 +17,10 @@ use crate::{
     port::store::{EffectState, Seq, Store, StoreError, StoredEffect},
 };
 
-/// Timers that follow from what was caught up with fire within this time.
+/// Time within which timers fire that follow from the missed deliveries.
 const AFTERMATH: SignedDuration = SignedDuration::from_mins(1);
 
-/// What is known of the time before this process.
+/// Knowledge of the time before this process.
 #[derive(Debug)]
 pub(crate) struct DuplicateGuard {
     state: Mutex<State>,
@@ -28,25 +28,25 @@ pub(crate) struct DuplicateGuard {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// The forges are being asked what they sent.
+    /// The forges are being asked for the deliveries that they sent.
     Asking,
-    /// They told what was lost, and may still be asked how things stand.
+    /// The lists were read, so losses are known; the items may still have to be surveyed.
     Walked { lost: bool },
-    /// They told; what was missing is in the inbox, up to this number.
+    /// All was read; missing deliveries are in the inbox, up to this number.
     Told { through: Seq, lost: bool },
-    /// All of it is decided: what is queued later than this is new.
+    /// All of them are decided: an effect queued later than this is new.
     Settled { at: Timestamp, lost: bool },
 }
 
 impl DuplicateGuard {
-    /// At the start of the process; `asks`: the forges will be asked. If not,
-    /// nothing comes again by itself.
+    /// Creates the guard at the start of the process. `asks`: the forges will be asked. If not,
+    /// no delivery comes again by itself.
     pub(crate) fn new(asks: bool) -> Self {
         let state = if asks { State::Asking } else { State::Settled { at: Timestamp::MIN, lost: false } };
         Self { state: Mutex::new(state) }
     }
 
-    /// The forges told what they sent. `lost`: as for [`Self::told`].
+    /// Records that the forges' lists were read. `lost`: as for [`Self::told`].
     pub(crate) fn walked(&self, lost: bool) {
         let mut state = self.lock();
         if matches!(*state, State::Asking) {
@@ -54,9 +54,9 @@ impl DuplicateGuard {
         }
     }
 
-    /// The forges told all, for the first time. `through`:
-    /// the last delivery that was taken in from them. `lost`: something that
-    /// we acknowledged was missing, so that our memory goes back before that.
+    /// Records that all was read from the forges for the first time. `through`: the last
+    /// delivery that was taken in from them. `lost`: a delivery that we acknowledged was
+    /// missing, so our records go back to before it.
     pub(crate) fn told(&self, through: Seq, lost: bool) {
         let mut state = self.lock();
         if matches!(*state, State::Asking | State::Walked { .. }) {
@@ -64,18 +64,18 @@ impl DuplicateGuard {
         }
     }
 
-    /// Whether nobody can say yet what was lost.
+    /// Returns whether the losses are still unknown.
     pub(crate) fn open(&self) -> bool {
         matches!(*self.lock(), State::Asking)
     }
 
-    /// Whether the forges have not told all yet.
+    /// Returns whether the forges have not been read completely yet.
     pub(crate) fn untold(&self) -> bool {
         matches!(*self.lock(), State::Asking | State::Walked { .. })
     }
 
-    /// Whether an effect may have been done already, by what is known of it or
-    /// because it stems from before we had caught up.
+    /// Returns whether an effect may already have been applied, by its own state or
+    /// because it was queued before we had caught up.
     pub(crate) async fn about(
         &self,
         effect: &StoredEffect,
@@ -102,7 +102,7 @@ impl DuplicateGuard {
             }
             State::Settled { at, lost } => (effect.created_at <= at, lost),
         };
-        // What can't be looked up is held back only where something is known to be lost.
+        // An unverifiable effect is held back only if a delivery is known to be lost.
         Ok(early && (repeat == RetrySafety::MarkedCreate || lost))
     }
 

@@ -1,5 +1,4 @@
-//! Questions to a forge in the name of an installation, as every part of the
-//! shell asks them.
+//! Asks a forge questions as an installation, for every part of the runtime.
 
 use std::time::Duration;
 
@@ -11,18 +10,18 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// Patience with one try: an answer may have many pages.
+/// Time-out of one try: an answer may have many pages.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Patience with all of them.
+/// Time-out of all tries together.
 const PATIENCE_IN_ALL: Duration = Duration::from_secs(20);
-/// Where too many questions of an installation wait, another is asked after this long.
+/// Wait before another question is asked where too many of an installation wait.
 const CROWDED_FOR: SignedDuration = SignedDuration::from_secs(2);
 
-/// The answer of a question that changes nothing.
+/// Returns the answer to a question that changes nothing.
 ///
-/// What fails or hangs for the moment is asked again at once, three times in
-/// all, and for 20 s at most: a repository may be held meanwhile. While the
-/// installation is parked nothing is asked, and a limit that is met parks it.
+/// A temporary failure or a time-out is retried at once, up to three tries in
+/// all and for at most 20 s: a repository may be held meanwhile. While the
+/// installation is paused nothing is asked, and hitting a limit pauses it.
 pub(crate) async fn question<T, Q>(runtime: &Runtime, target: &Target, ask: impl Fn() -> Q) -> Result<T, ForgeError>
 where
     Q: Future<Output = Result<T, ForgeError>>,
@@ -31,7 +30,7 @@ where
     timeout(PATIENCE_IN_ALL, asking).await.unwrap_or_else(|_| Err(silence(PATIENCE_IN_ALL)))
 }
 
-/// The same with a single try, for whoever has a later one in mind.
+/// Asks with a single try, for callers that ask again later.
 pub(crate) async fn question_once<T, Q>(
     runtime: &Runtime,
     target: &Target,
@@ -45,7 +44,7 @@ where
     if let Some(until) = runtime.limits.parked(&tenant, now).await {
         return Err(ForgeError::RateLimited { until });
     }
-    // What hangs must not take all hands: of one installation only so much waits at once.
+    // Hanging questions must not occupy all workers: the number per installation is limited.
     let Some(_asking) = runtime.askers.begin(&tenant) else {
         return Err(ForgeError::RateLimited { until: after(now, CROWDED_FOR) });
     };

@@ -1,4 +1,4 @@
-//! Our own account on each forge: asked at first, and again for every bot that
+//! Our own account on each forge: asked for at first, and again for every bot that
 //! was not seen before, for that may be us under a new name.
 
 use std::{
@@ -14,35 +14,35 @@ use crate::{
     port::forge::Forge,
 };
 
-/// How long to wait for the answer.
+/// Time-out of the request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// After a failure the forge is not asked again before.
+/// Wait before the forge is asked again after a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_mins(1);
-/// Bots that are remembered not to be us. Beyond, they are asked for anew.
+/// Most bots remembered as others. Further ones are asked about again.
 const MOST_OTHERS: usize = 1000;
 
-/// What is known of our account on one forge.
+/// Knowledge of our account on one forge.
 #[derive(Debug, Clone)]
 enum Known {
     Account {
         us: Actor,
-        /// Bots, in lower case, of which the forge's answer said that they are others.
+        /// Bots, in lower case, that are other accounts according to the forge's answer.
         others: BTreeSet<String>,
-        /// When the forge did not say whether another bot is us.
+        /// Time at which the forge failed to say whether another bot is us.
         failed: Option<Instant>,
     },
-    /// The forge could not tell, at that moment.
+    /// The forge failed to answer, at this time.
     NotYet(Instant),
 }
 
 impl Known {
-    /// Whether the forge failed to answer a moment ago.
+    /// Returns whether the forge failed to answer recently.
     fn rests(&self) -> bool {
         let (Self::Account { failed: Some(at), .. } | Self::NotYet(at)) = self else { return false };
         at.elapsed() < ASK_AGAIN_AFTER
     }
 
-    /// Whether it is known of each of these bots that it is us, or another.
+    /// Returns whether each of these bots is known as us or as another.
     fn tells(&self, bots: &BTreeSet<String>) -> bool {
         let Self::Account { us, others, .. } = self else { return false };
         bots.iter().all(|bot| us.is_called(bot) || others.contains(bot))
@@ -56,10 +56,10 @@ pub(crate) struct Identities {
 }
 
 impl Identities {
-    /// Who we are on `forge`, where these accounts must be told from us.
+    /// Returns our account on `forge`, to be distinguished from the accounts `seen`.
     ///
-    /// While the forge has not told, every bot is taken for us: that loses a
-    /// stranger's meddling, where taking us for a stranger would fight ourselves.
+    /// Until the forge has answered, every bot is taken for us. That ignores a
+    /// stranger's edit, whereas taking us for a stranger would fight ourselves.
     pub(crate) async fn on<'a>(&self, forge: &dyn Forge, seen: impl Iterator<Item = &'a Actor>) -> Us {
         let bots: BTreeSet<String> = seen.filter(|actor| actor.bot).map(|actor| actor.login.to_lowercase()).collect();
         let mut all = self.known.lock().await;
@@ -76,7 +76,7 @@ impl Identities {
     }
 }
 
-/// Asks who we are; `bots` are then us or others.
+/// Asks for our account; afterwards, `bots` are known as us or others.
 async fn ask(forge: &dyn Forge, before: Option<Known>, bots: &BTreeSet<String>) -> Known {
     let error = match tokio::time::timeout(PATIENCE, forge.identity()).await {
         Ok(Ok(us)) => {

@@ -149,7 +149,7 @@ async fn apply(
     Ok(decided)
 }
 
-/// What an event says of one repository.
+/// Content of an installation event for one repository.
 struct Change<'a> {
     /// Name under which the repository was added.
     named: Option<&'a str>,

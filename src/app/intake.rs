@@ -1,4 +1,4 @@
-//! Takes verified deliveries in: routes, keeps, wakes the scheduler.
+//! Takes verified deliveries in: routes and stores them, wakes the scheduler.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// The door behind the HTTP routes.
+/// Intake of deliveries behind the HTTP routes.
 #[derive(Clone)]
 pub struct Intake {
     runtime: Arc<Runtime>,
@@ -45,7 +45,7 @@ impl TakeIn for Intake {
         }
         let span = tracing::info_span!("take_in", id = %verified.delivery, event = %verified.event);
         let (runtime, forge) = (self.runtime.clone(), forge.clone());
-        // A task of its own: a sender who hangs up drops the request's future, not this.
+        // A task of its own: a sender that disconnects drops the request's future, not this.
         let taking = tokio::spawn(async move { keep(&runtime, forge, verified, body).await }.instrument(span));
         taking.await.unwrap_or_else(|error| Err(StoreError::Unavailable(format!("taking in failed: {error}"))))
     }
@@ -74,14 +74,14 @@ impl TakeIn for Intake {
     }
 }
 
-/// A door straight to the store, for commands that work beside a running bot:
-/// that one finds what was put there.
+/// Intake that writes straight to the store, for commands that run beside a bot:
+/// the bot finds the deliveries there.
 pub struct Letterbox {
-    /// The store.
+    /// Store.
     pub store: Arc<dyn Store>,
-    /// Whose deliveries.
+    /// Forge whose deliveries are taken in.
     pub forge: Arc<dyn Forge>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -101,7 +101,7 @@ impl TakeIn for Letterbox {
     }
 }
 
-/// A delivery as it is kept; and whether somebody waits for what comes of it.
+/// Returns a delivery as it is stored, and whether somebody waits for its result.
 fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes) -> (NewDelivery, bool) {
     let route = forge.route(&verified.event, &body);
     let quarantined = route.is_none().then(|| "the body is not a JSON object".to_owned());
@@ -122,8 +122,8 @@ fn letter(forge: &dyn Forge, clock: &dyn Clock, verified: Verified, body: Bytes)
     (letter, route.urgent)
 }
 
-/// Reads what a message says only to find out which repositories it is for;
-/// each of them understands its part anew when it decides.
+/// Decodes a message only to find the repositories it is for. Each repository decodes its part
+/// again when it decides.
 async fn keep_alert(
     runtime: &Runtime,
     name: &str,
@@ -182,7 +182,7 @@ async fn keep_alert(
     }
 }
 
-/// An id of our own: the time first, so that ids lie together in the index.
+/// Returns a new message id. It begins with the time, so that ids are adjacent in the index.
 fn message_id(at: Timestamp) -> String {
     format!("{:012x}-{:016x}", at.as_millisecond(), rand::rng().random::<u64>())
 }

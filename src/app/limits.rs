@@ -1,10 +1,10 @@
-//! What a forge lets one installation write in a time.
+//! Rate limits of a forge for each installation's writes.
 //!
-//! The figures are GitHub's, published in «Rate limits for the REST API» and
-//! «Best practices for using the REST API»: one write a second with short
+//! The numbers are GitHub's, published in "Rate limits for the REST API" and
+//! "Best practices for using the REST API": one write a second with short
 //! bursts, 80 content-creating requests a minute and 500 an hour.
 //!
-//! What was used is kept in the store: it outlives the process, and processes
+//! The usage is kept in the store: it outlives the process, and processes
 //! that share the store keep one installation's limits together.
 
 mod budget;
@@ -32,22 +32,22 @@ use crate::{
 /// One installation on one forge.
 pub(crate) type Tenant = (ForgeName, InstallationId);
 
-/// No forge lifts a limit later than within the hour; what names a later time is not believed.
+/// Longest pause accepted: every forge lifts its limits within the hour, so a later time is wrong.
 pub(crate) const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);
-/// Installations remembered before those that rest are forgotten.
+/// Installations remembered before idle ones are forgotten.
 const REMEMBERED: usize = 1024;
 
-/// What is taken over of a budget that is kept.
+/// Part of a stored budget to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
-    /// Until when the installation is parked. What was used stays as it is here:
-    /// the one who has the lease may have counted a write that is not kept yet.
+    /// The time until which the installation is paused. The usage stays as it is here:
+    /// the holder of the lease may have counted a write that is not stored yet.
     Parking,
-    /// What was used as well.
+    /// The usage as well.
     All,
 }
 
-/// The budgets of all installations.
+/// Budgets of all installations.
 pub(crate) struct Limits {
     store: Arc<dyn Store>,
     budgets: Mutex<HashMap<Tenant, Budget>>,
@@ -58,8 +58,8 @@ impl Limits {
         Self { store, budgets: Mutex::default() }
     }
 
-    /// Whether a write of this cost may go; if so, it is counted here, and in
-    /// the store by [`Self::settle`]. Only whoever has the installation's lease asks.
+    /// Returns whether a write of this cost may be sent. If so, counts it here; [`Self::settle`]
+    /// stores it. Only the holder of the installation's lease calls this.
     pub(crate) async fn admit(
         &self,
         tenant: &Tenant,
@@ -77,7 +77,7 @@ impl Limits {
         }))
     }
 
-    /// Keeps what was counted. What can't be kept is told, and forgiven.
+    /// Stores the usage. A failure is logged and otherwise ignored.
     pub(crate) async fn settle(&self, tenant: &Tenant, now: Timestamp) {
         let (spent, parked_until) = self.with(tenant, now, |budget| (budget.spent(), budget.parked_until));
         match serde_json::to_string(&spent) {
@@ -92,7 +92,7 @@ impl Limits {
         }
     }
 
-    /// Reads what is kept, if others may have changed it or nothing is known here.
+    /// Reads the stored budget if others may have changed it or nothing is known here.
     async fn refresh(&self, tenant: &Tenant, wanted: Kept, now: Timestamp) -> Result<(), StoreError> {
         let knows = |limits: &Self| limits.budgets.lock().unwrap_or_else(PoisonError::into_inner).contains_key(tenant);
         if knows(self) && !self.store.is_shared() {
@@ -111,12 +111,13 @@ impl Limits {
         Ok(())
     }
 
-    /// Gives back what was counted and turned out not to be needed.
+    /// Returns cost that was counted and turned out not to be needed.
     pub(crate) fn give_back(&self, tenant: &Tenant, cost: Cost, now: Timestamp) {
         self.with(tenant, now, |budget| budget.give_back(cost));
     }
 
-    /// The forge said: ask nothing before `until`. Returns the moment that is kept to.
+    /// Pauses an installation because the forge allows no request before `until`. Returns the time
+    /// that is kept to.
     pub(crate) async fn park(&self, tenant: &Tenant, until: Timestamp, now: Timestamp) -> Timestamp {
         let until = believed(until, now);
         let until = self.with(tenant, now, |budget| {
@@ -127,7 +128,7 @@ impl Limits {
         until
     }
 
-    /// Until when the installation is parked, if it is.
+    /// Returns the time until which the installation is paused, if it is.
     pub(crate) async fn parked(&self, tenant: &Tenant, now: Timestamp) -> Option<Timestamp> {
         if let Err(error) = self.refresh(tenant, Kept::Parking, now).await {
             tracing::warn!(%error, "whether an installation is parked can't be read");
@@ -147,7 +148,7 @@ impl Limits {
     }
 }
 
-/// A moment that a forge may well mean.
+/// Limits a time named by a forge to a plausible range.
 fn believed(until: Timestamp, now: Timestamp) -> Timestamp {
     until.clamp(after(now, SignedDuration::from_secs(1)), after(now, LONGEST_PARKING))
 }

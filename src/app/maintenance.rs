@@ -1,4 +1,4 @@
-//! Health, figures and forgetting.
+//! Health checks, metrics and pruning.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -14,25 +14,25 @@ use crate::{
     port::store::{StoreError, StoreStats},
 };
 
-/// How often the store is asked whether it answers.
+/// Interval at which the store is pinged.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// Patience with its answer.
+/// Time-out of a ping.
 const PING_PATIENCE: Duration = Duration::from_secs(5);
-/// Figures are read at every so many pings.
+/// Number of pings between two reads of the metrics.
 const FIGURES_EVERY: u32 = 5;
-/// How often old rows are forgotten.
+/// Interval at which old rows are pruned.
 const PRUNE_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// Rows forgotten at once; deliveries wait no longer than such a step.
+/// Rows pruned at once; deliveries wait no longer than such a step.
 const PRUNE_STEP: usize = 200;
-/// Rest between steps.
+/// Pause between steps.
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
-/// Evidence is kept at least so long; settings may ask for longer.
+/// Shortest time for which evidence is kept; settings may ask for longer.
 const EVIDENCE_KEPT: SignedDuration = SignedDuration::from_hours(365 * 24);
-/// A repository's facts are looked through so often, with the events that come anyway.
+/// Interval at which a repository's facts are tidied, along with its events.
 const TIDY_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Lets go of a repository's old evidence.
+/// Removes old evidence from a repository's facts.
 pub(crate) fn tidy(runtime: &Runtime, state: &mut RepoState) {
     let now = runtime.clock.now();
     if state.tidied_at.is_some_and(|at| now.duration_since(at) < TIDY_EVERY) {
@@ -45,7 +45,7 @@ pub(crate) fn tidy(runtime: &Runtime, state: &mut RepoState) {
     }
 }
 
-/// Watches the store and publishes its figures.
+/// Monitors the store and publishes its metrics.
 pub(crate) async fn watch_store(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(PING_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -85,7 +85,7 @@ fn publish(runtime: &Runtime, stats: &StoreStats) {
     metrics::gauge!(metric::QUARANTINED).set(stats.quarantined as f64);
 }
 
-/// Forgets what is older than the retention, hourly, in small steps.
+/// Prunes rows older than the retention, hourly, in small steps.
 pub(crate) async fn prune(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     loop {
         let next = after(runtime.clock.now(), PRUNE_EVERY);

@@ -1,17 +1,17 @@
-//! The imperative shell: carries deliveries, timers and effects between the
-//! ports, and asks the pure core what they mean.
+//! The runtime: moves deliveries, timers and effects between the ports, and
+//! asks the pure core for decisions.
 //!
 //! ```text
 //! intake ─▶ inbox ─▶ scheduler ─▶ worker ─┬─▶ one commit ─▶ outbox ─▶ attempt ─▶ forge
-//!                          timers ─▶ tick ┘
+//!                                 timers ─┘
 //! ```
 //!
-//! Three loops ([`scheduler`], [`tick`], [`outbox`]) look for work in the store
-//! when woken; nothing is handed over in memory alone, so a crash at any
-//! moment loses nothing that was acknowledged. What may happen at once is
-//! ruled by three things: one delivery of a repository at a time
-//! ([`backlog`]), one holder of a repository's facts at a time ([`repos`]),
-//! one write of an installation at a time ([`outbox`]).
+//! Three loops ([`scheduler`], [`timers`], [`outbox`]) look for work in the store
+//! when woken. Nothing is passed on in memory alone, so a crash at any moment
+//! loses nothing that was acknowledged. Three rules limit concurrency: one
+//! delivery of a repository at a time ([`backlog`]), one holder of a
+//! repository's facts at a time ([`repos`]), one write of an installation at a
+//! time ([`outbox`]).
 
 mod alert;
 mod ask;

@@ -28,7 +28,7 @@ use crate::{
 
 /// Most effects in flight, over all installations.
 const AT_ONCE: usize = 25;
-/// Effects of one lane that are read to find one that may be sent.
+/// Effects of each lane of an installation that are read to find one that may be sent.
 const LOOK_AHEAD: usize = 32;
 /// Time that a forge's lists may lag behind what it was sent. An uncertain
 /// effect of an earlier run is looked up only after it.
@@ -155,7 +155,8 @@ impl Outbox {
                 idle.insert(tenant, leave);
                 continue;
             }
-            // Labels are not known here yet, so the highest cost is reserved; the attempt returns the rest.
+            // Labels are not known here yet, so the highest cost is reserved; the attempt
+            // returns the rest.
             let Some(forge) = self.runtime.forge(&effect.repo.forge) else { continue };
             let reserved = forge.cost(&effect.effect, &ApplyContext::default());
             match self.runtime.limits.admit(&tenant, effect.lane, reserved, now).await? {

@@ -25,9 +25,9 @@ use crate::{
 /// First and longest wait between tries to record an outcome.
 const NOTE_FIRST_WAIT: Duration = Duration::from_millis(50);
 const NOTE_LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// How often a lost lease is requested again before an outcome is recorded without its facts.
+/// Requests for a lost lease before an outcome is recorded without its facts.
 const MOST_LOSSES: u32 = 3;
-/// How long a lost lease is also requested where nobody could verify the
+/// Time for which a lost lease is also requested where nobody could verify the
 /// outcome later: longer than any store grants a lease.
 const PAST_A_LEASE: Duration = Duration::from_secs(25);
 

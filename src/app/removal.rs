@@ -1,8 +1,8 @@
-//! Whether what was taken from the App is still taken when we hear of it.
+//! Checks whether access that an event says was removed is still removed.
 //!
-//! A delivery may come hours late, and tells no moment that could be relied
-//! on. Where to act again after it would be learnt from the next event; what
-//! is deleted after it is lost.
+//! A delivery may come hours late, and has no reliable time. A repository that
+//! is served again would be learnt from its next event, but data deleted after
+//! a stale event is lost.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,23 +20,23 @@ use crate::{
     },
 };
 
-/// Patience with one answer.
+/// Time-out of one request.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Repositories asked about side by side.
+/// Repositories asked about in parallel.
 const AT_ONCE: usize = 4;
 
-/// An installation, and what we know of it.
+/// An installation, with our knowledge of it.
 pub(crate) struct Known<'a> {
     pub(crate) installation: InstallationId,
-    /// The repositories that it serves by our own map.
+    /// Repositories that it serves by our own map.
     pub(crate) served: &'a BTreeMap<RepoKey, RepositoryRow>,
-    /// What is taken from us is deleted, which nothing brings back.
+    /// True if data of removed repositories is deleted for good.
     pub(crate) erases: bool,
 }
 
-/// What is left of an event when the forge was asked what holds now. What the
-/// forge does not say is taken as the event tells it, but for what is deleted:
-/// that waits for an answer.
+/// Returns the part of an event that still holds, after asking the forge. Without the forge's
+/// answer the event is taken as it is, except where data would be deleted: that waits for an
+/// answer.
 pub(crate) async fn confirmed(
     forge: &dyn Forge,
     known: &Known<'_>,
@@ -46,7 +46,7 @@ pub(crate) async fn confirmed(
     match (seen.active, seen.removed.is_empty()) {
         (true, true) => {}
         (false, true) => {
-            // It is the installation that rests: one of its repositories tells for all.
+            // The installation itself is suspended, so asking for one repository is enough.
             let some = known.served.values().find(|row| row.active);
             let serves = match some {
                 Some(row) => asked(forge.installation_of(&row.full_name)).await,
@@ -67,10 +67,10 @@ pub(crate) async fn confirmed(
     Ok(seen)
 }
 
-/// Takes out of `removed` what the forge says is served.
+/// Removes from `removed` the repositories that the forge still serves.
 async fn still_served(forge: &dyn Forge, known: &Known<'_>, seen: &mut InstallationSeen) -> Result<(), Failure> {
     let ours = seen.removed.iter().filter_map(|key| known.served.get(key));
-    // A name that has gone to another repository tells nothing about this one.
+    // A name that passed to another repository proves nothing about this one.
     let own_name = |row: &&RepositoryRow| {
         let mut others = known.served.values().filter(|other| other.active && other.repo != row.repo);
         !others.any(|other| other.full_name.eq_ignore_ascii_case(&row.full_name))

@@ -1,4 +1,4 @@
-//! The facts of recently used repositories, one holder at a time.
+//! Facts of recently used repositories, with one holder at a time.
 
 use std::{
     collections::HashMap,
@@ -21,17 +21,17 @@ use crate::{
 /// A repository in memory, exactly as the store holds it.
 #[derive(Debug)]
 pub(crate) struct RepoState {
-    /// What is known and was decided.
+    /// Facts and decisions.
     pub(crate) repo: Repository,
     pub(crate) row: Option<RepositoryRow>,
-    /// When old evidence was last let go of.
+    /// Time at which old evidence was last removed.
     pub(crate) tidied_at: Option<Timestamp>,
 }
 
-/// With the epoch of the lease under which it was read.
+/// A repository's state, with the epoch of the lease under which it was read.
 type Slot = Arc<tokio::sync::Mutex<Option<(u64, RepoState)>>>;
 
-/// A bounded cache of repositories; the least recently used goes first.
+/// A bounded cache of repositories; the least recently used is evicted first.
 pub(crate) struct Repos {
     leases: Arc<Leases>,
     capacity: usize,
@@ -49,7 +49,7 @@ impl Repos {
         Self { leases, capacity: capacity.max(1), slots: Mutex::default() }
     }
 
-    /// Waits until nobody else in this process holds the repository, without a worker.
+    /// Waits, without a worker, until nobody else in this process holds the repository.
     pub(crate) async fn hold(&self, key: &RepoKey) -> Held {
         let slot = self.slot(key);
         Held { leases: self.leases.clone(), key: key.clone(), slot: aside(slot.lock_owned()).await, tenure: None }
@@ -61,7 +61,7 @@ impl Repos {
 }
 
 impl Slots {
-    /// The slot of a repository, at most `capacity` of them where that is possible.
+    /// Returns the slot of a repository; keeps at most `capacity` slots where that is possible.
     fn get(&mut self, key: &RepoKey, capacity: usize) -> Slot {
         self.uses += 1;
         let now = self.uses;
@@ -70,7 +70,8 @@ impl Slots {
             return slot.clone();
         }
         while self.by_key.len() >= capacity {
-            // A slot that somebody holds or waits for must stay: two slots of one repository would be two truths.
+            // A slot that is held or waited for must stay: two slots of one repository
+            // would diverge.
             let unused = self.by_key.iter().filter(|(_, (slot, _))| Arc::strong_count(slot) == 1);
             let Some(oldest) = unused.min_by_key(|(_, (_, used))| *used).map(|(key, _)| key.clone()) else { break };
             self.by_key.remove(&oldest);
@@ -81,23 +82,23 @@ impl Slots {
     }
 }
 
-/// A repository that nobody else may touch meanwhile.
+/// A repository held exclusively within this process.
 pub(crate) struct Held {
     leases: Arc<Leases>,
     key: RepoKey,
     slot: OwnedMutexGuard<Option<(u64, RepoState)>>,
-    /// Since the state was taken out.
+    /// Set while the state is taken out.
     tenure: Option<Tenure>,
 }
 
 impl Held {
-    /// Takes the state out, reading it from the store if need be: if it is not
-    /// in memory, or was read under another lease.
-    /// [`StoreError::LeaseLost`]: another process works on the repository.
+    /// Takes the state out. Reads it from the store if it is not in memory or was
+    /// read under another lease. Fails with [`StoreError::LeaseLost`] if another
+    /// process works on the repository.
     ///
-    /// Whoever changes it puts it back only once the store has the change: a
-    /// failure, a panic or a cancelled task simply leaves the slot empty, and
-    /// the next holder reads what is true.
+    /// A caller that changes the state puts it back only once the store has the
+    /// change. A failure, a panic or a cancelled task simply leaves the slot empty,
+    /// and the next holder reads the state from the store.
     pub(crate) async fn take(&mut self, store: &dyn Store) -> Result<RepoState, StoreError> {
         let tenure = self.leases.hold(LeaseKey::of(&self.key)).await?;
         let epoch = tenure.lease().epoch;
@@ -108,23 +109,23 @@ impl Held {
         }
     }
 
-    /// The lease under which the state was taken out: what a commit must name.
+    /// Returns the lease under which the state was taken out, for a commit to name.
     pub(crate) fn lease(&self) -> Option<Lease> {
         self.tenure.as_ref().map(|tenure| tenure.lease().clone())
     }
 
-    /// Puts the state back after the store took what changed.
+    /// Puts the state back after the store accepted the changes.
     pub(crate) fn put(&mut self, state: RepoState) {
         let epoch = self.tenure.as_ref().map_or(0, |tenure| tenure.lease().epoch);
         *self.slot = Some((epoch, state));
     }
 
-    /// Throws away what is in memory: the store has let go of it.
+    /// Discards the state in memory: the store has deleted it.
     pub(crate) fn forget(&mut self) {
         *self.slot = None;
     }
 
-    /// Notes a changed place, if the state is in memory at all.
+    /// Updates the repository's binding, if the state is in memory at all.
     pub(crate) fn set_row(&mut self, row: RepositoryRow) {
         if let Some((_, state)) = self.slot.as_mut() {
             state.row = Some(row);
@@ -168,7 +169,7 @@ mod tests {
         assert_eq!(keys(&slots), [3, 4].into());
     }
 
-    /// An installation event holds thousands at once; afterwards the cache is as small as it was.
+    /// An installation event holds thousands at once; afterwards the cache is as small as before.
     #[test]
     fn many_held_at_once_do_not_raise_the_capacity() {
         let mut slots = Slots::default();

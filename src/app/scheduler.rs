@@ -1,10 +1,10 @@
-//! Which deliveries are decided when: one of a repository at a time, in order
-//! of arrival, repositories beside each other.
+//! Schedules decisions: one delivery of a repository at a time, in order of
+//! arrival; repositories in parallel.
 //!
 //! Where several processes share the store, each decides only in partitions
-//! that it has the lease of, and takes free ones as it has hands for them.
-//! Processes do not wake each other: they look, often while there is work and
-//! seldom while there is none.
+//! whose lease it has, and claims free ones as its capacity allows. Processes
+//! do not wake each other: they poll, often while there is work and seldom
+//! while there is none.
 
 use std::{
     collections::HashMap,
@@ -27,30 +27,30 @@ use crate::{
 
 /// Numbers read from the store at once.
 const PAGE: usize = 512;
-/// With fewer than these in memory, the store is read from its first pending number.
+/// Length of the backlog below which the store is read from its first pending number.
 const FEW: usize = 64;
-/// How often the store is looked at unasked: another process may replay or insert.
+/// Interval at which the store is polled: another process may replay or insert.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// The same where other processes take deliveries in for us: between these,
-/// shorter after a look that found something.
+/// Bounds of the polling interval where other processes take deliveries in for us; it is shorter
+/// after a read that found something.
 const LOOK_SOONEST: Duration = Duration::from_millis(20);
 const LOOK_LATEST: Duration = Duration::from_millis(500);
-/// A shared store is not looked at more often than this while there is work here.
+/// Shortest pause between reads of a shared store while there is work here.
 const LOOK_REST: Duration = Duration::from_millis(5);
-/// Partitions taken for each delivery that may be decided at once: one works, one waits.
+/// Partitions claimed for each delivery that may be decided at once: one works, one waits.
 const LINES_EACH: usize = 2;
 
 struct Scheduler {
     runtime: Arc<Runtime>,
     backlog: Backlog,
-    /// The partitions that were read so far, and since when they were ours.
+    /// Partitions read so far, and since when this process has them.
     ours: HashMap<Partition, Instant>,
-    /// The pause before the next look that nobody asks for.
+    /// Pause before the next poll.
     pause: Duration,
     looked_at: Instant,
 }
 
-/// Runs until `stop` turns true, then lets what runs end.
+/// Runs until `stop` turns true, then waits for the decisions in progress.
 pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut scheduler = Scheduler {
         runtime: runtime.clone(),
@@ -60,7 +60,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
         looked_at: Instant::now(),
     };
     let mut running: JoinSet<(Partition, Seq, Ended)> = JoinSet::new();
-    // The poke that was last answered by reading the store; 0 forces a reading.
+    // The last poke that a read of the store answered; 0 forces a read.
     let mut answered = 0;
     loop {
         let heard = runtime.inbox.heard();
@@ -92,7 +92,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
             () = runtime.inbox.poked() => {}
             () = runtime.seats.freed() => {}
             Some(ended) = running.join_next() => {
-                // An error would be a panic, and `worker::run` lets none out.
+                // An error would mean a panic, and `worker::run` catches panics.
                 if let Ok((partition, seq, ended)) = ended {
                     scheduler.ended(&partition, seq, ended);
                 }
@@ -106,16 +106,16 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
 }
 
 impl Scheduler {
-    /// Whether a look that was asked for can wait.
+    /// Returns whether a requested read can wait.
     fn has_enough(&self) -> bool {
         let ready = self.backlog.has_ready();
-        // In a rush the store is read for more only once what is here runs out.
+        // In a rush, the store is read again only once the backlog has nothing ready.
         let rush = self.runtime.rush() && ready;
         let just_looked = self.runtime.leases.are_shared() && ready && self.looked_at.elapsed() < LOOK_REST;
         rush || just_looked
     }
 
-    /// Looks into the store, `unasked` by anybody or not, and sets the pause.
+    /// Reads the store and sets the pause. `unasked`: nothing requested the read.
     async fn look(&mut self, unasked: bool) -> Result<(), StoreError> {
         self.looked_at = Instant::now();
         let shared = self.runtime.leases.are_shared();
@@ -132,7 +132,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Takes free partitions, and sees to those that came or went meanwhile.
+    /// Claims free partitions, and handles those that were gained or lost meanwhile.
     async fn take_partitions(&mut self) -> Result<(), StoreError> {
         let leases = &self.runtime.leases;
         leases.prolong(self.backlog.partitions().cloned()).await?;
@@ -142,7 +142,7 @@ impl Scheduler {
             leases.claim(room).await?;
         }
         let ours = leases.partitions();
-        // Of a partition that is new here earlier numbers may wait than those that were read.
+        // A new partition may have pending numbers lower than those already read.
         if ours.iter().any(|(partition, since)| self.ours.get(partition) != Some(since)) {
             self.backlog.go_back();
         }
@@ -150,9 +150,9 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Takes in what the store holds and there is room for.
+    /// Adds pending deliveries from the store as far as there is room.
     ///
-    /// Usually little waits, and one look from the beginning also finds what was
+    /// Usually few are pending, and one read from the beginning also finds those
     /// put back behind the cursor. A long queue is read on from the cursor.
     async fn read(&mut self, from_start: bool) -> Result<(), StoreError> {
         let (store, backlog) = (&self.runtime.store, &mut self.backlog);

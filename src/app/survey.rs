@@ -1,9 +1,9 @@
-//! What was read of a repository as a whole, on its way into the facts.
+//! Puts pages of a repository's current state into the inbox, and decides them.
 //!
-//! A page that was read is put into the inbox like a delivery, under an event
-//! name that no forge has, and decided in its turn. So whoever reads needs no
-//! hold on the repository, may be another process than the one that decides,
-//! and may be killed at any time.
+//! A page is stored in the inbox like a delivery, under an event name that no
+//! forge has, and decided in its turn. The reader therefore needs no hold on
+//! the repository, may be another process than the one that decides, and may be
+//! killed at any time.
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -28,21 +28,21 @@ use crate::{
     },
 };
 
-/// The event's name. No forge's has a dot, and the door refuses one that has.
+/// Name of the event. No forge's event name has a dot, and the intake refuses one that has.
 pub(crate) const EVENT: &str = "phasebot.survey";
-/// In place of the hook's number.
+/// Takes the place of the hook's number.
 const HOOK: &str = "phasebot";
 
-/// What is made of what was read.
+/// Treatment of the items that were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// Items that nothing but this tells of may be labelled.
+    /// True if items known only from this survey may be labelled.
     pub write: bool,
-    /// What happened before is no evidence; `None`: all is.
+    /// Events before this are no evidence; `None`: all events are.
     pub since: Option<Timestamp>,
 }
 
-/// A page, as it is kept.
+/// A page as it is stored.
 #[derive(Serialize, Deserialize)]
 struct Letter {
     terms: Terms,
@@ -50,7 +50,7 @@ struct Letter {
     answers: Vec<Answered>,
 }
 
-/// Puts a page into the inbox. The same page under the same terms is there once.
+/// Puts a page into the inbox. The same page under the same terms is stored once.
 pub async fn post(
     store: &dyn Store,
     page: SurveyPage,
@@ -61,7 +61,7 @@ pub async fn post(
         return Ok(None);
     }
     let installation = page.events.iter().find_map(|event| event.installation);
-    // When it was asked says nothing new.
+    // The time of the request adds nothing to the content.
     let told: Vec<_> = page.answers.iter().map(|answered| (&answered.need, &answered.answer)).collect();
     let invalid = |error: serde_json::Error| StoreError::Invalid(error.to_string());
     let content = serde_json::to_vec(&(terms, &page.events, told)).map_err(invalid)?;

@@ -1,4 +1,4 @@
-//! Timers that are due: derives their items again.
+//! Handles due timers: derives their items again.
 
 use crate::{
     app::{
@@ -31,26 +31,26 @@ use tokio::{sync::watch, time::Instant};
 
 /// Timers read from the store at once.
 const PAGE: usize = 256;
-/// And at most, where a repository that is under way has very many.
+/// Most timers read at once, where a repository in progress has very many.
 const LONGEST_PAGE: usize = 8192;
-/// Repositories handled beside each other.
+/// Repositories handled in parallel.
 const AT_ONCE: usize = 32;
-/// Wait after a failure that is not the timer's own.
+/// Wait after a failure that the timer itself did not cause.
 const WAIT_AFTER_FAILURE: Duration = Duration::from_secs(1);
-/// How often timers are looked at that other processes set, and may have left.
+/// Interval at which timers are read that other processes set, and may have left.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// A timer whose item can't be derived is tried again after so long.
+/// Wait before a timer whose item can't be derived is tried again.
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
-/// Timers of one repository that are due, each with when it was.
+/// Due timers of one repository, each with its time.
 type Due = BTreeMap<TimerKey, Timestamp>;
-/// A repository whose timers were handled, and how that went.
+/// A repository whose timers were handled, and the result.
 type Handled = (RepoKey, Result<bool, Failure>);
 
-/// Runs until `stop` turns true, then lets what runs end.
+/// Runs until `stop` turns true, then waits for the repositories in progress.
 ///
-/// Repositories are handled beside each other, and each by itself: one whose
-/// questions hang keeps no other waiting.
+/// Repositories are handled in parallel and independently: one whose
+/// questions hang delays no other.
 pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut running: FuturesUnordered<BoxFuture<'_, Handled>> = FuturesUnordered::new();
     let mut busy: BTreeMap<RepoKey, usize> = BTreeMap::new();
@@ -84,7 +84,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
                 busy.remove(&repo);
                 match outcome {
                     Ok(true) => {}
-                    // Another process is on it: what is left then is looked at in a while.
+                    // Another process handles it; the rest is read again in a while.
                     Ok(false) => paused_until = Some(Instant::now() + LOOK_EVERY),
                     Err(error) => {
                         tracing::warn!(?error, "timers can't be handled and are tried again");
@@ -108,7 +108,7 @@ async fn sleep_until(runtime: &Runtime, at: Option<Timestamp>) {
     }
 }
 
-/// Timers that are due now, of at most `room` repositories that are not `busy`,
+/// Returns the timers that are due now, of at most `room` repositories that are not `busy`,
 /// and when the next one is due.
 async fn look(
     runtime: &Runtime,
@@ -129,7 +129,7 @@ async fn look(
         limit *= 2;
     };
     let next = runtime.store.next_timer_at().await?;
-    // What is overdue is under way, has no room yet, or is another process's affair.
+    // An overdue timer is in progress, has no room yet, or belongs to another process.
     Ok((free.into_iter().take(room).collect(), next.filter(|at| *at > now)))
 }
 
@@ -141,7 +141,7 @@ fn by_repository(timers: Vec<Timer>) -> BTreeMap<RepoKey, Due> {
     repositories
 }
 
-/// Returns `false` if another process works on the repository.
+/// Handles due timers; returns `false` if another process works on the repository.
 async fn handle(runtime: &Runtime, repo: RepoKey, due: Due) -> Result<bool, Failure> {
     let tenure = match runtime.leases.hold(LeaseKey::of(&repo)).await {
         Ok(tenure) => tenure,
@@ -170,8 +170,8 @@ async fn handle(runtime: &Runtime, repo: RepoKey, due: Due) -> Result<bool, Fail
     }
 }
 
-/// Puts timers off that still stand as they were read: what was decided
-/// meanwhile set its own.
+/// Postpones timers that are unchanged since they were read: a decision made meanwhile has set
+/// its own.
 async fn put_off(runtime: &Runtime, repo: RepoKey, due: &Due, lease: &Lease) -> Result<(), StoreError> {
     let _held = runtime.repos.hold(&repo).await;
     let now = runtime.clock.now();

@@ -1,5 +1,5 @@
-//! Comments that arrived and are not decided yet: people wait for what comes
-//! of the commands in them, so that nobody asks the forge lesser things first.
+//! Comments that arrived and are not decided yet. People wait for the results of
+//! the commands in them, so no less urgent questions are asked first.
 
 use std::{
     collections::HashMap,
@@ -11,13 +11,13 @@ use tokio::sync::watch;
 
 use crate::port::store::Partition;
 
-/// A comment that is not decided after this time waits for something else.
+/// Age after which an undecided comment no longer counts as urgent: it waits for something else.
 const LONGEST: Duration = Duration::from_mins(1);
-/// Partitions remembered before those whose comments are over are forgotten.
+/// Partitions remembered before those without waiting comments are forgotten.
 const PARTITIONS: usize = 256;
 
-/// The deliveries that people wait for, by partition and delivery id. What
-/// another process took in, or an earlier run, is not known here: it waits
+/// Deliveries that people wait for, by partition and delivery id. Those that
+/// another process or an earlier run took in are not known here: they wait
 /// while questions are being asked, for as long as [`crate::app::ask`] allows.
 pub(crate) struct Urgent {
     waiting: Mutex<HashMap<Partition, HashMap<String, Instant>>>,
@@ -31,11 +31,11 @@ impl Default for Urgent {
 }
 
 impl Urgent {
-    /// A comment arrives: before it is kept, and so before it can be decided.
+    /// Records an arriving comment: before it is stored, and so before it can be decided.
     pub(crate) fn arrives(&self, partition: Partition, delivery: &str) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= PARTITIONS {
-            // Of what another process decides nothing is heard here.
+            // This process does not learn when another process decides a comment.
             waiting.retain(|_, of_one| {
                 of_one.retain(|_, since| since.elapsed() < LONGEST);
                 !of_one.is_empty()
@@ -48,7 +48,7 @@ impl Urgent {
         self.news.send_replace(());
     }
 
-    /// A delivery does not wait here any more.
+    /// Removes a delivery that is no longer waiting.
     pub(crate) fn ended(&self, partition: &Partition, delivery: &str) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(of_one) = waiting.get_mut(partition) {
@@ -60,7 +60,7 @@ impl Urgent {
         }
     }
 
-    /// Returns once a comment waits there, beside `own` that is being decided.
+    /// Returns once a comment waits in the partition, other than `own`, which is being decided.
     pub(crate) async fn waits(&self, partition: &Partition, own: Option<&str>) {
         let mut news = self.news.subscribe();
         while !self.has(partition, own) && news.changed().await.is_ok() {}

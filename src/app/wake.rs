@@ -1,19 +1,19 @@
-//! How a loop is woken, and how others learn that it found nothing to do.
+//! Wakes loops, and reports when a loop found nothing to do.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::sync::{Notify, watch};
 
-/// How a loop rests.
+/// State of a resting loop.
 #[derive(Debug, Clone, Copy, Default)]
 struct Rest {
     heard: u64,
     wake: Option<Timestamp>,
 }
 
-/// Wakes one loop. Every poke has a number; a loop that rests names the last
-/// poke that it had heard when it last looked for work.
+/// Wakes one loop. Every poke has a number. A loop that rests names the last
+/// poke that it had read when it last looked for work.
 #[derive(Debug)]
 pub(crate) struct Pulse {
     pokes: AtomicU64,
@@ -23,18 +23,18 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     pub(crate) fn new() -> Self {
-        // The first look counts as asked for, so that work left by an earlier run is found.
+        // The first look counts as requested, so that work left by an earlier run is found.
         Self { pokes: AtomicU64::new(1), bell: Notify::new(), rested: watch::channel(Rest::default()).0 }
     }
 
-    /// There may be work. Returns the poke's number.
+    /// Reports that there may be work. Returns the poke's number.
     pub(crate) fn poke(&self) -> u64 {
         let number = self.pokes.fetch_add(1, Ordering::SeqCst) + 1;
         self.bell.notify_one();
         number
     }
 
-    /// The newest poke: to be read before looking for work.
+    /// Returns the newest poke: to be read before looking for work.
     pub(crate) fn heard(&self) -> u64 {
         self.pokes.load(Ordering::SeqCst)
     }
@@ -44,24 +44,24 @@ impl Pulse {
         self.bell.notified().await;
     }
 
-    /// The loop looked after having heard poke `heard`, and has nothing to do
-    /// or under way until `wake`.
+    /// Records that the loop looked for work after poke `heard`, and has nothing to do
+    /// or in progress until `wake`.
     pub(crate) fn rest(&self, heard: u64, wake: Option<Timestamp>) {
         self.rested.send_replace(Rest { heard, wake });
     }
 
-    /// When the loop last meant to go on by itself.
+    /// Returns the time at which the loop last planned to continue by itself.
     pub(crate) fn wake(&self) -> Option<Timestamp> {
         self.rested.borrow().wake
     }
 
-    /// Returns once the loop rested after hearing poke `number`.
+    /// Returns once the loop rested after poke `number`.
     pub(crate) async fn rested(&self, number: u64) {
         let _ = self.rested.subscribe().wait_for(|rest| rest.heard >= number).await;
     }
 }
 
-/// Returns once `stop` turned true, or nobody is left to turn it.
+/// Returns once `stop` turned true, or its sender is gone.
 pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -1,6 +1,6 @@
-//! The big red switch: no writing to any forge until an operator says so.
+//! Operator's write pause: no writes to any forge until an operator resumes them.
 //!
-//! It lies in the store, so that it holds for every process and outlives them.
+//! It is kept in the store, so that it holds for every process and outlives them.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -17,17 +17,17 @@ use crate::{
     },
 };
 
-/// The memo; its value says why.
+/// Name of the setting in the store; its value is the reason.
 pub(crate) const MEMO: &str = "paused";
-/// Wait until the store is asked again.
+/// Wait before the store is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Why nothing is written, if so.
+/// Returns the reason of the write pause, if there is one.
 pub async fn halted(store: &dyn Store) -> Result<Option<String>, StoreError> {
     store.memo(MEMO).await
 }
 
-/// Reads the switch; returns once the store told how it stands.
+/// Reads the pause; returns once the store has answered.
 pub(crate) async fn first_look(runtime: &Runtime) {
     while let Err(error) = look(runtime).await {
         tracing::warn!(%error, "whether writing is paused can't be read and is asked again");
@@ -35,7 +35,7 @@ pub(crate) async fn first_look(runtime: &Runtime) {
     }
 }
 
-/// Brings what this process knows of the switch up to date.
+/// Updates this process's copy of the pause from the store.
 pub(crate) async fn look(runtime: &Runtime) -> Result<(), StoreError> {
     let halted = halted(runtime.store.as_ref()).await?;
     if runtime.halted.swap(halted.is_some(), Ordering::SeqCst) != halted.is_some() {
@@ -49,7 +49,7 @@ pub(crate) async fn look(runtime: &Runtime) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The switches of a running bot.
+/// Operator's controls of a running bot.
 pub struct Switches {
     pub(crate) runtime: Arc<Runtime>,
 }
@@ -57,7 +57,7 @@ pub struct Switches {
 #[async_trait]
 impl Operate for Switches {
     async fn pause(&self, why: &str) -> Result<(), StoreError> {
-        // At once here, whatever the store says; then for all.
+        // At once in this process, whatever the store answers; then in all.
         self.runtime.halted.store(true, Ordering::SeqCst);
         let kept = self.runtime.store.note(MEMO, Some(why)).await;
         tracing::warn!(why, "writing to forges is paused by an operator");

@@ -1,4 +1,4 @@
-//! The monitoring connections that the settings describe.
+//! Creates the monitoring connections from the settings.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
@@ -12,16 +12,16 @@ use crate::{
     settings::{AlertConnection, AlertKind, AlertType},
 };
 
-/// What kube-prometheus and its like call the alert that always fires.
+/// Labels of the alert that always fires in kube-prometheus and similar setups.
 const WATCHDOG: (&str, &str) = ("alertname", "Watchdog");
 
-/// Longest template, in bytes.
+/// Maximum size of a template, in bytes.
 const LONGEST_TEMPLATE: usize = 64 * 1024;
 
-/// The sources of the connections that are served, to be renewed by name.
+/// Sources of the running connections by name; their secrets can be replaced.
 pub(super) type Sources = BTreeMap<String, Arc<Swap>>;
 
-/// The connections, with their sources to be renewed later.
+/// Creates the connections, with their sources for later replacement of secrets.
 pub(super) fn renewable(
     settings: &BTreeMap<String, AlertConnection>,
     clock: &Arc<dyn Clock>,
@@ -36,8 +36,8 @@ pub(super) fn renewable(
     Ok((Alerts::new(connections), sources))
 }
 
-/// Takes the secrets that the settings have now. A connection that came or
-/// went, and what else was changed of one, needs a restart.
+/// Replaces the secrets with those in the settings. Added and removed connections and other changes
+/// take effect only after a restart.
 pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) {
     for (name, swap) in sources {
         if let Some(setting) = settings.get(name) {
@@ -46,7 +46,7 @@ pub(super) fn renew(sources: &Sources, settings: &BTreeMap<String, AlertConnecti
     }
 }
 
-/// The connections, ready to be served. Reads their templates.
+/// Creates the connections, and reads their templates.
 pub fn connections(settings: &BTreeMap<String, AlertConnection>, clock: &Arc<dyn Clock>) -> Result<Alerts, Failure> {
     let mut connections = BTreeMap::new();
     for (name, setting) in settings {
@@ -105,8 +105,8 @@ fn source(name: &str, setting: &AlertConnection, clock: &Arc<dyn Clock>) -> Arc<
     }
 }
 
-/// The labels of the alert that is the sign of life. A generic sender needs
-/// none: any status that is neither firing nor resolved is one.
+/// Returns the labels of the heartbeat alert. A generic sender needs none: any status other than
+/// firing and resolved is a heartbeat.
 fn heartbeat(name: &str, setting: &AlertConnection) -> Result<Option<Labels>, Failure> {
     if !setting.heartbeat_match.is_empty() {
         return labels(name, &setting.heartbeat_match).map(Some);

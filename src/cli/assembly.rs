@@ -1,5 +1,4 @@
-//! Putting the bot and its server together: `serve`, `demo` and the tests of
-//! whole flows all run what is made here.
+//! Assembles the bot and its server for `serve`, `demo` and the tests of whole flows.
 
 use std::{future::Future, net::SocketAddr, pin::Pin, sync::Arc};
 
@@ -17,59 +16,59 @@ use crate::{
     telemetry::{LogLevel, Metrics},
 };
 
-/// What a program is made of.
+/// Parts that a program is assembled from.
 pub struct Materials {
-    /// Where everything is kept.
+    /// Storage.
     pub store: Arc<dyn Store>,
-    /// The forges it serves.
+    /// Forges that the bot serves.
     pub forges: Vec<Arc<dyn Forge>>,
-    /// The time.
+    /// Clock.
     pub clock: Arc<dyn Clock>,
-    /// Which policy is in force where.
+    /// Source of the policies in force.
     pub policies: Arc<dyn PolicySource>,
-    /// The monitoring connections.
+    /// Monitoring connections.
     pub alerts: Alerts,
-    /// How the bot is to run.
+    /// Settings of the bot.
     pub bot: BotSettings,
-    /// The server's limits.
+    /// Limits of the server.
     pub limits: Limits,
-    /// The figures that `/metrics` shows.
+    /// Metrics that `/metrics` serves.
     pub metrics: Metrics,
-    /// Takes webhooks.
+    /// Listener for webhooks.
     pub public: TcpListener,
-    /// Serves `/metrics` and `/admin`.
+    /// Listener for `/metrics` and `/admin`.
     pub admin: TcpListener,
 }
 
-/// How operators are served.
+/// Access settings for operators.
 #[derive(Default)]
 pub struct Operators {
-    /// Which log lines are written, where that can be changed.
+    /// Log level, if it can be changed at run time.
     pub log: Option<LogLevel>,
-    /// What they have to show.
+    /// Token that operators must present.
     pub token: Option<SecretString>,
-    /// By which names they reach the private address.
+    /// Host names that the private address accepts.
     pub hosts: Vec<String>,
 }
 
-/// A running bot, and its server ready to run.
+/// A running bot and a server that is ready to run.
 pub struct Program {
-    /// The bot; it works already.
+    /// The bot, already working.
     pub bot: Bot,
-    /// Serves both addresses until `shutdown`, then until what is being served
-    /// is answered. Dropping it cuts all connections.
+    /// Serves both addresses until `shutdown`, then until all running requests are answered.
+    /// Dropping it cuts all connections.
     pub serving: Pin<Box<dyn Future<Output = ()> + Send>>,
-    /// `true` ends the server, and says so at `/readyz`.
+    /// Sending `true` ends the server; `/readyz` reports this.
     pub shutdown: watch::Sender<bool>,
 }
 
 impl Program {
-    /// Starts the bot. Must be called within a Tokio runtime.
+    /// Starts the bot. Requires a Tokio runtime.
     pub fn start(materials: Materials) -> Self {
         Self::start_with(materials, Operators::default())
     }
 
-    /// As [`Program::start`], with what operators may use.
+    /// Starts the bot like [`Program::start`], with access settings for operators.
     pub fn start_with(materials: Materials, operators: Operators) -> Self {
         let Materials { store, forges, clock, policies, alerts, bot, limits, metrics, public, admin } = materials;
         let sources = alerts.sources();
@@ -97,7 +96,7 @@ impl Program {
     }
 }
 
-/// The adapter for a GitHub instance.
+/// Creates the adapter for a GitHub instance.
 pub fn github(config: GitHubConfig) -> Result<Arc<dyn Forge>, Failure> {
     adapter(config).map(|adapter| adapter as Arc<dyn Forge>)
 }
@@ -106,7 +105,7 @@ fn adapter(config: GitHubConfig) -> Result<Arc<GitHub>, Failure> {
     GitHub::new(config).map(Arc::new).map_err(|error| Failure::Message(format!("[github]: {error}")))
 }
 
-/// The adapter for the GitHub instance that the settings name.
+/// Creates the adapter for the GitHub instance in the settings.
 pub(super) fn github_of(
     settings: &Settings,
     credentials: &Credentials,
@@ -122,7 +121,7 @@ pub(super) fn github_of(
     })
 }
 
-/// Listens on the address that a setting names.
+/// Listens on the address of a setting; `setting` is the setting's name, for errors.
 pub async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address)
         .await

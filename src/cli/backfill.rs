@@ -18,23 +18,22 @@ use crate::{
     settings::duration,
 };
 
-/// Read an existing repository: what was merged, tagged and deployed before phasebot came.
+/// Read an existing repository: what was merged, tagged and deployed before phasebot was installed.
 ///
-/// Works beside a running `serve`, which decides what was read. Nothing is
-/// written to the forge unless --write-labels asks for it. A reading that was
-/// broken off goes on where it was when the command is run again.
+/// Works while `serve` runs, which processes what was read. Writes nothing to the forge unless
+/// --write-labels is set. If a run is interrupted, the next run continues where it stopped.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot backfill acme/shop\n  phasebot backfill acme/shop --since 90d --write-labels"
 )]
 pub struct Args {
-    /// The repository, as OWNER/REPO.
+    /// Repository, as OWNER/REPO.
     #[arg(value_name = "OWNER/REPO", value_parser = full_name)]
     repository: String,
-    /// Only what changed in this time, such as 90d.
+    /// Only changes within this time, such as 90d.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<SignedDuration>,
-    /// Put labels on what was read.
+    /// Write labels on the items that were read.
     #[arg(long)]
     write_labels: bool,
 }
@@ -50,7 +49,7 @@ fn full_name(text: &str) -> Result<String, String> {
     }
 }
 
-/// Runs the command on what the settings name.
+/// Runs the command with the store and forge that the settings name.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
     let loaded = context.settings()?;
     context.start_logs(&loaded)?;
@@ -64,7 +63,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     })
 }
 
-/// Runs the command. `tell` hears of each page that was read.
+/// Runs the command. Calls `tell` after each page.
 pub async fn perform(
     args: &Args,
     store: &dyn Store,
@@ -98,7 +97,7 @@ pub async fn perform(
     Ok(())
 }
 
-/// Shows progress on stderr: a bar on a terminal, else a line for each page.
+/// Shows progress on stderr: a bar on a terminal, otherwise one line per page.
 struct Bar {
     terminal: bool,
 }
@@ -118,7 +117,7 @@ impl Bar {
                 format!("\r\u{1b}[2K{bar} {part}: {read}{of}")
             }
         };
-        // Nobody is left to tell if stderr is closed.
+        // If stderr is closed, an error cannot be reported.
         let mut stderr = io::stderr();
         drop(stderr.write_all(line.as_bytes()).and_then(|()| stderr.flush()));
     }

@@ -1,4 +1,4 @@
-//! `phasebot backup`: a copy of the database while the bot runs.
+//! `phasebot backup`: copies the database while the bot runs.
 
 use std::{io::Write, path::PathBuf};
 
@@ -10,14 +10,14 @@ use crate::{
 
 /// Copy the SQLite database to a new file, also while the bot runs.
 ///
-/// The copy holds everything that was committed when it began. It is whole or
-/// not there, and readable by its owner only.
+/// The copy contains everything that was committed before it began. It is either complete or
+/// absent, and only its owner can read it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  phasebot backup /var/backups/phasebot-2026-03-02.db\n\nTo restore: stop phasebot, remove phasebot.db-wal and phasebot.db-shm, put the copy in the place of\nphasebot.db, start it, and have missed deliveries taken in: phasebot catch-up."
 )]
 pub(super) struct Args {
-    /// The new file; it must not be there yet.
+    /// Path of the copy; the file must not exist yet.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }

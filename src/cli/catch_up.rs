@@ -1,4 +1,4 @@
-//! `phasebot catch-up`: asks the forge for deliveries that were missed.
+//! `phasebot catch-up`: fetches missed deliveries from the forge.
 
 use std::{io::Write, sync::Arc};
 
@@ -16,25 +16,25 @@ use crate::{
     settings::duration,
 };
 
-/// Ask the forge for deliveries that were missed, and take them in.
+/// Fetch missed deliveries from the forge.
 ///
-/// Compares the forge's own list of deliveries with what is here. Works beside
-/// a running `serve`, which decides what was taken in, and does the same by
-/// itself at its start and every few minutes.
+/// Compares the forge's list of deliveries with the stored ones. Works while `serve` runs: `serve`
+/// processes the fetched deliveries, and does the same fetch by itself at its start and every few
+/// minutes.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot catch-up\n  phasebot catch-up --since 24h\n\nGitHub keeps deliveries for three days. Without --since the list is\nwalked back to where the last walk ended."
 )]
 pub struct Args {
-    /// How far to go back, such as 24h.
+    /// Time to look back, such as 24h.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     since: Option<SignedDuration>,
-    /// How to write the result.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// Runs the command on what the settings name.
+/// Runs the command with the store and forge that the settings name.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
     let loaded = context.settings()?;
     context.start_logs(&loaded)?;

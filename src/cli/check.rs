@@ -1,4 +1,4 @@
-//! `phasebot check`: are these policy files right?
+//! `phasebot check`: validates policy files.
 
 use std::{
     io,
@@ -18,18 +18,18 @@ use crate::{
     after_help = "Example:\n  phasebot check .github/phasebot.yml\n  phasebot check --schema > phasebot.schema.json"
 )]
 pub struct CheckArgs {
-    /// Files to check.
+    /// Policy files to validate.
     #[arg(value_name = "FILE", default_value = policy::PATH, conflicts_with = "schema")]
     pub files: Vec<PathBuf>,
     /// Print the JSON Schema of policy files instead.
     #[arg(long)]
     pub schema: bool,
-    /// How to print the result.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Runs the command: an error that says nothing more if a file is wrong.
+/// Runs the command. Fails with [`Failure::Reported`] if a file is invalid.
 pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failure> {
     match write(args, out) {
         Ok(true) => Ok(()),
@@ -38,7 +38,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn io::Write) -> Result<(), Failu
     }
 }
 
-/// Writes the result; whether every file is right.
+/// Writes the result; returns whether every file is valid.
 pub fn write(args: &CheckArgs, out: &mut dyn io::Write) -> io::Result<bool> {
     if args.schema {
         writeln!(out, "{:#}", policy::schema())?;
@@ -60,7 +60,7 @@ fn check(file: &Path) -> Report {
     }
 }
 
-/// Reads no more than a policy file may have and one byte.
+/// Reads at most one byte more than a policy file may have.
 fn read(file: &Path) -> Result<String, String> {
     use io::Read as _;
     let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX).saturating_add(1);

@@ -1,4 +1,4 @@
-//! `phasebot deliveries`: what arrived, what became of it, and putting it right.
+//! `phasebot deliveries`: lists, shows, replays and drops stored deliveries.
 
 use std::io::Write;
 
@@ -16,18 +16,18 @@ use crate::{
     port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery},
 };
 
-/// Deliveries among which those about one item are looked for, the newest.
+/// Number of the newest deliveries that are searched for those about one item.
 pub(super) const LOOKED_AT: usize = 10_000;
 
-/// How much of a body `show` prints unless asked for all, in lines.
+/// Maximum number of lines of a body that `show` prints without `--full`.
 const SHOWN_LINES: usize = 200;
 
-/// How much of each such line, in characters.
+/// Maximum length of each of these lines, in characters.
 const SHOWN_WIDTH: usize = 500;
 
-/// What arrived, and what became of it.
+/// List, show, replay and drop deliveries.
 ///
-/// Works beside a running `serve`.
+/// Works while `serve` runs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot deliveries list --state dead\n  phasebot deliveries show 4711\n  phasebot deliveries replay 4711"
@@ -37,7 +37,7 @@ pub struct Args {
     verb: Verb,
 }
 
-/// What to do with deliveries.
+/// Actions on deliveries.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// List deliveries, newest first.
@@ -45,57 +45,57 @@ pub enum Verb {
         after_help = "Examples:\n  phasebot deliveries list --state quarantined --event push --format json\n  phasebot deliveries list --repository acme/shop --item 12"
     )]
     List {
-        /// Only those that are in this state.
+        /// Only deliveries in this state.
         #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(DeliveryState::ALL.map(|(_, name)| name)))]
         state: Option<String>,
-        /// Only this event, such as pull_request.
+        /// Only deliveries of this event, such as pull_request.
         #[arg(long, value_name = "NAME")]
         event: Option<String>,
-        /// Only this repository: OWNER/NAME, or the forge's number for it.
+        /// Only deliveries from this repository: OWNER/NAME, or the forge's id of it.
         #[arg(long, value_name = "OWNER/NAME")]
         repository: Option<RepositoryRef>,
-        /// Only those about this issue or pull request, or that moved it.
+        /// Only deliveries that are about this issue or pull request, or changed its phase.
         #[arg(long, value_name = "N", requires = "repository")]
         item: Option<ItemNumber>,
-        /// Only with this delivery id of the forge.
+        /// Only deliveries with this delivery id of the forge.
         #[arg(long, value_name = "ID")]
         delivery: Option<String>,
-        /// At most so many.
+        /// Maximum number of deliveries.
         #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
-        /// How to write them.
+        /// Output format.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
     /// Show one delivery with its body.
     #[command(after_help = "Examples:\n  phasebot deliveries show 4711\n  phasebot deliveries show 4711 --format json")]
     Show {
-        /// Its number, from the list, or the forge's id of the delivery.
+        /// Number of the delivery, from the list, or the forge's delivery id.
         #[arg(value_name = "DELIVERY")]
         delivery: DeliveryRef,
-        /// Show the whole body, however long.
+        /// Show the whole body, whatever its length.
         #[arg(long)]
         full: bool,
-        /// How to write it.
+        /// Output format.
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Decide on deliveries again.
+    /// Process deliveries again.
     #[command(
         after_help = "Example:\n  phasebot deliveries replay 4711 4712\n\nFacts that are known already stay as they are, and nothing is shown twice."
     )]
     Replay {
-        /// Their numbers, from the list, or the forge's ids.
+        /// Numbers of the deliveries, from the list, or the forge's delivery ids.
         #[arg(required = true, value_name = "DELIVERY")]
         deliveries: Vec<DeliveryRef>,
     },
-    /// End deliveries that wait, can't be understood or were given up.
+    /// Drop deliveries that are pending, could not be decoded or failed for good.
     #[command(after_help = "Example:\n  phasebot deliveries drop 4711 --reason \"sent by a test hook\"")]
     Drop {
-        /// Their numbers, from the list, or the forge's ids.
+        /// Numbers of the deliveries, from the list, or the forge's delivery ids.
         #[arg(required = true, value_name = "DELIVERY")]
         deliveries: Vec<DeliveryRef>,
-        /// Why, for the record.
+        /// Reason, for the record.
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
@@ -138,7 +138,7 @@ pub async fn perform(verb: &Verb, store: &dyn Store, out: &mut dyn Write) -> Res
         }
         Verb::Show { delivery, full, format } => {
             let seqs = delivery.find(store).await?;
-            // Of several hooks the newest.
+            // If several webhooks sent the same id, the newest delivery.
             let seq = seqs.first().copied().ok_or_else(|| none(delivery))?;
             let stored = store.delivery(seq).await?.ok_or_else(|| none(delivery))?;
             match format {
@@ -164,7 +164,7 @@ pub async fn perform(verb: &Verb, store: &dyn Store, out: &mut dyn Write) -> Res
     }
 }
 
-/// The numbers of deliveries; fails if there is no delivery of one of the ids.
+/// Returns the numbers of deliveries; fails if an id matches no delivery.
 async fn found(deliveries: &[DeliveryRef], store: &dyn Store) -> Result<Vec<Seq>, Failure> {
     let mut seqs = Vec::new();
     for delivery in deliveries {
@@ -177,7 +177,7 @@ async fn found(deliveries: &[DeliveryRef], store: &dyn Store) -> Result<Vec<Seq>
     Ok(seqs)
 }
 
-/// The deliveries that are about an item by their payload, or moved it by their note.
+/// Returns at most `most` deliveries that concern an item by their payload or by their note.
 pub(super) async fn about(
     rows: Vec<DeliveryRow>,
     item: ItemNumber,
@@ -196,21 +196,21 @@ pub(super) async fn about(
     Ok(kept)
 }
 
-/// Whether a note names an item, as `#12`.
+/// Returns whether a note mentions an item, as `#12`.
 fn names_item(note: &str, item: ItemNumber) -> bool {
     let name = format!("#{item}");
     let ends = note.match_indices(&name).map(|(at, name)| note[at + name.len()..].chars().next());
     ends.into_iter().any(|next| next.is_none_or(|next| !next.is_ascii_digit()))
 }
 
-/// The item that a delivery's payload is about.
+/// Returns the item that a delivery's payload is about.
 async fn payload_item(row: &DeliveryRow, store: &dyn Store) -> Result<Option<ItemNumber>, Failure> {
     let Some(stored) = store.delivery(row.seq).await? else { return Ok(None) };
     let event = decode(&row.forge, 0, &row.event, &stored.body, row.received_at);
     Ok(event.ok().and_then(|event| event.seen.item()))
 }
 
-/// Does one thing to each delivery; goes on after one that there is not, and fails then.
+/// Applies an action to each delivery. Continues after a missing one, and fails at the end.
 async fn each(
     seqs: &[Seq],
     out: &mut dyn Write,
@@ -304,7 +304,7 @@ fn show(stored: &StoredDelivery, full: bool, out: &mut dyn Write) -> Result<(), 
     Ok(())
 }
 
-/// One object: what the list shows, and the body; as text if it is not JSON.
+/// Writes one JSON object: the list's fields and the body, which is a string if it is not JSON.
 fn show_json(stored: &StoredDelivery, out: &mut dyn Write) -> Result<(), Failure> {
     let body: Value = serde_json::from_slice(&stored.body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&stored.body).into_owned()));

@@ -1,4 +1,4 @@
-//! `phasebot demo`: the real bot, a simulated forge, and a story for both.
+//! `phasebot demo`: runs the real bot and a simulated forge through a story.
 
 mod drawing;
 mod page;
@@ -27,30 +27,30 @@ use crate::{
     telemetry,
 };
 
-/// Pause after a step at the usual pace, for people to read.
+/// Pause after a step at the normal pace, in a terminal.
 const PACE: Duration = Duration::from_millis(1200);
-/// The same where nobody watches.
+/// Pause after a step if the output is not a terminal.
 const PACE_UNWATCHED: Duration = Duration::from_millis(100);
 
-/// Show the whole loop on this machine: no account, no network.
+/// Show the whole loop on this machine, without an account or a network.
 ///
-/// Starts the bot and a simulated forge in one process, and plays a story
-/// through all eight phases over real signed HTTP. Each event is shown with what
-/// the bot did and why. Stays up until Ctrl-C.
+/// Starts the bot and a simulated forge in one process, and plays a story through all eight phases
+/// over real signed HTTP. Shows each event with what the bot did and why. Keeps running until
+/// Ctrl-C.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot demo\n  phasebot demo --exit --speed 10")]
 pub(super) struct Args {
-    /// End after the story: with 0 only if every step came out as expected.
+    /// Exit after the story; with 0 only if every step had the expected result.
     #[arg(long)]
     pub(super) exit: bool,
-    /// How much faster than its usual pace the story is told.
+    /// Speed of the story relative to its normal pace.
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     pub(super) speed: f64,
 }
 
 /// Plays the story.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
-    // The story is on stdout; the operator's settings are none of a demo's business, but for the logs.
+    // The story goes to stdout. Of the operator's settings, the demo uses only those for logs.
     let filter = context.variable("PHASEBOT_LOG").filter(|filter| !filter.is_empty()).unwrap_or("warn");
     telemetry::start_logs(filter, LogFormat::Text, context.no_color())?;
     let watched = stdout().is_terminal();
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
             told = tell(&stage, &mut page, pause, args.exit) => Some(told),
             _ = signals.next() => None,
         };
-        // Whoever pressed Ctrl-C wants the end, and not to hear how it came out.
+        // After Ctrl-C the user wants the program to end, without a summary.
         let outcome = match told {
             None => Ok(()),
             Some(Ok(())) if !args.exit => stay(&stage, &mut page, &mut signals).await,
@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     })
 }
 
-/// The whole story. With `judge`, a step that came out otherwise is an error.
+/// Plays the whole story. With `judge`, an unexpected result is an error.
 async fn tell(stage: &Stage, page: &mut Page<'_>, pause: Duration, judge: bool) -> Result<(), Failure> {
     let mut play = Play::new(stage, pause)?;
     play::open(page)?;
@@ -94,7 +94,7 @@ async fn tell(stage: &Stage, page: &mut Page<'_>, pause: Duration, judge: bool) 
     if judge { Err(Failure::Message(said)) } else { Ok(page.line(&page.alarm(&said))?) }
 }
 
-/// Stays up for people to look around, with the clock running.
+/// Keeps everything running for people to explore, with the clock at normal speed.
 async fn stay(stage: &Stage, page: &mut Page<'_>, signals: &mut Signals) -> Result<(), Failure> {
     summary::addresses(stage, page)?;
     stage.let_time_run();

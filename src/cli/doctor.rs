@@ -1,4 +1,4 @@
-//! `phasebot doctor`: is everything right, and if not, what to do about it.
+//! `phasebot doctor`: checks the installation and suggests remedies.
 
 mod alerts;
 mod app;
@@ -26,32 +26,31 @@ use crate::{
     telemetry,
 };
 
-/// Check that everything is right, and say what to do where it is not.
+/// Check the installation, and suggest remedies.
 ///
-/// One line for each check: settings, key, clock, database, the App and its
-/// webhook, what each installation grants against what its repositories'
-/// policies need, rate limits, alert connections. Changes nothing. Ends with 0
-/// if nothing has to be done.
+/// Prints one line per check: settings, key, clock, database, the App and its webhook, the
+/// permissions of each installation compared with what its repositories' policies need, rate
+/// limits, alert connections. Changes nothing. Exits with 0 if nothing needs to be done.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot doctor\n  phasebot doctor --format json")]
 pub(super) struct Args {
-    /// How to print the result.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
 
-/// When it is asked.
+/// Time at which the checks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Occasion {
     /// At any time.
     AnyTime,
-    /// At the end of `setup`: the bot does not run yet.
+    /// At the end of `setup`, when the bot does not run yet.
     BeforeTheFirstStart,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result<(), Failure> {
-    // The findings are the output; the log is for what goes wrong beside them.
+    // The findings are the output; the log only shows further errors.
     let filter = context.variable("PHASEBOT_LOG").filter(|filter| !filter.is_empty()).unwrap_or("warn");
     telemetry::start_logs(filter, crate::settings::LogFormat::Text, context.no_color())?;
     let report = runtime()?.block_on(examine(context, Arc::new(SystemClock), Occasion::AnyTime));
@@ -62,7 +61,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     if report.is_well() { Ok(()) } else { Err(Failure::Reported) }
 }
 
-/// All checks, in the order in which what they need becomes known.
+/// Runs all checks, each after those whose results it needs.
 pub(super) async fn examine(context: &Context, clock: Arc<dyn Clock>, occasion: Occasion) -> Report {
     let mut report = Report::default();
     let settings = match context.settings() {
@@ -87,7 +86,7 @@ pub(super) async fn examine(context: &Context, clock: Arc<dyn Clock>, occasion: 
     report
 }
 
-/// The address that GitHub is to send webhooks to.
+/// Returns the address that GitHub should send webhooks to.
 fn webhook_url(settings: &Settings) -> String {
     format!("{}/webhooks/github", settings.public_url)
 }

@@ -1,4 +1,4 @@
-//! `phasebot explain`.
+//! `phasebot explain`: shows what an event would do.
 
 mod account;
 mod words;
@@ -19,40 +19,40 @@ use crate::{
     port::clock::Clock,
 };
 
-/// No forge sends a longer body.
+/// Maximum size of a webhook's body, in bytes; no forge sends a larger one.
 const LONGEST: u64 = 25 * 1024 * 1024;
 
-/// Tell what an event would do, and why.
+/// Show what an event would do, and why.
 ///
-/// Shows which phase it leads to, by which rule, and with which effects, for a
-/// phasebot that has seen nothing else. Uses no network.
+/// Shows the resulting phase, the rule and the effects, for a phasebot that has seen nothing else.
+/// Uses no network.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot explain --event pull_request merged.json\n  phasebot explain --event issues opened.json --policy .github/phasebot.yml --format json"
 )]
 pub(super) struct Args {
-    /// The forge's name for the event, as in its header: issues, pull_request, push …
+    /// The forge's name of the event, as in its header: issues, pull_request, push …
     #[arg(long, value_name = "NAME")]
     pub(super) event: String,
-    /// The webhook's body; - reads it from stdin.
+    /// File with the webhook's body; - reads it from stdin.
     #[arg(value_name = "PAYLOAD.json")]
     pub(super) payload: PathBuf,
-    /// A policy file; else the built-in policy.
+    /// Policy file; default: the built-in policy.
     #[arg(long, value_name = "FILE")]
     pub(super) policy: Option<PathBuf>,
-    /// How to write it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: Format,
 }
 
-/// Explains.
+/// Runs the command.
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let policy = match &args.policy {
         Some(file) => policy::load(file, Rank::Repository)?,
         None => built_in(),
     };
     let body = read(&args.payload)?;
-    // A GitHub App's own number tells its own check runs from others', and there is no App here.
+    // An App's id identifies its own check runs. There is no App here, so the id is 0.
     let decoded = decode(&ForgeName::github(), 0, &args.event, &body, SystemClock.now());
     let account = Account::of(&args.event, decoded, &policy);
     match args.format {

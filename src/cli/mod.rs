@@ -1,4 +1,4 @@
-//! The command line: what can be asked of `phasebot`, one file per subcommand.
+//! Command line of `phasebot`, with one file per subcommand.
 
 pub mod alerts;
 pub mod assembly;
@@ -34,7 +34,7 @@ use crate::{
     telemetry::{self, LogLevel, TelemetryError},
 };
 
-/// Tells in which DevOps phase every issue and pull request is, and why.
+/// Label every issue and pull request with its DevOps phase, and explain why.
 #[derive(Debug, Parser)]
 #[command(
     name = "phasebot",
@@ -42,14 +42,15 @@ use crate::{
     after_help = "Without a command, phasebot serves.\n\nExample:\n  phasebot --config /etc/phasebot.toml serve"
 )]
 pub struct Cli {
-    /// Settings file; else the one that PHASEBOT_CONFIG names, else config/phasebot.toml if it is there.
+    /// Settings file; default: the one that PHASEBOT_CONFIG names, else config/phasebot.toml if it
+    /// exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     #[command(subcommand)]
     command: Option<Command>,
 }
 
-/// Each command's help stands with its arguments.
+/// Subcommands. The help of most is the doc comment of their arguments.
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
@@ -59,7 +60,7 @@ enum Command {
     Doctor(doctor::Args),
     /// Check policy files.
     Check(check::CheckArgs),
-    /// Tell what an event would do, and why, without a network.
+    /// Show what an event would do, and why, without a network.
     Explain(explain::Args),
     Why(why::Args),
     Deliveries(deliveries::Args),
@@ -68,31 +69,31 @@ enum Command {
     Backup(backup::Args),
 }
 
-/// How a command writes its result.
+/// Output format of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// For scripts.
+    /// JSON for scripts.
     Json,
 }
 
-/// Why a command did not do as asked. Its text is for the user, remedy included.
+/// Reasons why a command failed. The text is for the user and includes the remedy.
 #[derive(Debug)]
 pub enum Failure {
-    /// In its own words.
+    /// An error with its complete message.
     Message(String),
-    /// The settings.
+    /// The settings are invalid.
     Settings(SettingsError),
-    /// Whoever reads our output has gone: nothing to complain about.
+    /// The reader of the output has closed it, so no message is needed.
     OutputClosed,
-    /// The output itself says it.
+    /// The output already contains the error.
     Reported,
 }
 
 impl Cli {
-    /// Does what was asked. Output goes to `out`, logs to stderr.
+    /// Runs the command. Writes output to `out` and logs to stderr.
     pub fn run(self, environment: Vec<(String, String)>, out: &mut dyn Write) -> Result<(), Failure> {
         let context = Context { config: self.config, environment };
         match self.command.unwrap_or(Command::Serve(serve::Args {})) {
@@ -112,21 +113,21 @@ impl Cli {
     }
 }
 
-/// What every command may need.
+/// Input of every command.
 pub struct Context {
-    /// The settings file that was named.
+    /// Settings file that the command line names.
     config: Option<PathBuf>,
-    /// The environment, as it was when the program started.
+    /// Environment variables at the program's start.
     environment: Vec<(String, String)>,
 }
 
 impl Context {
-    /// Reads the settings.
+    /// Loads the settings.
     fn settings(&self) -> Result<Loaded, Failure> {
         Ok(Settings::load(self.config.as_deref(), self.environment.iter().cloned())?)
     }
 
-    /// Starts the logs as the settings have it, and gives the warnings to them.
+    /// Starts logging as the settings say, and logs the settings' warnings.
     fn start_logs(&self, loaded: &Loaded) -> Result<LogLevel, Failure> {
         let settings = &loaded.settings;
         let level = telemetry::start_logs(&settings.log, settings.log_format, self.no_color())?;
@@ -136,7 +137,7 @@ impl Context {
         Ok(level)
     }
 
-    /// The same with other values for these variables.
+    /// Returns a copy of the context with other values for these variables.
     fn with_variables(&self, variables: &[(String, String)]) -> Self {
         let replaced = |name: &str| {
             let file = name.strip_suffix("_FILE").unwrap_or(name);
@@ -146,18 +147,18 @@ impl Context {
         Self { config: self.config.clone(), environment: kept.chain(variables.iter().cloned()).collect() }
     }
 
-    /// A variable of the environment.
+    /// Returns an environment variable.
     fn variable(&self, name: &str) -> Option<&str> {
         self.environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the user wants no colours: <https://no-color.org>.
+    /// Returns whether the user wants no colours: <https://no-color.org>.
     fn no_color(&self) -> bool {
         self.environment.iter().any(|(name, value)| name == "NO_COLOR" && !value.is_empty())
     }
 }
 
-/// A runtime for a command that waits for something.
+/// Creates a Tokio runtime for a command that waits for I/O.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()

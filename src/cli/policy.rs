@@ -1,4 +1,4 @@
-//! The policy that the operator's settings name.
+//! Loads the operator's policy, which the settings name.
 
 use std::{path::Path, sync::Arc};
 
@@ -9,19 +9,19 @@ use crate::{
     policy::{self, Layer, Parsed, Rank},
 };
 
-/// The policies over the operator's file; without one, over the built-in policy alone.
+/// Creates the policies with the operator's file, or with the built-in policy only.
 pub(super) fn operators(file: Option<&Path>) -> Result<Arc<FilePolicies>, Failure> {
     let operator = file.map(read).transpose()?;
     FilePolicies::new(operator).map(Arc::new).map_err(|problems| wrong(&problems))
 }
 
-/// Puts what the operator's file says now in the place of what was in force.
+/// Replaces the operator's policy with the file's present content.
 pub(super) fn renew(policies: &FilePolicies, file: Option<&Path>) -> Result<(), Failure> {
     let operator = file.map(read).transpose()?;
     policies.renew(operator).map_err(|problems| wrong(&problems))
 }
 
-/// Reads a policy file as one of this rank.
+/// Loads a policy file with this rank.
 pub(super) fn load(file: &Path, rank: Rank) -> Result<Policy, Failure> {
     let parsed = read(file)?;
     policy::compile(&policy::merge(&[Layer { rank, parsed }])).map_err(|problems| wrong(&problems))

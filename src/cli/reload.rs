@@ -1,7 +1,7 @@
-//! Taking new secrets, another key and another policy while serving.
+//! Reloads secrets, keys and policies while the bot runs.
 //!
-//! On SIGHUP, and when a file that the settings come from changes. All of it
-//! or nothing: what is not right leaves everything as it was, and says so.
+//! Reloads on SIGHUP, and when a file with settings changes. If anything is invalid, nothing
+//! changes, and the error is logged.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,10 +17,10 @@ use crate::{
     settings::{Loaded, Settings},
 };
 
-/// How often the files are looked at.
+/// Interval between checks of the files.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What can be renewed.
+/// Everything that can be reloaded.
 pub(super) struct Reload {
     pub(super) environment: Vec<(String, String)>,
     pub(super) config: Option<PathBuf>,
@@ -30,11 +30,11 @@ pub(super) struct Reload {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-/// What a file looked like: when it was changed, and its size.
+/// State of the files: time of the last change, and size.
 type Stamp = Vec<(PathBuf, Option<(SystemTime, u64)>)>;
 
 impl Reload {
-    /// Watches for ever. `loaded`: what is in force.
+    /// Watches forever. `loaded` holds the settings in force.
     pub(super) async fn watch(self, loaded: Loaded) {
         let mut files = self.files(&loaded);
         let mut seen = stamp(&files);
@@ -51,7 +51,7 @@ impl Reload {
                     "a file changed"
                 }
             };
-            // Before reading: what changes while we read is seen the next time.
+            // Taken before reading, so that a change during a failed reload is noticed.
             seen = stamp(&files);
             match self.renew() {
                 Ok(renewed) => {
@@ -64,7 +64,7 @@ impl Reload {
         }
     }
 
-    /// Everything new is read and checked before any of it is used.
+    /// Loads and validates everything before any of it takes effect.
     fn renew(&self) -> Result<Loaded, Failure> {
         let loaded = Settings::load(self.config.as_deref(), self.environment.iter().cloned())?;
         let credentials = loaded.settings.credentials()?;
@@ -77,7 +77,7 @@ impl Reload {
         Ok(loaded)
     }
 
-    /// The files that settings come from.
+    /// Returns the files that the settings come from.
     fn files(&self, loaded: &Loaded) -> Vec<PathBuf> {
         let settings = &loaded.settings;
         let named = [loaded.file.clone(), settings.github.private_key_file.clone(), settings.policy_file.clone()];
@@ -96,7 +96,7 @@ fn stamp(files: &[PathBuf]) -> Stamp {
     files.iter().map(|file| (file.clone(), look(file))).collect()
 }
 
-/// The signal that asks for it.
+/// The signal that requests a reload.
 #[cfg(unix)]
 struct Hangup(Option<tokio::signal::unix::Signal>);
 
@@ -115,7 +115,7 @@ impl Hangup {
     }
 }
 
-/// There is none here: only files are watched.
+/// There is no such signal here; only files are watched.
 #[cfg(not(unix))]
 struct Hangup;
 

@@ -1,4 +1,4 @@
-//! `phasebot serve`.
+//! `phasebot serve`: runs the bot.
 
 use std::{future::Future, io, sync::Arc, time::Duration};
 
@@ -19,14 +19,14 @@ use crate::{
     telemetry::{LogLevel, Metrics},
 };
 
-/// Run the bot (also what no command does).
+/// Run the bot (the default command).
 ///
-/// Ends in good order on SIGTERM and Ctrl-C.
+/// Shuts down gracefully on SIGTERM and Ctrl-C.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  phasebot serve\n  phasebot serve --config /etc/phasebot.toml")]
 pub struct Args {}
 
-/// Serves until a signal.
+/// Serves until a signal arrives.
 pub(super) fn run(_: &Args, context: &Context) -> Result<(), Failure> {
     let loaded = context.settings()?;
     let log = context.start_logs(&loaded)?;
@@ -34,7 +34,7 @@ pub(super) fn run(_: &Args, context: &Context) -> Result<(), Failure> {
     for warning in &credentials.warnings {
         tracing::warn!("{warning}");
     }
-    // Only a test kills the program at a chosen point; release builds refuse.
+    // Only tests make the program crash at a chosen point; release builds reject the variable.
     if let Some(spec) = context.variable("PHASEBOT_CRASH_AT") {
         crash::arm(spec).map_err(Failure::Message)?;
     }
@@ -73,7 +73,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
         public: assembly::bind("listen", settings.listen).await?,
         admin: assembly::bind("admin_listen", settings.admin_listen).await?,
     };
-    // What was bound, not what was asked for: port 0 leaves the choice to the system.
+    // The actual addresses: with port 0, the system chooses the port.
     let bound =
         |listener: &TcpListener| listener.local_addr().map_or_else(|error| error.to_string(), |it| it.to_string());
     let (listen, admin) = (bound(&materials.public), bound(&materials.admin));
@@ -97,10 +97,11 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     served.map_err(|error| Failure::Message(format!("signals can't be heard: {error}")))
 }
 
-/// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and at most `grace` more.
+/// Runs `serving` until it ends by itself, or until SIGTERM or Ctrl-C and for at most `grace`
+/// longer.
 ///
-/// At the signal `shutdown` becomes `true`: from then on the bot is not ready
-/// and takes in nothing new. A second signal ends the wait.
+/// A signal sets `shutdown` to `true`: from then on the bot is not ready and accepts nothing new. A
+/// second signal ends the wait.
 pub async fn until_signal(
     serving: impl Future<Output = ()>,
     shutdown: &watch::Sender<bool>,
@@ -121,7 +122,7 @@ pub async fn until_signal(
     Ok(())
 }
 
-/// The signals that ask the program to end.
+/// Signals that end the program.
 #[cfg(unix)]
 pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
@@ -144,7 +145,7 @@ impl Signals {
     }
 }
 
-/// The signals that ask the program to end.
+/// Signals that end the program.
 #[cfg(not(unix))]
 pub(super) struct Signals;
 

@@ -1,5 +1,5 @@
-//! `phasebot setup`: registers the GitHub App by way of a browser, keeps its
-//! credentials, waits until it is installed, and ends with `doctor`.
+//! `phasebot setup`: registers the GitHub App in a browser, stores its credentials, waits until it
+//! is installed, and runs `doctor`.
 
 mod flow;
 mod keep;
@@ -26,56 +26,55 @@ use crate::{
     port::clock::Clock,
 };
 
-/// Longest name of an App, in characters.
+/// Maximum length of an App's name, in characters.
 const LONGEST_NAME: usize = 34;
-/// Where webhooks go if there is no public address. GitHub keeps what could
-/// not be delivered, and `catch-up` fetches it; no such host ever exists (RFC 2606).
+/// Webhook address if there is no public address. GitHub keeps undelivered deliveries, and
+/// `catch-up` fetches them; the host never exists (RFC 2606).
 const NOWHERE: &str = "https://phasebot.invalid";
 
-/// Register and install the GitHub App from a browser.
+/// Register and install the GitHub App in a browser.
 ///
-/// Shows a page on this machine whose button registers the App on GitHub with
-/// everything filled in, keeps the App's number, key and webhook secret in
-/// files with mode 0600, waits until you have installed it, and checks
-/// everything as `doctor` does.
+/// Shows a page on this machine whose button registers the App on GitHub with a completed form.
+/// Stores the App's id, key and webhook secret in files with mode 0600, waits until you have
+/// installed the App, and runs the checks of `doctor`.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot setup --public-url https://phasebot.example.com\n  phasebot setup --org acme --public-url https://phasebot.example.com --with gates,deploys\n  phasebot setup --github-url https://github.acme.example --public-url https://phasebot.acme.example"
 )]
 pub(super) struct Args {
-    /// Register the App for this organisation; without it, for yourself.
+    /// Register the App for this organisation; without it, for your own account.
     #[arg(long, value_name = "ORG")]
     org: Option<String>,
-    /// The GitHub instance; else the one that the settings name.
+    /// Address of the GitHub instance; default: the one in the settings.
     #[arg(long, value_name = "URL")]
     github_url: Option<String>,
-    /// How GitHub reaches this bot; else `public_url` of the settings.
+    /// Public address of this bot; default: `public_url` of the settings.
     #[arg(long, value_name = "URL", conflicts_with = "pull")]
     public_url: Option<String>,
-    /// There is no public address: deliveries are fetched by `catch-up`.
+    /// Work without a public address: `catch-up` fetches the deliveries.
     #[arg(long)]
     pull: bool,
-    /// Ask for more than labels and comments need.
+    /// Request the permissions of further features, beyond labels and comments.
     #[arg(long, value_name = "WHAT", value_delimiter = ',', value_enum)]
     with: Vec<More>,
-    /// The App's name, which must be free on GitHub; it can be changed there.
+    /// Name of the App, which must be free on GitHub; you can change it there.
     #[arg(long, value_name = "NAME", value_parser = name)]
     name: Option<String>,
-    /// Where phasebot.env and the key go.
+    /// Directory for phasebot.env and the key.
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
-    /// Overwrite a phasebot.env that is there.
+    /// Overwrite an existing phasebot.env.
     #[arg(long)]
     force: bool,
-    /// Port of the page on this machine; 0: any that is free.
+    /// Port of the page on this machine; 0 chooses a free one.
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     port: u16,
-    /// End as soon as the credentials are kept.
+    /// Exit as soon as the credentials are stored.
     #[arg(long)]
     no_wait: bool,
 }
 
-/// What the App can be allowed beyond labels and comments.
+/// Features of the App beyond labels and comments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum More {
     /// Check runs, deployment protection rules, publishing draft releases.
@@ -136,7 +135,7 @@ pub(super) fn run(args: &Args, context: &Context, out: &mut dyn Write) -> Result
     })
 }
 
-/// What `doctor` says of what was kept just now.
+/// Runs the checks of `doctor` with the new credentials.
 async fn examine(context: &Context, kept: &Kept, clock: Arc<dyn Clock>, out: &mut dyn Write) -> Result<(), Failure> {
     writeln!(out)?;
     let context = context.with_variables(&kept.variables);
@@ -159,7 +158,7 @@ fn port_of(url: &str) -> &str {
     url.split(['/', ':']).nth(4).unwrap_or("PORT")
 }
 
-/// A name that is probably free; it can be changed on GitHub's page.
+/// Returns a name that is probably free; the user can change it on GitHub's page.
 fn app_name(args: &Args) -> String {
     match (&args.name, &args.org) {
         (Some(name), _) => name.clone(),

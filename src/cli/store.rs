@@ -1,4 +1,4 @@
-//! Opening the store that the settings name.
+//! Opens the store that the settings name.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     store,
 };
 
-/// Opens the store, and brings its schema up to date.
+/// Opens the store, and migrates its schema to the current version.
 pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
     let url = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),

@@ -1,4 +1,4 @@
-//! References on the command line: a delivery, a repository, an item.
+//! References on the command line to a delivery, a repository or an item.
 
 use std::{fmt, str::FromStr};
 
@@ -8,10 +8,10 @@ use crate::{
     port::store::{DeliveryFilter, RepositoryRow, Seq, Store},
 };
 
-/// A delivery, by its number here or by the forge's id.
+/// A delivery, by its number in phasebot or its id on the forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryRef {
-    /// The number that `phasebot deliveries list` shows.
+    /// Number that `phasebot deliveries list` shows.
     Seq(Seq),
     /// The forge's id, as GitHub's page of recent deliveries shows it.
     Id(String),
@@ -45,7 +45,7 @@ impl fmt::Display for DeliveryRef {
 }
 
 impl DeliveryRef {
-    /// Returns the numbers of the deliveries, newest first: two hooks may have sent one id.
+    /// Returns the numbers of the deliveries, newest first: two webhooks may have sent the same id.
     pub(super) async fn find(&self, store: &dyn Store) -> Result<Vec<Seq>, Failure> {
         match self {
             Self::Seq(seq) => Ok(vec![*seq]),
@@ -57,12 +57,12 @@ impl DeliveryRef {
     }
 }
 
-/// A repository, by its name or by the forge's number.
+/// A repository, by its name or its id on the forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RepositoryRef {
     /// `OWNER/NAME`.
     Name(String),
-    /// The forge's number.
+    /// The forge's id of the repository.
     Id(u64),
 }
 
@@ -83,7 +83,7 @@ impl FromStr for RepositoryRef {
 }
 
 impl RepositoryRef {
-    /// Returns the forge's number of the repository. Fails if no repository of the name is known.
+    /// Returns the forge's id of the repository. Fails if no repository has this name.
     pub(super) async fn find(&self, store: &dyn Store) -> Result<u64, Failure> {
         match self {
             Self::Id(id) => Ok(*id),
@@ -92,7 +92,7 @@ impl RepositoryRef {
     }
 }
 
-/// Returns the repository of a name. Fails with a remedy if none is known.
+/// Returns the repository with this name. Fails with a remedy if there is none.
 async fn named(name: &str, store: &dyn Store) -> Result<RepositoryRow, Failure> {
     let row = store.repository_named(&ForgeName::github(), name).await?;
     row.ok_or_else(|| {
@@ -102,12 +102,12 @@ async fn named(name: &str, store: &dyn Store) -> Result<RepositoryRow, Failure> 
     })
 }
 
-/// An issue or pull request, as `acme/shop#12`.
+/// An issue or pull request, such as `acme/shop#12`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ItemRef {
     /// `OWNER/NAME`.
     pub repository: String,
-    /// Its number.
+    /// Number of the item.
     pub item: ItemNumber,
 }
 
@@ -127,7 +127,7 @@ impl FromStr for ItemRef {
 }
 
 impl ItemRef {
-    /// Returns the item's repository. Fails with a remedy if it is not known.
+    /// Returns the item's repository. Fails with a remedy if it is unknown.
     pub(super) async fn find(&self, store: &dyn Store) -> Result<RepositoryRow, Failure> {
         named(&self.repository, store).await
     }

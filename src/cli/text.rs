@@ -1,8 +1,7 @@
-//! Showing hostile text on a terminal.
+//! Sanitizes untrusted text for the terminal.
 
-/// Makes text that others wrote safe to show in one line: control characters,
-/// which could move the cursor or change colours, and marks that turn the
-/// direction of writing are escaped.
+/// Escapes untrusted text for output in one line: control characters, which could move the cursor
+/// or change colours, and characters that change the writing direction.
 pub(super) fn line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -11,7 +10,7 @@ pub(super) fn line(text: &str) -> String {
     shown
 }
 
-/// As [`line()`], but line breaks and tabs stay.
+/// Escapes text like [`line()`], but keeps line breaks and tabs.
 pub(super) fn lines(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {

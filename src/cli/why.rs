@@ -1,4 +1,4 @@
-//! `phasebot why`: why an issue or pull request is in its phase, and what it waits for.
+//! `phasebot why`: explains the phase of an issue or pull request, and what it waits for.
 
 use std::io::Write;
 
@@ -21,16 +21,16 @@ use crate::{
     },
 };
 
-/// Effects that are looked through for those of the item, the newest.
+/// Number of the newest effects that are searched for those of the item.
 const EFFECTS: usize = 1_000;
-/// Deliveries that are shown, the newest.
+/// Maximum number of deliveries shown, the newest.
 const DELIVERIES: usize = 20;
 
-/// Tell why an issue or pull request is in its phase.
+/// Explain why an issue or pull request is in its phase.
 ///
-/// Shows the evidence, what is missing for the next phase, the history, what
-/// still waits to be sent, and the deliveries that concerned it. Reads the
-/// database beside a running `serve`; asks no forge.
+/// Shows the evidence, the missing conditions for the next phase, the history, effects that are not
+/// sent yet, and the deliveries that concerned it. Reads the database while `serve` runs; sends no
+/// request to the forge.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  phasebot why acme/shop#12\n  phasebot why https://github.com/acme/shop/pull/12 --format json"
@@ -39,40 +39,40 @@ pub struct Args {
     /// The issue or pull request, or its address.
     #[arg(value_name = "OWNER/NAME#N")]
     pub item: ItemRef,
-    /// How to write it.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
 }
 
-/// Everything that is known of one item's phase.
+/// Everything that is known about one item's phase.
 #[derive(Debug, Serialize)]
 struct Account {
     repository: String,
     active: bool,
-    /// The settings let nothing be written.
+    /// The settings disable all writes.
     dry_run: bool,
-    /// Why an operator paused all writing, if so.
+    /// Reason why an operator paused all writes, if they are paused.
     paused: Option<String>,
     mode: Mode,
     derived: Derived,
-    /// Labels on the item as last seen.
+    /// Labels of the item as last seen.
     labels: Vec<String>,
-    /// Moves of earlier cycles and of this one, as they were stored.
+    /// Phase changes of earlier cycles and of this one, as stored.
     history: Vec<Transition>,
     waiting: Vec<Waiting>,
     deliveries: Vec<DeliveryRow>,
 }
 
-/// An effect that is not done.
+/// An effect that is not done yet.
 #[derive(Debug, Serialize)]
 struct Waiting {
-    /// What it does, in words.
+    /// Description of the effect.
     effect: String,
     state: EffectState,
     attempts: u32,
     queued_at: Timestamp,
     not_before: Timestamp,
-    /// The last error.
+    /// Last error.
     note: String,
 }
 

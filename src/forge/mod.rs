@@ -1,3 +1,3 @@
-//! Adapters to forges.
+//! Adapters to forges, the platforms that host repositories.
 
 pub mod github;

@@ -13,24 +13,24 @@ use crate::{
     store::{postgres::PostgresStore, sqlite::SqliteStore},
 };
 
-/// Why a store could not be opened. Never quotes the URL: it may hold a password.
+/// Reason why a store could not be opened. Never quotes the URL: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpenError {
-    /// Not a URL of PostgreSQL.
+    /// Not a PostgreSQL URL.
     #[error(
         "database_url: expected postgres://USER:PASSWORD@HOST:PORT/DATABASE; in a password write \
          @ as %40, / as %2F, ? as %3F, # as %23, % as %25"
     )]
     BadPostgresUrl,
-    /// A value of `sslmode` that there is not.
+    /// An unknown value of `sslmode`.
     #[error("database_url: sslmode is disable, prefer or require")]
     BadSslMode,
     /// A PostgreSQL server that is too old.
     #[error("database_url: the server is PostgreSQL {found}; phasebot needs {oldest} or newer")]
     OldServer {
-        /// Its major version.
+        /// Major version of the server.
         found: i32,
-        /// The oldest that will do.
+        /// Oldest major version that works.
         oldest: i32,
     },
     /// A PostgreSQL database of another program.
@@ -39,10 +39,10 @@ pub enum OpenError {
         /// The database.
         path: String,
     },
-    /// Not a URL of a database that we know.
+    /// A URL of an unknown kind of database.
     #[error("database_url: {0:?} is not a known kind of database; use sqlite://FILE or postgres://…")]
     UnknownScheme(String),
-    /// A SQLite URL that names no file that lasts.
+    /// A SQLite URL that names no persistent file.
     #[error("database_url: {0}; use sqlite://FILE, such as sqlite://phasebot.db")]
     BadPath(&'static str),
     /// Written by a newer phasebot.
@@ -53,9 +53,9 @@ pub enum OpenError {
     TooNew {
         /// The file, or the database and its server.
         path: String,
-        /// Its version.
+        /// Schema version of the database.
         found: u32,
-        /// The newest version that this program knows.
+        /// Newest schema version that this program knows.
         known: u32,
     },
     /// A SQLite database of another program.
@@ -64,22 +64,22 @@ pub enum OpenError {
         /// The file.
         path: String,
     },
-    /// The engine refused.
+    /// The database engine failed.
     #[error("can't open the database {path}: {message}")]
     Engine {
         /// The file, or the database and its server.
         path: String,
-        /// What the engine said.
+        /// Message of the engine.
         message: String,
     },
 }
 
-/// Opens the store that `url` names, and brings its schema up to date.
+/// Opens the store that `url` names, and migrates its schema.
 ///
 /// `sqlite://phasebot.db` is a file in the working directory,
 /// `sqlite:///var/lib/phasebot.db` one by its absolute path. The path is taken
-/// as it is written, without percent-decoding. `postgres://…` is a database on
-/// a server; see `docs/scale.md` for its options.
+/// literally, without percent-decoding. `postgres://…` is a database on a
+/// server; see `docs/scale.md` for its options.
 pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
         return Ok(Arc::new(PostgresStore::open(url).await?));
@@ -92,7 +92,7 @@ pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
     }
 }
 
-/// The file that a SQLite URL names.
+/// Returns the file that a SQLite URL names.
 fn sqlite_path(url: &str) -> Result<&Path, OpenError> {
     let Some((scheme, rest)) = url.split_once(':') else {
         return Err(OpenError::BadPath("it is not a URL"));
@@ -116,13 +116,13 @@ fn sqlite_path(url: &str) -> Result<&Path, OpenError> {
 }
 
 impl OpenError {
-    /// The engine's refusal, for the file at `path`.
+    /// Returns the error for the engine's failure on the file at `path`.
     fn engine(path: &Path, refusal: &impl ToString) -> Self {
         Self::Engine { path: shown(path), message: refusal.to_string() }
     }
 }
 
-/// A path as an error shows it.
+/// Returns a path as an error shows it.
 fn shown(path: &Path) -> String {
     path.display().to_string()
 }

@@ -1,9 +1,9 @@
-//! Moments as the stores keep them: in whole milliseconds.
+//! Times as the stores keep them: in whole milliseconds.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// The first whole millisecond that is not before `at`. A timer that fired a
-/// part of one too soon would find nothing to do, be set again, and fire again
+/// Returns the first whole millisecond that is not before `at`. A timer that fired a
+/// fraction of one too early would find nothing to do, be set again, and fire again
 /// at once.
 pub(super) fn not_before(at: Timestamp) -> Timestamp {
     let rest = at.subsec_nanosecond().rem_euclid(1_000_000);

@@ -1,4 +1,4 @@
-//! Bodies, packed by zstd: bytes written cost a store more than anything else.
+//! Compresses bodies with zstd: bytes written cost a store more than anything else.
 
 use std::cell::RefCell;
 
@@ -10,19 +10,19 @@ use crate::port::store::StoreError;
 /// The fastest level. A higher one saves little on JSON of this size.
 const LEVEL: i32 = 1;
 
-/// From this size on packing moves off the threads that serve connections (bytes).
+/// Size from which compression moves off the threads that serve connections (bytes).
 const LARGE: usize = 256 * 1024;
 
-/// A packed body.
+/// A compressed body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Packed {
-    /// Its size before packing (bytes).
+    /// Size before compression (bytes).
     pub(super) size: usize,
     /// One zstd frame.
     pub(super) frame: Vec<u8>,
 }
 
-/// Packs a body on the caller's side, before it reaches the store's writer.
+/// Compresses a body on the caller's side, before it reaches the store's writer.
 pub(super) async fn pack(body: Bytes) -> Result<Packed, StoreError> {
     if body.len() < LARGE {
         return pack_here(&body);
@@ -35,7 +35,7 @@ pub(super) async fn pack(body: Bytes) -> Result<Packed, StoreError> {
 
 fn pack_here(body: &[u8]) -> Result<Packed, StoreError> {
     thread_local! {
-        /// Making a compressor costs more than packing a usual body with it.
+        /// Reused, since making a compressor costs more than compressing a usual body.
         static COMPRESSOR: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
     }
     let frame = COMPRESSOR.with_borrow_mut(|kept| match kept {
@@ -48,7 +48,7 @@ fn pack_here(body: &[u8]) -> Result<Packed, StoreError> {
     }
 }
 
-/// Unpacks a body that was `size` bytes long.
+/// Decompresses a body that was `size` bytes long.
 pub(super) fn unpack(frame: &[u8], size: usize) -> Result<Bytes, StoreError> {
     let body = zstd::bulk::decompress(frame, size)
         .map_err(|failed| StoreError::Corrupt(format!("a packed body: {failed}")))?;

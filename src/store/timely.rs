@@ -1,15 +1,15 @@
-//! Delivery ids in an order that an index likes.
+//! Delivery ids in an order that suits an index.
 
 use std::borrow::Cow;
 
-/// Turns a UUID of version 1 so that its time leads, and turns it back.
+/// Reorders a UUID of version 1 so that its time comes first, and restores the order.
 ///
 /// GitHub's delivery ids are such UUIDs, and their text begins with the part of
-/// the time that runs fastest: in an index each falls on a page of its own,
-/// which is then written whole. Turned, they come in order and share pages:
-/// with a million deliveries kept, that is the larger part of what taking one
-/// in costs. Other ids stay as they are. Turning twice changes nothing, so that
-/// no two ids become one.
+/// the time that changes fastest: in an index each falls on a page of its own,
+/// which is then written as a whole. Reordered, they ascend and share pages:
+/// with a million deliveries stored, that is the larger part of the cost of
+/// taking one in. Other ids do not change. Applying this twice changes nothing,
+/// so that no two ids become one.
 ///
 /// Source: RFC 9562 §5.1 (layout), §6.11 (why time goes first).
 pub(super) fn turned(id: &str) -> Cow<'_, str> {
@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn later_ids_are_greater() {
-        // The low part wrapped round between the two: 7 minutes apart.
+        // The low part wrapped around between the two: 7 minutes apart.
         let (earlier, later) = ("fff00000-cc78-11e3-81ab-4c9367dc0958", "000a0000-cc79-11e3-81ab-4c9367dc0958");
         assert!(earlier > later);
         assert!(turned(earlier) < turned(later));

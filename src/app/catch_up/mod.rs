@@ -1,4 +1,4 @@
-//! Nothing that the forge ever sent is missed: at start, and every few minutes.
+//! Looks for missed deliveries of every forge, at start and every few minutes.
 
 mod walk;
 
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// When to try again what failed.
+/// Wait after a failure.
 const TRY_AGAIN_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
-/// Walks through the forges' lists at start and at every interval after, until `stop` turns true.
+/// Walks the forges' lists at start and at every interval after it, until `stop` turns true.
 pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) {
     let mut next = runtime.settings.catch_up.map(|_| runtime.clock.now());
     loop {
@@ -35,7 +35,7 @@ pub(crate) async fn run(runtime: Arc<Runtime>, mut stop: watch::Receiver<bool>) 
         {
             next = Some(tokio::select! {
                 next = all(&runtime, every) => next,
-                // What was taken in stays; the next start goes on from there.
+                // Deliveries taken in so far stay; the next start continues from there.
                 () = stopped(&mut stop) => return,
             });
             runtime.worked();
@@ -72,7 +72,7 @@ async fn all(runtime: &Arc<Runtime>, every: SignedDuration) -> Timestamp {
         }
     }
     if told && runtime.duplicate_guard.open() {
-        // What was lost is known by now, however long the rest takes.
+        // The losses are known now, however long the rest takes.
         match lost(runtime, &all).await {
             Ok((_, lost)) => runtime.duplicate_guard.walked(lost),
             Err(error) => tracing::warn!(%error, "what was lost can't be read"),
@@ -98,8 +98,8 @@ async fn all(runtime: &Arc<Runtime>, every: SignedDuration) -> Timestamp {
     next
 }
 
-/// Up to which delivery something may have been done before, and whether
-/// anything that we had acknowledged was lost. Another process, or this one
+/// Returns the last delivery up to which effects may have been applied before, and
+/// whether any delivery that we had acknowledged was lost. Another process, or this one
 /// before it crashed, may have taken it in.
 async fn lost(runtime: &Runtime, all: &Caught) -> Result<(Seq, bool), StoreError> {
     let mut lately = false;
@@ -113,7 +113,7 @@ async fn lost(runtime: &Runtime, all: &Caught) -> Result<(Seq, bool), StoreError
     Ok((waiting.last().map_or(0, |last| last.seq).max(all.through), true))
 }
 
-/// Walks through one forge's list; returns when to try again if it did not work.
+/// Walks one forge's list; returns when to try again if that failed.
 async fn one(runtime: &Arc<Runtime>, forge: &dyn Forge, all: &mut Caught) -> Option<Timestamp> {
     let door = Intake::new(runtime.clone());
     let catch_up = CatchUp { store: runtime.store.as_ref(), forge, door: &door, clock: runtime.clock.as_ref() };
@@ -139,8 +139,8 @@ async fn one(runtime: &Arc<Runtime>, forge: &dyn Forge, all: &mut Caught) -> Opt
     }
 }
 
-/// Looks at the items themselves where the list does not reach back far
-/// enough; returns when to try again if it did not work.
+/// Surveys the items themselves where the list does not reach back far enough; returns
+/// when to try again if that failed.
 async fn sweep(runtime: &Arc<Runtime>, forge: &dyn Forge) -> Option<Timestamp> {
     let store = runtime.store.as_ref();
     let swept = async {

@@ -109,7 +109,7 @@ struct Mark {
 struct Found {
     seen: u64,
     newest: Option<Timestamp>,
-    /// Oldest first.
+    /// Missing deliveries, oldest first.
     missing: VecDeque<SentDelivery>,
     more: bool,
 }

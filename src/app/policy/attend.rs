@@ -1,4 +1,4 @@
-//! Everything that a decision does about policy files, in its order.
+//! Everything that a decision does about policy files, in order.
 
 use crate::{
     app::{
@@ -34,33 +34,33 @@ use jiff::{SignedDuration, Timestamp};
 /// Pause between two steps of the same work.
 const STEP: SignedDuration = SignedDuration::from_secs(1);
 
-/// Why policy files are attended to.
+/// Reason for processing policy files.
 pub(crate) enum Occasion<'a> {
     /// An event was ingested.
     Event(&'a Event),
     /// Timers fired.
     Timers {
-        /// The organisation's file is said to have changed.
+        /// True if the organisation's file is reported to have changed.
         organisation: bool,
     },
 }
 
-/// What came of it: goes into the decision's commit.
+/// Result of processing policy files, for the decision's commit.
 #[derive(Default)]
 pub(crate) struct Attention {
     /// Items to derive again because of another policy.
     pub(crate) items: BTreeSet<ItemNumber>,
     /// Documents that changed.
     pub(crate) changed: BTreeSet<DocumentKey>,
-    /// For the delivery's note.
+    /// Text for the delivery's note.
     pub(crate) told: Vec<String>,
     said: Vec<Said>,
-    /// When the repository's own business goes on.
+    /// Time at which the repository's own work continues.
     timer: Option<Timestamp>,
 }
 
-/// Reads the files of a repository of which nothing is known yet: by its
-/// policy already the first event is to be understood.
+/// Reads the policy files of a repository that is new to us: the policy already applies to its
+/// first event.
 pub(crate) async fn before_first_look(
     runtime: &Runtime,
     forge: &dyn Forge,
@@ -77,8 +77,8 @@ pub(crate) async fn before_first_look(
     read::refresh(runtime, policies, (forge, target), &mut state.repo.facts.policy_files, &branch, false).await
 }
 
-/// Brings what is known of the files up to date. `before`: what reading them
-/// brought already in this decision. Returns the policy in force with what is to be done.
+/// Updates the facts about policy files. `before` is the result of reading them earlier in this
+/// decision. Returns the policy in force and the work to do.
 pub(crate) async fn attend(
     runtime: &Runtime,
     place: Option<(&dyn Forge, &Target)>,
@@ -136,7 +136,7 @@ pub(crate) async fn attend(
     Ok((policy, attention))
 }
 
-/// When there is something to do although nothing happens.
+/// Returns when there is work to do even if nothing happens.
 fn goes_on_at(files: &PolicyFiles, now: Timestamp) -> Option<Timestamp> {
     let soon = after(now, STEP);
     let again = files.rederive_below.map(|_| soon);
@@ -145,9 +145,9 @@ fn goes_on_at(files: &PolicyFiles, now: Timestamp) -> Option<Timestamp> {
     again.into_iter().chain(look).chain(read.map(|at| at.max(soon))).min()
 }
 
-/// The organisation's file changed: tells its other repositories.
+/// Notifies the other repositories of an organisation that its file changed.
 ///
-/// Only timers are set there, before our own decision is kept: a crash between
+/// This only sets timers there, before our own decision is stored: a crash in between
 /// repeats them.
 async fn announce(
     runtime: &Runtime,
@@ -175,7 +175,7 @@ async fn announce(
 }
 
 impl Attention {
-    /// Adds everything to a decision's commit. `fired`: the repository's own timers did.
+    /// Adds the result to a decision's commit. `fired`: the repository's own timers fired.
     pub(crate) fn into_commit(
         mut self,
         state: &mut RepoState,

@@ -1,18 +1,18 @@
-//! The policy file's life: read, judged, put into force, complained about,
-//! and looked at in pull requests before it is merged.
+//! Life cycle of policy files: read, validated, put into force, complained about,
+//! and checked in pull requests before they are merged.
 //!
 //! | module | purpose |
 //! | --- | --- |
-//! | `attend` | what a decision does about all this, in its order |
-//! | `source` | which policy is in force, from texts that were read |
+//! | `attend` | runs all policy work of a decision, in order |
+//! | `source` | determines the policy in force from the texts that were read |
 //! | `read` | reads the texts when they may have changed |
 //! | `step` | derives the items again when another policy is in force |
-//! | `notice` | the one issue about a file that is not right |
-//! | `proposal` | the check `phasebot/policy` on what may bring a new file |
-//! | `words` | every sentence of these |
+//! | `notice` | maintains the one issue about an invalid file |
+//! | `proposal` | the check `phasebot/policy` on proposals with a new file |
+//! | `words` | messages of these modules |
 //!
-//! What is known of the files is a fact like any other and is kept with them:
-//! a decision finds it in memory, and a restart costs no call.
+//! Facts about the files are stored with the other facts of a repository: a
+//! decision finds them in memory, and a restart costs no call.
 
 mod attend;
 mod notice;

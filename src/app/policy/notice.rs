@@ -1,5 +1,4 @@
-//! The one issue about a policy file that is not right: opened, kept up to
-//! date, closed again.
+//! Opens, updates and closes the one issue about an invalid policy file.
 
 use crate::{
     app::policy::words,
@@ -9,10 +8,10 @@ use crate::{
     },
 };
 
-/// The key of its effect: a newer one replaces one that waits.
+/// Key of the issue's effect: a newer effect replaces one that waits.
 pub(super) const KEY: &str = "policy/issue";
 
-/// What is to be said now that has not been said yet.
+/// Returns the effect that brings the issue up to date, if it is not.
 pub(super) fn due(files: &PolicyFiles) -> Option<Effect> {
     let says = files.complaint.as_ref().and_then(|complaint| complaint.says.as_ref());
     if files.broken.as_ref() == says {
@@ -25,7 +24,7 @@ pub(super) fn due(files: &PolicyFiles) -> Option<Effect> {
     Some(Effect::UpsertIssue { marker: POLICY_MARKER.to_owned(), title, body, open })
 }
 
-/// Notes that it was said.
+/// Records that the issue is up to date.
 pub(super) fn said(files: &mut PolicyFiles) {
     let issue = files.complaint.as_ref().and_then(|complaint| complaint.issue);
     files.complaint = Some(Complaint { issue, says: files.broken.clone() });

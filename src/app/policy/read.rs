@@ -11,30 +11,30 @@ use crate::{
     port::forge::{Forge, ForgeError, Target},
 };
 
-/// An organisation's file of whose changes nobody tells us is looked at this often.
+/// Interval at which an organisation's file is read if no event reports its changes.
 const ORGANISATION_STALE_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// What could not be read for the moment is tried again after this long.
+/// Wait after a temporary failure to read a file.
 const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(1);
-/// What the forge refuses takes a person to mend.
+/// Wait after the forge refused to show a file: a person has to fix that.
 const REFUSED_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(1);
-/// A file that is not found any more is looked for again after this long before
-/// it is taken for removed: a replica of the forge may lag behind, and with the
-/// file its gates would go.
+/// Wait before a file that is no longer found is looked for again. Only then is it
+/// taken as removed: a replica of the forge may lag behind, and the gates would go
+/// with the file.
 const MISSED_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(10);
 
-/// What reading brought.
+/// Result of reading the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Brought {
-    /// Something of what is known of the files changed.
+    /// True if any fact about the files changed.
     pub(crate) news: bool,
-    /// The repository's own file is another one.
+    /// True if the repository's own file changed.
     pub(crate) own: bool,
 }
 
-/// Reads what may have changed, and judges it.
+/// Reads the files that may have changed, and validates them.
 ///
-/// `branch` is the default branch; `told`: the organisation's file is said to
-/// have changed. A failure leaves everything as it is, to be tried again.
+/// `branch` is the default branch; `told`: the organisation's file is reported
+/// to have changed. A failure changes nothing and is retried.
 pub(super) async fn refresh(
     runtime: &Runtime,
     policies: &FilePolicies,
@@ -50,11 +50,11 @@ pub(super) async fn refresh(
     let organisation_due = name != ".github" && organisation_is_due(runtime, target, files, owner, told, now).await;
     let mut brought = Brought { news: told, own: false };
     if files.organisation.of != owner {
-        // Also where there is none: its name is the repository's owner.
+        // Set even without an organisation's file: its name is the repository's owner.
         files.organisation = Reading { of: owner.to_owned(), ..Reading::default() };
         brought.news = true;
     }
-    // Until all texts are known nothing can be said of them together.
+    // Texts are validated together, so all of them have to be known first.
     let all_known = |files: &PolicyFiles| {
         files.own.read_at.is_some() && (name == ".github" || files.organisation.read_at.is_some())
     };
@@ -110,7 +110,7 @@ async fn organisation_is_due(
     if !old || reading.retry_at.is_some_and(|at| at > now) {
         return false;
     }
-    // Where we serve the organisation's repository its pushes tell us.
+    // If we serve the organisation's repository, its push events report changes.
     let served = runtime.store.repositories(&target.repo.forge, target.installation).await.unwrap_or_default();
     let place = format!("{owner}/.github");
     !served.iter().any(|row| row.active && row.full_name.eq_ignore_ascii_case(&place))
@@ -128,7 +128,7 @@ fn note(reading: &mut Reading, of: &str, outcome: Result<Option<FileSeen>, Times
             *reading = Reading { read_at: Some(now), of, seen, ..Reading::default() };
         }
         Err(retry_at) => {
-            // Not read at all is stale, too.
+            // A failed read makes a file stale that was read before.
             reading.stale |= reading.read_at.is_some();
             reading.retry_at = Some(retry_at);
         }
@@ -139,7 +139,7 @@ fn missed_for_long(reading: &Reading, now: Timestamp) -> bool {
     reading.missed_at.is_some_and(|at| now.duration_since(at) >= MISSED_AGAIN_AFTER)
 }
 
-/// The organisation's file: as another of its repositories read it since, or by asking.
+/// Returns the organisation's file as another of its repositories read it since, or reads it.
 async fn of_organisation(
     runtime: &Runtime,
     policies: &FilePolicies,
@@ -151,7 +151,7 @@ async fn of_organisation(
     let now = runtime.clock.now();
     if let Some((at, file)) = policies.shared(&whose)
         && read_at.is_none_or(|read_at| at > read_at)
-        // That a file is gone each finds out for itself, by looking twice.
+        // Each repository finds out for itself that a file is gone, by looking twice.
         && (file.is_some() || seen.is_none())
         && now.duration_since(at) < ORGANISATION_STALE_AFTER
     {
@@ -162,7 +162,7 @@ async fn of_organisation(
     Ok(file)
 }
 
-/// Reads one file; or tells when to try again.
+/// Reads one file; `Err` is the time to try again.
 async fn one(
     runtime: &Runtime,
     forge: &dyn Forge,
@@ -173,7 +173,7 @@ async fn one(
     match question(runtime, target, || forge.file(target, of, FILE, None)).await {
         Ok(file) => Ok(file),
         Err(ForgeError::RateLimited { until }) => Err(until),
-        // An organisation's repository that we may not read is none of ours.
+        // An organisation's repository that we may not read does not concern us.
         Err(ForgeError::NotFound(_) | ForgeError::Deleted(_) | ForgeError::Permanent(_)) if of.is_some() => Ok(None),
         Err(ForgeError::NotFound(why) | ForgeError::Deleted(why) | ForgeError::Permanent(why)) => {
             tracing::warn!(place, why, "the policy file may not be read; what was in force stays so");

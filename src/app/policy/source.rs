@@ -1,4 +1,4 @@
-//! Which policy is in force, from texts that were read.
+//! Determines the policy in force from the texts that were read.
 
 use std::{
     collections::HashMap,
@@ -17,31 +17,31 @@ use crate::{
     policy::{self, Layer, Parsed, Problem, Rank, Report},
 };
 
-/// So many compiled policies stay in memory.
+/// Most compiled policies in memory.
 const REMEMBERED: usize = 512;
 
-/// Which policy is in force in a repository.
+/// Source of the policy in force in a repository.
 pub trait PolicySource: Send + Sync + 'static {
-    /// The policy, ready to be used. Called for every decision: must not block.
+    /// Returns the compiled policy. Called for every decision: must not block.
     fn policy(&self, repo: &RepoKey, files: &PolicyFiles) -> Arc<Policy>;
 
-    /// The source as one that wants repositories' files read, if it is one.
+    /// Returns the source as [`FilePolicies`] if it reads files of repositories.
     fn files(&self) -> Option<&FilePolicies> {
         None
     }
 }
 
-/// One policy everywhere.
+/// One policy for every repository.
 impl PolicySource for Arc<Policy> {
     fn policy(&self, _repo: &RepoKey, _files: &PolicyFiles) -> Arc<Policy> {
         self.clone()
     }
 }
 
-/// An organisation's file: on which forge, in whose name it was read, and whose it is.
+/// Key of an organisation's file: forge, installation that read it, and organisation.
 type Whose = (ForgeName, InstallationId, String);
 
-/// What makes a policy: the organisation with its file's hash, the own file's hash, and caution.
+/// Key of a compiled policy: the organisation with its file's hash, the own file's hash, caution.
 type Ingredients = (Option<(String, String)>, Option<String>, bool);
 
 /// Policies from the operator's file, the organisation's and the repository's own.
@@ -51,12 +51,12 @@ pub struct FilePolicies {
     organisations: Mutex<HashMap<Whose, (Timestamp, Option<FileSeen>)>>,
 }
 
-/// What lies beneath all files of repositories and organisations.
+/// Base beneath all files of repositories and organisations.
 struct Base {
     operator: Option<Parsed>,
-    /// Of the program and the operator's text: what texts are judged by.
+    /// Version of the program and the operator's text, against which texts are validated.
     ground: String,
-    /// In force where no text could be read yet: no further than labels.
+    /// In force where no text could be read yet; writes no more than labels.
     cautious: Arc<Policy>,
 }
 
@@ -75,7 +75,7 @@ impl Base {
 }
 
 impl FilePolicies {
-    /// Over the operator's policy, or the built-in one alone.
+    /// Builds on the operator's policy, or on the built-in one alone.
     pub fn new(operator: Option<Parsed>) -> Result<Self, Vec<Problem>> {
         Ok(Self {
             base: RwLock::new(Arc::new(Base::new(operator)?)),
@@ -84,11 +84,10 @@ impl FilePolicies {
         })
     }
 
-    /// Puts another policy of the operator's in the place of the one in force;
-    /// one that is not right changes nothing.
+    /// Replaces the operator's policy in force; an invalid one changes nothing.
     pub fn renew(&self, operator: Option<Parsed>) -> Result<(), Vec<Problem>> {
         let base = Arc::new(Base::new(operator)?);
-        // Held over both, so that nothing compiled on the old base is kept.
+        // Locked across both, so that nothing compiled on the old base is kept.
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         *self.base.write().unwrap_or_else(PoisonError::into_inner) = base;
         compiled.clear();
@@ -99,12 +98,12 @@ impl FilePolicies {
         self.base.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// By what texts are judged: they are judged again when it changes.
+    /// Returns the base's version: texts are validated again when it changes.
     pub(super) fn ground(&self) -> String {
         self.base().ground.clone()
     }
 
-    /// What stands above a repository's own file.
+    /// Returns the layers above a repository's own file.
     fn above(&self, owner: &str, organisation: Option<&FileSeen>) -> Option<Vec<Layer>> {
         let base = self.base();
         let operator = base.operator.iter().map(|parsed| Layer { rank: Rank::Operator, parsed: parsed.clone() });
@@ -117,7 +116,7 @@ impl FilePolicies {
         Some(layers)
     }
 
-    /// The policy that these texts make together, if they are right.
+    /// Compiles the policy of these texts together, if they are valid.
     fn compile(&self, owner: &str, organisation: Option<&FileSeen>, own: Option<&FileSeen>) -> Option<Policy> {
         let mut layers = self.above(owner, organisation)?;
         if let Some(file) = own {
@@ -127,8 +126,8 @@ impl FilePolicies {
         policy::compile(&policy::merge(&layers)).ok()
     }
 
-    /// Decides what is in force after something was read. What is wrong never
-    /// takes the place of what was right.
+    /// Determines the texts in force after something was read. An invalid text never
+    /// replaces a valid one.
     pub(super) fn judge(&self, files: &mut PolicyFiles) {
         files.judged_by = self.ground();
         let owner = files.organisation.of.clone();
@@ -153,7 +152,7 @@ impl FilePolicies {
         files.broken = broken;
     }
 
-    /// Checks a text as the own file beneath what is in force above it.
+    /// Validates a text as the repository's own file, beneath the layers in force above it.
     pub(super) fn check(&self, files: &PolicyFiles, file: &FileSeen) -> (Report, Option<Policy>) {
         let organisation = files.in_force.as_ref().and_then(|texts| texts.organisation.as_ref());
         self.check_beneath(&files.organisation.of, organisation, file)
@@ -166,18 +165,18 @@ impl FilePolicies {
         }
     }
 
-    /// The policy without a file of the repository's own.
+    /// Returns the policy without a file of the repository's own.
     pub(super) fn without_own(&self, files: &PolicyFiles) -> Option<Policy> {
         let organisation = files.in_force.as_ref().and_then(|texts| texts.organisation.as_ref());
         self.compile(&files.organisation.of, organisation, None)
     }
 
-    /// An organisation's file as it was read for another of its repositories, and when.
+    /// Returns an organisation's file as another of its repositories read it, and when.
     pub(super) fn shared(&self, whose: &Whose) -> Option<(Timestamp, Option<FileSeen>)> {
         self.organisations.lock().unwrap_or_else(PoisonError::into_inner).get(whose).cloned()
     }
 
-    /// Keeps an organisation's file for its other repositories.
+    /// Stores an organisation's file for its other repositories.
     pub(super) fn share(&self, whose: Whose, at: Timestamp, file: Option<FileSeen>) {
         let mut all = self.organisations.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= REMEMBERED && !all.contains_key(&whose) {
@@ -203,7 +202,7 @@ impl PolicySource for FilePolicies {
             return policy.clone();
         }
         let Some(policy) = self.compile(owner, organisation, own) else {
-            // Judged right by another version of the program, and not judged again yet.
+            // Another version of the program found it valid, and this one has not validated it yet.
             tracing::warn!(%repo, "the policy in force can't be read by this version; the operator's holds meanwhile");
             return self.base().cautious.clone();
         };

@@ -1,5 +1,5 @@
 //! Derives a repository's items again when another policy is in force: some
-//! at a time, the newest first, so that one change of a file holds up nothing else.
+//! at a time, the newest first, so that one change of a file blocks nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,11 +12,11 @@ use crate::{
     port::store::StoredItem,
 };
 
-/// So many items are derived at once.
+/// Most items derived at once.
 const ITEMS: usize = 200;
 
-/// Notices that another policy is in force than the one by which items were
-/// derived. Returns whether anything was noted.
+/// Detects that the policy in force is not the one by which items were
+/// derived. Returns whether that was so.
 pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) -> bool {
     if files.derived_by.as_ref().is_some_and(|by| by.version == policy.version) {
         return false;
@@ -26,7 +26,7 @@ pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) 
     true
 }
 
-/// The next items to derive again.
+/// Returns the next items to derive again.
 pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemNumber, StoredItem>) -> BTreeSet<ItemNumber> {
     let Some(below) = files.rederive_below else { return BTreeSet::new() };
     let items: BTreeSet<ItemNumber> = rows.range(..below).rev().take(ITEMS).map(|(item, _)| *item).collect();

@@ -1,4 +1,4 @@
-//! What is said about policy files, in Markdown. Pieces of the files stand in
+//! Messages about policy files, in Markdown. Parts of the files are quoted as
 //! code, where nothing in them mentions, links or commands anything.
 
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use crate::{
 /// Longest text that goes into a code block; forges take 65 535 characters in all.
 const LONGEST_REPORT: usize = 30_000;
 
-/// Title and text of the issue about a file that is not right.
+/// Returns title and text of the issue about an invalid file.
 pub(super) fn broken(files: &PolicyFiles, report: &str) -> (String, String) {
     let own = files.in_force.as_ref().and_then(|texts| texts.own.as_ref());
     let cautious = files.in_force.as_ref().is_none_or(|texts| texts.cautious);
@@ -36,7 +36,7 @@ pub(super) fn broken(files: &PolicyFiles, report: &str) -> (String, String) {
     (title(), body)
 }
 
-/// Title and text of the same issue once the file is right again, or gone.
+/// Returns title and text of the same issue once the file is valid again, or gone.
 pub(super) fn mended() -> (String, String) {
     (title(), format!("`{FILE}` on the default branch is right again, or gone. What it says is in force."))
 }
@@ -45,14 +45,14 @@ fn title() -> String {
     format!("phasebot can't use {FILE}")
 }
 
-/// What is said of a proposal: one line, Markdown, and words on lines of the file.
+/// Message about a proposal: a title, a summary in Markdown, and annotations on lines of the file.
 pub(super) struct Verdict {
     pub(super) title: String,
     pub(super) summary: String,
     pub(super) annotations: Vec<Annotation>,
 }
 
-/// Of a proposal that changes the file.
+/// Returns the message about a proposal that changes the file.
 pub(super) fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
     let title = match preview {
         Some(preview) if report.valid => format!("The policy is valid; {}", would_change(preview)),
@@ -73,7 +73,7 @@ pub(super) fn changed(report: &Report, preview: Option<&Preview>) -> Verdict {
     Verdict { title, summary, annotations: annotations.collect() }
 }
 
-/// Of a proposal that removes the file.
+/// Returns the message about a proposal that removes the file.
 pub(super) fn removed(preview: Option<&Preview>) -> Verdict {
     let title = match preview {
         Some(preview) => format!("The policy file goes; {}", would_change(preview)),
@@ -87,13 +87,13 @@ pub(super) fn removed(preview: Option<&Preview>) -> Verdict {
     Verdict { title, summary, annotations: Vec::new() }
 }
 
-/// Of a proposal that leaves the file alone.
+/// Returns the message about a proposal that does not change the file.
 pub(super) fn untouched() -> Verdict {
     let summary = format!("`{FILE}` stays as it is.");
     Verdict { title: "The policy is not changed".to_owned(), summary, annotations: Vec::new() }
 }
 
-/// Of a proposal whose file the forge does not show.
+/// Returns the message about a proposal whose file can't be read from the forge.
 pub(super) fn not_shown(why: &str) -> Verdict {
     let summary = format!(
         "The forge does not show `{FILE}` as it stands here: {}. What it says can't be checked, and once merged it \
@@ -104,7 +104,7 @@ pub(super) fn not_shown(why: &str) -> Verdict {
     Verdict { title: "The policy file can't be read".to_owned(), summary, annotations: Vec::new() }
 }
 
-/// Of a merge group with this file.
+/// Returns the message about a merge group with this file.
 pub(super) fn grouped(report: &Report) -> Verdict {
     changed(report, None)
 }
@@ -142,7 +142,7 @@ fn table(preview: &Preview) -> String {
     for row in &preview.first {
         let Move { item, now, then, why } = row;
         let label = |label: &Option<String>| label.as_ref().map_or_else(|| "none".to_owned(), |l| cell(&quoted(l)));
-        // In code a number makes no entry in the item's own timeline.
+        // Inside code, a number creates no cross-reference in the item's own timeline.
         let _ = writeln!(text, "| `#{item}` | {} | {} | {} |", label(now), label(then), cell(why));
     }
     if preview.first.len() < preview.changed {
@@ -151,7 +151,7 @@ fn table(preview: &Preview) -> String {
     text
 }
 
-/// Text for a table's cell: no line, no column ends within it.
+/// Escapes text for a table's cell: no line and no column ends within it.
 fn cell(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().replace('|', "\\|")
 }
@@ -160,7 +160,7 @@ fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A code block that nothing in the text can end.
+/// Wraps text in a code block that nothing in the text can end.
 fn block(text: &str) -> String {
     let mut shown: String = text.chars().take(LONGEST_REPORT).collect();
     if shown.len() < text.len() {

@@ -1,9 +1,9 @@
-//! The loop of eight phases, drawn with the place where an item is.
+//! Draws the loop of eight phases with an item's position.
 
 use crate::{cli::demo::page::Page, domain::policy::PhaseRule};
 
-/// Draws the loop, which is a figure eight: its left half is made, its right
-/// half is run. Empty unless there are eight phases.
+/// Draws the loop as a figure eight: its left half is development, its right half is operation.
+/// Returns nothing unless there are eight phases.
 ///
 /// ```text
 /// ╭── code ◂── plan ◂─╮  ╭─▸ release ──▸ deploy ──╮
@@ -33,7 +33,7 @@ pub(super) fn draw(page: &Page<'_>, phases: &[PhaseRule], here: Option<&str>) ->
     ]
 }
 
-/// A piece of a line: its width, and how it looks.
+/// A part of a line: its width and its formatted text.
 struct Piece {
     width: usize,
     shown: String,
@@ -59,14 +59,14 @@ fn width(rows: &[Vec<Piece>; 2]) -> usize {
     rows.iter().map(|row| row.iter().map(|piece| piece.width).sum()).max().unwrap_or(0)
 }
 
-/// Both rows as text of the same width: the shorter one gets a longer line in its middle.
+/// Returns both rows as text of equal width: a longer line in the middle fills the shorter row.
 fn joined(rows: &[Vec<Piece>; 2]) -> (String, String) {
     let most = width(rows);
     let row = |pieces: &[Piece]| {
         let lack = most - pieces.iter().map(|piece| piece.width).sum::<usize>();
         let mut text = String::new();
         for (index, piece) in pieces.iter().enumerate() {
-            // An arrow's head stays at its end.
+            // An arrowhead stays at the end.
             let stretched = index == 2;
             if stretched && piece.shown.ends_with('▸') {
                 text.push_str(&"─".repeat(lack));

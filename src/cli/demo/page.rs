@@ -1,4 +1,4 @@
-//! Writing on the terminal: colours, and what a plain terminal gets instead of Unicode.
+//! Terminal output: colours, and replacements for Unicode on plain terminals.
 
 use std::{
     borrow::Cow,
@@ -6,20 +6,20 @@ use std::{
     io::{self, Write},
 };
 
-/// Longest line that is written, in characters.
+/// Maximum length of a line, in characters.
 const WIDTH: usize = 100;
 
-/// What the terminal can show.
+/// Capabilities of the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Style {
-    /// More than ASCII.
+    /// The terminal shows Unicode.
     pub(super) unicode: bool,
-    /// Colours.
+    /// The terminal shows colours.
     pub(super) colours: bool,
 }
 
 impl Style {
-    /// Reads the environment: the locale's encoding, `TERM`, `NO_COLOR`.
+    /// Detects the capabilities from the environment: the locale's encoding, `TERM`, `NO_COLOR`.
     pub(super) fn of<'a>(variable: impl Fn(&str) -> Option<&'a str>, terminal: bool) -> Self {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         let dumb = set("TERM") == Some("dumb");
@@ -29,19 +29,19 @@ impl Style {
     }
 }
 
-/// Where the story is written.
+/// Output of the story.
 pub(super) struct Page<'a> {
     out: &'a mut dyn Write,
     style: Style,
 }
 
 impl<'a> Page<'a> {
-    /// A page on `out`.
+    /// Creates a page on `out`.
     pub(super) fn new(out: &'a mut dyn Write, style: Style) -> Self {
         Self { out, style }
     }
 
-    /// Writes a line, at once.
+    /// Writes a line immediately.
     pub(super) fn line(&mut self, text: &str) -> io::Result<()> {
         let text = if self.style.unicode { Cow::Borrowed(text) } else { Cow::Owned(ascii(text)) };
         writeln!(self.out, "{}", text.trim_end())?;
@@ -53,7 +53,7 @@ impl<'a> Page<'a> {
         wrapped(text, WIDTH).iter().try_for_each(|line| self.line(line))
     }
 
-    /// Writes a paragraph behind a word that says what it is; further lines stand below it.
+    /// Writes a paragraph behind its name; further lines are indented.
     pub(super) fn entry(&mut self, name: &str, text: &str) -> io::Result<()> {
         let name = self.faint(&format!("{name:>9}"));
         for (index, line) in wrapped(text, WIDTH - 12).into_iter().enumerate() {
@@ -63,26 +63,26 @@ impl<'a> Page<'a> {
         Ok(())
     }
 
-    /// For titles.
+    /// Formats a title.
     pub(super) fn strong(&self, text: &str) -> String {
         self.painted("1", text)
     }
 
-    /// For what is said beside.
+    /// Formats less important text.
     pub(super) fn faint(&self, text: &str) -> String {
         self.painted("2", text)
     }
 
-    /// For what is wrong.
+    /// Formats an error.
     pub(super) fn alarm(&self, text: &str) -> String {
         self.painted("1;31", text)
     }
 
-    /// As a label looks on the forge: `colour` is six hex digits.
+    /// Formats a label in its colour on the forge: `colour` is six hex digits.
     pub(super) fn label(&self, text: &str, colour: &str) -> String {
         let channel = |at: usize| colour.get(at..at + 2).and_then(|hex| u8::from_str_radix(hex, 16).ok());
         let (Some(red), Some(green), Some(blue)) = (channel(0), channel(2), channel(4)) else { return text.to_owned() };
-        // Dark words on a light ground, light ones on a dark ground.
+        // Dark text on a light background, light text on a dark one.
         let light = u32::from(red) * 299 + u32::from(green) * 587 + u32::from(blue) * 114 > 140_000;
         let ink = if light { 30 } else { 97 };
         self.painted(&format!("1;{ink};48;2;{red};{green};{blue}"), text)
@@ -93,7 +93,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Breaks at spaces.
+/// Wraps text at spaces.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
@@ -108,7 +108,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// How many characters are seen: colours take no room.
+/// Returns the number of visible characters, without colour codes.
 fn shown_width(text: &str) -> usize {
     let mut hidden = false;
     let seen = text.chars().filter(|c| {
@@ -119,7 +119,7 @@ fn shown_width(text: &str) -> usize {
     seen.count()
 }
 
-/// The same in ASCII; a drawing keeps its shape.
+/// Converts text to ASCII; a drawing keeps its shape.
 fn ascii(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for c in text.chars() {

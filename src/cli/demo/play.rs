@@ -1,4 +1,4 @@
-//! Plays one step after the other, and tells what came of each.
+//! Plays the story step by step, and describes the result of each step.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -28,30 +28,30 @@ pub(super) struct Play<'a> {
     cast: Cast,
     pause: Duration,
     steps: usize,
-    /// How much of each item's label history was told.
+    /// Number of entries of each item's label history that have been shown.
     told: BTreeMap<ItemNumber, usize>,
     odd: Vec<String>,
 }
 
-/// What came of a step.
+/// Result of a step.
 #[derive(Default)]
 struct Outcome {
     sent: Vec<Sent>,
-    /// The answer to a repeated delivery.
+    /// Answer to a repeated delivery.
     again: Option<Sent>,
-    /// The answer to an alert.
+    /// HTTP status of the answer to an alert.
     alert: Option<u16>,
     calls: usize,
 }
 
 impl<'a> Play<'a> {
-    /// Everybody takes their places; a step is followed by `pause`.
+    /// Prepares the story; `pause` follows each step.
     pub(super) fn new(stage: &'a Stage, pause: Duration) -> Result<Self, Failure> {
         let cast = Cast::new(&stage.forge).map_err(simulation)?;
         Ok(Self { stage, cast, pause, steps: 0, told: BTreeMap::new(), odd: Vec::new() })
     }
 
-    /// What did not come out as expected, a sentence each.
+    /// Returns the unexpected results, one sentence each.
     pub(super) fn odd(&self) -> &[String] {
         &self.odd
     }
@@ -76,7 +76,7 @@ impl<'a> Play<'a> {
         match act {
             Act::Do(what) => {
                 what(&mut self.cast).map_err(simulation)?;
-                // Writes are paced by the second.
+                // The bot limits its writes per second.
                 outcome.sent.extend(self.stage.pass(minutes(1)).await?);
             }
             Act::Alert(state) => {
@@ -152,7 +152,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// Why the items that moved are where they are; once if the reason is the same.
+    /// Shows the reasons for the phases of the items that moved; the same reason only once.
     async fn why(&self, page: &mut Page<'_>, moved: &[ItemNumber]) -> Result<(), Failure> {
         let mut reasons: Vec<(String, String)> = Vec::new();
         for item in moved {
@@ -172,7 +172,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// What the feedback issue tells: its title, the suspect, the way back.
+    /// Shows the feedback issue's title, suspect and way back.
     fn feedback(&self, page: &mut Page<'_>) -> Result<(), Failure> {
         let (title, body) = self.stage.forge.text(REPO, FEEDBACK);
         page.entry("filed", &format!("#{FEEDBACK}  {title}"))?;
@@ -187,7 +187,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    /// From label to label, as people saw it.
+    /// Formats the label changes that people saw.
     fn path(&self, page: &Page<'_>, changes: &[LabelChange]) -> String {
         let shown = |label: &str| {
             let rule = self.stage.policy.label_index(label).map(|index| &self.stage.policy.phases[index]);
@@ -209,7 +209,7 @@ impl<'a> Play<'a> {
         path.join(" → ")
     }
 
-    /// Compares with what the story expects.
+    /// Compares the result with the story's expectation.
     fn judge(&mut self, page: &mut Page<'_>, step: &Step, outcome: &Outcome) -> Result<(), Failure> {
         let mut odd = Vec::new();
         for (item, phase) in &step.phases {
@@ -254,7 +254,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// The title.
+/// Writes the title.
 pub(super) fn open(page: &mut Page<'_>) -> Result<(), Failure> {
     page.line(&page.strong("phasebot: one request through the whole loop"))?;
     page.text(
@@ -264,7 +264,7 @@ pub(super) fn open(page: &mut Page<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The webhooks of a step, by name with the end of their ids.
+/// Lists the webhooks of a step, by name with the end of their ids.
 fn arrived(outcome: &Outcome) -> Option<String> {
     if let Some(status) = outcome.alert {
         return Some(format!("an alert at POST /alerts/prod, answered {status}"));
@@ -285,7 +285,7 @@ fn arrived(outcome: &Outcome) -> Option<String> {
     Some(parts.join(", "))
 }
 
-/// The bot's own doing, told to it.
+/// Returns whether a delivery reports an action of the bot itself.
 fn is_echo(delivery: &Delivery) -> bool {
     delivery.payload.pointer("/sender/login").and_then(serde_json::Value::as_str) == Some("phasebot[bot]")
 }
@@ -297,7 +297,7 @@ fn name(delivery: &Delivery) -> String {
     }
 }
 
-/// The end of a delivery's id: its beginning is the same for all of a simulation.
+/// Returns the end of a delivery's id; all ids of a simulation begin alike.
 fn short(delivery: &Delivery) -> String {
     let digits: Vec<char> = delivery.guid.chars().collect();
     format!("…{}", digits[digits.len().saturating_sub(6)..].iter().collect::<String>())

@@ -1,5 +1,5 @@
-//! Where the story is played: the real bot and its server, the simulated
-//! forge, and one simulated clock for both.
+//! Environment of the demo: the real bot and its server, the simulated forge, and one simulated
+//! clock for both.
 
 use std::{
     collections::BTreeSet,
@@ -41,22 +41,22 @@ use crate::{
 };
 use phasebot_forge_sim::{AppKey, Delivery, Options, SimError, SimForge};
 
-/// The repository of the story.
+/// Repository of the story.
 pub(super) const REPO: &str = "acme/shop";
-/// The monitoring connection of the story.
+/// Monitoring connection of the story.
 const CONNECTION: &str = "prod";
-/// The App's id.
+/// App id.
 const APP_ID: u64 = 4711;
-/// Monday, 2 March 2026, nine o'clock UTC and half a second: what the forge
-/// stamps, in whole seconds, lies just before what the bot does about it.
+/// Monday, 2 March 2026, 09:00 UTC plus half a second: the forge's timestamps are whole seconds, so
+/// they lie just before the bot's reactions.
 const START: Timestamp = Timestamp::constant(1_772_442_000, 500_000_000);
-/// Everything takes milliseconds here: longer, and something is broken.
+/// Time-out for steps that normally take milliseconds.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A delivery that was sent, with the answer's status.
+/// A delivery that was sent, with the HTTP status of the answer.
 pub(super) type Sent = (Delivery, u16);
 
-/// Everything that runs.
+/// All running parts of the demo.
 pub(super) struct Stage {
     pub(super) forge: SimForge,
     pub(super) clock: Arc<SimClock>,
@@ -69,7 +69,7 @@ pub(super) struct Stage {
     server: JoinHandle<()>,
     shutdown: watch::Sender<bool>,
     folder: TempDir,
-    /// The monitoring system's.
+    /// Bearer token of the monitoring system.
     token: SecretString,
 }
 
@@ -132,8 +132,8 @@ impl Stage {
         })
     }
 
-    /// Sends the webhooks that wait, and those that follow from what the bot
-    /// does, until nothing is left to do at this moment.
+    /// Sends the pending webhooks, and those that the bot's actions cause, until nothing is left to
+    /// do at the current time.
     pub(super) async fn settle(&self) -> Result<Vec<Sent>, Failure> {
         let mut all = Vec::new();
         let settling = async {
@@ -151,8 +151,8 @@ impl Stage {
         Ok(all)
     }
 
-    /// Posts what an alert that began ten minutes ago says, as Alertmanager
-    /// does; returns the answer's status.
+    /// Posts an alert that began ten minutes ago, as Alertmanager does; returns the status of the
+    /// answer.
     pub(super) async fn alert(&self, state: &str) -> Result<u16, Failure> {
         let began = self.clock.now().checked_sub(SignedDuration::from_mins(10)).unwrap_or(START);
         let labels = json!({ "alertname": "CartIsSlow", "environment": "production", "severity": "critical" });
@@ -180,7 +180,7 @@ impl Stage {
         self.forge.post(&url, self.token.expose_secret(), body.to_string()).await.map_err(simulation)
     }
 
-    /// Lets time pass, from one moment that the bot waits for to the next.
+    /// Advances the clock by `by`, stopping at each time that the bot waits for.
     pub(super) async fn pass(&self, by: SignedDuration) -> Result<Vec<Sent>, Failure> {
         let end = after(self.clock.now(), by);
         let mut all = self.settle().await?;
@@ -193,26 +193,26 @@ impl Stage {
         Ok(all)
     }
 
-    /// Lets the clock run as any other.
+    /// Lets the clock run at normal speed.
     pub(super) fn let_time_run(&self) {
         self.clock.set_speed(1.0);
     }
 
-    /// What the bot has derived for an item.
+    /// Returns the bot's stored derivation for an item.
     pub(super) async fn derived(&self, item: ItemNumber) -> Result<Option<Derived>, Failure> {
         let rows = self.store.items(&self.repo).await?;
         let row = rows.into_iter().find(|row| row.item == item);
         Ok(row.and_then(|row| serde_json::from_str(&row.derived).ok()))
     }
 
-    /// The phase labels that people see on an item.
+    /// Returns the phase labels that are visible on an item.
     pub(super) fn phase_labels(&self, item: ItemNumber) -> BTreeSet<String> {
         let mut labels = self.forge.visible_labels(REPO, item);
         labels.retain(|label| self.policy.label_index(label).is_some());
         labels
     }
 
-    /// Ends everything and removes what was kept.
+    /// Stops everything and removes the data.
     pub(super) async fn clear(self) {
         self.shutdown.send_replace(true);
         self.bot.shutdown(Duration::from_secs(2)).await;
@@ -224,7 +224,7 @@ impl Stage {
     }
 }
 
-/// The connection of an Alertmanager with this bearer token, as settings have it.
+/// Returns the settings of an Alertmanager connection with this bearer token.
 fn monitoring(token: &SecretString) -> Result<Settings, Failure> {
     let token = token.expose_secret();
     let text = format!(
@@ -233,7 +233,7 @@ fn monitoring(token: &SecretString) -> Result<Settings, Failure> {
     Settings::parse(Path::new("demo.toml"), &text).map_err(|error| Failure::Message(error.to_string()))
 }
 
-/// What the simulation would not do.
+/// Converts an error of the simulation.
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 pub(super) fn simulation(error: SimError) -> Failure {
     Failure::Message(format!("the simulated forge: {error}"))
@@ -247,7 +247,7 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(|error| Failure::Message(format!("no address: {error}")))
 }
 
-// The simulation lives by the same time as the bot.
+// The simulation uses the bot's clock.
 impl phasebot_forge_sim::Clock for SimClock {
     fn now(&self) -> Timestamp {
         Clock::now(self)

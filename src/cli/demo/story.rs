@@ -1,4 +1,4 @@
-//! The story: what happens, in which order, and which phase must come of it.
+//! The demo's story: its events in order, and the expected phases.
 
 use jiff::SignedDuration;
 
@@ -7,9 +7,9 @@ use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRele
 
 /// The customer's request.
 pub(super) const ISSUE: ItemNumber = 1;
-/// The pull request that fulfils it.
+/// The pull request that implements it.
 pub(super) const PULL: ItemNumber = 2;
-/// The issue that the alert becomes.
+/// The feedback issue that the alert creates.
 pub(super) const FEEDBACK: ItemNumber = 3;
 
 const BEFORE: &str = "v1.3.0";
@@ -18,31 +18,31 @@ const BRANCH: &str = "feature/1-pay-by-invoice";
 
 /// One step of the story.
 pub(super) struct Step {
-    /// A few words.
+    /// Short title.
     pub(super) title: &'static str,
-    /// What happens, in a sentence.
+    /// Description of the event in one sentence.
     pub(super) told: &'static str,
-    /// Simulated minutes since the step before.
+    /// Simulated minutes since the previous step.
     pub(super) minutes: i64,
-    /// What is done, one after the other; the bot comes to rest after each.
+    /// Actions, one after the other; the bot finishes its work after each.
     pub(super) acts: Vec<Act>,
-    /// The phase that each item's label must show after it; `None`: no label.
+    /// Expected phase label of each item after the step; `None`: no label.
     pub(super) phases: Vec<(ItemNumber, Option<&'static str>)>,
 }
 
-/// Something that happens.
+/// An action of a step.
 pub(super) enum Act {
-    /// People or systems do something on the forge.
+    /// People or systems act on the forge.
     Do(fn(&mut Cast) -> Result<(), SimError>),
-    /// Time passes.
+    /// Advance the clock.
     Minutes(i64),
-    /// The forge sends the first delivery about the issue once more.
+    /// The forge delivers the first event about the issue again.
     Redeliver,
-    /// The monitoring system posts what an alert says: `firing` or `resolved`.
+    /// The monitoring system posts an alert: `firing` or `resolved`.
     Alert(&'static str),
 }
 
-/// Who takes part, and what they have to remember.
+/// People and systems that take part, with their state.
 pub(super) struct Cast {
     forge: SimForge,
     ada: Person,
@@ -57,7 +57,7 @@ pub(super) struct Cast {
 }
 
 impl Cast {
-    /// Everybody takes their places. Nobody hears of it: there is no webhook yet.
+    /// Creates accounts and repository contents. There is no webhook yet, so nothing is delivered.
     pub(super) fn new(forge: &SimForge) -> Result<Self, SimError> {
         let bob = forge.person("bob", REPO)?;
         forge.set_role(REPO, "bob", "write")?;
@@ -93,7 +93,7 @@ impl Cast {
     }
 }
 
-/// The steps in order.
+/// Returns the steps in order.
 pub(super) fn steps() -> Vec<Step> {
     let mut steps = vec![installed(), asked(), redelivered(), branch(), pull(), review(), merged(), building()];
     steps.extend([tested(), released(), staging(), production(), live(), rolled_back(), retried(), quiet(), alarmed()]);
@@ -314,7 +314,7 @@ fn alarmed() -> Step {
     }
 }
 
-/// Minutes as a span of time.
+/// Converts minutes to a duration.
 pub(super) fn minutes(count: i64) -> SignedDuration {
     SignedDuration::from_mins(count)
 }

@@ -1,4 +1,4 @@
-//! The end of the story: where the request has been, what that cost, what to try.
+//! Summary of the story: the phases of the request, its cost, and what to try next.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::cli::{
 };
 use phasebot_forge_sim::Exchange;
 
-/// Phases with times, API calls, webhooks, and what the last phase means.
+/// Writes the phases with their times, API calls and webhooks, and the meaning of the last phase.
 pub(super) async fn write(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failure> {
     page.line("")?;
     page.line(&page.strong("Where the request has been"))?;
@@ -42,7 +42,7 @@ pub(super) async fn write(stage: &Stage, page: &mut Page<'_>) -> Result<(), Fail
     Ok(())
 }
 
-/// Most frequent first.
+/// Counts calls by route, the most frequent first.
 fn by_route(calls: &[Exchange]) -> Vec<(String, usize)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for call in calls {
@@ -53,7 +53,7 @@ fn by_route(calls: &[Exchange]) -> Vec<(String, usize)> {
     counts
 }
 
-/// What people can try while everything is still up.
+/// Writes the addresses that people can try while everything runs.
 pub(super) fn addresses(stage: &Stage, page: &mut Page<'_>) -> Result<(), Failure> {
     page.line("")?;
     page.line(&page.strong("Everything is still up. Try:"))?;

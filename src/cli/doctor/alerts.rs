@@ -1,11 +1,11 @@
-//! The monitoring connections.
+//! Checks the monitoring connections.
 
 use crate::{
     cli::doctor::{Finding, Report, Verdict, repositories::Served},
     settings::Settings,
 };
 
-/// Each connection, and whether the App serves the repositories that it names.
+/// Checks for each connection whether the App serves the repositories that it names.
 pub(super) fn check(settings: &Settings, served: &Served, report: &mut Report) {
     for (name, connection) in &settings.alerts {
         let missing: Vec<&str> =

@@ -1,4 +1,4 @@
-//! What GitHub says of the App: who it is, where it is installed, what it may do.
+//! Checks the App on GitHub: its identity, installations and permissions.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::{
     settings::{Credentials, Settings},
 };
 
-/// The App's signature is dated back by a minute and runs for nine: beyond
-/// this GitHub refuses it.
+/// Limits of the clock's deviation. The App's signature is dated back by a minute and is valid for
+/// nine; beyond these limits GitHub rejects it.
 const TOO_FAST: SignedDuration = SignedDuration::from_secs(60);
 const TOO_SLOW: SignedDuration = SignedDuration::from_mins(8);
-/// Worth a look; GitHub tells its time to the second, and the answer takes a moment.
+/// Deviation that is reported. GitHub's time is in whole seconds, and the answer takes a moment.
 const ODD: SignedDuration = SignedDuration::from_secs(15);
-/// Of the calls in an hour, so many parts left are few.
+/// Fraction of the hourly rate limit (one tenth) below which few calls are left.
 const FEW: u64 = 10;
 
-/// Asks GitHub, and adds what it says.
+/// Queries GitHub and adds the findings.
 pub(super) async fn check(
     settings: &Settings,
     credentials: &Credentials,
@@ -84,7 +84,7 @@ pub(super) async fn check(
     alerts::check(settings, &served, report);
 }
 
-/// How far the machine's clock is from GitHub's.
+/// Returns the deviation of the machine's clock from GitHub's.
 fn skew(seen: &Seen, clock: &dyn Clock) -> Option<Finding> {
     let off = clock.now().duration_since(seen.forge_time?);
     let says = format!("{} s {} GitHub's", off.abs().as_secs(), if off.is_negative() { "behind" } else { "ahead of" });
@@ -98,7 +98,7 @@ fn skew(seen: &Seen, clock: &dyn Clock) -> Option<Finding> {
     })
 }
 
-/// Why GitHub does not say who we are.
+/// Returns a finding for a failed query of the App's identity.
 fn unknown(error: &ForgeError, settings: &Settings) -> Finding {
     let github = &settings.github;
     let remedy = match error {
@@ -112,7 +112,7 @@ fn unknown(error: &ForgeError, settings: &Settings) -> Finding {
     Finding::new("app", Verdict::Fail, error.to_string()).remedy(remedy)
 }
 
-/// What an installation lacks of what its repositories' policies need.
+/// Returns what an installation lacks of what its repositories' policies need.
 fn grants(settings: &Settings, app: &App, installation: &Installation, wanted: &Grants) -> Vec<Finding> {
     let missing = wanted.beyond(&installation.grants());
     if missing.is_empty() {
@@ -140,7 +140,7 @@ fn grants(settings: &Settings, app: &App, installation: &Installation, wanted: &
     found
 }
 
-/// The App's settings page.
+/// Returns the address of the App's settings page.
 pub(super) fn page(settings: &Settings, app: &App) -> String {
     let web = &settings.github.web_url;
     if app.owner.kind == "Organization" {
@@ -161,7 +161,7 @@ fn rate(installation: &Installation, rate: Result<Rate, ForgeError>) -> Finding 
                 Finding::new("rate limit", Verdict::Ok, says)
             }
         }
-        // GitHub Enterprise Server: «Rate limiting is not enabled».
+        // GitHub Enterprise Server: "Rate limiting is not enabled".
         Err(ForgeError::NotFound(_)) => Finding::new("rate limit", Verdict::Ok, "none is enabled"),
         Err(ForgeError::RateLimited { until }) => {
             Finding::new("rate limit", Verdict::Warn, format!("none left until {until}"))

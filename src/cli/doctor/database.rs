@@ -1,4 +1,4 @@
-//! Does the database open, is its schema right, is there room for more?
+//! Checks that the database opens, its schema version, and the free disk space.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,12 @@ use crate::{
     store,
 };
 
-/// Less than this, and the disk is soon full (bytes).
+/// Free space in bytes below which the disk will soon be full.
 const LITTLE: u64 = 1024 * 1024 * 1024;
-/// Less than this, and it is full for all that matters: the log alone takes 64 MiB.
+/// Free space in bytes below which the disk counts as full: the log alone takes 64 MiB.
 const TOO_LITTLE: u64 = 128 * 1024 * 1024;
 
-/// Looks at the database, and changes nothing in an SQLite file.
+/// Checks the database. Does not change an SQLite file.
 pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     match &settings.database_url {
         DatabaseUrl::Sqlite(path) => {

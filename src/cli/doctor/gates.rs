@@ -1,8 +1,7 @@
-//! Which gates GitHub itself keeps, and which are only advice.
+//! Checks which gates GitHub enforces, and which are advisory only.
 //!
-//! A gate's check on a tag's commit binds nobody unless a ruleset on tags
-//! requires it; an environment's gate binds nobody unless our protection rule
-//! stands before the environment.
+//! A gate's check on a tag's commit is advisory unless a tag ruleset requires it. An environment's
+//! gate is advisory unless the environment has our deployment protection rule.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +18,10 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// The check that a release's gate puts on its commit.
+/// Name of the check run that a release's gate creates on its commit.
 const CHECK: &str = "phasebot/release";
 
-/// Who asks, of whom.
+/// Client and subject of the checks.
 pub(super) struct Place<'a> {
     pub(super) inspector: &'a Inspector,
     pub(super) app: u64,
@@ -30,7 +29,7 @@ pub(super) struct Place<'a> {
     pub(super) repo: &'a Repository,
 }
 
-/// A line for each gate of a repository.
+/// Returns a finding for each gate of a repository.
 pub(super) async fn check(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
     let environments = policy.environments.iter();
     let guarded = environments.filter(|(_, rule)| !rule.require.is_empty() || !rule.after.is_empty());
@@ -61,7 +60,8 @@ pub(super) async fn check(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
     found.into_iter().map(about).collect()
 }
 
-/// Named checks that anybody with write access could report, with where they count.
+/// Returns findings for the named checks that anybody with write access could report, with the
+/// gates and environments that use them.
 async fn reporters(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
     let mut open: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let gates = policy.gates.iter().map(|(name, gate)| (name, &gate.require));
@@ -81,7 +81,7 @@ async fn reporters(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
     }
     let branch = &place.repo.default_branch;
     match place.inspector.required_checks(place.installation.id, place.repo, branch).await {
-        // Where the branch's rules bind a name to an App, that binding holds.
+        // If the branch's rules bind a name to an App, that binding applies.
         Ok(required) => open.retain(|name, _| !required.iter().any(|rule| rule.name == *name && rule.app.is_some())),
         Err(error) => return vec![unknown(&format!("who reports the checks of {branch}"), &error)],
     }
@@ -96,7 +96,7 @@ async fn reporters(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
 }
 
 fn release(place: &Place<'_>, name: &str, gate: &GateRule, rulesets: &[Ruleset]) -> Finding {
-    // Publishing a draft makes its tag: the same rule holds it.
+    // Publishing a draft creates its tag, so the same rule applies.
     let tags = gate.tag.as_ref().map_or("**", |tag| tag.as_str());
     let page = format!("{}/settings/rules", place.repo.html_url);
     let mut required =

@@ -1,4 +1,4 @@
-//! Does GitHub reach us?
+//! Checks that GitHub's deliveries arrive.
 
 use crate::{
     cli::{
@@ -9,10 +9,10 @@ use crate::{
     settings::Settings,
 };
 
-/// So many of the newest deliveries are looked at.
+/// Number of the newest deliveries that are checked.
 const RECENT: usize = 30;
 
-/// The App's webhook, our public address, and how the newest deliveries fared.
+/// Checks the App's webhook, phasebot's public address, and the newest deliveries.
 pub(super) async fn check(
     inspector: &Inspector,
     settings: &Settings,
@@ -60,7 +60,7 @@ pub(super) async fn check(
     }
 }
 
-/// Whether the bot answers at its public address, as seen from here.
+/// Checks whether the bot answers at its public address, as seen from this machine.
 async fn answers(settings: &Settings, occasion: Occasion) -> Finding {
     let url = format!("{}/readyz", settings.public_url);
     match reach::get(&url).await {

@@ -1,4 +1,4 @@
-//! What can be seen without asking anybody: settings, policy, key.
+//! Checks that need no network: settings, policy and key.
 
 use crate::{
     cli::{
@@ -8,7 +8,7 @@ use crate::{
     settings::{Credentials, Loaded, Settings},
 };
 
-/// The settings were read.
+/// Reports the settings that were loaded.
 pub(super) fn settings(loaded: &Loaded) -> Vec<Finding> {
     let from = loaded.file.as_ref().map_or_else(
         || "no file; defaults and environment".to_owned(),
@@ -22,7 +22,7 @@ pub(super) fn settings(loaded: &Loaded) -> Vec<Finding> {
     found
 }
 
-/// The operator's policy.
+/// Checks the operator's policy.
 pub(super) fn policy(settings: &Settings) -> Option<Finding> {
     let file = settings.policy_file.as_ref()?;
     Some(match policy::operators(Some(file)) {
@@ -32,7 +32,7 @@ pub(super) fn policy(settings: &Settings) -> Option<Finding> {
     })
 }
 
-/// The App's number, key and webhook secrets.
+/// Checks the App's id, key and webhook secrets.
 pub(super) fn credentials(settings: &Settings, report: &mut Report) -> Option<Credentials> {
     match settings.credentials() {
         Ok(credentials) => {

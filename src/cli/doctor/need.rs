@@ -1,4 +1,4 @@
-//! What a policy needs of an installation.
+//! Permissions and events that a policy needs.
 
 use crate::{
     domain::{
@@ -8,19 +8,19 @@ use crate::{
     forge::github::app_permissions::{Access, Grants},
 };
 
-/// Permissions and events for labels and comments, and for what this policy does beyond.
+/// Returns what labels and comments need, and what this policy's other features need.
 pub(super) fn needs(policy: &Policy) -> Grants {
     let mut wanted = Grants::base();
     if policy.mode != Mode::Act {
         return wanted;
     }
-    // The check `phasebot/policy`, and those of gates and environments.
+    // For the check run `phasebot/policy`, and those of gates and environments.
     wanted.add(&Grants::of(&[("checks", Access::Write)], &["check_suite"]));
     if policy.gates.values().any(|gate| gate.draft) {
         wanted.add(&Grants::of(&[("contents", Access::Write)], &[]));
     }
-    // An answer to a protection rule takes both; so does a deployment whose
-    // runs may have to be cancelled.
+    // Answering a protection rule takes both, and so does a deployment whose runs may have to be
+    // cancelled.
     let both = [("actions", Access::Write), ("deployments", Access::Write)];
     for environment in policy.environments.values() {
         if !environment.require.is_empty() || !environment.after.is_empty() {

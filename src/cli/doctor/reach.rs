@@ -1,11 +1,11 @@
-//! Whether an address answers.
+//! Checks whether an address is reachable.
 
 use std::{error::Error, time::Duration};
 
-/// An address that takes longer does not answer for GitHub either.
+/// Time-out of the request; GitHub's deliveries to a slower address fail, too.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The status that an address answers; a redirect is an answer too.
+/// Returns the HTTP status of an address; a redirect is a valid answer.
 pub(super) async fn get(url: &str) -> Result<u16, String> {
     let client = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -16,7 +16,7 @@ pub(super) async fn get(url: &str) -> Result<u16, String> {
     match client.get(url).send().await {
         Ok(answer) => Ok(answer.status().as_u16()),
         Err(error) => {
-            // The innermost cause says it shortest.
+            // The innermost cause is the shortest message.
             let mut cause: &dyn Error = &error;
             while let Some(next) = cause.source() {
                 cause = next;

@@ -1,4 +1,4 @@
-//! What was found, and how it is shown.
+//! Findings of `doctor`, and their output.
 
 use std::io::{self, Write};
 
@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use crate::cli::text;
 
-/// How well something is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::cli) enum Verdict {
-    /// Right.
+    /// Works.
     Ok,
-    /// Worth knowing; nothing has to be done.
+    /// Information that needs no action.
     Note,
     /// Works, but not for long or not for everybody.
     Warn,
@@ -20,22 +20,22 @@ pub(in crate::cli) enum Verdict {
     Fail,
 }
 
-/// One line.
+/// One line of the report.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::cli) struct Finding {
-    /// Which check.
+    /// Name of the check.
     pub(in crate::cli) check: &'static str,
-    /// What it is about, where there are several: an account, a repository.
+    /// Subject of the finding if there are several, such as an account or a repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     about: Option<String>,
-    /// How well it is.
+    /// Severity.
     pub(in crate::cli) verdict: Verdict,
     /// What was found.
     says: String,
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     remedy: Option<String>,
-    /// Where to do it.
+    /// Address of the page on which to do it.
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<String>,
 }
@@ -45,21 +45,21 @@ impl Finding {
         Self { check, about: None, verdict, says: says.into(), remedy: None, link: None }
     }
 
-    /// What to do about it.
+    /// Adds the remedy.
     #[must_use]
     pub(super) fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = Some(remedy.into());
         self
     }
 
-    /// Where to do it.
+    /// Adds the address of the page for the remedy.
     #[must_use]
     pub(super) fn link(mut self, link: impl Into<String>) -> Self {
         self.link = Some(link.into());
         self
     }
 
-    /// Which of several things it is about.
+    /// Adds the subject.
     #[must_use]
     pub(super) fn about(mut self, about: impl Into<String>) -> Self {
         self.about = Some(about.into());
@@ -67,7 +67,7 @@ impl Finding {
     }
 }
 
-/// Everything that was found, in order.
+/// All findings, in order.
 #[derive(Debug, Default, Serialize)]
 pub(in crate::cli) struct Report {
     checks: Vec<Finding>,
@@ -82,13 +82,13 @@ impl Report {
         self.checks.extend(findings);
     }
 
-    /// Whether nothing is found that does not work.
+    /// Returns whether no finding has the verdict [`Verdict::Fail`].
     pub(in crate::cli) fn is_well(&self) -> bool {
         self.checks.iter().all(|finding| finding.verdict < Verdict::Fail)
     }
 
-    /// One line for each finding, for people. Names of accounts, repositories
-    /// and the like are others' text: none of it steers the terminal.
+    /// Writes one line per finding, for people. Names of accounts, repositories and so on are
+    /// untrusted text and are escaped, so that they cannot control the terminal.
     pub(in crate::cli) fn text(&self, out: &mut dyn Write) -> io::Result<()> {
         for finding in &self.checks {
             let mark = match finding.verdict {
@@ -116,7 +116,7 @@ impl Report {
         }
     }
 
-    /// For scripts.
+    /// Writes the report as JSON, for scripts.
     pub(in crate::cli) fn json(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{:#}", serde_json::json!({ "ok": self.is_well(), "checks": self.checks }))
     }

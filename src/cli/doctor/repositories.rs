@@ -1,4 +1,4 @@
-//! The repositories that an installation serves, and what their policies need.
+//! Checks an installation's repositories, and collects what their policies need.
 
 use std::collections::BTreeSet;
 
@@ -14,11 +14,11 @@ use crate::{
     settings::Settings,
 };
 
-/// Of so many repositories of an installation the policy is read.
+/// Maximum number of repositories per installation whose policies are read.
 const MOST: usize = 30;
 
-/// A finding where GitHub does not say who may write. Then reviews, commands
-/// and the links of people of whom it does not say so count as no.
+/// Returns a finding if GitHub does not let the App read who has write access. Without that,
+/// phasebot ignores reviews, commands and links of the people concerned.
 async fn who_may_write(inspector: &Inspector, of: &Installation, repo: &Repository) -> Option<Finding> {
     match inspector.tells_permissions(of, repo).await {
         Err(ForgeError::Permanent(why)) => {
@@ -28,7 +28,7 @@ async fn who_may_write(inspector: &Inspector, of: &Installation, repo: &Reposito
             let finding = Finding::new("permissions", Verdict::Fail, says).about(&repo.full_name).remedy(remedy);
             Some(finding.link(format!("{}/permissions/update", of.html_url)))
         }
-        // What fails for the moment says nothing of rights; other lines tell of it.
+        // A transient error says nothing about permissions; other findings report it.
         Ok(()) | Err(_) => None,
     }
 }
@@ -41,7 +41,7 @@ pub(super) struct Served {
 }
 
 impl Served {
-    /// None yet. An operator's policy that can't be read was told before.
+    /// Starts without repositories. An unreadable operator's policy has already been reported.
     pub(super) fn new(settings: &Settings) -> Self {
         let read = |file: &std::path::PathBuf| std::fs::read_to_string(file).ok();
         let text = settings.policy_file.as_ref().and_then(read);
@@ -49,17 +49,17 @@ impl Served {
         Self { operator, names: BTreeSet::new(), complete: true }
     }
 
-    /// Whether the App serves a repository.
+    /// Returns whether the App serves a repository.
     pub(super) fn has(&self, full_name: &str) -> bool {
         self.names.contains(&full_name.to_lowercase())
     }
 
-    /// Whether all repositories were seen.
+    /// Returns whether all repositories were seen.
     pub(super) fn is_complete(&self) -> bool {
         self.complete
     }
 
-    /// Looks at an installation's repositories; gives what their policies need together.
+    /// Checks an installation's repositories; returns everything that their policies need.
     pub(super) async fn look(
         &mut self,
         inspector: &Inspector,
@@ -130,8 +130,8 @@ impl Served {
         wanted
     }
 
-    /// The policy that these texts make. One of the organisation's that is not
-    /// right is left out: it is complained about in its own repository.
+    /// Compiles the policy from these texts. Ignores an invalid organisation policy, which is
+    /// reported in its own repository.
     fn compile(&self, shared: Option<&str>, own: Option<&str>) -> Result<Policy, String> {
         let first = |problems: Vec<policy::Problem>| problems.first().map(ToString::to_string).unwrap_or_default();
         let mut layers: Vec<Layer> =

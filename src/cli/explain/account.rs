@@ -1,4 +1,4 @@
-//! What an event would do, worked out by the same functions that the bot uses.
+//! Computes what an event would do, with the same functions that the bot uses.
 
 use std::collections::BTreeMap;
 
@@ -25,68 +25,68 @@ use crate::{
     port::forge::Undecodable,
 };
 
-/// What would become of a delivery.
+/// Result of processing a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Outcome {
-    /// It would be decided on.
+    /// It would be processed.
     Done,
-    /// It would be kept, and says nothing to us.
+    /// It would be stored, but has no content for phasebot.
     Ignored,
-    /// It would be kept as not understood, and can be replayed after an upgrade.
+    /// It would be stored as undecodable, and can be replayed after an upgrade.
     Quarantined,
 }
 
-/// What an event would do.
+/// Everything that an event would do.
 #[derive(Debug, Serialize)]
 pub(super) struct Account {
-    /// The event's name with its action.
+    /// Name of the event with its action.
     pub(super) event: String,
-    /// The repository it concerns.
+    /// Repository of the event.
     pub(super) repository: Option<String>,
-    /// When it happened.
+    /// Time of the event.
     pub(super) at: Option<Timestamp>,
-    /// What would become of it.
+    /// Result of processing it.
     pub(super) outcome: Outcome,
-    /// Why it would be ignored or quarantined, or what it does beside moving items.
+    /// Reason why it would be ignored or quarantined, or effects other than phase changes.
     pub(super) note: String,
-    /// What it adds to the facts.
+    /// Facts that it adds.
     pub(super) facts: Vec<DocumentKey>,
-    /// What follows for the items that it concerns.
+    /// Results for the items that it concerns.
     pub(super) items: Vec<ItemAccount>,
-    /// What gates would say of it, from this one event.
+    /// Decisions of the gates, based on this one event.
     pub(super) gates: Vec<Decision>,
-    /// Effects that are no item's phase: check runs, comments, issues, deployments.
+    /// Effects other than phase labels: check runs, comments, issues, deployments.
     pub(super) effects: Vec<Effect>,
-    /// Questions that the bot would ask the forge before it decides.
+    /// Queries that the bot would send to the forge before it decides.
     pub(super) asks: Vec<Need>,
 }
 
-/// What follows for one item.
+/// Result for one item.
 #[derive(Debug, Serialize)]
 pub(super) struct ItemAccount {
-    /// Its number.
+    /// Number of the item.
     pub(super) item: ItemNumber,
-    /// Its phase, if it has one.
+    /// Phase, if the item has one.
     pub(super) phase: Option<String>,
-    /// Since when.
+    /// Time since when the item has the phase.
     pub(super) since: Option<Timestamp>,
-    /// Whether its labels are the bot's to touch.
+    /// Whether phasebot may change the item's labels.
     pub(super) ours: bool,
-    /// Why it is there.
+    /// Reason for the phase.
     pub(super) reason: Reason,
-    /// What would move it on.
+    /// Conditions for the next phase.
     pub(super) next: Vec<String>,
-    /// When something next turns by itself.
+    /// Time of the next change that needs no further event.
     pub(super) wake_at: Option<Timestamp>,
-    /// What the bot would do on the forge.
+    /// Effects of the bot on the forge.
     pub(super) effects: Vec<Effect>,
-    /// Phase labels that would come off.
+    /// Phase labels that would be removed.
     pub(super) takes_off: Vec<String>,
 }
 
 impl Account {
-    /// Works it out for facts that hold nothing else, at the moment of the event.
+    /// Computes the result at the time of the event, without any earlier facts.
     pub(super) fn of(name: &str, decoded: Result<Event, Undecodable>, policy: &Policy) -> Self {
         let event = match decoded {
             Ok(event) => event,
@@ -132,7 +132,7 @@ impl Account {
         }
     }
 
-    /// Decides as the bot does, but for the questions: nobody answers them.
+    /// Decides as the bot does, but leaves queries unanswered.
     fn decide(&mut self, facts: RepoFacts, event: &Event, policy: &Policy) {
         let alerts = AlertRules::default();
         let writes_disabled = (policy.mode == Mode::Observe).then_some("mode: observe, so that nothing is written");
@@ -145,7 +145,7 @@ impl Account {
             self.asks = needs;
             step = repository.step(&Context { terms: decision, asking: Asking::Never });
         }
-        // Who asks nobody gets a plan.
+        // With [`Asking::Never`], the step always returns a plan.
         let Step::Plan(plan) = step else { return };
         items.extend(plan.items.iter().map(|stored| stored.item));
         let facts = &repository.facts;
@@ -178,7 +178,7 @@ fn item_account(facts: &RepoFacts, derived: Derived, effects: Vec<Effect>) -> It
     ItemAccount { item, phase, since, ours, reason, next, wake_at, effects, takes_off }
 }
 
-/// Which labels on the item an effect takes off.
+/// Returns the labels that an effect removes from its item.
 fn taken_off(facts: &RepoFacts, effect: &Effect) -> Vec<String> {
     let Effect::SetPhase { item, label, phase_labels } = effect else { return Vec::new() };
     let among = |name: &str| phase_labels.iter().any(|label| label.eq_ignore_ascii_case(name));

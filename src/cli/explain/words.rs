@@ -1,4 +1,4 @@
-//! An account in words.
+//! Text output of `explain`.
 
 use std::io::{self, Write};
 
@@ -16,7 +16,7 @@ use crate::{
     text::message::quoted,
 };
 
-/// Writes an account for people.
+/// Writes the result as text.
 pub(super) fn write(account: &Account, out: &mut dyn Write) -> io::Result<()> {
     let place = account.repository.as_ref().map(|name| format!(" in {name}")).unwrap_or_default();
     let at = account.at.map(|at| format!(", {at}")).unwrap_or_default();
@@ -134,7 +134,7 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
     }
 }
 
-/// A fact by its name; `None` for what every event tells.
+/// Returns a fact's description; `None` for facts that every event has.
 fn fact(key: &DocumentKey) -> Option<String> {
     Some(match key {
         DocumentKey::About | DocumentKey::Tags | DocumentKey::Publication(_) | DocumentKey::Gate(..) => return None,

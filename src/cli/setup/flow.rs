@@ -1,4 +1,4 @@
-//! From the browser's code to an App that is installed.
+//! Turns the browser's code into an installed App.
 
 use std::{io::Write, sync::Arc};
 
@@ -16,9 +16,10 @@ use crate::{
     port::{clock::Clock, forge::ForgeError},
 };
 
-/// How often the forge is asked whether the App is installed.
+/// Interval between checks of whether the App is installed, and between attempts to exchange a
+/// code.
 const PAUSE: SignedDuration = SignedDuration::from_secs(2);
-/// How often a code is tried while the forge can't be reached.
+/// Maximum number of attempts to exchange a code while the forge is unreachable.
 const TRIES: u32 = 5;
 
 /// An App with its credentials.
@@ -31,14 +32,14 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// The page on which it is installed.
+    /// Returns the address of the page for installing the App.
     pub(super) fn install_url(&self) -> String {
         format!("{}/installations/new", self.html_url)
     }
 }
 
-/// Waits for the browser's code and exchanges it. What goes wrong is said on
-/// the page and here, and the browser may begin again.
+/// Waits for the browser's code and exchanges it. Shows an error on the page and in the terminal;
+/// the user can then start again in the browser.
 pub(super) async fn register(
     desk: &mut SetupDesk,
     place: &Place,
@@ -54,7 +55,7 @@ pub(super) async fn register(
                 let registered = Registered {
                     id: app.id,
                     slug: app.slug,
-                    // It is shown, and opened by people.
+                    // The address is shown, and people open it.
                     html_url: text::line(&app.html_url),
                     private_key: app.pem,
                     webhook_secret: app.webhook_secret,
@@ -77,7 +78,7 @@ async fn exchange(place: &Place, code: &SecretString, clock: &dyn Clock) -> Resu
         tries += 1;
         match register::convert(&place.api, code.expose_secret(), clock.now()).await {
             Ok(app) => return Ok(app),
-            // Surely not done, so that the code is still good.
+            // The request was certainly not executed, so the code is still valid.
             Err(ForgeError::Transient(_)) if tries < TRIES => clock.sleep_until(after(clock.now(), PAUSE)).await,
             Err(ForgeError::NotFound(_)) => {
                 return Err(format!(
@@ -95,7 +96,7 @@ async fn exchange(place: &Place, code: &SecretString, clock: &dyn Clock) -> Resu
     }
 }
 
-/// Asks until somebody has installed the App.
+/// Waits until somebody has installed the App.
 pub(super) async fn wait_until_installed(
     desk: &SetupDesk,
     app: &Registered,
@@ -120,7 +121,7 @@ pub(super) async fn wait_until_installed(
             }
             Ok(_) => {}
             Err(error) => {
-                // A new App may take a moment until its key is known everywhere.
+                // GitHub may need a moment until a new App's key works everywhere.
                 let why = error.to_string();
                 if why != told {
                     writeln!(out, "Asking again: {why}")?;

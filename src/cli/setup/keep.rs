@@ -1,5 +1,5 @@
-//! Keeping the App's credentials: an environment file and the key, both for
-//! their owner's eyes only, both whole or not there.
+//! Stores the App's credentials in an environment file and a key file. Only their owner can read
+//! them, and each is either complete or absent.
 
 use std::{
     fmt::Write as _,
@@ -16,11 +16,11 @@ use crate::cli::{
     text,
 };
 
-/// The environment file's name.
+/// Name of the environment file.
 const ENV_FILE: &str = "phasebot.env";
 
-/// Where the credentials will go; made before anything is registered, so that
-/// a full or read-only disk is noticed while nothing is lost by it.
+/// Temporary files for the credentials. They are created before anything is registered, so that a
+/// full or read-only disk is noticed while nothing can be lost.
 pub(super) struct Files {
     folder: PathBuf,
     force: bool,
@@ -28,17 +28,18 @@ pub(super) struct Files {
     key: NamedTempFile,
 }
 
-/// What was kept.
+/// Stored credentials.
 pub(super) struct Kept {
     env_file: PathBuf,
     key_file: PathBuf,
     without_secret: bool,
-    /// The same as the environment file says.
+    /// Variables in the environment file.
     pub(super) variables: Vec<(String, String)>,
 }
 
 impl Files {
-    /// Refuses before anything happens if the files can't be made, or are there already.
+    /// Creates the temporary files. Fails if that is impossible, or if the environment file exists
+    /// and may not be overwritten.
     pub(super) fn prepare(folder: &Path, force: bool) -> Result<Self, Failure> {
         let wrong = |error: io::Error| Failure::Message(format!("--dir: {}: {error}", folder.display()));
         let folder = folder.canonicalize().map_err(wrong)?;
@@ -54,14 +55,14 @@ impl Files {
                  overwrite it with --force, or choose another --dir"
             )));
         }
-        // The crate makes them with mode 0600.
+        // The crate creates them with mode 0600.
         let env = NamedTempFile::with_prefix_in(".phasebot-", &folder).map_err(wrong)?;
         let key = NamedTempFile::with_prefix_in(".phasebot-", &folder).map_err(wrong)?;
         Ok(Self { folder, force, env, key })
     }
 
-    /// Writes both: the key first, under a name of its own, then the file that
-    /// names it. Whoever finds the environment file finds everything.
+    /// Writes both files: first the key, under a name of its own, then the environment file that
+    /// names it. If the environment file exists, everything exists.
     pub(super) fn keep(self, app: &Registered, place: &Place) -> Result<Kept, Failure> {
         let key_file = self.folder.join(format!("phasebot-{}.pem", app.id));
         let env_file = self.folder.join(ENV_FILE);
@@ -84,7 +85,7 @@ impl Files {
         store(self.key, &key_file, app.private_key.expose_secret(), self.force)
             .map_err(|error| wrong(&key_file, error))?;
         if let Err(error) = store(self.env, &env_file, &text, self.force) {
-            // Without the other file nobody would know what it is.
+            // Without the environment file, nobody would know what the key is for.
             let _ = std::fs::remove_file(&key_file);
             return Err(wrong(&env_file, error));
         }
@@ -94,7 +95,7 @@ impl Files {
 }
 
 impl Kept {
-    /// Says what went where.
+    /// Reports the written files.
     pub(super) fn tell(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "Kept: {} and {}, mode 0600", self.env_file.display(), self.key_file.display())?;
         if self.without_secret {
@@ -107,14 +108,14 @@ impl Kept {
         Ok(())
     }
 
-    /// A command line that runs phasebot with what was kept.
+    /// Returns a shell command that runs phasebot with the stored credentials.
     pub(super) fn command(&self, what: &str) -> String {
         let file = self.env_file.display().to_string();
         format!("(set -a; . {}; exec phasebot {what})", quoted(&file))
     }
 }
 
-/// The settings that an environment file holds.
+/// Returns the settings for the environment file.
 fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, String)> {
     let mut all = vec![
         ("PHASEBOT_GITHUB__APP_ID", app.id.to_string()),
@@ -127,7 +128,8 @@ fn variables(app: &Registered, place: &Place, key_file: &Path) -> Vec<(String, S
     all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-/// The webhook secret, if it can stand in a variable: a list there is written with commas.
+/// Returns the webhook secret if it can be the value of a variable: in a list, commas separate the
+/// values.
 fn secret(app: &Registered) -> Option<&SecretString> {
     let fits = |c: char| c.is_ascii_graphic() && !matches!(c, ',' | '\'');
     app.webhook_secret.as_ref().filter(|secret| {
@@ -136,7 +138,7 @@ fn secret(app: &Registered) -> Option<&SecretString> {
     })
 }
 
-/// A value as shells and systemd read it alike.
+/// Quotes a value so that shells and systemd read it alike.
 fn quoted(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._/:%+@=".contains(c);
     if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("'{value}'") }
@@ -154,7 +156,8 @@ fn store(mut file: NamedTempFile, to: &Path, text: &str, force: bool) -> io::Res
     Ok(())
 }
 
-/// Makes the names last through a power cut, where the system can.
+/// Flushes the directory to disk, if the system can, so that the file names survive a power
+/// failure.
 fn sync_folder(folder: &Path) {
     if let Ok(folder) = std::fs::File::open(folder) {
         let _ = folder.sync_all();

@@ -1,4 +1,4 @@
-//! Which GitHub, and how it reaches us.
+//! Addresses of the GitHub instance and of phasebot.
 
 use http::Uri;
 
@@ -7,18 +7,18 @@ use crate::{
     settings::Settings,
 };
 
-/// Which GitHub, and how it reaches us.
+/// Addresses of the GitHub instance and of phasebot.
 pub(super) struct Place {
-    /// Root of the web pages, without a slash at its end.
+    /// Root of the web pages, without a trailing slash.
     pub(super) web: String,
-    /// Root of the API, without a slash at its end.
+    /// Root of the API, without a trailing slash.
     pub(super) api: String,
-    /// How GitHub reaches us; none: it does not.
+    /// Public address of phasebot; `None` if GitHub cannot reach it.
     pub(super) public: Option<String>,
 }
 
 impl Place {
-    /// What the arguments say, and for the rest the settings.
+    /// Returns the addresses in the arguments, or else those in the settings.
     pub(super) fn of(args: &Args, settings: &Settings) -> Result<Self, Failure> {
         let (web, api) = match &args.github_url {
             Some(url) => {
@@ -52,7 +52,7 @@ impl Place {
         Ok(Self { web, api, public })
     }
 
-    /// The page on which a new App is registered.
+    /// Returns the address of the page for registering a new App.
     pub(super) fn new_app(&self, org: Option<&str>) -> String {
         match org {
             Some(org) => format!("{}/organizations/{org}/settings/apps/new", self.web),
@@ -61,9 +61,10 @@ impl Place {
     }
 }
 
-/// Where the API of an instance is:
+/// Returns the API address of an instance, as in
 /// <https://docs.github.com/enterprise-server/rest/using-the-rest-api/getting-started-with-the-rest-api>,
-/// and for GHE.com <https://docs.github.com/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom>.
+/// and for GHE.com
+/// <https://docs.github.com/enterprise-cloud@latest/admin/data-residency/network-details-for-ghecom>.
 fn api_of(web: &str) -> String {
     let (scheme, host) = web.split_once("://").unwrap_or(("https", web));
     if host.eq_ignore_ascii_case("github.com") || host.to_ascii_lowercase().ends_with(".ghe.com") {
@@ -73,7 +74,7 @@ fn api_of(web: &str) -> String {
     }
 }
 
-/// An absolute web address without path, query or user name.
+/// Validates an absolute web address without path, query or user name.
 fn address(argument: &str, text: &str) -> Result<String, Failure> {
     let wrong = || Failure::Message(format!("{argument}: expected an address such as https://HOST, found {text:?}"));
     let text = text.trim_end_matches('/');
@@ -86,12 +87,12 @@ fn address(argument: &str, text: &str) -> Result<String, Failure> {
     if argument == "--github-url" && !matches!(uri.path(), "" | "/") {
         return Err(wrong());
     }
-    // What goes into an environment file and a Content-Security-Policy as it is.
+    // The address goes unescaped into an environment file and a Content-Security-Policy.
     let plain = |c: char| c.is_ascii_alphanumeric() || "-._~:/[]%".contains(c);
     if text.chars().all(plain) { Ok(text.to_owned()) } else { Err(wrong()) }
 }
 
-/// Whether an address is this machine's own, which nobody else reaches.
+/// Returns whether an address belongs to this machine only and is unreachable from elsewhere.
 pub(in crate::cli) fn is_here(url: &str) -> bool {
     let host = url.parse::<Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase)).unwrap_or_default();
     let host = host.trim_start_matches('[').trim_end_matches(']');

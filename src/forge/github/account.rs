@@ -1,4 +1,4 @@
-//! What an account may do, asked at the moment it matters.
+//! Permissions of accounts, queried when they are needed.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -18,17 +18,17 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// The role of an account.
+/// Returns an account's role in a repository.
 ///
-/// `permission` knows only four levels (maintain shows as write, triage as
-/// read); `role_name` the fine ones, but for a custom role its own name. What
-/// a custom role may is in the account's `permissions`.
+/// GitHub's `permission` has only four levels (maintain appears as write, triage as read).
+/// `role_name` is finer, but holds a custom role's own name; the account's `permissions` say what a
+/// custom role allows.
 pub(super) async fn role(client: &Client, target: &Target, account: &Account) -> Result<Role, ForgeError> {
     Ok(permission(client, target, account).await?.map(Answer::role).unwrap_or_default())
 }
 
-/// Whether an account may write. `permission` knows only the old four levels
-/// (maintain shows as write, triage as read); custom roles inherit one of them.
+/// Returns whether an account has write access. `permission` has only four levels (maintain appears
+/// as write, triage as read); custom roles inherit one of them.
 pub(super) async fn writes(client: &Client, target: &Target, account: &Account) -> Result<bool, ForgeError> {
     let answer = permission(client, target, account).await?;
     Ok(answer.is_some_and(|answer| {
@@ -37,11 +37,10 @@ pub(super) async fn writes(client: &Client, target: &Target, account: &Account) 
     }))
 }
 
-/// What GitHub says of an account's rights; `None`: there is no such account.
+/// Returns GitHub's answer about an account's permission; `None` if there is no such account.
 ///
-/// GitHub is asked by login. The answer counts only if it is about this very
-/// account: else the login has changed hands, and the one that the account has
-/// now is looked up.
+/// GitHub is asked by login. If the answer is about another account, the login has changed hands,
+/// and the request is repeated with the account's present login.
 async fn permission(client: &Client, target: &Target, account: &Account) -> Result<Option<Answer>, ForgeError> {
     let id = number(account)?;
     let is_theirs = |answer: &Answer| answer.user.as_ref().is_some_and(|user| user.id == Some(id.0));
@@ -59,7 +58,7 @@ async fn permission_of(client: &Client, target: &Target, login: &str) -> Result<
     let tail = format!("/collaborators/{}/permission", path::segment(login)?);
     match Repo::new(client, target)?.get(route, &tail).await {
         Ok(reply) => Ok(Some(reply.json()?)),
-        // No such account.
+        // There is no such account.
         Err(failure) => match failure.error {
             ForgeError::NotFound(_) => Ok(None),
             other => Err(other),
@@ -67,7 +66,7 @@ async fn permission_of(client: &Client, target: &Target, login: &str) -> Result<
     }
 }
 
-/// What an account is called now; `None`: it is gone.
+/// Returns an account's present login; `None` if the account was deleted.
 async fn login_of(client: &Client, target: &Target, id: AccountId) -> Result<Option<String>, ForgeError> {
     #[derive(Deserialize)]
     struct Found {
@@ -132,8 +131,8 @@ impl Answer {
     }
 }
 
-/// Whether an account is an active member of a team of the repository's owner.
-/// Takes the App's right to read the organisation's members.
+/// Returns whether an account is an active member of a team of the repository's owner. Requires the
+/// App's permission to read the organisation's members.
 pub(super) async fn is_member(
     client: &Client,
     target: &Target,
@@ -149,7 +148,7 @@ pub(super) async fn is_member(
     if !org.eq_ignore_ascii_case(owner) {
         return Err(ForgeError::Permanent(format!("the team {team} is not of {owner}, which owns the repository")));
     }
-    // The answer does not say whom it is about.
+    // The answer does not name the account, so the login must be the present one.
     let Some(login) = login_of(client, target, number(account)?).await? else { return Ok(false) };
     let tail =
         format!("/orgs/{}/teams/{}/memberships/{}", path::segment(org)?, path::segment(slug)?, path::segment(&login)?);
@@ -167,8 +166,8 @@ pub(super) async fn is_member(
     }
 }
 
-/// The head of a pull request. A repository that is not shown was deleted,
-/// which the target was not.
+/// Returns the head of a pull request. A missing head repository was deleted, so it is not the
+/// target repository, which exists.
 pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<PullHead, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
@@ -207,7 +206,7 @@ mod tests {
         let custom = r#"{"permission":"write","role_name":"releaser",
             "user":{"permissions":{"admin":false,"maintain":true,"push":true,"triage":true,"pull":true}}}"#;
         assert_eq!(role(custom), Role::Maintain);
-        // An old server knows no more.
+        // An old server sends no more than this.
         assert_eq!(role(r#"{"permission":"admin"}"#), Role::Admin);
         assert_eq!(role(r#"{"permission":"write","role_name":"releaser"}"#), Role::Write);
         assert_eq!(role(r#"{"permission":"owner"}"#), Role::None, "what is not known grants nothing");

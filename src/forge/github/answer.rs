@@ -1,4 +1,4 @@
-//! Asks GitHub what a decision needs to know.
+//! Queries GitHub for the facts that a decision needs.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// Pages of tags, at 100 each.
+/// Maximum number of pages of tags, at 100 tags each.
 const MAX_TAG_PAGES: usize = 50;
 
-/// Answers one question.
+/// Answers one query.
 pub(super) async fn answer(
     client: &Client,
     identity: &Identity,
@@ -70,31 +70,31 @@ pub(super) async fn answer(
     }
 }
 
-/// The commit that a tag names, through an annotated tag too. `tags/` keeps
-/// a branch of the same name out.
+/// Returns the commit that a tag points to, also through an annotated tag. The prefix `tags/`
+/// excludes a branch of the same name.
 pub(super) async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, ForgeError> {
     commit_of(repo, "tags", tag).await
 }
 
-/// The commit that a tag (through an annotated one, too) or branch names. Its
-/// kind keeps another of the same name out.
+/// Returns the commit that a tag (also an annotated one) or branch points to. `kind` (`tags` or
+/// `heads`) excludes a ref of the other kind with the same name.
 pub(super) async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
         sha: String,
     }
-    // The page limits the list of changed files, which nobody reads.
+    // The page size limits the list of changed files, which is not needed.
     let tail = format!("/commits/{kind}/{}?per_page=1", path::segments(name)?);
     match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await {
         Ok(reply) => Ok(Sha::from(reply.json::<Body>()?.sha.as_str())),
-        // GitHub's way of saying that there is no such ref.
+        // GitHub's answer if the ref does not exist.
         Err(failure) if failure.says(422, "no commit found") => Err(ForgeError::NotFound(failure.error.to_string())),
         Err(failure) => Err(failure.into()),
     }
 }
 
-/// Every tag with its commit. More than can be read are an error: the highest
-/// might be among the rest.
+/// Returns every tag with its commit. More than can be read are an error, because the highest
+/// version could be among the rest.
 async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> {
     #[derive(Deserialize)]
     struct Tag {

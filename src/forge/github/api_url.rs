@@ -1,20 +1,19 @@
-//! Where a GitHub instance's API lives, and what still belongs to it.
+//! Base address of a GitHub instance's API, and checks of whether an address belongs to it.
 
 use http::Uri;
 
-/// The root of an API: `https://api.github.com`, or `https://HOST/api/v3` on
-/// GitHub Enterprise Server.
+/// Root of an API: `https://api.github.com`, or `https://HOST/api/v3` on GitHub Enterprise Server.
 #[derive(Debug, Clone)]
 pub(super) struct Root {
     scheme: String,
     host: String,
     port: u16,
-    /// Path before every route; empty or without a slash at its end.
+    /// Path prefix of every route; empty or without a trailing slash.
     prefix: String,
 }
 
 impl Root {
-    /// Reads the setting `api_url`.
+    /// Parses the setting `api_url`.
     pub(super) fn parse(api_url: &str) -> Result<Self, String> {
         let uri: Uri = api_url.parse().map_err(|error| format!("{error}"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
@@ -32,18 +31,18 @@ impl Root {
         })
     }
 
-    /// Scheme, host and port.
+    /// Returns scheme, host and port.
     pub(super) fn origin(&self) -> String {
         format!("{}://{}:{}", self.scheme, self.host, self.port)
     }
 
-    /// The path of a REST route such as `/app`.
+    /// Returns the path of a REST route such as `/app`.
     pub(super) fn rest(&self, route: &str) -> String {
         format!("{}{route}", self.prefix)
     }
 
-    /// The path of GraphQL: beside REST on github.com, at `/api/graphql` on
-    /// GitHub Enterprise Server.
+    /// Returns the path of GraphQL: next to REST on github.com, `/api/graphql` on GitHub Enterprise
+    /// Server.
     pub(super) fn graphql(&self) -> String {
         match self.prefix.strip_suffix("/v3") {
             Some(api) => format!("{api}/graphql"),
@@ -51,7 +50,7 @@ impl Root {
         }
     }
 
-    /// The path and query of a `Location`, if it leads to this API and nowhere else.
+    /// Returns the path and query of a `Location`; `None` if it leads outside this API.
     pub(super) fn local(&self, location: &str) -> Option<String> {
         let uri: Uri = location.parse().ok()?;
         if let Some(authority) = uri.authority() {
@@ -64,18 +63,18 @@ impl Root {
             }
         }
         let path = uri.path_and_query()?.as_str();
-        // `//host/…` is another host to some clients.
+        // Some clients read `//host/…` as another host.
         let inside = path.strip_prefix(self.prefix.as_str())?;
         (inside.starts_with('/') && !inside.starts_with("//")).then(|| path.to_owned())
     }
 
-    /// The repository's number, if `path` names it by number: `/repositories/{id}/…`.
+    /// Returns the repository's id if `path` has the form `/repositories/{id}/…`.
     pub(super) fn repository_id(&self, path: &str) -> Option<u64> {
         let rest = path.strip_prefix(self.prefix.as_str())?.strip_prefix("/repositories/")?;
         rest.split(['/', '?']).next()?.parse().ok()
     }
 
-    /// The repository's `owner/name`, if `path` names it so: `/repos/{owner}/{repo}/…`.
+    /// Returns the repository's `owner/name` if `path` has the form `/repos/{owner}/{repo}/…`.
     pub(super) fn repository_name(&self, path: &str) -> Option<String> {
         let rest = path.strip_prefix(self.prefix.as_str())?.strip_prefix("/repos/")?;
         let mut parts = rest.split(['/', '?']);

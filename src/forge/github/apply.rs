@@ -1,4 +1,4 @@
-//! Does what an effect says.
+//! Applies effects.
 
 use crate::{
     domain::effect::Effect,
@@ -13,7 +13,7 @@ use crate::{
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 
-/// Does one effect.
+/// Applies one effect.
 pub(super) async fn apply(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -63,7 +63,7 @@ pub(super) async fn apply(
             dispatch::dispatch(repo, context, &it).await?
         }
         Effect::CancelRun { run } => dispatch::cancel(repo, *run).await?,
-        // A report that may have been given is not given twice: the forge counts them.
+        // A report that may have arrived is not repeated, because GitHub counts reports.
         Effect::AnswerProtection { approve: None, .. } if context.in_doubt => Applied::default(),
         Effect::AnswerProtection { run, environment, approve, comment } => {
             protection::answer(repo, *run, environment, *approve, comment).await?
@@ -75,7 +75,7 @@ pub(super) async fn apply(
     Ok(Applied { renamed_to: repo.renamed_to().await, ..applied })
 }
 
-/// Writes that [`apply`] will make, at most.
+/// Returns the maximum number of writes that [`apply`] will make.
 pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     if context.look_only {
         return Cost::default();
@@ -97,7 +97,7 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::SetIssueState { .. }
         | Effect::SetMilestone { .. } => Cost { writes: 1, creates: 0 },
         Effect::SetLabels { add, remove, .. } => label::cost_of_set(context, add, remove),
-        // How many have failed is found out on the way.
+        // The number of failed runs is not known yet.
         Effect::RerunFailed { .. } => Cost { writes: 3, creates: 0 },
         Effect::OpenIssue { labels, .. } => {
             let labels = u32::try_from(label::missing(context, labels)).unwrap_or(u32::MAX);

@@ -1,5 +1,4 @@
-//! Proof of who we are: the App's own signature, and installation tokens, one
-//! at a time per installation and asked for once.
+//! Authentication: the App's own signature, and cached installation tokens, each requested once.
 
 use std::{
     collections::HashMap,
@@ -18,35 +17,35 @@ use crate::{
     port::{clock::Clock, forge::ForgeError},
 };
 
-/// A token is renewed this long before GitHub lets it expire (after one hour).
+/// Time before a token's expiry (after one hour) at which it is renewed.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_mins(5);
-/// A token is used at least this long, however the clocks differ; one that
-/// has expired is answered with a 401 and forgotten.
+/// Minimum time that a token is used, whatever the difference between the clocks. GitHub answers an
+/// expired token with a 401, and it is dropped.
 const USE_AT_LEAST: SignedDuration = SignedDuration::from_mins(1);
-/// After a refusal nobody asks again for this long.
+/// Time after a refusal during which no token is requested.
 const BACK_OFF: SignedDuration = SignedDuration::from_secs(5);
 
-/// The App's signature is dated back, as GitHub advises, against clocks that differ.
+/// Seconds by which the signature is dated back, as GitHub advises, because clocks differ.
 const ISSUED_BEFORE: i64 = 60;
-/// It runs for nine minutes; GitHub takes at most ten.
+/// Validity of the signature: nine minutes. GitHub accepts at most ten.
 const EXPIRES_AFTER: i64 = 9 * 60;
 
-/// The App's key. octocrab could sign too, but only by the machine's clock,
-/// which a simulation does not follow.
+/// Private key of the App. octocrab could sign too, but only with the machine's clock, which
+/// differs from a simulation's.
 pub(super) struct AppKey {
     app_id: u64,
     key: EncodingKey,
 }
 
 impl AppKey {
-    /// Reads an RSA key in PEM form.
+    /// Parses an RSA key in PEM form.
     pub(super) fn new(app_id: u64, pem: &SecretString) -> Result<Self, SetupError> {
         let key = EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes())
             .map_err(|error| SetupError::PrivateKey(error.to_string()))?;
         Ok(Self { app_id, key })
     }
 
-    /// Signs as the App: a JSON Web Token, RS256.
+    /// Signs as the App; returns a JSON Web Token (RS256).
     /// <https://docs.github.com/apps/creating-github-apps/authenticating-with-a-github-app/generating-a-json-web-token-jwt-for-a-github-app>
     pub(super) fn sign(&self, now: Timestamp) -> Result<Token, ForgeError> {
         #[derive(Serialize)]
@@ -63,15 +62,15 @@ impl AppKey {
     }
 }
 
-/// A token as GitHub made it.
+/// A new token from GitHub.
 pub(super) struct Minted {
     /// The token.
     pub(super) secret: SecretString,
-    /// When GitHub stops taking it.
+    /// Time when GitHub stops accepting it.
     pub(super) expires_at: Timestamp,
 }
 
-/// A token in use. `serial` tells it from those before and after it.
+/// A token in use. `serial` distinguishes it from earlier and later tokens.
 #[derive(Clone)]
 pub(super) struct Token {
     /// The token.
@@ -80,7 +79,7 @@ pub(super) struct Token {
     renew_at: Timestamp,
 }
 
-/// Hands out tokens.
+/// Caches installation tokens and renews them.
 pub(super) struct TokenBroker {
     clock: Arc<dyn Clock>,
     slots: Mutex<HashMap<InstallationId, Arc<AsyncMutex<Slot>>>>,
@@ -94,20 +93,21 @@ struct Slot {
 }
 
 impl TokenBroker {
-    /// A broker that knows no token yet.
+    /// Creates a broker without tokens.
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, slots: Mutex::default() }
     }
 
-    /// The installation's token. Of many who ask at once one awaits its `mint`;
-    /// the others wait for what it brings, be it an error, and drop theirs.
+    /// Returns the installation's token.
+    /// Of concurrent callers, one awaits its `mint`; the others wait for that result, which may be
+    /// an error, and drop their own `mint`.
     pub(super) async fn token(
         &self,
         installation: InstallationId,
         mint: impl Future<Output = Result<Minted, ForgeError>>,
     ) -> Result<Token, ForgeError> {
         let slot = self.slot(installation);
-        // Held across the request on purpose: this is what makes the others wait.
+        // The lock is held during the request on purpose: this makes the other callers wait.
         let mut slot = slot.lock().await;
         let now = self.clock.now();
         if let Some(token) = slot.token.as_ref().filter(|token| now < token.renew_at) {
@@ -138,7 +138,7 @@ impl TokenBroker {
         }
     }
 
-    /// GitHub did not take this token: the next who asks gets a new one.
+    /// Drops a token that GitHub rejected, so that the next caller gets a new one.
     pub(super) async fn forget(&self, installation: InstallationId, token: &Token) {
         let slot = self.slot(installation);
         let mut slot = slot.lock().await;
@@ -147,7 +147,7 @@ impl TokenBroker {
         }
     }
 
-    /// The installation is gone, and its token with it.
+    /// Drops the token of an installation that no longer exists.
     pub(super) fn drop_token(&self, installation: InstallationId) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&installation);
     }
@@ -158,7 +158,7 @@ impl TokenBroker {
     }
 }
 
-/// `at` moved by `by`; `at` itself at the ends of time.
+/// Returns `at` plus `by`, or `at` itself if the sum is out of range.
 pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(at)
 }

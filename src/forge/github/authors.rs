@@ -1,5 +1,5 @@
-//! Who made commits, by GitHub's own record: which accounts it knows behind
-//! their addresses and behind their `Co-authored-by` lines.
+//! Authors of commits by GitHub's records: the accounts behind their e-mail addresses and
+//! `Co-authored-by` lines.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -20,19 +20,19 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// Pages of a comparison, at 100 commits each. Nobody decides on more.
+/// Maximum number of pages of a comparison, at 100 commits each. Larger changes are an error.
 const MAX_PAGES: usize = 3;
-/// Commits whose co-authors are asked for in one query.
+/// Number of commits whose co-authors are requested with one query.
 const MOST_AT_ONCE: usize = 25;
-/// Co-authors of one commit.
+/// Maximum number of co-authors read per commit.
 const MOST_AUTHORS: usize = 50;
-/// GitHub itself: it commits what is merged in the browser.
+/// GitHub's own account, which commits merges made in the browser.
 const WEB_FLOW: &str = "web-flow";
 
 #[derive(Deserialize)]
 struct Commit {
     sha: String,
-    /// `None`: the address belongs to no account.
+    /// `None` if the address belongs to no account.
     author: Option<User>,
     committer: Option<User>,
     #[serde(rename = "commit")]
@@ -45,7 +45,8 @@ struct Git {
     message: String,
 }
 
-/// Who made the commits that `head` has and `base` has not, or `head` alone.
+/// Returns the authors of the commits that `head` has and `base` has not; of `head` alone if `base`
+/// is `None`.
 pub(super) async fn authors(
     client: &Client,
     target: &Target,
@@ -82,8 +83,8 @@ pub(super) async fn authors(
     Ok(found)
 }
 
-/// The commits that `head` has and `base` has not. More than can be read are an
-/// error: who made the others would not be known.
+/// Returns the commits that `head` has and `base` has not. More than can be read are an error,
+/// because the authors of the rest would be unknown.
 async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Vec<Commit>, ForgeError> {
     #[derive(Deserialize)]
     struct Comparison {
@@ -107,8 +108,8 @@ async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Vec<Comm
     Err(ForgeError::Permanent("more commits than can be read".to_owned()))
 }
 
-/// Co-authors by the lines of a message. `None`: it names an address that says
-/// nothing of an account, so that GitHub has to be asked whose it is.
+/// Parses the co-authors in a commit message. `None` if a line's address does not identify an
+/// account, so that GitHub must be asked.
 fn co_authors(message: &str) -> Option<Vec<Account>> {
     let mut found = Vec::new();
     for line in message.lines() {
@@ -121,14 +122,14 @@ fn co_authors(message: &str) -> Option<Vec<Account>> {
     Some(found)
 }
 
-/// The account in `ID+LOGIN@users.noreply.github.com`.
+/// Parses the account in `ID+LOGIN@users.noreply.github.com`.
 fn of_address(address: &str) -> Option<Account> {
     let (id, login) = address.trim().strip_suffix("@users.noreply.github.com")?.split_once('+')?;
     let id = id.parse().ok().filter(|id| *id != 0)?;
     Some(Account { id: Some(AccountId(id)), login: login.to_owned() })
 }
 
-/// Asks whom GitHub takes for the authors of commits.
+/// Asks GitHub for the accounts of the authors of commits.
 async fn ask_co_authors(client: &Client, target: &Target, shas: &[Sha], found: &mut Authors) -> Result<(), ForgeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -150,7 +151,7 @@ async fn ask_co_authors(client: &Client, target: &Target, shas: &[Sha], found: &
     let (owner, name) = target.full_name.split_once('/').unwrap_or((&target.full_name, ""));
     let mut query = "query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) {".to_owned();
     for (index, sha) in shas.iter().enumerate() {
-        // An object name is hex digits: nothing of it can end the text.
+        // An object name is hex digits, so it cannot end the string.
         let oid = path::segment(&sha.0)?;
         let _ = write!(
             query,
@@ -199,7 +200,7 @@ mod tests {
             Some(vec![cyd])
         );
         assert_eq!(co_authors("Add it"), Some(Vec::new()));
-        // GitHub is asked whose these are.
+        // Only GitHub knows the accounts behind these.
         for line in ["C <c@example.com>", "C <cyd@users.noreply.github.com>", "C", "<0+c@users.noreply.github.com>"] {
             assert_eq!(co_authors(&format!("Add it\n\nCo-authored-by: {line}")), None, "{line}");
         }

@@ -1,7 +1,8 @@
-//! Answers that GitHub may confirm with a 304, which costs no rate limit.
+//! Cache of answers that GitHub can confirm with a 304, which does not count against the rate
+//! limit.
 //!
-//! Bounded, and thrown away by a restart. The key holds the installation, so
-//! that nothing one tenant may see is ever answered to another.
+//! The cache is bounded and held in memory only. The key contains the installation, so that no
+//! tenant ever receives another tenant's data.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -12,39 +13,39 @@ use bytes::Bytes;
 
 use crate::domain::id::InstallationId;
 
-/// Larger answers are not kept.
+/// Maximum size of a cached body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
-/// All that is kept, in bytes.
+/// Maximum total size of the cache, in bytes.
 const MAX_TOTAL: usize = 8 * 1024 * 1024;
-/// What an entry costs beside its texts, roughly.
+/// Approximate memory of an entry in addition to its texts, in bytes.
 const OVERHEAD: usize = 256;
 
-/// Whose answer, and to which path. `None`: the App's own.
+/// Installation (`None` for the App itself) and path of a cached answer.
 pub(super) type Key = (Option<InstallationId>, String);
 
-/// An answer that was kept.
+/// A cached answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Kept {
-    /// What to send as `If-None-Match`.
+    /// Value to send as `If-None-Match`.
     pub(super) etag: String,
     /// The body.
     pub(super) body: Bytes,
-    /// Whether a further page was announced.
+    /// Next page, if the answer announced one.
     pub(super) next: Further,
 }
 
-/// What an answer's `Link` says of a further page.
+/// Content of an answer's `Link` header about the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Further {
-    /// There is no such header.
+    /// The answer has no `Link` header.
     Unsaid,
-    /// This page is the last.
+    /// This is the last page.
     None,
-    /// It is at this address.
+    /// Address of the next page.
     At(String),
 }
 
-/// Keeps the answers used last.
+/// Caches the most recently used answers.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     inner: Mutex<Inner>,
@@ -53,14 +54,14 @@ pub(super) struct Cache {
 #[derive(Debug, Default)]
 struct Inner {
     entries: HashMap<Key, (u64, Kept)>,
-    /// Oldest use first.
+    /// Keys by time of their last use, oldest first.
     by_use: BTreeMap<u64, Key>,
     uses: u64,
     bytes: usize,
 }
 
 impl Cache {
-    /// What was kept under `key`.
+    /// Returns the cached answer and marks it as used.
     pub(super) fn get(&self, key: &Key) -> Option<Kept> {
         let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *guard;
@@ -72,7 +73,7 @@ impl Cache {
         Some(kept.clone())
     }
 
-    /// Throws away what an installation was answered.
+    /// Removes an installation's answers.
     pub(super) fn drop_of(&self, installation: InstallationId) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let its: Vec<Key> = inner.entries.keys().filter(|(of, _)| *of == Some(installation)).cloned().collect();
@@ -81,7 +82,7 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer, and lets go of those not used for longest.
+    /// Caches an answer and evicts the least recently used ones.
     pub(super) fn put(&self, key: Key, kept: Kept) {
         let mut guard = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let inner = &mut *guard;
@@ -89,7 +90,7 @@ impl Cache {
         if kept.body.len() > MAX_BODY {
             return;
         }
-        // A body may be a slice of a larger buffer: keep no more than itself.
+        // The body may be a slice of a larger buffer; copying it frees the rest.
         let kept = Kept { body: Bytes::copy_from_slice(&kept.body), ..kept };
         inner.bytes += size(&key, &kept);
         inner.uses += 1;

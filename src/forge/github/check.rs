@@ -1,4 +1,4 @@
-//! Check runs of ours.
+//! Creating and updating our own check runs.
 
 use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -14,14 +14,14 @@ use crate::{
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
-/// Pages of a commit's runs of one name to look through for ours.
+/// Maximum number of pages searched for our run, among a commit's runs of one name.
 const MAX_PAGES: usize = 2;
-/// GitHub takes at most 50 annotations in a request, and a summary of 65 535 characters.
+/// GitHub accepts at most 50 annotations in a request, and a summary of 65 535 characters.
 const MAX_ANNOTATIONS: usize = 50;
 const MAX_SUMMARY: usize = 65_000;
 const MAX_TITLE: usize = 250;
 
-/// What is to be shown.
+/// Content of a check run.
 pub(super) struct Check<'a> {
     pub(super) name: &'a str,
     pub(super) sha: &'a Sha,
@@ -33,10 +33,11 @@ pub(super) struct Check<'a> {
     pub(super) or_comment: Option<ItemNumber>,
 }
 
-/// A run that has not ended grows stale after 14 days (GitHub Docs, «Using the
-/// REST API to interact with checks»). One of this age is not brought up to
-/// date, a new one is made: the core asks for another one 12 days after it last
-/// asked, and both together stay below 14 days.
+/// Age at which an unfinished check run is replaced by a new one instead of updated.
+///
+/// An unfinished run becomes stale after 14 days (GitHub Docs, "Using the REST API to interact with
+/// checks"). The core requests another run 12 days after its last request; both together stay below
+/// 14 days.
 const STALE_AFTER: SignedDuration = SignedDuration::from_hours(36);
 
 #[derive(Deserialize)]
@@ -48,8 +49,8 @@ struct Run {
 }
 
 impl Run {
-    /// Whether it can show a verdict. A run that ended is not opened again: of
-    /// several with one name forges count the newest.
+    /// Returns whether the run can be updated to a verdict. A finished run is not reopened: of
+    /// several runs with one name, forges count the newest.
     fn can_show(&self, verdict: CheckVerdict, now: Timestamp) -> bool {
         if verdict != CheckVerdict::InProgress {
             return true;
@@ -59,9 +60,10 @@ impl Run {
     }
 }
 
-/// Makes the run, or brings the one that is there up to date.
+/// Updates our check run, or creates one.
 ///
-/// Without leave to write checks the same goes into a comment, if the effect names an item for it.
+/// Without permission to write checks, writes the same content as a comment if the effect names an
+/// item for it.
 pub(super) async fn set(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -142,7 +144,8 @@ fn cut(text: &str, most: usize) -> String {
     text.chars().take(most).collect()
 }
 
-/// Our run with this name and id on the commit. Anyone may name a run as ours: the App tells.
+/// Returns our run with this name and external id on the commit. Filters by App, because anyone can
+/// give a run these values.
 async fn find(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Result<Option<Run>, Failure> {
     #[derive(Deserialize)]
     struct Found {

@@ -14,11 +14,11 @@ use crate::{
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
-/// Pages of comments to look through for our own, at 100 each.
+/// Maximum number of pages searched for our comment, at 100 comments each.
 const MAX_PAGES: usize = 100;
 
-/// Writes a comment, or brings the one that is there up to date. Looks for it
-/// where it is kept up to date anyway, or may exist after a doubt.
+/// Writes a comment, or updates the existing one. Looks for an existing comment if it should be
+/// updated, or if an earlier attempt may have succeeded.
 pub(super) async fn upsert(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -39,7 +39,7 @@ pub(super) async fn upsert(
             let tail = format!("/issues/comments/{}", found.id);
             match repo.send(Method::PATCH, route, &tail, Some(json!({ "body": body }))).await {
                 Ok(_) => Some(found.id),
-                // Someone deleted it just now: the next attempt finds that out.
+                // Someone has just deleted the comment; the next attempt will not find it.
                 Err(failure) => match failure.error {
                     ForgeError::NotFound(why) => return Err(ForgeError::Transient(why)),
                     other => return Err(other),
@@ -56,7 +56,7 @@ pub(super) async fn upsert(
     Ok(Applied { made: id.map(|id| id.to_string()), ..Applied::default() })
 }
 
-/// Our comment that carries the marker, oldest first.
+/// Returns our oldest comment that carries the marker.
 async fn find(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -90,7 +90,7 @@ async fn find_in(
     Err(ForgeError::Permanent(format!("#{item} has too many comments to look for ours among them")))
 }
 
-/// Folds one of our comments away, if it is still there.
+/// Minimizes one of our comments, if it still exists.
 pub(super) async fn fold(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -98,7 +98,8 @@ pub(super) async fn fold(
     marker: &str,
     since: Timestamp,
 ) -> Result<Applied, ForgeError> {
-    // What was written then, by GitHub's clock and not by ours.
+    // Comments written since then; the margin of 10 minutes covers the difference between GitHub's
+    // clock and ours.
     let since = since.checked_sub(SignedDuration::from_mins(10)).unwrap_or(since);
     let query = format!("?since={}", since.strftime("%Y-%m-%dT%H:%M:%SZ"));
     if let Some(found) = find_in(repo, identity, item, &query, &marker::line(marker)?).await?
@@ -109,7 +110,7 @@ pub(super) async fn fold(
     Ok(Applied::default())
 }
 
-/// Reacts to a comment; reacting twice is one reaction.
+/// Adds a reaction to a comment. Repeating it changes nothing.
 pub(super) async fn react(repo: &mut Repo<'_>, comment: u64, content: &str) -> Result<Applied, ForgeError> {
     let route = "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions";
     let tail = format!("/issues/comments/{comment}/reactions");

@@ -1,4 +1,4 @@
-//! Reads commits: what one has that another has not, or what led to it.
+//! Reads commits: the difference between two commits, or the history of one.
 
 use serde::Deserialize;
 
@@ -11,9 +11,9 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// Pages of a comparison, at 100 commits each.
+/// Maximum number of pages of a comparison, at 100 commits each.
 const MAX_COMPARE_PAGES: usize = 30;
-/// Pages of a commit's past, at 100 commits each.
+/// Maximum number of pages of a commit's history, at 100 commits each.
 const MAX_HISTORY_PAGES: usize = 10;
 
 #[derive(Deserialize)]
@@ -46,8 +46,8 @@ impl From<Commit> for CommitSeen {
     }
 }
 
-/// The commits that `head` has and `base` has not, oldest first. If the two
-/// share no history, these are all commits of `head`.
+/// Returns the commits that `head` has and `base` has not, oldest first. Without common history,
+/// these are all commits of `head`.
 pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Comparison {
@@ -78,7 +78,7 @@ pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Resu
     Ok(Answer::Commits { merge_base, commits, complete: false })
 }
 
-/// The recent past of `head`, oldest first.
+/// Returns the recent history of `head`, oldest first.
 pub(super) async fn before(repo: &mut Repo<'_>, head: &Sha) -> Result<Answer, ForgeError> {
     let tail = format!("/commits?sha={}", path::value(&head.0));
     let (commits, complete) =

@@ -1,8 +1,7 @@
-//! From a delivery to an [`Event`].
+//! Decodes deliveries to [`Event`]s.
 //!
-//! Nothing that a well-formed payload may hold is an error. An event that we
-//! don't use, and one that lacks something we can't do without, become
-//! [`Seen::Nothing`] with the reason.
+//! No content of a well-formed payload is an error. An event that phasebot does not use, or that
+//! lacks a necessary field, becomes [`Seen::Nothing`] with the reason.
 
 mod admin;
 mod check;
@@ -26,10 +25,10 @@ use crate::{
     port::forge::Undecodable,
 };
 
-/// Understands a delivery.
+/// Decodes a delivery.
 ///
-/// `our_app_id` tells our own check runs from others'. `received_at` stands in
-/// where the payload carries no time of its own.
+/// `our_app_id` identifies our own check runs. `received_at` is the event's time if the payload has
+/// none.
 ///
 /// # Errors
 /// The body is not a JSON object.
@@ -70,11 +69,11 @@ pub fn decode(
     })
 }
 
-/// What the decoders of all events need.
+/// Input of the decoders of all events.
 struct Delivery<'a> {
     forge: &'a ForgeName,
     our_app_id: u64,
-    /// Empty if the payload names none.
+    /// Empty if the payload has no action.
     action: &'a str,
     repo: Option<RepoSeen>,
     pushed_at: Option<Timestamp>,
@@ -90,17 +89,17 @@ impl Delivery<'_> {
     }
 }
 
-/// What an event says, and when that happened if the payload tells.
+/// An event's content, and its time if the payload has one.
 struct Understood {
     seen: Seen,
     at: Option<Timestamp>,
 }
 
-/// Why an event says nothing to us.
+/// Reasons why an event has no content for us.
 enum Useless {
-    /// A field that we can't do without is missing or of the wrong type.
+    /// A necessary field is missing or of the wrong type.
     Lacks(&'static str),
-    /// Anything else.
+    /// Any other reason.
     Because(String),
 }
 
@@ -137,12 +136,12 @@ fn understand(event: &str, delivery: &Delivery<'_>) -> Result<Understood, Useles
     }
 }
 
-/// How a workflow run stands, for those that read it from the API.
+/// Returns the outcome of a workflow run that was read from the API.
 pub(super) fn run_outcome(status: Option<&str>, conclusion: Option<&str>) -> RunOutcome {
     check::outcome(status, conclusion)
 }
 
-/// A field that we can't do without.
+/// Returns a necessary field, or an error that names it.
 fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, Useless> {
     value.ok_or(Useless::Lacks(field))
 }
@@ -150,7 +149,7 @@ fn needed<T>(value: Option<T>, field: &'static str) -> Result<T, Useless> {
 fn actor(user: User) -> Option<Actor> {
     let login = user.login.0.filter(|login| !login.is_empty())?;
     let bot = user.kind.0.is_some_and(|kind| kind == "Bot") || login.ends_with("[bot]");
-    // No account has the number 0.
+    // 0 is never an account id.
     Some(Actor { id: user.id.0.filter(|id| *id != 0).map(AccountId), login, bot })
 }
 
@@ -178,8 +177,8 @@ pub(super) fn web_host(url: &str) -> Option<String> {
     url.authority().map(|authority| authority.as_str().to_ascii_lowercase())
 }
 
-/// Whether this is `owner/name`. It becomes part of API paths, so nothing
-/// else is taken for one.
+/// Returns whether the text has the form `owner/name`. It becomes part of API paths, so nothing
+/// else is accepted.
 fn is_full_name(text: &str) -> bool {
     let part = |part: &str| {
         !matches!(part, "" | "." | "..")

@@ -1,7 +1,7 @@
-//! What GitHub delivered or tried to, from its list of the App's deliveries.
+//! Reads GitHub's list of the App's deliveries, including failed ones.
 //!
-//! <https://docs.github.com/rest/apps/webhooks>. GitHub keeps it for three
-//! days, Enterprise Server for up to a week.
+//! <https://docs.github.com/rest/apps/webhooks>. GitHub keeps deliveries for three days, Enterprise
+//! Server for up to a week.
 
 use std::collections::BTreeMap;
 
@@ -22,11 +22,11 @@ use crate::{
     port::forge::{ForgeError, SentDelivery, SentPage, Verified},
 };
 
-/// So many of the App's own requests are left to whatever else needs them, such
-/// as tokens; at most a quarter of its limit.
+/// Number of the App's own requests that are reserved for other purposes, such as tokens; at most a
+/// quarter of the limit.
 const KEPT: u32 = 300;
 
-/// Refuses where the App's own requests run low. Nobody waits for what is asked here.
+/// Fails if few of the App's own requests are left. The requests of this module can wait.
 fn spares_some(client: &Client) -> Result<(), ForgeError> {
     let low = client.transport.allowance().filter(|it| it.remaining < KEPT.min(it.limit / 4));
     match low.filter(|it| it.reset > client.now()) {
@@ -35,8 +35,7 @@ fn spares_some(client: &Client) -> Result<(), ForgeError> {
     }
 }
 
-/// A page of the list: the first, or the one at the address that the page
-/// before it named.
+/// Returns a page of the list: the first, or the one at the address that the previous page named.
 pub(super) async fn sent(client: &Client, page: Option<&str>) -> Result<SentPage, ForgeError> {
     #[derive(Deserialize)]
     struct Row {
@@ -73,7 +72,7 @@ pub(super) async fn sent(client: &Client, page: Option<&str>) -> Result<SentPage
     Ok(SentPage { deliveries, next })
 }
 
-/// One delivery with its payload; `None` if GitHub has it no more.
+/// Returns a delivery with its payload; `None` if GitHub no longer has it.
 pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, Bytes)>, ForgeError> {
     #[derive(Deserialize)]
     struct Body<'a> {
@@ -86,7 +85,7 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
     struct Request<'a> {
         #[serde(default)]
         headers: Option<BTreeMap<String, Value>>,
-        /// Null where GitHub has let go of it.
+        /// Null after GitHub has deleted it.
         #[serde(borrow, default)]
         payload: Option<&'a RawValue>,
     }
@@ -105,7 +104,7 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
             other => return Err(other),
         },
     };
-    // Errors must not quote the answer: it holds the payload.
+    // Errors must not quote the answer, because it contains the payload.
     let body: Body<'_> = serde_json::from_slice(&reply.body)
         .map_err(|_| ForgeError::Transient(format!("{}: the answer makes no sense", call.route)))?;
     let Some(payload) = body.request.payload.filter(|payload| payload.get() != "null") else { return Ok(None) };
@@ -116,7 +115,7 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
     Ok(Some((verified, Bytes::copy_from_slice(payload.get().as_bytes()))))
 }
 
-/// Every installation of the App.
+/// Returns every installation of the App.
 pub(super) async fn installations(client: &Client) -> Result<Vec<InstallationId>, ForgeError> {
     #[derive(Deserialize)]
     struct Row {

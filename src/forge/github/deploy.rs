@@ -17,14 +17,15 @@ use crate::{
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
-/// Pages of an environment's deployments of one commit to look through for ours.
+/// Maximum number of pages searched for our deployment, among an environment's deployments of one
+/// commit.
 const MAX_PAGES: usize = 3;
-/// GitHub's longest description of a deployment or a status.
+/// GitHub's limit for the description of a deployment or status, in characters.
 const MAX_DESCRIPTION: usize = 140;
-/// Where our id stands in a deployment's payload.
+/// Key of our request id in a deployment's payload.
 const REQUEST: &str = "phasebot_request";
 
-/// What is to be made.
+/// A deployment to create.
 pub(super) struct Deployment<'a> {
     pub(super) request: &'a str,
     pub(super) environment: &'a str,
@@ -58,8 +59,8 @@ impl Made {
     }
 }
 
-/// Makes a deployment at a commit. GitHub's defaults would merge the default
-/// branch into it and wait for every check, ours included: both are turned off.
+/// Creates a deployment of a commit. By default GitHub would merge the default branch into it and
+/// wait for every check, including ours; both are turned off.
 pub(super) async fn create(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -105,7 +106,7 @@ pub(super) async fn create(
     if let Some(made) = reply.made::<Made>() {
         return Ok(made.applied());
     }
-    // 202: something else was done instead, and there is no deployment.
+    // 202: GitHub did something else instead and created no deployment.
     match reply.made::<Value>() {
         Some(_) => Ok(not_started("GitHub accepted the request and made no deployment".to_owned())),
         None => Err(ForgeError::Doubt("the answer to a new deployment broke off".to_owned())),
@@ -116,8 +117,8 @@ fn not_started(why: String) -> Applied {
     Applied { told: Some(ForgeResult::NotStarted(why)), ..Applied::default() }
 }
 
-/// The deployment that carries our request's id and was made by us. Lists
-/// rather than trusts one page: others deploy the same commit, too.
+/// Returns the deployment that we created with this request id. Reads several pages, because others
+/// deploy the same commit, too.
 async fn find(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -135,8 +136,8 @@ async fn find(
     }))
 }
 
-/// Whether a payload carries our request's id. GitHub may give it back as
-/// an object or as the text of one.
+/// Returns whether a payload contains our request id. GitHub may return the payload as an object or
+/// as JSON text.
 fn carries(payload: &Value, request: &str) -> bool {
     match payload {
         Value::String(text) => {
@@ -146,7 +147,7 @@ fn carries(payload: &Value, request: &str) -> bool {
     }
 }
 
-/// Sets a status of a deployment.
+/// Sets the status of a deployment.
 pub(super) async fn set_status(
     repo: &mut Repo<'_>,
     deployment: u64,

@@ -1,5 +1,5 @@
-//! What gates ask for: what ran on a commit, who made and reviewed it, which
-//! issues block, whether a tag is signed.
+//! Evidence for gates: checks of a commit, its authors and reviews, blocking issues, and tag
+//! signatures.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,30 +23,30 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// Pages of lists, at 100 each. What is on none of them is not known, and an
-/// answer that leaves something out is none.
+/// Maximum number of pages of a list, at 100 entries each. A longer list is an error, because an
+/// incomplete answer could open a gate.
 const MAX_PAGES: usize = 10;
 
 fn too_many(what: &str) -> ForgeError {
     ForgeError::Permanent(format!("more {what} than can be read"))
 }
 
-/// An account, as GitHub shows it in answers.
+/// An account in GitHub's answers.
 #[derive(Debug, Deserialize)]
 pub(super) struct User {
-    /// Missing in the empty object that stands for an account that is gone.
+    /// Missing in the empty object that GitHub sends for a deleted account.
     login: Option<String>,
     id: Option<u64>,
 }
 
 impl User {
-    /// The account; `None`: it is gone.
+    /// Returns the account; `None` if it was deleted.
     pub(super) fn account(self) -> Option<Account> {
         Some(Account { id: self.id.filter(|id| *id != 0).map(AccountId), login: self.login? })
     }
 }
 
-/// The newest run of each name, and every status.
+/// Returns the newest check run of each name, and every commit status.
 pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Found {
@@ -72,8 +72,8 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         let tail = format!("/commits/{commit}/check-runs?filter=latest");
         let (found, more) = repo.page(route, &tail, page, |found: &Found| found.check_runs.len() >= PER_PAGE).await?;
         for run in found.check_runs {
-            // A run that has not begun has no time of its own. One that makes
-            // no sense may have failed: it is not left out.
+            // A run that has not begun has no time. A malformed run is an error and not skipped,
+            // because it may have failed.
             let (seen, _) = check_seen(run, identity.app_id(), Timestamp::MIN)
                 .map_err(|lacks| ForgeError::Permanent(format!("a check run lacks {lacks}")))?;
             runs.push(seen);
@@ -98,7 +98,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
     Ok(Answer::Checks { runs, statuses: statuses.collect() })
 }
 
-/// Open issues, without pull requests, of a label or a milestone.
+/// Returns the open issues, without pull requests, that have a label or milestone.
 pub(super) async fn open_issues(
     repo: &mut Repo<'_>,
     label: Option<&str>,
@@ -135,8 +135,8 @@ pub(super) async fn open_issues(
     Ok(issues.into_iter().filter(|issue| issue.pull_request.is_none()).map(|issue| issue.number).collect())
 }
 
-/// Whether a tag is annotated and its signature verified. A plain tag is
-/// nothing that could be signed.
+/// Returns whether a tag is annotated and GitHub verified its signature. A lightweight tag cannot
+/// be signed.
 pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Ref {
@@ -169,7 +169,7 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
     Ok(Answer::TagSignature { verified, reason })
 }
 
-/// Merged pull requests that brought a commit, each with the branch that it went into.
+/// Returns the merged pull requests that contain a commit, each with its target branch.
 pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemNumber, String>, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
@@ -192,7 +192,7 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<
     Ok(merged.map(|pull| (pull.number, pull.base.branch)).collect())
 }
 
-/// A pull request's newest commit and its reviews.
+/// Returns a pull request's head commit and its reviews.
 pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
@@ -223,7 +223,7 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
     let reviews = found.into_iter().filter_map(|review| {
         let fact = ReviewFact {
             verdict: review_verdict(&review.state),
-            // One without has not been submitted.
+            // A review without it has not been submitted.
             submitted_at: review.submitted_at?,
             reviewer: review.user?.account()?,
             association: association(review.author_association.as_deref()),

@@ -1,15 +1,15 @@
-//! What an answer that is no success means for the caller.
+//! Classification of unsuccessful answers.
 //!
 //! | answer | error |
 //! | --- | --- |
-//! | 429; 403 with `retry-after`, with no requests left, or that speaks of a rate limit | `RateLimited` |
-//! | 410 that speaks of something deleted | `Deleted` |
+//! | 429; 403 with `retry-after`, with no requests left, or about a rate limit | `RateLimited` |
+//! | 410 whose message says that something was deleted | `Deleted` |
 //! | 404, 410, 451 | `NotFound` |
-//! | 401 although the token is fresh | `Transient`: an operator or GitHub must put it right |
-//! | 409 (a state that passes, such as a merge under way; an empty repository) | `Transient` |
-//! | 408 and 5xx, or no answer, to a write | `Doubt`: it may have been done |
+//! | 401 although the token is fresh | `Transient`: an operator or GitHub must fix it |
+//! | 409 (a passing state such as a merge in progress; an empty repository) | `Transient` |
+//! | 408 and 5xx, or no answer, to a write | `Doubt`: it may have been executed |
 //! | 408 and 5xx, or no answer, to a read; no connection at all | `Transient` |
-//! | 400, 403, 422 and whatever else | `Permanent` |
+//! | 400, 403, 422 and any other | `Permanent` |
 
 use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -24,23 +24,23 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// Longest text of GitHub's that goes into an error, in characters.
+/// Maximum length of GitHub's text in an error, in characters.
 const MAX_TEXT: usize = 300;
-/// GitHub: without other word, wait at least a minute.
+/// GitHub's advice for a limit without further information: wait at least a minute.
 const DEFAULT_WAIT: SignedDuration = SignedDuration::from_secs(60);
-/// GitHub's limits are per hour; no header parks an installation much longer.
+/// Maximum time that a header can block an installation. GitHub's limits are per hour.
 const MAX_WAIT: SignedDuration = SignedDuration::from_hours(2);
 
-/// A call that did not succeed.
+/// An unsuccessful call.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
-    /// The status, if GitHub answered.
+    /// HTTP status, if GitHub answered.
     pub(super) status: Option<StatusCode>,
-    /// GitHub's words, made safe.
+    /// GitHub's message, sanitized.
     pub(super) message: String,
-    /// What was asked; empty where that is in the error's own words.
+    /// Route of the call; empty if the error already names it.
     pub(super) route: &'static str,
-    /// What it means.
+    /// Meaning for the caller.
     pub(super) error: ForgeError,
 }
 
@@ -57,7 +57,7 @@ impl From<ForgeError> for Failure {
 }
 
 impl Failure {
-    /// Reads an answer that is no success.
+    /// Classifies an unsuccessful answer.
     pub(super) fn answered(call: &Call, raw: &Raw, now: Timestamp) -> Self {
         let message = message(raw.body.as_deref().unwrap_or_default());
         let status = raw.status;
@@ -66,7 +66,7 @@ impl Failure {
         let error = match status.as_u16() {
             429 => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
             403 if is_limit(&raw.headers, &message) => ForgeError::RateLimited { until: lifts_at(&raw.headers, now) },
-            // Where issues are turned off they are 410, too, and come back.
+            // A repository with issues turned off answers 410, too; they can come back.
             410 if message.to_lowercase().contains("was deleted") => ForgeError::Deleted(text),
             404 | 410 | 451 => ForgeError::NotFound(text),
             401 | 409 => ForgeError::Transient(text),
@@ -77,7 +77,7 @@ impl Failure {
         Self { status: Some(status), message, route: call.route, error }
     }
 
-    /// No answer came.
+    /// Classifies a missing answer.
     pub(super) fn lost(call: &Call, lost: Lost) -> Self {
         let error = match lost {
             Lost::NotSent(why) => ForgeError::Transient(format!("{}: {why}", call.route)),
@@ -87,8 +87,7 @@ impl Failure {
         error.into()
     }
 
-    /// Adds what can be done about a refusal. A refusal for want of a
-    /// permission keeps its own advice.
+    /// Adds advice to a refusal. A 403 keeps its own advice about the missing permission.
     #[must_use]
     pub(super) fn advise(self, advice: &str) -> Self {
         let Some(status) = self.status.filter(|status| *status != StatusCode::FORBIDDEN) else { return self };
@@ -101,22 +100,22 @@ impl Failure {
         Self { error, ..self }
     }
 
-    /// Whether GitHub answered `status` and its words hold `part`, without case.
+    /// Returns whether GitHub answered with `status` and a message that contains `part`, ignoring
+    /// case.
     pub(super) fn says(&self, status: u16, part: &str) -> bool {
         self.status.is_some_and(|s| s.as_u16() == status) && self.message.to_lowercase().contains(part)
     }
 }
 
-/// GitHub's reason first, then what to do, and last the call, which only
-/// operators need.
+/// Formats an error: GitHub's reason, the advice, and last the call, which only operators need.
 fn sentence(message: &str, advice: Option<&str>, status: StatusCode, route: &str) -> String {
     let reason = if message.is_empty() { "no reason given" } else { message };
     let advice = advice.map(|advice| format!(": {advice}")).unwrap_or_default();
     format!("{reason}{advice} ({}, {route})", status.as_u16())
 }
 
-/// What is missing where GitHub refuses an App for want of a permission; the
-/// header names what would be enough.
+/// Returns advice if GitHub refuses the App because of a missing permission. The header
+/// `x-accepted-github-permissions` names the permissions that would suffice.
 fn permission_advice(headers: &HeaderMap, message: &str) -> Option<String> {
     if !message.contains("not accessible by integration") {
         return None;
@@ -126,8 +125,8 @@ fn permission_advice(headers: &HeaderMap, message: &str) -> Option<String> {
     Some(format!("the App needs {needed}; let an owner grant and accept it, and see phasebot doctor"))
 }
 
-/// Text of a stranger, fit for a log line: one line, no control or direction
-/// characters, at most [`MAX_TEXT`] characters.
+/// Sanitizes untrusted text for a log line: one line, no control or direction characters, at most
+/// [`MAX_TEXT`] characters.
 pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -138,7 +137,7 @@ pub(super) fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// GitHub's message with its list of errors; empty if the body is not GitHub's JSON.
+/// Returns GitHub's message and its list of errors; empty if the body is not GitHub's JSON.
 fn message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Body {
@@ -175,8 +174,9 @@ fn is_limit(headers: &HeaderMap, message: &str) -> bool {
         || message.contains("abuse detection")
 }
 
-/// When a limit lifts: `retry-after` (seconds), else `x-ratelimit-reset`
-/// (seconds since 1970) where no requests are left, else in a minute.
+/// Returns the time when a limit ends: `retry-after` (seconds), else `x-ratelimit-reset` (seconds
+/// since 1970) if no requests are left, else in a minute. The result is between 1 s and
+/// [`MAX_WAIT`] from now.
 fn lifts_at(headers: &HeaderMap, now: Timestamp) -> Timestamp {
     let number = |name: &str| text(headers, name).and_then(|text| text.trim().parse::<i64>().ok());
     let until = if let Some(seconds) = number("retry-after") {

@@ -1,4 +1,4 @@
-//! Reads a file, and whether a change touches it.
+//! Reads a file, and finds out whether a change modifies a file.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde::Deserialize;
@@ -9,12 +9,12 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// Larger files are not read. A policy file may have no more.
+/// Maximum size of a file that is read, in bytes; also the limit for a policy file.
 const MAX_BYTES: usize = 256 * 1024;
-/// A comparison lists at most so many files (GitHub Docs, «Compare two commits»).
+/// GitHub's limit for the number of files in a comparison (GitHub Docs, "Compare two commits").
 const MAX_COMPARED: usize = 300;
 
-/// What the contents API says of a path that is no folder.
+/// An entry of the contents API for a path that is not a folder.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(rename = "type")]
@@ -26,7 +26,7 @@ struct Entry {
     encoding: Option<String>,
 }
 
-/// A path's content; a folder is answered with the list of what it holds.
+/// Answer of the contents API: one entry, or the list of a folder's entries.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Contents {
@@ -74,15 +74,15 @@ fn decode(entry: &Entry) -> Result<String, String> {
     if entry.encoding.as_deref() != Some("base64") {
         return Err("GitHub does not show its content".to_owned());
     }
-    // GitHub breaks the text into lines.
+    // GitHub wraps the base64 text into lines.
     let packed: String = entry.content.iter().flat_map(|text| text.chars()).filter(|c| !c.is_whitespace()).collect();
     let bytes = STANDARD.decode(packed).map_err(|_| "GitHub does not show its content".to_owned())?;
     String::from_utf8(bytes)
         .map_err(|error| format!("it is not UTF-8 text: byte {} is wrong", error.utf8_error().valid_up_to()))
 }
 
-/// See [`crate::port::forge::Forge::changes_file`]. The comparison's files are
-/// on its first page, whatever that page's size; its commits nobody reads.
+/// See [`crate::port::forge::Forge::changes_file`]. The first page of a comparison lists the files,
+/// whatever the page size; the commits are not needed.
 pub(super) async fn changes(
     repo: &mut Repo<'_>,
     base: &str,
@@ -99,7 +99,7 @@ pub(super) async fn changes(
         filename: String,
         previous_filename: Option<String>,
     }
-    // The branch's head, not its name: a tag may be called like it.
+    // Compares with the branch's head and not its name, because a tag may have the same name.
     let base = ref_guard::head(repo, base).await?;
     let tail = format!("/compare/{}...{}?per_page=1&page=1", path::segment(&base.0)?, path::segment(&head.0)?);
     let found: Comparison = match repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await {

@@ -1,4 +1,4 @@
-//! New issues.
+//! Creating, editing and closing our own issues.
 
 use http::Method;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::{
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
-/// After a doubt this many pages of our own newest issues are looked through.
+/// Maximum number of pages of our newest issues searched for one that may already exist.
 const MAX_PAGES: usize = 2;
 
 #[derive(Deserialize)]
@@ -30,7 +30,8 @@ struct Label {
     name: String,
 }
 
-/// Opens an issue; after a doubt only if none of ours carries the marker.
+/// Opens an issue. If an earlier attempt may have succeeded, looks for our issue with the marker
+/// first.
 pub(super) async fn open(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -56,7 +57,7 @@ pub(super) async fn open(
     let names: Vec<&str> = labels.iter().map(|look| look.name.as_str()).collect();
     let issue = json!({ "title": title, "body": body, "labels": names });
     let reply = repo.send(Method::POST, "POST /repos/{owner}/{repo}/issues", "/issues", Some(issue)).await?;
-    // Its number is wanted: an answer that can't be read has it looked up.
+    // The issue's number is needed: if the answer is unreadable, the next attempt looks it up.
     let Some(opened) = reply.made::<Opened>() else {
         return Err(ForgeError::Doubt("the answer does not tell the new issue's number".to_owned()));
     };
@@ -67,7 +68,7 @@ pub(super) async fn open(
     Ok(applied)
 }
 
-/// Gives an issue of ours another title and text.
+/// Replaces the title and body of an issue of ours.
 pub(super) async fn edit(
     repo: &mut Repo<'_>,
     item: ItemNumber,
@@ -78,7 +79,7 @@ pub(super) async fn edit(
     patch(repo, item, json!({ "title": title, "body": marker::mark(marker, text)? })).await
 }
 
-/// Closes an issue as done, or opens it again.
+/// Closes an issue as completed, or reopens it.
 pub(super) async fn set_state(repo: &mut Repo<'_>, item: ItemNumber, open: bool) -> Result<Applied, ForgeError> {
     let change = if open {
         json!({ "state": "open", "state_reason": "reopened" })
@@ -94,8 +95,8 @@ async fn patch(repo: &mut Repo<'_>, item: ItemNumber, change: serde_json::Value)
     Ok(Applied::default())
 }
 
-/// Brings our issue with the marker to a title, text and state; makes it if
-/// it should be open and is not there.
+/// Updates the title, body and state of our issue with the marker; creates it if it is missing and
+/// should be open.
 pub(super) async fn upsert(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -138,7 +139,7 @@ pub(super) async fn upsert(
     Ok(Applied { made: Some(number.to_string()), issue: Some(number), ..Applied::default() })
 }
 
-/// The issue with this number, if it is still there, ours, and carries the marker.
+/// Returns the issue with this number if it exists, is ours and carries the marker.
 async fn known(
     repo: &mut Repo<'_>,
     identity: &Identity,
@@ -157,8 +158,8 @@ async fn known(
     Ok(if marked && identity.wrote(repo.client, &issue).await? { Some(issue) } else { None })
 }
 
-/// Our issue that carries the marker, newest first. Lists rather than
-/// searches: GitHub's search lags behind.
+/// Returns the newest issue of ours that carries the marker. Uses the list and not the search,
+/// because GitHub's search lags behind.
 async fn find(repo: &mut Repo<'_>, identity: &Identity, line: &str) -> Result<Option<Written>, ForgeError> {
     let me = identity.actor(repo.client).await?.login;
     let tail = format!("/issues?creator={}&state=all&sort=created&direction=desc", path::value(&me));

@@ -1,4 +1,4 @@
-//! What commands ask for: assignees, milestones, jobs to run again.
+//! Actions of commands: assigning people, setting milestones, re-running jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,18 +15,18 @@ use crate::{
     port::forge::{Applied, ForgeError},
 };
 
-/// Pages of lists to look through, at 100 each.
+/// Maximum number of pages of a list, at 100 entries each.
 const MAX_PAGES: usize = 3;
-/// Workflow runs of one commit that are started again at once.
+/// Maximum number of workflow runs of one commit that are re-run at once.
 pub(super) const MOST_RUNS: usize = 20;
-/// The slug of the App that runs workflows.
+/// Slug of the App that runs GitHub Actions.
 const ACTIONS: &str = "github-actions";
 
 fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
-/// Assigns people. GitHub leaves out, without a word, those who can't be.
+/// Assigns people. GitHub silently ignores accounts that can't be assigned.
 pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[String]) -> Result<Applied, ForgeError> {
     #[derive(Deserialize)]
     struct Issue {
@@ -46,7 +46,7 @@ pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[Stri
     Ok(if missing.is_empty() { Applied::default() } else { told(ForgeResult::NotAssignable(missing)) })
 }
 
-/// Puts an item into an open milestone, or takes it out.
+/// Sets an item's milestone to an open one with this title, or removes it.
 pub(super) async fn set_milestone(
     repo: &mut Repo<'_>,
     item: ItemNumber,
@@ -87,8 +87,7 @@ struct Run {
     conclusion: Option<String>,
 }
 
-/// Runs the failed jobs of a pull request's head again, if that is still the
-/// commit that was meant.
+/// Re-runs the failed jobs of a pull request's head, if that is still the commit `sha`.
 pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sha) -> Result<Applied, ForgeError> {
     #[derive(Deserialize)]
     struct Runs {
@@ -100,7 +99,7 @@ pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sh
     }
     let tail = format!("/actions/runs?head_sha={sha}&per_page=100");
     let runs: Runs = repo.get("GET /repos/{owner}/{repo}/actions/runs", &tail).await?.json()?;
-    // Newest first: of several runs of one workflow only the last one counts.
+    // Newest first: of several runs of one workflow, only the last one counts.
     let mut seen = BTreeSet::new();
     let newest = runs.workflow_runs.into_iter().filter(|run| seen.insert((run.workflow_id, run.event.clone())));
     let failed: Vec<Run> = newest.filter(Run::has_failed).take(MOST_RUNS).collect();
@@ -121,7 +120,8 @@ impl Run {
     }
 }
 
-/// Failed checks and statuses that are not Actions', with whose they are.
+/// Returns failed checks and statuses that are not from GitHub Actions, each check with the name of
+/// its App.
 async fn failed_elsewhere(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<String, Option<String>>, ForgeError> {
     #[derive(Deserialize)]
     struct Checks {

@@ -1,4 +1,4 @@
-//! Phase labels on items, and labels in the repository.
+//! Phase labels of issues and pull requests, and labels of the repository.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::{
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
 
-/// Labels on one item: GitHub allows 100.
+/// Maximum number of pages of one item's labels; GitHub allows 100 labels.
 const MAX_LABEL_PAGES: usize = 2;
 /// GitHub's limit for a label's description, in characters.
 const MAX_DESCRIPTION: usize = 100;
@@ -22,14 +22,14 @@ struct Label {
     name: String,
 }
 
-/// What is to be changed on an item.
+/// Changes to an item's labels.
 struct Change {
     remove: Vec<String>,
     add: bool,
 }
 
 impl Change {
-    /// What separates the labels `on` an item from the phase wanted.
+    /// Returns the changes that turn the labels `on` an item into the wanted phase label.
     fn new(on: &BTreeSet<String>, wanted: Option<&LabelSpec>, phase_labels: &BTreeSet<String>) -> Self {
         let is_wanted = |name: &str| wanted.is_some_and(|look| same(&look.name, name));
         let shows_phase = |name: &str| phase_labels.iter().any(|label| same(label, name));
@@ -40,7 +40,7 @@ impl Change {
     }
 }
 
-/// GitHub tells labels apart without case.
+/// Compares label names as GitHub does: without case.
 fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
@@ -49,8 +49,8 @@ fn knows(labels: &BTreeSet<String>, name: &str) -> bool {
     labels.iter().any(|label| same(label, name))
 }
 
-/// Makes the item carry exactly the wanted phase label: others come off
-/// first, one by one, so that never two show and no other label is touched.
+/// Makes `wanted` the item's only phase label. Removes the others first, one by one, so that no two
+/// phase labels show at once and no other label is touched.
 pub(super) async fn set_phase(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
@@ -64,7 +64,7 @@ pub(super) async fn set_phase(
         known => {
             let mut labels = on_item(repo, item).await?;
             applied.labels = Some((item, labels.clone()));
-            // A list may lag behind what we know: that comes off, too.
+            // The list may lag behind what we know; what we know is removed, too.
             let others = known.iter().flatten().filter(|name| wanted.is_none_or(|look| !same(&look.name, name)));
             labels.extend(others.cloned());
             labels
@@ -72,7 +72,7 @@ pub(super) async fn set_phase(
     };
     let change = Change::new(&on, wanted, phase_labels);
     if let Some(look) = wanted.filter(|_| change.add) {
-        // Before anything comes off, so that the item is without a label only for a moment.
+        // Before the removals, so that the item has no label only for a moment.
         ensure(repo, context, look, &mut applied).await?;
     }
     let mut told = true;
@@ -80,8 +80,8 @@ pub(super) async fn set_phase(
         told = take_off(repo, item, name, &mut on).await?;
         applied.labels = Some((item, on.clone()));
     }
-    // What was known may be two sights of one second, with a label that is no
-    // longer on: what was answered counts, and without an answer nothing is sure.
+    // The known labels may be out of date (two reads within one second) and name a label that was
+    // removed. GitHub's answer counts; without one, the label is added again.
     if let Some(look) = wanted.filter(|look| !told || !knows(&on, &look.name)) {
         if !change.add {
             ensure(repo, context, look, &mut applied).await?;
@@ -99,7 +99,7 @@ pub(super) async fn set_phase(
             None => drop(on.insert(look.name.clone())),
         }
         applied.labels = Some((item, on.clone()));
-        // Whatever shows another phase there was put on since we looked.
+        // Another phase label there was added after the labels were read.
         for name in Change::new(&on, wanted, phase_labels).remove {
             take_off(repo, item, &name, &mut on).await?;
             applied.labels = Some((item, on.clone()));
@@ -108,8 +108,8 @@ pub(super) async fn set_phase(
     Ok(applied)
 }
 
-/// Writes that [`set_phase`] will make. Of an item never seen it is assumed
-/// that it carries one other phase label.
+/// Returns the writes that [`set_phase`] will make. Assumes one other phase label on an item whose
+/// labels are unknown.
 pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelSpec>, phase_labels: &BTreeSet<String>) -> Cost {
     let change = match &context.item_labels {
         Some(on) => Change::new(on, wanted, phase_labels),
@@ -120,7 +120,7 @@ pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelSpec>, phase_lab
     Cost { writes: u32::try_from(writes).unwrap_or(u32::MAX), creates: 0 }
 }
 
-/// Puts labels on an item and takes others off, one by one: no other label is touched.
+/// Adds labels to an item and removes others, one by one: no other label is touched.
 pub(super) async fn set(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
@@ -159,7 +159,7 @@ pub(super) async fn set(
     Ok(applied)
 }
 
-/// Writes that [`set`] will make, at most.
+/// Returns the maximum number of writes that [`set`] will make.
 pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelSpec], remove: &BTreeSet<String>) -> Cost {
     let made = missing(context, add);
     let off = match &context.item_labels {
@@ -169,16 +169,16 @@ pub(super) fn cost_of_set(context: &ApplyContext, add: &[LabelSpec], remove: &BT
     Cost { writes: u32::try_from(made + off + 1).unwrap_or(u32::MAX), creates: 0 }
 }
 
-/// How many labels [`ensure`] will make.
+/// Returns the number of labels that [`ensure`] will create.
 pub(super) fn missing(context: &ApplyContext, looks: &[LabelSpec]) -> usize {
     looks.iter().filter(|look| !knows(&context.repo_labels, &look.name)).count()
 }
 
-/// Makes a label with its look, unless it is known to exist. An existing
-/// label keeps the look that people gave it.
+/// Creates a label with its colour and description, unless it is known to exist. An existing label
+/// is left as people set it.
 ///
-/// Without leave to make labels putting it on makes it too, in grey: so a
-/// refusal is no reason to stop. Nor does it leave a doubt, as making a label
+/// A refusal is not an error: without permission to create labels, adding the label to an item
+/// creates it anyway, in grey. A missing answer is only a transient error, because creating a label
 /// twice changes nothing.
 pub(super) async fn ensure(
     repo: &mut Repo<'_>,
@@ -209,10 +209,9 @@ pub(super) async fn ensure(
     Ok(())
 }
 
-/// Takes one label off and notes what is left; returns whether the forge told
-/// that. A label that is not there is as good as taken off, an item that is
-/// not there is an error: GitHub answers 404 to both and tells them apart only
-/// in words.
+/// Removes one label and updates `on`; returns whether GitHub's answer listed the remaining labels.
+/// A label that is not on the item counts as removed, a missing item is an error: GitHub answers
+/// 404 in both cases, and only the message differs.
 async fn take_off(
     repo: &mut Repo<'_>,
     item: ItemNumber,

@@ -1,9 +1,9 @@
-//! The hidden first line by which we find again what we made.
+//! Hidden first line that identifies issues and comments of phasebot.
 
 use crate::port::forge::ForgeError;
 
-/// The line. Our own markers are plain words; one that would end the HTML
-/// comment early is refused.
+/// Returns the marker line. phasebot's own markers are plain words; a marker that would end the
+/// HTML comment early is rejected.
 pub(super) fn line(marker: &str) -> Result<String, ForgeError> {
     if marker.contains("--") || marker.contains(|c: char| c.is_control()) {
         return Err(ForgeError::Permanent(format!("{marker:?} can't be a marker")));
@@ -11,17 +11,18 @@ pub(super) fn line(marker: &str) -> Result<String, ForgeError> {
     Ok(format!("<!-- phasebot:{marker} -->"))
 }
 
-/// Marker and text.
+/// Returns the text with the marker line above it.
 pub(super) fn mark(marker: &str, text: &str) -> Result<String, ForgeError> {
     Ok(format!("{}\n{text}", line(marker)?))
 }
 
-/// Whether `body` begins with the marker's line.
+/// Returns whether the first line of `body` is the marker line.
 pub(super) fn carries(body: &str, line: &str) -> bool {
     body.lines().next().is_some_and(|first| first.trim_end() == line)
 }
 
-/// Whether GitHub shows what we would write: it may end lines and texts otherwise.
+/// Returns whether GitHub's text equals ours, ignoring differences in line endings and trailing
+/// whitespace.
 pub(super) fn same(shown: &str, wanted: &str) -> bool {
     shown.trim_end().lines().eq(wanted.trim_end().lines())
 }

@@ -1,9 +1,9 @@
 //! GitHub and GitHub Enterprise Server.
 //!
-//! Understanding: `verify`, `route`, `decode` with `payload`.
-//! Acting: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token,
-//! conditional request, redirect, error) → `transport` (one request).
-//! The App itself: `grant` (what it asks for), `register`, `inspect`.
+//! - Deliveries: `verify`, `route`, `decode` with `payload`.
+//! - Requests: [`GitHub`] → `apply`, `answer` → `repo` → `client` (token, conditional request,
+//!   redirect, error) → `transport` (one request).
+//! - The App itself: `app_permissions` (permissions that it requests), `register`, `inspect`.
 
 mod account;
 mod answer;
@@ -83,32 +83,32 @@ use crate::{
     },
 };
 
-/// What it takes to work with a GitHub instance.
+/// Settings of a GitHub instance.
 pub struct GitHubConfig {
-    /// The instance's configured name.
+    /// Configured name of the instance.
     pub name: ForgeName,
-    /// Our App's id there.
+    /// Id of our App on the instance.
     pub app_id: u64,
-    /// The App's private key, PEM.
+    /// Private key of the App, PEM.
     pub private_key: SecretString,
-    /// The webhook's live secrets.
+    /// Webhook secrets that are valid now.
     pub webhook_secrets: Vec<SecretString>,
-    /// `https://api.github.com`, or `https://HOST/api/v3`.
+    /// Base address of the API: `https://api.github.com`, or `https://HOST/api/v3`.
     pub api_url: String,
-    /// The time, by which tokens run and the App signs.
+    /// Clock for token expiry and the App's signature.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Why a GitHub instance can't be worked with as configured.
+/// Reasons why the settings of a GitHub instance are unusable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SetupError {
-    /// The API's address.
+    /// The API's address is invalid.
     #[error("api_url is not usable: {0}")]
     ApiUrl(String),
-    /// The App's key.
+    /// The App's private key is invalid.
     #[error("the private key is not an RSA key in PEM form: {0}")]
     PrivateKey(String),
-    /// The HTTP client, such as missing CA certificates.
+    /// The HTTP client can't be created, for example because CA certificates are missing.
     #[error("the HTTP client can't be made: {0}")]
     Client(String),
 }
@@ -122,7 +122,7 @@ pub struct GitHub {
 }
 
 impl GitHub {
-    /// Prepares everything and sends nothing. Call it within a Tokio runtime.
+    /// Creates the adapter without sending a request. Requires a Tokio runtime.
     pub fn new(config: GitHubConfig) -> Result<Self, SetupError> {
         let transport = Transport::new(config.name.clone(), &config.api_url)?;
         let key = AppKey::new(config.app_id, &config.private_key)?;
@@ -136,8 +136,8 @@ impl GitHub {
 }
 
 impl GitHub {
-    /// Takes another key and other webhook secrets from here on, without
-    /// dropping a delivery. A key that is not right changes nothing.
+    /// Replaces the private key and the webhook secrets at run time, without losing a delivery. An
+    /// invalid key is an error and changes nothing.
     pub fn renew(&self, private_key: &SecretString, webhook_secrets: &[SecretString]) -> Result<(), SetupError> {
         let key = AppKey::new(self.identity.app_id(), private_key)?;
         self.client.renew(key);
@@ -174,7 +174,7 @@ impl Forge for GitHub {
 
     async fn sent(&self, page: Option<&str>) -> Result<Option<SentPage>, ForgeError> {
         match delivery::sent(&self.client, page).await {
-            // An Enterprise Server of before there was such a list.
+            // An older Enterprise Server has no such list.
             Err(ForgeError::NotFound(_)) if page.is_none() => Ok(None),
             sent => sent.map(Some),
         }
@@ -218,7 +218,7 @@ impl Forge for GitHub {
         let call =
             Call { route: "GET /repos/{owner}/{repo}/installation", method: Method::GET, path, body: None, read: true };
         match self.client.call(&call, Caller::App).await {
-            // One that is suspended serves nothing.
+            // A suspended installation can't be used.
             Ok(reply) => Ok(Some(reply.json::<Body>()?).filter(|body| body.suspended_at.is_none()).map(|body| body.id)),
             Err(failure) => match failure.error {
                 ForgeError::NotFound(_) => Ok(None),

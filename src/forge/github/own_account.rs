@@ -1,4 +1,4 @@
-//! Who we are on GitHub, and what we wrote there.
+//! phasebot's own account on GitHub, and recognition of its own comments and issues.
 
 use http::Method;
 use serde::Deserialize;
@@ -13,28 +13,27 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// Our App.
+/// Identity of our App.
 pub(super) struct Identity {
     app_id: u64,
-    /// Our account as GitHub last told it: an App may be renamed, and its
-    /// account with it.
+    /// Our account as GitHub last reported it. Renaming an App also renames its account.
     actor: RwLock<Option<Actor>>,
 }
 
-/// A comment or issue, as far as it tells who wrote it.
+/// A comment or issue with its author.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Written {
-    /// A comment's id; an issue has one too, but goes by its number.
+    /// Id of a comment. An issue has one too, but is addressed by its number.
     pub(super) id: u64,
-    /// An issue's number.
+    /// Number of an issue.
     pub(super) number: Option<u64>,
-    /// Its global id, as GraphQL knows it.
+    /// Global id for GraphQL.
     pub(super) node_id: Option<String>,
-    /// An issue's title.
+    /// Title of an issue.
     pub(super) title: Option<String>,
-    /// An issue's state: `open` or `closed`.
+    /// State of an issue: `open` or `closed`.
     pub(super) state: Option<String>,
-    /// Its text.
+    /// Body.
     pub(super) body: Option<String>,
     user: Option<User>,
     performed_via_github_app: Option<App>,
@@ -53,18 +52,19 @@ struct App {
 }
 
 impl Identity {
-    /// The App with this id.
+    /// Creates the identity of the App with this id.
     pub(super) fn new(app_id: u64) -> Self {
         Self { app_id, actor: RwLock::default() }
     }
 
-    /// Our App's id.
+    /// Returns our App's id.
     pub(super) fn app_id(&self) -> u64 {
         self.app_id
     }
 
-    /// Our account, as GitHub tells it now. Whoever looks for what we made by
-    /// our name asks here: under an old one nothing would be found, and made twice.
+    /// Returns our account as GitHub reports it now. Searches by our account's name need the
+    /// present name: with an old one they would find nothing, and the object would be created
+    /// twice.
     pub(super) async fn actor(&self, client: &Client) -> Result<Actor, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
@@ -78,7 +78,7 @@ impl Identity {
         Ok(actor)
     }
 
-    /// Whether a bot is us. Only if it is not who we were is GitHub asked.
+    /// Returns whether a bot's login is ours. Asks GitHub only if it differs from the known login.
     async fn is(&self, client: &Client, login: &str) -> Result<bool, ForgeError> {
         if self.actor.read().await.as_ref().is_some_and(|actor| actor.is_called(login)) {
             return Ok(true);
@@ -86,11 +86,11 @@ impl Identity {
         Ok(self.actor(client).await?.is_called(login))
     }
 
-    /// Whether we wrote it. A marker proves nothing: anyone can copy ours.
-    /// GitHub names the App; where it does not, the author must be our bot.
+    /// Returns whether we wrote a comment or issue. A marker is no proof, because anyone can copy
+    /// it. GitHub names the App; if it does not, the author must be our bot.
     pub(super) async fn wrote(&self, client: &Client, it: &Written) -> Result<bool, ForgeError> {
         let Some(user) = &it.user else { return Ok(false) };
-        // A person may write through our App and is not us.
+        // A person may write through our App but is not phasebot.
         if user.kind.as_deref() != Some("Bot") {
             return Ok(false);
         }

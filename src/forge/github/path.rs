@@ -1,17 +1,17 @@
-//! Paths of GitHub's API, made from text that nobody vouches for.
+//! Builds paths of GitHub's API from untrusted text.
 //!
-//! A label named `..` must not turn «take this label off» into a request for
-//! something else: URL libraries fold dot segments, encoded or not, and an
-//! empty last segment names the whole collection. Such names are refused.
+//! A label named `..` must not turn "remove this label" into another request: URL libraries resolve
+//! dot segments, encoded or not, and an empty last segment names the whole collection. Such names
+//! are rejected.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::port::forge::ForgeError;
 
-/// All that RFC 3986 does not call unreserved.
+/// All characters except those that RFC 3986 calls unreserved.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// One path segment; a slash in `text` does not end it.
+/// Encodes one path segment; a slash in `text` is encoded too.
 pub(super) fn segment(text: &str) -> Result<String, ForgeError> {
     if matches!(text, "" | "." | "..") {
         return Err(ForgeError::Permanent(format!("{text:?} can't be named in GitHub's API")));
@@ -19,18 +19,18 @@ pub(super) fn segment(text: &str) -> Result<String, ForgeError> {
     Ok(utf8_percent_encode(text, RESERVED).to_string())
 }
 
-/// Several segments: the slashes in `text` stay.
+/// Encodes several segments; the slashes in `text` separate them.
 pub(super) fn segments(text: &str) -> Result<String, ForgeError> {
     let parts = text.split('/').map(segment).collect::<Result<Vec<_>, _>>()?;
     Ok(parts.join("/"))
 }
 
-/// The value of a query parameter.
+/// Encodes the value of a query parameter.
 pub(super) fn value(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
-/// `/repos/{owner}/{repo}` for an `owner/name`.
+/// Returns `/repos/{owner}/{repo}` for an `owner/name`.
 pub(super) fn repository(full_name: &str) -> Result<String, ForgeError> {
     match full_name.split_once('/') {
         Some((owner, name)) if !name.contains('/') => Ok(format!("/repos/{}/{}", segment(owner)?, segment(name)?)),

@@ -1,4 +1,4 @@
-//! Answers to jobs that wait for our deployment protection rule.
+//! Answers jobs that wait for our deployment protection rule.
 
 use http::Method;
 use serde_json::json;
@@ -8,11 +8,11 @@ use crate::{
     port::forge::{Applied, ForgeError},
 };
 
-/// GitHub's longest comment.
+/// GitHub's limit for a comment, in characters.
 const MAX_COMMENT: usize = 1024;
 
-/// Approves, rejects or only reports. The address is made from our own
-/// settings; what a payload calls the callback is never asked.
+/// Approves or rejects a deployment, or only reports. Builds the address from our own settings and
+/// never calls the payload's callback address.
 pub(super) async fn answer(
     repo: &mut Repo<'_>,
     run: u64,
@@ -28,7 +28,7 @@ pub(super) async fn answer(
     let route = "POST /repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule";
     match repo.send(Method::POST, route, &format!("/actions/runs/{run}/deployment_protection_rule"), Some(body)).await {
         Ok(_) => Ok(Applied { made: Some(run.to_string()), ..Applied::default() }),
-        // GitHub asks before it is ready to hear the answer: again, a little later.
+        // GitHub may deliver the request before it can accept the answer; a retry succeeds.
         Err(failure) if failure.says(422, "nothing to approve") || failure.says(422, "no pending") => {
             Err(ForgeError::Transient(failure.error.to_string()))
         }

@@ -1,4 +1,4 @@
-//! What a name stands for, and whether it still does.
+//! Resolves names to commits, and detects that a name has moved.
 
 use serde::Deserialize;
 
@@ -12,22 +12,22 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// How the full name of a branch begins.
+/// Prefix of a branch's full name.
 pub(super) const BRANCHES: &str = "refs/heads/";
-/// How the full name of a tag begins.
+/// Prefix of a tag's full name.
 pub(super) const TAGS: &str = "refs/tags/";
-/// Fewest digits of a commit's name that are taken for one.
+/// Minimum number of digits of an abbreviated commit name.
 const FEWEST_DIGITS: usize = 7;
 
-/// What a name stands for: a tag, a branch, or a commit of this
-/// repository. Only these places are looked at, so that no name leads to a
-/// pull request's ref. `None`: nothing, or both a tag and a branch.
+/// Resolves a name to a tag, a branch, or a commit of this repository. Looks nowhere else, so that
+/// no name leads to a pull request's ref. `None` if there is no match, or if both a tag and a
+/// branch match.
 pub(super) async fn named(
     repo: &mut Repo<'_>,
     name: &str,
     default_branch: &str,
 ) -> Result<Option<ResolvedRef>, ForgeError> {
-    // A full name is of one kind only.
+    // A full name can only be a branch or only a tag.
     if let Some(branch) = name.strip_prefix(BRANCHES) {
         return Ok(found(head(repo, branch).await)?.map(|sha| ResolvedRef { kind: ResolvedRefKind::Branch, sha }));
     }
@@ -58,13 +58,13 @@ pub(super) async fn named(
 fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
     match result {
         Ok(sha) => Ok(Some(sha)),
-        // A name that can't be written in a path names nothing.
+        // A name that can't be written in a path does not exist.
         Err(ForgeError::NotFound(_) | ForgeError::Permanent(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The commit at the head of a branch. `heads/` keeps a tag of the same name out.
+/// Returns the head commit of a branch. The prefix `heads/` excludes a tag of the same name.
 pub(super) async fn head(repo: &mut Repo<'_>, branch: &str) -> Result<Sha, ForgeError> {
     answer::commit_of(repo, "heads", branch).await
 }
@@ -81,9 +81,9 @@ async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {
     }
 }
 
-/// Where a commit is: on a branch, at the head of another one, or on none that
-/// GitHub names here. GitHub keeps the objects of a repository and its forks in
-/// one store, so that it finds a fork's commit under this repository's name.
+/// Returns the position of a commit: on `branch`, at the head of another branch, or neither. GitHub
+/// stores the objects of a repository and its forks together, so it also finds a fork's commit
+/// under this repository's name.
 pub(super) async fn place(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Result<CommitPlace, ForgeError> {
     #[derive(Deserialize)]
     struct Head {}
@@ -103,8 +103,8 @@ pub(super) async fn place(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Resul
     }
 }
 
-/// Whether a branch contains a commit. Its head is compared, not its name: a tag
-/// of the same name would come before it.
+/// Returns whether a branch contains a commit. Compares the branch's head commit and not its name,
+/// because a tag of the same name would take precedence.
 async fn is_within(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Result<bool, ForgeError> {
     let Some(head) = found(head(repo, branch).await)? else { return Ok(false) };
     is_below(repo, sha, &head).await
@@ -120,15 +120,15 @@ async fn is_below(repo: &mut Repo<'_>, sha: &Sha, head: &Sha) -> Result<bool, Fo
     match compared {
         Ok(reply) => Ok(matches!(reply.json::<Body>()?.status.as_str(), "ahead" | "identical")),
         Err(failure) => match failure.error {
-            // No common history, or no such branch.
+            // There is no common history, or no such branch.
             ForgeError::NotFound(_) => Ok(false),
             error => Err(error),
         },
     }
 }
 
-/// Looks whether what a commit was named by has moved; `Some`: it has, and
-/// nothing may be started.
+/// Returns [`ForgeResult::NameMoved`] if the ref that named the commit has moved, in which case
+/// nothing may be started; otherwise `None`.
 pub(super) async fn moved(
     repo: &mut Repo<'_>,
     sha: &Sha,

@@ -1,5 +1,5 @@
-//! The last step of registering an App from a manifest: the code that the
-//! browser brought back, exchanged for the App's credentials.
+//! The last step of registering an App from a manifest: exchanges the code that the browser
+//! received for the App's credentials.
 //!
 //! <https://docs.github.com/apps/sharing-github-apps/registering-a-github-app-from-a-manifest>
 
@@ -18,26 +18,26 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// A new App with its credentials, which GitHub tells once.
+/// A new App with its credentials, which GitHub shows only once.
 #[derive(Debug, Clone, Deserialize)]
 pub struct NewApp {
-    /// The App's number.
+    /// App id.
     pub id: u64,
-    /// Its short name; its account is `slug[bot]`.
+    /// URL-friendly name; the App's account is `slug[bot]`.
     pub slug: String,
-    /// Its page.
+    /// Address of the App's page.
     pub html_url: String,
-    /// The private key, PEM.
+    /// Private key, PEM.
     pub pem: SecretString,
-    /// What its webhooks are signed with; none if it has no webhook.
+    /// Webhook secret; `None` if the App has no webhook.
     pub webhook_secret: Option<SecretString>,
 }
 
-/// Exchanges a code, which works once and for an hour. `now` is for rate limits.
+/// Exchanges a code, which works once and for one hour. `now` is used for rate limits.
 ///
 /// # Errors
-/// [`ForgeError::NotFound`] if the code is not known or not valid any more,
-/// [`ForgeError::Doubt`] if the code may be used up although no credentials came.
+/// [`ForgeError::NotFound`] if the code is unknown or no longer valid, [`ForgeError::Doubt`] if the
+/// code may be used up although no credentials arrived.
 pub async fn convert(api_url: &str, code: &str, now: Timestamp) -> Result<NewApp, ForgeError> {
     let transport =
         Transport::new(ForgeName::github(), api_url).map_err(|error| ForgeError::Permanent(error.to_string()))?;
@@ -54,7 +54,7 @@ pub async fn convert(api_url: &str, code: &str, now: Timestamp) -> Result<NewApp
     if !raw.status.is_success() {
         return Err(Failure::answered(&call, &raw, now).into());
     }
-    // The error would quote the body, and with it the key.
+    // A parse error would quote the body, and with it the key.
     raw.body
         .and_then(|body| serde_json::from_slice(&body).ok())
         .ok_or_else(|| ForgeError::Doubt(format!("{}: the answer makes no sense", call.route)))

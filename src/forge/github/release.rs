@@ -1,4 +1,4 @@
-//! Draft releases: pinned to a commit, then published.
+//! Publishes draft releases at a fixed commit.
 
 use http::Method;
 use serde::Deserialize;
@@ -25,11 +25,11 @@ fn told(told: ForgeResult) -> Applied {
     Applied { told: Some(told), ..Applied::default() }
 }
 
-/// Publishes a draft so that its tag names `sha`, or not at all. Doing it
-/// again changes nothing: a release that is published is left as it is.
+/// Publishes a draft so that its tag points to `sha`, or fails. Repeating it changes nothing: a
+/// published release stays as it is.
 ///
-/// A draft may be made from a branch, which moves. So it is first pinned to
-/// the commit, and published only after GitHub has confirmed that.
+/// A draft may name a branch, which moves. Therefore the draft is first pinned to the commit, and
+/// published only after GitHub has confirmed that.
 pub(super) async fn publish(
     repo: &mut Repo<'_>,
     release: u64,
@@ -53,8 +53,8 @@ pub(super) async fn publish(
     if draft.tag_name != tag {
         return Ok(told(ForgeResult::NotStarted(format!("the draft is for another tag now, {}", draft.tag_name))));
     }
-    // A tag that is there stays where it is: publishing would not move it, but
-    // would publish something else than was decided about.
+    // Publishing does not move an existing tag, but would release another commit than the one that
+    // was decided about.
     if tagged.as_ref().is_some_and(|found| found != sha) {
         return Ok(told(ForgeResult::NameMoved { found: tagged }));
     }

@@ -15,20 +15,20 @@ use crate::{
     port::forge::{ForgeError, Target},
 };
 
-/// GitHub's largest page.
+/// Maximum number of entries per page on GitHub.
 pub(super) const PER_PAGE: usize = 100;
 
-/// A repository for the time of one effect or question.
+/// Access to a repository during one effect or query.
 pub(super) struct Repo<'a> {
     pub(super) client: &'a Client,
     pub(super) target: &'a Target,
-    /// Path of the repository: by name, or where a redirect led.
+    /// Path of the repository: by name, or as a redirect said.
     base: String,
     moved: bool,
 }
 
 impl<'a> Repo<'a> {
-    /// The repository that `target` names.
+    /// Prepares calls about the repository that `target` names.
     pub(super) fn new(client: &'a Client, target: &'a Target) -> Result<Self, ForgeError> {
         let base = client.transport.root.rest(&path::repository(&target.full_name)?);
         Ok(Self { client, target, base, moved: false })
@@ -38,12 +38,12 @@ impl<'a> Repo<'a> {
         Caller::Installation(self.target.installation, self.target.repo.id)
     }
 
-    /// Reads `tail`, a path below the repository. `route` is GitHub's name for it.
+    /// Reads `tail`, a path below the repository. `route` is GitHub's name of the route.
     pub(super) async fn get(&mut self, route: &'static str, tail: &str) -> Result<Reply, Failure> {
         self.send(Method::GET, route, tail, None).await
     }
 
-    /// Changes something at `tail`.
+    /// Sends a request with `method` to `tail`.
     pub(super) async fn send(
         &mut self,
         method: Method,
@@ -55,15 +55,15 @@ impl<'a> Repo<'a> {
         let call = Call { route, method, path: format!("{}{tail}", self.base), body, read };
         let reply = self.client.call(&call, self.caller()).await?;
         if let Some(base) = reply.moved_to.as_deref().and_then(|path| path.strip_suffix(tail)) {
-            // Further calls of this effect go there at once.
+            // Later calls of this effect skip the redirect.
             base.clone_into(&mut self.base);
             self.moved = true;
         }
         Ok(reply)
     }
 
-    /// One page of what `tail` lists, and whether there is another: GitHub
-    /// says so in `Link`; `is_full` is asked where an answer has no such header.
+    /// Returns one page of the list at `tail`, and whether another page follows. GitHub says so in
+    /// `Link`; `is_full` decides if an answer has no such header.
     pub(super) async fn page<T: DeserializeOwned>(
         &mut self,
         route: &'static str,
@@ -82,7 +82,8 @@ impl<'a> Repo<'a> {
         Ok((found, more))
     }
 
-    /// Everything that `tail` lists, and whether that was all; at most `max_pages` pages.
+    /// Returns the entries of the list at `tail`, at most `max_pages` pages, and whether these are
+    /// all.
     pub(super) async fn list<T: DeserializeOwned>(
         &mut self,
         route: &'static str,
@@ -100,8 +101,8 @@ impl<'a> Repo<'a> {
         Ok((all, false))
     }
 
-    /// The repository's present name, if a redirect showed that it has a new
-    /// one. Costs a read where the redirect told only its number.
+    /// Returns the repository's present name if a redirect showed that it was renamed. Needs a read
+    /// if the redirect contained only the repository's id.
     pub(super) async fn renamed_to(&mut self) -> Option<String> {
         #[derive(Deserialize)]
         struct Named {
@@ -113,7 +114,7 @@ impl<'a> Repo<'a> {
         if let Some(name) = self.client.transport.root.repository_name(&self.base) {
             return Some(name);
         }
-        // What was to be done is done: a failure here takes nothing back.
+        // The effect has been applied; a failure here does not change that.
         let reply = self.get("GET /repositories/{repository_id}", "").await.ok()?;
         reply.json::<Named>().ok().map(|named| named.full_name)
     }

@@ -1,9 +1,7 @@
-//! Which checks a branch requires: by its rulesets, and by classic branch
-//! protection.
+//! Reads the checks that a branch requires, from its rulesets and from classic branch protection.
 //!
-//! The page of classic protection takes administration rights. What it
-//! requires of checks is also part of the branch itself, which whoever may
-//! read the contents may read
+//! The endpoint for classic protection requires administration access. The branch itself also
+//! contains the required checks, and reading it takes only access to the contents
 //! (<https://docs.github.com/rest/branches/branches#get-a-branch>).
 
 use std::collections::BTreeSet;
@@ -17,15 +15,15 @@ use crate::{
     port::forge::ForgeError,
 };
 
-/// Pages of a branch's rules, at 100 each.
+/// Maximum number of pages of a branch's rules, at 100 rules each.
 const MAX_PAGES: usize = 10;
 
-/// Everything that is required of a branch. What can't be read is an error:
-/// part of the rules would pass for all of them.
+/// Returns all checks that a branch requires. Anything unreadable is an error, because a part of
+/// the rules would look like all of them.
 pub(super) async fn checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeSet<RequiredCheck>, ForgeError> {
     let mut required: BTreeSet<RequiredCheck> = by_rulesets(repo, branch).await?.into_iter().collect();
     required.extend(by_protection(repo, branch).await?);
-    // Where several rules name one check, those that name an App are the stricter.
+    // If several rules require the same check, those that name an App are stricter.
     let bound: BTreeSet<String> = required.iter().filter(|c| c.app.is_some()).map(|c| c.name.clone()).collect();
     required.retain(|check| check.app.is_some() || !bound.contains(&check.name));
     Ok(required)
@@ -55,7 +53,7 @@ async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCh
     Ok(required)
 }
 
-/// A rule that is not understood may require anything.
+/// Error for a malformed rule, which could require anything.
 fn unreadable() -> ForgeError {
     ForgeError::Permanent("a rule about required checks makes no sense".to_owned())
 }
@@ -77,7 +75,7 @@ async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<Required
         #[serde(default)]
         checks: Vec<Check>,
     }
-    /// `app_id` is null or -1 where any App may report.
+    /// `app_id` is null or -1 if any App may report the check.
     #[derive(Deserialize)]
     struct Check {
         context: String,
@@ -87,7 +85,7 @@ async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<Required
     let found: Branch = match repo.get("GET /repos/{owner}/{repo}/branches/{branch}", &tail).await {
         Ok(reply) => reply.json()?,
         Err(failure) => match failure.error {
-            // A branch that is gone protects nothing.
+            // A branch that does not exist requires nothing.
             ForgeError::NotFound(_) => return Ok(Vec::new()),
             other => return Err(other),
         },

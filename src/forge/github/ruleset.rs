@@ -1,4 +1,4 @@
-//! A ruleset, as far as it makes checks binding.
+//! The parts of a ruleset that make checks required.
 //! <https://docs.github.com/rest/repos/rules>
 
 use serde::Deserialize;
@@ -6,12 +6,12 @@ use serde::Deserialize;
 /// A ruleset on tags.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Ruleset {
-    /// Its name.
+    /// Name of the ruleset.
     pub name: String,
     conditions: Option<Conditions>,
     #[serde(default)]
     rules: Vec<Rule>,
-    /// Shown only to who may change the ruleset.
+    /// GitHub sends it only to those who may edit the ruleset.
     bypass_actors: Option<Vec<serde::de::IgnoredAny>>,
 }
 
@@ -48,8 +48,8 @@ struct Required {
 }
 
 impl Ruleset {
-    /// Whether it surely holds for all tags of a pattern. One that is written
-    /// otherwise but means the same is not recognised.
+    /// Returns whether the ruleset certainly applies to all tags that match `pattern`. Compares the
+    /// text: an equivalent pattern is not recognised.
     pub fn covers(&self, pattern: &str) -> bool {
         let Some(names) = self.conditions.as_ref().and_then(|conditions| conditions.ref_name.as_ref()) else {
             return false;
@@ -59,14 +59,15 @@ impl Ruleset {
         names.exclude.is_empty() && names.include.iter().any(|name| all.contains(&name.as_str()) || *name == this)
     }
 
-    /// Whether it requires a check, and of which App; `Some(None)`: of anybody.
+    /// Returns the App whose check the ruleset requires; `Some(None)` if any App may report it,
+    /// `None` if the check is not required.
     pub fn requires(&self, check: &str) -> Option<Option<u64>> {
         let checks = self.rules.iter().filter(|rule| rule.kind == "required_status_checks");
         let mut all = checks.filter_map(|rule| rule.parameters.as_ref()).flat_map(|p| &p.required_status_checks);
         all.find(|required| required.context == check).map(|required| required.integration_id)
     }
 
-    /// How many may bypass it; `None`: GitHub does not tell us.
+    /// Returns the number of actors that may bypass the ruleset; `None` if GitHub does not say.
     pub fn bypassers(&self) -> Option<usize> {
         self.bypass_actors.as_ref().map(Vec::len)
     }

@@ -32,8 +32,8 @@ const REPOSITORY: &str = "databaseId nameWithOwner url owner { login ... on User
 const ITEM: &str = "number title body author { __typename login ... on User { databaseId } ... on Bot { databaseId } } authorAssociation createdAt updatedAt closedAt \
     state locked labels(first: 100) { nodes { name } }";
 
-/// Parts of a survey, in reading order. Tags and deployments come last because they only matter for
-/// changes that are known to be merged.
+/// Parts of a survey, in reading order. Tags and deployments come after pull requests because they
+/// only matter for changes that are known to be merged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Pulls,

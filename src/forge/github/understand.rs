@@ -1,4 +1,4 @@
-//! Understanding deliveries: what the instance is, handed on to those who read.
+//! Verification and decoding of deliveries with an instance's settings.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -12,7 +12,7 @@ use crate::{
     port::forge::{Refusal, Undecodable, Verified},
 };
 
-/// What it takes to understand an instance's deliveries.
+/// Settings that deliveries are verified and decoded with.
 pub(super) struct Understanding {
     forge: ForgeName,
     app_id: u64,
@@ -24,7 +24,7 @@ impl Understanding {
         Self { forge, app_id, verifier: RwLock::new(Verifier::new(secrets)) }
     }
 
-    /// Takes other secrets from here on.
+    /// Replaces the webhook secrets.
     pub(super) fn renew(&self, secrets: &[SecretString]) {
         *self.verifier.write().unwrap_or_else(PoisonError::into_inner) = Verifier::new(secrets);
     }

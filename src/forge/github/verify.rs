@@ -1,9 +1,8 @@
-//! Proof that a delivery comes from GitHub.
+//! Verification of deliveries' signatures.
 //!
-//! GitHub signs the raw body with HMAC-SHA256 under the webhook's secret and
-//! sends the result as `X-Hub-Signature-256: sha256=<hex>` (GitHub Docs,
-//! «Validating webhook deliveries»). The older `X-Hub-Signature` (SHA-1) is
-//! not accepted. The other headers are not covered by the signature.
+//! GitHub signs the raw body with HMAC-SHA256 under the webhook's secret and sends the result as
+//! `X-Hub-Signature-256: sha256=<hex>` (GitHub Docs, "Validating webhook deliveries"). The older
+//! `X-Hub-Signature` (SHA-1) is not accepted. The signature does not cover the other headers.
 
 use std::fmt;
 
@@ -17,14 +16,14 @@ use crate::port::forge::{Refusal, Verified};
 const SIGNATURE: &str = "X-Hub-Signature-256";
 const EVENT: &str = "X-GitHub-Event";
 const DELIVERY: &str = "X-GitHub-Delivery";
-/// The header that names the hook.
+/// Header with the id of the webhook.
 pub(super) const HOOK: &str = "X-GitHub-Hook-ID";
 
-/// Longest header value that is kept, in bytes. GitHub's event names have
-/// under 50, its delivery ids (a UUID) 36, its hook ids about 10.
+/// Maximum length of an accepted header value, in bytes. GitHub's event names have under 50, its
+/// delivery ids (a UUID) 36, its hook ids about 10.
 const LONGEST_NAME: usize = 128;
 
-/// The live webhook secrets, each already absorbed into a keyed MAC.
+/// Verifier with the valid webhook secrets, each as a keyed MAC.
 #[derive(Clone)]
 pub struct Verifier {
     keys: Vec<Hmac<Sha256>>,
@@ -37,22 +36,22 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// Prepares the secrets: two while one is being rotated, otherwise one.
+    /// Prepares the secrets: two during a rotation, otherwise one.
     ///
-    /// An empty secret proves nothing and is left out; a verifier without a
-    /// single secret lets nothing in.
+    /// Ignores an empty secret, because it proves nothing. A verifier without secrets rejects
+    /// everything.
     pub fn new(secrets: &[SecretString]) -> Self {
         let keys = secrets
             .iter()
             .map(|secret| secret.expose_secret().as_bytes())
             .filter(|secret| !secret.is_empty())
-            // HMAC takes a key of any length, so this drops none.
+            // HMAC accepts a key of any length, so this drops none.
             .filter_map(|secret| Hmac::new_from_slice(secret).ok())
             .collect();
         Self { keys }
     }
 
-    /// Proves that GitHub sent `body`, then reads the headers that name it.
+    /// Verifies that GitHub sent `body`, then reads the event, delivery and hook from the headers.
     ///
     /// # Errors
     /// [`Refusal::MissingSignature`] without a signature header,
@@ -60,7 +59,7 @@ impl Verifier {
     /// [`Refusal::BadHeader`] if a signed delivery lacks its event or id.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, Refusal> {
         let signature = signature(headers)?;
-        // Every secret is tried, so that the time taken does not tell which one matched.
+        // Tries every secret, so that the time does not reveal which one matched.
         let genuine = self
             .keys
             .iter()
@@ -69,7 +68,7 @@ impl Verifier {
             return Err(Refusal::BadSignature);
         }
         Ok(Verified {
-            // Names with a dot are our own, for what comes by other ways.
+            // Names with a dot are reserved for events that phasebot creates itself.
             event: name(headers, EVENT)?.filter(|event| !event.contains('.')).ok_or(Refusal::BadHeader(EVENT))?,
             delivery: name(headers, DELIVERY)?.ok_or(Refusal::BadHeader(DELIVERY))?,
             hook: name(headers, HOOK)?.unwrap_or_default(),
@@ -77,8 +76,8 @@ impl Verifier {
     }
 }
 
-/// The one signature, as bytes. Two of them could be read differently by a
-/// proxy and by us, so a repeated header is refused.
+/// Returns the signature's bytes. A repeated header is rejected, because a proxy and phasebot could
+/// read different values.
 fn signature(headers: &HeaderMap) -> Result<[u8; 32], Refusal> {
     let mut values = headers.get_all(SIGNATURE).iter();
     let value = values.next().ok_or(Refusal::MissingSignature)?;
@@ -92,7 +91,8 @@ fn signature(headers: &HeaderMap) -> Result<[u8; 32], Refusal> {
     Ok(signature)
 }
 
-/// A header that names something: at most once, printable, without spaces, not too long.
+/// Returns a header's value; rejects a repeated header and a value that is too long or contains
+/// spaces or unprintable characters.
 fn name(headers: &HeaderMap, header: &'static str) -> Result<Option<String>, Refusal> {
     let mut values = headers.get_all(header).iter();
     let Some(value) = values.next() else { return Ok(None) };

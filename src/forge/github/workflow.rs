@@ -1,15 +1,15 @@
-//! What a workflow file says of how it is started.
+//! Reads the inputs that a workflow file declares.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The inputs that a workflow declares under `on.workflow_dispatch`; an error
-/// if it can't be started so.
+/// Returns the inputs that a workflow declares under `on.workflow_dispatch`; an error if it has no
+/// such trigger or is not valid YAML.
 pub(super) fn declared_inputs(text: &str) -> Result<BTreeSet<String>, String> {
     let file: Value =
         serde_saphyr::from_str(text).map_err(|_| "it is not valid YAML, so that its inputs are unknown".to_owned())?;
-    // A reader of YAML 1.1 takes the bare word `on` for «true».
+    // YAML 1.1 parsers read the bare word `on` as `true`.
     let on = file.get("on").or_else(|| file.get("true"));
     let none = || "it has no `on: workflow_dispatch`".to_owned();
     match on {

@@ -1,4 +1,4 @@
-//! What installations have used of their forge's limits.
+//! Usage of the forges' rate limits by installations.
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use crate::{
 
 pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE forge = $1 AND installation = $2";
 
-/// What an installation has used.
+/// Reads the usage of an installation.
 pub(super) async fn budget(
     db: &Db,
     forge: &ForgeName,
@@ -28,7 +28,7 @@ pub(super) const KEEP: &str = "
     ON CONFLICT (forge, installation) DO UPDATE
     SET spent = coalesce($3, budget.spent), parked_until = greatest(budget.parked_until, $4)";
 
-/// Keeps what an installation has used.
+/// Stores the usage of an installation.
 pub(super) async fn keep(
     db: &Db,
     forge: &ForgeName,

@@ -1,4 +1,4 @@
-//! From a URL to connections.
+//! Builds a pool of connections from a URL.
 
 use std::{net::IpAddr, str::FromStr, sync::Arc, time::Duration};
 
@@ -20,19 +20,19 @@ use crate::store::OpenError;
 /// them: more connections would wait there rather than here.
 const CONNECTIONS: usize = 10;
 
-/// Patience with the server when a connection is made, and with our own pool.
+/// Time-out for opening a connection, and for getting one from our own pool.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Where a database is and how to get there.
+/// Address of a database, with connection options.
 #[derive(Debug)]
 pub(super) struct Address {
     config: Config,
-    /// A file with the certificates to trust instead of the system's.
+    /// File with the certificates to trust instead of the system's.
     root_cert: Option<String>,
 }
 
 impl Address {
-    /// Understands a URL. Errors never quote it: it may hold a password.
+    /// Parses a URL. Errors never quote it: it may hold a password.
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
         let (rest, options) = split_options(url);
         let mut kept = Vec::new();
@@ -63,14 +63,14 @@ impl Address {
         Ok(Self { config, root_cert })
     }
 
-    /// The server and database, for messages.
+    /// Returns the server and database, for messages.
     pub(super) fn shown(&self) -> String {
         let hosts: Vec<String> = self.config.get_hosts().iter().map(shown_host).collect();
         let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
         format!("{name} on {}", hosts.join(", "))
     }
 
-    /// A pool that connects when it is asked.
+    /// Returns a pool that connects on demand.
     pub(super) fn pool(&self) -> Result<Pool, OpenError> {
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = if self.config.get_ssl_mode() == SslMode::Disable {
@@ -87,7 +87,8 @@ impl Address {
             .map_err(|error| OpenError::Engine { path: self.shown(), message: error.to_string() })
     }
 
-    /// TLS that checks the server's certificate and name, whatever `sslmode` is.
+    /// Returns a TLS configuration that checks the server's certificate and name, whatever
+    /// `sslmode` is.
     fn tls(&self) -> Result<ClientConfig, OpenError> {
         let failed = |message: String| OpenError::Engine { path: self.shown(), message };
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -111,9 +112,9 @@ impl Address {
     }
 }
 
-/// A URL without its options, and these.
+/// Splits a URL into the part before its options and the options.
 fn split_options(url: &str) -> (&str, &str) {
-    // Before the last @ stands the password.
+    // The password comes before the last @ and may contain a question mark.
     let host = url.rfind('@').map_or(0, |at| at + 1);
     match url[host..].find('?') {
         Some(mark) => (&url[..host + mark], &url[host + mark + 1..]),
@@ -130,7 +131,7 @@ fn ssl_mode(value: &str) -> Result<SslMode, OpenError> {
     }
 }
 
-/// Whether nothing but this machine can listen in.
+/// Returns whether all hosts are on this machine, so that nobody else can listen in.
 fn is_here(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
@@ -147,7 +148,7 @@ fn shown_host(host: &Host) -> String {
     }
 }
 
-/// Why a connection could not be made, with the remedy where there is one.
+/// Returns why a connection could not be made, with the remedy if there is one.
 pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     let text = with_causes(error);
     if text.contains("certificate") {
@@ -160,7 +161,7 @@ pub(super) fn reason(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// An error with what it came from, which the driver leaves out of its own words.
+/// Returns an error with its causes, which the driver omits from its message.
 pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| {

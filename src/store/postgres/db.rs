@@ -1,8 +1,8 @@
 //! Queries and transactions over a pool of connections.
 //!
 //! Nothing here outlives its transaction: no prepared statement, no setting,
-//! no lock, no temporary table, no LISTEN. So a pooler that hands each
-//! transaction to another connection may stand between.
+//! no lock, no temporary table, no LISTEN. A connection pooler that assigns
+//! each transaction to another connection may therefore be used.
 
 use std::{future::poll_fn, pin::Pin, task::Poll, time::Duration};
 
@@ -20,11 +20,11 @@ use crate::{
 /// Values of a query.
 pub(super) type Args<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 
-/// Patience with one query or transaction. A connection that kept us waiting
-/// for longer is given up with whatever it was doing.
+/// Time-out of one query or transaction. A connection that exceeds it is closed, together
+/// with whatever it was doing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A database, by its connections.
+/// A database, through a pool of connections.
 #[derive(Clone)]
 pub(super) struct Db {
     pool: Pool,
@@ -35,13 +35,13 @@ impl Db {
         Self { pool }
     }
 
-    /// The rows of one query.
+    /// Returns the rows of one query.
     pub(super) async fn rows(&self, sql: &str, args: Args<'_>) -> Result<Vec<Row>, StoreError> {
         let mut work = self.work().await?;
         patiently(work.rows(sql, args)).await.inspect(|_| work.end())
     }
 
-    /// The first row of one query, if any.
+    /// Returns the first row of one query, if any.
     pub(super) async fn row(&self, sql: &str, args: Args<'_>) -> Result<Option<Row>, StoreError> {
         Ok(self.rows(sql, args).await?.into_iter().next())
     }
@@ -52,14 +52,14 @@ impl Db {
         patiently(work.run(sql, args)).await.inspect(|_| work.end())
     }
 
-    /// A connection for a transaction, which the caller begins and ends.
+    /// Returns a connection for a transaction, which the caller begins and ends.
     pub(super) async fn work(&self) -> Result<Work, StoreError> {
         let connection = self.pool.get().await.map_err(|error| no_connection(&error))?;
         Ok(Work { connection: Some(connection), ended: false })
     }
 }
 
-/// Gives up after a while.
+/// Fails if the work exceeds the time-out.
 pub(super) async fn patiently<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     match tokio::time::timeout(PATIENCE, work).await {
         Ok(done) => done,
@@ -67,15 +67,15 @@ pub(super) async fn patiently<T>(work: impl Future<Output = Result<T, StoreError
     }
 }
 
-/// A connection in use. Dropped before its end, by an error or a cancelled
-/// task, it is closed and not used again: nobody knows what it is in the midst of.
+/// A connection in use. If it drops before its end, by an error or a cancelled
+/// task, it is closed and not used again: the state of its transaction is unknown.
 pub(super) struct Work {
     connection: Option<Object>,
     ended: bool,
 }
 
 impl Work {
-    /// Nothing is open on it any more: it may be used again.
+    /// Marks the connection as reusable: no transaction is open on it any more.
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
@@ -92,9 +92,9 @@ impl Work {
         self.connection()?.execute_typed(sql, args).await.map_err(|error| told(&error))
     }
 
-    /// Begins a transaction. One whose client is gone without a word ends soon:
-    /// others wait for its locks. Set for the transaction alone, since a pooler
-    /// gives the connection to somebody else afterwards.
+    /// Begins a transaction. If the client vanishes, the server ends it soon, since
+    /// others wait for its locks. That setting applies to the transaction alone: a
+    /// pooler assigns the connection to another client afterwards.
     pub(super) async fn begin(&self) -> Result<u64, StoreError> {
         self.plain("BEGIN; SET LOCAL idle_in_transaction_session_timeout = '5s'").await
     }
@@ -116,17 +116,17 @@ impl Drop for Work {
     }
 }
 
-/// One statement of a pipeline; gives how many rows it touched or counted.
+/// One statement of a pipeline; returns how many rows it touched or counted.
 pub(super) type Step<'a> = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + 'a>>;
 
-/// Sends all steps at once, in order, and gathers their answers: one way to the
-/// server and back for a whole transaction. Gives the first failure, after
-/// which the server ignored the rest.
+/// Sends all steps at once, in order, and collects their results: one round trip to the
+/// server for a whole transaction. Returns the first failure, after which the server
+/// ignored the rest.
 pub(super) async fn pipeline(mut steps: Vec<Step<'_>>) -> Result<Vec<u64>, StoreError> {
     let mut answers: Vec<Option<u64>> = vec![None; steps.len()];
     poll_fn(|cx| {
         let mut waits = false;
-        // A step sends when it is polled first: so the order here is the order there.
+        // A step sends when it is first polled, so the server receives them in this order.
         for (step, answer) in steps.iter_mut().zip(&mut answers) {
             if answer.is_some() {
                 continue;

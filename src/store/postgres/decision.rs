@@ -1,4 +1,4 @@
-//! Keeping a decision whole, and only under the leases that it was reached under.
+//! Stores a decision as a whole, and only under the leases that it was made under.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Keeps everything in `commit`, or nothing.
+/// Stores everything in `commit`, or nothing.
 pub(super) async fn keep(db: &Db, commit: &Commit, replica: i64) -> Result<(), StoreError> {
     let mut work = db.work().await?;
     patiently(async {
@@ -39,7 +39,7 @@ pub(super) async fn keep(db: &Db, commit: &Commit, replica: i64) -> Result<(), S
     .inspect(|()| work.end())
 }
 
-/// Notes that an effect is about to be sent.
+/// Marks an effect as about to be sent.
 pub(super) async fn mark_sending(
     db: &Db,
     (id, version): (EffectId, u64),
@@ -60,7 +60,7 @@ pub(super) async fn mark_sending(
     .inspect(|_| work.end())
 }
 
-/// Ends or postpones an attempt, and keeps what was learnt from it.
+/// Ends or postpones an attempt, and stores the facts learnt from it.
 pub(super) async fn finish(
     db: &Db,
     (id, version): (EffectId, u64),
@@ -90,7 +90,7 @@ pub(super) async fn finish(
     .inspect(|()| work.end())
 }
 
-/// The first steps of a transaction; the last of them counts the leases that still hold.
+/// Returns the first steps of a transaction; the last step counts the leases that still hold.
 fn begin<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Vec<Step<'a>> {
     let mut steps: Vec<Step<'a>> = vec![Box::pin(work.begin())];
     if !under.is_empty() {
@@ -106,13 +106,13 @@ fn still_ours(under: &[Lease], held: Option<u64>) -> Result<(), StoreError> {
     Err(StoreError::LeaseLost("what was read is not the newest any more".to_owned()))
 }
 
-/// Everything that a decision writes but the ends of its deliveries.
+/// Returns the steps that write a decision, except the ends of its deliveries.
 fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, StoreError> {
     let mut steps: Vec<Step<'a>> = Vec::new();
     if !commit.repositories.is_empty() {
         let places: BTreeSet<&RepoKey> = commit.repositories.iter().map(|row| &row.repo).collect();
         steps.extend(places.into_iter().filter_map(|repo| void_unless_held(work, repo, &commit.under)));
-        // An alert that comes meanwhile either finds the name or is found by it.
+        // An alert that arrives meanwhile either finds the name or is found by it.
         steps.push(ingest::lock(work));
         steps.push(repo::keep_repositories(work, &commit.repositories));
         steps.extend(repo::keep_names(work, &commit.repositories));
@@ -138,7 +138,7 @@ fn written<'a>(work: &'a Work, commit: &'a Commit) -> Result<Vec<Step<'a>>, Stor
     Ok(steps)
 }
 
-/// The repository decided on, if anything of one is written.
+/// Returns the repository decided on, if anything of a repository is written.
 fn repository(commit: &Commit) -> Result<Option<&RepoKey>, StoreError> {
     let nothing = commit.facts.is_empty()
         && commit.items.is_empty()
@@ -153,7 +153,7 @@ fn repository(commit: &Commit) -> Result<Option<&RepoKey>, StoreError> {
     }
 }
 
-/// Whoever writes facts without the repository's lease voids what others read.
+/// Invalidates what others read if facts are written without the repository's lease.
 fn void_unless_held<'a>(work: &'a Work, repo: &'a RepoKey, under: &[Lease]) -> Option<Step<'a>> {
     let key = LeaseKey::of(repo);
     let void = async move { work.run(lease::VOID, args![text(&repo.forge.0), bits(repo.id)]).await };
@@ -168,7 +168,7 @@ pub(super) const END_DELIVERY: &str = "
     UPDATE delivery SET state = $2, note = $3, attempts = attempts + 1, decided_at = $4
     WHERE seq = $1 AND state = 'pending'";
 
-/// Writes down what became of a delivery. Touches nothing: an operator ended it meanwhile.
+/// Stores the outcome of a delivery. Changes no row if an operator ended it meanwhile.
 fn end_delivery<'a>(work: &'a Work, seq: Seq, state: DeliveryState, note: &'a str, now: Timestamp) -> Step<'a> {
     let decided_at = (state != DeliveryState::Pending).then_some(millis(now));
     Box::pin(async move { work.run(END_DELIVERY, args![number(seq), state.as_str(), text(note), decided_at]).await })

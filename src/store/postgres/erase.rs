@@ -1,4 +1,4 @@
-//! Letting go of a repository that was taken from us.
+//! Deletes the stored data of a repository that we lost access to.
 
 use crate::{
     domain::id::RepoKey,
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Voids what other replicas read of a repository; this one ($3) forgets it by itself.
+/// Invalidates what other replicas read of a repository; this one ($3) discards it by itself.
 pub(super) const VOID_OTHERS: &str = "
     UPDATE lease SET epoch = epoch + 1 WHERE forge = $1 AND kind = 1 AND id = $2 AND owner <> $3";
 
@@ -25,8 +25,8 @@ pub(super) const END_DELIVERIES: &str = "
         state = CASE WHEN state IN ('pending', 'quarantined', 'dead') THEN 'dropped' ELSE state END
     WHERE forge = $1 AND repo = $2 AND seq < $4";
 
-/// Deletes what is kept of a repository. Its deliveries' ids stay, so that a
-/// redelivery is known; `empty` takes the place of their bodies.
+/// Deletes the data of a repository. The ids of its deliveries stay, so that a
+/// redelivery is recognised; `empty` replaces their bodies.
 pub(super) async fn erase(
     db: &Db,
     repo: &RepoKey,

@@ -1,14 +1,14 @@
-//! PostgreSQL's errors, by what the caller does about them.
+//! PostgreSQL's errors, classified by the caller's response to them.
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::Error;
 
 use crate::port::store::StoreError;
 
-/// An error of the server or of the connection.
+/// Converts an error of the server or of the connection.
 ///
-/// Only what the server says of itself is kept, without its detail and hint:
-/// those may quote rows.
+/// Keeps only the server's message, without its detail and hint: those may
+/// quote rows.
 pub(super) fn told(error: &Error) -> StoreError {
     let Some(refusal) = error.as_db_error() else {
         return StoreError::Unavailable(crate::store::postgres::connect::with_causes(error));
@@ -17,14 +17,14 @@ pub(super) fn told(error: &Error) -> StoreError {
     let what = format!("PostgreSQL: {} ({code})", refusal.message());
     // The first two characters are the class: PostgreSQL's documentation, appendix A.
     match code.get(..2) {
-        // 54: what was asked is beyond a limit, such as a key too large for its index, and stays so.
+        // 54: the request exceeds a limit, such as a key too large for its index, and always will.
         Some("22" | "23" | "42" | "54") => StoreError::Invalid(what),
         Some("XX") => StoreError::Corrupt(what),
         _ => StoreError::Unavailable(what),
     }
 }
 
-/// No connection was to be had.
+/// Converts a failure to get a connection.
 pub(super) fn no_connection(error: &PoolError) -> StoreError {
     match error {
         PoolError::Backend(error) => StoreError::Unavailable(crate::store::postgres::connect::reason(error)),

@@ -1,4 +1,4 @@
-//! A client that is gone without a word holds nobody up for long.
+//! Tests that a vanished client blocks nobody for long.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_postgres_client_that_vanishes_in_a_transaction_frees_its_locks() {
     let work = vanishes.db.work().await.unwrap();
     work.begin().await.unwrap();
     ingest::lock(&work).await.unwrap();
-    // It neither commits nor closes its connection: its machine is gone.
+    // It neither commits nor closes its connection: its machine has vanished.
     let delivery = NewDelivery {
         forge: ForgeName::github(),
         hook: "7001".to_owned(),

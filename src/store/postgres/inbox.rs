@@ -1,4 +1,4 @@
-//! Deliveries, once they are kept.
+//! Stored deliveries.
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// Length of a list when the filter names none.
+/// Length of a list when the filter sets none.
 const DEFAULT_LIST: usize = 50;
 
 pub(super) const PENDING: &str = "
@@ -29,12 +29,12 @@ pub(super) const PENDING: &str = "
     WHERE state = 'pending' AND kind >= 0 AND seq > $1
     ORDER BY seq LIMIT $2";
 
-/// What waits to be decided, in order of arrival.
+/// Lists pending deliveries, in order of arrival.
 pub(super) async fn pending(db: &Db, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
     db.rows(PENDING, args![number(after), number(limit)]).await?.iter().map(read_pending).collect()
 }
 
-/// A number with its partition: the columns of `PENDING` and `CLAIMED`.
+/// Reads a number with its partition: the columns of `PENDING` and `CLAIMED`.
 pub(super) fn read_pending(row: &Row) -> Result<Pending, StoreError> {
     let partition = Partition { forge: ForgeName(text_col(row, 1)?), repo: id_or_none(row, 2)? };
     Ok(Pending { seq: count(row, 0)?, partition })
@@ -46,7 +46,7 @@ pub(super) const DELIVERY: &str = "
     FROM delivery JOIN delivery_body USING (seq)
     WHERE seq = $1";
 
-/// One delivery, whole.
+/// Reads one delivery with its body.
 pub(super) async fn delivery(db: &Db, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
     let Some(row) = db.row(DELIVERY, args![number(seq)]).await? else { return Ok(None) };
     let size = usize::try_from(col::<i64>(&row, 14)?).map_err(|error| StoreError::Corrupt(error.to_string()))?;
@@ -58,7 +58,7 @@ pub(super) const TAKEN_IN: &str = "
     SELECT given.n FROM unnest($1::text[]) WITH ORDINALITY AS given (id, n)
     WHERE EXISTS (SELECT 1 FROM delivery d WHERE d.delivery = given.id AND d.forge = $2)";
 
-/// Which of these ids are there, from whichever hook.
+/// Returns the ids among these that are stored, from any hook.
 pub(super) async fn taken_in(db: &Db, forge: &ForgeName, ids: &[String]) -> Result<BTreeSet<String>, StoreError> {
     let turned: Vec<_> = ids.iter().map(|id| turned(id)).collect();
     let given: Vec<_> = turned.iter().map(|id| text(id)).collect();
@@ -78,7 +78,7 @@ pub(super) async fn deliveries(db: &Db, filter: &DeliveryFilter) -> Result<Vec<D
 /// A value of a list's filter.
 type Value = (Box<dyn ToSql + Sync + Send>, Type);
 
-/// The query for a list.
+/// Builds the query for a list.
 pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
     let mut sql = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
@@ -100,11 +100,11 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Value>) {
         and("repo =", (Box::new(bits(repo)), Type::INT8));
     }
     if let Some(state) = filter.state {
-        // Written out, not given: so that the planner knows which partial index holds it.
+        // Written into the text, not passed: so that the planner can choose the partial index.
         let _ = write!(sql, " AND state = '{}'", state.as_str());
     }
     values.push((Box::new(number(if filter.limit == 0 { DEFAULT_LIST } else { filter.limit })), Type::INT8));
-    // An id finds so few rows that sorting them is nothing; reading all in order to avoid it would be much.
+    // An id matches so few rows that sorting them is cheap; avoiding it by reading all is not.
     let order = if filter.delivery.is_some() { "seq + 0" } else { "seq" };
     let _ = write!(sql, " ORDER BY {order} DESC LIMIT ${}", values.len());
     (sql, values)
@@ -114,7 +114,7 @@ pub(super) const REPLAY: &str = "
     UPDATE delivery SET state = 'pending', note = '', attempts = 0, decided_at = NULL
     WHERE seq = $1 AND state <> 'pending'";
 
-/// Puts a delivery that does not wait back to pending.
+/// Sets a delivery that is not pending back to pending.
 pub(super) async fn replay(db: &Db, seq: Seq) -> Result<bool, StoreError> {
     Ok(db.run(REPLAY, args![number(seq)]).await? > 0)
 }
@@ -128,7 +128,7 @@ pub(super) async fn drop_delivery(db: &Db, seq: Seq, why: &str) -> Result<bool, 
     Ok(db.run(DROP, args![number(seq), text(why)]).await? > 0)
 }
 
-/// The columns that a list shows, in the order of both queries above.
+/// Reads the columns that a list shows, in the order of both queries above.
 fn read(row: &Row) -> Result<DeliveryRow, StoreError> {
     let state: &str = col(row, 10)?;
     Ok(DeliveryRow {

@@ -116,7 +116,7 @@ async fn run(db: Db, mut waiting: mpsc::Receiver<Job>) {
             next = own.end;
             let accepted =
                 kept.as_ref().map_err(Clone::clone).and_then(|kept| Ok(kept.get(own).ok_or_else(stopped)?.to_vec()));
-            // The receiver is gone if the caller was cancelled; the delivery is stored all the same.
+            // The receiver is gone if the caller was cancelled; the delivery is stored anyway.
             let _ = job.answer.send(accepted);
         }
     }

@@ -1,9 +1,9 @@
 //! Leases: which replica decides for a repository or sends for an installation.
 //!
-//! A row belongs to its owner until its time is over, by the server's clock.
-//! Whoever takes it from another raises the epoch. Every commit names the
-//! epochs under which it was reached, and holds the rows against a taker until
-//! it has ended: so a replica that was stopped for a while keeps nothing.
+//! A row belongs to its owner until it expires, by the server's clock. A
+//! replica that takes it from another raises the epoch. Every commit names the
+//! epochs under which it was made, and locks the rows against a taker until it
+//! ends. A replica that was suspended for a while therefore stores nothing.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -19,10 +19,10 @@ use crate::{
     },
 };
 
-/// How long a lease lasts.
+/// Duration of a lease.
 pub(super) const LASTS: Duration = Duration::from_secs(15);
 
-/// A key as the table has it.
+/// A key as columns: forge, kind, id.
 type Kept<'a> = (&'a ForgeName, i16, i64);
 
 fn kept(key: &LeaseKey) -> Kept<'_> {
@@ -33,7 +33,7 @@ fn kept(key: &LeaseKey) -> Kept<'_> {
     }
 }
 
-/// A lease from its columns: forge, kind, id, epoch.
+/// Reads a lease from its columns: forge, kind, id, epoch.
 fn read(row: &Row) -> Result<Lease, StoreError> {
     let forge = ForgeName(text_col(row, 0)?);
     let key = match col::<i16>(row, 1)? {
@@ -45,8 +45,8 @@ fn read(row: &Row) -> Result<Lease, StoreError> {
     Ok(Lease { key, epoch: count(row, 3)?, lasts: Some(LASTS) })
 }
 
-/// $1 to $3: the keys; $4: the replica; $5: how long (ms). A row that somebody
-/// is writing under is passed over.
+/// Acquires leases. $1 to $3: the keys; $4: the replica; $5: duration (ms). Skips a row that
+/// another write is using.
 pub(super) const TAKE: &str = "
     WITH wanted AS (
         SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, id)
@@ -73,7 +73,7 @@ pub(super) const TAKE: &str = "
     )
     SELECT * FROM taken UNION ALL SELECT * FROM made";
 
-/// Takes whatever is asked for, and waits for whoever is writing under it.
+/// Takes the leases requested from any owner, and waits for writes under them to end.
 pub(super) const SEIZE: &str = "
     INSERT INTO lease AS l (forge, kind, id, owner, epoch, until)
     SELECT forge, kind, id, $4, 1, now() + $5 * INTERVAL '1 millisecond'
@@ -85,7 +85,7 @@ pub(super) const SEIZE: &str = "
         until = excluded.until
     RETURNING forge, kind, id, epoch";
 
-/// Takes leases by `sql`, one of the two above.
+/// Acquires leases by `sql`, one of the two statements above.
 pub(super) async fn take(db: &Db, sql: &str, keys: &[LeaseKey], replica: i64) -> Result<Vec<Lease>, StoreError> {
     let keys: BTreeSet<&LeaseKey> = keys.iter().collect();
     let (forges, kinds, ids) = columns(keys.into_iter());
@@ -112,7 +112,7 @@ pub(super) const GIVE_BACK: &str = "
     FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, id)
     WHERE (l.forge, l.kind, l.id) = (g.forge, g.kind, g.id) AND l.owner = $4";
 
-/// Gives leases back. The epoch stays: it counts owners.
+/// Releases leases. The epoch stays: it counts owners.
 pub(super) async fn give_back(db: &Db, keys: Option<&[LeaseKey]>, replica: i64) -> Result<(), StoreError> {
     match keys {
         None => db.run(GIVE_BACK_ALL, args![replica]).await?,
@@ -124,8 +124,8 @@ pub(super) async fn give_back(db: &Db, keys: Option<&[LeaseKey]>, replica: i64) 
     Ok(())
 }
 
-/// Partitions in which deliveries wait, each visited once however many wait in
-/// it, of which the lease is free; from a place ($2 to $4) on.
+/// Finds partitions with pending deliveries whose lease is free, after a position ($2 to $4).
+/// Visits each partition once, however many deliveries are pending in it.
 pub(super) const FREE: &str = "
     WITH RECURSIVE waiting AS (
         (SELECT forge, kind, line FROM delivery WHERE state = 'pending' AND kind >= 0 AND (forge, kind, line) > ($2, $3, $4)
@@ -142,7 +142,7 @@ pub(super) const FREE: &str = "
                     WHERE l.forge = w.forge AND l.kind = w.kind AND l.id = w.line), true)
     LIMIT $1";
 
-/// Up to `most` free partitions with work, after `from` and then from the beginning.
+/// Finds up to `most` free partitions with work, after `from` and then from the beginning.
 pub(super) async fn free(db: &Db, most: usize, from: Option<&LeaseKey>) -> Result<Vec<LeaseKey>, StoreError> {
     let beginning = ("", -1_i16, 0_i64);
     let (forge, kind, id) = from.map(kept).map_or(beginning, |(forge, kind, id)| (forge.0.as_str(), kind, id));
@@ -159,7 +159,7 @@ pub(super) const CLAIMED: &str = "
     ) AS next
     ORDER BY next.seq LIMIT $5";
 
-/// What waits in these partitions, in order of arrival.
+/// Lists the pending deliveries of these partitions, in order of arrival.
 pub(super) async fn claimed(db: &Db, of: &[Partition], after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
     let keys: Vec<LeaseKey> = of.iter().cloned().map(LeaseKey::Partition).collect();
     let (forges, kinds, lines) = columns(keys.iter());
@@ -167,7 +167,7 @@ pub(super) async fn claimed(db: &Db, of: &[Partition], after: Seq, limit: usize)
     rows.iter().map(read_pending).collect()
 }
 
-/// Holds rows against whoever would take them, until the transaction ends.
+/// Locks lease rows against any other taker until the transaction ends.
 pub(super) const HOLD: &str = "
     SELECT 1 FROM lease l
     JOIN unnest($1::text[], $2::int2[], $3::int8[], $4::int8[]) AS g (forge, kind, id, epoch) USING (forge, kind, id)
@@ -175,7 +175,7 @@ pub(super) const HOLD: &str = "
     ORDER BY l.forge, l.kind, l.id
     FOR SHARE OF l";
 
-/// Holds the leases of a commit; gives how many were still ours under their epochs.
+/// Locks the leases of a commit; returns how many this replica still has under their epochs.
 pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step<'a> {
     Box::pin(async move {
         let (forges, kinds, ids) = columns(under.iter().map(|lease| &lease.key));
@@ -184,7 +184,7 @@ pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step
     })
 }
 
-/// Voids what anybody read of a repository, or is about to read under a lease
+/// Invalidates what any replica read of a repository, or is about to read under a lease
 /// that is just being made.
 pub(super) const VOID: &str = "
     INSERT INTO lease (forge, kind, id, owner, epoch, until) VALUES ($1, 1, $2, 0, 1, now())

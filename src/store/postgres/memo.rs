@@ -1,4 +1,4 @@
-//! Small things of the program itself, by name.
+//! Small values of the program itself, by name.
 
 use crate::{
     port::store::StoreError,
@@ -10,7 +10,7 @@ use crate::{
 
 pub(super) const MEMO: &str = "SELECT value FROM memo WHERE name = $1";
 
-/// What was noted under a name.
+/// Reads the value of a name.
 pub(super) async fn read(db: &Db, name: &str) -> Result<Option<String>, StoreError> {
     db.row(MEMO, args![text(name)]).await?.map(|row| text_col(&row, 0)).transpose()
 }
@@ -18,7 +18,7 @@ pub(super) async fn read(db: &Db, name: &str) -> Result<Option<String>, StoreErr
 const NOTE: &str = "
     INSERT INTO memo (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-/// Notes a value, or forgets it.
+/// Stores or deletes the value of a name.
 pub(super) async fn note(db: &Db, name: &str, value: Option<&str>) -> Result<(), StoreError> {
     match value {
         Some(value) => db.run(NOTE, args![text(name), text(value)]).await?,

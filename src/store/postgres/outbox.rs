@@ -1,7 +1,7 @@
 //! Effects: queued with the decision that wants them, sent later.
 //!
 //! A row is live while it is `queued` or `sending`. `sending` means that a
-//! request may have gone out: a row found so after a crash is in doubt.
+//! request may have been sent: after a crash, such an effect is in doubt.
 
 use jiff::Timestamp;
 use tokio_postgres::Row;
@@ -18,9 +18,8 @@ use crate::{
     },
 };
 
-/// A live row with the same key is replaced: it keeps its place in the line
-/// and, if a request may have gone out, its doubt and the pause before it is
-/// looked into.
+/// Replaces a live row with the same key: it keeps its place in the line and, if a
+/// request may have been sent, its doubt and the wait before it is looked up.
 pub(super) const QUEUE_REPLACING: &str = "
     INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before, cause)
     VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8)
@@ -37,7 +36,7 @@ pub(super) const QUEUE_REPLACING: &str = "
         note = '',
         cause = excluded.cause";
 
-/// A key that was ever used is not queued again.
+/// Queues an effect unless its key was ever used.
 pub(super) const QUEUE_ONCE: &str = "
     INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before, cause)
     SELECT $1, $2, $3, $4, $5, $6, 'queued', $7, $7, $8
@@ -72,7 +71,7 @@ pub(super) const CANCEL: &str = "
     UPDATE effect SET state = 'dropped', ended_at = $4, note = 'no longer wanted'
     WHERE forge = $1 AND repo = $2 AND key = ANY($3::text[]) AND ended_at IS NULL";
 
-/// Drops live effects by their keys.
+/// Drops the live effects with these keys.
 pub(super) fn cancel<'a>(work: &'a Work, repo: &'a RepoKey, keys: &'a [String], now: Timestamp) -> Step<'a> {
     Box::pin(async move {
         let keys: Vec<_> = keys.iter().map(|key| text(key)).collect();
@@ -80,8 +79,8 @@ pub(super) fn cancel<'a>(work: &'a Work, repo: &'a RepoKey, keys: &'a [String], 
     })
 }
 
-/// Installations are visited one by one, and the lanes of each, so that a long
-/// line costs the others nothing. What another replica ($3: this one) has the lease of is its own.
+/// Lists due effects. Installations are visited one by one, and the lanes of each, so that a
+/// long line costs the others nothing. Skips effects under another replica's lease ($3: this one).
 pub(super) const DUE: &str = "
     WITH RECURSIVE line AS (
         (SELECT forge, installation FROM effect WHERE ended_at IS NULL ORDER BY forge, installation LIMIT 1)
@@ -105,7 +104,7 @@ pub(super) const DUE: &str = "
     WHERE coalesce((SELECT l.owner = $3 OR l.until <= now() FROM lease l
                     WHERE l.forge = line.forge AND l.kind = 2 AND l.id = line.installation), true)";
 
-/// Live effects that may be tried at `now`.
+/// Lists live effects that may be tried at `now`.
 pub(super) async fn due(
     db: &Db,
     now: Timestamp,
@@ -121,7 +120,7 @@ pub(super) async fn due(
 pub(super) const NEXT_AT: &str = "
     SELECT not_before FROM effect WHERE ended_at IS NULL AND not_before > $1 ORDER BY not_before LIMIT 1";
 
-/// When the next effect that is not yet due becomes so.
+/// Returns when the next effect that is not yet due becomes due.
 pub(super) async fn next_at(db: &Db, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
     let row = db.row(NEXT_AT, args![millis(now)]).await?;
     row.map(|row| moment(&row, 0)).transpose()
@@ -130,14 +129,14 @@ pub(super) async fn next_at(db: &Db, now: Timestamp) -> Result<Option<Timestamp>
 pub(super) const MARK_SENDING: &str =
     "UPDATE effect SET state = 'sending' WHERE id = $1 AND version = $2 AND ended_at IS NULL";
 
-/// Notes that an effect is about to be sent. Touches nothing: it was replaced or has ended.
+/// Marks an effect as about to be sent. Changes no row if it was replaced or has ended.
 pub(super) fn mark_sending(work: &Work, id: EffectId, version: u64) -> Step<'_> {
     Box::pin(async move { work.run(MARK_SENDING, args![number(id), number(version)]).await })
 }
 
 pub(super) const IS_LIVE: &str = "SELECT 1 FROM effect WHERE id = $1 AND version = $2 AND ended_at IS NULL";
 
-/// Whether an effect has neither ended nor been replaced.
+/// Returns whether an effect has neither ended nor been replaced.
 pub(super) async fn is_live(db: &Db, id: EffectId, version: u64) -> Result<bool, StoreError> {
     Ok(db.row(IS_LIVE, args![number(id), number(version)]).await?.is_some())
 }
@@ -150,7 +149,7 @@ pub(super) const END: &str = "
     UPDATE effect SET state = $3, attempts = attempts + $4, ended_at = $5, note = $6
     WHERE id = $1 AND version = $2 AND ended_at IS NULL";
 
-/// Ends or postpones an attempt. Touches nothing: the row was replaced or has ended.
+/// Ends or postpones an attempt. Changes no row if it was replaced or has ended.
 pub(super) fn end_attempt<'a>(work: &'a Work, id: EffectId, version: u64, end: &'a EffectEnd) -> Step<'a> {
     let (sql, state, counts, at, note) = match end {
         EffectEnd::Done { note, at } => (END, "done", true, at, note),
@@ -165,7 +164,7 @@ pub(super) fn end_attempt<'a>(work: &'a Work, id: EffectId, version: u64, end: &
     })
 }
 
-/// The attempt with an older version is over, and no request of the row is in doubt any more.
+/// Ends the doubt of a row: the attempt with an older version is over.
 pub(super) fn leave_queued(work: &Work, id: EffectId, version: u64) -> Step<'_> {
     const LEAVE: &str = "UPDATE effect SET state = 'queued' WHERE id = $1 AND version <> $2 AND state = 'sending'";
     Box::pin(async move { work.run(LEAVE, args![number(id), number(version)]).await })
@@ -186,8 +185,8 @@ pub(super) async fn effects(db: &Db, dead_only: bool, limit: usize) -> Result<Ve
     readable(&db.rows(if dead_only { NEWEST_DEAD } else { NEWEST }, args![number(limit)]).await?)
 }
 
-/// Leaves out effects that only another version of phasebot can read: they
-/// must not hold up the others, and wait for that version.
+/// Skips effects that only another version of phasebot can read: they
+/// must not block the others, and wait for that version.
 fn readable(rows: &[Row]) -> Result<Vec<StoredEffect>, StoreError> {
     let mut effects = Vec::new();
     for row in rows {
@@ -200,7 +199,7 @@ fn readable(rows: &[Row]) -> Result<Vec<StoredEffect>, StoreError> {
     Ok(effects)
 }
 
-/// The columns of the three queries above.
+/// Reads the columns of the three queries above.
 fn read(row: &Row) -> Result<StoredEffect, StoreError> {
     Ok(StoredEffect {
         id: count(row, 0)?,

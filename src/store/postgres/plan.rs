@@ -1,6 +1,6 @@
-//! No query that runs often may read a large table from end to end.
+//! Tests that no frequent query reads a large table from end to end.
 //!
-//! The planner is asked as it is, on tables with many rows.
+//! They ask the planner with its default settings, on tables with many rows.
 
 use tokio_postgres::NoTls;
 
@@ -13,7 +13,7 @@ use crate::{
     },
 };
 
-/// Many rows of everything, as after some weeks: most of it decided and done.
+/// Many rows in every table, as after some weeks: most of them decided and done.
 const FILL: &str = "
     INSERT INTO delivery (forge, hook, delivery, event, repo, received_at, decided_at, state)
     SELECT 'github', '', 'id-' || n, 'push', n % 3000, n, CASE WHEN n % 400 = 0 THEN NULL ELSE n END,
@@ -36,7 +36,7 @@ const FILL: &str = "
     INSERT INTO memo SELECT 'memo-' || n, '' FROM generate_series(1, 5000) AS n;
     ANALYZE;";
 
-/// A query with these values written out in it.
+/// Returns a query with these values written into it.
 fn with(sql: &str, values: &[&str]) -> String {
     let numbered = values.iter().enumerate().rev();
     numbered.fold(sql.to_owned(), |sql, (n, value)| sql.replace(&format!("${}", n + 1), value))

@@ -11,19 +11,19 @@ use crate::{
     },
 };
 
-/// Every migration, oldest first: the version that it leads to is its place, from 1.
+/// Every migration, oldest first: each leads to the version that is its position, from 1.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
     include_str!("../../../migrations/postgres/0002_timer_keys.sql"),
 ];
 
-/// The oldest server that is tested.
+/// Oldest server version that is tested.
 const OLDEST_SERVER: i32 = 15;
 
-/// Of replicas that start together one migrates, the others wait: "phas" in ASCII.
+/// Advisory lock for migrations: of replicas that start together one migrates. "phas" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7068_6173;
 
-/// Brings the schema up to date, in one transaction. `shown` names the database.
+/// Migrates the schema to the newest version, in one transaction. `shown` names the database.
 pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
     let engine = |error: StoreError| match error {
         StoreError::Unavailable(message) | StoreError::Invalid(message) | StoreError::Corrupt(message) => {
@@ -42,7 +42,7 @@ pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
         );
     }
     patiently(work.plain("BEGIN")).await.map_err(engine)?;
-    // As long as another's migration takes.
+    // Waits as long as another replica's migration takes.
     work.run("SELECT pg_advisory_xact_lock($1)", args![MIGRATION_LOCK]).await.map_err(engine)?;
     let found = patiently(version(&work)).await.map_err(engine)?;
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
@@ -58,7 +58,7 @@ pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
 }
 
 async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError> {
-    // Without patience's limit: a migration of large tables takes its time.
+    // Without a time-out: a migration of large tables takes its time.
     for migration in MIGRATIONS.iter().skip(found as usize) {
         work.plain(migration).await?;
     }
@@ -77,7 +77,7 @@ async fn setting(work: &Work, name: &str) -> Result<String, StoreError> {
     rows.first().map_or(Ok(String::new()), |row| col(row, 0))
 }
 
-/// The version of the schema: 0 if there is none yet, `None` if the tables are another program's.
+/// Returns the version of the schema: 0 if there is none, `None` if another program has tables.
 async fn version(work: &Work) -> Result<Option<u32>, StoreError> {
     let ours = "SELECT to_regclass('phasebot_schema') IS NOT NULL, to_regclass('delivery') IS NOT NULL";
     let rows = work.rows(ours, &[]).await?;

@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// What another replica ($3: this one) has the lease of is its own. The lease
+/// Lists due timers, except those under another replica's lease ($3: this one). The lease
 /// is looked up for each row, so that no plan reads all leases.
 pub(super) const DUE: &str = "
     SELECT forge, repo, key, at FROM timer t
@@ -28,7 +28,7 @@ pub(super) const DUE: &str = "
                     WHERE l.forge = t.forge AND l.kind = 1 AND l.id = t.repo), true)
     ORDER BY at LIMIT $2";
 
-/// Timers due at `now`, oldest first.
+/// Lists the timers due at `now`, oldest first.
 pub(super) async fn due(db: &Db, now: Timestamp, limit: usize, replica: i64) -> Result<Vec<Timer>, StoreError> {
     let rows = db.rows(DUE, args![millis(now), number(limit), replica]).await?;
     rows.iter()
@@ -44,7 +44,7 @@ pub(super) async fn due(db: &Db, now: Timestamp, limit: usize, replica: i64) -> 
 
 pub(super) const NEXT: &str = "SELECT at FROM timer ORDER BY at LIMIT 1";
 
-/// When the next timer is due.
+/// Returns when the next timer is due.
 pub(super) async fn next(db: &Db) -> Result<Option<Timestamp>, StoreError> {
     db.row(NEXT, &[]).await?.map(|row| moment(&row, 0)).transpose()
 }
@@ -56,7 +56,7 @@ const SET: &str = "
 
 const STOP: &str = "DELETE FROM timer WHERE forge = $1 AND repo = $2 AND key = ANY($3::text[])";
 
-/// Sets timers, or stops them.
+/// Sets or removes timers.
 pub(super) fn set<'a>(work: &'a Work, repo: &'a RepoKey, timers: &[(TimerKey, Option<Timestamp>)]) -> Vec<Step<'a>> {
     let last: BTreeMap<TimerKey, Option<Timestamp>> = timers.iter().copied().collect();
     let (mut keys, mut moments, mut stopped) = (Vec::new(), Vec::new(), Vec::new());

@@ -1,4 +1,4 @@
-//! What keeps the database small, and the figures about it.
+//! Pruning of the database, and its metrics.
 
 use jiff::Timestamp;
 
@@ -10,9 +10,9 @@ use crate::{
     },
 };
 
-/// A body goes with its delivery. So does the memory that the delivery was
-/// taken in: `before` bounds how late a repetition is still recognised. What
-/// another replica is just deleting is left to it.
+/// Deletes old deliveries with their bodies. The record that they were taken in
+/// goes, too: `before` limits how late a redelivery is still recognised. Skips rows
+/// that another replica is just deleting.
 pub(super) const PRUNE_DELIVERIES: &str = "
     WITH old AS (
         SELECT seq FROM delivery
@@ -32,7 +32,7 @@ pub(super) const PRUNE_EFFECTS: &str = "
     )
     DELETE FROM effect USING old WHERE effect.id = old.id";
 
-/// Forgets what ended before `before`.
+/// Prunes deliveries and effects that ended before `before`.
 pub(super) async fn prune(db: &Db, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
     let (before, limit) = (millis(before), number(limit));
     let deliveries = db.run(PRUNE_DELIVERIES, args![before, limit]).await?;
@@ -48,7 +48,7 @@ pub(super) const COUNT_ODD: &str = "
     SELECT count(*) FILTER (WHERE state = 'quarantined'), count(*) FILTER (WHERE state = 'dead')
     FROM delivery WHERE state IN ('quarantined', 'dead', 'dropped') AND state <> 'dropped'";
 
-/// The first in order of arrival, of those that can be decided.
+/// Finds the first delivery in order of arrival, of those that can be decided.
 pub(super) const OLDEST_PENDING: &str =
     "SELECT received_at FROM delivery WHERE state = 'pending' AND kind >= 0 ORDER BY seq LIMIT 1";
 
@@ -56,7 +56,7 @@ pub(super) const COUNT_LANES: &str = "SELECT lane, count(*) FROM effect WHERE en
 
 pub(super) const COUNT_DEAD: &str = "SELECT count(*) FROM effect WHERE state = 'dead'";
 
-/// Figures of about one moment.
+/// Returns metrics of about one moment.
 pub(super) async fn stats(db: &Db) -> Result<StoreStats, StoreError> {
     let mut stats = StoreStats::default();
     if let Some(row) = db.row(COUNT_PENDING, &[]).await? {

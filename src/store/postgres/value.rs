@@ -1,4 +1,4 @@
-//! Our values as PostgreSQL keeps them.
+//! Conversion of our values to and from PostgreSQL.
 
 use std::borrow::Cow;
 
@@ -14,13 +14,13 @@ use crate::{
     port::store::{EffectState, StoreError},
 };
 
-/// A value that goes with a query, and its type there.
+/// A value of a query with its PostgreSQL type.
 ///
-/// With the types known beforehand a query is one message each way, and no
-/// statement stays prepared: a pooler may give each transaction another
-/// connection.
+/// Since the types are known beforehand, a query is one message each way, and
+/// no statement stays prepared: a connection pooler may give each transaction
+/// another connection.
 pub(super) trait Arg: ToSql + Sync {
-    /// Its type in the database.
+    /// Type in the database.
     const TYPE: Type;
 }
 
@@ -52,12 +52,12 @@ arg! {
     Vec<&[u8]> => BYTEA_ARRAY,
 }
 
-/// The type of a value, found by the compiler.
+/// Returns the type of a value, which the compiler infers.
 pub(super) fn type_of<A: Arg>(_: &A) -> Type {
     A::TYPE
 }
 
-/// Values for a query, each with its type.
+/// Lists values for a query, each with its type.
 macro_rules! args {
     ($($value:expr),* $(,)?) => {
         &[$((
@@ -68,25 +68,25 @@ macro_rules! args {
 }
 pub(super) use args;
 
-/// A moment, kept in whole milliseconds since 1970: finer parts are cut off.
+/// Converts a time to whole milliseconds since 1970, truncating the rest.
 pub(super) fn millis(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
-/// A number that a forge gave: all 64 bits.
+/// Converts a number assigned by a forge: all 64 bits.
 pub(super) fn bits(id: u64) -> i64 {
     id.cast_signed()
 }
 
-/// A number of our own or a limit. What is too large for PostgreSQL is larger than anything it holds.
+/// Converts one of our numbers or a limit. Too large a number becomes the largest of PostgreSQL.
 pub(super) fn number<N: TryInto<i64>>(n: N) -> i64 {
     n.try_into().unwrap_or(i64::MAX)
 }
 
-/// Stands before a character that was replaced.
+/// Precedes a replaced character.
 const MARK: char = '\u{1a}';
 
-/// Text as it is kept: PostgreSQL's has no zero character, others' words may.
+/// Encodes text: PostgreSQL's text can't hold the zero character, but text from outside can.
 pub(super) fn text(text: &str) -> Cow<'_, str> {
     if text.contains(['\0', MARK]) {
         Cow::Owned(text.replace(MARK, "\u{1a}1").replace('\0', "\u{1a}0"))
@@ -99,52 +99,52 @@ fn text_back(kept: String) -> String {
     if kept.contains(MARK) { kept.replace("\u{1a}0", "\0").replace("\u{1a}1", "\u{1a}") } else { kept }
 }
 
-/// A column.
+/// Reads a column.
 pub(super) fn col<'r, T: FromSql<'r>>(row: &'r Row, column: usize) -> Result<T, StoreError> {
     row.try_get(column).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A column of text.
+/// Reads a text column.
 pub(super) fn text_col(row: &Row, column: usize) -> Result<String, StoreError> {
     col(row, column).map(text_back)
 }
 
-/// A column of text that may be missing.
+/// Reads a nullable text column.
 pub(super) fn text_or_none(row: &Row, column: usize) -> Result<Option<String>, StoreError> {
     Ok(col::<Option<String>>(row, column)?.map(text_back))
 }
 
-/// A column with a moment.
+/// Reads a time column.
 pub(super) fn moment(row: &Row, column: usize) -> Result<Timestamp, StoreError> {
     from_millis(col(row, column)?)
 }
 
-/// A column with a moment, if any.
+/// Reads a nullable time column.
 pub(super) fn moment_or_none(row: &Row, column: usize) -> Result<Option<Timestamp>, StoreError> {
     col::<Option<i64>>(row, column)?.map(from_millis).transpose()
 }
 
-/// A moment from what is kept of it.
+/// Converts stored milliseconds to a time.
 pub(super) fn from_millis(millis: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_millisecond(millis).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// A column with a forge's number.
+/// Reads a column with a forge's number.
 pub(super) fn id(row: &Row, column: usize) -> Result<u64, StoreError> {
     col::<i64>(row, column).map(i64::cast_unsigned)
 }
 
-/// A column with a forge's number, if any.
+/// Reads a nullable column with a forge's number.
 pub(super) fn id_or_none(row: &Row, column: usize) -> Result<Option<u64>, StoreError> {
     Ok(col::<Option<i64>>(row, column)?.map(i64::cast_unsigned))
 }
 
-/// A column with a count.
+/// Reads a column with a count.
 pub(super) fn count(row: &Row, column: usize) -> Result<u64, StoreError> {
     u64::try_from(col::<i64>(row, column)?).map_err(|error| StoreError::Corrupt(error.to_string()))
 }
 
-/// The number of a lane: the first goes first.
+/// Returns the number of a lane: lower numbers are sent first.
 pub(super) fn lane_number(lane: Lane) -> i16 {
     match lane {
         Lane::Safety => 0,
@@ -153,7 +153,7 @@ pub(super) fn lane_number(lane: Lane) -> i16 {
     }
 }
 
-/// The lane with this number.
+/// Returns the lane with this number.
 pub(super) fn lane(number: i16) -> Result<Lane, StoreError> {
     match number {
         0 => Ok(Lane::Safety),
@@ -163,7 +163,7 @@ pub(super) fn lane(number: i16) -> Result<Lane, StoreError> {
     }
 }
 
-/// The state of an effect by its name in the database.
+/// Returns the state of an effect by its name in the database.
 pub(super) fn effect_state(name: &str) -> Result<EffectState, StoreError> {
     match name {
         "queued" => Ok(EffectState::Queued),
@@ -175,12 +175,12 @@ pub(super) fn effect_state(name: &str) -> Result<EffectState, StoreError> {
     }
 }
 
-/// A value as JSON text. JSON escapes the zero character by itself.
+/// Serializes a value as JSON text. JSON escapes the zero character itself.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|failed| StoreError::Invalid(failed.to_string()))
 }
 
-/// A column kept as JSON text.
+/// Reads a column stored as JSON text.
 pub(super) fn json<T: DeserializeOwned>(row: &Row, column: usize) -> Result<T, StoreError> {
     let text: &str = col(row, column)?;
     serde_json::from_str(text).map_err(|failed| StoreError::Corrupt(failed.to_string()))

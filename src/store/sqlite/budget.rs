@@ -1,4 +1,4 @@
-//! What installations have used of their forge's limits.
+//! Usage of the forges' rate limits by installations.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE forge = ?1 AND installation = ?2";
 
-/// What an installation has used.
+/// Reads the usage of an installation.
 pub(super) fn budget(
     db: &Connection,
     forge: &ForgeName,
@@ -21,7 +21,7 @@ pub(super) fn budget(
     Ok(db.prepare_cached(BUDGET)?.query_row(params![forge.0, Id(installation)], read).optional()?)
 }
 
-/// Keeps what an installation has used.
+/// Stores the usage of an installation.
 pub(super) fn keep(
     db: &Connection,
     forge: &ForgeName,

@@ -1,4 +1,4 @@
-//! How connections to the file are opened.
+//! Opens connections to the file.
 
 use std::{path::Path, time::Duration};
 
@@ -6,12 +6,12 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use crate::store::sqlite::SqliteOptions;
 
-/// What a connection is for.
+/// Purpose of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    /// The one that writes.
+    /// The one connection that writes.
     Write,
-    /// One of several that only read.
+    /// One of several connections that only read.
     Read,
 }
 
@@ -20,20 +20,20 @@ pub(super) enum Role {
 /// acknowledgements with it.
 const CHECKPOINT_PAGES: u32 = 4096;
 
-/// The log's file is cut back to this size once it has been copied (bytes).
+/// The log's file is truncated to this size once it has been copied (bytes).
 const LOG_FILE_LIMIT: u32 = 64 * 1024 * 1024;
 
-/// Page caches, in KiB; SQLite's sign for KiB is a minus.
+/// Page caches, in KiB; SQLite marks KiB by a minus sign.
 const WRITE_CACHE_KIB: i32 = -8 * 1024;
 const READ_CACHE_KIB: i32 = -2 * 1024;
 
-/// Statements that a connection keeps ready.
+/// Prepared statements that a connection caches.
 const STATEMENTS: usize = 64;
 
-/// Opens a connection. The file must be there already.
+/// Opens a connection. The file must exist.
 ///
-/// While another process starts or closes the log, SQLite answers «busy» at
-/// once and does not wait as it does elsewhere: so we wait.
+/// While another process starts or closes the log, SQLite returns "busy" at
+/// once and does not wait as it does elsewhere, so this function waits.
 pub(super) fn open(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Result<Connection> {
     const PAUSE: Duration = Duration::from_millis(20);
     let tries = options.busy_timeout.as_millis() / PAUSE.as_millis();
@@ -62,7 +62,7 @@ fn open_once(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Resu
             if mode != "wal" {
                 return Err(no_log(&mode));
             }
-            // FULL syncs the log at each commit: what was acknowledged survives a power cut.
+            // FULL syncs the log at each commit: acknowledged writes survive a power cut.
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
             connection.pragma_update(None, "journal_size_limit", LOG_FILE_LIMIT)?;
@@ -79,7 +79,7 @@ fn open_once(path: &Path, role: Role, options: &SqliteOptions) -> rusqlite::Resu
     Ok(connection)
 }
 
-/// The file system can't share memory between processes, which the log needs.
+/// Returns the error for a file system that can't share memory between processes, as the log needs.
 fn no_log(mode: &str) -> rusqlite::Error {
     let failure = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
     let message = format!("its journal mode stays {mode:?}, not \"wal\": is it on a network file system?");

@@ -1,4 +1,4 @@
-//! Keeping a decision whole. The caller holds the transaction.
+//! Stores a decision as a whole. The caller holds the transaction.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// Keeps everything in `commit`. On an error the caller rolls back.
+/// Stores everything in `commit`. On an error the caller rolls back.
 pub(super) fn keep(db: &Connection, commit: &Commit) -> Result<(), StoreError> {
     for row in &commit.repositories {
         repo::keep_repository(db, row)?;
@@ -64,7 +64,7 @@ pub(super) const END_DELIVERY: &str = "
     UPDATE delivery SET state = ?2, note = ?3, attempts = attempts + 1, decided_at = ?4
     WHERE seq = ?1 AND state = 'pending'";
 
-/// Writes down what became of a delivery. One that an operator ended meanwhile stays as it is.
+/// Stores the outcome of a delivery. A delivery that an operator ended meanwhile does not change.
 fn end_delivery(db: &Connection, seq: Seq, state: DeliveryState, note: &str, now: Timestamp) -> Result<(), StoreError> {
     let decided_at = (state != DeliveryState::Pending).then_some(Moment(now));
     let changed = db.prepare_cached(END_DELIVERY)?.execute(params![number(seq), state.as_str(), note, decided_at])?;

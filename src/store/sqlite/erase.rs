@@ -1,4 +1,4 @@
-//! Letting go of a repository that was taken from us.
+//! Deletes the stored data of a repository that we lost access to.
 
 use rusqlite::{Connection, params};
 
@@ -11,8 +11,8 @@ use crate::{
     },
 };
 
-/// Deletes what is kept of a repository. Its deliveries' ids stay, so that a
-/// redelivery is known; `empty` takes the place of their bodies.
+/// Deletes the data of a repository. The ids of its deliveries stay, so that a
+/// redelivery is recognised; `empty` replaces their bodies.
 pub(super) fn erase(db: &Connection, repo: &RepoKey, before: Seq, why: &str, empty: &Packed) -> Result<(), StoreError> {
     let (forge, id) = (&repo.forge.0, Id(repo.id));
     for table in ["fact", "item", "transition", "effect", "timer"] {

@@ -1,4 +1,4 @@
-//! SQLite's errors, by what the caller does about them.
+//! SQLite's errors, classified by the caller's response to them.
 
 use rusqlite::{Error, ErrorCode};
 

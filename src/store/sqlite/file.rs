@@ -1,4 +1,4 @@
-//! The file as a whole: looked at, and copied while others use it.
+//! Operations on the file as a whole: inspecting it, and copying it while it is in use.
 
 use std::{io, path::Path};
 
@@ -10,16 +10,16 @@ use crate::store::{
     sqlite::{SqliteOptions, schema},
 };
 
-/// The version of a file's schema, and the newest one that this program knows.
-/// Changes nothing, and makes nothing. Blocks.
+/// Returns the version of a file's schema, and the newest known version.
+/// Changes and creates nothing. Blocks.
 pub fn look(path: &Path) -> Result<(u32, u32), OpenError> {
     schema::look(&open(path)?, path)
 }
 
-/// Copies the database to a new file, as it is at one moment: everything that
-/// was committed before, nothing that comes later. Others may write meanwhile;
-/// nobody waits for us. The copy is whole or not there, and readable by its
-/// owner only. Gives its size in bytes. Blocks.
+/// Copies the database to a new file, as it is at one moment: everything
+/// committed before, nothing committed later. Others may write meanwhile; nobody
+/// waits for this. The copy is complete or absent, and readable by its owner
+/// only. Returns its size in bytes. Blocks.
 pub fn back_up(path: &Path, to: &Path) -> Result<u64, BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::There(shown(to)));
@@ -35,19 +35,19 @@ pub fn back_up(path: &Path, to: &Path) -> Result<u64, BackupError> {
     copy.as_file().sync_all().map_err(writing)?;
     let copy = copy.persist_noclobber(to).map_err(|error| writing(error.error))?;
     if let Ok(folder) = std::fs::File::open(folder) {
-        // So that the name lasts through a power cut, where the system can.
+        // So that the name survives a power cut, where the system supports it.
         let _ = folder.sync_all();
     }
     Ok(copy.metadata().map_err(writing)?.len())
 }
 
-/// Why no copy was made.
+/// Reason why no copy was made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BackupError {
     /// The database can't be read.
     #[error("{0}")]
     Open(#[from] OpenError),
-    /// The new file.
+    /// The new file exists already.
     #[error("{0} is there already: choose another name, or remove it")]
     There(String),
     /// The new file can't be written.
@@ -55,8 +55,8 @@ pub enum BackupError {
     Write(String, String),
 }
 
-/// Opens for reading. Not SQLite's read-only mode: that can't recover the log of
-/// a program that was killed.
+/// Opens the file for reading. Does not use SQLite's read-only mode, which can't
+/// recover the log of a program that was killed.
 fn open(path: &Path) -> Result<Connection, OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;

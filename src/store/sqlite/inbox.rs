@@ -18,7 +18,7 @@ use crate::{
     },
 };
 
-/// Length of a list when the filter names none.
+/// Length of a list when the filter sets none.
 const DEFAULT_LIST: usize = 50;
 
 pub(super) const ACCEPT: &str = "
@@ -29,7 +29,7 @@ pub(super) const ACCEPT: &str = "
 
 pub(super) const FIND: &str = "SELECT seq FROM delivery WHERE delivery = ?1 AND hook = ?2 AND forge = ?3";
 
-/// Keeps a delivery with its packed body, unless it is there already.
+/// Stores a delivery with its compressed body, unless it is stored already.
 pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Result<Accepted, StoreError> {
     let repo = match &new.target {
         Some(name) => named(db, &new.forge, name)?,
@@ -69,7 +69,7 @@ pub(super) fn accept(db: &Connection, new: &NewDelivery, body: &Packed) -> Resul
     Ok(Accepted::New(seq.cast_unsigned()))
 }
 
-/// The repository that has this name, or had it and nobody took it since.
+/// Finds the repository that has this name, or had it and no other took it since.
 pub(super) const NAMED: &str = "SELECT repo FROM repository_name WHERE forge = ?1 AND name = ?2";
 
 fn named(db: &Connection, forge: &ForgeName, name: &str) -> Result<Option<u64>, StoreError> {
@@ -81,7 +81,7 @@ pub(super) const TAKE_UP: &str = "
     UPDATE delivery SET repo = ?3, note = CASE state WHEN 'pending' THEN '' ELSE note END
     WHERE forge = ?1 AND target = ?2 AND target IS NOT NULL AND repo IS NULL";
 
-/// Hands alerts that waited for a repository of this name over to it.
+/// Assigns alerts that waited for a repository of this name to it.
 pub(super) fn take_up(db: &Connection, forge: &ForgeName, name: &str, repo: u64) -> Result<(), StoreError> {
     db.prepare_cached(TAKE_UP)?.execute(params![forge.0, name, Id(repo)])?;
     Ok(())
@@ -92,7 +92,7 @@ pub(super) const PENDING: &str = "
     WHERE state = 'pending' AND seq > ?1 AND (target IS NULL OR repo IS NOT NULL)
     ORDER BY seq LIMIT ?2";
 
-/// What waits to be decided, in order of arrival.
+/// Lists pending deliveries, in order of arrival.
 pub(super) fn pending(db: &Connection, after: Seq, limit: usize) -> Result<Vec<Pending>, StoreError> {
     let mut statement = db.prepare_cached(PENDING)?;
     let rows = statement.query_map(params![number(after), number(limit)], |row| {
@@ -108,7 +108,7 @@ pub(super) const DELIVERY: &str = "
     FROM delivery JOIN delivery_body USING (seq)
     WHERE seq = ?1";
 
-/// One delivery, whole.
+/// Reads one delivery with its body.
 pub(super) fn delivery(db: &Connection, seq: Seq) -> Result<Option<StoredDelivery>, StoreError> {
     let found = db
         .prepare_cached(DELIVERY)?
@@ -121,7 +121,7 @@ pub(super) fn delivery(db: &Connection, seq: Seq) -> Result<Option<StoredDeliver
 
 pub(super) const TAKEN_IN: &str = "SELECT 1 FROM delivery WHERE delivery = ?1 AND forge = ?2 LIMIT 1";
 
-/// Which of these ids are there, from whichever hook.
+/// Returns the ids among these that are stored, from any hook.
 pub(super) fn taken_in(db: &Connection, forge: &ForgeName, ids: Vec<String>) -> Result<BTreeSet<String>, StoreError> {
     let mut statement = db.prepare_cached(TAKEN_IN)?;
     let mut found = BTreeSet::new();
@@ -142,7 +142,7 @@ pub(super) fn deliveries(db: &Connection, filter: &DeliveryFilter) -> Result<Vec
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The query for a list: its text depends only on which filters are set.
+/// Builds the query for a list: its text depends only on which filters are set.
 pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Box<dyn ToSql + '_>>) {
     let mut sql = "
     SELECT seq, forge, hook, delivery, event, action, repo, installation, received_at, decided_at, state, note,
@@ -155,7 +155,8 @@ pub(super) fn list_query(filter: &DeliveryFilter) -> (String, Vec<Box<dyn ToSql 
         values.push(Box::new(turned(delivery)));
     }
     if let Some(state) = filter.state {
-        // The id finds fewer rows than the state: the plus keeps the state's index out of the choice.
+        // The id finds fewer rows than the state: the plus keeps the planner from using
+        // the state's index.
         sql.push_str(if filter.delivery.is_some() { " AND +state = ?" } else { " AND state = ?" });
         values.push(Box::new(state.as_str()));
     }
@@ -176,7 +177,7 @@ pub(super) const REPLAY: &str = "
     UPDATE delivery SET state = 'pending', note = '', attempts = 0, decided_at = NULL
     WHERE seq = ?1 AND state <> 'pending'";
 
-/// Puts a delivery that does not wait back to pending.
+/// Sets a delivery that is not pending back to pending.
 pub(super) fn replay(db: &Connection, seq: Seq) -> Result<bool, StoreError> {
     Ok(db.prepare_cached(REPLAY)?.execute([number(seq)])? > 0)
 }
@@ -190,7 +191,7 @@ pub(super) fn drop_delivery(db: &Connection, seq: Seq, why: &str) -> Result<bool
     Ok(db.prepare_cached(DROP)?.execute(params![number(seq), why])? > 0)
 }
 
-/// The columns that a list shows, in the order of both queries above.
+/// Reads the columns that a list shows, in the order of both queries above.
 fn read(row: &Row<'_>) -> rusqlite::Result<DeliveryRow> {
     Ok(DeliveryRow {
         seq: row.get(0)?,

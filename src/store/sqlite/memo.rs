@@ -1,4 +1,4 @@
-//! Small things of the program itself, by name.
+//! Small values of the program itself, by name.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -6,12 +6,12 @@ use crate::port::store::StoreError;
 
 pub(super) const MEMO: &str = "SELECT value FROM memo WHERE name = ?1";
 
-/// What was noted under a name.
+/// Reads the value of a name.
 pub(super) fn read(db: &Connection, name: &str) -> Result<Option<String>, StoreError> {
     Ok(db.prepare_cached(MEMO)?.query_row([name], |row| row.get(0)).optional()?)
 }
 
-/// Notes a value, or forgets it.
+/// Stores or deletes the value of a name.
 pub(super) fn note(db: &Connection, name: &str, value: Option<&str>) -> Result<(), StoreError> {
     match value {
         Some(value) => db

@@ -91,7 +91,8 @@ impl SqliteStore {
     }
 }
 
-/// Creates a missing file readable by its owner only: it will hold contents of private repositories.
+/// Creates a missing file readable by its owner only: it will hold contents of private
+/// repositories.
 fn make_private(path: &Path) -> std::io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
@@ -256,7 +257,8 @@ impl Store for SqliteStore {
     }
 
     async fn ping(&self) -> Result<(), StoreError> {
-        // An empty transaction of the writer checks its thread, the lock and the file, without a sync.
+        // An empty transaction of the writer checks its thread, the lock and the file,
+        // without a sync.
         self.writer.write(|_| Ok(())).await
     }
 

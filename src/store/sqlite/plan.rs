@@ -1,4 +1,4 @@
-//! No query that runs often may read a large table from end to end.
+//! Tests that no frequent query reads a large table from end to end.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     store::sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
 };
 
-/// SQLite's plan for a query, line by line.
+/// Returns SQLite's plan for a query, line by line.
 fn plan(db: &Connection, sql: &str) -> Vec<String> {
     let mut statement = db.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
     let nothing = std::iter::repeat_n(Value::Null, statement.parameter_count());
@@ -99,7 +99,7 @@ fn a_list_of_deliveries_uses_the_index_of_its_narrowest_filter() {
 }
 
 /// SQLite may look at a value (that of a LIMIT, say) to make a better plan, and
-/// then makes it anew at each use: that costs more than the query.
+/// then plans again at each use: that costs more than the query.
 #[test]
 fn no_plan_depends_on_the_values() {
     let folder = tempfile::tempdir().unwrap();

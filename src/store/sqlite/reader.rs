@@ -1,4 +1,4 @@
-//! A few connections for reading beside the writer. Each read sees all that was committed before it.
+//! Connections for reading beside the writer. Each read sees all that was committed before it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,14 +7,14 @@ use tokio::sync::Semaphore;
 
 use crate::port::store::StoreError;
 
-/// Connections that are lent to one read at a time.
+/// Connections that are each used by one read at a time.
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
 
 impl Readers {
-    /// A pool of these connections.
+    /// Creates a pool of these connections.
     pub(super) fn new(connections: Vec<Connection>) -> Self {
         let permits = Arc::new(Semaphore::new(connections.len()));
         Self { idle: Arc::new(Mutex::new(connections)), permits }

@@ -1,4 +1,4 @@
-//! Repositories: their place, their facts, what is derived for their items.
+//! Repositories: their binding, their facts, and the data derived for their items.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -17,7 +17,7 @@ use crate::{
 pub(super) const REPOSITORY: &str =
     "SELECT forge, repo, full_name, installation, active FROM repository WHERE forge = ?1 AND repo = ?2";
 
-/// A repository's place.
+/// Reads a repository's binding.
 pub(super) fn repository(db: &Connection, repo: &RepoKey) -> Result<Option<RepositoryRow>, StoreError> {
     Ok(db.prepare_cached(REPOSITORY)?.query_row(params![repo.forge.0, Id(repo.id)], read_repository).optional()?)
 }
@@ -27,7 +27,7 @@ pub(super) const REPOSITORY_NAMED: &str = "
     FROM repository_name AS named JOIN repository ON repository.forge = named.forge AND repository.repo = named.repo
     WHERE named.forge = ?1 AND named.name = ?2";
 
-/// The repository of a name.
+/// Finds a repository by its name.
 pub(super) fn repository_named(
     db: &Connection,
     forge: &ForgeName,
@@ -41,7 +41,7 @@ pub(super) const REPOSITORIES: &str = "
     WHERE forge = ?1 AND installation = ?2
     ORDER BY repo";
 
-/// All repositories that an installation serves.
+/// Lists all repositories that an installation serves.
 pub(super) fn repositories(
     db: &Connection,
     forge: &ForgeName,
@@ -61,7 +61,7 @@ fn read_repository(row: &Row<'_>) -> rusqlite::Result<RepositoryRow> {
     })
 }
 
-/// Keeps a repository's place.
+/// Stores a repository's binding.
 pub(super) fn keep_repository(db: &Connection, row: &RepositoryRow) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO repository (forge, repo, full_name, installation, active) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -79,7 +79,7 @@ pub(super) fn keep_repository(db: &Connection, row: &RepositoryRow) -> Result<()
 
 pub(super) const FACTS: &str = "SELECT key, body FROM fact WHERE forge = ?1 AND repo = ?2 ORDER BY key";
 
-/// All fact documents of a repository, by key.
+/// Reads all fact documents of a repository, by key.
 pub(super) fn facts(db: &Connection, repo: &RepoKey) -> Result<Vec<Document>, StoreError> {
     let mut statement = db.prepare_cached(FACTS)?;
     let rows = statement
@@ -87,7 +87,7 @@ pub(super) fn facts(db: &Connection, repo: &RepoKey) -> Result<Vec<Document>, St
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Keeps, changes and deletes fact documents.
+/// Inserts, updates and deletes fact documents.
 pub(super) fn keep_facts(db: &Connection, repo: &RepoKey, facts: &[Document]) -> Result<(), StoreError> {
     if facts.is_empty() {
         return Ok(());
@@ -109,7 +109,7 @@ pub(super) fn keep_facts(db: &Connection, repo: &RepoKey, facts: &[Document]) ->
 pub(super) const ITEMS: &str =
     "SELECT item, phase, since, derived FROM item WHERE forge = ?1 AND repo = ?2 ORDER BY item";
 
-/// The derived rows of a repository's items, by number.
+/// Reads the derived rows of a repository's items, by number.
 pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
     let mut statement = db.prepare_cached(ITEMS)?;
     let rows = statement.query_map(params![repo.forge.0, Id(repo.id)], |row| {
@@ -123,7 +123,7 @@ pub(super) fn items(db: &Connection, repo: &RepoKey) -> Result<Vec<StoredItem>, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Keeps what is derived for an item.
+/// Stores the data derived for an item.
 pub(super) fn keep_item(db: &Connection, repo: &RepoKey, row: &StoredItem) -> Result<(), StoreError> {
     db.prepare_cached(
         "INSERT INTO item (forge, repo, item, phase, since, derived) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -137,7 +137,7 @@ pub(super) fn keep_item(db: &Connection, repo: &RepoKey, row: &StoredItem) -> Re
 pub(super) const TRANSITIONS: &str =
     "SELECT at, phase, reason FROM transition WHERE forge = ?1 AND repo = ?2 AND item = ?3 ORDER BY n";
 
-/// The transition log of one item, oldest first.
+/// Reads the transition log of one item, oldest first.
 pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
     let mut statement = db.prepare_cached(TRANSITIONS)?;
     let rows = statement.query_map(params![repo.forge.0, Id(repo.id), Id(item)], |row| {
@@ -146,8 +146,8 @@ pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemNumber) -> 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Puts a cycle's history in the place of all that was logged since it began.
-/// An empty history says nothing of when its cycle began, and replaces nothing.
+/// Replaces everything logged since a cycle began by the cycle's history.
+/// An empty history has no start time, and replaces nothing.
 pub(super) fn keep_history(
     db: &Connection,
     repo: &RepoKey,

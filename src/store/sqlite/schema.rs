@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::store::{OpenError, shown};
 
-/// Every migration, oldest first: the version that it leads to is its place, from 1.
+/// Every migration, oldest first: each leads to the version that is its position, from 1.
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_foundation.sql"),
     include_str!("../../../migrations/sqlite/0002_memo.sql"),
@@ -17,7 +17,7 @@ const MIGRATIONS: &[&str] = &[
 /// Marks the file as ours: "phas" in ASCII.
 const APPLICATION_ID: i32 = 0x7068_6173;
 
-/// Brings the schema up to date, in one transaction.
+/// Migrates the schema to the newest version, in one transaction.
 pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     // Immediate: of two processes that start together the second one waits and finds the work done.
@@ -37,7 +37,7 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
     transaction.commit().map_err(engine)
 }
 
-/// The version of a file's schema and the newest one that this program knows. Changes nothing.
+/// Returns the version of a file's schema and the newest known version. Changes nothing.
 pub(super) fn look(connection: &Connection, path: &Path) -> Result<(u32, u32), OpenError> {
     let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
     match version(connection, path)? {
@@ -46,7 +46,7 @@ pub(super) fn look(connection: &Connection, path: &Path) -> Result<(u32, u32), O
     }
 }
 
-/// The version of the file's schema; 0 if it is empty.
+/// Returns the version of the file's schema; 0 if the file is empty.
 fn version(connection: &Connection, path: &Path) -> Result<u32, OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     let application: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(engine)?;

@@ -14,7 +14,7 @@ use crate::{
 
 pub(super) const DUE: &str = "SELECT forge, repo, key, at FROM timer WHERE at <= ?1 ORDER BY at LIMIT ?2";
 
-/// Timers due at `now`, oldest first.
+/// Lists the timers due at `now`, oldest first.
 pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StoreError> {
     let mut statement = db.prepare_cached(DUE)?;
     let rows = statement.query_map(params![Moment(now), number(limit)], |row| {
@@ -29,12 +29,12 @@ pub(super) fn due(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<T
 
 pub(super) const NEXT: &str = "SELECT at FROM timer ORDER BY at LIMIT 1";
 
-/// When the next timer is due.
+/// Returns when the next timer is due.
 pub(super) fn next(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
     Ok(db.prepare_cached(NEXT)?.query_row([], |row| row.get::<_, Moment>(0)).optional()?.map(|at| at.0))
 }
 
-/// Sets a timer, or stops it.
+/// Sets or removes a timer.
 pub(super) fn set(db: &Connection, repo: &RepoKey, key: TimerKey, at: Option<Timestamp>) -> Result<(), StoreError> {
     let (forge, id, key) = (&repo.forge.0, Id(repo.id), key.to_string());
     match at {

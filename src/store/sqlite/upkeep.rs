@@ -1,4 +1,4 @@
-//! What keeps the database small, and the figures about it.
+//! Pruning of the database, and its metrics.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -8,8 +8,8 @@ use crate::{
     store::sqlite::value::{Moment, number},
 };
 
-/// A body goes with its delivery. So does the memory that the delivery was
-/// taken in: `before` bounds how late a repetition is still recognised.
+/// Deletes old deliveries with their bodies. The record that they were taken in
+/// goes, too: `before` limits how late a redelivery is still recognised.
 pub(super) const PRUNE_DELIVERIES: &str = "
     DELETE FROM delivery WHERE seq IN (
         SELECT seq FROM delivery INDEXED BY delivery_age
@@ -20,7 +20,7 @@ pub(super) const PRUNE_EFFECTS: &str = "
     DELETE FROM effect WHERE id IN (
         SELECT id FROM effect INDEXED BY effect_age WHERE state IN ('done', 'dropped') AND ended_at < ?1 ORDER BY ended_at LIMIT ?2)";
 
-/// Forgets what ended before `before`.
+/// Prunes deliveries and effects that ended before `before`.
 pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<u64, StoreError> {
     let mut gone = 0;
     for sql in [PRUNE_DELIVERIES, PRUNE_EFFECTS] {
@@ -31,7 +31,7 @@ pub(super) fn prune(db: &Connection, before: Timestamp, limit: usize) -> Result<
 
 pub(super) const COUNT_DELIVERIES: &str = "SELECT count(*) FROM delivery WHERE state = ?1";
 
-/// The first in order of arrival, of those that can be decided.
+/// Finds the first delivery in order of arrival, of those that can be decided.
 pub(super) const OLDEST_PENDING: &str = "
     SELECT received_at FROM delivery WHERE state = 'pending' AND (target IS NULL OR repo IS NOT NULL)
     ORDER BY seq LIMIT 1";
@@ -41,7 +41,7 @@ pub(super) const COUNT_LANES: &str = "
 
 pub(super) const COUNT_DEAD: &str = "SELECT count(*) FROM effect WHERE state = 'dead'";
 
-/// Figures of one moment.
+/// Returns metrics of one moment.
 pub(super) fn stats(db: &Connection) -> Result<StoreStats, StoreError> {
     let _snapshot = db.unchecked_transaction()?;
     let deliveries = |state: &str| -> rusqlite::Result<u64> {

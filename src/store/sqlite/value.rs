@@ -1,4 +1,4 @@
-//! Our values as SQLite keeps them.
+//! Conversion of our values to and from SQLite.
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -9,7 +9,7 @@ use crate::{
     port::store::{DeliveryState, EffectState, StoreError},
 };
 
-/// A moment, kept in whole milliseconds since 1970: finer parts are cut off.
+/// A time, stored in whole milliseconds since 1970; the rest is truncated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment(pub(super) Timestamp);
 
@@ -26,7 +26,7 @@ impl FromSql for Moment {
     }
 }
 
-/// A number that a forge gave: all 64 bits, in SQLite's signed integer.
+/// A number assigned by a forge: all 64 bits, in SQLite's signed integer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Id(pub(super) u64);
 
@@ -42,7 +42,7 @@ impl FromSql for Id {
     }
 }
 
-/// A number of our own or a limit. What is too large for SQLite is larger than anything it holds.
+/// Converts one of our numbers or a limit. Too large a number becomes the largest of SQLite.
 pub(super) fn number<N: TryInto<i64>>(n: N) -> i64 {
     n.try_into().unwrap_or(i64::MAX)
 }
@@ -80,7 +80,7 @@ impl FromSql for EffectState {
     }
 }
 
-/// The number of a lane: the first goes first.
+/// Returns the number of a lane: lower numbers are sent first.
 pub(super) fn lane_number(lane: Lane) -> i64 {
     match lane {
         Lane::Safety => 0,
@@ -117,12 +117,12 @@ fn unknown(what: &str, name: &str) -> FromSqlError {
     FromSqlError::other(std::io::Error::other(format!("unknown {what} {name:?}")))
 }
 
-/// A value as JSON text.
+/// Serializes a value as JSON text.
 pub(super) fn to_json<T: Serialize>(value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|failed| StoreError::Invalid(failed.to_string()))
 }
 
-/// A value kept as JSON text.
+/// A value stored as JSON text.
 pub(super) struct Json<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromSql for Json<T> {

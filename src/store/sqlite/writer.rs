@@ -1,9 +1,9 @@
-//! The one writer of this process: a thread that puts what waits into one commit.
+//! The one writer of this process: a thread that commits all waiting jobs at once.
 //!
-//! A sync of the disk costs more than the writes before it, so all jobs that
-//! wait share one transaction. Nobody is answered before it is committed. A
-//! job that fails by its own fault is rolled back alone; when the database
-//! itself fails, nothing of the transaction is kept and every job is told so.
+//! A sync of the disk costs more than the writes before it, so all waiting jobs
+//! share one transaction. No job is answered before it is committed. A job that
+//! fails by its own fault is rolled back alone; if the database itself fails,
+//! nothing of the transaction is kept and every job fails.
 
 use std::{sync::Arc, thread};
 
@@ -16,13 +16,13 @@ use tokio::sync::{
 
 use crate::port::store::StoreError;
 
-/// Jobs that go into one transaction, at most.
+/// Most jobs in one transaction.
 const BATCH: usize = 256;
 
-/// Bytes of packed bodies that may wait (KiB). More than the largest body.
+/// Limit on waiting packed bodies (KiB). More than the largest body.
 const BACKLOG_KIB: usize = 48 * 1024;
 
-/// The way to the writer's thread.
+/// Handle of the writer's thread.
 pub(super) struct Writer {
     /// `None` only while it shuts down.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
@@ -52,8 +52,8 @@ impl Writer {
         answer.await.map_err(|_| stopped())?
     }
 
-    /// Like [`Writer::write`], for work from outside that can be asked for again:
-    /// refused at once when too much waits, counted in jobs and in `bytes`.
+    /// Like [`Writer::write`], for work from outside that can be repeated: refuses at once
+    /// when too much waits, counted in jobs and in `bytes`.
     ///
     /// `work` must fail only when the database does: it has no savepoint of its own.
     pub(super) async fn write_or_refuse<T, F>(&self, bytes: usize, work: F) -> Result<T, StoreError>
@@ -104,11 +104,11 @@ fn stopped() -> StoreError {
 
 /// A write that waits for its turn.
 trait Job: Send {
-    /// Whether it can be rolled back alone.
+    /// Returns whether the job can be rolled back alone.
     fn savepoint(&self) -> bool;
     /// Does the work and keeps its result.
     fn run(&mut self, connection: &Connection) -> Result<(), StoreError>;
-    /// Hands the result to whoever asked, once it is known what became of the transaction.
+    /// Sends the result to the caller, once the outcome of the transaction is known.
     fn answer(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -142,12 +142,12 @@ where
             (Ok(()), None) => Err(stopped()),
             (Err(failed), _) => Err(failed),
         };
-        // Nobody listens any more when the caller was cancelled; the write stands all the same.
+        // The receiver is gone if the caller was cancelled; the write remains all the same.
         let _ = self.reply.send(result);
     }
 }
 
-/// The thread: takes what waits, commits it, answers; ends with the last sender.
+/// Runs the thread: receives waiting jobs, commits them, answers; ends with the last sender.
 fn run(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH);
     while waiting.blocking_recv_many(&mut batch, BATCH) > 0 {
@@ -161,7 +161,7 @@ fn run(connection: &Connection, mut waiting: mpsc::Receiver<Box<dyn Job>>) {
     }
 }
 
-/// One transaction for the whole batch. On an error it is rolled back by its drop.
+/// Commits the whole batch in one transaction. On an error its drop rolls back.
 fn commit(connection: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
     // Immediate: another process may write too, and a lock taken late could fail at once.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;

@@ -55,7 +55,9 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
         Reaction::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     let saying = match ending {
         Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
-        other => AnswerText::of(id, &line, other, false),
+        other @ Ending::Done(_) | other @ Ending::Pending | other @ Ending::Refused(_) | other @ Ending::Misread(_) => {
+            AnswerText::of(id, &line, other, false)
+        }
     };
     if let Some(saying) = saying {
         effects.extend(reply::say_later(facts, id, saying, now));
@@ -105,7 +107,26 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
         Some(ForgeResult::NoMilestone { known }) => {
             let name = match effect {
                 Effect::SetMilestone { milestone: Some(name), .. } => name.as_str(),
-                _ => "",
+                Effect::SetPhase { .. }
+                | Effect::UpsertComment { .. }
+                | Effect::React { .. }
+                | Effect::ReactTo { .. }
+                | Effect::FoldComment { .. }
+                | Effect::Assign { .. }
+                | Effect::SetMilestone { .. }
+                | Effect::RerunFailed { .. }
+                | Effect::OpenIssue { .. }
+                | Effect::EditIssue { .. }
+                | Effect::SetIssueState { .. }
+                | Effect::SetLabels { .. }
+                | Effect::UpsertIssue { .. }
+                | Effect::SetCheck { .. }
+                | Effect::CreateDeployment { .. }
+                | Effect::SetDeployment { .. }
+                | Effect::Dispatch { .. }
+                | Effect::CancelRun { .. }
+                | Effect::AnswerProtection { .. }
+                | Effect::PublishRelease { .. } => "",
             };
             Ending::Refused(messages::no_milestone(name, known))
         }

@@ -99,7 +99,25 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
             lines: parse::read(&review.body, &policy.commands, review.submitted_at),
             waited: false,
         },
-        _ => return None,
+        Seen::Issue(_)
+        | Seen::Pull(_)
+        | Seen::Review(_)
+        | Seen::Comment(_)
+        | Seen::Push(_)
+        | Seen::Ref(_)
+        | Seen::Check(_)
+        | Seen::ChecksRerequested { .. }
+        | Seen::Status(_)
+        | Seen::Workflow(_)
+        | Seen::Release(_)
+        | Seen::Deployment(_)
+        | Seen::MergeGroup(_)
+        | Seen::Protection(_)
+        | Seen::Repository(_)
+        | Seen::Label { .. }
+        | Seen::Installation(_)
+        | Seen::Alert(_)
+        | Seen::Nothing { .. } => return None,
     };
     (!request.lines.is_empty()).then_some(request)
 }

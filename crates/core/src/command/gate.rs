@@ -60,7 +60,20 @@ pub(super) fn approvals<'p>(policy: &'p Policy, gate: &GateName) -> Vec<&'p [Str
     rules
         .filter_map(|rule| match rule {
             ConditionRule::Approval { teams, .. } => Some(teams.as_slice()),
-            _ => None,
+            ConditionRule::Checks { .. }
+            | ConditionRule::Reviews { .. }
+            | ConditionRule::Ancestry { .. }
+            | ConditionRule::Tag { .. }
+            | ConditionRule::Blockers { .. }
+            | ConditionRule::Alerts { .. }
+            | ConditionRule::Deployed { .. }
+            | ConditionRule::Window(_)
+            | ConditionRule::Lock
+            | ConditionRule::Freeze
+            | ConditionRule::Hold
+            | ConditionRule::All(_)
+            | ConditionRule::Any(_)
+            | ConditionRule::Not(_) => None,
         })
         .collect()
 }

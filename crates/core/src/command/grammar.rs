@@ -285,7 +285,16 @@ fn keyed(form: &[Arg], words: &[Token], moment: &Moment, given: &mut Given) -> R
         };
         let declared = form.iter().find_map(|arg| match arg.kind {
             Kind::Key(kind) if arg.name.eq_ignore_ascii_case(key) => Some((arg.name, kind)),
-            _ => None,
+            Kind::Literal
+            | Kind::Flag
+            | Kind::Word
+            | Kind::Words
+            | Kind::Users
+            | Kind::Length
+            | Kind::Text
+            | Kind::After
+            | Kind::Key(_)
+            | Kind::Pairs => None,
         });
         match declared {
             Some((name, _)) if given.has(name) => return Err(format!("{} is given twice", quoted(name))),

@@ -45,7 +45,19 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
                 for (event, place) in events.by_ref() {
                     match event {
                         Event::End(TagEnd::Paragraph) => break,
-                        event => inner.push((event, place)),
+                        event @ Event::Start(_)
+                        | event @ Event::End(_)
+                        | event @ Event::Text(_)
+                        | event @ Event::Code(_)
+                        | event @ Event::InlineMath(_)
+                        | event @ Event::DisplayMath(_)
+                        | event @ Event::Html(_)
+                        | event @ Event::InlineHtml(_)
+                        | event @ Event::FootnoteReference(_)
+                        | event @ Event::SoftBreak
+                        | event @ Event::HardBreak
+                        | event @ Event::Rule
+                        | event @ Event::TaskListMarker(_) => inner.push((event, place)),
                     }
                 }
                 let quoted_below = matches!(events.peek(), Some((Event::Start(Tag::BlockQuote(_)), _)));
@@ -64,7 +76,14 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
             Event::Html(html) | Event::InlineHtml(html) => reader.html(&html),
             Event::Rule if reader.depth == 0 && is_mail_rule(&body[place]) => break,
             Event::Rule => reader.after_list = false,
-            _ => {}
+            Event::Text(_)
+            | Event::Code(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::FootnoteReference(_)
+            | Event::SoftBreak
+            | Event::HardBreak
+            | Event::TaskListMarker(_) => {}
         }
     }
     reader.found
@@ -131,7 +150,7 @@ impl Reader<'_> {
                 }
                 Event::Start(_) => nested += 1,
                 Event::End(_) => nested = nested.saturating_sub(1),
-                _ => {}
+                Event::FootnoteReference(_) | Event::Rule | Event::TaskListMarker(_) => {}
             }
             at_start = false;
         }

@@ -239,7 +239,7 @@ impl Invocation<'_> {
         match row.place {
             Place::Pulls if !item.is_pull => return Err(messages::only_on_pulls(row)),
             Place::Feedback if !self.is_feedback() => return Err(messages::only_on_feedback(row)),
-            _ => {}
+            Place::Anywhere | Place::Pulls | Place::Feedback => {}
         }
         if row.forks || !item.is_pull {
             return Ok(());

@@ -145,7 +145,7 @@ pub fn due(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Request> {
 pub(super) fn told(request: &Request, line: &Line) -> String {
     let verb = match &line.call {
         Call::Known(row, _) => format!("`/{}`", row.name),
-        _ => "a command".to_owned(),
+        Call::Near(_) | Call::Unknown | Call::TooMany => "a command".to_owned(),
     };
     format!("{verb} by {}: waits for what they may do", quoted(&request.by.login))
 }

@@ -121,7 +121,22 @@ pub(crate) fn ended(
             protection_rule::answered(facts, *run, environment, *approve, outcome, out);
         }
         Effect::PublishRelease { release, .. } => publish::published(facts, *release, outcome, terms, out),
-        _ => {}
+        Effect::SetPhase { .. }
+        | Effect::UpsertComment { .. }
+        | Effect::React { .. }
+        | Effect::ReactTo { .. }
+        | Effect::FoldComment { .. }
+        | Effect::Assign { .. }
+        | Effect::SetMilestone { .. }
+        | Effect::RerunFailed { .. }
+        | Effect::OpenIssue { .. }
+        | Effect::EditIssue { .. }
+        | Effect::SetIssueState { .. }
+        | Effect::SetLabels { .. }
+        | Effect::UpsertIssue { .. }
+        | Effect::SetCheck { .. }
+        | Effect::SetDeployment { .. }
+        | Effect::CancelRun { .. } => {}
     }
 }
 

@@ -269,7 +269,10 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
             standing if standing.is_open() => {
                 settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
             }
-            _ => {}
+            standing @ ConditionState::Error
+            | standing @ ConditionState::Pending
+            | standing @ ConditionState::Waived
+            | standing @ ConditionState::Pass => {}
         }
     }
     for (name, publication) in settled {

@@ -218,7 +218,9 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
-        backward => return refused(gate::rollout_order::backward(request, &backward)),
+        backward @ Order::Older { .. } | backward @ Order::Lower { .. } | backward @ Order::Unknown => {
+            return refused(gate::rollout_order::backward(request, &backward));
+        }
     }
     drop(eval);
     let Some(decision) = evaluate(facts, id, request, terms) else {
@@ -259,7 +261,10 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
             refused(messages::closed(&decision))
         }
         ConditionState::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
-        _ => Next::Wait(messages::closed(&decision), decision.next_at),
+        standing @ ConditionState::Fail
+        | standing @ ConditionState::Pending
+        | standing @ ConditionState::Waived
+        | standing @ ConditionState::Pass => Next::Wait(messages::closed(&decision), decision.next_at),
     }
 }
 
@@ -267,7 +272,11 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
 fn finding_out_since(request: &DeployRequest, now: Timestamp) -> Timestamp {
     match &request.state {
         RequestState::Waiting(why) if why == messages::finding_out() => request.since,
-        _ => now,
+        RequestState::Asked
+        | RequestState::Waiting(_)
+        | RequestState::Starting(_)
+        | RequestState::Running
+        | RequestState::Ended { .. } => now,
     }
 }
 

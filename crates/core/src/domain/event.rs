@@ -119,7 +119,21 @@ impl Seen {
             Self::Pull(pull) => Some(pull.item.number),
             Self::Review(review) => Some(review.pull.item.number),
             Self::Comment(comment) => Some(comment.item.number),
-            _ => None,
+            Self::Push(_)
+            | Self::Ref(_)
+            | Self::Check(_)
+            | Self::ChecksRerequested { .. }
+            | Self::Status(_)
+            | Self::Workflow(_)
+            | Self::Release(_)
+            | Self::Deployment(_)
+            | Self::MergeGroup(_)
+            | Self::Protection(_)
+            | Self::Repository(_)
+            | Self::Label { .. }
+            | Self::Installation(_)
+            | Self::Alert(_)
+            | Self::Nothing { .. } => None,
         }
     }
 }

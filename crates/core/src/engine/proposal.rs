@@ -24,7 +24,22 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
             unseen().chain(group.then(|| Proposal::Group(sha.clone()))).collect()
         }
         Seen::MergeGroup(group) if policy.policy_check_required => vec![Proposal::Group(group.head_sha.clone())],
-        _ => Vec::new(),
+        Seen::Issue(_)
+        | Seen::Review(_)
+        | Seen::Comment(_)
+        | Seen::Ref(_)
+        | Seen::Check(_)
+        | Seen::Status(_)
+        | Seen::Workflow(_)
+        | Seen::Release(_)
+        | Seen::Deployment(_)
+        | Seen::MergeGroup(_)
+        | Seen::Protection(_)
+        | Seen::Repository(_)
+        | Seen::Label { .. }
+        | Seen::Installation(_)
+        | Seen::Alert(_)
+        | Seen::Nothing { .. } => Vec::new(),
     }
 }
 

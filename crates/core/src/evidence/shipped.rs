@@ -211,7 +211,15 @@ pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing) -> Vec<Sp
         match &evidence.kind {
             EvidenceKind::Tagged { also } => spans.extend(eval.tagged(landing, also)),
             EvidenceKind::ReleasePublished { prereleases } => spans.extend(eval.released(landing, *prereleases)),
-            _ => continue,
+            EvidenceKind::IssueOpen
+            | EvidenceKind::PullRequestOpen
+            | EvidenceKind::BranchLinked { .. }
+            | EvidenceKind::PullRequestApproved
+            | EvidenceKind::Merged
+            | EvidenceKind::ChecksPassed { .. }
+            | EvidenceKind::DeploymentStarted(_)
+            | EvidenceKind::DeploymentSucceeded(_)
+            | EvidenceKind::Soaked { .. } => continue,
         }
         asked = true;
     }

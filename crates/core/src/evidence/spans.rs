@@ -94,7 +94,15 @@ fn own_spans(eval: &EvalContext<'_>, issue: &ItemFacts, evidence: &Evidence) -> 
                 .flat_map(|s| open.iter().filter_map(move |(from, until)| s.clip(*from, *until)).collect::<Vec<_>>())
                 .collect()
         }
-        _ => Vec::new(),
+        EvidenceKind::PullRequestOpen
+        | EvidenceKind::PullRequestApproved
+        | EvidenceKind::Merged
+        | EvidenceKind::ChecksPassed { .. }
+        | EvidenceKind::Tagged { .. }
+        | EvidenceKind::ReleasePublished { .. }
+        | EvidenceKind::DeploymentStarted(_)
+        | EvidenceKind::DeploymentSucceeded(_)
+        | EvidenceKind::Soaked { .. } => Vec::new(),
     }
 }
 

@@ -48,7 +48,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8, teams: &[String
             Some(words) => {
                 let finding = match right {
                     PermissionState::Unavailable(_) => ConditionResult::error("approval_right_unavailable", words),
-                    _ => ConditionResult::unknown("approval_right_asked", words),
+                    PermissionState::Held
+                    | PermissionState::Denied
+                    | PermissionState::Asked
+                    | PermissionState::Nameless => ConditionResult::unknown("approval_right_asked", words),
                 };
                 unclear.insert(Some(*id), finding);
             }

@@ -71,7 +71,11 @@ fn tried(
             ConditionResult::fail("deployed_failed", format!("{short} failed in {place}"))
         }
         DeployState::Failure if is_newer && attempt.commit.is_none() => run_unknown(place, attempt.deployment),
-        _ => return None,
+        DeployState::Waiting
+        | DeployState::InProgress
+        | DeployState::Success
+        | DeployState::Failure
+        | DeployState::Inactive => return None,
     };
     Some(finding.seen(Some(status.at)))
 }

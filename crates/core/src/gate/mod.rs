@@ -249,7 +249,19 @@ fn says_ancestry(rule: &ConditionRule) -> bool {
     match rule {
         ConditionRule::Ancestry { .. } => true,
         ConditionRule::All(inner) => inner.iter().any(says_ancestry),
-        _ => false,
+        ConditionRule::Checks { .. }
+        | ConditionRule::Reviews { .. }
+        | ConditionRule::Tag { .. }
+        | ConditionRule::Blockers { .. }
+        | ConditionRule::Alerts { .. }
+        | ConditionRule::Deployed { .. }
+        | ConditionRule::Window(_)
+        | ConditionRule::Approval { .. }
+        | ConditionRule::Lock
+        | ConditionRule::Freeze
+        | ConditionRule::Hold
+        | ConditionRule::Any(_)
+        | ConditionRule::Not(_) => false,
     }
 }
 

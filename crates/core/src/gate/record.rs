@@ -200,7 +200,26 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         {
             Recheck::Send
         }
-        _ => Recheck::Replace(Box::new(now)),
+        Effect::SetPhase { .. }
+        | Effect::UpsertComment { .. }
+        | Effect::React { .. }
+        | Effect::ReactTo { .. }
+        | Effect::FoldComment { .. }
+        | Effect::Assign { .. }
+        | Effect::SetMilestone { .. }
+        | Effect::RerunFailed { .. }
+        | Effect::OpenIssue { .. }
+        | Effect::EditIssue { .. }
+        | Effect::SetIssueState { .. }
+        | Effect::SetLabels { .. }
+        | Effect::UpsertIssue { .. }
+        | Effect::SetCheck { .. }
+        | Effect::CreateDeployment { .. }
+        | Effect::SetDeployment { .. }
+        | Effect::Dispatch { .. }
+        | Effect::CancelRun { .. }
+        | Effect::AnswerProtection { .. }
+        | Effect::PublishRelease { .. } => Recheck::Replace(Box::new(now)),
     }
 }
 

@@ -140,7 +140,28 @@ impl EvalContext<'_> {
         let need = Need::BranchHead { branch: branch.to_owned() };
         match self.lasting(&need)? {
             Answer::BranchHead(sha) => Some((sha.clone(), self.facts.answers.get(&need)?.at)),
-            _ => None,
+            Answer::Writer(_)
+            | Answer::Role(_)
+            | Answer::Member(_)
+            | Answer::LinkedIssues(_)
+            | Answer::LinkedBranches(_)
+            | Answer::Closer(_)
+            | Answer::Commits { .. }
+            | Answer::TagCommit(_)
+            | Answer::Named(_)
+            | Answer::Runs(_)
+            | Answer::Tags(_)
+            | Answer::Kept
+            | Answer::Checks { .. }
+            | Answer::OpenIssues(_)
+            | Answer::Authors(_)
+            | Answer::TagSignature { .. }
+            | Answer::CommitPlace(_)
+            | Answer::BroughtBy(_)
+            | Answer::Reviews { .. }
+            | Answer::Starters(_)
+            | Answer::RequiredChecks(_)
+            | Answer::Unavailable { .. } => None,
         }
     }
 

@@ -62,7 +62,29 @@ impl<'a> Basis<'a> {
         let asked = [name_need(facts, id, request), need_of(facts, id, &request.reference)];
         let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
             Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
-            _ => None,
+            Answer::Writer(_)
+            | Answer::Role(_)
+            | Answer::Member(_)
+            | Answer::LinkedIssues(_)
+            | Answer::LinkedBranches(_)
+            | Answer::Closer(_)
+            | Answer::Commits { .. }
+            | Answer::TagCommit(_)
+            | Answer::Named(_)
+            | Answer::Runs(_)
+            | Answer::BranchHead(_)
+            | Answer::Tags(_)
+            | Answer::Kept
+            | Answer::Checks { .. }
+            | Answer::OpenIssues(_)
+            | Answer::Authors(_)
+            | Answer::TagSignature { .. }
+            | Answer::CommitPlace(_)
+            | Answer::BroughtBy(_)
+            | Answer::Reviews { .. }
+            | Answer::Starters(_)
+            | Answer::RequiredChecks(_)
+            | Answer::Unavailable { .. } => None,
         });
         Self { watched: &request.watched, named, goes_back: request.kind == RequestKind::Rollback }
     }
@@ -278,7 +300,7 @@ fn not_merged(environment: &str, what: &str) -> String {
 pub(crate) fn name_need(facts: &RepoFacts, id: &str, request: &DeployRequest) -> Need {
     match &request.watched {
         RefGuard::Branch(branch) => need_of(facts, id, &format!("refs/heads/{branch}")),
-        _ => need_of(facts, id, &request.reference),
+        RefGuard::Commit | RefGuard::Tag(_) | RefGuard::Pull(_) => need_of(facts, id, &request.reference),
     }
 }
 

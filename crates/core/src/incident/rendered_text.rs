@@ -56,7 +56,12 @@ pub fn live(markdown: &str) -> BTreeSet<Live> {
             {
                 words.push('\n');
             }
-            _ => {}
+            Event::Start(_)
+            | Event::End(_)
+            | Event::Text(_)
+            | Event::InlineMath(_)
+            | Event::DisplayMath(_)
+            | Event::TaskListMarker(_) => {}
         }
     }
     read_words(&words, &mut found);

@@ -44,7 +44,27 @@ pub(crate) fn learn(facts: &mut RepoFacts, answered: &Answered) -> BTreeSet<Docu
             changed.extend(add_tags(facts, tags, answered.at));
             kept.answer = Answer::Kept;
         }
-        _ => {}
+        Answer::Writer(_)
+        | Answer::Role(_)
+        | Answer::Member(_)
+        | Answer::LinkedIssues(_)
+        | Answer::LinkedBranches(_)
+        | Answer::Closer(_)
+        | Answer::Commits { .. }
+        | Answer::TagCommit(_)
+        | Answer::Named(_)
+        | Answer::Runs(_)
+        | Answer::BranchHead(_)
+        | Answer::Kept
+        | Answer::OpenIssues(_)
+        | Answer::Authors(_)
+        | Answer::TagSignature { .. }
+        | Answer::CommitPlace(_)
+        | Answer::BroughtBy(_)
+        | Answer::Reviews { .. }
+        | Answer::Starters(_)
+        | Answer::RequiredChecks(_)
+        | Answer::Unavailable { .. } => {}
     }
     facts.answers.insert(answered.need.clone(), kept);
     changed.insert(DocumentKey::Answer(answered.need.clone()));

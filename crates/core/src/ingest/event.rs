@@ -52,7 +52,23 @@ impl Us {
         let item = match &event.seen {
             Seen::Issue(item) => Some(&**item),
             Seen::Pull(pull) => Some(&pull.item),
-            _ => None,
+            Seen::Review(_)
+            | Seen::Comment(_)
+            | Seen::Push(_)
+            | Seen::Ref(_)
+            | Seen::Check(_)
+            | Seen::ChecksRerequested { .. }
+            | Seen::Status(_)
+            | Seen::Workflow(_)
+            | Seen::Release(_)
+            | Seen::Deployment(_)
+            | Seen::MergeGroup(_)
+            | Seen::Protection(_)
+            | Seen::Repository(_)
+            | Seen::Label { .. }
+            | Seen::Installation(_)
+            | Seen::Alert(_)
+            | Seen::Nothing { .. } => None,
         };
         let labelled = |item: &&ItemSeen| matches!(item.change, ItemChange::Labeled(_) | ItemChange::Unlabeled(_));
         let by = item.filter(labelled).and(event.sender.as_ref());

@@ -91,7 +91,24 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             let known = facts.pushes.contains_key(&(push.name.clone(), push.before.clone(), push.after.clone()));
             Some(!known && facts.index.began_at.contains_key(&push.after))
         }
-        _ => None,
+        crate::domain::event::Seen::Issue(_)
+        | crate::domain::event::Seen::Pull(_)
+        | crate::domain::event::Seen::Review(_)
+        | crate::domain::event::Seen::Comment(_)
+        | crate::domain::event::Seen::Ref(_)
+        | crate::domain::event::Seen::Check(_)
+        | crate::domain::event::Seen::ChecksRerequested { .. }
+        | crate::domain::event::Seen::Status(_)
+        | crate::domain::event::Seen::Workflow(_)
+        | crate::domain::event::Seen::Release(_)
+        | crate::domain::event::Seen::Deployment(_)
+        | crate::domain::event::Seen::MergeGroup(_)
+        | crate::domain::event::Seen::Protection(_)
+        | crate::domain::event::Seen::Repository(_)
+        | crate::domain::event::Seen::Label { .. }
+        | crate::domain::event::Seen::Installation(_)
+        | crate::domain::event::Seen::Alert(_)
+        | crate::domain::event::Seen::Nothing { .. } => None,
     };
     let changed = event::observe(facts, event, policy, us, by_event);
     for key in &changed {
@@ -107,7 +124,28 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
             // Names and owners affect no item; another default branch does.
             DocumentKey::About if facts.main_lines() == main_lines => {}
             DocumentKey::Push(..) => eval.concerned_by_push(key, late == Some(true), &mut items),
-            _ => eval.concerned(key, &mut items),
+            DocumentKey::About
+            | DocumentKey::Item(_)
+            | DocumentKey::Commit(_)
+            | DocumentKey::Ref(_)
+            | DocumentKey::Tags
+            | DocumentKey::Release(_)
+            | DocumentKey::Checks(_)
+            | DocumentKey::Group(_)
+            | DocumentKey::Deployment(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_)
+            | DocumentKey::Command(_)
+            | DocumentKey::WaitingCommand(_)
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::WaitingJob(..)
+            | DocumentKey::Publication(_)
+            | DocumentKey::Gate(..)
+            | DocumentKey::Answer(_)
+            | DocumentKey::Policy => eval.concerned(key, &mut items),
         }
     }
     items.retain(|n| facts.items.contains_key(n));

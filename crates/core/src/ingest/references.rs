@@ -90,7 +90,15 @@ fn prose(body: &str, home: &Home) -> String {
             Markdown::Code(_) => text.push_str(" ` "),
             Markdown::End(TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough) => text.push(' '),
             Markdown::SoftBreak | Markdown::HardBreak | Markdown::End(_) => text.push('\n'),
-            _ => {}
+            Markdown::Start(_)
+            | Markdown::Text(_)
+            | Markdown::InlineMath(_)
+            | Markdown::DisplayMath(_)
+            | Markdown::Html(_)
+            | Markdown::InlineHtml(_)
+            | Markdown::FootnoteReference(_)
+            | Markdown::Rule
+            | Markdown::TaskListMarker(_) => {}
         }
     }
     text

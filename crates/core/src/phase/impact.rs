@@ -234,7 +234,16 @@ impl EvalContext<'_> {
     fn stands_tested(&self, sha: &Sha, branch: &str) -> bool {
         let mut measures = self.policy.phases.iter().flat_map(|p| &p.when).filter_map(|e| match &e.kind {
             EvidenceKind::ChecksPassed { named } => Some(named),
-            _ => None,
+            EvidenceKind::IssueOpen
+            | EvidenceKind::PullRequestOpen
+            | EvidenceKind::BranchLinked { .. }
+            | EvidenceKind::PullRequestApproved
+            | EvidenceKind::Merged
+            | EvidenceKind::Tagged { .. }
+            | EvidenceKind::ReleasePublished { .. }
+            | EvidenceKind::DeploymentStarted(_)
+            | EvidenceKind::DeploymentSucceeded(_)
+            | EvidenceKind::Soaked { .. } => None,
         });
         measures.all(|named| self.passed(sha, branch, named).iter().any(|s| s.until.is_none() && s.from <= self.now))
     }

@@ -252,7 +252,16 @@ impl Check<'_> {
             Condition::All(inner) => self.group(&below(here, "all"), inner),
             Condition::Any(inner) => self.group(&below(here, "any"), inner),
             Condition::Not(inner) => self.condition(&below(here, "not"), inner),
-            _ => {}
+            Condition::Checks(_)
+            | Condition::Tag(_)
+            | Condition::Blockers(_)
+            | Condition::Alerts(_)
+            | Condition::Deployed(_)
+            | Condition::Window(_)
+            | Condition::Ancestry(_)
+            | Condition::Lock(_)
+            | Condition::Freeze(_)
+            | Condition::Hold(_) => {}
         }
     }
 

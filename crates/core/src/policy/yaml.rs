@@ -227,7 +227,13 @@ impl Builder<'_> {
             Event::DocumentStart(..) if self.root.is_some() => {
                 Err(self.source.problem(mark, "a policy file has one document; a second one starts here"))
             }
-            _ => Ok(()),
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            | Event::UnresolvedAlias(_)
+            | _ => Ok(()),
         }
     }
 
@@ -303,7 +309,7 @@ impl Builder<'_> {
             }
             (Kind::Map(_), None) => match node.kind {
                 Kind::Scalar { text, .. } => open.key = Some((text, node.mark)),
-                _ => return Err(self.source.problem(node.mark, "a key must be a word")),
+                Kind::List(_) | Kind::Map(_) => return Err(self.source.problem(node.mark, "a key must be a word")),
             },
             (Kind::Scalar { .. }, _) => {}
         }

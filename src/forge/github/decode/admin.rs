@@ -1,4 +1,4 @@
-//! Installations, repositories, labels.
+//! Decodes events about installations, repositories and labels.
 
 use crate::{
     domain::{
@@ -20,13 +20,13 @@ pub(super) fn installation(delivery: &Delivery<'_>) -> Result<Understood, Useles
         "suspend" => (false, installation.suspended_at.0.or(installation.updated_at.0)),
         "unsuspend" => (true, installation.updated_at.0),
         "new_permissions_accepted" => (installation.suspended_at.0.is_none(), installation.updated_at.0),
-        // Whether we may still act can't be told from an action that we don't know.
+        // An unknown action does not show whether phasebot may still act.
         _ => return Err(Useless::because("this change to the installation is not used")),
     };
     let seen = InstallationSeen {
         active,
         added: if active { added(delivery, "repositories") } else { Vec::new() },
-        // A suspension keeps the repositories: they are back once it ends.
+        // A suspension does not remove the repositories; they are usable again when it ends.
         removed: if delivery.action == "deleted" { removed(delivery, "repositories") } else { Vec::new() },
     };
     Ok(Understood { seen: Seen::Installation(seen), at })
@@ -48,7 +48,7 @@ fn payload_installation(delivery: &Delivery<'_>) -> Result<InstallationFull, Use
     Ok(installation)
 }
 
-/// The repositories that came; one without a usable name is left to its own next event.
+/// Returns the added repositories. One without a valid name is skipped; its next event will add it.
 fn added(delivery: &Delivery<'_>, list: &str) -> Vec<(RepoKey, String)> {
     let named = |repository: InstalledRepository| {
         let name = repository.full_name.0.filter(|name| is_full_name(name))?;
@@ -57,7 +57,7 @@ fn added(delivery: &Delivery<'_>, list: &str) -> Vec<(RepoKey, String)> {
     listed(delivery, list).filter_map(named).collect()
 }
 
-/// The repositories that went: their names don't matter.
+/// Returns the removed repositories; their names are not needed.
 fn removed(delivery: &Delivery<'_>, list: &str) -> Vec<RepoKey> {
     listed(delivery, list).filter_map(|repository| key(delivery, &repository.id)).collect()
 }

@@ -1,4 +1,4 @@
-//! Check runs, commit statuses, workflow runs.
+//! Decodes check runs, check suites, commit statuses and workflow runs.
 
 use jiff::Timestamp;
 
@@ -18,8 +18,8 @@ pub(super) fn check_run(delivery: &Delivery<'_>) -> Result<Understood, Useless> 
     Ok(Understood { seen: Seen::Check(seen), at })
 }
 
-/// "Re-run all checks" asks each App to run its own suite again. The rest of a
-/// suite's life arrives as that of its runs.
+/// Decodes a check suite event. Only "Re-run all checks" is used, which asks each App to run its
+/// own suite again; all other changes also arrive as events of the suite's runs.
 pub(super) fn check_suite(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     if delivery.action != "rerequested" {
         return Err(Useless::because("a suite's runs arrive as `check_run`"));
@@ -31,7 +31,7 @@ pub(super) fn check_suite(delivery: &Delivery<'_>) -> Result<Understood, Useless
         return Err(Useless::because("the checks of another App are to run again"));
     }
     let sha = needed(suite.head_sha.0, "check_suite.head_sha")?;
-    // The payload tells when the suite last changed, not when somebody asked.
+    // The payload has the time of the suite's last change, but not of the request.
     Ok(Understood { seen: Seen::ChecksRerequested { sha }, at: None })
 }
 
@@ -44,7 +44,7 @@ pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let seen = StatusSeen {
         id: needed(payload.get("id"), "id")?,
         sha: needed(payload.get("sha").or_else(commit), "sha")?,
-        // GitHub's own name for a status that was set without one.
+        // GitHub's own name of a status that was set without one.
         context: payload.get("context").unwrap_or_else(|| "default".to_owned()),
         outcome: status_outcome(state.as_deref()),
         at: at.unwrap_or(delivery.received_at),
@@ -72,8 +72,8 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
     Ok(Understood { seen: Seen::Workflow(seen), at: run.updated_at.0.or(run.created_at.0) })
 }
 
-/// A check run as it is shown, and when that was so; or the field that it
-/// lacks. The same form comes in events and in answers.
+/// Converts a check run, from an event or an answer; returns it with the time of its state, or the
+/// name of a missing field.
 pub(in crate::forge::github) fn check_seen(
     run: CheckRun,
     our_app_id: u64,
@@ -101,15 +101,16 @@ pub(in crate::forge::github) fn check_seen(
     Ok((seen, at))
 }
 
-/// Longest address of a page that is kept.
+/// Maximum length of a stored page address, in bytes.
 const LONGEST_PAGE: usize = 500;
 
-/// The address of a check's page. One that is too long leads nowhere once it is cut.
+/// Returns the address of a check's page; empty if it is too long, because a truncated address
+/// would be wrong.
 pub(in crate::forge::github) fn check_page(url: Option<String>) -> String {
     url.filter(|url| url.len() <= LONGEST_PAGE).unwrap_or_default()
 }
 
-/// A commit status' state.
+/// Parses a commit status's state.
 pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> RunOutcome {
     match state {
         Some("pending") => RunOutcome::Running,
@@ -119,7 +120,7 @@ pub(in crate::forge::github) fn status_outcome(state: Option<&str>) -> RunOutcom
     }
 }
 
-/// How a check run or workflow run stands.
+/// Returns the outcome of a check run or workflow run.
 pub(super) fn outcome(status: Option<&str>, conclusion: Option<&str>) -> RunOutcome {
     match (status, conclusion) {
         (Some("completed"), conclusion) | (None, conclusion @ Some(_)) => match conclusion {

@@ -1,4 +1,4 @@
-//! Releases, deployments, protection rules.
+//! Decodes releases, deployments and requests of deployment protection rules.
 
 use jiff::Timestamp;
 
@@ -15,8 +15,8 @@ pub(super) fn release(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let release: Release = needed(delivery.payload.get("release"), "release")?;
     let draft = release.draft.0.unwrap_or(false);
     let published_at = release.published_at.0.filter(|_| !draft);
-    // Only the first publication happened at `published_at`; that a release
-    // was edited, promoted or deleted came later.
+    // Only the first publication happened at `published_at`; an edit, promotion or deletion
+    // happened later.
     let at = match delivery.action {
         "published" => published_at.or(release.updated_at.0),
         "deleted" | "unpublished" => release.updated_at.0,
@@ -59,8 +59,8 @@ pub(super) fn deployment_status(delivery: &Delivery<'_>) -> Result<Understood, U
     Ok(Understood { seen: Seen::Deployment(seen), at })
 }
 
-/// The payload's deployment and when it was made. A status may move it to
-/// another environment, which then counts.
+/// Returns the payload's deployment and its time of creation. A status may move it to another
+/// environment, which then counts.
 fn deployment_seen(
     delivery: &Delivery<'_>,
     environment: Option<String>,
@@ -90,7 +90,7 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
     let deployment: Deployment = delivery.payload.get("deployment").unwrap_or_default();
     let callback: Option<String> = delivery.payload.get("deployment_callback_url");
     let environment = delivery.payload.get("environment").or(deployment.environment.0);
-    // GitHub lists a run of `pull_request_target` under the target branch.
+    // For `pull_request_target`, GitHub lists the run under the target branch.
     let trigger: String = delivery.payload.get("event").unwrap_or_default();
     let seen = ProtectionSeen {
         of_pull: trigger.starts_with("pull_request")
@@ -104,8 +104,8 @@ pub(super) fn protection(delivery: &Delivery<'_>) -> Result<Understood, Useless>
     Ok(Understood { seen: Seen::Protection(seen), at: deployment.updated_at.0.or(deployment.created_at.0) })
 }
 
-/// The run in `…/actions/runs/RUN/deployment_protection_rule`. The address
-/// itself is not kept: answers go only to the configured API.
+/// Parses the run id in `…/actions/runs/RUN/deployment_protection_rule`. The address itself is
+/// dropped, because answers go only to the configured API.
 fn callback_run(url: &str) -> Option<u64> {
     let path = url.split(['?', '#']).next()?.strip_suffix("/deployment_protection_rule")?;
     let (before, run) = path.rsplit_once('/')?;

@@ -1,4 +1,4 @@
-//! Pushes, new and deleted refs, merge groups.
+//! Decodes pushes, created and deleted refs, and merge groups.
 
 use crate::{
     domain::{
@@ -12,12 +12,12 @@ use crate::{
     },
 };
 
-/// A push lists at most so many commits (GitHub Docs, «push»: «The array
-/// includes a maximum of 2048 commits»).
+/// GitHub's limit for the commits in a push (GitHub Docs, "push": "The array includes a maximum of
+/// 2048 commits").
 const MOST_COMMITS: usize = 2048;
 
-/// A commit lists at most so many files of each kind (GitHub Docs, «push»:
-/// «A maximum of 3000 changed files will be reported per commit»).
+/// GitHub's limit for the files of each kind in a commit (GitHub Docs, "push": "A maximum of 3000
+/// changed files will be reported per commit").
 const MOST_FILES: usize = 3000;
 
 pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
@@ -26,7 +26,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let name = ref_name(&name).ok_or_else(|| Useless::because("a push to a ref that is neither branch nor tag"))?;
     let before: Sha = needed(delivery.payload.get("before"), "before")?;
     let mut after: Sha = needed(delivery.payload.get("after"), "after")?;
-    // Of an annotated tag `after` is the tag object; the commit stands in `head_commit`.
+    // For an annotated tag, `after` is the tag object and `head_commit` is the commit.
     let head: Option<PushedCommit> = delivery.payload.get("head_commit");
     if let (RefName::Tag(_), Some(commit), false) = (&name, head.and_then(|head| head.id.0), after.is_zero()) {
         after = commit;
@@ -36,7 +36,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let policy_file = changes_policy_file(listed.iter().flatten());
     let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
     let forced = delivery.payload.get("forced").unwrap_or(false);
-    // What moves a branch forward lists its new end, last of all.
+    // A push that advances a branch lists the branch's new head last.
     let advances = matches!(name, RefName::Branch(_)) && !before.is_zero() && !after.is_zero() && !forced;
     let lacks_end = advances && !commits.iter().any(|commit| commit.sha == after);
     let truncated = expected != Some(commits.len()) || commits.len() >= MOST_COMMITS || lacks_end;
@@ -67,7 +67,7 @@ pub(super) fn create_or_delete(delivery: &Delivery<'_>, exists: bool) -> Result<
 
 pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     delivery.repo()?;
-    // A reason that we don't know is no merge.
+    // An unknown reason does not count as a merge.
     let merged = delivery.payload.get::<String>("reason").as_deref() == Some("merged");
     let end = if merged { GroupEnd::Merged } else { GroupEnd::Dissolved };
     let end = (delivery.action == "destroyed").then_some(end);
@@ -80,14 +80,15 @@ pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Understood, Useless
         pull: group.head_ref.0.as_deref().and_then(queued_pull),
         end,
     };
-    // The queue makes the commit as it builds the group; of the end no time is told.
+    // The queue creates the commit when it builds the group. The payload has no time of the group's
+    // end.
     let built_at = group.head_commit.0.and_then(|commit| commit.timestamp.0);
     let at = if end.is_some() { None } else { built_at };
     Ok(Understood { seen: Seen::MergeGroup(seen), at })
 }
 
-/// Whether one of the commits changed the policy file; `None` if none says so
-/// and not all tell what they changed.
+/// Returns whether one of the commits changed the policy file; `None` if no listed commit did and
+/// not all commits have complete lists.
 fn changes_policy_file<'a>(commits: impl Iterator<Item = &'a Maybe<PushedCommit>>) -> Option<bool> {
     let mut all_tell = true;
     for commit in commits {
@@ -117,7 +118,7 @@ fn ref_name(full: &str) -> Option<RefName> {
     name.filter(|name| !name.name().is_empty())
 }
 
-/// The pull request in `refs/heads/gh-readonly-queue/BRANCH/pr-NUMBER-SHA`.
+/// Parses the pull request number in `refs/heads/gh-readonly-queue/BRANCH/pr-NUMBER-SHA`.
 fn queued_pull(head_ref: &str) -> Option<u64> {
     let (queue, group) = head_ref.rsplit_once('/')?;
     let (number, _) = group.strip_prefix("pr-")?.split_once('-')?;

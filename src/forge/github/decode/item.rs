@@ -1,4 +1,4 @@
-//! Issues, pull requests, their comments and reviews.
+//! Decodes issues, pull requests, their comments and reviews.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) fn comment(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let at = match delivery.action {
         "created" => written_at,
         "edited" => comment.updated_at.0,
-        // The payload has no time of the deletion; the item shows it at best.
+        // The payload has no time of the deletion; the item's last change is the closest.
         _ => item_at,
     };
     let item = item(issue, ItemChange::Other, delivery).ok_or(Useless::Lacks("issue.number"))?;
@@ -64,7 +64,7 @@ pub(super) fn review(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let review: Review = needed(delivery.payload.get("review"), "review")?;
     let submitted = delivery.action == "submitted";
     let submitted_at = review.submitted_at.0;
-    // An edit or a dismissal leaves `submitted_at` as it was.
+    // An edit or dismissal leaves `submitted_at` unchanged.
     let at = if submitted { submitted_at.or(pull_at) } else { review.updated_at.0.or(pull_at.max(submitted_at)) };
     let seen = ReviewSeen {
         pull,
@@ -84,7 +84,7 @@ pub(super) fn review(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     Ok(Understood { seen: Seen::Review(Box::new(seen)), at })
 }
 
-/// The payload's pull request, and when it last changed.
+/// Returns the payload's pull request and the time of its last change.
 fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option<Timestamp>), Useless> {
     let repo = delivery.repo()?.key.id;
     let shared: Issue = needed(delivery.payload.get("pull_request"), "pull_request")?;
@@ -92,7 +92,7 @@ fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option
     let changed_at = shared.updated_at.0;
     let mut item = item(shared, change, delivery).ok_or(Useless::Lacks("pull_request.number"))?;
     item.is_pull = true;
-    // A state_reason belongs to issues.
+    // Only issues have a `state_reason`.
     item.close_reason = None;
     let head = own.head.0.unwrap_or_default();
     let base = own.base.0.unwrap_or_default();
@@ -112,13 +112,13 @@ fn pull(delivery: &Delivery<'_>, change: ItemChange) -> Result<(PullSeen, Option
     Ok((pull, changed_at))
 }
 
-/// Whether the source is elsewhere. A repository that is not shown was
-/// deleted, which the target was not.
+/// Returns whether the source branch is in another repository. A missing source repository was
+/// deleted, so it is not the target repository, which exists.
 fn from_fork(head: &PullEnd, base_repo: u64) -> bool {
     head.repo.0.as_ref().and_then(|repo| repo.id.0) != Some(base_repo)
 }
 
-/// What an issue and a pull request share. `None` without a number.
+/// Converts the fields that issues and pull requests share; `None` without a number.
 fn item(issue: Issue, change: ItemChange, delivery: &Delivery<'_>) -> Option<ItemSeen> {
     let updated_at = issue.updated_at.0.or(issue.closed_at.0).or(issue.created_at.0).unwrap_or(delivery.received_at);
     let open = match issue.state.0.as_deref() {
@@ -161,7 +161,7 @@ fn item_change(delivery: &Delivery<'_>) -> ItemChange {
     }
 }
 
-/// The labels' names. With one that can't be read the set is not known.
+/// Returns the labels' names; `None` if one is unreadable, because the set is then unknown.
 fn names(labels: Vec<Maybe<Label>>) -> Option<BTreeSet<String>> {
     labels.into_iter().map(|label| label.0?.name.0).collect()
 }
@@ -174,13 +174,13 @@ fn close_reason(state_reason: Option<&str>) -> CloseReason {
     }
 }
 
-/// A review's state.
+/// Parses a review's state.
 pub(in crate::forge::github) fn review_verdict(state: &str) -> Verdict {
     match state.to_ascii_lowercase().as_str() {
         "dismissed" => Verdict::Dismissed,
         "approved" => Verdict::Approved,
         "changes_requested" => Verdict::ChangesRequested,
-        // A verdict that we don't know grants nothing and blocks nothing.
+        // An unknown verdict neither approves nor blocks.
         _ => Verdict::Commented,
     }
 }

@@ -5,17 +5,17 @@ use serde::Deserialize;
 
 use crate::forge::github::payload::{Maybe, lenient::objects};
 
-/// An installation, where an event is about it.
+/// An installation in an event about the installation itself.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct InstallationFull {
-    /// Its number.
+    /// Installation id.
     pub id: Maybe<u64>,
-    /// When it was made: seconds since 1970 in older payloads.
+    /// Time of creation; in seconds since 1970 in older payloads.
     pub created_at: Maybe<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
-    /// When it was suspended; null if it is not.
+    /// Time of the suspension; null if the installation is not suspended.
     pub suspended_at: Maybe<Timestamp>,
 }
 
@@ -23,25 +23,25 @@ pub struct InstallationFull {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct InstalledRepository {
-    /// Its number.
+    /// Repository id.
     pub id: Maybe<u64>,
     /// `owner/name`.
     pub full_name: Maybe<String>,
 }
 
-/// What was changed about a label.
+/// Changes to a label.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct LabelChanges {
-    /// The name.
+    /// Change of the name.
     pub name: Maybe<Before>,
 }
 
-/// A value before a change.
+/// The previous value of a changed field.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Before {
-    /// The older value.
+    /// Previous value.
     pub from: Maybe<String>,
 }
 

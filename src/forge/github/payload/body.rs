@@ -1,4 +1,4 @@
-//! From the bytes of a delivery to the members of its payload.
+//! Splits the body of a delivery into the members of its payload.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -6,18 +6,17 @@ use serde_json::value::RawValue;
 
 use crate::{forge::github::payload::Read, port::forge::Undecodable};
 
-/// The members of a payload, each still as text.
+/// Members of a payload as unparsed JSON text.
 ///
-/// One pass over the body finds them; each is read only when asked for. Of a
-/// member that is given twice the last one holds.
+/// One pass over the body finds them; each is parsed only on demand. If a member occurs twice, the
+/// last one counts.
 #[derive(Debug)]
 pub struct Payload<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Payload<'a> {
-    /// Finds the members of a JSON body.
+    /// Splits a JSON body into its members.
     ///
-    /// # Errors
-    /// The body is not JSON, or not an object. The message quotes nothing of it.
+    /// The body is not JSON, or not an object. The message quotes nothing of the body.
     pub fn parse(json: &'a [u8]) -> Result<Self, Undecodable> {
         let undecodable = |message| Undecodable { path: "$".to_owned(), message };
         let text = str::from_utf8(json).map_err(|_| undecodable("the body is not UTF-8".to_owned()))?;
@@ -30,13 +29,13 @@ impl<'a> Payload<'a> {
         })
     }
 
-    /// A member; `None` if it is missing, null or of another type.
+    /// Parses a member; `None` if it is missing, null or of another type.
     pub fn get<T: Read>(&self, name: &str) -> Option<T> {
         self.0.get(name).and_then(|raw| T::read(raw.get()))
     }
 }
 
-/// The JSON in a body. A webhook whose content type is set to
+/// Returns the JSON text of a body. A webhook with the content type
 /// `application/x-www-form-urlencoded` sends it as the form field `payload`.
 pub fn json(body: &[u8]) -> Cow<'_, [u8]> {
     match body.strip_prefix(b"payload=") {
@@ -45,7 +44,7 @@ pub fn json(body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// Undoes form encoding. A `%` without two hex digits stands for itself.
+/// Decodes form encoding. A `%` without two hex digits is kept as it is.
 fn unescape(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;

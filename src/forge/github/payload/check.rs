@@ -12,9 +12,9 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct CheckRun {
-    /// Its number.
+    /// Check run id.
     pub id: Maybe<u64>,
-    /// Commit.
+    /// Commit that was checked.
     pub head_sha: Maybe<Sha>,
     /// Name.
     pub name: Maybe<String>,
@@ -22,25 +22,25 @@ pub struct CheckRun {
     pub status: Maybe<String>,
     /// `success`, `failure`, …; null until completed.
     pub conclusion: Maybe<String>,
-    /// When it began.
+    /// Time when it began.
     pub started_at: Maybe<Timestamp>,
-    /// When it ended.
+    /// Time when it ended.
     pub completed_at: Maybe<Timestamp>,
-    /// The App that made it.
+    /// App that created the check run.
     pub app: Maybe<App>,
-    /// Its suite.
+    /// Check suite that contains the run.
     pub check_suite: Maybe<CheckSuite>,
-    /// Its page.
+    /// Address of the run's page.
     pub html_url: Maybe<String>,
 }
 
-/// An App.
+/// A GitHub App.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct App {
-    /// Its number.
+    /// App id.
     pub id: Maybe<u64>,
-    /// Its name in addresses.
+    /// URL-friendly name.
     pub slug: Maybe<String>,
 }
 
@@ -48,21 +48,21 @@ pub struct App {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct CheckSuite {
-    /// Its number.
+    /// Check suite id.
     pub id: Maybe<u64>,
-    /// Commit.
+    /// Commit that was checked.
     pub head_sha: Maybe<Sha>,
-    /// The App whose check runs it holds.
+    /// App whose check runs the suite contains.
     pub app: Maybe<Numbered>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
 }
 
-/// The commit that a status is about.
+/// Commit of a commit status.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Commit {
-    /// Which.
+    /// Commit id.
     pub sha: Maybe<Sha>,
 }
 
@@ -70,33 +70,33 @@ pub struct Commit {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct WorkflowRun {
-    /// Its number.
+    /// Workflow run id.
     pub id: Maybe<u64>,
-    /// Commit.
+    /// Commit that the workflow runs on.
     pub head_sha: Maybe<Sha>,
-    /// The check suite of its jobs.
+    /// Check suite of the run's jobs.
     pub check_suite_id: Maybe<u64>,
-    /// What started it.
+    /// Event that started the run.
     pub event: Maybe<String>,
-    /// As of a check run.
+    /// Status, as in [`CheckRun::status`].
     pub status: Maybe<String>,
-    /// As of a check run.
+    /// Conclusion, as in [`CheckRun::conclusion`].
     pub conclusion: Maybe<String>,
-    /// Which attempt at it, from 1.
+    /// Number of the attempt, from 1.
     pub run_attempt: Maybe<u64>,
-    /// Its title, as `run-name` has it.
+    /// Title, set by `run-name`.
     pub display_title: Maybe<String>,
-    /// The workflow's file.
+    /// Path of the workflow's file.
     pub path: Maybe<String>,
-    /// Its page.
+    /// Address of the run's page.
     pub html_url: Maybe<String>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Maybe<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
-    /// Who started it.
+    /// Account that started the run.
     pub actor: Maybe<User>,
-    /// Who had this attempt run.
+    /// Account that triggered this attempt.
     pub triggering_actor: Maybe<User>,
 }
 

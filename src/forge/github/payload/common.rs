@@ -9,11 +9,11 @@ use crate::forge::github::payload::{Maybe, lenient::objects};
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct User {
-    /// Its number, which survives a rename.
+    /// Account id, which survives a rename.
     pub id: Maybe<u64>,
     /// Account name.
     pub login: Maybe<String>,
-    /// The account name where a push describes the owner.
+    /// Account name in the description of a push's owner.
     pub name: Maybe<String>,
     /// `User`, `Organization`, `Bot`, `Mannequin`, …
     #[serde(rename = "type")]
@@ -24,7 +24,7 @@ pub struct User {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Repository {
-    /// Its number, which survives a rename.
+    /// Repository id, which survives a rename.
     pub id: Maybe<u64>,
     /// Name without the owner.
     pub name: Maybe<String>,
@@ -34,27 +34,27 @@ pub struct Repository {
     pub owner: Maybe<User>,
     /// Default branch.
     pub default_branch: Maybe<String>,
-    /// Address of its page.
+    /// Address of the repository's page.
     pub html_url: Maybe<String>,
-    /// When something of it was changed last.
+    /// Time of the last change to the repository.
     pub updated_at: Maybe<Timestamp>,
-    /// When something was pushed last.
+    /// Time of the last push.
     pub pushed_at: Maybe<Timestamp>,
 }
 
-/// An App, an installation, a repository: where only the number is read.
+/// An App, installation or repository of which only the id is read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Numbered {
-    /// Its number.
+    /// Id.
     pub id: Maybe<u64>,
 }
 
-/// An App that did something in a person's name.
+/// An App that acted on behalf of a person.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Via {
-    /// Its name in addresses.
+    /// URL-friendly name.
     pub slug: Maybe<String>,
 }
 
@@ -62,7 +62,7 @@ pub struct Via {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Label {
-    /// Its name.
+    /// Label name.
     pub name: Maybe<String>,
 }
 

@@ -10,24 +10,24 @@ use crate::{
 
 /// A release.
 ///
-/// Its `created_at` is not read: that is the time of the commit, not of the
-/// release (GitHub Docs, «REST API endpoints for releases»).
+/// Its `created_at` is not read: that is the time of the commit, not of the release (GitHub Docs,
+/// "REST API endpoints for releases").
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Release {
-    /// Its number.
+    /// Release id.
     pub id: Maybe<u64>,
-    /// Tag.
+    /// Tag name.
     pub tag_name: Maybe<String>,
-    /// Branch or commit that the tag is made from.
+    /// Branch or commit that the tag is created from.
     pub target_commitish: Maybe<String>,
-    /// Not yet published.
+    /// Whether the release is a draft, and therefore unpublished.
     pub draft: Maybe<bool>,
-    /// Not for production.
+    /// Whether the release is marked as not ready for production.
     pub prerelease: Maybe<bool>,
-    /// When it was published; null of a draft.
+    /// Time of publication; null for a draft.
     pub published_at: Maybe<Timestamp>,
-    /// When it last changed; newer payloads have it.
+    /// Time of the last change; only in newer payloads.
     pub updated_at: Maybe<Timestamp>,
 }
 
@@ -35,48 +35,48 @@ pub struct Release {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Deployment {
-    /// Its number.
+    /// Deployment id.
     pub id: Maybe<u64>,
-    /// Commit.
+    /// Commit that is deployed.
     pub sha: Maybe<Sha>,
-    /// What was asked for.
+    /// Ref that the deployment was requested for.
     #[serde(rename = "ref")]
     pub reference: Maybe<String>,
-    /// Environment; a status may change it.
+    /// Environment; a deployment status may change it.
     pub environment: Maybe<String>,
-    /// Production, by the forge's own flag.
+    /// GitHub's flag for a production environment.
     pub production_environment: Maybe<bool>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Maybe<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
-    /// Who made it.
+    /// Account that created the deployment.
     pub creator: Maybe<User>,
 }
 
-/// A status of a deployment.
+/// A deployment status.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DeploymentStatus {
-    /// Its number.
+    /// Deployment status id.
     pub id: Maybe<u64>,
     /// `queued`, `pending`, `waiting`, `in_progress`, `success`, `failure`, `error`, `inactive`.
     pub state: Maybe<String>,
-    /// Environment that the deployment has from this status on.
+    /// Environment of the deployment from this status on.
     pub environment: Maybe<String>,
-    /// When it was set.
+    /// Time of creation.
     pub created_at: Maybe<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
 }
 
-/// The workflow run whose job made a deployment.
+/// The workflow run whose job created a deployment.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct DeployingRun {
-    /// Its number.
+    /// Workflow run id.
     pub id: Maybe<u64>,
-    /// The repository whose code it runs: a fork's for its pull requests.
+    /// Repository whose code the run executes: for a fork's pull request, the fork.
     pub head_repository: Maybe<Numbered>,
 }
 

@@ -12,21 +12,21 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PushedCommit {
-    /// Which.
+    /// Commit id.
     pub id: Maybe<Sha>,
-    /// Its message, whole.
+    /// Full commit message.
     pub message: Maybe<String>,
-    /// When it was committed.
+    /// Time of the commit.
     pub timestamp: Maybe<Timestamp>,
-    /// Files that it added.
+    /// Paths of added files.
     pub added: Maybe<Vec<Maybe<String>>>,
-    /// Files that it changed.
+    /// Paths of changed files.
     pub modified: Maybe<Vec<Maybe<String>>>,
-    /// Files that it removed.
+    /// Paths of removed files.
     pub removed: Maybe<Vec<Maybe<String>>>,
 }
 
-/// Who pushed, in git's words.
+/// The pusher, as git describes it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Pusher {
@@ -34,19 +34,19 @@ pub struct Pusher {
     pub name: Maybe<String>,
 }
 
-/// A merge queue's group.
+/// A group of pull requests in a merge queue.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct MergeGroup {
-    /// The commit to be tested.
+    /// Commit to test.
     pub head_sha: Maybe<Sha>,
     /// `refs/heads/gh-readonly-queue/BRANCH/pr-NUMBER-SHA`.
     pub head_ref: Maybe<String>,
-    /// The commit that it was built on.
+    /// Commit that the group is based on.
     pub base_sha: Maybe<Sha>,
     /// Full ref of the target branch.
     pub base_ref: Maybe<String>,
-    /// The commit to be tested, with its time.
+    /// Commit to test, with its time.
     pub head_commit: Maybe<PushedCommit>,
 }
 

@@ -8,7 +8,7 @@ use crate::{
     forge::github::payload::{Label, Maybe, Repository, User, Via, lenient::objects},
 };
 
-/// An issue, or the issue side of a pull request.
+/// An issue, or the fields of a pull request that issues have too.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Issue {
@@ -18,61 +18,61 @@ pub struct Issue {
     pub title: Maybe<String>,
     /// Body; null if empty.
     pub body: Maybe<String>,
-    /// Author; null if the account is gone.
+    /// Author; null if the account was deleted.
     pub user: Maybe<User>,
-    /// `OWNER`, `MEMBER`, `COLLABORATOR`, …
+    /// Author's relation to the repository: `OWNER`, `MEMBER`, `COLLABORATOR`, …
     pub author_association: Maybe<String>,
-    /// When it was opened.
+    /// Time of creation.
     pub created_at: Maybe<Timestamp>,
-    /// When it last changed.
+    /// Time of the last change.
     pub updated_at: Maybe<Timestamp>,
-    /// When it was closed; null while open.
+    /// Time of closing; null while open.
     pub closed_at: Maybe<Timestamp>,
-    /// `open` or `closed`; `issues.pinned` and `.unpinned` may lack it.
+    /// `open` or `closed`; can be missing in `issues.pinned` and `issues.unpinned`.
     pub state: Maybe<String>,
     /// `completed`, `not_planned`, `duplicate`, `reopened` or null.
     pub state_reason: Maybe<String>,
     /// Labels.
     pub labels: Maybe<Vec<Maybe<Label>>>,
-    /// Conversation locked.
+    /// Whether the conversation is locked.
     pub locked: Maybe<bool>,
-    /// There if it is a pull request.
+    /// Present if this is a pull request.
     pub pull_request: Maybe<PullLinks>,
 }
 
-/// The links that mark an issue as a pull request's.
+/// Object whose presence marks an issue as a pull request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PullLinks {}
 
-/// A pull request. What it shares with an issue is read as an [`Issue`].
+/// A pull request. The fields that it shares with an issue are read as an [`Issue`].
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Pull {
-    /// Not ready for review.
+    /// Whether the pull request is a draft.
     pub draft: Maybe<bool>,
-    /// Source.
+    /// Source branch.
     pub head: Maybe<PullEnd>,
-    /// Target.
+    /// Target branch.
     pub base: Maybe<PullEnd>,
-    /// Whether it was merged; not in a review's payload.
+    /// Whether it was merged; missing in a review's payload.
     pub merged: Maybe<bool>,
-    /// When it was merged.
+    /// Time of the merge.
     pub merged_at: Maybe<Timestamp>,
-    /// The merge; a test merge until it is merged.
+    /// Merge commit; the test merge commit until the pull request is merged.
     pub merge_commit_sha: Maybe<Sha>,
-    /// Who merged it; not in a review's payload.
+    /// Account that merged it; missing in a review's payload.
     pub merged_by: Maybe<User>,
 }
 
-/// Source or target of a pull request.
+/// Source or target branch of a pull request.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct PullEnd {
-    /// Branch.
+    /// Branch name.
     #[serde(rename = "ref")]
     pub branch: Maybe<String>,
-    /// Commit.
+    /// Head commit.
     pub sha: Maybe<Sha>,
     /// Repository; null if it was deleted.
     pub repo: Maybe<Repository>,
@@ -82,17 +82,17 @@ pub struct PullEnd {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Comment {
-    /// Its number.
+    /// Comment id.
     pub id: Maybe<u64>,
     /// Author.
     pub user: Maybe<User>,
     /// Text.
     pub body: Maybe<String>,
-    /// When it was written.
+    /// Time of creation.
     pub created_at: Maybe<Timestamp>,
-    /// When it was last edited.
+    /// Time of the last edit.
     pub updated_at: Maybe<Timestamp>,
-    /// The App that wrote it in its author's name; null if its author did.
+    /// App that wrote the comment on behalf of its author; null if the author wrote it directly.
     pub performed_via_github_app: Maybe<Via>,
 }
 
@@ -100,21 +100,21 @@ pub struct Comment {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Review {
-    /// Its number.
+    /// Review id.
     pub id: Maybe<u64>,
-    /// Its global id, as GraphQL knows it.
+    /// Global id for GraphQL.
     pub node_id: Maybe<String>,
     /// Reviewer.
     pub user: Maybe<User>,
-    /// `OWNER`, `MEMBER`, `COLLABORATOR`, …
+    /// Reviewer's relation to the repository: `OWNER`, `MEMBER`, `COLLABORATOR`, …
     pub author_association: Maybe<String>,
-    /// `approved`, `changes_requested`, `commented`, `dismissed`; upper case in the API.
+    /// `approved`, `changes_requested`, `commented`, `dismissed`; in upper case in the API.
     pub state: Maybe<String>,
-    /// The commit that was reviewed.
+    /// Reviewed commit.
     pub commit_id: Maybe<Sha>,
-    /// When.
+    /// Time of submission.
     pub submitted_at: Maybe<Timestamp>,
-    /// When it was last edited or dismissed; newer payloads have it.
+    /// Time of the last edit or dismissal; only in newer payloads.
     pub updated_at: Maybe<Timestamp>,
     /// Text; null if empty.
     pub body: Maybe<String>,

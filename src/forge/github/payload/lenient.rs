@@ -1,4 +1,4 @@
-//! Reading JSON values that may not be what they should be.
+//! Lenient parsing of JSON values that may have an unexpected type.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -6,16 +6,16 @@ use serde_json::value::RawValue;
 
 use crate::domain::id::Sha;
 
-/// A value that can be read from its JSON text.
+/// A type that can be parsed from JSON text.
 pub trait Read: Sized {
-    /// The value; `None` if the text, which is valid JSON, says something else.
+    /// Parses the value; `None` if the text, which is valid JSON, is of another type.
     fn read(json: &str) -> Option<Self>;
 }
 
-/// A field of an object: absent if it is missing, null or of another type.
+/// A field of an object; `None` if it is missing, null or of another type.
 ///
-/// Deserializes from any JSON value and only from borrowed text
-/// (`serde_json::from_str`, `from_slice`).
+/// Deserializes from any JSON value, but only from borrowed text (`serde_json::from_str`,
+/// `from_slice`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maybe<T>(pub Option<T>);
 
@@ -27,14 +27,14 @@ impl<T> Default for Maybe<T> {
 
 impl<'de, T: Read> Deserialize<'de> for Maybe<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The raw text accepts every value, so that only broken JSON is an error.
+        // The raw text accepts every value, so only malformed JSON is an error.
         let raw = <&'de RawValue>::deserialize(deserializer)?;
         Ok(Self(T::read(raw.get())))
     }
 }
 
-/// Gives objects their [`Read`]: an array is not an object, although a derived
-/// `Deserialize` would take one for the list of its fields.
+/// Implements [`Read`] for objects. Rejects an array, which a derived `Deserialize` would accept as
+/// the list of the fields.
 macro_rules! objects {
     ($($name:ty),+ $(,)?) => {$(
         impl $crate::forge::github::payload::Read for $name {
@@ -58,16 +58,16 @@ impl Read for bool {
     }
 }
 
-/// Ids and numbers. Databases keep them as signed 64-bit integers, so what
-/// does not fit there is as absent as a negative one.
+/// Ids and numbers. Databases store them as signed 64-bit integers, so a number beyond that range
+/// is absent, like a negative one.
 impl Read for u64 {
     fn read(json: &str) -> Option<Self> {
         json.parse().ok().filter(|number| i64::try_from(*number).is_ok())
     }
 }
 
-/// Times: GitHub writes most of them as RFC 3339, but `repository.pushed_at`
-/// of a push and `installation.created_at` as seconds since 1970.
+/// Times: most are in RFC 3339, but `repository.pushed_at` of a push and `installation.created_at`
+/// are seconds since 1970.
 impl Read for Timestamp {
     fn read(json: &str) -> Option<Self> {
         match String::read(json) {
@@ -77,8 +77,8 @@ impl Read for Timestamp {
     }
 }
 
-/// Object names: 40 hex digits, or 64 in a repository that uses SHA-256. They
-/// become parts of API paths, so nothing else is taken for one.
+/// Object names: 40 hex digits, or 64 in a repository that uses SHA-256. They become parts of API
+/// paths, so nothing else is accepted.
 impl Read for Sha {
     fn read(json: &str) -> Option<Self> {
         let text = String::read(json)?;
@@ -87,7 +87,7 @@ impl Read for Sha {
     }
 }
 
-/// Lists. An element that can't be read keeps its place as an absent one.
+/// Lists. An unreadable element keeps its position as an absent one.
 impl<T: Read> Read for Vec<Maybe<T>> {
     fn read(json: &str) -> Option<Self> {
         serde_json::from_str(json).ok()

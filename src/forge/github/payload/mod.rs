@@ -1,11 +1,10 @@
-//! What GitHub's webhook payloads look like, as far as we read them.
+//! Types of GitHub's webhook payloads, with the fields that phasebot reads.
 //!
-//! Every field is a [`Maybe`]: a field that is missing, null or of another
-//! type is absent, never an error. Enumerations are plain strings, so a new
-//! value is never an error either.
+//! Every field is a [`Maybe`]: a field that is missing, null or of another type is absent and never
+//! an error. Enumerations are plain strings, so a new value is never an error either.
 //!
-//! Source: GitHub Docs, «Webhook events and payloads», and the machine-readable
-//! form of it, npm `@octokit/openapi-webhooks`.
+//! Source: GitHub Docs, "Webhook events and payloads", and its machine-readable form, npm
+//! `@octokit/openapi-webhooks`.
 
 mod admin;
 mod body;

@@ -8,7 +8,22 @@ impl Effect {
         match self {
             Self::Assign { command, .. } | Self::PublishRelease { command, .. } => *command,
             Self::SetMilestone { command, .. } | Self::RerunFailed { command, .. } => Some(*command),
-            _ => None,
+            Self::SetPhase { .. }
+            | Self::UpsertComment { .. }
+            | Self::React { .. }
+            | Self::ReactTo { .. }
+            | Self::FoldComment { .. }
+            | Self::OpenIssue { .. }
+            | Self::EditIssue { .. }
+            | Self::SetIssueState { .. }
+            | Self::SetLabels { .. }
+            | Self::UpsertIssue { .. }
+            | Self::SetCheck { .. }
+            | Self::CreateDeployment { .. }
+            | Self::SetDeployment { .. }
+            | Self::Dispatch { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { .. } => None,
         }
     }
 
@@ -42,7 +57,24 @@ impl Effect {
     pub fn request(&self) -> Option<&str> {
         match self {
             Self::CreateDeployment { request, .. } | Self::Dispatch { request, .. } => Some(request),
-            _ => None,
+            Self::SetPhase { .. }
+            | Self::UpsertComment { .. }
+            | Self::React { .. }
+            | Self::ReactTo { .. }
+            | Self::FoldComment { .. }
+            | Self::Assign { .. }
+            | Self::SetMilestone { .. }
+            | Self::RerunFailed { .. }
+            | Self::OpenIssue { .. }
+            | Self::EditIssue { .. }
+            | Self::SetIssueState { .. }
+            | Self::SetLabels { .. }
+            | Self::UpsertIssue { .. }
+            | Self::SetCheck { .. }
+            | Self::SetDeployment { .. }
+            | Self::CancelRun { .. }
+            | Self::AnswerProtection { .. }
+            | Self::PublishRelease { .. } => None,
         }
     }
 

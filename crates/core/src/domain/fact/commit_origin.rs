@@ -100,7 +100,25 @@ impl RepoFacts {
                 brought.filter(|sha| self.index.also_brought_by.contains_key(*sha)).for_each(each);
             }
             DocumentKey::Tags => self.tags.listed.iter().flatten().map(|(_, sha)| sha).for_each(each),
-            _ => {}
+            DocumentKey::About
+            | DocumentKey::Commit(_)
+            | DocumentKey::Release(_)
+            | DocumentKey::Checks(_)
+            | DocumentKey::Group(_)
+            | DocumentKey::Deployment(_)
+            | DocumentKey::Incident(_)
+            | DocumentKey::Storm(_)
+            | DocumentKey::Feedback(_)
+            | DocumentKey::Heartbeat(_)
+            | DocumentKey::Command(_)
+            | DocumentKey::WaitingCommand(_)
+            | DocumentKey::Request(_)
+            | DocumentKey::Run(_)
+            | DocumentKey::WaitingJob(..)
+            | DocumentKey::Publication(_)
+            | DocumentKey::Gate(..)
+            | DocumentKey::Answer(_)
+            | DocumentKey::Policy => {}
         }
     }
 }

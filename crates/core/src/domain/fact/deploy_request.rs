@@ -185,7 +185,7 @@ impl DeployRequest {
     pub fn end(&self) -> Option<RequestEnd> {
         match &self.state {
             RequestState::Ended { how, .. } => Some(*how),
-            _ => None,
+            RequestState::Asked | RequestState::Waiting(_) | RequestState::Starting(_) | RequestState::Running => None,
         }
     }
 

@@ -277,7 +277,16 @@ impl RepoFacts {
                 DocumentKey::Storm(id) => drop(self.storms.remove(id)),
                 DocumentKey::Feedback(id) => drop(self.feedback.remove(id)),
                 // No other document is ever removed.
-                _ => {}
+                DocumentKey::About
+                | DocumentKey::Item(_)
+                | DocumentKey::Tags
+                | DocumentKey::Release(_)
+                | DocumentKey::Heartbeat(_)
+                | DocumentKey::Command(_)
+                | DocumentKey::WaitingCommand(_)
+                | DocumentKey::Request(_)
+                | DocumentKey::Publication(_)
+                | DocumentKey::Policy => {}
             }
         }
         if !keys.is_empty() {

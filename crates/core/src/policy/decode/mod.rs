@@ -173,14 +173,14 @@ impl<'a> Reader<'a> {
             Kind::Scalar { text, plain: true } if text.parse::<i128>().is_ok() => {
                 Fault::new(format!("{} is out of range", quote(text))).at(self.node)
             }
-            _ => self.expected("a whole number"),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => self.expected("a whole number"),
         }
     }
 
     fn text(self) -> Result<&'a str, Fault> {
         match &self.node.kind {
             Kind::Scalar { text, .. } if !self.node.is_null() => Ok(text),
-            _ => Err(self.expected("text")),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.expected("text")),
         }
     }
 
@@ -236,7 +236,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         match &self.node.kind {
             Kind::Scalar { text, plain: true } if text == "true" => visitor.visit_bool(true),
             Kind::Scalar { text, plain: true } if text == "false" => visitor.visit_bool(false),
-            _ => Err(self.expected("`true` or `false`")),
+            Kind::Scalar { .. } | Kind::List(_) | Kind::Map(_) => Err(self.expected("`true` or `false`")),
         }
     }
 
@@ -320,7 +320,9 @@ impl<'de> Deserializer<'de> for Reader<'de> {
                     return Err(Fault::new(format!("expected one key, found {count}: {advice}")).at(self.node));
                 }
             },
-            _ => return Err(self.expected(&format!("one of {}", list(variants.iter().copied())))),
+            Kind::Scalar { .. } | Kind::List(_) => {
+                return Err(self.expected(&format!("one of {}", list(variants.iter().copied()))));
+            }
         };
         if !variants.contains(&name.as_str()) {
             let meant = nearest(name, variants.iter().copied());

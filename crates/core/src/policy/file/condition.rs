@@ -68,7 +68,16 @@ impl Condition {
             Self::Ancestry(ancestry) => ancestry.of().len(),
             Self::All(inner) | Self::Any(inner) => inner.iter().map(Self::globs).sum(),
             Self::Not(inner) => inner.globs(),
-            _ => 0,
+            Self::Reviews(_)
+            | Self::Tag(_)
+            | Self::Blockers(_)
+            | Self::Alerts(_)
+            | Self::Deployed(_)
+            | Self::Window(_)
+            | Self::Approval(_)
+            | Self::Lock(_)
+            | Self::Freeze(_)
+            | Self::Hold(_) => 0,
         }
     }
 }

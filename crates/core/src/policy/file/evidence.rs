@@ -151,7 +151,12 @@ impl EvidenceFile {
             Self::Tagged(c) => count((&None, &c.also)),
             Self::DeploymentStarted(c) | Self::DeploymentSucceeded(c) => count((&c.environment, &c.environments)),
             Self::Soaked(c) => count((&c.environment, &c.environments)),
-            _ => 0,
+            Self::IssueOpen(_)
+            | Self::PullRequestOpen(_)
+            | Self::BranchLinked(_)
+            | Self::PullRequestApproved(_)
+            | Self::Merged(_)
+            | Self::ReleasePublished(_) => 0,
         };
         own + count(self.narrow().labels) + count(self.narrow().branches)
     }

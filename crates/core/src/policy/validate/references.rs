@@ -103,6 +103,15 @@ fn one(here: &[Step], condition: &Condition, each: &mut impl FnMut(Vec<Step>, &s
         Condition::All(inner) => named(&below(here, "all"), inner, each),
         Condition::Any(inner) => named(&below(here, "any"), inner, each),
         Condition::Not(inner) => one(&below(here, "not"), inner, each),
-        _ => {}
+        Condition::Checks(_)
+        | Condition::Reviews(_)
+        | Condition::Tag(_)
+        | Condition::Blockers(_)
+        | Condition::Window(_)
+        | Condition::Approval(_)
+        | Condition::Ancestry(_)
+        | Condition::Lock(_)
+        | Condition::Freeze(_)
+        | Condition::Hold(_) => {}
     }
 }

@@ -1,4 +1,4 @@
-//! Deploys: what is started, held back and said, as the forge sees it.
+//! Deployments: starts, blocks and messages, as the forge sees them.
 
 use crate::{command::stage::narrate, folder};
 

@@ -1,4 +1,4 @@
-//! Every scenario of a folder of `tests/scenarios`, as the tests of each area play them.
+//! Runs every scenario in a folder of `tests/scenarios`, for the tests of each area.
 
 use std::{fs, path::PathBuf};
 
@@ -9,7 +9,7 @@ use proptest::{
 
 use crate::command::{sending::Ending, stage};
 
-/// Files of a folder of `tests/scenarios` (``: itself), each with its text.
+/// Returns the files of a folder of `tests/scenarios` (``: the folder itself), each with its text.
 pub fn files(folder: &str) -> Vec<(PathBuf, String)> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios").join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
@@ -19,12 +19,12 @@ pub fn files(folder: &str) -> Vec<(PathBuf, String)> {
     files.into_iter().map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The steps of a file.
+/// Returns the steps of a file.
 pub fn steps(text: &str) -> &str {
     text.split_once("\n---\n").map_or(text, |(steps, _)| steps)
 }
 
-/// Steps come out as the second half of their file says. `BLESS=1` writes it anew.
+/// Checks that the results are those in the second half of each file. `BLESS=1` rewrites it.
 pub fn as_written(folder: &str, narrate: impl Fn(&str) -> String) {
     let mut failures = Vec::new();
     for (path, text) in files(folder) {
@@ -39,7 +39,7 @@ pub fn as_written(folder: &str, narrate: impl Fn(&str) -> String) {
     assert!(failures.is_empty(), "BLESS=1 accepts:\n{}", failures.join("\n\n"));
 }
 
-/// Deliveries that come twice and once more in the end change nothing.
+/// Checks that deliveries that arrive twice and once more at the end change nothing.
 pub fn doubled(folder: &str) {
     for (path, text) in files(folder) {
         let once = stage::ending(steps(&text), false);
@@ -48,8 +48,8 @@ pub fn doubled(folder: &str) {
     }
 }
 
-/// Deliveries in any order, some of them twice, end in the same: in the
-/// scenarios that are `wanted`. Gives how many those are.
+/// Checks that deliveries in any order, some of them twice, lead to the same result in the
+/// scenarios that are `wanted`. Returns the number of these.
 pub fn shuffled(folder: &str, wanted: impl Fn(&str) -> bool) -> usize {
     let mut count = 0;
     for (path, text) in files(folder) {

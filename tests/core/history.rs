@@ -1,5 +1,5 @@
-//! What runs in an environment: everything that asks agrees with a naive
-//! replay, and nothing in `src/decide` asks the deployments themselves.
+//! Deployment history of an environment: all users of it agree with a naive replay, and nothing
+//! else in `crates/core/src` reads the commit of a deployment.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -31,7 +31,7 @@ use crate::scenario::{
     world::{Act, Acts, read, repo},
 };
 
-/// Commits `c1` to `c5` land on `main`, each by a pull request of its number.
+/// Commits `c1` to `c5` are merged to `main`, each by the pull request of the same number.
 const COMMITS: u64 = 5;
 
 const POLICY: &str = "\
@@ -41,15 +41,15 @@ const POLICY: &str = "\
 |   after: { after: [production] }
 ";
 
-/// A deployment to production, at minutes after 08:00.
+/// A deployment to production, with times in minutes after 08:00.
 #[derive(Debug, Clone)]
 struct Deployed {
-    /// The commit that the forge lists it under.
+    /// Commit in the forge's list.
     listed: u64,
-    /// What our workflow was given, if one did it.
+    /// Commit that our workflow received, if a workflow deployed it.
     given: Option<u64>,
     made: u16,
-    /// Distinct minutes in order, with a state each.
+    /// Distinct minutes in order, each with a state.
     statuses: Vec<(u16, &'static str)>,
 }
 
@@ -68,14 +68,14 @@ fn deployed() -> impl Strategy<Value = Deployed> {
     })
 }
 
-/// What runs in the end, by replaying every status with a stack.
+/// Returns the deployment that runs at the end, by replaying every status with a stack.
 fn replay(deployments: &[Deployed]) -> Option<&Deployed> {
     let order = |state: &str| ["in_progress", "success", "inactive", "failure"].iter().position(|s| *s == state);
     let mut all: Vec<(u16, usize, usize)> = Vec::new();
     for (index, deployment) in deployments.iter().enumerate() {
         let mut runs = false;
         for (at, state) in &deployment.statuses {
-            // A success that is only said again is no new one.
+            // A repeated success status is not a new success.
             if *state != "success" || !runs {
                 all.push((*at, order(state).unwrap(), index));
             }
@@ -209,13 +209,13 @@ impl Played {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The gates `deployed` and `hold` and the phases of items agree with the
-    /// replay, whatever deployments say and whoever made them.
+    /// The gates `deployed` and `hold` and the phases of items agree with the replay, whatever the
+    /// deployments report and whoever created them.
     #[test]
     fn everything_that_asks_agrees(deployments in prop::collection::vec(deployed(), 1..6)) {
         let top = replay(&deployments);
         let runs = top.map(Deployed::commit);
-        // Where a workflow deployed, what was only recorded since makes nothing be there.
+        // If a workflow deployed, later deployments that were only recorded prove nothing.
         let is_evident = top.is_none_or(|top| top.given.is_some()) || deployments.iter().all(|d| d.given.is_none());
         let mut played = play(&deployments, |_, _| {});
         for n in 1..=COMMITS {
@@ -226,7 +226,8 @@ proptest! {
         for n in 1..=COMMITS {
             let deployed = played.condition("after", n, "deployed");
             if runs == Some(n) {
-                // Not while the same commit failed since, or something is on its way.
+                // Except while the same commit has failed since, or another deployment is in
+                // progress.
                 let excused = ["deployed_failed", "deployed_running", "deployed_replacing"];
                 let passes = deployed.standing == ConditionState::Pass;
                 prop_assert!(passes || excused.contains(&deployed.code.as_str()), "c{}: {:?}", n, deployed);
@@ -244,8 +245,8 @@ proptest! {
         }
     }
 
-    /// Where one of our dispatches has no run yet, a workflow's deployment may
-    /// be its own: then nothing passes on its strength.
+    /// If one of our dispatches has no run yet, another workflow's deployment may belong to it, so
+    /// nothing passes because of that deployment.
     #[test]
     fn what_is_not_known_opens_nothing(
         mut deployments in prop::collection::vec(deployed(), 0..5),
@@ -271,14 +272,14 @@ proptest! {
     }
 }
 
-/// Only the history asks a deployment for its commit.
+/// Only the history reads the commit of a deployment.
 #[test]
 fn nothing_else_reads_the_commit_of_a_deployment() {
     fn walk(folder: &Path, found: &mut Vec<String>) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                // The facts themselves are there.
+                // The domain defines the facts themselves.
                 if !path.ends_with("src/domain") {
                     walk(&path, found);
                 }

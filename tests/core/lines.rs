@@ -1,5 +1,5 @@
-//! No commit outside the listed lines runs in a closed environment, whatever
-//! forks, names and orders.
+//! No commit outside the listed branches runs in a closed environment, whatever the forks, names
+//! and orders.
 
 use std::{cell::RefCell, collections::BTreeSet, fmt::Write as _, rc::Rc};
 
@@ -27,10 +27,10 @@ roles bob=write
 07:07 push main a1
 ";
 
-/// Commits of listed lines begin with this letter.
+/// First letter of commits on listed branches.
 const LISTED: char = 'a';
 
-/// Something that people, or strangers, do.
+/// An action of people, including strangers.
 #[derive(Debug, Clone)]
 struct Step(String, Option<String>);
 
@@ -78,7 +78,7 @@ fn story(steps: &[Step]) -> String {
     for (minute, Step(what, says)) in steps.iter().enumerate() {
         let at = format!("{:02}:{:02}", 8 + minute / 60, minute % 60);
         if what == "send" {
-            // What is queued is looked at before it is sent.
+            // Queued effects are checked again before they are sent.
             writeln!(text, "{at} tick\nsend").unwrap();
             continue;
         }
@@ -94,13 +94,13 @@ fn story(steps: &[Step]) -> String {
     text
 }
 
-/// The first letters of a commit's name, as the steps write it.
+/// Returns the first letters of a commit's name, as written in the steps.
 fn written(sha: &Sha) -> String {
     let bytes = hex::decode(&sha.0[..4]).unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
 }
 
-/// Where a closed gate would be passed by an effect, and with which commit.
+/// Returns the closed gates that an effect would pass, each with the commit.
 fn lets_go(moment: &Moment<'_>, effect: &Effect) -> Vec<(String, String)> {
     let closed = |name: &str| !name.eq_ignore_ascii_case("dev");
     match effect {
@@ -136,7 +136,7 @@ proptest! {
     }
 }
 
-/// The stories do let commits of listed lines go: what is never let go proves nothing.
+/// Ensures that the property is not vacuous: commits of listed branches do pass.
 #[test]
 fn commits_of_listed_lines_go() {
     let story = format!(

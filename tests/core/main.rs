@@ -1,8 +1,8 @@
-//! What phasebot decides, without anything that acts: this program needs only
-//! `domain`, `decide` and `policy`.
+//! Tests of phasebot's decisions, without any I/O: this program needs only the package
+//! `phasebot-core`.
 //!
-//! `cargo test --no-default-features --test core` compiles just those, in
-//! seconds, and so does each change that `scripts/mutants` tries.
+//! `cargo test --package phasebot-core --test core` compiles just that, in seconds, and so does
+//! each change that `scripts/mutants` tries.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;

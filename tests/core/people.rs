@@ -1,4 +1,4 @@
-//! A person is an account, not a name: who asks, writes and approves.
+//! People are identified by account and not by name: requesting, pushing and approving.
 
 use phasebot_core::domain::{decision::GateName, effect::Effect, id::Account};
 use proptest::prelude::*;
@@ -8,28 +8,27 @@ use crate::{
     folder,
 };
 
-/// `tests/scenarios/people/*.scn`: a policy, steps as in `tests/core/command/stage.rs`,
-/// a line `---`, what came of them. `BLESS=1` writes the second half anew.
+/// `tests/scenarios/people/*.scn`: a policy, steps as in `tests/core/command/stage.rs`, a line
+/// `---`, and the results. `BLESS=1` rewrites the second half.
 #[test]
 fn scenarios_come_out_as_written() {
     folder::as_written("people", narrate);
 }
 
-/// What is delivered twice, and once more in the end, changes nothing.
+/// Deliveries that arrive twice, and once more at the end, change nothing.
 #[test]
 fn repetition_of_deliveries_changes_nothing() {
     folder::doubled("people");
 }
 
-/// What somebody does in a generated history; people are meant by the login
-/// that they have at that moment.
+/// An action in a generated history; people are named by the login that they have at that time.
 #[derive(Debug, Clone)]
 enum Act {
     Push(usize),
     Deploy(usize),
     Approve(usize),
-    /// Takes another login, if nobody has it. Whoever takes the old one is a
-    /// stranger, who may do as much.
+    /// Takes another login, if it is free. Whoever takes the old login is another person with the
+    /// same permissions.
     Rename(usize, usize),
     Send,
 }
@@ -61,7 +60,7 @@ fn history(acts: &[Act]) -> String {
             Act::Approve(who) => format!("{at} comment on 1 by {}\n  : /approve deploy production\n", LOGINS[*who]),
             Act::Rename(from, to) if from == to => continue,
             Act::Rename(from, to) => {
-                // What the other account was called is free before.
+                // The other account's former login was freed before.
                 let (from, to) = (LOGINS[*from], LOGINS[*to]);
                 format!("renamed {to} was-{to}-{index}\nrenamed {from} {to}\nroles {from}=maintain\n")
             }
@@ -75,8 +74,8 @@ fn history(acts: &[Act]) -> String {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
-    /// No account both asks and approves, nor approves what it pushed, whatever
-    /// names there are: what is started was approved by another one.
+    /// No account both requests and approves, nor approves its own push, whatever the logins are:
+    /// another account approved everything that starts.
     #[test]
     fn nobody_approves_their_own(acts in prop::collection::vec(act(), 1..30)) {
         let probe = |moment: &Moment<'_>| {
@@ -102,7 +101,7 @@ proptest! {
     }
 }
 
-/// The property above is about something: such histories do start deploys.
+/// Ensures that the property above is not vacuous: such histories do start deployments.
 #[test]
 fn somebody_else_approves() {
     let steps =

@@ -1,4 +1,4 @@
-//! What a proposed policy would change, from recorded facts alone.
+//! Preview of a proposed policy's changes, from recorded facts alone.
 
 use jiff::Timestamp;
 use phasebot_core::{

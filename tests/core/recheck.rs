@@ -1,4 +1,5 @@
-//! What may still be sent when the rule, the command or the item behind it is gone.
+//! Rechecks before sending: which effects may still be sent after their rule, command or item is
+//! gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,9 +1,9 @@
-//! Unknown is never yes: at every moment of every scenario, taking any known
-//! thing away opens no gate, grants nothing and sends nothing.
+//! Unknown facts never allow anything: at every moment of every scenario, removing any known fact
+//! opens no gate, grants nothing and sends nothing.
 //!
-//! A moment of a scenario holds what is known then. From it, things are
-//! replaced by «unknown»: an answer of the forge is missing, could not be had
-//! or is incomplete; a field of a fact was never told. What follows then must
+//! A moment of a scenario contains what is known at that time. The test replaces facts with
+//! "unknown": an answer of the forge is missing, refused or incomplete, or a field of a fact has no
+//! value. The result must not allow more than before.
 //! not be more than what followed before.
 
 use std::{
@@ -34,41 +34,41 @@ use crate::{
     folder,
 };
 
-/// Things that are taken away at one moment, one after the other.
+/// Number of facts removed at one moment, one after the other.
 const TRIALS: usize = 4;
 
-/// Something that is known.
+/// A known fact that can be removed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Known {
-    /// An answer, as if nobody had asked.
+    /// An answer, as if the query had not been sent.
     Asked(Need),
-    /// An answer, as if the forge refused it.
+    /// An answer, as if the forge had refused it.
     Answered(Need),
-    /// That a list of commits is complete.
+    /// The completeness of a list of commits.
     Complete(Need),
-    /// That an item is open or closed.
+    /// The open or closed state of an item.
     Open(ItemNumber),
     /// The labels of an item.
     Labels(ItemNumber),
-    /// Where a pull request comes from and goes to.
+    /// The source and target branch of a pull request.
     Shape(ItemNumber),
-    /// How an item's author stands to the repository.
+    /// The association of an item's author with the repository.
     Author(ItemNumber),
-    /// The commit that a review is of.
+    /// The commit that was reviewed.
     ReviewedCommit(ItemNumber, u64),
-    /// How a reviewer stands to the repository.
+    /// The association of a reviewer with the repository.
     Reviewer(ItemNumber, u64),
-    /// How a check run ended.
+    /// The outcome of a check run.
     Ended(Sha, u64),
-    /// What the sender of a command might do.
+    /// The role of a command's sender.
     Role(CommandId),
-    /// The commit of a job that waits for our word.
+    /// The commit of a job that waits for our answer.
     Job(u64, String),
-    /// Who owns the repository.
+    /// The owner of the repository.
     Owner,
 }
 
-/// Everything that can be taken away.
+/// Returns all facts that can be removed.
 fn known(facts: &RepoFacts) -> Vec<Known> {
     let mut all = vec![Known::Owner];
     for (need, answered) in &facts.answers {
@@ -127,11 +127,12 @@ fn forget(facts: &mut RepoFacts, known: &Known) {
         Known::Job(run, name) => facts.waiting_jobs.get_mut(&(*run, name.clone())).unwrap().sha = None,
         Known::Owner => facts.about.owner = None,
     }
-    // The tables that follow from the facts are made anew.
+    // The derived tables are rebuilt.
     facts.remove(&BTreeSet::from([DocumentKey::Request("none".into())]));
 }
 
-/// What lets something go on: starts, approvals, publications; by what is done, where and at which commit.
+/// Returns the effects that allow something (starts, approvals, publications), by action, place and
+/// commit.
 fn grants<'e>(effects: impl IntoIterator<Item = &'e Effect>) -> BTreeSet<String> {
     let grant = |effect: &Effect| match effect {
         Effect::CreateDeployment { environment, sha, .. } | Effect::Dispatch { environment, sha, .. } => {
@@ -146,17 +147,18 @@ fn grants<'e>(effects: impl IntoIterator<Item = &'e Effect>) -> BTreeSet<String>
     effects.into_iter().filter_map(grant).collect()
 }
 
-/// What follows from facts at a moment, of what must not grow.
+/// Results at a moment that must not grow.
 struct Follows {
-    /// Gates that are open, and how many are not.
+    /// Open gates, and the number of closed ones.
     open: BTreeSet<String>,
     shut: usize,
-    /// What is wanted, and what of the queue may be sent.
+    /// Effects that are wanted, and queued effects that may be sent.
     granted: BTreeSet<String>,
     sent: BTreeSet<String>,
-    /// What would be wanted if nothing else were before it: its gate is open, and it waits for its turn.
+    /// Effects that would be wanted if nothing else were before them: their gates are open, and
+    /// they wait for their turn.
     in_turn: BTreeSet<String>,
-    /// Issues that are further than `plan`, because something is linked to them.
+    /// Issues that are beyond `plan` because something is linked to them.
     linked: BTreeSet<ItemNumber>,
 }
 
@@ -164,7 +166,7 @@ fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
     let (policy, now) = (moment.policy, moment.now);
     let terms = DecisionContext { policy, alerts: &AlertRules::default(), now, writes_disabled: None };
     let (mut open, mut shut) = (BTreeSet::new(), 0);
-    // The same subjects in both: what is asked for does not become less known.
+    // The same subjects in both cases: removing facts must not change what is evaluated.
     for subject in subjects(moment.facts, policy, now) {
         if evaluate(facts, policy, &subject, now).standing.is_open() {
             open.insert(format!("{} on {}", subject.gate.check(), subject.sha));
@@ -193,8 +195,8 @@ fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
     Follows { open, shut, granted, sent, in_turn, linked: issues.filter(linked).collect() }
 }
 
-/// Whose links count is decided by these alone; other answers say when work
-/// landed and what checked it, and without one of them the next evidence speaks.
+/// Only these decide whose links count. Other answers say when work landed and what checked it;
+/// without one of them, the next evidence counts.
 fn is_right(known: &Known) -> bool {
     match known {
         Known::Asked(need) | Known::Answered(need) => matches!(need, Need::Writer { .. } | Need::LinkedIssues { .. }),
@@ -207,7 +209,8 @@ fn is_right(known: &Known) -> bool {
 struct Tally {
     last: Option<RepoFacts>,
     moments: u64,
-    /// How often each kind of thing was taken away, and how often where a gate was shut.
+    /// Number of times that each kind of fact was removed, and number of times that a gate was
+    /// closed.
     taken: BTreeMap<String, u64>,
     shut: usize,
     failures: BTreeSet<String>,
@@ -247,7 +250,7 @@ fn look(path: &str, moment: &Moment<'_>, tally: &mut Tally) {
         let more = |before: &BTreeSet<String>, after: &BTreeSet<String>| -> Vec<String> {
             after.difference(before).cloned().collect()
         };
-        // What lost its commit lets the next one have its turn.
+        // If an entry loses its commit, the next one may have its turn.
         let granted = before.granted.union(&before.in_turn).cloned().collect();
         for (what, before, after) in [
             ("opened", &before.open, &after.open),

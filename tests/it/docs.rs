@@ -1,5 +1,5 @@
-//! The written pages: what they link to and name exists, and their tables are
-//! what the code says. `BLESS=1` rewrites the tables.
+//! Checks the documentation: everything that it links to or names exists, and its tables match the
+//! code. `BLESS=1` rewrites the tables.
 
 mod blocks;
 
@@ -16,7 +16,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// Every page, by its path from the root.
+/// Returns every page's path from the root.
 fn pages() -> Vec<String> {
     let mut pages = Vec::new();
     for folder in ["", "docs"] {
@@ -31,7 +31,7 @@ fn pages() -> Vec<String> {
     pages
 }
 
-/// The text outside code blocks.
+/// Returns the text outside code blocks.
 fn prose(page: &str) -> String {
     let mut inside = false;
     let lines = page.lines().filter(|line| {
@@ -42,19 +42,19 @@ fn prose(page: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What a page has in code blocks for a shell.
+/// Returns the shell code blocks of a page.
 pub fn shell_blocks(page: &str) -> Vec<String> {
     let blocks = page.split("```sh\n").skip(1);
     blocks.filter_map(|rest| rest.split("```").next().map(str::to_owned)).collect()
 }
 
-/// Where a page's links lead.
+/// Returns the link targets of a page.
 fn links(page: &str) -> Vec<&str> {
     let ends = page.match_indices("](").map(|(at, _)| &page[at + 2..]);
     ends.filter_map(|rest| rest.split(')').next()).collect()
 }
 
-/// The anchors that GitHub makes of a page's headings.
+/// Returns the anchors that GitHub generates from a page's headings.
 fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     let anchor = |heading: &str| {
@@ -65,12 +65,12 @@ fn anchors(page: &str) -> BTreeSet<String> {
     headings.map(anchor).collect()
 }
 
-/// The words in single backticks.
+/// Returns the words in single backticks.
 fn code(page: &str) -> Vec<&str> {
     page.lines().flat_map(|line| line.split('`').skip(1).step_by(2)).collect()
 }
 
-/// What is wrong with a page's links.
+/// Returns everything that is wrong with a page's links.
 fn dead_links(path: &str, text: &str) -> Vec<String> {
     let page = prose(text);
     let mut dead = Vec::new();
@@ -109,7 +109,7 @@ fn a_dead_link_is_found() {
     );
 }
 
-/// Paths in backticks: from the root, or for the walk from `src`.
+/// Checks paths in backticks: relative to the root, or to `src` in the walk through the code.
 #[test]
 fn files_that_pages_name_exist() {
     let mut missing = Vec::new();
@@ -123,7 +123,7 @@ fn files_that_pages_name_exist() {
             let there = [word.to_owned(), format!("src/{word}"), format!("crates/core/src/{word}")]
                 .iter()
                 .any(|path| root().join(path).exists());
-            // What a user makes.
+            // A file that the user creates.
             if is_path && is_ours && !there && word != "config/phasebot.toml" {
                 missing.push(format!("{path}: {word}"));
             }
@@ -145,7 +145,8 @@ fn the_map_names_every_part_of_the_sources() {
     }
 }
 
-/// The last column of the tables of threats and promises names tests and scenarios.
+/// Checks that the last column of the tables of threats and promises names existing tests and
+/// scenarios.
 #[test]
 fn every_threat_and_promise_is_tested() {
     let mut sources = String::new();
@@ -162,7 +163,7 @@ fn every_threat_and_promise_is_tested() {
     }
     for (page, fewest) in [("SECURITY.md", 25), ("docs/reliability.md", 10)] {
         let page = read(page);
-        // Tables whose last column names tests; others give figures.
+        // Tables whose last column names tests; others give numbers.
         let mut rows: Vec<&str> = Vec::new();
         let mut names_tests = false;
         let mut last = "";
@@ -194,7 +195,7 @@ fn every_threat_and_promise_is_tested() {
     }
 }
 
-/// The phases of the built-in policy.
+/// Returns the phases of the built-in policy.
 fn phases() -> String {
     let mut table = String::from("| phase | label | means | evidence |\n| --- | --- | --- | --- |\n");
     for phase in policy::built_in().phases {
@@ -209,7 +210,8 @@ fn manifest() -> Value {
     serde_json::from_str(&read("config/github-app.json")).unwrap()
 }
 
-/// GitHub's form for a new App, filled in: «Registering a GitHub App using URL parameters».
+/// Returns the link to GitHub's form for a new App, filled in (GitHub Docs, "Registering a GitHub
+/// App using URL parameters").
 fn form() -> String {
     let manifest = manifest();
     let mut address = format!(
@@ -245,7 +247,8 @@ fn tables_are_what_the_code_says() {
     }
 }
 
-/// What the App asks for is explained, and each event is one that we understand.
+/// Checks that the permissions of the App are explained, and that phasebot decodes each of its
+/// events.
 #[test]
 fn the_app_asks_for_what_is_explained() {
     let (manifest, page) = (manifest(), read("docs/github-app.md"));

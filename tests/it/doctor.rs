@@ -1,5 +1,5 @@
-//! `phasebot doctor`: the built program against the simulated forge. Each test
-//! breaks one thing and wants the line that names it, with its remedy.
+//! `phasebot doctor`: the built program with the simulated forge. Each test breaks one thing and
+//! expects the line that names it, with its remedy.
 
 use std::{
     collections::BTreeMap,
@@ -24,17 +24,17 @@ const APP: u64 = 4711;
 const REPO: &str = "acme/shop";
 const POLICY: &str = ".github/phasebot.yml";
 
-/// The private half in PEM, and the public one.
+/// One key for all tests: the private half in PEM, and the public one.
 static KEY: LazyLock<(String, AppKey)> = LazyLock::new(|| AppKey::generate().unwrap());
 
-/// A forge, a folder to run in, and the settings.
+/// A forge, a directory to run in, and the settings.
 struct World {
     forge: SimForge,
     folder: TempDir,
     variables: BTreeMap<String, String>,
 }
 
-/// What was found: how it ended, text, and JSON by check.
+/// Output of `doctor`: exit status, text, and JSON by check.
 struct Found {
     code: Option<i32>,
     text: String,
@@ -42,7 +42,7 @@ struct Found {
 }
 
 impl World {
-    /// Everything right, but for what `change` breaks of the forge.
+    /// Creates a world without faults, except for the changes that `change` makes to the forge.
     async fn new(change: impl FnOnce(&mut Options)) -> Self {
         let mut options = Options::new(APP, KEY.1.clone(), "a webhook secret".to_owned().into(), Arc::new(SystemClock));
         options.webhook_url = Some("https://bot.invalid/webhooks/github".to_owned());
@@ -66,7 +66,7 @@ impl World {
         world
     }
 
-    /// The same, installed.
+    /// Creates the same world with the App installed.
     async fn installed(change: impl FnOnce(&mut Options)) -> Self {
         let world = Self::new(change).await;
         world.forge.install("alice", &[REPO]).unwrap();
@@ -77,7 +77,7 @@ impl World {
         self.variables.insert(format!("PHASEBOT_{name}"), value.to_owned());
     }
 
-    /// With an address that only GitHub could reach.
+    /// Sets a public address that only GitHub could reach.
     fn with_public_address(mut self) -> Self {
         self.set("PUBLIC_URL", "https://bot.invalid");
         self
@@ -122,7 +122,7 @@ impl World {
 }
 
 impl Found {
-    /// Wants a finding of this check and verdict whose text holds all these parts.
+    /// Asserts a finding of this check and verdict whose text contains all these parts.
     fn has(&self, check: &str, verdict: &str, parts: &[&str]) {
         let fits = |found: &&Value| {
             let text = found.to_string();
@@ -131,7 +131,7 @@ impl Found {
         assert!(self.checks.iter().any(|found| fits(&found)), "{check} {verdict} {parts:?} is missing:\n{}", self.text);
     }
 
-    /// Wants that nothing but these checks fail.
+    /// Asserts that only these checks fail.
     fn fails_only(&self, checks: &[&str]) {
         let failed: Vec<&str> =
             self.checks.iter().filter(|f| f["verdict"] == "fail").map(|f| f["check"].as_str().unwrap()).collect();
@@ -204,7 +204,8 @@ async fn another_apps_key_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_wrong_is_told() {
-    // Behind by a minute and a half GitHub still lets us in: the signature runs for nine minutes.
+    // A minute and a half behind, GitHub still accepts the signature, because it is valid for nine
+    // minutes.
     for (forges, verdict, says) in
         [(540, "fail", "behind"), (90, "warn", "behind"), (-90, "fail", "ahead of"), (-30, "warn", "ahead of")]
     {
@@ -369,7 +370,7 @@ environments:
       - approval: { count: 1 }
 ";
 
-/// A ruleset on these tags that requires our check of this App, or of anybody.
+/// Adds a ruleset on these tags that requires our check from this App, or from anybody.
 fn rule(world: &World, enforcement: &str, include: &str, app: Option<u64>) {
     let mut check = json!({ "context": "phasebot/release" });
     if let Some(app) = app {
@@ -385,7 +386,7 @@ fn rule(world: &World, enforcement: &str, include: &str, app: Option<u64>) {
 async fn gates_that_nobody_keeps_are_called_advisory() {
     let world = World::installed(|_| {}).await;
     world.commit_policy(GATED);
-    // Only tried out, and on other tags.
+    // A ruleset that is only evaluated, and one on other tags.
     rule(&world, "evaluate", "refs/tags/v*", Some(APP));
     rule(&world, "active", "refs/tags/api/*", Some(APP));
     let found = world.doctor();

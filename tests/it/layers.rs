@@ -1,5 +1,5 @@
-//! The rules of ARCHITECTURE.md that the compiler does not know: which layer
-//! may import which, where a crate may be used at all, how long a file may be.
+//! The rules of ARCHITECTURE.md that the compiler does not check: allowed imports between layers,
+//! allowed places for crates, and the maximum length of files.
 
 mod source;
 
@@ -10,14 +10,14 @@ use std::{
 
 use source::Source;
 
-/// Which layers a layer may import, beside itself. Those of `phasebot-core` come
-/// first, the lowest first.
+/// Layers that each layer may import, in addition to itself. Those of `phasebot-core` come first,
+/// the lowest first.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("policy", &["domain"]),
     ("text", &["domain"]),
     ("plan", &["domain"]),
-    // One type, `EvalContext`, whose queries are split over the rooms that know the answers.
+    // One type, `EvalContext`, whose queries are defined in the layers that know the answers.
     ("context", &["commits", "domain", "environment", "incident", "text"]),
     ("commits", &["context", "domain"]),
     ("evidence", &["commits", "context", "domain", "text"]),
@@ -126,7 +126,7 @@ const PURE: &[&str] = &[
     "text",
 ];
 
-/// What a pure layer must not name: waiting, the world outside, the time, chance.
+/// Words that a pure layer must not use: waiting, I/O, time, randomness.
 const IMPURE: &[&str] = &[
     "async",
     "await",
@@ -152,7 +152,7 @@ const IMPURE: &[&str] = &[
     "Zoned::now",
 ];
 
-/// Crates that belong to certain layers.
+/// Crates that only certain layers may use.
 const CRATES: &[(&str, &[&str])] = &[
     ("axum", &["http", "forge_sim"]),
     ("hyper", &["http", "forge_sim"]),
@@ -162,17 +162,17 @@ const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli", "main"]),
 ];
 
-/// Words that promise work instead of doing it.
+/// Words that postpone work.
 const PROMISES: &[&str] = &["todo", "fixme", "xxx", "for now", "unimplemented!", "todo!"];
 
-/// How long a file of `src` may be.
+/// Maximum number of lines of a file of `src`.
 const LONGEST: usize = 400;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every Rust file below `folder`, with its path from the root.
+/// Returns every Rust file below `folder`, with its path from the root.
 fn files(folder: &str) -> Vec<(String, String)> {
     fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).unwrap() {
@@ -191,12 +191,12 @@ fn files(folder: &str) -> Vec<(String, String)> {
     found.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// Folders of sources, below each of which the layers are.
+/// Source folders, each with layers below it.
 const SOURCES: [&str; 3] = ["src", "crates/core/src", SIMULATION];
 /// The simulated forge is one layer.
 const SIMULATION: &str = "crates/forge-sim/src";
 
-/// The layer of a file: `src/app/worker.rs` and `src/app.rs` are of `app`.
+/// Returns the layer of a file: `src/app/worker.rs` and `src/app.rs` belong to `app`.
 fn layer(path: &str) -> &str {
     if path.starts_with(SIMULATION) {
         return "forge_sim";
@@ -205,7 +205,7 @@ fn layer(path: &str) -> &str {
     rest.trim_start_matches('/').split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// Everything that is wrong with one file.
+/// Returns everything that is wrong with one file.
 fn breaches(path: &str, text: &str) -> Vec<String> {
     let layer = layer(path);
     if layer == "lib" {
@@ -235,7 +235,7 @@ fn breaches(path: &str, text: &str) -> Vec<String> {
     found
 }
 
-/// Comments count here, other than everywhere else.
+/// Checks comments, too, unlike the other rules.
 fn promises(path: &str, text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -255,7 +255,7 @@ fn the_sources_keep_the_rules() {
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
 }
 
-/// Imports point one way: whoever is imported imports nothing that comes back.
+/// Imports have no cycles.
 #[test]
 fn no_layers_import_each_other_in_a_circle() {
     let imports = |layer: &str| IMPORTS.iter().find(|(name, _)| *name == layer).map_or(&[][..], |(_, found)| found);
@@ -264,7 +264,7 @@ fn no_layers_import_each_other_in_a_circle() {
         let mut next: Vec<&str> = imports(layer).to_vec();
         while let Some(one) = next.pop() {
             assert_ne!(one, *layer, "`{layer}` imports itself through others");
-            // Whoever imports the context uses its queries, not the rooms behind them.
+            // Layers that import the context use its queries and not the layers behind them.
             if one != "context" && !reached.contains(&one) {
                 reached.push(one);
                 next.extend(imports(one));
@@ -283,7 +283,7 @@ fn names_of_figures_stand_in_one_place() {
     }
 }
 
-/// A breach of each rule, and what must be said of it.
+/// Checks one breach of each rule, and its message.
 #[test]
 fn every_rule_can_fail() {
     let long = "//\n".repeat(LONGEST + 1);
@@ -348,7 +348,7 @@ fn every_rule_can_fail() {
     }
 }
 
-/// What looks like a breach and is none.
+/// Text that looks like a breach but is none.
 #[test]
 fn no_rule_fails_without_a_reason() {
     for (path, text) in [

@@ -1,8 +1,8 @@
-//! Every dependency has a licence that `deny.toml` allows, comes from
-//! crates.io, and is none that it bans.
+//! Every dependency has a licence that `deny.toml` allows, comes from crates.io, and is not banned
+//! there.
 //!
-//! `cargo deny` tells the same of all platforms; this needs only cargo, and
-//! looks at the dependencies of this machine's platform.
+//! `cargo deny` checks the same for all platforms; this test needs only cargo, and checks the
+//! dependencies of this machine's platform.
 
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
@@ -31,7 +31,7 @@ struct Ban {
     #[serde(rename = "crate")]
     name: String,
     reason: String,
-    /// Who may depend on it all the same.
+    /// Crates that may depend on it nevertheless.
     #[serde(default)]
     wrappers: Vec<String>,
 }
@@ -71,7 +71,7 @@ fn dependencies_are_as_deny_toml_allows() {
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
-/// What was locked and downloaded to build on this machine.
+/// Returns the metadata of the locked dependencies for this machine.
 fn metadata(root: &Path) -> Metadata {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let version = Command::new(&cargo).arg("-vV").output().unwrap();
@@ -111,7 +111,7 @@ fn wrong(rules: &Rules, metadata: &Metadata) -> Vec<String> {
     wrong
 }
 
-/// Whether an SPDX expression can be met by allowed licences; `/` is the older way to write `OR`.
+/// Returns whether allowed licences satisfy an SPDX expression; `/` is the older form of `OR`.
 fn allowed(expression: &str, allow: &[String]) -> bool {
     let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let words: Vec<&str> = spaced.split_whitespace().collect();
@@ -120,7 +120,7 @@ fn allowed(expression: &str, allow: &[String]) -> bool {
     met == Some(true) && at == words.len()
 }
 
-/// `a OR b`. `None`: it can't be read.
+/// Parses `a OR b`; `None` if it is malformed.
 fn any(words: &[&str], at: &mut usize, allow: &[String]) -> Option<bool> {
     let mut met = all(words, at, allow)?;
     while words.get(*at) == Some(&"OR") {
@@ -130,7 +130,7 @@ fn any(words: &[&str], at: &mut usize, allow: &[String]) -> Option<bool> {
     Some(met)
 }
 
-/// `a AND b`, which binds closer.
+/// Parses `a AND b`, which has higher precedence.
 fn all(words: &[&str], at: &mut usize, allow: &[String]) -> Option<bool> {
     let mut met = one(words, at, allow)?;
     while words.get(*at) == Some(&"AND") {
@@ -140,7 +140,7 @@ fn all(words: &[&str], at: &mut usize, allow: &[String]) -> Option<bool> {
     Some(met)
 }
 
-/// A licence, perhaps with an exception, or a group.
+/// Parses a licence, perhaps with an exception, or a group.
 fn one(words: &[&str], at: &mut usize, allow: &[String]) -> Option<bool> {
     let word = *words.get(*at)?;
     *at += 1;

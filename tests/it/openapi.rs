@@ -1,8 +1,8 @@
 //! Checks requests, answers and webhooks against GitHub's OpenAPI description.
 //!
-//! `tests/fixtures/openapi-subset.json` is the part of it that the simulated
-//! forge serves; `scripts/vendor-openapi` makes it. A request that is not in it
-//! fails: serve it in `src/sim/route`, then run the script.
+//! `tests/fixtures/openapi-subset.json` contains the part that the simulated forge serves;
+//! `scripts/vendor-openapi` generates it. A request outside of it fails: serve it in
+//! `crates/forge-sim/src/route`, then run the script.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -15,7 +15,7 @@ use jsonschema::{Draft, Validator};
 use phasebot_forge_sim::{Delivery, Exchange};
 use serde_json::{Map, Value, json};
 
-/// Where the packages of public data are: `PHASEBOT_CORPORA`, else `target/corpora`.
+/// Returns the folder of the public data packages: `PHASEBOT_CORPORA`, else `target/corpora`.
 pub fn corpora() -> PathBuf {
     std::env::var_os("PHASEBOT_CORPORA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/corpora"), PathBuf::from)
@@ -27,13 +27,13 @@ static DESCRIPTION: LazyLock<Description> = LazyLock::new(|| {
     Description::new(serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display())))
 });
 
-/// Whether the bot may ask this, and GitHub would answer like that.
+/// Checks that the bot may send this request, and that GitHub would answer like this.
 pub fn check_exchange(exchange: &Exchange) -> Result<(), String> {
     check_request(exchange)?;
     check_response(exchange)
 }
 
-/// Whether a request is one that GitHub understands.
+/// Checks that a request is one that GitHub accepts.
 pub fn check_request(exchange: &Exchange) -> Result<(), String> {
     let at = |why: String| format!("{} {}: {why}", exchange.method, exchange.path);
     if exchange.route == "/graphql" {
@@ -50,7 +50,7 @@ pub fn check_request(exchange: &Exchange) -> Result<(), String> {
         (None, Some(_)) if body.is_some_and(|b| b["required"] == true) => Err(at("the body is missing".to_owned())),
         (None, _) => Ok(()),
         (Some(sent), Some(schema)) => {
-            // The description leaves objects open; a field that it does not know is a mistake of ours all the same.
+            // The description allows further fields; an unknown field is nevertheless our mistake.
             if let (Some(known), Some(sent)) = (schema.get("properties").and_then(Value::as_object), sent.as_object())
                 && let Some(unknown) = sent.keys().find(|k| !known.contains_key(*k))
             {
@@ -61,7 +61,7 @@ pub fn check_request(exchange: &Exchange) -> Result<(), String> {
     }
 }
 
-/// Whether an answer is one that GitHub would give.
+/// Checks that an answer is one that GitHub would give.
 pub fn check_response(exchange: &Exchange) -> Result<(), String> {
     let Some(status) = exchange.status else { return Ok(()) };
     let at = |why: String| format!("{} {} → {status}: {why}", exchange.method, exchange.path);
@@ -86,7 +86,7 @@ pub fn check_response(exchange: &Exchange) -> Result<(), String> {
             (None, _) => Ok(()),
         };
     }
-    // Not listed with every operation, but documented for all of them.
+    // Not listed for every operation, but documented for all of them.
     match status {
         304 if shown.is_none() => Ok(()),
         301 | 307 | 400 | 401 | 403 | 404 | 410 | 422 | 429 | 502 => {
@@ -97,7 +97,7 @@ pub fn check_response(exchange: &Exchange) -> Result<(), String> {
     }
 }
 
-/// Whether a webhook's payload is one that GitHub would send.
+/// Checks that a webhook's payload is one that GitHub would send.
 pub fn check_delivery(delivery: &Delivery) -> Result<(), String> {
     let mut name = delivery.event.replace('_', "-");
     if let Some(action) = &delivery.action {
@@ -116,7 +116,7 @@ struct Description {
 
 impl Description {
     fn new(mut document: Value) -> Self {
-        // A mistake of the description: here it wants an account to be a user *and* an
+        // A mistake in the description: here it requires an account to be a user *and* an
         // enterprise, everywhere else one of the two.
         let account =
             "/paths/~1app~1installations/get/responses/200/content/application~1json/schema/items/properties/account";
@@ -133,13 +133,13 @@ impl Description {
         found.ok_or_else(|| format!("{} is not in the description", exchange.name()))
     }
 
-    /// What a reference stands for, or the value itself.
+    /// Returns the target of a reference, or the value itself.
     fn followed<'a>(&'a self, value: &'a Value) -> &'a Value {
         let target = value.get("$ref").and_then(Value::as_str).and_then(|r| self.document.pointer(&r[1..]));
         target.unwrap_or(value)
     }
 
-    /// Every value sent is a known parameter with a valid value, and every required one is sent.
+    /// Checks that every parameter sent is known and valid, and that every required one is sent.
     fn parameters(&self, operation: &Value, place: &str, sent: &[(String, String)]) -> Result<(), String> {
         let none = Vec::new();
         let all = operation.get("parameters").and_then(Value::as_array).unwrap_or(&none);
@@ -188,7 +188,7 @@ impl Description {
         jsonschema::options()
             .with_draft(Draft::Draft4)
             .should_validate_formats(true)
-            // GitHub sends an empty text where an address is not given.
+            // GitHub sends an empty string for a missing address.
             .with_format("uri", |text: &str| text.is_empty() || reqwest::Url::parse(text).is_ok())
             .build(&document)
             .map_err(|e| e.to_string())
@@ -212,7 +212,8 @@ impl Description {
     }
 }
 
-/// OpenAPI 3.0 is close to draft 4 of JSON Schema, but writes «or null» in its own way.
+/// Converts OpenAPI 3.0 to draft 4 of JSON Schema: they are similar, but OpenAPI writes "or null"
+/// in its own way.
 fn as_draft_4(value: Value) -> Value {
     match value {
         Value::Array(list) => list.into_iter().map(as_draft_4).collect(),

@@ -4,6 +4,9 @@
 //! it. `ARCHITECTURE.md` beside the sources has the map. Start with
 //! [`engine::Repository`].
 
+// A new variant of a domain type needs a thought at each place that matches it.
+#![warn(clippy::wildcard_enum_match_arm, clippy::match_wildcard_for_single_variants)]
+
 pub mod command;
 mod commits;
 mod context;

@@ -1,5 +1,5 @@
-//! Whoever comments without any right leaves little behind, and what is gone
-//! never runs again.
+//! Comments by people without permissions leave little data behind, and commands whose records were
+//! removed never run again.
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
@@ -87,7 +87,7 @@ impl Place {
         }
     }
 
-    /// What the shell does with it; the sender has `role`.
+    /// Processes an event as the app does; the sender has `role`.
     fn deliver(&mut self, event: &Event, role: Role, now: Timestamp) -> CommandRun {
         ingest::observe(&mut self.facts, event, &self.policy, &Us::default());
         let Some(request) = hear(event, &self.policy, &Us::default()) else { return CommandRun::default() };
@@ -107,13 +107,13 @@ fn writes(ran: &CommandRun) -> (usize, usize) {
     (of("react"), of("upsert_comment"))
 }
 
-/// Kept 3,000 lines of commands for ever before, 3.5 KB each.
+/// Regression: 3,000 lines of commands were stored forever, 3.5 KB each.
 #[test]
 fn a_stranger_leaves_twenty_records_behind() {
     let mut place = Place::new();
     let body = "/deploy production\n".repeat(10);
     let (mut reactions, mut comments, mut removed) = (0, 0, 0);
-    // Six hours at the 500 comments an hour that GitHub lets one account write.
+    // Six hours at GitHub's limit of 500 comments an hour per account.
     for n in 0..3000_i64 {
         let at = after(n * 36 / 5);
         let event = place.comment(n.cast_unsigned() % 40, "mallory", at, &body);
@@ -146,13 +146,13 @@ fn many_strangers_together_leave_five_hundred_records_behind() {
         let event = place.comment(1, &format!("mallory-{}", n % 100), at, "/deploy production");
         place.deliver(&event, Role::Read, at);
     }
-    // One answer in a comment of each item is remembered for its hour beside them.
+    // In addition, one answer per item's comments is remembered for an hour.
     assert!(place.facts.commands.len() <= 502, "{}", place.facts.commands.len());
     let item = place.facts.document(&DocumentKey::Item(1)).unwrap();
     assert!(item.len() < 4000, "marks are bounded: {}", item.len());
 }
 
-/// A record's key is why a command runs once.
+/// The key of a record ensures that a command runs only once.
 #[test]
 fn a_command_whose_record_went_never_runs_again() {
     let mut place = Place::new();
@@ -164,17 +164,17 @@ fn a_command_whose_record_went_never_runs_again() {
         all.push(event);
     }
     assert!(place.facts.commands.len() <= 21);
-    // Meanwhile she has become somebody, and GitHub sends everything again.
+    // In the meantime she got permissions, and GitHub delivers everything again.
     for event in &all {
         let ran = place.deliver(event, Role::Admin, after(40_000));
         assert_eq!(ran, CommandRun::default());
     }
     assert!(place.facts.holds(1).is_empty());
-    // What others wrote long before is not hers, and runs although it comes late.
+    // An older comment by someone else runs although it arrives late.
     let late = place.comment(1, "alice", after(90), "/hold for legal");
     place.deliver(&late, Role::Triage, after(40_000));
     assert_eq!(place.facts.holds(1).len(), 1);
-    // So does what she writes now.
+    // Her new comments run, too.
     let new = place.comment(1, "mallory", after(40_001), "/hold really");
     place.deliver(&new, Role::Admin, after(40_001));
     assert_eq!(place.facts.holds(1).len(), 2);
@@ -189,7 +189,7 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
         place.deliver(&event, Role::Maintain, at);
     }
     assert!((200..=202).contains(&place.facts.commands.len()), "{}", place.facts.commands.len());
-    // What decisions rest on never goes; too much of it is refused.
+    // Records that decisions depend on are never removed; beyond the limit, new ones are refused.
     for n in 1000..1700_i64 {
         let at = after(n * 60);
         let event = place.comment(2, "alice", at, "/phase code");
@@ -208,7 +208,7 @@ fn records_of_people_with_rights_are_bounded_by_item_and_person() {
     assert_eq!(place.facts.holds(2).len(), 1, "what stops something has room again");
 }
 
-/// Twenty comments on ten items brought ten comments of ours in a minute before.
+/// Regression: twenty comments on ten items caused ten of our comments in a minute.
 #[test]
 fn misspelt_commands_on_many_items_bring_one_comment() {
     let mut place = Place::new();
@@ -223,7 +223,7 @@ fn misspelt_commands_on_many_items_bring_one_comment() {
     assert_eq!((reactions, comments), (10, 1));
 }
 
-/// One person with rights may talk much, and is answered less.
+/// A person with permissions may send many commands, but receives fewer answers.
 #[test]
 fn one_person_does_not_fill_a_lane() {
     let mut place = Place::new();

@@ -1,4 +1,4 @@
-//! Slash-commands: what runs, for whom, and what is answered.
+//! Slash commands: execution, permissions and answers.
 
 mod bounds;
 mod parser;

@@ -1,4 +1,4 @@
-//! Properties of the parser.
+//! Properties of the command parser.
 
 use jiff::Timestamp;
 use phasebot_core::{

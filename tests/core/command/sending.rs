@@ -1,11 +1,11 @@
-//! What is sent to the forge for deploys: it waits in a queue until the step
-//! `send`, so that something can happen between the decision and the sending.
+//! Queue of the effects of deployments. They wait for the step `send`, so that something can happen
+//! between decision and sending.
 //!
-//! - `send`: everything that waits, if it is still wanted;
-//! - `send moved COMMIT | gone | made COMMIT | not-started | unnamed | failed WHY`: what
-//!   becomes of the next start; else it is done at the commit that was meant.
+//! - `send`: sends everything that is queued and still wanted;
+//! - `send moved COMMIT | gone | made COMMIT | not-started | unnamed | failed WHY`: the result of
+//!   the next start; without it, the start succeeds at the intended commit.
 //!
-//! The first deployment that is made has the number 901, the first run 801.
+//! The first deployment has the number 901, the first run 801.
 
 use std::fmt::Write as _;
 
@@ -26,18 +26,18 @@ use phasebot_core::{
 
 use super::stage::Stage;
 
-/// What must not depend on how often anything is delivered.
+/// Results that must not depend on repeated deliveries.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// Everything that was sent.
+    /// Effects that were sent.
     pub sent: Vec<String>,
-    /// How each deploy stands.
+    /// State of each deployment request.
     pub requests: Vec<String>,
-    /// How each gate stands.
+    /// State of each gate.
     pub gates: Vec<String>,
 }
 
-/// Whether an effect waits for `send`; then in a few words.
+/// Returns a short description of an effect that waits for `send`; `None` for other effects.
 pub(super) fn words(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::CreateDeployment { environment, sha, .. } => format!("deployment of {} to {environment}", sha.short()),
@@ -70,8 +70,8 @@ fn commit(name: &str) -> Sha {
 }
 
 impl Stage {
-    /// Takes an effect into the queue, or tells it as what is done at once. One
-    /// that is wanted once and was queued before is left out, as the store does.
+    /// Queues an effect, or reports it as done if it is applied immediately. Skips a one-time
+    /// effect that was queued before, as the store does.
     pub(super) fn queue(&mut self, PlannedEffect { key, replaces, effect }: PlannedEffect) {
         if !self.keys.insert(key.clone()) && !replaces {
             return;
@@ -139,7 +139,7 @@ impl Stage {
         self.advance(now);
     }
 
-    /// What the forge says of something that was sent.
+    /// Returns the forge's result for a sent effect.
     fn told(&mut self, effect: &Effect, how: Option<&[&str]>, now: Timestamp) -> Result<Option<ForgeResult>, String> {
         let (Effect::CreateDeployment { sha, .. } | Effect::Dispatch { sha, .. }) = effect else { return Ok(None) };
         let made = match how {
@@ -159,7 +159,7 @@ impl Stage {
         Ok(Some(ForgeResult::Started { run: Some(800 + self.started), sha: Some(made), pinned: *strict }))
     }
 
-    /// How everything stands at `now`.
+    /// Returns the final state at `now`.
     pub(super) fn ending(&self, now: Timestamp) -> Ending {
         let mut requests: Vec<_> = self.facts.requests.values().collect();
         requests.sort_by_key(|request| (request.at, request.environment.clone()));
@@ -171,7 +171,7 @@ impl Stage {
         Ending { sent: self.sent.clone(), requests: requests.collect(), gates: self.gates(now) }
     }
 
-    /// Every gate as it stands at `now` by what is known.
+    /// Returns the state of every gate at `now`.
     pub(super) fn gates(&self, now: Timestamp) -> Vec<String> {
         let decide = |subject: &gate::Subject| {
             let decision = gate::evaluate(&self.facts, &self.policy, subject, now);

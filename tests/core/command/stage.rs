@@ -1,29 +1,29 @@
-//! Plays commands through the pure core, as the shell would.
+//! Runs scenarios with commands against the core, as the app does.
 //!
 //! Steps are those of `tests/scenarios`, and:
 //!
-//! - `roles alice=write bob=read`: what the forge says; others have `none`;
-//! - `team sre alice`: who is in a team; `team sre left alice`: who is not any more; `renamed ada bob`: an account
-//!   gets another login; `mute`: the forge answers no question about rights;
-//!   `mute teams`: none about teams; `mute Named`: no such question of a decision,
-//!   until `unmute`; `deny Checks`: it refuses to answer such a question, `deny rights`
-//!   and `deny teams` those about people;
-//! - `head COMMIT [fork]`: what the forge says of a pull request's head;
-//! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing | unassignable LOGIN |
-//!   no-milestone NAME… | failed WHY`:
-//!   what becomes of the next errand; else it is done;
-//! - `10:00 comment on 1 by alice`, `review 2 commented by alice`, each
-//!   followed by the text in lines `  : …`; `again` at the end delivers it
-//!   twice, `edited` makes it an edit;
+//! - `roles alice=write bob=read`: the roles that the forge reports; other accounts have `none`;
+//! - `team sre alice`: alice is a member of a team; `team sre left alice`: she no longer is;
+//!   `renamed ada bob`: an account gets another login; `mute`: the forge answers no query about
+//!   permissions; `mute teams`: none about teams; `mute Named`: no query of this kind, until
+//!   `unmute`; `deny Checks`: it refuses queries of this kind, `deny rights` and `deny teams` those
+//!   about people;
+//! - `head COMMIT [fork]`: the head of a pull request on the forge;
+//! - `outcome moved COMMIT | tag-at COMMIT | tag-gone | reran WORKFLOW… [but CHECK] | nothing |
+//!   unassignable LOGIN | no-milestone NAME… | failed WHY`: the result of the next forge action;
+//!   without it, the action succeeds;
+//! - `10:00 comment on 1 by alice`, `review 2 commented by alice`, each followed by the text in
+//!   lines `  : …`; `again` at the end delivers it twice, `edited` makes it an edit;
 //! - `show 1`: the status comment;
-//! - `gates`: every decision that is kept, with its conditions;
-//! - `policy`, followed by its text in lines `  : …`: the policy is another one from now on; what follows from
-//!   that is decided with the next step, as an effect may be sent before;
-//! - `queue checks`, `queue errands`: from now on check runs, and what commands want done, wait for `send`, too;
-//! - `send`: what deploys want sent (`sending.rs`).
+//! - `gates`: every stored decision with its conditions;
+//! - `policy`, followed by its text in lines `  : …`: replaces the policy; its consequences are
+//!   decided with the next step, because an effect may be sent before that;
+//! - `queue checks`, `queue errands`: from now on check runs, or the forge actions of commands,
+//!   wait for `send`, too;
+//! - `send`: sends the effects of deployments (`sending.rs`).
 //!
-//! In `mode: act` gates are decided after each step, and at each moment that
-//! one of them waits for; what turned is told, with the check run.
+//! In `mode: act`, gates are evaluated after each step and at each time that one of them waits for.
+//! Changes are written to the output with the check run.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -64,14 +64,14 @@ pub struct Stage {
     pub(super) policy: Policy,
     pub(super) facts: RepoFacts,
     roles: BTreeMap<AccountId, Role>,
-    /// Who is called what by now.
+    /// Present logins of the accounts.
     accounts: Accounts,
     teams: BTreeSet<(String, AccountId)>,
     head: Option<Sha>,
     head_from_fork: bool,
     mute: bool,
     mute_teams: bool,
-    /// Questions that are not answered, by the name of their variant.
+    /// Kinds of queries that the forge does not answer, by variant name.
     muted: BTreeSet<String>,
     denied: BTreeSet<String>,
     outcomes: VecDeque<String>,
@@ -79,45 +79,45 @@ pub struct Stage {
     pub(super) out: String,
     world: World,
     wake: Option<Timestamp>,
-    /// What waits to be sent, with its key.
+    /// Queued effects, with their keys.
     pub(super) queued: VecDeque<(String, Effect)>,
     pub(super) sent: Vec<String>,
-    /// Keys of everything that was ever wanted.
+    /// Keys of all effects that were ever requested.
     pub(super) keys: BTreeSet<String>,
-    /// How many deployments and runs were started.
+    /// Number of deployments and runs started.
     pub(super) started: u64,
-    /// What else waits to be sent: `checks`, `errands`.
+    /// Further kinds of effects that are queued: `checks`, `errands`.
     pub(super) queues: BTreeSet<String>,
     probe: Option<Probe>,
 }
 
-/// What is known at a moment in which everything is decided anew.
+/// State at a time when everything is decided again.
 pub struct Moment<'a> {
     pub facts: &'a RepoFacts,
     pub policy: &'a Policy,
-    /// What waits to be sent.
+    /// Queued effects.
     pub queued: Vec<&'a Effect>,
     pub now: Timestamp,
 }
 
-/// Looks at every such moment of a scenario.
+/// Callback that inspects each such moment of a scenario.
 pub type Probe = Box<dyn FnMut(&Moment<'_>)>;
 
-/// Plays the steps and shows each moment to `probe`.
+/// Runs the steps and passes each moment to `probe`.
 pub fn probed(steps: &str, probe: Probe) {
     play_with(steps, false, Some(probe));
 }
 
-/// Steps that say something of the forge or want to see something.
+/// Steps that configure the forge or request output.
 const SETTINGS: [&str; 14] = [
     "renamed", "readers", "roles", "team", "show", "gates", "head", "send", "outcome", "mute", "unmute", "deny",
     "policy", "queue",
 ];
 
-/// Stands for `"` in a text, which the steps use for themselves.
+/// Placeholder for `"` in a text, because the steps use quotes themselves.
 const QUOTE: &str = "\u{1}";
 
-/// What comes of the steps, in words.
+/// Returns the results of the steps as text.
 pub fn narrate(steps: &str) -> String {
     let (stage, _) = play(steps, false);
     let mut out = stage.out;
@@ -131,16 +131,16 @@ pub fn narrate(steps: &str) -> String {
     out
 }
 
-/// How everything stands in the end; `doubled`: every delivery comes twice,
-/// and all of them once more in the end.
+/// Returns the final state. `doubled`: every delivery arrives twice, and all of them once more at
+/// the end.
 pub fn ending(steps: &str, doubled: bool) -> Ending {
     let (stage, end) = play(steps, doubled);
     stage.ending(end)
 }
 
-/// How everything stands once all has arrived: in the order of the steps, or
-/// in that of `keys`, with every third delivery doubled. Only events are
-/// played; everything is decided after each of them, at the end of the story.
+/// Returns the final state after all deliveries: in the order of the steps, or in that of `keys`
+/// with every third delivery doubled. Runs only events; decides everything after each of them, at
+/// the time of the scenario's end.
 pub fn in_order(steps: &str, keys: Option<&[u32]>) -> Ending {
     let plain = |line: &&str| {
         let word = line.split(' ').next().unwrap_or_default();
@@ -183,13 +183,13 @@ fn play_with(steps: &str, doubled: bool, probe: Option<Probe>) -> (Stage, Timest
             body.push('\n');
             body.push_str(&text);
         } else if SETTINGS.contains(&word) {
-            // Told apart from events by a tick that carries the words.
+            // A tick with the words represents the setting among the events.
             let _ = writeln!(plain, "#! {line}");
         } else {
             let _ = writeln!(plain, "{line}");
         }
     }
-    // The text belongs to the step before it.
+    // The text belongs to the previous step.
     let bodies: BTreeMap<usize, String> = extra.into_iter().collect();
     let mut texts: VecDeque<String> = VecDeque::new();
     let mut settings: Vec<(usize, String)> = Vec::new();
@@ -199,7 +199,7 @@ fn play_with(steps: &str, doubled: bool, probe: Option<Probe>) -> (Stage, Timest
         if let Some(setting) = line.strip_prefix("#! ") {
             let body = bodies.get(&(index + 1)).map_or_else(String::new, |body| body.replace(QUOTE, "\""));
             settings.push((events, format!("{setting}\n{body}")));
-            // What the forge shows of an account is read with the events.
+            // Account names on the forge are read with the events.
             if setting.starts_with("renamed ") {
                 let _ = writeln!(steps, "{setting}");
             }
@@ -270,7 +270,7 @@ fn play_with(steps: &str, doubled: bool, probe: Option<Probe>) -> (Stage, Timest
     (stage, now)
 }
 
-/// Conditions as the record has them.
+/// Formats conditions as the record stores them.
 fn conditions(all: &[Condition], depth: usize, out: &mut String) {
     for condition in all {
         let standing = format!("{:?}", condition.standing).to_lowercase();
@@ -380,7 +380,7 @@ impl Stage {
         }
     }
 
-    /// Lets the time come, stopping wherever a gate turns by itself.
+    /// Advances the time, stopping whenever a gate changes without an event.
     fn until(&mut self, at: Timestamp) {
         while let Some(wake) = self.wake.filter(|wake| *wake < at) {
             let before = self.out.len();
@@ -394,7 +394,7 @@ impl Stage {
         }
     }
 
-    /// Asks what is wanted, decides, and tells what turned.
+    /// Sends queries, decides, and writes the changes to the output.
     pub(super) fn advance(&mut self, now: Timestamp) {
         self.world.now = Some(now);
         for request in wait::due(&self.facts, &self.policy, now) {
@@ -402,7 +402,7 @@ impl Stage {
         }
         let policy = self.policy.clone();
         let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now, writes_disabled: None };
-        // What was only now begun may want to know more: then it is asked a moment later.
+        // New work may need further queries; these are sent a moment later.
         for _ in 0..20 {
             let needs = self.needs(now);
             let asks = !needs.is_empty();
@@ -433,13 +433,13 @@ impl Stage {
                 break;
             }
         }
-        // Once more changes nothing.
+        // Another run must change nothing.
         let again = engine::advance(&mut self.facts, &terms);
         let new = again.effects.iter().any(|wish| wish.replaces || !self.keys.contains(&wish.key));
         assert!(again.changed.is_empty() && !new && again.notes.is_empty(), "{again:?}");
     }
 
-    /// What the forge says now: of people as the steps have it by then.
+    /// Returns the forge's answer at the present time; for people, as the steps so far say.
     fn answer(&self, need: &Need) -> Answer {
         let denied = |what: &str| self.denied.contains("rights") || self.denied.contains(what);
         match need {
@@ -451,7 +451,7 @@ impl Stage {
         }
     }
 
-    /// What is to be asked, of those questions that the forge answers.
+    /// Returns the queries to send, without those that the forge does not answer.
     fn needs(&self, now: Timestamp) -> Vec<Need> {
         let needs = engine::needs(&self.facts, &BTreeSet::new(), &self.policy, now).into_iter();
         let mute = |need: &Need| match need {
@@ -478,7 +478,7 @@ impl Stage {
         }
     }
 
-    /// Runs commands as far as the forge tells what their sender may do.
+    /// Runs commands, as far as the forge reports the permissions of their senders.
     fn request(&mut self, request: &Request, now: Timestamp) {
         if request.undecided(&self.facts).next().is_none() {
             return;

@@ -1,4 +1,4 @@
-//! What is made from the table of commands; `docs.rs` holds the documents to it.
+//! Output generated from the table of commands; `docs.rs` compares the documents with it.
 
 use phasebot_core::{
     command::{COMMANDS, examples, parse},

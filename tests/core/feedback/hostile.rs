@@ -1,5 +1,5 @@
-//! Whatever an alert says, nothing in it is live: looked for in the parsed
-//! Markdown by rules of this file's own, not by those of the program.
+//! Nothing in an alert's text is active in our issues. Checks the parsed Markdown by this file's
+//! own rules and not by those of the program.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::look::full;
 
-/// Texts made of what forges, Markdown and our own templates look at.
+/// Texts made of characters that forges, Markdown and our own templates interpret.
 pub fn hostile() -> impl Strategy<Value = String> {
     let nasty = prop::sample::select(vec![
         "@everyone",
@@ -130,7 +130,7 @@ pub fn hostile() -> impl Strategy<Value = String> {
     prop::collection::vec(piece, 0..14).prop_map(|pieces| pieces.concat())
 }
 
-/// What a reader sees outside of code, with everything that is no plain prose.
+/// Returns the visible text outside of code, and everything that is not plain prose.
 fn seen(markdown: &str) -> (String, Vec<String>) {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -158,7 +158,7 @@ fn seen(markdown: &str) -> (String, Vec<String>) {
     (prose, found)
 }
 
-/// What a forge would act on in prose.
+/// Returns a part of the prose that a forge would act on.
 fn acted_on(prose: &str) -> Option<String> {
     let lower = prose.to_lowercase();
     let chars: Vec<char> = lower.chars().collect();
@@ -199,7 +199,7 @@ fn harmless(markdown: &str) {
     assert!(found.is_empty(), "{found:?} in\n{markdown}");
 }
 
-/// The blocks at the top of a text.
+/// Returns the top-level blocks of a text.
 fn blocks(markdown: &str) -> Vec<&'static str> {
     let (mut depth, mut found) = (0, Vec::new());
     for event in Parser::new_ext(markdown, Options::ENABLE_TABLES) {
@@ -365,7 +365,7 @@ fn the_longest_issue_is_short_enough() {
     }
 }
 
-/// What is shown still reads as it was written.
+/// Harmless text is shown unchanged.
 #[test]
 fn harmless_words_stay_as_they_are() {
     assert_eq!(
@@ -378,7 +378,7 @@ fn harmless_words_stay_as_they_are() {
     assert_eq!(sanitize::title("@sre see #12", 200), "@\u{200b}sre see #\u{200b}12");
 }
 
-/// A forge counts a link to one of its items or commits as a mention.
+/// A forge treats a link to one of its items or commits as a mention.
 #[test]
 fn links_to_items_are_none() {
     for path in ["issues/1", "pull/1", "commit/0a1b2c3d", "%69ssues/1"] {
@@ -387,12 +387,12 @@ fn links_to_items_are_none() {
     assert!(sanitize::link("https://github.com/acme/shop/actions").is_some());
 }
 
-/// What is too long to be an address of anybody's is none, to the byte.
+/// A link that is too long is not shown as a link; the limit is exact to the byte.
 #[test]
 fn links_have_a_length() {
     let address = |length: usize| format!("https://example.com/{}", "a".repeat(length - 20));
     assert_eq!(sanitize::link(&address(600)), Some(address(600)));
     assert_eq!(sanitize::link(&address(601)), None);
-    // Spelt out it grows.
+    // Percent-encoding makes it longer.
     assert_eq!(sanitize::link(&format!("https://example.com/{}", "ä".repeat(200))), None);
 }

@@ -1,4 +1,4 @@
-//! What a forge would act on is found, and nothing else.
+//! The detector finds exactly the text that a forge would act on.
 
 use phasebot_core::incident::rendered_text::{Live, live};
 

@@ -1,4 +1,4 @@
-//! How an incident's issue reads.
+//! Rendered text of an incident's issue.
 
 use std::collections::BTreeMap;
 

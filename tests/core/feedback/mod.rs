@@ -1,4 +1,4 @@
-//! What the issues of incidents say, and what no alert can make them do.
+//! Text of incident issues, and its safety against hostile alerts.
 
 mod hostile;
 mod live;

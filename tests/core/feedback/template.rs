@@ -1,4 +1,4 @@
-//! Operators' templates: what they may print, and what makes them give way.
+//! Operators' templates: what they may print, and when the built-in template replaces them.
 
 use phasebot_core::incident::render::{Rendered, problem, render};
 use proptest::prelude::*;

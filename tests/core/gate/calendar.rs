@@ -1,5 +1,5 @@
-//! Windows and freezes through a year with its changes of the clock: against
-//! the wall clock, and against themselves.
+//! Windows and freezes through a year with clock changes: compared with the wall clock, and checked
+//! for consistency.
 
 use jiff::{
     SignedDuration, Timestamp, ToSpan,
@@ -19,7 +19,8 @@ use phasebot_core::{
 };
 use proptest::prelude::*;
 
-/// Zones that turn their clocks by an hour, by half of one, at midnight, never, and that skipped a whole day.
+/// Time zones that change their clocks by an hour, by half an hour, at midnight or never, and one
+/// that skipped a whole day.
 const ZONES: [&str; 9] = [
     "Europe/Berlin",
     "America/New_York",
@@ -44,7 +45,7 @@ fn policy(window: Option<Window>, freeze: Option<FreezeRule>) -> Policy {
     policy
 }
 
-/// Whether the condition of this name is open, and when it turns.
+/// Returns whether the condition with this name is open, and when it changes.
 fn look(policy: &Policy, name: &str, now: Timestamp) -> (bool, Option<Timestamp>) {
     let facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
     let subject = Subject::new(GateName::Deploy("production".into()), Sha("c".repeat(40)), now);
@@ -54,7 +55,7 @@ fn look(policy: &Policy, name: &str, now: Timestamp) -> (bool, Option<Timestamp>
 }
 
 fn hours() -> impl Strategy<Value = Hours> {
-    // Quarters of an hour: also those that the clocks skip or show twice.
+    // Quarters of an hour, including those that clock changes skip or repeat.
     (any::<[bool; 7]>(), 0..96_u16, 0..=96_u16).prop_map(|(days, from, until)| Hours {
         days,
         from: from * 15,
@@ -62,20 +63,20 @@ fn hours() -> impl Strategy<Value = Hours> {
     })
 }
 
-/// A moment of 2011 or 2026, also around the changes of the clock.
+/// A time in 2011 or 2026, also around the clock changes.
 fn moment() -> impl Strategy<Value = Timestamp> {
     let minutes = 0..365 * 24 * 60_i64;
     (prop::sample::select(vec![1_293_840_000_i64, 1_767_225_600]), minutes)
         .prop_map(|(year, minute)| Timestamp::from_second(year + minute * 60).unwrap())
 }
 
-/// Whether the clocks are turned within two days of a moment.
+/// Returns whether the clocks change within two days of a time.
 fn turning(zone: &TimeZone, now: Timestamp) -> bool {
     let near = |days: i64| zone.to_offset(now + SignedDuration::from_hours(24 * days));
     near(-2) != near(2) || near(-2) != near(0)
 }
 
-/// Whether one of the hours covers a wall clock's time.
+/// Returns whether one of the hours covers a wall-clock time.
 fn covers(hours: &[Hours], local: DateTime) -> bool {
     let minute = u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs());
     let on = |hours: &Hours, date: jiff::civil::Date| {
@@ -102,7 +103,7 @@ proptest! {
         if !turning(&zone, now) {
             prop_assert_eq!(open, covers(&hours, now.to_zoned(zone).datetime()), "{} in {}", now, name);
         }
-        // It turns when it says, and not before.
+        // It changes at the announced time, and not before.
         if let Some(turns) = turns {
             prop_assert!(turns > now);
             for part in [1, 2, 3] {
@@ -140,7 +141,7 @@ proptest! {
         prop_assert_eq!(thawed, !covered, "{}", local);
         let turns = turns.unwrap();
         prop_assert!(turns > now);
-        // One that ends where it begins again is looked at anew after some years.
+        // A window that ends where it begins again is evaluated again after some years.
         prop_assume!(turns.duration_since(now) < SignedDuration::from_hours(366 * 24));
         prop_assert_eq!(look(&policy(None, Some(freeze)), "freeze", turns).0, covered, "at {}", turns);
     }
@@ -155,9 +156,9 @@ fn a_window_keeps_its_hours_when_the_clocks_change() {
         (9 * 60, 16 * 60, "2026-03-28T08:00:00Z", "2026-03-28T15:00:00Z"),
         (9 * 60, 16 * 60, "2026-03-29T07:00:00Z", "2026-03-29T14:00:00Z"),
         (9 * 60, 16 * 60, "2026-10-25T08:00:00Z", "2026-10-25T15:00:00Z"),
-        // 02:30 is skipped: it opens when the clocks have jumped.
+        // 02:30 is skipped: the window opens after the clock change.
         (150, 240, "2026-03-29T01:30:00Z", "2026-03-29T02:00:00Z"),
-        // 02:30 comes twice: the first counts, at its beginning and at its end.
+        // 02:30 occurs twice: the first one counts, for the start and for the end.
         (150, 240, "2026-10-25T00:30:00Z", "2026-10-25T03:00:00Z"),
         (60, 150, "2026-10-24T23:00:00Z", "2026-10-25T00:30:00Z"),
     ] {
@@ -168,7 +169,7 @@ fn a_window_keeps_its_hours_when_the_clocks_change() {
         assert_eq!(look(&policy, "window", at(opens)), (true, Some(at(shuts))), "{opens}");
         assert!(!look(&policy, "window", at(shuts)).0, "{shuts}");
     }
-    // The whole hour is skipped: that day has none, and nothing turns then.
+    // The whole hour is skipped: that day has no window, and nothing changes.
     let window = Window { hours: vec![every_day(120, 180)], zone: zone("Europe/Berlin") };
     let before = look(&policy(Some(window), None), "window", at("2026-03-29T00:30:00Z"));
     assert_eq!(before, (false, Some(at("2026-03-30T00:00:00Z"))));

@@ -1,26 +1,25 @@
-//! Gates: what each condition decides, and the check runs that show it.
+//! Gates: the decisions of each condition, and the check runs that show them.
 
 mod calendar;
 mod properties;
 
 use crate::{command::stage::narrate, folder};
 
-/// `tests/scenarios/gates/*.scn`: a policy, steps as in `tests/core/command/stage.rs`,
-/// a line `---`, what was decided. `BLESS=1` writes the second half anew.
+/// `tests/scenarios/gates/*.scn`: a policy, steps as in `tests/core/command/stage.rs`, a line
+/// `---`, and the decisions. `BLESS=1` rewrites the second half.
 #[test]
 fn scenarios_come_out_as_written() {
     folder::as_written("gates", narrate);
 }
 
-/// What is delivered twice, and once more in the end, changes nothing.
+/// Deliveries that arrive twice, and once more at the end, change nothing.
 #[test]
 fn repetition_of_deliveries_changes_nothing() {
     folder::doubled("gates");
 }
 
-/// Where no person says anything, any order of the deliveries ends in the same
-/// decisions. What a command does is decided when it is said: there the order
-/// is part of the story.
+/// Without human actions, any order of the deliveries leads to the same decisions. The effect of a
+/// command is decided when it arrives, so there the order matters.
 #[test]
 fn order_of_deliveries_changes_no_decision() {
     let shuffled = folder::shuffled("gates", |steps| !steps.contains("\n  : "));

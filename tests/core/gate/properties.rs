@@ -1,4 +1,4 @@
-//! What holds of every decision, whatever the facts.
+//! Properties of every gate decision, whatever the facts.
 
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::{
@@ -57,7 +57,7 @@ fn sha() -> Sha {
     Sha("c".repeat(40))
 }
 
-/// Something that stands in the way of a deploy, or might.
+/// A fact that blocks a deployment, or might.
 #[derive(Debug, Clone)]
 enum Bad {
     CheckFails(i64),
@@ -178,7 +178,7 @@ fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
     observe(facts, &event, &policy, &Us::default());
 }
 
-/// Everything is well: the gate is open on a Monday between nine and five.
+/// Facts with which the gate is open, on a Monday between nine and five.
 fn well() -> RepoFacts {
     let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 7 });
     facts.refs.entry(RefName::Branch("main".into())).or_default().moved(at(-60), Some(sha()));
@@ -250,7 +250,7 @@ fn decide(facts: &RepoFacts, policy: &Policy, minutes: i64) -> Decision {
     evaluate(facts, policy, &subject, at(minutes))
 }
 
-/// Every condition without others in it, in order.
+/// Returns every condition without nested conditions, in order.
 fn leaves(conditions: &[Condition]) -> Vec<&Condition> {
     conditions.iter().flat_map(|c| if c.parts.is_empty() { vec![c] } else { leaves(&c.parts) }).collect()
 }
@@ -263,8 +263,8 @@ fn what_is_well_passes() {
 }
 
 proptest! {
-    /// Bad news never opens a gate: it stands as it stood, or worse. Which of
-    /// «fail», «error» and «pending» it is may change; that it is shut may not.
+    /// Bad news never opens a gate: its state stays the same or gets worse. A closed gate may
+    /// change between "fail", "error" and "pending", but stays closed.
     #[test]
     fn bad_news_never_opens_a_gate(news in prop::collection::vec(bad(), 0..6), more in bad(), minutes in 0..900_i64) {
         let policy = policy::load("p.yml", POLICY).unwrap();
@@ -278,7 +278,7 @@ proptest! {
         prop_assert!(before.standing.is_open() || !after.standing.is_open(), "{more:?} opened it: {after:#?}");
     }
 
-    /// One condition in the way is enough, whatever the others say.
+    /// One failed condition is enough, whatever the others are.
     #[test]
     fn deny_beats_allow(news in prop::collection::vec(bad(), 0..6), minutes in 0..900_i64) {
         let policy = policy::load("p.yml", POLICY).unwrap();
@@ -293,7 +293,7 @@ proptest! {
         prop_assert!(!frozen || !decision.standing.is_open(), "the calendar's freeze wins");
     }
 
-    /// What an override names is waived or stays as it is; nothing else changes.
+    /// A condition that an override names is waived or unchanged; nothing else changes.
     #[test]
     fn waiving_changes_only_what_is_named(
         news in prop::collection::vec(bad(), 0..6),
@@ -316,7 +316,7 @@ proptest! {
             until: at(minutes + 1),
         };
         command(&mut facts, 999, minutes - 1, action);
-        // Who says it was asked about just then.
+        // The role of the sender was queried just then.
         answer(&mut facts, Need::Role { id: AccountId(2), login: "mia".into() }, Answer::Role(Role::Maintain));
         let after = decide(&facts, &policy, minutes);
         for (old, new) in leaves(&before.conditions).into_iter().zip(leaves(&after.conditions)) {

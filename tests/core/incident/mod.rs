@@ -1,4 +1,4 @@
-//! Incidents: from what alerts say to issues that people read.
+//! Incidents: from alerts to the issues that people read.
 
 mod order;
 mod stage;

@@ -1,4 +1,4 @@
-//! Whatever the order and however often, the same issues; and many at once.
+//! The same issues for any order and number of deliveries; and many deliveries at once.
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
@@ -15,14 +15,14 @@ use proptest::{
 use super::stage::Stage;
 use crate::scenario::world::{read, start};
 
-/// 500 messages about 40 groups of two connections, over a day: some groups
-/// are over in the end, some fire, some were left out of the last message.
+/// Returns 500 messages about 40 groups of two connections, over a day: some groups are resolved at
+/// the end, some fire, some are missing in the last message.
 fn messages() -> String {
     let mut steps = String::from("| alerts: { storm: { issues: 100 } }\n");
     for n in 0..500_u32 {
         let (minute, group) = (n * 2, n * 7 % 40);
         let connection = if group % 3 == 0 { "prod" } else { "edge" };
-        // Each group is told of every forty messages; its alerts take turns.
+        // Each group occurs in every fortieth message; its alerts take turns.
         let quiet = (n / 40 + group) % 5 < 2;
         let state = |alert: u32| if quiet || (n + alert).is_multiple_of(3) { "over" } else { "firing" };
         let (a, b) = (state(0), state(1));
@@ -40,12 +40,11 @@ fn events(steps: &str) -> Vec<Event> {
     read(steps).events
 }
 
-/// What is left to compare: facts without the numbers of issues, which count
-/// in the order in which they were opened, and the issues by their markers.
+/// Results to compare: facts without the numbers of issues, which depend on the order of creation,
+/// and the issues by their markers.
 type Ending = (BTreeMap<String, IncidentFacts>, BTreeMap<String, (String, String, Vec<String>, bool)>);
 
-/// All messages arrive within a second, as after a time in which nothing was
-/// reachable; then time passes.
+/// All messages arrive within a second, as after an outage; then time passes.
 fn play(steps: &str, events: &[Event], order: &[usize]) -> Ending {
     let mut stage = Stage::new(steps);
     let now = start() + SignedDuration::from_hours(24);
@@ -110,7 +109,7 @@ fn a_thousand_groups_at_once_are_six_issues() {
         })
         .collect();
     let at = sample.at;
-    // They come within one moment.
+    // They arrive at the same time.
     for event in &all {
         stage.observe(event, at);
     }
@@ -124,7 +123,7 @@ fn a_thousand_groups_at_once_are_six_issues() {
     let edits = stage.out.lines().filter(|line| line.contains("edited")).count();
     assert!(edits <= 1, "{edits} edits for what was told at once");
 
-    // All of them end at once: every issue says so, once.
+    // All of them end at once: every issue reports it, once.
     let over: Timestamp = end;
     for event in &all {
         let mut event = event.clone();

@@ -1,13 +1,12 @@
-//! Plays alerts through the pure core, with a forge that opens every issue.
+//! Runs alerts through the core, with a forge that opens every issue.
 //!
-//! Steps are those of `tests/scenarios`, where everybody may use every
-//! command, and:
+//! Steps are those of `tests/scenarios`, where everybody may use every command, and:
 //!
 //! - `refuse`: the forge does not open the next issue;
-//! - `heartbeat prod 5m`: this connection has to be heard of so often;
+//! - `heartbeat prod 5m`: this connection must send a heartbeat at this interval;
 //! - `11:00 show 50`: title, text and labels of an issue, and its history;
-//! - `11:00 vanish 50`: an issue is deleted, and no event tells;
-//! - `11:00 open`: the incidents that are open, as a gate sees them.
+//! - `11:00 vanish 50`: an issue is deleted without an event;
+//! - `11:00 open`: the open incidents, as a gate sees them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write as _;
@@ -37,10 +36,10 @@ use crate::scenario::{
     world::{Act, Acts, read, repo},
 };
 
-/// The number of the first issue that we open.
+/// Number of the first issue that phasebot opens.
 const FIRST: ItemNumber = 50;
 
-/// An issue as the forge keeps it.
+/// An issue as the forge stores it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Issue {
     pub marker: String,
@@ -59,7 +58,7 @@ pub struct Stage {
     pub issues: BTreeMap<ItemNumber, Issue>,
     wake_at: Option<Timestamp>,
     refuse: usize,
-    /// Issues that were deleted unheard.
+    /// Issues that were deleted without an event.
     vanished: BTreeSet<ItemNumber>,
     pub out: String,
 }
@@ -140,7 +139,7 @@ impl Stage {
         self.rules.connections.insert(connection.to_owned(), rules);
     }
 
-    /// Lets time pass until a moment, from timer to timer.
+    /// Advances the time from timer to timer.
     pub fn until(&mut self, at: Timestamp) {
         while let Some(due) = self.wake_at.filter(|due| *due < at) {
             let before = self.out.len();
@@ -162,8 +161,8 @@ impl Stage {
         self.advance(now);
     }
 
-    /// Takes in a message without looking what follows; that is looked at
-    /// when the next timer is due, a second later at most.
+    /// Processes a message without its consequences; these are decided when the next timer is due,
+    /// a second later at most.
     pub fn observe(&mut self, event: &Event, now: Timestamp) {
         ingest::observe(&mut self.facts, event, &self.policy, &Self::us());
         let soon = now + jiff::SignedDuration::from_secs(1);
@@ -194,7 +193,7 @@ impl Stage {
         }
     }
 
-    /// Advances until nothing more follows at this moment.
+    /// Advances until nothing more follows at this time.
     pub fn advance(&mut self, now: Timestamp) {
         for round in 0.. {
             assert!(round < 50, "it never comes to rest");
@@ -276,7 +275,7 @@ impl Stage {
                 }
                 format!("#{item} comment: {body}")
             }
-            // Begins at once, as run 801.
+            // Starts immediately, as run 801.
             Effect::Dispatch { sha, environment, .. } => {
                 let told = ForgeResult::Started { run: Some(801), sha: None, pinned: true };
                 let outcome = EffectOutcome::Done { told: Some(&told), made: None, issue: None };
@@ -291,7 +290,7 @@ impl Stage {
         writeln!(self.out, "    {said}").unwrap();
     }
 
-    /// The webhook that follows from what we did to an issue.
+    /// The delivery that phasebot's own change of an issue causes.
     fn echo(&mut self, number: ItemNumber, change: ItemChange, now: Timestamp) {
         let issue = &self.issues[&number];
         let item = ItemSeen {

@@ -1,4 +1,4 @@
-//! Files that are right.
+//! Valid policy files.
 
 use jiff::SignedDuration;
 use phasebot_core::{

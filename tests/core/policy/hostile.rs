@@ -1,4 +1,4 @@
-//! Whatever the text: an answer, soon, and no panic.
+//! Any text is answered quickly and without a panic.
 
 use std::fmt::Write as _;
 

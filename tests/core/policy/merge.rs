@@ -1,4 +1,4 @@
-//! Several files together.
+//! Merging of several policy files.
 
 use Rank::{Operator, Organisation, Repository};
 use phasebot_core::{

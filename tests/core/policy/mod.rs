@@ -1,4 +1,4 @@
-//! The policy file, from outside: what is accepted, what is said of the rest.
+//! The policy file: accepted input, and messages about rejected input.
 #![expect(clippy::unwrap_used, reason = "a test may fail, its helpers too")]
 
 mod accept;

@@ -1,4 +1,4 @@
-//! Which pull requests are looked at because they may change the policy file.
+//! Selection of pull requests that may change the policy file.
 
 use phasebot_core::{
     domain::{

@@ -1,4 +1,4 @@
-//! The JSON Schema and the page made from it.
+//! The JSON Schema and the reference page that is generated from it.
 
 use phasebot_core::policy::{load, reference_markdown, schema};
 use serde_json::Value;

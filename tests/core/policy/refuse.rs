@@ -1,4 +1,4 @@
-//! Files that are wrong, and what is said of them.
+//! Invalid policy files and their error messages.
 
 use std::fmt::Write as _;
 

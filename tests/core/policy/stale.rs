@@ -1,4 +1,4 @@
-//! After which pushes the policy file has to be read anew.
+//! Pushes after which the policy file must be read again.
 
 use jiff::Timestamp;
 use phasebot_core::{

@@ -1,5 +1,5 @@
-//! An event costs what it brings, not the repository's history: counted in
-//! items that are derived, not in time.
+//! The cost of an event depends on its changes and not on the repository's history: counted in
+//! derived items and not in time.
 
 use jiff::SignedDuration;
 use phasebot_core::{
@@ -38,7 +38,7 @@ fn push(name: RefName, before: Sha, after: Sha) -> Seen {
     }))
 }
 
-/// A repository, hour by hour.
+/// A repository that changes every hour.
 struct Year {
     facts: RepoFacts,
     policy: Policy,
@@ -51,7 +51,7 @@ impl Year {
         ingest::observe(&mut self.facts, &event, &self.policy, &Us { bot: None })
     }
 
-    /// Hour `n`: a pull request is merged.
+    /// Hour `n`: merges a pull request.
     fn merge(&mut self, n: u64) {
         let at = world::start() + SignedDuration::from_hours(n.cast_signed());
         self.see(n, push(RefName::Branch("main".into()), sha(n + 999_999), sha(n + 1_000_000)));
@@ -86,7 +86,7 @@ impl Year {
         self.see(n, Seen::Pull(Box::new(pull)));
     }
 
-    /// What hour `n` brought is deployed.
+    /// Deploys the commits of hour `n`.
     fn deploy(&mut self, n: u64, environment: &str, state: DeployState) -> Observed {
         let at = world::start() + SignedDuration::from_hours(n.cast_signed());
         let deployment = DeploymentSeen {
@@ -120,7 +120,7 @@ fn year(merges: u64) -> Year {
     year
 }
 
-/// After any number of merges a deployment and a tag turn what they bring.
+/// After any number of merges, a deployment and a tag derive only the items that they contain.
 #[test]
 fn a_deployment_and_a_tag_cost_what_they_bring() {
     for merges in [50, 800] {
@@ -144,7 +144,7 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
     }
 }
 
-/// What every deployment since ran is told once, however many there were.
+/// The history of an old item does not grow with later deployments.
 #[test]
 fn an_old_item_remembers_no_later_deployment() {
     let year = year(200);

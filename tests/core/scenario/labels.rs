@@ -1,4 +1,4 @@
-//! A label counts whatever policy was in force when it arrived.
+//! A label counts, whatever policy was in force when it arrived.
 
 use phasebot_core::{
     domain::{

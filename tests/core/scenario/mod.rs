@@ -1,9 +1,8 @@
-//! Scenarios: what happens, and what follows, in one readable file each.
+//! Scenarios: events and their results, in one readable file each.
 //!
-//! `tests/scenarios/*.scn` holds steps, a line `---`, and what the core made of
-//! them. `BLESS=1 cargo test scenario` writes the second half anew. Every
-//! scenario is also a property: its events in any order, doubled, with the
-//! ticks last, must end in the same labels, reasons and histories.
+//! `tests/scenarios/*.scn` contains steps, a line `---`, and the core's results. `BLESS=1 cargo
+//! test scenario` rewrites the second half. Every scenario is also a property: its events in any
+//! order, doubled, with the ticks last, must lead to the same labels, reasons and histories.
 
 pub mod accounts;
 mod cost;

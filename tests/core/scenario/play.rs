@@ -1,4 +1,4 @@
-//! Plays a scenario through the pure core, as the worker would.
+//! Runs a scenario through the core, as the worker does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ use phasebot_core::{
 
 use super::world::{Act, Acts, World, read, repo};
 
-/// The core with what it decided so far.
+/// The core with its decisions so far.
 pub struct Stage<'a> {
     acts: &'a Acts,
     policy: Policy,
@@ -31,7 +31,7 @@ pub struct Stage<'a> {
     asked: Vec<Need>,
 }
 
-/// What must not depend on the order of deliveries.
+/// Results that must not depend on the order of deliveries.
 pub type Ending = BTreeMap<ItemNumber, Derived>;
 
 impl<'a> Stage<'a> {
@@ -44,8 +44,7 @@ impl<'a> Stage<'a> {
         self.policy = policy;
     }
 
-    /// Plays the events in their order, the first `switch` of them under an
-    /// earlier policy.
+    /// Runs the events in their order, the first `switch` of them under an earlier policy.
     pub fn run_across(mut self, earlier: Policy, switch: usize) -> Ending {
         let policy = std::mem::replace(&mut self.policy, earlier);
         let mut policy = Some(policy);
@@ -61,14 +60,14 @@ impl<'a> Stage<'a> {
         self.shown
     }
 
-    /// Goes on under another policy; every item is derived again.
+    /// Continues under another policy; derives every item again.
     fn put_in_force(&mut self, policy: Option<Policy>, now: Timestamp) {
         let Some(policy) = policy else { return };
         self.policy = policy;
         self.settle(self.facts.items.keys().copied().collect(), now);
     }
 
-    /// Plays the events in this order, then lets all timers fire.
+    /// Runs the events in this order, then fires all timers.
     pub fn run(mut self, order: &[usize]) -> Ending {
         let mut now = Timestamp::MIN;
         for index in order {
@@ -79,8 +78,8 @@ impl<'a> Stage<'a> {
         }
         self.tick(self.acts.end);
         let ending: Ending = self.shown.clone();
-        // What was decided step by step must be what a fresh look derives: that
-        // rights are to be asked anew by then is none of it.
+        // The incremental result must equal a fresh derivation. Expired permissions that would be
+        // queried again by then are not part of the comparison.
         for answered in self.facts.answers.values_mut().filter(|known| matches!(known.need, Need::Writer { .. })) {
             answered.at = self.acts.end;
         }
@@ -104,7 +103,8 @@ impl<'a> Stage<'a> {
                 break;
             }
             for need in needs {
-                // The tags of every repository are listed: that is no part of the story.
+                // The tags of every repository are listed, so this query is omitted from the
+                // output.
                 self.asked.extend((need != Need::Tags).then(|| need.clone()));
                 let answer = answer(&self.acts.world, &need);
                 let learnt = ingest::learn(&mut self.facts, &Answered { need, answer, at: now }, &self.policy);
@@ -133,7 +133,7 @@ impl<'a> Stage<'a> {
         moved
     }
 
-    /// Derives the items whose timer is due.
+    /// Derives the items whose timers are due.
     fn tick(&mut self, now: Timestamp) -> Vec<(Derived, Decided)> {
         let due: BTreeSet<_> =
             self.shown.values().filter(|d| d.wake_at.is_some_and(|at| at <= now)).map(|d| d.item).collect();
@@ -141,7 +141,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// Plays the lines in order and tells what moved.
+/// Runs the lines in order and returns the phase changes as text.
 pub fn narrate(steps: &str) -> String {
     let acts = read(steps);
     let mut stage = Stage::new(&acts);
@@ -193,7 +193,7 @@ pub fn narrate(steps: &str) -> String {
         let long = format!("{short}{}", "");
         out = out.replace(&long, name);
     }
-    // What is left of a whole object name after its first seven digits.
+    // The rest of a full object name after its first seven digits.
     while let Some(at) = out.find("0000000") {
         let end = out[at..].find(|c: char| c != '0').map_or(out.len(), |n| at + n);
         out.replace_range(at..end, "");
@@ -207,7 +207,7 @@ pub fn clock(at: Timestamp) -> String {
     if days == 0 { format!("{time}") } else { format!("{days}d{time}") }
 }
 
-/// A question as scenarios show it: people by their login.
+/// Formats a query for scenarios, with people by their logins.
 fn asked_for(need: &Need) -> String {
     match need {
         Need::Writer { login, .. } => format!("Writer {{ login: {login:?} }}"),
@@ -215,12 +215,12 @@ fn asked_for(need: &Need) -> String {
     }
 }
 
-/// A question's kind, as scenarios name it: its variant.
+/// Returns the kind of a query as scenarios name it: its variant.
 pub fn kind(need: &Need) -> String {
     format!("{need:?}").split([' ', '{']).next().unwrap_or_default().to_owned()
 }
 
-/// What the forge says, from the whole truth of the world.
+/// Returns the forge's answer, from the complete state of the world.
 pub fn answer(world: &World, need: &Need) -> Answer {
     if world.offline {
         return Answer::Unavailable { why: "offline".into() };
@@ -256,7 +256,7 @@ pub fn answer(world: &World, need: &Need) -> Answer {
                 (ResolvedRefKind::Tag, RefName::Tag(name.clone())),
                 (ResolvedRefKind::Branch, RefName::Branch(name.clone())),
             ];
-            // A bare name that both have names neither.
+            // A bare name that both a branch and a tag have is ambiguous.
             if kinds.iter().all(|(_, place)| world.tip(place).is_some()) {
                 return Answer::Named(None);
             }
@@ -283,7 +283,7 @@ pub fn answer(world: &World, need: &Need) -> Answer {
             let tags = world.tips.iter().filter(|(name, _)| matches!(name, RefName::Tag(_)));
             Answer::Tags(tags.map(|(name, sha)| (name.name().to_owned(), sha.clone())).collect())
         }
-        // Every event of the story arrives.
+        // Every event of the scenario arrives, so nothing is missing.
         Need::Checks { .. } => Answer::Checks { runs: Vec::new(), statuses: Vec::new() },
         Need::OpenIssues { label, milestone } => {
             let of = |item: &&ItemSeen| match (label, milestone) {

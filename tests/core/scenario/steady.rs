@@ -1,5 +1,5 @@
-//! What must not move an item: a renamed branch, a backport, words that an
-//! edit took out, facts that were let go of, a status that came late.
+//! Events that must not change an item's phase: a renamed branch, a backport, text that an edit
+//! removed, facts that were forgotten, a late status.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ const RENAMED: &str = r#"
 12:00 repository edited
 "#;
 
-/// GitHub renames `main` to `trunk`: nothing that runs in production went back to code.
+/// GitHub renames `main` to `trunk`: nothing that runs in production goes back to code.
 #[test]
 fn renaming_the_default_branch_moves_nothing() {
     let mut acts = world::read(RENAMED);
@@ -79,7 +79,7 @@ const MOVED: &str = r"
 11:05 deploy 1 staging success
 ";
 
-/// A status may name another environment than its deployment: its word is the newest.
+/// A status may name another environment than its deployment; the status counts.
 #[test]
 fn a_status_that_moves_its_deployment_counts_in_any_order() {
     let mut acts = world::read(MOVED);
@@ -107,8 +107,7 @@ const BACKPORT: &str = r#"
 12:10 push release/1.x p1
 "#;
 
-/// A backport into a branch that nobody lists is on no way to anywhere; GitHub itself links no
-/// issue to it.
+/// A backport to an unlisted branch leads to no environment; GitHub itself links no issue to it.
 #[test]
 fn a_merged_backport_does_not_take_an_issue_back_to_code() {
     let acts = world::read(BACKPORT);
@@ -135,8 +134,8 @@ const STACKED: &str = r"
 11:05 deploy 1 production success
 ";
 
-/// Forgetting old pushes changes what is derived from them: a year later the next look at the
-/// item (a comment, another policy) moves its label back.
+/// Forgetting old pushes could change derivations: a year later, the next evaluation of the item
+/// (after a comment or policy change) would move its label back.
 #[test]
 fn forgetting_moves_nothing() {
     let us = Us { bot: None };
@@ -156,7 +155,7 @@ fn forgetting_moves_nothing() {
     }
 }
 
-/// Of a comparison only what decisions read is kept: messages are many and long.
+/// Only the parts of a comparison that decisions need are stored: messages are many and long.
 #[test]
 fn a_comparison_is_kept_without_messages() {
     let policy = crate::policy_of(None);
@@ -177,8 +176,8 @@ fn a_comparison_is_kept_without_messages() {
     assert!(kept.len() < 400, "{} bytes: {kept}", kept.len());
 }
 
-/// A label that once showed a phase is people's afterwards, but for the items
-/// where it was put to show one.
+/// A label that once showed a phase belongs to people afterwards, except on items where phasebot
+/// added it to show one.
 #[test]
 fn a_former_phase_label_comes_off_only_where_we_put_it() {
     let policy = crate::policy_of(None);
@@ -203,7 +202,7 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
     assert!(labels_off(&["enhancement"]).contains("enhancement"));
 }
 
-/// An item that has no phase, and had none, gets no write, whatever labels people put there.
+/// An item that has and had no phase receives no write, whatever labels people add.
 #[test]
 fn what_never_had_a_phase_is_left_alone() {
     let policy = crate::policy_of(None);
@@ -214,7 +213,7 @@ fn what_never_had_a_phase_is_left_alone() {
         let mut derived = phase::derive(&facts, 1, &policy, acts.end);
         derived.phase = None;
         assert_eq!(phase::decide(&facts, &derived, None, &policy).effect, None, "{labels}");
-        // Nor once it is ours again, or may be written to again.
+        // Nor if it becomes ours again, or can be written to again.
         for (ours, written) in [(true, true), (true, false), (false, true)] {
             let shown = Shown { phase: None, ours, written, label: None, put: BTreeSet::new() };
             assert_eq!(
@@ -226,7 +225,7 @@ fn what_never_had_a_phase_is_left_alone() {
     }
 }
 
-/// A label of ours that could not be taken off is tried again, though nothing moved since.
+/// Removing our label is retried after a failure, although the phase did not change since.
 #[test]
 fn a_removal_that_was_not_written_is_tried_again() {
     let policy = crate::policy_of(None);
@@ -240,7 +239,7 @@ fn a_removal_that_was_not_written_is_tried_again() {
     assert!(matches!(effect, Some(Effect::SetPhase { label: None, .. })), "{effect:?}");
 }
 
-/// A new name is kept, the same one is not worth a write.
+/// A new name is stored; the same name causes no write.
 #[test]
 fn a_repository_is_noted_when_it_changes() {
     let us = Us { bot: None };

@@ -1,5 +1,5 @@
-//! More than three tags in one push send no webhook: they are found within
-//! the hour by whatever looks at tags.
+//! A push of more than three tags causes no webhook: conditions that depend on tags find them
+//! within the hour.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,13 +26,13 @@ use super::{
 const STORY: &str = "08:00 push main b0\n09:00 pull 2 opened by bob head one\n10:00 pull 2 merged by alice as m1\n\
                      10:00 push main m1";
 
-/// A repository whose forge lists these tags.
+/// A repository with the tags that its forge lists.
 struct Shop {
     acts: Acts,
     facts: RepoFacts,
     policy: Policy,
     tags: Result<BTreeMap<String, Sha>, String>,
-    /// When they were listed.
+    /// Times at which they were listed.
     listed: Vec<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ impl Shop {
         }
     }
 
-    /// Asks what is wanted, and returns when to look again.
+    /// Answers the queries, and returns the time of the next evaluation.
     fn settle(&mut self, now: Timestamp) -> Option<Timestamp> {
         let items: BTreeSet<u64> = self.facts.items.keys().copied().collect();
         for _ in 0..8 {
@@ -69,7 +69,7 @@ impl Shop {
         engine::advance(&mut self.facts, &terms).wake_at
     }
 
-    /// Lets the timers fire until `end`.
+    /// Fires the timers until `end`.
     fn wait(&mut self, mut now: Timestamp, end: Timestamp) {
         while let Some(wake) = self.settle(now).filter(|wake| *wake <= end) {
             assert!(wake > now, "it would be looked at for ever");
@@ -81,7 +81,7 @@ impl Shop {
         phase::derive(&self.facts, 2, &self.policy, now).phase
     }
 
-    /// Four tags are pushed, of which no webhook tells.
+    /// Pushes four tags, which causes no webhook.
     fn push_tags(&mut self) {
         let sha = self.acts.world.sha("m1");
         let names = ["web-v1.0.0", "api-v1.0.0", "cli-v1.0.0", "docs-v1.0.0"];
@@ -124,7 +124,7 @@ fn tags_are_listed_once_an_hour_and_only_while_something_happens() {
     let pauses: Vec<SignedDuration> = shop.listed.windows(2).map(|two| two[1].duration_since(two[0])).collect();
     assert!(pauses.iter().all(|pause| *pause >= SignedDuration::from_hours(1)), "{pauses:?}");
     assert!((6..=13).contains(&shop.listed.len()), "{:?}", shop.listed);
-    // Nothing looks at tags.
+    // Without conditions that depend on tags, nothing is listed.
     let mut shop = Shop::new(Some("phases:\n  - { name: build, when: [merged] }\n"));
     shop.tell();
     shop.wait(at(10), at(24));

@@ -1,7 +1,7 @@
-//! Reads the steps of a scenario into the events a forge would send.
+//! Converts the steps of a scenario to the events that a forge would deliver.
 //!
-//! The world keeps what a forge keeps (titles, labels, branch tips, parents),
-//! so that every event shows what it would really show at that moment.
+//! The world stores what a forge stores (titles, labels, branch tips, parents), so every event
+//! shows the state of its time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ pub enum Act {
     Tick(Timestamp),
 }
 
-/// A scenario, read.
+/// A parsed scenario.
 pub struct Acts {
     pub lines: Vec<(String, Act)>,
     pub events: Vec<Event>,
@@ -31,7 +31,7 @@ pub struct Acts {
     pub policy: Option<String>,
 }
 
-/// What the forge knows.
+/// State of the forge.
 #[derive(Default)]
 pub struct World {
     pub items: BTreeMap<u64, ItemSeen>,
@@ -40,42 +40,42 @@ pub struct World {
     pub parents: BTreeMap<Sha, Vec<Sha>>,
     pub messages: BTreeMap<Sha, String>,
     pub names: BTreeMap<String, String>,
-    /// Who may not write.
+    /// Accounts without write access.
     pub readers: BTreeSet<AccountId>,
     pub accounts: Accounts,
     pub linked: BTreeMap<u64, BTreeSet<u64>>,
     pub linked_branches: BTreeMap<u64, BTreeSet<String>>,
-    /// What the forge closed an issue for.
+    /// Changes that closed issues.
     pub closers: BTreeMap<u64, Closer>,
     pub required: BTreeSet<RequiredCheck>,
     pub offline: bool,
-    /// Kinds of questions that the forge refuses to answer, with 403.
+    /// Kinds of queries that the forge refuses with 403.
     pub denied: BTreeSet<String>,
-    /// Issues of a milestone, by its title.
+    /// Issues of a milestone, by the milestone's title.
     pub milestones: BTreeMap<String, BTreeSet<u64>>,
-    /// Who made which commit; others are `dev`'s.
+    /// Authors by commit; the others are by `dev`.
     pub authors: BTreeMap<Sha, BTreeSet<Account>>,
-    /// Commits with an address of no account.
+    /// Commits with an address that belongs to no account.
     pub anonymous: BTreeSet<Sha>,
-    /// Who started which workflow run.
+    /// Accounts that started workflow runs.
     pub starters: BTreeMap<u64, BTreeSet<Account>>,
     pub signed: BTreeSet<String>,
     runs: BTreeMap<String, CheckSeen>,
     groups: BTreeMap<Sha, MergeGroupSeen>,
     deployments: BTreeMap<u64, DeploymentSeen>,
-    /// Where each branch and tag was, from when on.
+    /// Positions of branches and tags over time.
     tips_over_time: Vec<(Timestamp, RefName, Sha)>,
-    /// The moment at which the forge is asked; `None`: in the end.
+    /// Time of the query; `None`: the end.
     pub now: Option<Timestamp>,
-    /// When each workflow run was made.
+    /// Creation times of workflow runs.
     workflows: BTreeMap<u64, Timestamp>,
     releases: BTreeMap<u64, ReleaseSeen>,
-    /// Workflow runs of which no event tells.
+    /// Workflow runs without events.
     pub unheard: BTreeMap<u64, RunFacts>,
-    /// Since when an alert of a connection and group fires, and whether it is over.
+    /// Start time of each connection's alerts by group, and whether they are resolved.
     alerts: BTreeMap<(String, String, String), (Timestamp, bool)>,
     next_id: u64,
-    /// The default branch from now on; `None`: `main`.
+    /// Present default branch; `None`: `main`.
     default_branch: Option<String>,
 }
 
@@ -93,7 +93,7 @@ pub fn repo() -> RepoSeen {
     }
 }
 
-/// Splits at blanks, keeping `"quoted words"` together.
+/// Splits at spaces; keeps `"quoted words"` together.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut rest = line.trim();
@@ -111,7 +111,7 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// `10:00`, `10:00:30` or `2d10:00` (the day after next).
+/// Parses `10:00`, `10:00:30` or `2d10:00` (two days later).
 fn time(word: &str) -> Option<Timestamp> {
     let (days, clock) = word.split_once('d').map_or((0, word), |(d, c)| (d.parse().unwrap_or(0), c));
     let parts: Vec<i64> = clock.split(':').map(str::parse).collect::<Result<_, _>>().ok()?;
@@ -123,7 +123,7 @@ fn time(word: &str) -> Option<Timestamp> {
     Some(start() + SignedDuration::from_secs(((days * 24 + h) * 60 + m) * 60 + s))
 }
 
-/// The word after `key`, if it is there.
+/// Returns the word after `key`, if `key` is present.
 fn after<'a>(words: &'a [String], key: &str) -> Option<&'a str> {
     words.iter().position(|w| w == key).and_then(|i| words.get(i + 1)).map(String::as_str)
 }
@@ -151,7 +151,7 @@ pub fn read(steps: &str) -> Acts {
             lines.push((text.to_owned(), Act::Tick(at)));
             continue;
         }
-        // `… unseen`: it happens, and no event tells of it.
+        // `… unseen`: it happens, but no event is delivered.
         if w.last().is_some_and(|word| word == "unseen") {
             world.happen(at, &w[1..w.len() - 1]).unwrap_or_else(|| panic!("can't read {text:?}"));
             continue;
@@ -247,7 +247,7 @@ impl World {
         }
     }
 
-    /// What an event shows from now on bears the new name.
+    /// Renames an account; later events show the new name.
     fn rename(&mut self, from: &str, to: &str) {
         let id = self.accounts.id(from);
         self.accounts.rename(from, to);
@@ -257,7 +257,7 @@ impl World {
         }
     }
 
-    /// `actor ada triggering cyd`: who started a run, and who had it run again.
+    /// `actor ada triggering cyd`: the accounts that started a run and that re-ran it.
     fn starters(&mut self, run: u64, w: &[String]) -> Vec<Actor> {
         let named = ["actor", "triggering"].into_iter().filter_map(|key| after(w, key));
         let found: Vec<Actor> = named.map(|login| self.accounts.actor(login)).collect();
@@ -278,7 +278,7 @@ impl World {
             "comment" => {
                 let number: u64 = w[2].parse().ok()?;
                 if !self.items.contains_key(&number) {
-                    // An issue that we opened ourselves.
+                    // An issue that phasebot itself opened.
                     let words = ["issue", &w[2], "edited", "by", "phasebot[bot]"].map(str::to_owned);
                     self.item(at, &words, false)?;
                 }
@@ -288,7 +288,7 @@ impl World {
                 let author = by.as_deref().map(|login| self.accounts.actor(login));
                 let comment = CommentSeen {
                     item: item.clone(),
-                    // `via codebot`: that App wrote it in its author's name.
+                    // `via codebot`: that App wrote it on behalf of its author.
                     via: after(w, "via").map(|slug| App { slug: slug.to_owned() }),
                     id: self.id(),
                     author,
@@ -298,7 +298,7 @@ impl World {
                 };
                 ("issue_comment.created".into(), Seen::Comment(Box::new(comment)))
             }
-            // `unseen 9`: a pull request of which events told nothing but that it is one.
+            // `unseen 9`: events only said that number 9 is a pull request.
             "unseen" => {
                 let words = ["pull", &w[1], "edited", "by", "ann"].map(str::to_owned);
                 ("issues.edited".into(), Seen::Issue(Box::new(self.item(at, &words, true)?)))
@@ -313,7 +313,7 @@ impl World {
             "tag" => ("push".into(), Seen::Push(Box::new(self.moved(at, |world| world.tag(w))?))),
             "release" => (format!("release.{}", w[2]), Seen::Release(self.release(at, w)?)),
             "check" => (format!("check_run.{}", w[2]), Seen::Check(self.check(at, w)?)),
-            // `checks rerequested on c1`: somebody asks for all of our checks again.
+            // `checks rerequested on c1`: someone requests all of our checks again.
             "checks" => {
                 let sha = self.sha(after(w, "on")?);
                 ("check_suite.rerequested".into(), Seen::ChecksRerequested { sha })
@@ -374,7 +374,8 @@ impl World {
             }
             "deploy" => ("deployment_status.created".into(), Seen::Deployment(self.deploy(at, w)?)),
             "protect" => {
-                // `protect production run 700 [of c1] [deployment 40] [event push]`: a job waits for our word.
+                // `protect production run 700 [of c1] [deployment 40] [event push]`: a job waits
+                // for our answer.
                 let seen = ProtectionSeen {
                     of_pull: after(w, "event").is_some_and(|event| event.starts_with("pull_request")),
                     run: after(w, "run").and_then(|n| n.parse().ok()),
@@ -410,8 +411,9 @@ impl World {
         Some((name, by, seen))
     }
 
-    /// `alert prod cart a=firing b=over [labels env=production,…] [left 3] [title T] [endless] [sent 10:00]`:
-    /// what `prod` says of its group `cart`. `a=firing@09:58` began then.
+    /// `alert prod cart a=firing b=over [labels env=production,…] [left 3] [title T] [endless]
+    /// [sent 10:00]`: a message of connection `prod` about its group `cart`. The alert
+    /// `a=firing@09:58` began at 09:58.
     fn alert(&mut self, at: Timestamp, w: &[String]) -> Option<Seen> {
         let labels = |text: &str| -> BTreeMap<String, String> {
             let pairs = text.split(',').filter_map(|pair| pair.split_once('='));
@@ -525,7 +527,7 @@ impl World {
     fn pull(&mut self, at: Timestamp, w: &[String]) -> Option<PullSeen> {
         let item = self.item(at, w, true)?;
         let number = item.number;
-        // `at c1`: its head is a commit that is here already.
+        // `at c1`: its head is an existing commit.
         let head = after(w, "at").map_or_else(|| format!("h{number}"), str::to_owned);
         let head = self.sha(&head);
         let merge = after(w, "as").map(str::to_owned).map(|name| self.sha(&name));
@@ -541,7 +543,7 @@ impl World {
             merged_by: None,
             pusher: None,
         });
-        // Who pushed a new head: `synchronize … by bob`.
+        // Account that pushed a new head: `synchronize … by bob`.
         pull.pusher = after(w, "by").filter(|_| w[2] == "synchronize").map(|login| self.accounts.actor(login));
         if pull.from_fork {
             // Forges find a fork's commits under every repository's name.
@@ -587,8 +589,8 @@ impl World {
         })
     }
 
-    /// `push main c1 "message" m1 [policy]`: commits in order, each on the one
-    /// before; `policy`: one of them changes the policy file.
+    /// `push main c1 "message" m1 [policy]`: commits in order, each on top of the previous one;
+    /// `policy`: one of them changes the policy file.
     fn push(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
         let zero = Sha("0".repeat(40));
@@ -604,7 +606,7 @@ impl World {
             if word.contains(' ') || word.contains('#') {
                 let mut text = word.clone();
                 for part in word.split(|c: char| !c.is_ascii_alphanumeric()) {
-                    // `commit c1` in a message stands for the commit's object name.
+                    // `commit c1` in a message is replaced with the commit's object name.
                     if let Some(name) = part.strip_prefix("SHA") {
                         text = text.replace(part, &self.sha(name).0);
                     }
@@ -628,7 +630,7 @@ impl World {
         }
         self.tips.insert(name.clone(), tip.clone());
         let forced = w[0] == "force-push";
-        // What a push brings: everything that the end has and the beginning has not.
+        // Commits of a push: all that the new head has and the old one has not.
         let (old, mut all) = (self.ancestors(&before), Vec::new());
         for sha in self.ancestors(&tip).difference(&old) {
             let message = self.messages.get(sha).cloned().unwrap_or_default();
@@ -637,7 +639,7 @@ impl World {
         if before.is_zero() {
             all = commits;
         }
-        // `cut`: the list tells the end alone.
+        // `cut`: the list contains only the last commit.
         let truncated = w.iter().any(|x| x == "cut");
         if truncated {
             all.retain(|commit| commit.sha == tip);
@@ -663,7 +665,7 @@ impl World {
         Some(push)
     }
 
-    /// Where a branch or tag is at the moment of asking.
+    /// Returns the position of a branch or tag at the time of the query.
     pub fn tip(&self, place: &RefName) -> Option<&Sha> {
         let then = |(at, name, _): &&(Timestamp, RefName, Sha)| name == place && self.now.is_none_or(|now| *at <= now);
         let last = self.tips_over_time.iter().rfind(then).map(|(_, _, sha)| sha);
@@ -706,7 +708,7 @@ impl World {
 
     fn release(&mut self, at: Timestamp, w: &[String]) -> Option<ReleaseSeen> {
         let id: u64 = w[1].parse().ok()?;
-        // `release 5 created v1.0.0 [of c1]`: made from `main`, or from that commit.
+        // `release 5 created v1.0.0 [of c1]`: from `main`, or from that commit.
         let target = after(w, "of").map_or_else(|| "main".to_owned(), |name| self.sha(name).0);
         let release = self.releases.entry(id).or_insert_with(|| ReleaseSeen {
             id,
@@ -728,7 +730,7 @@ impl World {
         Some(release.clone())
     }
 
-    /// `check ci running on m1`, then `check ci success on m1` ends that run.
+    /// `check ci running on m1` starts a run; a later `check ci success on m1` ends it.
     fn check(&mut self, at: Timestamp, w: &[String]) -> Option<CheckSeen> {
         let sha = self.sha(after(w, "on")?);
         let key = format!("{} {sha} {} {}", w[1], after(w, "app").unwrap_or(""), after(w, "suite").unwrap_or(""));
@@ -757,7 +759,8 @@ impl World {
         Some(run.clone())
     }
 
-    /// `deploy 9 production of m1 in_progress [flagged] [run 801] [ref refs/pull/3/merge] [of-repo fork]`
+    /// `deploy 9 production of m1 in_progress [flagged] [run 801] [ref refs/pull/3/merge] [of-repo
+    /// fork]`: a deployment status.
     fn deploy(&mut self, at: Timestamp, w: &[String]) -> Option<DeploymentSeen> {
         let id: u64 = w[1].parse().ok()?;
         let sha = after(w, "of").map(str::to_owned).map(|name| self.sha(&name));
@@ -766,7 +769,7 @@ impl World {
             from_fork: after(w, "of-repo").map(|whose| whose == "fork"),
             id,
             sha: sha.clone().unwrap_or_else(|| panic!("deployment {id} of what?")),
-            // `ref refs/pull/3/merge`: a job of a pull request made it.
+            // `ref refs/pull/3/merge`: a pull request's job created it.
             reference: after(w, "ref").unwrap_or("main").to_owned(),
             environment: w[2].clone(),
             production: Some(w[2].eq_ignore_ascii_case("production") || w.iter().any(|x| x == "flagged")),

@@ -1,7 +1,7 @@
-//! Alertmanager itself: real alerts through its API, issues on the simulated forge.
+//! Tests with a real Alertmanager: alerts through its API, issues on the simulated forge.
 //!
-//! Run by `scripts/test alertmanager`. Its clock is the machine's; waiting is
-//! always for something that has to come, never for a time.
+//! Run by `scripts/test alertmanager`. It uses the machine's clock, so the tests wait for results
+//! and never for a fixed time.
 
 use std::{
     net::{SocketAddr, TcpListener as Ports},
@@ -31,10 +31,10 @@ secrets = ["s3cret"]
 repositories = ["acme/shop"]
 "#;
 
-/// What is awaited comes well within this, or not at all.
+/// Time-out for a result that normally arrives much earlier.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// An Alertmanager of its own, ended with the test.
+/// An Alertmanager process, ended with the test.
 struct Alertmanager {
     process: Child,
     address: SocketAddr,
@@ -87,7 +87,7 @@ impl Alertmanager {
         started
     }
 
-    /// An alert fires, or is over.
+    /// Fires or resolves an alert.
     async fn tell(&self, name: &str, began: Timestamp, ended: Option<Timestamp>) {
         let alert = serde_json::json!([{
             "labels": { "alertname": name, "severity": "critical", "env": "production" },
@@ -107,7 +107,7 @@ impl Alertmanager {
     }
 }
 
-/// Waits for something that has to come.
+/// Waits until a condition holds.
 async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !holds().await {
@@ -117,12 +117,12 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     assert!(tokio::time::timeout(PATIENCE, waiting).await.is_ok(), "in vain: {what}");
 }
 
-/// Waits until the inbox holds what is looked for.
+/// Waits until the inbox contains the expected deliveries.
 async fn until_kept(world: &World, what: &str, found: impl Fn(&[DeliveryRow]) -> bool) {
     until(what, async || found(&inbox(world.store.as_ref()).await)).await;
 }
 
-/// A way to the bot that can be shut: whoever connects is refused then.
+/// A proxy to the bot that can be shut; it then refuses connections.
 struct Door {
     at: SocketAddr,
     to: SocketAddr,
@@ -135,7 +135,7 @@ impl Door {
         self.open = Some(tokio::spawn(async move {
             while let Ok((mut from, _)) = listener.accept().await {
                 if let Ok(mut bot) = TcpStream::connect(to).await {
-                    // Each connection carries one answer at most past the moment that it shuts.
+                    // Each connection carries at most one answer after the proxy is shut.
                     let _ = tokio::io::copy_bidirectional(&mut from, &mut bot).await;
                 }
             }
@@ -170,7 +170,7 @@ async fn real_alerts_become_issues() {
     let alertmanager = Alertmanager::start(door.at).await;
     let began = now - SignedDuration::from_secs(30);
 
-    // It fires, and is repeated: one issue, and not a word more.
+    // The alert fires and is repeated: one issue and no comment.
     alertmanager.tell("HighErrorRate", began, None).await;
     until_kept(&world, "the alert and a repetition", |rows| rows.len() >= 2).await;
     world.run(SignedDuration::from_mins(2)).await;
@@ -181,7 +181,7 @@ async fn real_alerts_become_issues() {
     world.run(SignedDuration::from_mins(2)).await;
     assert_eq!((issues_opened(&world), world.forge.comments(REPO, 1).len()), (1, 0));
 
-    // Another one fires while nobody can reach the bot: Alertmanager tries again.
+    // Another alert fires while the bot is unreachable: Alertmanager retries.
     door.shut().await;
     alertmanager.tell("DiskFull", began, None).await;
     let failed = async || {
@@ -210,7 +210,7 @@ async fn real_alerts_become_issues() {
     world.run(SignedDuration::from_mins(2)).await;
     assert_eq!(issues_opened(&world), 2);
 
-    // The first one is over; the other one goes on.
+    // The first alert is resolved; the other one still fires.
     alertmanager.tell("HighErrorRate", began, Some(SystemClock.now())).await;
     until_kept(&world, "the end", |rows| rows.iter().any(|row| row.action.as_deref() == Some("resolved"))).await;
     world.run(SignedDuration::from_mins(12)).await;

@@ -1,4 +1,4 @@
-//! What goes on beside a decision, or was lost, does no lasting harm.
+//! Concurrent or lost events do no lasting harm.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,7 +18,8 @@ use phasebot::{
 
 use super::{INSTALLATION, World, event, issue, open_issue, pull, repo, set_phase, start};
 
-/// A repository was renamed while we were away; the name may be another's by now.
+/// A repository was renamed while the bot was down; another repository may have the old name by
+/// now.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_go_to_the_name_that_the_newest_event_tells() {
     let world = World::new();
@@ -32,7 +33,7 @@ async fn writes_go_to_the_name_that_the_newest_event_tells() {
     assert_eq!(world.forge.sent().last().unwrap().target.full_name, "acme/renamed");
 }
 
-/// 700 comments wait for the hour; a label needs no such budget.
+/// 700 comments wait for the hourly limit; a label does not count against it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn labels_do_not_wait_for_the_budget_of_comments() {
     let world = World::new();
@@ -44,7 +45,7 @@ async fn labels_do_not_wait_for_the_budget_of_comments() {
     assert_eq!(labels, 1, "{} others were sent", world.forge.sent().len());
 }
 
-/// A person took the label off while the repository was being decided: the effect was cancelled
+/// A person removed the label while the repository was being processed: the effect was cancelled
 /// before it was sent.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_label_that_was_cancelled_is_not_sent() {
@@ -54,7 +55,7 @@ async fn a_label_that_was_cancelled_is_not_sent() {
     let handle = tokio::runtime::Handle::current();
     *world.forge.on_answer.lock().unwrap() = Box::new(move |_| {
         if !once.swap(true, Ordering::SeqCst) {
-            // While repository 1 is held for a decision …
+            // While repository 1 is locked for a decision …
             tokio::task::block_in_place(|| {
                 handle.block_on(async {
                     let (key, effect) = set_phase(9, "phase/build");
@@ -66,7 +67,7 @@ async fn a_label_that_was_cancelled_is_not_sent() {
                     let verified = Verified { event: "e".into(), delivery: "wake".into(), hook: "1".into() };
                     intake.take_in(&ForgeName::github(), verified, body.into()).await.unwrap();
                     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
-                    // … the decision cancels what waits, as an opt-out does.
+                    // … the decision cancels what is queued, as an opt-out does.
                     let cancel_effects = vec!["phase/9".to_owned()];
                     let commit =
                         Commit { repo: Some(repo(1)), now: Some(start()), cancel_effects, ..Commit::default() };
@@ -82,7 +83,7 @@ async fn a_label_that_was_cancelled_is_not_sent() {
     assert_eq!(nine, 0, "it had ended before it was sent");
 }
 
-/// A dropped label is not forgotten: the next look at the item puts it right.
+/// A dropped label is not forgotten: the next evaluation of the item writes it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_label_dropped_while_suspended_is_set_afterwards() {
     let world = World::new();
@@ -110,7 +111,8 @@ async fn a_label_dropped_while_suspended_is_set_afterwards() {
     assert_eq!(world.forge.sent().len(), 1);
 }
 
-/// The App was taken off a repository and put back; the second event was lost (we were down).
+/// The App was removed from a repository and installed again; the second event was lost while the
+/// bot was down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_repository_whose_events_come_again_is_served_again() {
     let world = World::new();
@@ -124,7 +126,8 @@ async fn a_repository_whose_events_come_again_is_served_again() {
     removed.repo = None;
     world.take_in(&removed).await;
     world.bot.idle().await;
-    // GitHub sends an App events only of what it is installed on; asked, it says so too.
+    // GitHub delivers an App only the events of its installations, and its API confirms the
+    // installation, too.
     *world.forge.installation.lock().unwrap() = Ok(Some(INSTALLATION));
     let before = world.forge.sent().len();
     let mut later = issue("b", 1, 2);

@@ -1,4 +1,4 @@
-//! `phasebot backfill` beside a running bot.
+//! `phasebot backfill` while the bot runs.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ struct Line {
     args: backfill::Args,
 }
 
-/// What the command says, and a line for each page.
+/// Returns the output of the command, and a line for each page.
 async fn run(world: &World, line: &str) -> (Result<String, String>, Vec<String>) {
     let args = Line::parse_from(std::iter::once("backfill").chain(line.split_whitespace())).args;
     let (mut out, pages) = (Vec::new(), Arc::new(Mutex::new(Vec::new())));
@@ -27,9 +27,9 @@ async fn run(world: &World, line: &str) -> (Result<String, String>, Vec<String>)
     (done.map(|()| String::from_utf8(out).unwrap()).map_err(|failure| failure.to_string()), pages)
 }
 
-/// An hour of work before the bot came: gives an open issue, one that is
-/// being worked on with its pull request, one that was merged, one that runs
-/// in production, and one that was never meant.
+/// Creates an hour of history before the bot is installed. Returns an open issue, one in work with
+/// its pull request, one that was merged, one that runs in production, and one that was closed as
+/// not planned.
 fn history(world: &World) -> [ItemNumber; 5] {
     let bob = world.person("bob");
     let pass = |minutes| world.clock.advance(SignedDuration::from_mins(minutes));
@@ -63,7 +63,7 @@ fn history(world: &World) -> [ItemNumber; 5] {
     merge("merged", &format!("Fixes #{merged}"));
     let begun = bob.open_issue("Begun", "", &[]).unwrap().made;
     bob.push("begun", &[NewCommit::from("Begin")]).unwrap();
-    // Linked by hand: only the forge knows.
+    // Linked by hand: only the forge knows the link.
     let new = NewPull { head: "begun".into(), title: "Begin".into(), ..NewPull::default() };
     let pull = bob.open_pull(&new).unwrap().made;
     bob.link_issue(pull, begun).unwrap();
@@ -103,7 +103,7 @@ async fn what_was_before_is_derived_and_nothing_is_written() {
     assert!(writes.iter().all(|name| reads.contains(&name.as_str())), "{writes:?}");
     world.check();
 
-    // From the first event on an item's label is kept up to date.
+    // From the first event on, the item's label is kept up to date.
     world.person("bob").comment(items[0], "Soon?").unwrap();
     world.minute().await;
     assert_eq!(items.map(|item| world.labels(item).len()), [1, 0, 0, 0, 0]);
@@ -144,7 +144,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
     }
     world.forge.take_pending();
     let fault = Fault { matcher: Matcher::of("POST", "/graphql"), kind: FaultKind::Status502Before };
-    // Pull requests and the first page of issues come, the second does not.
+    // Pull requests and the first page of issues arrive, the second page does not.
     world.forge.inject_after(2, fault, 1);
     let (failed, pages) = run(&world, REPO).await;
     assert!(failed.unwrap_err().contains("run it again"));
@@ -157,7 +157,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
     let filter = DeliveryFilter { event: Some("phasebot.survey".to_owned()), ..DeliveryFilter::default() };
     let notes: Vec<_> = world.store().deliveries(&filter).await.unwrap().into_iter().map(|row| row.note).collect();
     assert_eq!(notes.len(), 3, "{notes:?}");
-    // Reading it once more says nothing new, and takes nothing in.
+    // Reading it again adds nothing.
     run(&world, REPO).await.0.unwrap();
     assert_eq!(world.store().deliveries(&filter).await.unwrap().len(), 3);
 }
@@ -195,7 +195,7 @@ async fn what_changed_in_a_gap_that_the_list_does_not_cover_is_looked_at() {
     world.clock.advance(SignedDuration::from_hours(24));
     let during = bob.open_issue("During", "", &[]).unwrap().made;
     bob.close(before, "not_planned").unwrap();
-    // Four days later the forge has forgotten what it sent.
+    // After four days the forge has deleted its deliveries.
     world.forge.take_pending();
     world.clock.advance(SignedDuration::from_hours(4 * 24));
     world.start(true).await;

@@ -1,5 +1,5 @@
-//! A simulated forge that goes on while the bot comes and goes, with a
-//! database that may be put back to what it was.
+//! A simulated forge that keeps working while the bot starts and stops, with a database that can be
+//! restored to an earlier state.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -31,10 +31,10 @@ use crate::{
 
 const APP: u64 = 4711;
 const PRIVATE_KEY: &str = include_str!("../../fixtures/test-key.pem");
-/// How often the bot catches up.
+/// Interval at which the bot catches up.
 pub const EVERY: SignedDuration = SignedDuration::from_mins(5);
 
-/// The forge, the time and the file.
+/// The forge, the clock and the database file.
 pub struct World {
     pub forge: SimForge,
     pub clock: Arc<SimClock>,
@@ -43,7 +43,7 @@ pub struct World {
     database_url: String,
 }
 
-/// A bot that runs.
+/// A running bot.
 pub struct Running {
     pub bot: Bot,
     pub store: Arc<dyn Store>,
@@ -57,14 +57,14 @@ impl Drop for Running {
 }
 
 impl World {
-    /// The App is installed on `acme/shop`, where `bob` may write; the bot does not run yet.
+    /// Installs the App on `acme/shop`, where `bob` has write access; the bot does not run yet.
     pub async fn new() -> Self {
         let mut world = Self::on_a_file().await;
         world.database_url = new_database(&world.file()).await;
         world
     }
 
-    /// The same with a database that can be copied.
+    /// Creates the same with a database that can be copied.
     pub async fn on_a_file() -> Self {
         let start: Timestamp = "2026-03-02T09:00:00.5Z".parse().unwrap();
         let clock = Arc::new(SimClock::new(start));
@@ -80,7 +80,7 @@ impl World {
         world
     }
 
-    /// The database's file.
+    /// Returns the path of the database.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("phasebot.db")
     }
@@ -144,12 +144,12 @@ impl World {
         self.running.as_ref().unwrap().store.as_ref()
     }
 
-    /// Somebody at work on `acme/shop`.
+    /// Returns a person who works on `acme/shop`.
     pub fn person(&self, login: &str) -> Person {
         self.forge.person(login, REPO).unwrap()
     }
 
-    /// The forge sends what waits and nobody is there.
+    /// The forge sends the pending deliveries, and nobody receives them.
     pub fn miss(&self) -> usize {
         let waiting = self.forge.take_pending();
         for delivery in &waiting {
@@ -158,7 +158,7 @@ impl World {
         waiting.len()
     }
 
-    /// Sends what waits until nothing is left to do at this moment.
+    /// Sends pending deliveries until nothing is left to do at the current time.
     pub async fn settle(&self) {
         loop {
             let sent = self.forge.deliver_pending().await;
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// Lets time pass, from one moment that the bot waits for to the next.
+    /// Advances the time by `by`, stopping at each time that the bot waits for.
     pub async fn run(&self, by: SignedDuration) {
         let end = self.clock.now().checked_add(by).unwrap();
         self.settle().await;
@@ -185,18 +185,18 @@ impl World {
         self.run(SignedDuration::from_mins(1)).await;
     }
 
-    /// The phase labels of an item.
+    /// Returns the phase labels of an item.
     pub fn labels(&self, item: ItemNumber) -> Vec<String> {
         let labels = self.forge.visible_labels(REPO, item);
         labels.into_iter().filter(|label| label.starts_with("phase/")).collect()
     }
 
-    /// How often the forge was asked at a route.
+    /// Returns the number of requests to a route.
     pub fn asked(&self, route: &str) -> usize {
         self.forge.requests().iter().filter(|exchange| exchange.name() == route).count()
     }
 
-    /// Every request was one that GitHub describes.
+    /// Checks that GitHub describes every request.
     pub fn check(&self) {
         for exchange in self.forge.requests().iter().filter(|exchange| exchange.fault.is_none()) {
             check_exchange(exchange).unwrap_or_else(|why| panic!("{why}"));

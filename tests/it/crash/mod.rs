@@ -1,10 +1,9 @@
-//! `kill -9` at any moment loses no acknowledged delivery and repeats nothing
-//! that people see.
+//! Crash tests: `kill -9` at any moment loses no acknowledged delivery and repeats nothing that
+//! people see.
 //!
-//! The real program runs as a process of its own beside the simulated forge,
-//! and dies: at each crash point (`phasebot::app::crash`), and at random
-//! moments. What the forge sends and nobody acknowledges is sent again under
-//! the same id; what is acknowledged is never sent again.
+//! The real program runs as a process of its own with the simulated forge. It is killed at each
+//! crash point (`phasebot::app::crash`), and at random times. The forge sends unacknowledged
+//! deliveries again under the same id, and acknowledged ones never again.
 
 mod checker;
 mod deploys;
@@ -29,10 +28,10 @@ use self::{
 };
 
 const REPOSITORY: &str = "acme/shop";
-/// Which passings of each point are died at.
+/// Passes of each crash point at which the program crashes.
 const PASSINGS: std::ops::RangeInclusive<u32> = 1..=3;
 
-/// A story with labels in which the program dies at `point`.
+/// Runs a story with labels in which the program crashes at `point`.
 async fn dies_while_labelling(point: String) {
     let mut world = World::new().await;
     let (person, _) = world.repository(REPOSITORY);
@@ -48,7 +47,7 @@ async fn dies_while_labelling(point: String) {
     nothing_is_made_twice(&world.sim);
 }
 
-/// An alert, of which a person must read in one issue, while the program dies at `point`.
+/// Sends an alert, which must lead to exactly one issue, while the program crashes at `point`.
 async fn dies_while_filing(point: String) {
     let mut world = World::new().await;
     world.repository(REPOSITORY);
@@ -71,7 +70,7 @@ async fn dies_while_filing(point: String) {
     nothing_is_made_twice(&world.sim);
 }
 
-/// Comments, which a forge would take twice, while the program dies at `point`.
+/// Writes comments, which a forge would accept twice, while the program crashes at `point`.
 async fn dies_while_commenting(point: String) {
     let mut world = World::new().await;
     let (person, installation) = world.repository(REPOSITORY);
@@ -92,8 +91,8 @@ async fn dies_while_commenting(point: String) {
     }
 }
 
-/// Two commands that wait for their sender's rights, while the program dies at
-/// `point`, or by `kill -9` once they are kept.
+/// Sends two commands that wait for their sender's permissions, while the program crashes at
+/// `point`, or is killed with `kill -9` once they are stored.
 async fn dies_while_commands_wait(point: Option<String>) {
     const PERMISSION: &str = "/repos/{owner}/{repo}/collaborators/{username}/permission";
     let mut world = World::new().await;
@@ -131,7 +130,7 @@ fn every(point: &&str) -> impl Iterator<Item = String> + use<> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn labels_survive_every_crash_point() {
-    // Labels are not marked before they are sent: they may be repeated freely.
+    // Labels are not marked before they are sent, because repeating them is harmless.
     let points = POINTS.iter().filter(|point| **point != "effect_marked");
     join_all(points.flat_map(every).map(|point| tokio::spawn(dies_while_labelling(point))))
         .await
@@ -151,7 +150,7 @@ async fn comments_survive_every_crash_point_around_sending() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_that_waits_survives_kill_9() {
     let points = ["decision_uncommitted", "decision_committed"];
-    // How often an answer is looked for depends on the machine; two decisions there are always.
+    // The number of queries for an answer depends on the machine; there are always two decisions.
     let points = points.iter().flat_map(|point| (1..=2).map(move |n| format!("{point}:{n}")));
     let all = points.map(Some).chain([None]).map(|point| tokio::spawn(dies_while_commands_wait(point)));
     join_all(all).await.into_iter().for_each(Result::unwrap);

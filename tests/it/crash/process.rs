@@ -1,4 +1,4 @@
-//! The real program, as a process that can be killed.
+//! The real program as a process that can be killed.
 
 use std::{
     fs::{File, OpenOptions},
@@ -14,22 +14,22 @@ use crate::support::serving::{self, ANY_PORT};
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_phasebot");
-/// Patience with a start; a machine that runs many tests at once is slow.
+/// Time-out of a start; a machine that runs many tests at once is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Nothing listens at the port for discarding.
+/// Address at which nothing listens: the discard port.
 const NOWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9);
 
-/// How to start the program; the same for each start of one world.
+/// Settings for each start of the program in one world.
 pub struct Installed {
-    /// `database_url`.
+    /// Setting `database_url`.
     pub database_url: String,
     /// Root of the forge's API.
     pub api_url: String,
-    /// The webhook secret.
+    /// Webhook secret.
     pub secret: String,
-    /// The App's number.
+    /// App id.
     pub app_id: u64,
-    /// Where its log goes.
+    /// Path of the log.
     pub log: PathBuf,
     /// Alertmanager's connections: name, and the repository where it opens issues.
     pub alerts: Vec<(String, String)>,
@@ -38,12 +38,12 @@ pub struct Installed {
 /// A running program. Dropping it kills it.
 pub struct Running {
     child: Child,
-    /// Where webhooks go; [`NOWHERE`] if it crashed before it listened.
+    /// Address for webhooks; [`NOWHERE`] if it crashed before it listened.
     pub address: SocketAddr,
 }
 
 impl Installed {
-    /// Starts `phasebot serve` and waits until it is ready, or has crashed at `crash_at`.
+    /// Starts `phasebot serve`, and waits until it is ready or has crashed at `crash_at`.
     pub async fn start(&self, crash_at: Option<&str>) -> Running {
         let from = serving::length(&self.log);
         let child = self.serve(crash_at).spawn().unwrap();
@@ -87,7 +87,7 @@ impl Installed {
         command
     }
 
-    /// The end of its log, for a message that explains a failure.
+    /// Returns the end of its log, for failure messages.
     pub fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().collect();
@@ -108,18 +108,18 @@ impl Installed {
 }
 
 impl Running {
-    /// `kill -9`.
+    /// Kills it with `kill -9`.
     pub fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Stops it in the midst of whatever it does (`SIGSTOP`).
+    /// Stops it in the middle of its work (`SIGSTOP`).
     pub fn stop(&self) {
         self.signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Lets it continue (`SIGCONT`).
     pub fn go_on(&self) {
         self.signal("CONT");
     }
@@ -129,12 +129,12 @@ impl Running {
         assert!(sent.success(), "SIG{name} was not sent");
     }
 
-    /// Whether the process is gone.
+    /// Returns whether the process has ended.
     pub fn ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }
 
-    /// Whether it aborted, as a crash point does.
+    /// Returns whether it aborted, as a crash point does.
     pub fn crashed(&mut self) -> bool {
         const SIGABRT: i32 = 6;
         self.child.try_wait().unwrap().is_some_and(|status| status.signal() == Some(SIGABRT))
@@ -154,7 +154,7 @@ async fn ready(address: SocketAddr) -> bool {
     answer.is_ok_and(|answer| answer.status().is_success())
 }
 
-/// The App's key in all tests, copied to where only we may read it: the program insists.
+/// Copies the App's key to a file that only its owner can read, as the program requires.
 pub fn key() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/test-key.pem")).unwrap()
 }
@@ -163,7 +163,7 @@ fn key_file() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/test-key.pem")
 }
 
-/// Makes an empty file, so that there is a log even if nothing starts.
+/// Creates an empty file, so that there is a log even if nothing starts.
 pub fn empty(path: &Path) {
     File::create(path).unwrap();
 }

@@ -1,7 +1,8 @@
-//! Three replicas on one PostgreSQL: killed, or stopped for longer than their
-//! leases last, while events flow.
+//! Three replicas on one PostgreSQL, killed, or stopped for longer than their leases last, while
+//! events arrive.
 //!
-//! Nothing acknowledged is lost, nothing that people see is repeated, and each
+//! No acknowledged delivery is lost, nothing that people see is repeated, and each repository's
+//! deliveries are processed in order, whichever replica processes them.
 //! repository's deliveries are decided in their order, whoever decides them.
 
 use std::time::{Duration, Instant};
@@ -16,30 +17,30 @@ use super::{
 };
 use crate::support::postgres::PostgresDatabase;
 
-/// Deliveries on their way side by side.
+/// Number of deliveries sent in parallel.
 const AT_ONCE: usize = 16;
-/// How long a stopped replica stays so: longer than its leases.
+/// Time that a replica is stopped: longer than its leases.
 const STOPPED_FOR: Duration = Duration::from_secs(18);
 
 struct Size {
     replicas: usize,
     events: usize,
-    /// Replicas that are killed, and that are stopped.
+    /// Number of replicas that are killed, and that are stopped.
     kills: usize,
     stops: usize,
-    /// A replica is killed or stopped so often.
+    /// Interval between kills or stops.
     every: Duration,
     seed: u64,
 }
 
-/// The replicas; `None`: stopped at this moment, and kept apart.
+/// The replicas; `None`: stopped now, and kept separately.
 struct Replicas {
     live: Vec<Running>,
     stopped: Vec<(Running, Instant)>,
 }
 
 impl Replicas {
-    /// Lets those go on that were stopped for long enough, and lets the forge send to some live one.
+    /// Continues replicas that were stopped for long enough, and directs the forge to a live one.
     fn turn(&mut self, world: &mut World, turn: usize) {
         let (on, still): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.stopped).into_iter().partition(|(_, at)| at.elapsed() >= STOPPED_FOR);
@@ -136,7 +137,7 @@ async fn a_large_storm_of_replicas() {
     let size = |name, usual| usize::try_from(number(name).unwrap_or(usual)).unwrap();
     storm(Size {
         replicas: size("STORM_REPLICAS", 3),
-        // Labels that newer ones overtake make no events: some 10,000 remain.
+        // Labels that newer ones replace cause no events: some 10,000 remain.
         events: size("STORM_EVENTS", 12_000),
         kills: size("STORM_KILLS", 40),
         stops: size("STORM_STOPS", 10),

@@ -1,8 +1,8 @@
-//! Many issues at once, half of the repositories' deliveries in any order, one
-//! request in twenty failing, and `kill -9` at random moments.
+//! Many issues at once: the deliveries of half of the repositories arrive in any order, one request
+//! in twenty fails, and the program is killed with `kill -9` at random times.
 //!
-//! `scripts/storm` runs a large one. A seed that was printed replays the same
-//! choices; the moments at which the machine does what stay its own.
+//! `scripts/storm` runs a large one. A printed seed repeats the same choices, but not the timing of
+//! the machine.
 
 use std::time::{Duration, Instant};
 
@@ -17,26 +17,26 @@ use super::{
     world::World,
 };
 
-/// At most so many installations; GitHub's pace of one write a second holds for each.
+/// Maximum number of installations; GitHub's limit of one write a second applies to each.
 const INSTALLATIONS: usize = 40;
-/// Deliveries of one installation at least: of all that is not a story with labels.
+/// Minimum number of deliveries of one installation that do not belong to a story with labels.
 const OTHER_EVENTS: usize = 60;
-/// Deliveries of one story, those of our own labels included.
+/// Number of deliveries of one story, including those of our own labels.
 const EVENTS: usize = 18;
-/// Deliveries on their way side by side.
+/// Number of deliveries sent in parallel.
 const AT_ONCE: usize = 8;
-/// Longest life between two kills.
+/// Maximum time between two kills, in milliseconds.
 const LONGEST_LIFE: u64 = 1500;
-/// Patience with all that happens.
+/// Time-out of the whole storm.
 const PATIENCE: Duration = Duration::from_mins(30);
 
-/// How large a storm.
+/// Size of a storm.
 struct Size {
-    /// Deliveries, about.
+    /// Approximate number of deliveries.
     events: usize,
-    /// Kills.
+    /// Number of kills.
     kills: usize,
-    /// Let the forge also fail in ways that take half a minute or more to get over.
+    /// Lets the forge also fail in ways that take half a minute or more to recover from.
     slow_faults: bool,
     seed: u64,
 }
@@ -95,15 +95,16 @@ async fn storm(size: Size) {
     Report { installations, plots: plots.len(), kills, made, seed: size.seed }.print(&world).await;
 }
 
-/// How many installations, and stories with labels in each, make so many deliveries, about.
+/// Returns the number of installations, and of stories with labels in each, for about this number
+/// of deliveries.
 pub fn shape(events: usize) -> (usize, usize) {
     let installations = (events / 150).clamp(1, INSTALLATIONS);
     let stories = (events / installations).saturating_sub(OTHER_EVENTS) / EVENTS;
     (installations, stories.max(1))
 }
 
-/// What happens in one installation: stories with labels, talk, alerts, and deploys in a repository of their own.
-/// `answers`: whether the forge answers within seconds whatever it is asked.
+/// Creates the plots of one installation: stories with labels, commands, alerts, and deployments in
+/// a repository of their own. `answers`: the forge answers every query within seconds.
 pub fn company(world: &mut World, n: usize, stories: usize, answers: bool) -> Vec<Box<dyn Plot>> {
     let (shop, site) = (format!("company-{n}/shop"), format!("company-{n}/site"));
     let (person, installation) = world.repository(&shop);

@@ -1,4 +1,4 @@
-//! A forge, the program beside it, and the post between them.
+//! A simulated forge, the program under test, and the delivery between them.
 
 use std::{
     cell::Cell,
@@ -34,41 +34,41 @@ use super::{
 
 const APP: u64 = 4711;
 const SECRET: &str = "a webhook secret";
-/// What the monitoring system shows at each connection.
+/// Bearer token of the monitoring system for each connection.
 pub const ALERT_TOKEN: &str = "an alert token";
-/// Patience until all is quiet.
+/// Time-out until everything is done.
 const PATIENCE: Duration = Duration::from_mins(5);
-/// Rest before a delivery that was refused is sent again.
+/// Pause before a rejected delivery is sent again.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// One database, one forge; the program comes and goes.
+/// One database and one forge, with a program that is killed and restarted.
 pub struct World {
     pub sim: SimForge,
     pub program: Installed,
     pub running: Option<Running>,
-    /// Deliveries to be sent, or sent again.
+    /// Deliveries to send, or to send again.
     waiting: VecDeque<Delivery>,
-    /// Those that were answered with 2xx: never sent again, but for some when `repeats`.
+    /// Deliveries that were answered with 2xx. They are never sent again, except some if `repeats`.
     acknowledged: BTreeSet<String>,
-    /// Whether the forge sends one in ten again although it was acknowledged.
+    /// Whether the forge repeats one in ten deliveries although it was acknowledged.
     pub repeats: bool,
-    /// How many were.
+    /// Number of these.
     pub repeated: usize,
-    /// Notifications that nobody has acknowledged yet.
+    /// Notifications that are not acknowledged yet.
     pub notices: VecDeque<Notice>,
-    /// Where the program was started last.
+    /// Address of the program after its last start.
     address: Option<SocketAddr>,
-    /// Where the program dies after its next start.
+    /// Crash point of the program after its next start.
     pub dies_at: Option<String>,
-    /// Repositories whose deliveries keep their order; all others' come in any.
+    /// Repositories whose deliveries stay in order; those of others may arrive in any order.
     pub orderly: BTreeSet<u64>,
-    /// How often the program was started.
+    /// Number of starts of the program.
     pub starts: usize,
     folder: TempDir,
 }
 
 impl Drop for World {
-    /// Keeps database and log of a failure.
+    /// Keeps database and log after a failure.
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.folder.disable_cleanup(true);
@@ -78,14 +78,14 @@ impl Drop for World {
 }
 
 impl World {
-    /// A forge without repositories, and a program that has never run.
+    /// Creates a forge without repositories, and a program that has never run.
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = new_database(&folder.path().join("phasebot.db")).await;
         Self::in_folder(folder, url).await
     }
 
-    /// The same beside this database.
+    /// Creates the same on this database.
     pub async fn on(database_url: String) -> Self {
         Self::in_folder(tempfile::tempdir().unwrap(), database_url).await
     }
@@ -120,7 +120,8 @@ impl World {
         }
     }
 
-    /// Makes a repository with the App installed; gives somebody who may write there, and the installation.
+    /// Creates a repository with the App installed; returns a person with write access, and the
+    /// installation.
     pub fn repository(&self, full_name: &str) -> (Person, u64) {
         self.sim.create_repo(full_name).unwrap();
         self.sim.set_role(full_name, "ada", "write").unwrap();
@@ -128,7 +129,7 @@ impl World {
         (self.sim.person("ada", full_name).unwrap(), installation)
     }
 
-    /// Makes another repository for an installation; gives the one who may write there.
+    /// Adds a repository to an installation; returns a person with write access.
     pub fn add_repository(&self, installation: u64, full_name: &str) -> Person {
         self.sim.create_repo(full_name).unwrap();
         self.sim.set_role(full_name, "ada", "write").unwrap();
@@ -136,7 +137,7 @@ impl World {
         self.sim.person("ada", full_name).unwrap()
     }
 
-    /// Starts the program; the one before is dead.
+    /// Starts the program; the previous one is dead.
     pub async fn start(&mut self, crash_at: Option<&str>) {
         if self.starts > 0 {
             leases_run_out(&self.program.database_url).await;
@@ -147,14 +148,14 @@ impl World {
         self.starts += 1;
     }
 
-    /// Deliveries and notifications go to the program at this address.
+    /// Sends deliveries and notifications to the program at this address from now on.
     pub fn deliver_to(&mut self, address: SocketAddr) {
         self.sim.set_webhook_url(&format!("http://{address}/webhooks/github"));
         self.address = Some(address);
     }
 
-    /// Posts for so long, `at_once` deliveries side by side; then the program
-    /// `dies` in the middle of whatever it does, and is started again.
+    /// Sends for `life`, `at_once` deliveries in parallel. Then, if `dies`, the program is killed
+    /// in the middle of its work and restarted.
     pub async fn live(&mut self, life: Duration, dies: bool, at_once: usize) {
         let mut running = self.running.take();
         let over = Cell::new(false);
@@ -177,7 +178,7 @@ impl World {
         self.revive().await;
     }
 
-    /// Starts the program again if it has crashed.
+    /// Restarts the program if it has crashed.
     pub async fn revive(&mut self) {
         if self.running.as_mut().is_none_or(Running::ended) {
             let dies_at = self.dies_at.take();
@@ -185,8 +186,8 @@ impl World {
         }
     }
 
-    /// Sends what waits, at most `at_once` side by side, each once. What is not
-    /// acknowledged is kept to be sent again under the same id.
+    /// Sends each pending delivery once, at most `at_once` in parallel. Unacknowledged ones are
+    /// sent again later under the same id.
     pub async fn post(&mut self, at_once: usize) {
         self.post_notice().await;
         self.waiting.extend(self.sim.take_pending());
@@ -218,7 +219,7 @@ impl World {
         }
     }
 
-    /// Sends the notification that waits longest; it stays until it is acknowledged.
+    /// Sends the oldest notification; it stays until it is acknowledged.
     async fn post_notice(&mut self) {
         let (Some(notice), Some(address)) = (self.notices.front(), self.address) else { return };
         let url = format!("http://{address}/alerts/{}", notice.connection);
@@ -228,8 +229,8 @@ impl World {
         }
     }
 
-    /// Takes out what is sent next. Of an orderly repository that is the oldest
-    /// alone, until it is acknowledged.
+    /// Takes out the next deliveries to send. Of an ordered repository, only the oldest is sent,
+    /// until it is acknowledged.
     fn next(&mut self, at_once: usize) -> Vec<Delivery> {
         let mut oldest: BTreeMap<u64, u64> = BTreeMap::new();
         for delivery in &self.waiting {
@@ -251,7 +252,7 @@ impl World {
         next
     }
 
-    /// Lets deliveries be sent in another order than they were made.
+    /// Changes the order of the pending deliveries.
     pub fn shuffle(&mut self, mut pick: impl FnMut(usize) -> usize) {
         self.waiting.extend(self.sim.take_pending());
         for last in (1..self.waiting.len()).rev() {
@@ -259,13 +260,13 @@ impl World {
         }
     }
 
-    /// Whether every delivery so far is acknowledged.
+    /// Returns whether every delivery so far is acknowledged.
     fn posted(&mut self) -> bool {
         self.waiting.extend(self.sim.take_pending());
         self.waiting.is_empty() && self.notices.is_empty()
     }
 
-    /// Posts, and starts the program again where it crashes, until `done`.
+    /// Sends, and restarts the program after crashes, until `done`.
     pub async fn post_until(&mut self, what: &str, mut done: impl FnMut(&SimForge) -> bool) {
         let begun = Instant::now();
         while !(self.posted() && done(&self.sim)) {
@@ -280,20 +281,20 @@ impl World {
         }
     }
 
-    /// Goes on until nothing is left to send, to decide or to do.
+    /// Continues until nothing is left to send, decide or do.
     pub async fn quiet(&mut self) {
         let begun = Instant::now();
         loop {
             self.post_until("an acknowledgement", |_| true).await;
             self.revive().await;
-            // A connection to the database only while nobody is to be killed: the
-            // last one to close tidies up what the next start should find.
+            // Opens the database only while nobody is killed: the last connection to close cleans
+            // up what the next start should find.
             let store = store::open(&self.program.database_url).await.unwrap();
             let stats = store.stats().await.unwrap();
             let left = stats.pending + stats.queued_effects.iter().sum::<u64>();
             if left == 0 && self.posted() {
                 assert_eq!((stats.quarantined, stats.dead_deliveries), (0, 0));
-                // A workflow of which nobody can say whether it was started is left to people.
+                // Workflow dispatches with an unknown result are left to people.
                 let dead = store.effects(true, 1000).await.unwrap().into_iter().map(|effect| effect.effect);
                 let dead: Vec<_> = dead.filter(|effect| !matches!(effect, Effect::Dispatch { .. })).collect();
                 assert!(dead.is_empty(), "given up: {dead:#?}");
@@ -305,7 +306,7 @@ impl World {
         }
     }
 
-    /// Every acknowledged delivery is there, and decided.
+    /// Checks that every acknowledged delivery is stored and decided.
     pub async fn nothing_is_lost(&self) {
         let store = store::open(&self.program.database_url).await.unwrap();
         let listed =
@@ -317,7 +318,7 @@ impl World {
         assert_eq!(listed.len(), decided.len(), "something is not decided: {listed:?}");
     }
 
-    /// Queues comments in the store as a decision of the program would.
+    /// Queues comments in the store, as a decision of the program would.
     pub async fn queue_comments(
         &self,
         person: &Person,

@@ -5,22 +5,23 @@ use phasebot_forge_sim::{MergeMethod, NewCommit, Person, Worker};
 
 use crate::flow::{BOT, REPO, Setup, World};
 
-/// A workflow file that can be told everything.
+/// A workflow file that declares every input.
 pub const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_request: {}\n      phasebot_sha: {}\n      phasebot_environment: {}\n      region: {}\n";
-/// One that can't be told the commit.
+/// A workflow file without an input for the commit.
 pub const LOOSE: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_request: {}\n";
 
 pub struct Stage {
     pub world: World,
     pub bob: Person,
-    /// An issue that a merged pull request has closed.
+    /// Issue that a merged pull request has closed.
     pub issue: u64,
-    /// What the merge put on main.
+    /// Merge commit on main.
     pub merged: String,
 }
 
 impl Stage {
-    /// A repository with this policy and these workflow files, a merged change, and a worker.
+    /// Creates a repository with this policy and these workflow files, a merged change, and a
+    /// worker.
     pub async fn new(policy: &'static str, files: &[(&str, &str)], workers: &[Worker]) -> Self {
         let world = World::with(Setup { policy, ..Setup::default() }).await;
         let bob = world.person("bob");
@@ -41,7 +42,7 @@ impl Stage {
         Self { world, bob, issue, merged }
     }
 
-    /// Says something on the issue and lets a minute pass; gives our reactions.
+    /// Comments on the issue and lets a minute pass; returns our reactions.
     pub async fn say(&self, who: &str, text: &str) -> Vec<String> {
         let comment = self.bob.colleague(who).comment(self.issue, text).unwrap().made;
         self.world.minute().await;
@@ -52,7 +53,7 @@ impl Stage {
         self.world.forge.reactions(REPO, comment).into_iter().collect()
     }
 
-    /// Lets the workflows run to where they stop.
+    /// Runs the workflows until they stop.
     pub async fn work(&self) {
         for _ in 0..6 {
             self.bob.work().unwrap();
@@ -64,25 +65,25 @@ impl Stage {
         self.world.run(SignedDuration::from_mins(minutes)).await;
     }
 
-    /// Deployments that the bot made: environment, commit, newest status.
+    /// Returns the bot's deployments: environment, commit, last status.
     pub fn ours(&self) -> Vec<(String, String, String)> {
         self.world.forge.deployments(REPO)
     }
 
-    /// A commit on main, by bob.
+    /// Pushes a commit to main, by bob.
     pub async fn push(&self, message: &str) -> String {
         let made = self.bob.push("main", &[NewCommit::from(message)]).unwrap().made.pop().unwrap();
         self.world.minute().await;
         made
     }
 
-    /// What the bot wrote on the issue, newest last.
+    /// Returns the bot's comments on the issue, oldest first.
     pub fn words(&self) -> Vec<String> {
         let all = self.world.forge.comments(REPO, self.issue).into_iter();
         all.filter(|(by, _)| by == BOT).map(|(_, text)| text).collect()
     }
 
-    /// What it last answered in words.
+    /// Returns the bot's last comment.
     pub fn answer(&self) -> String {
         self.words().into_iter().rfind(|text| text.starts_with("<!-- phasebot:answer")).unwrap_or_default()
     }

@@ -1,6 +1,5 @@
-//! Everything that runs in a flow: the bot and its server as `serve` wires
-//! them, the GitHub adapter, SQLite in a file, and the simulated forge, with
-//! one simulated clock for all.
+//! Environment of a flow: the bot and its server as `serve` assembles them, the GitHub adapter,
+//! SQLite in a file, and the simulated forge, with one simulated clock for all.
 
 use std::{
     collections::BTreeSet,
@@ -38,47 +37,47 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use crate::{openapi::check_exchange, support::database::new_database};
 
-/// The repository of most flows.
+/// Repository of most flows.
 pub const REPO: &str = "acme/shop";
-/// What the bot is called on the forge.
+/// Login of the bot on the forge.
 pub const BOT: &str = "phasebot[bot]";
 
 const APP: u64 = 4711;
 const PRIVATE_KEY: &str = include_str!("../../fixtures/test-key.pem");
 
-/// A delivery that was sent, with the answer's status.
+/// A delivery that was sent, with the HTTP status of the answer.
 pub type Sent = (Delivery, u16);
 
-/// What a flow may want otherwise.
+/// Options of a flow.
 #[derive(Default)]
 pub struct Setup {
-    /// The repository's policy file; empty: it has none.
+    /// Policy file of the repository; empty: none.
     pub policy: &'static str,
     pub dry_run: bool,
     /// See [`Options::base_path`].
     pub base_path: &'static str,
-    /// How the bot runs, where that matters.
+    /// Settings of the bot; `None`: the usual ones.
     pub bot: Option<BotSettings>,
     /// Sections `[alerts.NAME]` of the settings.
     pub alerts: &'static str,
-    /// When it begins; `None`: on a Monday morning.
+    /// Start time; `None`: a Monday morning.
     pub start: Option<Timestamp>,
-    /// The forge refuses what is over its limits.
+    /// The forge enforces its limits.
     pub enforce_limits: bool,
     /// The App is not yet installed.
     pub not_installed: bool,
-    /// Where everything is kept; `None`: in a file of its own.
+    /// Storage; `None`: a new file.
     pub store: Option<Arc<dyn Store>>,
 }
 
-/// A flow's surroundings.
+/// Environment of a flow.
 pub struct World {
     pub forge: SimForge,
     pub clock: Arc<SimClock>,
     pub store: Arc<dyn Store>,
     pub bot: Bot,
     pub installation: u64,
-    /// Where the bot's server is.
+    /// Address of the bot's server.
     pub address: SocketAddr,
     policy: Arc<Policy>,
     repo: RepoKey,
@@ -93,13 +92,13 @@ impl Drop for World {
 }
 
 impl World {
-    /// The App is installed on `acme/shop`, where `bob` may write, and nothing else has happened.
+    /// Installs the App on `acme/shop`, where `bob` has write access; nothing else has happened.
     pub async fn new() -> Self {
         Self::with(Setup::default()).await
     }
 
     pub async fn with(setup: Setup) -> Self {
-        // Not at a whole second: a forge's own times are, and lie just before ours.
+        // Not a whole second: a forge's own times are, so they lie just before ours.
         let start = setup.start.unwrap_or("2026-03-02T09:00:00.5Z".parse().unwrap());
         let clock = Arc::new(SimClock::new(start));
         let secret = SecretString::from("a webhook secret");
@@ -154,7 +153,7 @@ impl World {
             policy,
             repo: RepoKey { forge: ForgeName::github(), id },
             server: tokio::spawn(async move {
-                // The server ends when nobody is left who could tell it to.
+                // The server ends when nobody holds the sender any more.
                 let _shutdown = program.shutdown;
                 program.serving.await;
             }),
@@ -172,13 +171,13 @@ impl World {
         world
     }
 
-    /// Somebody at work on `acme/shop`.
+    /// Returns a person who works on `acme/shop`.
     pub fn person(&self, login: &str) -> Person {
         self.forge.person(login, REPO).unwrap()
     }
 
-    /// Sends the webhooks that wait, and those that follow from what the bot
-    /// does, until nothing is left to do at this moment.
+    /// Sends the pending webhooks, and those that the bot's actions cause, until nothing is left to
+    /// do at the current time.
     pub async fn settle(&self) -> Vec<Sent> {
         let mut all = Vec::new();
         loop {
@@ -191,7 +190,7 @@ impl World {
         }
     }
 
-    /// Lets time pass, from one moment that the bot waits for to the next.
+    /// Advances the time by `by`, stopping at each time that the bot waits for.
     pub async fn run(&self, by: SignedDuration) -> Vec<Sent> {
         let end = self.clock.now().checked_add(by).unwrap();
         let mut all = self.settle().await;
@@ -204,12 +203,12 @@ impl World {
         all
     }
 
-    /// A minute: long enough for every write that is paced.
+    /// Advances the time by a minute, which is enough for every rate-limited write.
     pub async fn minute(&self) -> Vec<Sent> {
         self.run(SignedDuration::from_mins(1)).await
     }
 
-    /// The phase label that people see on an item. Two are a failure.
+    /// Returns the visible phase label of an item. Fails if there are two.
     pub fn label(&self, item: ItemNumber) -> Option<String> {
         self.label_in(REPO, item)
     }
@@ -221,21 +220,21 @@ impl World {
         labels.pop_first()
     }
 
-    /// Asserts an item's phase; the empty name is no phase label.
+    /// Asserts an item's phase; an empty name means no phase label.
     #[track_caller]
     pub fn in_phase(&self, item: ItemNumber, phase: &str) {
         let expected = (!phase.is_empty()).then(|| format!("phase/{phase}"));
         assert_eq!(self.label(item), expected, "#{item}");
     }
 
-    /// What the bot derived for an item.
+    /// Returns the bot's stored derivation for an item.
     pub async fn derived(&self, item: ItemNumber) -> Option<Derived> {
         let rows = self.store.items(&self.repo).await.unwrap();
         let row = rows.into_iter().find(|row| row.item == item)?;
         serde_json::from_str(&row.derived).ok()
     }
 
-    /// Every phase that an item's label showed, in order. Fails if ever two showed at once.
+    /// Returns every phase label that an item showed, in order. Fails if two ever showed at once.
     pub fn phases_shown(&self, item: ItemNumber) -> Vec<String> {
         let mut on: BTreeSet<String> = BTreeSet::new();
         let mut shown = Vec::new();
@@ -251,32 +250,32 @@ impl World {
         shown
     }
 
-    /// What happened to the phase labels of an item.
+    /// Returns the changes of an item's phase labels.
     pub fn phase_changes(&self, item: ItemNumber) -> Vec<LabelChange> {
         let mut history = self.forge.label_history(REPO, item);
         history.retain(|change| self.policy.label_index(&change.label).is_some());
         history
     }
 
-    /// Comments of the bot.
+    /// Returns the bot's comments.
     pub fn comments_of_ours(&self, item: ItemNumber) -> Vec<String> {
         let all = self.forge.comments(REPO, item).into_iter();
         all.filter(|(author, _)| author == BOT).map(|(_, text)| text).collect()
     }
 
-    /// Requests since the last [`SimForge::clear_requests`], by name.
+    /// Returns the requests since the last [`SimForge::clear_requests`], by name.
     pub fn calls(&self) -> Vec<String> {
         self.forge.requests().iter().map(Exchange::name).collect()
     }
 
-    /// Requests that asked for a change on the forge; getting a token is none.
+    /// Returns the requests that change the forge; creating a token is not one.
     pub fn writes(&self) -> Vec<Exchange> {
         let mut all = self.forge.requests();
         all.retain(|exchange| exchange.is_write() && !exchange.route.ends_with("/access_tokens"));
         all
     }
 
-    /// Nothing was given up, and every request was one that GitHub describes.
+    /// Checks that nothing failed for good, and that GitHub describes every request.
     pub async fn check(&self) {
         for exchange in self.forge.requests() {
             if exchange.fault.is_none() {
@@ -288,9 +287,9 @@ impl World {
         assert_eq!(stats.queued_effects, [0, 0, 0]);
     }
 
-    // ── Pieces of stories ──
+    // ── Parts of stories ──
 
-    /// bob pushes `branch` and opens a pull request from it; gives its number.
+    /// bob pushes `branch` and opens a pull request from it; returns its number.
     pub fn open_pull(&self, branch: &str, body: &str) -> ItemNumber {
         let bob = self.person("bob");
         bob.push(branch, &[NewCommit::from(format!("Work on {branch}"))]).unwrap();
@@ -303,7 +302,7 @@ impl World {
         bob.open_pull(&new).unwrap().made
     }
 
-    /// A deployment begins; gives its id.
+    /// Starts a deployment; returns its id.
     pub fn deploy(&self, reference: &str, environment: &str) -> u64 {
         let deployer = self.person("deployer[bot]");
         let new = NewDeployment {
@@ -316,12 +315,12 @@ impl World {
         id
     }
 
-    /// A deployment ends.
+    /// Ends a deployment.
     pub fn deployed(&self, id: u64, how: &str) {
         self.person("deployer[bot]").deployment_status(id, how).unwrap();
     }
 
-    /// Both kinds of checks pass on a commit.
+    /// Passes both kinds of checks on a commit.
     pub fn pass_checks(&self, sha: &str) {
         let (actions, jenkins) = (self.person("github-actions"), self.person("jenkins"));
         let check = actions.start_check(sha, "unit tests").unwrap().made;

@@ -1,4 +1,4 @@
-//! A server that answers what it is told to and remembers what it was asked.
+//! A server that gives scripted answers and records its requests.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -24,14 +24,14 @@ use phasebot::{
 };
 use serde_json::{Value, json};
 
-/// The throwaway key of the tests.
+/// Throwaway key of the tests.
 pub const KEY: &str = include_str!("../../fixtures/test-key.pem");
-/// Our App's id in the tests.
+/// Id of our App in the tests.
 pub const APP: u64 = 4711;
-/// The moment at which every test begins.
+/// Start time of every test.
 pub const START: &str = "2026-11-22T12:00:00Z";
 
-/// A request as it came.
+/// A request as it arrived.
 #[derive(Debug, Clone)]
 pub struct Asked {
     /// `METHOD /path?query`, undecoded.
@@ -40,7 +40,7 @@ pub struct Asked {
     pub body: Option<Value>,
 }
 
-/// An answer to be given.
+/// A scripted answer.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -48,7 +48,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// An answer with a JSON body.
+/// Creates an answer with a JSON body.
 #[expect(clippy::needless_pass_by_value, reason = "reads better at the many places that call it")]
 pub fn answer(status: u16, body: Value) -> Answer {
     let body = if body.is_null() { String::new() } else { body.to_string() };
@@ -56,7 +56,7 @@ pub fn answer(status: u16, body: Value) -> Answer {
 }
 
 impl Answer {
-    /// The same with a header.
+    /// Adds a header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -87,30 +87,31 @@ impl Server {
         Self { script, url }
     }
 
-    /// Answers `line` so; several answers to one line are given in turn, the last for ever.
+    /// Sets the answer to `line`; several answers to one line are given in turn, the last one
+    /// forever.
     pub fn on(&self, line: &str, answer: Answer) -> &Self {
         self.script.answers.lock().unwrap().entry(line.to_owned()).or_default().push_back(answer);
         self
     }
 
-    /// All requests so far but those for tokens.
+    /// Returns all requests so far, except those for tokens.
     pub fn asked(&self) -> Vec<Asked> {
         let asked = self.script.asked.lock().unwrap();
         asked.iter().filter(|asked| !is_mint(&asked.line)).cloned().collect()
     }
 
-    /// Their first lines.
+    /// Returns the first lines of these requests.
     pub fn lines(&self) -> Vec<String> {
         self.asked().into_iter().map(|asked| asked.line).collect()
     }
 
-    /// The requests for tokens.
+    /// Returns the requests for tokens.
     pub fn mints(&self) -> Vec<Asked> {
         let asked = self.script.asked.lock().unwrap();
         asked.iter().filter(|asked| is_mint(&asked.line)).cloned().collect()
     }
 
-    /// The bearer tokens of all requests but those for tokens.
+    /// Returns the bearer tokens of all requests, except those for tokens.
     pub fn bearers(&self) -> Vec<String> {
         let bearer = |asked: &Asked| asked.headers["authorization"].to_str().unwrap().replace("Bearer ", "");
         self.asked().iter().map(bearer).collect()
@@ -141,7 +142,7 @@ async fn serve(
     let answer = match scripted {
         Some(answer) => answer,
         None if is_mint(&line) => {
-            // Slow enough that all who ask at once ask before it is made.
+            // Slow enough that all concurrent callers ask before the token exists.
             tokio::task::yield_now().await;
             let n = script.mints.fetch_add(1, Ordering::SeqCst) + 1;
             answer(201, json!({ "token": format!("ghs_verysecret{n}"), "expires_at": "2026-11-22T13:00:00Z" }))
@@ -155,7 +156,7 @@ async fn serve(
     response
 }
 
-/// A clock that stands until it is set.
+/// A clock that stands still until it is set.
 pub struct TestClock(Mutex<Timestamp>);
 
 impl TestClock {
@@ -182,7 +183,7 @@ pub struct World {
     pub github: GitHub,
 }
 
-/// A world whose API begins at `prefix`.
+/// Creates a world whose API has the path prefix `prefix`.
 pub async fn world_at(prefix: &str) -> World {
     let server = Server::start().await;
     let clock = Arc::new(TestClock(Mutex::new(START.parse().unwrap())));
@@ -190,12 +191,12 @@ pub async fn world_at(prefix: &str) -> World {
     World { server, clock, github }
 }
 
-/// A world like github.com.
+/// Creates a world like github.com.
 pub async fn world() -> World {
     world_at("").await
 }
 
-/// The adapter for an API.
+/// Creates the adapter for an API.
 pub fn github(api_url: &str, clock: Arc<TestClock>) -> GitHub {
     GitHub::new(GitHubConfig {
         name: ForgeName::github(),
@@ -208,12 +209,12 @@ pub fn github(api_url: &str, clock: Arc<TestClock>) -> GitHub {
     .unwrap()
 }
 
-/// A clock at [`START`].
+/// Creates a clock at [`START`].
 pub fn clock() -> Arc<TestClock> {
     Arc::new(TestClock(Mutex::new(START.parse().unwrap())))
 }
 
-/// acme/shop, number 7, installation 5.
+/// Returns acme/shop with number 7 and installation 5.
 pub fn target() -> Target {
     Target { installation: 5, repo: RepoKey { forge: ForgeName::github(), id: 7 }, full_name: "acme/shop".to_owned() }
 }

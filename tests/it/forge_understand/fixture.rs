@@ -1,4 +1,4 @@
-//! Payloads of our own, and changes to them.
+//! phasebot's own example payloads, and changes to them.
 
 use std::{fs, path::PathBuf};
 
@@ -12,7 +12,7 @@ use phasebot::{
 };
 use serde_json::Value;
 
-/// The App that the tests pretend to be.
+/// Id of the App in the tests.
 pub const OUR_APP: u64 = 31337;
 
 /// A payload from `tests/fixtures/github`.
@@ -22,7 +22,7 @@ pub struct Fixture {
     payload: Value,
 }
 
-/// The fixture in `NAME.json`; its event is the name up to the first dot.
+/// Reads the fixture in `NAME.json`; its event is the name up to the first dot.
 pub fn fixture(name: &str) -> Fixture {
     let text = fs::read_to_string(folder().join(format!("{name}.json"))).expect("the fixture is there");
     Fixture {
@@ -31,7 +31,7 @@ pub fn fixture(name: &str) -> Fixture {
     }
 }
 
-/// Every fixture as (event, payload).
+/// Returns every fixture as (event, payload).
 pub fn all() -> Vec<(String, Value)> {
     let mut names: Vec<String> = fs::read_dir(folder())
         .expect("the fixtures are there")
@@ -47,14 +47,14 @@ fn folder() -> PathBuf {
 }
 
 impl Fixture {
-    /// With another value at a JSON pointer; the object around it must exist.
+    /// Replaces the value at a JSON pointer; the object around it must exist.
     pub fn with(mut self, pointer: &str, value: impl Into<Value>) -> Self {
         let (parent, key) = self.place(pointer);
         parent.insert(key, value.into());
         self
     }
 
-    /// Without the value at a JSON pointer, which must exist.
+    /// Removes the value at a JSON pointer, which must exist.
     pub fn without(mut self, pointer: &str) -> Self {
         let (parent, key) = self.place(pointer);
         assert!(parent.remove(&key).is_some(), "{pointer} is there");
@@ -67,22 +67,22 @@ impl Fixture {
         (parent, key.to_owned())
     }
 
-    /// The body as it would be sent.
+    /// Returns the body as it would be sent.
     pub fn body(&self) -> Vec<u8> {
         self.payload.to_string().into_bytes()
     }
 
-    /// What we understand.
+    /// Returns the decoded event.
     pub fn event(&self) -> Event {
         decode_as(&self.event, &self.body())
     }
 
-    /// What we see.
+    /// Returns the decoded content of the event.
     pub fn seen(&self) -> Seen {
         self.event().seen
     }
 
-    /// Why nothing is seen.
+    /// Returns the reason why the event has no content.
     pub fn reason(&self) -> String {
         match self.seen() {
             Seen::Nothing { reason } => reason,
@@ -96,7 +96,7 @@ pub fn decode_as(event: &str, body: &[u8]) -> Event {
     decode(&ForgeName::github(), OUR_APP, event, body, received_at()).expect("decodable")
 }
 
-/// When everything was received.
+/// Returns the time at which everything was received.
 pub fn received_at() -> Timestamp {
     time("2026-12-24T18:00:00Z")
 }
@@ -105,7 +105,7 @@ pub fn time(text: &str) -> Timestamp {
     text.parse().expect("a time")
 }
 
-/// A commit id of 40 equal digits.
+/// Returns a commit id of 40 equal digits.
 pub fn sha(digit: &str) -> Sha {
     Sha(digit.repeat(40))
 }
@@ -118,7 +118,7 @@ pub fn bot(login: &str) -> Actor {
     Actor { id: number(login), login: login.to_owned(), bot: true }
 }
 
-/// The number that the fixtures give an account.
+/// Returns the id of an account in the fixtures.
 pub fn number(login: &str) -> Option<AccountId> {
     let known = [
         ("alice", 510),
@@ -137,7 +137,7 @@ pub fn key(id: u64) -> RepoKey {
     RepoKey { forge: ForgeName::github(), id }
 }
 
-/// The repository of the fixtures.
+/// Returns the repository of the fixtures.
 pub fn shop() -> RepoSeen {
     RepoSeen {
         key: key(4711),

@@ -1,5 +1,5 @@
-//! A database that can't be written for a while, beneath the whole program:
-//! who is not acknowledged hears 503, and nothing is lost or done twice.
+//! A database that cannot be written for a while, tested with the whole program: unacknowledged
+//! senders receive 503, and nothing is lost or done twice.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
     webhook::house::Peer,
 };
 
-/// A file, and a world that keeps everything in it.
+/// Creates a file, and a world that stores everything in it.
 async fn world(options: SqliteOptions) -> (TempDir, World) {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open_with(&folder.path().join("phasebot.db"), &options).unwrap();
@@ -31,8 +31,8 @@ async fn get(world: &World, path: &str) -> u16 {
     peer.answer().await.status
 }
 
-/// Lets time pass until nothing is left to do. What failed because of the store
-/// is tried again by real time, which no simulated clock hurries.
+/// Advances the time until nothing is left to do. Work that failed because of the store is retried
+/// in real time, which the simulated clock does not advance.
 async fn drained(world: &World) {
     let drained = async {
         loop {
@@ -47,7 +47,7 @@ async fn drained(world: &World) {
     tokio::time::timeout(Duration::from_mins(1), drained).await.unwrap();
 }
 
-/// Sends again until all are acknowledged, as whoever operates the forge may do.
+/// Sends again until all are acknowledged, as the forge's operator may do.
 async fn acknowledged(world: &World, refused: &[Delivery]) {
     for delivery in refused {
         assert!(matches!(world.forge.send(delivery).await, 200 | 202));
@@ -62,7 +62,7 @@ async fn a_store_that_is_down_for_a_minute_loses_nothing() {
     let before = bob.open_issue("Before", "", &[]).unwrap().made;
     world.minute().await;
     world.in_phase(before, "plan");
-    // Taken in, and not decided before the store goes.
+    // Accepted, but not processed before the store fails.
     world.bot.pause();
     let caught = bob.open_issue("Caught", "", &[]).unwrap().made;
     world.settle().await;
@@ -78,7 +78,7 @@ async fn a_store_that_is_down_for_a_minute_loses_nothing() {
     let (status, answer) = send(world.address, "prod", &bearer("s3cret"), alert).await;
     assert_eq!((status, answer["error"]["code"].as_str()), (503, Some("store_unavailable")));
     assert_eq!(get(&world, "/healthz").await, 200, "the process itself is well");
-    // The label of the caught one may go out now; what came of it can't be noted.
+    // The label of the accepted one may be written now, but its result cannot be stored.
     world.bot.resume();
     other.execute_batch("ROLLBACK").unwrap();
 
@@ -114,7 +114,7 @@ async fn a_full_disk_is_a_503_until_there_is_room() {
     assert_eq!(world.forge.send(&refused).await, 503, "and again");
     assert_eq!(get(&world, "/healthz").await, 200);
 
-    // Somebody makes room: what was acknowledged is done, and what was refused is taken in.
+    // After space is freed, acknowledged work is done, and refused deliveries are accepted.
     other.execute_batch("DROP TABLE filler").unwrap();
     acknowledged(&world, &[refused]).await;
     kept.push(issue);
@@ -126,7 +126,7 @@ async fn a_full_disk_is_a_503_until_there_is_room() {
     world.check().await;
 }
 
-/// A text that can't be packed well.
+/// Returns a text that compresses badly.
 fn noise(seed: u32) -> String {
     let mut state = seed;
     let next = std::iter::repeat_with(move || {

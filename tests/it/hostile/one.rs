@@ -1,4 +1,4 @@
-//! One against all: what one hostile account, or one tenant, can do to the others.
+//! Effects of one hostile account or tenant on the others.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
 
 use crate::flow::{BOT, REPO, Setup, World};
 
-/// How long after an issue was opened its label was on, in simulated time.
+/// Returns the time from an issue's creation to its label, in simulated time.
 fn latency(world: &World, opened: &[(u64, Timestamp)]) -> Vec<SignedDuration> {
     let mut all: Vec<SignedDuration> = opened
         .iter()
@@ -22,9 +22,8 @@ fn latency(world: &World, opened: &[(u64, Timestamp)]) -> Vec<SignedDuration> {
     all
 }
 
-/// As many comments as GitHub lets one account write, 80 a minute and 500 an
-/// hour, with several commands in each; beside it others open issues.
-/// `PHASEBOT_HOSTILE_HOURS` makes it longer.
+/// One account writes as many comments as GitHub allows, 80 a minute and 500 an hour, with several
+/// commands in each, while others open issues. `PHASEBOT_HOSTILE_HOURS` makes it longer.
 #[tokio::test]
 async fn beside_a_hostile_account_at_githubs_limit_labels_come_within_two_seconds() {
     let hours: usize = std::env::var("PHASEBOT_HOSTILE_HOURS").ok().and_then(|it| it.parse().ok()).unwrap_or(0);
@@ -42,10 +41,10 @@ async fn beside_a_hostile_account_at_githubs_limit_labels_come_within_two_second
     ];
     let mut opened = Vec::new();
     let mut said = 0_usize;
-    // In a test of ordinary size: the first 200 comments, at full speed.
+    // In a test of normal length: the first 200 comments, at full speed.
     let seconds = if hours == 0 { 150 } else { hours * 3600 };
     for second in 0..seconds {
-        // 4 in 3 seconds are 80 a minute, until the 500 of the hour are spent.
+        // 4 in 3 seconds are 80 a minute, until the 500 of the hour are used up.
         let quota = (second % 3600 * 4 / 3 + 1).min(500) + second / 3600 * 500;
         while said < quota {
             mallory.comment(target, bodies[said % bodies.len()]).unwrap();
@@ -68,8 +67,8 @@ async fn beside_a_hostile_account_at_githubs_limit_labels_come_within_two_second
     world.check().await;
 }
 
-/// Thirty comments of several commands at once, which delayed everybody's
-/// labels beyond 30 s; by someone without any right, and by someone with.
+/// Regression: thirty comments with several commands at once delayed everybody's labels beyond 30
+/// s; by a person without permissions, and by one with.
 #[tokio::test]
 async fn thirty_comments_with_several_commands_delay_no_label() {
     for role in ["read", "maintain"] {
@@ -94,7 +93,7 @@ async fn thirty_comments_with_several_commands_delay_no_label() {
     }
 }
 
-/// What a stranger says shows nowhere: neither a comment each, nor a status comment.
+/// A stranger's commands leave no trace: neither a comment each nor a status comment.
 #[tokio::test]
 async fn a_strangers_commands_make_and_change_no_status_comment() {
     let world = World::new().await;
@@ -115,8 +114,8 @@ async fn a_strangers_commands_make_and_change_no_status_comment() {
     assert!(world.forge.comments(REPO, issue).iter().filter(|(author, _)| author == BOT).count() == 1);
 }
 
-/// Questions of one tenant's repositories hang: another's issue has its label
-/// while they still do. It came after 10 s before, when the first gave up.
+/// Regression: queries of one tenant's repositories hang, and another tenant's issue gets its label
+/// meanwhile. It used to come after 10 s, when the first query timed out.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn repositories_whose_questions_hang_keep_no_other_tenant_waiting() {
     let setup = Setup { bot: Some(BotSettings { workers: 4, ..BotSettings::default() }), ..Setup::default() };
@@ -130,7 +129,7 @@ async fn repositories_whose_questions_hang_keep_no_other_tenant_waiting() {
     world.forge.install("mallory", &names).unwrap();
     world.minute().await;
     for name in &slow {
-        // Known already, so that only the one question is left.
+        // Already known, so that only one query is left.
         world.forge.person("mallory", name).unwrap().open_issue("First", "", &[]).unwrap();
     }
     world.minute().await;
@@ -160,8 +159,8 @@ async fn repositories_whose_questions_hang_keep_no_other_tenant_waiting() {
     world.forge.clear_faults();
 }
 
-/// Pull requests with the dearest policy file that is still valid: the server
-/// answers beside their previews. It stood still for 9 s before.
+/// Regression: pull requests with the most expensive valid policy file; the server keeps answering
+/// during their previews. It used to block for 9 s.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn beside_heavy_proposals_the_server_answers() {
     let world = World::with(Setup { policy: "mode: act\n", ..Setup::default() }).await;

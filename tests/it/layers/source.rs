@@ -1,17 +1,17 @@
-//! Just enough reading of Rust to find paths and words in its code.
+//! Minimal Rust scanner that finds the paths and words in code.
 
-/// A file's code, without comments and the contents of literals.
+/// Code of a file, without comments and the contents of literals.
 pub(super) struct Source {
-    /// Tokens with the line that they stand in.
+    /// Tokens with their lines.
     tokens: Vec<(usize, String)>,
-    /// Paths, spelt out: `use a::{b, c::d}` is `a`, `a::b`, `a::c::d`.
+    /// Paths in full: `use a::{b, c::d}` is `a`, `a::b`, `a::c::d`.
     paths: Vec<(usize, Vec<String>)>,
-    /// How many modules the file is away from the crate's root.
+    /// Depth of the file's module below the crate's root.
     depth: usize,
 }
 
 impl Source {
-    /// Reads a file.
+    /// Scans a file.
     pub(super) fn read(path: &str, text: &str) -> Self {
         let tokens = tokens(&bare(text));
         let mut paths = Vec::new();
@@ -27,7 +27,7 @@ impl Source {
         Self { tokens, paths, depth: module.split('/').count() }
     }
 
-    /// Which of `layers` are named, and in which line.
+    /// Returns which of `layers` the code names, each with its line.
     pub(super) fn layers<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<(usize, &'a str)> {
         let layers: Vec<&str> = layers.collect();
         let forge_sim = "forge_sim".to_owned();
@@ -47,7 +47,7 @@ impl Source {
         found
     }
 
-    /// The lines whose code has this name (`tokio`) or end of a path (`std::env`).
+    /// Returns the lines whose code contains this name (`tokio`) or end of a path (`std::env`).
     pub(super) fn lines_with(&self, word: &str) -> impl Iterator<Item = usize> {
         let parts: Vec<&str> = word.split("::").collect();
         let mut lines: Vec<usize> = if parts.len() == 1 {
@@ -61,7 +61,7 @@ impl Source {
     }
 }
 
-/// Whether `line` has `word`, not as a part of a longer one.
+/// Returns whether `line` contains `word` as a whole word.
 pub(super) fn has_word(line: &str, word: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let joins = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
@@ -69,7 +69,7 @@ pub(super) fn has_word(line: &str, word: &str) -> bool {
     })
 }
 
-/// Reads the path at `at`, with its groups; returns where it ends.
+/// Reads the path at `at`, with its groups; returns its end.
 fn read_path(
     tokens: &[(usize, String)],
     mut at: usize,
@@ -120,7 +120,7 @@ fn tokens(code: &str) -> Vec<(usize, String)> {
     tokens
 }
 
-/// The text with comments and the contents of literals blanked out; lines stay.
+/// Blanks out comments and the contents of literals; keeps the lines.
 fn bare(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut bare = String::with_capacity(text.len());
@@ -141,7 +141,7 @@ fn bare(text: &str) -> String {
     bare
 }
 
-/// The length of a comment that begins here.
+/// Returns the length of a comment that begins here.
 fn comment(rest: &[char]) -> Option<usize> {
     match rest {
         ['/', '/', ..] => Some(rest.iter().position(|c| *c == '\n').unwrap_or(rest.len())),
@@ -153,7 +153,7 @@ fn comment(rest: &[char]) -> Option<usize> {
     }
 }
 
-/// The length of a raw string that begins here.
+/// Returns the length of a raw string that begins here.
 fn raw_string(rest: &[char], before: Option<char>) -> Option<usize> {
     if rest[0] != 'r' || before.is_some_and(|c| (c.is_alphanumeric() && c != 'b') || c == '_') {
         return None;
@@ -168,7 +168,7 @@ fn raw_string(rest: &[char], before: Option<char>) -> Option<usize> {
     Some(end.map_or(rest.len(), |end| body + end + close.len()))
 }
 
-/// The length of a string or character that begins here. A lifetime is neither.
+/// Returns the length of a string or character that begins here; a lifetime is neither.
 fn literal(rest: &[char]) -> Option<usize> {
     let quote = rest[0];
     let is_char = matches!(rest, ['\'', '\\', ..] | ['\'', _, '\'', ..]);

@@ -1,4 +1,4 @@
-//! A real process with its files, beside a simulated forge.
+//! A real process with its files, and a simulated forge.
 
 use std::{
     fs::{self, OpenOptions},
@@ -18,26 +18,26 @@ use phasebot_forge_sim::{AppKey, Options, Person, SimForge, sign};
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-/// The webhook secret at first.
+/// First webhook secret.
 pub const FIRST: &str = "first-webhook-secret-5b1c";
-/// The one that takes its place.
+/// Webhook secret that replaces it.
 pub const SECOND: &str = "second-webhook-secret-77aa";
-/// What `/admin` wants.
+/// Token that `/admin` requires.
 pub const ADMIN_TOKEN: &str = "admin-token-0123456789abcdef";
 const KEY: &str = include_str!("../../fixtures/test-key.pem");
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// See the module's words. Dropping it kills the process.
+/// A running `phasebot serve` with its files. Dropping it kills the process.
 pub struct Serving {
     pub sim: SimForge,
-    /// The log's level.
+    /// Log level.
     pub level: &'static str,
     folder: TempDir,
     database_url: String,
     child: Option<Child>,
-    /// `listen` and `admin_listen`, once it was started.
+    /// Addresses of `listen` and `admin_listen` after the start.
     addresses: Option<(SocketAddr, SocketAddr)>,
-    /// Everything that was answered.
+    /// All answers so far.
     answers: Mutex<String>,
 }
 
@@ -128,18 +128,18 @@ impl Serving {
         assert!(Command::new("kill").args([format!("-{name}"), id]).status().unwrap().success());
     }
 
-    /// SIGHUP.
+    /// Sends SIGHUP.
     pub fn hang_up(&self) {
         self.signal("HUP");
     }
 
-    /// SIGTERM; gives the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub fn terminate(&mut self) -> Option<i32> {
         self.signal("TERM");
         self.child.take().unwrap().wait().unwrap().code()
     }
 
-    /// A signed delivery that says nothing; gives the status.
+    /// Sends a signed delivery without content; returns the status.
     pub async fn post(&self, secret: &str, id: &str) -> u16 {
         let body = br#"{"zen":"Keep it simple."}"#;
         self.send(body, &sign(secret, body), id).await
@@ -155,7 +155,7 @@ impl Serving {
         self.told(request).await.0
     }
 
-    /// Asks something of the private address.
+    /// Sends a request to the private address.
     pub async fn ask(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> (u16, String) {
         let url = format!("http://{}{path}", self.admin());
         let mut request = client().request(method.parse().unwrap(), url);
@@ -168,7 +168,7 @@ impl Serving {
         self.told(request).await
     }
 
-    /// What `/readyz` says.
+    /// Returns the answer of `/readyz`.
     pub async fn ready(&self) -> String {
         self.told(client().get(format!("http://{}/readyz", self.public()))).await.1
     }
@@ -181,7 +181,7 @@ impl Serving {
         (status, text)
     }
 
-    /// Remembers something that was shown.
+    /// Records text that was shown.
     pub fn keep(&self, text: &str) {
         self.answers.lock().unwrap().push_str(text);
     }
@@ -194,12 +194,12 @@ impl Serving {
         self.log().matches(words).count()
     }
 
-    /// Waits until the log says `words` so many times.
+    /// Waits until the log contains `words` `times` times.
     pub async fn until_logged(&self, words: &str, times: usize) {
         self.until(|serving| serving.count(words) >= times).await;
     }
 
-    /// Waits until something holds.
+    /// Waits until a condition holds.
     pub async fn until(&self, holds: impl Fn(&Self) -> bool) {
         let begun = Instant::now();
         while !holds(self) {
@@ -208,14 +208,14 @@ impl Serving {
         }
     }
 
-    /// No log line and no answer holds a secret, a token or a key.
+    /// Checks that no log line and no answer contains a secret, a token or a key.
     pub fn shows_no_secret(&self) {
         let all = format!("{}{}", self.log(), self.answers.lock().unwrap());
         let mut secrets = vec![FIRST.to_owned(), SECOND.to_owned(), ADMIN_TOKEN.to_owned()];
         secrets.extend(KEY.lines().filter(|line| !line.starts_with('-')).map(str::to_owned));
         let given = self.sim.requests().into_iter().filter_map(|exchange| exchange.response);
         secrets.extend(given.filter_map(|body| Some(body.get("token")?.as_str()?.to_owned())));
-        // Every JSON Web Token begins so.
+        // Every JSON Web Token begins like this.
         secrets.push("eyJ".to_owned());
         for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
             assert!(!all.contains(secret.as_str()), "{secret} was shown");

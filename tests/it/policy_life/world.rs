@@ -1,5 +1,5 @@
-//! The real server, bot, store and GitHub adapter against the simulated forge,
-//! over signed HTTP and in simulated time.
+//! The real server, bot, store and GitHub adapter with the simulated forge, over signed HTTP and in
+//! simulated time.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -60,18 +60,18 @@ pub struct World {
     _folder: TempDir,
 }
 
-/// How to start a world.
+/// Options of a world.
 #[derive(Default)]
 pub struct Setup {
-    /// The operator's policy.
+    /// Policy of the operator.
     pub operator: Option<&'static str>,
-    /// The App has no leave to write checks.
+    /// The App has no permission to write checks.
     pub no_checks: bool,
-    /// Decide, write nothing.
+    /// Decide, but write nothing.
     pub dry_run: bool,
-    /// The repository's file before the App comes.
+    /// Policy file of the repository before the App is installed.
     pub file: Option<&'static str>,
-    /// The file of the organisation's repository, on which the App is installed too.
+    /// Policy file of the organisation's repository, on which the App is installed, too.
     pub organisation: Option<&'static str>,
 }
 
@@ -142,7 +142,7 @@ impl World {
         self.running = Some(Running { bot, server, _shutdown: shutdown });
     }
 
-    /// Ends the bot and starts it anew on the same store, perhaps with another operator's policy.
+    /// Restarts the bot on the same store, optionally with another operator's policy.
     pub async fn restart(&mut self, operator: Option<&str>) {
         if let Some(running) = self.running.take() {
             running.server.abort();
@@ -156,7 +156,7 @@ impl World {
         &self.running.as_ref().unwrap().bot
     }
 
-    /// Delivers what waits, and what follows, until nothing is left to do now.
+    /// Delivers pending webhooks and their consequences, until nothing is left to do now.
     pub async fn settle(&self) {
         let settling = async {
             loop {
@@ -171,7 +171,7 @@ impl World {
         tokio::time::timeout(Duration::from_mins(1), settling).await.unwrap();
     }
 
-    /// Lets time pass, from one thing that somebody waits for to the next.
+    /// Advances the time by `by`, stopping at each time that somebody waits for.
     pub async fn run(&self, by: SignedDuration) {
         let end = self.clock.now().checked_add(by).unwrap();
         loop {
@@ -185,17 +185,17 @@ impl World {
         self.settle().await;
     }
 
-    /// A minute, in which everything that was begun gets done.
+    /// Advances the time by a minute, in which all pending work is done.
     pub async fn minute(&self) {
         self.run(SignedDuration::from_mins(1)).await;
     }
 
-    /// Pushes the policy file onto a branch (`None` removes it); gives the commit.
+    /// Pushes the policy file to a branch (`None` removes it); returns the commit.
     pub fn push(&self, branch: &str, text: Option<&str>) -> String {
         self.ada.push(branch, &[commit(text)]).unwrap().made.remove(0)
     }
 
-    /// Opens a pull request from a branch; gives its number.
+    /// Opens a pull request from a branch; returns its number.
     pub fn pull(&self, head: &str) -> u64 {
         let new = NewPull { head: head.to_owned(), title: "Change".to_owned(), ..NewPull::default() };
         self.ada.open_pull(&new).unwrap().made
@@ -205,23 +205,23 @@ impl World {
         self.sim.visible_labels(REPO, item).into_iter().collect()
     }
 
-    /// Successful requests of a method to a route.
+    /// Returns the successful requests with this method and route.
     pub fn asked(&self, method: &str, route: &str) -> Vec<Exchange> {
         let all = self.sim.requests().into_iter();
         all.filter(|e| e.method == method && e.route == route && e.status.is_some_and(|s| s < 300)).collect()
     }
 
-    /// Requests of any outcome to any of these routes.
+    /// Returns the number of requests to any of these routes, successful or not.
     pub fn calls(&self, routes: &[&str]) -> usize {
         self.sim.requests().iter().filter(|e| routes.contains(&e.route.as_str())).count()
     }
 
-    /// Requests of any outcome of a method to a route.
+    /// Returns the number of requests with this method and route, successful or not.
     pub fn calls_of(&self, method: &str, route: &str) -> usize {
         self.sim.requests().iter().filter(|e| e.method == method && e.route == route).count()
     }
 
-    /// The newest check run that was written: its body, completed by the route's commit.
+    /// Returns the body of the last check run that was written, with the commit in the route.
     pub fn check(&self) -> Value {
         let all = self.sim.requests();
         let written = all.iter().rev().find(|e| {
@@ -230,32 +230,32 @@ impl World {
         written.unwrap().response.clone().unwrap()
     }
 
-    /// What was last asked to be shown in a check run.
+    /// Returns the last request that wrote a check run.
     pub fn check_request(&self) -> Value {
         let all = self.sim.requests();
         let written = all.iter().rev().find(|e| e.method != "GET" && [CHECKS, CHECK].contains(&e.route.as_str()));
         written.unwrap().request.clone().unwrap()
     }
 
-    /// Notes of all deliveries, oldest first.
+    /// Returns the notes of all deliveries, oldest first.
     pub async fn notes(&self) -> Vec<String> {
         let filter = DeliveryFilter { limit: 500, ..DeliveryFilter::default() };
         self.store.deliveries(&filter).await.unwrap().into_iter().rev().map(|row| row.note).collect()
     }
 
-    /// Effects that were given up.
+    /// Returns the number of effects that failed for good.
     pub async fn dead(&self) -> usize {
         self.store.effects(true, 100).await.unwrap().len()
     }
 
-    /// Numbers of all issues that the App opened.
+    /// Returns the numbers of all issues that the App opened.
     pub fn issues_by_us(&self) -> BTreeSet<u64> {
         self.asked("POST", ISSUES).iter().map(|e| e.response.as_ref().unwrap()["number"].as_u64().unwrap()).collect()
     }
 }
 
 impl Drop for World {
-    /// Whatever was asked and answered is as GitHub describes it.
+    /// Checks that GitHub describes every request and answer.
     fn drop(&mut self) {
         if !std::thread::panicking() {
             for exchange in self.sim.requests().iter().filter(|e| e.fault.is_none()) {
@@ -265,7 +265,7 @@ impl Drop for World {
     }
 }
 
-/// A commit that writes the policy file, or removes it.
+/// Creates a commit that writes or removes the policy file.
 pub fn commit(text: Option<&str>) -> NewCommit {
     NewCommit { message: "Policy".to_owned(), files: vec![(FILE.to_owned(), text.map(str::to_owned))] }
 }

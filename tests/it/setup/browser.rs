@@ -1,5 +1,5 @@
-//! The same with a real browser: Chromium, steered by `chromedriver` through
-//! the WebDriver protocol (<https://www.w3.org/TR/webdriver2/>).
+//! Setup in a real browser: Chromium, controlled with `chromedriver` through the WebDriver protocol
+//! (<https://www.w3.org/TR/webdriver2/>).
 
 use std::{
     io::{BufRead, BufReader},
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::stage::{PATIENCE, Setup, forge};
 
-/// What an element's id comes under.
+/// JSON key of an element's id.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// A headless browser. Dropping it ends it.
@@ -36,13 +36,13 @@ impl Chromium {
             .map_while(Result::ok)
             .find_map(|line| line.rsplit_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
             .expect("chromedriver names its port");
-        // Whoever writes to a pipe that nobody reads stands still.
+        // A process that writes to a pipe blocks if nobody reads it.
         std::thread::spawn(move || lines.for_each(drop));
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         let mut arguments =
             vec!["--headless=new", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server"];
         if rustix::process::geteuid().is_root() {
-            // Its sandbox does not work for root.
+            // The sandbox does not work for root.
             arguments.push("--no-sandbox");
         }
         let wanted = json!({ "capabilities": { "alwaysMatch": {
@@ -56,7 +56,7 @@ impl Chromium {
         browser
     }
 
-    /// Asks the driver: a question, or with a body an order.
+    /// Sends a request to the driver: GET, or POST with a body.
     async fn ask(&self, path: &str, body: Option<Value>) -> Result<Value, String> {
         let url = format!("{}{path}", self.session);
         let request = match body {
@@ -73,7 +73,7 @@ impl Chromium {
         self.ask("/url", Some(json!({ "url": url }))).await.unwrap();
     }
 
-    /// Waits until an element is there.
+    /// Waits until an element exists.
     async fn element(&self, selector: &str) -> String {
         let begun = Instant::now();
         loop {
@@ -86,8 +86,8 @@ impl Chromium {
         }
     }
 
-    /// Waits for an element and clicks it. A page that renews itself may take
-    /// the element away in between: then the new one is clicked.
+    /// Waits for an element and clicks it. If the page reloads and replaces the element in between,
+    /// clicks the new one.
     async fn click(&self, selector: &str) {
         let begun = Instant::now();
         loop {
@@ -121,7 +121,7 @@ impl Chromium {
         self.ask("/window", Some(json!({ "handle": tab }))).await.unwrap();
     }
 
-    /// What the browser complained about.
+    /// Returns the browser's error messages.
     async fn complaints(&self) -> Vec<String> {
         let all = self.ask("/se/log", Some(json!({ "type": "browser" }))).await.unwrap();
         all.as_array().unwrap().iter().map(|entry| entry["message"].to_string()).collect()
@@ -157,7 +157,7 @@ async fn a_browser_registers_and_installs_the_app() {
     browser.click("#register").await;
     assert!(browser.text("#create").await.contains("acme"));
     browser.click("#create").await;
-    // The forge sends it back; the code does not stay in the address.
+    // The forge redirects back; the code does not stay in the address.
     let ours = browser.tabs().await;
     browser.element("a#install").await;
     assert_eq!(browser.url().await, page);
@@ -168,7 +168,7 @@ async fn a_browser_registers_and_installs_the_app() {
     browser.element("#installed").await;
     browser.go_to_tab(&ours[0]).await;
     assert!(browser.text("#done").await.contains("Installed for acme"));
-    // Neither the form nor the style may be blocked by our own rules.
+    // Our own Content-Security-Policy must not block the form or the style.
     for complaint in browser.complaints().await {
         assert!(!complaint.contains("form-action") && !complaint.contains("style-src"), "{complaint}");
     }
@@ -179,8 +179,8 @@ async fn a_browser_registers_and_installs_the_app() {
     assert_eq!(setup.files().len(), 2);
 }
 
-/// Another site that shows our page in a frame shows nothing, and one whose
-/// name leads to this machine gets nothing.
+/// Another site cannot show our page in a frame, and a site whose name resolves to this machine
+/// gets no content.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver: scripts/test browser"]
 async fn another_site_gets_nothing_of_the_page() {
@@ -193,7 +193,7 @@ async fn another_site_gets_nothing_of_the_page() {
     browser.ask("/frame", Some(json!({ "id": { ELEMENT: frame } }))).await.unwrap();
     assert!(!browser.source().await.contains("manifest"), "{}", browser.source().await);
 
-    // Browsers resolve every name under localhost to this machine: as a rebound name would.
+    // Browsers resolve every name under localhost to this machine, like a rebound DNS name.
     browser.open(&page.replace("127.0.0.1", "attacker.localhost")).await;
     assert_eq!(browser.text("body").await, "this page is for this machine only");
     browser.end().await;

@@ -1,4 +1,4 @@
-//! The simulated forge, the program as a process, and a client that presses buttons.
+//! The simulated forge, the program as a process, and a client that submits forms.
 
 use std::{
     fs,
@@ -17,13 +17,13 @@ use phasebot::app::clock::SystemClock;
 use phasebot_forge_sim::{AppKey, Options, Sending, SimForge};
 use tempfile::TempDir;
 
-/// Longer, and something is broken.
+/// Time-out for steps that normally take less.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// One key for all: making one takes a while.
+/// One key for all tests, because generating one takes a while.
 static KEY: LazyLock<AppKey> = LazyLock::new(|| AppKey::generate().unwrap().1);
 
-/// A simulated GitHub Enterprise Server with one organisation and its repository.
+/// Creates a simulated GitHub Enterprise Server with one organisation and its repository.
 pub async fn forge() -> SimForge {
     let mut options = Options::new(1, KEY.clone(), "unused".to_owned().into(), Arc::new(SystemClock));
     "/api/v3".clone_into(&mut options.base_path);
@@ -34,23 +34,23 @@ pub async fn forge() -> SimForge {
     forge
 }
 
-/// A running `phasebot setup`. Dropping it kills it.
+/// A running `phasebot setup`. Dropping it kills the process.
 pub struct Setup {
     child: Child,
     lines: Receiver<String>,
-    /// Everything that it wrote so far.
+    /// Everything that it has written so far.
     pub said: String,
-    /// Where it keeps things.
+    /// Directory for its files.
     pub folder: TempDir,
 }
 
 impl Setup {
-    /// Starts it in an empty folder.
+    /// Starts it in an empty directory.
     pub fn start(forge: &SimForge, more: &[&str]) -> Self {
         Self::start_in(TempDir::new().unwrap(), forge, more)
     }
 
-    /// Starts it in a folder.
+    /// Starts it in a directory.
     pub fn start_in(folder: TempDir, forge: &SimForge, more: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_phasebot"))
             .args(["setup", "--github-url", &forge.web_url()])
@@ -74,7 +74,7 @@ impl Setup {
         Self { child, lines, said: String::new(), folder }
     }
 
-    /// Waits for a line that holds this, and gives it.
+    /// Waits for a line that contains `part`, and returns it.
     pub fn line(&mut self, part: &str) -> String {
         loop {
             let Ok(line) = self.lines.recv_timeout(PATIENCE) else {
@@ -88,12 +88,12 @@ impl Setup {
         }
     }
 
-    /// The address of its page.
+    /// Returns the address of its page.
     pub fn page(&mut self) -> String {
         self.line("http://127.0.0.1:").trim().to_owned()
     }
 
-    /// Waits for its end; gives how it ended and what it wrote to stderr.
+    /// Waits for its end; returns its exit status and stderr.
     pub fn end(&mut self) -> (ExitStatus, String) {
         while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
             self.said.push_str(&line);
@@ -105,14 +105,14 @@ impl Setup {
         (status, err)
     }
 
-    /// As Ctrl-C does.
+    /// Interrupts it as Ctrl-C does.
     pub fn interrupt(&self) {
         let pid = i32::try_from(self.child.id()).unwrap();
         rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::INT)
             .unwrap();
     }
 
-    /// What it left: names and modes.
+    /// Returns the names and modes of the files that it left.
     pub fn files(&self) -> Vec<(String, u32)> {
         let mut found: Vec<(String, u32)> = fs::read_dir(self.folder.path())
             .unwrap()
@@ -125,19 +125,19 @@ impl Setup {
         found
     }
 
-    /// The variables of the environment file.
+    /// Returns the variables in the environment file.
     pub fn variables(&self) -> Vec<(String, String)> {
         let text = fs::read_to_string(self.env_file()).unwrap();
         let lines = text.lines().filter(|line| !line.starts_with('#'));
         lines.map(|line| line.split_once('=').unwrap()).map(|(n, v)| (n.to_owned(), v.to_owned())).collect()
     }
 
-    /// One of these.
+    /// Returns one of the variables.
     pub fn variable(&self, name: &str) -> String {
         self.variables().into_iter().find(|(n, _)| n == name).unwrap_or_else(|| panic!("no {name}")).1
     }
 
-    /// The environment file.
+    /// Returns the path of the environment file.
     pub fn env_file(&self) -> PathBuf {
         self.folder.path().join("phasebot.env")
     }
@@ -150,17 +150,17 @@ impl Drop for Setup {
     }
 }
 
-/// A client that does what a browser does, one step at a time.
+/// A client that does what a browser does, step by step.
 pub struct Browser {
     http: reqwest::Client,
 }
 
-/// A page with a form, as far as it can be submitted.
+/// The form of a page, with what submitting it needs.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// Where it goes.
+    /// Target address.
     pub action: String,
-    /// Its fields.
+    /// Names and values of the fields.
     pub fields: Vec<(String, String)>,
 }
 
@@ -170,18 +170,18 @@ impl Browser {
         Self { http }
     }
 
-    /// Status and text of a page.
+    /// Returns status and text of a page.
     pub async fn get(&self, url: &str) -> (u16, String) {
         let answer = self.http.get(url).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
     }
 
-    /// A request as it is.
+    /// Builds a request without changes.
     pub fn request(&self, url: &str) -> reqwest::RequestBuilder {
         self.http.get(url)
     }
 
-    /// Sends a form; gives the status, where it leads, and the text.
+    /// Submits a form; returns the status, the redirect's target, and the text.
     pub async fn submit(&self, form: &Form) -> (u16, Option<String>, String) {
         let escape = |text: &str| -> String {
             text.bytes()
@@ -201,7 +201,8 @@ impl Browser {
         (answer.status().as_u16(), location, answer.text().await.unwrap())
     }
 
-    /// From our page through the forge's to the address that the forge sends back to.
+    /// Registers the App: from our page through the forge's to the address that the forge redirects
+    /// to.
     pub async fn register(&self, forge: &SimForge, page: &str) -> String {
         let (status, html) = self.get(page).await;
         assert_eq!(status, 200, "{html}");
@@ -213,7 +214,7 @@ impl Browser {
     }
 }
 
-/// The form of a page at `url`.
+/// Parses the form of a page at `url`.
 pub fn form(html: &str, url: &str) -> Form {
     let attribute = |text: &str, name: &str| -> Option<String> {
         let rest = text.split_once(&format!("{name}=\""))?.1;

@@ -1,5 +1,5 @@
-//! The simulated forge: its answers and webhooks against GitHub's own
-//! description, and what it refuses.
+//! The simulated forge: its answers and webhooks compared with GitHub's own description, and the
+//! requests that it rejects.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -20,7 +20,7 @@ const APP: u64 = 4711;
 const SECRET: &str = "a webhook secret";
 const REPO: &str = "acme/shop";
 
-/// A clock that moves when it is told.
+/// A clock that is set by hand.
 pub struct HandClock(Mutex<Timestamp>);
 
 impl HandClock {
@@ -62,7 +62,7 @@ impl World {
         Self::start(clock.clone(), clock, change).await
     }
 
-    /// JSON Web Tokens and tokens are judged by another clock.
+    /// Creates a world in which another clock validates JSON Web Tokens and tokens.
     async fn new_signed_by(clock: Arc<dyn Clock>) -> Self {
         Self::start(HandClock::new(), clock.clone(), |o| o.auth_clock = Some(clock)).await
     }
@@ -106,13 +106,13 @@ impl World {
         request.send().await.unwrap()
     }
 
-    /// Asks as the App.
+    /// Sends a request as the App.
     async fn app(&self, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
         let jwt = format!("Bearer {}", self.jwt(&json!(APP), -60, 540));
         json_of(self.send(method, path, &jwt, body).await).await
     }
 
-    /// Asks as the installation.
+    /// Sends a request as the installation.
     async fn call(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         json_of(self.send(method, path, &format!("Bearer {}", self.token), body).await).await
@@ -126,14 +126,14 @@ impl World {
         self.call("POST", path, Some(body)).await
     }
 
-    /// Registers an App on the web page; gives the code that comes of it.
+    /// Registers an App on the web page; returns the resulting code.
     async fn registered(&self, hook: &str) -> String {
         let answer = self.register(hook).await;
         let to = answer.headers()["location"].to_str().unwrap().to_owned();
         to.split_once("code=").unwrap().1.split('&').next().unwrap().to_owned()
     }
 
-    /// The web page's answer to a manifest with this webhook.
+    /// Returns the web page's answer to a manifest with this webhook.
     async fn register(&self, hook: &str) -> Response {
         let manifest = json!({
             "name": "other",
@@ -156,7 +156,7 @@ impl World {
     }
 }
 
-/// A JSON Web Token whose times are seconds from `now`.
+/// Creates a JSON Web Token whose times are in seconds from `now`.
 fn signed(pem: &str, now: Timestamp, iss: &Value, from: i64, until: i64) -> String {
     let now = now.as_second();
     let claims = json!({ "iss": iss, "iat": now + from, "exp": now + until });

@@ -1,4 +1,4 @@
-//! Values for the clauses to work with.
+//! Test values for the clauses of the store contract.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use phasebot::{
     },
 };
 
-/// So many seconds after the tests' beginning of time.
+/// Returns the time this many seconds after the tests' start time.
 pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
 }
@@ -39,7 +39,7 @@ pub(crate) fn delivery(id: &str) -> NewDelivery {
     }
 }
 
-/// Takes a delivery in that was not there, and tells its number.
+/// Accepts a new delivery, and returns its number.
 pub(crate) async fn accept(store: &dyn Store, delivery: NewDelivery) -> Seq {
     match store.accept(delivery).await.unwrap() {
         Accepted::New(seq) => seq,
@@ -51,7 +51,7 @@ pub(crate) async fn state(store: &dyn Store, seq: Seq) -> DeliveryState {
     store.delivery(seq).await.unwrap().unwrap().row.state
 }
 
-/// Ends or retries deliveries at a moment.
+/// Finishes or retries a delivery at a time.
 pub(crate) async fn decide(store: &dyn Store, seq: Seq, state: DeliveryState, now: Timestamp) {
     let deliveries = vec![(seq, state, "note".to_owned())];
     store.commit(Commit { now: Some(now), deliveries, ..Commit::default() }).await.unwrap();
@@ -70,18 +70,18 @@ pub(crate) fn transition(at: Timestamp, to: Option<&str>) -> Transition {
     Transition { at, to: to.map(str::to_owned), reason }
 }
 
-/// An effect of the labels' lane.
+/// An effect in the labels' lane.
 pub(crate) fn labels(item: u64, label: &str) -> Effect {
     let look = LabelSpec { name: label.to_owned(), color: "0072B2".to_owned(), description: String::new() };
     Effect::SetPhase { item, label: Some(look), phase_labels: BTreeSet::from([label.to_owned()]) }
 }
 
-/// An effect of the conversation's lane.
+/// An effect in the conversation's lane.
 pub(crate) fn react(comment: u64) -> Effect {
     Effect::React { comment, content: "eyes".to_owned() }
 }
 
-/// An effect of the safety lane.
+/// An effect in the safety lane.
 pub(crate) fn dispatch(request: &str) -> Effect {
     Effect::Dispatch {
         workflow: "deploy.yml".to_owned(),
@@ -95,22 +95,22 @@ pub(crate) fn dispatch(request: &str) -> Effect {
     }
 }
 
-/// Desired state: a newer one replaces it.
+/// Desired state: a newer effect replaces it.
 pub(crate) fn replacing(key: &str, effect: Effect) -> NewEffect {
     NewEffect { key: key.to_owned(), replaces: true, installation: 10, effect, cause: Some(1) }
 }
 
-/// Something to do once.
+/// A one-time effect.
 pub(crate) fn once(key: &str, effect: Effect) -> NewEffect {
     NewEffect { replaces: false, ..replacing(key, effect) }
 }
 
-/// Queues effects of repository 1 at a moment.
+/// Queues effects of repository 1 at a time.
 pub(crate) async fn queue(store: &dyn Store, now: Timestamp, effects: Vec<NewEffect>) {
     store.commit(Commit { repo: Some(repo(1)), now: Some(now), effects, ..Commit::default() }).await.unwrap();
 }
 
-/// The only effect that is due.
+/// Returns the only effect that is due.
 pub(crate) async fn only_due(store: &dyn Store, now: Timestamp) -> StoredEffect {
     let due = store.due_effects(now, 100).await.unwrap();
     assert_eq!(due.len(), 1, "{due:#?}");
@@ -121,7 +121,7 @@ pub(crate) async fn due_keys(store: &dyn Store, now: Timestamp, per_installation
     store.due_effects(now, per_installation).await.unwrap().into_iter().map(|effect| effect.key).collect()
 }
 
-/// All effects, oldest first, as key, version and state.
+/// Returns all effects, oldest first, as key, version and state.
 pub(crate) async fn all_effects(store: &dyn Store) -> Vec<(String, u64, EffectState)> {
     let mut all = store.effects(false, 1000).await.unwrap();
     all.reverse();

@@ -1,5 +1,5 @@
-//! Random sequences of operations on inbox and outbox, each answer compared
-//! with that of a model simple enough to be believed.
+//! Random sequences of operations on inbox and outbox; each answer is compared with that of a
+//! simple model.
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,12 @@ use super::{
     given::{at, decide, delivery, fact, labels, queue, react, replacing, repo},
 };
 
-/// Sequences, each on the same database after the other.
+/// Number of sequences, one after the other on the same database.
 const SEQUENCES: u32 = 12;
-/// Operations of one sequence.
+/// Number of operations in a sequence.
 const LENGTH: usize = 60;
 
-/// `nth` counts from the newest row.
+/// Operations; `nth` counts from the newest row.
 #[derive(Debug, Clone)]
 enum Operation {
     Accept { id: u8 },
@@ -86,7 +86,7 @@ struct Model {
 }
 
 impl Model {
-    /// A number given to a new row: any that is larger than all before.
+    /// Checks the number of a new row: it must be larger than all earlier ones.
     fn accept(&mut self, id: &str, answer: Accepted) {
         let known = self.deliveries.iter().find(|(_, kept)| kept.id == id).map(|(seq, _)| *seq);
         match (known, answer) {
@@ -159,14 +159,14 @@ impl Model {
     }
 }
 
-/// The numbers of those that ended first.
+/// Returns the numbers of those that ended first.
 fn first(mut old: Vec<(i64, u64)>, limit: usize) -> Vec<u64> {
     old.sort_unstable();
     old.into_iter().take(limit).map(|(_, number)| number).collect()
 }
 
 pub(crate) async fn inbox_and_outbox_follow_the_model(database: &dyn Database) {
-    // A seed of its own for each run would make a failure hard to meet again.
+    // A new seed for each run would make failures hard to reproduce.
     let mut runner = TestRunner::new_with_rng(Config::default(), TestRunner::deterministic().new_rng());
     let sequences = prop::collection::vec(operation(), LENGTH);
     let store = database.open().await;
@@ -252,7 +252,7 @@ async fn step(store: &dyn Store, model: &mut Model, operation: &Operation) {
     }
 }
 
-/// Everything that the store shows is as the model has it.
+/// Compares everything that the store shows with the model.
 async fn compare(store: &dyn Store, model: &Model, after: &Operation) {
     let all = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
     let shown: Vec<_> = store.deliveries(&all).await.unwrap();
@@ -282,7 +282,7 @@ async fn compare(store: &dyn Store, model: &Model, after: &Operation) {
         .effects
         .iter()
         .filter(|(_, waiting)| waiting.live() && waiting.not_before <= model.now)
-        // Conversation before labels: what is done once is a reaction here.
+        // Conversation before labels: one-time effects are reactions here.
         .map(|(id, waiting)| (waiting.key.starts_with("true"), *id))
         .collect();
     expected.sort_unstable();

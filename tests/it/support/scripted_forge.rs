@@ -1,5 +1,5 @@
-//! A forge that says what a test tells it to, and records what it is told to do.
-//! Its deliveries are [`Event`]s as JSON.
+//! A forge with scripted answers that records the requested changes. Its deliveries are [`Event`]s
+//! as JSON.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use phasebot::{
 };
 use tokio::sync::{Barrier, Semaphore};
 
-/// One request to change something.
+/// A request to change something.
 #[derive(Debug, Clone)]
 pub struct Sent {
     pub at: Timestamp,
@@ -35,21 +35,21 @@ pub struct Sent {
 type OnApply = Arc<dyn Fn(&Target, &Effect, usize) -> Result<Applied, ForgeError> + Send + Sync>;
 type OnAnswer = Box<dyn Fn(&Need) -> Result<Answer, ForgeError> + Send + Sync>;
 
-/// See the module's words.
+/// Forge with scripted answers.
 pub struct ScriptedForge {
     name: ForgeName,
     clock: Arc<dyn Clock>,
-    /// What to say to an effect; the number counts requests from 0.
+    /// Answer to an effect; the number counts requests from 0.
     pub on_apply: Mutex<OnApply>,
-    /// What to say to a question.
+    /// Answer to a query.
     pub on_answer: Mutex<OnAnswer>,
-    /// What to say when asked for a repository's installation.
+    /// Answer to a query for a repository's installation.
     pub installation: Mutex<Result<Option<InstallationId>, ForgeError>>,
-    /// What to say when asked for our account.
+    /// Answer to a query for our account.
     pub identity: Mutex<Result<Actor, ForgeError>>,
-    /// Who asks for an installation waits here for the others.
+    /// Barrier at which queries for an installation wait for each other.
     pub meeting: Mutex<Option<Arc<Barrier>>>,
-    /// Who applies an effect takes a permit for good.
+    /// Each applied effect permanently takes a permit.
     pub permits: Semaphore,
     pub sent: Mutex<Vec<Sent>>,
     pub asked: Mutex<Vec<Need>>,
@@ -85,7 +85,7 @@ impl ScriptedForge {
     }
 }
 
-/// Does as told.
+/// Applies an effect successfully.
 pub fn obey(effect: &Effect) -> Applied {
     let mut applied = Applied::default();
     if let Effect::SetPhase { item, label, .. } = effect {

@@ -1,4 +1,4 @@
-//! The real server on real sockets, with a forge and an intake that tests can bend.
+//! The real server on real sockets, with a forge and an intake that tests control.
 
 use std::{
     collections::BTreeMap,
@@ -36,10 +36,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// The signature of [`Fake`]: as strong as the tests need.
+/// Valid headers for [`Fake`].
 pub const GOOD: &str = "X-Signature: good\r\nX-Event: issues\r\nX-Delivery: d-1\r\n";
 
-/// A forge that takes `X-Signature: good` for a proof.
+/// A forge that accepts `X-Signature: good` as a signature.
 struct Fake(ForgeName);
 
 #[async_trait]
@@ -59,7 +59,7 @@ impl Forge for Fake {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.map(str::to_owned).ok_or(Refusal::BadHeader(name))
         };
-        // Not by `to_str`: an id may hold bytes that are no ASCII.
+        // Without `to_str`: an id may contain bytes that are not ASCII.
         let delivery = headers.get("x-delivery").ok_or(Refusal::BadHeader("X-Delivery"))?;
         let delivery = String::from_utf8_lossy(delivery.as_bytes()).into_owned();
         Ok(Verified { event: header("x-event")?, delivery, hook: String::new() })
@@ -94,27 +94,27 @@ impl Forge for Fake {
     }
 }
 
-/// What the intake does with the next delivery.
+/// Behaviour of the intake for the next delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     Keep,
     Duplicate,
     Fail,
     Panic,
-    /// Keeps it once [`Intake::release`] is notified.
+    /// Stores it after [`Intake::release`] is notified.
     Wait,
 }
 
-/// An intake that remembers what it was given.
+/// An intake that records its deliveries.
 pub struct Intake {
     mood: Mutex<Mood>,
     ready: AtomicBool,
     kept: Mutex<Vec<(Verified, Bytes)>>,
-    /// Told when a delivery has been handed over.
+    /// Notified when a delivery has been handed over.
     pub entered: Notify,
-    /// Lets a delivery that waits go on.
+    /// Lets a waiting delivery continue.
     pub release: Notify,
-    /// Told when a delivery was kept.
+    /// Notified when a delivery was stored.
     pub done: Notify,
 }
 
@@ -167,7 +167,7 @@ pub struct House {
     pub server: JoinHandle<()>,
 }
 
-/// Limits under which nothing that a test does in earnest is cut.
+/// Returns limits that no normal request of a test exceeds.
 pub fn limits() -> Limits {
     Limits { head: Duration::from_mins(1), body: Duration::from_mins(1), ..Limits::default() }
 }
@@ -198,29 +198,29 @@ impl House {
         Peer::to(self.public).await
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on a connection of its own.
     pub async fn ask(&self, request: &[u8]) -> Answered {
         let mut peer = self.connect().await;
         peer.send(request).await;
         peer.answer().await
     }
 
-    /// A webhook with these header lines and body.
+    /// Sends a webhook with these header lines and body.
     pub async fn post(&self, headers: &str, body: &[u8]) -> Answered {
         self.ask(&post("/webhooks/github", headers, body)).await
     }
 }
 
-/// A POST request, with its length.
+/// Builds a POST request with its length.
 pub fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("POST {path} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
 
-/// A client that knows no more HTTP than it needs.
+/// A client with the minimum of HTTP.
 pub struct Peer {
     stream: TcpStream,
-    /// Bytes that came after the last answer.
+    /// Bytes that arrived after the last answer.
     ahead: Vec<u8>,
 }
 
@@ -228,7 +228,7 @@ pub struct Peer {
 #[derive(Debug)]
 pub struct Answered {
     pub status: u16,
-    /// The head, in lower case.
+    /// Head, in lower case.
     pub head: String,
     pub body: String,
 }
@@ -238,7 +238,7 @@ impl Answered {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The status and the code of a refusal.
+    /// Returns the status and error code of a refusal.
     pub fn refusal(&self) -> (u16, String) {
         let json = self.json();
         assert!(json["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{json}");
@@ -276,7 +276,7 @@ impl Peer {
         }
     }
 
-    /// Waits until the server closes, and tells what it said before.
+    /// Waits until the server closes the connection; returns what it sent before.
     pub async fn closed(&mut self) -> String {
         let mut bytes = std::mem::take(&mut self.ahead);
         loop {

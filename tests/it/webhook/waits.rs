@@ -1,8 +1,8 @@
-//! Senders that keep the server waiting, or go away.
+//! Senders that keep the server waiting, or disconnect.
 //!
-//! Where a wait is to be cut, its limit is short and every other one far longer
-//! than the test may take: it passes as soon as the server closes, and hangs,
-//! which fails it, if the server never does.
+//! For each time-out under test, its limit is short and every other limit is far longer than the
+//! test may take. The test passes as soon as the server closes the connection; if the server never
+//! does, the test hangs and therefore fails.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::house::{GOOD, House, Mood, limits, post};
 
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Far more than anything here takes.
+/// Time-out that is far longer than anything here takes.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("{what}: still waiting"))
 }
@@ -35,7 +35,7 @@ async fn a_head_that_trickles_is_cut() {
     let mut stream = TcpStream::connect(house.public).await.unwrap();
     let trickle = async {
         loop {
-            // Each byte comes well within the limit; the head as a whole does not.
+            // Each byte arrives well within the limit; the head as a whole does not.
             if tokio::io::AsyncWriteExt::write_all(&mut stream, b"X").await.is_err() {
                 return;
             }
@@ -81,7 +81,7 @@ async fn a_connection_is_kept_for_many_deliveries() {
 
 #[tokio::test]
 async fn a_resting_connection_is_cut() {
-    // The head's limit is longer than the test: only the rest's can cut.
+    // The head's limit is longer than the test: only the idle limit can cut the connection.
     let house = House::open(Limits { rest: SHORT, ..limits() }).await;
     let mut peer = house.connect().await;
     peer.send(&post("/webhooks/github", GOOD, b"{}")).await;
@@ -107,8 +107,8 @@ async fn a_sender_who_hangs_up_interrupts_nothing() {
     peer.send(&post("/webhooks/github", GOOD, b"{}")).await;
     house.intake.entered.notified().await;
     drop(peer);
-    // A new connection is served after the old one's end was noticed or not:
-    // either way the delivery is still in hand.
+    // A new connection is served whether or not the end of the old one was noticed: either way the
+    // delivery is still being processed.
     house.intake.release.notify_one();
     soon("the delivery", house.intake.done.notified()).await;
     assert_eq!(house.intake.kept().len(), 1);
@@ -120,7 +120,7 @@ async fn a_store_that_hangs_is_a_503() {
     house.intake.set(Mood::Wait);
     let answer = soon("an answer", house.post(GOOD, b"{}")).await;
     assert_eq!(answer.refusal(), (503, "store_unavailable".to_owned()));
-    // What was being taken in goes on.
+    // The pending delivery continues.
     house.intake.release.notify_one();
     soon("the delivery", house.intake.done.notified()).await;
 }

@@ -55,7 +55,7 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
         Reaction::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
     let saying = match ending {
         Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
-        other @ Ending::Done(_) | other @ Ending::Pending | other @ Ending::Refused(_) | other @ Ending::Misread(_) => {
+        other @ (Ending::Done(_) | Ending::Pending | Ending::Refused(_) | Ending::Misread(_)) => {
             AnswerText::of(id, &line, other, false)
         }
     };

@@ -45,19 +45,19 @@ pub(super) fn slash_lines(body: &str) -> Vec<Vec<Piece>> {
                 for (event, place) in events.by_ref() {
                     match event {
                         Event::End(TagEnd::Paragraph) => break,
-                        event @ Event::Start(_)
-                        | event @ Event::End(_)
-                        | event @ Event::Text(_)
-                        | event @ Event::Code(_)
-                        | event @ Event::InlineMath(_)
-                        | event @ Event::DisplayMath(_)
-                        | event @ Event::Html(_)
-                        | event @ Event::InlineHtml(_)
-                        | event @ Event::FootnoteReference(_)
-                        | event @ Event::SoftBreak
-                        | event @ Event::HardBreak
-                        | event @ Event::Rule
-                        | event @ Event::TaskListMarker(_) => inner.push((event, place)),
+                        event @ (Event::Start(_)
+                        | Event::End(_)
+                        | Event::Text(_)
+                        | Event::Code(_)
+                        | Event::InlineMath(_)
+                        | Event::DisplayMath(_)
+                        | Event::Html(_)
+                        | Event::InlineHtml(_)
+                        | Event::FootnoteReference(_)
+                        | Event::SoftBreak
+                        | Event::HardBreak
+                        | Event::Rule
+                        | Event::TaskListMarker(_)) => inner.push((event, place)),
                     }
                 }
                 let quoted_below = matches!(events.peek(), Some((Event::Start(Tag::BlockQuote(_)), _)));

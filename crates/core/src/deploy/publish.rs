@@ -266,13 +266,10 @@ fn complain(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut Partia
                 out.effects.push(PlannedEffect { key, replaces: false, effect });
                 settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
             }
-            standing if standing.is_open() => {
+            ConditionState::Waived | ConditionState::Pass => {
                 settled.push((name, Publication { sha: Some(subject.sha), attempts, settled: true }));
             }
-            standing @ ConditionState::Error
-            | standing @ ConditionState::Pending
-            | standing @ ConditionState::Waived
-            | standing @ ConditionState::Pass => {}
+            ConditionState::Error | ConditionState::Pending => {}
         }
     }
     for (name, publication) in settled {

@@ -218,7 +218,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         Order::Unknown if terms.now.duration_since(finding_out_since(request, terms.now)) < PATIENCE => {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
-        backward @ Order::Older { .. } | backward @ Order::Lower { .. } | backward @ Order::Unknown => {
+        backward @ (Order::Older { .. } | Order::Lower { .. } | Order::Unknown) => {
             return refused(gate::rollout_order::backward(request, &backward));
         }
     }
@@ -253,7 +253,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
         decision
     };
     match decision.standing {
-        standing if standing.is_open() => Next::Start(decision),
+        ConditionState::Waived | ConditionState::Pass => Next::Start(decision),
         ConditionState::Fail if asked && !decision.needs_person && decision.next_at.is_none() => {
             refused(messages::closed(&decision))
         }
@@ -261,10 +261,7 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
             refused(messages::closed(&decision))
         }
         ConditionState::Error => Next::Wait(messages::closed(&decision), terms.now.checked_add(AGAIN).ok()),
-        standing @ ConditionState::Fail
-        | standing @ ConditionState::Pending
-        | standing @ ConditionState::Waived
-        | standing @ ConditionState::Pass => Next::Wait(messages::closed(&decision), decision.next_at),
+        ConditionState::Fail | ConditionState::Pending => Next::Wait(messages::closed(&decision), decision.next_at),
     }
 }
 

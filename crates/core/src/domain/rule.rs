@@ -172,18 +172,18 @@ impl ConditionRule {
             Self::All(_) => "all",
             Self::Any(_) => "any",
             Self::Not(_) => "not",
-            leaf @ Self::Checks { .. }
-            | leaf @ Self::Reviews { .. }
-            | leaf @ Self::Ancestry { .. }
-            | leaf @ Self::Tag { .. }
-            | leaf @ Self::Blockers { .. }
-            | leaf @ Self::Alerts { .. }
-            | leaf @ Self::Deployed { .. }
-            | leaf @ Self::Window(_)
-            | leaf @ Self::Approval { .. }
-            | leaf @ Self::Lock
-            | leaf @ Self::Freeze
-            | leaf @ Self::Hold => leaf.condition().map_or("", ConditionName::name),
+            leaf @ (Self::Checks { .. }
+            | Self::Reviews { .. }
+            | Self::Ancestry { .. }
+            | Self::Tag { .. }
+            | Self::Blockers { .. }
+            | Self::Alerts { .. }
+            | Self::Deployed { .. }
+            | Self::Window(_)
+            | Self::Approval { .. }
+            | Self::Lock
+            | Self::Freeze
+            | Self::Hold) => leaf.condition().map_or("", ConditionName::name),
         }
     }
 

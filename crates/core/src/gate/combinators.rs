@@ -19,18 +19,18 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, rule: &ConditionRule, waiv
         ConditionRule::Any(inner) => any(inner.iter().map(|rule| evaluate(ctx, rule, waivers)).collect()),
         // A waiver inside `not` would have the opposite effect, so only the whole can be waived.
         ConditionRule::Not(inner) => waive(not(evaluate(ctx, inner, &[])), inner.condition(), waivers),
-        leaf @ ConditionRule::Checks { .. }
-        | leaf @ ConditionRule::Reviews { .. }
-        | leaf @ ConditionRule::Ancestry { .. }
-        | leaf @ ConditionRule::Tag { .. }
-        | leaf @ ConditionRule::Blockers { .. }
-        | leaf @ ConditionRule::Alerts { .. }
-        | leaf @ ConditionRule::Deployed { .. }
-        | leaf @ ConditionRule::Window(_)
-        | leaf @ ConditionRule::Approval { .. }
-        | leaf @ ConditionRule::Lock
-        | leaf @ ConditionRule::Freeze
-        | leaf @ ConditionRule::Hold => waive(look(ctx, leaf).named(leaf.name()), leaf.condition(), waivers),
+        leaf @ (ConditionRule::Checks { .. }
+        | ConditionRule::Reviews { .. }
+        | ConditionRule::Ancestry { .. }
+        | ConditionRule::Tag { .. }
+        | ConditionRule::Blockers { .. }
+        | ConditionRule::Alerts { .. }
+        | ConditionRule::Deployed { .. }
+        | ConditionRule::Window(_)
+        | ConditionRule::Approval { .. }
+        | ConditionRule::Lock
+        | ConditionRule::Freeze
+        | ConditionRule::Hold) => waive(look(ctx, leaf).named(leaf.name()), leaf.condition(), waivers),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/deploy` by deployment and by workflow: what is asked for once is started once.
+//! `/deploy` by deployment and by workflow: each request is started once.
 
 use phasebot_forge_sim::{NewCommit, Person, SimForge, Worker};
 
@@ -7,16 +7,16 @@ use super::Plot;
 const FILE: &str = ".github/workflows/deploy.yml";
 const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_request: {}\n      phasebot_sha: {}\n";
 
-/// How deploys of a repository are started.
+/// Trigger of a repository's deployments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
-    /// A deployment is made, and a workflow listens to it.
+    /// phasebot creates a deployment, and a workflow reacts to it.
     Deployment,
-    /// A workflow is dispatched.
+    /// phasebot dispatches a workflow.
     Workflow,
 }
 
-/// A repository with one environment, to which somebody deploys.
+/// A repository with one environment that a person deploys to.
 pub struct Ship {
     person: Person,
     sim: SimForge,
@@ -27,7 +27,7 @@ pub struct Ship {
 }
 
 impl Ship {
-    /// Sets the repository up. `times`: how often is deployed.
+    /// Sets up the repository. `times` is the number of deployments.
     pub fn new(sim: &SimForge, person: &Person, full_name: &str, via: Via, times: usize) -> Self {
         let (way, trigger) = match via {
             Via::Deployment => ("via: deployment", "deployment"),
@@ -43,14 +43,14 @@ impl Ship {
         Self { person: person.clone(), sim, full_name, issue, comments: Vec::new(), times }
     }
 
-    /// How often something was started.
+    /// Returns the number of starts.
     pub fn started(&self) -> usize {
         let made = self.sim.deployments(&self.full_name).len();
-        // A dispatched workflow makes deployments of its own, which are not ours.
+        // A dispatched workflow creates deployments of its own, which are not ours.
         made + self.sim.dispatched(&self.full_name).len()
     }
 
-    /// Whether the newest command has come to an end.
+    /// Returns whether the newest command has ended.
     pub fn ended(&self) -> bool {
         self.comments.last().is_none_or(|comment| {
             let seen = self.sim.reactions(&self.full_name, *comment);
@@ -82,7 +82,8 @@ impl Plot for Ship {
         let (started, succeeded) = (self.started(), self.succeeded());
         assert!(self.ended(), "{}: a deploy has no end", self.full_name);
         assert!(started <= self.times, "{}: {started} starts of {}", self.full_name, self.times);
-        // It is proven, or it is left to people: never not started and called done.
+        // A start is proven, or left to people: it is never reported as done without having
+        // happened.
         assert!(succeeded <= started, "{}: {succeeded} called done of {started}", self.full_name);
     }
 }

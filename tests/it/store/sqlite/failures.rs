@@ -1,4 +1,4 @@
-//! Crashes, full disks, locks: what was acknowledged stays, the rest is refused.
+//! Crashes, full disks and locks: acknowledged data stays, everything else is refused.
 
 use std::{
     io::Write,
@@ -20,10 +20,10 @@ use crate::store::{
     given::{accept, at, decide, delivery, state},
 };
 
-/// Names the database to a test that runs in a process of its own.
+/// Variable that names the database to a test in a separate process.
 const CHILD_DATABASE: &str = "PHASEBOT_TEST_CHILD_DATABASE";
 
-/// A delivery whose body can't be packed well.
+/// A delivery whose body compresses badly.
 fn bulky(n: u32) -> NewDelivery {
     let mut seed = n;
     let noise = std::iter::repeat_with(|| {
@@ -33,7 +33,7 @@ fn bulky(n: u32) -> NewDelivery {
     NewDelivery { body: noise.take(20_000).collect::<Bytes>(), ..delivery(&n.to_string()) }
 }
 
-/// The file and its log as a crash at this moment would leave them.
+/// Returns a copy of the file and its log as a crash at this moment would leave them.
 fn crash(file: &SqliteFile) -> SqliteFile {
     let after = SqliteFile::new();
     for suffix in ["", "-wal"] {
@@ -103,7 +103,7 @@ async fn a_full_database_refuses_and_recovers() {
     assert!(kept.len() > 5);
     assert_eq!(store.pending(0, 1000).await.unwrap().len(), kept.len(), "nothing of what was refused is kept");
 
-    // Another handle, without the limit, makes room.
+    // Another handle, without the limit, frees space.
     let other = file.open().await;
     for seq in &kept[..5] {
         decide(&*other, *seq, DeliveryState::Done, at(1)).await;
@@ -160,7 +160,7 @@ async fn too_many_waiting_deliveries_are_refused_at_once() {
     let store = Arc::new(file.open_with(&options));
     let other = rusqlite::Connection::open(file.path()).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
-    // The writer waits for the lock with the first ones in hand; the queue fills up behind it.
+    // The writer waits for the lock with the first writes; the queue fills up behind it.
     let mut waiting = Vec::new();
     let refused = loop {
         let n = waiting.len();
@@ -193,18 +193,18 @@ async fn a_caller_that_goes_away_interrupts_nothing() {
         let mut accept = Box::pin(store.accept(delivery(&n.to_string())));
         assert!(futures_util::poll!(&mut accept).is_pending());
     }
-    // The queue is in order: once this is answered all before it are written.
+    // The queue is ordered: after this answer, everything before it is written.
     store.ping().await.unwrap();
     assert_eq!(store.pending(0, 100).await.unwrap().len(), 50);
 }
 
-/// Runs one of the ignored tests below in a process of its own.
+/// Runs one of the ignored tests below in a separate process.
 fn child(command: &mut Command, test: &str, database: &Path) -> Output {
     let test = format!("store::sqlite::failures::{test}");
     command.args(["--exact", &test, "--ignored", "--nocapture"]).env(CHILD_DATABASE, database).output().unwrap()
 }
 
-/// The database of this process, if [`child`] started it.
+/// Returns the database of this process, if [`child`] started it.
 fn child_database() -> Option<PathBuf> {
     std::env::var_os(CHILD_DATABASE).map(PathBuf::from)
 }
@@ -255,7 +255,7 @@ async fn a_file_that_may_not_be_written_is_refused() {
     use std::os::unix::{fs::PermissionsExt, process::CommandExt};
     let file = SqliteFile::new();
     drop(file.open().await);
-    // Root may write anything: the child then runs as nobody.
+    // Root may write anything, so the child then runs as nobody.
     let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     set(&file.path(), 0o444);
     set(file.path().parent().unwrap(), 0o555);

@@ -2,16 +2,16 @@
 
 use crate::{command::stage::narrate, folder};
 
-/// `tests/scenarios/deploys/*.scn`: steps as in `tests/core/command/stage.rs`, a
-/// line `---`, what was done. `BLESS=1` writes the second half anew.
+/// `tests/scenarios/deploys/*.scn`: steps as in `tests/core/command/stage.rs`, a line `---`, and
+/// the results. `BLESS=1` rewrites the second half.
 #[test]
 fn scenarios_come_out_as_written() {
     folder::as_written("deploys", narrate);
 }
 
-/// What is delivered twice, and once more in the end, starts nothing again.
-/// The order is not shuffled: a command is decided when it is said, and what
-/// is sent to the forge can't be taken back when something earlier comes late.
+/// Deliveries that arrive twice, and once more at the end, start nothing again. The order is not
+/// shuffled: a command is decided when it arrives, and an effect that was sent cannot be undone
+/// when an earlier event arrives late.
 #[test]
 fn repetition_of_deliveries_starts_nothing_again() {
     folder::doubled("deploys");

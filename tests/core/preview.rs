@@ -64,7 +64,7 @@ fn facts(events: impl IntoIterator<Item = Event>) -> RepoFacts {
     facts
 }
 
-/// With every item shown as the built-in policy has it.
+/// Returns the preview, with every item shown as the built-in policy has it.
 fn under(facts: &RepoFacts, proposed: &Policy) -> Preview {
     preview(facts, |_| None, &policy_of(None), proposed, start(), || true)
 }

@@ -4,7 +4,6 @@
 //! A moment of a scenario contains what is known at that time. The test replaces facts with
 //! "unknown": an answer of the forge is missing, refused or incomplete, or a field of a fact has no
 //! value. The result must not allow more than before.
-//! not be more than what followed before.
 
 use std::{
     cell::RefCell,

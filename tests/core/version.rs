@@ -81,7 +81,7 @@ fn other_tags_name_no_version_and_do_not_float() {
     }
 }
 
-/// Tags made of what the reader looks at.
+/// Tags made of characters that the parser interprets.
 fn tag() -> impl Strategy<Value = String> {
     let pieces = vec!["v", "V", "1", "0", "10", ".", "-", "/", "@", "_", "+", "web", "rc", "latest", "1.2.3", "v2.0.0"];
     let piece = prop_oneof![4 => prop::sample::select(pieces).prop_map(str::to_owned), 1 => any::<char>().prop_map(String::from)];

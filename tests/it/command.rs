@@ -1,5 +1,5 @@
-//! Each working command over HTTP: a simulated GitHub, the real adapter, the
-//! shell with a store in memory, or on PostgreSQL where a server is there.
+//! Each working command over HTTP: a simulated GitHub, the real adapter, and the app with a store
+//! in memory, or on PostgreSQL if a server is available.
 
 use std::sync::Arc;
 
@@ -74,14 +74,14 @@ impl World {
         Self { sim, bot, clock, store, forge, alice }
     }
 
-    /// Takes in all that was sent, until nothing moves any more.
+    /// Delivers all pending webhooks, until nothing changes any more.
     async fn settle(&self) {
         loop {
             let deliveries = self.sim.take_pending();
             for delivery in &deliveries {
                 self.take_in(delivery, &delivery.guid.clone()).await;
             }
-            // Each write waits for its pace, so that time has to pass.
+            // Writes are rate-limited, so time has to pass.
             for _ in 0..20 {
                 self.bot.idle().await;
                 self.clock.advance(SignedDuration::from_secs(1));
@@ -98,7 +98,7 @@ impl World {
         self.bot.intake().take_in(self.forge.name(), verified, delivery.body().into()).await.unwrap();
     }
 
-    /// Says something; returns our reactions to it.
+    /// Writes a comment; returns our reactions to it.
     async fn say(&self, who: &str, item: u64, text: &str) -> Vec<String> {
         let comment = self.alice.colleague(who).comment(item, text).unwrap().made;
         self.settle().await;
@@ -175,7 +175,7 @@ async fn what_works_on_an_issue() {
     assert!(world.board(issue).contains("maintain, asked 2026-03-02"), "{}", world.board(issue));
 
     assert!(world.answers(issue).is_empty());
-    // The status comment follows the phase without being asked again.
+    // The status comment follows the phase without another command.
     world.alice.label(issue, "phase/build").unwrap();
     world.settle().await;
     assert!(world.board(issue).contains("### Phase `build`"), "{}", world.board(issue));
@@ -199,7 +199,7 @@ async fn failed_jobs_run_again_at_the_head_that_was_meant() {
     let answers = world.answers(pull);
     assert!(answers[0].contains("`ci/jenkins` is for the system that reports it to run again"), "{answers:?}");
 
-    // A push that we have not heard of yet.
+    // A push whose event has not arrived yet.
     world.alice.complete_run(run, "failure").unwrap();
     world.settle().await;
     world.alice.push("topic", &["two".into()]).unwrap();

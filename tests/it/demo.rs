@@ -1,4 +1,4 @@
-//! `phasebot demo` and `phasebot explain` from outside: the built program.
+//! `phasebot demo` and `phasebot explain`, tested with the built program.
 
 use std::{
     io::Write,
@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::Value;
 
-/// Runs the program in an empty folder, with a locale and nothing more.
+/// Runs the program in an empty directory, with a locale and no other environment.
 fn phasebot(arguments: &[&str], locale: &str, input: &[u8]) -> Output {
     let folder = tempfile::TempDir::new().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_phasebot"))
@@ -186,7 +186,7 @@ fn a_payload_that_is_not_there_is_an_error() {
     assert!(text(&said.stderr).contains("nowhere.json can't be read"));
 }
 
-/// A draft release under a policy that acts: the gate's decision and its check run.
+/// A draft release with `mode: act`: the gate's decision and its check run.
 #[test]
 fn what_a_gate_would_do_is_explained() {
     let folder = tempfile::TempDir::new().unwrap();

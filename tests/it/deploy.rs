@@ -1,5 +1,4 @@
-//! The files by which the bot is deployed: they say what the program and its
-//! settings know.
+//! Files for installing the bot: they match the program and its settings.
 
 use std::{
     collections::BTreeSet,
@@ -19,20 +18,20 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// Every word in a text that begins with `PHASEBOT_`.
+/// Returns every word in a text that begins with `PHASEBOT_`.
 fn variables(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
     let words = text.split(|c: char| !is_part(c));
     words.filter(|word| word.starts_with("PHASEBOT_")).map(str::to_owned).collect()
 }
 
-/// Each variable is a setting: the settings refuse what they don't know.
+/// Each variable is a setting; the settings reject unknown ones.
 #[test]
 fn they_name_only_settings_that_there_are() {
     for path in FILES {
         let names = variables(&read(path));
         assert!(!names.is_empty(), "{path}");
-        // A name of Compose's own, for what goes into the setting beside it.
+        // A variable of Compose's own, for the value of the setting next to it.
         for name in names.iter().filter(|name| *name != "PHASEBOT_PRIVATE_KEY") {
             let value = match name.as_str() {
                 "PHASEBOT_LISTEN" => "0.0.0.0:8080",
@@ -57,7 +56,7 @@ fn the_container_runs_as_nobody_and_keeps_its_data() {
     assert!(ignored.lines().any(|line| line == "*"), "only what is named is sent to the builder");
 }
 
-/// The health check's command, against something that answers.
+/// Runs the health check's command against a server.
 #[test]
 fn the_health_check_tells_ready_from_not_ready() {
     let text = read("Dockerfile").replace("\\\n", " ");
@@ -107,7 +106,7 @@ fn compose_builds_the_container_and_shows_one_port() {
     assert!(compose["services"]["postgres"]["ports"].is_null());
 }
 
-/// systemd's own check, where there is systemd.
+/// Runs systemd's own check, if systemd is installed.
 #[test]
 fn systemd_understands_the_unit() {
     let unit = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/phasebot.service");

@@ -1,4 +1,4 @@
-//! GitHub's deliveries: are they genuine, where do they belong, what do they say.
+//! Verification, routing and decoding of GitHub's deliveries.
 
 mod checks;
 mod corpus;

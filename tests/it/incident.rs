@@ -1,4 +1,4 @@
-//! Alerts over real HTTP, to issues on the simulated forge.
+//! Alerts over real HTTP, which become issues on the simulated forge.
 
 use jiff::SignedDuration;
 use phasebot::domain::id::ItemNumber;
@@ -23,7 +23,7 @@ repositories = ["acme/shop"]
 fields = { key = "/id", title = "/title", text = "/text" }
 "#;
 
-/// A webhook of Alertmanager's about one alert that began at 09:10.
+/// Returns an Alertmanager webhook about one alert that began at 09:10.
 fn body(state: &str) -> String {
     let ends = if state == "firing" { "0001-01-01T00:00:00Z" } else { "2026-03-02T09:40:00Z" };
     format!(
@@ -38,7 +38,7 @@ fn body(state: &str) -> String {
     )
 }
 
-/// The same alert, firing again since 10:05.
+/// Returns the same alert, firing again since 10:05.
 fn again() -> String {
     body("firing").replace("T09:10:00Z", "T10:05:00Z")
 }
@@ -134,7 +134,7 @@ async fn a_lost_answer_leaves_one_issue() {
     assert!(labels(&world, 1).contains(&"alert/resolved".to_owned()), "its number is known");
 }
 
-/// Somebody deletes the issue of an incident that is over, and no webhook tells.
+/// Somebody deletes the issue of a resolved incident, and no webhook arrives.
 #[tokio::test]
 async fn an_issue_that_was_deleted_unheard_is_given_up_and_opened_anew() {
     let world = World::with(Setup { alerts: PROD, ..Setup::default() }).await;

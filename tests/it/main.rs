@@ -1,5 +1,5 @@
-//! One test program for everything that is tested from outside; what is decided
-//! is in `tests/core`.
+//! One test program for everything that is tested from outside; decisions are tested in
+//! `tests/core`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a test says what it did")]
 

@@ -11,7 +11,7 @@ struct Cli {
     check: CheckArgs,
 }
 
-/// What the command prints, and whether all is well.
+/// Returns the output of the command, and whether all files are valid.
 fn check(arguments: &[&str]) -> (String, bool) {
     let cli = Cli::parse_from(["check"].iter().chain(arguments));
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! The operator's settings: what is read, from where, and what is said of mistakes.
+//! The operator's settings: their sources, values and error messages.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ fn settings(file: &str, environment: &[(&str, &str)]) -> Settings {
     load(file, environment).unwrap_or_else(|error| panic!("{error}")).settings
 }
 
-/// What is said of a file or an environment that is wrong, without the folder.
+/// Returns the error message for an invalid file or environment, without the folder.
 fn complaint(file: &str, environment: &[(&str, &str)]) -> String {
     let text = load(file, environment).unwrap_err().to_string();
     text.lines()
@@ -46,7 +46,7 @@ fn the_example_file_holds_the_defaults() {
 
 #[test]
 fn the_example_file_names_every_setting() {
-    // Settings without a default are in it behind a #; words have a space there.
+    // Settings without a default are commented out with a #; prose has a space after it.
     let all: String = EXAMPLE
         .lines()
         .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
@@ -54,7 +54,7 @@ fn the_example_file_names_every_setting() {
         .collect();
     let whole = Settings::parse(Path::new("example"), &all).unwrap_or_else(|error| panic!("{error}"));
     let named: toml::Table = all.parse().unwrap();
-    // The types' own words for their fields: a field without a line fails here.
+    // Debug names of the types' fields: a field without a line fails here.
     let mut missing = Vec::new();
     for (section, shown) in [
         (Some(&named), format!("{whole:#?}")),
@@ -69,10 +69,10 @@ fn the_example_file_names_every_setting() {
             }
         }
     }
-    // The one that may not be in a file; the prose names it.
+    // This setting may not be in a file; the prose names it.
     assert_eq!(missing, ["private_key"]);
     assert!(EXAMPLE.contains("PHASEBOT_GITHUB__PRIVATE_KEY"));
-    // Its alerts' defaults are the defaults too.
+    // The alerts' defaults in the example are the real defaults.
     let shop = &whole.alerts["shop"];
     let bare = "[alerts.shop]\nkind = \"generic\"\nrepositories = [\"acme/shop\"]\nsecrets = [\"s\"]";
     assert_eq!(format!("{shop:?}"), format!("{:?}", settings(bare, &[]).alerts["shop"]));
@@ -197,7 +197,7 @@ fn an_unknown_variable_is_named_with_the_nearest() {
       help: did you mean PHASEBOT_GITHUB__APP_ID?
     PHASEBOT_NONSENSE_XYZ: there is no such setting
     ");
-    // What Kubernetes sets for a service called phasebot is none of our settings.
+    // Variables that Kubernetes sets for a service called phasebot are not our settings.
     let links = [
         ("PHASEBOT_PORT", "tcp://10.0.0.1:80"),
         ("PHASEBOT_SERVICE_HOST", "10.0.0.1"),
@@ -316,7 +316,7 @@ fn a_file_that_is_named_must_be_there() {
     let named = [("PHASEBOT_CONFIG".to_owned(), "/nowhere/else.toml".to_owned())];
     let said = Settings::load(None, named.clone()).unwrap_err().to_string();
     assert!(said.starts_with("/nowhere/else.toml: "), "{said}");
-    // The command line goes before the variable.
+    // The command line takes precedence over the variable.
     let said = Settings::load(Some(nowhere), named).unwrap_err().to_string();
     assert!(said.starts_with("/nowhere/phasebot.toml: "), "{said}");
 }

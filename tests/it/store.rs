@@ -1,8 +1,8 @@
 //! The contract of [`phasebot::port::store::Store`], clause by clause.
 //!
-//! Each clause is a function over a [`Database`], so that every engine runs
-//! the same list: `conformance!` at the end of this file. Its tests may carry
-//! attributes: `conformance!(with [#[ignore]] fresh())`.
+//! Each clause is a function over a [`Database`], so that every engine runs the same list:
+//! `conformance!` at the end of this file. The generated tests may have attributes:
+//! `conformance!(with [#[ignore]] fresh())`.
 
 #![expect(clippy::unwrap_used, reason = "a clause that can't go on has failed")]
 
@@ -21,14 +21,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use phasebot::port::store::Store;
 
-/// A fresh, empty database of some engine.
+/// A new, empty database of some engine.
 #[async_trait]
 pub(crate) trait Database: Send + Sync {
-    /// Opens a handle on it, as another process would.
+    /// Opens a handle, as another process would.
     async fn open(&self) -> Arc<dyn Store>;
 }
 
-/// Runs every clause on its own fresh database, which `$fresh` makes.
+/// Runs every clause on a new database of its own, which `$fresh` creates.
 macro_rules! conformance {
     (@clauses [$($attribute:tt)*] $fresh:expr; $($area:ident { $($clause:ident),* $(,)? })*) => {
         $crate::store::conformance! { @areas [$($attribute)*] [$fresh] $($area { $($clause),* })* }

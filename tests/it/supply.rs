@@ -1,5 +1,5 @@
-//! What CI and the container are made of is named by what it is, not by a tag
-//! that somebody can move.
+//! CI actions are pinned by commit, container images by digest, and CI tools by version, not by a
+//! tag that somebody can move.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ fn hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
-/// The first word after `key` on a line that begins with it.
+/// Returns the first word after `key` on a line that begins with it.
 fn named<'t>(line: &'t str, key: &str) -> Option<&'t str> {
     line.trim_start().trim_start_matches("- ").strip_prefix(key)?.split_whitespace().next()
 }

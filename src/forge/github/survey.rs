@@ -3,7 +3,6 @@
 //!
 //! Uses GraphQL where it saves calls (one node holds a pull request with its merge and its linked
 //! issues), and REST for what GraphQL lacks (the production flag of a deployment).
-//! deployment is for production).
 
 use std::collections::BTreeMap;
 

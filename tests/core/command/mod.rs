@@ -8,8 +8,8 @@ mod table;
 
 use crate::folder;
 
-/// `tests/scenarios/commands/*.scn`: steps, a line `---`, what came of them.
-/// `BLESS=1` writes the second half anew.
+/// `tests/scenarios/commands/*.scn`: steps, a line `---`, and the results. `BLESS=1` rewrites the
+/// second half.
 #[test]
 fn scenarios_come_out_as_written() {
     folder::as_written("commands", stage::narrate);

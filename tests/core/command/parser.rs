@@ -15,7 +15,7 @@ fn lines(body: &str) -> Vec<Line> {
     read(body, &CommandRules::default(), now())
 }
 
-/// Texts made of what the parser looks at.
+/// Texts made of characters that the parser interprets.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         any::<char>().prop_map(|c| c.to_string()),
@@ -129,7 +129,7 @@ proptest! {
 
     #[test]
     fn other_words_are_left_alone(word in "[a-z][a-z-]{2,14}") {
-        // Only what is ours, or close to it, is ever looked at.
+        // Only words that are ours, or close to it, are ever parsed.
         let close = phasebot_core::command::COMMANDS
             .iter()
             .any(|row| strsim::damerau_levenshtein(row.name, &word) <= 2);

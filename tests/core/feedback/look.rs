@@ -14,7 +14,7 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
-/// An incident with something in every place.
+/// An incident with a value in every field.
 pub fn full() -> IncidentView {
     let alert = |instance: &str, firing| Alert {
         fingerprint: format!("c6eadffa33fcdf37{instance}"),
@@ -74,12 +74,12 @@ fn the_built_in_template_shows_everything() {
 fn an_alert_without_words_says_so() {
     let view = IncidentView { title: " \n".to_owned(), text: None, ..full() };
     assert_eq!(render(None, &view).title, "Alert without a title");
-    // A template that fails gives way, and so does the built-in one if it must.
+    // A template that fails is replaced, and so is the built-in one if necessary.
     let broken = render(Some("{{ title }}\n{% if %}"), &view);
     assert!(broken.problem.is_some() && broken.title == "Alert without a title", "{broken:?}");
 }
 
-/// A template's tags leave gaps; code keeps its own, and what follows it is tidied again.
+/// Template tags leave blank lines, which are removed; code keeps its own.
 #[test]
 fn gaps_are_closed_outside_code() {
     let template = "x\n\n\na\n\n\n```text\nb\n\n\nc\n```\n\n\n\nd\n\n\n";

@@ -61,10 +61,10 @@ fn a_template_that_would_let_words_out_gives_way() {
     let mut view = full();
     view.text = Some("</pre><img src=x>".to_owned());
     view.title = "x --> <script>".to_owned();
-    // Within HTML that Markdown does not look into, code is no code.
+    // Inside HTML, Markdown does not recognise code.
     let rendered = render(Some("t\n<pre>\n{{ text|fence }}\n</pre>"), &view);
     assert!(rendered.problem.as_ref().is_some_and(|p| p.contains("live")), "{:?}", rendered.problem);
-    // A value in a tag would make another tag.
+    // A value in a tag would create another tag.
     let rendered = render(Some("t\n<a title='{{ title }}'>x</a>"), &view);
     assert!(rendered.problem.is_some());
 }
@@ -77,7 +77,7 @@ fn the_form_is_checked_at_the_start() {
 }
 
 proptest! {
-    /// However a template prints what an alert says, nothing of it is live.
+    /// However a template prints an alert's text, nothing of it is active.
     #[test]
     fn no_way_of_printing_lets_words_out(
         text in hostile(),

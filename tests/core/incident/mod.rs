@@ -5,8 +5,8 @@ mod stage;
 
 use crate::folder;
 
-/// `tests/scenarios/alerts/*.scn`: steps, a line `---`, what came of them.
-/// `BLESS=1` writes the second half anew.
+/// `tests/scenarios/alerts/*.scn`: steps, a line `---`, and the results. `BLESS=1` rewrites the
+/// second half.
 #[test]
 fn scenarios_come_out_as_written() {
     folder::as_written("alerts", stage::narrate);

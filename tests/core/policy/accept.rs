@@ -6,7 +6,7 @@ use phasebot_core::{
     policy::{built_in, check_report, load},
 };
 
-/// The contract's example, word for word.
+/// Example from the contract, verbatim.
 pub const CONTRACT: &str = include_str!("contract.yml");
 
 fn policy(text: &str) -> Policy {

@@ -75,7 +75,7 @@ fn a_long_line_is_shown_in_part() {
     assert!(shown.lines().all(|line| line.chars().count() < 120), "{shown}");
 }
 
-/// Pieces of policy files, put together at random.
+/// Fragments of policy files, combined at random.
 fn piece() -> impl Strategy<Value = String> {
     let words = [
         "phases",

@@ -65,7 +65,7 @@ fn a_phase_without_model_needs_evidence() {
     assert_eq!(problems[0].message, "phase `ship` needs `when`: no phase above has its name");
 }
 
-/// What gate `release` requires in the end.
+/// Returns the conditions that gate `release` requires after merging.
 fn required(layers: &[(Rank, &str)]) -> Vec<Condition> {
     let gates = merged(layers).file.gates.unwrap();
     assert_eq!(gates.len(), 1);
@@ -96,10 +96,10 @@ fn an_overridable_requirement_can_be_replaced_and_only_that() {
     let last = "gates: { release: { require: [freeze] } }";
     assert_eq!(required(&[(Operator, firm), (Organisation, soft), (Repository, last)]), [LOCK, FREEZE]);
     assert_eq!(required(&[(Operator, soft), (Organisation, "mode: act"), (Repository, last)]), [FREEZE]);
-    // A file's own mark frees nobody from what stands above it.
+    // A file's own setting does not override the files above it.
     let claims = "gates: { release: { require: [freeze], overridable: true } }";
     assert_eq!(required(&[(Operator, firm), (Repository, claims)]), [LOCK, FREEZE]);
-    // Saying nothing of `require` keeps it.
+    // A file without `require` keeps it.
     assert_eq!(required(&[(Operator, soft), (Repository, "gates: { release: { report: branch } }")]), [HOLD]);
 }
 
@@ -115,7 +115,7 @@ fn environments_are_merged_by_name_without_case() {
     let policy = compile(&merged).unwrap();
     assert_eq!(policy.production("PRODUCTION"), Some(true));
     assert_eq!(policy.environments.keys().collect::<Vec<_>>(), ["production", "staging"]);
-    // It is called as the nearest file calls it.
+    // The nearest file determines its spelling.
     assert_eq!(policy.environments["production"].name, "production");
     let environments = merged.file.environments.unwrap();
     let production = environments.values().next().unwrap();

@@ -21,7 +21,7 @@ fn sha(name: &str) -> Sha {
     Sha(format!("{:0<40}", hex::encode(name)))
 }
 
-/// What is known after the steps, and the last event.
+/// Returns the facts after the steps, and the last event.
 fn known(steps: &str) -> (RepoFacts, Event) {
     let mut facts = RepoFacts::new(repo().key);
     let acts = read(steps);
@@ -31,7 +31,7 @@ fn known(steps: &str) -> (RepoFacts, Event) {
     (facts, acts.events.last().unwrap().clone())
 }
 
-/// What the last event brings. `looked`: what was found in #2 before.
+/// Returns the proposals from the last event. `looked`: the earlier result for #2.
 fn proposals(steps: &str, looked: Option<(&str, &str, bool)>, policy: &Policy) -> Vec<Proposal> {
     let (mut facts, event) = known(steps);
     if let Some((head, base, changes)) = looked {
@@ -73,7 +73,7 @@ fn only_what_may_change_the_file_is_looked_at() {
 fn what_was_looked_at_counts_for_what_follows() {
     let usual = crate::policy_of(None);
     let first = format!("08:00 push main c1\n09:00 push topic h2 from c1\n{OPENED}");
-    // One commit changes the file and another puts it back: only looking tells.
+    // One commit changes the file and another restores it: only reading the file shows this.
     let unknown = format!("08:00 push main c1\n{OPENED}09:20 push topic t0 t1 policy from c1\n");
     let next = "09:30 push topic t2\n09:30 pull 2 synchronize as t2\n";
     assert_eq!(proposals(&first, Some(("h2", "main", true)), &usual), [], "it was looked at");

@@ -44,7 +44,7 @@ fn the_schema_refuses_what_the_parser_refuses() {
 fn every_key_is_described() {
     fn walk(at: &str, value: &Value, missing: &mut Vec<String>) {
         if let Some(keys) = value.get("properties").and_then(Value::as_object) {
-            // Words of an enumeration are described beside, not within.
+            // The values of an enumeration are described next to it, not inside it.
             let tagged = value.get("description").is_some() && value.get("additionalProperties").is_some();
             let undescribed = keys.iter().filter(|(_, v)| v.get("description").is_none() && !tagged);
             missing.extend(undescribed.map(|(key, _)| format!("{at}.{key}")));

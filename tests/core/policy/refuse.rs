@@ -11,7 +11,7 @@ pub fn rendered(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// What is said of a text that must be refused.
+/// Returns the messages for a text that must be rejected.
 fn said(text: &str) -> String {
     match load("p.yml", text) {
         Ok(policy) => panic!("accepted: {policy:?}"),
@@ -19,7 +19,7 @@ fn said(text: &str) -> String {
     }
 }
 
-/// A text that must be refused, and whether the JSON Schema can tell.
+/// A text that must be rejected, and whether the JSON Schema detects this.
 pub struct Sample {
     pub text: &'static str,
     pub schema_too: bool,

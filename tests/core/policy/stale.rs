@@ -10,7 +10,7 @@ use phasebot_core::{
     ingest::{Us, observe},
 };
 
-/// Whether it is stale after a push of `before` to `after`.
+/// Returns whether the policy is stale after a push of `before` to `after`.
 fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<bool>) -> bool {
     let key = RepoKey { forge: ForgeName::github(), id: 7 };
     let mut facts = RepoFacts::new(key);

@@ -17,14 +17,15 @@ use super::{
 
 const LATER: &str = "phases:\n  - name: dev\n    label: stage/dev\n    when: [pull_request_open]\n  - name: done\n    label: stage/done\n    when: [merged]\n";
 
-/// The ending of a story of which the first `switch` events came before the push of `LATER`.
+/// Returns the final state of a scenario in which the first `switch` events come before the push of
+/// `LATER`.
 fn ending(story: &str, switch: usize) -> Ending {
     let mut acts = world::read(story);
     acts.policy = Some(LATER.to_owned());
     Stage::new(&acts).run_across(crate::policy_of(None), switch)
 }
 
-/// Plays a story with the push of `LATER` at every place.
+/// Runs a scenario with the push of `LATER` at every position.
 fn pushed_anywhere(story: &str, holds: impl Fn(&Derived) -> bool) {
     let count = world::read(story).events.len();
     let wanted = ending(story, 0);
@@ -95,7 +96,7 @@ fn what_people_said_with_a_label_holds_when_the_policy_renames_it() {
     assert_eq!(swapped[&1].phase.as_deref(), Some("code"), "{:?}", swapped[&1]);
 }
 
-/// Nobody can make a derivation slow by putting labels on and taking them off.
+/// Adding and removing labels many times cannot make a derivation slow.
 #[test]
 fn label_events_of_an_item_are_bounded() {
     let mut events = LabelEvents::default();

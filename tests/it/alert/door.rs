@@ -1,4 +1,4 @@
-//! What does not get in, and what is kept although nobody understands it.
+//! Alerts that are rejected, and alerts that are stored although their payload is not understood.
 
 use phasebot::port::store::DeliveryState;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher};
@@ -100,10 +100,10 @@ async fn the_same_message_is_taken_in_each_time() {
 #[tokio::test]
 async fn the_answer_does_not_wait_for_the_forge() {
     let world = world().await;
-    // Not a single request is answered.
+    // No request is answered.
     world.forge.inject(Fault { matcher: Matcher::any(), kind: FaultKind::Timeout }, 1000);
     for _ in 0..20 {
-        // Whoever is not answered within a second gets a 503.
+        // A sender that is not answered within a second would get a 503.
         assert_eq!(send(world.address, "prod", &bearer("s3cret"), BODY).await.0, 202);
     }
     assert_eq!(inbox(world.store.as_ref()).await.len(), 20);

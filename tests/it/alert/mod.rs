@@ -1,5 +1,5 @@
-//! Monitoring connections, from a signed message over real HTTP to the inbox
-//! and to what the core hears.
+//! Monitoring connections: from a signed message over real HTTP to the inbox and to the core's
+//! input.
 
 mod alertmanager;
 mod door;

@@ -1,4 +1,4 @@
-//! Which repository hears of an alert, and when.
+//! Routing of alerts to repositories.
 
 use phasebot::port::store::DeliveryState;
 
@@ -37,7 +37,7 @@ fn alerts(list: &[(&str, &str)]) -> String {
     format!(r#"{{"groupLabels":{{"cluster":"eu"}},"alerts":[{}]}}"#, alerts.join(","))
 }
 
-/// Targets with what they hear, in order of the inbox.
+/// Returns the targets of alerts in order of the inbox.
 async fn kept(world: &World) -> Vec<(String, Option<String>, DeliveryState)> {
     let rows = inbox(world.store.as_ref()).await;
     rows.into_iter().rev().map(|row| (row.target.unwrap(), row.action, row.state)).collect()
@@ -58,7 +58,7 @@ async fn an_alert_waits_until_the_app_is_installed() {
     assert!(rows.iter().all(|row| row.state == DeliveryState::Pending && row.repo.is_none()), "{rows:?}");
     assert_eq!(rows[0].note, "waits: phasebot is not installed on Acme/Shop");
 
-    // Nothing else waits with them: the news of the installation is decided.
+    // Nothing else waits with them: the installation event is processed.
     world.installation = world.forge.install("alice", &["acme/shop"]).unwrap().made;
     world.settle().await;
     let rows = inbox(world.store.as_ref()).await;
@@ -75,7 +75,7 @@ async fn an_alert_finds_a_renamed_repository_by_its_old_name() {
     world.settle().await;
     let row = inbox(world.store.as_ref()).await.remove(0);
     assert_eq!(row.state, DeliveryState::Done, "{}", row.note);
-    // Who takes the name gets the alerts that name it.
+    // The repository that takes the name gets the alerts that name it.
     let taken = world.forge.create_repo("acme/shop").unwrap();
     world.forge.change_installation(world.installation, "alice", &["acme/shop"], &[]).unwrap();
     world.settle().await;
@@ -102,7 +102,7 @@ async fn each_repository_hears_its_own_part() {
             heard("acme/shop", "firing", DeliveryState::Done),
         ]
     );
-    // One of them carries the id that was answered.
+    // One of them has the id in the answer.
     let rows = inbox(world.store.as_ref()).await;
     assert_eq!(rows.last().unwrap().delivery, answer["delivery"]);
     assert_eq!(rows.iter().filter(|row| row.delivery.starts_with(answer["delivery"].as_str().unwrap())).count(), 4);

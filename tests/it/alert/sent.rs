@@ -1,4 +1,4 @@
-//! A sender of alerts.
+//! Sends alerts to the bot.
 
 use std::net::SocketAddr;
 
@@ -7,7 +7,7 @@ use phasebot::port::store::{DeliveryFilter, DeliveryRow, Store};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// One connection of each kind; the token or key of all of them is `s3cret`.
+/// One connection of each kind; all have the token or key `s3cret`.
 pub const SETTINGS: &str = r#"
 [alerts.prod]
 kind = "alertmanager"
@@ -48,12 +48,12 @@ secrets = ["s3cret"]
 repositories = ["acme/shop"]
 "#;
 
-/// The header lines of a bearer token.
+/// Returns the header lines of a bearer token.
 pub fn bearer(token: &str) -> Vec<(&'static str, String)> {
     vec![("Authorization", format!("Bearer {token}"))]
 }
 
-/// HMAC-SHA256 in hex.
+/// Returns the HMAC-SHA256 in hex.
 pub fn hmac(key: &str, parts: &[&[u8]]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
     for part in parts {
@@ -62,7 +62,7 @@ pub fn hmac(key: &str, parts: &[&[u8]]) -> String {
     hex::encode(mac.finalize().into_bytes())
 }
 
-/// Sends a body; gives the answer's status and JSON.
+/// Sends a body; returns the answer's status and JSON.
 pub async fn send(
     to: SocketAddr,
     name: &str,
@@ -78,7 +78,7 @@ pub async fn send(
     (status, serde_json::from_str(&answer.text().await.unwrap()).unwrap_or(Value::Null))
 }
 
-/// What the inbox holds of alerts, newest first.
+/// Returns the alerts in the inbox, newest first.
 pub async fn inbox(store: &dyn Store) -> Vec<DeliveryRow> {
     let filter = DeliveryFilter { limit: 1000, ..DeliveryFilter::default() };
     let mut rows = store.deliveries(&filter).await.unwrap();

@@ -1,4 +1,4 @@
-//! Each source's own proof and words.
+//! Authentication and payloads of each alert source.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ async fn each_source_gets_in_with_its_own_proof() {
 #[test]
 fn alertmanager_says_how_each_alert_stands() {
     let group = group(&alertmanager(), ALERTMANAGER);
-    // Not the groupKey, which names the route too, and not in the order of the payload.
+    // Not the groupKey, which also contains the route, and not in the order of the payload.
     assert_eq!(group.key, r#"alertname="HighErrorRate",job="api""#);
     assert_eq!(group.title.as_deref(), Some("HighErrorRate"));
     assert_eq!(group.url.as_deref(), Some("http://alertmanager.example.com:9093"));
@@ -145,7 +145,7 @@ fn planetscale_fires_and_never_ends() {
     let memory = group(&source, BRANCH);
     assert_eq!(memory.key, "branch.out_of_memory shop br7k2m");
     assert_eq!(memory.url.as_deref(), Some("https://app.planetscale.com/acme/shop/main"));
-    // The others about a branch or a cluster are built alike.
+    // The other events about a branch or cluster have the same form.
     for (event, title) in [
         ("branch.anomaly", "Anomaly in the queries of a branch: shop/main"),
         ("cluster.storage", "A cluster's storage fills up: shop/main"),

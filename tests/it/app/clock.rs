@@ -1,4 +1,4 @@
-//! The machine's clock is set, forward and back, while work is under way.
+//! The machine's clock is set forward and back during work.
 
 use jiff::SignedDuration;
 use phasebot::port::{
@@ -9,7 +9,7 @@ use phasebot::port::{
 
 use super::{World, issue};
 
-/// So far the clock is wrong.
+/// Deviations of the clock.
 const WRONG: [SignedDuration; 3] =
     [SignedDuration::from_mins(20), SignedDuration::from_hours(5), SignedDuration::from_hours(30)];
 
@@ -23,7 +23,7 @@ async fn a_clock_that_was_ahead_holds_nothing_up() {
         let world = World::new();
         let right = world.clock.now();
         world.clock.jump(right + wrong);
-        // More than goes at once, some of it refused: it waits by the wrong clock.
+        // More work than fits at once, some of it refused: it waits by the wrong clock.
         world.forge.apply_with(|_, _, nth| {
             if nth < 6 { Err(ForgeError::Transient("502".to_owned())) } else { Ok(Applied::default()) }
         });
@@ -35,7 +35,7 @@ async fn a_clock_that_was_ahead_holds_nothing_up() {
         for n in 31..=40 {
             world.take_in(&issue(&format!("right-{n}"), 1, n)).await;
         }
-        // No longer than the longest wait that is believed, although the clock was wrong by more.
+        // At most the longest accepted wait, although the clock was further off.
         world.run(SignedDuration::from_hours(3)).await;
         assert_eq!(states(&world).await, [EffectState::Done; 40], "{wrong:?}");
     }

@@ -1,4 +1,4 @@
-//! From the door to a decision: order, failures, dead letters, timers.
+//! From the intake to a decision: order, failures, dead letters, timers.
 
 use phasebot::{
     app::BotSettings,

@@ -1,4 +1,4 @@
-//! From the outbox to the forge: lanes, limits, retries, doubts.
+//! From the outbox to the forge: lanes, limits, retries, uncertain results.
 
 use std::{
     sync::{

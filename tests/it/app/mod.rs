@@ -1,4 +1,4 @@
-//! The shell between a store in memory and a scripted forge, in simulated time.
+//! The app with a store in memory and a scripted forge, in simulated time.
 
 mod clock;
 mod deliveries;
@@ -31,7 +31,7 @@ use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
 
 pub const INSTALLATION: InstallationId = 7;
 
-/// A running bot with its surroundings.
+/// A running bot with its environment.
 pub struct World {
     pub store: Arc<MemoryStore>,
     pub forge: Arc<ScriptedForge>,
@@ -81,7 +81,7 @@ impl World {
         self.bot.intake().take_in(&ForgeName::github(), verified, body.into()).await.unwrap()
     }
 
-    /// Takes an event in; its name is its delivery id.
+    /// Accepts an event; its name is its delivery id.
     pub async fn take_in(&self, event: &Event) -> Seq {
         match self.take_in_raw("event", &event.name, serde_json::to_vec(event).unwrap()).await {
             Accepted::New(seq) | Accepted::Duplicate(seq) => seq,
@@ -97,7 +97,7 @@ impl World {
         effects.into_iter().find(|e| e.key == key).unwrap_or_else(|| panic!("no effect {key}"))
     }
 
-    /// Lets simulated time pass, from one thing that somebody waits for to the next.
+    /// Advances simulated time by `by`, stopping at each time that somebody waits for.
     pub async fn run(&self, by: SignedDuration) {
         let end = self.clock.now().checked_add(by).unwrap();
         loop {
@@ -111,7 +111,7 @@ impl World {
         self.bot.idle().await;
     }
 
-    /// Makes a repository known, and queues effects there.
+    /// Registers a repository, and queues effects there.
     pub async fn queue(&self, id: u64, effects: impl IntoIterator<Item = (String, Effect)>) {
         let row = RepositoryRow {
             repo: repo(id),
@@ -151,7 +151,7 @@ pub fn open_issue(number: u64) -> (String, Effect) {
     (format!("issue/{number}"), Effect::OpenIssue { marker, title, body, labels: Vec::new(), gate: None })
 }
 
-/// Something for the safety lane of which nobody can tell whether it was done.
+/// Returns an effect in the safety lane whose result may be unknown.
 pub fn rollback() -> (String, Effect) {
     let (environment, comment) = ("production".to_owned(), "It waits.".to_owned());
     ("rollback".to_owned(), Effect::AnswerProtection { run: 1, environment, approve: None, comment })
@@ -197,12 +197,12 @@ pub fn event(name: &str, id: u64, seen: Seen) -> Event {
     }
 }
 
-/// An issue was opened.
+/// Returns the event of an opened issue.
 pub fn issue(name: &str, id: u64, number: ItemNumber) -> Event {
     event(name, id, Seen::Issue(Box::new(item(number, start()))))
 }
 
-/// A pull request was opened.
+/// Returns the event of an opened pull request.
 pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
     let pull = PullSeen {
         item: ItemSeen { is_pull: true, body: "No link in here".to_owned(), ..item(number, start()) },

@@ -1,4 +1,4 @@
-//! Replicas on one PostgreSQL, of which one takes from another what that one works under.
+//! Replicas on one PostgreSQL; one of them takes over another's lease.
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +27,7 @@ use crate::{
     support::{postgres::PostgresDatabase, scripted_forge::ScriptedForge},
 };
 
-/// A replica that runs, and the database as another one sees it.
+/// A running replica, and the database as another replica sees it.
 struct Replica {
     bot: Bot,
     forge: Arc<ScriptedForge>,
@@ -125,7 +125,7 @@ const TAKEN_MEANWHILE: &str = "
 #[ignore = "needs PostgreSQL: scripts/test postgres"]
 async fn what_was_heard_of_a_workflow_outlasts_a_lease_of_another_replica() {
     const FILE: &str = ".github/workflows/deploy.yml";
-    // Its runs can't be found again by our id.
+    // Its runs cannot be found by our id.
     const WORKFLOW: &str = "on: { workflow_dispatch: { inputs: { phasebot_sha: {} } } }\n";
     const POLICY: &str = "version: 1\nmode: act\nenvironments:\n  staging: \
                           { deploy: { via: workflow_dispatch, workflow: deploy.yml } }\n";

@@ -1,4 +1,4 @@
-//! In whose name we act: our own map, never a payload alone.
+//! Installations that the bot acts for: its own map decides, never a payload alone.
 
 use jiff::SignedDuration;
 use phasebot::{
@@ -86,7 +86,7 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
     assert!(world.forge.sent().is_empty());
     assert_eq!(world.effect("phase/1").await.state, EffectState::Dropped);
 
-    // Installed anew under another number: events of the repository count again.
+    // Installed again under another id: events of the repository count again.
     let added = vec![(repo(1), "acme/shop-1".to_owned())];
     let mut again = installation("again", InstallationSeen { active: true, added, removed: Vec::new() });
     again.installation = Some(8);
@@ -96,15 +96,15 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
     assert!(place(&world, 1).await.active);
 }
 
-/// Something happened to the installation as a whole.
+/// Sends an event about the whole installation.
 async fn whole(world: &World, name: &str, active: bool) {
     let seen = InstallationSeen { active, added: Vec::new(), removed: Vec::new() };
     world.take_in(&installation(name, seen)).await;
     world.bot.idle().await;
 }
 
-/// Of four repositories the first is served, the second archived, the third
-/// taken from us and the fourth deleted.
+/// Creates four repositories: the first is served, the second archived, the third removed from the
+/// App, and the fourth deleted.
 async fn one_of_four_is_served() -> World {
     let world = World::new();
     let added = (1..=4).map(|id| (repo(id), format!("acme/shop-{id}"))).collect();
@@ -140,7 +140,8 @@ async fn accepted_permissions_bring_nothing_back() {
 async fn the_end_of_a_suspension_brings_back_what_it_took() {
     let world = one_of_four_is_served().await;
     for round in 0..2 {
-        // Told twice, in other words too; a repository comes and another goes meanwhile.
+        // Reported twice, also in other events; one repository is added and another removed in
+        // between.
         whole(&world, &format!("suspend-{round}"), false).await;
         whole(&world, &format!("suspend-again-{round}"), false).await;
         let added = vec![(repo(5), "acme/shop-5".to_owned()), (repo(6), "acme/shop-6".to_owned())];
@@ -154,7 +155,7 @@ async fn the_end_of_a_suspension_brings_back_what_it_took() {
         whole(&world, &format!("unsuspend-{round}"), true).await;
         assert_eq!(served(&world).await, [1, 5]);
     }
-    // The next end of nothing brings nothing.
+    // The end of a suspension that did not exist adds nothing.
     world.take_in(&event("archived-5", 5, Seen::Repository(RepositoryChange::Archived))).await;
     world.bot.idle().await;
     whole(&world, "accepted", true).await;
@@ -176,7 +177,7 @@ async fn a_deleted_or_archived_repository_gets_no_writes() {
     }
 }
 
-/// The forge names the installation of an archived repository as of any other.
+/// For an archived repository, the forge names the installation as for any other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_late_event_from_before_it_was_archived_opens_nothing() {
     let world = World::new();

@@ -1,4 +1,4 @@
-//! Timers whose items can't be derived.
+//! Timers of items whose derivation fails.
 
 use phasebot::{
     app::{Alerts, Bot, BotSettings, Parts, PolicySource, clock::SimClock},
@@ -23,7 +23,7 @@ use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
 
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
-/// Panics once, after something was decided on the first item.
+/// Panics once, after a decision on the first item.
 struct Trap {
     store: Arc<MemoryStore>,
     policy: Arc<Policy>,

@@ -1,4 +1,4 @@
-//! Something that the forge can't show at present holds nothing else up.
+//! A delivery that the forge cannot return at present delays nothing else.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewCommit, Worker};
@@ -38,7 +38,7 @@ async fn one_delivery_that_can_not_be_had_holds_up_nothing() {
     bob.comment(second, "/deploy staging").unwrap();
     world.minute().await;
     assert_eq!(world.forge.dispatched(REPO).len(), 1);
-    // It is asked for again, by a later process too.
+    // It is requested again, by a later process, too.
     world.stop();
     world.forge.clear_faults();
     world.start(true).await;
@@ -65,7 +65,7 @@ async fn one_repository_that_can_not_be_read_holds_up_nothing() {
     world.forge.take_pending();
     world.clock.advance(SignedDuration::from_hours(4 * 24));
     let there_labels = |world: &World| world.forge.visible_labels(OTHER, there).into_iter().collect::<Vec<_>>();
-    // The first repository is asked for three times.
+    // The first repository is queried three times.
     world.forge.inject(Fault { matcher: Matcher::of("POST", "/graphql"), kind: FaultKind::Status502Before }, 3);
     world.start(true).await;
     world.run(SignedDuration::from_secs(30)).await;
@@ -93,7 +93,7 @@ async fn a_workflow_is_started_while_a_gap_can_not_be_looked_at() {
     assert_eq!(world.forge.dispatched(REPO).len(), 1);
 }
 
-/// Tokens, without which nothing is done for anybody, count against the same limit.
+/// Tokens, which every action needs, count against the same limit.
 #[tokio::test]
 async fn a_walk_leaves_some_of_the_apps_own_requests() {
     const ONE: &str = "GET /app/hook/deliveries/{delivery_id}";
@@ -109,7 +109,7 @@ async fn a_walk_leaves_some_of_the_apps_own_requests() {
     world.minute().await;
     let asked = world.asked(ONE);
     assert!((1..30).contains(&asked), "{asked}");
-    // What was taken in is acted on meanwhile.
+    // Accepted deliveries are processed in the meantime.
     assert_eq!(world.labels(1), ["phase/plan"]);
     world.run(SignedDuration::from_hours(2)).await;
     assert_eq!((world.labels(last), world.asked(ONE)), (vec!["phase/plan".to_owned()], missed));

@@ -1,4 +1,4 @@
-//! `phasebot catch-up` beside a running bot.
+//! `phasebot catch-up` while the bot runs.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use phasebot_forge_sim::{NewCommit, NewPull, Worker};
 use super::world::{World, copy};
 use crate::flow::{BOT, REPO};
 
-/// Our own comments on an item.
+/// Returns our own comments on an item.
 fn ours(world: &World, item: u64) -> Vec<String> {
     let comments = world.forge.comments(REPO, item);
     comments.into_iter().filter(|(author, _)| author == BOT).map(|(_, body)| body).collect()
@@ -25,7 +25,7 @@ async fn a_backup_of_an_hour_ago_catches_up_and_shows_nothing_twice() {
     copy(&world.file(), &backup);
     world.start(true).await;
 
-    // An hour in which much is shown.
+    // An hour with many visible changes.
     bob.push("cart", &[NewCommit::from("Work")]).unwrap();
     let new =
         NewPull { head: "cart".into(), title: "Cart".into(), body: format!("Closes #{cart}"), ..NewPull::default() };
@@ -80,7 +80,7 @@ async fn an_effect_that_waits_in_a_backup_is_looked_up_before_it_is_made() {
     assert_eq!(ours(&world, issue), shown);
 }
 
-/// The process that took in what was lost crashes before it could act on it.
+/// The process that accepted the lost deliveries crashes before it can act on them.
 #[tokio::test]
 async fn what_was_lost_is_started_by_no_later_process_either() {
     const FILE: &str = ".github/workflows/deploy.yml";

@@ -52,7 +52,7 @@ async fn two_thousand_missed_events_are_each_handled_once() {
     let bob = world.person("bob");
     world.minute().await;
     world.stop();
-    // Fifty events for each of forty issues, while nobody is there.
+    // Fifty events for each of forty issues while the bot does not run.
     let mut issues = Vec::new();
     for n in 0..40 {
         let issue = bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap().made;
@@ -82,7 +82,7 @@ async fn two_thousand_missed_events_are_each_handled_once() {
     world.check();
 }
 
-/// A long list has many pages: an answer that is lost now and then must not have it begin anew each time.
+/// A long list has many pages: a lost answer must not restart the walk.
 #[tokio::test]
 async fn answers_that_are_lost_break_no_walk_off() {
     let mut world = World::new().await;
@@ -96,7 +96,7 @@ async fn answers_that_are_lost_break_no_walk_off() {
         (1, LIST, FaultKind::Status502Before),
         (1, LIST, FaultKind::ResetBefore),
         (2, ONE, FaultKind::Status502AfterApply),
-        // What is in the list is somewhere, whatever a replica says.
+        // A listed delivery exists, whatever a replica answers.
         (2, ONE, FaultKind::NotFoundThenOk),
     ] {
         let (method, route) = route.split_once(' ').unwrap();
@@ -125,6 +125,6 @@ async fn each_walk_goes_only_as_far_as_the_last() {
     world.run(SignedDuration::from_hours(1)).await;
     world.forge.clear_requests();
     world.run(SignedDuration::from_hours(1)).await;
-    // One page at each walk, however long the list is.
+    // One page per walk, however long the list is.
     assert_eq!((world.asked(LIST), world.asked(ONE)), (12, 0));
 }

@@ -1,4 +1,4 @@
-//! What was missed is taken in from the forge's own list of deliveries.
+//! Catching up: missed deliveries are fetched from the forge's own list of deliveries.
 
 mod backfill;
 mod blocked;

@@ -1,4 +1,4 @@
-//! `phasebot backup` while others write, and what is there after a restore.
+//! `phasebot backup` while others write, and the contents after a restore.
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use super::{phasebot, text};
 
 const WRITERS: usize = 6;
-/// So many acknowledged by each writer before the backup begins.
+/// Number of acknowledged deliveries of each writer before the backup begins.
 const BEFORE: usize = 40;
 
 fn delivery(id: &str) -> NewDelivery {
@@ -39,7 +39,7 @@ fn delivery(id: &str) -> NewDelivery {
     }
 }
 
-/// The numbers of a writer's deliveries that a store holds.
+/// Returns the numbers of a writer's deliveries in a store.
 async fn held(store: &dyn Store, writer: usize) -> BTreeSet<usize> {
     let prefix = format!("{writer}-");
     let all = store.pending(0, usize::MAX >> 1).await.unwrap();
@@ -87,7 +87,7 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
     let left: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| !name.to_str().unwrap().starts_with('.')), "{left:?}");
 
-    // Restored elsewhere: for each writer the beginning, and no gap.
+    // Restored elsewhere: for each writer the first deliveries, without a gap.
     let place = TempDir::new().unwrap();
     fs::copy(&copy, place.path().join("phasebot.db")).unwrap();
     let restored = store::open(&format!("sqlite://{}", place.path().join("phasebot.db").display())).await.unwrap();
@@ -95,7 +95,7 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before() {
         let there = held(&*restored, writer).await;
         assert_eq!(there, (0..there.len()).collect(), "no gap");
         assert!(there.len() >= before[writer], "{} of {}", there.len(), before[writer]);
-        // What came later comes again, and only that is new.
+        // Later deliveries arrive again, and only these are new.
         let all = acknowledged[writer].load(SeqCst);
         for number in 0..all {
             let answer = restored.accept(delivery(&format!("{writer}-{number}"))).await.unwrap();

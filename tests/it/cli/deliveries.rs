@@ -18,14 +18,14 @@ use phasebot::{
     port::store::*,
 };
 
-/// The verb as the command line reads it.
+/// The subcommand, parsed as on the command line.
 #[derive(Parser)]
 struct Line {
     #[command(subcommand)]
     verb: Verb,
 }
 
-/// Three deliveries, and what was asked of them.
+/// Three deliveries, and a record of the requested actions.
 #[derive(Default)]
 struct Shelf {
     asked: Mutex<Vec<String>>,

@@ -1,11 +1,11 @@
-//! The command line from outside: the built program.
+//! The command line, tested with the built program.
 
 mod backup;
 mod deliveries;
 
 use std::process::{Command, Output, Stdio};
 
-/// Runs the program in an empty folder with no more environment than given.
+/// Runs the program in an empty directory, with only the given environment.
 fn phasebot(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     let folder = tempfile::TempDir::new().unwrap();
     Command::new(env!("CARGO_BIN_EXE_phasebot"))

@@ -1,4 +1,4 @@
-//! What must hold after a storm: nothing is made twice, and all is decided in order.
+//! Checks after a storm: nothing was created twice, and everything was processed in order.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use phasebot::{port::store::DeliveryFilter, store};
 use phasebot_forge_sim::{Delivery, SimForge};
 use serde_json::Value;
 
-/// Looks through all that the forge ever told; returns how much of each kind was made.
+/// Checks all events that the forge delivered; returns the number of objects created by kind.
 pub fn nothing_is_made_twice(sim: &SimForge) -> BTreeMap<String, usize> {
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
@@ -22,7 +22,8 @@ pub fn nothing_is_made_twice(sim: &SimForge) -> BTreeMap<String, usize> {
     kinds
 }
 
-/// What the bot made, told apart by what people would take for the same.
+/// Returns a key for an object that the bot created; people would take objects with the same key
+/// for duplicates.
 fn ours(delivery: &Delivery) -> Option<String> {
     let payload = &delivery.payload;
     let by_bot = |of: &Value| of["login"] == "phasebot[bot]";
@@ -30,7 +31,7 @@ fn ours(delivery: &Delivery) -> Option<String> {
         ("label", Some("created")) => payload["label"]["name"].to_string(),
         ("issues", Some("opened")) if by_bot(&payload["issue"]["user"]) => payload["issue"]["title"].to_string(),
         ("issue_comment", Some("created")) if by_bot(&payload["comment"]["user"]) => {
-            // One that is kept up to date is the same whatever it says by now.
+            // A comment that is updated in place is the same object, whatever its present text.
             let body = payload["comment"]["body"].as_str().unwrap_or_default();
             let marker = body.lines().next().filter(|line| line.starts_with("<!-- phasebot:"));
             format!("#{} {}", payload["issue"]["number"], marker.unwrap_or(body))
@@ -46,8 +47,8 @@ fn ours(delivery: &Delivery) -> Option<String> {
     Some(format!("{} {} {thing}", payload["repository"]["full_name"], delivery.event))
 }
 
-/// Each repository's deliveries were decided in the order in which they arrived.
-/// An alert may come before its repository is known: then it waits for that.
+/// Checks that each repository's deliveries were processed in order of arrival. An alert may arrive
+/// before its repository is known; it then waits.
 pub async fn in_order(url: &str) {
     let store = store::open(url).await.unwrap();
     let filter = DeliveryFilter { limit: 1_000_000, ..DeliveryFilter::default() };

@@ -1,5 +1,5 @@
-//! A deploy in which the program dies at each point around sending: whatever
-//! becomes of it, nothing is started twice.
+//! A deployment in which the program crashes at each point around sending: nothing is ever started
+//! twice.
 
 use futures_util::future::join_all;
 use phasebot::app::crash::POINTS;
@@ -11,7 +11,7 @@ const REPOSITORY: &str = "acme/shop";
 const FILE: &str = ".github/workflows/deploy.yml";
 const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_request: {}\n      phasebot_sha: {}\n";
 
-/// `/deploy staging` by these means, while the program dies at `point`.
+/// Runs `/deploy staging` by these means, while the program crashes at `point`.
 async fn dies_while_deploying(via: &'static str, trigger: &'static str, point: String) {
     let mut world = World::new().await;
     let (person, _) = world.repository(REPOSITORY);
@@ -35,7 +35,7 @@ async fn dies_while_deploying(via: &'static str, trigger: &'static str, point: S
         .await;
     let started = world.sim.deployments(REPOSITORY).len() + world.sim.dispatched(REPOSITORY).len();
     assert!(started <= 1, "{point}: started {started} times");
-    // It is proven, or it is left to people: never both not started and called done.
+    // A start is proven, or left to people: it is never reported as done without having happened.
     if world.sim.reactions(REPOSITORY, comment).contains("rocket") {
         assert_eq!(started, 1, "{point}");
     }
@@ -60,8 +60,8 @@ async fn a_workflow_is_started_once_at_every_crash_point() {
     join_all(all).await.into_iter().for_each(Result::unwrap);
 }
 
-/// A rollback runs from a branch that stands at something newer, and is told
-/// its commit: found again after a crash, it is still the right run.
+/// A rollback starts from a branch with a newer head, and receives its commit as an input: found
+/// again after a crash, it is still the right run.
 async fn dies_while_rolling_back(pin: &'static str, point: String) {
     let mut world = World::new().await;
     let (person, _) = world.repository(REPOSITORY);
@@ -88,7 +88,7 @@ async fn dies_while_rolling_back(pin: &'static str, point: String) {
             reactions.contains("rocket")
         };
         world.post_until(text, answered).await;
-        // The forge counts whole seconds: what succeeds within one has run for none.
+        // The forge counts whole seconds: a success within the same second has run for none.
         tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         if !world.sim.dispatched(REPOSITORY).is_empty() {
             person.push("main", &[NewCommit::from("Something newer")]).unwrap();

@@ -3,7 +3,6 @@
 //!
 //! No acknowledged delivery is lost, nothing that people see is repeated, and each repository's
 //! deliveries are processed in order, whichever replica processes them.
-//! repository's deliveries are decided in their order, whoever decides them.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The table that a storm prints when all its checks have passed.
+//! The table that a storm prints after all its checks have passed.
 
 use std::collections::BTreeMap;
 
@@ -6,18 +6,18 @@ use phasebot::store;
 
 use super::world::World;
 
-/// What a storm was made of.
+/// Contents of a storm.
 pub struct Report {
     pub installations: usize,
     pub plots: usize,
     pub kills: usize,
-    /// How much of each kind the bot made, by the event that told of it.
+    /// Number of objects that the bot created, by the event that reported them.
     pub made: BTreeMap<String, usize>,
     pub seed: u64,
 }
 
 impl Report {
-    /// Prints it with what `world` has seen.
+    /// Prints the report with what `world` recorded.
     pub async fn print(&self, world: &World) {
         let requests = world.sim.requests();
         let mut faults: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,23 +1,24 @@
-//! What goes wrong on the forge's side during a storm: with one request in twenty.
+//! Faults of the forge during a storm: one request in twenty fails.
 
 use std::time::Duration;
 
 use phasebot_forge_sim::{FaultKind, Weather};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-/// Of so many requests one fails.
+/// One in this many requests fails.
 const ONE_IN: usize = 20;
 
-/// What can happen to any request.
+/// Faults that can affect any request.
 const USUAL: [FaultKind; 4] =
     [FaultKind::Status502Before, FaultKind::Status502AfterApply, FaultKind::ResetBefore, FaultKind::ResetAfterApply];
-/// The same for whoever has half a minute or more: so long the bot waits then.
+/// Further faults that make the bot wait for half a minute or more.
 const SLOW: [FaultKind; 3] =
     [FaultKind::Timeout, FaultKind::SecondaryLimit403, FaultKind::RateLimit429 { retry_after: Duration::from_secs(1) }];
-/// Parts of the routes to what was made a moment ago: a replica that lags does not know it.
+/// Parts of the routes to objects that were just created: a lagging replica does not know them.
 const NEW: [&str; 4] = ["{issue_number}", "{comment_id}", "{check_run_id}", "{deployment_id}"];
 
-/// The weather of a seed. `slow`: also what takes half a minute or more to get over.
+/// Returns the faults of a seed. `slow`: also those that take half a minute or more to recover
+/// from.
 pub fn rough(seed: u64, slow: bool) -> Weather {
     let mut random = StdRng::seed_from_u64(!seed);
     Box::new(move |method, route| {

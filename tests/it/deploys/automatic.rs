@@ -1,4 +1,4 @@
-//! Deploys that nobody asks for.
+//! Automatic deployments.
 
 use phasebot_forge_sim::Worker;
 
@@ -7,7 +7,7 @@ use crate::flow::REPO;
 
 const WORKFLOW: &str = ".github/workflows/deploy.yml";
 
-/// Title, conclusion and summary of our newest check of an environment on a commit.
+/// Returns title, conclusion and summary of our newest check run for an environment on a commit.
 fn check(stage: &Stage, environment: &str, sha: &str) -> (String, String, String) {
     let mut runs = stage.world.forge.check_runs(REPO, sha);
     runs.retain(|run| run["name"] == format!("phasebot/deploy/{environment}"));
@@ -43,7 +43,7 @@ environments: { Production: { production: true, deploy: { via: deployment }, aut
     assert_eq!(conclusion, "failure");
     assert!(summary.contains("To deploy it by hand: `/deploy production ref=v1.9.8`."), "{summary}");
 
-    // By hand it goes.
+    // A command deploys it.
     stage.say("bob", "/deploy production ref=v1.9.8").await;
     stage.work().await;
     assert_eq!(stage.ours().last().map(|(_, sha, state)| (sha, state.as_str())), Some((&backport, "success")));

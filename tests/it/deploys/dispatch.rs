@@ -1,4 +1,4 @@
-//! Deploys by `workflow_dispatch`: what is told, what is compared, what is cancelled.
+//! Deployments by `workflow_dispatch`: inputs, comparisons and cancellations.
 
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, Worker};
 
@@ -39,11 +39,11 @@ async fn a_workflow_is_told_what_it_declares_and_followed_to_its_end() {
     assert_eq!(inputs["phasebot_sha"], stage.merged.as_str());
     assert_eq!((&inputs["phasebot_environment"], &inputs["region"]), (&"staging".into(), &"eu".into()));
     assert!(inputs["phasebot_request"].as_str().unwrap().starts_with("pb-comment-"));
-    // Its job's own deployment counts for what it was told, and made no second one.
+    // The deployment of its job counts for the commit in the input; no second one was created.
     assert!(stage.ours().is_empty());
     stage.world.in_phase(stage.issue, "deploy");
 
-    // What runs there is the commit that the run was told, not the one it ran from.
+    // The environment runs the commit in the input, not the one that the run started from.
     stage.say("bob", "/deploy staging").await;
     stage.work().await;
     assert_eq!(stage.world.forge.dispatched(REPO)[1].inputs["phasebot_sha"], later.as_str());
@@ -108,7 +108,7 @@ async fn a_run_that_hangs_is_let_go_of_by_unlock() {
     stage.world.check().await;
 }
 
-/// What GitHub refuses is told in its own words, and with what to do.
+/// GitHub's refusals are reported in its own words, with a remedy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_dispatch_is_answered_in_githubs_words() {
     const DISPATCH: &str = "/repos/{owner}/{repo}/actions/workflows/{workflow_id}/dispatches";

@@ -1,5 +1,5 @@
-//! What goes otherwise than it should: a branch that moves, a run that is run
-//! again, a fork, an answer without a deployment; and deploys that nobody asks for.
+//! Exceptional deployments: a branch that moves, a run that is re-run, a fork, an answer without a
+//! deployment, and deployments without a request.
 
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewPull, Worker};
 
@@ -139,7 +139,7 @@ async fn a_merge_deploys_itself_and_its_failure_shows_on_the_commit() {
     stage.world.check().await;
 }
 
-/// What a ref is asked under is kept: nobody may make that as long as they like.
+/// The queried ref is stored, so its length must be limited.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_ref_longer_than_any_is_refused_before_it_is_looked_for() {
     let policy = "version: 1\nmode: act\nenvironments:\n  staging: { deploy: { via: deployment } }\n";

@@ -1,5 +1,5 @@
-//! What really runs: a workflow is listed where its branch stood, and deploys
-//! what it was given; what failed does not run.
+//! Commits that really run: GitHub lists a workflow's deployment at its branch's head, but the
+//! workflow deploys the commit in its input; a failed deployment does not run.
 
 use phasebot_forge_sim::{MergeMethod, Worker};
 
@@ -31,7 +31,7 @@ async fn a_hold_counts_after_a_workflow_rolled_back_from_a_newer_branch() {
     stage.world.minute().await;
     stage.say("bob", "/deploy staging").await;
     stage.work().await;
-    // The run stands at the newer commit, and is given the older one.
+    // The run starts from the newer commit, and receives the older one.
     stage.say("bob", "/rollback staging").await;
     stage.work().await;
     let given = |n: usize| stage.world.forge.dispatched(REPO)[n].inputs["phasebot_sha"].clone();

@@ -1,5 +1,4 @@
-//! Whose commit: what a fork's job, a fork's commit or a tag called like a
-//! branch brings about.
+//! Commits of strangers: a fork's job, a fork's commit, or a tag with the name of a branch.
 
 use phasebot_forge_sim::{NewCommit, NewDeployment, NewPull, Person, Worker};
 
@@ -16,7 +15,7 @@ environments:
   production: { production: true, after: [staging], deploy: { via: deployment } }
 ";
 
-/// A stranger's pull request from a fork, on top of main: its number and head.
+/// Opens a stranger's pull request from a fork, on top of main; returns its number and head.
 fn stranger(stage: &Stage) -> (Person, u64, String) {
     let eve = stage.bob.colleague("eve");
     let head = eve.push("eve:main", &[NewCommit::from("Mine")]).unwrap().made.pop().unwrap();
@@ -25,8 +24,8 @@ fn stranger(stage: &Stage) -> (Person, u64, String) {
     (eve, number, head)
 }
 
-/// A job of a fork's pull request names `production` and succeeds: nobody's item moves, nothing is
-/// refused because of it, and nothing goes on from it.
+/// A job of a fork's pull request names `production` and succeeds: no item changes, nothing is
+/// blocked because of it, and nothing continues because of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_of_a_forks_pull_request_is_no_run() {
     let ci = ".github/workflows/ci.yml";
@@ -61,7 +60,8 @@ async fn a_job_of_a_forks_pull_request_is_no_run() {
     stage.world.check().await;
 }
 
-/// A deployment through the API at a fork's commit: GitHub finds it under this repository's name.
+/// A deployment through the API at a fork's commit: GitHub finds the commit under this repository's
+/// name.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_deployment_at_a_forks_commit_is_no_run() {
     let stage = Stage::new(POLICY, &[], &[]).await;
@@ -78,7 +78,7 @@ async fn a_deployment_at_a_forks_commit_is_no_run() {
     stage.world.check().await;
 }
 
-/// Somebody pushes a tag that is called like the default branch, at a commit that is on none.
+/// Somebody pushes a tag with the default branch's name, at a commit that is on no branch.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_tag_called_like_the_default_branch_is_not_the_branch() {
     let policy = "version: 1
@@ -96,7 +96,7 @@ environments:
     stage.work().await;
     assert_eq!(asked, REFUSED, "{:#?}", stage.words());
     assert!(stage.world.forge.dispatched(REPO).is_empty());
-    // The default branch is meant where nothing is named.
+    // Without a ref, the default branch is meant.
     let comment = stage.bob.comment(stage.issue, "/deploy staging").unwrap().made;
     stage.world.minute().await;
     stage.work().await;

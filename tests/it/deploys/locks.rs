@@ -1,4 +1,4 @@
-//! A lock that was taken for one item, and deploys from another.
+//! A lock that was set from one item, and deployments from another.
 
 use phasebot_forge_sim::Worker;
 

@@ -1,5 +1,5 @@
-//! Deploys over real HTTP: the bot with its database, and a forge with a
-//! worker that runs the workflows.
+//! Deployments over real HTTP: the bot with its database, and a forge with a worker that runs the
+//! workflows.
 
 mod automatic;
 mod dispatch;

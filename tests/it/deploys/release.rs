@@ -1,4 +1,4 @@
-//! Draft releases and tags that were pushed.
+//! Draft releases and pushed tags.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Exchange, Fault, FaultKind, Matcher, NewCommit, NewRelease};
@@ -56,7 +56,7 @@ async fn a_tag_that_would_move_is_not_published() {
     stage.bob.release(&draft("v1.0.0")).unwrap();
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
-    // Somebody sets the tag elsewhere, and no event of it has come yet.
+    // Somebody moves the tag, and no event of it has arrived yet.
     stage.bob.colleague("mallory").push("other", &["Another".into()]).unwrap();
     stage.bob.tag("v1.0.0", "other").unwrap();
     let held = stage.world.forge.take_pending();
@@ -86,13 +86,13 @@ async fn a_tag_that_broke_its_gate_gets_one_issue() {
 
 const RELEASE: &str = "/repos/{owner}/{repo}/releases/{release_id}";
 
-/// GitHub answers 502 to the next changes of releases.
+/// GitHub answers the next changes of releases with 502.
 fn publishing_fails(stage: &Stage) {
     let fault = Fault { matcher: Matcher::of("PATCH", RELEASE), kind: FaultKind::Status502Before };
     stage.world.forge.inject(fault, ALWAYS);
 }
 
-/// Waits until publishing was tried.
+/// Waits until publishing was attempted.
 async fn tried(stage: &Stage) {
     for _ in 0..60 {
         if stage.world.forge.faults_left() < ALWAYS {
@@ -103,17 +103,17 @@ async fn tried(stage: &Stage) {
     panic!("publishing was never tried");
 }
 
-/// More faults than anything is tried.
+/// More faults than there are attempts.
 const ALWAYS: u32 = 100_000;
 
-/// Puts another policy into force.
+/// Replaces the policy.
 async fn change_policy(stage: &Stage, text: &str) {
     let files = vec![(".github/phasebot.yml".to_owned(), Some(text.to_owned()))];
     stage.bob.push("main", &[NewCommit { message: "Another policy".to_owned(), files }]).unwrap();
     stage.world.settle().await;
 }
 
-/// How often a draft was published, as far as GitHub did it.
+/// Returns the number of times that GitHub published a draft.
 fn published(stage: &Stage) -> usize {
     let done = |exchange: &&Exchange| exchange.name() == format!("PATCH {RELEASE}") && exchange.fault.is_none();
     stage.world.forge.requests().iter().filter(done).count()

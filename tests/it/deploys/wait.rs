@@ -1,4 +1,4 @@
-//! Gates between the word and the start, jobs that wait, and what starts by itself.
+//! Gates between command and start, waiting jobs, and automatic starts.
 
 use phasebot_forge_sim::Worker;
 
@@ -52,8 +52,8 @@ async fn a_check_that_turns_red_before_the_start_stops_it() {
     let stage = Stage::new(CHECKS, &[], &[worker()]).await;
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
-    // The command and the red check arrive together: the command is decided
-    // first, and the check before anything is sent.
+    // The command and the failed check arrive together: the command is decided first, and the check
+    // before anything is sent.
     stage.bob.comment(stage.issue, "/deploy staging").unwrap();
     let actions = stage.world.person("github-actions");
     let check = actions.start_check(&stage.merged, "unit tests").unwrap().made;
@@ -159,7 +159,8 @@ async fn a_waiting_job_is_let_go_on_when_its_gate_opens() {
     stage.pass(3).await;
     let last = answers().pop().unwrap();
     assert_eq!(last.state.as_deref(), Some("approved"), "{:?}", answers());
-    // The gate changes its mind before the job has begun: what can't be taken back is stopped.
+    // The gate closes before the job has begun: an approval cannot be revoked, so the run is
+    // stopped.
     let actions = stage.world.person("github-actions");
     let check = actions.start_check(&stage.merged, "unit tests").unwrap().made;
     actions.complete_check(check, "failure").unwrap();

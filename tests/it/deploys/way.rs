@@ -1,4 +1,4 @@
-//! The whole way of a deploy, and where it stops.
+//! The whole course of a deployment, and the points where it stops.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, Worker};
@@ -83,7 +83,7 @@ async fn a_rollback_goes_back_and_locks() {
     stage.work().await;
     let last = stage.ours().pop().unwrap();
     assert_eq!((last.1, last.2.as_str()), (stage.merged.clone(), "success"));
-    // Nothing redeploys the bad one, whoever asks, until a person lifts the lock.
+    // Nothing deploys the bad commit again, whoever asks, until a person removes the lock.
     let comment = stage.bob.colleague("carol").comment(stage.issue, "/deploy staging").unwrap().made;
     stage.world.minute().await;
     stage.work().await;
@@ -147,7 +147,7 @@ async fn a_run_that_began_before_we_heard_of_its_deployment_is_its_own() {
     stage.world.settle().await;
     stage.bob.work().unwrap();
     stage.bob.work().unwrap();
-    // The deployment is looked up much later, when its run has long ended.
+    // The deployment is queried much later, when its run has ended.
     stage.pass(2).await;
     assert_eq!(stage.ours().len(), 1);
     assert_eq!(stage.reactions(comment), DONE, "{:#?}", stage.words());
@@ -174,8 +174,8 @@ async fn two_environments_at_one_commit_keep_their_runs_apart() {
     stage.world.check().await;
 }
 
-/// What a workflow says of its deployment comes before our own `in_progress`,
-/// which would stay for ever after the end.
+/// The workflow's deployment status arrives before our own `in_progress`, which would otherwise
+/// stay forever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn in_progress_is_not_said_after_the_end() {
     const STATUSES: &str = "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses";
@@ -188,7 +188,7 @@ async fn in_progress_is_not_said_after_the_end() {
         let requests = stage.world.forge.requests();
         let made = requests.iter().find(|exchange| exchange.name() == "POST /repos/{owner}/{repo}/deployments");
         let deployment = made.and_then(|exchange| exchange.response.as_ref()?["id"].as_u64()).unwrap();
-        // The run begins, GitHub answers 502, and the workflow's own script says that it is done.
+        // The run begins, GitHub answers 502, and the workflow's own script reports success.
         stage.world.run(SignedDuration::from_secs(5)).await;
         assert!(stage.world.forge.faults_left() < 20, "it was tried");
         stage.world.deployed(deployment, "success");

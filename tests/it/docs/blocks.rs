@@ -1,6 +1,6 @@
 //! Generated parts of a page, between `<!-- name -->` and `<!-- /name -->`.
 
-/// The page with the block of this name replaced; `None` if there is none.
+/// Returns the page with the block of this name replaced; `None` if there is none.
 pub(super) fn replace(page: &str, name: &str, block: &str) -> Option<String> {
     let (opening, closing) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
     let (before, rest) = page.split_once(&opening)?;

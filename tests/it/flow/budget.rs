@@ -1,4 +1,4 @@
-//! How many calls things cost.
+//! Number of API calls of common operations.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::{World, whole_loop::through_the_loop};
 const ADD: &str = "POST /repos/{owner}/{repo}/issues/{issue_number}/labels";
 const TAKE_OFF: &str = "DELETE /repos/{owner}/{repo}/issues/{issue_number}/labels/{name}";
 
-/// Calls since the last look.
+/// Returns the calls since the last check.
 fn calls(world: &World) -> Vec<String> {
     let calls = world.calls();
     world.forge.clear_requests();
@@ -19,7 +19,7 @@ fn calls(world: &World) -> Vec<String> {
 #[tokio::test]
 async fn a_phase_change_of_an_issue_costs_two_calls_at_most() {
     let world = World::new().await;
-    // All labels are there, the token is, and the bot knows who it is.
+    // All labels exist, the token exists, and the bot knows its account.
     through_the_loop(&world, "v1.0.0").await;
     let bob = world.person("bob");
     let warm = bob.open_issue("warms the token up", "", &[]).unwrap().made;
@@ -104,7 +104,7 @@ async fn a_merge_asks_little() {
     bob.merge_pull(pull, MergeMethod::Merge).unwrap();
     world.minute().await;
     world.in_phase(issue, "build");
-    // Two items move; and once merged, the forge is asked which issues it links.
+    // Two items change their phases; after the merge, the bot queries the linked issues.
     let made = calls(&world);
     let moves = made.iter().filter(|call| [ADD, TAKE_OFF].contains(&call.as_str())).count();
     assert_eq!((moves, made.len()), (4, 5), "{made:?}");

@@ -1,5 +1,5 @@
-//! A burst of events within GitHub's published limits: nothing is refused,
-//! nothing is asked while we have to wait, nothing is given up.
+//! A burst of events within GitHub's published limits: nothing is rejected, nothing is sent while
+//! the bot must wait, nothing is dropped.
 
 use std::collections::BTreeSet;
 
@@ -15,12 +15,12 @@ const POINTS_A_MINUTE: usize = 900;
 const REQUESTS_AN_HOUR: usize = 5000;
 const TOKENS: &str = "POST /app/installations/{installation_id}/access_tokens";
 
-/// One in so many issues gets a question that only a comment can answer.
+/// One in this many issues gets a question that only a comment can answer.
 const QUESTIONS: usize = 5;
-/// Events of one issue: it is opened, renamed, and its label comes back as an echo.
+/// Number of events of one issue: it is opened, renamed, and its label returns as an event.
 const EVENTS: usize = 3;
 
-/// The most that `weight` sums up to within `span`.
+/// Returns the maximum sum of `weight` within any `span`.
 fn peak(requests: &[Exchange], span: SignedDuration, weight: impl Fn(&Exchange) -> usize) -> usize {
     let (mut first, mut sum, mut peak) = (0, 0, 0);
     for request in requests {
@@ -34,7 +34,8 @@ fn peak(requests: &[Exchange], span: SignedDuration, weight: impl Fn(&Exchange) 
     peak
 }
 
-/// GitHub says which requests create content no closer than by examples; those with a text of ours do.
+/// Returns whether a request creates content. GitHub defines this only by examples; requests with a
+/// text of ours do.
 fn creates(request: &Exchange) -> bool {
     request.method == "POST" && (request.route.ends_with("/comments") || request.route.ends_with("/issues"))
 }
@@ -73,7 +74,7 @@ async fn burst(events: usize) {
     assert!(peak(&requests, minute, |r| if r.is_write() { 5 } else { 1 }) <= POINTS_A_MINUTE);
     assert!(peak(&requests, hour, |_| 1) <= REQUESTS_AN_HOUR);
     assert!(peak(&requests, hour, |r| one(r.name() == TOKENS)) <= 1, "one token an hour");
-    // The oldest first within its lane: labels go to the issues in the order of their events.
+    // Oldest first within the lane: issues get their labels in the order of their events.
     let labelled = requests.iter().filter(|r| r.name() == "POST /repos/{owner}/{repo}/issues/{issue_number}/labels");
     let numbers: Vec<(Timestamp, u64)> = labelled.map(|r| (r.at, number(r))).collect();
     assert!(numbers.is_sorted(), "labels went out of order");

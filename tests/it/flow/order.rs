@@ -6,7 +6,7 @@ use phasebot_forge_sim::{Delivery, MergeMethod};
 
 use super::World;
 
-/// A story that the bot hears nothing of yet; every delivery of it.
+/// Plays a story without the bot; returns its deliveries.
 fn untold(world: &World) -> Vec<Delivery> {
     let wait = |minutes| world.clock.advance(SignedDuration::from_mins(minutes));
     let (ada, bob) = (world.person("ada"), world.person("bob"));
@@ -27,7 +27,7 @@ fn untold(world: &World) -> Vec<Delivery> {
     world.forge.take_pending()
 }
 
-/// Tells `deliveries` in this order, and gives what was derived for issue and pull request.
+/// Sends `deliveries` in this order; returns the derived histories of issue and pull request.
 async fn told(world: &World, deliveries: &[Delivery]) -> [Vec<Transition>; 2] {
     for delivery in deliveries {
         let status = world.forge.send(delivery).await;
@@ -45,7 +45,7 @@ async fn told(world: &World, deliveries: &[Delivery]) -> [Vec<Transition>; 2] {
     histories
 }
 
-/// The order that a number stands for (Fisher and Yates, with a small generator).
+/// Shuffles by a seed (Fisher and Yates, with a small generator).
 fn shuffled(deliveries: &[Delivery], mut seed: u64) -> Vec<Delivery> {
     let mut order = deliveries.to_vec();
     for last in (1..order.len()).rev() {
@@ -56,7 +56,7 @@ fn shuffled(deliveries: &[Delivery], mut seed: u64) -> Vec<Delivery> {
     order
 }
 
-/// The same history but for the names of commits, which every world makes anew.
+/// Returns the histories without the names of commits, which differ in every world.
 fn outline(histories: &[Vec<Transition>; 2]) -> Vec<Vec<(String, Option<String>, String)>> {
     let row = |t: &Transition| (t.at.to_string(), t.to.clone(), t.reason.code.clone());
     histories.iter().map(|history| history.iter().map(row).collect()).collect()
@@ -84,7 +84,7 @@ async fn every_delivery_twice_is_as_once() {
     let story = untold(&world);
     let twice: Vec<Delivery> = story.iter().flat_map(|d| [d.clone(), d.clone()]).collect();
     told(&world, &twice).await;
-    // Tags are listed for some hours after the last event; no delivery causes that.
+    // Tags are listed for some hours after the last event, without a delivery.
     let listing = ["/tags", "/access_tokens", "/contents/{path}"];
     let calls = |world: &World| {
         let all = world.calls().into_iter();
@@ -92,7 +92,7 @@ async fn every_delivery_twice_is_as_once() {
     };
     let (shown, before) = (world.phases_shown(1), calls(&world));
 
-    // And all of it again, days later.
+    // All of them again, days later.
     world.run(SignedDuration::from_hours(48)).await;
     for delivery in &story {
         assert_eq!(world.forge.send(delivery).await, 200);
@@ -108,7 +108,7 @@ async fn a_lost_delivery_that_the_forge_sends_later_is_made_up_for() {
     let issue = bob.open_issue("Cart", "", &[]).unwrap().made;
     world.minute().await;
     let pull = world.open_pull("cart", "");
-    // The edit that links the two is lost.
+    // The event of the edit that links the two is lost.
     world.minute().await;
     bob.edit(pull, None, Some(&format!("Fixes #{issue}"))).unwrap();
     let lost = world.forge.take_pending();

@@ -1,4 +1,4 @@
-//! People win; other bots don't.
+//! People's labels take precedence; those of other bots do not.
 
 use super::{BOT, World};
 
@@ -12,13 +12,13 @@ async fn a_label_set_by_a_person_is_the_new_baseline() {
     world.minute().await;
     world.in_phase(issue, "test");
 
-    // What lies behind it does not pull it back.
+    // Evidence for an earlier phase does not move it back.
     let pull = world.open_pull("cart", &format!("Fixes #{issue}"));
     world.minute().await;
     world.in_phase(issue, "test");
     world.in_phase(pull, "code");
 
-    // What lies ahead moves it on.
+    // Evidence for a later phase moves it on.
     bob.merge_pull(pull, phasebot_forge_sim::MergeMethod::Merge).unwrap();
     bob.tag("v1.0.0", "main").unwrap();
     world.minute().await;
@@ -88,7 +88,7 @@ async fn an_app_that_is_renamed_knows_its_own_hand() {
     world.in_phase(issue, "plan");
     world.forge.rename_app("stagehand");
     let before = world.forge.requests().len();
-    // Our own labels, told under the new name, are no other bot's.
+    // Our own labels, reported under the new name, are not another bot's.
     let pull = world.open_pull("cart", &format!("Fixes #{issue}"));
     world.minute().await;
     world.in_phase(issue, "code");

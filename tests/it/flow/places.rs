@@ -1,4 +1,4 @@
-//! Repositories and items that move, end, or are not to be written to.
+//! Repositories and items that move, end, or must not be written to.
 
 use jiff::SignedDuration;
 use serde_json::json;
@@ -14,7 +14,8 @@ async fn a_renamed_repository_keeps_working() {
     bob.close(issue, "not_planned").unwrap();
     let closed = world.forge.take_pending();
     bob.rename_repo("store").unwrap();
-    // The news of it is lost, and what we hear tells the old name: the forge's redirect has to do.
+    // The rename's event is lost, and later events have the old name: phasebot relies on the
+    // forge's redirect.
     world.forge.take_pending();
     world.forge.clear_requests();
     for delivery in &closed {
@@ -23,7 +24,7 @@ async fn a_renamed_repository_keeps_working() {
     world.minute().await;
     assert_eq!(world.label_in("acme/store", issue), None);
     let statuses: Vec<Option<u16>> = world.forge.requests().iter().map(|e| e.status).collect();
-    // The redirect names the repository by its number; its name is asked for once.
+    // The redirect contains the repository's id; its name is queried once.
     assert_eq!(statuses, [Some(307), Some(200), Some(200)]);
 
     // From then on the new name is known.
@@ -97,7 +98,8 @@ async fn after_the_app_is_uninstalled_nothing_is_asked() {
     let pull = world.open_pull("cart", "");
     let merged = bob.merge_pull(pull, phasebot_forge_sim::MergeMethod::Merge).unwrap().made;
     world.minute().await;
-    // The checks pass, so that a timer waits for them to settle; and an issue's delivery is under way.
+    // The checks pass, so a timer waits for them to settle, and an issue's delivery is being
+    // processed.
     world.pass_checks(&merged);
     world.settle().await;
     bob.open_issue("Cart", "", &[]).unwrap();

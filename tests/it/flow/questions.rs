@@ -1,4 +1,4 @@
-//! Questions that the forge fails to answer, and who waits for them.
+//! Queries that the forge fails to answer, and the work that waits for them.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher};
@@ -7,7 +7,7 @@ use super::{REPO, World};
 
 const GRAPHQL: &str = "/graphql";
 
-/// From now on GraphQL is down.
+/// From now on GraphQL fails.
 fn graphql_is_down(world: &World) {
     let matcher = Matcher::of("POST", GRAPHQL);
     world.forge.inject(Fault { matcher, kind: FaultKind::Status502Before }, 100_000);
@@ -17,7 +17,7 @@ fn asked(world: &World) -> usize {
     world.forge.requests().iter().filter(|request| request.route == GRAPHQL).count()
 }
 
-/// Ten merged pull requests in which each later event is of interest to all.
+/// Creates ten merged pull requests, all of which each later event concerns.
 async fn ten_merged(world: &World) -> Vec<u64> {
     let pulls: Vec<u64> = (0..10).map(|n| world.open_pull(&format!("topic-{n}"), "")).collect();
     world.settle().await;
@@ -36,7 +36,7 @@ async fn what_fails_is_asked_seldom_and_by_one_for_all() {
     graphql_is_down(&world);
     let pulls = ten_merged(&world).await;
     world.run(SignedDuration::from_hours(1)).await;
-    // It was 3 × for each pull request and event before: hundreds.
+    // Regression: it used to be 3 × for each pull request and event, which made hundreds.
     let calls = asked(&world);
     assert!((5..=60).contains(&calls), "{calls} questions in an hour of which none was answered");
     for pull in &pulls {
@@ -74,7 +74,7 @@ async fn a_command_asks_nothing_that_is_known_to_fail() {
     world.check().await;
 }
 
-/// An answer that does not come holds the repository; a command does not wait for it.
+/// A missing answer delays the repository, but not a command.
 #[tokio::test]
 async fn a_command_breaks_off_what_others_ask() {
     let world = World::new().await;
@@ -89,7 +89,7 @@ async fn a_command_breaks_off_what_others_ask() {
     assert!(!sent.is_empty());
     let comment = world.person("alice").comment(issue, "/freeze all until=18:00 it burns").unwrap().made;
     world.settle().await;
-    // Three unanswered questions, one after the other, would take thirty seconds.
+    // Three unanswered queries in sequence would take thirty seconds.
     assert!(started.elapsed() < std::time::Duration::from_secs(25), "it waited {:?}", started.elapsed());
     world.minute().await;
     assert!(world.forge.reactions(REPO, comment).contains("rocket"));
@@ -100,7 +100,7 @@ async fn a_command_breaks_off_what_others_ask() {
     world.check().await;
 }
 
-/// More questions than are asked at once are all asked in the end.
+/// More queries than the limit of concurrent ones are all sent in the end.
 #[tokio::test]
 async fn many_questions_at_once_are_all_answered() {
     let world = World::new().await;
@@ -109,7 +109,7 @@ async fn many_questions_at_once_are_all_answered() {
     let pulls: Vec<u64> = (0..20).map(|n| world.open_pull(&format!("many-{n}"), "")).collect();
     world.settle().await;
     world.forge.clear_faults();
-    // The waits of all of them end together, and one timer pass asks for all.
+    // Their waits end together, and one timer run sends all queries.
     world.run(SignedDuration::from_hours(2)).await;
     world.forge.clear_requests();
     world.run(SignedDuration::from_hours(1)).await;

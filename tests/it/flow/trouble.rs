@@ -1,4 +1,4 @@
-//! What goes wrong on the way to the forge.
+//! Faults between the bot and the forge.
 
 use std::time::Duration;
 
@@ -84,7 +84,7 @@ async fn what_replaces_a_label_whose_answer_was_lost_never_shows_two_phases() {
     world.forge.deliver_pending().await;
     world.bot.idle().await;
     assert_eq!(world.forge.faults_left(), 0);
-    // No webhook tells of the issue's label, either.
+    // The webhook for the issue's label is lost, too.
     world.forge.take_pending();
     bob.merge_pull(pull, MergeMethod::Squash).unwrap();
     for delivery in world.forge.take_pending().iter().filter(|delivery| delivery.event == "pull_request") {
@@ -106,7 +106,7 @@ async fn a_list_of_labels_that_lags_behind_what_a_webhook_told_leaves_no_label_o
     world.forge.inject(fault("POST", LABELS_OF_ITEM, FaultKind::ResetAfterApply), 2);
     world.forge.deliver_pending().await;
     world.bot.idle().await;
-    // The answers were lost; webhooks tell of both labels.
+    // The answers were lost; webhooks report both labels.
     world.forge.deliver_pending().await;
     world.bot.idle().await;
     world.forge.inject(fault("GET", LABELS_OF_ITEM, FaultKind::StaleList), 2);
@@ -140,7 +140,7 @@ async fn a_rate_limit_parks_the_installation() {
     assert_eq!(world.forge.faults_left(), 0);
     world.forge.clear_requests();
 
-    // Not one request, whatever else arrives.
+    // No request at all, whatever else arrives.
     let other = bob.open_issue("Till", "", &[]).unwrap().made;
     world.run(SignedDuration::from_secs(119)).await;
     assert_eq!(world.calls(), Vec::<String>::new());

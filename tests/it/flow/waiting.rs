@@ -1,4 +1,4 @@
-//! Commands whose sender's rights the forge does not tell for a while.
+//! Commands while the forge does not report their sender's permissions.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::{REPO, World};
 const PERMISSION: &str = "/repos/{owner}/{repo}/collaborators/{username}/permission";
 const LABELS_OF_ITEM: &str = "/repos/{owner}/{repo}/issues/{issue_number}/labels";
 
-/// From now on `GET` of this route is answered with 502.
+/// From now on, `GET` of this route is answered with 502.
 fn fails(world: &World, route: &str) {
     let matcher = Matcher::of("GET", route);
     world.forge.inject(Fault { matcher, kind: FaultKind::Status502Before }, 100_000);
@@ -120,7 +120,7 @@ async fn what_the_forge_refuses_to_tell_denies_at_once() {
     world.check().await;
 }
 
-/// A command means the head that was known when it was written, however long it waited.
+/// A command refers to the head that was known when it was written, however long it waited.
 #[tokio::test]
 async fn a_push_meanwhile_is_not_what_was_meant() {
     let world = World::new().await;

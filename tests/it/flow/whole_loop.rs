@@ -5,8 +5,8 @@ use phasebot_forge_sim::{MergeMethod, NewRelease};
 
 use super::{BOT, Setup, World};
 
-/// A request from Plan to Monitor, looking at every step.
-/// Gives the numbers of the issue and of the pull request.
+/// Moves a request from Plan to Monitor, and checks every step. Returns the numbers of the issue
+/// and of the pull request.
 pub async fn through_the_loop(world: &World, tag: &str) -> (u64, u64) {
     let (ada, bob) = (world.person("ada"), world.person("bob"));
     let issue = ada.open_issue("Let us pay by invoice", "", &[]).unwrap().made;

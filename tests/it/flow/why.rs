@@ -1,4 +1,4 @@
-//! "Why did item #12 not move?", asked of the database beside a running bot.
+//! "Why did item #12 not move?", answered from the database while the bot runs.
 
 use jiff::SignedDuration;
 use phasebot::{
@@ -31,7 +31,7 @@ async fn an_item_is_explained_from_the_database() {
     world.minute().await;
     let pull = world.open_pull("feature/cart", &format!("Closes #{issue}"));
     world.minute().await;
-    // GitHub takes no labels for a while.
+    // GitHub rejects labels for a while.
     world.forge.inject(fault("POST", LABELS_OF_ITEM, FaultKind::Status502Before), 50);
     bob.merge_pull(pull, MergeMethod::Squash).unwrap();
     world.run(SignedDuration::from_secs(3)).await;
@@ -50,7 +50,7 @@ async fn an_item_is_explained_from_the_database() {
     ] {
         assert!(said.contains(part), "{part}:\n{said}");
     }
-    // By its address, and without case.
+    // By its address, ignoring case.
     let same = why(&world, &format!("https://github.com/ACME/Shop/issues/{issue}")).await.unwrap();
     assert_eq!(same, said);
     let unknown = why(&world, &format!("{REPO}#999")).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! What is not wanted any more, and may have been made already: it is looked
-//! for, and nothing is written.
+//! Effects that are no longer wanted but may already have been applied: phasebot looks for their
+//! results and writes nothing.
 
 use phasebot::{
     domain::{
@@ -16,7 +16,8 @@ use phasebot_forge_sim::{Exchange, NewCommit};
 
 use super::{REPO, Setup, World};
 
-/// Everything that carries a marker. `n` tells one set from another, `words` one wish from the next.
+/// Returns every kind of effect with a marker. `n` distinguishes sets, `words` distinguishes the
+/// texts of successive effects.
 fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
     let (marker, text) = (format!("test-{n}"), words.to_owned());
     let comment =
@@ -44,8 +45,8 @@ fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
     vec![comment(false), comment(true), check, opened, kept]
 }
 
-/// Queues effects as a decision would, under keys that begin with `name`;
-/// `sent`: as a process leaves them that died while it sent them.
+/// Queues effects as a decision would, under keys that begin with `name`; `sent`: in the state that
+/// a process leaves if it dies while sending.
 async fn queue(world: &World, name: &str, effects: Vec<Effect>, sent: bool) {
     world.bot.pause();
     let key = |n: usize| format!("{name}/{n}");
@@ -64,7 +65,7 @@ async fn queue(world: &World, name: &str, effects: Vec<Effect>, sent: bool) {
     world.minute().await;
 }
 
-/// How the effects ended whose keys begin with `name`.
+/// Returns the final states of the effects whose keys begin with `name`.
 async fn ends(world: &World, name: &str) -> Vec<EffectState> {
     let all = world.store.effects(false, 1000).await.unwrap();
     all.into_iter().filter(|effect| effect.key.starts_with(name)).map(|effect| effect.state).collect()

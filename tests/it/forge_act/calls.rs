@@ -1,4 +1,4 @@
-//! What every call has in common: errors, pages, conditional requests, metrics.
+//! Common behaviour of all calls: errors, pages, conditional requests, metrics.
 
 use phasebot::{
     domain::{effect::Effect, needs::Need},
@@ -27,7 +27,7 @@ async fn write(world: &World) -> Result<(), ForgeError> {
     world.github.apply(&target(), &comment(), &ApplyContext::default()).await.map(|_| ())
 }
 
-/// What a write's answer comes to.
+/// Returns the error of a write with this answer.
 async fn written(answer: Answer) -> ForgeError {
     let world = world().await;
     world.server.on(WRITE, answer);

@@ -19,7 +19,7 @@ fn in_doubt() -> ApplyContext {
     ApplyContext { in_doubt: true, ..ApplyContext::default() }
 }
 
-/// A comment as GitHub shows one by an App.
+/// Builds a comment as GitHub shows one by an App.
 fn by_app(id: u64, app: u64, body: &str) -> Value {
     json!({ "id": id, "body": body, "user": { "login": "phasebot[bot]", "type": "Bot" },
         "performed_via_github_app": { "id": app, "slug": "phasebot" } })
@@ -51,7 +51,7 @@ async fn a_new_comment_is_one_call() {
 async fn a_standing_comment_is_edited_in_place_and_only_if_it_changed() {
     for (shown, edits) in [("<!-- phasebot:status -->\r\nAll well\r\n", 0), ("<!-- phasebot:status -->\nOld", 1)] {
         let world = world().await;
-        // Without Link a full page means that there may be another.
+        // Without `Link`, a full page means that another page may follow.
         let strangers: Vec<Value> = (0..100).map(|id| by(id, "alice", "User", "hello")).collect();
         listing(&world, 1, strangers.into(), false);
         listing(&world, 2, json!([by_app(98, APP, shown)]), false);
@@ -74,7 +74,7 @@ async fn a_forged_marker_is_never_edited() {
         by(1, "mallory", "User", MARKED),
         by(2, "evil[bot]", "Bot", MARKED),
         by_app(3, APP + 1, MARKED),
-        // Through our App, but in a person's name.
+        // Written through our App, but on behalf of a person.
         { "id": 4, "body": MARKED, "user": { "login": "mallory", "type": "User" },
           "performed_via_github_app": { "id": APP } },
         by_app(5, APP, &format!("> quoted\n{MARKED}")),

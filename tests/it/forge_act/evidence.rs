@@ -1,4 +1,4 @@
-//! What gates ask of GitHub.
+//! Queries of gates to GitHub.
 
 use std::collections::{BTreeMap, BTreeSet};
 

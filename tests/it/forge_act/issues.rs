@@ -1,4 +1,4 @@
-//! What becomes of an issue of ours: its text, its state, its labels.
+//! Changes to our own issues: text, state, labels.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! The phase label.
+//! Writing the phase label.
 
 use std::collections::BTreeSet;
 
@@ -182,7 +182,7 @@ async fn a_label_that_is_gone_is_taken_off_and_an_item_that_is_gone_is_not_there
 
 #[tokio::test]
 async fn a_label_that_was_thought_to_be_on_is_put_on_once_the_answer_shows_that_it_is_not() {
-    // Two sights of one second are kept as one: one of these labels may have gone.
+    // Two reads within one second are stored as one: one of these labels may be gone.
     let context = known(set(["phase/plan", "phase/code"]));
     let gone = json!({ "message": "Label does not exist" });
     for (taken_off, calls) in

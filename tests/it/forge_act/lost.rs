@@ -1,4 +1,4 @@
-//! Answers that never come, or not whole.
+//! Answers that never arrive, or not completely.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::server::{clock, github, target};
 
-/// The first lines of the requests that came, but those for tokens.
+/// First lines of the requests that arrived, without those for tokens.
 type Heard = Arc<Mutex<Vec<String>>>;
 
 fn need() -> Need {
@@ -21,8 +21,8 @@ fn comment() -> Effect {
     Effect::UpsertComment { item: 12, marker: "m".to_owned(), body: "b".to_owned(), sticky: false }
 }
 
-/// Takes connections, reads what comes until the end of the request's head,
-/// and hangs up, after `answer` bytes if there are some. Counts requests.
+/// Accepts connections, reads to the end of the request's head, and closes the connection, after
+/// `answer` bytes if there are some. Records the requests.
 async fn hangs_up(answer: &'static str) -> (String, Heard) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

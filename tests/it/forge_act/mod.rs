@@ -1,4 +1,4 @@
-//! Acting on GitHub: which requests are made, how often, and what answers mean.
+//! Actions on GitHub: the requests, their number, and the interpretation of answers.
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the message")]
 

@@ -1,4 +1,4 @@
-//! Questions to GitHub.
+//! Queries to GitHub.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +40,7 @@ fn writer(login: &str) -> Need {
     Need::Writer { id: Some(AccountId(7)), login: login.to_owned() }
 }
 
-/// An answer about a login is one about whoever has it now.
+/// GitHub's answer about a login is about its present owner.
 #[tokio::test]
 async fn a_login_that_changed_hands() {
     let world = world().await;
@@ -229,7 +229,7 @@ async fn a_comparison_is_read_to_its_end() {
         let from = (page - 1) * 100 + 2;
         let body = json!({ "total_commits": 250, "merge_base_commit": { "sha": sha(1) },
             "commits": commits(from..(from + 100).min(252)) });
-        // An address of the answer is never followed: only that there is a further page counts.
+        // Addresses in the answer are never followed: only the existence of another page counts.
         let rel = if page < 3 { "next" } else { "first" };
         let link = format!("<https://evil.example/steal?page={}>; rel=\"{rel}\"", page + 1);
         world.server.on(&compare(1, 251, page), answer(200, body).with("link", link));

@@ -16,7 +16,7 @@ fn comment() -> Effect {
     Effect::UpsertComment { item: 12, marker: "m".to_owned(), body: "b".to_owned(), sticky: false }
 }
 
-/// What a write's answer comes to.
+/// Returns the error of a write with this answer.
 async fn written(answer: Answer) -> ForgeError {
     let world = world().await;
     world.server.on(WRITE, answer);

@@ -174,8 +174,8 @@ async fn no_secret_or_body_is_ever_logged() {
         .with_writer(move || writer.clone())
         .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
         .finish();
-    // With only one subscriber in the process tracing lets each thread decide
-    // for all whether a span is of interest, and other tests' threads say no.
+    // With only one subscriber in the process, tracing lets each thread decide for all whether a
+    // span is enabled, and other tests' threads disable it.
     let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     let _guard = tracing::subscriber::set_default(subscriber);
 

@@ -14,17 +14,17 @@ use serde_json::Value;
 
 use super::fixture::decode_as;
 
-/// The examples of one kind of GitHub, by event.
+/// Examples from one GitHub product, by event.
 #[derive(Deserialize)]
 struct Examples {
     name: String,
     examples: Vec<Value>,
 }
 
-/// GitHub's cloud, and the newest Enterprise Server that the package has.
+/// GitHub's cloud, and the newest Enterprise Server in the package.
 const FLAVOURS: [&str; 2] = ["api.github.com", "ghes-35"];
 
-/// Events that we use, and how many of their examples the package has at least.
+/// Events that phasebot uses, each with the minimum number of examples in the package.
 const USED: [(&str, usize); 19] = [
     ("check_run", 9),
     ("create", 5),
@@ -47,7 +47,7 @@ const USED: [(&str, usize); 19] = [
     ("check_suite", 9),
 ];
 
-/// The payloads as (event, payload); `None`, loudly, if they were not fetched.
+/// Returns the payloads as (event, payload); `None`, with a message, if they were not fetched.
 pub fn payloads(flavour: &str) -> Option<Vec<(String, Value)>> {
     let folder = env::var_os("PHASEBOT_CORPORA")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/corpora"), PathBuf::from);
@@ -59,7 +59,7 @@ pub fn payloads(flavour: &str) -> Option<Vec<(String, Value)>> {
             "the corpora are required, but {} is not there: run scripts/fetch-corpora",
             file.display()
         );
-        // Not eprintln!: the test harness would swallow it.
+        // Not eprintln!: the test harness would capture it.
         let _ = writeln!(io::stderr(), "SKIPPED: corpora not found; run scripts/fetch-corpora to test on them");
         return None;
     };
@@ -72,7 +72,7 @@ pub fn payloads(flavour: &str) -> Option<Vec<(String, Value)>> {
     )
 }
 
-/// A few words for what was seen.
+/// Returns a short description of a decoded event.
 fn kind(seen: &Seen) -> String {
     match seen {
         Seen::Nothing { reason } => format!("nothing: {reason}"),

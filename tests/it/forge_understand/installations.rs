@@ -1,4 +1,4 @@
-//! Installations, repositories, labels, and what we don't use.
+//! Installations, repositories, labels, and unused events.
 
 use phasebot::domain::event::{InstallationSeen, RepoSeen, RepositoryChange, Seen};
 use serde_json::{Value, json};

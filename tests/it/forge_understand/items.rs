@@ -246,7 +246,7 @@ fn a_repository_without_its_full_name_is_put_together() {
 fn a_comment_on_a_pull_request() {
     let created = fixture("issue_comment.created");
     let at = time("2026-11-02T10:20:00Z");
-    // The issue side of a pull request: the same item, without its branches.
+    // The fields of a pull request that issues have too: the same item, without its branches.
     let item = ItemSeen {
         body: issue_12().body,
         created_at: issue_12().created_at,

@@ -1,4 +1,4 @@
-//! Payloads with something changed: none is refused, none panics.
+//! Modified payloads: none is rejected, none causes a panic.
 
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use super::{
     fixture::{OUR_APP, all, decode_as, received_at},
 };
 
-/// Where to change something: the keys and indices from the root.
+/// Position of a change: the keys and indices from the root.
 type Path = Vec<Step>;
 
 #[derive(Clone)]
@@ -23,7 +23,7 @@ enum Step {
     Index(usize),
 }
 
-/// What to put there; `None` takes the value away.
+/// Returns replacements for a value; `None` removes it.
 fn changes(value: &Value) -> Vec<Option<Value>> {
     [
         Value::Null,
@@ -47,7 +47,7 @@ fn changes(value: &Value) -> Vec<Option<Value>> {
     .collect()
 }
 
-/// Every place in a payload, below the root.
+/// Returns every position in a payload, below the root.
 fn places(value: &Value, here: &mut Path, found: &mut Vec<Path>) {
     let mut visit = |step: Step, value: &Value| {
         here.push(step);
@@ -69,7 +69,7 @@ fn at<'a>(payload: &'a mut Value, path: &[Step]) -> &'a mut Value {
     })
 }
 
-/// Understands the payload with one place changed, and puts it back.
+/// Decodes the payload with one position changed, and restores it.
 fn mutate(event: &str, payload: &mut Value, path: &[Step], change: Option<Value>) {
     let (last, parents) = path.split_last().expect("below the root");
     let taken_away = change.is_none();
@@ -107,7 +107,8 @@ fn no_change_to_our_fixtures_is_refused() {
     assert!(mutants >= 20_000, "only {mutants} mutants");
 }
 
-/// Changes to one payload of the corpus: at its root every place, deeper ones by chance.
+/// Number of random deep changes to one payload of the corpus; at its root, every position is
+/// changed.
 const DEEP_CHANGES: usize = 26;
 
 #[test]
@@ -150,7 +151,7 @@ fn an_unknown_field_changes_nothing() {
 
 #[test]
 fn a_lost_field_makes_nothing_up() {
-    // Whatever is taken away, an item is never understood to be another one.
+    // Whatever is removed, an item is never taken for another one.
     for (event, mut payload) in all() {
         let before = decode_as(&event, payload.to_string().as_bytes());
         let mut paths = Vec::new();
@@ -171,7 +172,7 @@ fn a_lost_field_makes_nothing_up() {
     }
 }
 
-/// What an event is about, as a number.
+/// Returns the number of the item that an event is about.
 fn number(seen: &Seen) -> Option<u64> {
     Some(match seen {
         Seen::Issue(item) => item.number,

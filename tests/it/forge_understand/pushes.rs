@@ -161,7 +161,7 @@ fn commits_tell_whether_they_change_the_policy_file() {
         assert_eq!(seen(json!([commit(&["a"], &[], &[]), touching])), Some(true));
     }
     assert_eq!(seen(json!([commit(&["phasebot.yml", ".GITHUB/phasebot.yml"], &[], &[])])), Some(false));
-    // What does not tell everything may hide it; what tells it is enough.
+    // An incomplete list may hide the file; one list that contains it is enough.
     let silent = json!({"id": "c".repeat(40), "message": "x"});
     assert_eq!(seen(json!([silent])), None);
     assert_eq!(seen(json!([silent, commit(&[file], &[], &[])])), Some(true));

@@ -1,4 +1,4 @@
-//! Where a delivery belongs, and bodies that belong nowhere.
+//! Routing of deliveries, and bodies that cannot be routed.
 
 use phasebot::{
     domain::id::ForgeName,
@@ -27,7 +27,7 @@ fn a_field_of_another_type_is_absent() {
     assert_eq!(route(&huge.body()), Some(expected));
 }
 
-/// How GitHub sends a payload if the webhook's content type is set to form.
+/// Encodes a payload as GitHub does for a webhook with content type form.
 fn form(body: &[u8]) -> Vec<u8> {
     let mut form = b"payload=".to_vec();
     for byte in body {
@@ -57,7 +57,7 @@ fn what_is_not_a_json_object_is_undecodable() {
         .collect();
     bodies.extend((0..whole.len()).map(|length| whole[..length].to_vec()));
     bodies.extend([b"payload=".to_vec(), b"payload=%7B".to_vec(), b"payload=%".to_vec()]);
-    // Not UTF-8, and so not JSON: within a string, and outside.
+    // Not UTF-8, and therefore not JSON: inside a string, and outside.
     bodies.extend([b"{\"x\":\"\xff\"}".to_vec(), b"\xff{}".to_vec(), vec![0; 64]]);
     for body in bodies {
         let shown = String::from_utf8_lossy(&body).into_owned();

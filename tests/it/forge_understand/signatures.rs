@@ -1,4 +1,4 @@
-//! Only what GitHub signed gets in.
+//! Only deliveries that GitHub signed are accepted.
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -9,7 +9,7 @@ use phasebot::{
 use proptest::prelude::*;
 use sha2::Sha256;
 
-/// GitHub Docs, «Validating webhook deliveries», «Testing the webhook payload validation».
+/// GitHub Docs, "Validating webhook deliveries", "Testing the webhook payload validation".
 const SECRET: &str = "It's a Secret to Everybody";
 const BODY: &[u8] = b"Hello, World!";
 const SIGNATURE: &str = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
@@ -155,7 +155,7 @@ proptest! {
         let signature = sign(&secret, &body);
         prop_assert!(verifier.verify(&signed(&signature), &body).is_ok());
 
-        // Another body, another signature, another secret: each by the smallest change.
+        // A different body, signature or secret, each with the smallest change.
         let mut longer = body.clone();
         longer.push(flip.1);
         prop_assert_eq!(verifier.verify(&signed(&signature), &longer), Err(Refusal::BadSignature));

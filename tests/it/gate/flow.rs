@@ -16,7 +16,7 @@ gates:
       - ancestry
 ";
 
-/// Our newest run of this name on a commit, as the forge shows it.
+/// Returns our newest run with this name on a commit, as the forge shows it.
 fn check(world: &World, sha: &str, name: &str) -> Option<Value> {
     let mut runs = world.forge.check_runs(REPO, sha);
     runs.retain(|run| run["name"] == name);
@@ -49,7 +49,7 @@ async fn a_tag_waits_for_its_checks_and_turns_both_ways() {
     world.minute().await;
     assert_eq!(stands(&world, &sha), ("completed".into(), "success".into(), "Passed".into()));
 
-    // Run again, it fails: what was open is shut.
+    // The re-run fails: the open gate closes.
     let again = actions.start_check(&sha, "unit tests").unwrap().made;
     actions.complete_check(again, "failure").unwrap();
     world.minute().await;

@@ -1,6 +1,5 @@
-//! The life of a gate's check run over real HTTP: asked for again, renewed
-//! before it goes stale, shown in three places; and conditions whose evidence
-//! the forge has to tell.
+//! Life cycle of a gate's check run over real HTTP: re-requested, renewed before it becomes stale,
+//! shown in three places; and conditions whose evidence must be queried.
 
 use std::{
     io::Write,
@@ -16,7 +15,7 @@ use crate::flow::{BOT, REPO, Setup, World};
 
 const CHECKS: &str = "/repos/{owner}/{repo}/check-runs";
 
-/// Our newest run on a commit, as the forge shows it.
+/// Returns our newest run on a commit, as the forge shows it.
 fn run(world: &World, sha: &str) -> Value {
     let mut runs = world.forge.check_runs(REPO, sha);
     runs.retain(|run| run["name"] == "phasebot/release");
@@ -89,7 +88,7 @@ async fn a_run_that_goes_on_is_renewed_before_it_is_stale() {
     let day = SignedDuration::from_hours(24);
     let ci = world.person("ci");
     for n in 0..28 {
-        // What is shown changes shortly before the run would be renewed.
+        // The content changes shortly before the run would be renewed.
         if n == 11 {
             ci.start_check(&sha, "e2e").unwrap();
         }
@@ -135,7 +134,7 @@ async fn check_run_comment_and_explain_show_one_record() {
     explain.stdin.take().unwrap().write_all(&pushed.body()).unwrap();
     let said = String::from_utf8(explain.wait_with_output().unwrap().stdout).unwrap();
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    // What this one event tells is said in the same words.
+    // The consequences of this one event have the same text.
     for (name, sentence) in [
         ("alerts", "no incident is open"),
         ("freeze", "frozen by the policy until 2099-01-02 00:00 UTC because `for ever`"),
@@ -154,7 +153,7 @@ gates: { release: { on: { draft: true }, require: [reviews: { count: 1 }] } }
 async fn reviews_are_asked_of_the_forge() {
     let (world, _) = world(REVIEWS).await;
     let bob = world.person("bob");
-    // The reviews came before the App knew of any gate: nothing told of them.
+    // The reviews happened before the App knew of any gate, so no event reported them.
     let pull = world.open_pull("topic", "");
     world.minute().await;
     bob.colleague("carol").approve(pull).unwrap();
@@ -195,7 +194,7 @@ async fn a_review_does_not_count_where_github_does_not_say_who_may_write() {
     assert!(title(&world, &merged).contains(words), "{}", title(&world, &merged));
     let summary = shown["output"]["summary"].as_str().unwrap();
     assert!(summary.contains("`reviews_permission_unavailable`"), "{summary}");
-    // Once it says so, the same review counts.
+    // After the forge answers, the same review counts.
     world.forge.clear_faults();
     world.run(SignedDuration::from_mins(15)).await;
     assert_eq!(title(&world, &merged), "Passed");

@@ -1,5 +1,5 @@
-//! A person is an account over real HTTP: renamed, taken over, written through
-//! an App, a co-author by GitHub's word, and without the right since.
+//! People are identified by account, over real HTTP: a renamed account, a login that was taken
+//! over, comments through an App, a co-author by GitHub's record, and a permission that was lost.
 
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -42,7 +42,7 @@ async fn an_approval_is_an_accounts_whatever_its_name() {
     eve.comment(issue, "/approve release").unwrap();
     world.minute().await;
     assert!(title(&world, &sha).contains("; so far "), "{}", title(&world, &sha));
-    // A stranger takes the login: ada's right and word are not theirs.
+    // Another person takes the login: ada's permissions and comments are not theirs.
     bob.colleague("ada").comment(issue, "/approve release").unwrap();
     world.run(SignedDuration::from_mins(6)).await;
     assert!(title(&world, &sha).contains("; so far "), "{}", title(&world, &sha));

@@ -1,5 +1,5 @@
-//! Signed bodies whose numbers and depths are bombs: whatever a forge or a
-//! monitoring system may be brought to send is kept, and harms nothing.
+//! Signed bodies with extreme numbers and nesting: whatever a forge or a monitoring system can be
+//! made to send is stored, and does no harm.
 
 use std::fs;
 
@@ -12,10 +12,10 @@ use crate::{
     forge_understand::fixture,
 };
 
-/// What stands for a number until the body is a text.
+/// Placeholder for a number until the body is serialized.
 const HERE: &str = "@here@";
 
-/// JSON values that are valid, and more than a reader bargains for.
+/// Returns valid JSON values with extreme sizes and depths.
 fn bombs() -> Vec<String> {
     vec![
         "1e999999999".to_owned(),
@@ -33,7 +33,7 @@ fn bombs() -> Vec<String> {
     ]
 }
 
-/// Every number in a payload, and every id that is a text, becomes the bomb.
+/// Replaces every number in a payload, and every id that is a string, with the bomb.
 fn charged(mut payload: Value, bomb: &str) -> String {
     fn place(value: &mut Value, key: &str) {
         match value {
@@ -45,7 +45,7 @@ fn charged(mut payload: Value, bomb: &str) -> String {
         }
     }
     place(&mut payload, "");
-    // One more, where nobody looks.
+    // One more, in a field that is not read.
     payload["and_more"] = HERE.into();
     payload.to_string().replace(&format!("\"{HERE}\""), bomb)
 }
@@ -57,7 +57,8 @@ async fn no_number_and_no_depth_in_a_webhook_does_harm() {
     let (payloads, bombs) = (fixture::all(), bombs());
     for (n, bomb) in bombs.iter().enumerate() {
         for (m, (event, payload)) in payloads.iter().enumerate() {
-            // Each event meets a third of the bombs, each bomb a third of the events.
+            // Each event is combined with a third of the bombs, and each bomb with a third of the
+            // events.
             if (n + m) % 3 != 0 {
                 continue;
             }
@@ -104,7 +105,7 @@ async fn no_number_and_no_depth_in_an_alert_does_harm() {
     unharmed(&world).await;
 }
 
-/// Everything was decided, nothing failed, and an honest event is served.
+/// Checks that everything was processed, nothing failed, and a normal event still works.
 async fn unharmed(world: &World) {
     world.minute().await;
     let stats = world.store.stats().await.unwrap();

@@ -1,4 +1,4 @@
-//! Many who are not who they should be: the one who is gets its answer.
+//! Many unauthenticated clients: the genuine sender still gets its answer.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::{net::TcpStream, time::timeout};
 
 use crate::webhook::house::{GOOD, House, Peer, limits, post};
 
-/// Connections that do nothing. Some find no place and wait in the kernel's queue.
+/// Number of idle connections. Some find no place and wait in the kernel's queue.
 const IDLE: usize = 2500;
 
-/// Far more than anything here takes.
+/// Awaits `future`; fails after a minute, far longer than anything here takes.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(Duration::from_mins(1), future).await.unwrap_or_else(|_| panic!("{what}: still waiting"))
 }
 
-/// Lets this process have `wanted` files open, where it may.
+/// Raises this process's limit of open files to `wanted`, if permitted.
 fn allow_files(wanted: u64) -> bool {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current.is_none_or(|now| now >= wanted) {
@@ -36,7 +36,7 @@ async fn thousands_of_idle_connections_keep_no_delivery_out() {
         println!("skipped: this process may not open {} files", 2 * IDLE);
         return;
     }
-    // The head's limit is shorter than usual, so that the test is.
+    // The head's limit is shorter than usual, to keep the test short.
     let house = House::open(Limits { head: Duration::from_millis(300), ..limits() }).await;
     let mut idle = Vec::with_capacity(IDLE);
     for _ in 0..IDLE {
@@ -50,7 +50,7 @@ async fn thousands_of_idle_connections_keep_no_delivery_out() {
 
 #[tokio::test]
 async fn whoever_proves_nothing_may_not_let_a_connection_rest() {
-    // A resting connection would keep its place for longer than this test waits.
+    // An idle connection would keep its place for longer than this test waits.
     let house = House::open(Limits { connections: 2, ..limits() }).await;
     let mut strangers = Vec::new();
     for request in ["GET /healthz", "HEAD /healthz", "GET /readyz", "GET /", "POST /webhooks/github", "PUT /alerts/x"] {
@@ -66,7 +66,7 @@ async fn whoever_proves_nothing_may_not_let_a_connection_rest() {
 #[tokio::test]
 async fn strangers_who_hold_all_the_memory_keep_no_usual_delivery_out() {
     let house = House::open(Limits { memory_bytes: 1024 * 1024, ..limits() }).await;
-    // Bodies that never end, sent until one is turned away: then there is no more memory.
+    // Bodies that never end, sent until one is rejected: then the memory budget is used up.
     let mut strangers = Vec::new();
     let head = format!("POST /webhooks/github HTTP/1.1\r\nHost: h\r\n{GOOD}Transfer-Encoding: chunked\r\n\r\n");
     let begun = [head.into_bytes(), b"40000\r\n".to_vec(), vec![b'x'; 0x40000], b"\r\n".to_vec()].concat();
@@ -83,7 +83,7 @@ async fn strangers_who_hold_all_the_memory_keep_no_usual_delivery_out() {
         assert_eq!(answer.status, 202, "{bytes} bytes: {}", answer.body);
     }
     assert_eq!(house.post(GOOD, &large).await.refusal(), (503, "overloaded".to_owned()), "it is still full");
-    // Once they are gone there is room again.
+    // After they disconnect there is room again.
     drop(strangers);
     let room = async { while house.post(GOOD, &large).await.status != 202 {} };
     soon("room", room).await;

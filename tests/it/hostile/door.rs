@@ -1,4 +1,4 @@
-//! Signed or not: on the wire, with the verifier of the real GitHub adapter.
+//! Signed and unsigned requests on the wire, with the verifier of the real GitHub adapter.
 
 use phasebot::port::store::{DeliveryFilter, DeliveryRow};
 use phasebot_forge_sim::sign;
@@ -9,7 +9,7 @@ use crate::{
     webhook::house::{Answered, Peer, post},
 };
 
-/// The secret of [`World`]'s App.
+/// Webhook secret of [`World`]'s App.
 const SECRET: &str = "a webhook secret";
 
 async fn ask(world: &World, headers: &str, body: &[u8]) -> Answered {
@@ -18,7 +18,7 @@ async fn ask(world: &World, headers: &str, body: &[u8]) -> Answered {
     peer.answer().await
 }
 
-/// All headers of a delivery, with these lines for its signature.
+/// Returns all headers of a delivery, with these lines for its signature.
 fn headers(guid: &str, signature: &str) -> String {
     format!("X-GitHub-Event: issues\r\nX-GitHub-Delivery: {guid}\r\nX-GitHub-Hook-ID: 1\r\n{signature}")
 }
@@ -57,7 +57,7 @@ async fn only_what_github_signed_gets_in() {
         let (status, code) = ask(&world, &headers("one", &line), body).await.refusal();
         assert_eq!((status, code.as_str()), wanted, "{name}");
     }
-    // Its name in any case, as HTTP has it: that one is right.
+    // Header names are case-insensitive in HTTP.
     assert_eq!(ask(&world, &headers("upper", &good.to_uppercase()), b"").await.status, 401, "the digits are of a body");
     let shouted = good.replace("X-Hub-Signature-256", "X-HUB-SIGNATURE-256");
     assert_eq!(ask(&world, &headers("shouted", &shouted), body).await.status, 202);
@@ -89,7 +89,8 @@ async fn a_replay_is_known_and_changes_nothing_under_another_id_either() {
     world.in_phase(issue, "plan");
     assert_eq!(said(ask(&world, &lines("first"), &body).await), (200, duplicate));
 
-    // The issue has moved on. The id is not signed: whoever caught the delivery may send it under new ones.
+    // The issue has changed since. The id is not signed: somebody who captured the delivery may
+    // send it under new ids.
     bob.close(issue, "not_planned").unwrap();
     world.minute().await;
     world.in_phase(issue, "");
@@ -97,7 +98,7 @@ async fn a_replay_is_known_and_changes_nothing_under_another_id_either() {
     for n in 0..3 {
         assert_eq!(said(ask(&world, &lines(&format!("again-{n}")), &body).await), (202, accepted.clone()));
     }
-    // Nor does the event's name, which no signature covers either, make it something else.
+    // The event's name, which no signature covers either, does not change its meaning.
     for event in ["issue_comment", "push", "installation", "deployment_status", "ping"] {
         let lines = lines(&format!("as-{event}")).replace("Event: issues", &format!("Event: {event}"));
         assert_eq!(ask(&world, &lines, &body).await.status, 202, "{event}");
@@ -110,7 +111,7 @@ async fn a_replay_is_known_and_changes_nothing_under_another_id_either() {
 #[tokio::test]
 async fn compressed_or_not_nothing_is_unpacked() {
     let world = World::new().await;
-    // A gzip stream, signed as it is: with the header it is refused, without it kept as the bytes that it is.
+    // A gzip stream, signed as it is: rejected with the header, otherwise stored as these bytes.
     let packed = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00";
     let good = headers("packed", &signature(SECRET, packed));
     for encoding in ["gzip", "br", "zstd", "deflate", "gzip, gzip, gzip"] {

@@ -1,4 +1,4 @@
-//! What would have us talk to others, or tell a workflow more than it should hear.
+//! Attempts to make phasebot send requests to other hosts, or pass undeclared inputs to a workflow.
 
 use std::net::TcpListener;
 
@@ -48,7 +48,7 @@ async fn nothing_but_declared_values_reaches_a_workflow() {
         let started = stage.world.forge.dispatched(REPO);
         assert!(started.is_empty(), "{words}: {:?}", started[0].inputs);
     }
-    // What is declared still goes.
+    // Declared inputs still work.
     stage.say("bob", "/deploy staging region=us").await;
     let started = stage.world.forge.dispatched(REPO);
     assert_eq!(started.len(), 1, "{:#?}", stage.words());
@@ -81,7 +81,7 @@ async fn a_callback_to_another_host_is_never_asked() {
     stage.world.minute().await;
     stage.world.pass_checks(&stage.merged);
     stage.pass(3).await;
-    // It was answered, where our own settings say that the forge is.
+    // The answer went to the forge's address in our own settings.
     let paths: Vec<String> = stage.world.writes().iter().map(|exchange| exchange.path.clone()).collect();
     let ours = format!("/repos/{REPO}/actions/runs/77/deployment_protection_rule");
     assert!(paths.contains(&ours), "{paths:#?}");

@@ -1,6 +1,6 @@
-//! What an attacker may try, on real sockets against the whole program.
+//! Attacks on the whole program, on real sockets.
 //!
-//! `SECURITY.md` has the threats; each row names the tests that cover it.
+//! `SECURITY.md` lists the threats; each row names the tests that cover it.
 
 mod bombs;
 mod crowd;

@@ -1,5 +1,5 @@
-//! Deliveries that name what is another tenant's. GitHub would not send them;
-//! whoever gets hold of the secret could.
+//! Signed deliveries that name another tenant's objects. GitHub would not send them, but somebody
+//! with the webhook secret could.
 
 use phasebot_forge_sim::Delivery;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::flow::{REPO, World};
 
 const RIVAL: &str = "rival/app";
 
-/// Somebody else's repository and installation beside ours.
+/// Creates another owner's repository and installation in addition to ours.
 async fn beside_a_rival() -> (World, u64) {
     let world = World::new().await;
     world.forge.create_repo(RIVAL).unwrap();
@@ -18,13 +18,13 @@ async fn beside_a_rival() -> (World, u64) {
     (world, rival)
 }
 
-/// An issue of ours, of which the bot heard nothing yet, and the delivery that tells it.
+/// Opens an issue of ours that the bot does not know yet; returns it with its delivery.
 fn issue(world: &World) -> (u64, Delivery) {
     let issue = world.person("bob").open_issue("Cart", "", &[]).unwrap().made;
     (issue, world.forge.take_pending().remove(0))
 }
 
-/// The installations in whose name something was asked of a repository.
+/// Returns the installations whose tokens were used for requests to a repository.
 fn used(world: &World, full_name: &str) -> Vec<u64> {
     let about = |path: &str| path.starts_with(&format!("/repos/{full_name}/"));
     let mut used: Vec<u64> =
@@ -41,7 +41,7 @@ async fn an_installation_that_names_anothers_repository_gets_nothing_done_there(
     delivery.payload["installation"] = json!({ "id": rival });
     assert_eq!(world.forge.send(&delivery).await, 202);
     world.minute().await;
-    // Our own map, and the forge when asked, say whose it is.
+    // Our own map, and the forge's answer, name the owner.
     assert!(!used(&world, REPO).contains(&rival));
     world.in_phase(number, "plan");
 }
@@ -50,7 +50,7 @@ async fn an_installation_that_names_anothers_repository_gets_nothing_done_there(
 async fn an_unknown_repository_under_anothers_name_gets_nothing_done_there() {
     let (world, rival) = beside_a_rival().await;
     let (number, mut delivery) = issue(&world);
-    // A number that nobody has, the name of ours, and the rival's installation.
+    // An id that does not exist, the name of our repository, and the rival's installation.
     delivery.payload["installation"] = json!({ "id": rival });
     delivery.payload["repository"]["id"] = json!(999_999_999);
     assert_eq!(world.forge.send(&delivery).await, 202);
@@ -71,7 +71,8 @@ async fn our_number_under_anothers_name_gets_nothing_done_there() {
     assert_eq!(world.forge.send(&delivery).await, 202);
     world.minute().await;
     assert_eq!(world.label_in(RIVAL, theirs), None);
-    // The name in the payload may be news of a transfer, so that it may be asked for: by our token, which opens nothing there.
+    // The name in the payload may be the result of a transfer, so a query is allowed: with our
+    // token, which has no access there.
     for exchange in world.forge.requests().iter().filter(|e| e.path.starts_with("/repos/rival/")) {
         assert_eq!(exchange.installation, Some(world.installation), "{}", exchange.path);
         assert!(exchange.status.is_some_and(|status| status >= 400), "{}", exchange.path);

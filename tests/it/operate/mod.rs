@@ -1,5 +1,5 @@
-//! The real process in an operator's hands: signals, new secrets, the private
-//! address, and what must never be seen.
+//! Operation of the real process: signals, new secrets, the private address, and secrecy of its
+//! output.
 
 #![cfg(unix)]
 
@@ -30,13 +30,13 @@ async fn secrets_and_key_are_renewed_and_what_is_broken_changes_nothing() {
     serving.start().await;
     assert_eq!((serving.post(FIRST, "a").await, serving.post(SECOND, "b").await), (202, 401));
 
-    // Two at once, on a signal.
+    // Two secrets at once, after a signal.
     fs::write(serving.path("secrets"), format!("{FIRST}\n{SECOND}\n")).unwrap();
     serving.hang_up();
     serving.until_logged("secrets, key and policy are renewed", 1).await;
     assert_eq!((serving.post(FIRST, "c").await, serving.post(SECOND, "d").await), (202, 202));
 
-    // The old one goes; the change of the file is noticed without a signal.
+    // The old secret is removed; the change of the file is noticed without a signal.
     fs::write(serving.path("secrets"), format!("{SECOND}\n")).unwrap();
     serving.until_logged("secrets, key and policy are renewed", 2).await;
     assert_eq!((serving.post(FIRST, "e").await, serving.post(SECOND, "f").await), (401, 202));
@@ -128,7 +128,7 @@ async fn nothing_ever_shows_a_secret() {
     let issue = serving.bob().open_issue("Cart", "", &[]).unwrap().made;
     serving.sim.deliver_pending().await;
     serving.until(|serving| !serving.sim.visible_labels("acme/shop", issue).is_empty()).await;
-    // What goes wrong: revoked tokens, wrong signatures, bodies that are none.
+    // Faults: revoked tokens, wrong signatures, bodies that are not JSON.
     serving.sim.revoke_tokens();
     serving.bob().open_issue("Till", "", &[]).unwrap();
     serving.sim.deliver_pending().await;

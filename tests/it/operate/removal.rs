@@ -1,4 +1,4 @@
-//! A repository is taken from the App.
+//! A repository is removed from the App.
 
 use phasebot::{
     app::{BotSettings, OnRemoval},
@@ -42,13 +42,13 @@ async fn what_is_kept_of_it_is_deleted_if_the_setting_says_so() {
         assert_eq!(row.state, DeliveryState::Done);
         assert_eq!(world.store.delivery(row.seq).await.unwrap().unwrap().body.as_ref(), b"{}");
     }
-    // A redelivery is known, and brings nothing back.
+    // A redelivery is recognised, and restores nothing.
     for delivery in world.forge.deliveries().into_iter().filter(|delivery| delivery.event == "issues") {
         assert_eq!(world.forge.send(&delivery).await, 200);
     }
 }
 
-/// What was taken and given again, and heard of the wrong way round: nothing is let go of.
+/// Removed and added again, with the events in reverse order: nothing is deleted.
 async fn late(on_removal: OnRemoval) {
     let world =
         World::with(Setup { bot: Some(BotSettings { on_removal, ..BotSettings::default() }), ..Setup::default() })

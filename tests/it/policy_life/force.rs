@@ -1,11 +1,11 @@
-//! Files come into force, and items follow.
+//! Policy files take effect, and items follow.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewPull};
 
 use super::world::{COMPARE, CONTENTS, REPO, Setup, World};
 
-/// Every phase by its own name.
+/// A policy in which every phase has a name of its own.
 const STAGES: &str = "phases:
   - { name: plan, label: stage/plan }
   - { name: code, label: stage/code }
@@ -24,7 +24,7 @@ async fn a_file_that_is_pushed_relabels_what_is_there() {
     assert_eq!(world.labels(first), ["bug", "stage/plan"], "the old label came off, the other stays");
     assert_eq!(world.labels(second), ["stage/plan"]);
 
-    // Without the file everything is as it was.
+    // Without the file everything is as before.
     world.push("main", None);
     world.minute().await;
     assert_eq!(world.labels(first), ["bug", "phase/plan"]);
@@ -69,7 +69,7 @@ async fn without_a_file_no_event_after_the_first_costs_a_call() {
     world.minute().await;
     assert_eq!(world.sim.requests().len(), 0, "{:?}", world.sim.requests());
 
-    // A branch of this repository tells by its pushes what it changes.
+    // The pushes of a branch in this repository show its changes.
     world.ada.push("topic", &["More work".into()]).unwrap();
     world.pull("topic");
     world.ada.push("topic", &["Still more".into()]).unwrap();
@@ -116,7 +116,7 @@ async fn what_the_operator_locks_stays() {
     world.minute().await;
     assert!(world.labels(issue).is_empty(), "the operator observes only");
 
-    // Another operator's policy holds from the next event on, without a call.
+    // Another operator's policy applies from the next event on, without a call.
     world.sim.clear_requests();
     world.restart(None).await;
     let another = world.ada.open_issue("Two", "", &[]).unwrap().made;
@@ -129,7 +129,7 @@ async fn what_the_operator_locks_stays() {
 async fn what_cannot_be_read_changes_nothing_and_is_tried_again() {
     let world = World::with(Setup { file: Some(STAGES), ..Setup::default() }).await;
     let down = Fault { kind: FaultKind::Status502Before, matcher: Matcher::of("GET", CONTENTS) };
-    // Each of the two files is asked for three times at once.
+    // Each of the two files is requested three times in a row.
     world.sim.inject(down.clone(), 6);
     let issue = world.ada.open_issue("One", "", &[]).unwrap().made;
     world.settle().await;
@@ -159,8 +159,8 @@ async fn never_read_means_no_further_than_labels() {
     assert!(world.asked("POST", super::world::CHECKS).is_empty());
 }
 
-/// A replica of the forge may lag behind: with a file that is not found once
-/// its phases and gates must not go.
+/// A replica of the forge may lag: a file that is missing once must not remove its phases and
+/// gates.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_file_that_is_not_found_once_stays_in_force() {
     let world = World::with(Setup { file: Some(STAGES), ..Setup::default() }).await;
@@ -180,7 +180,7 @@ async fn a_file_that_is_not_found_once_stays_in_force() {
     assert_eq!(world.labels(first), ["stage/plan"]);
     assert_eq!(world.calls(&[CONTENTS]), 2, "it was looked for once more, and no oftener");
 
-    // One that is gone indeed is believed to be gone the second time.
+    // A file that is really gone counts as gone the second time.
     world.push("main", None);
     world.settle().await;
     assert_eq!(world.labels(first), ["stage/plan"]);

@@ -1,4 +1,4 @@
-//! The policy file's life in a repository.
+//! Life cycle of the policy file in a repository.
 
 mod force;
 mod organisation;

@@ -1,4 +1,4 @@
-//! The organisation's file.
+//! The organisation's policy file.
 
 use jiff::SignedDuration;
 
@@ -29,7 +29,7 @@ async fn a_push_there_reaches_the_other_repositories() {
     assert_eq!(world.labels(issue), ["org/two"], "with no event of its own");
     assert_eq!(world.asked("GET", CONTENTS).len(), 1, "read once, for all");
 
-    // Broken there: complained about there, and nothing changes here.
+    // An invalid file there is reported there, and changes nothing here.
     there.push("main", &[commit(Some("mood: act\n"))]).unwrap();
     world.minute().await;
     assert_eq!(world.labels(issue), ["org/two"]);

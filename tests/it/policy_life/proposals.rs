@@ -1,4 +1,4 @@
-//! Pull requests and merge groups that bring a policy file.
+//! Pull requests and merge groups that change the policy file.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, NewCommit, NewPull};
@@ -37,12 +37,12 @@ async fn a_pull_request_gets_a_verdict_with_a_preview() {
     assert_eq!(world.labels(1), ["phase/plan"], "what is proposed is not in force");
     assert_eq!(world.labels(pull), ["phase/code"]);
 
-    // A new head has a run of its own; the same head is not looked at again.
+    // A new head has a run of its own; the same head is not checked again.
     let runs = world.asked("POST", CHECKS).len();
     world.ada.label(pull, "bug").unwrap();
     world.minute().await;
     assert_eq!(world.asked("POST", CHECKS).len(), runs);
-    // Who asks for all checks again sees this one written again, too.
+    // A request to re-run all checks writes this one again, too.
     world.ada.rerequest_all_checks("phasebot", &head).unwrap();
     let written = || world.asked("PATCH", &format!("{CHECKS}/{{check_run_id}}")).len();
     assert_eq!(written(), 0);
@@ -234,7 +234,7 @@ async fn a_pull_request_that_is_turned_to_another_branch_is_looked_at_again() {
     let head = world.push("topic", Some(WRONG));
     world.ada.create_branch("decoy", &head).unwrap();
     world.minute().await;
-    // Against a branch that has the change already, nothing is changed.
+    // Compared with a branch that already has the change, nothing is changed.
     let new = NewPull { head: "topic".into(), base: "decoy".into(), title: "Innocent".into(), ..NewPull::default() };
     let pull = world.ada.open_pull(&new).unwrap().made;
     world.minute().await;
@@ -280,7 +280,7 @@ async fn a_file_that_cannot_be_read_fails_its_check() {
         assert_eq!(check["conclusion"], "failure", "{branch}");
         assert!(check["output"]["summary"].as_str().unwrap().contains(why), "{branch}: {}", check["output"]["summary"]);
     }
-    // What GitHub does not show at all is not taken for a file that went.
+    // A file that GitHub refuses to show does not count as deleted.
     world.sim.inject(Fault { kind: FaultKind::TooLarge403, matcher: Matcher::of("GET", CONTENTS) }, 1);
     world.push("huge", Some(RENAMED));
     world.pull("huge");

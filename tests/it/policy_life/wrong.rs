@@ -1,4 +1,4 @@
-//! A file that is not right: what was in force stays so, and one issue says it.
+//! An invalid policy file: the previous policy stays in force, and one issue reports the problem.
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher};
@@ -29,7 +29,7 @@ async fn one_issue_is_opened_kept_up_to_date_and_closed() {
     assert!(body.contains("The last version that was right (blob `"), "{body}");
     assert_eq!(opened["title"], "phasebot can't use .github/phasebot.yml");
 
-    // The same again says nothing; other problems are told in the same issue.
+    // The same problem is not reported again; other problems are reported in the same issue.
     world.push("main", Some("moed: act\n"));
     world.minute().await;
     assert!(world.asked("PATCH", ISSUE).is_empty());
@@ -46,7 +46,7 @@ async fn one_issue_is_opened_kept_up_to_date_and_closed() {
     let closed = world.asked("PATCH", ISSUE).remove(1).request.unwrap();
     assert_eq!((closed["state"].as_str(), closed["state_reason"].as_str()), (Some("closed"), Some("completed")));
 
-    // Broken once more: the same issue is opened again.
+    // Invalid once more: the same issue is reopened.
     world.push("main", Some("moed: act\n"));
     world.minute().await;
     assert_eq!(world.issues_by_us().len(), 1);
@@ -62,7 +62,7 @@ async fn a_file_that_never_was_right_leaves_what_is_above_it() {
     assert_eq!(world.labels(issue), ["phase/plan"]);
     let body = world.asked("POST", ISSUES).remove(0).request.unwrap()["body"].as_str().unwrap().to_owned();
     assert!(body.contains("No version of it was right so far"), "{body}");
-    // The file goes: that mends it, too.
+    // Removing the file solves the problem, too.
     world.push("main", None);
     world.minute().await;
     assert_eq!(world.asked("PATCH", ISSUE).remove(0).request.unwrap()["state"], "closed");

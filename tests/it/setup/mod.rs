@@ -1,5 +1,5 @@
-//! `phasebot setup`: the built program against the simulated forge, with a
-//! client in the browser's place, and with a real browser.
+//! `phasebot setup`: the built program with the simulated forge, with a client in place of a
+//! browser, and with a real browser.
 
 mod browser;
 mod refusals;

@@ -1,4 +1,4 @@
-//! What goes wrong, and what is left then.
+//! Failures of `phasebot setup`, and what they leave behind.
 
 use std::fs;
 
@@ -21,7 +21,7 @@ async fn a_code_without_the_right_state_is_not_taken() {
     assert!(forge.requests().is_empty(), "no code was exchanged");
     assert_eq!(browser.get(&back).await.0, 303);
     setup.line("Registered");
-    // Once.
+    // The code works only once.
     assert_eq!(browser.get(&back).await.0, 403);
     assert_eq!(forge.requests().iter().filter(|e| e.method == "POST").count(), 1);
 }
@@ -72,7 +72,7 @@ async fn the_page_is_for_this_machine_only() {
     );
     assert!(policy.contains("frame-ancestors 'none'") && !policy.contains("script-src"), "{policy}");
     assert_eq!((header("cache-control"), header("referrer-policy")), ("no-store".to_owned(), "no-referrer".to_owned()));
-    // Who does not know its address finds nothing.
+    // Nothing is served to anybody who does not know its address.
     for path in ["", "wrong", &"0".repeat(32)] {
         let (status, text) = browser.get(&format!("http://127.0.0.1:{port}/{path}")).await;
         assert_eq!((status, text.as_str()), (404, ""), "{path}");

@@ -1,4 +1,4 @@
-//! From the first page to a bot that serves, by HTTP.
+//! Setup by HTTP, from the first page to a serving bot.
 
 use std::process::{Command, Stdio};
 
@@ -36,13 +36,13 @@ async fn from_nothing_to_a_bot_that_serves() {
     let (status, err) = setup.end();
     assert!(status.success(), "{}\n{err}", setup.said);
 
-    // What was kept.
+    // Stored files.
     let id = setup.variable("PHASEBOT_GITHUB__APP_ID");
     assert_eq!(setup.files(), [(format!("phasebot-{id}.pem"), 0o600), ("phasebot.env".to_owned(), 0o600)]);
     assert_eq!(setup.variable("PHASEBOT_PUBLIC_URL"), PUBLIC);
     assert_eq!(setup.variable("PHASEBOT_GITHUB__API_URL"), forge.api_url());
 
-    // What was asked for: no more than the file lists.
+    // Requested permissions: exactly those in the file.
     let exchanges = forge.requests();
     for exchange in &exchanges {
         check_exchange(exchange).unwrap();
@@ -54,7 +54,7 @@ async fn from_nothing_to_a_bot_that_serves() {
     assert_eq!(made["events"], manifest["default_events"]);
     assert_eq!(made["owner"]["login"], "acme");
 
-    // Nothing secret was shown.
+    // No secret was shown.
     let secret = setup.variable("PHASEBOT_GITHUB__WEBHOOK_SECRETS");
     for secret in
         [&secret, made["client_secret"].as_str().unwrap(), made["pem"].as_str().unwrap().lines().nth(1).unwrap()]
@@ -62,7 +62,7 @@ async fn from_nothing_to_a_bot_that_serves() {
         assert!(!setup.said.contains(secret) && !err.contains(secret));
     }
 
-    // It ended with what doctor says, and with the command that starts the bot.
+    // It ended with the findings of doctor, and with the command that starts the bot.
     for part in
         ["ok    app", "ok    webhook", "ok    installed", "ok    permissions  acme", "ok    clock", "note  reachable"]
     {
@@ -72,12 +72,13 @@ async fn from_nothing_to_a_bot_that_serves() {
     serves(command, &setup).await;
 }
 
-/// The very command that setup shows starts the bot.
+/// Runs exactly the command that setup shows, which starts the bot.
 async fn serves(command: &str, setup: &Setup) {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_phasebot"));
     let (listen, admin) = (free_port(), free_port());
     let mut shell = Command::new("sh")
-        // Without its parentheses, so that the shell becomes the program and can be ended.
+        // Without the parentheses, so that `exec` replaces the shell and the process can be
+        // stopped.
         .args(["-c", command.strip_prefix('(').and_then(|command| command.strip_suffix(')')).unwrap()])
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", program.parent().unwrap().display()))
@@ -119,7 +120,7 @@ async fn more_is_asked_for_only_when_told() {
     browser.get(&browser.register(&forge, &page).await).await;
     setup.line("Install it: ");
     let (status, _) = setup.end();
-    // Not installed: that is what doctor says, and why it does not end with 0.
+    // The App is not installed: doctor reports this, so the exit code is not 0.
     assert_eq!(status.code(), Some(1));
     assert!(setup.said.contains("FAIL  installed"), "{}", setup.said);
     let exchanges = forge.requests();

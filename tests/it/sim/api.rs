@@ -1,4 +1,4 @@
-//! Every route once, each exchange checked against GitHub's description.
+//! Calls every route once, and checks each exchange against GitHub's description.
 
 use std::{collections::BTreeSet, process::Command};
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{REPO, World};
 use crate::openapi::{check_exchange, check_response, corpora};
 
-/// Something of everything, in `acme/shop`.
+/// Objects of every kind, in `acme/shop`.
 struct Filled {
     issue: u64,
     pull: u64,
@@ -241,7 +241,7 @@ async fn every_route_answers_as_github_describes_it() {
         assert_eq!(status, expected, "{method} {path}: {answer}");
     }
 
-    // Last: the App that is registered takes the place of ours.
+    // Last: the new App replaces ours.
     let code = world.registered("https://bot.example/webhooks/github").await;
     let path = format!("/app-manifests/{code}/conversions");
     let answer = world.send(Method::POST, &path, "", None).await;
@@ -365,7 +365,7 @@ async fn merges_leave_the_history_that_github_leaves() {
     }
 }
 
-/// The subset is what GitHub publishes. Needs the package and Python.
+/// The subset equals GitHub's published description. Needs the package and Python.
 #[test]
 fn the_vendored_description_is_githubs() {
     if !corpora().join("node_modules/@octokit/openapi").exists() {

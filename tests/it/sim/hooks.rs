@@ -1,4 +1,4 @@
-//! Every webhook against GitHub's description; how they are signed, sent and sent again.
+//! Checks every webhook against GitHub's description, and signatures, delivery and redelivery.
 
 use std::{
     collections::BTreeSet,
@@ -26,7 +26,7 @@ fn names(deliveries: &[Delivery]) -> Vec<String> {
         .collect()
 }
 
-/// A whole feature, with everything that can happen on its way.
+/// A complete feature with every kind of event.
 fn story(world: &World) {
     let (bob, ci) = (world.person("bob"), world.person("github-actions"));
     world.sim.set_role(REPO, "bob", "write").unwrap();
@@ -160,7 +160,7 @@ async fn what_the_bot_writes_comes_back_to_it() {
 
 type Received = Arc<Mutex<Vec<(HeaderMap, Bytes)>>>;
 
-/// A receiver that keeps what it gets.
+/// Starts a receiver that stores its requests.
 async fn receiver() -> (String, Received) {
     let received = Received::default();
     let keep = |State(all): State<Received>, headers: HeaderMap, body: Bytes| async move {

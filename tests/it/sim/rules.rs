@@ -1,4 +1,4 @@
-//! What the simulation refuses, and the faults that a test can ask for.
+//! Requests that the simulation rejects, and the faults that a test can inject.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{APP, KEY, REPO, World, json_of, signed};
 use crate::openapi::check_response;
 
-/// As GitHub: nobody can reach a webhook on the machine of whoever registers.
+/// Like GitHub: it cannot reach a webhook on the machine of the person who registers.
 #[tokio::test]
 async fn a_manifest_with_a_webhook_on_this_machine_is_refused() {
     let world = World::new().await;
@@ -233,8 +233,8 @@ async fn graphql_tells_of_links() {
     assert_eq!(answer["errors"][0]["type"], "UNDEFINED_FIELD");
 }
 
-/// The timeline names the change that closed an issue: a pull request, or a
-/// commit whose message says so. Nobody is named where a person closed it.
+/// The timeline names the change that closed an issue: a pull request, or a commit whose message
+/// says so. It names none if a person closed the issue.
 #[tokio::test]
 async fn graphql_tells_what_closed_an_issue() {
     let world = World::new().await;
@@ -264,7 +264,7 @@ async fn graphql_tells_what_closed_an_issue() {
     }
 }
 
-/// The system's time: what octocrab signs with.
+/// The system's time, which octocrab signs with.
 struct SystemTime;
 
 impl Clock for SystemTime {

@@ -29,7 +29,7 @@ fn place(repo: RepoKey, name: &str, installation: Option<u64>) -> RepositoryRow 
     RepositoryRow { repo, full_name: name.to_owned(), installation, active: installation.is_some() }
 }
 
-/// A commit with a piece of every kind.
+/// Returns a commit with a part of every kind.
 fn whole(seq: u64) -> Commit {
     Commit {
         under: Vec::new(),
@@ -70,11 +70,11 @@ pub(crate) async fn a_decision_is_kept_whole(database: &dyn Database) {
         [Timer { repo: repo(1), key: TimerKey::Item(12), at: at(60) }]
     );
 
-    // An empty decision is one, too.
+    // An empty decision is valid, too.
     store.commit(Commit::default()).await.unwrap();
 }
 
-/// Nothing of [`whole`] is there.
+/// Checks that nothing of [`whole`] is stored.
 async fn nothing_kept(store: &dyn Store) {
     assert_eq!(store.repository(&repo(1)).await.unwrap(), None);
     assert_eq!(store.facts(&repo(1)).await.unwrap(), []);
@@ -95,7 +95,7 @@ pub(crate) async fn a_decision_that_makes_no_sense_leaves_no_trace(database: &dy
         nothing_kept(&*store).await;
         assert_eq!(state(&*store, seq).await, DeliveryState::Pending);
     }
-    // Others that wait beside it are not harmed.
+    // Concurrent commits are not affected.
     let (bad, good) = tokio::join!(store.commit(Commit { repo: None, ..whole(seq) }), store.commit(whole(seq)));
     assert!(bad.is_err());
     good.unwrap();
@@ -153,13 +153,13 @@ pub(crate) async fn a_history_replaces_its_cycle_and_keeps_the_earlier_ones(data
     let first = vec![transition(at(1), Some("plan")), transition(at(2), Some("code")), transition(at(3), None)];
     log(12, first.clone()).await;
     log(13, vec![transition(at(2), Some("plan"))]).await;
-    // A second cycle, told three times, each time better.
+    // A second cycle, reported three times, each time more completely.
     log(12, vec![transition(at(10), Some("plan")), transition(at(14), Some("build"))]).await;
     log(12, vec![transition(at(10), Some("plan"))]).await;
     let second = vec![transition(at(10), Some("plan")), transition(at(12), Some("code"))];
     log(12, second.clone()).await;
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap(), [first.clone(), second].concat());
-    // Nothing is known of when an empty history's cycle began.
+    // An empty history does not say when its cycle began.
     log(12, vec![]).await;
     assert_eq!(store.transitions(&repo(1), 12).await.unwrap().len(), 5);
     log(12, first.clone()).await;

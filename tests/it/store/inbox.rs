@@ -34,7 +34,7 @@ pub(crate) async fn the_same_id_of_another_hook_or_forge_is_another_delivery(dat
     let hook = accept(&*store, NewDelivery { hook: String::new(), ..delivery("a") }).await;
     let forge = accept(&*store, NewDelivery { forge: ForgeName("ghes".to_owned()), ..delivery("a") }).await;
     assert!(first < hook && hook < forge);
-    // Names are not run together: ("7", "7a") is not ("77", "a").
+    // Names are not concatenated: ("7", "7a") is not ("77", "a").
     accept(&*store, NewDelivery { hook: "7".to_owned(), delivery: "7a".to_owned(), ..delivery("") }).await;
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn which_ids_were_taken_in_is_told_whatever_their_hook(database
     accept(&*store, delivery("a")).await;
     accept(&*store, NewDelivery { hook: String::new(), ..delivery("b") }).await;
     accept(&*store, NewDelivery { forge: ForgeName("ghes".to_owned()), ..delivery("c") }).await;
-    // An id of GitHub's form, which stores may keep in another order.
+    // An id in GitHub's form, which stores may represent differently.
     let github = "72d3162e-cc78-11e3-81ab-4c9367dc0958";
     accept(&*store, delivery(github)).await;
     let asked = ["a", "b", "c", "d", github].map(str::to_owned);
@@ -99,7 +99,7 @@ pub(crate) async fn numbers_of_64_bits_come_back(database: &dyn Database) {
 pub(crate) async fn bodies_of_every_size_come_back(database: &dyn Database) {
     let store = database.open().await;
     for size in [0_usize, 1, 4096, 300_000, 5_000_000] {
-        // Not JSON, and hard to pack: what arrives is kept whatever it is.
+        // Not JSON, and hard to compress: any body is stored as it arrived.
         let mut seed = 12_345_u32;
         let noise = std::iter::repeat_with(|| {
             seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -139,7 +139,7 @@ pub(crate) async fn pending_is_in_order_of_arrival(database: &dyn Database) {
     let store = database.open().await;
     let mut seqs = Vec::new();
     for (id, repo) in [("a", Some(1)), ("b", None), ("c", Some(2)), ("d", Some(1))] {
-        // Arrival is what counts, not the time that is written on it.
+        // The order of arrival counts, not the time in the delivery.
         let received_at = at(100 - i64::try_from(seqs.len()).unwrap());
         seqs.push(accept(&*store, NewDelivery { repo, received_at, ..delivery(id) }).await);
     }

@@ -58,13 +58,13 @@ pub(crate) async fn each_installation_has_its_own_share(database: &dyn Database)
     effects.push(NewEffect { installation: 11, ..once("other-safe", dispatch("1")) });
     effects.push(of("largest", u64::MAX));
     queue(&*store, at(1), effects).await;
-    // The same installation number on another forge is another installation.
+    // The same installation id on another forge is another installation.
     let ghes = RepoKey { forge: ForgeName("ghes".to_owned()), id: 1 };
     let effects = vec![of("ghes", 10)];
     store.commit(Commit { repo: Some(ghes), now: Some(at(1)), effects, ..Commit::default() }).await.unwrap();
 
     assert_eq!(due_keys(&*store, at(1), 2).await, ["other-safe", "storm-0", "storm-1", "other-1", "largest", "ghes"]);
-    // What may not be tried yet takes up no share.
+    // Effects that may not be retried yet use no share.
     for effect in store.due_effects(at(1), 2).await.unwrap() {
         finish(&*store, effect.id, effect.version, retry(at(100), false, true)).await;
     }
@@ -141,7 +141,7 @@ pub(crate) async fn a_cancelled_effect_is_not_sent(database: &dyn Database) {
     cancel(&["a", "never"], vec![]).await;
     assert_eq!(due_keys(&*store, at(2), 10).await, ["b"]);
 
-    // While a send is on its way: it is not repeated, and its facts still count.
+    // During a send, the effect is not repeated, and its facts still count.
     let effect = only_due(&*store, at(2)).await;
     assert_eq!(store.mark_sending(effect.id, 1, &[]).await, Ok(true));
     cancel(&["b"], vec![]).await;
@@ -150,10 +150,10 @@ pub(crate) async fn a_cancelled_effect_is_not_sent(database: &dyn Database) {
     assert_eq!(due_keys(&*store, at(9), 10).await, [""; 0]);
     assert_eq!(store.facts(&repo(1)).await.unwrap().len(), 1);
 
-    // What the same decision queues is wanted.
+    // Effects that the same decision queues are wanted.
     cancel(&["a"], vec![replacing("a", labels(1, "b"))]).await;
     assert_eq!(only_due(&*store, at(2)).await.effect, labels(1, "b"));
-    // What was to be done once stays used.
+    // One-time keys stay used.
     queue(&*store, at(1), vec![once("c", react(1))]).await;
     cancel(&["a", "c"], vec![]).await;
     queue(&*store, at(1), vec![once("c", react(1))]).await;
@@ -207,7 +207,7 @@ pub(crate) async fn an_old_version_ends_nothing_but_its_facts_are_kept(database:
         assert_eq!(store.facts(&repo(1)).await.unwrap().len(), n + 1);
         finish(&*store, left.id, 2, done(at(3))).await;
     }
-    // An effect that is not there loses no facts either.
+    // A missing effect loses no facts either.
     store.finish_effect(999, 1, done(at(5)), &repo(1), vec![fact("z", "{}")], &[]).await.unwrap();
     assert_eq!(store.facts(&repo(1)).await.unwrap().len(), 5);
 }
@@ -271,7 +271,7 @@ pub(crate) async fn ended_effects_are_not_due(database: &dyn Database) {
         assert_eq!(due_keys(&*store, at(99), 10).await, [""; 0]);
         let kept = store.effects(false, 1).await.unwrap().remove(0);
         assert_eq!((kept.id, kept.state, kept.attempts, kept.note.as_str()), (effect.id, state, attempts, note));
-        // The first end stands.
+        // The first result counts.
         finish(&*store, effect.id, 1, retry(at(3), false, true)).await;
         assert_eq!(store.effects(false, 1).await.unwrap().remove(0), kept);
     }

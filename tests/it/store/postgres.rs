@@ -1,4 +1,4 @@
-//! The contract on PostgreSQL, and what is particular to replicas on a server.
+//! The store contract on PostgreSQL, and tests that are specific to replicas on a server.
 
 mod encrypted;
 mod leases;

@@ -1,4 +1,4 @@
-//! The contract on SQLite, and what is particular to a file.
+//! The store contract on SQLite, and tests that are specific to a file.
 
 mod failures;
 
@@ -19,7 +19,7 @@ use super::{
     given::{accept, delivery},
 };
 
-/// A database file in a directory of its own, which goes with it.
+/// A database file in a directory of its own, which is deleted with it.
 pub(crate) struct SqliteFile {
     directory: TempDir,
 }

@@ -1,4 +1,4 @@
-//! Clauses on many callers at once.
+//! Clauses on concurrent callers.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -36,7 +36,7 @@ pub(crate) async fn many_tasks_lose_nothing(database: &dyn Database) {
         let store = Arc::clone(&store);
         async move {
             let seq = accept(&*store, delivery(&n.to_string())).await;
-            // What was acknowledged is seen by whoever asks next.
+            // An acknowledged delivery is visible to every later caller.
             assert!(store.delivery(seq).await.unwrap().is_some());
             seq
         }
@@ -53,7 +53,7 @@ pub(crate) async fn two_handles_write_the_same_database(database: &dyn Database)
     let answers = spawn_all((0..200_usize).map(|n| {
         let store = Arc::clone(&handles[n % 2]);
         async move {
-            // Each delivery comes to both handles.
+            // Each delivery arrives at both handles.
             let answer = store.accept(delivery(&(n / 2).to_string())).await.unwrap();
             let facts = vec![fact(&n.to_string(), "{}")];
             let effects = vec![once(&(n / 2).to_string(), react(1))];

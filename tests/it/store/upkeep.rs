@@ -1,4 +1,4 @@
-//! Clauses on forgetting and on figures.
+//! Clauses on deletion and statistics.
 
 use phasebot::{
     domain::timer::TimerKey,
@@ -17,7 +17,7 @@ pub(crate) async fn prune_forgets_what_ended_long_ago(database: &dyn Database) {
         let old = accept(&*store, delivery(&format!("old {name}"))).await;
         decide(&*store, old, end, at(1)).await;
         old_ones.push(old);
-        // Received long ago, ended lately.
+        // Received long ago, finished recently.
         let late = accept(&*store, delivery(&format!("late {name}"))).await;
         decide(&*store, late, end, at(100)).await;
     }
@@ -46,7 +46,7 @@ pub(crate) async fn prune_forgets_what_ended_long_ago(database: &dyn Database) {
     let left: Vec<_> = all_effects(&*store).await.into_iter().map(|(key, ..)| key).collect();
     assert_eq!(left, ["dead", "late", "queued"]);
 
-    // Forgotten means forgotten: the same delivery is new again, and its body is gone.
+    // After deletion, the same delivery is new again, and its body is gone.
     assert!(matches!(store.accept(delivery("old done")).await, Ok(Accepted::New(_))));
     assert!(matches!(store.accept(delivery("late done")).await, Ok(Accepted::Duplicate(_))));
     assert_eq!(
@@ -82,7 +82,7 @@ pub(crate) async fn a_pruned_delivery_number_is_not_given_again(database: &dyn D
 pub(crate) async fn stats_count_what_waits(database: &dyn Database) {
     let store = database.open().await;
     assert_eq!(store.stats().await, Ok(StoreStats::default()));
-    // An alert whose repository nobody knows counts, and makes nothing late.
+    // An alert for an unknown repository is counted, but does not count as late.
     let unknown = Some("acme/unknown".to_owned());
     accept(&*store, NewDelivery { target: unknown, repo: None, received_at: at(0), ..delivery("alert") }).await;
     let mut seqs = Vec::new();

@@ -1,4 +1,4 @@
-//! A store in memory that keeps the port's contract, and can fail on demand.
+//! A store in memory that implements the port's contract, and can fail on demand.
 
 use phasebot::{
     domain::{
@@ -24,15 +24,15 @@ use std::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// See the module's words.
+/// Store in memory.
 #[derive(Default)]
 pub struct MemoryStore {
     inner: Mutex<Inner>,
-    /// So many of the next commits fail.
+    /// Number of the next commits that fail.
     pub failing_commits: AtomicU32,
-    /// So many of the next outcomes of effects fail to be noted.
+    /// Number of the next results of effects that cannot be stored.
     pub failing_finishes: AtomicU32,
-    /// Commits that succeeded.
+    /// Number of successful commits.
     pub commits: AtomicUsize,
 }
 
@@ -71,7 +71,7 @@ impl Inner {
         known.map(|r| r.repo.id)
     }
 
-    /// Hands alerts that waited for a repository over to it.
+    /// Assigns alerts that waited for a repository to it.
     fn house(&mut self, place: &RepositoryRow) {
         for row in self.deliveries.iter_mut().map(|d| &mut d.row) {
             let meant = row.target.as_ref().is_some_and(|name| name.eq_ignore_ascii_case(&place.full_name));

@@ -1,4 +1,4 @@
-//! What several test modules stand on.
+//! Helpers that several test modules share.
 
 pub mod database;
 pub mod memory_store;

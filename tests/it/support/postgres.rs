@@ -4,23 +4,23 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use tokio_postgres::NoTls;
 
-/// The variable in which `scripts/with-postgres` names the server.
+/// Variable in which `scripts/with-postgres` names the server.
 pub const SERVER: &str = "PHASEBOT_TEST_POSTGRES";
 
-/// The server's address, without a database.
+/// Returns the server's address, without a database.
 pub fn server() -> String {
     std::env::var(SERVER)
         .expect("run by scripts/with-postgres, which starts a server and names it in PHASEBOT_TEST_POSTGRES")
 }
 
-/// A database of one test, by its URL. It goes with the server.
+/// A database for one test. It is deleted with the server.
 pub struct PostgresDatabase {
-    /// `database_url`.
+    /// Setting `database_url`.
     pub url: String,
 }
 
 impl PostgresDatabase {
-    /// Makes an empty database.
+    /// Creates an empty database.
     pub async fn new() -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
@@ -28,7 +28,7 @@ impl PostgresDatabase {
         Self { url: format!("{}/{name}", server()) }
     }
 
-    /// Runs SQL in it, beside the program.
+    /// Runs SQL in the database, independently of the program.
     pub async fn execute(&self, sql: &str) {
         execute(&self.url, sql).await;
     }

@@ -1,4 +1,4 @@
-//! What the server answers.
+//! HTTP answers of the server.
 
 use phasebot::http::Limits;
 use serde_json::json;
@@ -43,7 +43,7 @@ async fn what_is_not_verified_reaches_nobody() {
         ("X-Signature: good\r\nX-Signature: bad\r\nX-Event: issues\r\nX-Delivery: d\r\n", (401, "bad_signature")),
         ("X-Signature: good\r\nX-Delivery: d\r\n", (400, "bad_header")),
         ("X-Signature: good\r\nX-Event: issues\r\n", (400, "bad_header")),
-        // The signature is looked at before the other headers are.
+        // The signature is checked before the other headers.
         ("X-Signature: bad\r\n", (401, "bad_signature")),
     ] {
         let (status, code) = house.post(headers, b"{}").await.refusal();
@@ -60,7 +60,7 @@ async fn other_forges_routes_and_methods() {
     assert_eq!(refusal(house.ask(&post("/webhooks/%ff", GOOD, b"{}")).await), (404, "no_such_forge".to_owned()));
     assert_eq!(refusal(house.ask(&post("/webhooks/github/x", GOOD, b"{}")).await), (404, "not_found".to_owned()));
     assert_eq!(refusal(house.ask(&post("/", "", b"")).await), (404, "not_found".to_owned()));
-    // The figures are for the private address only.
+    // Metrics are only on the private address.
     let metrics = house.ask(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n").await;
     assert_eq!(refusal(metrics), (404, "not_found".to_owned()));
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
@@ -99,7 +99,7 @@ async fn a_body_of_25_mib_is_taken_and_a_byte_more_is_not() {
     let chunked =
         [head.as_bytes(), format!("{:x}\r\n", body.len()).as_bytes(), &body, b"\r\n0\r\n\r\n".as_slice()].concat();
     assert_eq!(house.ask(&chunked).await.refusal(), too_large, "without a length");
-    // A sender that asks first is told before it sends.
+    // A sender with `Expect: 100-continue` gets the answer before it sends the body.
     let asking = format!(
         "POST /webhooks/github HTTP/1.1\r\nHost: h\r\n{GOOD}Expect: 100-continue\r\nContent-Length: 99999999\r\n\r\n"
     );
@@ -169,7 +169,7 @@ async fn a_hostile_delivery_id_is_not_repeated_as_it_is() {
         ("é\u{202e}x", "x".to_owned()),
         (&"z".repeat(5000), "z".repeat(128)),
     ] {
-        // hyper itself refuses control characters other than a tab in a header.
+        // hyper itself rejects control characters in headers, except tabs.
         let answer = house.post(&format!("X-Signature: good\r\nX-Event: issues\r\nX-Delivery: {id}\r\n"), b"{}").await;
         if id.contains('\u{1b}') {
             assert_eq!(answer.status, 400);

@@ -1,4 +1,4 @@
-//! The server from outside: every answer of the contract, on real sockets.
+//! The webhook server from outside: every answer of the contract, on real sockets.
 
 mod answers;
 pub mod house;

@@ -1,4 +1,4 @@
-//! The private address, as a page in an operator's browser reaches it.
+//! Protection of the private address against pages in an operator's browser.
 
 use super::house::{House, limits};
 
@@ -15,7 +15,7 @@ async fn the_private_address_answers_only_to_its_own_names() {
         let answer = private.ask(&get("/metrics", &format!("Host: {host}\r\n"))).await;
         assert_eq!(answer.status, 200, "{host}");
     }
-    // DNS rebinding: the page's own name leads here, and its requests bear it.
+    // DNS rebinding: the page's own name resolves to this machine, and its requests carry it.
     for path in ["/metrics", "/admin/status", "/admin/deliveries", "/nothing"] {
         for host in ["evil.example", "evil.example:9090", "localhost.evil.example", ""] {
             let answer = private.ask(&get(path, &format!("Host: {host}\r\n"))).await;
@@ -38,7 +38,7 @@ async fn pages_of_other_sites_read_nothing_of_the_private_address() {
         let answer = private.ask(&get("/metrics", &format!("Host: localhost\r\nSec-Fetch-Site: {site}\r\n"))).await;
         assert_eq!(answer.status, status, "{site}");
     }
-    // Nobody is told that another origin may read or ask anything.
+    // No answer allows another origin to read or send anything.
     for request in [
         get("/metrics", "Host: localhost\r\nOrigin: https://evil.example\r\n"),
         b"OPTIONS /metrics HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nAccess-Control-Request-Method: GET\r\n\r\n".to_vec(),

@@ -13,7 +13,7 @@ use super::house::{GOOD, House, Mood, limits, post};
 
 const SHORT: Duration = Duration::from_millis(100);
 
-/// Time-out that is far longer than anything here takes.
+/// Awaits `future`; fails after 30 s, far longer than anything here takes.
 async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     timeout(Duration::from_secs(30), future).await.unwrap_or_else(|_| panic!("{what}: still waiting"))
 }

@@ -16,7 +16,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Triage,
     place: Place::Feedback,
     forks: true,
-    help: "Tells that you look after the incident",
+    help: "Acknowledges the incident",
     run,
 };
 

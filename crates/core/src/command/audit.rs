@@ -18,7 +18,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Write,
     place: Place::Anywhere,
     forks: true,
-    help: "Shows who ran what here, by what right, and what came of it",
+    help: "Shows who ran which commands here, by what right, and with what result",
     run,
 };
 

@@ -184,7 +184,7 @@ pub(super) fn nothing_to_lift(what: &str, name: &str) -> String {
 
 pub(super) fn just_begun(environment: &str, by: &str, after: SignedDuration) -> String {
     format!(
-        "There is no lock on {}. A deploy by {} has just begun there: phasebot stops waiting for it by `/unlock` once \
+        "There is no lock on {}. A deploy by {} has just begun there: `/unlock` makes phasebot stop tracking it once \
          it has gone on for {}.",
         quoted(environment),
         quoted(by),

@@ -15,7 +15,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Triage,
     place: Place::Anywhere,
     forks: true,
-    help: "Puts it into an open milestone; `none` takes it out",
+    help: "Sets an open milestone; `none` removes it",
     run,
 };
 

@@ -16,7 +16,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Triage,
     place: Place::Feedback,
     forks: true,
-    help: "Keeps the incident quiet for a time",
+    help: "Mutes notifications about the incident for a time",
     run,
 };
 

@@ -34,7 +34,7 @@ pub(super) static ROW: Row = Row {
     least: OVERRIDES,
     place: Place::Anywhere,
     forks: false,
-    help: "Lets a gate pass without the named conditions, for a time",
+    help: "Lets a gate pass without the named conditions for a time",
     run,
 };
 

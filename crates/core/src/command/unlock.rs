@@ -40,7 +40,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         if turn.at < free_at {
             return CommandResult::Refused(messages::just_begun(&environment, &request.by.login, LET_GO_AFTER));
         }
-        let done = format!("waits no more for the deploy by {}; what it started goes on", quoted(&request.by.login));
+        let done = format!("stopped tracking the deploy by {}; the workflow keeps running", quoted(&request.by.login));
         let request = id.clone();
         turn.guard(CommandAction::LetGo { request });
         return CommandResult::Done(done);

@@ -16,7 +16,7 @@ pub(super) static ROW: Row = Row {
     least: Role::Triage,
     place: Place::Feedback,
     forks: true,
-    help: "Lets the incident speak again",
+    help: "Ends the mute of the incident",
     run,
 };
 

@@ -165,7 +165,10 @@ pub(super) fn name_unknown(reference: &str, answer: Option<&Answer>) -> String {
         Some(Answer::Unavailable { why }) => format!(" ({})", forge_reason(why)),
         _ => String::new(),
     };
-    format!("The forge does not tell what {} stands for{why}. Say it again later.", quoted(reference))
+    format!(
+        "The forge did not say which commit {} names{why}, so nothing was done. Repeat the command later.",
+        quoted(reference)
+    )
 }
 
 pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
@@ -271,7 +274,7 @@ pub(super) fn not_started(why: &str) -> String {
 }
 
 pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
-    format!("It began at {} instead of {}, and was stopped.", quoted(found.short()), commit(wanted))
+    format!("The run used {} instead of {}, so it was cancelled.", quoted(found.short()), commit(wanted))
 }
 
 // ── Outcome ──
@@ -303,11 +306,11 @@ pub(super) fn never_began() -> String {
 }
 
 pub(super) fn let_go() -> &'static str {
-    "Somebody unlocked the environment, so that nobody waits for its end any more. What it started goes on."
+    "The environment was unlocked, so phasebot stopped tracking the deploy. The workflow keeps running."
 }
 
 pub(super) fn no_end() -> String {
-    "Nobody said within 24 hours how it ended, so it was given up and the environment is free again.".to_owned()
+    "The forge did not report its end within 24 hours, so it was given up and the environment is free again.".to_owned()
 }
 
 // ── The status comment ──

@@ -157,7 +157,7 @@ impl<'f> Incident<'f> {
     /// Returns the source's title, or the name of its first alert.
     pub(super) fn title(&self) -> String {
         if self.is_silence() {
-            return format!("Nothing is heard of {}", self.facts.connection);
+            return format!("No heartbeat from {}", self.facts.connection);
         }
         let Some(group) = self.facts.portrait.as_ref().map(|portrait| &portrait.value) else { return String::new() };
         let of = |alert: &Alert| alert.annotations.get("summary").or_else(|| alert.labels.get("alertname")).cloned();

@@ -1,4 +1,4 @@
-//! What happens to one issue, and what its labels must have shown in the end.
+//! The story of one issue, and the labels that it must have shown at the end.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use phasebot_forge_sim::{MergeMethod, NewCommit, NewPull, Person, SimForge};
 
 use super::Plot;
 
-/// The phases of this story, in order.
+/// Phases of this story, in order.
 pub const PHASES: [&str; 3] = ["phase/plan", "phase/code", "phase/build"];
 
-/// What can be said about the way to the last label.
+/// Guarantee about the labels before the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Each label was waited for: each was there once, in order.
+    /// Each label was awaited: each was added once, in order.
     Whole,
-    /// Labels may have been passed over; none came twice or went back.
+    /// Labels may be skipped; none was added twice or moved back.
     Forward,
-    /// Deliveries came in any order: what is known may for a moment say less
-    /// than before (a push is heard of before its pull request).
+    /// Deliveries arrived in any order: phasebot may for a moment know less than before (if a push
+    /// arrives before its pull request).
     Any,
 }
 
@@ -71,13 +71,13 @@ impl Plot for Story {
 }
 
 impl Story {
-    /// Nothing has happened yet.
+    /// Creates the story before its first event.
     pub fn new(person: &Person, full_name: &str, name: &str, way: Way) -> Self {
         let (full_name, name) = (full_name.to_owned(), name.to_owned());
         Self { person: person.clone(), full_name, name, issue: 0, pull: 0, told: 0, way }
     }
 
-    /// Whether the labels show what has happened so far.
+    /// Returns whether the labels show everything that has happened so far.
     pub fn shown(&self, sim: &SimForge) -> bool {
         let Some(phase) = self.told.checked_sub(1).map(|n| PHASES[n]) else { return true };
         let wanted = BTreeSet::from([phase.to_owned()]);
@@ -85,7 +85,7 @@ impl Story {
         pull_too && sim.visible_labels(&self.full_name, self.issue) == wanted
     }
 
-    /// The labels that were put on an item, in order; fails if two were on it at a time.
+    /// Returns the labels that were added to an item, in order; fails if it had two at a time.
     fn put_on(&self, sim: &SimForge, item: u64) -> Vec<String> {
         let mut on = BTreeSet::new();
         let mut all = Vec::new();

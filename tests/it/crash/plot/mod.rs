@@ -1,4 +1,4 @@
-//! What happens in a storm: plots, each of which knows what people must see in the end.
+//! Plots of a storm; each one knows what people must see at the end.
 
 mod label;
 mod ship;
@@ -14,16 +14,16 @@ pub use self::{
     trouble::{Notice, Trouble},
 };
 
-/// One thread of what happens.
+/// A sequence of events.
 pub trait Plot {
-    /// Lets the next thing happen; `false` once there is none.
+    /// Causes the next event; returns `false` if there is none.
     fn go_on(&mut self) -> bool;
 
-    /// Alerts that the monitoring system wants to send now.
+    /// Returns the alerts that the monitoring system sends now.
     fn notices(&mut self) -> Vec<Notice> {
         Vec::new()
     }
 
-    /// Checks what people see in the end.
+    /// Checks what people see at the end.
     fn check(&self, sim: &SimForge);
 }

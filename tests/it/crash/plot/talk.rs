@@ -1,10 +1,10 @@
-//! Slash-commands on an issue: each is answered, and by one comment at most.
+//! Slash commands on an issue: each is answered, by at most one comment.
 
 use phasebot_forge_sim::{Person, SimForge};
 
 use super::Plot;
 
-/// What is said, and what becomes of it: the last reaction, and whether words of its own answer.
+/// Commands and their results: the last reaction, and whether a comment answers.
 const SAID: [(&str, &str, bool); 6] = [
     ("/hold until the law is passed", "rocket", false),
     ("Has anybody seen this as well?", "", false),
@@ -14,18 +14,18 @@ const SAID: [(&str, &str, bool); 6] = [
     ("/why", "rocket", false),
 ];
 
-/// An issue on which somebody gives commands.
+/// An issue on which a person gives commands.
 pub struct Talk {
     person: Person,
     full_name: String,
     issue: u64,
     comments: Vec<u64>,
-    /// Whether the forge answers whatever it is asked.
+    /// Whether the forge answers every query.
     answers: bool,
 }
 
 impl Talk {
-    /// Opens the issue. `answers`: whether the forge answers whatever it is asked.
+    /// Opens the issue. `answers`: the forge answers every query.
     pub fn new(person: &Person, full_name: &str, name: &str, answers: bool) -> Self {
         let issue = person.open_issue(name, "", &[]).unwrap().made;
         Self { person: person.clone(), full_name: full_name.to_owned(), issue, comments: Vec::new(), answers }
@@ -47,8 +47,8 @@ impl Plot for Talk {
             let marker = format!("<!-- phasebot:answer:comment-{comment}");
             let answer = |text: &&String| text.strip_prefix(&marker).is_some_and(|rest| rest.starts_with(['-', ' ']));
             let answers = ours.iter().filter(answer).count();
-            // Who may say so is asked of the forge: while it does not answer, a command is refused.
-            // And where its delivery overtakes that of the hold, there is no hold yet to lift.
+            // The sender's permission is queried: without an answer, a command is refused. If its
+            // delivery overtakes that of the hold, there is no hold to lift yet.
             let refused = (!self.answers || words == "/unhold") && seen == ["-1", "eyes"];
             match reaction {
                 "" => assert!(seen.is_empty(), "{place} {words}: {seen:?}"),

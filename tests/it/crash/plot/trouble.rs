@@ -1,4 +1,4 @@
-//! Alerts: whatever is sent again, one issue for each group.
+//! Alerts: whatever is sent again, there is one issue per group.
 
 use phasebot::{app::clock::SystemClock, port::clock::Clock};
 use phasebot_forge_sim::SimForge;
@@ -6,19 +6,19 @@ use serde_json::json;
 
 use super::Plot;
 
-/// How often the monitoring system tells of one group.
+/// Number of notifications about one group.
 const REPEATS: usize = 4;
 
 /// A notification to a connection.
 #[derive(Debug, Clone)]
 pub struct Notice {
-    /// The connection's name.
+    /// Name of the connection.
     pub connection: String,
-    /// Alertmanager's JSON.
+    /// JSON in Alertmanager's form.
     pub body: String,
 }
 
-/// A group of alerts that goes on firing.
+/// A group of alerts that keeps firing.
 pub struct Trouble {
     sim: SimForge,
     connection: String,
@@ -30,7 +30,8 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Nothing is wrong yet. `connection` opens issues in `full_name`; `name` is no other group's.
+    /// Creates the plot before the first alert. `connection` opens issues in `full_name`; `name` is
+    /// unique among groups.
     pub fn new(sim: &SimForge, connection: &str, full_name: &str, name: &str) -> Self {
         Self {
             sim: sim.clone(),
@@ -45,7 +46,7 @@ impl Trouble {
 }
 
 impl Trouble {
-    /// Issues about it.
+    /// Returns the number of issues about the group.
     pub fn filed(&self) -> usize {
         let opened = self.sim.deliveries().into_iter().filter(|d| {
             d.event == "issues"
@@ -60,7 +61,7 @@ impl Trouble {
 impl Plot for Trouble {
     fn go_on(&mut self) -> bool {
         if self.sent == REPEATS {
-            // An alert has to last a little before it is filed.
+            // An alert must fire for a while before an issue is opened.
             return self.filed() == 0;
         }
         self.sent += 1;

@@ -1,10 +1,10 @@
-//! TLS to the server, whose certificate an authority of the test's own made out to `localhost`.
+//! TLS to the server, whose certificate the test's own authority issued for `localhost`.
 
 use phasebot::store::{OpenError, open};
 
 use crate::support::postgres::PostgresDatabase;
 
-/// Refused, with words that name the certificate and the remedy.
+/// Asserts a refusal that names the certificate and the remedy.
 async fn is_refused(url: &str) {
     match open(url).await.err() {
         Some(OpenError::Engine { message, .. }) => {
@@ -29,7 +29,8 @@ async fn it_is_checked_against_the_authority_that_is_named() {
         END $$";
     database.execute(all_encrypted).await;
 
-    // The system knows no such authority; and the certificate is for a name, not for a number.
+    // The system does not know the authority, and the certificate is for a name, not for an IP
+    // address.
     is_refused(&format!("{by_name}?sslmode=require")).await;
     is_refused(&format!("{}?sslmode=require&sslrootcert={authority}", database.url)).await;
 }

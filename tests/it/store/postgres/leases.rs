@@ -1,4 +1,4 @@
-//! What replicas divide among themselves.
+//! Leases that replicas divide among themselves.
 
 use phasebot::{
     domain::{id::ForgeName, timer::TimerKey},
@@ -13,7 +13,7 @@ use crate::{
     support::postgres::PostgresDatabase,
 };
 
-/// Lets every lease run out, as time would.
+/// Expires every lease.
 async fn time_passes(database: &PostgresDatabase) {
     database.execute("UPDATE lease SET until = now() - INTERVAL '1 second'").await;
 }
@@ -59,7 +59,7 @@ async fn what_was_reached_under_a_lost_lease_is_not_kept() {
     queue(&*zombie, at(1), vec![once("hello", labels(1, "x"))]).await;
     let effect = zombie.due_effects(at(1), 10).await.unwrap().remove(0);
     time_passes(&database).await;
-    // Nobody has taken it yet: what is late is not void.
+    // No other replica has taken it yet: a late commit is still valid.
     zombie.commit(learn(vec![old.clone()], "late")).await.unwrap();
 
     let new = take(&*other, 1).await.unwrap();
@@ -89,7 +89,7 @@ async fn facts_written_without_a_lease_void_what_was_read() {
     let again = take(&*one, 1).await.unwrap();
     assert!(again.epoch > lease.epoch);
     one.commit(learn(vec![again.clone()], "b")).await.unwrap();
-    // What nobody keeps in memory voids nothing.
+    // Replicas keep no timers in memory, so changing them invalidates no lease.
     let timers = vec![(TimerKey::Item(1), Some(at(5)))];
     other.commit(Commit { repo: Some(repo(1)), timers, ..Commit::default() }).await.unwrap();
     one.commit(learn(vec![again], "c")).await.unwrap();
@@ -180,13 +180,13 @@ async fn what_an_installation_used_is_known_to_all() {
     assert_eq!((budget.spent.as_str(), budget.parked_until), ("{}", at(9)), "parking never goes back");
 }
 
-/// What will never fit is no trouble of the moment, which would be tried again for ever.
+/// A value that will never fit is not a transient error, which would be retried forever.
 #[tokio::test]
 #[ignore = "needs PostgreSQL: scripts/test postgres"]
 async fn a_key_beyond_a_limit_makes_no_sense() {
     let database = PostgresDatabase::new().await;
     let store = database.open().await;
-    // Not to be compressed below the limit.
+    // Does not compress below the limit.
     let letter = |n: u64| char::from(b'a' + (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 60) as u8);
     let key: String = (0..100_000).map(|n| letter(n * n)).collect();
     let refused = store.commit(learn(vec![], &key)).await;

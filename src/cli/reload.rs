@@ -51,13 +51,17 @@ impl Reload {
                     "a file changed"
                 }
             };
-            // Taken before reading, so that a change during a failed reload is noticed.
+            // Taken before reading, so that a change during the reload is noticed.
             seen = stamp(&files);
             match self.renew() {
                 Ok(renewed) => {
                     tracing::info!("{why}: secrets, key and policy are renewed");
-                    files = self.files(&renewed);
-                    seen = stamp(&files);
+                    let named = self.files(&renewed);
+                    if named != files {
+                        // Other files may have changed since they were read: read them once more.
+                        files = named;
+                        seen.clear();
+                    }
                 }
                 Err(failure) => tracing::error!("{why}: what was in force stays so: {failure}"),
             }

@@ -37,7 +37,7 @@ struct Hit {
     reason: Reason,
 }
 
-/// Derives the phase, history and reasons of one item. See [`crate::phase::derive`].
+/// Derives the phase, history and reasons of one item.
 pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemNumber) -> Derived {
     let Some(item) = eval.facts.items.get(&number) else {
         return nothing(number, "unknown", "nothing is recorded of it", false);

@@ -11,7 +11,7 @@ use std::{
 use crate::port::store::{Partition, Pending, Seq};
 
 /// Most delivery numbers in memory.
-const MOST: usize = 4096;
+const CAPACITY: usize = 4096;
 /// Most delivery numbers of one partition.
 const MOST_OF_ONE: usize = 256;
 /// First wait after a failure; doubles up to [`LONGEST_WAIT`].
@@ -63,7 +63,7 @@ impl Backlog {
 
     /// Returns whether the store holds more, and there is room for it now.
     pub(crate) fn wants_more(&self) -> bool {
-        self.went_back || (self.stopped && self.len < MOST / 2)
+        self.went_back || (self.stopped && self.len < CAPACITY / 2)
     }
 
     /// Returns whether nothing is pending, here or in the store as far as read, and nothing runs.
@@ -85,7 +85,7 @@ impl Backlog {
     /// Adds a number while reading; returns `false` once there is no room, where the read must
     /// stop.
     pub(crate) fn offer(&mut self, pending: &Pending) -> bool {
-        if self.len >= MOST {
+        if self.len >= CAPACITY {
             self.stopped = true;
             return false;
         }
@@ -96,7 +96,7 @@ impl Backlog {
 
     /// Adds a number that was put back behind the cursor (a replay).
     pub(crate) fn offer_again(&mut self, pending: &Pending) {
-        if pending.seq <= self.cursor && self.len < MOST {
+        if pending.seq <= self.cursor && self.len < CAPACITY {
             self.add(pending);
         }
     }
@@ -267,7 +267,7 @@ mod tests {
     fn memory_is_bounded() {
         let mut backlog = Backlog::default();
         let taken = (1..=100_000).take_while(|s| backlog.offer(&pending(*s, *s))).count();
-        assert_eq!(taken, MOST);
-        assert_eq!(backlog.cursor(), MOST as u64);
+        assert_eq!(taken, CAPACITY);
+        assert_eq!(backlog.cursor(), CAPACITY as u64);
     }
 }

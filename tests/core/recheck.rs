@@ -81,10 +81,10 @@ fn an_issue_about_a_tag_is_opened_while_its_gate_asks_for_it() {
 
 #[test]
 fn an_errand_is_run_while_its_command_waits() {
-    let errand = Effect::SetMilestone { item: 1, milestone: None, command: id() };
-    assert_eq!(recheck(&with_command(Ending::Pending), &errand, ACT), Recheck::Send);
-    assert!(is_withheld(&with_command(Ending::Refused("late".into())), &errand, ACT));
-    assert!(is_withheld(&facts(), &errand, ACT), "a command of which nothing is recorded asks for nothing");
+    let effect = Effect::SetMilestone { item: 1, milestone: None, command: id() };
+    assert_eq!(recheck(&with_command(Ending::Pending), &effect, ACT), Recheck::Send);
+    assert!(is_withheld(&with_command(Ending::Refused("late".into())), &effect, ACT));
+    assert!(is_withheld(&facts(), &effect, ACT), "a command of which nothing is recorded asks for nothing");
 }
 
 #[test]

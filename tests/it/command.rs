@@ -110,7 +110,7 @@ impl World {
         all.filter(|(by, _)| by == "phasebot[bot]").map(|(_, text)| text).collect()
     }
 
-    fn board(&self, item: u64) -> String {
+    fn status_comment(&self, item: u64) -> String {
         let boards: Vec<String> =
             self.ours(item).into_iter().filter(|text| text.starts_with("<!-- phasebot:status -->")).collect();
         assert!(boards.len() <= 1, "one status comment: {boards:#?}");
@@ -151,34 +151,37 @@ async fn what_works_on_an_issue() {
     assert!(world.ours(issue).is_empty(), "what speaks for itself gets no words: {:?}", world.ours(issue));
 
     assert_eq!(world.say("bob", issue, "/status").await, ["rocket"]);
-    assert!(world.board(issue).contains("### Phase `plan`"), "{}", world.board(issue));
+    assert!(world.status_comment(issue).contains("### Phase `plan`"), "{}", world.status_comment(issue));
     assert_eq!(world.say("bob", issue, "/why").await, ["rocket"]);
-    assert!(world.board(issue).contains("By the rule at `built-in:"), "{}", world.board(issue));
+    assert!(world.status_comment(issue).contains("By the rule at `built-in:"), "{}", world.status_comment(issue));
     assert_eq!(world.say("bob", issue, "/help").await, ["rocket"]);
-    let board = world.board(issue);
-    assert!(board.contains("Commands for <code>bob</code> (read)"), "{board}");
-    assert!(board.contains("`/lock` (people with `write`"), "{board}");
+    let status_comment = world.status_comment(issue);
+    assert!(status_comment.contains("Commands for <code>bob</code> (read)"), "{status_comment}");
+    assert!(status_comment.contains("`/lock` (people with `write`"), "{status_comment}");
 
     assert_eq!(world.say("carol", issue, "/hold waits for legal").await, DONE);
-    assert!(world.board(issue).contains("`h1` by `carol`"));
-    assert!(world.board(issue).contains("hold nothing back"));
+    assert!(world.status_comment(issue).contains("`h1` by `carol`"));
+    assert!(world.status_comment(issue).contains("hold nothing back"));
     assert_eq!(world.say("carol", issue, "/unhold h1").await, DONE);
-    assert!(!world.board(issue).contains("**Holds**"));
+    assert!(!world.status_comment(issue).contains("**Holds**"));
     assert_eq!(world.say("alice", issue, "/lock production for=2h hotfix").await, DONE);
-    assert!(world.board(issue).contains("`production` by `alice`"), "{}", world.board(issue));
+    assert!(world.status_comment(issue).contains("`production` by `alice`"), "{}", world.status_comment(issue));
     assert_eq!(world.say("alice", issue, "/unlock production").await, DONE);
-    assert!(!world.board(issue).contains("**Locks**"));
+    assert!(!world.status_comment(issue).contains("**Locks**"));
     assert_eq!(world.say("alice", issue, "/freeze all until=tomorrow 09:00 holidays").await, DONE);
-    assert!(world.board(issue).contains("`all` by `alice`") && world.board(issue).contains("2026-03-03 09:00 UTC"));
+    assert!(
+        world.status_comment(issue).contains("`all` by `alice`")
+            && world.status_comment(issue).contains("2026-03-03 09:00 UTC")
+    );
     assert_eq!(world.say("alice", issue, "/unfreeze all").await, DONE);
     assert_eq!(world.say("alice", issue, "/audit").await, DONE);
-    assert!(world.board(issue).contains("maintain, asked 2026-03-02"), "{}", world.board(issue));
+    assert!(world.status_comment(issue).contains("maintain, asked 2026-03-02"), "{}", world.status_comment(issue));
 
     assert!(world.answers(issue).is_empty());
     // The status comment follows the phase without another command.
     world.alice.label(issue, "phase/build").unwrap();
     world.settle().await;
-    assert!(world.board(issue).contains("### Phase `build`"), "{}", world.board(issue));
+    assert!(world.status_comment(issue).contains("### Phase `build`"), "{}", world.status_comment(issue));
     world.finish().await;
 }
 
@@ -236,8 +239,11 @@ async fn refusals_name_the_rule_and_come_once_an_hour() {
     assert_eq!(world.say("carol", issue, "/lock production").await, REFUSED);
     assert_eq!(world.answers(issue).len(), 1, "{:?}", world.answers(issue));
     assert!(world.answers(issue)[0].contains("takes `triage` here, by default; `bob` has `read`"));
-    let board = world.board(issue);
-    assert!(board.contains("is for members of `sre`"), "what is beyond the hour's comment is in the journal: {board}");
+    let status_comment = world.status_comment(issue);
+    assert!(
+        status_comment.contains("is for members of `sre`"),
+        "what is beyond the hour's comment is in the journal: {status_comment}"
+    );
     assert_eq!(world.say("alice", issue, "/lock production").await, DONE);
     assert_eq!(world.say("carol", issue, "/assign @stranger").await, REFUSED);
     assert!(world.answers(issue).pop().unwrap().contains("did not assign `stranger`"));
@@ -274,6 +280,10 @@ async fn a_comment_runs_once_however_often_it_comes() {
         }
     }
     world.settle().await;
-    assert!(world.board(issue).contains("`h1`") && !world.board(issue).contains("`h2`"), "{}", world.board(issue));
+    assert!(
+        world.status_comment(issue).contains("`h1`") && !world.status_comment(issue).contains("`h2`"),
+        "{}",
+        world.status_comment(issue)
+    );
     world.finish().await;
 }

@@ -8,7 +8,7 @@ use crate::{
     cli::doctor::{Finding, Occasion, Report, Verdict, alerts, hook, repositories},
     forge::github::{
         app_permissions::Grants,
-        inspect::{App, Inspector, Installation, MOST, Rate, Seen},
+        inspect::{App, Inspector, Installation, PAGE, Rate, Seen},
     },
     port::{clock::Clock, forge::ForgeError},
     settings::{Credentials, Settings},
@@ -62,11 +62,11 @@ pub(super) async fn check(
         let finding = Finding::new("installed", Verdict::Fail, "on no repository").remedy("install it");
         report.add(finding.link(format!("{}/installations/new", app.html_url)));
     }
-    if installations.len() >= MOST {
+    if installations.len() >= PAGE {
         report.add(Finding::new(
             "installed",
             Verdict::Note,
-            format!("only the first {MOST} installations are looked at"),
+            format!("only the first {PAGE} installations are looked at"),
         ));
     }
     let mut served = repositories::Served::new(settings);

@@ -15,12 +15,12 @@ use crate::{
 };
 
 /// Maximum number of repositories per installation whose policies are read.
-const MOST: usize = 30;
+const POLICIES: usize = 30;
 
 /// Returns a finding if GitHub does not let the App read who has write access. Without that,
 /// phasebot ignores reviews, commands and links of the people concerned.
 async fn who_may_write(inspector: &Inspector, of: &Installation, repo: &Repository) -> Option<Finding> {
-    match inspector.tells_permissions(of, repo).await {
+    match inspector.check_permission_query(of, repo).await {
         Err(ForgeError::Permanent(why)) => {
             let says = format!("GitHub does not say who may write, so no review, command or link counts: {why}");
             let remedy = "grant this installation metadata: read; if it is granted, an owner of the organisation has \
@@ -82,8 +82,8 @@ impl Served {
         self.names.extend(repositories.iter().map(|repo| repo.full_name.to_lowercase()));
         let live: Vec<&Repository> = repositories.iter().filter(|repo| !repo.archived).collect();
         let mut says = format!("on {total} repositor{}", if total == 1 { "y" } else { "ies" });
-        if live.len() > MOST {
-            says = format!("{says}; the policies of {MOST} are looked at");
+        if live.len() > POLICIES {
+            says = format!("{says}; the policies of {POLICIES} are looked at");
         }
         report.add(Finding::new("installed", Verdict::Ok, says).about(of.owner()));
         let shared = match live.first() {
@@ -93,7 +93,7 @@ impl Served {
             }
             None => None,
         };
-        for repo in live.into_iter().take(MOST) {
+        for repo in live.into_iter().take(POLICIES) {
             report.extend(who_may_write(inspector, of, repo).await);
             match inspector.file(of.id, repo, None, FILE).await {
                 Ok(own) => {

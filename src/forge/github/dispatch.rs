@@ -50,7 +50,7 @@ pub(super) async fn dispatch(
     if context.in_doubt {
         return match find(repo, it.workflow, it.request).await? {
             Some(run) => {
-                let pinned = was_told(repo, it, &run).await?;
+                let pinned = received_commit(repo, it, &run).await?;
                 Ok(Applied { made: Some(run.id.to_string()), ..told(started(&run, pinned)) })
             }
             None => Err(ForgeError::Permanent(format!(
@@ -122,7 +122,7 @@ fn started(run: &Run, pinned: bool) -> ForgeResult {
 
 /// Returns whether a run of ours received its commit as an input. This is always so with `strict`;
 /// otherwise the workflow file at the run's commit must declare the input.
-async fn was_told(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> Result<bool, ForgeError> {
+async fn received_commit(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> Result<bool, ForgeError> {
     if it.strict {
         return Ok(true);
     }

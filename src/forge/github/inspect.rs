@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// Maximum number of installations read, and of repositories read per installation.
-pub const MOST: usize = 100;
+pub const PAGE: usize = 100;
 
 /// Sends the read requests of `setup` and `doctor` with the App's credentials.
 pub struct Inspector {
@@ -197,9 +197,9 @@ impl Inspector {
         }
     }
 
-    /// Returns the App's installations, at most the first [`MOST`].
+    /// Returns the App's installations, at most the first [`PAGE`].
     pub async fn installations(&self) -> Result<Vec<Installation>, ForgeError> {
-        self.ask("GET /app/installations", &format!("/app/installations?per_page={MOST}"), Caller::App).await
+        self.ask("GET /app/installations", &format!("/app/installations?per_page={PAGE}"), Caller::App).await
     }
 
     /// Reads the configuration of the App's webhook.
@@ -212,14 +212,14 @@ impl Inspector {
         self.ask("GET /app/hook/deliveries", &format!("/app/hook/deliveries?per_page={most}"), Caller::App).await
     }
 
-    /// Returns an installation's repositories, at most the first [`MOST`], and their total number.
+    /// Returns an installation's repositories, at most the first [`PAGE`], and their total number.
     pub async fn repositories(&self, of: InstallationId) -> Result<(Vec<Repository>, usize), ForgeError> {
         #[derive(Deserialize)]
         struct Page {
             total_count: usize,
             repositories: Vec<Repository>,
         }
-        let path = format!("/installation/repositories?per_page={MOST}");
+        let path = format!("/installation/repositories?per_page={PAGE}");
         let page: Page = self.ask("GET /installation/repositories", &path, Caller::Installation(of, 0)).await?;
         Ok((page.repositories, page.total_count))
     }
@@ -254,7 +254,7 @@ impl Inspector {
     /// do.
     /// Asks about the owner's account because it always exists. If the owner is an organisation,
     /// GitHub answers that it is not a collaborator (404), which counts as success.
-    pub async fn tells_permissions(&self, of: &Installation, repo: &Repository) -> Result<(), ForgeError> {
+    pub async fn check_permission_query(&self, of: &Installation, repo: &Repository) -> Result<(), ForgeError> {
         let base = path::repository(&repo.full_name)?;
         let path = format!("{base}/collaborators/{}/permission", path::segment(of.owner())?);
         let route = "GET /repos/{owner}/{repo}/collaborators/{username}/permission";
@@ -284,7 +284,7 @@ impl Inspector {
         }
         let caller = Caller::Installation(of, repo.id);
         let base = path::repository(&repo.full_name)?;
-        let list = format!("{base}/rulesets?targets=tag&per_page={MOST}");
+        let list = format!("{base}/rulesets?targets=tag&per_page={PAGE}");
         let all: Vec<Listed> = self.ask("GET /repos/{owner}/{repo}/rulesets", &list, caller).await?;
         let mut found = Vec::new();
         for listed in all.iter().filter(|listed| listed.enforcement == "active") {

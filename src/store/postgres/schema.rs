@@ -14,7 +14,7 @@ use crate::{
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
 const MIGRATIONS: [&str; 2] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
-    include_str!("../../../migrations/postgres/0002_timer_keys.sql"),
+    include_str!("../../../migrations/postgres/0002_keys.sql"),
 ];
 
 /// Oldest server version that is tested.

@@ -11,7 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0001_foundation.sql"),
     include_str!("../../../migrations/sqlite/0002_memo.sql"),
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
-    include_str!("../../../migrations/sqlite/0004_timer_keys.sql"),
+    include_str!("../../../migrations/sqlite/0004_keys.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.
@@ -76,7 +76,7 @@ mod tests {
 
     /// As version 3 of the schema left them.
     #[test]
-    fn timers_of_an_earlier_version_keep_their_owners() {
+    fn timers_and_effects_of_an_earlier_version_get_their_new_keys() {
         let connection = Connection::open_in_memory().unwrap();
         for migration in &MIGRATIONS[..3] {
             connection.execute_batch(migration).unwrap();
@@ -87,7 +87,12 @@ mod tests {
         for (at, item) in [12, 0, i64::MAX - 1, i64::MAX].into_iter().enumerate() {
             connection.execute(old, rusqlite::params![item, at]).unwrap();
         }
+        let old = "INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before)
+            VALUES ('github', 1, 'board/12', 1, 1, '{}', 'queued', 0, 0)";
+        connection.execute(old, []).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
+        let effect: String = connection.query_row("SELECT key FROM effect", [], |row| row.get(0)).unwrap();
+        assert_eq!(effect, "status/12");
         let mut statement = connection.prepare("SELECT key FROM timer ORDER BY at").unwrap();
         let keys: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(keys, ["item/12", "policy", "repository", "organization"]);

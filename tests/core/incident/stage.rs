@@ -333,8 +333,8 @@ impl Stage {
             let to = step.to.as_deref().unwrap_or("none");
             writeln!(self.out, "    {} {to}: {}", clock(step.at), step.reason.sentence).unwrap();
         }
-        let board = command::status_comment::render(&self.facts, &derived, &self.policy, now);
-        for line in board.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("Suspected of")) {
+        let comment = command::status_comment::render(&self.facts, &derived, &self.policy, now);
+        for line in comment.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("Suspected of")) {
             writeln!(self.out, "    status comment: {line}").unwrap();
         }
     }

@@ -140,7 +140,7 @@ async fn one_that_was_killed_goes_on_where_it_was() {
     let bob = world.person("bob");
     for n in 0..230 {
         world.clock.advance(SignedDuration::from_secs(1));
-        bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap();
+        bob.open_issue(&format!("Request {n}"), "", &[]).unwrap();
     }
     world.forge.take_pending();
     let fault = Fault { matcher: Matcher::of("POST", "/graphql"), kind: FaultKind::Status502Before };

@@ -52,7 +52,7 @@ async fn a_limit_breaks_it_off_and_what_was_taken_in_stays() {
     let world = World::new().await;
     let bob = world.person("bob");
     for n in 0..9 {
-        bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap();
+        bob.open_issue(&format!("Request {n}"), "", &[]).unwrap();
     }
     let missed = world.miss();
     let limit = FaultKind::RateLimit429 { retry_after: std::time::Duration::from_mins(1) };

@@ -55,7 +55,7 @@ async fn two_thousand_missed_events_are_each_handled_once() {
     // Fifty events for each of forty issues while the bot does not run.
     let mut issues = Vec::new();
     for n in 0..40 {
-        let issue = bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap().made;
+        let issue = bob.open_issue(&format!("Request {n}"), "", &[]).unwrap().made;
         bob.comment(issue, "/status").unwrap();
         for _ in 0..46 {
             bob.comment(issue, "Please").unwrap();
@@ -117,7 +117,7 @@ async fn each_walk_goes_only_as_far_as_the_last() {
     let bob = world.person("bob");
     world.start(true).await;
     for n in 0..250 {
-        bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap();
+        bob.open_issue(&format!("Request {n}"), "", &[]).unwrap();
     }
     world.settle().await;
     world.run(SignedDuration::from_hours(1)).await;

@@ -119,8 +119,8 @@ async fn dies_while_commands_wait(point: Option<String>) {
     let reactions: Vec<String> = world.sim.reactions(REPOSITORY, comment).into_iter().collect();
     assert_eq!(reactions, ["eyes", "rocket"], "{point:?}");
     let comments = world.sim.comments(REPOSITORY, issue);
-    let board = comments.iter().map(|(_, text)| text).find(|text| text.contains("**Holds**")).unwrap();
-    assert!(board.contains("`h1`") && board.contains("`h2`") && !board.contains("`h3`"), "{point:?}: {board}");
+    let status = comments.iter().map(|(_, text)| text).find(|text| text.contains("**Holds**")).unwrap();
+    assert!(status.contains("`h1`") && status.contains("`h2`") && !status.contains("`h3`"), "{point:?}: {status}");
 }
 
 fn every(point: &&str) -> impl Iterator<Item = String> + use<> {

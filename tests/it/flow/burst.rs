@@ -45,8 +45,8 @@ async fn burst(events: usize) {
     let bob = world.person("bob");
     let mut issues = Vec::new();
     for n in 0..events / EVENTS {
-        let issue = bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap().made;
-        bob.edit(issue, Some(&format!("PlannedEffect {n}, please")), None).unwrap();
+        let issue = bob.open_issue(&format!("Request {n}"), "", &[]).unwrap().made;
+        bob.edit(issue, Some(&format!("Request {n}, please")), None).unwrap();
         if n % QUESTIONS == 0 {
             bob.comment(issue, "/status").unwrap();
         }

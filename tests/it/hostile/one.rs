@@ -51,7 +51,7 @@ async fn beside_a_hostile_account_at_githubs_limit_labels_come_within_two_second
             said += 1;
         }
         if second % 5 == 0 {
-            let issue = bob.open_issue(&format!("PlannedEffect {second}"), "", &[]).unwrap().made;
+            let issue = bob.open_issue(&format!("Request {second}"), "", &[]).unwrap().made;
             opened.push((issue, world.clock.now()));
         }
         world.run(SignedDuration::from_secs(1)).await;
@@ -82,7 +82,7 @@ async fn thirty_comments_with_several_commands_delay_no_label() {
         }
         let mut opened = Vec::new();
         for n in 0..5 {
-            let issue = bob.open_issue(&format!("PlannedEffect {n}"), "", &[]).unwrap().made;
+            let issue = bob.open_issue(&format!("Request {n}"), "", &[]).unwrap().made;
             opened.push((issue, world.clock.now()));
             world.run(SignedDuration::from_secs(6)).await;
         }

@@ -30,5 +30,5 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if logins.len() > MOST {
         return CommandResult::Misread(format!("At most {MOST} people can be assigned."));
     }
-    CommandResult::Errand(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
+    CommandResult::Effect(Box::new(Effect::Assign { item: turn.id.item, logins, command: Some(turn.id) }))
 }

@@ -26,7 +26,7 @@ pub struct Conclusion {
     /// Effects to queue.
     pub effects: Vec<PlannedEffect>,
     /// The item's status comment has to change.
-    pub board: bool,
+    pub status_comment: bool,
 }
 
 /// Records the outcome of a command's effect and replies. A command that was concluded before stays
@@ -43,7 +43,7 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
         effects,
-        board: crate::command::status_comment::is_wanted(facts, id.item),
+        status_comment: crate::command::status_comment::is_wanted(facts, id.item),
     }
 }
 
@@ -65,7 +65,7 @@ pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says
     Conclusion {
         changed: vec![DocumentKey::Command(id)],
         effects,
-        board: crate::command::status_comment::is_wanted(facts, id.item),
+        status_comment: crate::command::status_comment::is_wanted(facts, id.item),
     }
 }
 

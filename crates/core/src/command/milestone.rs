@@ -22,5 +22,5 @@ pub(super) static ROW: Row = Row {
 fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     let name = given.text("NAME");
     let milestone = (!name.eq_ignore_ascii_case("none")).then(|| name.to_owned());
-    CommandResult::Errand(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
+    CommandResult::Effect(Box::new(Effect::SetMilestone { item: turn.id.item, milestone, command: turn.id }))
 }

@@ -40,5 +40,5 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     if !decision.standing.is_open() {
         return CommandResult::Refused(messages::gate_closed(&deploy::closed(&decision)));
     }
-    CommandResult::Errand(Box::new(deploy::publication(draft, Some(turn.id))))
+    CommandResult::Effect(Box::new(deploy::publication(draft, Some(turn.id))))
 }

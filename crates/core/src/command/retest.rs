@@ -38,5 +38,5 @@ fn run(turn: &mut Invocation<'_>, _: &Given) -> CommandResult {
     if let Some(found) = newest.map(|shape| &shape.value.head_sha).filter(|found| **found != known) {
         return CommandResult::Refused(messages::head_moved(&known, found));
     }
-    CommandResult::Errand(Box::new(Effect::RerunFailed { pull, sha: known, command: turn.id }))
+    CommandResult::Effect(Box::new(Effect::RerunFailed { pull, sha: known, command: turn.id }))
 }

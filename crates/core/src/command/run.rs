@@ -59,7 +59,7 @@ pub enum CommandResult {
     /// Done, with text for the journal.
     Done(String),
     /// The forge has to act first; [`crate::command::conclude`] continues from there.
-    Errand(Box<Effect>),
+    Effect(Box<Effect>),
     /// A deploy is requested; the deploy queue takes it from here.
     Deploy(Box<DeployRequest>),
     /// Not done, with the reason.
@@ -138,12 +138,12 @@ pub fn run(
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut action) = (turn.at, turn.action.take());
         let mut answer = heard.answer;
-        if let (CommandResult::Errand(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.writes_disabled) {
+        if let (CommandResult::Effect(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.writes_disabled) {
             answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {
             CommandResult::Done(words) => Ending::Done(words),
-            CommandResult::Errand(effect) => {
+            CommandResult::Effect(effect) => {
                 let key = format!("command/{}", reply::name(id));
                 ran.effects.push(PlannedEffect { key, replaces: false, effect: *effect });
                 Ending::Pending

@@ -58,17 +58,17 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     let eval = EvalContext::new(facts, policy, now);
     let commands = facts.commands_on(derived.item);
     let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.action == Some(CommandAction::Show(wanted)));
-    let board = Board { eval: &eval, derived, now };
-    let mut text = board.status();
-    board.links(&mut text);
-    board.environments(&mut text);
-    section(&mut text, "Deploys", &deploy::board(facts, derived.item, policy));
-    board.incidents(&mut text);
-    board.guards(&mut text);
+    let comment = StatusComment { eval: &eval, derived, now };
+    let mut text = comment.status();
+    comment.links(&mut text);
+    comment.environments(&mut text);
+    section(&mut text, "Deploys", &deploy::open_requests(facts, derived.item, policy));
+    comment.incidents(&mut text);
+    comment.guards(&mut text);
     if asked(Wanted::Why).is_some() {
-        board.why(&mut text);
+        comment.why(&mut text);
     }
-    board.gates(&mut text, &commands);
+    comment.gates(&mut text, &commands);
     if let Some((_, command)) = asked(Wanted::Help) {
         help(&mut text, command, policy);
     }
@@ -76,13 +76,13 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     Some(text.trim_end().to_owned())
 }
 
-struct Board<'a, 'f> {
+struct StatusComment<'a, 'f> {
     eval: &'a EvalContext<'f>,
     derived: &'a Derived,
     now: Timestamp,
 }
 
-impl Board<'_, '_> {
+impl StatusComment<'_, '_> {
     fn status(&self) -> String {
         let Derived { phase, ours, since, reason, .. } = self.derived;
         let head = match phase {

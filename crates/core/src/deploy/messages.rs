@@ -316,7 +316,7 @@ pub(super) fn no_end() -> String {
 // ── The status comment ──
 
 /// Returns lines about the open deploys that were requested on an item.
-pub fn board(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
+pub fn open_requests(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
     let mut open: Vec<&DeployRequest> =
         facts.open_requests().map(|(_, request)| request).filter(|r| r.item() == Some(item)).collect();
     open.sort_by_key(|request| request.at);

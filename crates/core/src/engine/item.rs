@@ -25,8 +25,8 @@ struct Decision {
     /// The forge shows it, or an effect that will was queued.
     written: bool,
     /// Short hash of the status comment that was last queued; empty: none was.
-    #[serde(default)]
-    board: String,
+    #[serde(default, alias = "board")]
+    status_comment: String,
     /// The label that shows the phase.
     #[serde(default)]
     label: Option<String>,
@@ -97,7 +97,7 @@ pub(super) fn decide(
     if !decided.note.is_empty() {
         plan.notes.push(format!("{}{aside}", decided.note));
     }
-    let board = show_board(repository, &derived, before.as_ref(), context, plan);
+    let status_comment = write_status_comment(repository, &derived, before.as_ref(), context, plan);
     set_timer(&derived, before.as_ref(), fired, context, plan);
     let label = match derived.phase.as_deref() {
         Some(phase) => terms.policy.phase_index(phase).map(|index| terms.policy.phases[index].label.clone()),
@@ -109,7 +109,7 @@ pub(super) fn decide(
     let was = before.iter().flat_map(|before| before.put.iter().chain(before.label.iter().filter(|_| before.written)));
     let may_be_on = was.filter(|put| on.is_none_or(|on| on.iter().any(|l| l.eq_ignore_ascii_case(put))));
     let put = may_be_on.chain(label.iter().filter(|_| written)).cloned().collect();
-    let decision = Decision { derived, written, board, label, put };
+    let decision = Decision { derived, written, status_comment, label, put };
     if before.as_ref() == Some(&decision) {
         return;
     }
@@ -122,7 +122,7 @@ pub(super) fn decide(
 }
 
 /// Queues the item's status comment where it says something new; returns its hash.
-fn show_board(
+fn write_status_comment(
     repository: &Repository,
     derived: &Derived,
     before: Option<&Decision>,
@@ -130,7 +130,7 @@ fn show_board(
     plan: &mut Plan,
 ) -> String {
     let terms = &context.terms;
-    let shown = before.map(|before| before.board.clone()).unwrap_or_default();
+    let shown = before.map(|before| before.status_comment.clone()).unwrap_or_default();
     if terms.writes_disabled.is_some() {
         return shown;
     }
@@ -139,7 +139,7 @@ fn show_board(
     if hash != shown {
         let item = derived.item;
         let effect = Effect::UpsertComment { item, marker: "status".to_owned(), body, sticky: true };
-        plan.effects.push(PlannedEffect { key: format!("board/{item}"), replaces: true, effect });
+        plan.effects.push(PlannedEffect { key: format!("status/{item}"), replaces: true, effect });
     }
     hash
 }

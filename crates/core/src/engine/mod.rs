@@ -240,7 +240,7 @@ impl Repository {
             let conclusion = conclude(&mut self.facts, effect, outcome, terms.now);
             self.pending.changed.extend(conclusion.changed);
             self.pending.effects.extend(conclusion.effects);
-            self.pending.items.extend(conclusion.board.then_some(command.item));
+            self.pending.items.extend(conclusion.status_comment.then_some(command.item));
         } else {
             let advanced = ended(&mut self.facts, effect, key, outcome, terms);
             self.pending.changed.extend(advanced.changed);

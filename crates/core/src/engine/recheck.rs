@@ -80,8 +80,8 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
     }
 }
 
-/// A command waits for its errand until it is concluded. One of which nothing
-/// is recorded waits for nothing.
+/// Returns whether a command still waits for its effect. A command of which nothing
+/// is recorded waits for none.
 fn pending(facts: &RepoFacts, id: CommandId) -> Result<(), String> {
     match facts.commands.get(&id) {
         Some(command) if command.ending == Ending::Pending => Ok(()),

@@ -12,3 +12,6 @@ ALTER TABLE timer DROP CONSTRAINT timer_pkey;
 ALTER TABLE timer DROP COLUMN item;
 ALTER TABLE timer ALTER COLUMN key SET NOT NULL;
 ALTER TABLE timer ADD PRIMARY KEY (forge, repo, key);
+
+-- The effects of status comments were called boards.
+UPDATE effect SET key = 'status/' || substr(key, 7) WHERE key LIKE 'board/%';

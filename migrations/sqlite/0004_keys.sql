@@ -21,3 +21,6 @@ FROM timer;
 DROP TABLE timer;
 ALTER TABLE timer_of RENAME TO timer;
 CREATE INDEX timer_at ON timer (at);
+
+-- The effects of status comments were called boards.
+UPDATE effect SET key = 'status/' || substr(key, 7) WHERE key LIKE 'board/%';

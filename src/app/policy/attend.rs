@@ -8,8 +8,8 @@ use crate::{
             notice,
             proposal::{Looker, Said},
             read::{self, Brought},
+            rederive,
             source::FilePolicies,
-            step,
         },
         repos::RepoState,
         runtime::Runtime,
@@ -106,7 +106,7 @@ pub(crate) async fn attend(
         announce(runtime, policies, target, &state.repo.facts.policy_files, brought).await?;
     }
     let policy = runtime.policies.policy(&key, &state.repo.facts.policy_files);
-    if step::notice(&mut state.repo.facts.policy_files, &policy, !state.repo.items.is_empty()) {
+    if rederive::begin(&mut state.repo.facts.policy_files, &policy, !state.repo.items.is_empty()) {
         news = true;
         if state.repo.facts.policy_files.rederive_below.is_some() {
             attention.told.push(format!("policy {} is in force from here on", policy.version));
@@ -120,7 +120,7 @@ pub(crate) async fn attend(
         }
         Occasion::Timers { .. } => {
             news |= state.repo.facts.policy_files.rederive_below.is_some();
-            attention.items = step::next(&mut state.repo.facts.policy_files, &state.repo.items);
+            attention.items = rederive::next(&mut state.repo.facts.policy_files, &state.repo.items);
         }
     }
     if let Some((forge, target)) = place {

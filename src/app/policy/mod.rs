@@ -6,7 +6,7 @@
 //! | `attend` | runs all policy work of a decision, in order |
 //! | `source` | determines the policy in force from the texts that were read |
 //! | `read` | reads the texts when they may have changed |
-//! | `step` | derives the items again when another policy is in force |
+//! | `rederive` | derives the items again when another policy is in force |
 //! | `notice` | maintains the one issue about an invalid file |
 //! | `proposal` | the check `phasebot/policy` on proposals with a new file |
 //! | `words` | messages of these modules |
@@ -18,8 +18,8 @@ mod attend;
 mod notice;
 mod proposal;
 mod read;
+mod rederive;
 mod source;
-mod step;
 mod words;
 
 pub(crate) use crate::app::policy::attend::{Occasion, attend, before_first_look};

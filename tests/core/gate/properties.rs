@@ -301,7 +301,8 @@ proptest! {
         minutes in 120..900_i64,
     ) {
         let policy = policy::load("p.yml", POLICY).unwrap();
-        let (condition, name) = ConditionName::ALL[which];
+        let condition = ConditionName::ALL[which];
+        let name = condition.name();
         let mut facts = well();
         for (index, bad) in news.iter().enumerate() {
             add(&mut facts, index as u64, bad);

@@ -35,7 +35,7 @@ pub(super) static ROW: Row = Row {
     place: Place::Anywhere,
     // A fork's head needs the environment's permission and a review by someone who may write.
     forks: true,
-    help: "Deploys to an environment; `dry-run` shows what would happen, `replace` overrides your own lock of another item",
+    help: "Deploys to an environment; `dry-run` shows what would happen, `replace` replaces the lock that you hold for another item",
     run,
 };
 

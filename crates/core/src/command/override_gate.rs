@@ -46,7 +46,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
     for word in given.words("CONDITION") {
         let name = word.trim_matches(',');
         let Some(condition) = ConditionName::from_name(name) else {
-            let known: Vec<&str> = ConditionName::ALL.iter().map(|(_, name)| *name).collect();
+            let known: Vec<&str> = ConditionName::ALL.iter().map(|known| known.name()).collect();
             return CommandResult::Misread(messages::no_condition(name, &known));
         };
         if turn.policy.overrides.never.contains(&condition) {

@@ -1,5 +1,6 @@
 //! Evidence for phases, as spans of time.
 
+pub(crate) mod approvals;
 pub(crate) mod checks;
 pub(crate) mod overrides;
 pub(crate) mod pre_merge;

@@ -15,9 +15,9 @@ use crate::{
 /// Most items derived at once.
 const ITEMS: usize = 200;
 
-/// Detects that the policy in force is not the one by which items were
-/// derived. Returns whether that was so.
-pub(super) fn notice(files: &mut PolicyFiles, policy: &Policy, has_items: bool) -> bool {
+/// Begins to derive the items again if the policy in force is not the one by which they were
+/// derived. Returns whether it began.
+pub(super) fn begin(files: &mut PolicyFiles, policy: &Policy, has_items: bool) -> bool {
     if files.derived_by.as_ref().is_some_and(|by| by.version == policy.version) {
         return false;
     }

@@ -241,7 +241,7 @@ fn promises(path: &str, text: &str) -> Vec<String> {
     for (index, line) in text.lines().enumerate() {
         let line = line.to_lowercase();
         for word in PROMISES.iter().filter(|word| source::has_word(&line, word)) {
-            found.push(format!("{path}:{}: «{word}»", index + 1));
+            found.push(format!("{path}:{}: `{word}`", index + 1));
         }
     }
     found
@@ -338,9 +338,9 @@ fn every_rule_can_fail() {
         ),
         ("src/app/a.rs", "use rusqlite::Connection;", "src/app/a.rs:1: `rusqlite` is not for `app`"),
         ("src/novel/a.rs", "", "src/novel/a.rs: the layer `novel` has no rule in tests/it/layers.rs"),
-        ("src/app/a.rs", "// TODO: later", "src/app/a.rs:1: «todo»"),
-        ("src/app/a.rs", "// Good enough for now.", "src/app/a.rs:1: «for now»"),
-        ("src/app/a.rs", "fn f() { todo!() }", "src/app/a.rs:1: «todo!»"),
+        ("src/app/a.rs", "// TODO: later", "src/app/a.rs:1: `todo`"),
+        ("src/app/a.rs", "// Good enough for now.", "src/app/a.rs:1: `for now`"),
+        ("src/app/a.rs", "fn f() { todo!() }", "src/app/a.rs:1: `todo!`"),
         ("src/app/a.rs", &long, "src/app/a.rs: 401 lines, 400 are the most"),
     ] {
         let found = breaches(path, text);

@@ -46,7 +46,7 @@ async fn what_ran_on_a_commit() {
     assert_eq!(runs[0].completed.map(|(_, outcome)| outcome), Some(RunOutcome::Failure));
     assert_eq!((statuses[0].context.as_str(), statuses[0].outcome), ("jenkins", RunOutcome::Running));
     on(&world, "/commits/gone/check-runs?filter=latest&per_page=100&page=1", 404, json!({ "message": "Not Found" }));
-    assert!(ask(&world, Need::Checks { sha: Sha("gone".into()) }).await.is_err(), "unavailable is not «none»");
+    assert!(ask(&world, Need::Checks { sha: Sha("gone".into()) }).await.is_err(), "unavailable is not none");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn which_issues_block() {
     on(&world, "/issues?state=open&milestone=7&per_page=100&page=1", 200, issues);
     let of = |title: &str| Need::OpenIssues { label: None, milestone: Some(title.into()) };
     assert_eq!(ask(&world, of("v1.0")).await, Ok(Said::OpenIssues([4].into())));
-    assert!(matches!(ask(&world, of("v2.0")).await, Err(ForgeError::NotFound(_))), "no milestone is not «no issues»");
+    assert!(matches!(ask(&world, of("v2.0")).await, Err(ForgeError::NotFound(_))), "no milestone is not an empty list");
 }
 
 #[tokio::test]

@@ -354,7 +354,7 @@ async fn required_checks_of_a_branch() {
     for (status, name) in [(404, "gone"), (403, "secret")] {
         let line = format!("GET /repos/acme/shop/rules/branches/{name}?per_page=100&page=1");
         world.server.on(&line, answer(status, json!({ "message": "no" })));
-        assert!(ask(&world, branch(name)).await.is_err(), "unavailable is not «none»");
+        assert!(ask(&world, branch(name)).await.is_err(), "unavailable is not none");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What phasebot decides, as pure functions of facts, policy and time.
+//! The decisions of phasebot, as pure functions of facts, policy and time.
 //!
 //! Nothing here does I/O or reads a clock, and the crate's dependencies prove
 //! it. `ARCHITECTURE.md` beside the sources has the map. Start with

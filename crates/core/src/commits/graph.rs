@@ -205,31 +205,8 @@ impl<'f> EvalContext<'f> {
     fn compared(&self, newer: &Sha, older: &Sha) -> Option<bool> {
         self.facts.index.compared.get(newer)?;
         let need = Need::Commits { base: Some(older.clone()), head: newer.clone() };
-        match &self.facts.answers.get(&need)?.answer {
-            Answer::Commits { merge_base, .. } => Some(merge_base.as_ref() == Some(older)),
-            Answer::Writer(_)
-            | Answer::Role(_)
-            | Answer::Member(_)
-            | Answer::LinkedIssues(_)
-            | Answer::LinkedBranches(_)
-            | Answer::Closer(_)
-            | Answer::TagCommit(_)
-            | Answer::Named(_)
-            | Answer::Runs(_)
-            | Answer::BranchHead(_)
-            | Answer::Tags(_)
-            | Answer::Kept
-            | Answer::Checks { .. }
-            | Answer::OpenIssues(_)
-            | Answer::Authors(_)
-            | Answer::TagSignature { .. }
-            | Answer::CommitPlace(_)
-            | Answer::BroughtBy(_)
-            | Answer::Reviews { .. }
-            | Answer::Starters(_)
-            | Answer::RequiredChecks(_)
-            | Answer::Unavailable { .. } => None,
-        }
+        let Answer::Commits { merge_base, .. } = &self.facts.answers.get(&need)?.answer else { return None };
+        Some(merge_base.as_ref() == Some(older))
     }
 
     /// Returns everything recorded of a commit's ancestry; gathered once per evaluation context.

@@ -47,15 +47,15 @@ const ASK_AGAIN_AFTER: SignedDuration = SignedDuration::from_secs(5);
 pub struct Repository {
     /// Facts.
     pub facts: RepoFacts,
-    /// What was last decided for each item.
+    /// The last decision for each item.
     pub items: BTreeMap<ItemNumber, StoredItem>,
     /// When the repository's own timer fires, as far as it is known to be set.
     pub wake_at: Option<Timestamp>,
-    /// What was ingested since the last plan.
+    /// Input since the last plan.
     pending: Pending,
 }
 
-/// What was ingested and not decided yet.
+/// Input that is not decided yet.
 #[derive(Debug, Default)]
 struct Pending {
     changed: BTreeSet<DocumentKey>,
@@ -81,7 +81,7 @@ pub struct Context<'a> {
     pub asking: Asking,
 }
 
-/// What becomes of facts that are wanted and not known.
+/// How to treat facts that are wanted and not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asking {
     /// They are asked for before anything is decided.
@@ -105,7 +105,7 @@ pub enum Input<'a> {
     },
     /// Something that was read as it is, without an event.
     Survey {
-        /// What an event would have shown.
+        /// Facts that an event would have shown.
         event: &'a Event,
         /// How far it counts.
         terms: SurveyTerms,
@@ -118,7 +118,7 @@ pub enum Input<'a> {
     Commands {
         /// The commands.
         request: &'a Request,
-        /// What their sender may do.
+        /// The sender's permissions.
         caller: &'a CallerPermissions,
     },
     /// The end of an effect.
@@ -127,7 +127,7 @@ pub enum Input<'a> {
         effect: &'a Effect,
         /// Its key.
         key: &'a str,
-        /// How it ended.
+        /// The effect's outcome.
         outcome: EffectOutcome<'a>,
     },
     /// What the answers to our own writes tell of labels.
@@ -150,7 +150,7 @@ pub enum Input<'a> {
     },
 }
 
-/// What follows from everything that was ingested.
+/// Result of everything that was ingested.
 #[derive(Debug)]
 pub enum Step {
     /// These facts are wanted first.

@@ -1,4 +1,4 @@
-//! What a proposed policy would change: the same facts, derived under it.
+//! Preview of a proposed policy: the same facts, derived under it.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ const LOOKED_AT: usize = 2000;
 /// So many of them at once; between, it is asked whether to go on.
 const SLICE: usize = 50;
 
-/// What would change.
+/// The changes that a policy would bring.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Preview {
     /// Open items.

@@ -1,4 +1,4 @@
-//! Which pull requests and merge groups may bring a changed policy file.
+//! Pull requests and merge groups that may bring a changed policy file.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +43,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
     }
 }
 
-/// Whether an item is an open pull request whose head nobody has compared with
+/// Returns whether an item is an open pull request whose head nobody has compared with
 /// its target branch, and which our record does not prove to leave the file alone.
 fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
     let Some(known) = facts.items.get(&item) else { return false };
@@ -58,7 +58,7 @@ fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
     told || policy.policy_check_required || shape.from_fork || !is_untouched(facts, &shape.head_ref, &shape.head_sha)
 }
 
-/// Whether a pull request of this head is known to change the file. A check
+/// Returns whether a pull request of this head is known to change the file. A check
 /// stands on the commit, for all pull requests from it: none of them may say
 /// that nothing is changed while another does change it.
 pub fn head_changes(facts: &RepoFacts, head: &Sha) -> bool {
@@ -67,7 +67,7 @@ pub fn head_changes(facts: &RepoFacts, head: &Sha) -> bool {
     seen.any(|seen| seen.head == *head && seen.changes)
 }
 
-/// Whether the pushes to a branch of this repository prove that it leaves the
+/// Returns whether the pushes to a branch of this repository prove that it leaves the
 /// policy file as it is: all of them, back to one at which that is known.
 pub fn is_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     let name = RefName::Branch(branch.to_owned());
@@ -89,7 +89,7 @@ pub fn is_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     false
 }
 
-/// Whether a pull request from the branch to the default one was looked at
+/// Returns whether a pull request from the branch to the default one was looked at
 /// when it stood at `head`. Compared with any other branch it proves nothing.
 fn was_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     let pulls = facts.index.pulls_from.get(branch).into_iter().flatten();
@@ -97,7 +97,7 @@ fn was_untouched(facts: &RepoFacts, branch: &str, head: &Sha) -> bool {
     seen.any(|seen| seen.head == *head && seen.base == facts.default_branch() && !seen.changes)
 }
 
-/// Whether a change of the file is known on another branch that still exists
+/// Returns whether a change of the file is known on another branch that still exists
 /// and is not the default one.
 fn others_touch(facts: &RepoFacts, branch: &str) -> bool {
     facts.index.policy_branches.iter().any(|other| {

@@ -1,4 +1,4 @@
-//! Whether an effect may still be sent, asked at the moment of sending.
+//! Checks at the moment of sending whether an effect may still be sent.
 //!
 //! An effect is decided, queued, and sent when the forge takes it: a second
 //! later, or hours later if the forge is down. Each kind names the rule under

@@ -138,31 +138,8 @@ impl EvalContext<'_> {
             return place.clone().map(|sha| (sha, *at));
         }
         let need = Need::BranchHead { branch: branch.to_owned() };
-        match self.lasting(&need)? {
-            Answer::BranchHead(sha) => Some((sha.clone(), self.facts.answers.get(&need)?.at)),
-            Answer::Writer(_)
-            | Answer::Role(_)
-            | Answer::Member(_)
-            | Answer::LinkedIssues(_)
-            | Answer::LinkedBranches(_)
-            | Answer::Closer(_)
-            | Answer::Commits { .. }
-            | Answer::TagCommit(_)
-            | Answer::Named(_)
-            | Answer::Runs(_)
-            | Answer::Tags(_)
-            | Answer::Kept
-            | Answer::Checks { .. }
-            | Answer::OpenIssues(_)
-            | Answer::Authors(_)
-            | Answer::TagSignature { .. }
-            | Answer::CommitPlace(_)
-            | Answer::BroughtBy(_)
-            | Answer::Reviews { .. }
-            | Answer::Starters(_)
-            | Answer::RequiredChecks(_)
-            | Answer::Unavailable { .. } => None,
-        }
+        let Answer::BranchHead(sha) = self.lasting(&need)? else { return None };
+        Some((sha.clone(), self.facts.answers.get(&need)?.at))
     }
 
     /// Returns the commits that wait to be deployed to environments of the policy.

@@ -60,31 +60,9 @@ impl<'a> Basis<'a> {
     pub(crate) fn of(facts: &'a RepoFacts, id: &str, request: &'a DeployRequest) -> Self {
         // Once the name is resolved, the request holds the commit.
         let asked = [name_need(facts, id, request), need_of(facts, id, &request.reference)];
-        let named = asked.iter().find_map(|need| match &facts.answers.get(need)?.answer {
-            Answer::Named(Some(named)) if request.sha.as_ref() == Some(&named.sha) => Some(named),
-            Answer::Writer(_)
-            | Answer::Role(_)
-            | Answer::Member(_)
-            | Answer::LinkedIssues(_)
-            | Answer::LinkedBranches(_)
-            | Answer::Closer(_)
-            | Answer::Commits { .. }
-            | Answer::TagCommit(_)
-            | Answer::Named(_)
-            | Answer::Runs(_)
-            | Answer::BranchHead(_)
-            | Answer::Tags(_)
-            | Answer::Kept
-            | Answer::Checks { .. }
-            | Answer::OpenIssues(_)
-            | Answer::Authors(_)
-            | Answer::TagSignature { .. }
-            | Answer::CommitPlace(_)
-            | Answer::BroughtBy(_)
-            | Answer::Reviews { .. }
-            | Answer::Starters(_)
-            | Answer::RequiredChecks(_)
-            | Answer::Unavailable { .. } => None,
+        let named = asked.iter().find_map(|need| {
+            let Answer::Named(Some(named)) = &facts.answers.get(need)?.answer else { return None };
+            (request.sha.as_ref() == Some(&named.sha)).then_some(named)
         });
         Self { watched: &request.watched, named, goes_back: request.kind == RequestKind::Rollback }
     }

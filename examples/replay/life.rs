@@ -120,7 +120,7 @@ impl Life {
             let deployment = DeploymentSeen {
                 id: self.deployments,
                 sha: sha.clone(),
-                reference: sha.0.clone(),
+                reference: sha.to_string(),
                 environment: environment.into(),
                 production: Some(environment == "production"),
                 created_at: at,
@@ -181,9 +181,9 @@ fn push(name: RefName, before: &Sha, after: &Sha, commits: Vec<Sha>) -> Seen {
 fn sha(what: u64, n: u64) -> Sha {
     use sha2::Digest as _;
     let digest = sha2::Sha256::digest(format!("{what} {n}"));
-    Sha::from(hex::encode(&digest[..20]).as_str())
+    hex::encode(&digest[..20]).parse().unwrap_or(Sha::FIRST)
 }
 
 fn zero() -> Sha {
-    Sha::from("0".repeat(40).as_str())
+    Sha::FIRST
 }

@@ -43,7 +43,7 @@ impl Bytes<'_> {
 /// How the condition of this name stands, and when it turns.
 fn look(policy: &Policy, name: &str, now: Timestamp) -> (bool, Option<Timestamp>) {
     let facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
-    let subject = Subject::new(GateName::Deploy("production".into()), Sha("c".repeat(40)), now);
+    let subject = Subject::new(GateName::Deploy("production".into()), "c".repeat(40).parse().unwrap(), now);
     let decision = evaluate(&facts, policy, &subject, now);
     let condition = decision.conditions.iter().find(|condition| condition.name == name).expect("it is listed");
     (condition.standing.is_open(), condition.next_at)

@@ -103,7 +103,7 @@ pub trait Forge: Send + Sync + 'static {
         _target: &Target,
         _of: Option<&str>,
         _path: &str,
-        _at: Option<&str>,
+        _at: Option<&Sha>,
     ) -> Result<Option<FileSeen>, ForgeError> {
         Err(ForgeError::Permanent("this forge gives no files".to_owned()))
     }

@@ -143,7 +143,7 @@ struct Played {
 }
 
 fn sha(n: u64) -> Sha {
-    Sha(format!("{:0<40}", hex::encode(format!("c{n}"))))
+    format!("{:0<40}", hex::encode(format!("c{n}"))).parse().unwrap()
 }
 
 fn request(n: usize, deployment: &Deployed, started: Timestamp) -> (String, DeployRequest) {

@@ -96,7 +96,7 @@ fn story(steps: &[Step]) -> String {
 
 /// Returns the first letters of a commit's name, as written in the steps.
 fn written(sha: &Sha) -> String {
-    let bytes = hex::decode(&sha.0[..4]).unwrap_or_default();
+    let bytes = hex::decode(&sha.to_string()[..4]).unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()
 }
 

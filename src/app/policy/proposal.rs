@@ -128,7 +128,7 @@ impl Looker<'_> {
         if self.policy.mode != Mode::Act || !self.policy.policy_check_required {
             return Ok(());
         }
-        let ask = || self.forge.file(self.target, None, FILE, Some(&sha.0));
+        let ask = || self.forge.file(self.target, None, FILE, Some(sha));
         let (verdict, words) = match self.patiently(ask).await? {
             Ok(Some(file)) => {
                 let (report, _) = self.policies.check(&state.repo.facts.policy_files, &file);
@@ -158,7 +158,7 @@ impl Looker<'_> {
             return Ok(changes);
         }
         // Too much was changed to be listed: compare the file itself.
-        let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
+        let ask = || self.forge.file(self.target, None, FILE, Some(head));
         // A file that can't be read is not the one that was read before.
         let Ok(there) = self.patiently(ask).await? else { return Ok(true) };
         let now = state.repo.facts.policy_files.own.seen.as_ref();
@@ -166,7 +166,7 @@ impl Looker<'_> {
     }
 
     async fn verdict_on(&self, state: &mut RepoState, head: &Sha) -> Result<(CheckVerdict, Verdict), Timestamp> {
-        let ask = || self.forge.file(self.target, None, FILE, Some(&head.0));
+        let ask = || self.forge.file(self.target, None, FILE, Some(head));
         let file = match self.patiently(ask).await? {
             Ok(Some(file)) => file,
             Ok(None) => {

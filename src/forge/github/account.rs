@@ -176,7 +176,7 @@ pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<PullHe
     }
     #[derive(Deserialize)]
     struct End {
-        sha: String,
+        sha: Sha,
         repo: Option<Numbered>,
     }
     #[derive(Deserialize)]
@@ -187,7 +187,7 @@ pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<PullHe
     let Pull { head, base } = reply.json()?;
     let id = |end: &End| end.repo.as_ref().map(|repo| repo.id);
     let from_fork = id(&head).is_none() || id(&head) != id(&base);
-    Ok(PullHead { sha: Sha::from(head.sha.as_str()), from_fork })
+    Ok(PullHead { sha: head.sha, from_fork })
 }
 
 #[cfg(test)]

@@ -81,12 +81,12 @@ pub(super) async fn tag_commit(repo: &mut Repo<'_>, tag: &str) -> Result<Sha, Fo
 pub(super) async fn commit_of(repo: &mut Repo<'_>, kind: &str, name: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
-        sha: String,
+        sha: Sha,
     }
     // The page size limits the list of changed files, which is not needed.
     let tail = format!("/commits/{kind}/{}?per_page=1", path::segments(name)?);
     match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await {
-        Ok(reply) => Ok(Sha::from(reply.json::<Body>()?.sha.as_str())),
+        Ok(reply) => Ok(reply.json::<Body>()?.sha),
         // GitHub's answer if the ref does not exist.
         Err(failure) if failure.says(422, "no commit found") => Err(ForgeError::NotFound(failure.error.to_string())),
         Err(failure) => Err(failure.into()),
@@ -103,11 +103,11 @@ async fn tags(repo: &mut Repo<'_>) -> Result<BTreeMap<String, Sha>, ForgeError> 
     }
     #[derive(Deserialize)]
     struct Commit {
-        sha: String,
+        sha: Sha,
     }
     let (tags, all) = repo.list::<Tag>("GET /repos/{owner}/{repo}/tags", "/tags", MAX_TAG_PAGES).await?;
     if !all {
         return Err(ForgeError::Permanent("more tags than can be read".to_owned()));
     }
-    Ok(tags.into_iter().map(|tag| (tag.name, Sha::from(tag.commit.sha.as_str()))).collect())
+    Ok(tags.into_iter().map(|tag| (tag.name, tag.commit.sha)).collect())
 }

@@ -14,7 +14,7 @@ use crate::{
     forge::github::{
         client::Client,
         evidence::User,
-        graphql, path,
+        graphql,
         repo::{PER_PAGE, Repo},
     },
     port::forge::{ForgeError, Target},
@@ -31,7 +31,7 @@ const WEB_FLOW: &str = "web-flow";
 
 #[derive(Deserialize)]
 struct Commit {
-    sha: String,
+    sha: Sha,
     /// `None` if the address belongs to no account.
     author: Option<User>,
     committer: Option<User>,
@@ -58,14 +58,14 @@ pub(super) async fn authors(
         Some(base) => between(&mut repo, base, head).await?,
         None => Vec::new(),
     };
-    if !commits.iter().any(|commit| commit.sha.eq_ignore_ascii_case(&head.0)) {
-        let tail = format!("/commits/{}?per_page=1", path::segment(&head.0)?);
+    if !commits.iter().any(|commit| commit.sha == *head) {
+        let tail = format!("/commits/{head}?per_page=1");
         commits.push(repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &tail).await?.json()?);
     }
     let mut found = Authors::default();
     let mut to_ask: Vec<Sha> = Vec::new();
     for commit in commits {
-        let sha = Sha::from(commit.sha.as_str());
+        let sha = commit.sha;
         let people = [commit.author, commit.committer].map(|user| user.and_then(User::account));
         if people.iter().any(Option::is_none) {
             found.anonymous.get_or_insert_with(|| sha.clone());
@@ -93,7 +93,7 @@ async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Result<Vec<Comm
         commits: Vec<Commit>,
     }
     let route = "GET /repos/{owner}/{repo}/compare/{basehead}";
-    let tail = format!("/compare/{}...{}", path::segment(&base.0)?, path::segment(&head.0)?);
+    let tail = format!("/compare/{base}...{head}");
     let mut commits = Vec::new();
     for page in 1..=MAX_PAGES {
         let (found, more) = repo.page(route, &tail, page, |c: &Comparison| c.commits.len() >= PER_PAGE).await?;
@@ -151,11 +151,9 @@ async fn ask_co_authors(client: &Client, target: &Target, shas: &[Sha], found: &
     let (owner, name) = target.full_name.split_once('/').unwrap_or((&target.full_name, ""));
     let mut query = "query($owner: String!, $name: String!) { repository(owner: $owner, name: $name) {".to_owned();
     for (index, sha) in shas.iter().enumerate() {
-        // An object name is hex digits, so it cannot end the string.
-        let oid = path::segment(&sha.0)?;
         let _ = write!(
             query,
-            " c{index}: object(oid: \"{oid}\") {{ ... on Commit {{ authors(first: {MOST_AUTHORS}) {{ totalCount nodes \
+            " c{index}: object(oid: \"{sha}\") {{ ... on Commit {{ authors(first: {MOST_AUTHORS}) {{ totalCount nodes \
              {{ email user {{ databaseId login }} }} }} }} }}"
         );
     }

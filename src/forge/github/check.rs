@@ -101,7 +101,7 @@ async fn put(
         repo.send(Method::PATCH, route, &format!("/check-runs/{id}"), Some(body)).await?;
         return Ok(Some(id));
     }
-    body["head_sha"] = json!(check.sha.0);
+    body["head_sha"] = json!(check.sha);
     let reply = repo.send(Method::POST, "POST /repos/{owner}/{repo}/check-runs", "/check-runs", Some(body)).await?;
     Ok(reply.made::<Run>().map(|run| run.id))
 }
@@ -152,11 +152,8 @@ async fn find(repo: &mut Repo<'_>, identity: &Identity, check: &Check<'_>) -> Re
         check_runs: Vec<Run>,
     }
     let app = identity.app_id();
-    let tail = format!(
-        "/commits/{}/check-runs?check_name={}&app_id={app}&filter=latest",
-        path::segment(&check.sha.0)?,
-        path::value(check.name)
-    );
+    let tail =
+        format!("/commits/{}/check-runs?check_name={}&app_id={app}&filter=latest", check.sha, path::value(check.name));
     let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
     for page in 1..=MAX_PAGES {
         let (found, more) = repo.page(route, &tail, page, |found: &Found| !found.check_runs.is_empty()).await?;

@@ -4,10 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{event::CommitSeen, id::Sha, needs::Answer},
-    forge::github::{
-        path,
-        repo::{PER_PAGE, Repo},
-    },
+    forge::github::repo::{PER_PAGE, Repo},
     port::forge::ForgeError,
 };
 
@@ -18,7 +15,7 @@ const MAX_HISTORY_PAGES: usize = 10;
 
 #[derive(Deserialize)]
 struct Commit {
-    sha: String,
+    sha: Sha,
     #[serde(rename = "commit")]
     git: Message,
     #[serde(default)]
@@ -33,15 +30,15 @@ struct Message {
 
 #[derive(Deserialize)]
 struct Named {
-    sha: String,
+    sha: Sha,
 }
 
 impl From<Commit> for CommitSeen {
     fn from(commit: Commit) -> Self {
         Self {
-            sha: Sha::from(commit.sha.as_str()),
+            sha: commit.sha,
             message: commit.git.message,
-            parents: Some(commit.parents.iter().map(|parent| Sha::from(parent.sha.as_str())).collect()),
+            parents: Some(commit.parents.into_iter().map(|parent| parent.sha).collect()),
         }
     }
 }
@@ -57,7 +54,7 @@ pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Resu
         commits: Vec<Commit>,
     }
     let route = "GET /repos/{owner}/{repo}/compare/{basehead}";
-    let tail = format!("/compare/{}...{}", path::segment(&base.0)?, path::segment(&head.0)?);
+    let tail = format!("/compare/{base}...{head}");
     let mut merge_base = None;
     let mut commits: Vec<CommitSeen> = Vec::new();
     for page in 1..=MAX_COMPARE_PAGES {
@@ -67,7 +64,7 @@ pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Resu
             Err(failure) if failure.says(404, "no common ancestor") => return before(repo, head).await,
             Err(failure) => return Err(failure.into()),
         };
-        merge_base = merge_base.or(found.merge_base_commit.map(|commit| Sha::from(commit.sha.as_str())));
+        merge_base = merge_base.or(found.merge_base_commit.map(|commit| commit.sha));
         commits.extend(found.commits.into_iter().map(CommitSeen::from));
         let all = found.total_commits.is_some_and(|total| commits.len() >= total);
         if all || !more {
@@ -80,7 +77,7 @@ pub(super) async fn between(repo: &mut Repo<'_>, base: &Sha, head: &Sha) -> Resu
 
 /// Returns the recent history of `head`, oldest first.
 pub(super) async fn before(repo: &mut Repo<'_>, head: &Sha) -> Result<Answer, ForgeError> {
-    let tail = format!("/commits?sha={}", path::value(&head.0));
+    let tail = format!("/commits?sha={head}");
     let (commits, complete) =
         repo.list::<Commit>("GET /repos/{owner}/{repo}/commits", &tail, MAX_HISTORY_PAGES).await?;
     let commits = commits.into_iter().rev().map(CommitSeen::from).collect();

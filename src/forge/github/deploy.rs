@@ -39,7 +39,7 @@ pub(super) struct Deployment<'a> {
 #[derive(Deserialize)]
 struct Made {
     id: u64,
-    sha: String,
+    sha: Sha,
     created_at: Option<Timestamp>,
     #[serde(default)]
     payload: Value,
@@ -53,8 +53,7 @@ struct Creator {
 
 impl Made {
     fn applied(&self) -> Applied {
-        let told =
-            ForgeResult::Deployed { deployment: self.id, sha: Sha::from(self.sha.as_str()), at: self.created_at };
+        let told = ForgeResult::Deployed { deployment: self.id, sha: self.sha.clone(), at: self.created_at };
         Applied { made: Some(self.id.to_string()), told: Some(told), ..Applied::default() }
     }
 }
@@ -79,7 +78,7 @@ pub(super) async fn create(
         return Ok(Applied { told: Some(told), ..Applied::default() });
     }
     let mut body = json!({
-        "ref": deployment.sha.0,
+        "ref": deployment.sha,
         "task": "deploy",
         "auto_merge": false,
         "required_contexts": [],
@@ -87,7 +86,7 @@ pub(super) async fn create(
         "description": cut(deployment.description, MAX_DESCRIPTION),
         "payload": {
             REQUEST: deployment.request,
-            "phasebot_sha": deployment.sha.0,
+            "phasebot_sha": deployment.sha,
             "phasebot_environment": deployment.environment,
             "inputs": deployment.inputs,
         },
@@ -125,11 +124,8 @@ async fn find(
     deployment: &Deployment<'_>,
 ) -> Result<Option<Made>, ForgeError> {
     let me = identity.actor(repo.client).await?;
-    let tail = format!(
-        "/deployments?sha={}&environment={}&task=deploy",
-        path::value(&deployment.sha.0),
-        path::value(deployment.environment)
-    );
+    let tail =
+        format!("/deployments?sha={}&environment={}&task=deploy", deployment.sha, path::value(deployment.environment));
     let (all, _) = repo.list::<Made>("GET /repos/{owner}/{repo}/deployments", &tail, MAX_PAGES).await?;
     Ok(all.into_iter().find(|made| {
         carries(&made.payload, deployment.request) && made.creator.as_ref().is_some_and(|c| me.is_called(&c.login))

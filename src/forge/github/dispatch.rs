@@ -91,7 +91,7 @@ pub(super) async fn dispatch(
     };
     // The workflow has been started; a failure of this read does not change that.
     let sha = match one(repo, run).await {
-        Ok(run) => Some(Sha::from(run.head_sha.as_str())),
+        Ok(run) => Some(run.head_sha),
         Err(_) => None,
     };
     Ok(Applied { made: Some(run.to_string()), ..told(ForgeResult::Started { run: Some(run), sha, pinned }) })
@@ -117,7 +117,7 @@ fn advised(failure: Failure, it: &Dispatch<'_>) -> Failure {
 }
 
 fn started(run: &Run, pinned: bool) -> ForgeResult {
-    ForgeResult::Started { run: Some(run.id), sha: Some(Sha::from(run.head_sha.as_str())), pinned }
+    ForgeResult::Started { run: Some(run.id), sha: Some(run.head_sha.clone()), pinned }
 }
 
 /// Returns whether a run of ours received its commit as an input. This is always so with `strict`;
@@ -127,7 +127,7 @@ async fn received_commit(repo: &mut Repo<'_>, it: &Dispatch<'_>, run: &Run) -> R
         return Ok(true);
     }
     let place = format!(".github/workflows/{}", it.workflow);
-    let seen = file::read(repo.client, repo.target, None, &place, Some(&run.head_sha)).await?;
+    let seen = file::read(repo.client, repo.target, None, &place, Some(&run.head_sha.to_string())).await?;
     let declared = seen.and_then(|seen| workflow::declared_inputs(seen.text.as_deref().ok()?).ok());
     Ok(declared.is_some_and(|declared| declared.contains("phasebot_sha")))
 }
@@ -165,11 +165,8 @@ async fn inputs(
 }
 
 fn gathered(declared: &BTreeSet<String>, it: &Dispatch<'_>) -> Result<BTreeMap<String, String>, String> {
-    let ours = [
-        ("phasebot_request", it.request),
-        ("phasebot_sha", it.sha.0.as_str()),
-        ("phasebot_environment", it.environment),
-    ];
+    let sha = it.sha.to_string();
+    let ours = [("phasebot_request", it.request), ("phasebot_sha", &sha), ("phasebot_environment", it.environment)];
     let mut inputs = it.inputs.clone();
     for (name, value) in ours.into_iter().filter(|(name, _)| declared.contains(*name)) {
         inputs.insert(name.to_owned(), value.to_owned());
@@ -201,7 +198,7 @@ fn found(result: Result<Sha, ForgeError>) -> Result<Option<Sha>, ForgeError> {
 #[derive(Deserialize)]
 struct Run {
     id: u64,
-    head_sha: String,
+    head_sha: Sha,
     #[serde(default)]
     display_title: String,
     #[serde(default)]
@@ -269,7 +266,7 @@ fn facts(run: Run) -> RunFacts {
         at: run.updated_at,
         attempt: run.attempt.unwrap_or(1),
         outcome: crate::forge::github::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
-        sha: Sha::from(run.head_sha.as_str()),
+        sha: run.head_sha,
         trigger: run.event,
         title: run.display_title,
         workflow: run.path,

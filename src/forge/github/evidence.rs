@@ -60,7 +60,6 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         created_at: Timestamp,
         target_url: Option<String>,
     }
-    let commit = path::segment(&sha.0)?;
     let mut runs: Vec<CheckSeen> = Vec::new();
     let mut page = 0;
     loop {
@@ -69,7 +68,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
             return Err(too_many("check runs"));
         }
         let route = "GET /repos/{owner}/{repo}/commits/{ref}/check-runs";
-        let tail = format!("/commits/{commit}/check-runs?filter=latest");
+        let tail = format!("/commits/{sha}/check-runs?filter=latest");
         let (found, more) = repo.page(route, &tail, page, |found: &Found| found.check_runs.len() >= PER_PAGE).await?;
         for run in found.check_runs {
             // A run that has not begun has no time. A malformed run is an error and not skipped,
@@ -83,7 +82,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         }
     }
     let route = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
-    let (statuses, all) = repo.list::<Status>(route, &format!("/commits/{commit}/statuses"), MAX_PAGES).await?;
+    let (statuses, all) = repo.list::<Status>(route, &format!("/commits/{sha}/statuses"), MAX_PAGES).await?;
     if !all {
         return Err(too_many("commit statuses"));
     }
@@ -144,7 +143,7 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
     }
     #[derive(Deserialize)]
     struct Object {
-        sha: String,
+        sha: Sha,
         #[serde(rename = "type")]
         kind: String,
     }
@@ -162,7 +161,7 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
     if found.object.kind != "tag" {
         return Ok(Answer::TagSignature { verified: false, reason: "not an annotated tag".to_owned() });
     }
-    let tail = format!("/git/tags/{}", path::segment(&found.object.sha)?);
+    let tail = format!("/git/tags/{}", found.object.sha);
     let tag: Tag = repo.get("GET /repos/{owner}/{repo}/git/tags/{tag_sha}", &tail).await?.json()?;
     let (verified, reason) =
         tag.verification.map_or((false, "unsigned".to_owned()), |found| (found.verified, found.reason));
@@ -182,7 +181,7 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<
         #[serde(rename = "ref")]
         branch: String,
     }
-    let tail = format!("/commits/{}/pulls", path::segment(&sha.0)?);
+    let tail = format!("/commits/{sha}/pulls");
     let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls";
     let (pulls, all) = repo.list::<Pull>(route, &tail, MAX_PAGES).await?;
     if !all {
@@ -202,7 +201,7 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
     }
     #[derive(Deserialize)]
     struct Head {
-        sha: String,
+        sha: Sha,
     }
     #[derive(Deserialize)]
     struct Review {
@@ -210,7 +209,7 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
         user: Option<User>,
         state: String,
         author_association: Option<String>,
-        commit_id: Option<String>,
+        commit_id: Option<Sha>,
         submitted_at: Option<Timestamp>,
     }
     let shown: Pull =
@@ -227,13 +226,13 @@ pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Ans
             submitted_at: review.submitted_at?,
             reviewer: review.user?.account()?,
             association: association(review.author_association.as_deref()),
-            commit: review.commit_id.as_deref().map(Sha::from),
+            commit: review.commit_id,
         };
         Some((review.id, fact))
     });
     let reviews: BTreeMap<u64, ReviewFact> = reviews.collect();
     Ok(Answer::Reviews {
-        head: Sha::from(shown.head.sha.as_str()),
+        head: shown.head.sha,
         author: shown.user.and_then(User::account),
         merged_by: shown.merged_by.and_then(User::account),
         reviews,

@@ -101,7 +101,7 @@ pub(super) async fn changes(
     }
     // Compares with the branch's head and not its name, because a tag may have the same name.
     let base = ref_guard::head(repo, base).await?;
-    let tail = format!("/compare/{}...{}?per_page=1&page=1", path::segment(&base.0)?, path::segment(&head.0)?);
+    let tail = format!("/compare/{base}...{head}?per_page=1&page=1");
     let found: Comparison = match repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await {
         Ok(reply) => reply.json()?,
         Err(failure) if failure.says(404, "no common ancestor") => return Ok(None),

@@ -151,7 +151,7 @@ pub(super) async fn closer(
         #[serde(rename = "__typename")]
         kind: String,
         number: Option<ItemNumber>,
-        oid: Option<String>,
+        oid: Option<Sha>,
         repository: Option<Named>,
     }
     #[derive(Deserialize)]
@@ -172,7 +172,7 @@ pub(super) async fn closer(
     });
     Ok(change.and_then(|change| match change.kind.as_str() {
         "PullRequest" => change.number.map(Closer::Pull),
-        "Commit" => change.oid.as_deref().map(|oid| Closer::Commit(Sha::from(oid))),
+        "Commit" => change.oid.map(Closer::Commit),
         _ => None,
     }))
 }

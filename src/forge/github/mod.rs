@@ -248,9 +248,9 @@ impl Forge for GitHub {
         target: &Target,
         of: Option<&str>,
         path: &str,
-        at: Option<&str>,
+        at: Option<&Sha>,
     ) -> Result<Option<FileSeen>, ForgeError> {
-        file::read(&self.client, target, of, path, at).await
+        file::read(&self.client, target, of, path, at.map(Sha::to_string).as_deref()).await
     }
 
     async fn changes_file(

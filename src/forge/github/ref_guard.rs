@@ -8,7 +8,7 @@ use crate::{
         id::Sha,
         needs::{CommitPlace, ResolvedRef, ResolvedRefKind},
     },
-    forge::github::{account, answer, failure::Failure, path, repo::Repo},
+    forge::github::{account, answer, failure::Failure, repo::Repo},
     port::forge::ForgeError,
 };
 
@@ -48,7 +48,7 @@ pub(super) async fn named(
     if !digits {
         return Ok(None);
     }
-    let Some(sha) = found(commit(repo, name).await)?.filter(|sha| sha.0.starts_with(&name.to_ascii_lowercase())) else {
+    let Some(sha) = found(commit(repo, name).await)?.filter(|sha| sha.starts_with(name)) else {
         return Ok(None);
     };
     let landed = is_within(repo, &sha, default_branch).await?;
@@ -72,10 +72,10 @@ pub(super) async fn head(repo: &mut Repo<'_>, branch: &str) -> Result<Sha, Forge
 async fn commit(repo: &mut Repo<'_>, escaped: &str) -> Result<Sha, ForgeError> {
     #[derive(Deserialize)]
     struct Body {
-        sha: String,
+        sha: Sha,
     }
     match repo.get("GET /repos/{owner}/{repo}/commits/{ref}", &format!("/commits/{escaped}?per_page=1")).await {
-        Ok(reply) => Ok(Sha::from(reply.json::<Body>()?.sha.as_str())),
+        Ok(reply) => Ok(reply.json::<Body>()?.sha),
         Err(failure) if failure.says(422, "no commit found") => Err(ForgeError::NotFound(failure.error.to_string())),
         Err(failure) => Err(failure.into()),
     }
@@ -90,7 +90,7 @@ pub(super) async fn place(repo: &mut Repo<'_>, sha: &Sha, branch: &str) -> Resul
     if is_within(repo, sha, branch).await? {
         return Ok(CommitPlace::OnBranch);
     }
-    let tail = format!("/commits/{}/branches-where-head", path::segment(&sha.0)?);
+    let tail = format!("/commits/{sha}/branches-where-head");
     let route = "GET /repos/{owner}/{repo}/commits/{commit_sha}/branches-where-head";
     match repo.get(route, &tail).await {
         Ok(reply) if reply.json::<Vec<Head>>()?.is_empty() => Ok(CommitPlace::Nowhere),
@@ -115,7 +115,7 @@ async fn is_below(repo: &mut Repo<'_>, sha: &Sha, head: &Sha) -> Result<bool, Fo
     struct Body {
         status: String,
     }
-    let tail = format!("/compare/{}...{}?per_page=1", path::segment(&sha.0)?, path::segment(&head.0)?);
+    let tail = format!("/compare/{sha}...{head}?per_page=1");
     let compared: Result<_, Failure> = repo.get("GET /repos/{owner}/{repo}/compare/{basehead}", &tail).await;
     match compared {
         Ok(reply) => Ok(matches!(reply.json::<Body>()?.status.as_str(), "ahead" | "identical")),

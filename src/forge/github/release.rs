@@ -58,8 +58,9 @@ pub(super) async fn publish(
     if tagged.as_ref().is_some_and(|found| found != sha) {
         return Ok(told(ForgeResult::NameMoved { found: tagged }));
     }
-    let known = branch.map_or_else(|| sha.0.clone(), str::to_owned);
-    if tagged.is_none() && !draft.target_commitish.eq_ignore_ascii_case(&sha.0) {
+    let known = branch.map_or_else(|| sha.to_string(), str::to_owned);
+    let pinned = |draft: &Release| draft.target_commitish.parse().is_ok_and(|target: Sha| target == *sha);
+    if tagged.is_none() && !pinned(&draft) {
         if draft.target_commitish != known {
             let why = format!("the draft is made from something else now, {}", draft.target_commitish);
             return Ok(told(ForgeResult::NotStarted(why)));
@@ -69,8 +70,8 @@ pub(super) async fn publish(
         {
             return Ok(told(moved));
         }
-        let pinned: Release = change(repo, &tail, json!({ "target_commitish": sha.0 })).await?;
-        if !pinned.target_commitish.eq_ignore_ascii_case(&sha.0) {
+        let changed: Release = change(repo, &tail, json!({ "target_commitish": sha })).await?;
+        if !pinned(&changed) {
             return Ok(told(ForgeResult::NotStarted("GitHub did not pin the draft to the commit".to_owned())));
         }
     }

@@ -103,7 +103,7 @@ pub(super) struct Pull {
     pub(super) item: Item,
     is_draft: bool,
     head_ref_name: String,
-    head_ref_oid: String,
+    head_ref_oid: Sha,
     is_cross_repository: bool,
     base_ref_name: String,
     merged_at: Option<Timestamp>,
@@ -114,7 +114,7 @@ pub(super) struct Pull {
 
 #[derive(Debug, Deserialize)]
 struct Oid {
-    oid: String,
+    oid: Sha,
 }
 
 #[derive(Debug, Deserialize)]
@@ -151,7 +151,7 @@ pub(super) struct Tag {
 struct Object {
     #[serde(rename = "__typename")]
     kind: String,
-    oid: String,
+    oid: Sha,
     committed_date: Option<Timestamp>,
     tagger: Option<Tagger>,
     target: Option<Box<Object>>,
@@ -188,7 +188,7 @@ pub(super) struct Released {
 pub(super) struct Deployed {
     pub(super) id: u64,
     pub(super) node_id: String,
-    sha: String,
+    sha: Sha,
     r#ref: String,
     environment: String,
     production_environment: Option<bool>,
@@ -264,11 +264,11 @@ pub(super) fn pull(node: Pull) -> PullSeen {
         item: item(node.item, true, None),
         draft: node.is_draft,
         head_ref: node.head_ref_name,
-        head_sha: Sha::from(node.head_ref_oid.as_str()),
+        head_sha: node.head_ref_oid,
         from_fork: node.is_cross_repository,
         base_ref: node.base_ref_name,
         merged_at: node.merged_at,
-        merge_sha: node.merge_commit.filter(|_| node.merged_at.is_some()).map(|commit| Sha::from(commit.oid.as_str())),
+        merge_sha: node.merge_commit.filter(|_| node.merged_at.is_some()).map(|commit| commit.oid),
         merged_by: node.merged_by.map(actor),
         pusher: None,
     }
@@ -283,8 +283,8 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
     }
     (object.kind == "Commit").then(|| PushSeen {
         name: RefName::Tag(node.name),
-        before: Sha("0".repeat(object.oid.len())),
-        after: Sha::from(object.oid.as_str()),
+        before: object.oid.zero(),
+        after: object.oid,
         forced: false,
         commits: Vec::new(),
         truncated: false,
@@ -320,7 +320,7 @@ pub(super) fn deployment(node: &Deployed, statuses: &[Found]) -> Vec<(Timestamp,
         Seen::Deployment(DeploymentSeen {
             from_fork: None,
             id: node.id,
-            sha: Sha::from(node.sha.as_str()),
+            sha: node.sha.clone(),
             reference: node.r#ref.clone(),
             environment: node.environment.clone(),
             production: node.production_environment,

@@ -66,7 +66,7 @@ pub(super) fn words(effect: &Effect) -> Option<String> {
 }
 
 fn commit(name: &str) -> Sha {
-    Sha(format!("{:0<40}", hex::encode(name)))
+    format!("{:0<40}", hex::encode(name)).parse().unwrap()
 }
 
 impl Stage {

@@ -288,7 +288,7 @@ fn conditions(all: &[Condition], depth: usize, out: &mut String) {
 }
 
 fn commit(name: &str) -> Sha {
-    Sha(format!("{:0<40}", hex::encode(name)))
+    format!("{:0<40}", hex::encode(name)).parse().unwrap()
 }
 
 impl Stage {
@@ -349,13 +349,13 @@ impl Stage {
             }
             "deny" => drop(self.denied.insert(words[1].to_owned())),
             "head" => {
-                self.names.insert(commit(words[1]).0[..7].to_owned(), words[1].to_owned());
+                self.names.insert(commit(words[1]).short().to_string(), words[1].to_owned());
                 self.head = Some(commit(words[1]));
                 self.head_from_fork = words.contains(&"fork");
             }
             "outcome" => {
                 if words[1] == "moved" {
-                    self.names.insert(commit(words[2]).0[..7].to_owned(), words[2].to_owned());
+                    self.names.insert(commit(words[2]).short().to_string(), words[2].to_owned());
                 }
                 self.outcomes.push_back(words[1..].join(" "));
             }

@@ -10,7 +10,7 @@ use phasebot_core::{
     domain::{
         decision::GateName,
         fact::RepoFacts,
-        id::{ForgeName, RepoKey, Sha},
+        id::{ForgeName, RepoKey},
         policy::Policy,
         rule::{ConditionRule, End, FreezeRule, Hours, Window},
     },
@@ -48,7 +48,7 @@ fn policy(window: Option<Window>, freeze: Option<FreezeRule>) -> Policy {
 /// Returns whether the condition with this name is open, and when it changes.
 fn look(policy: &Policy, name: &str, now: Timestamp) -> (bool, Option<Timestamp>) {
     let facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
-    let subject = Subject::new(GateName::Deploy("production".into()), Sha("c".repeat(40)), now);
+    let subject = Subject::new(GateName::Deploy("production".into()), "c".repeat(40).parse().unwrap(), now);
     let decision = evaluate(&facts, policy, &subject, now);
     let condition = decision.conditions.into_iter().find(|condition| condition.name == name).unwrap();
     (condition.standing.is_open(), condition.next_at)

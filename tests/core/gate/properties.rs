@@ -54,7 +54,7 @@ fn at(minutes: i64) -> Timestamp {
 }
 
 fn sha() -> Sha {
-    Sha("c".repeat(40))
+    "c".repeat(40).parse().unwrap()
 }
 
 /// A fact that blocks a deployment, or might.
@@ -218,7 +218,7 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
         }
         Bad::StagingFails(minutes) => deployment(facts, id, sha(), *minutes, DeployState::Failure),
         Bad::StagingReplaced(minutes) => {
-            deployment(facts, id, Sha("d".repeat(40)), *minutes, DeployState::InProgress);
+            deployment(facts, id, "d".repeat(40).parse().unwrap(), *minutes, DeployState::InProgress);
         }
         Bad::Lock(minutes) => {
             let action = CommandAction::Lock { environment: "production".into(), until: None, reason: None };
@@ -236,7 +236,7 @@ fn add(facts: &mut RepoFacts, index: u64, bad: &Bad) {
         }
         Bad::Rewritten => {
             let main = facts.refs.entry(RefName::Branch("main".into())).or_default();
-            main.moved(at(300), Some(Sha("e".repeat(40))));
+            main.moved(at(300), Some("e".repeat(40).parse().unwrap()));
         }
         Bad::Unasked(which) => {
             let key = facts.answers.keys().nth(*which).cloned();

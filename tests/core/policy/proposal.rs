@@ -18,7 +18,7 @@ use phasebot_core::{
 use crate::scenario::world::{read, repo};
 
 fn sha(name: &str) -> Sha {
-    Sha(format!("{:0<40}", hex::encode(name)))
+    format!("{:0<40}", hex::encode(name)).parse().unwrap()
 }
 
 /// Returns the facts after the steps, and the last event.

@@ -5,7 +5,7 @@ use phasebot_core::{
     domain::{
         event::{Event, PushSeen, RefName, Seen},
         fact::RepoFacts,
-        id::{ForgeName, RepoKey, Sha},
+        id::{ForgeName, RepoKey},
     },
     ingest::{Us, observe},
 };
@@ -14,7 +14,7 @@ use phasebot_core::{
 fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<bool>) -> bool {
     let key = RepoKey { forge: ForgeName::github(), id: 7 };
     let mut facts = RepoFacts::new(key);
-    let sha = |digit: &str| Sha(digit.repeat(40));
+    let sha = |digit: &str| digit.repeat(40).parse().unwrap();
     let push = PushSeen {
         name: RefName::Branch(branch.into()),
         before: sha(before),

@@ -20,7 +20,7 @@ use phasebot_core::{
 use super::world::{self, repo};
 
 fn sha(n: u64) -> Sha {
-    Sha(format!("{n:040x}"))
+    format!("{n:040x}").parse().unwrap()
 }
 
 fn push(name: RefName, before: Sha, after: Sha) -> Seen {
@@ -105,7 +105,7 @@ impl Year {
     }
 
     fn tag(&mut self, n: u64) -> Observed {
-        self.see(n, push(RefName::Tag(format!("v1.{n}.0")), Sha::from("0".repeat(40).as_str()), sha(n + 1_000_000)))
+        self.see(n, push(RefName::Tag(format!("v1.{n}.0")), Sha::FIRST, sha(n + 1_000_000)))
     }
 }
 

@@ -264,7 +264,7 @@ pub fn answer(world: &World, need: &Need) -> Answer {
                 kinds.into_iter().find_map(|(kind, place)| Some(ResolvedRef { kind, sha: world.tip(&place)?.clone() }));
             let landed =
                 world.tip(&RefName::Branch(default_branch.clone())).map(|tip| world.ancestors(tip)).unwrap_or_default();
-            let known = world.parents.keys().find(|sha| !name.is_empty() && sha.0.starts_with(name.as_str()));
+            let known = world.parents.keys().find(|sha| !name.is_empty() && sha.starts_with(name));
             let commit = known.map(|sha| {
                 let kind = if landed.contains(sha) { ResolvedRefKind::Landed } else { ResolvedRefKind::Loose };
                 ResolvedRef { kind, sha: sha.clone() }

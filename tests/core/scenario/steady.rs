@@ -163,9 +163,9 @@ fn a_comparison_is_kept_without_messages() {
     let acts = world::read("09:00 issue 1 opened by alice");
     ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
     let commit = CommitSeen {
-        sha: "c".repeat(40).as_str().into(),
+        sha: "c".repeat(40).parse().unwrap(),
         message: format!("Let me log in\n\nFixes #1\n{}", "x".repeat(10_000)),
-        parents: Some(vec!["b".repeat(40).as_str().into()]),
+        parents: Some(vec!["b".repeat(40).parse().unwrap()]),
     };
     let need = Need::Commits { base: None, head: commit.sha.clone() };
     let answer = Answer::Commits { merge_base: None, commits: vec![commit.clone()], complete: true };

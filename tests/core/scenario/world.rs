@@ -181,7 +181,7 @@ impl World {
         let hex = hex::encode(name);
         let sha = format!("{hex:0<40}");
         self.names.insert(sha[..7].to_owned(), name.to_owned());
-        Sha(sha[..40].to_owned())
+        sha[..40].parse().unwrap()
     }
 
     fn set(&mut self, w: &[String]) {
@@ -593,7 +593,7 @@ impl World {
     /// `policy`: one of them changes the policy file.
     fn push(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
-        let zero = Sha("0".repeat(40));
+        let zero = Sha::FIRST;
         let before = self.tips.get(&name).cloned().unwrap_or_else(|| zero.clone());
         let mut tip = match after(w, "from") {
             Some(from) => self.sha(from),
@@ -608,7 +608,7 @@ impl World {
                 for part in word.split(|c: char| !c.is_ascii_alphanumeric()) {
                     // `commit c1` in a message is replaced with the commit's object name.
                     if let Some(name) = part.strip_prefix("SHA") {
-                        text = text.replace(part, &self.sha(name).0);
+                        text = text.replace(part, &self.sha(name).to_string());
                     }
                 }
                 commits.last_mut()?.message = text;
@@ -685,7 +685,7 @@ impl World {
 
     fn tag(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Tag(w[1].clone());
-        let zero = Sha("0".repeat(40));
+        let zero = Sha::FIRST;
         let before = self.tips.get(&name).cloned().unwrap_or_else(|| zero.clone());
         let to = match w[2].as_str() {
             "deleted" => zero,
@@ -709,7 +709,7 @@ impl World {
     fn release(&mut self, at: Timestamp, w: &[String]) -> Option<ReleaseSeen> {
         let id: u64 = w[1].parse().ok()?;
         // `release 5 created v1.0.0 [of c1]`: from `main`, or from that commit.
-        let target = after(w, "of").map_or_else(|| "main".to_owned(), |name| self.sha(name).0);
+        let target = after(w, "of").map_or_else(|| "main".to_owned(), |name| self.sha(name).to_string());
         let release = self.releases.entry(id).or_insert_with(|| ReleaseSeen {
             id,
             tag: w.get(3).cloned().unwrap_or_default(),

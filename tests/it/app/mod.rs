@@ -16,7 +16,7 @@ use phasebot::{
     domain::{
         effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
-        id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+        id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
     },
     port::{
@@ -208,7 +208,7 @@ pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
         item: ItemSeen { is_pull: true, body: "No link in here".to_owned(), ..item(number, start()) },
         draft: false,
         head_ref: "topic".to_owned(),
-        head_sha: Sha::from("1111111111111111111111111111111111111111"),
+        head_sha: "1111111111111111111111111111111111111111".parse().unwrap(),
         from_fork: false,
         base_ref: "main".to_owned(),
         merged_at: None,

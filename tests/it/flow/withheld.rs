@@ -4,7 +4,7 @@
 use phasebot::{
     domain::{
         effect::{CheckVerdict, Effect},
-        id::{ForgeName, RepoKey, Sha},
+        id::{ForgeName, RepoKey},
     },
     policy,
     port::{
@@ -24,7 +24,7 @@ fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
         |sticky| Effect::UpsertComment { item, marker: format!("{marker}-{sticky}"), body: text.clone(), sticky };
     let check = Effect::SetCheck {
         name: format!("test {n}"),
-        sha: Sha::from(sha),
+        sha: sha.parse().unwrap(),
         gate: None,
         external_id: marker.clone(),
         verdict: CheckVerdict::Success,

@@ -23,17 +23,17 @@ fn on(world: &World, tail: &str, status: u16, body: serde_json::Value) {
 }
 
 fn sha(letter: &str) -> Sha {
-    Sha(letter.repeat(40))
+    letter.repeat(40).parse().unwrap()
 }
 
 #[tokio::test]
 async fn what_ran_on_a_commit() {
     let world = world().await;
     let a = sha("a");
-    let run = json!({ "id": 1, "name": "ci", "head_sha": a.0, "status": "completed", "conclusion": "failure",
+    let run = json!({ "id": 1, "name": "ci", "head_sha": a, "status": "completed", "conclusion": "failure",
         "started_at": "2026-03-02T09:00:00Z", "completed_at": "2026-03-02T09:01:00Z", "app": { "id": 9 } });
     let ours =
-        json!({ "id": 2, "name": "phasebot/release", "head_sha": a.0, "status": "in_progress", "app": { "id": 4711 } });
+        json!({ "id": 2, "name": "phasebot/release", "head_sha": a, "status": "in_progress", "app": { "id": 4711 } });
     let runs = json!({ "total_count": 2, "check_runs": [run, ours] });
     on(&world, &format!("/commits/{a}/check-runs?filter=latest&per_page=100&page=1"), 200, runs);
     let status = json!([{ "id": 3, "context": "jenkins", "state": "pending", "created_at": "2026-03-02T09:02:00Z" }]);
@@ -45,8 +45,13 @@ async fn what_ran_on_a_commit() {
     );
     assert_eq!(runs[0].completed.map(|(_, outcome)| outcome), Some(RunOutcome::Failure));
     assert_eq!((statuses[0].context.as_str(), statuses[0].outcome), ("jenkins", RunOutcome::Running));
-    on(&world, "/commits/gone/check-runs?filter=latest&per_page=100&page=1", 404, json!({ "message": "Not Found" }));
-    assert!(ask(&world, Need::Checks { sha: Sha("gone".into()) }).await.is_err(), "unavailable is not none");
+    on(
+        &world,
+        &format!("/commits/{}/check-runs?filter=latest&per_page=100&page=1", sha("f")),
+        404,
+        json!({ "message": "Not Found" }),
+    );
+    assert!(ask(&world, Need::Checks { sha: sha("f") }).await.is_err(), "unavailable is not none");
 }
 
 #[tokio::test]
@@ -67,7 +72,7 @@ async fn which_issues_block() {
 async fn who_made_a_commit_and_signed_a_tag() {
     let world = world().await;
     let a = sha("a");
-    let commit = json!({ "sha": a.0, "author": { "id": 7, "login": "ann" }, "committer": { "id": 9, "login": "web-flow" },
+    let commit = json!({ "sha": a, "author": { "id": 7, "login": "ann" }, "committer": { "id": 9, "login": "web-flow" },
         "commit": { "message": "Add it\n\nCo-authored-by: C <11+cyd@users.noreply.github.com>" } });
     on(&world, &format!("/commits/{a}?per_page=1"), 200, commit);
     let account = |id: u64, login: &str| Account { id: Some(AccountId(id)), login: login.to_owned() };
@@ -79,14 +84,14 @@ async fn who_made_a_commit_and_signed_a_tag() {
         &world,
         &format!("/commits/{b}?per_page=1"),
         200,
-        json!({ "sha": b.0, "author": {}, "committer": null, "commit": { "message": "" } }),
+        json!({ "sha": b, "author": {}, "committer": null, "commit": { "message": "" } }),
     );
     let by_b = Need::Authors { base: None, head: b.clone() };
     let nobody = Authors { people: [].into(), anonymous: Some(b.clone()) };
     assert_eq!(ask(&world, by_b).await, Ok(Said::Authors(nobody)));
 
-    on(&world, "/git/ref/tags/v1", 200, json!({ "object": { "sha": b.0, "type": "tag" } }));
-    on(&world, "/git/ref/tags/plain", 200, json!({ "object": { "sha": a.0, "type": "commit" } }));
+    on(&world, "/git/ref/tags/v1", 200, json!({ "object": { "sha": b, "type": "tag" } }));
+    on(&world, "/git/ref/tags/plain", 200, json!({ "object": { "sha": a, "type": "commit" } }));
     let tag = json!({ "verification": { "verified": true, "reason": "valid", "signature": "…" } });
     on(&world, &format!("/git/tags/{b}"), 200, tag);
     let signed = |tag: &str| Need::TagSignature { tag: tag.into() };
@@ -106,9 +111,9 @@ async fn who_reviewed_what() {
         ask(&world, Need::PullsOf { sha: a.clone() }).await,
         Ok(Said::BroughtBy([(3, "main".to_owned())].into()))
     );
-    on(&world, "/pulls/3", 200, json!({ "user": { "id": 7, "login": "ann" }, "head": { "sha": a.0 } }));
+    on(&world, "/pulls/3", 200, json!({ "user": { "id": 7, "login": "ann" }, "head": { "sha": a } }));
     let reviews = json!([
-        { "id": 1, "user": { "id": 8, "login": "bob" }, "state": "APPROVED", "author_association": "MEMBER", "commit_id": a.0,
+        { "id": 1, "user": { "id": 8, "login": "bob" }, "state": "APPROVED", "author_association": "MEMBER", "commit_id": a,
           "submitted_at": "2026-03-02T09:00:00Z" },
         { "id": 2, "user": { "login": "cyn" }, "state": "PENDING" },
     ]);
@@ -131,9 +136,9 @@ async fn who_reviewed_what() {
 async fn which_tags_there_are() {
     let world = world().await;
     let a = sha("a");
-    let tags = json!([{ "name": "v1.0.0", "commit": { "sha": a.0, "url": "…" } }]);
+    let tags = json!([{ "name": "v1.0.0", "commit": { "sha": a, "url": "…" } }]);
     on(&world, "/tags?per_page=100&page=1", 200, tags);
     assert_eq!(ask(&world, Need::Tags).await, Ok(Said::Tags([("v1.0.0".to_owned(), a.clone())].into())));
-    on(&world, "/commits/heads/main?per_page=1", 200, json!({ "sha": a.0 }));
+    on(&world, "/commits/heads/main?per_page=1", 200, json!({ "sha": a }));
     assert_eq!(ask(&world, Need::BranchHead { branch: "main".into() }).await, Ok(Said::BranchHead(a)));
 }

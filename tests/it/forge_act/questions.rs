@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use phasebot::{
     domain::{
-        id::{AccountId, Actor, Sha},
+        id::{AccountId, Actor},
         needs::{Answer as Said, Closer, Need, RequiredCheck},
     },
     port::forge::{Forge, ForgeError},
@@ -141,7 +141,7 @@ async fn what_closed_an_issue() {
         (json!({ "__typename": "PullRequest", "number": 7, "repository": shop }), Some(Closer::Pull(7))),
         (
             json!({ "__typename": "Commit", "oid": commit, "repository": shop }),
-            Some(Closer::Commit(Sha::from(commit.as_str()))),
+            Some(Closer::Commit(commit.parse().unwrap())),
         ),
         (json!({ "__typename": "PullRequest", "number": 7, "repository": other }), None),
         (json!({ "__typename": "ProjectV2" }), None),
@@ -215,7 +215,7 @@ fn commits(range: impl Iterator<Item = usize>) -> Value {
 }
 
 fn between(base: usize, head: usize) -> Need {
-    Need::Commits { base: Some(Sha(sha(base))), head: Sha(sha(head)) }
+    Need::Commits { base: Some(sha(base).parse().unwrap()), head: sha(head).parse().unwrap() }
 }
 
 fn compare(base: usize, head: usize, page: usize) -> String {
@@ -238,12 +238,12 @@ async fn a_comparison_is_read_to_its_end() {
         panic!("another answer")
     };
     assert_eq!(world.server.lines(), [1, 2, 3].map(|page| compare(1, 251, page)));
-    assert_eq!(merge_base, Some(Sha(sha(1))));
+    assert_eq!(merge_base, Some(sha(1).parse().unwrap()));
     assert!(complete);
     assert_eq!(commits.len(), 250);
-    assert_eq!(commits[0].sha, Sha(sha(2)), "oldest first");
+    assert_eq!(commits[0].sha, sha(2).parse().unwrap(), "oldest first");
     assert_eq!(commits[249].message, "commit 251");
-    assert_eq!(commits[249].parents, Some(vec![Sha(sha(250))]));
+    assert_eq!(commits[249].parents, Some(vec![sha(250).parse().unwrap()]));
 }
 
 #[tokio::test]
@@ -272,7 +272,7 @@ async fn without_common_history_all_of_head_counts() {
         panic!("another answer")
     };
     assert_eq!((merge_base, complete), (None, true));
-    assert_eq!(commits.iter().map(|c| c.sha.0.clone()).collect::<Vec<_>>(), [sha(8), sha(9)]);
+    assert_eq!(commits.iter().map(|c| c.sha.to_string()).collect::<Vec<_>>(), [sha(8), sha(9)]);
 
     world.server.on(&compare(2, 9, 1), answer(404, json!({ "message": "Not Found" })));
     assert!(matches!(ask(&world, between(2, 9)).await, Err(ForgeError::NotFound(_))));
@@ -286,11 +286,11 @@ async fn a_long_past_is_not_complete() {
         let newest = 2000 - (page - 1) * 100;
         world.server.on(&line, answer(200, commits((newest - 99..=newest).rev())));
     }
-    let said = ask(&world, Need::Commits { base: None, head: Sha(sha(2000)) }).await.unwrap();
+    let said = ask(&world, Need::Commits { base: None, head: sha(2000).parse().unwrap() }).await.unwrap();
     let Said::Commits { merge_base: None, commits, complete: false } = said else { panic!("another answer") };
     assert_eq!(commits.len(), 1000);
-    assert_eq!(commits[0].sha, Sha(sha(1001)), "oldest first");
-    assert_eq!(commits[999].sha, Sha(sha(2000)));
+    assert_eq!(commits[0].sha, sha(1001).parse().unwrap(), "oldest first");
+    assert_eq!(commits[999].sha, sha(2000).parse().unwrap());
     assert_eq!(world.server.lines().len(), 10);
 }
 
@@ -305,7 +305,7 @@ async fn the_commit_of_a_tag() {
             answer(422, json!({ "message": "No commit found for SHA: tags/v9" })),
         );
     let tag = |tag: &str| Need::TagCommit { tag: tag.to_owned() };
-    assert_eq!(ask(&world, tag("api/v1.2.3#x")).await, Ok(Said::TagCommit(Sha(sha(5)))));
+    assert_eq!(ask(&world, tag("api/v1.2.3#x")).await, Ok(Said::TagCommit(sha(5).parse().unwrap())));
     assert!(matches!(ask(&world, tag("v9")).await, Err(ForgeError::NotFound(_))));
     assert!(matches!(ask(&world, tag("../../branches/x")).await, Err(ForgeError::Permanent(_))));
     assert_eq!(world.server.lines().len(), 2);

@@ -107,7 +107,7 @@ pub fn time(text: &str) -> Timestamp {
 
 /// Returns a commit id of 40 equal digits.
 pub fn sha(digit: &str) -> Sha {
-    Sha(digit.repeat(40))
+    digit.repeat(40).parse().unwrap()
 }
 
 pub fn person(login: &str) -> Actor {

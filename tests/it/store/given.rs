@@ -7,7 +7,7 @@ use phasebot::{
     domain::{
         derived::{Reason, Transition},
         effect::{Effect, LabelSpec},
-        id::{ForgeName, RepoKey, Sha},
+        id::{ForgeName, RepoKey},
     },
     port::store::{
         Accepted, Commit, DeliveryState, Document, EffectState, NewDelivery, NewEffect, Seq, Store, StoredEffect,
@@ -86,7 +86,7 @@ pub(crate) fn dispatch(request: &str) -> Effect {
     Effect::Dispatch {
         workflow: "deploy.yml".to_owned(),
         reference: "main".to_owned(),
-        sha: Sha::from("0123456789012345678901234567890123456789"),
+        sha: "0123456789012345678901234567890123456789".parse().unwrap(),
         request: request.to_owned(),
         watched: phasebot::domain::effect::RefGuard::Commit,
         environment: "production".to_owned(),

@@ -140,8 +140,8 @@ fn meant(
     match may {
         Ok(()) => Ok((String::new(), RefGuard::Pull(number), Some(known))),
         // A reviewer's write access is not known yet: it is asked along with the commit.
-        Err(_) if !eval.take_wants().is_empty() => Ok((known.0.clone(), RefGuard::Pull(number), None)),
-        Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(known.short()))),
+        Err(_) if !eval.take_wants().is_empty() => Ok((known.to_string(), RefGuard::Pull(number), None)),
+        Err(refusal) => Err(format!("{} It is about {}.", refusal.why(), quoted(&known.short()))),
     }
 }
 

@@ -86,7 +86,7 @@ impl Invocation<'_> {
         let known_then = at_gate.filter(|known| known.since <= self.at);
         let mut meant = known_then.filter(|known| {
             reference.is_none_or(|name| {
-                let short = name.len() >= 7 && known.decision.sha.0.starts_with(&name.to_ascii_lowercase());
+                let short = name.len() >= 7 && known.decision.sha.starts_with(name);
                 short || known.tags.iter().any(|tag| tag == name)
             })
         });

@@ -25,8 +25,8 @@ pub(super) use crate::command::messages::permission::*;
 /// Limit on the names in one sentence.
 const MOST_NAMES: usize = 12;
 
-pub(super) fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<String> = names.into_iter().map(quoted).collect();
+pub(super) fn list(names: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| quoted(name.as_ref())).collect();
     let more = names.len().saturating_sub(MOST_NAMES);
     let shown = names[..names.len() - more].join(", ");
     if more > 0 { format!("{shown} and {more} more") } else { shown }
@@ -212,7 +212,7 @@ pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
         Some(sha) => format!(
             "phasebot had not seen this pull request's head commit before your comment, so that it can't tell which \
              one you meant. It is {} now; say it again to mean that one.",
-            quoted(sha.short())
+            quoted(&sha.short())
         ),
         None => "phasebot had not seen this pull request's head commit before your comment, and the forge does not \
                  tell it now. Say it again later."
@@ -223,8 +223,8 @@ pub(super) fn head_unknown(sha: Option<&Sha>) -> String {
 pub(super) fn head_moved(known: &Sha, found: &Sha) -> String {
     format!(
         "The head commit was {} when you said it, and is {} now. Nothing was started; say it again if you mean that one.",
-        quoted(known.short()),
-        quoted(found.short())
+        quoted(&known.short()),
+        quoted(&found.short())
     )
 }
 

@@ -64,7 +64,7 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
 /// Returns whether a name denotes a commit that ran: by its digits, or by a tag at it.
 fn names(facts: &RepoFacts, name: &str, sha: &Sha) -> bool {
     let lower = name.to_ascii_lowercase();
-    let digits = lower.len() >= 7 && sha.0.starts_with(&lower);
+    let digits = lower.len() >= 7 && sha.starts_with(&lower);
     let tag = facts.refs.get(&RefName::Tag(name.to_owned())).and_then(|place| place.moves().last());
     digits || tag.is_some_and(|(_, at)| at.as_ref() == Some(sha))
 }

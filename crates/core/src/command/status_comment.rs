@@ -143,7 +143,7 @@ impl StatusComment<'_, '_> {
         let made = made.filter_map(|(sha, id)| Some((sha, id, facts.deployments.get(id)?)));
         let foreign = made.filter(|(_, id, deployment)| is_foreign(facts, **id, deployment));
         let row = |(sha, id, deployment): (&Sha, &u64, &DeploymentFacts)| {
-            format!("- deployment {id} of {} to {}", quoted(sha.short()), quoted(&deployment.environment))
+            format!("- deployment {id} of {} to {}", quoted(&sha.short()), quoted(&deployment.environment))
         };
         foreign.take(MOST_FOREIGN).map(row).collect()
     }

@@ -195,7 +195,7 @@ impl<'f> EvalContext<'f> {
         if self.now.duration_since(push.at) < GAP_AFTER || ended(&push.before).any(|id| id.0 == push.name) {
             return;
         }
-        let earlier = self.facts.index.by_time.range(..(push.at, Sha(String::new()), String::new())).rev();
+        let earlier = self.facts.index.by_time.range(..(push.at, Sha::FIRST, String::new())).rev();
         let last = earlier.take(MOST_STEPS).find(|(_, _, branch)| branch == push.name.name());
         if let Some((_, last, _)) = last.filter(|(_, last, _)| !self.is_near(last, &push.before)) {
             self.lasting(&Need::Commits { base: Some(last.clone()), head: push.before.clone() });

@@ -109,7 +109,7 @@ impl EvalContext<'_> {
     pub(crate) fn rewrites_of(&self, branch: &str, from: Timestamp) -> impl Iterator<Item = &(Timestamp, Sha, Sha)> {
         let renamed = self.facts.about.default_branches.iter().filter(|name| *name != branch);
         let lines = renamed.map(String::as_str).filter(|name| self.same_line(name, branch)).chain([branch]);
-        let first = (from, Sha(String::new()), Sha(String::new()));
+        let first = (from, Sha::FIRST, Sha::FIRST);
         let tables: Vec<_> = lines.filter_map(|name| self.facts.index.rewrites.get(name)).collect();
         let mut rewrites: Vec<_> = tables.into_iter().flat_map(|rewrites| rewrites.range(first.clone()..)).collect();
         rewrites.sort();

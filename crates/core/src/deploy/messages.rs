@@ -18,7 +18,7 @@ use std::fmt::Write as _;
 
 fn what(request: &DeployRequest) -> String {
     let name = match &request.sha {
-        Some(sha) => quoted(sha.short()),
+        Some(sha) => quoted(&sha.short()),
         None => quoted(&request.reference),
     };
     let environment = quoted(&request.environment);
@@ -176,7 +176,7 @@ pub(super) fn moved(reference: &str, found: Option<&Sha>) -> String {
     match found {
         Some(found) => format!(
             "{name} has moved to {} since you said it. Nothing was started; say it again if you mean that one.",
-            quoted(found.short())
+            quoted(&found.short())
         ),
         None => format!("{name} is gone. Nothing was started."),
     }
@@ -274,7 +274,7 @@ pub(super) fn not_started(why: &str) -> String {
 }
 
 pub(super) fn mismatch(wanted: Option<&Sha>, found: &Sha) -> String {
-    format!("The run used {} instead of {}, so it was cancelled.", quoted(found.short()), commit(wanted))
+    format!("The run used {} instead of {}, so it was cancelled.", quoted(&found.short()), commit(wanted))
 }
 
 // ── Outcome ──

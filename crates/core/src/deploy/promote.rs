@@ -42,9 +42,9 @@ pub(crate) fn upstream(
                 return Err(format!(
                     "{} runs {} and {} runs {}: name the commit with `/deploy`.",
                     quoted(other),
-                    quoted(known.short()),
+                    quoted(&known.short()),
                     quoted(name),
-                    quoted(sha.short()),
+                    quoted(&sha.short()),
                 ));
             }
             _ => found = Some((sha, name)),

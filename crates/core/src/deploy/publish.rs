@@ -68,7 +68,7 @@ fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
         let mut gates: Vec<_> = eval.policy.gates.iter().filter(|(_, rule)| covers(rule, &state.tag)).collect();
         gates.sort_by_key(|(_, rule)| !rule.publish);
         let Some(sha) = eval.draft_commit(&state.tag, &state.target) else { continue };
-        let pinned = state.target.eq_ignore_ascii_case(&sha.0);
+        let pinned = state.target.parse().is_ok_and(|target: Sha| target == sha);
         let branch = (!pinned).then(|| match state.target.as_str() {
             "" => eval.facts.default_branch().to_owned(),
             target => target.to_owned(),
@@ -290,12 +290,12 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
          already. Take the tag back, or put right what is missing and release again. A tag ruleset keeps this from \
          happening: see the documentation of gates.",
         quoted(tag),
-        quoted(decision.sha.short()),
+        quoted(&decision.sha.short()),
         quoted(gate),
         rows.join("\n")
     );
     // Anyone can choose a tag's name, so the marker contains none of it.
-    let digest: String = decision.sha.0.chars().take(12).collect();
+    let digest = format!("{:.12}", decision.sha);
     Effect::OpenIssue {
         marker: format!("violation:{digest}"),
         title: format!("A tag broke its gate: {}", quoted(tag).replace('`', "")),

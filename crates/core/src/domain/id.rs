@@ -1,8 +1,12 @@
 //! Identifiers of forges, repositories, items, commits and accounts.
 
+mod sha;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use sha::{NotAnObjectName, Sha, ShortSha};
 
 /// The number of an issue or pull request within its repository.
 pub type ItemNumber = u64;
@@ -40,35 +44,6 @@ pub struct RepoKey {
 impl fmt::Display for RepoKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.forge, self.id)
-    }
-}
-
-/// A commit's full object name, in lower-case hex.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Sha(pub String);
-
-impl Sha {
-    /// Returns true for the object name that git uses for "nothing": all zeroes.
-    pub fn is_zero(&self) -> bool {
-        self.0.bytes().all(|b| b == b'0')
-    }
-
-    /// Returns the first seven digits, as people quote commits.
-    pub fn short(&self) -> &str {
-        self.0.get(..7).unwrap_or(&self.0)
-    }
-}
-
-impl fmt::Display for Sha {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<&str> for Sha {
-    fn from(text: &str) -> Self {
-        Self(text.to_ascii_lowercase())
     }
 }
 

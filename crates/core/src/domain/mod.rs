@@ -11,6 +11,7 @@ pub mod derived;
 pub mod effect;
 pub mod event;
 pub mod fact;
+pub mod few;
 pub mod glob;
 pub mod id;
 pub mod needs;

@@ -147,7 +147,7 @@ impl EvalContext<'_> {
 
     /// Returns the later heads of the landing's line of development.
     fn later_commits(&self, landing: &Landing) -> impl Iterator<Item = &Sha> {
-        let first = (landing.from, Sha(String::new()), String::new());
+        let first = (landing.from, Sha::FIRST, String::new());
         let pushes = self.facts.index.by_time.range(first..);
         pushes
             .filter(|(_, sha, branch)| self.same_line(branch, &landing.branch) && *sha != landing.sha)

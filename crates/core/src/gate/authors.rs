@@ -86,7 +86,7 @@ pub(super) fn makers(ctx: ConditionContext<'_, '_>) -> Result<Makers, Box<Condit
 }
 
 fn merged(anonymous: &Sha) -> String {
-    format!("merged a part of it, and {} names an address that belongs to no account", quoted(anonymous.short()))
+    format!("merged a part of it, and {} names an address that belongs to no account", quoted(&anonymous.short()))
 }
 
 /// Returns the commits that the subject brings, its own included.
@@ -178,7 +178,7 @@ impl ConditionContext<'_, '_> {
         if brought.any(|(name, ..)| self.eval.listed_ref(name)) {
             return BTreeSet::new();
         }
-        index.pulls_by_head.get(&self.subject.sha).cloned().unwrap_or_default()
+        index.pulls_by_head.get(&self.subject.sha).into_iter().flatten().copied().collect()
     }
 }
 
@@ -194,7 +194,7 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
         let need = Need::PullsOf { sha: sha.clone() };
         match ctx.answer(&need, AGE_OF_PULLS) {
             Some(Answer::BroughtBy(by)) if by.is_empty() => {
-                let words = format!("it is not recorded who pushed {}: they may be its author", quoted(sha.short()));
+                let words = format!("it is not recorded who pushed {}: they may be its author", quoted(&sha.short()));
                 open = Some(ConditionResult::unknown("approval_pusher_unknown", words).by_hand());
             }
             Some(Answer::BroughtBy(by)) => ways.pulls.extend(by.keys()),

@@ -56,7 +56,7 @@ pub(super) fn abolished(decision: &Decision) -> Effect {
 fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: String) -> Effect {
     let name = decision.gate.check();
     Effect::SetCheck {
-        external_id: format!("{name}@{}", decision.sha.0),
+        external_id: format!("{name}@{}", decision.sha),
         name,
         gate: Some(decision.gate.clone()),
         sha: decision.sha.clone(),

@@ -61,7 +61,7 @@ fn tried(
             ConditionResult::unknown("deployed_running", format!("{short} is on its way to {place}"))
         }
         DeployState::Waiting | DeployState::InProgress if runs(current, &ctx.subject.sha) => {
-            let other = attempt.commit.map_or("another commit", Sha::short);
+            let other = attempt.commit.map_or_else(|| "another commit".to_owned(), |commit| commit.short().to_string());
             ConditionResult::unknown(
                 "deployed_replacing",
                 format!("{place} has {short}, and {other} is on its way there"),

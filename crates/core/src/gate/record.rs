@@ -153,7 +153,7 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
     let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
     if again || !gate.shown.as_ref().is_some_and(is_shown) {
-        let key = format!("check/{name}/{}", sha.0);
+        let key = format!("check/{name}/{sha}");
         advanced.effects.push(PlannedEffect { key, replaces: true, effect });
         gate.shown = Some(Shown { hash, at: now, running });
     }

@@ -105,7 +105,7 @@ pub(crate) fn backward(request: &DeployRequest, order: &Order) -> String {
     }
     let (name, reference) = match (&request.origin, &request.sha) {
         (Origin::Tag(tag), _) => (quoted(tag), tag.clone()),
-        (_, Some(sha)) => (quoted(sha.short()), sha.short().to_owned()),
+        (_, Some(sha)) => (quoted(&sha.short()), sha.short().to_owned()),
         (_, None) => (quoted(&request.reference), request.reference.clone()),
     };
     let deploy = command(&["deploy", &request.environment, &format!("ref={reference}")]);

@@ -123,9 +123,8 @@ impl EvalContext<'_> {
         if let Some(sha) = place {
             return Some(sha.clone());
         }
-        let hex = matches!(target.len(), 40 | 64) && target.bytes().all(|b| b.is_ascii_hexdigit());
-        if hex {
-            return Some(Sha(target.to_ascii_lowercase()));
+        if let Ok(sha) = target.parse() {
+            return Some(sha);
         }
         let branch = if target.is_empty() { self.facts.default_branch() } else { target };
         self.branch_head(branch).map(|(sha, _)| sha)

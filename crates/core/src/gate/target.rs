@@ -85,7 +85,7 @@ pub(crate) fn permitted(eval: &EvalContext<'_>, environment: &str, sha: &Sha, ba
     if matches!(on_line, OnLine::Yes { .. }) {
         return Ok(());
     }
-    let short = quoted(sha.short());
+    let short = quoted(&sha.short());
     if (basis.goes_back || matches!(basis.watched, RefGuard::Tag(_))) && eval.was_on_line(sha) {
         return Ok(());
     }
@@ -114,7 +114,7 @@ fn permitted_unmerged(eval: &EvalContext<'_>, environment: &str, sha: &Sha, basi
     if basis.named.is_some_and(|named| matches!(named.kind, ResolvedRefKind::Branch | ResolvedRefKind::Tag)) {
         return Ok(());
     }
-    let short = quoted(sha.short());
+    let short = quoted(&sha.short());
     let own = eval.is_own(sha);
     if own == Some(true) || (own == Some(false) && matches!(eval.on_line(sha), OnLine::Yes { .. })) {
         return Ok(());
@@ -188,7 +188,7 @@ pub(crate) fn may(eval: &EvalContext<'_>, request: &DeployRequest, named: &Resol
             Some(true) => eval.facts.own_pull_with_head(sha).map_or(RefGuard::Commit, RefGuard::Pull),
             Some(false) => return Err(Refusal::No(elsewhere(sha))),
             None => {
-                let what = format!("Whether {} is a commit of this repository", quoted(sha.short()));
+                let what = format!("Whether {} is a commit of this repository", quoted(&sha.short()));
                 return Err(Refusal::Pending(format!("{what} is being asked of the forge.")));
             }
         },
@@ -253,7 +253,7 @@ pub(crate) fn unmerged_pull(
     });
     let why = format!(
         "#{pull} comes from a fork: someone with `write` has to approve the very commit {} in a review first.{unclear}",
-        quoted(sha.short())
+        quoted(&sha.short())
     );
     Err(if is_unclear { Refusal::Pending(why) } else { Refusal::No(why) })
 }
@@ -262,7 +262,7 @@ fn elsewhere(sha: &Sha) -> String {
     format!(
         "{} is on no branch that phasebot knows to be this repository's: name the branch or the tag, or deploy a fork's \
          commit on its pull request.",
-        quoted(sha.short())
+        quoted(&sha.short())
     )
 }
 

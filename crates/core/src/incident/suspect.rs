@@ -81,9 +81,7 @@ fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -
     let between = before.and_then(|base| eval.recorded_between(base, commit));
     let mut pulls: BTreeSet<(Timestamp, ItemNumber)> = BTreeSet::new();
     let oldest = until.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
-    let merged_at = |number: &&ItemNumber| facts.pull(**number).and_then(|pull| pull.merged.as_ref()).map(|m| m.at);
-    let lately = facts.index.merged_as.values().flatten().filter(|number| merged_at(number) >= Some(oldest));
-    for number in lately {
+    for (_, number) in facts.index.merges.range((oldest, 0)..) {
         let landings = eval.landings(&Work::Pull(*number));
         let brought = landings.iter().filter(|landing| match &between {
             Some(between) => between.contains(&landing.sha),

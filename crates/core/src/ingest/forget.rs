@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn sha(n: u8) -> Sha {
-        Sha(format!("{n:040x}"))
+        format!("{n:040x}").parse().unwrap()
     }
 
     #[test]

@@ -163,12 +163,10 @@ fn commits_after(message: &str, words: &str) -> Vec<Sha> {
     for rest in message.lines().filter_map(|line| line.trim_start().strip_prefix(words)) {
         let rest = rest.trim_start();
         let end = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-        // Git and the forges write whole object names (SHA-1 or SHA-256).
-        if matches!(end, 40 | 64) && found.len() < MOST_LINKS {
-            let sha = Sha::from(&rest[..end]);
-            if !found.contains(&sha) {
-                found.push(sha);
-            }
+        // Git and the forges write whole object names.
+        let Ok(sha) = rest[..end].parse() else { continue };
+        if found.len() < MOST_LINKS && !found.contains(&sha) {
+            found.push(sha);
         }
     }
     found

@@ -92,7 +92,7 @@ impl<'f> EvalContext<'f> {
     /// Returns all work that claims to close an issue.
     fn claims_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
         let index = &self.facts.index;
-        let mut pulls: BTreeSet<ItemNumber> = index.pulls_naming.get(&issue).cloned().unwrap_or_default();
+        let mut pulls: BTreeSet<ItemNumber> = index.pulls_naming.get(&issue).into_iter().flatten().copied().collect();
         let closing = index.commits_closing.get(&issue);
         for sha in closing.into_iter().flatten() {
             pulls.extend(self.pulls_bringing(sha));

@@ -89,7 +89,7 @@ fn way(kind: &EvidenceKind, is_pull: bool) -> String {
 
 /// Returns the short name of a commit, quoted, or words for an unknown one.
 pub(crate) fn commit(sha: Option<&Sha>) -> String {
-    sha.map_or_else(|| "a commit".to_owned(), |sha| quoted(sha.short()))
+    sha.map_or_else(|| "a commit".to_owned(), |sha| quoted(&sha.short()))
 }
 
 /// Returns a name as code between HTML tags, where Markdown has no effect.

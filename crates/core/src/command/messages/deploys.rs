@@ -17,7 +17,7 @@ pub(crate) fn tag_would_move(found: Option<&Sha>) -> String {
     match found {
         Some(found) => format!(
             "It names {} now, which is not what the gate was asked about. Nothing was published.",
-            quoted(found.short())
+            quoted(&found.short())
         ),
         None => "The tag that it was published with is gone.".to_owned(),
     }
@@ -82,7 +82,11 @@ pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha
     match to {
         _ if back.is_empty() => match runs {
             Some(runs) => {
-                format!("{} ran nothing before {} that it could go back to.", quoted(environment), quoted(runs.short()))
+                format!(
+                    "{} ran nothing before {} that it could go back to.",
+                    quoted(environment),
+                    quoted(&runs.short())
+                )
             }
             None => format!("{} ran nothing well that it could go back to.", quoted(environment)),
         },

@@ -250,7 +250,7 @@ impl RefFacts {
 impl RepoFacts {
     /// Returns the pushes to a branch or tag, not in order of time.
     pub fn pushes_of(&self, name: &RefName) -> impl Iterator<Item = (&PushId, &PushFacts)> {
-        let first = (name.clone(), Sha::from(""), Sha::from(""));
+        let first = (name.clone(), Sha::FIRST, Sha::FIRST);
         let name = name.clone();
         self.pushes.range(first..).take_while(move |((other, _, _), _)| *other == name)
     }

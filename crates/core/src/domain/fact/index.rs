@@ -14,6 +14,7 @@ use crate::domain::{
         incident::ShownIn,
         repo::{DocumentKey, RepoFacts},
     },
+    few::Few,
     id::{ItemNumber, Sha},
     needs::{Answer, Closer, Need},
     version,
@@ -23,44 +24,46 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Index {
     /// Pull requests by an issue that their text or linked issues name.
-    pub pulls_naming: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub pulls_naming: BTreeMap<ItemNumber, Few<ItemNumber>>,
     /// Commits by an issue that they close, according to their messages or to the forge.
-    pub commits_closing: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub commits_closing: BTreeMap<ItemNumber, Few<Sha>>,
     /// Issues that the forge closed for this pull request.
-    pub closed_by_pull: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub closed_by_pull: BTreeMap<ItemNumber, Few<ItemNumber>>,
     /// Issues that the forge closed for this commit, and when.
-    pub closed_by_commit: BTreeMap<Sha, BTreeSet<(Timestamp, ItemNumber)>>,
+    pub closed_by_commit: BTreeMap<Sha, Few<(Timestamp, ItemNumber)>>,
     /// Pull requests by source branch (of this repository).
-    pub pulls_from: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub pulls_from: BTreeMap<String, Few<ItemNumber>>,
     /// Pull requests by target branch.
     pub pulls_into: BTreeMap<String, BTreeSet<ItemNumber>>,
     /// Pull requests by merge commit.
-    pub merged_as: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    pub merged_as: BTreeMap<Sha, Few<ItemNumber>>,
+    /// Merged pull requests, by time.
+    pub merges: BTreeSet<(Timestamp, ItemNumber)>,
     /// Pull requests that revert this one.
-    pub reverting_pulls: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub reverting_pulls: BTreeMap<ItemNumber, Few<ItemNumber>>,
     /// Commits that were cherry-picked from this one.
-    pub picks: BTreeMap<Sha, BTreeSet<Sha>>,
+    pub picks: BTreeMap<Sha, Few<Sha>>,
     /// Commits whose message says that they merge this pull request, by its number.
-    pub merges_named: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub merges_named: BTreeMap<ItemNumber, Few<Sha>>,
     /// Commits that revert this one.
-    pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
+    pub reverters: BTreeMap<Sha, Few<Sha>>,
     /// Pushes whose lists contain this commit.
-    pub brought_by: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    pub brought_by: BTreeMap<Sha, Few<PushId>>,
     /// Pushes that brought this commit although their own lists don't contain it, each with the
     /// older end of the comparison that shows so.
-    pub also_brought_by: BTreeMap<Sha, BTreeSet<(PushId, Sha)>>,
+    pub also_brought_by: BTreeMap<Sha, Few<(PushId, Sha)>>,
     /// Pushes that ended at this commit.
-    pub ended_at: BTreeMap<Sha, BTreeSet<(RefName, Sha, Sha)>>,
+    pub ended_at: BTreeMap<Sha, Few<PushId>>,
     /// Pushes that began at this commit. An exact push that ends at one of these commits was
     /// received late: it joins two parts of the record.
-    pub began_at: BTreeMap<Sha, BTreeSet<PushId>>,
+    pub began_at: BTreeMap<Sha, Few<PushId>>,
     /// Pushes of branches, by time, whose own lists don't prove which commits were added or
     /// removed.
     pub unproven: BTreeSet<(Timestamp, PushId)>,
     /// Pushes that rewrote a branch, by branch: time, commit before, commit after.
     pub rewrites: BTreeMap<String, BTreeSet<(Timestamp, Sha, Sha)>>,
     /// Tags by each commit that they ever named.
-    pub tags_at: BTreeMap<Sha, BTreeSet<String>>,
+    pub tags_at: BTreeMap<Sha, Few<String>>,
     /// Moves of tags in order of time.
     pub tag_moves: BTreeSet<(Timestamp, String)>,
     /// Version tags by package: version, tag.
@@ -68,13 +71,13 @@ pub struct Index {
     /// Branch pushes in order of time.
     pub by_time: BTreeSet<(Timestamp, Sha, String)>,
     /// Answered ancestry queries by newer end.
-    pub compared: BTreeMap<Sha, BTreeSet<Need>>,
+    pub compared: BTreeMap<Sha, Few<Need>>,
     /// Merge groups by pull request.
-    pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub groups_of: BTreeMap<ItemNumber, Few<Sha>>,
     /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
     /// Pull requests by each commit that was ever their head.
-    pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    pub pulls_by_head: BTreeMap<Sha, Few<ItemNumber>>,
     /// Merges whose push was not seen, by time.
     pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
     /// Items on which a person ever set a phase: by command, or by a label that was a phase label
@@ -95,7 +98,7 @@ pub struct Index {
     /// Jobs that may still wait for our answer, by run and lower-case environment.
     pub jobs_to_answer: BTreeSet<(u64, String)>,
     /// Branches whose names refer to an issue, or that the forge links to it.
-    pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
+    pub branches_for: BTreeMap<ItemNumber, Few<String>>,
 }
 
 impl Index {
@@ -297,6 +300,7 @@ impl RepoFacts {
         }
         if let Some(merge) = &pull.merged {
             index.merged_as.entry(merge.sha.clone()).or_default().insert(number);
+            index.merges.insert((merge.at, number));
             if !index.brought_by.contains_key(&merge.sha) {
                 index.unpushed_merges.insert((merge.at, number));
             }

@@ -84,7 +84,7 @@ mod tests {
     use crate::domain::{
         event::{Association, CloseReason},
         fact::{Newest, item::ReviewFact},
-        id::{Account, AccountId, Sha},
+        id::{Account, AccountId},
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -107,7 +107,7 @@ mod tests {
                 commit: None,
             };
             pull.reviews.insert(n.cast_unsigned(), Newest { at: at(n), value: review });
-            pull.heads.insert(Sha(format!("{n:040x}")), at(n));
+            pull.heads.insert(format!("{n:040x}").parse().unwrap(), at(n));
         }
         item.pull = Some(pull);
         item.bound();

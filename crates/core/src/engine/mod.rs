@@ -332,7 +332,8 @@ impl Repository {
 /// Adds what was ingested to what follows from it.
 fn add(plan: &mut Plan, pending: Pending) {
     plan.changed.extend(pending.changed);
-    plan.effects.extend(pending.effects);
+    // A command was seen before anything came of it.
+    plan.effects.splice(0..0, pending.effects);
     plan.cancel.extend(pending.cancel);
     plan.command_notes.extend(pending.command_notes);
     plan.notes.splice(0..0, pending.notes);

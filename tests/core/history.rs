@@ -27,8 +27,8 @@ use phasebot_core::{
 use proptest::prelude::*;
 
 use crate::scenario::{
-    play::answer,
-    world::{Act, Acts, read, repo},
+    forge::repo,
+    script::{History, read},
 };
 
 /// Commits `c1` to `c5` are merged to `main`, each by the pull request of the same number.
@@ -139,7 +139,7 @@ fn steps(deployments: &[Deployed]) -> String {
 struct Played {
     facts: RepoFacts,
     policy: Policy,
-    acts: Acts,
+    history: History,
 }
 
 fn sha(n: u64) -> Sha {
@@ -158,8 +158,8 @@ fn request(n: usize, deployment: &Deployed, started: Timestamp) -> (String, Depl
 }
 
 fn play(deployments: &[Deployed], edit: impl Fn(usize, &mut DeployRequest)) -> Played {
-    let acts = read(&steps(deployments));
-    let policy = crate::policy_of(acts.policy.as_deref());
+    let history = read(&steps(deployments));
+    let policy = crate::policy_of(history.policy.as_deref());
     let mut facts = RepoFacts::new(repo().key);
     let start: Timestamp = "2026-03-02T08:00:00Z".parse().unwrap();
     for (index, deployment) in deployments.iter().enumerate().filter(|(_, d)| d.given.is_some()) {
@@ -168,14 +168,12 @@ fn play(deployments: &[Deployed], edit: impl Fn(usize, &mut DeployRequest)) -> P
         edit(index, &mut request);
         facts.requests.insert(id, request);
     }
-    for (_, act) in &acts.lines {
-        if let Act::Event(event) = act {
-            ingest::observe(&mut facts, event, &policy, &Us { bot: None });
-        }
+    for event in &history.events {
+        ingest::observe(&mut facts, event, &policy, &Us { bot: None });
     }
     let terms = DecisionContext { policy: &policy, alerts: &AlertRules::default(), now: end(), writes_disabled: None };
     advance(&mut facts, &terms);
-    Played { facts, policy, acts }
+    Played { facts, policy, history }
 }
 
 impl Played {
@@ -198,7 +196,7 @@ impl Played {
     fn condition(&mut self, gate: &str, commit: u64, name: &str) -> Condition {
         let subject = Subject::new(GateName::Deploy(gate.to_owned()), sha(commit), end());
         for need in gate::needs(&self.facts, &self.policy, &subject, end()) {
-            let answer = answer(&self.acts.world, &need);
+            let Some(answer) = self.history.forge.answer(&need, end()) else { continue };
             ingest::learn(&mut self.facts, &Answered { need, answer, at: end() }, &self.policy);
         }
         let decision = evaluate(&self.facts, &self.policy, &subject, end());

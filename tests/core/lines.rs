@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeSet, fmt::Write as _, rc::Rc};
 use phasebot_core::domain::{effect::Effect, id::Sha};
 use proptest::prelude::*;
 
-use crate::command::stage::{self, Moment};
+use crate::scenario::{probed, stage::Moment};
 
 const POLICY: &str = "\
 | mode: act
@@ -87,7 +87,7 @@ fn story(steps: &[Step]) -> String {
         }
         writeln!(text, "{at} {what}").unwrap();
         if let Some(says) = says {
-            writeln!(text, "  : {says}").unwrap();
+            writeln!(text, ": {says}").unwrap();
         }
     }
     writeln!(text, "{:02}:{:02} tick", 8 + steps.len() / 60, steps.len() % 60).unwrap();
@@ -129,7 +129,7 @@ proptest! {
                 found.borrow_mut().extend(lets_go(moment, effect));
             }
         };
-        stage::probed(&story(&steps), Box::new(probe));
+        probed(&story(&steps), Box::new(probe));
         for (place, commit) in seen.borrow().iter() {
             prop_assert!(commit.starts_with(LISTED), "{} to {}:\n{}", commit, place, story(&steps));
         }
@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn commits_of_listed_lines_go() {
     let story = format!(
-        "{POLICY}08:00 comment on 1 by bob\n  : /deploy staging ref=main\n08:01 protect production run 700 of a1\n08:02 tick\n"
+        "{POLICY}08:00 comment on 1 by bob\n: /deploy staging ref=main\n08:01 protect production run 700 of a1\n08:02 tick\n"
     );
     let seen: Rc<RefCell<Vec<(String, String)>>> = Rc::default();
     let found = seen.clone();
@@ -149,7 +149,7 @@ fn commits_of_listed_lines_go() {
             found.borrow_mut().extend(lets_go(moment, effect));
         }
     };
-    stage::probed(&story, Box::new(probe));
+    probed(&story, Box::new(probe));
     let seen = seen.borrow();
     assert!(seen.iter().any(|(place, commit)| place == "staging" && commit.starts_with(LISTED)), "{seen:?}");
 }

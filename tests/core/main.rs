@@ -6,9 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
-mod deploys;
 mod feedback;
-mod folder;
 mod gate;
 mod history;
 mod incident;

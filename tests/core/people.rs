@@ -3,23 +3,7 @@
 use phasebot_core::domain::{decision::GateName, effect::Effect, id::Account};
 use proptest::prelude::*;
 
-use crate::{
-    command::stage::{self, Moment, narrate},
-    folder,
-};
-
-/// `tests/scenarios/people/*.scn`: a policy, steps as in `tests/core/command/stage.rs`, a line
-/// `---`, and the results. `BLESS=1` rewrites the second half.
-#[test]
-fn scenarios_come_out_as_written() {
-    folder::as_written("people", narrate);
-}
-
-/// Deliveries that arrive twice, and once more at the end, change nothing.
-#[test]
-fn repetition_of_deliveries_changes_nothing() {
-    folder::doubled("people");
-}
+use crate::scenario::{folder::narrate, probed, stage::Moment};
 
 /// An action in a generated history; people are named by the login that they have at that time.
 #[derive(Debug, Clone)]
@@ -56,8 +40,8 @@ fn history(acts: &[Act]) -> String {
         let at = format!("09:{index:02}");
         let step = match act {
             Act::Push(who) => format!("{at} push main c{} by {}\n", index + 1, LOGINS[*who]),
-            Act::Deploy(who) => format!("{at} comment on 1 by {}\n  : /deploy production\n", LOGINS[*who]),
-            Act::Approve(who) => format!("{at} comment on 1 by {}\n  : /approve deploy production\n", LOGINS[*who]),
+            Act::Deploy(who) => format!("{at} comment on 1 by {}\n: /deploy production\n", LOGINS[*who]),
+            Act::Approve(who) => format!("{at} comment on 1 by {}\n: /approve deploy production\n", LOGINS[*who]),
             Act::Rename(from, to) if from == to => continue,
             Act::Rename(from, to) => {
                 // The other account's former login was freed before.
@@ -97,7 +81,7 @@ proptest! {
                 assert!(others.count() > 0, "{} was approved by nobody else", sha.short());
             }
         };
-        stage::probed(&history(&acts), Box::new(probe));
+        probed(&history(&acts), Box::new(probe));
     }
 }
 

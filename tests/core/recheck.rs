@@ -21,7 +21,7 @@ use phasebot_core::{
 
 use crate::{
     policy_of,
-    scenario::world::{repo, start},
+    scenario::forge::{repo, words::start},
 };
 
 const ACT: &str = "mode: act\ngates: { release: { on: { tag: 'v*' }, on_violation: issue, require: [checks] } }\n";

@@ -28,10 +28,7 @@ use phasebot_core::{
     plan::{DecisionContext, Recheck},
 };
 
-use crate::{
-    command::stage::{Moment, probed},
-    folder,
-};
+use crate::scenario::{folder, probed, stage::Moment};
 
 /// Number of facts removed at one moment, one after the other.
 const TRIALS: usize = 4;
@@ -271,9 +268,9 @@ fn what_is_not_known_opens_nothing_and_grants_nothing() {
     let tally = Rc::new(RefCell::new(Tally::default()));
     for folder in ["gates", "deploys", "commands"] {
         for (path, text) in folder::files(folder) {
-            let (tally, path) = (tally.clone(), path.display().to_string());
+            let tally = tally.clone();
             let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-            probed(folder::steps(&text), Box::new(move |moment| look(&name, moment, &mut tally.borrow_mut())));
+            probed(&text, Box::new(move |moment| look(&name, moment, &mut tally.borrow_mut())));
         }
     }
     let tally = tally.borrow();

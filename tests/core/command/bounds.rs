@@ -20,7 +20,7 @@ use phasebot_core::{
     plan::DecisionContext,
 };
 
-use crate::{policy_of, scenario::accounts::Accounts};
+use crate::{policy_of, scenario::forge::accounts::Accounts};
 
 struct Place {
     facts: RepoFacts,

@@ -7,13 +7,14 @@ use phasebot_core::domain::{
     event::{Event, Seen},
     fact::incident::IncidentFacts,
 };
-use proptest::{
-    prelude::*,
-    test_runner::{RngAlgorithm, TestRng, TestRunner},
-};
+use proptest::prelude::*;
 
-use super::stage::Stage;
-use crate::scenario::world::{read, start};
+use crate::scenario::{
+    forge::{Issue, words::start},
+    script::{History, read},
+    shuffle::{any_order, order},
+    stage::Stage,
+};
 
 /// Returns 500 messages about 40 groups of two connections, over a day: some groups are resolved at
 /// the end, some fire, some are missing in the last message.
@@ -36,66 +37,47 @@ fn messages() -> String {
     steps
 }
 
-fn events(steps: &str) -> Vec<Event> {
-    read(steps).events
-}
-
 /// Results to compare: facts without the numbers of issues, which depend on the order of creation,
-/// and the issues by their markers.
-type Ending = (BTreeMap<String, IncidentFacts>, BTreeMap<String, (String, String, Vec<String>, bool)>);
+/// and the issues by their markers, without comments.
+type Ending = (BTreeMap<String, IncidentFacts>, BTreeMap<String, Issue>);
 
 /// All messages arrive within a second, as after an outage; then time passes.
-fn play(steps: &str, events: &[Event], order: &[usize]) -> Ending {
-    let mut stage = Stage::new(steps);
+fn play(history: &History, order: &[usize]) -> Ending {
+    let mut stage = Stage::new(history.policy.as_deref());
     let now = start() + SignedDuration::from_hours(24);
+    stage.until(Some(now));
     for index in order {
-        stage.event(&events[*index], now);
+        stage.deliver(&history.events[*index]);
     }
-    let end = now + SignedDuration::from_hours(2);
-    stage.until(end);
-    stage.advance(end);
-    let mut incidents = stage.facts.incidents.clone();
+    stage.until(Some(now + SignedDuration::from_hours(2)));
+    stage.decide();
+    let mut incidents = stage.repository.facts.incidents.clone();
     for incident in incidents.values_mut() {
         incident.cycles.clear();
     }
-    let shown = stage
-        .issues
-        .into_values()
-        .map(|issue| (issue.marker, (issue.title, issue.body, issue.labels.into_iter().collect(), issue.closed)));
+    let shown = stage.forge.issues.into_values();
+    let shown = shown.map(|issue| (issue.marker.clone(), Issue { comments: Vec::new(), ..issue }));
     (incidents, shown.collect())
 }
 
 #[test]
 fn five_hundred_messages_in_any_order_end_in_the_same_issues() {
-    let steps = messages();
-    let events = events(&steps);
-    assert_eq!(events.len(), 500);
-    let straight: Vec<usize> = (0..events.len()).collect();
-    let expected = play(&steps, &events, &straight);
+    let history = read(&messages());
+    let count = history.events.len();
+    assert_eq!(count, 500);
+    let expected = play(&history, &(0..count).collect::<Vec<_>>());
     let firing = expected.1.len();
     assert!((10..40).contains(&firing), "{firing} of 40 groups fire in the end");
-    let mut runner = TestRunner::new_with_rng(
-        ProptestConfig { cases: 4, failure_persistence: None, ..ProptestConfig::default() },
-        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
-    );
-    let count = events.len();
-    let keys = (prop::collection::vec(0..count, 100), prop::collection::vec(any::<u32>(), count + 100));
-    runner
-        .run(&keys, |(doubles, keys)| {
-            let mut keyed: Vec<(u32, usize)> = keys.into_iter().zip(straight.iter().copied().chain(doubles)).collect();
-            keyed.sort_unstable();
-            let order: Vec<usize> = keyed.into_iter().map(|(_, index)| index).collect();
-            let shuffled = play(&steps, &events, &order);
-            prop_assert_eq!(&shuffled, &expected);
-            Ok(())
-        })
-        .unwrap_or_else(|error| panic!("{error}"));
+    any_order(4, count, |keys| {
+        prop_assert_eq!(&play(&history, &order(count, keys)), &expected);
+        Ok(())
+    });
 }
 
 #[test]
 fn a_thousand_groups_at_once_are_six_issues() {
-    let mut stage = Stage::new("");
-    let sample = events("10:00 alert prod g a=firing labels env=production,severity=critical\n").remove(0);
+    let mut stage = Stage::new(None);
+    let sample = read("10:00 alert prod g a=firing labels env=production,severity=critical\n").events.remove(0);
     let all: Vec<Event> = (0..1000)
         .map(|n| {
             let mut event = sample.clone();
@@ -110,17 +92,21 @@ fn a_thousand_groups_at_once_are_six_issues() {
         .collect();
     let at = sample.at;
     // They arrive at the same time.
+    stage.until(Some(at));
     for event in &all {
-        stage.observe(event, at);
+        stage.observe(event);
     }
+    stage.decide();
     let end = at + SignedDuration::from_mins(30);
-    stage.until(end);
-    assert_eq!(stage.issues.len(), 6);
-    let storm = stage.issues.values().find(|issue| issue.marker.contains("storm")).unwrap();
+    stage.until(Some(end));
+    let told = stage.transcript.take();
+    let issues = &stage.forge.issues;
+    assert_eq!(issues.len(), 6);
+    let storm = issues.values().find(|issue| issue.marker.contains("storm")).unwrap();
     assert_eq!(storm.title, "995 alerts at once, 995 not resolved");
     assert!(storm.body.chars().count() <= 60_000 && storm.body.contains("and 795 more"), "{}", storm.body.len());
-    assert!(stage.facts.incidents.values().all(|incident| incident.cycles.len() == 1));
-    let edits = stage.out.lines().filter(|line| line.contains("edited")).count();
+    assert!(stage.repository.facts.incidents.values().all(|incident| incident.cycles.len() == 1));
+    let edits = told.lines().filter(|line| line.contains("edited")).count();
     assert!(edits <= 1, "{edits} edits for what was told at once");
 
     // All of them end at once: every issue reports it, once.
@@ -135,9 +121,10 @@ fn a_thousand_groups_at_once_are_six_issues() {
                 (alert.firing, alert.ended_at) = (false, Some(over));
             }
         }
-        stage.observe(&event, over);
+        stage.observe(&event);
     }
-    stage.until(over + SignedDuration::from_mins(30));
-    let said = |issue: &super::stage::Issue| issue.comments.len() == 1 && issue.labels.contains("alert/resolved");
-    assert!(stage.issues.values().all(said), "{}", stage.out);
+    stage.decide();
+    stage.until(Some(over + SignedDuration::from_mins(30)));
+    let said = |issue: &Issue| issue.comments.len() == 1 && issue.labels.contains("alert/resolved");
+    assert!(stage.forge.issues.values().all(said), "{}", stage.transcript.take());
 }

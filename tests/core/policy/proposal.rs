@@ -15,7 +15,7 @@ use phasebot_core::{
     ingest::{Us, observe},
 };
 
-use crate::scenario::world::{read, repo};
+use crate::scenario::{forge::repo, script::read};
 
 fn sha(name: &str) -> Sha {
     format!("{:0<40}", hex::encode(name)).parse().unwrap()

@@ -17,7 +17,7 @@ use phasebot_core::{
     phase,
 };
 
-use super::world::{self, repo};
+use super::forge::{repo, words::start};
 
 fn sha(n: u64) -> Sha {
     format!("{n:040x}").parse().unwrap()
@@ -46,14 +46,14 @@ struct Year {
 
 impl Year {
     fn see(&mut self, n: u64, seen: Seen) -> Observed {
-        let at = world::start() + SignedDuration::from_hours(n.cast_signed());
+        let at = start() + SignedDuration::from_hours(n.cast_signed());
         let event = Event { name: "x".into(), installation: Some(1), repo: Some(repo()), sender: None, at, seen };
         ingest::observe(&mut self.facts, &event, &self.policy, &Us { bot: None })
     }
 
     /// Hour `n`: merges a pull request.
     fn merge(&mut self, n: u64) {
-        let at = world::start() + SignedDuration::from_hours(n.cast_signed());
+        let at = start() + SignedDuration::from_hours(n.cast_signed());
         self.see(n, push(RefName::Branch("main".into()), sha(n + 999_999), sha(n + 1_000_000)));
         let item = ItemSeen {
             number: n,
@@ -88,7 +88,7 @@ impl Year {
 
     /// Deploys the commits of hour `n`.
     fn deploy(&mut self, n: u64, environment: &str, state: DeployState) -> Observed {
-        let at = world::start() + SignedDuration::from_hours(n.cast_signed());
+        let at = start() + SignedDuration::from_hours(n.cast_signed());
         let deployment = DeploymentSeen {
             from_fork: None,
             id: n,
@@ -135,7 +135,7 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
         assert_eq!(under_way.items, tagged.items, "by a deployment that began after {merges}");
         let ran = year.deploy(merges + 3, "production", DeployState::Success);
         assert_eq!(ran.items, tagged.items, "by a deployment that ran after {merges}");
-        let at = world::start() + SignedDuration::from_hours((merges + 3).cast_signed());
+        let at = start() + SignedDuration::from_hours((merges + 3).cast_signed());
         let needs = engine::needs(&year.facts, &ran.items, &year.policy, at);
         let derived = phase::derive_all(&year.facts, &ran.items, &year.policy, at);
         assert_eq!(needs.len(), 4, "each one's linked issues, and once an hour the tags: {needs:?}");
@@ -148,7 +148,7 @@ fn a_deployment_and_a_tag_cost_what_they_bring() {
 #[test]
 fn an_old_item_remembers_no_later_deployment() {
     let year = year(200);
-    let at = world::start() + SignedDuration::from_hours(300);
+    let at = start() + SignedDuration::from_hours(300);
     let derived = phase::derive(&year.facts, 1, &year.policy, at);
     assert_eq!(derived.phase.as_deref(), Some("monitor"));
     assert!(derived.history.len() <= 8, "{:?}", derived.history);

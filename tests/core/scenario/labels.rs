@@ -11,23 +11,42 @@ use phasebot_core::{
 use proptest::prelude::*;
 
 use super::{
-    play::{Ending, Stage},
-    world,
+    forge::{repo, words::start},
+    script::{History, read},
+    shuffle::Items,
+    stage::Stage,
 };
 
 const LATER: &str = "phases:\n  - name: dev\n    label: stage/dev\n    when: [pull_request_open]\n  - name: done\n    label: stage/done\n    when: [merged]\n";
 
 /// Returns the final state of a scenario in which the first `switch` events come before the push of
 /// `LATER`.
-fn ending(story: &str, switch: usize) -> Ending {
-    let mut acts = world::read(story);
-    acts.policy = Some(LATER.to_owned());
-    Stage::new(&acts).run_across(crate::policy_of(None), switch)
+fn ending(story: &str, switch: usize) -> Items {
+    across(&read(story), switch, crate::policy_of(Some(LATER)))
+}
+
+/// Delivers the events of a history; before the event `switch`, another policy comes into force.
+fn across(history: &History, switch: usize, later: Policy) -> Items {
+    let mut stage = Stage::of(history);
+    let mut later = Some(later);
+    for (index, event) in history.events.iter().enumerate() {
+        stage.until(Some(event.at));
+        if index == switch {
+            stage.put_in_force(later.take().unwrap());
+        }
+        stage.deliver(event);
+    }
+    stage.until(Some(history.end));
+    if let Some(later) = later {
+        stage.put_in_force(later);
+    }
+    stage.decide();
+    stage.fresh_items()
 }
 
 /// Runs a scenario with the push of `LATER` at every position.
 fn pushed_anywhere(story: &str, holds: impl Fn(&Derived) -> bool) {
-    let count = world::read(story).events.len();
+    let count = read(story).events.len();
     let wanted = ending(story, 0);
     assert!(holds(&wanted[&1]), "{:?}", wanted[&1]);
     for switch in 1..=count {
@@ -77,10 +96,8 @@ fn what_people_said_with_a_label_holds_when_the_policy_renames_it() {
         policy
     };
     let play = |story: &str| {
-        let acts = world::read(story);
-        let mut after = Stage::new(&acts);
-        after.set_policy(renamed());
-        after.run_across(crate::policy_of(None), acts.events.len())
+        let history = read(story);
+        across(&history, history.events.len(), renamed())
     };
     let set = play("09:00 issue 1 opened by alice\n09:10 issue 1 labeled phase/code by carol");
     assert_eq!(set[&1].phase.as_deref(), Some("code"), "{:?}", set[&1]);
@@ -110,16 +127,16 @@ fn label_events_of_an_item_are_bounded() {
     assert_eq!(last.at, at(1999), "the newest is kept");
     let mut policy: Policy = crate::policy_of(None);
     policy.phases[0].label = "label 99".into();
-    let acts = world::read("09:00 issue 1 opened by alice");
-    let mut facts = phasebot_core::domain::fact::RepoFacts::new(world::repo().key);
-    ingest::observe(&mut facts, &acts.events[0], &policy, &ingest::Us { bot: None });
+    let history = read("09:00 issue 1 opened by alice");
+    let mut facts = phasebot_core::domain::fact::RepoFacts::new(repo().key);
+    ingest::observe(&mut facts, &history.events[0], &policy, &ingest::Us { bot: None });
     facts.items.get_mut(&1).unwrap().label_events = events;
-    let derived = phase::derive(&facts, 1, &policy, world::start() + jiff::SignedDuration::from_hours(48));
+    let derived = phase::derive(&facts, 1, &policy, start() + jiff::SignedDuration::from_hours(48));
     assert_eq!(derived.reason.code, "opted_out");
 }
 
 fn at(minute: i64) -> jiff::Timestamp {
-    world::start() + jiff::SignedDuration::from_mins(minute)
+    start() + jiff::SignedDuration::from_mins(minute)
 }
 
 fn event(minute: i64, label: String, on: bool, bot: bool) -> LabelEvent {

@@ -1,59 +1,94 @@
-//! Scenarios: events and their results, in one readable file each.
+//! Scenarios: events and what phasebot does, in one readable file each.
 //!
-//! `tests/scenarios/*.scn` contains steps, a line `---`, and the core's results. `BLESS=1 cargo
-//! test scenario` rewrites the second half. Every scenario is also a property: its events in any
-//! order, doubled, with the ticks last, must lead to the same labels, reasons and histories.
+//! A scenario is text (`script.rs`) that a [`stage::Stage`] plays: the core's `Repository` and a
+//! scripted forge (`forge`), nothing more. `BLESS=1` rewrites what phasebot does. Scenarios whose
+//! order may not matter are also played in other orders (`shuffle.rs`).
 
-pub mod accounts;
 mod cost;
+pub mod folder;
+pub mod forge;
 mod labels;
-pub mod play;
+mod looks;
+mod outbox;
+pub mod script;
+pub mod shuffle;
+pub mod stage;
 mod steady;
 mod tag_list;
-pub mod world;
+pub mod transcript;
 
-use play::Stage;
-use proptest::prelude::*;
+use phasebot_core::command::COMMANDS;
+use stage::{Probe, Stage};
 
-use crate::folder;
-
-#[test]
-fn scenarios_come_out_as_written() {
-    folder::as_written("", play::narrate);
+/// Plays a scenario, and shows each moment at which something is decided.
+pub fn probed(text: &str, probe: Probe) {
+    let script = script::Script::read(text);
+    let mut stage = Stage::new(script.policy.as_deref());
+    stage.probe = Some(probe);
+    stage.play(&script);
 }
 
 #[test]
-fn order_and_repetition_of_deliveries_change_nothing() {
-    for (path, text) in folder::files("") {
-        let (path, steps) = (path.display().to_string(), folder::steps(&text));
-        if steps.lines().any(|l| l.starts_with("# in order only")) {
-            continue;
-        }
-        let acts = world::read(steps);
-        let straight = Stage::new(&acts).run(&(0..acts.events.len()).collect::<Vec<_>>());
-        let mut runner = proptest::test_runner::TestRunner::new_with_rng(
-            ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() },
-            proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
-        );
-        let orders =
-            prop::collection::vec(0..acts.events.len().max(1), 0..acts.events.len() / 2 + 1).prop_flat_map(|doubles| {
-                Just((0..acts_len(&doubles)).collect::<Vec<usize>>()).prop_map(move |_| doubles.clone())
-            });
-        let count = acts.events.len();
-        runner
-            .run(&(orders, prop::collection::vec(any::<u32>(), count * 2)), |(doubles, keys)| {
-                let mut order: Vec<usize> = (0..count).chain(doubles).collect();
-                let mut keyed: Vec<(u32, usize)> = order.drain(..).zip(keys).map(|(i, k)| (k, i)).collect();
-                keyed.sort_unstable();
-                let order: Vec<usize> = keyed.into_iter().map(|(_, i)| i).collect();
-                let shuffled = Stage::new(&acts).run(&order);
-                prop_assert_eq!(&shuffled, &straight, "{}: order {:?}", path, order);
-                Ok(())
-            })
-            .unwrap_or_else(|e| panic!("{path}: {e}"));
+fn phases_are_as_written() {
+    folder::as_written("");
+}
+
+#[test]
+fn alerts_are_as_written() {
+    folder::as_written("alerts");
+}
+
+#[test]
+fn commands_are_as_written() {
+    folder::as_written("commands");
+}
+
+#[test]
+fn deploys_are_as_written() {
+    folder::as_written("deploys");
+}
+
+#[test]
+fn gates_are_as_written() {
+    folder::as_written("gates");
+}
+
+#[test]
+fn people_are_as_written() {
+    folder::as_written("people");
+}
+
+#[test]
+fn every_command_has_a_scenario() {
+    let files = folder::files("commands");
+    for row in COMMANDS {
+        let name = format!("/{}.scn", row.name);
+        assert!(files.iter().any(|(path, _)| path.ends_with(&name)), "no scenario for /{}", row.name);
     }
 }
 
-fn acts_len(doubles: &[usize]) -> usize {
-    doubles.len()
+#[test]
+fn order_and_repetition_of_deliveries_change_no_phase() {
+    shuffle::items_in_any_order("");
+}
+
+#[test]
+#[should_panic(expected = "SEED=")]
+fn a_shuffle_that_fails_names_its_seed() {
+    shuffle::any_order(1, 1, |_| Err(proptest::test_runner::TestCaseError::fail("it depends on the order")));
+}
+
+/// The order is not shuffled where people act: a command is decided when it arrives, and an effect
+/// that was sent cannot be undone when an earlier event arrives late.
+#[test]
+fn repetition_of_deliveries_changes_nothing() {
+    for folder in ["commands", "deploys", "gates", "people"] {
+        shuffle::doubled(folder);
+    }
+}
+
+#[test]
+fn order_of_deliveries_changes_no_gate() {
+    let played = shuffle::endings_in_any_order("gates", |text| !text.contains("\n: "));
+    assert!(played >= 10, "only {played} scenarios without commands");
 }

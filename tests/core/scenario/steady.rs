@@ -17,11 +17,12 @@ use phasebot_core::{
 };
 
 use super::{
-    play::{Ending, Stage},
-    world::{self, repo},
+    forge::repo,
+    script::read,
+    shuffle::{Items, items_after},
 };
 
-fn phase(ending: &Ending, item: u64) -> Option<&str> {
+fn phase(ending: &Items, item: u64) -> Option<&str> {
     ending.get(&item).and_then(|derived| derived.phase.as_deref())
 }
 
@@ -38,10 +39,10 @@ const EDITED: &str = r#"
 
 #[test]
 fn a_revert_that_was_edited_out_reverts_nothing() {
-    let acts = world::read(EDITED);
-    let late = Stage::new(&acts).run(&[0, 1, 2, 3, 5, 4, 6, 7]);
+    let history = read(EDITED);
+    let late = items_after(&history, &[0, 1, 2, 3, 5, 4, 6, 7]);
     assert_eq!(phase(&late, 2), Some("build"), "edit first");
-    let straight = Stage::new(&acts).run(&[0, 1, 2, 3, 4, 5, 6, 7]);
+    let straight = items_after(&history, &[0, 1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(phase(&straight, 2), Some("build"), "as it happened");
 }
 
@@ -60,13 +61,13 @@ const RENAMED: &str = r#"
 /// GitHub renames `main` to `trunk`: nothing that runs in production goes back to code.
 #[test]
 fn renaming_the_default_branch_moves_nothing() {
-    let mut acts = world::read(RENAMED);
-    let count = acts.events.len();
-    let before = Stage::new(&acts).run(&(0..count).collect::<Vec<_>>());
+    let mut history = read(RENAMED);
+    let count = history.events.len();
+    let before = items_after(&history, &(0..count).collect::<Vec<_>>());
     assert!(matches!(phase(&before, 1), Some("operate" | "monitor")), "{:?}", before.get(&1));
-    let last = acts.events.last_mut().unwrap();
+    let last = history.events.last_mut().unwrap();
     last.repo.as_mut().unwrap().default_branch = Some("trunk".into());
-    let after = Stage::new(&acts).run(&(0..count).collect::<Vec<_>>());
+    let after = items_after(&history, &(0..count).collect::<Vec<_>>());
     assert_eq!(phase(&after, 1), phase(&before, 1), "{:?}", after.get(&1));
 }
 
@@ -82,13 +83,13 @@ const MOVED: &str = r"
 /// A status may name another environment than its deployment; the status counts.
 #[test]
 fn a_status_that_moves_its_deployment_counts_in_any_order() {
-    let mut acts = world::read(MOVED);
-    let last = acts.events.last_mut().unwrap();
+    let mut history = read(MOVED);
+    let last = history.events.last_mut().unwrap();
     let Seen::Deployment(seen) = &mut last.seen else { panic!() };
     seen.environment = "production".into();
     seen.production = Some(true);
-    let late = Stage::new(&acts).run(&[0, 1, 2, 3, 5, 4]);
-    let straight = Stage::new(&acts).run(&[0, 1, 2, 3, 4, 5]);
+    let late = items_after(&history, &[0, 1, 2, 3, 5, 4]);
+    let straight = items_after(&history, &[0, 1, 2, 3, 4, 5]);
     assert_eq!(phase(&straight, 2), phase(&late, 2));
 }
 
@@ -110,8 +111,8 @@ const BACKPORT: &str = r#"
 /// A backport to an unlisted branch leads to no environment; GitHub itself links no issue to it.
 #[test]
 fn a_merged_backport_does_not_take_an_issue_back_to_code() {
-    let acts = world::read(BACKPORT);
-    let ending = Stage::new(&acts).run(&(0..acts.events.len()).collect::<Vec<_>>());
+    let history = read(BACKPORT);
+    let ending = items_after(&history, &(0..history.events.len()).collect::<Vec<_>>());
     assert_eq!(phase(&ending, 1), Some("monitor"), "{:?}", ending.get(&1).map(|d| &d.reason));
 }
 
@@ -141,12 +142,12 @@ fn forgetting_moves_nothing() {
     let us = Us { bot: None };
     let policy = crate::policy_of(None);
     for (text, item) in [(DIRECT, 1), (STACKED, 2)] {
-        let acts = world::read(text);
+        let history = read(text);
         let mut facts = RepoFacts::new(repo().key);
-        for event in &acts.events {
+        for event in &history.events {
             ingest::observe(&mut facts, event, &policy, &us);
         }
-        let later = acts.end + SignedDuration::from_hours(24 * 400);
+        let later = history.end + SignedDuration::from_hours(24 * 400);
         let before = phase::derive(&facts, item, &policy, later);
         assert_eq!(before.phase.as_deref(), Some("monitor"), "{:?}", before.reason);
         ingest::forget(&mut facts, later - SignedDuration::from_hours(24 * 365));
@@ -160,8 +161,8 @@ fn forgetting_moves_nothing() {
 fn a_comparison_is_kept_without_messages() {
     let policy = crate::policy_of(None);
     let mut facts = RepoFacts::new(repo().key);
-    let acts = world::read("09:00 issue 1 opened by alice");
-    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
+    let history = read("09:00 issue 1 opened by alice");
+    ingest::observe(&mut facts, &history.events[0], &policy, &Us { bot: None });
     let commit = CommitSeen {
         sha: "c".repeat(40).parse().unwrap(),
         message: format!("Let me log in\n\nFixes #1\n{}", "x".repeat(10_000)),
@@ -169,7 +170,7 @@ fn a_comparison_is_kept_without_messages() {
     };
     let need = Need::Commits { base: None, head: commit.sha.clone() };
     let answer = Answer::Commits { merge_base: None, commits: vec![commit.clone()], complete: true };
-    let answered = Answered { need: need.clone(), answer, at: acts.end };
+    let answered = Answered { need: need.clone(), answer, at: history.end };
     ingest::learn(&mut facts, &answered, &policy);
     assert_eq!(facts.commits[&commit.sha].closes, [1], "what it says is a fact");
     let kept = serde_json::to_string(&facts.answers[&need]).unwrap();
@@ -181,10 +182,10 @@ fn a_comparison_is_kept_without_messages() {
 #[test]
 fn a_former_phase_label_comes_off_only_where_we_put_it() {
     let policy = crate::policy_of(None);
-    let acts = world::read("09:00 issue 1 opened by alice labels enhancement");
+    let history = read("09:00 issue 1 opened by alice labels enhancement");
     let mut facts = RepoFacts::new(repo().key);
-    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-    let derived = phase::derive(&facts, 1, &policy, acts.end);
+    ingest::observe(&mut facts, &history.events[0], &policy, &Us { bot: None });
+    let derived = phase::derive(&facts, 1, &policy, history.end);
     let labels_off = |put: &[&str]| {
         let shown = Shown {
             phase: None,
@@ -207,10 +208,10 @@ fn a_former_phase_label_comes_off_only_where_we_put_it() {
 fn what_never_had_a_phase_is_left_alone() {
     let policy = crate::policy_of(None);
     for labels in ["", " labels phase/code"] {
-        let acts = world::read(&format!("09:00 issue 1 opened by alice{labels}"));
+        let history = read(&format!("09:00 issue 1 opened by alice{labels}"));
         let mut facts = RepoFacts::new(repo().key);
-        ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-        let mut derived = phase::derive(&facts, 1, &policy, acts.end);
+        ingest::observe(&mut facts, &history.events[0], &policy, &Us { bot: None });
+        let mut derived = phase::derive(&facts, 1, &policy, history.end);
         derived.phase = None;
         assert_eq!(phase::decide(&facts, &derived, None, &policy).effect, None, "{labels}");
         // Nor if it becomes ours again, or can be written to again.
@@ -229,10 +230,10 @@ fn what_never_had_a_phase_is_left_alone() {
 #[test]
 fn a_removal_that_was_not_written_is_tried_again() {
     let policy = crate::policy_of(None);
-    let acts = world::read("09:00 issue 1 opened by alice labels phase/code");
+    let history = read("09:00 issue 1 opened by alice labels phase/code");
     let mut facts = RepoFacts::new(repo().key);
-    ingest::observe(&mut facts, &acts.events[0], &policy, &Us { bot: None });
-    let mut derived = phase::derive(&facts, 1, &policy, acts.end);
+    ingest::observe(&mut facts, &history.events[0], &policy, &Us { bot: None });
+    let mut derived = phase::derive(&facts, 1, &policy, history.end);
     derived.phase = None;
     let shown = Shown { phase: None, ours: true, written: false, label: None, put: ["phase/code".to_owned()].into() };
     let effect = phase::decide(&facts, &derived, Some(&shown), &policy).effect;
@@ -244,16 +245,17 @@ fn a_removal_that_was_not_written_is_tried_again() {
 fn a_repository_is_noted_when_it_changes() {
     let us = Us { bot: None };
     let policy = crate::policy_of(None);
-    let acts = world::read("09:00 issue 1 opened by alice\n10:00 issue 1 edited by alice\n11:00 repository edited");
+    let history = read("09:00 issue 1 opened by alice\n10:00 issue 1 edited by alice\n11:00 repository edited");
     let mut facts = RepoFacts::new(repo().key);
     let about = DocumentKey::About;
-    let noted: Vec<bool> =
-        (0..2).map(|n| ingest::observe(&mut facts, &acts.events[n], &policy, &us).changed.contains(&about)).collect();
+    let noted: Vec<bool> = (0..2)
+        .map(|n| ingest::observe(&mut facts, &history.events[n], &policy, &us).changed.contains(&about))
+        .collect();
     assert_eq!(noted, [true, false]);
     for change in
         [|repo: &mut RepoSeen| repo.full_name = "acme/store".into(), |repo: &mut RepoSeen| repo.owner = umbrella()]
     {
-        let mut event = acts.events[2].clone();
+        let mut event = history.events[2].clone();
         change(event.repo.as_mut().unwrap());
         assert!(ingest::observe(&mut facts, &event, &policy, &us).changed.contains(&about), "{:?}", event.repo);
     }

@@ -2,6 +2,7 @@
 //! although theirs is closed.
 
 use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
     context::EvalContext,
@@ -294,10 +295,10 @@ fn issue(tag: &str, gate: &str, decision: &Decision) -> Effect {
         quoted(gate),
         rows.join("\n")
     );
-    // Anyone can choose a tag's name, so the marker contains none of it.
-    let digest = format!("{:.12}", decision.sha);
+    // Anyone can choose a tag's name, so the marker contains none of it. A commit has many tags.
+    let digest = hex::encode(Sha256::digest(format!("{gate}\0{tag}\0{}", decision.sha)));
     Effect::OpenIssue {
-        marker: format!("violation:{digest}"),
+        marker: format!("violation:{}", &digest[..12]),
         title: format!("A tag broke its gate: {}", quoted(tag).replace('`', "")),
         body,
         labels: vec![LabelSpec {

@@ -70,6 +70,8 @@ struct Pending {
     commands: usize,
     /// A sentence for each command.
     command_notes: Vec<String>,
+    /// A sentence for each other change.
+    notes: Vec<String>,
 }
 
 /// Under what is decided.
@@ -247,6 +249,7 @@ impl Repository {
             self.pending.effects.extend(advanced.effects);
             self.pending.cancel.extend(advanced.cancel);
             self.pending.items.extend(advanced.items);
+            self.pending.notes.extend(advanced.notes);
             self.pending.repository = true;
         }
     }
@@ -313,7 +316,9 @@ impl Repository {
     /// at once. For what is noted while the repository is not ours to decide on.
     pub fn put_off(&mut self, now: Timestamp) -> Plan {
         let mut plan = Plan::new(now);
-        let pending = std::mem::take(&mut self.pending);
+        let mut pending = std::mem::take(&mut self.pending);
+        // They are told with the decision.
+        self.pending.notes = std::mem::take(&mut pending.notes);
         plan.timers.extend(pending.items.iter().map(|item| (TimerKey::Item(*item), Some(now))));
         if pending.repository {
             self.wake_at = Some(now);
@@ -327,9 +332,11 @@ impl Repository {
 /// Adds what was ingested to what follows from it.
 fn add(plan: &mut Plan, pending: Pending) {
     plan.changed.extend(pending.changed);
-    plan.effects.extend(pending.effects);
+    // A command was seen before anything came of it.
+    plan.effects.splice(0..0, pending.effects);
     plan.cancel.extend(pending.cancel);
     plan.command_notes.extend(pending.command_notes);
+    plan.notes.splice(0..0, pending.notes);
     plan.commands += pending.commands;
 }
 

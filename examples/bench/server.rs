@@ -136,7 +136,10 @@ impl Server {
 
     /// A figure of `/metrics`, by the beginning of its line; 0 if there is none.
     pub async fn figure(&self, line: &str) -> Result<f64> {
-        let (_, text) = get(self.admin, "/metrics").await?;
+        let (status, text) = get(self.admin, "/metrics").await?;
+        if status != 200 {
+            return Err(format!("/metrics was answered with {status}").into());
+        }
         let found = text.lines().filter(|l| l.starts_with(line));
         Ok(found.filter_map(|l| l.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
@@ -164,7 +167,7 @@ pub fn free_port() -> Result<SocketAddr> {
 /// Status and body of a page.
 async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").as_bytes()).await?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await?;
     let status = answer.get(9..12).ok_or("a short answer")?.parse()?;

@@ -277,6 +277,7 @@ impl World {
 
     /// Checks that nothing failed for good, and that GitHub describes every request.
     pub async fn check(&self) {
+        super::wire::keep(&self.forge.requests());
         for exchange in self.forge.requests() {
             if exchange.fault.is_none() {
                 check_exchange(&exchange).unwrap_or_else(|why| panic!("{why}"));

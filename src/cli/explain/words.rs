@@ -172,7 +172,7 @@ fn question(need: &Need) -> String {
         Need::Commits { base: None, head } => format!("which commits lead to {}", head.short()),
         Need::TagCommit { tag } => format!("which commit the tag {} names", quoted(tag)),
         Need::Named { name, .. } => format!("what {} stands for", quoted(name)),
-        Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger)),
+        Need::RunsAt { trigger, .. } => format!("which runs {} started", quoted(trigger.as_str())),
         Need::BranchHead { branch } => format!("where {} is", quoted(branch)),
         Need::Tags => "which tags there are".to_owned(),
         Need::Checks { sha } => format!("what ran on {}", sha.short()),

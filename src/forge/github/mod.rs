@@ -44,6 +44,7 @@ pub mod ruleset;
 mod survey;
 mod survey_shape;
 mod transport;
+mod trigger;
 mod understand;
 pub mod verify;
 mod workflow;

@@ -215,7 +215,7 @@ impl World {
                 let at = after(w, "at").and_then(time).unwrap();
                 let run = RunFacts {
                     sha: self.sha(after(w, "on").unwrap()),
-                    trigger: w[1].clone(),
+                    trigger: w[1].clone().into(),
                     outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
                     title: String::new(),
                     workflow: "deploy.yml".into(),
@@ -343,7 +343,7 @@ impl World {
                     id,
                     sha,
                     suite,
-                    trigger: w[1].clone(),
+                    trigger: w[1].clone().into(),
                     outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
                     attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
                     title: after(w, "titled").unwrap_or_default().to_owned(),

@@ -1,6 +1,6 @@
 //! Check runs, commit statuses, workflow runs.
 
-use phasebot::domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen};
+use phasebot::domain::event::{CheckSeen, RunOutcome, RunTrigger, Seen, StatusSeen, WorkflowSeen};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OUR_APP, fixture, sha, time};
@@ -130,7 +130,7 @@ fn a_workflow_run_tells_its_trigger() {
         id: 5301,
         sha: sha("c"),
         suite: Some(5001),
-        trigger: "schedule".to_owned(),
+        trigger: RunTrigger::Schedule,
         outcome: RunOutcome::Failure,
         attempt: 1,
         title: String::new(),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{CheckSeen, CommitSeen, StatusSeen},
+    event::{CheckSeen, CommitSeen, RunTrigger, StatusSeen},
     fact::{deploy_request::RunFacts, item::ReviewFact},
     id::{Account, AccountId, ItemNumber, Sha},
     permission::Role,
@@ -149,8 +149,8 @@ pub enum Need {
     RunsAt {
         /// The commit; `None`: any.
         sha: Option<Sha>,
-        /// The event: `deployment` or `workflow_dispatch`.
-        trigger: String,
+        /// The kind of event.
+        trigger: RunTrigger,
         /// The purpose of the query.
         purpose: String,
     },

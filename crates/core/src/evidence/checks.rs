@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::EvalContext,
     domain::{
-        event::RunOutcome,
+        event::{RunOutcome, RunTrigger},
         fact::commit::{CommitChecks, SuiteFact},
         id::Sha,
         needs::RequiredCheck,
@@ -43,7 +43,7 @@ enum Source<'a> {
 enum Workflow<'a> {
     /// A workflow file and the event that started it. A new run of both replaces the previous one,
     /// even in another suite.
-    Known { file: &'a str, trigger: &'a str },
+    Known { file: &'a str, trigger: &'a RunTrigger },
     /// No workflow is known: the check suite itself.
     Suite(Option<u64>),
 }

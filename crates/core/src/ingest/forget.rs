@@ -335,7 +335,10 @@ mod tests {
 
     #[test]
     fn the_run_of_a_deployment_stays_with_it() {
-        use crate::domain::{event::DeploymentSeen, fact::deploy_request::RunFacts};
+        use crate::domain::{
+            event::{DeploymentSeen, RunTrigger},
+            fact::deploy_request::RunFacts,
+        };
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
         let seen = DeploymentSeen {
             id: 1,
@@ -355,7 +358,7 @@ mod tests {
             at: at(1),
             outcome: RunOutcome::Success,
             sha: sha(1),
-            trigger: "push".into(),
+            trigger: RunTrigger::Other("push".into()),
             title: String::new(),
             workflow: "deploy.yml".into(),
             created_at: at(1),

@@ -7,6 +7,7 @@ use crate::{
     forge::github::{
         decode::{Delivery, Understood, Useless, actor, needed},
         payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
+        trigger,
     },
 };
 
@@ -60,7 +61,7 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
         id: needed(run.id.0, "workflow_run.id")?,
         sha: needed(run.head_sha.0, "workflow_run.head_sha")?,
         suite: run.check_suite_id.0,
-        trigger: needed(run.event.0, "workflow_run.event")?,
+        trigger: trigger::of_event(needed(run.event.0, "workflow_run.event")?),
         outcome: outcome(run.status.0.as_deref(), run.conclusion.0.as_deref()),
         attempt: run.run_attempt.0.unwrap_or(1),
         title: run.display_title.0.unwrap_or_default(),

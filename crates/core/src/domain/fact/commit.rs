@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{GroupEnd, RefName, RunOutcome},
+    event::{GroupEnd, RefName, RunOutcome, RunTrigger},
     fact::{Newest, RepoFacts},
     id::{Account, ItemNumber, Sha},
 };
@@ -137,7 +137,7 @@ impl CommitChecks {
 
     /// Returns true if a schedule started the suite: its runs say nothing about the commit.
     pub fn is_scheduled(&self, suite: Option<u64>) -> bool {
-        suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == "schedule")
+        suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == RunTrigger::Schedule)
     }
 }
 
@@ -146,8 +146,8 @@ impl CommitChecks {
 pub struct SuiteFact {
     /// The workflow's file, or empty.
     pub workflow: String,
-    /// The event that triggered it, such as `push` or `schedule`.
-    pub trigger: String,
+    /// The kind of event that started it.
+    pub trigger: RunTrigger,
 }
 
 /// A check run.
@@ -278,7 +278,7 @@ mod tests {
         assert!(!checks.is_cut, "what is known may still end");
         checks.add_status(most, status(most.cast_signed(), RunOutcome::Failure));
         assert_eq!((checks.statuses.len(), checks.is_cut), (MOST_REPORTS, true));
-        let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: "push".into() };
+        let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: RunTrigger::Other("push".into()) };
         assert!(!checks.add_suite(1, suite()) && checks.suites.is_empty());
     }
 }

@@ -16,7 +16,7 @@ pub use crate::domain::fact::deploy_request::index::{REQUEST_PREFIX, RequestInde
 
 use crate::domain::{
     effect::RefGuard,
-    event::RunOutcome,
+    event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
     id::{Account, ItemNumber, Sha},
 };
@@ -217,8 +217,8 @@ pub struct RunFacts {
     pub outcome: RunOutcome,
     /// The commit that it runs at.
     pub sha: Sha,
-    /// The event that triggered it: `deployment`, `workflow_dispatch`, …
-    pub trigger: String,
+    /// The kind of event that started it.
+    pub trigger: RunTrigger,
     /// Title, from the workflow's `run-name`.
     pub title: String,
     /// The workflow file.

@@ -114,7 +114,7 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         Effect::SetIssueState { item, .. } => format!("open or close #{item}"),
         Effect::UpsertComment { item, .. } => format!("comment on #{item}"),
         Effect::FoldComment { item, .. } => format!("fold a comment on #{item}"),
-        Effect::React { .. } | Effect::ReactTo { .. } => "react to the comment".to_owned(),
+        Effect::React { .. } => "react to the comment".to_owned(),
         Effect::SetCheck { name, sha, .. } => format!("set the check run {} on {}", quoted(name), sha.short()),
         Effect::Assign { item, .. } => format!("assign people to #{item}"),
         Effect::SetMilestone { item, .. } => format!("set the milestone of #{item}"),

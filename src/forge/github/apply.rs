@@ -1,7 +1,7 @@
 //! Applies effects.
 
 use crate::{
-    domain::effect::Effect,
+    domain::{effect::Effect, fact::command::Source},
     forge::github::{
         check, comment, deploy,
         dispatch::{self, Dispatch},
@@ -27,8 +27,15 @@ pub(super) async fn apply(
         Effect::UpsertComment { item, marker, body, sticky } => {
             comment::upsert(repo, identity, context, *item, marker, body, *sticky).await?
         }
-        Effect::React { comment, content } => comment::react(repo, *comment, content).await?,
-        Effect::ReactTo { node, content } => graphql::react(repo.client, repo.target, node, content).await?,
+        Effect::React { item: _, source: Source::Comment(comment), node: _, reaction } => {
+            comment::react(repo, *comment, *reaction).await?
+        }
+        Effect::React { item: _, source: Source::Review(_), node: Some(node), reaction } => {
+            graphql::react(repo.client, repo.target, node, *reaction).await?
+        }
+        Effect::React { source: Source::Review(id), node: None, .. } => {
+            return Err(ForgeError::Permanent(format!("the global id of review {id} is not known")));
+        }
         Effect::FoldComment { item, marker, since } => comment::fold(repo, identity, *item, marker, *since).await?,
         Effect::Assign { item, logins, .. } => item_actions::assign(repo, *item, logins).await?,
         Effect::SetMilestone { item, milestone, .. } => {
@@ -90,7 +97,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::EditIssue { .. }

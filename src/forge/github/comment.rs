@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    domain::id::ItemNumber,
+    domain::{effect::Reaction, id::ItemNumber},
     forge::github::{
         graphql, marker,
         own_account::{Identity, Written},
@@ -111,9 +111,19 @@ pub(super) async fn fold(
 }
 
 /// Adds a reaction to a comment. Repeating it changes nothing.
-pub(super) async fn react(repo: &mut Repo<'_>, comment: u64, content: &str) -> Result<Applied, ForgeError> {
+pub(super) async fn react(repo: &mut Repo<'_>, comment: u64, reaction: Reaction) -> Result<Applied, ForgeError> {
     let route = "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions";
     let tail = format!("/issues/comments/{comment}/reactions");
-    repo.send(Method::POST, route, &tail, Some(json!({ "content": content }))).await?;
+    repo.send(Method::POST, route, &tail, Some(json!({ "content": content(reaction) }))).await?;
     Ok(Applied::default())
+}
+
+/// Returns REST's name of a reaction.
+fn content(reaction: Reaction) -> &'static str {
+    match reaction {
+        Reaction::Taken => "eyes",
+        Reaction::Done => "rocket",
+        Reaction::Refused => "-1",
+        Reaction::Puzzled => "confused",
+    }
 }

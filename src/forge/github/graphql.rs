@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     domain::{
+        effect::Reaction,
         id::{ItemNumber, Sha},
         needs::Closer,
     },
@@ -188,14 +189,18 @@ const MINIMIZE: &str = "mutation($subject: ID!, $classifier: ReportedContentClas
     minimizeComment(input: { subjectId: $subject, classifier: $classifier }) { \
     minimizedComment { isMinimized } } }";
 
-/// Adds a reaction to the object with this global id; `content` is REST's name for the reaction.
-pub(super) async fn react(client: &Client, target: &Target, node: &str, content: &str) -> Result<Applied, ForgeError> {
-    let content = match content {
-        "eyes" => "EYES",
-        "rocket" => "ROCKET",
-        "-1" => "THUMBS_DOWN",
-        "confused" => "CONFUSED",
-        other => return Err(ForgeError::Permanent(format!("no reaction is called {other:?}"))),
+/// Adds a reaction to the object with this global id.
+pub(super) async fn react(
+    client: &Client,
+    target: &Target,
+    node: &str,
+    reaction: Reaction,
+) -> Result<Applied, ForgeError> {
+    let content = match reaction {
+        Reaction::Taken => "EYES",
+        Reaction::Done => "ROCKET",
+        Reaction::Refused => "THUMBS_DOWN",
+        Reaction::Puzzled => "CONFUSED",
     };
     let variables = json!({ "subject": node, "content": content });
     run(client, target, ADD_REACTION, variables, false).await.map(|_| Applied::default())

@@ -39,7 +39,7 @@ use phasebot_core::{
     domain::{
         alert::AlertRules,
         decision::Condition,
-        effect::{Effect, ForgeResult},
+        effect::{Effect, ForgeResult, Reaction},
         event::{Event, Seen},
         fact::RepoFacts,
         id::{AccountId, Actor, Sha},
@@ -557,8 +557,8 @@ impl Stage {
 
     pub(super) fn effect(&mut self, effect: &Effect) {
         let text = match effect {
-            Effect::React { content, .. } => format!("react {content}"),
-            Effect::ReactTo { node, content } => format!("react {content} to {node}"),
+            Effect::React { node: None, reaction, .. } => format!("react {}", emoji(*reaction)),
+            Effect::React { node: Some(node), reaction, .. } => format!("react {} to {node}", emoji(*reaction)),
             Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
             Effect::FoldComment { marker, .. } => format!("fold {marker}"),
             Effect::OpenIssue { title, body, .. } => format!("issue {title:?}\n{body}"),
@@ -572,5 +572,15 @@ impl Stage {
         for line in lines {
             let _ = writeln!(self.out, "{}", format!("    > {line}").trim_end());
         }
+    }
+}
+
+/// Returns the reaction by GitHub's name.
+fn emoji(reaction: Reaction) -> &'static str {
+    match reaction {
+        Reaction::Taken => "eyes",
+        Reaction::Done => "rocket",
+        Reaction::Refused => "-1",
+        Reaction::Puzzled => "confused",
     }
 }

@@ -124,7 +124,6 @@ pub(crate) fn ended(
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::SetMilestone { .. }

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     decision::GateName,
     event::DeployState,
-    fact::command::CommandId,
+    fact::command::{CommandId, Source},
     id::{ItemNumber, Sha},
 };
 
 pub use crate::domain::effect::forge_result::ForgeResult;
-pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, RefGuard};
+pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Reaction, RefGuard};
 
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
@@ -74,19 +74,16 @@ pub enum Effect {
         /// is unknown, a new one is looked up, too.
         sticky: bool,
     },
-    /// Adds a reaction to a comment.
+    /// Adds a reaction to a comment or review.
     React {
-        /// The comment.
-        comment: u64,
-        /// The forge's name of the reaction: `eyes`, `rocket`, `-1`, `confused`.
-        content: String,
-    },
-    /// Adds a reaction to something that only a global id identifies, such as a review.
-    ReactTo {
-        /// The forge's global id.
-        node: String,
-        /// The reaction, as in [`Effect::React`].
-        content: String,
+        /// The item on which it was written.
+        item: ItemNumber,
+        /// The comment or review.
+        source: Source,
+        /// The forge's global id of the review, where only that identifies it.
+        node: Option<String>,
+        /// The reaction.
+        reaction: Reaction,
     },
     /// Minimizes one of our comments because a newer one replaces it.
     FoldComment {
@@ -295,7 +292,6 @@ impl Effect {
             | Self::PublishRelease { .. } => Lane::Safety,
             Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::SetMilestone { .. }
@@ -317,7 +313,6 @@ impl Effect {
             Self::RerunFailed { .. }
             | Self::SetPhase { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::EditIssue { .. }
@@ -343,7 +338,6 @@ impl Effect {
             Self::SetPhase { .. } => "set_phase",
             Self::UpsertComment { .. } => "upsert_comment",
             Self::React { .. } => "react",
-            Self::ReactTo { .. } => "react_to",
             Self::FoldComment { .. } => "fold_comment",
             Self::Assign { .. } => "assign",
             Self::SetMilestone { .. } => "set_milestone",

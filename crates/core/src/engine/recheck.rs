@@ -73,7 +73,6 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
         // They say what was true when they were decided, or what a file says:
         // nothing is done by them.
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::UpsertIssue { .. }
         | Effect::OpenIssue { gate: None, .. }
         | Effect::SetCheck { gate: None, .. } => Recheck::Send,

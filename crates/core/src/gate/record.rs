@@ -203,7 +203,6 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::SetMilestone { .. }

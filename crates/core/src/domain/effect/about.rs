@@ -11,7 +11,6 @@ impl Effect {
             Self::SetPhase { .. }
             | Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::OpenIssue { .. }
             | Self::EditIssue { .. }
@@ -32,6 +31,7 @@ impl Effect {
         match self {
             Self::SetPhase { item, .. }
             | Self::UpsertComment { item, .. }
+            | Self::React { item, .. }
             | Self::FoldComment { item, .. }
             | Self::Assign { item, .. }
             | Self::SetMilestone { item, .. }
@@ -39,9 +39,7 @@ impl Effect {
             | Self::SetIssueState { item, .. }
             | Self::SetLabels { item, .. } => Some(*item),
             Self::RerunFailed { pull, .. } => Some(*pull),
-            Self::React { .. }
-            | Self::ReactTo { .. }
-            | Self::OpenIssue { .. }
+            Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
             | Self::SetCheck { .. }
             | Self::CreateDeployment { .. }
@@ -60,7 +58,6 @@ impl Effect {
             Self::SetPhase { .. }
             | Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::SetMilestone { .. }
@@ -87,12 +84,6 @@ impl Effect {
 
     /// Returns true if its failure can be ignored, because its content is also shown elsewhere.
     pub fn is_courtesy(&self) -> bool {
-        matches!(
-            self,
-            Self::React { .. }
-                | Self::ReactTo { .. }
-                | Self::FoldComment { .. }
-                | Self::AnswerProtection { approve: None, .. }
-        )
+        matches!(self, Self::React { .. } | Self::FoldComment { .. } | Self::AnswerProtection { approve: None, .. })
     }
 }

@@ -1,0 +1,2 @@
+-- Reactions name their item now. Those that wait are lost: they only acknowledge.
+DELETE FROM effect WHERE key LIKE 'react/%';

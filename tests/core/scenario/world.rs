@@ -197,7 +197,7 @@ impl World {
             // `required ci e2e@9`: `e2e` has to come from the App 9.
             "required" => self.required.extend(w[1..].iter().map(|word| {
                 let (name, app) = word.split_once('@').map_or((word.as_str(), None), |(name, app)| (name, Some(app)));
-                RequiredCheck { name: name.to_owned(), app: app.map(|app| app.parse().unwrap()) }
+                RequiredCheck { name: name.to_owned(), source: app.map(|app| CheckSource(app.parse().unwrap())) }
             })),
             "offline" => self.offline = true,
             "denied" => self.denied.extend(w[1..].iter().cloned()),
@@ -738,11 +738,11 @@ impl World {
         let begins = how == RunOutcome::Running || !self.runs.contains_key(&key);
         if begins {
             let fresh = CheckSeen {
-                app_slug: after(w, "slug").unwrap_or_default().to_owned(),
+                source_name: after(w, "slug").unwrap_or_default().to_owned(),
                 id: self.id(),
                 sha,
                 name: w[1].clone(),
-                app: after(w, "app").and_then(|a| a.parse().ok()).unwrap_or(15368),
+                source: CheckSource(after(w, "app").and_then(|a| a.parse().ok()).unwrap_or(15368)),
                 suite: after(w, "suite").and_then(|s| s.parse().ok()),
                 started_at: at,
                 completed: None,

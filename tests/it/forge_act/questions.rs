@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use phasebot::{
     domain::{
+        event::CheckSource,
         id::{AccountId, Actor, Sha},
         needs::{Answer as Said, Closer, Need, RequiredCheck},
     },
@@ -347,7 +348,7 @@ async fn required_checks_of_a_branch() {
         .on("GET /repos/acme/shop/branches/hidden", answer(200, json!({ "name": "hidden", "protected": true })));
     let branch = |branch: &str| Need::RequiredChecks { branch: branch.to_owned() };
     let expected = [("ci/build", Some(1)), ("ci/test", Some(1)), ("e2e", Some(1)), ("old", Some(7)), ("lint", None)];
-    let expected = expected.map(|(name, app)| RequiredCheck { name: name.to_owned(), app });
+    let expected = expected.map(|(name, app)| RequiredCheck { name: name.to_owned(), source: app.map(CheckSource) });
     assert_eq!(ask(&world, branch("release/1.x")).await, Ok(Said::RequiredChecks(expected.into())));
     assert_eq!(ask(&world, branch("plain")).await, Ok(Said::RequiredChecks(BTreeSet::new())));
     assert!(ask(&world, branch("hidden")).await.is_err(), "protected, and nobody says how");

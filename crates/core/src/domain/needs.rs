@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{CheckSeen, CommitSeen, RunTrigger, StatusSeen},
+    event::{CheckSeen, CheckSource, CommitSeen, RunTrigger, StatusSeen},
     fact::{deploy_request::RunFacts, item::ReviewFact},
     id::{Account, AccountId, ItemNumber, Sha},
     permission::Role,
@@ -311,8 +311,9 @@ pub enum Closer {
 pub struct RequiredCheck {
     /// Name of the check run, or context of the commit status.
     pub name: String,
-    /// The App that has to report it; `None`: anyone may.
-    pub app: Option<u64>,
+    /// The source that has to report it; `None`: anyone may.
+    #[serde(rename = "app")]
+    pub source: Option<CheckSource>,
 }
 
 /// The head of a pull request at the time of the query.

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         alert::Feedback,
-        event::RunOutcome,
+        event::{CheckSource, RunOutcome},
         fact::{
             commit::{CommitFacts, GroupFacts, RunFact, StatusFact},
             incident::{FeedbackFacts, IssueFacts},
@@ -291,11 +291,11 @@ mod tests {
             let push = push(name.clone(), sha(day - 1), sha(day), when);
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
             let run = RunFact {
-                app_slug: String::new(),
+                source_name: String::new(),
                 completed: None,
                 started_at: when,
                 name: "ci".into(),
-                app: 1,
+                source: CheckSource(1),
                 suite: None,
                 ours: false,
                 url: String::new(),

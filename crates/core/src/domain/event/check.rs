@@ -22,6 +22,16 @@ pub enum RunOutcome {
     Skipped,
 }
 
+/// The forge's id of a program that reports check runs, such as an App.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckSource(pub u64);
+
+impl CheckSource {
+    /// The source of a check run for which the forge reports none.
+    pub const UNKNOWN: Self = Self(0);
+}
+
 /// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckSeen {
@@ -31,11 +41,12 @@ pub struct CheckSeen {
     pub sha: Sha,
     /// Name.
     pub name: String,
-    /// Id of the App that created it; 0 if the forge does not report it.
-    pub app: u64,
-    /// The App's slug, or empty.
-    #[serde(default)]
-    pub app_slug: String,
+    /// Source.
+    #[serde(alias = "app")]
+    pub source: CheckSource,
+    /// Name of the source, or empty.
+    #[serde(default, alias = "app_slug")]
+    pub source_name: String,
     /// The check suite it belongs to. A workflow run names the same one.
     pub suite: Option<u64>,
     /// Start time.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{GroupEnd, RefName, RunOutcome, RunTrigger},
+    event::{CheckSource, GroupEnd, RefName, RunOutcome, RunTrigger},
     fact::{Newest, RepoFacts},
     id::{Account, ItemNumber, Sha},
 };
@@ -159,8 +159,9 @@ pub struct RunFact {
     pub started_at: Timestamp,
     /// Name.
     pub name: String,
-    /// The App that created it.
-    pub app: u64,
+    /// Source.
+    #[serde(rename = "app")]
+    pub source: CheckSource,
     /// Check suite.
     pub suite: Option<u64>,
     /// True if we created it.
@@ -168,9 +169,9 @@ pub struct RunFact {
     /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
-    /// The slug of the App that created it, or empty if it is unknown.
-    #[serde(default)]
-    pub app_slug: String,
+    /// Name of the source, or empty if it is unknown.
+    #[serde(default, rename = "app_slug")]
+    pub source_name: String,
 }
 
 /// A commit status.

@@ -256,7 +256,7 @@ fn say(
             Said { key: format!("policy/comment/{item}"), effect, note }
         }
         or_comment => {
-            let effect = Effect::SetCheck {
+            let effect = Effect::Report {
                 gate: None,
                 name: CHECK.to_owned(),
                 sha: sha.clone(),

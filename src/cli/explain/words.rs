@@ -115,7 +115,7 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         Effect::UpsertComment { item, .. } => format!("comment on #{item}"),
         Effect::FoldComment { item, .. } => format!("fold a comment on #{item}"),
         Effect::React { .. } => "react to the comment".to_owned(),
-        Effect::SetCheck { name, sha, .. } => format!("set the check run {} on {}", quoted(name), sha.short()),
+        Effect::Report { name, sha, .. } => format!("set the check run {} on {}", quoted(name), sha.short()),
         Effect::Assign { item, .. } => format!("assign people to #{item}"),
         Effect::SetMilestone { item, .. } => format!("set the milestone of #{item}"),
         Effect::RerunFailed { pull, .. } => format!("run failed jobs of #{pull} again"),

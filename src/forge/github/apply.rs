@@ -51,7 +51,7 @@ pub(super) async fn apply(
         Effect::UpsertIssue { marker, title, body, open } => {
             issue::upsert(repo, identity, context, marker, title, body, *open).await?
         }
-        Effect::SetCheck { name, sha, external_id, verdict, title, summary, annotations, or_comment, gate: _ } => {
+        Effect::Report { name, sha, external_id, verdict, title, summary, annotations, or_comment, gate: _ } => {
             let (verdict, or_comment) = (*verdict, *or_comment);
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
@@ -90,8 +90,8 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
-        Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
-        Effect::SetCheck { or_comment: None, .. }
+        Effect::Report { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
+        Effect::Report { or_comment: None, .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. }

@@ -92,10 +92,11 @@ mod tests {
             VALUES ('github', 1, 'board/12', 1, 1, '{}', 'queued', 0, 0)";
         connection.execute(old, []).unwrap();
         connection.execute(&old.replace("board/12", "react/comment-1/eyes"), []).unwrap();
+        connection.execute(&old.replace("board/12", "check/a").replace("{}", r#"{"SetCheck":{}}"#), []).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
-        let mut effects = connection.prepare("SELECT key FROM effect").unwrap();
+        let mut effects = connection.prepare("SELECT key || effect FROM effect ORDER BY id").unwrap();
         let effects: Vec<String> = effects.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
-        assert_eq!(effects, ["status/12"]);
+        assert_eq!(effects, ["status/12{}", r#"check/a{"Report":{}}"#]);
         let mut statement = connection.prepare("SELECT key FROM timer ORDER BY at").unwrap();
         let keys: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(keys, ["item/12", "policy", "repository", "organization"]);

@@ -54,7 +54,7 @@ pub(super) fn words(effect: &Effect) -> Option<String> {
             };
             format!("{word} run {run}: {comment}")
         }
-        Effect::SetCheck { name, sha, verdict, title, .. } => {
+        Effect::Report { name, sha, verdict, title, .. } => {
             format!("check {name} on {}: {verdict:?}, {title}", sha.short())
         }
         Effect::PublishRelease { tag, sha, branch, .. } => {
@@ -77,12 +77,12 @@ impl Stage {
             return;
         }
         match (&effect, words(&effect)) {
-            (Effect::SetCheck { .. }, Some(words)) if self.queues.contains("checks") => {
+            (Effect::Report { .. }, Some(words)) if self.queues.contains("checks") => {
                 let _ = writeln!(self.out, "    queued: {words}");
                 self.queued.retain(|(queued, _)| *queued != key);
                 self.queued.push_back((key, effect));
             }
-            (Effect::SetCheck { name, sha, verdict, .. }, _) => {
+            (Effect::Report { name, sha, verdict, .. }, _) => {
                 let _ = writeln!(self.out, "    check {name} on {}: {verdict:?}", sha.short());
             }
             (_, Some(words)) => {

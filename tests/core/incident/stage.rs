@@ -283,7 +283,7 @@ impl Stage {
                 engine::ended(&mut self.facts, &wish.effect, &wish.key, outcome, &terms);
                 format!("dispatched: {} to {environment}", sha.short())
             }
-            Effect::SetCheck { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
+            Effect::Report { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
             Effect::Assign { item, logins, .. } => format!("#{item} assign {}", logins.join(" ")),
             other => format!("{other:?}"),
         };

@@ -123,7 +123,7 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::SetIssueState { .. }
                 | Effect::SetLabels { .. }
                 | Effect::UpsertIssue { .. }
-                | Effect::SetCheck { .. }
+                | Effect::Report { .. }
                 | Effect::CreateDeployment { .. }
                 | Effect::SetDeployment { .. }
                 | Effect::Dispatch { .. }

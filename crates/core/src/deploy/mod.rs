@@ -133,7 +133,7 @@ pub(crate) fn ended(
         | Effect::SetIssueState { .. }
         | Effect::SetLabels { .. }
         | Effect::UpsertIssue { .. }
-        | Effect::SetCheck { .. }
+        | Effect::Report { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. } => {}
     }

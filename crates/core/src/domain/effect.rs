@@ -174,16 +174,17 @@ pub enum Effect {
         /// True for an open issue, false for a closed one.
         open: bool,
     },
-    /// Creates a check run on a commit, or updates the existing one.
-    SetCheck {
-        /// Name of the check run, such as `phasebot/policy`.
+    /// Reports a verdict on a commit: creates a check run, or updates the existing one. A forge
+    /// without check runs shows a commit status, and the text in a comment on `or_comment`.
+    Report {
+        /// Name of the check run, or context of the commit status, such as `phasebot/policy`.
         name: String,
         /// The commit.
         sha: Sha,
-        /// The gate whose decision the check run shows, if any.
+        /// The gate whose decision it shows, if any.
         #[serde(default)]
         gate: Option<GateName>,
-        /// Our id for the check run. It distinguishes our check runs with the same name.
+        /// Our id for it. It distinguishes our check runs with the same name.
         external_id: String,
         /// Verdict.
         verdict: CheckVerdict,
@@ -193,8 +194,8 @@ pub enum Effect {
         summary: String,
         /// Annotations on lines of files. The adapter sends no more than the forge accepts.
         annotations: Vec<Annotation>,
-        /// The item on which to post the same content as a comment if we may not write checks. The
-        /// comment is found again by `external_id`.
+        /// The item on which to post the same content as a comment if we may not write checks, or if
+        /// the forge has none. The comment is found again by `external_id`.
         or_comment: Option<ItemNumber>,
     },
     /// Creates a deployment of a commit. It is found again by our id in its payload.
@@ -298,7 +299,7 @@ impl Effect {
             | Self::RerunFailed { .. }
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. } => Lane::Conversation,
+            | Self::Report { .. } => Lane::Conversation,
             // Updates of existing things can wait; new things go first.
             Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
                 Lane::Labels
@@ -325,7 +326,7 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
+            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
                 RetrySafety::MarkedCreate
             }
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
@@ -347,7 +348,7 @@ impl Effect {
             Self::SetIssueState { .. } => "set_issue_state",
             Self::SetLabels { .. } => "set_labels",
             Self::UpsertIssue { .. } => "upsert_issue",
-            Self::SetCheck { .. } => "set_check",
+            Self::Report { .. } => "report",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::SetDeployment { .. } => "set_deployment",
             Self::Dispatch { .. } => "dispatch",

@@ -17,7 +17,7 @@ impl Effect {
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
@@ -41,7 +41,7 @@ impl Effect {
             Self::RerunFailed { pull, .. } => Some(*pull),
             Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
@@ -67,7 +67,7 @@ impl Effect {
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }

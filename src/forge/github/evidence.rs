@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{
-        event::{CheckSeen, StatusSeen},
+        event::{CheckSeen, StatusSeen, is_own_name},
         fact::item::ReviewFact,
         id::{Account, AccountId, ItemNumber, Sha},
         needs::Answer,
@@ -59,6 +59,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         state: String,
         created_at: Timestamp,
         target_url: Option<String>,
+        creator: Option<User>,
     }
     let commit = path::segment(&sha.0)?;
     let mut runs: Vec<CheckSeen> = Vec::new();
@@ -87,15 +88,24 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
     if !all {
         return Err(too_many("commit statuses"));
     }
-    let statuses = statuses.into_iter().map(|status| StatusSeen {
-        id: status.id,
-        sha: sha.clone(),
-        context: status.context,
-        outcome: status_outcome(Some(&status.state)),
-        at: status.created_at,
-        url: check_page(status.target_url),
-    });
-    Ok(Answer::Checks { runs, statuses: statuses.collect() })
+    let mut seen = Vec::new();
+    for status in statuses {
+        let creator = status.creator.and_then(|creator| creator.login).filter(|_| is_own_name(&status.context));
+        let ours = match creator {
+            Some(login) => identity.is(repo.client, &login).await?,
+            None => false,
+        };
+        seen.push(StatusSeen {
+            id: status.id,
+            sha: sha.clone(),
+            context: status.context,
+            outcome: status_outcome(Some(&status.state)),
+            at: status.created_at,
+            url: check_page(status.target_url),
+            ours,
+        });
+    }
+    Ok(Answer::Checks { runs, statuses: seen })
 }
 
 /// Returns the open issues, without pull requests, that have a label or milestone.

@@ -1,6 +1,7 @@
 //! Gates: the decisions of each condition, and the check runs that show them.
 
 mod calendar;
+mod own_status;
 mod properties;
 
 use crate::{command::stage::narrate, folder};

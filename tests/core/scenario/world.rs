@@ -330,6 +330,7 @@ impl World {
                         outcome,
                         at,
                         url: String::new(),
+                        ours: false,
                     }),
                 )
             }

@@ -105,6 +105,7 @@ fn a_commit_status_is_set() {
         outcome: RunOutcome::Success,
         at: time("2026-11-02T12:06:01Z"),
         url: "https://jenkins.example.org/job/9".to_owned(),
+        ours: false,
     };
     assert_eq!(status.seen(), Seen::Status(expected.clone()));
     assert_eq!(status.event().name, "status");

@@ -20,7 +20,7 @@ use crate::domain::{
 };
 
 pub use crate::domain::event::app::App;
-pub use crate::domain::event::check::{CheckSeen, CheckSource, RunOutcome, StatusSeen};
+pub use crate::domain::event::check::{CheckSeen, CheckSource, RunOutcome, StatusSeen, is_own_name};
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen};
 pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};

@@ -214,7 +214,7 @@ impl<'f> EvalContext<'f> {
                 reports.push(Report { at: at.max(run.started_at), outcome, ..began });
             }
         }
-        for (id, status) in &checks.statuses {
+        for (id, status) in checks.statuses.iter().filter(|(_, status)| !status.ours) {
             let key = CheckKey { name: &status.context, source: Source::Status };
             if counts(key) {
                 let run = (status.at, *id);

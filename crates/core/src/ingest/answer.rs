@@ -91,7 +91,13 @@ pub(crate) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
 }
 
 pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
-    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone(), url: seen.url.clone() };
+    let fact = StatusFact {
+        at: seen.at,
+        outcome: seen.outcome,
+        context: seen.context.clone(),
+        url: seen.url.clone(),
+        ours: seen.ours,
+    };
     facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
 }

@@ -248,7 +248,13 @@ mod tests {
         facts.items.insert(5, pull);
         let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None, end: None };
         facts.groups.extend([3, 4, 5].map(|n| (sha(n), group.clone())));
-        let tested = StatusFact { context: "ci".into(), outcome: RunOutcome::Success, at: at(4), url: String::new() };
+        let tested = StatusFact {
+            context: "ci".into(),
+            outcome: RunOutcome::Success,
+            at: at(4),
+            url: String::new(),
+            ours: false,
+        };
         facts.checks.entry(sha(4)).or_default().statuses.insert(1, tested);
         let main = RefName::Branch("main".into());
         let push = push(main.clone(), sha(0), sha(3), at(4));

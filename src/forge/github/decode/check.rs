@@ -50,6 +50,7 @@ pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         outcome: status_outcome(state.as_deref()),
         at: at.unwrap_or(delivery.received_at),
         url: check_page(payload.get("target_url")),
+        ours: false,
     };
     Ok(Understood { seen: Seen::Status(seen), at })
 }

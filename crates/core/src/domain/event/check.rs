@@ -79,4 +79,19 @@ pub struct StatusSeen {
     /// URL of its page, or empty. Whoever reports a status may name any page.
     #[serde(default)]
     pub url: String,
+    /// True if we are known to have set it. Anyone may use our name for a status.
+    #[serde(default)]
+    pub ours: bool,
+}
+
+impl StatusSeen {
+    /// Returns true if its context is one of ours, as those that we set are.
+    pub fn is_named_ours(&self) -> bool {
+        is_own_name(&self.context)
+    }
+}
+
+/// Returns true if the name of a check run or commit status is one that we use.
+pub fn is_own_name(name: &str) -> bool {
+    name.starts_with("phasebot/")
 }

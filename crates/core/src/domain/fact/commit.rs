@@ -186,6 +186,9 @@ pub struct StatusFact {
     /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
+    /// True if we set it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ours: bool,
 }
 
 /// A merge group of a merge queue.
@@ -268,6 +271,7 @@ mod tests {
             outcome,
             context: format!("job {second}"),
             url: String::new(),
+            ours: false,
         };
         let mut checks = CommitChecks::default();
         let most = u64::try_from(MOST_REPORTS).unwrap();

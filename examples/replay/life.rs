@@ -140,7 +140,7 @@ fn ann() -> Actor {
 }
 
 fn event(at: Timestamp, seen: Seen) -> Event {
-    Event { name: "replayed".into(), installation: Some(1), repo: Some(repo()), sender: Some(ann()), at, seen }
+    Event { name: "replayed".into(), connection: Some(1), repo: Some(repo()), sender: Some(ann()), at, seen }
 }
 
 fn item(number: u64, is_pull: bool, at: Timestamp, change: ItemChange) -> ItemSeen {

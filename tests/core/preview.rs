@@ -42,7 +42,7 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
     };
     Event {
         name: "issues.opened".to_owned(),
-        installation: Some(1),
+        connection: Some(1),
         repo: Some(RepoSeen {
             key: key(),
             full_name: "acme/shop".to_owned(),

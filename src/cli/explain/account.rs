@@ -100,7 +100,7 @@ impl Account {
                 account.outcome = Outcome::Ignored;
                 account.note.clone_from(reason);
             }
-            (Seen::Installation(seen), _) => {
+            (Seen::Connection(seen), _) => {
                 account.note = format!(
                     "the installation is {}; {} repositories come, {} go. Installing writes nothing by itself",
                     if seen.active { "active" } else { "no longer active" },

@@ -63,7 +63,7 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::policy::FileSeen,
-        id::{Account, Actor, ForgeName, InstallationId, ItemNumber, Sha},
+        id::{Account, Actor, ConnectionId, ForgeName, ItemNumber, Sha},
         needs::{Answer, Need, PullHead},
         permission::Role,
     },
@@ -187,7 +187,7 @@ impl Forge for GitHub {
 
     async fn survey(
         &self,
-        installation: InstallationId,
+        installation: ConnectionId,
         full_name: &str,
         since: Option<Timestamp>,
         at: Option<&str>,
@@ -196,11 +196,11 @@ impl Forge for GitHub {
         reader.page(at).await
     }
 
-    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+    async fn connections(&self) -> Result<Vec<ConnectionId>, ForgeError> {
         delivery::installations(&self.client).await
     }
 
-    async fn forget(&self, installation: InstallationId) {
+    async fn forget(&self, installation: ConnectionId) {
         self.client.forget(installation);
     }
 
@@ -208,10 +208,10 @@ impl Forge for GitHub {
         self.identity.actor(&self.client).await
     }
 
-    async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError> {
+    async fn connection_of(&self, full_name: &str) -> Result<Option<ConnectionId>, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
-            id: InstallationId,
+            id: ConnectionId,
             #[serde(default)]
             suspended_at: Option<String>,
         }

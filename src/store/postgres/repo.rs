@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use crate::{
     domain::{
         derived::Transition,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
     store::postgres::{
@@ -53,7 +53,7 @@ pub(super) const REPOSITORIES: &str = "
 pub(super) async fn repositories(
     db: &Db,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Vec<RepositoryRow>, StoreError> {
     let rows = db.rows(REPOSITORIES, args![text(&forge.0), bits(installation)]).await?;
     rows.iter().map(read_repository).collect()

@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     domain::{
         derived::{Reason, Transition},
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
     store::sqlite::{
@@ -45,7 +45,7 @@ pub(super) const REPOSITORIES: &str = "
 pub(super) fn repositories(
     db: &Connection,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Vec<RepositoryRow>, StoreError> {
     let mut statement = db.prepare_cached(REPOSITORIES)?;
     let rows = statement.query_map(params![forge.0, Id(installation)], read_repository)?;

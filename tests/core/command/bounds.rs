@@ -65,7 +65,7 @@ impl Place {
         let (id, body, author) = (self.comments, body.to_owned(), Some(actor.clone()));
         Event {
             name: "issue_comment.created".to_owned(),
-            installation: Some(1),
+            connection: Some(1),
             repo: Some(RepoSeen {
                 key: self.facts.key.clone(),
                 full_name: "acme/shop".to_owned(),

@@ -39,7 +39,7 @@ fn status(id: u64, context: &str, outcome: RunOutcome) -> StatusSeen {
 fn set(facts: &mut RepoFacts, by: Actor, status: StatusSeen, us: &Us) {
     let event = Event {
         name: "status".into(),
-        installation: None,
+        connection: None,
         repo: None,
         sender: Some(by),
         at: start(),

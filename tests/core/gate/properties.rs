@@ -168,7 +168,7 @@ fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
     let message = Message { connection: "prod".into(), at: at(minutes), says: Says::Group(group) };
     let event = Event {
         name: "alertmanager".into(),
-        installation: None,
+        connection: None,
         repo: None,
         sender: None,
         at: at(minutes),

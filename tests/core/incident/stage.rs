@@ -311,7 +311,7 @@ impl Stage {
         };
         let event = Event {
             name: "issues".into(),
-            installation: Some(1),
+            connection: Some(1),
             repo: Some(repo()),
             sender: item.author.clone(),
             at: now,

@@ -164,7 +164,7 @@ pub fn read(steps: &str) -> Acts {
         repo.default_branch = world.default_branch.clone().or(repo.default_branch);
         let event = Event {
             name,
-            installation: Some(1),
+            connection: Some(1),
             repo: Some(repo),
             sender: sender.map(|s| world.accounts.actor(&s)),
             at,

@@ -16,7 +16,7 @@ use phasebot::{
     domain::{
         effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
-        id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+        id::{Account, AccountId, Actor, ConnectionId, ForgeName, ItemNumber, RepoKey, Sha},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
     },
     port::{
@@ -29,7 +29,7 @@ use phasebot::{
 
 use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
 
-pub const INSTALLATION: InstallationId = 7;
+pub const INSTALLATION: ConnectionId = 7;
 
 /// A running bot with its environment.
 pub struct World {
@@ -183,7 +183,7 @@ fn person() -> Actor {
 pub fn event(name: &str, id: u64, seen: Seen) -> Event {
     Event {
         name: name.to_owned(),
-        installation: Some(INSTALLATION),
+        connection: Some(INSTALLATION),
         repo: Some(RepoSeen {
             key: repo(id),
             full_name: format!("acme/shop-{id}"),

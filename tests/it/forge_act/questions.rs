@@ -30,9 +30,9 @@ async fn who_we_are_and_where() {
     let me = Actor { id: None, login: "phasebot[bot]".to_owned(), bot: true };
     assert_eq!(world.github.identity().await.unwrap(), me);
     assert_eq!(world.github.identity().await.unwrap().login, "stagehand[bot]", "an App may be renamed");
-    assert_eq!(world.github.installation_of("acme/shop").await, Ok(Some(5)));
-    assert_eq!(world.github.installation_of("acme/other").await, Ok(None));
-    assert!(world.github.installation_of("acme").await.is_err());
+    assert_eq!(world.github.connection_of("acme/shop").await, Ok(Some(5)));
+    assert_eq!(world.github.connection_of("acme/other").await, Ok(None));
+    assert!(world.github.connection_of("acme").await.is_err());
     assert_eq!(world.server.lines().len(), 4);
     assert!(world.server.mints().is_empty(), "all as the App");
 }

@@ -115,7 +115,7 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         | Seen::Protection(_)
         | Seen::Repository(_)
         | Seen::Label { .. }
-        | Seen::Installation(_)
+        | Seen::Connection(_)
         | Seen::Alert(_)
         | Seen::Nothing { .. } => return None,
     };

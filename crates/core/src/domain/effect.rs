@@ -23,7 +23,7 @@ pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, React
 /// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
 
-/// Priority of a write among the writes of one installation.
+/// Priority of a write among the writes of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lane {
     /// Deployments, cancellations, answers to protection rules, releases.

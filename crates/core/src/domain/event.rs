@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     alert::Message,
-    id::{Account, Actor, InstallationId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ConnectionId, ItemNumber, RepoKey, Sha},
 };
 
 pub use crate::domain::event::app::App;
@@ -30,10 +30,11 @@ pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, 
 pub struct Event {
     /// The forge's name of the event with its action, such as `pull_request.closed`.
     pub name: String,
-    /// The installation that the payload names. It is checked against our own records before
-    /// anything is written.
-    pub installation: Option<InstallationId>,
-    /// The repository; `None` for installation-wide events.
+    /// The connection that the payload names. It is checked against our own records before anything
+    /// is written.
+    #[serde(alias = "installation")]
+    pub connection: Option<ConnectionId>,
+    /// The repository; `None` for connection-wide events.
     pub repo: Option<RepoSeen>,
     /// The account that caused the event.
     pub sender: Option<Actor>,
@@ -102,8 +103,8 @@ pub enum Seen {
         /// The name that no longer exists: the deleted label's, or the renamed label's old one.
         gone: Option<String>,
     },
-    /// The App was installed, changed, suspended or removed.
-    Installation(InstallationSeen),
+    /// A connection was made, changed, suspended or removed, such as an App's installation.
+    Connection(ConnectionSeen),
     /// An alert message for this repository from a monitoring connection.
     Alert(Box<Message>),
     /// An event that is recorded but affects no phase.
@@ -133,7 +134,7 @@ impl Seen {
             | Self::Protection(_)
             | Self::Repository(_)
             | Self::Label { .. }
-            | Self::Installation(_)
+            | Self::Connection(_)
             | Self::Alert(_)
             | Self::Nothing { .. } => None,
         }
@@ -318,10 +319,10 @@ pub enum RepositoryChange {
     Unarchived,
 }
 
-/// A change to an installation.
+/// A change to a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstallationSeen {
-    /// True if we may act for the installation from now on.
+pub struct ConnectionSeen {
+    /// True if we may act for the connection from now on.
     pub active: bool,
     /// Repositories that were added, by key and full name.
     pub added: Vec<(RepoKey, String)>,

@@ -37,7 +37,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
         | Seen::Protection(_)
         | Seen::Repository(_)
         | Seen::Label { .. }
-        | Seen::Installation(_)
+        | Seen::Connection(_)
         | Seen::Alert(_)
         | Seen::Nothing { .. } => Vec::new(),
     }

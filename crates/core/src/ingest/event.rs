@@ -66,7 +66,7 @@ impl Us {
             | Seen::Protection(_)
             | Seen::Repository(_)
             | Seen::Label { .. }
-            | Seen::Installation(_)
+            | Seen::Connection(_)
             | Seen::Alert(_)
             | Seen::Nothing { .. } => None,
         };
@@ -105,7 +105,7 @@ pub(crate) fn observe(
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
         Seen::Protection(waiting) => notes.protection(waiting),
-        Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
+        Seen::Repository(_) | Seen::Connection(_) | Seen::Nothing { .. } => {}
     }
     let mut changed = notes.changed;
     for key in &changed {

@@ -11,7 +11,7 @@ use crate::domain::{
     effect::{Effect, ForgeResult},
     event::{Event, RepoSeen},
     fact::policy::FileSeen,
-    id::{Account, Actor, ConnectionId, ForgeName, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ConnectionId, ForgeName, ItemId, RepoKey, Sha},
     needs::{Answer, Answered, Need, PullHead},
     permission::Role,
 };
@@ -90,7 +90,7 @@ pub trait Forge: Send + Sync + 'static {
     }
 
     /// Returns the current head of a pull request.
-    async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<PullHead, ForgeError> {
+    async fn head(&self, _target: &Target, _pull: ItemId) -> Result<PullHead, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
     }
 
@@ -238,7 +238,7 @@ pub struct ApplyContext {
     /// Labels known to exist in the repository with our colour and description.
     pub repo_labels: BTreeSet<String>,
     /// Number of the issue to update, if it is known.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
     /// Whether an earlier attempt may have succeeded: check before sending again.
     pub in_doubt: bool,
     /// Whether it is no longer wanted: only find out whether it was applied.
@@ -258,7 +258,7 @@ pub struct Cost {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The item's labels in the forge's answer.
-    pub labels: Option<(ItemNumber, BTreeSet<String>)>,
+    pub labels: Option<(ItemId, BTreeSet<String>)>,
     /// Labels that now exist in the repository.
     pub made_labels: BTreeSet<String>,
     /// The repository's new name, if the forge redirected the request.
@@ -268,7 +268,7 @@ pub struct Applied {
     /// Result for a waiting command.
     pub told: Option<ForgeResult>,
     /// Number of the issue that was updated.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
 }
 
 /// Errors, by how the caller handles them.

@@ -6,7 +6,7 @@
 
 use crate::domain::{
     derived::Transition,
-    id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
+    id::{ConnectionId, ForgeName, ItemId, RepoKey},
     timer::TimerKey,
 };
 use std::collections::BTreeSet;
@@ -76,7 +76,7 @@ pub trait Store: Send + Sync + 'static {
     async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError>;
 
     /// Returns the transition log of one item, oldest first.
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError>;
 
     /// Deletes what is kept of a repository: facts, items with their history,
     /// effects, timers, the bodies of its deliveries that were taken in before
@@ -262,7 +262,7 @@ pub struct Commit {
     pub items: Vec<StoredItem>,
     /// New histories of these items: each replaces the log from its first transition on. An empty
     /// one replaces nothing.
-    pub histories: Vec<(ItemNumber, Vec<Transition>)>,
+    pub histories: Vec<(ItemId, Vec<Transition>)>,
     /// Effects to queue.
     pub effects: Vec<NewEffect>,
     /// Keys of effects to drop, if they have not ended (the desired state is already shown). Done

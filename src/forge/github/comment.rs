@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    domain::{effect::Reaction, id::ItemNumber},
+    domain::{effect::Reaction, id::ItemId},
     forge::github::{
         graphql, marker,
         own_account::{Identity, Written},
@@ -23,7 +23,7 @@ pub(super) async fn upsert(
     repo: &mut Repo<'_>,
     identity: &Identity,
     context: &ApplyContext,
-    item: ItemNumber,
+    item: ItemId,
     marker: &str,
     text: &str,
     sticky: bool,
@@ -60,7 +60,7 @@ pub(super) async fn upsert(
 async fn find(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     line: &str,
 ) -> Result<Option<Written>, ForgeError> {
     find_in(repo, identity, item, "", line).await
@@ -69,7 +69,7 @@ async fn find(
 async fn find_in(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     query: &str,
     line: &str,
 ) -> Result<Option<Written>, ForgeError> {
@@ -94,7 +94,7 @@ async fn find_in(
 pub(super) async fn fold(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     marker: &str,
     since: Timestamp,
 ) -> Result<Applied, ForgeError> {

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         event::{CheckSeen, StatusSeen, is_own_name},
         fact::item::ReviewFact,
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::Answer,
     },
     forge::github::{
@@ -113,7 +113,7 @@ pub(super) async fn open_issues(
     repo: &mut Repo<'_>,
     label: Option<&str>,
     milestone: Option<&str>,
-) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+) -> Result<BTreeSet<ItemId>, ForgeError> {
     #[derive(Deserialize)]
     struct Milestone {
         number: u64,
@@ -121,7 +121,7 @@ pub(super) async fn open_issues(
     }
     #[derive(Deserialize)]
     struct Issue {
-        number: ItemNumber,
+        number: ItemId,
         pull_request: Option<serde::de::IgnoredAny>,
     }
     let mut tail = "/issues?state=open".to_owned();
@@ -180,10 +180,10 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
 }
 
 /// Returns the merged pull requests that contain a commit, each with its target branch.
-pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemNumber, String>, ForgeError> {
+pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemId, String>, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
-        number: ItemNumber,
+        number: ItemId,
         merged_at: Option<Timestamp>,
         base: Base,
     }
@@ -203,7 +203,7 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<
 }
 
 /// Returns a pull request's head commit and its reviews.
-pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Answer, ForgeError> {
+pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemId) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
         user: Option<User>,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     domain::{
         effect::Reaction,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::Closer,
     },
     forge::github::{
@@ -57,8 +57,8 @@ impl<T> Nodes<T> {
 pub(super) async fn linked_issues(
     client: &Client,
     target: &Target,
-    pull: ItemNumber,
-) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+    pull: ItemId,
+) -> Result<BTreeSet<ItemId>, ForgeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Repository {
@@ -72,7 +72,7 @@ pub(super) async fn linked_issues(
     }
     #[derive(Deserialize)]
     struct Issue {
-        number: ItemNumber,
+        number: ItemId,
         repository: Named,
     }
     #[derive(Deserialize)]
@@ -93,7 +93,7 @@ pub(super) async fn linked_issues(
 pub(super) async fn linked_branches(
     client: &Client,
     target: &Target,
-    issue: ItemNumber,
+    issue: ItemId,
 ) -> Result<BTreeSet<String>, ForgeError> {
     #[derive(Deserialize)]
     struct Repository {
@@ -124,7 +124,7 @@ pub(super) async fn linked_branches(
 pub(super) async fn closer(
     client: &Client,
     target: &Target,
-    issue: ItemNumber,
+    issue: ItemId,
     at: Timestamp,
 ) -> Result<Option<Closer>, ForgeError> {
     /// Allowed difference between the times in the timeline and in the issue.
@@ -151,7 +151,7 @@ pub(super) async fn closer(
     struct Change {
         #[serde(rename = "__typename")]
         kind: String,
-        number: Option<ItemNumber>,
+        number: Option<ItemId>,
         oid: Option<String>,
         repository: Option<Named>,
     }
@@ -178,7 +178,7 @@ pub(super) async fn closer(
     }))
 }
 
-fn gone(what: &str, number: ItemNumber) -> ForgeError {
+fn gone(what: &str, number: ItemId) -> ForgeError {
     ForgeError::NotFound(format!("GraphQL: no {what} #{number}"))
 }
 
@@ -216,7 +216,7 @@ async fn ask<T: DeserializeOwned>(
     client: &Client,
     target: &Target,
     query: &str,
-    number: ItemNumber,
+    number: ItemId,
 ) -> Result<T, ForgeError> {
     let Some((owner, name)) = target.full_name.split_once('/') else {
         return Err(ForgeError::Permanent(format!("{:?} is not an owner/name", target.full_name)));

@@ -63,7 +63,7 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::policy::FileSeen,
-        id::{Account, Actor, ConnectionId, ForgeName, ItemNumber, Sha},
+        id::{Account, Actor, ConnectionId, ForgeName, ItemId, Sha},
         needs::{Answer, Need, PullHead},
         permission::Role,
     },
@@ -240,7 +240,7 @@ impl Forge for GitHub {
         account::is_member(&self.client, target, team, account).await
     }
 
-    async fn head(&self, target: &Target, pull: ItemNumber) -> Result<PullHead, ForgeError> {
+    async fn head(&self, target: &Target, pull: ItemId) -> Result<PullHead, ForgeError> {
         account::head(&mut Repo::new(&self.client, target)?, pull).await
     }
 

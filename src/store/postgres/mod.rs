@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         derived::Transition,
-        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, LeaseKey,
@@ -134,7 +134,7 @@ impl Store for PostgresStore {
         repo::items(&self.db, repo).await
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         repo::transitions(&self.db, repo, item).await
     }
 

@@ -32,7 +32,7 @@ pub use crate::store::sqlite::file::{BackupError, back_up, look};
 use crate::{
     domain::{
         derived::Transition,
-        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, NewDelivery,
@@ -182,7 +182,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db| repo::items(db, &repo)).await
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         let repo = repo.clone();
         self.readers.read(move |db| repo::transitions(db, &repo, item)).await
     }

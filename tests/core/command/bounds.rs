@@ -12,7 +12,7 @@ use phasebot_core::{
         alert::AlertRules,
         event::{Association, CommentSeen, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::{DocumentKey, RepoFacts, command::CommandAction},
-        id::{ForgeName, ItemNumber, RepoKey},
+        id::{ForgeName, ItemId, RepoKey},
         permission::Role,
         policy::Policy,
     },
@@ -43,7 +43,7 @@ impl Place {
         Self { facts, policy: policy_of(None), comments: 0, asked: 0 }
     }
 
-    fn comment(&mut self, item: ItemNumber, by: &str, at: Timestamp, body: &str) -> Event {
+    fn comment(&mut self, item: ItemId, by: &str, at: Timestamp, body: &str) -> Event {
         self.comments += 1;
         let actor = Accounts::default().actor(by);
         let seen = ItemSeen {

@@ -19,7 +19,7 @@ use phasebot_core::{
         effect::{Effect, ForgeResult},
         event::{Event, ItemChange, ItemSeen, Seen},
         fact::RepoFacts,
-        id::{Actor, ItemNumber},
+        id::{Actor, ItemId},
         needs::Answered,
         permission::Role,
         policy::Policy,
@@ -37,7 +37,7 @@ use crate::scenario::{
 };
 
 /// Number of the first issue that phasebot opens.
-const FIRST: ItemNumber = 50;
+const FIRST: ItemId = 50;
 
 /// An issue as the forge stores it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,11 +55,11 @@ pub struct Stage {
     policy: Policy,
     rules: AlertRules,
     pub facts: RepoFacts,
-    pub issues: BTreeMap<ItemNumber, Issue>,
+    pub issues: BTreeMap<ItemId, Issue>,
     wake_at: Option<Timestamp>,
     refuse: usize,
     /// Issues that were deleted without an event.
-    vanished: BTreeSet<ItemNumber>,
+    vanished: BTreeSet<ItemId>,
     pub out: String,
 }
 
@@ -169,7 +169,7 @@ impl Stage {
         self.wake_at = Some(self.wake_at.map_or(soon, |at| at.min(soon)));
     }
 
-    fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) {
+    fn settle(&mut self, mut items: BTreeSet<ItemId>, now: Timestamp) {
         for _ in 0..8 {
             let needs = engine::needs(&self.facts, &items, &self.policy, now);
             if needs.is_empty() {
@@ -224,7 +224,7 @@ impl Stage {
         }
         let said = match &wish.effect {
             Effect::OpenIssue { marker, title, body, labels, .. } => {
-                let number = FIRST + ItemNumber::try_from(self.issues.len()).unwrap();
+                let number = FIRST + ItemId::try_from(self.issues.len()).unwrap();
                 let refused = self.refuse > 0;
                 self.refuse = self.refuse.saturating_sub(1);
                 let outcome = if refused {
@@ -291,7 +291,7 @@ impl Stage {
     }
 
     /// The delivery that phasebot's own change of an issue causes.
-    fn echo(&mut self, number: ItemNumber, change: ItemChange, now: Timestamp) {
+    fn echo(&mut self, number: ItemId, change: ItemChange, now: Timestamp) {
         let issue = &self.issues[&number];
         let item = ItemSeen {
             number,
@@ -320,7 +320,7 @@ impl Stage {
         ingest::observe(&mut self.facts, &event, &self.policy, &Self::us());
     }
 
-    fn show(&mut self, number: ItemNumber, now: Timestamp) {
+    fn show(&mut self, number: ItemId, now: Timestamp) {
         let derived = phase::derive(&self.facts, number, &self.policy, now);
         if let Some(issue) = self.issues.get(&number) {
             let labels: Vec<&str> = issue.labels.iter().map(String::as_str).collect();

@@ -10,7 +10,7 @@ use phasebot_core::{
         effect::Effect,
         event::{CommitSeen, Event, ItemSeen, RefName},
         fact::RepoFacts,
-        id::{Actor, ItemNumber, Sha},
+        id::{Actor, ItemId, Sha},
         needs::{Answer, Answered, Authors, CommitPlace, Need, ResolvedRef, ResolvedRefKind},
         permission::Role,
         policy::Policy,
@@ -27,12 +27,12 @@ pub struct Stage<'a> {
     acts: &'a Acts,
     policy: Policy,
     facts: RepoFacts,
-    shown: BTreeMap<ItemNumber, Derived>,
+    shown: BTreeMap<ItemId, Derived>,
     asked: Vec<Need>,
 }
 
 /// Results that must not depend on the order of deliveries.
-pub type Ending = BTreeMap<ItemNumber, Derived>;
+pub type Ending = BTreeMap<ItemId, Derived>;
 
 impl<'a> Stage<'a> {
     pub fn new(acts: &'a Acts) -> Self {
@@ -96,7 +96,7 @@ impl<'a> Stage<'a> {
         self.settle(observed.items, now)
     }
 
-    fn settle(&mut self, mut items: BTreeSet<ItemNumber>, now: Timestamp) -> Vec<(Derived, Decided)> {
+    fn settle(&mut self, mut items: BTreeSet<ItemId>, now: Timestamp) -> Vec<(Derived, Decided)> {
         for _ in 0..8 {
             let needs = engine::needs(&self.facts, &items, &self.policy, now);
             if needs.is_empty() {

@@ -13,7 +13,7 @@ use phasebot::{
     },
     domain::{
         derived::Transition,
-        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::*,
 };
@@ -131,7 +131,7 @@ impl Store for Shelf {
     async fn items(&self, _: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         unreachable!()
     }
-    async fn transitions(&self, _: &RepoKey, _: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, _: &RepoKey, _: ItemId) -> Result<Vec<Transition>, StoreError> {
         unreachable!()
     }
     async fn erase(&self, _: &RepoKey, _: Seq, _: &str) -> Result<(), StoreError> {

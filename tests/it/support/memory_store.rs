@@ -4,7 +4,7 @@ use phasebot::{
     domain::{
         derived::Transition,
         effect::Lane,
-        id::{ConnectionId, ForgeName, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
         timer::TimerKey,
     },
     port::store::{
@@ -41,8 +41,8 @@ struct Inner {
     deliveries: Vec<StoredDelivery>,
     repositories: BTreeMap<RepoKey, RepositoryRow>,
     facts: BTreeMap<(RepoKey, String), String>,
-    items: BTreeMap<(RepoKey, ItemNumber), StoredItem>,
-    histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
+    items: BTreeMap<(RepoKey, ItemId), StoredItem>,
+    histories: BTreeMap<(RepoKey, ItemId), Vec<Transition>>,
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, TimerKey), Timestamp>,
     memos: BTreeMap<String, String>,
@@ -240,7 +240,7 @@ impl Store for MemoryStore {
         Ok(inner.items.iter().filter(|((r, _), _)| r == repo).map(|(_, row)| row.clone()).collect())
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
     }
 

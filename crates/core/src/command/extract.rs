@@ -10,7 +10,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Source},
         },
-        id::{Account, Actor, ItemNumber, Sha},
+        id::{Account, Actor, ItemId, Sha},
         policy::Policy,
     },
     ingest::Us,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Item on which it was written.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// Comment or review that contains it.
     pub source: Source,
     /// Author, who also sent it.

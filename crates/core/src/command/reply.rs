@@ -10,7 +10,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Ending, Reply, Source},
         },
-        id::ItemNumber,
+        id::ItemId,
     },
     plan::{DecisionContext, PlannedEffect},
     text::message::quoted,
@@ -65,7 +65,7 @@ pub(super) fn reaction(request: &Request, mood: Reaction) -> Option<PlannedEffec
     react(request.item, request.source, request.node.as_deref(), mood)
 }
 
-pub(super) fn react(item: ItemNumber, from: Source, node: Option<&str>, mood: Reaction) -> Option<PlannedEffect> {
+pub(super) fn react(item: ItemId, from: Source, node: Option<&str>, mood: Reaction) -> Option<PlannedEffect> {
     // The forge finds a review by its global id alone.
     if matches!(from, Source::Review(_)) && node.is_none() {
         return None;
@@ -108,7 +108,7 @@ pub(super) fn say_later(
 
 fn say_as(
     facts: &mut RepoFacts,
-    item: ItemNumber,
+    item: ItemId,
     name: &str,
     sayings: &[AnswerText],
     may_comment: bool,

@@ -13,7 +13,7 @@ use crate::domain::{
     decision::GateName,
     event::DeployState,
     fact::command::{CommandId, Source},
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
 };
 
 pub use crate::domain::effect::forge_result::ForgeResult;
@@ -56,7 +56,7 @@ pub enum Effect {
     /// Sets an item's phase label to exactly this one, or to none.
     SetPhase {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// The label to add; `None`: none.
         label: Option<LabelSpec>,
         /// Every label that shows a phase in the policy. All of them but `label` are removed.
@@ -65,7 +65,7 @@ pub enum Effect {
     /// Creates a comment, or edits the existing one that has the same marker.
     UpsertComment {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Hidden text that identifies the comment, without the HTML comment around it.
         marker: String,
         /// The visible text. The adapter adds the marker.
@@ -77,7 +77,7 @@ pub enum Effect {
     /// Adds a reaction to a comment or review.
     React {
         /// The item on which it was written.
-        item: ItemNumber,
+        item: ItemId,
         /// The comment or review.
         source: Source,
         /// The forge's global id of the review, where only that identifies it.
@@ -88,7 +88,7 @@ pub enum Effect {
     /// Minimizes one of our comments because a newer one replaces it.
     FoldComment {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// The comment's marker.
         marker: String,
         /// Earliest time at which it was written.
@@ -97,7 +97,7 @@ pub enum Effect {
     /// Assigns people, in addition to those already assigned.
     Assign {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Account names.
         logins: Vec<String>,
         /// The command that requested it, if any.
@@ -106,7 +106,7 @@ pub enum Effect {
     /// Sets an item's milestone to an open one, or removes it.
     SetMilestone {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Title of the milestone, compared without case; `None`: remove it.
         milestone: Option<String>,
         /// The command that requested it.
@@ -115,7 +115,7 @@ pub enum Effect {
     /// Re-runs what failed on a pull request's head, if the head is still this commit.
     RerunFailed {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
         /// The expected head commit.
         sha: Sha,
         /// The command that requested it.
@@ -138,7 +138,7 @@ pub enum Effect {
     /// Changes the title and text of one of our issues.
     EditIssue {
         /// The issue.
-        item: ItemNumber,
+        item: ItemId,
         /// Hidden text that identifies the issue.
         marker: String,
         /// Title.
@@ -149,14 +149,14 @@ pub enum Effect {
     /// Closes an issue as completed, or reopens it.
     SetIssueState {
         /// The issue.
-        item: ItemNumber,
+        item: ItemId,
         /// True to open it, false to close it.
         open: bool,
     },
     /// Adds labels to an item and removes others. Other labels stay unchanged.
     SetLabels {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Labels to add. Missing ones are created.
         add: Vec<LabelSpec>,
         /// Labels to remove.
@@ -196,7 +196,7 @@ pub enum Effect {
         annotations: Vec<Annotation>,
         /// The item on which to post the same content as a comment if we may not write checks, or if
         /// the forge has none. The comment is found again by `external_id`.
-        or_comment: Option<ItemNumber>,
+        or_comment: Option<ItemId>,
     },
     /// Creates a deployment of a commit. It is found again by our id in its payload.
     CreateDeployment {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     alert::Message,
-    id::{Account, Actor, ConnectionId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ConnectionId, ItemId, RepoKey, Sha},
 };
 
 pub use crate::domain::event::app::App;
@@ -116,7 +116,7 @@ pub enum Seen {
 
 impl Seen {
     /// Returns the number of the item that the event is about, if any.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Issue(item) => Some(item.number),
             Self::Pull(pull) => Some(pull.item.number),
@@ -190,7 +190,7 @@ pub enum ItemChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemSeen {
     /// Issue or pull request number.
-    pub number: ItemNumber,
+    pub number: ItemId,
     /// True if the item is a pull request.
     pub is_pull: bool,
     /// Title.

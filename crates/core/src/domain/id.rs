@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The number of an issue or pull request within its repository.
-pub type ItemNumber = u64;
+pub type ItemId = u64;
 
 /// The id of a connection to a forge: the account for which we act there, with its own
 /// credentials and limits, such as an installation of an App.

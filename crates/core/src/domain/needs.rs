@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     event::{CheckSeen, CheckSource, CommitSeen, RunTrigger, StatusSeen},
     fact::{deploy_request::RunFacts, item::ReviewFact},
-    id::{Account, AccountId, ItemNumber, Sha},
+    id::{Account, AccountId, ItemId, Sha},
     permission::Role,
 };
 
@@ -45,17 +45,17 @@ pub enum Need {
     /// Asks for the issues that the forge itself lists as closed by the pull request.
     LinkedIssues {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
     },
     /// Asks for the branches that the forge lists as linked to the issue.
     LinkedBranches {
         /// The issue.
-        issue: ItemNumber,
+        issue: ItemId,
     },
     /// Asks which change closed the issue, if the forge closed it for a change that landed.
     Closer {
         /// The issue.
-        issue: ItemNumber,
+        issue: ItemId,
         /// Time at which it was closed.
         at: Timestamp,
     },
@@ -123,7 +123,7 @@ pub enum Need {
     /// Asks for the reviews of the pull request.
     Reviews {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
     },
     /// Asks who started the workflow run.
     Starters {
@@ -196,7 +196,7 @@ pub enum Answer {
     /// To [`Need::Member`].
     Member(bool),
     /// To [`Need::LinkedIssues`].
-    LinkedIssues(BTreeSet<ItemNumber>),
+    LinkedIssues(BTreeSet<ItemId>),
     /// To [`Need::LinkedBranches`].
     LinkedBranches(BTreeSet<String>),
     /// To [`Need::Closer`]; `None`: a person closed the issue, or a change in another repository.
@@ -230,7 +230,7 @@ pub enum Answer {
         statuses: Vec<StatusSeen>,
     },
     /// To [`Need::OpenIssues`].
-    OpenIssues(BTreeSet<ItemNumber>),
+    OpenIssues(BTreeSet<ItemId>),
     /// To [`Need::Authors`].
     #[serde(alias = "CommitAuthors")]
     Authors(Authors),
@@ -244,7 +244,7 @@ pub enum Answer {
     /// To [`Need::CommitPlace`].
     CommitPlace(CommitPlace),
     /// To [`Need::PullsOf`]: merged pull requests, each with its target branch.
-    BroughtBy(BTreeMap<ItemNumber, String>),
+    BroughtBy(BTreeMap<ItemId, String>),
     /// To [`Need::Reviews`].
     Reviews {
         /// The pull request's newest commit.
@@ -301,7 +301,7 @@ impl From<StoredAuthors> for Authors {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Closer {
     /// A merged pull request.
-    Pull(ItemNumber),
+    Pull(ItemId),
     /// A commit.
     Commit(Sha),
 }

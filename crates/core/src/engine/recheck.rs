@@ -26,7 +26,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Ending},
         },
-        id::ItemNumber,
+        id::ItemId,
         policy::Mode,
     },
     gate,
@@ -88,7 +88,7 @@ fn pending(facts: &RepoFacts, id: CommandId) -> Result<(), String> {
     }
 }
 
-fn exists(facts: &RepoFacts, item: ItemNumber) -> Result<(), String> {
+fn exists(facts: &RepoFacts, item: ItemId) -> Result<(), String> {
     // An item that was never seen may well be there: GitHub says 404 otherwise,
     // and what is sent opens nothing.
     match facts.items.get(&item) {

@@ -16,7 +16,7 @@ use crate::{
             deploy_request::{Origin, RequestEnd, RequestState},
             gate::{DecisionChange, GateFacts, Shown},
         },
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         policy::{Mode, Policy},
     },
     gate::{Subject, check_run, decide},
@@ -122,7 +122,7 @@ fn keep(
 }
 
 /// Returns the items whose status comment shows a gate.
-fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
+fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemId> + 'a {
     facts.commands.index().shows.of(gate).map(|id| id.item)
 }
 

@@ -1,6 +1,6 @@
 //! The command, item and request of an effect.
 
-use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemNumber};
+use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemId};
 
 impl Effect {
     /// Returns the command that waits for its outcome.
@@ -27,7 +27,7 @@ impl Effect {
     }
 
     /// Returns the issue or pull request that it concerns.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::SetPhase { item, .. }
             | Self::UpsertComment { item, .. }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::ItemNumber;
+use crate::domain::id::ItemId;
 
 /// A label's name, colour and description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,5 +76,5 @@ pub enum RefGuard {
     /// A tag, which must still name the commit.
     Tag(String),
     /// A pull request, whose head the commit must still be.
-    Pull(ItemNumber),
+    Pull(ItemId),
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     event::{CheckSource, GroupEnd, RefName, RunOutcome, RunTrigger},
     fact::{Newest, RepoFacts},
-    id::{Account, ItemNumber, Sha},
+    id::{Account, ItemId, Sha},
 };
 
 /// References in a commit's message to other commits and items. Nothing else of the message is
@@ -16,14 +16,14 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CommitFacts {
     /// Issues that it closes.
-    pub closes: Vec<ItemNumber>,
+    pub closes: Vec<ItemId>,
     /// Commits that it was cherry-picked from.
     pub picked_from: Vec<Sha>,
     /// Commits that it reverts.
     pub reverts: Vec<Sha>,
     /// The pull request that it says it merges.
     #[serde(default)]
-    pub merges: Option<ItemNumber>,
+    pub merges: Option<ItemId>,
 }
 
 impl CommitFacts {
@@ -199,7 +199,7 @@ pub struct GroupFacts {
     /// Target branch.
     pub base_ref: String,
     /// The pull request that its ref names.
-    pub pull: Option<ItemNumber>,
+    pub pull: Option<ItemId>,
     /// The group's end, once it has ended.
     #[serde(default)]
     pub end: Option<GroupEnd>,

@@ -18,7 +18,7 @@ use crate::domain::{
     effect::RefGuard,
     event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
-    id::{Account, ItemNumber, Sha},
+    id::{Account, ItemId, Sha},
 };
 
 /// A deployment requested from us.
@@ -198,7 +198,7 @@ impl DeployRequest {
     }
 
     /// Returns the item on which it was requested.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
             Origin::Tag(_) | Origin::Merge(_) => None,

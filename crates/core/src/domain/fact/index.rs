@@ -14,7 +14,7 @@ use crate::domain::{
         incident::ShownIn,
         repo::{DocumentKey, RepoFacts},
     },
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
     needs::{Answer, Closer, Need},
     version,
 };
@@ -23,25 +23,25 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Index {
     /// Pull requests by an issue that their text or linked issues name.
-    pub pulls_naming: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub pulls_naming: BTreeMap<ItemId, BTreeSet<ItemId>>,
     /// Commits by an issue that they close, according to their messages or to the forge.
-    pub commits_closing: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub commits_closing: BTreeMap<ItemId, BTreeSet<Sha>>,
     /// Issues that the forge closed for this pull request.
-    pub closed_by_pull: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub closed_by_pull: BTreeMap<ItemId, BTreeSet<ItemId>>,
     /// Issues that the forge closed for this commit, and when.
-    pub closed_by_commit: BTreeMap<Sha, BTreeSet<(Timestamp, ItemNumber)>>,
+    pub closed_by_commit: BTreeMap<Sha, BTreeSet<(Timestamp, ItemId)>>,
     /// Pull requests by source branch (of this repository).
-    pub pulls_from: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub pulls_from: BTreeMap<String, BTreeSet<ItemId>>,
     /// Pull requests by target branch.
-    pub pulls_into: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub pulls_into: BTreeMap<String, BTreeSet<ItemId>>,
     /// Pull requests by merge commit.
-    pub merged_as: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    pub merged_as: BTreeMap<Sha, BTreeSet<ItemId>>,
     /// Pull requests that revert this one.
-    pub reverting_pulls: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
+    pub reverting_pulls: BTreeMap<ItemId, BTreeSet<ItemId>>,
     /// Commits that were cherry-picked from this one.
     pub picks: BTreeMap<Sha, BTreeSet<Sha>>,
     /// Commits whose message says that they merge this pull request, by its number.
-    pub merges_named: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub merges_named: BTreeMap<ItemId, BTreeSet<Sha>>,
     /// Commits that revert this one.
     pub reverters: BTreeMap<Sha, BTreeSet<Sha>>,
     /// Pushes whose lists contain this commit.
@@ -70,32 +70,32 @@ pub struct Index {
     /// Answered ancestry queries by newer end.
     pub compared: BTreeMap<Sha, BTreeSet<Need>>,
     /// Merge groups by pull request.
-    pub groups_of: BTreeMap<ItemNumber, BTreeSet<Sha>>,
+    pub groups_of: BTreeMap<ItemId, BTreeSet<Sha>>,
     /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
     /// Pull requests by each commit that was ever their head.
-    pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemNumber>>,
+    pub pulls_by_head: BTreeMap<Sha, BTreeSet<ItemId>>,
     /// Merges whose push was not seen, by time.
-    pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
+    pub unpushed_merges: BTreeSet<(Timestamp, ItemId)>,
     /// Items on which a person ever set a phase: by command, or by a label that was a phase label
     /// when it was added.
-    pub marked: BTreeSet<ItemNumber>,
+    pub marked: BTreeSet<ItemId>,
     /// Items on which a person added or removed this label, by the label in lower case.
-    pub labelled_by_people: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub labelled_by_people: BTreeMap<String, BTreeSet<ItemId>>,
     /// Branches and times of the pushes that changed the policy file.
     pub policy_pushes: BTreeSet<(String, Timestamp)>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
     /// Incidents or storms by the issues that show them.
-    pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
+    pub shown_in: BTreeMap<ItemId, DocumentKey>,
     /// Issues by the time at which their state or labels were last seen.
-    pub issue_changes: BTreeSet<(Timestamp, ItemNumber)>,
+    pub issue_changes: BTreeSet<(Timestamp, ItemId)>,
     /// The time under which `issue_changes` lists each issue.
-    issue_changed_at: BTreeMap<ItemNumber, Timestamp>,
+    issue_changed_at: BTreeMap<ItemId, Timestamp>,
     /// Jobs that may still wait for our answer, by run and lower-case environment.
     pub jobs_to_answer: BTreeSet<(u64, String)>,
     /// Branches whose names refer to an issue, or that the forge links to it.
-    pub branches_for: BTreeMap<ItemNumber, BTreeSet<String>>,
+    pub branches_for: BTreeMap<ItemId, BTreeSet<String>>,
 }
 
 impl Index {
@@ -257,7 +257,7 @@ impl RepoFacts {
         }
     }
 
-    fn index_item(&mut self, number: ItemNumber) {
+    fn index_item(&mut self, number: ItemId) {
         let Some(item) = self.items.get(&number) else { return };
         let index = &mut self.index;
         for event in item.label_events.iter().filter(|event| !event.bot) {

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use phasebot_core::domain::{
     event::{
-        Association, CheckSeen, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange, ItemSeen,
-        PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
+        Association, CheckSeen, CheckSource, CommitSeen, DeployState, DeployStatus, DeploymentSeen, Event, ItemChange,
+        ItemSeen, PullSeen, PushSeen, RefName, RepoSeen, RunOutcome, Seen,
     },
     id::{AccountId, Actor, ForgeName, RepoKey, Sha},
 };
@@ -89,8 +89,8 @@ impl Life {
                 id: 10 * n + index.unsigned_abs() + 1,
                 sha: merge.clone(),
                 name: name.into(),
-                app: 15_368,
-                app_slug: "github-actions".into(),
+                source: CheckSource(15_368),
+                source_name: "github-actions".into(),
                 suite: Some(n + 1),
                 started_at: at(70),
                 completed: Some((at(100 + index), RunOutcome::Success)),
@@ -140,7 +140,7 @@ fn ann() -> Actor {
 }
 
 fn event(at: Timestamp, seen: Seen) -> Event {
-    Event { name: "replayed".into(), installation: Some(1), repo: Some(repo()), sender: Some(ann()), at, seen }
+    Event { name: "replayed".into(), connection: Some(1), repo: Some(repo()), sender: Some(ann()), at, seen }
 }
 
 fn item(number: u64, is_pull: bool, at: Timestamp, change: ItemChange) -> ItemSeen {

@@ -41,7 +41,7 @@ fuzz_target!(|input: &[u8]| {
     let Ok(message) = source.decode(body, AT) else { return };
     let event = Event {
         name: source.kind().to_owned(),
-        installation: None,
+        connection: None,
         repo: None,
         sender: None,
         at: AT,

@@ -13,7 +13,7 @@ use crate::{
         retry::persistently,
         survey::{self, Terms},
     },
-    domain::id::InstallationId,
+    domain::id::ConnectionId,
     port::{
         clock::Clock,
         forge::{Forge, ForgeError},
@@ -86,7 +86,7 @@ struct Place {
 }
 
 /// A repository, by its installation and its number.
-type RepoPlace = (InstallationId, u64);
+type RepoPlace = (ConnectionId, u64);
 
 /// Progress of a sweep.
 #[derive(Serialize, Deserialize)]
@@ -108,7 +108,7 @@ impl Backfill<'_> {
     /// Reads everything wanted, or the rest of it; returns how many entries that was in all.
     /// Calls `tell` after each page.
     pub async fn read(&self, wanted: &Wanted, tell: &mut (dyn FnMut(&Progress) + Send)) -> Result<u64, BackfillError> {
-        let installation = self.forge.installation_of(&wanted.full_name).await?;
+        let installation = self.forge.connection_of(&wanted.full_name).await?;
         let installation = installation.ok_or_else(|| BackfillError::NotInstalled(wanted.full_name.clone()))?;
         let name = format!("backfill/{}/{}", self.forge.name(), wanted.full_name.to_lowercase());
         let broken_off = self.store.memo(&name).await?.and_then(|text| serde_json::from_str::<Place>(&text).ok());
@@ -182,7 +182,7 @@ impl Backfill<'_> {
     /// Lists the repositories that a sweep has not read, with their names; failed ones come last.
     async fn left(&self, swept: &Swept) -> Result<Vec<(RepoPlace, String)>, BackfillError> {
         let mut left = Vec::new();
-        for installation in persistently(|| self.forge.installations()).await? {
+        for installation in persistently(|| self.forge.connections()).await? {
             let served = self.store.repositories(self.forge.name(), installation).await?;
             let active = served.into_iter().filter(|row| row.active);
             left.extend(active.map(|row| ((installation, row.repo.id), row.full_name)));
@@ -193,12 +193,7 @@ impl Backfill<'_> {
     }
 
     /// Reads what changed in one repository; returns how many entries.
-    async fn look(
-        &self,
-        installation: InstallationId,
-        full_name: &str,
-        since: Timestamp,
-    ) -> Result<u64, BackfillError> {
+    async fn look(&self, installation: ConnectionId, full_name: &str, since: Timestamp) -> Result<u64, BackfillError> {
         let mut read = 0;
         let mut at: Option<String> = None;
         loop {

@@ -6,7 +6,7 @@ use crate::{
     domain::{
         event::{Event, RepoSeen, RepositoryChange, Seen},
         fact::Newest,
-        id::InstallationId,
+        id::ConnectionId,
     },
     port::{
         forge::{Forge, Target},
@@ -53,7 +53,7 @@ pub(crate) async fn settle(
         active: true,
     });
     let mut odd = None;
-    match (row.installation, event.installation) {
+    match (row.installation, event.connection) {
         (None, Some(named)) => row.installation = Some(named),
         (Some(ours), Some(named)) if ours != named => odd = Some(dispute(forge, &mut row, seen, ours, named).await),
         // The event that restored our access may have been lost; events older
@@ -64,7 +64,7 @@ pub(crate) async fn settle(
         _ => {}
     }
     let newest = |known: &Newest<String>| (known.at, &known.value) <= (event.at, &seen.full_name);
-    if row.installation == event.installation && named.is_none_or(newest) {
+    if row.installation == event.connection && named.is_none_or(newest) {
         row.full_name.clone_from(&seen.full_name);
     }
     if let Seen::Repository(change) = &event.seen {
@@ -78,8 +78,8 @@ pub(crate) async fn settle(
 }
 
 /// Handles an event of a repository that we lost access to. Returns a note if it is served again.
-async fn again(forge: &dyn Forge, row: &mut RepositoryRow, seen: &RepoSeen, ours: InstallationId) -> Option<String> {
-    let asked = tokio::time::timeout(PATIENCE, forge.installation_of(&seen.full_name)).await;
+async fn again(forge: &dyn Forge, row: &mut RepositoryRow, seen: &RepoSeen, ours: ConnectionId) -> Option<String> {
+    let asked = tokio::time::timeout(PATIENCE, forge.connection_of(&seen.full_name)).await;
     row.active = matches!(asked, Ok(Ok(Some(installation))) if installation == ours);
     row.active.then(|| format!("the forge says that installation {ours} serves it again"))
 }
@@ -89,11 +89,11 @@ async fn dispute(
     forge: &dyn Forge,
     row: &mut RepositoryRow,
     seen: &RepoSeen,
-    ours: InstallationId,
-    named: InstallationId,
+    ours: ConnectionId,
+    named: ConnectionId,
 ) -> String {
     let head = format!("the payload names installation {named}, our record {ours}");
-    match tokio::time::timeout(PATIENCE, forge.installation_of(&seen.full_name)).await {
+    match tokio::time::timeout(PATIENCE, forge.connection_of(&seen.full_name)).await {
         Ok(Ok(Some(true_one))) => {
             if true_one != ours {
                 row.installation = Some(true_one);

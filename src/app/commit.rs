@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     domain::{
         fact::DocumentKey,
-        id::InstallationId,
+        id::ConnectionId,
         policy::{Mode, Policy},
     },
     engine::{Plan, Repository},
@@ -21,14 +21,14 @@ const MOVES_TOLD: usize = 20;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Writes {
     /// Granted, as this installation.
-    As(InstallationId),
+    As(ConnectionId),
     /// Denied, with the reason.
     No(&'static str),
 }
 
 impl Writes {
     /// Returns the permission under a policy, for a repository's installation.
-    pub(crate) fn allowed(dry_run: bool, policy: &Policy, installation: Option<InstallationId>) -> Self {
+    pub(crate) fn allowed(dry_run: bool, policy: &Policy, installation: Option<ConnectionId>) -> Self {
         match installation {
             _ if dry_run => Self::No("dry run"),
             _ if policy.mode == Mode::Observe => Self::No("mode: observe"),

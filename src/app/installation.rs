@@ -14,8 +14,8 @@ use crate::{
         runtime::{OnRemoval, Runtime},
     },
     domain::{
-        event::{Event, InstallationSeen},
-        id::{ForgeName, InstallationId, RepoKey},
+        event::{ConnectionSeen, Event},
+        id::{ConnectionId, ForgeName, RepoKey},
     },
     port::store::{Commit, DeliveryRow, DeliveryState, Lease, LeaseKey, RepositoryRow, Seq, StoreError},
 };
@@ -29,10 +29,10 @@ pub(crate) async fn decide(
     lease: &Lease,
     row: &DeliveryRow,
     event: &Event,
-    seen: &InstallationSeen,
+    seen: &ConnectionSeen,
 ) -> Result<(DeliveryState, String), Failure> {
     let (forge, seq) = (&row.forge, row.seq);
-    let Some(installation) = event.installation else {
+    let Some(installation) = event.connection else {
         let why = "the payload names no installation".to_owned();
         return end(runtime, vec![lease.clone()], seq, Vec::new(), why).await;
     };
@@ -71,8 +71,8 @@ pub(crate) async fn decide(
 
 /// Content of an installation event.
 struct Told<'a> {
-    installation: InstallationId,
-    seen: &'a InstallationSeen,
+    installation: ConnectionId,
+    seen: &'a ConnectionSeen,
     served: &'a BTreeMap<RepoKey, RepositoryRow>,
     /// True if the forge says that part of the event no longer holds.
     is_over: bool,
@@ -163,8 +163,8 @@ struct Change<'a> {
 fn changed(
     known: Option<&RepositoryRow>,
     key: &RepoKey,
-    installation: InstallationId,
-    seen: &InstallationSeen,
+    installation: ConnectionId,
+    seen: &ConnectionSeen,
     change: &Change<'_>,
 ) -> Option<RepositoryRow> {
     let mut row = match (known, change.named) {
@@ -203,7 +203,7 @@ struct Suspended {
 }
 
 impl Suspended {
-    async fn read(runtime: &Runtime, forge: &ForgeName, installation: InstallationId) -> Result<Self, Failure> {
+    async fn read(runtime: &Runtime, forge: &ForgeName, installation: ConnectionId) -> Result<Self, Failure> {
         let memo = format!("suspended/{forge}/{installation}");
         let noted = runtime.store.memo(&memo).await?;
         let repositories = noted.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
@@ -217,7 +217,7 @@ impl Suspended {
     }
 }
 
-fn summary(installation: InstallationId, seen: &InstallationSeen, changed: usize) -> String {
+fn summary(installation: ConnectionId, seen: &ConnectionSeen, changed: usize) -> String {
     let state = if seen.active { "active" } else { "no longer active" };
     format!("installation {installation} is {state}; {changed} repositories changed")
 }

@@ -21,7 +21,7 @@ use crate::{
     app::{clock::after, limits::budget::Budget},
     domain::{
         effect::Lane,
-        id::{ForgeName, InstallationId},
+        id::{ConnectionId, ForgeName},
     },
     port::{
         forge::Cost,
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// One installation on one forge.
-pub(crate) type Tenant = (ForgeName, InstallationId);
+pub(crate) type Tenant = (ForgeName, ConnectionId);
 
 /// Longest pause accepted: every forge lifts its limits within the hour, so a later time is wrong.
 pub(crate) const LONGEST_PARKING: SignedDuration = SignedDuration::from_hours(2);

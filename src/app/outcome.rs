@@ -11,7 +11,7 @@ use crate::{
     domain::{
         effect::{Effect, RetrySafety},
         fact::DocumentKey,
-        id::ItemNumber,
+        id::ItemId,
     },
     engine::{self, Input},
     metric,
@@ -92,7 +92,7 @@ where
 
 /// Records that the forge reports an item as deleted although no event did. Nothing more is
 /// sent for the item, and everything shown there is decided anew.
-pub(crate) async fn deleted(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+pub(crate) async fn deleted(runtime: &Runtime, effect: &StoredEffect, item: ItemId) -> Result<(), StoreError> {
     tracing::info!(repo = %effect.repo, item, "the forge says that an item was deleted");
     note_input(runtime, effect, Input::Deleted(item)).await
 }
@@ -202,7 +202,7 @@ async fn note_once(
 }
 
 /// Records that an item does not show its phase, so that its next derivation tries again.
-async fn unwritten(runtime: &Runtime, effect: &StoredEffect, item: ItemNumber) -> Result<(), StoreError> {
+async fn unwritten(runtime: &Runtime, effect: &StoredEffect, item: ItemId) -> Result<(), StoreError> {
     let mut held = runtime.repos.hold(&effect.repo).await;
     let mut state = held.take(runtime.store.as_ref()).await?;
     if let Some(row) = state.repo.items.get(&item).and_then(engine::unwritten) {

@@ -11,8 +11,8 @@ use futures_util::{StreamExt, stream};
 use crate::{
     app::{decision::Failure, decision_slots::aside},
     domain::{
-        event::InstallationSeen,
-        id::{InstallationId, RepoKey},
+        event::ConnectionSeen,
+        id::{ConnectionId, RepoKey},
     },
     port::{
         forge::{Forge, ForgeError},
@@ -27,7 +27,7 @@ const AT_ONCE: usize = 4;
 
 /// An installation, with our knowledge of it.
 pub(crate) struct Known<'a> {
-    pub(crate) installation: InstallationId,
+    pub(crate) installation: ConnectionId,
     /// Repositories that it serves by our own map.
     pub(crate) served: &'a BTreeMap<RepoKey, RepositoryRow>,
     /// True if data of removed repositories is deleted for good.
@@ -40,8 +40,8 @@ pub(crate) struct Known<'a> {
 pub(crate) async fn confirmed(
     forge: &dyn Forge,
     known: &Known<'_>,
-    seen: &InstallationSeen,
-) -> Result<InstallationSeen, Failure> {
+    seen: &ConnectionSeen,
+) -> Result<ConnectionSeen, Failure> {
     let mut seen = seen.clone();
     match (seen.active, seen.removed.is_empty()) {
         (true, true) => {}
@@ -49,7 +49,7 @@ pub(crate) async fn confirmed(
             // The installation itself is suspended, so asking for one repository is enough.
             let some = known.served.values().find(|row| row.active);
             let serves = match some {
-                Some(row) => asked(forge.installation_of(&row.full_name)).await,
+                Some(row) => asked(forge.connection_of(&row.full_name)).await,
                 None => Ok(None),
             };
             seen.active = serves == Ok(Some(known.installation));
@@ -58,7 +58,7 @@ pub(crate) async fn confirmed(
         (false, false) if !known.erases => {}
         (active, false) => {
             let gone = !active
-                && !asked(forge.installations()).await.map_err(|error| unsaid(&error))?.contains(&known.installation);
+                && !asked(forge.connections()).await.map_err(|error| unsaid(&error))?.contains(&known.installation);
             if !gone {
                 still_served(forge, known, &mut seen).await?;
             }
@@ -68,14 +68,14 @@ pub(crate) async fn confirmed(
 }
 
 /// Removes from `removed` the repositories that the forge still serves.
-async fn still_served(forge: &dyn Forge, known: &Known<'_>, seen: &mut InstallationSeen) -> Result<(), Failure> {
+async fn still_served(forge: &dyn Forge, known: &Known<'_>, seen: &mut ConnectionSeen) -> Result<(), Failure> {
     let ours = seen.removed.iter().filter_map(|key| known.served.get(key));
     // A name that passed to another repository proves nothing about this one.
     let own_name = |row: &&RepositoryRow| {
         let mut others = known.served.values().filter(|other| other.active && other.repo != row.repo);
         !others.any(|other| other.full_name.eq_ignore_ascii_case(&row.full_name))
     };
-    let ask = async |row: &RepositoryRow| (row.repo.clone(), asked(forge.installation_of(&row.full_name)).await);
+    let ask = async |row: &RepositoryRow| (row.repo.clone(), asked(forge.connection_of(&row.full_name)).await);
     let rows: Vec<&RepositoryRow> = ours.filter(own_name).collect();
     let mut answers = stream::iter(rows).map(ask).buffered(AT_ONCE);
     let mut served = Vec::new();

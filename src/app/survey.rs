@@ -60,7 +60,7 @@ pub async fn post(
     if page.events.is_empty() {
         return Ok(None);
     }
-    let installation = page.events.iter().find_map(|event| event.installation);
+    let installation = page.events.iter().find_map(|event| event.connection);
     // The time of the request adds nothing to the content.
     let told: Vec<_> = page.answers.iter().map(|answered| (&answered.need, &answered.answer)).collect();
     let invalid = |error: serde_json::Error| StoreError::Invalid(error.to_string());

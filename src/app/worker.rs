@@ -134,7 +134,7 @@ async fn decide_one(
         (Seen::Nothing { reason }, _) => {
             end(runtime, lease, row.seq, DeliveryState::Ignored, commit::note(std::slice::from_ref(reason))).await
         }
-        (Seen::Installation(seen), _) => installation::decide(runtime, lease, &row, &event, seen).await,
+        (Seen::Connection(seen), _) => installation::decide(runtime, lease, &row, &event, seen).await,
         (_, Some(repo)) => decide_for_repository(runtime, lease, forge.as_ref(), &row, &event, repo).await,
         (_, None) => end(runtime, lease, row.seq, DeliveryState::Ignored, "it concerns no repository".to_owned()).await,
     }
@@ -186,7 +186,7 @@ async fn decide_alert(
     };
     let event = Event {
         name: row.event.clone(),
-        installation: None,
+        connection: None,
         repo: Some(seen.clone()),
         sender: None,
         at: message.at,

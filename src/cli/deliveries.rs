@@ -11,7 +11,7 @@ use crate::{
         target::{DeliveryRef, RepositoryRef},
         text,
     },
-    domain::id::ItemNumber,
+    domain::id::ItemId,
     forge::github::decode::decode,
     port::store::{DeliveryFilter, DeliveryRow, DeliveryState, Seq, Store, StoredDelivery},
 };
@@ -56,7 +56,7 @@ pub enum Verb {
         repository: Option<RepositoryRef>,
         /// Only deliveries that are about this issue or pull request, or changed its phase.
         #[arg(long, value_name = "N", requires = "repository")]
-        item: Option<ItemNumber>,
+        item: Option<ItemId>,
         /// Only deliveries with this delivery id of the forge.
         #[arg(long, value_name = "ID")]
         delivery: Option<String>,
@@ -180,7 +180,7 @@ async fn found(deliveries: &[DeliveryRef], store: &dyn Store) -> Result<Vec<Seq>
 /// Returns at most `most` deliveries that concern an item by their payload or by their note.
 pub(super) async fn about(
     rows: Vec<DeliveryRow>,
-    item: ItemNumber,
+    item: ItemId,
     most: usize,
     store: &dyn Store,
 ) -> Result<Vec<DeliveryRow>, Failure> {
@@ -197,14 +197,14 @@ pub(super) async fn about(
 }
 
 /// Returns whether a note mentions an item, as `#12`.
-fn names_item(note: &str, item: ItemNumber) -> bool {
+fn names_item(note: &str, item: ItemId) -> bool {
     let name = format!("#{item}");
     let ends = note.match_indices(&name).map(|(at, name)| note[at + name.len()..].chars().next());
     ends.into_iter().any(|next| next.is_none_or(|next| !next.is_ascii_digit()))
 }
 
 /// Returns the item that a delivery's payload is about.
-async fn payload_item(row: &DeliveryRow, store: &dyn Store) -> Result<Option<ItemNumber>, Failure> {
+async fn payload_item(row: &DeliveryRow, store: &dyn Store) -> Result<Option<ItemId>, Failure> {
     let Some(stored) = store.delivery(row.seq).await? else { return Ok(None) };
     let event = decode(&row.forge, 0, &row.event, &stored.body, row.received_at);
     Ok(event.ok().and_then(|event| event.seen.item()))

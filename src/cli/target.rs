@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use crate::{
     cli::Failure,
-    domain::id::{ForgeName, ItemNumber},
+    domain::id::{ForgeName, ItemId},
     port::store::{DeliveryFilter, RepositoryRow, Seq, Store},
 };
 
@@ -108,7 +108,7 @@ pub struct ItemRef {
     /// `OWNER/NAME`.
     pub repository: String,
     /// Number of the item.
-    pub item: ItemNumber,
+    pub item: ItemId,
 }
 
 impl FromStr for ItemRef {

@@ -11,7 +11,7 @@ use crate::domain::{
     effect::{Effect, ForgeResult},
     event::{Event, RepoSeen},
     fact::policy::FileSeen,
-    id::{Account, Actor, ForgeName, InstallationId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ConnectionId, ForgeName, ItemId, RepoKey, Sha},
     needs::{Answer, Answered, Need, PullHead},
     permission::Role,
 };
@@ -52,7 +52,7 @@ pub trait Forge: Send + Sync + 'static {
     /// `at` is the position from the previous page.
     async fn survey(
         &self,
-        _installation: InstallationId,
+        _installation: ConnectionId,
         _full_name: &str,
         _since: Option<Timestamp>,
         _at: Option<&str>,
@@ -60,19 +60,19 @@ pub trait Forge: Send + Sync + 'static {
         Err(ForgeError::Permanent("this forge can't be read as a whole".to_owned()))
     }
 
-    /// Lists all our installations.
-    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+    /// Lists all our connections.
+    async fn connections(&self) -> Result<Vec<ConnectionId>, ForgeError> {
         Ok(Vec::new())
     }
 
-    /// Drops everything cached for an installation for which we may no longer act.
-    async fn forget(&self, _installation: InstallationId) {}
+    /// Drops everything cached for a connection for which we may no longer act.
+    async fn forget(&self, _connection: ConnectionId) {}
 
     /// Returns our own account on this forge, with its current login.
     async fn identity(&self) -> Result<Actor, ForgeError>;
 
-    /// Returns the installation that covers a repository; `None` if there is none.
-    async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError>;
+    /// Returns the connection that covers a repository; `None` if there is none.
+    async fn connection_of(&self, full_name: &str) -> Result<Option<ConnectionId>, ForgeError>;
 
     /// Answers a query, with as few calls as the forge allows.
     async fn answer(&self, target: &Target, need: &Need) -> Result<Answer, ForgeError>;
@@ -90,7 +90,7 @@ pub trait Forge: Send + Sync + 'static {
     }
 
     /// Returns the current head of a pull request.
-    async fn head(&self, _target: &Target, _pull: ItemNumber) -> Result<PullHead, ForgeError> {
+    async fn head(&self, _target: &Target, _pull: ItemId) -> Result<PullHead, ForgeError> {
         Err(ForgeError::Permanent("this forge does not tell head commits".to_owned()))
     }
 
@@ -199,7 +199,7 @@ pub struct Route {
     /// The repository, if it concerns one.
     pub repo: Option<u64>,
     /// The installation, if it names one.
-    pub installation: Option<InstallationId>,
+    pub installation: Option<ConnectionId>,
     /// The payload's action, for lists.
     pub action: Option<String>,
     /// Whether it contains new text by a person: it may contain a command, for whose result its
@@ -221,7 +221,7 @@ pub struct Undecodable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
     /// The installation that acts.
-    pub installation: InstallationId,
+    pub installation: ConnectionId,
     /// The repository.
     pub repo: RepoKey,
     /// Its current `owner/name`.
@@ -238,7 +238,7 @@ pub struct ApplyContext {
     /// Labels known to exist in the repository with our colour and description.
     pub repo_labels: BTreeSet<String>,
     /// Number of the issue to update, if it is known.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
     /// Whether an earlier attempt may have succeeded: check before sending again.
     pub in_doubt: bool,
     /// Whether it is no longer wanted: only find out whether it was applied.
@@ -258,7 +258,7 @@ pub struct Cost {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
     /// The item's labels in the forge's answer.
-    pub labels: Option<(ItemNumber, BTreeSet<String>)>,
+    pub labels: Option<(ItemId, BTreeSet<String>)>,
     /// Labels that now exist in the repository.
     pub made_labels: BTreeSet<String>,
     /// The repository's new name, if the forge redirected the request.
@@ -268,7 +268,7 @@ pub struct Applied {
     /// Result for a waiting command.
     pub told: Option<ForgeResult>,
     /// Number of the issue that was updated.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
 }
 
 /// Errors, by how the caller handles them.

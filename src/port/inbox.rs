@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::id::{ForgeName, InstallationId},
+    domain::id::{ConnectionId, ForgeName},
     port::store::Seq,
 };
 
@@ -29,7 +29,7 @@ pub struct NewDelivery {
     /// stored.
     pub target: Option<String>,
     /// The installation that it names.
-    pub installation: Option<InstallationId>,
+    pub installation: Option<ConnectionId>,
     /// Time of receipt.
     pub received_at: Timestamp,
     /// The raw body.
@@ -126,7 +126,7 @@ pub struct DeliveryRow {
     #[serde(default)]
     pub target: Option<String>,
     /// The installation that it names.
-    pub installation: Option<InstallationId>,
+    pub installation: Option<ConnectionId>,
     /// Time of receipt.
     pub received_at: Timestamp,
     /// Time of the decision.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::{
-    domain::id::{ForgeName, InstallationId, RepoKey},
+    domain::id::{ConnectionId, ForgeName, RepoKey},
     port::store::Partition,
 };
 
@@ -15,7 +15,7 @@ pub enum LeaseKey {
     /// Decisions, with facts in memory.
     Partition(Partition),
     /// Writes to a forge for an installation.
-    Installation(ForgeName, InstallationId),
+    Installation(ForgeName, ConnectionId),
 }
 
 impl LeaseKey {

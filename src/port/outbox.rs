@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         effect::{Effect, Lane},
-        id::{InstallationId, RepoKey},
+        id::{ConnectionId, RepoKey},
     },
     port::store::{EffectId, Seq},
 };
@@ -20,7 +20,7 @@ pub struct NewEffect {
     /// that was ever used is never queued again.
     pub replaces: bool,
     /// The installation that acts.
-    pub installation: InstallationId,
+    pub installation: ConnectionId,
     /// The effect.
     pub effect: Effect,
     /// The delivery that caused it, for the logs.
@@ -39,7 +39,7 @@ pub struct StoredEffect {
     /// Idempotency key.
     pub key: String,
     /// The installation that acts.
-    pub installation: InstallationId,
+    pub installation: ConnectionId,
     /// Its lane.
     pub lane: Lane,
     /// The effect.

@@ -6,7 +6,7 @@
 
 use crate::domain::{
     derived::Transition,
-    id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+    id::{ConnectionId, ForgeName, ItemId, RepoKey},
     timer::TimerKey,
 };
 use std::collections::BTreeSet;
@@ -66,7 +66,7 @@ pub trait Store: Send + Sync + 'static {
     async fn repositories(
         &self,
         forge: &ForgeName,
-        installation: InstallationId,
+        installation: ConnectionId,
     ) -> Result<Vec<RepositoryRow>, StoreError>;
 
     /// Returns all fact documents of a repository.
@@ -76,7 +76,7 @@ pub trait Store: Send + Sync + 'static {
     async fn items(&self, repo: &RepoKey) -> Result<Vec<StoredItem>, StoreError>;
 
     /// Returns the transition log of one item, oldest first.
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError>;
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError>;
 
     /// Deletes what is kept of a repository: facts, items with their history,
     /// effects, timers, the bodies of its deliveries that were taken in before
@@ -196,7 +196,7 @@ pub trait Store: Send + Sync + 'static {
     }
 
     /// Returns an installation's use of its forge's limits, if it is known.
-    async fn budget(&self, _forge: &ForgeName, _installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+    async fn budget(&self, _forge: &ForgeName, _installation: ConnectionId) -> Result<Option<BudgetRow>, StoreError> {
         Ok(None)
     }
 
@@ -205,7 +205,7 @@ pub trait Store: Send + Sync + 'static {
     async fn keep_budget(
         &self,
         _forge: &ForgeName,
-        _installation: InstallationId,
+        _installation: ConnectionId,
         _spent: Option<String>,
         _parked_until: Timestamp,
     ) -> Result<(), StoreError> {
@@ -227,7 +227,7 @@ pub struct RepositoryRow {
     /// Its current `owner/name`.
     pub full_name: String,
     /// The installation that covers it.
-    pub installation: Option<InstallationId>,
+    pub installation: Option<ConnectionId>,
     /// Whether we may act there: installed, not suspended, not deleted, not archived.
     pub active: bool,
 }
@@ -262,7 +262,7 @@ pub struct Commit {
     pub items: Vec<StoredItem>,
     /// New histories of these items: each replaces the log from its first transition on. An empty
     /// one replaces nothing.
-    pub histories: Vec<(ItemNumber, Vec<Transition>)>,
+    pub histories: Vec<(ItemId, Vec<Transition>)>,
     /// Effects to queue.
     pub effects: Vec<NewEffect>,
     /// Keys of effects to drop, if they have not ended (the desired state is already shown). Done

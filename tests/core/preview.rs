@@ -5,7 +5,7 @@ use phasebot_core::{
     domain::{
         event::{Association, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::RepoFacts,
-        id::{Account, AccountId, Actor, ForgeName, ItemNumber, RepoKey},
+        id::{Account, AccountId, Actor, ForgeName, ItemId, RepoKey},
         policy::Policy,
     },
     engine::preview::{Preview, preview},
@@ -22,7 +22,7 @@ fn key() -> RepoKey {
     RepoKey { forge: ForgeName::github(), id: 1 }
 }
 
-fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
+fn issue(number: ItemId, open: bool, labels: &[&str]) -> Event {
     let ada = Actor { id: Some(AccountId(1)), login: "ada".to_owned(), bot: false };
     let item = ItemSeen {
         number,
@@ -42,7 +42,7 @@ fn issue(number: ItemNumber, open: bool, labels: &[&str]) -> Event {
     };
     Event {
         name: "issues.opened".to_owned(),
-        installation: Some(1),
+        connection: Some(1),
         repo: Some(RepoSeen {
             key: key(),
             full_name: "acme/shop".to_owned(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use phasebot_core::{
     domain::{
         alert::AlertRules,
-        effect::Effect,
+        effect::{Effect, Reaction},
         event::DeployState,
         fact::{
             RepoFacts,
@@ -100,7 +100,8 @@ fn observing_nothing_is_sent_but_what_stops_a_run() {
     let observe = "mode: observe\n";
     let status =
         Effect::SetDeployment { deployment: 1, state: DeployState::Failure, description: String::new(), log: None };
-    for effect in [violation(), label(3), status, Effect::React { comment: 1, content: "eyes".into() }] {
+    let react = Effect::React { item: 1, source: Source::Comment(1), node: None, reaction: Reaction::Taken };
+    for effect in [violation(), label(3), status, react] {
         assert_eq!(recheck(&facts(), &effect, ACT), Recheck::Send, "{effect:?}");
         assert!(is_withheld(&facts(), &effect, observe), "{effect:?}");
     }

@@ -19,7 +19,7 @@ use phasebot_core::{
         effect::Effect,
         event::Association,
         fact::{DocumentKey, RepoFacts, command::CommandId, deploy_request::RequestState},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need},
     },
     engine::{self, recheck::recheck_before_send},
@@ -43,17 +43,17 @@ enum Known {
     /// The completeness of a list of commits.
     Complete(Need),
     /// The open or closed state of an item.
-    Open(ItemNumber),
+    Open(ItemId),
     /// The labels of an item.
-    Labels(ItemNumber),
+    Labels(ItemId),
     /// The source and target branch of a pull request.
-    Shape(ItemNumber),
+    Shape(ItemId),
     /// The association of an item's author with the repository.
-    Author(ItemNumber),
+    Author(ItemId),
     /// The commit that was reviewed.
-    ReviewedCommit(ItemNumber, u64),
+    ReviewedCommit(ItemId, u64),
     /// The association of a reviewer with the repository.
-    Reviewer(ItemNumber, u64),
+    Reviewer(ItemId, u64),
     /// The outcome of a check run.
     Ended(Sha, u64),
     /// The role of a command's sender.
@@ -155,7 +155,7 @@ struct Follows {
     /// they wait for their turn.
     in_turn: BTreeSet<String>,
     /// Issues that are beyond `plan` because something is linked to them.
-    linked: BTreeSet<ItemNumber>,
+    linked: BTreeSet<ItemId>,
 }
 
 fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
@@ -183,7 +183,7 @@ fn follows(moment: &Moment<'_>, facts: &RepoFacts) -> Follows {
     let sent = moment.queued.iter().filter(|effect| recheck_before_send(facts, effect, &terms) == Recheck::Send);
     let sent = grants(sent.copied());
     let issues = facts.items.values().filter(|item| !item.is_pull).map(|item| item.number);
-    let linked = |number: &ItemNumber| {
+    let linked = |number: &ItemId| {
         let derived = derive(facts, *number, policy, now);
         derived.phase.as_deref().and_then(|name| policy.phase_index(name)).is_some_and(|index| index > 0)
             && derived.ours

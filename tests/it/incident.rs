@@ -1,7 +1,7 @@
 //! Alerts over real HTTP, which become issues on the simulated forge.
 
 use jiff::SignedDuration;
-use phasebot::domain::id::ItemNumber;
+use phasebot::domain::id::ItemId;
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, MergeMethod};
 
 use crate::{
@@ -48,7 +48,7 @@ async fn tell(world: &World, state: &str) {
     world.settle().await;
 }
 
-fn labels(world: &World, issue: ItemNumber) -> Vec<String> {
+fn labels(world: &World, issue: ItemId) -> Vec<String> {
     world.forge.visible_labels(REPO, issue).into_iter().collect()
 }
 

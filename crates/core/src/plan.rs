@@ -9,7 +9,7 @@ use crate::domain::{
         DocumentKey,
         command::{CommandId, Ending},
     },
-    id::ItemNumber,
+    id::ItemId,
     policy::Policy,
     when,
 };
@@ -23,7 +23,7 @@ pub struct PartialPlan {
     /// Documents to store again.
     pub changed: BTreeSet<DocumentKey>,
     /// Items to derive again.
-    pub items: BTreeSet<ItemNumber>,
+    pub items: BTreeSet<ItemId>,
     /// Effects to queue.
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.
@@ -64,7 +64,7 @@ pub enum EffectOutcome<'a> {
         /// Id or address of the object that was created.
         made: Option<&'a str>,
         /// Number of the issue that was created or updated.
-        issue: Option<ItemNumber>,
+        issue: Option<ItemId>,
     },
     /// Given up or rejected, with the reason.
     Failed(&'a str),
@@ -106,7 +106,7 @@ pub struct Plan {
     /// Items whose derived state is to be stored.
     pub items: Vec<StoredItem>,
     /// Histories to store, for items whose history changed.
-    pub histories: Vec<(ItemNumber, Vec<Transition>)>,
+    pub histories: Vec<(ItemId, Vec<Transition>)>,
     /// Effects on the forge, in this order.
     pub effects: Vec<PlannedEffect>,
     /// Keys of queued effects that are no longer wanted.

@@ -17,7 +17,7 @@ use crate::{
     domain::{
         event::Event,
         fact::{DocumentKey, policy::PolicyFiles},
-        id::ItemNumber,
+        id::ItemId,
         policy::Policy,
         timer::TimerKey,
     },
@@ -49,7 +49,7 @@ pub(crate) enum Occasion<'a> {
 #[derive(Default)]
 pub(crate) struct Attention {
     /// Items to derive again because of another policy.
-    pub(crate) items: BTreeSet<ItemNumber>,
+    pub(crate) items: BTreeSet<ItemId>,
     /// Documents that changed.
     pub(crate) changed: BTreeSet<DocumentKey>,
     /// Text for the delivery's note.

@@ -23,7 +23,7 @@ use crate::{
     domain::{
         effect::{CheckVerdict, Effect, POLICY_MARKER},
         fact::{DocumentKey, RepoFacts, item::PolicyInPull, policy::Proposal},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         policy::{CHECK, FILE, Mode, Policy},
     },
     engine::{self, preview::Preview},
@@ -93,7 +93,7 @@ impl Looker<'_> {
         looked
     }
 
-    async fn pull(&self, state: &mut RepoState, item: ItemNumber, looked: &mut Looked) -> Result<(), Timestamp> {
+    async fn pull(&self, state: &mut RepoState, item: ItemId, looked: &mut Looked) -> Result<(), Timestamp> {
         let Some(known) = state.repo.facts.items.get(&item) else { return Ok(()) };
         let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
         let Some(pull) = known.pull.as_ref().filter(|_| open) else { return Ok(()) };
@@ -192,7 +192,7 @@ impl Looker<'_> {
         let now = self.runtime.clock.now();
         let tenant = (self.target.repo.forge.clone(), self.target.installation);
         let Some(turn) = self.runtime.previews.begin(&tenant) else { return Err(after(now, NEXT_PREVIEW_AFTER)) };
-        let shown: BTreeMap<ItemNumber, Option<String>> =
+        let shown: BTreeMap<ItemId, Option<String>> =
             state.repo.items.iter().map(|(item, row)| (*item, row.phase.clone())).collect();
         let current = self.policy.clone();
         // The facts move to the thread and back. If they do not come back, the state
@@ -201,7 +201,7 @@ impl Looker<'_> {
         let work = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             let end = Instant::now() + PREVIEW_BUDGET;
-            let shown = |item: ItemNumber| shown.get(&item).cloned();
+            let shown = |item: ItemId| shown.get(&item).cloned();
             let preview = engine::preview::preview(&facts, shown, &current, &proposed, now, || Instant::now() < end);
             (facts, preview)
         });
@@ -238,14 +238,7 @@ fn verdict_of(report: &Report) -> CheckVerdict {
 }
 
 /// Returns a check run where we may write one, else a comment.
-fn say(
-    subject: &str,
-    sha: &Sha,
-    verdict: CheckVerdict,
-    words: Verdict,
-    comment: Option<ItemNumber>,
-    act: bool,
-) -> Said {
+fn say(subject: &str, sha: &Sha, verdict: CheckVerdict, words: Verdict, comment: Option<ItemId>, act: bool) -> Said {
     let note = format!("{CHECK} on {subject}: {}", words.title);
     let Verdict { title, summary, annotations } = words;
     match comment {
@@ -256,7 +249,7 @@ fn say(
             Said { key: format!("policy/comment/{item}"), effect, note }
         }
         or_comment => {
-            let effect = Effect::SetCheck {
+            let effect = Effect::Report {
                 gate: None,
                 name: CHECK.to_owned(),
                 sha: sha.clone(),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     domain::{
         fact::policy::{DerivedBy, PolicyFiles},
-        id::ItemNumber,
+        id::ItemId,
         policy::Policy,
     },
     port::store::StoredItem,
@@ -22,14 +22,14 @@ pub(super) fn begin(files: &mut PolicyFiles, policy: &Policy, has_items: bool) -
         return false;
     }
     files.derived_by = Some(DerivedBy { version: policy.version.clone() });
-    files.rederive_below = has_items.then_some(ItemNumber::MAX);
+    files.rederive_below = has_items.then_some(ItemId::MAX);
     true
 }
 
 /// Returns the next items to derive again.
-pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemNumber, StoredItem>) -> BTreeSet<ItemNumber> {
+pub(super) fn next(files: &mut PolicyFiles, rows: &BTreeMap<ItemId, StoredItem>) -> BTreeSet<ItemId> {
     let Some(below) = files.rederive_below else { return BTreeSet::new() };
-    let items: BTreeSet<ItemNumber> = rows.range(..below).rev().take(ITEMS).map(|(item, _)| *item).collect();
+    let items: BTreeSet<ItemId> = rows.range(..below).rev().take(ITEMS).map(|(item, _)| *item).collect();
     files.rederive_below = items.first().copied().filter(|_| items.len() == ITEMS);
     items
 }

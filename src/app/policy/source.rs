@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     domain::{
         fact::policy::{FileSeen, InForce, PolicyFiles},
-        id::{ForgeName, InstallationId, RepoKey},
+        id::{ConnectionId, ForgeName, RepoKey},
         policy::{FILE, Mode, Policy},
     },
     policy::{self, Layer, Parsed, Problem, Rank, Report},
@@ -39,7 +39,7 @@ impl PolicySource for Arc<Policy> {
 }
 
 /// Key of an organisation's file: forge, installation that read it, and organisation.
-type Whose = (ForgeName, InstallationId, String);
+type Whose = (ForgeName, ConnectionId, String);
 
 /// Key of a compiled policy: the organisation with its file's hash, the own file's hash, caution.
 type Ingredients = (Option<(String, String)>, Option<String>, bool);

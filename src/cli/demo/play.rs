@@ -14,13 +14,13 @@ use crate::{
             story::{Act, Cast, FEEDBACK, ISSUE, PULL, Step, minutes},
         },
     },
-    domain::id::ItemNumber,
+    domain::id::ItemId,
     port::clock::Clock,
 };
 use phasebot_forge_sim::{Delivery, LabelChange};
 
 /// Every item of the story.
-pub(super) const ITEMS: [ItemNumber; 3] = [ISSUE, PULL, FEEDBACK];
+pub(super) const ITEMS: [ItemId; 3] = [ISSUE, PULL, FEEDBACK];
 
 /// A story being played.
 pub(super) struct Play<'a> {
@@ -29,7 +29,7 @@ pub(super) struct Play<'a> {
     pause: Duration,
     steps: usize,
     /// Number of entries of each item's label history that have been shown.
-    told: BTreeMap<ItemNumber, usize>,
+    told: BTreeMap<ItemId, usize>,
     odd: Vec<String>,
 }
 
@@ -153,7 +153,7 @@ impl<'a> Play<'a> {
     }
 
     /// Shows the reasons for the phases of the items that moved; the same reason only once.
-    async fn why(&self, page: &mut Page<'_>, moved: &[ItemNumber]) -> Result<(), Failure> {
+    async fn why(&self, page: &mut Page<'_>, moved: &[ItemId]) -> Result<(), Failure> {
         let mut reasons: Vec<(String, String)> = Vec::new();
         for item in moved {
             let Some(derived) = self.stage.derived(*item).await? else { continue };

@@ -28,7 +28,7 @@ use crate::{
     },
     domain::{
         derived::Derived,
-        id::{ForgeName, ItemNumber, RepoKey},
+        id::{ForgeName, ItemId, RepoKey},
         policy::Policy,
     },
     forge::github::GitHubConfig,
@@ -199,14 +199,14 @@ impl Stage {
     }
 
     /// Returns the bot's stored derivation for an item.
-    pub(super) async fn derived(&self, item: ItemNumber) -> Result<Option<Derived>, Failure> {
+    pub(super) async fn derived(&self, item: ItemId) -> Result<Option<Derived>, Failure> {
         let rows = self.store.items(&self.repo).await?;
         let row = rows.into_iter().find(|row| row.item == item);
         Ok(row.and_then(|row| serde_json::from_str(&row.derived).ok()))
     }
 
     /// Returns the phase labels that are visible on an item.
-    pub(super) fn phase_labels(&self, item: ItemNumber) -> BTreeSet<String> {
+    pub(super) fn phase_labels(&self, item: ItemId) -> BTreeSet<String> {
         let mut labels = self.forge.visible_labels(REPO, item);
         labels.retain(|label| self.policy.label_index(label).is_some());
         labels

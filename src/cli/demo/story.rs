@@ -2,15 +2,15 @@
 
 use jiff::SignedDuration;
 
-use crate::{cli::demo::stage::REPO, domain::id::ItemNumber};
+use crate::{cli::demo::stage::REPO, domain::id::ItemId};
 use phasebot_forge_sim::{MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease, Person, SimError, SimForge};
 
 /// The customer's request.
-pub(super) const ISSUE: ItemNumber = 1;
+pub(super) const ISSUE: ItemId = 1;
 /// The pull request that implements it.
-pub(super) const PULL: ItemNumber = 2;
+pub(super) const PULL: ItemId = 2;
 /// The feedback issue that the alert creates.
-pub(super) const FEEDBACK: ItemNumber = 3;
+pub(super) const FEEDBACK: ItemId = 3;
 
 const BEFORE: &str = "v1.3.0";
 const AFTER: &str = "v1.4.0";
@@ -27,7 +27,7 @@ pub(super) struct Step {
     /// Actions, one after the other; the bot finishes its work after each.
     pub(super) acts: Vec<Act>,
     /// Expected phase label of each item after the step; `None`: no label.
-    pub(super) phases: Vec<(ItemNumber, Option<&'static str>)>,
+    pub(super) phases: Vec<(ItemId, Option<&'static str>)>,
 }
 
 /// An action of a step.

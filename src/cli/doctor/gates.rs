@@ -82,7 +82,7 @@ async fn reporters(place: &Place<'_>, policy: &Policy) -> Vec<Finding> {
     let branch = &place.repo.default_branch;
     match place.inspector.required_checks(place.installation.id, place.repo, branch).await {
         // If the branch's rules bind a name to an App, that binding applies.
-        Ok(required) => open.retain(|name, _| !required.iter().any(|rule| rule.name == *name && rule.app.is_some())),
+        Ok(required) => open.retain(|name, _| !required.iter().any(|rule| rule.name == *name && rule.source.is_some())),
         Err(error) => return vec![unknown(&format!("who reports the checks of {branch}"), &error)],
     }
     let line = |(name, places): (&str, BTreeSet<&str>)| {

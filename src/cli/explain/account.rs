@@ -13,7 +13,7 @@ use crate::{
         effect::Effect,
         event::{Event, Seen},
         fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
+        id::ItemId,
         needs::Need,
         policy::{Mode, Policy},
     },
@@ -66,7 +66,7 @@ pub(super) struct Account {
 #[derive(Debug, Serialize)]
 pub(super) struct ItemAccount {
     /// Number of the item.
-    pub(super) item: ItemNumber,
+    pub(super) item: ItemId,
     /// Phase, if the item has one.
     pub(super) phase: Option<String>,
     /// Time since when the item has the phase.
@@ -100,7 +100,7 @@ impl Account {
                 account.outcome = Outcome::Ignored;
                 account.note.clone_from(reason);
             }
-            (Seen::Installation(seen), _) => {
+            (Seen::Connection(seen), _) => {
                 account.note = format!(
                     "the installation is {}; {} repositories come, {} go. Installing writes nothing by itself",
                     if seen.active { "active" } else { "no longer active" },
@@ -149,7 +149,7 @@ impl Account {
         let Step::Plan(plan) = step else { return };
         items.extend(plan.items.iter().map(|stored| stored.item));
         let facts = &repository.facts;
-        let mut of_items: BTreeMap<ItemNumber, Vec<Effect>> = BTreeMap::new();
+        let mut of_items: BTreeMap<ItemId, Vec<Effect>> = BTreeMap::new();
         for PlannedEffect { effect, .. } in plan.effects {
             match &effect {
                 Effect::SetPhase { item, .. } => of_items.entry(*item).or_default().push(effect),

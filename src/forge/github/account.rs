@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::{
     domain::{
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::PullHead,
         permission::Role,
     },
@@ -168,7 +168,7 @@ pub(super) async fn is_member(
 
 /// Returns the head of a pull request. A missing head repository was deleted, so it is not the
 /// target repository, which exists.
-pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<PullHead, ForgeError> {
+pub(super) async fn head(repo: &mut Repo<'_>, pull: ItemId) -> Result<PullHead, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
         head: End,

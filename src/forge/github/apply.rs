@@ -1,7 +1,7 @@
 //! Applies effects.
 
 use crate::{
-    domain::effect::Effect,
+    domain::{effect::Effect, fact::command::Source},
     forge::github::{
         check, comment, deploy,
         dispatch::{self, Dispatch},
@@ -27,8 +27,15 @@ pub(super) async fn apply(
         Effect::UpsertComment { item, marker, body, sticky } => {
             comment::upsert(repo, identity, context, *item, marker, body, *sticky).await?
         }
-        Effect::React { comment, content } => comment::react(repo, *comment, content).await?,
-        Effect::ReactTo { node, content } => graphql::react(repo.client, repo.target, node, content).await?,
+        Effect::React { item: _, source: Source::Comment(comment), node: _, reaction } => {
+            comment::react(repo, *comment, *reaction).await?
+        }
+        Effect::React { item: _, source: Source::Review(_), node: Some(node), reaction } => {
+            graphql::react(repo.client, repo.target, node, *reaction).await?
+        }
+        Effect::React { source: Source::Review(id), node: None, .. } => {
+            return Err(ForgeError::Permanent(format!("the global id of review {id} is not known")));
+        }
         Effect::FoldComment { item, marker, since } => comment::fold(repo, identity, *item, marker, *since).await?,
         Effect::Assign { item, logins, .. } => item_actions::assign(repo, *item, logins).await?,
         Effect::SetMilestone { item, milestone, .. } => {
@@ -44,7 +51,7 @@ pub(super) async fn apply(
         Effect::UpsertIssue { marker, title, body, open } => {
             issue::upsert(repo, identity, context, marker, title, body, *open).await?
         }
-        Effect::SetCheck { name, sha, external_id, verdict, title, summary, annotations, or_comment, gate: _ } => {
+        Effect::Report { name, sha, external_id, verdict, title, summary, annotations, or_comment, gate: _ } => {
             let (verdict, or_comment) = (*verdict, *or_comment);
             let check = check::Check { name, sha, external_id, verdict, title, summary, annotations, or_comment };
             check::set(repo, identity, context, &check).await?
@@ -83,14 +90,13 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
     match effect {
         Effect::SetPhase { label, phase_labels, .. } => label::cost(context, label.as_ref(), phase_labels),
         Effect::UpsertComment { .. } | Effect::UpsertIssue { .. } => Cost { writes: 1, creates: 1 },
-        Effect::SetCheck { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
-        Effect::SetCheck { or_comment: None, .. }
+        Effect::Report { or_comment: Some(_), .. } => Cost { writes: 2, creates: 1 },
+        Effect::Report { or_comment: None, .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::EditIssue { .. }

@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::Mutex as AsyncMutex;
 
 use crate::{
-    domain::id::InstallationId,
+    domain::id::ConnectionId,
     forge::github::SetupError,
     port::{clock::Clock, forge::ForgeError},
 };
@@ -82,7 +82,7 @@ pub(super) struct Token {
 /// Caches installation tokens and renews them.
 pub(super) struct TokenBroker {
     clock: Arc<dyn Clock>,
-    slots: Mutex<HashMap<InstallationId, Arc<AsyncMutex<Slot>>>>,
+    slots: Mutex<HashMap<ConnectionId, Arc<AsyncMutex<Slot>>>>,
 }
 
 #[derive(Default)]
@@ -103,7 +103,7 @@ impl TokenBroker {
     /// an error, and drop their own `mint`.
     pub(super) async fn token(
         &self,
-        installation: InstallationId,
+        installation: ConnectionId,
         mint: impl Future<Output = Result<Minted, ForgeError>>,
     ) -> Result<Token, ForgeError> {
         let slot = self.slot(installation);
@@ -139,7 +139,7 @@ impl TokenBroker {
     }
 
     /// Drops a token that GitHub rejected, so that the next caller gets a new one.
-    pub(super) async fn forget(&self, installation: InstallationId, token: &Token) {
+    pub(super) async fn forget(&self, installation: ConnectionId, token: &Token) {
         let slot = self.slot(installation);
         let mut slot = slot.lock().await;
         if slot.token.as_ref().is_some_and(|held| held.serial == token.serial) {
@@ -148,11 +148,11 @@ impl TokenBroker {
     }
 
     /// Drops the token of an installation that no longer exists.
-    pub(super) fn drop_token(&self, installation: InstallationId) {
+    pub(super) fn drop_token(&self, installation: ConnectionId) {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(&installation);
     }
 
-    fn slot(&self, installation: InstallationId) -> Arc<AsyncMutex<Slot>> {
+    fn slot(&self, installation: ConnectionId) -> Arc<AsyncMutex<Slot>> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         slots.entry(installation).or_default().clone()
     }

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::domain::id::InstallationId;
+use crate::domain::id::ConnectionId;
 
 /// Maximum size of a cached body, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -21,7 +21,7 @@ const MAX_TOTAL: usize = 8 * 1024 * 1024;
 const OVERHEAD: usize = 256;
 
 /// Installation (`None` for the App itself) and path of a cached answer.
-pub(super) type Key = (Option<InstallationId>, String);
+pub(super) type Key = (Option<ConnectionId>, String);
 
 /// A cached answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Cache {
     }
 
     /// Removes an installation's answers.
-    pub(super) fn drop_of(&self, installation: InstallationId) {
+    pub(super) fn drop_of(&self, installation: ConnectionId) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let its: Vec<Key> = inner.entries.keys().filter(|(of, _)| *of == Some(installation)).cloned().collect();
         for key in &its {

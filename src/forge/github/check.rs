@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{
     domain::{
         effect::{Annotation, CheckVerdict},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
     },
     forge::github::{comment, failure::Failure, own_account::Identity, path, repo::Repo},
     port::forge::{Applied, ApplyContext, ForgeError},
@@ -30,7 +30,7 @@ pub(super) struct Check<'a> {
     pub(super) title: &'a str,
     pub(super) summary: &'a str,
     pub(super) annotations: &'a [Annotation],
-    pub(super) or_comment: Option<ItemNumber>,
+    pub(super) or_comment: Option<ItemId>,
 }
 
 /// Age at which an unfinished check run is replaced by a new one instead of updated.

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
-    domain::id::InstallationId,
+    domain::id::ConnectionId,
     forge::github::{
         auth::{AppKey, Minted, TokenBroker},
         cache::{Cache, Further, Kept, Key},
@@ -38,7 +38,7 @@ pub(super) enum Caller {
     App,
     /// An installation, and the id of the repository that the call is about: a redirect to another
     /// repository is not followed.
-    Installation(InstallationId, u64),
+    Installation(ConnectionId, u64),
 }
 
 /// A successful answer.
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Drops an installation's token and its cached answers.
-    pub(super) fn forget(&self, installation: InstallationId) {
+    pub(super) fn forget(&self, installation: ConnectionId) {
         self.broker.drop_token(installation);
         self.cache.drop_of(installation);
     }
@@ -205,7 +205,7 @@ impl Client {
 
     /// Requests a new installation token. Marked as a read: the request has no other effect, so it
     /// can always be repeated.
-    async fn mint(&self, installation: InstallationId) -> Result<Minted, ForgeError> {
+    async fn mint(&self, installation: ConnectionId) -> Result<Minted, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
             token: SecretString,

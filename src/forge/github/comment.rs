@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::{
-    domain::id::ItemNumber,
+    domain::{effect::Reaction, id::ItemId},
     forge::github::{
         graphql, marker,
         own_account::{Identity, Written},
@@ -23,7 +23,7 @@ pub(super) async fn upsert(
     repo: &mut Repo<'_>,
     identity: &Identity,
     context: &ApplyContext,
-    item: ItemNumber,
+    item: ItemId,
     marker: &str,
     text: &str,
     sticky: bool,
@@ -60,7 +60,7 @@ pub(super) async fn upsert(
 async fn find(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     line: &str,
 ) -> Result<Option<Written>, ForgeError> {
     find_in(repo, identity, item, "", line).await
@@ -69,7 +69,7 @@ async fn find(
 async fn find_in(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     query: &str,
     line: &str,
 ) -> Result<Option<Written>, ForgeError> {
@@ -94,7 +94,7 @@ async fn find_in(
 pub(super) async fn fold(
     repo: &mut Repo<'_>,
     identity: &Identity,
-    item: ItemNumber,
+    item: ItemId,
     marker: &str,
     since: Timestamp,
 ) -> Result<Applied, ForgeError> {
@@ -111,9 +111,19 @@ pub(super) async fn fold(
 }
 
 /// Adds a reaction to a comment. Repeating it changes nothing.
-pub(super) async fn react(repo: &mut Repo<'_>, comment: u64, content: &str) -> Result<Applied, ForgeError> {
+pub(super) async fn react(repo: &mut Repo<'_>, comment: u64, reaction: Reaction) -> Result<Applied, ForgeError> {
     let route = "POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions";
     let tail = format!("/issues/comments/{comment}/reactions");
-    repo.send(Method::POST, route, &tail, Some(json!({ "content": content }))).await?;
+    repo.send(Method::POST, route, &tail, Some(json!({ "content": content(reaction) }))).await?;
     Ok(Applied::default())
+}
+
+/// Returns REST's name of a reaction.
+fn content(reaction: Reaction) -> &'static str {
+    match reaction {
+        Reaction::Taken => "eyes",
+        Reaction::Done => "rocket",
+        Reaction::Refused => "-1",
+        Reaction::Puzzled => "confused",
+    }
 }

@@ -61,7 +61,7 @@ pub fn decode(
     };
     Ok(Event {
         name: if delivery.action.is_empty() { event.to_owned() } else { format!("{event}.{}", delivery.action) },
-        installation: payload.get("installation").and_then(|installation: Numbered| installation.id.0),
+        connection: payload.get("installation").and_then(|installation: Numbered| installation.id.0),
         repo: delivery.repo,
         sender: delivery.sender,
         at: at.unwrap_or(received_at),

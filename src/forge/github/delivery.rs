@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use crate::{
-    domain::id::InstallationId,
+    domain::id::ConnectionId,
     forge::github::{
         cache::Further,
         client::{Caller, Client},
@@ -116,10 +116,10 @@ pub(super) async fn one(client: &Client, id: u64) -> Result<Option<(Verified, By
 }
 
 /// Returns every installation of the App.
-pub(super) async fn installations(client: &Client) -> Result<Vec<InstallationId>, ForgeError> {
+pub(super) async fn installations(client: &Client) -> Result<Vec<ConnectionId>, ForgeError> {
     #[derive(Deserialize)]
     struct Row {
-        id: InstallationId,
+        id: ConnectionId,
     }
     let root = &client.transport.root;
     let mut path = root.rest("/app/installations?per_page=100");

@@ -10,10 +10,11 @@ use serde_json::json;
 use crate::{
     domain::{
         effect::{ForgeResult, RefGuard},
+        event::RunTrigger,
         fact::deploy_request::RunFacts,
         id::{Account, Sha},
     },
-    forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, workflow},
+    forge::github::{evidence::User, failure::Failure, file, path, ref_guard, repo::Repo, trigger, workflow},
     port::forge::{Applied, ApplyContext, ForgeError},
 };
 
@@ -252,10 +253,10 @@ async fn find(repo: &mut Repo<'_>, workflow: &str, request: &str) -> Result<Opti
 pub(super) async fn runs_at(
     repo: &mut Repo<'_>,
     sha: Option<&Sha>,
-    trigger: &str,
+    trigger: &RunTrigger,
 ) -> Result<BTreeMap<u64, RunFacts>, ForgeError> {
     let at = sha.map(|sha| format!("&head_sha={sha}")).unwrap_or_default();
-    let tail = format!("/actions/runs?event={}{at}", path::value(trigger));
+    let tail = format!("/actions/runs?event={}{at}", path::value(trigger::event(trigger)));
     let route = "GET /repos/{owner}/{repo}/actions/runs";
     let (found, _) = repo.page(route, &tail, 1, |_: &Runs| false).await?;
     Ok(found.workflow_runs.into_iter().map(|run| (run.id, facts(run))).collect())
@@ -267,7 +268,7 @@ fn facts(run: Run) -> RunFacts {
         attempt: run.attempt.unwrap_or(1),
         outcome: crate::forge::github::decode::run_outcome(run.status.as_deref(), run.conclusion.as_deref()),
         sha: run.head_sha,
-        trigger: run.event,
+        trigger: trigger::of_event(run.event),
         title: run.display_title,
         workflow: run.path,
         created_at: run.created_at,

@@ -8,9 +8,9 @@ use serde::Deserialize;
 
 use crate::{
     domain::{
-        event::{CheckSeen, StatusSeen},
+        event::{CheckSeen, StatusSeen, is_own_name},
         fact::item::ReviewFact,
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::Answer,
     },
     forge::github::{
@@ -59,6 +59,7 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
         state: String,
         created_at: Timestamp,
         target_url: Option<String>,
+        creator: Option<User>,
     }
     let mut runs: Vec<CheckSeen> = Vec::new();
     let mut page = 0;
@@ -86,15 +87,24 @@ pub(super) async fn checks(repo: &mut Repo<'_>, identity: &Identity, sha: &Sha) 
     if !all {
         return Err(too_many("commit statuses"));
     }
-    let statuses = statuses.into_iter().map(|status| StatusSeen {
-        id: status.id,
-        sha: sha.clone(),
-        context: status.context,
-        outcome: status_outcome(Some(&status.state)),
-        at: status.created_at,
-        url: check_page(status.target_url),
-    });
-    Ok(Answer::Checks { runs, statuses: statuses.collect() })
+    let mut seen = Vec::new();
+    for status in statuses {
+        let creator = status.creator.and_then(|creator| creator.login).filter(|_| is_own_name(&status.context));
+        let ours = match creator {
+            Some(login) => identity.is(repo.client, &login).await?,
+            None => false,
+        };
+        seen.push(StatusSeen {
+            id: status.id,
+            sha: sha.clone(),
+            context: status.context,
+            outcome: status_outcome(Some(&status.state)),
+            at: status.created_at,
+            url: check_page(status.target_url),
+            ours,
+        });
+    }
+    Ok(Answer::Checks { runs, statuses: seen })
 }
 
 /// Returns the open issues, without pull requests, that have a label or milestone.
@@ -102,7 +112,7 @@ pub(super) async fn open_issues(
     repo: &mut Repo<'_>,
     label: Option<&str>,
     milestone: Option<&str>,
-) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+) -> Result<BTreeSet<ItemId>, ForgeError> {
     #[derive(Deserialize)]
     struct Milestone {
         number: u64,
@@ -110,7 +120,7 @@ pub(super) async fn open_issues(
     }
     #[derive(Deserialize)]
     struct Issue {
-        number: ItemNumber,
+        number: ItemId,
         pull_request: Option<serde::de::IgnoredAny>,
     }
     let mut tail = "/issues?state=open".to_owned();
@@ -169,10 +179,10 @@ pub(super) async fn signature(repo: &mut Repo<'_>, tag: &str) -> Result<Answer, 
 }
 
 /// Returns the merged pull requests that contain a commit, each with its target branch.
-pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemNumber, String>, ForgeError> {
+pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<ItemId, String>, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
-        number: ItemNumber,
+        number: ItemId,
         merged_at: Option<Timestamp>,
         base: Base,
     }
@@ -192,7 +202,7 @@ pub(super) async fn pulls_of(repo: &mut Repo<'_>, sha: &Sha) -> Result<BTreeMap<
 }
 
 /// Returns a pull request's head commit and its reviews.
-pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemNumber) -> Result<Answer, ForgeError> {
+pub(super) async fn reviews(repo: &mut Repo<'_>, pull: ItemId) -> Result<Answer, ForgeError> {
     #[derive(Deserialize)]
     struct Pull {
         user: Option<User>,

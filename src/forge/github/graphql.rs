@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     domain::{
-        id::{ItemNumber, Sha},
+        effect::Reaction,
+        id::{ItemId, Sha},
         needs::Closer,
     },
     forge::github::{
@@ -56,8 +57,8 @@ impl<T> Nodes<T> {
 pub(super) async fn linked_issues(
     client: &Client,
     target: &Target,
-    pull: ItemNumber,
-) -> Result<BTreeSet<ItemNumber>, ForgeError> {
+    pull: ItemId,
+) -> Result<BTreeSet<ItemId>, ForgeError> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Repository {
@@ -71,7 +72,7 @@ pub(super) async fn linked_issues(
     }
     #[derive(Deserialize)]
     struct Issue {
-        number: ItemNumber,
+        number: ItemId,
         repository: Named,
     }
     #[derive(Deserialize)]
@@ -92,7 +93,7 @@ pub(super) async fn linked_issues(
 pub(super) async fn linked_branches(
     client: &Client,
     target: &Target,
-    issue: ItemNumber,
+    issue: ItemId,
 ) -> Result<BTreeSet<String>, ForgeError> {
     #[derive(Deserialize)]
     struct Repository {
@@ -123,7 +124,7 @@ pub(super) async fn linked_branches(
 pub(super) async fn closer(
     client: &Client,
     target: &Target,
-    issue: ItemNumber,
+    issue: ItemId,
     at: Timestamp,
 ) -> Result<Option<Closer>, ForgeError> {
     /// Allowed difference between the times in the timeline and in the issue.
@@ -150,7 +151,7 @@ pub(super) async fn closer(
     struct Change {
         #[serde(rename = "__typename")]
         kind: String,
-        number: Option<ItemNumber>,
+        number: Option<ItemId>,
         oid: Option<Sha>,
         repository: Option<Named>,
     }
@@ -177,7 +178,7 @@ pub(super) async fn closer(
     }))
 }
 
-fn gone(what: &str, number: ItemNumber) -> ForgeError {
+fn gone(what: &str, number: ItemId) -> ForgeError {
     ForgeError::NotFound(format!("GraphQL: no {what} #{number}"))
 }
 
@@ -188,14 +189,18 @@ const MINIMIZE: &str = "mutation($subject: ID!, $classifier: ReportedContentClas
     minimizeComment(input: { subjectId: $subject, classifier: $classifier }) { \
     minimizedComment { isMinimized } } }";
 
-/// Adds a reaction to the object with this global id; `content` is REST's name for the reaction.
-pub(super) async fn react(client: &Client, target: &Target, node: &str, content: &str) -> Result<Applied, ForgeError> {
-    let content = match content {
-        "eyes" => "EYES",
-        "rocket" => "ROCKET",
-        "-1" => "THUMBS_DOWN",
-        "confused" => "CONFUSED",
-        other => return Err(ForgeError::Permanent(format!("no reaction is called {other:?}"))),
+/// Adds a reaction to the object with this global id.
+pub(super) async fn react(
+    client: &Client,
+    target: &Target,
+    node: &str,
+    reaction: Reaction,
+) -> Result<Applied, ForgeError> {
+    let content = match reaction {
+        Reaction::Taken => "EYES",
+        Reaction::Done => "ROCKET",
+        Reaction::Refused => "THUMBS_DOWN",
+        Reaction::Puzzled => "CONFUSED",
     };
     let variables = json!({ "subject": node, "content": content });
     run(client, target, ADD_REACTION, variables, false).await.map(|_| Applied::default())
@@ -211,7 +216,7 @@ async fn ask<T: DeserializeOwned>(
     client: &Client,
     target: &Target,
     query: &str,
-    number: ItemNumber,
+    number: ItemId,
 ) -> Result<T, ForgeError> {
     let Some((owner, name)) = target.full_name.split_once('/') else {
         return Err(ForgeError::Permanent(format!("{:?} is not an owner/name", target.full_name)));

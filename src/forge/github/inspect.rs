@@ -14,7 +14,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use crate::{
     domain::{
         fact::policy::FileSeen,
-        id::{ForgeName, InstallationId, RepoKey},
+        id::{ConnectionId, ForgeName, RepoKey},
         needs::RequiredCheck,
     },
     forge::github::{
@@ -83,7 +83,7 @@ pub struct Owner {
 #[derive(Debug, Clone, Deserialize)]
 pub struct Installation {
     /// Installation id.
-    pub id: InstallationId,
+    pub id: ConnectionId,
     /// Account whose repositories the App is installed on.
     pub account: Option<Owner>,
     /// Address of the installation's settings page.
@@ -213,7 +213,7 @@ impl Inspector {
     }
 
     /// Returns an installation's repositories, at most the first [`PAGE`], and their total number.
-    pub async fn repositories(&self, of: InstallationId) -> Result<(Vec<Repository>, usize), ForgeError> {
+    pub async fn repositories(&self, of: ConnectionId) -> Result<(Vec<Repository>, usize), ForgeError> {
         #[derive(Deserialize)]
         struct Page {
             total_count: usize,
@@ -225,7 +225,7 @@ impl Inspector {
     }
 
     /// Reads an installation's rate limit. This call does not count against the limit.
-    pub async fn rate(&self, of: InstallationId) -> Result<Rate, ForgeError> {
+    pub async fn rate(&self, of: ConnectionId) -> Result<Rate, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
             resources: Resources,
@@ -242,7 +242,7 @@ impl Inspector {
     /// owner.
     pub async fn file(
         &self,
-        installation: InstallationId,
+        installation: ConnectionId,
         repo: &Repository,
         of: Option<&str>,
         path: &str,
@@ -267,7 +267,7 @@ impl Inspector {
     /// Returns the checks that the rules of `branch` require.
     pub async fn required_checks(
         &self,
-        installation: InstallationId,
+        installation: ConnectionId,
         repo: &Repository,
         branch: &str,
     ) -> Result<BTreeSet<RequiredCheck>, ForgeError> {
@@ -276,7 +276,7 @@ impl Inspector {
     }
 
     /// Returns a repository's active tag rulesets with their rules.
-    pub async fn tag_rulesets(&self, of: InstallationId, repo: &Repository) -> Result<Vec<Ruleset>, ForgeError> {
+    pub async fn tag_rulesets(&self, of: ConnectionId, repo: &Repository) -> Result<Vec<Ruleset>, ForgeError> {
         #[derive(Deserialize)]
         struct Listed {
             id: u64,
@@ -298,7 +298,7 @@ impl Inspector {
     /// if the environment does not exist.
     pub async fn protects(
         &self,
-        of: InstallationId,
+        of: ConnectionId,
         repo: &Repository,
         environment: &str,
         app: u64,
@@ -343,7 +343,7 @@ impl Inspector {
     }
 }
 
-fn target(installation: InstallationId, repo: &Repository) -> Target {
+fn target(installation: ConnectionId, repo: &Repository) -> Target {
     Target {
         installation,
         repo: RepoKey { forge: ForgeName::github(), id: repo.id },

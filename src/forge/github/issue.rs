@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    domain::{effect::LabelSpec, id::ItemNumber},
+    domain::{effect::LabelSpec, id::ItemId},
     forge::github::{
         label, marker,
         own_account::{Identity, Written},
@@ -71,7 +71,7 @@ pub(super) async fn open(
 /// Replaces the title and body of an issue of ours.
 pub(super) async fn edit(
     repo: &mut Repo<'_>,
-    item: ItemNumber,
+    item: ItemId,
     marker: &str,
     title: &str,
     text: &str,
@@ -80,7 +80,7 @@ pub(super) async fn edit(
 }
 
 /// Closes an issue as completed, or reopens it.
-pub(super) async fn set_state(repo: &mut Repo<'_>, item: ItemNumber, open: bool) -> Result<Applied, ForgeError> {
+pub(super) async fn set_state(repo: &mut Repo<'_>, item: ItemId, open: bool) -> Result<Applied, ForgeError> {
     let change = if open {
         json!({ "state": "open", "state_reason": "reopened" })
     } else {
@@ -89,7 +89,7 @@ pub(super) async fn set_state(repo: &mut Repo<'_>, item: ItemNumber, open: bool)
     patch(repo, item, change).await
 }
 
-async fn patch(repo: &mut Repo<'_>, item: ItemNumber, change: serde_json::Value) -> Result<Applied, ForgeError> {
+async fn patch(repo: &mut Repo<'_>, item: ItemId, change: serde_json::Value) -> Result<Applied, ForgeError> {
     let route = "PATCH /repos/{owner}/{repo}/issues/{issue_number}";
     repo.send(Method::PATCH, route, &format!("/issues/{item}"), Some(change)).await?;
     Ok(Applied::default())

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     domain::{
         effect::ForgeResult,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
     },
     forge::github::{account, repo::Repo},
     port::forge::{Applied, ForgeError},
@@ -27,7 +27,7 @@ fn told(told: ForgeResult) -> Applied {
 }
 
 /// Assigns people. GitHub silently ignores accounts that can't be assigned.
-pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[String]) -> Result<Applied, ForgeError> {
+pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemId, logins: &[String]) -> Result<Applied, ForgeError> {
     #[derive(Deserialize)]
     struct Issue {
         assignees: Vec<User>,
@@ -49,7 +49,7 @@ pub(super) async fn assign(repo: &mut Repo<'_>, item: ItemNumber, logins: &[Stri
 /// Sets an item's milestone to an open one with this title, or removes it.
 pub(super) async fn set_milestone(
     repo: &mut Repo<'_>,
-    item: ItemNumber,
+    item: ItemId,
     title: Option<&str>,
 ) -> Result<Applied, ForgeError> {
     #[derive(Deserialize)]
@@ -88,7 +88,7 @@ struct Run {
 }
 
 /// Re-runs the failed jobs of a pull request's head, if that is still the commit `sha`.
-pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemNumber, sha: &Sha) -> Result<Applied, ForgeError> {
+pub(super) async fn rerun_failed(repo: &mut Repo<'_>, pull: ItemId, sha: &Sha) -> Result<Applied, ForgeError> {
     #[derive(Deserialize)]
     struct Runs {
         workflow_runs: Vec<Run>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    domain::{effect::LabelSpec, id::ItemNumber},
+    domain::{effect::LabelSpec, id::ItemId},
     forge::github::{path, repo::Repo},
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
 };
@@ -54,7 +54,7 @@ fn knows(labels: &BTreeSet<String>, name: &str) -> bool {
 pub(super) async fn set_phase(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
-    item: ItemNumber,
+    item: ItemId,
     wanted: Option<&LabelSpec>,
     phase_labels: &BTreeSet<String>,
 ) -> Result<Applied, ForgeError> {
@@ -124,7 +124,7 @@ pub(super) fn cost(context: &ApplyContext, wanted: Option<&LabelSpec>, phase_lab
 pub(super) async fn set(
     repo: &mut Repo<'_>,
     context: &ApplyContext,
-    item: ItemNumber,
+    item: ItemId,
     add: &[LabelSpec],
     remove: &BTreeSet<String>,
 ) -> Result<Applied, ForgeError> {
@@ -214,7 +214,7 @@ pub(super) async fn ensure(
 /// 404 in both cases, and only the message differs.
 async fn take_off(
     repo: &mut Repo<'_>,
-    item: ItemNumber,
+    item: ItemId,
     name: &str,
     on: &mut BTreeSet<String>,
 ) -> Result<bool, ForgeError> {
@@ -234,7 +234,7 @@ async fn take_off(
     Ok(false)
 }
 
-async fn on_item(repo: &mut Repo<'_>, item: ItemNumber) -> Result<BTreeSet<String>, ForgeError> {
+async fn on_item(repo: &mut Repo<'_>, item: ItemId) -> Result<BTreeSet<String>, ForgeError> {
     let route = "GET /repos/{owner}/{repo}/issues/{issue_number}/labels";
     let (labels, _) = repo.list(route, &format!("/issues/{item}/labels"), MAX_LABEL_PAGES).await?;
     Ok(names(labels))

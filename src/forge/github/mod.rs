@@ -44,6 +44,7 @@ pub mod ruleset;
 mod survey;
 mod survey_shape;
 mod transport;
+mod trigger;
 mod understand;
 pub mod verify;
 mod workflow;
@@ -62,7 +63,7 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::policy::FileSeen,
-        id::{Account, Actor, ForgeName, InstallationId, ItemNumber, Sha},
+        id::{Account, Actor, ConnectionId, ForgeName, ItemId, Sha},
         needs::{Answer, Need, PullHead},
         permission::Role,
     },
@@ -186,7 +187,7 @@ impl Forge for GitHub {
 
     async fn survey(
         &self,
-        installation: InstallationId,
+        installation: ConnectionId,
         full_name: &str,
         since: Option<Timestamp>,
         at: Option<&str>,
@@ -195,11 +196,11 @@ impl Forge for GitHub {
         reader.page(at).await
     }
 
-    async fn installations(&self) -> Result<Vec<InstallationId>, ForgeError> {
+    async fn connections(&self) -> Result<Vec<ConnectionId>, ForgeError> {
         delivery::installations(&self.client).await
     }
 
-    async fn forget(&self, installation: InstallationId) {
+    async fn forget(&self, installation: ConnectionId) {
         self.client.forget(installation);
     }
 
@@ -207,10 +208,10 @@ impl Forge for GitHub {
         self.identity.actor(&self.client).await
     }
 
-    async fn installation_of(&self, full_name: &str) -> Result<Option<InstallationId>, ForgeError> {
+    async fn connection_of(&self, full_name: &str) -> Result<Option<ConnectionId>, ForgeError> {
         #[derive(Deserialize)]
         struct Body {
-            id: InstallationId,
+            id: ConnectionId,
             #[serde(default)]
             suspended_at: Option<String>,
         }
@@ -239,7 +240,7 @@ impl Forge for GitHub {
         account::is_member(&self.client, target, team, account).await
     }
 
-    async fn head(&self, target: &Target, pull: ItemNumber) -> Result<PullHead, ForgeError> {
+    async fn head(&self, target: &Target, pull: ItemId) -> Result<PullHead, ForgeError> {
         account::head(&mut Repo::new(&self.client, target)?, pull).await
     }
 

@@ -78,8 +78,8 @@ impl Identity {
         Ok(actor)
     }
 
-    /// Returns whether a bot's login is ours. Asks GitHub only if it differs from the known login.
-    async fn is(&self, client: &Client, login: &str) -> Result<bool, ForgeError> {
+    /// Returns whether a login is ours. Asks GitHub only if it differs from the known login.
+    pub(super) async fn is(&self, client: &Client, login: &str) -> Result<bool, ForgeError> {
         if self.actor.read().await.as_ref().is_some_and(|actor| actor.is_called(login)) {
             return Ok(true);
         }

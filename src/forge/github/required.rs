@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    domain::needs::RequiredCheck,
+    domain::{event::CheckSource, needs::RequiredCheck},
     forge::github::{path, repo::Repo},
     port::forge::ForgeError,
 };
@@ -24,8 +24,8 @@ pub(super) async fn checks(repo: &mut Repo<'_>, branch: &str) -> Result<BTreeSet
     let mut required: BTreeSet<RequiredCheck> = by_rulesets(repo, branch).await?.into_iter().collect();
     required.extend(by_protection(repo, branch).await?);
     // If several rules require the same check, those that name an App are stricter.
-    let bound: BTreeSet<String> = required.iter().filter(|c| c.app.is_some()).map(|c| c.name.clone()).collect();
-    required.retain(|check| check.app.is_some() || !bound.contains(&check.name));
+    let bound: BTreeSet<String> = required.iter().filter(|c| c.source.is_some()).map(|c| c.name.clone()).collect();
+    required.retain(|check| check.source.is_some() || !bound.contains(&check.name));
     Ok(required)
 }
 
@@ -46,8 +46,8 @@ async fn by_rulesets(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<RequiredCh
         let list = rule.parameters.as_ref().and_then(|parameters| parameters.get("required_status_checks")?.as_array());
         for check in list.ok_or_else(unreadable)? {
             let name = check.get("context").and_then(Value::as_str).ok_or_else(unreadable)?;
-            let app = check.get("integration_id").and_then(Value::as_u64);
-            required.push(RequiredCheck { name: name.to_owned(), app });
+            let source = check.get("integration_id").and_then(Value::as_u64).map(CheckSource);
+            required.push(RequiredCheck { name: name.to_owned(), source });
         }
     }
     Ok(required)
@@ -99,8 +99,8 @@ async fn by_protection(repo: &mut Repo<'_>, branch: &str) -> Result<Vec<Required
     };
     let Some(Checks { contexts, checks }) = checks else { return Ok(Vec::new()) };
     let bound = checks.into_iter().map(|check| {
-        let app = check.app_id.and_then(|app| u64::try_from(app).ok());
-        RequiredCheck { name: check.context, app }
+        let source = check.app_id.and_then(|app| u64::try_from(app).ok()).map(CheckSource);
+        RequiredCheck { name: check.context, source }
     });
-    Ok(bound.chain(contexts.into_iter().map(|name| RequiredCheck { name, app: None })).collect())
+    Ok(bound.chain(contexts.into_iter().map(|name| RequiredCheck { name, source: None })).collect())
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     domain::{
         event::{Event, RepoSeen, Seen},
-        id::{Account, AccountId, ForgeName, InstallationId, RepoKey},
+        id::{Account, AccountId, ConnectionId, ForgeName, RepoKey},
         needs::{Answer, Answered, Need},
     },
     forge::github::{
@@ -65,7 +65,7 @@ impl Part {
 pub(super) struct Reader<'a> {
     pub(super) client: &'a Client,
     pub(super) forge: &'a ForgeName,
-    pub(super) installation: InstallationId,
+    pub(super) installation: ConnectionId,
     pub(super) full_name: &'a str,
     pub(super) since: Option<Timestamp>,
 }
@@ -100,7 +100,7 @@ impl Reader<'_> {
         };
         let event = |(at, seen)| Event {
             name: format!("survey.{}", part.name()),
-            installation: Some(self.installation),
+            connection: Some(self.installation),
             repo: Some(repo.clone()),
             sender: None,
             at,

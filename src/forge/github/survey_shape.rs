@@ -10,7 +10,7 @@ use crate::domain::{
         Association, CloseReason, DeployState, DeployStatus, DeploymentSeen, ItemChange, ItemSeen, PullSeen, PushSeen,
         RefName, ReleaseSeen, Seen,
     },
-    id::{AccountId, Actor, ItemNumber, Sha},
+    id::{AccountId, Actor, ItemId, Sha},
 };
 
 /// A page of a GraphQL connection.
@@ -59,7 +59,7 @@ impl<T> Listed<T> {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Item {
-    pub(super) number: ItemNumber,
+    pub(super) number: ItemId,
     title: String,
     body: String,
     author: Option<Account>,
@@ -119,7 +119,7 @@ struct Oid {
 
 #[derive(Debug, Deserialize)]
 struct Linked {
-    number: ItemNumber,
+    number: ItemId,
     repository: FullName,
 }
 
@@ -131,7 +131,7 @@ struct FullName {
 
 impl Pull {
     /// Returns the issues of the same repository that GitHub lists as closed by this pull request.
-    pub(super) fn links(&mut self, full_name: &str) -> BTreeSet<ItemNumber> {
+    pub(super) fn links(&mut self, full_name: &str) -> BTreeSet<ItemId> {
         let linked = self.closing_issues_references.take().into_iter().flat_map(Listed::all);
         let here = linked.filter(|issue| issue.repository.name_with_owner.eq_ignore_ascii_case(full_name));
         here.map(|issue| issue.number).collect()

@@ -26,7 +26,7 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use crate::{
-    domain::id::{ForgeName, InstallationId},
+    domain::id::{ConnectionId, ForgeName},
     forge::github::{SetupError, api_url::Root},
     metric,
 };
@@ -76,7 +76,7 @@ pub(super) struct Call {
 /// Identity and token of a request.
 pub(super) struct Credential<'a> {
     /// Installation; `None` for the App itself.
-    pub(super) installation: Option<InstallationId>,
+    pub(super) installation: Option<ConnectionId>,
     /// Token; `None` if the request needs no authentication.
     pub(super) token: Option<&'a SecretString>,
 }
@@ -221,7 +221,7 @@ impl Transport {
 
     /// Records the remaining rate limit. GraphQL and search have their own limits; the gauge shows
     /// the one that label writes use.
-    fn note_remaining(&self, headers: &HeaderMap, installation: InstallationId) {
+    fn note_remaining(&self, headers: &HeaderMap, installation: ConnectionId) {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         if text("x-ratelimit-resource").is_some_and(|resource| resource != "core") {
             return;

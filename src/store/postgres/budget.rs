@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::{
-    domain::id::{ForgeName, InstallationId},
+    domain::id::{ConnectionId, ForgeName},
     port::store::{BudgetRow, StoreError},
     store::postgres::{
         db::Db,
@@ -17,7 +17,7 @@ pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE fo
 pub(super) async fn budget(
     db: &Db,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Option<BudgetRow>, StoreError> {
     let row = db.row(BUDGET, args![text(&forge.0), bits(installation)]).await?;
     row.map(|row| Ok(BudgetRow { spent: text_col(&row, 0)?, parked_until: moment(&row, 1)? })).transpose()
@@ -32,7 +32,7 @@ pub(super) const KEEP: &str = "
 pub(super) async fn keep(
     db: &Db,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
     spent: Option<String>,
     parked_until: Timestamp,
 ) -> Result<(), StoreError> {

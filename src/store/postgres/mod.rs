@@ -39,7 +39,7 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         derived::Transition,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, LeaseKey,
@@ -121,7 +121,7 @@ impl Store for PostgresStore {
     async fn repositories(
         &self,
         forge: &ForgeName,
-        installation: InstallationId,
+        installation: ConnectionId,
     ) -> Result<Vec<RepositoryRow>, StoreError> {
         repo::repositories(&self.db, forge, installation).await
     }
@@ -134,7 +134,7 @@ impl Store for PostgresStore {
         repo::items(&self.db, repo).await
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         repo::transitions(&self.db, repo, item).await
     }
 
@@ -249,14 +249,14 @@ impl Store for PostgresStore {
         lease::claimed(&self.db, of, after, limit).await
     }
 
-    async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+    async fn budget(&self, forge: &ForgeName, installation: ConnectionId) -> Result<Option<BudgetRow>, StoreError> {
         budget::budget(&self.db, forge, installation).await
     }
 
     async fn keep_budget(
         &self,
         forge: &ForgeName,
-        installation: InstallationId,
+        installation: ConnectionId,
         spent: Option<String>,
         parked_until: Timestamp,
     ) -> Result<(), StoreError> {

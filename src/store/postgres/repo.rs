@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use crate::{
     domain::{
         derived::Transition,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
     store::postgres::{
@@ -53,7 +53,7 @@ pub(super) const REPOSITORIES: &str = "
 pub(super) async fn repositories(
     db: &Db,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Vec<RepositoryRow>, StoreError> {
     let rows = db.rows(REPOSITORIES, args![text(&forge.0), bits(installation)]).await?;
     rows.iter().map(read_repository).collect()
@@ -201,7 +201,7 @@ const KEEP_ITEMS: &str = "
 /// Stores the data derived for items.
 pub(super) fn keep_items<'a>(work: &'a Work, repo: &'a RepoKey, rows: &'a [StoredItem]) -> Step<'a> {
     Box::pin(async move {
-        let last: BTreeMap<ItemNumber, &StoredItem> = rows.iter().map(|row| (row.item, row)).collect();
+        let last: BTreeMap<ItemId, &StoredItem> = rows.iter().map(|row| (row.item, row)).collect();
         let item: Vec<_> = last.keys().map(|item| bits(*item)).collect();
         let phase: Vec<_> = last.values().map(|row| row.phase.as_deref().map(text)).collect();
         let since: Vec<_> = last.values().map(|row| row.since.map(millis)).collect();
@@ -214,7 +214,7 @@ pub(super) const TRANSITIONS: &str =
     "SELECT at, phase, reason FROM transition WHERE forge = $1 AND repo = $2 AND item = $3 ORDER BY n";
 
 /// Reads the transition log of one item, oldest first.
-pub(super) async fn transitions(db: &Db, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+pub(super) async fn transitions(db: &Db, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
     let rows = db.rows(TRANSITIONS, args![text(&repo.forge.0), bits(repo.id), bits(item)]).await?;
     rows.iter()
         .map(|row| Ok(Transition { at: moment(row, 0)?, to: text_or_none(row, 1)?, reason: json(row, 2)? }))
@@ -236,7 +236,7 @@ pub(super) const KEEP_HISTORY: &str = "
 pub(super) fn keep_history<'a>(
     work: &'a Work,
     repo: &'a RepoKey,
-    item: ItemNumber,
+    item: ItemId,
     history: &'a [Transition],
 ) -> Result<Vec<Step<'a>>, StoreError> {
     let Some(begins) = history.iter().map(|transition| transition.at).min() else { return Ok(Vec::new()) };

@@ -12,9 +12,10 @@ use crate::{
 };
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../migrations/postgres/0001_foundation.sql"),
     include_str!("../../../migrations/postgres/0002_keys.sql"),
+    include_str!("../../../migrations/postgres/0003_effects.sql"),
 ];
 
 /// Oldest server version that is tested.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    domain::id::{ForgeName, InstallationId},
+    domain::id::{ConnectionId, ForgeName},
     port::store::{BudgetRow, StoreError},
     store::sqlite::value::{Id, Moment},
 };
@@ -15,7 +15,7 @@ pub(super) const BUDGET: &str = "SELECT spent, parked_until FROM budget WHERE fo
 pub(super) fn budget(
     db: &Connection,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Option<BudgetRow>, StoreError> {
     let read = |row: &rusqlite::Row<'_>| Ok(BudgetRow { spent: row.get(0)?, parked_until: row.get::<_, Moment>(1)?.0 });
     Ok(db.prepare_cached(BUDGET)?.query_row(params![forge.0, Id(installation)], read).optional()?)
@@ -25,7 +25,7 @@ pub(super) fn budget(
 pub(super) fn keep(
     db: &Connection,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
     spent: Option<&str>,
     parked_until: Timestamp,
 ) -> Result<(), StoreError> {

@@ -32,7 +32,7 @@ pub use crate::store::sqlite::file::{BackupError, back_up, look};
 use crate::{
     domain::{
         derived::Transition,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{
         Accepted, BudgetRow, Commit, DeliveryFilter, DeliveryRow, Document, EffectEnd, EffectId, Lease, NewDelivery,
@@ -166,7 +166,7 @@ impl Store for SqliteStore {
     async fn repositories(
         &self,
         forge: &ForgeName,
-        installation: InstallationId,
+        installation: ConnectionId,
     ) -> Result<Vec<RepositoryRow>, StoreError> {
         let forge = forge.clone();
         self.readers.read(move |db| repo::repositories(db, &forge, installation)).await
@@ -182,7 +182,7 @@ impl Store for SqliteStore {
         self.readers.read(move |db| repo::items(db, &repo)).await
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         let repo = repo.clone();
         self.readers.read(move |db| repo::transitions(db, &repo, item)).await
     }
@@ -262,7 +262,7 @@ impl Store for SqliteStore {
         self.writer.write(|_| Ok(())).await
     }
 
-    async fn budget(&self, forge: &ForgeName, installation: InstallationId) -> Result<Option<BudgetRow>, StoreError> {
+    async fn budget(&self, forge: &ForgeName, installation: ConnectionId) -> Result<Option<BudgetRow>, StoreError> {
         let forge = forge.clone();
         self.readers.read(move |db| budget::budget(db, &forge, installation)).await
     }
@@ -270,7 +270,7 @@ impl Store for SqliteStore {
     async fn keep_budget(
         &self,
         forge: &ForgeName,
-        installation: InstallationId,
+        installation: ConnectionId,
         spent: Option<String>,
         parked_until: Timestamp,
     ) -> Result<(), StoreError> {

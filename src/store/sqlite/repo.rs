@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::{
     domain::{
         derived::{Reason, Transition},
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::{Document, RepositoryRow, StoreError, StoredItem},
     store::sqlite::{
@@ -45,7 +45,7 @@ pub(super) const REPOSITORIES: &str = "
 pub(super) fn repositories(
     db: &Connection,
     forge: &ForgeName,
-    installation: InstallationId,
+    installation: ConnectionId,
 ) -> Result<Vec<RepositoryRow>, StoreError> {
     let mut statement = db.prepare_cached(REPOSITORIES)?;
     let rows = statement.query_map(params![forge.0, Id(installation)], read_repository)?;
@@ -138,7 +138,7 @@ pub(super) const TRANSITIONS: &str =
     "SELECT at, phase, reason FROM transition WHERE forge = ?1 AND repo = ?2 AND item = ?3 ORDER BY n";
 
 /// Reads the transition log of one item, oldest first.
-pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
     let mut statement = db.prepare_cached(TRANSITIONS)?;
     let rows = statement.query_map(params![repo.forge.0, Id(repo.id), Id(item)], |row| {
         Ok(Transition { at: row.get::<_, Moment>(0)?.0, to: row.get(1)?, reason: row.get::<_, Json<Reason>>(2)?.0 })
@@ -151,7 +151,7 @@ pub(super) fn transitions(db: &Connection, repo: &RepoKey, item: ItemNumber) -> 
 pub(super) fn keep_history(
     db: &Connection,
     repo: &RepoKey,
-    item: ItemNumber,
+    item: ItemId,
     history: &[Transition],
 ) -> Result<(), StoreError> {
     let Some(begins) = history.iter().map(|transition| transition.at).min() else { return Ok(()) };

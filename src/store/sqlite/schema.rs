@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/sqlite/0002_memo.sql"),
     include_str!("../../../migrations/sqlite/0003_budget.sql"),
     include_str!("../../../migrations/sqlite/0004_keys.sql"),
+    include_str!("../../../migrations/sqlite/0005_effects.sql"),
 ];
 
 /// Marks the file as ours: "phas" in ASCII.
@@ -90,9 +91,12 @@ mod tests {
         let old = "INSERT INTO effect (forge, repo, key, installation, lane, effect, state, created_at, not_before)
             VALUES ('github', 1, 'board/12', 1, 1, '{}', 'queued', 0, 0)";
         connection.execute(old, []).unwrap();
+        connection.execute(&old.replace("board/12", "react/comment-1/eyes"), []).unwrap();
+        connection.execute(&old.replace("board/12", "check/a").replace("{}", r#"{"SetCheck":{}}"#), []).unwrap();
         migrate(&connection, Path::new("a.db")).unwrap();
-        let effect: String = connection.query_row("SELECT key FROM effect", [], |row| row.get(0)).unwrap();
-        assert_eq!(effect, "status/12");
+        let mut effects = connection.prepare("SELECT key || effect FROM effect ORDER BY id").unwrap();
+        let effects: Vec<String> = effects.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(effects, ["status/12{}", r#"check/a{"Report":{}}"#]);
         let mut statement = connection.prepare("SELECT key FROM timer ORDER BY at").unwrap();
         let keys: Vec<String> = statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(keys, ["item/12", "policy", "repository", "organization"]);

@@ -12,7 +12,7 @@ use phasebot_core::{
         alert::AlertRules,
         event::{Association, CommentSeen, Event, ItemChange, ItemSeen, RepoSeen, Seen},
         fact::{DocumentKey, RepoFacts, command::CommandAction},
-        id::{ForgeName, ItemNumber, RepoKey},
+        id::{ForgeName, ItemId, RepoKey},
         permission::Role,
         policy::Policy,
     },
@@ -43,7 +43,7 @@ impl Place {
         Self { facts, policy: policy_of(None), comments: 0, asked: 0 }
     }
 
-    fn comment(&mut self, item: ItemNumber, by: &str, at: Timestamp, body: &str) -> Event {
+    fn comment(&mut self, item: ItemId, by: &str, at: Timestamp, body: &str) -> Event {
         self.comments += 1;
         let actor = Accounts::default().actor(by);
         let seen = ItemSeen {
@@ -65,7 +65,7 @@ impl Place {
         let (id, body, author) = (self.comments, body.to_owned(), Some(actor.clone()));
         Event {
             name: "issue_comment.created".to_owned(),
-            installation: Some(1),
+            connection: Some(1),
             repo: Some(RepoSeen {
                 key: self.facts.key.clone(),
                 full_name: "acme/shop".to_owned(),

@@ -1,4 +1,5 @@
 //! Gates: calendars, and properties of their evaluation.
 
 mod calendar;
+mod own_status;
 mod properties;

@@ -5,7 +5,7 @@ use phasebot_core::{
     domain::{
         alert::{Alert, Group, Message, Says},
         decision::{Condition, ConditionState, Decision, GateName},
-        event::{DeployState, DeployStatus, DeploymentSeen, Event, RefName, RunOutcome, Seen},
+        event::{CheckSource, DeployState, DeployStatus, DeploymentSeen, Event, RefName, RunOutcome, Seen},
         fact::{
             RepoFacts,
             command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Source},
@@ -114,11 +114,11 @@ fn answer(facts: &mut RepoFacts, need: Need, answer: Answer) {
 fn run(facts: &mut RepoFacts, id: u64, minutes: i64, outcome: RunOutcome) {
     let completed = (outcome != RunOutcome::Running).then(|| (at(minutes), outcome));
     let run = RunFact {
-        app_slug: String::new(),
+        source_name: String::new(),
         completed,
         started_at: at(minutes),
         name: "ci".into(),
-        app: 1,
+        source: CheckSource(1),
         suite: None,
         ours: false,
         url: String::new(),
@@ -168,7 +168,7 @@ fn incident(facts: &mut RepoFacts, id: u64, minutes: i64) {
     let message = Message { connection: "prod".into(), at: at(minutes), says: Says::Group(group) };
     let event = Event {
         name: "alertmanager".into(),
-        installation: None,
+        connection: None,
         repo: None,
         sender: None,
         at: at(minutes),

@@ -28,7 +28,7 @@ fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<
     };
     let event = Event {
         name: "push".into(),
-        installation: Some(1),
+        connection: Some(1),
         repo: None,
         sender: None,
         at: Timestamp::UNIX_EPOCH,

@@ -47,7 +47,7 @@ struct Year {
 impl Year {
     fn see(&mut self, n: u64, seen: Seen) -> Observed {
         let at = start() + SignedDuration::from_hours(n.cast_signed());
-        let event = Event { name: "x".into(), installation: Some(1), repo: Some(repo()), sender: None, at, seen };
+        let event = Event { name: "x".into(), connection: Some(1), repo: Some(repo()), sender: None, at, seen };
         ingest::observe(&mut self.facts, &event, &self.policy, &Us { bot: None })
     }
 

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use phasebot_core::{
     command::status_comment,
-    domain::{decision::Condition, id::ItemNumber, needs::Need},
+    domain::{decision::Condition, id::ItemId, needs::Need},
     incident::open_incidents,
     phase,
 };
@@ -40,7 +40,7 @@ impl Stage {
         }
     }
 
-    fn item(&self, number: ItemNumber) -> Vec<String> {
+    fn item(&self, number: ItemId) -> Vec<String> {
         let (facts, policy, now) = (&self.repository.facts, &self.policy, self.now);
         let mut lines = Vec::new();
         if let Some(issue) = self.forge.issues.get(&number) {

@@ -57,7 +57,7 @@ impl Outbox {
 
     fn is_waiting(&self, effect: &Effect) -> bool {
         match effect {
-            Effect::SetCheck { .. } => self.waits.contains("checks"),
+            Effect::Report { .. } => self.waits.contains("checks"),
             _ if effect.command().is_some() => self.waits.contains("commands"),
             _ => effect.lane() == Lane::Safety,
         }
@@ -168,7 +168,7 @@ impl Stage {
 /// Describes an effect that waits: a check run with its title.
 fn at_length(effect: &Effect) -> String {
     match effect {
-        Effect::SetCheck { title, .. } => format!("{}, {title}", describe(effect)),
+        Effect::Report { title, .. } => format!("{}, {title}", describe(effect)),
         _ => first_line(&describe(effect)).to_owned(),
     }
 }

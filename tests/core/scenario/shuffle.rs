@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use phasebot_core::{
-    domain::{derived::Derived, fact::deploy_request::RequestState, id::ItemNumber, needs::Need},
+    domain::{derived::Derived, fact::deploy_request::RequestState, id::ItemId, needs::Need},
     gate, phase,
 };
 use proptest::{
@@ -19,7 +19,7 @@ use super::{
 };
 
 /// Decisions on items.
-pub type Items = BTreeMap<ItemNumber, Derived>;
+pub type Items = BTreeMap<ItemId, Derived>;
 
 /// What was done, and how requests and gates end.
 #[derive(Debug, PartialEq, Eq)]

@@ -53,8 +53,8 @@ pub fn describe(effect: &Effect) -> String {
             format!("label #{item}: {}", label.as_ref().map_or("no label", |label| label.name.as_str()))
         }
         Effect::SetLabels { item, .. } => format!("labels of #{item}"),
-        Effect::React { content, .. } => format!("react {content}"),
-        Effect::ReactTo { node, content } => format!("react {content} to {node}"),
+        Effect::React { node: None, reaction, .. } => format!("react {reaction:?}"),
+        Effect::React { node: Some(node), reaction, .. } => format!("react {reaction:?} to {node}"),
         // It is written anew whenever something changes; `show` has its text.
         Effect::UpsertComment { item, marker, sticky: true, .. } => format!("{marker} comment on #{item}"),
         Effect::UpsertComment { item, body, .. } => format!("comment on #{item}\n{body}"),
@@ -66,7 +66,7 @@ pub fn describe(effect: &Effect) -> String {
         Effect::OpenIssue { title, .. } | Effect::UpsertIssue { title, .. } => format!("issue {title:?}"),
         Effect::EditIssue { item, .. } => format!("#{item} edited"),
         Effect::SetIssueState { item, open } => format!("#{item} {}", if *open { "reopened" } else { "closed" }),
-        Effect::SetCheck { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
+        Effect::Report { name, sha, verdict, .. } => format!("check {name} on {}: {verdict:?}", sha.short()),
         Effect::CreateDeployment { environment, sha, .. } => format!("deployment of {} to {environment}", sha.short()),
         Effect::Dispatch { environment, sha, workflow, reference, .. } => {
             format!("{workflow} from {reference} for {} in {environment}", sha.short())

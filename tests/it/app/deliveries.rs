@@ -69,7 +69,7 @@ async fn repositories_are_decided_beside_each_other() {
     *world.forge.meeting.lock().unwrap() = Some(Arc::new(tokio::sync::Barrier::new(3)));
     for id in [1, 2, 3] {
         let mut disputed = issue(&format!("second {id}"), id, 2);
-        disputed.installation = Some(99);
+        disputed.connection = Some(99);
         world.take_in(&disputed).await;
     }
     world.bot.idle().await;

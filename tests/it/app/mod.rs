@@ -16,7 +16,7 @@ use phasebot::{
     domain::{
         effect::{Effect, LabelSpec},
         event::{Association, Event, ItemChange, ItemSeen, PullSeen, RepoSeen, Seen},
-        id::{Account, AccountId, Actor, ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{Account, AccountId, Actor, ConnectionId, ForgeName, ItemId, RepoKey},
         policy::{CheckRules, Evidence, EvidenceKind, Ignore, Mode, PhaseRule, Policy},
     },
     port::{
@@ -29,7 +29,7 @@ use phasebot::{
 
 use crate::support::{memory_store::MemoryStore, scripted_forge::ScriptedForge};
 
-pub const INSTALLATION: InstallationId = 7;
+pub const INSTALLATION: ConnectionId = 7;
 
 /// A running bot with its environment.
 pub struct World {
@@ -141,7 +141,7 @@ pub fn label(name: &str) -> LabelSpec {
     LabelSpec { name: name.to_owned(), color: "0072b2".to_owned(), description: String::new() }
 }
 
-pub fn set_phase(item: ItemNumber, name: &str) -> (String, Effect) {
+pub fn set_phase(item: ItemId, name: &str) -> (String, Effect) {
     let effect = Effect::SetPhase { item, label: Some(label(name)), phase_labels: BTreeSet::from([name.to_owned()]) };
     (format!("phase/{item}"), effect)
 }
@@ -157,7 +157,7 @@ pub fn rollback() -> (String, Effect) {
     ("rollback".to_owned(), Effect::AnswerProtection { run: 1, environment, approve: None, comment })
 }
 
-fn item(number: ItemNumber, at: Timestamp) -> ItemSeen {
+fn item(number: ItemId, at: Timestamp) -> ItemSeen {
     ItemSeen {
         number,
         is_pull: false,
@@ -183,7 +183,7 @@ fn person() -> Actor {
 pub fn event(name: &str, id: u64, seen: Seen) -> Event {
     Event {
         name: name.to_owned(),
-        installation: Some(INSTALLATION),
+        connection: Some(INSTALLATION),
         repo: Some(RepoSeen {
             key: repo(id),
             full_name: format!("acme/shop-{id}"),
@@ -198,12 +198,12 @@ pub fn event(name: &str, id: u64, seen: Seen) -> Event {
 }
 
 /// Returns the event of an opened issue.
-pub fn issue(name: &str, id: u64, number: ItemNumber) -> Event {
+pub fn issue(name: &str, id: u64, number: ItemId) -> Event {
     event(name, id, Seen::Issue(Box::new(item(number, start()))))
 }
 
 /// Returns the event of an opened pull request.
-pub fn pull(name: &str, id: u64, number: ItemNumber) -> Event {
+pub fn pull(name: &str, id: u64, number: ItemId) -> Event {
     let pull = PullSeen {
         item: ItemSeen { is_pull: true, body: "No link in here".to_owned(), ..item(number, start()) },
         draft: false,

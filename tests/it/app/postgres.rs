@@ -6,7 +6,7 @@ use phasebot::{
     app::{Alerts, Bot, BotSettings, Parts, clock::SimClock},
     domain::{
         effect::Effect,
-        event::{InstallationSeen, Seen},
+        event::{ConnectionSeen, Seen},
         id::ForgeName,
         policy::Mode,
     },
@@ -101,7 +101,7 @@ async fn a_failure_says_nothing_of_what_another_replica_is_sending() {
 async fn what_an_installation_event_seized_is_free_at_once() {
     let replica = Replica::new().await;
     let added = vec![(repo(1), "acme/shop-1".to_owned()), (repo(2), "acme/shop-2".to_owned())];
-    let seen = Seen::Installation(InstallationSeen { active: true, added, removed: vec![] });
+    let seen = Seen::Connection(ConnectionSeen { active: true, added, removed: vec![] });
     let event = phasebot::domain::event::Event { repo: None, ..event("installed", 1, seen) };
     let verified = Verified { event: "event".to_owned(), delivery: "1".to_owned(), hook: "1".to_owned() };
     let body = serde_json::to_vec(&event).unwrap().into();

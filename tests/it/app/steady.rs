@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::SignedDuration;
 use phasebot::{
     domain::{
-        event::{InstallationSeen, ItemChange, Seen},
+        event::{ConnectionSeen, ItemChange, Seen},
         id::ForgeName,
     },
     port::{
@@ -89,7 +89,7 @@ async fn a_label_dropped_while_suspended_is_set_afterwards() {
     let world = World::new();
     let installation = |name: &str, active: bool| {
         let mut event =
-            event(name, 1, Seen::Installation(InstallationSeen { active, added: Vec::new(), removed: Vec::new() }));
+            event(name, 1, Seen::Connection(ConnectionSeen { active, added: Vec::new(), removed: Vec::new() }));
         event.repo = None;
         event
     };
@@ -121,7 +121,7 @@ async fn a_repository_whose_events_come_again_is_served_again() {
     let mut removed = event(
         "removed",
         1,
-        Seen::Installation(InstallationSeen { active: true, added: Vec::new(), removed: vec![repo(1)] }),
+        Seen::Connection(ConnectionSeen { active: true, added: Vec::new(), removed: vec![repo(1)] }),
     );
     removed.repo = None;
     world.take_in(&removed).await;

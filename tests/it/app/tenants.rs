@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use phasebot::{
     domain::{
-        event::{InstallationSeen, RepositoryChange, Seen},
-        id::InstallationId,
+        event::{ConnectionSeen, RepositoryChange, Seen},
+        id::ConnectionId,
     },
     port::{
         forge::{Applied, ForgeError},
@@ -18,13 +18,13 @@ async fn place(world: &World, id: u64) -> phasebot::port::store::RepositoryRow {
     world.store.repository(&repo(id)).await.unwrap().unwrap()
 }
 
-async fn named_another(says: Result<Option<InstallationId>, ForgeError>) -> World {
+async fn named_another(says: Result<Option<ConnectionId>, ForgeError>) -> World {
     let world = World::new();
     world.take_in(&issue("a", 1, 1)).await;
     world.bot.idle().await;
     *world.forge.installation.lock().unwrap() = says;
     let mut wrong = issue("b", 1, 2);
-    wrong.installation = Some(666);
+    wrong.connection = Some(666);
     let seq = world.take_in(&wrong).await;
     world.bot.idle().await;
     assert!(world.delivery(seq).await.note.contains("the payload names installation 666"));
@@ -56,8 +56,8 @@ async fn a_repository_that_none_serves_gets_no_writes() {
     assert_eq!(world.forge.sent().len(), 1);
 }
 
-fn installation(name: &str, seen: InstallationSeen) -> phasebot::domain::event::Event {
-    let mut event = event(name, 1, Seen::Installation(seen));
+fn installation(name: &str, seen: ConnectionSeen) -> phasebot::domain::event::Event {
+    let mut event = event(name, 1, Seen::Connection(seen));
     event.repo = None;
     event
 }
@@ -66,7 +66,7 @@ fn installation(name: &str, seen: InstallationSeen) -> phasebot::domain::event::
 async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
     let world = World::new();
     let added = vec![(repo(1), "acme/shop-1".to_owned()), (repo(2), "acme/shop-2".to_owned())];
-    let come = InstallationSeen { active: true, added, removed: Vec::new() };
+    let come = ConnectionSeen { active: true, added, removed: Vec::new() };
     let seq = world.take_in(&installation("come", come)).await;
     world.bot.idle().await;
     assert!(world.delivery(seq).await.note.contains("2 repositories changed"));
@@ -77,7 +77,7 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
     world.take_in(&issue("a", 1, 1)).await;
     world.take_in(&issue("b", 2, 2)).await;
     world.bot.idle().await;
-    let gone = InstallationSeen { active: false, added: Vec::new(), removed: Vec::new() };
+    let gone = ConnectionSeen { active: false, added: Vec::new(), removed: Vec::new() };
     world.take_in(&installation("gone", gone)).await;
     world.bot.idle().await;
     assert!(!place(&world, 1).await.active && !place(&world, 2).await.active);
@@ -88,8 +88,8 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
 
     // Installed again under another id: events of the repository count again.
     let added = vec![(repo(1), "acme/shop-1".to_owned())];
-    let mut again = installation("again", InstallationSeen { active: true, added, removed: Vec::new() });
-    again.installation = Some(8);
+    let mut again = installation("again", ConnectionSeen { active: true, added, removed: Vec::new() });
+    again.connection = Some(8);
     world.take_in(&again).await;
     world.bot.idle().await;
     assert_eq!(place(&world, 1).await.installation, Some(8));
@@ -98,7 +98,7 @@ async fn installing_writes_nothing_and_uninstalling_drops_what_waits() {
 
 /// Sends an event about the whole installation.
 async fn whole(world: &World, name: &str, active: bool) {
-    let seen = InstallationSeen { active, added: Vec::new(), removed: Vec::new() };
+    let seen = ConnectionSeen { active, added: Vec::new(), removed: Vec::new() };
     world.take_in(&installation(name, seen)).await;
     world.bot.idle().await;
 }
@@ -108,9 +108,9 @@ async fn whole(world: &World, name: &str, active: bool) {
 async fn one_of_four_is_served() -> World {
     let world = World::new();
     let added = (1..=4).map(|id| (repo(id), format!("acme/shop-{id}"))).collect();
-    let gone = InstallationSeen { active: true, added: Vec::new(), removed: vec![repo(3)] };
+    let gone = ConnectionSeen { active: true, added: Vec::new(), removed: vec![repo(3)] };
     for event in [
-        installation("come", InstallationSeen { active: true, added, removed: Vec::new() }),
+        installation("come", ConnectionSeen { active: true, added, removed: Vec::new() }),
         event("archived", 2, Seen::Repository(RepositoryChange::Archived)),
         installation("gone", gone),
         event("deleted", 4, Seen::Repository(RepositoryChange::Deleted)),
@@ -145,10 +145,10 @@ async fn the_end_of_a_suspension_brings_back_what_it_took() {
         whole(&world, &format!("suspend-{round}"), false).await;
         whole(&world, &format!("suspend-again-{round}"), false).await;
         let added = vec![(repo(5), "acme/shop-5".to_owned()), (repo(6), "acme/shop-6".to_owned())];
-        let come = InstallationSeen { active: false, added, removed: Vec::new() };
+        let come = ConnectionSeen { active: false, added, removed: Vec::new() };
         world.take_in(&installation(&format!("come-{round}"), come)).await;
         world.bot.idle().await;
-        let gone = InstallationSeen { active: false, added: Vec::new(), removed: vec![repo(6)] };
+        let gone = ConnectionSeen { active: false, added: Vec::new(), removed: vec![repo(6)] };
         world.take_in(&installation(&format!("gone-{round}"), gone)).await;
         world.bot.idle().await;
         assert_eq!(served(&world).await, Vec::<u64>::new());

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use clap::Parser;
 use jiff::SignedDuration;
-use phasebot::{app::Progress, cli::backfill, domain::id::ItemNumber, port::store::DeliveryFilter};
+use phasebot::{app::Progress, cli::backfill, domain::id::ItemId, port::store::DeliveryFilter};
 use phasebot_forge_sim::{Fault, FaultKind, Matcher, MergeMethod, NewCommit, NewDeployment, NewPull, NewRelease};
 
 use super::world::World;
@@ -30,7 +30,7 @@ async fn run(world: &World, line: &str) -> (Result<String, String>, Vec<String>)
 /// Creates an hour of history before the bot is installed. Returns an open issue, one in work with
 /// its pull request, one that was merged, one that runs in production, and one that was closed as
 /// not planned.
-fn history(world: &World) -> [ItemNumber; 5] {
+fn history(world: &World) -> [ItemId; 5] {
     let bob = world.person("bob");
     let pass = |minutes| world.clock.advance(SignedDuration::from_mins(minutes));
     let merge = |branch: &str, body: &str| {
@@ -74,7 +74,7 @@ fn history(world: &World) -> [ItemNumber; 5] {
     [open, begun, merged, shipped, never]
 }
 
-async fn phases(world: &World, items: [ItemNumber; 5]) -> [Option<String>; 5] {
+async fn phases(world: &World, items: [ItemId; 5]) -> [Option<String>; 5] {
     let repo = world.person("bob").repo();
     let key = phasebot::domain::id::RepoKey { forge: phasebot::domain::id::ForgeName::github(), id: repo };
     let rows = world.store().items(&key).await.unwrap();

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use phasebot::{
     app::{Alerts, Bot, BotSettings, FilePolicies, clock::SimClock},
     cli::assembly::{self, Materials, Program},
-    domain::id::{ForgeName, ItemNumber},
+    domain::id::{ForgeName, ItemId},
     forge::github::GitHubConfig,
     http::Limits,
     port::{clock::Clock, forge::Forge, store::Store},
@@ -186,7 +186,7 @@ impl World {
     }
 
     /// Returns the phase labels of an item.
-    pub fn labels(&self, item: ItemNumber) -> Vec<String> {
+    pub fn labels(&self, item: ItemId) -> Vec<String> {
         let labels = self.forge.visible_labels(REPO, item);
         labels.into_iter().filter(|label| label.starts_with("phase/")).collect()
     }

@@ -13,7 +13,7 @@ use phasebot::{
     },
     domain::{
         derived::Transition,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
     },
     port::store::*,
 };
@@ -122,7 +122,7 @@ impl Store for Shelf {
         let row = RepositoryRow { repo, full_name: "acme/shop".to_owned(), installation: None, active: true };
         Ok((name == "acme/shop").then_some(row))
     }
-    async fn repositories(&self, _: &ForgeName, _: InstallationId) -> Result<Vec<RepositoryRow>, StoreError> {
+    async fn repositories(&self, _: &ForgeName, _: ConnectionId) -> Result<Vec<RepositoryRow>, StoreError> {
         unreachable!()
     }
     async fn facts(&self, _: &RepoKey) -> Result<Vec<Document>, StoreError> {
@@ -131,7 +131,7 @@ impl Store for Shelf {
     async fn items(&self, _: &RepoKey) -> Result<Vec<StoredItem>, StoreError> {
         unreachable!()
     }
-    async fn transitions(&self, _: &RepoKey, _: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, _: &RepoKey, _: ItemId) -> Result<Vec<Transition>, StoreError> {
         unreachable!()
     }
     async fn erase(&self, _: &RepoKey, _: Seq, _: &str) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ mod trouble;
 mod waiting;
 mod whole_loop;
 mod why;
+mod wire;
 mod withheld;
 pub mod world;
 

@@ -22,7 +22,7 @@ fn marked(item: u64, sha: &str, n: &str, words: &str) -> Vec<Effect> {
     let (marker, text) = (format!("test-{n}"), words.to_owned());
     let comment =
         |sticky| Effect::UpsertComment { item, marker: format!("{marker}-{sticky}"), body: text.clone(), sticky };
-    let check = Effect::SetCheck {
+    let check = Effect::Report {
         name: format!("test {n}"),
         sha: sha.parse().unwrap(),
         gate: None,

@@ -17,7 +17,7 @@ use phasebot::{
     },
     domain::{
         derived::Derived,
-        id::{ForgeName, ItemNumber, RepoKey},
+        id::{ForgeName, ItemId, RepoKey},
         policy::Policy,
     },
     forge::github::GitHubConfig,
@@ -209,11 +209,11 @@ impl World {
     }
 
     /// Returns the visible phase label of an item. Fails if there are two.
-    pub fn label(&self, item: ItemNumber) -> Option<String> {
+    pub fn label(&self, item: ItemId) -> Option<String> {
         self.label_in(REPO, item)
     }
 
-    pub fn label_in(&self, full_name: &str, item: ItemNumber) -> Option<String> {
+    pub fn label_in(&self, full_name: &str, item: ItemId) -> Option<String> {
         let mut labels = self.forge.visible_labels(full_name, item);
         labels.retain(|label| self.policy.label_index(label).is_some());
         assert!(labels.len() <= 1, "#{item} carries {labels:?}");
@@ -222,20 +222,20 @@ impl World {
 
     /// Asserts an item's phase; an empty name means no phase label.
     #[track_caller]
-    pub fn in_phase(&self, item: ItemNumber, phase: &str) {
+    pub fn in_phase(&self, item: ItemId, phase: &str) {
         let expected = (!phase.is_empty()).then(|| format!("phase/{phase}"));
         assert_eq!(self.label(item), expected, "#{item}");
     }
 
     /// Returns the bot's stored derivation for an item.
-    pub async fn derived(&self, item: ItemNumber) -> Option<Derived> {
+    pub async fn derived(&self, item: ItemId) -> Option<Derived> {
         let rows = self.store.items(&self.repo).await.unwrap();
         let row = rows.into_iter().find(|row| row.item == item)?;
         serde_json::from_str(&row.derived).ok()
     }
 
     /// Returns every phase label that an item showed, in order. Fails if two ever showed at once.
-    pub fn phases_shown(&self, item: ItemNumber) -> Vec<String> {
+    pub fn phases_shown(&self, item: ItemId) -> Vec<String> {
         let mut on: BTreeSet<String> = BTreeSet::new();
         let mut shown = Vec::new();
         for change in self.phase_changes(item) {
@@ -251,14 +251,14 @@ impl World {
     }
 
     /// Returns the changes of an item's phase labels.
-    pub fn phase_changes(&self, item: ItemNumber) -> Vec<LabelChange> {
+    pub fn phase_changes(&self, item: ItemId) -> Vec<LabelChange> {
         let mut history = self.forge.label_history(REPO, item);
         history.retain(|change| self.policy.label_index(&change.label).is_some());
         history
     }
 
     /// Returns the bot's comments.
-    pub fn comments_of_ours(&self, item: ItemNumber) -> Vec<String> {
+    pub fn comments_of_ours(&self, item: ItemId) -> Vec<String> {
         let all = self.forge.comments(REPO, item).into_iter();
         all.filter(|(author, _)| author == BOT).map(|(_, text)| text).collect()
     }
@@ -277,6 +277,7 @@ impl World {
 
     /// Checks that nothing failed for good, and that GitHub describes every request.
     pub async fn check(&self) {
+        super::wire::keep(&self.forge.requests());
         for exchange in self.forge.requests() {
             if exchange.fault.is_none() {
                 check_exchange(&exchange).unwrap_or_else(|why| panic!("{why}"));
@@ -290,7 +291,7 @@ impl World {
     // ── Parts of stories ──
 
     /// bob pushes `branch` and opens a pull request from it; returns its number.
-    pub fn open_pull(&self, branch: &str, body: &str) -> ItemNumber {
+    pub fn open_pull(&self, branch: &str, body: &str) -> ItemId {
         let bob = self.person("bob");
         bob.push(branch, &[NewCommit::from(format!("Work on {branch}"))]).unwrap();
         let new = NewPull {

@@ -1,7 +1,10 @@
 //! Comments, reactions, issues, dispatches.
 
 use phasebot::{
-    domain::effect::{Effect, LabelSpec},
+    domain::{
+        effect::{Effect, LabelSpec, Reaction},
+        fact::command::Source,
+    },
     port::forge::{ApplyContext, Cost, Forge, ForgeError},
 };
 use serde_json::{Value, json};
@@ -134,7 +137,7 @@ async fn a_reaction_is_one_call() {
     let world = world().await;
     let line = "POST /repos/acme/shop/issues/comments/77/reactions";
     world.server.on(line, answer(201, json!({ "id": 1 })));
-    let effect = Effect::React { comment: 77, content: "eyes".to_owned() };
+    let effect = Effect::React { item: 12, source: Source::Comment(77), node: None, reaction: Reaction::Taken };
     world.github.apply(&target(), &effect, &in_doubt()).await.unwrap();
     assert_eq!(world.server.lines(), [line]);
     assert_eq!(world.server.asked()[0].body, Some(json!({ "content": "eyes" })));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use phasebot::{
     domain::{
+        event::CheckSource,
         id::{AccountId, Actor},
         needs::{Answer as Said, Closer, Need, RequiredCheck},
     },
@@ -29,9 +30,9 @@ async fn who_we_are_and_where() {
     let me = Actor { id: None, login: "phasebot[bot]".to_owned(), bot: true };
     assert_eq!(world.github.identity().await.unwrap(), me);
     assert_eq!(world.github.identity().await.unwrap().login, "stagehand[bot]", "an App may be renamed");
-    assert_eq!(world.github.installation_of("acme/shop").await, Ok(Some(5)));
-    assert_eq!(world.github.installation_of("acme/other").await, Ok(None));
-    assert!(world.github.installation_of("acme").await.is_err());
+    assert_eq!(world.github.connection_of("acme/shop").await, Ok(Some(5)));
+    assert_eq!(world.github.connection_of("acme/other").await, Ok(None));
+    assert!(world.github.connection_of("acme").await.is_err());
     assert_eq!(world.server.lines().len(), 4);
     assert!(world.server.mints().is_empty(), "all as the App");
 }
@@ -347,7 +348,7 @@ async fn required_checks_of_a_branch() {
         .on("GET /repos/acme/shop/branches/hidden", answer(200, json!({ "name": "hidden", "protected": true })));
     let branch = |branch: &str| Need::RequiredChecks { branch: branch.to_owned() };
     let expected = [("ci/build", Some(1)), ("ci/test", Some(1)), ("e2e", Some(1)), ("old", Some(7)), ("lint", None)];
-    let expected = expected.map(|(name, app)| RequiredCheck { name: name.to_owned(), app });
+    let expected = expected.map(|(name, app)| RequiredCheck { name: name.to_owned(), source: app.map(CheckSource) });
     assert_eq!(ask(&world, branch("release/1.x")).await, Ok(Said::RequiredChecks(expected.into())));
     assert_eq!(ask(&world, branch("plain")).await, Ok(Said::RequiredChecks(BTreeSet::new())));
     assert!(ask(&world, branch("hidden")).await.is_err(), "protected, and nobody says how");

@@ -8,7 +8,12 @@ use std::{
 use futures_util::future::join_all;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation, jwk::Jwk};
 use phasebot::{
-    domain::{effect::Effect, id::ForgeName, needs::Need},
+    domain::{
+        effect::{Effect, Reaction},
+        fact::command::Source,
+        id::ForgeName,
+        needs::Need,
+    },
     forge::github::{GitHub, GitHubConfig, SetupError},
     port::forge::{ApplyContext, Forge, ForgeError, Target},
 };
@@ -80,7 +85,7 @@ async fn a_token_is_renewed_five_minutes_before_its_end() {
 #[tokio::test]
 async fn a_401_means_one_new_token_and_one_more_try() {
     let unauthorized = || answer(401, json!({ "message": "Bad credentials" }));
-    let comment = Effect::React { comment: 1, content: "eyes".to_owned() };
+    let comment = Effect::React { item: 12, source: Source::Comment(1), node: None, reaction: Reaction::Taken };
     let line = "POST /repos/acme/shop/issues/comments/1/reactions";
     let world1 = world().await;
     world1.server.on(line, unauthorized()).on(line, answer(201, json!({})));
@@ -113,7 +118,7 @@ async fn a_refused_token_is_told_in_clear_words_and_not_asked_for_at_once_again(
     ] {
         let world = world().await;
         world.server.on(MINT, answer(status, json!({ "message": "no" })));
-        let effect = Effect::React { comment: 1, content: "eyes".to_owned() };
+        let effect = Effect::React { item: 12, source: Source::Comment(1), node: None, reaction: Reaction::Taken };
         for _ in 0..3 {
             let error = world.github.apply(&target(), &effect, &ApplyContext::default()).await.unwrap_err();
             assert_eq!(error.to_string(), expected);

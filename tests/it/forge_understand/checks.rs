@@ -1,6 +1,6 @@
 //! Check runs, commit statuses, workflow runs.
 
-use phasebot::domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen};
+use phasebot::domain::event::{CheckSeen, CheckSource, RunOutcome, RunTrigger, Seen, StatusSeen, WorkflowSeen};
 use serde_json::{Value, json};
 
 use super::fixture::{Fixture, OUR_APP, fixture, sha, time};
@@ -16,11 +16,11 @@ fn check(fixture: &Fixture) -> CheckSeen {
 fn a_check_run_ends() {
     let completed = fixture("check_run.completed");
     let expected = CheckSeen {
-        app_slug: "github-actions".to_owned(),
+        source_name: "github-actions".to_owned(),
         id: 5101,
         sha: sha("c"),
         name: "test (stable)".to_owned(),
-        app: 15368,
+        source: CheckSource(15368),
         suite: Some(5001),
         started_at: time("2026-11-02T12:01:05Z"),
         completed: Some((time("2026-11-02T12:04:55Z"), RunOutcome::Success)),
@@ -73,7 +73,7 @@ fn without_its_end_a_check_run_ended_as_its_suite_changed() {
 #[test]
 fn an_unknown_app_is_not_ours() {
     let anonymous = check(&fixture("check_run.completed").with("/check_run/app", Value::Null));
-    assert_eq!((anonymous.app, anonymous.ours), (0, false));
+    assert_eq!((anonymous.source, anonymous.ours), (CheckSource::UNKNOWN, false));
     let reason = fixture("check_run.completed").without("/check_run/head_sha").reason();
     assert_eq!(reason, "check_run payload without check_run.head_sha");
 }
@@ -105,6 +105,7 @@ fn a_commit_status_is_set() {
         outcome: RunOutcome::Success,
         at: time("2026-11-02T12:06:01Z"),
         url: "https://jenkins.example.org/job/9".to_owned(),
+        ours: false,
     };
     assert_eq!(status.seen(), Seen::Status(expected.clone()));
     assert_eq!(status.event().name, "status");
@@ -130,7 +131,7 @@ fn a_workflow_run_tells_its_trigger() {
         id: 5301,
         sha: sha("c"),
         suite: Some(5001),
-        trigger: "schedule".to_owned(),
+        trigger: RunTrigger::Schedule,
         outcome: RunOutcome::Failure,
         attempt: 1,
         title: String::new(),

@@ -90,7 +90,7 @@ fn every_example_is_understood() {
             let decoded = decode_as(event, &body);
             let routed = route(&body).expect("an object");
             assert_eq!(routed.repo, decoded.repo.as_ref().map(|repo| repo.key.id), "{event}");
-            assert_eq!(routed.installation, decoded.installation, "{event}");
+            assert_eq!(routed.installation, decoded.connection, "{event}");
             assert_eq!(routed.repo, payload.pointer("/repository/id").and_then(Value::as_u64), "{event}");
             *counts.entry((event, kind(&decoded.seen))).or_default() += 1;
         }

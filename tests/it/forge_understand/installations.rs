@@ -1,6 +1,6 @@
 //! Installations, repositories, labels, and unused events.
 
-use phasebot::domain::event::{InstallationSeen, RepoSeen, RepositoryChange, Seen};
+use phasebot::domain::event::{ConnectionSeen, RepoSeen, RepositoryChange, Seen};
 use serde_json::{Value, json};
 
 use super::fixture::{fixture, key, person, received_at, shop, time};
@@ -13,33 +13,33 @@ fn named(id: u64, name: &str) -> (phasebot::domain::id::RepoKey, String) {
 fn the_app_is_installed() {
     let event = fixture("installation.created").event();
     assert_eq!(event.name, "installation.created");
-    assert_eq!(event.installation, Some(99));
+    assert_eq!(event.connection, Some(99));
     assert_eq!(event.repo, None);
     assert_eq!(event.sender, Some(person("alice")));
     assert_eq!(event.at, time("2026-11-01T09:00:00Z"));
     let added = vec![named(4711, "acme/shop"), named(4712, "acme/warehouse")];
-    assert_eq!(event.seen, Seen::Installation(InstallationSeen { active: true, added, removed: vec![] }));
+    assert_eq!(event.seen, Seen::Connection(ConnectionSeen { active: true, added, removed: vec![] }));
 }
 
 #[test]
 fn the_app_is_removed() {
     let deleted = fixture("installation.created").with("/action", "deleted");
     let removed = vec![key(4711), key(4712)];
-    assert_eq!(deleted.seen(), Seen::Installation(InstallationSeen { active: false, added: vec![], removed }));
+    assert_eq!(deleted.seen(), Seen::Connection(ConnectionSeen { active: false, added: vec![], removed }));
     assert_eq!(deleted.event().at, received_at());
 }
 
 #[test]
 fn a_suspension_comes_and_goes() {
     let suspended = fixture("installation.suspend");
-    let inactive = InstallationSeen { active: false, added: vec![], removed: vec![] };
-    assert_eq!(suspended.seen(), Seen::Installation(inactive.clone()));
+    let inactive = ConnectionSeen { active: false, added: vec![], removed: vec![] };
+    assert_eq!(suspended.seen(), Seen::Connection(inactive.clone()));
     assert_eq!(suspended.event().at, time("2026-11-04T08:00:00Z"));
-    let active = InstallationSeen { active: true, ..inactive.clone() };
-    assert_eq!(suspended.clone().with("/action", "unsuspend").seen(), Seen::Installation(active.clone()));
+    let active = ConnectionSeen { active: true, ..inactive.clone() };
+    assert_eq!(suspended.clone().with("/action", "unsuspend").seen(), Seen::Connection(active.clone()));
     let accepted = suspended.with("/action", "new_permissions_accepted");
-    assert_eq!(accepted.seen(), Seen::Installation(inactive));
-    assert_eq!(accepted.with("/installation/suspended_at", Value::Null).seen(), Seen::Installation(active));
+    assert_eq!(accepted.seen(), Seen::Connection(inactive));
+    assert_eq!(accepted.with("/installation/suspended_at", Value::Null).seen(), Seen::Connection(active));
 }
 
 #[test]
@@ -53,11 +53,11 @@ fn an_unknown_change_to_an_installation_changes_nothing() {
 #[test]
 fn repositories_join_and_leave() {
     let added = vec![named(4713, "acme/site")];
-    let expected = InstallationSeen { active: true, added, removed: vec![key(4712)] };
-    assert_eq!(fixture("installation_repositories.added").seen(), Seen::Installation(expected));
+    let expected = ConnectionSeen { active: true, added, removed: vec![key(4712)] };
+    assert_eq!(fixture("installation_repositories.added").seen(), Seen::Connection(expected));
     let odd = json!([1, null, {"id": 5}, {"id": 6, "full_name": "a/b/c"}, {"id": 7, "full_name": "a/b"}]);
     let odd = fixture("installation_repositories.added").with("/repositories_added", odd);
-    let Seen::Installation(seen) = odd.seen() else { panic!("an installation") };
+    let Seen::Connection(seen) = odd.seen() else { panic!("an installation") };
     assert_eq!(seen.added, vec![named(7, "a/b")]);
 }
 

@@ -89,7 +89,7 @@ fn review(fixture: &Fixture) -> ReviewSeen {
 fn an_issue_is_opened() {
     let event = fixture("issues.opened").event();
     assert_eq!(event.name, "issues.opened");
-    assert_eq!(event.installation, Some(99));
+    assert_eq!(event.connection, Some(99));
     assert_eq!(event.repo, Some(shop()));
     assert_eq!(event.sender, Some(person("bob")));
     assert_eq!(event.at, time("2026-11-02T09:00:00Z"));

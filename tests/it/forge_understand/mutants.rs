@@ -164,7 +164,7 @@ fn a_lost_field_makes_nothing_up() {
             assert!(
                 after.repo.is_none() || after.repo.map(|repo| repo.key) == before.repo.clone().map(|repo| repo.key)
             );
-            assert!(after.installation.is_none() || after.installation == before.installation);
+            assert!(after.connection.is_none() || after.connection == before.connection);
             if let (Some(before), Some(after)) = (number(&before.seen), number(&after.seen)) {
                 assert_eq!(before, after, "{event}");
             }

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use phasebot::{
     domain::{
         derived::{Reason, Transition},
-        effect::{Effect, LabelSpec},
+        effect::{Effect, LabelSpec, Reaction},
+        fact::command::Source,
         id::{ForgeName, RepoKey},
     },
     port::store::{
@@ -78,7 +79,7 @@ pub(crate) fn labels(item: u64, label: &str) -> Effect {
 
 /// An effect in the conversation's lane.
 pub(crate) fn react(comment: u64) -> Effect {
-    Effect::React { comment, content: "eyes".to_owned() }
+    Effect::React { item: 1, source: Source::Comment(comment), node: None, reaction: Reaction::Taken }
 }
 
 /// An effect in the safety lane.

@@ -4,7 +4,7 @@ use phasebot::{
     domain::{
         derived::Transition,
         effect::Lane,
-        id::{ForgeName, InstallationId, ItemNumber, RepoKey},
+        id::{ConnectionId, ForgeName, ItemId, RepoKey},
         timer::TimerKey,
     },
     port::store::{
@@ -41,8 +41,8 @@ struct Inner {
     deliveries: Vec<StoredDelivery>,
     repositories: BTreeMap<RepoKey, RepositoryRow>,
     facts: BTreeMap<(RepoKey, String), String>,
-    items: BTreeMap<(RepoKey, ItemNumber), StoredItem>,
-    histories: BTreeMap<(RepoKey, ItemNumber), Vec<Transition>>,
+    items: BTreeMap<(RepoKey, ItemId), StoredItem>,
+    histories: BTreeMap<(RepoKey, ItemId), Vec<Transition>>,
     effects: Vec<StoredEffect>,
     timers: BTreeMap<(RepoKey, TimerKey), Timestamp>,
     memos: BTreeMap<String, String>,
@@ -223,7 +223,7 @@ impl Store for MemoryStore {
         Ok(inner.repositories.values().find(is_it).cloned())
     }
 
-    async fn repositories(&self, forge: &ForgeName, id: InstallationId) -> Result<Vec<RepositoryRow>, StoreError> {
+    async fn repositories(&self, forge: &ForgeName, id: ConnectionId) -> Result<Vec<RepositoryRow>, StoreError> {
         let inner = self.inner.lock().unwrap();
         let served = |r: &&RepositoryRow| r.repo.forge == *forge && r.installation == Some(id);
         Ok(inner.repositories.values().filter(served).cloned().collect())
@@ -240,7 +240,7 @@ impl Store for MemoryStore {
         Ok(inner.items.iter().filter(|((r, _), _)| r == repo).map(|(_, row)| row.clone()).collect())
     }
 
-    async fn transitions(&self, repo: &RepoKey, item: ItemNumber) -> Result<Vec<Transition>, StoreError> {
+    async fn transitions(&self, repo: &RepoKey, item: ItemId) -> Result<Vec<Transition>, StoreError> {
         Ok(self.inner.lock().unwrap().histories.get(&(repo.clone(), item)).cloned().unwrap_or_default())
     }
 
@@ -308,7 +308,7 @@ impl Store for MemoryStore {
         let inner = self.inner.lock().unwrap();
         let mut due: Vec<_> = inner.effects.iter().filter(|e| open(e.state) && e.not_before <= now).cloned().collect();
         due.sort_by_key(|e| (e.lane, e.id));
-        let mut counts: BTreeMap<(InstallationId, Lane), usize> = BTreeMap::new();
+        let mut counts: BTreeMap<(ConnectionId, Lane), usize> = BTreeMap::new();
         due.retain(|e| {
             let count = counts.entry((e.installation, e.lane)).or_default();
             *count += 1;

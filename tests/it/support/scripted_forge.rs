@@ -13,7 +13,7 @@ use phasebot::{
     domain::{
         effect::{Effect, Lane},
         event::Event,
-        id::{Actor, ForgeName, InstallationId},
+        id::{Actor, ConnectionId, ForgeName},
         needs::{Answer, Need},
     },
     port::{
@@ -44,7 +44,7 @@ pub struct ScriptedForge {
     /// Answer to a query.
     pub on_answer: Mutex<OnAnswer>,
     /// Answer to a query for a repository's installation.
-    pub installation: Mutex<Result<Option<InstallationId>, ForgeError>>,
+    pub installation: Mutex<Result<Option<ConnectionId>, ForgeError>>,
     /// Answer to a query for our account.
     pub identity: Mutex<Result<Actor, ForgeError>>,
     /// Barrier at which queries for an installation wait for each other.
@@ -125,7 +125,7 @@ impl Forge for ScriptedForge {
         self.identity.lock().unwrap().clone()
     }
 
-    async fn installation_of(&self, _full_name: &str) -> Result<Option<InstallationId>, ForgeError> {
+    async fn connection_of(&self, _full_name: &str) -> Result<Option<ConnectionId>, ForgeError> {
         let meeting = self.meeting.lock().unwrap().clone();
         if let Some(meeting) = meeting {
             meeting.wait().await;

@@ -18,7 +18,7 @@ use phasebot::{
     domain::{
         effect::Effect,
         event::Event,
-        id::{Actor, ForgeName, InstallationId},
+        id::{Actor, ConnectionId, ForgeName},
         needs::{Answer, Need},
     },
     http::{Limits, ServerState, serve},
@@ -77,7 +77,7 @@ impl Forge for Fake {
         unreachable!("the server asks no forge")
     }
 
-    async fn installation_of(&self, _: &str) -> Result<Option<InstallationId>, ForgeError> {
+    async fn connection_of(&self, _: &str) -> Result<Option<ConnectionId>, ForgeError> {
         unreachable!("the server asks no forge")
     }
 

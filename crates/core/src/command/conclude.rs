@@ -35,8 +35,10 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
     let Some(id) = effect.command() else { return Conclusion::default() };
     let ending = ending(effect, outcome);
     let Some((line, node)) = end(facts, id, &ending) else { return Conclusion::default() };
-    let mut effects: Vec<PlannedEffect> =
-        Reaction::of(&ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+    let mut effects: Vec<PlannedEffect> = Reaction::of(&ending)
+        .and_then(|mood| reply::react(id.item, id.source, node.as_deref(), mood))
+        .into_iter()
+        .collect();
     if let Some(saying) = words(id, &line, &ending, outcome) {
         effects.extend(reply::say_later(facts, id, saying, now));
     }
@@ -51,8 +53,10 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
 /// answered in words, too.
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
-    let mut effects: Vec<PlannedEffect> =
-        Reaction::of(ending).and_then(|mood| reply::react(id.source, node.as_deref(), mood)).into_iter().collect();
+    let mut effects: Vec<PlannedEffect> = Reaction::of(ending)
+        .and_then(|mood| reply::react(id.item, id.source, node.as_deref(), mood))
+        .into_iter()
+        .collect();
     let saying = match ending {
         Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
         other @ (Ending::Done(_) | Ending::Pending | Ending::Refused(_) | Ending::Misread(_)) => {
@@ -110,7 +114,6 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 Effect::SetPhase { .. }
                 | Effect::UpsertComment { .. }
                 | Effect::React { .. }
-                | Effect::ReactTo { .. }
                 | Effect::FoldComment { .. }
                 | Effect::Assign { .. }
                 | Effect::SetMilestone { .. }
@@ -120,7 +123,7 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::SetIssueState { .. }
                 | Effect::SetLabels { .. }
                 | Effect::UpsertIssue { .. }
-                | Effect::SetCheck { .. }
+                | Effect::Report { .. }
                 | Effect::CreateDeployment { .. }
                 | Effect::SetDeployment { .. }
                 | Effect::Dispatch { .. }

@@ -10,7 +10,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Source},
         },
-        id::{Account, Actor, ItemNumber, Sha},
+        id::{Account, Actor, ItemId, Sha},
         policy::Policy,
     },
     ingest::Us,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Item on which it was written.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// Comment or review that contains it.
     pub source: Source,
     /// Author, who also sent it.
@@ -115,7 +115,7 @@ pub fn hear(event: &Event, policy: &Policy, us: &Us) -> Option<Request> {
         | Seen::Protection(_)
         | Seen::Repository(_)
         | Seen::Label { .. }
-        | Seen::Installation(_)
+        | Seen::Connection(_)
         | Seen::Alert(_)
         | Seen::Nothing { .. } => return None,
     };

@@ -2,20 +2,10 @@
 
 use crate::domain::fact::command::Ending;
 
-/// Meaning of a reaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Reaction {
-    /// Received.
-    Taken,
-    /// Done.
-    Done,
-    /// Refused.
-    Refused,
-    /// Not understood.
-    Puzzled,
-}
+pub(super) use crate::domain::effect::Reaction;
 
 impl Reaction {
+    /// Returns the reaction for an ending; `None` while there is none.
     pub(super) fn of(ending: &Ending) -> Option<Self> {
         match ending {
             Ending::Done(_) => Some(Self::Done),

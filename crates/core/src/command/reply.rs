@@ -10,7 +10,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Ending, Reply, Source},
         },
-        id::ItemNumber,
+        id::ItemId,
     },
     plan::{DecisionContext, PlannedEffect},
     text::message::quoted,
@@ -62,21 +62,17 @@ fn source(source: Source) -> String {
 
 /// Returns the effect that reacts to the comment or review.
 pub(super) fn reaction(request: &Request, mood: Reaction) -> Option<PlannedEffect> {
-    react(request.source, request.node.as_deref(), mood)
+    react(request.item, request.source, request.node.as_deref(), mood)
 }
 
-pub(super) fn react(from: Source, node: Option<&str>, mood: Reaction) -> Option<PlannedEffect> {
-    let content = match mood {
-        Reaction::Taken => "eyes",
-        Reaction::Done => "rocket",
-        Reaction::Refused => "-1",
-        Reaction::Puzzled => "confused",
-    };
-    let effect = match from {
-        Source::Comment(comment) => Effect::React { comment, content: content.to_owned() },
-        Source::Review(_) => Effect::ReactTo { node: node?.to_owned(), content: content.to_owned() },
-    };
-    Some(PlannedEffect { key: format!("react/{}/{content}", source(from)), replaces: false, effect })
+pub(super) fn react(item: ItemId, from: Source, node: Option<&str>, mood: Reaction) -> Option<PlannedEffect> {
+    // The forge finds a review by its global id alone.
+    if matches!(from, Source::Review(_)) && node.is_none() {
+        return None;
+    }
+    let key = format!("react/{}/{}", source(from), mood.word());
+    let effect = Effect::React { item, source: from, node: node.map(str::to_owned), reaction: mood };
+    Some(PlannedEffect { key, replaces: false, effect })
 }
 
 /// Returns the effect that announces in a separate comment what a command is about to do, if there
@@ -112,7 +108,7 @@ pub(super) fn say_later(
 
 fn say_as(
     facts: &mut RepoFacts,
-    item: ItemNumber,
+    item: ItemId,
     name: &str,
     sayings: &[AnswerText],
     may_comment: bool,

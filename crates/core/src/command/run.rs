@@ -25,7 +25,7 @@ use crate::{
             deploy_request::{DeployRequest, Origin, RequestKind},
             item::{ItemFacts, OverrideKind, PhaseOverride},
         },
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         permission::Role,
         policy::Policy,
         rule::name_key,
@@ -266,7 +266,7 @@ impl Invocation<'_> {
     /// Returns a change by the name that people give it: a known item, a known tag, or a commit's
     /// digits.
     pub(super) fn change(&self, name: &str) -> Option<String> {
-        let number = name.strip_prefix('#').and_then(|digits| digits.parse::<ItemNumber>().ok());
+        let number = name.strip_prefix('#').and_then(|digits| digits.parse::<ItemId>().ok());
         if let Some(number) = number {
             return self.facts.items.contains_key(&number).then(|| format!("#{number}"));
         }
@@ -317,11 +317,11 @@ impl Invocation<'_> {
     /// commands are updated now, others with their item's next change.
     pub(super) fn guard(&mut self, action: CommandAction) {
         self.action = Some(action);
-        let open = |number: &ItemNumber| {
+        let open = |number: &ItemId| {
             let item = self.facts.items.get(number);
             item.is_some_and(|i| i.gone.is_none() && i.closed(self.now).is_none())
         };
-        let mut boards: BTreeSet<ItemNumber> = BTreeSet::new();
+        let mut boards: BTreeSet<ItemId> = BTreeSet::new();
         let newest_first = self.facts.commands.index().by_time.iter().rev().take(COMMANDS_LOOKED_AT);
         for (_, id) in newest_first {
             if boards.len() >= BOARDS_REFRESHED {
@@ -352,7 +352,7 @@ impl Invocation<'_> {
     }
 
     /// Records that an item changed.
-    fn touch(&mut self, item: ItemNumber) {
+    fn touch(&mut self, item: ItemId) {
         self.observed.changed.insert(DocumentKey::Item(item));
         self.observed.items.insert(item);
     }

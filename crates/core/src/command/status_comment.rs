@@ -20,7 +20,7 @@ use crate::{
             command::{CommandAction, CommandFacts, CommandId, Ending, Evidence, Wanted},
             deployment::DeploymentFacts,
         },
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         permission::Grant,
         policy::{EnvironmentFilter, Mode, Pattern, Policy},
     },
@@ -43,7 +43,7 @@ const MOST_GATES: usize = 3;
 const MOST_LISTED: usize = 20;
 
 /// Returns whether an item has a status comment.
-pub fn is_wanted(facts: &RepoFacts, item: ItemNumber) -> bool {
+pub fn is_wanted(facts: &RepoFacts, item: ItemId) -> bool {
     facts.commands_on(item).iter().any(|(_, command)| {
         command.action.as_ref().is_some_and(CommandAction::needs_status_comment)
             || (!command.is_noise() && command.reply.as_ref().is_some_and(|reply| reply.marker.is_none()))
@@ -97,7 +97,7 @@ impl StatusComment<'_, '_> {
     fn links(&self, text: &mut String) {
         let number = self.derived.item;
         let pull = self.eval.facts.pull(number).is_some();
-        let linked: Vec<ItemNumber> = if pull {
+        let linked: Vec<ItemId> = if pull {
             self.eval.named_issues(number)
         } else {
             let works = self.eval.works_on(number).into_iter();
@@ -150,7 +150,7 @@ impl StatusComment<'_, '_> {
 
     /// Adds the feedback issues of incidents that the item's change is suspected of.
     fn incidents(&self, text: &mut String) {
-        let issues: Vec<ItemNumber> = incident::suspected_in(self.eval, self.derived.item).into_iter().collect();
+        let issues: Vec<ItemId> = incident::suspected_in(self.eval, self.derived.item).into_iter().collect();
         if !issues.is_empty() {
             let _ = writeln!(text, "\nSuspected of: {}", numbers(&issues));
         }
@@ -289,7 +289,7 @@ impl StatusComment<'_, '_> {
 }
 
 /// Lists the first few of these items, and the number of the others.
-fn numbers(items: &[ItemNumber]) -> String {
+fn numbers(items: &[ItemId]) -> String {
     let names: Vec<String> = items.iter().take(MOST_LISTED).map(|n| format!("#{n}")).collect();
     let more = items.len().saturating_sub(MOST_LISTED);
     if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }

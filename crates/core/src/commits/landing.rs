@@ -9,7 +9,7 @@ use crate::{
     domain::{
         event::RefName,
         fact::{commit::PushFacts, item::PullFacts},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         when::earlier,
     },
 };
@@ -38,7 +38,7 @@ pub(crate) struct Landing {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Work {
     /// A pull request.
-    Pull(ItemNumber),
+    Pull(ItemId),
     /// A commit that came without one.
     Commit(Sha),
 }
@@ -201,7 +201,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns the landings of the pull requests whose branch this one was merged into.
-    fn stacked(&self, number: ItemNumber, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Landing> {
+    fn stacked(&self, number: ItemId, at: Timestamp, base: &str, path: &mut Vec<Work>) -> Vec<Landing> {
         let below = self.facts.index.pulls_from.get(base).into_iter().flatten();
         let below = below.filter(|b| {
             **b != number && self.facts.pull(**b).and_then(|p| p.merged.as_ref()).is_some_and(|m| m.at >= at)
@@ -210,7 +210,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns the pull requests from the branch `base`, which a stacked pull request went into.
-    pub(crate) fn waits_in(&self, base: &str) -> impl Iterator<Item = ItemNumber> {
+    pub(crate) fn waits_in(&self, base: &str) -> impl Iterator<Item = ItemId> {
         self.facts.index.pulls_from.get(base).into_iter().flatten().copied()
     }
 
@@ -219,7 +219,7 @@ impl EvalContext<'_> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
             // An edit may have removed the reference since.
-            let says_so = |by: &&ItemNumber| {
+            let says_so = |by: &&ItemId| {
                 let refs = self.facts.pull(**by).and_then(|p| p.refs.as_ref());
                 refs.is_some_and(|r| r.value.reverts.contains(number))
             };
@@ -245,7 +245,7 @@ impl EvalContext<'_> {
 
     /// Returns the commits pushed to a pull request's branch while the branch served that pull
     /// request.
-    pub(crate) fn branch_commits(&self, number: ItemNumber, pull: &PullFacts) -> Vec<&Sha> {
+    pub(crate) fn branch_commits(&self, number: ItemId, pull: &PullFacts) -> Vec<&Sha> {
         let Some(shape) = pull.shape.as_ref().map(|s| &s.value) else { return Vec::new() };
         if shape.from_fork || self.listed(&shape.head_ref) {
             return Vec::new();

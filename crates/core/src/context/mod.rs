@@ -19,7 +19,7 @@ use crate::{
     domain::{
         event::RefName,
         fact::RepoFacts,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need, RequiredCheck},
         policy::Policy,
         when::{self, Span},
@@ -152,7 +152,7 @@ impl<'a> EvalContext<'a> {
 
     /// Asks for the issues that the forge links to a pull request: when it is first seen without a
     /// link in its text, and again once it was merged.
-    pub(crate) fn want_links(&self, number: ItemNumber) {
+    pub(crate) fn want_links(&self, number: ItemId) {
         let Some(pull) = self.facts.pull(number) else { return };
         let need = Need::LinkedIssues { pull: number };
         let asked = self.facts.answers.get(&need).map(|a| a.at);

@@ -124,7 +124,6 @@ pub(crate) fn ended(
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::SetMilestone { .. }
@@ -134,7 +133,7 @@ pub(crate) fn ended(
         | Effect::SetIssueState { .. }
         | Effect::SetLabels { .. }
         | Effect::UpsertIssue { .. }
-        | Effect::SetCheck { .. }
+        | Effect::Report { .. }
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. } => {}
     }

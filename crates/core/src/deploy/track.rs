@@ -9,7 +9,7 @@ use crate::{
     deploy::{change, finish::finish, messages, start::cancel},
     domain::{
         effect::Effect,
-        event::{DeployState, RunOutcome},
+        event::{DeployState, RunOutcome, RunTrigger},
         fact::{
             DocumentKey, RepoFacts,
             deploy_request::{DeployRequest, RequestEnd, RunFacts},
@@ -36,14 +36,14 @@ fn add(at: Timestamp, span: SignedDuration) -> Timestamp {
     at.checked_add(span).unwrap_or(Timestamp::MAX)
 }
 
-fn trigger(request: &DeployRequest) -> &'static str {
-    if request.deployment.is_some() { "deployment" } else { "workflow_dispatch" }
+fn trigger(request: &DeployRequest) -> RunTrigger {
+    if request.deployment.is_some() { RunTrigger::Deployment } else { RunTrigger::Dispatch }
 }
 
 fn need(id: &str, request: &DeployRequest) -> Need {
     // A dispatched run is at its branch's head, whatever commit its inputs name.
     let sha = request.deployment.and(request.sha.clone());
-    Need::RunsAt { sha, trigger: trigger(request).to_owned(), purpose: id.to_owned() }
+    Need::RunsAt { sha, trigger: trigger(request), purpose: id.to_owned() }
 }
 
 /// Returns the runs that do a request's work, from events and from the forge's answer.

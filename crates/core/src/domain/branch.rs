@@ -1,12 +1,12 @@
 //! Issue numbers in branch names.
 
-use crate::domain::id::ItemNumber;
+use crate::domain::id::ItemId;
 
 /// An issue that a branch's name refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedIssue {
     /// The issue.
-    pub issue: ItemNumber,
+    pub issue: ItemId,
     /// True if only a bare leading number names it (`12-title`): too common a form to count by
     /// itself.
     pub bare: bool,
@@ -37,7 +37,7 @@ pub fn named_issue(branch: &str) -> Option<NamedIssue> {
 
 /// Parses a number that ends the text or is followed by `-` or `_`, so that neither `2024.1` nor
 /// `3d-view` is taken for an issue.
-fn leading_number(text: &str) -> Option<ItemNumber> {
+fn leading_number(text: &str) -> Option<ItemId> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
     if digits == 0 || digits > 9 || !(rest.is_empty() || rest.starts_with(['-', '_'])) {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::ItemNumber;
+use crate::domain::id::ItemId;
 
 /// An item entered a phase, or left all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Derived {
     /// The item.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// Its phase; `None`: it should have no phase label.
     pub phase: Option<String>,
     /// True if we may change its labels: `false` for items that opted out, are ignored or gone.
@@ -53,7 +53,7 @@ pub struct Derived {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredItem {
     /// The item.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// Its phase, if it has one.
     pub phase: Option<String>,
     /// Time since when it is in the phase.

@@ -12,18 +12,18 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     decision::GateName,
     event::DeployState,
-    fact::command::CommandId,
-    id::{ItemNumber, Sha},
+    fact::command::{CommandId, Source},
+    id::{ItemId, Sha},
 };
 
 pub use crate::domain::effect::forge_result::ForgeResult;
-pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, RefGuard};
+pub use crate::domain::effect::part::{Annotation, CheckVerdict, LabelSpec, Reaction, RefGuard};
 
 /// The marker of our issue about an invalid policy file, and of the comment on a pull request that
 /// changes the policy file.
 pub const POLICY_MARKER: &str = "policy";
 
-/// Priority of a write among the writes of one installation.
+/// Priority of a write among the writes of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Lane {
     /// Deployments, cancellations, answers to protection rules, releases.
@@ -56,7 +56,7 @@ pub enum Effect {
     /// Sets an item's phase label to exactly this one, or to none.
     SetPhase {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// The label to add; `None`: none.
         label: Option<LabelSpec>,
         /// Every label that shows a phase in the policy. All of them but `label` are removed.
@@ -65,7 +65,7 @@ pub enum Effect {
     /// Creates a comment, or edits the existing one that has the same marker.
     UpsertComment {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Hidden text that identifies the comment, without the HTML comment around it.
         marker: String,
         /// The visible text. The adapter adds the marker.
@@ -74,24 +74,21 @@ pub enum Effect {
         /// is unknown, a new one is looked up, too.
         sticky: bool,
     },
-    /// Adds a reaction to a comment.
+    /// Adds a reaction to a comment or review.
     React {
-        /// The comment.
-        comment: u64,
-        /// The forge's name of the reaction: `eyes`, `rocket`, `-1`, `confused`.
-        content: String,
-    },
-    /// Adds a reaction to something that only a global id identifies, such as a review.
-    ReactTo {
-        /// The forge's global id.
-        node: String,
-        /// The reaction, as in [`Effect::React`].
-        content: String,
+        /// The item on which it was written.
+        item: ItemId,
+        /// The comment or review.
+        source: Source,
+        /// The forge's global id of the review, where only that identifies it.
+        node: Option<String>,
+        /// The reaction.
+        reaction: Reaction,
     },
     /// Minimizes one of our comments because a newer one replaces it.
     FoldComment {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// The comment's marker.
         marker: String,
         /// Earliest time at which it was written.
@@ -100,7 +97,7 @@ pub enum Effect {
     /// Assigns people, in addition to those already assigned.
     Assign {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Account names.
         logins: Vec<String>,
         /// The command that requested it, if any.
@@ -109,7 +106,7 @@ pub enum Effect {
     /// Sets an item's milestone to an open one, or removes it.
     SetMilestone {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Title of the milestone, compared without case; `None`: remove it.
         milestone: Option<String>,
         /// The command that requested it.
@@ -118,7 +115,7 @@ pub enum Effect {
     /// Re-runs what failed on a pull request's head, if the head is still this commit.
     RerunFailed {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
         /// The expected head commit.
         sha: Sha,
         /// The command that requested it.
@@ -141,7 +138,7 @@ pub enum Effect {
     /// Changes the title and text of one of our issues.
     EditIssue {
         /// The issue.
-        item: ItemNumber,
+        item: ItemId,
         /// Hidden text that identifies the issue.
         marker: String,
         /// Title.
@@ -152,14 +149,14 @@ pub enum Effect {
     /// Closes an issue as completed, or reopens it.
     SetIssueState {
         /// The issue.
-        item: ItemNumber,
+        item: ItemId,
         /// True to open it, false to close it.
         open: bool,
     },
     /// Adds labels to an item and removes others. Other labels stay unchanged.
     SetLabels {
         /// The item.
-        item: ItemNumber,
+        item: ItemId,
         /// Labels to add. Missing ones are created.
         add: Vec<LabelSpec>,
         /// Labels to remove.
@@ -177,16 +174,17 @@ pub enum Effect {
         /// True for an open issue, false for a closed one.
         open: bool,
     },
-    /// Creates a check run on a commit, or updates the existing one.
-    SetCheck {
-        /// Name of the check run, such as `phasebot/policy`.
+    /// Reports a verdict on a commit: creates a check run, or updates the existing one. A forge
+    /// without check runs shows a commit status, and the text in a comment on `or_comment`.
+    Report {
+        /// Name of the check run, or context of the commit status, such as `phasebot/policy`.
         name: String,
         /// The commit.
         sha: Sha,
-        /// The gate whose decision the check run shows, if any.
+        /// The gate whose decision it shows, if any.
         #[serde(default)]
         gate: Option<GateName>,
-        /// Our id for the check run. It distinguishes our check runs with the same name.
+        /// Our id for it. It distinguishes our check runs with the same name.
         external_id: String,
         /// Verdict.
         verdict: CheckVerdict,
@@ -196,9 +194,9 @@ pub enum Effect {
         summary: String,
         /// Annotations on lines of files. The adapter sends no more than the forge accepts.
         annotations: Vec<Annotation>,
-        /// The item on which to post the same content as a comment if we may not write checks. The
-        /// comment is found again by `external_id`.
-        or_comment: Option<ItemNumber>,
+        /// The item on which to post the same content as a comment if we may not write checks, or if
+        /// the forge has none. The comment is found again by `external_id`.
+        or_comment: Option<ItemId>,
     },
     /// Creates a deployment of a commit. It is found again by our id in its payload.
     CreateDeployment {
@@ -295,14 +293,13 @@ impl Effect {
             | Self::PublishRelease { .. } => Lane::Safety,
             Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::SetMilestone { .. }
             | Self::RerunFailed { .. }
             | Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. } => Lane::Conversation,
+            | Self::Report { .. } => Lane::Conversation,
             // Updates of existing things can wait; new things go first.
             Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
                 Lane::Labels
@@ -317,7 +314,6 @@ impl Effect {
             Self::RerunFailed { .. }
             | Self::SetPhase { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::EditIssue { .. }
@@ -330,7 +326,7 @@ impl Effect {
             | Self::CancelRun { .. }
             | Self::AnswerProtection { approve: Some(_), .. }
             | Self::PublishRelease { .. } => RetrySafety::Natural,
-            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::SetCheck { .. } => {
+            Self::CreateDeployment { .. } | Self::UpsertComment { .. } | Self::OpenIssue { .. } | Self::UpsertIssue { .. } | Self::Report { .. } => {
                 RetrySafety::MarkedCreate
             }
             Self::Dispatch { .. } | Self::AnswerProtection { approve: None, .. } => RetrySafety::Unverifiable,
@@ -343,7 +339,6 @@ impl Effect {
             Self::SetPhase { .. } => "set_phase",
             Self::UpsertComment { .. } => "upsert_comment",
             Self::React { .. } => "react",
-            Self::ReactTo { .. } => "react_to",
             Self::FoldComment { .. } => "fold_comment",
             Self::Assign { .. } => "assign",
             Self::SetMilestone { .. } => "set_milestone",
@@ -353,7 +348,7 @@ impl Effect {
             Self::SetIssueState { .. } => "set_issue_state",
             Self::SetLabels { .. } => "set_labels",
             Self::UpsertIssue { .. } => "upsert_issue",
-            Self::SetCheck { .. } => "set_check",
+            Self::Report { .. } => "report",
             Self::CreateDeployment { .. } => "create_deployment",
             Self::SetDeployment { .. } => "set_deployment",
             Self::Dispatch { .. } => "dispatch",

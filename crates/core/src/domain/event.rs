@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     alert::Message,
-    id::{Account, Actor, InstallationId, ItemNumber, RepoKey, Sha},
+    id::{Account, Actor, ConnectionId, ItemId, RepoKey, Sha},
 };
 
 pub use crate::domain::event::app::App;
-pub use crate::domain::event::check::{CheckSeen, RunOutcome, StatusSeen};
+pub use crate::domain::event::check::{CheckSeen, CheckSource, RunOutcome, StatusSeen, is_own_name};
 pub use crate::domain::event::git::{CommitSeen, GroupEnd, MergeGroupSeen, PushSeen, RefName, RefSeen};
-pub use crate::domain::event::run::{ProtectionSeen, WorkflowSeen};
+pub use crate::domain::event::run::{ProtectionSeen, RunTrigger, WorkflowSeen};
 pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, ReleaseSeen};
 
 /// A decoded delivery.
@@ -30,10 +30,11 @@ pub use crate::domain::event::ship::{DeployState, DeployStatus, DeploymentSeen, 
 pub struct Event {
     /// The forge's name of the event with its action, such as `pull_request.closed`.
     pub name: String,
-    /// The installation that the payload names. It is checked against our own records before
-    /// anything is written.
-    pub installation: Option<InstallationId>,
-    /// The repository; `None` for installation-wide events.
+    /// The connection that the payload names. It is checked against our own records before anything
+    /// is written.
+    #[serde(alias = "installation")]
+    pub connection: Option<ConnectionId>,
+    /// The repository; `None` for connection-wide events.
     pub repo: Option<RepoSeen>,
     /// The account that caused the event.
     pub sender: Option<Actor>,
@@ -102,8 +103,8 @@ pub enum Seen {
         /// The name that no longer exists: the deleted label's, or the renamed label's old one.
         gone: Option<String>,
     },
-    /// The App was installed, changed, suspended or removed.
-    Installation(InstallationSeen),
+    /// A connection was made, changed, suspended or removed, such as an App's installation.
+    Connection(ConnectionSeen),
     /// An alert message for this repository from a monitoring connection.
     Alert(Box<Message>),
     /// An event that is recorded but affects no phase.
@@ -115,7 +116,7 @@ pub enum Seen {
 
 impl Seen {
     /// Returns the number of the item that the event is about, if any.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Issue(item) => Some(item.number),
             Self::Pull(pull) => Some(pull.item.number),
@@ -133,7 +134,7 @@ impl Seen {
             | Self::Protection(_)
             | Self::Repository(_)
             | Self::Label { .. }
-            | Self::Installation(_)
+            | Self::Connection(_)
             | Self::Alert(_)
             | Self::Nothing { .. } => None,
         }
@@ -189,7 +190,7 @@ pub enum ItemChange {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemSeen {
     /// Issue or pull request number.
-    pub number: ItemNumber,
+    pub number: ItemId,
     /// True if the item is a pull request.
     pub is_pull: bool,
     /// Title.
@@ -318,10 +319,10 @@ pub enum RepositoryChange {
     Unarchived,
 }
 
-/// A change to an installation.
+/// A change to a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InstallationSeen {
-    /// True if we may act for the installation from now on.
+pub struct ConnectionSeen {
+    /// True if we may act for the connection from now on.
     pub active: bool,
     /// Repositories that were added, by key and full name.
     pub added: Vec<(RepoKey, String)>,

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 pub use sha::{NotAnObjectName, Sha, ShortSha};
 
 /// The number of an issue or pull request within its repository.
-pub type ItemNumber = u64;
+pub type ItemId = u64;
 
-/// A forge's id of an App installation: the tenant for which we act.
-pub type InstallationId = u64;
+/// The id of a connection to a forge: the account for which we act there, with its own
+/// credentials and limits, such as an installation of an App.
+pub type ConnectionId = u64;
 
 /// The configured name of a forge instance, such as `github`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{CheckSeen, CommitSeen, StatusSeen},
+    event::{CheckSeen, CheckSource, CommitSeen, RunTrigger, StatusSeen},
     fact::{deploy_request::RunFacts, item::ReviewFact},
-    id::{Account, AccountId, ItemNumber, Sha},
+    id::{Account, AccountId, ItemId, Sha},
     permission::Role,
 };
 
@@ -45,17 +45,17 @@ pub enum Need {
     /// Asks for the issues that the forge itself lists as closed by the pull request.
     LinkedIssues {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
     },
     /// Asks for the branches that the forge lists as linked to the issue.
     LinkedBranches {
         /// The issue.
-        issue: ItemNumber,
+        issue: ItemId,
     },
     /// Asks which change closed the issue, if the forge closed it for a change that landed.
     Closer {
         /// The issue.
-        issue: ItemNumber,
+        issue: ItemId,
         /// Time at which it was closed.
         at: Timestamp,
     },
@@ -123,7 +123,7 @@ pub enum Need {
     /// Asks for the reviews of the pull request.
     Reviews {
         /// The pull request.
-        pull: ItemNumber,
+        pull: ItemId,
     },
     /// Asks who started the workflow run.
     Starters {
@@ -149,8 +149,8 @@ pub enum Need {
     RunsAt {
         /// The commit; `None`: any.
         sha: Option<Sha>,
-        /// The event: `deployment` or `workflow_dispatch`.
-        trigger: String,
+        /// The kind of event.
+        trigger: RunTrigger,
         /// The purpose of the query.
         purpose: String,
     },
@@ -196,7 +196,7 @@ pub enum Answer {
     /// To [`Need::Member`].
     Member(bool),
     /// To [`Need::LinkedIssues`].
-    LinkedIssues(BTreeSet<ItemNumber>),
+    LinkedIssues(BTreeSet<ItemId>),
     /// To [`Need::LinkedBranches`].
     LinkedBranches(BTreeSet<String>),
     /// To [`Need::Closer`]; `None`: a person closed the issue, or a change in another repository.
@@ -230,7 +230,7 @@ pub enum Answer {
         statuses: Vec<StatusSeen>,
     },
     /// To [`Need::OpenIssues`].
-    OpenIssues(BTreeSet<ItemNumber>),
+    OpenIssues(BTreeSet<ItemId>),
     /// To [`Need::Authors`].
     #[serde(alias = "CommitAuthors")]
     Authors(Authors),
@@ -244,7 +244,7 @@ pub enum Answer {
     /// To [`Need::CommitPlace`].
     CommitPlace(CommitPlace),
     /// To [`Need::PullsOf`]: merged pull requests, each with its target branch.
-    BroughtBy(BTreeMap<ItemNumber, String>),
+    BroughtBy(BTreeMap<ItemId, String>),
     /// To [`Need::Reviews`].
     Reviews {
         /// The pull request's newest commit.
@@ -301,7 +301,7 @@ impl From<StoredAuthors> for Authors {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Closer {
     /// A merged pull request.
-    Pull(ItemNumber),
+    Pull(ItemId),
     /// A commit.
     Commit(Sha),
 }
@@ -311,8 +311,9 @@ pub enum Closer {
 pub struct RequiredCheck {
     /// Name of the check run, or context of the commit status.
     pub name: String,
-    /// The App that has to report it; `None`: anyone may.
-    pub app: Option<u64>,
+    /// The source that has to report it; `None`: anyone may.
+    #[serde(rename = "app")]
+    pub source: Option<CheckSource>,
 }
 
 /// The head of a pull request at the time of the query.

@@ -2,13 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use super::id::ItemNumber;
+use super::id::ItemId;
 
 /// Owner of a timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimerKey {
     /// An item: its phase changes at a known time.
-    Item(ItemNumber),
+    Item(ItemId),
     /// The repository: an incident, a deployment or a gate changes at a known time.
     Repository,
     /// The repository's policy: a file has to be read again, or items have to be decided under
@@ -20,7 +20,7 @@ pub enum TimerKey {
 
 impl TimerKey {
     /// Returns the item that owns the timer, if it is an item's.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::Item(number) => Some(*number),
             Self::Repository | Self::Policy | Self::Organization => None,

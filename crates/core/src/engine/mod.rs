@@ -29,7 +29,7 @@ use crate::{
         effect::Effect,
         event::Event,
         fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
+        id::ItemId,
         needs::{Answered, Need},
     },
     ingest::{self, Observed, SurveyTerms, Us},
@@ -48,7 +48,7 @@ pub struct Repository {
     /// Facts.
     pub facts: RepoFacts,
     /// The last decision for each item.
-    pub items: BTreeMap<ItemNumber, StoredItem>,
+    pub items: BTreeMap<ItemId, StoredItem>,
     /// When the repository's own timer fires, as far as it is known to be set.
     pub wake_at: Option<Timestamp>,
     /// Input since the last plan.
@@ -59,7 +59,7 @@ pub struct Repository {
 #[derive(Debug, Default)]
 struct Pending {
     changed: BTreeSet<DocumentKey>,
-    items: BTreeSet<ItemNumber>,
+    items: BTreeSet<ItemId>,
     effects: Vec<PlannedEffect>,
     cancel: Vec<String>,
     /// Timers that fired.
@@ -135,12 +135,12 @@ pub enum Input<'a> {
     /// What the answers to our own writes tell of labels.
     LabelsApplied {
         /// The labels on an item after the write.
-        labels: Option<(ItemNumber, &'a BTreeSet<String>)>,
+        labels: Option<(ItemId, &'a BTreeSet<String>)>,
         /// Labels that now exist.
         made: &'a BTreeSet<String>,
     },
     /// An item is gone, as the forge says although no event told.
-    Deleted(ItemNumber),
+    Deleted(ItemId),
     /// Timers that fired.
     Timers(&'a BTreeSet<TimerKey>),
     /// Documents that the caller changed itself, and items to decide again.
@@ -148,7 +148,7 @@ pub enum Input<'a> {
         /// The documents.
         documents: &'a BTreeSet<DocumentKey>,
         /// The items.
-        items: &'a BTreeSet<ItemNumber>,
+        items: &'a BTreeSet<ItemId>,
     },
 }
 
@@ -163,12 +163,12 @@ pub enum Step {
 
 impl Repository {
     /// A repository as it was stored.
-    pub fn new(facts: RepoFacts, items: BTreeMap<ItemNumber, StoredItem>) -> Self {
+    pub fn new(facts: RepoFacts, items: BTreeMap<ItemId, StoredItem>) -> Self {
         Self { facts, items, wake_at: None, pending: Pending::default() }
     }
 
     /// Items that are to be decided again because of what was ingested.
-    pub fn concerned(&self) -> &BTreeSet<ItemNumber> {
+    pub fn concerned(&self) -> &BTreeSet<ItemId> {
         &self.pending.items
     }
 

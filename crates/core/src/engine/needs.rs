@@ -7,12 +7,12 @@ use jiff::Timestamp;
 use crate::{
     context::EvalContext,
     deploy,
-    domain::{fact::RepoFacts, id::ItemNumber, needs::Need, policy::Policy},
+    domain::{fact::RepoFacts, id::ItemId, needs::Need, policy::Policy},
     gate, phase,
 };
 
 /// Facts that deriving `items` would want and that are not known.
-pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Need> {
+pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemId>, policy: &Policy, now: Timestamp) -> Vec<Need> {
     let eval = EvalContext::new(facts, policy, now);
     for item in items {
         eval.want_links(*item);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     fact::{RepoFacts, item::ItemFacts},
-    id::ItemNumber,
+    id::ItemId,
     policy::Policy,
 };
 
@@ -37,7 +37,7 @@ pub struct Preview {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Move {
     /// The item.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// Its label now; `None`: none.
     pub now: Option<String>,
     /// Its label then.
@@ -51,14 +51,14 @@ pub struct Move {
 /// be in, if anything was decided on it yet. It ends early once `goes_on` says no.
 pub fn preview(
     facts: &RepoFacts,
-    shown: impl Fn(ItemNumber) -> Option<Option<String>>,
+    shown: impl Fn(ItemId) -> Option<Option<String>>,
     current: &Policy,
     proposed: &Policy,
     now: Timestamp,
     mut goes_on: impl FnMut() -> bool,
 ) -> Preview {
     let open = facts.items.values().rev().filter(|item| is_open(item, now)).map(|item| item.number);
-    let newest: Vec<ItemNumber> = open.clone().take(LOOKED_AT).collect();
+    let newest: Vec<ItemId> = open.clone().take(LOOKED_AT).collect();
     let mut preview = Preview { open: open.count(), ..Preview::default() };
     for slice in newest.chunks(SLICE) {
         if !goes_on() {
@@ -75,12 +75,12 @@ impl Preview {
     fn take(
         &mut self,
         facts: &RepoFacts,
-        shown: &impl Fn(ItemNumber) -> Option<Option<String>>,
+        shown: &impl Fn(ItemId) -> Option<Option<String>>,
         (current, proposed): (&Policy, &Policy),
-        slice: &[ItemNumber],
+        slice: &[ItemId],
         now: Timestamp,
     ) {
-        let items: BTreeSet<ItemNumber> = slice.iter().copied().collect();
+        let items: BTreeSet<ItemId> = slice.iter().copied().collect();
         for derived in crate::phase::derive_all(facts, &items, proposed, now).into_iter().rev() {
             // What is left alone keeps what it carries.
             if !derived.ours {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::domain::{
     event::{CheckSeen, Event, RefName, Seen},
     fact::{RepoFacts, commit::PushFacts, policy::Proposal},
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
     policy::Policy,
 };
 
@@ -14,7 +14,7 @@ const MOST_PUSHES: usize = 1000;
 
 /// The proposals that an event brings and that nobody has looked at yet.
 /// `items` are those that the event concerns.
-pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, policy: &Policy) -> Vec<Proposal> {
+pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemId>, policy: &Policy) -> Vec<Proposal> {
     let unseen = || items.iter().filter(|item| is_unseen(facts, **item, policy)).map(|item| Proposal::Pull(*item));
     match &event.seen {
         Seen::Pull(_) | Seen::Push(_) => unseen().collect(),
@@ -37,7 +37,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
         | Seen::Protection(_)
         | Seen::Repository(_)
         | Seen::Label { .. }
-        | Seen::Installation(_)
+        | Seen::Connection(_)
         | Seen::Alert(_)
         | Seen::Nothing { .. } => Vec::new(),
     }
@@ -45,7 +45,7 @@ pub fn brought(facts: &RepoFacts, event: &Event, items: &BTreeSet<ItemNumber>, p
 
 /// Returns whether an item is an open pull request whose head nobody has compared with
 /// its target branch, and which our record does not prove to leave the file alone.
-fn is_unseen(facts: &RepoFacts, item: ItemNumber, policy: &Policy) -> bool {
+fn is_unseen(facts: &RepoFacts, item: ItemId, policy: &Policy) -> bool {
     let Some(known) = facts.items.get(&item) else { return false };
     let open = known.gone.is_none() && known.open.as_ref().is_none_or(|open| open.value);
     let Some(pull) = known.pull.as_ref().filter(|_| open) else { return false };

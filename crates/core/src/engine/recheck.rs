@@ -11,7 +11,7 @@
 //! | `AnswerProtection` | the job still waits, and the gate still says the same |
 //! | `PublishRelease` | the gate that it names still stands before the draft, with `publish` or a command, and is open |
 //! | `SetDeployment` | the deployment has not ended by itself; `in_progress` only before anybody else said anything |
-//! | `SetCheck` of a gate | always, as the gate stands now |
+//! | `Report` of a gate | always, as the gate stands now |
 //! | `OpenIssue` about a tag | the gate that it names still asks for such issues |
 //! | `Assign`, `SetMilestone`, `RerunFailed` of a command | the command still waits for it |
 //! | labels, texts and states of items, comments, reactions, other issues and checks | the item is still there; a newer wish replaces a queued one |
@@ -26,7 +26,7 @@ use crate::{
             RepoFacts,
             command::{CommandId, Ending},
         },
-        id::ItemNumber,
+        id::ItemId,
         policy::Mode,
     },
     gate,
@@ -53,7 +53,7 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
         )
         .into(),
         Effect::SetDeployment { deployment, state, .. } => deploy::recheck_status(facts, *deployment, *state).into(),
-        Effect::SetCheck { gate: Some(name), .. } => gate::recheck(facts, name, effect, terms),
+        Effect::Report { gate: Some(name), .. } => gate::recheck(facts, name, effect, terms),
         Effect::OpenIssue { gate: Some(name), .. } => deploy::recheck_violation(name, terms).into(),
         Effect::Assign { item, command: Some(id), .. } | Effect::SetMilestone { item, command: id, .. } => {
             pending(facts, *id).and_then(|()| exists(facts, *item)).into()
@@ -73,10 +73,9 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
         // They say what was true when they were decided, or what a file says:
         // nothing is done by them.
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::UpsertIssue { .. }
         | Effect::OpenIssue { gate: None, .. }
-        | Effect::SetCheck { gate: None, .. } => Recheck::Send,
+        | Effect::Report { gate: None, .. } => Recheck::Send,
     }
 }
 
@@ -89,7 +88,7 @@ fn pending(facts: &RepoFacts, id: CommandId) -> Result<(), String> {
     }
 }
 
-fn exists(facts: &RepoFacts, item: ItemNumber) -> Result<(), String> {
+fn exists(facts: &RepoFacts, item: ItemId) -> Result<(), String> {
     // An item that was never seen may well be there: GitHub says 404 otherwise,
     // and what is sent opens nothing.
     match facts.items.get(&item) {

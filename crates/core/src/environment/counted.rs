@@ -8,6 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
+    event::RunTrigger,
     fact::{
         RepoFacts,
         deploy_request::{DeployRequest, RunFacts},
@@ -18,10 +19,6 @@ use crate::domain::{
     rule::{DeployRule, Via, name_key},
 };
 
-/// Event that triggers the workflows that run a deployment.
-const DEPLOYMENT: &str = "deployment";
-/// Event that triggers the workflow of a dispatch.
-const DISPATCH: &str = "workflow_dispatch";
 /// Maximum difference between the forge's clock and ours.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(10);
 
@@ -36,7 +33,7 @@ pub(super) fn is_deploy(facts: &RepoFacts, rule: &DeployRule, id: u64, deploymen
 /// Returns whether a workflow run deploys, whoever started it.
 fn deploys(rule: &DeployRule, run: &RunFacts) -> bool {
     match &rule.via {
-        Via::Deployment => run.trigger == DEPLOYMENT,
+        Via::Deployment => run.trigger == RunTrigger::Deployment,
         Via::Workflow { file } => is_file(&run.workflow, file),
     }
 }
@@ -84,7 +81,7 @@ fn may_claim(facts: &RepoFacts, id: &str, request: &DeployRequest, run: u64, mad
         None => (request.since, SignedDuration::from_secs(1)),
     };
     let seen = facts.runs.get(&run);
-    let is_of_another_kind = seen.is_some_and(|seen| seen.trigger != DISPATCH);
+    let is_of_another_kind = seen.is_some_and(|seen| seen.trigger != RunTrigger::Dispatch);
     if is_of_another_kind || made < begun.checked_sub(slack).unwrap_or(Timestamp::MIN) {
         return false;
     }
@@ -92,7 +89,7 @@ fn may_claim(facts: &RepoFacts, id: &str, request: &DeployRequest, run: u64, mad
         return true;
     }
     // The request is over, and none of the runs reported by the forge was its own.
-    let need = Need::RunsAt { sha: None, trigger: DISPATCH.to_owned(), purpose: id.to_owned() };
+    let need = Need::RunsAt { sha: None, trigger: RunTrigger::Dispatch, purpose: id.to_owned() };
     let is_dispatch = match facts.answers.get(&need).map(|answered| &answered.answer) {
         Some(Answer::Runs(runs)) => seen.is_some() || runs.contains_key(&run),
         _ => true,

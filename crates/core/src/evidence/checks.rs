@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     context::EvalContext,
     domain::{
-        event::RunOutcome,
+        event::{CheckSource, RunOutcome, RunTrigger},
         fact::commit::{CommitChecks, SuiteFact},
         id::Sha,
         needs::RequiredCheck,
@@ -33,7 +33,7 @@ pub(crate) struct CheckKey<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Source<'a> {
     /// A check run of an App.
-    Run { app: u64, workflow: Workflow<'a> },
+    Run { by: CheckSource, workflow: Workflow<'a> },
     /// A commit status, which anyone with write access can set.
     Status,
 }
@@ -43,7 +43,7 @@ enum Source<'a> {
 enum Workflow<'a> {
     /// A workflow file and the event that started it. A new run of both replaces the previous one,
     /// even in another suite.
-    Known { file: &'a str, trigger: &'a str },
+    Known { file: &'a str, trigger: &'a RunTrigger },
     /// No workflow is known: the check suite itself.
     Suite(Option<u64>),
 }
@@ -58,11 +58,11 @@ impl<'a> Workflow<'a> {
 }
 
 impl CheckKey<'_> {
-    /// Returns whether this is the check that `required` asks for: by its name, and by its App if
-    /// the rule names one. A commit status belongs to no App.
+    /// Returns whether this is the check that `required` asks for: by its name, and by its source
+    /// if the rule names one. A commit status has no source.
     pub(crate) fn meets(self, required: &RequiredCheck) -> bool {
-        let by = |wanted: u64| matches!(self.source, Source::Run { app, .. } if app == wanted);
-        self.name == required.name && required.app.is_none_or(by)
+        let reported = |wanted: CheckSource| matches!(self.source, Source::Run { by, .. } if by == wanted);
+        self.name == required.name && required.source.is_none_or(reported)
     }
 
     /// Returns whether a rule requires a check of this name from another source: then neither this
@@ -81,8 +81,8 @@ pub(crate) struct Report<'a> {
     pub(crate) outcome: RunOutcome,
     /// URL of its page, or empty.
     pub(crate) url: &'a str,
-    /// Slug of the App that reported it, or empty.
-    app_slug: &'a str,
+    /// Name of the source that reported it, or empty.
+    source_name: &'a str,
     /// Order among the runs of one check: by start, then by id.
     run: (Timestamp, u64),
 }
@@ -91,11 +91,11 @@ impl Report<'_> {
     /// Returns whether this is the check that a policy names: by its name, and by the App to which
     /// it is bound. A commit status belongs to no App.
     pub(crate) fn is(&self, named: &NamedCheck) -> bool {
-        let by = |wanted: &String| match self.key.source {
-            Source::Run { app, .. } => wanted.eq_ignore_ascii_case(self.app_slug) || *wanted == app.to_string(),
+        let reported = |wanted: &String| match self.key.source {
+            Source::Run { by, .. } => wanted.eq_ignore_ascii_case(self.source_name) || *wanted == by.0.to_string(),
             Source::Status => false,
         };
-        named.name.matches(self.key.name) && named.app.as_ref().is_none_or(by)
+        named.name.matches(self.key.name) && named.app.as_ref().is_none_or(reported)
     }
 }
 
@@ -195,7 +195,7 @@ impl<'f> EvalContext<'f> {
         let counts = |key: CheckKey<'_>| !ignored(key.name) && !key.is_impostor(required);
         let mut reports = Vec::new();
         for (id, run) in checks.runs.iter().filter(|(_, run)| !run.ours && !checks.is_scheduled(run.suite)) {
-            let source = Source::Run { app: run.app, workflow: Workflow::of(checks, run.suite) };
+            let source = Source::Run { by: run.source, workflow: Workflow::of(checks, run.suite) };
             let key = CheckKey { name: &run.name, source };
             if !counts(key) {
                 continue;
@@ -206,7 +206,7 @@ impl<'f> EvalContext<'f> {
                 at: run.started_at,
                 outcome: RunOutcome::Running,
                 url: &run.url,
-                app_slug: &run.app_slug,
+                source_name: &run.source_name,
                 run: order,
             };
             reports.push(began);
@@ -214,7 +214,7 @@ impl<'f> EvalContext<'f> {
                 reports.push(Report { at: at.max(run.started_at), outcome, ..began });
             }
         }
-        for (id, status) in &checks.statuses {
+        for (id, status) in checks.statuses.iter().filter(|(_, status)| !status.ours) {
             let key = CheckKey { name: &status.context, source: Source::Status };
             if counts(key) {
                 let run = (status.at, *id);
@@ -223,7 +223,7 @@ impl<'f> EvalContext<'f> {
                     at: status.at,
                     outcome: status.outcome,
                     url: &status.url,
-                    app_slug: "",
+                    source_name: "",
                     run,
                 });
             }

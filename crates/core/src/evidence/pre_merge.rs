@@ -11,7 +11,7 @@ use crate::{
         branch::named_issue,
         event::{GroupEnd, RefName},
         fact::{commit::RefFacts, item::ItemFacts},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need},
         policy::{Evidence, Pattern},
         when::{Span, earlier},
@@ -26,11 +26,7 @@ pub(crate) const LATER_COMMITS: usize = 50;
 impl EvalContext<'_> {
     /// Returns the branches for an issue, by their names or as the forge lists them, with the times
     /// at which each existed. Only people with write access can push one to this repository.
-    pub(crate) fn linked_branches(
-        &self,
-        issue: ItemNumber,
-        numeric: bool,
-    ) -> Vec<(String, Timestamp, Option<Timestamp>)> {
+    pub(crate) fn linked_branches(&self, issue: ItemId, numeric: bool) -> Vec<(String, Timestamp, Option<Timestamp>)> {
         let mut found = Vec::new();
         for branch in self.facts.index.branches_for.get(&issue).into_iter().flatten() {
             let by_name = named_issue(branch).filter(|named| named.issue == issue);

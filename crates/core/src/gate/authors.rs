@@ -13,7 +13,7 @@ use crate::{
     domain::{
         event::RefName,
         fact::commit::PushFacts,
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, Authors, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -50,7 +50,7 @@ impl Makers {
 /// Ways in which commits came, as far as recorded.
 #[derive(Default)]
 struct Ways<'f> {
-    pulls: BTreeSet<ItemNumber>,
+    pulls: BTreeSet<ItemId>,
     pushers: BTreeSet<&'f Account>,
     /// Accounts that pushed a pull request's merge.
     mergers: BTreeSet<&'f Account>,
@@ -172,7 +172,7 @@ impl<'f> Ways<'f> {
 impl ConditionContext<'_, '_> {
     /// Returns the pull requests that have the subject's commit as a head, unless it has landed:
     /// then anyone may open one with that head.
-    fn open_pulls(self) -> BTreeSet<ItemNumber> {
+    fn open_pulls(self) -> BTreeSet<ItemId> {
         let index = &self.eval.facts.index;
         let mut brought = index.brought_by.get(&self.subject.sha).into_iter().flatten();
         if brought.any(|(name, ..)| self.eval.listed_ref(name)) {
@@ -211,7 +211,7 @@ fn ask_about_strange(ctx: ConditionContext<'_, '_>, ways: &mut Ways<'_>) -> Resu
 /// it.
 fn add_pull(
     ctx: ConditionContext<'_, '_>,
-    number: ItemNumber,
+    number: ItemId,
     anonymous: Option<&Sha>,
     makers: &mut Makers,
 ) -> Result<(), Box<ConditionResult>> {

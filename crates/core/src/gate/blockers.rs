@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     domain::{
-        id::ItemNumber,
+        id::ItemId,
         needs::{Answer, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -19,7 +19,7 @@ const LABEL_AGE: SignedDuration = SignedDuration::from_hours(6);
 const MILESTONE_AGE: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, label: Option<&str>, milestone: Option<&str>) -> ConditionResult {
-    let mut open: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut open: BTreeSet<ItemId> = BTreeSet::new();
     let mut what: Vec<String> = Vec::new();
     if let Some(label) = label {
         match labelled(ctx, label) {
@@ -63,7 +63,7 @@ fn titles(title: &str, tags: &[String]) -> Vec<String> {
 }
 
 /// Returns the open issues with a label: those that the forge listed, updated with later events.
-fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
+fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemId>, Box<ConditionResult>> {
     let need = Need::OpenIssues { label: Some(label.to_owned()), milestone: None };
     let Some(Answer::OpenIssues(listed)) = ctx.answer(&need, LABEL_AGE) else {
         return Err(Box::new(ctx.missing(&need, "blockers", &format!("which open issues carry {}", quoted(label)))));
@@ -72,7 +72,7 @@ fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemN
     let mut open = listed.clone();
     // Only a change after the list was made can contradict it.
     let changed = ctx.eval.facts.index.issue_changes.range((asked.unwrap_or(Timestamp::MIN), 0)..);
-    let concerned: BTreeSet<ItemNumber> = changed.map(|(_, number)| *number).chain(listed.iter().copied()).collect();
+    let concerned: BTreeSet<ItemId> = changed.map(|(_, number)| *number).chain(listed.iter().copied()).collect();
     for item in concerned.iter().filter_map(|number| ctx.eval.facts.items.get(number)).filter(|item| !item.is_pull) {
         let seen = item.labels.as_ref().map(|labels| labels.at).max(item.open.as_ref().map(|open| open.at));
         // An issue counts as open until an event closes it.
@@ -107,7 +107,7 @@ fn labelled(ctx: ConditionContext<'_, '_>, label: &str) -> Result<BTreeSet<ItemN
 
 /// Returns whether an issue from a milestone's list, made at `listed`, still blocks: it does unless
 /// it is known to be closed since then or gone.
-fn is_open(ctx: ConditionContext<'_, '_>, number: ItemNumber, listed: Option<Timestamp>) -> bool {
+fn is_open(ctx: ConditionContext<'_, '_>, number: ItemId, listed: Option<Timestamp>) -> bool {
     let item = ctx.eval.facts.items.get(&number);
     item.is_none_or(|item| {
         let closed = item.open.as_ref().is_some_and(|open| !open.value && Some(open.at) >= listed);

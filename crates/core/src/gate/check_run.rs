@@ -55,7 +55,7 @@ pub(super) fn abolished(decision: &Decision) -> Effect {
 
 fn run(decision: &Decision, verdict: CheckVerdict, title: String, summary: String) -> Effect {
     let name = decision.gate.check();
-    Effect::SetCheck {
+    Effect::Report {
         external_id: format!("{name}@{}", decision.sha),
         name,
         gate: Some(decision.gate.clone()),

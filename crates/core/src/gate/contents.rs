@@ -7,7 +7,7 @@ use crate::{
     domain::{
         decision::GateName,
         event::RefName,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::Need,
     },
     environment::history::{History, Run},
@@ -107,10 +107,10 @@ impl<'f> ConditionContext<'_, 'f> {
 
     /// Returns the pull requests that brought a commit, as far as events show: it is the merge of
     /// one, or was pushed to its branch and was still there at the merge.
-    pub(super) fn pulls_by(self, sha: &Sha) -> BTreeSet<ItemNumber> {
+    pub(super) fn pulls_by(self, sha: &Sha) -> BTreeSet<ItemId> {
         let facts = self.eval.facts;
         let index = &facts.index;
-        let mut pulls: BTreeSet<ItemNumber> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
+        let mut pulls: BTreeSet<ItemId> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
         for id in index.brought_by.get(sha).into_iter().flatten() {
             let (RefName::Branch(branch), Some(push)) = (&id.0, facts.pushes.get(id)) else { continue };
             if self.eval.listed(branch) {

@@ -6,7 +6,7 @@ use crate::{
     commits::landing::Work,
     domain::{
         fact::command::Guard,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
@@ -72,7 +72,7 @@ enum Unclear {
     /// The base is being asked for, or is unavailable.
     Base(Unknown),
     /// No event has shown this pull request's branches.
-    Unseen(ItemNumber),
+    Unseen(ItemId),
     /// Too many commits came by unknown pull requests; their number.
     TooMany(usize),
 }
@@ -84,9 +84,9 @@ impl Unclear {
 }
 
 /// Returns whether the commit brings a change of the item that is not present yet.
-fn carries(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+fn carries(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear> {
     let facts = ctx.eval.facts;
-    let unseen = |number: &ItemNumber| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
+    let unseen = |number: &ItemId| facts.pull(*number).is_none_or(|pull| pull.shape.is_none());
     if facts.items.get(&item).is_some_and(|held| held.is_pull) && unseen(&item) {
         return Err(Unclear::Unseen(item));
     }
@@ -153,13 +153,13 @@ fn is_there(ctx: ConditionContext<'_, '_>, bases: Option<&[Sha]>, commit: &Sha) 
 /// Returns whether a pull request that the commit brings is linked to a held issue on the forge
 /// alone, which no text shows. If that can't be asked, the hold stays in force. Without a base to
 /// compare with, only the commit itself is examined.
-fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemNumber) -> Result<bool, Unclear> {
+fn linked_elsewhere(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear> {
     let (eval, sha) = (ctx.eval, &ctx.subject.sha);
     if eval.facts.items.get(&item).is_some_and(|held| held.is_pull) {
         return Ok(false);
     }
     let brought = ctx.new_commits().map_err(Unclear::Base)?.unwrap_or_else(|| BTreeSet::from([sha]));
-    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for commit in brought {
         let by = ctx.pulls_by(commit);

@@ -39,7 +39,7 @@ use crate::{
     domain::{
         decision::{ConditionState, Decision, GateName},
         fact::RepoFacts,
-        id::{Account, ItemNumber, Sha},
+        id::{Account, ItemId, Sha},
         needs::{Answer, Need},
         permission::Grant,
         policy::Policy,
@@ -69,7 +69,7 @@ pub struct Subject {
     /// Workflow runs that wait for it: whoever started them can't approve it either.
     pub runs: BTreeSet<u64>,
     /// Item on which the requester asks: a lock that they took on this item does not block them.
-    pub item: Option<ItemNumber>,
+    pub item: Option<ItemId>,
     /// The requester may replace what their own lock protects for another item.
     pub replaces: bool,
     /// Deploy request that the subject serves: the lock that this request holds does not block it.

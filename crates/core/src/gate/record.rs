@@ -16,7 +16,7 @@ use crate::{
             deploy_request::{Origin, RequestEnd, RequestState},
             gate::{DecisionChange, GateFacts, Shown},
         },
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         policy::{Mode, Policy},
     },
     gate::{Subject, check_run, decide},
@@ -122,7 +122,7 @@ fn keep(
 }
 
 /// Returns the items whose status comment shows a gate.
-fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemNumber> + 'a {
+fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item = ItemId> + 'a {
     facts.commands.index().shows.of(gate).map(|id| id.item)
 }
 
@@ -146,7 +146,7 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
     let again = std::mem::take(&mut gate.rerequested);
     let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
     let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
-    let Effect::SetCheck { name, sha, verdict, title, summary, .. } = &effect else { return };
+    let Effect::Report { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
     let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
@@ -175,7 +175,7 @@ fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
 /// Rechecks a gate's check run before it is sent. It is sent with the gate's current state, and
 /// never reports a pass under a rule that no longer exists.
 pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms: &DecisionContext<'_>) -> Recheck {
-    let Effect::SetCheck { sha, verdict, title, .. } = effect else { return Recheck::Send };
+    let Effect::Report { sha, verdict, title, .. } = effect else { return Recheck::Send };
     let key = (name.clone(), sha.clone());
     let Some(kept) = facts.gates.get(&key) else {
         return Recheck::Withhold("nothing is recorded of this gate on this commit".to_owned());
@@ -195,7 +195,7 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         }
     };
     match &now {
-        Effect::SetCheck { verdict: verdict_now, title: title_now, .. }
+        Effect::Report { verdict: verdict_now, title: title_now, .. }
             if (verdict_now, title_now) == (verdict, title) =>
         {
             Recheck::Send
@@ -203,7 +203,6 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         Effect::SetPhase { .. }
         | Effect::UpsertComment { .. }
         | Effect::React { .. }
-        | Effect::ReactTo { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }
         | Effect::SetMilestone { .. }
@@ -213,7 +212,7 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::SetIssueState { .. }
         | Effect::SetLabels { .. }
         | Effect::UpsertIssue { .. }
-        | Effect::SetCheck { .. }
+        | Effect::Report { .. }
         | Effect::CreateDeployment { .. }
         | Effect::SetDeployment { .. }
         | Effect::Dispatch { .. }

@@ -12,7 +12,7 @@ use crate::{
         effect::RefGuard,
         event::{RefName, Verdict},
         fact::item::ReviewFact,
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, Need},
     },
     gate::{ConditionContext, condition_result::ConditionResult, contents::Unknown},
@@ -35,10 +35,10 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
     if pulls.is_empty() {
         return ConditionResult::pass("reviews_none", "it carries nothing new");
     }
-    let mut missing: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut missing: BTreeSet<ItemId> = BTreeSet::new();
     let mut unclear: Option<ConditionResult> = None;
-    let mut against: BTreeSet<ItemNumber> = BTreeSet::new();
-    let mut unentitled: Vec<(ItemNumber, String)> = Vec::new();
+    let mut against: BTreeSet<ItemId> = BTreeSet::new();
+    let mut unentitled: Vec<(ItemId, String)> = Vec::new();
     let mut last: Option<Timestamp> = None;
     for pull in &pulls {
         match reviewed(ctx, *pull) {
@@ -73,7 +73,7 @@ pub(super) fn evaluate(ctx: ConditionContext<'_, '_>, count: u8) -> ConditionRes
 }
 
 /// Returns the pull requests that the subject brings.
-fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
+fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemId>, Box<ConditionResult>> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
     // A request for an open pull request brings that pull request only.
@@ -99,11 +99,11 @@ fn pulls(ctx: ConditionContext<'_, '_>) -> Result<BTreeSet<ItemNumber>, Box<Cond
 
 /// Returns the open pull requests that account for the subject's commit if it is on no line: those
 /// whose head it is. A fork's counts only if the commit is not in this repository by itself.
-fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemNumber> {
+fn open_pulls(ctx: ConditionContext<'_, '_>) -> BTreeSet<ItemId> {
     let facts = ctx.eval.facts;
     let sha = &ctx.subject.sha;
     let is_here = facts.is_own_commit(sha) == Some(true);
-    let speaks = |number: &ItemNumber| {
+    let speaks = |number: &ItemId| {
         let item = facts.items.get(number);
         let is_open = item.is_some_and(|item| item.closed(ctx.eval.now).is_none());
         let pull = facts.pull(*number).filter(|pull| pull.merged.is_none());
@@ -132,7 +132,7 @@ fn is_line(ctx: ConditionContext<'_, '_>, branch: &str) -> bool {
 }
 
 /// Returns whether a pull request was merged into such a branch, as far as events show.
-fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
+fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemId) -> bool {
     let pull = ctx.eval.facts.pull(number).filter(|pull| pull.merged.is_some());
     let base = pull.and_then(|pull| pull.shape.as_ref()).map(|shape| shape.value.base_ref.as_str());
     base.is_some_and(|base| is_line(ctx, base))
@@ -140,15 +140,12 @@ fn landed_by(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> bool {
 
 /// Returns the pull requests that brought commits. `Err` if a commit came without one, as it was
 /// never reviewed, or if that is unknown.
-fn brought(
-    ctx: ConditionContext<'_, '_>,
-    commits: &BTreeSet<&Sha>,
-) -> Result<BTreeSet<ItemNumber>, Box<ConditionResult>> {
+fn brought(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>) -> Result<BTreeSet<ItemId>, Box<ConditionResult>> {
     if commits.len() > MOST_COMMITS {
         let words = format!("it carries {} commits, more than can be looked at", commits.len());
         return Err(Box::new(ConditionResult::error("reviews_too_many", words)));
     }
-    let mut pulls: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut pulls: BTreeSet<ItemId> = BTreeSet::new();
     let mut strange: Vec<&Sha> = Vec::new();
     for sha in commits {
         let mut by = ctx.pulls_by(sha);
@@ -171,7 +168,7 @@ fn brought(
             continue;
         };
         let landed = by.iter().filter(|(_, base)| is_line(ctx, base)).map(|(number, _)| *number);
-        let landed: BTreeSet<ItemNumber> = landed.collect();
+        let landed: BTreeSet<ItemId> = landed.collect();
         if landed.is_empty() {
             let words = format!("{} came without a pull request", sha.short());
             return Err(Box::new(ConditionResult::fail("reviews_bypassed", words)));
@@ -186,7 +183,7 @@ struct Reviewed {
     /// Approvals of its last commit by people who may write.
     approvals: usize,
     /// Accounts that approved the last commit and may not, or no longer, write.
-    unentitled: Vec<(ItemNumber, String)>,
+    unentitled: Vec<(ItemId, String)>,
     /// Someone who may write requests changes.
     against: bool,
     /// Approvals of the last commit by people whose write access is unknown, or who may be its
@@ -210,7 +207,7 @@ fn permission_unknown(right: &PermissionState, account: &Account) -> Option<Cond
     })
 }
 
-fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewed, Box<ConditionResult>> {
+fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemId) -> Result<Reviewed, Box<ConditionResult>> {
     let need = Need::Reviews { pull: number };
     let Some(Answer::Reviews { head, author, reviews, .. }) = ctx.answer(&need, AGE) else {
         return Err(Box::new(ctx.missing(&need, "reviews", &format!("what reviewers said of #{number}"))));
@@ -280,14 +277,13 @@ fn reviewed(ctx: ConditionContext<'_, '_>, number: ItemNumber) -> Result<Reviewe
 }
 
 /// Returns, for people, who approved without write access.
-fn without_right(unentitled: &[(ItemNumber, String)]) -> String {
+fn without_right(unentitled: &[(ItemId, String)]) -> String {
     const MOST: usize = 3;
-    let words =
-        |(pull, login): &(ItemNumber, String)| format!("; {} approved #{pull} and may not write", quoted(login));
+    let words = |(pull, login): &(ItemId, String)| format!("; {} approved #{pull} and may not write", quoted(login));
     unentitled.iter().take(MOST).map(words).collect()
 }
 
-fn list(pulls: &BTreeSet<ItemNumber>) -> String {
+fn list(pulls: &BTreeSet<ItemId>) -> String {
     const MOST: usize = 10;
     let shown: Vec<String> = pulls.iter().take(MOST).map(|number| format!("#{number}")).collect();
     match pulls.len().saturating_sub(MOST) {

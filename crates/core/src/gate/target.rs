@@ -11,7 +11,7 @@ use crate::{
             deploy_request::{DeployRequest, RequestKind},
             item::ReviewFact,
         },
-        id::{Account, AccountId, ItemNumber, Sha},
+        id::{Account, AccountId, ItemId, Sha},
         needs::{Answer, ResolvedRef, ResolvedRefKind},
         policy::Policy,
         rule::EnvironmentRule,
@@ -204,7 +204,7 @@ pub(crate) fn unmerged_pull(
     facts: &RepoFacts,
     policy: &Policy,
     environment: &str,
-    pull: ItemNumber,
+    pull: ItemId,
     sha: &Sha,
     access: &dyn Fn(&Account) -> PermissionState,
 ) -> Result<(), Refusal> {

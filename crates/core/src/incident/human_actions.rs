@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     event::CloseReason,
     fact::{RepoFacts, command::CommandAction, incident::IssueFacts},
-    id::ItemNumber,
+    id::ItemId,
 };
 
 /// State that the commands on an issue add up to.
@@ -22,7 +22,7 @@ pub(super) struct HumanActions<'a> {
 }
 
 /// Returns the state that the commands on an issue add up to at `now`.
-pub(super) fn word(facts: &RepoFacts, issue: ItemNumber, now: Timestamp) -> HumanActions<'_> {
+pub(super) fn word(facts: &RepoFacts, issue: ItemId, now: Timestamp) -> HumanActions<'_> {
     let mut word = HumanActions::default();
     for (_, command) in facts.commands_on(issue) {
         match &command.action {

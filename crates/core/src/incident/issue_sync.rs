@@ -11,7 +11,7 @@ use crate::{
         alert::Feedback,
         effect::{Effect, LabelSpec},
         fact::incident::IssueFacts,
-        id::ItemNumber,
+        id::ItemId,
     },
     incident::{
         render::{self, Rendered},
@@ -204,7 +204,7 @@ pub(super) fn keep(issue: &mut IssueFacts, want: &DesiredIssue, now: Timestamp, 
 
 /// Returns the effect that updates the labels: adds those that show the state and those that the
 /// issue was not opened with. Labels that people removed stay off.
-fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemNumber) -> Effect {
+fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemId) -> Effect {
     let is = |eval: &LabelSpec, name: &String| eval.name.eq_ignore_ascii_case(name);
     let mut add: Vec<LabelSpec> = shown(want).collect();
     add.extend(want.looks.iter().filter(|eval| !issue.opened_with.iter().any(|name| is(eval, name))).cloned());

@@ -3,7 +3,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::{commits::landing::Work, context::EvalContext, domain::id::ItemNumber, incident::timeline::FiringPeriod};
+use crate::{commits::landing::Work, context::EvalContext, domain::id::ItemId, incident::timeline::FiringPeriod};
 
 /// A closed loop, or one that closes unless the alert fires again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,20 +12,20 @@ pub(super) struct Loop {
     /// period.
     pub(super) at: Timestamp,
     /// The pull request of the change, if it has one.
-    pub(super) pull: Option<ItemNumber>,
+    pub(super) pull: Option<ItemId>,
 }
 
 /// Returns when the loop of an issue closes. A change that already ran there when the alert last
 /// started does not count, because it did not end the alert.
 pub(super) fn closes(
     eval: &EvalContext<'_>,
-    issue: ItemNumber,
+    issue: ItemId,
     environment: Option<&str>,
     run: FiringPeriod,
     grace: SignedDuration,
 ) -> Option<Loop> {
     let over = run.until?;
-    let mut deployed: Option<(Timestamp, Option<ItemNumber>)> = None;
+    let mut deployed: Option<(Timestamp, Option<ItemId>)> = None;
     for work in eval.works_on(issue) {
         let pull = if let Work::Pull(pull) = &work { Some(*pull) } else { None };
         for landing in eval.landings(&work).iter() {

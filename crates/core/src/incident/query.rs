@@ -9,7 +9,7 @@ use crate::{
     domain::{
         derived::{Reason, Transition},
         fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
+        id::ItemId,
         policy::Policy,
     },
     incident::{
@@ -27,7 +27,7 @@ pub struct OpenIncident {
     /// Its id, as in the issue's marker.
     pub id: String,
     /// The issue that shows it, once it is open.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
     /// Its title, sanitized for a line of Markdown.
     pub title: String,
     /// Its environment in lower case, if known.
@@ -129,7 +129,7 @@ pub(super) fn disturbed_by<'f>(eval: &EvalContext<'f>, case: &Incident<'f>) -> V
 
 /// Returns the origin of a feedback issue as a transition of its history: the alert arrives in the
 /// last phase, and the issue is planned from there on.
-pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemNumber) -> Option<Transition> {
+pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemId) -> Option<Transition> {
     let DocumentKey::Incident(id) = eval.facts.index.shown_in.get(&issue)? else { return None };
     let incident = eval.facts.incidents.get(id)?;
     let case = Incident::new(eval, id, incident);
@@ -142,7 +142,7 @@ pub(crate) fn origin(eval: &EvalContext<'_>, issue: ItemNumber) -> Option<Transi
 }
 
 /// Returns the feedback issues of incidents that an item's change may have caused.
-pub(crate) fn suspected_in(eval: &EvalContext<'_>, item: ItemNumber) -> Vec<ItemNumber> {
+pub(crate) fn suspected_in(eval: &EvalContext<'_>, item: ItemId) -> Vec<ItemId> {
     let mut found = Vec::new();
     for (id, incident) in &eval.facts.incidents {
         let case = Incident::new(eval, id, incident);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use crate::{domain::id::ItemNumber, text::sanitize::names_item};
+use crate::{domain::id::ItemId, text::sanitize::names_item};
 
 /// GitHub's Markdown extensions to CommonMark.
 const DIALECT: Options = Options::ENABLE_TABLES
@@ -125,7 +125,7 @@ fn read_word(word: &str, found: &mut BTreeSet<Live>) {
 
 /// Returns the first active text in `markdown` that neither the template (in the operator's own
 /// wording) nor phasebot put there.
-pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemNumber>) -> Option<Live> {
+pub fn stranger(markdown: &str, template: &str, items: &BTreeSet<ItemId>) -> Option<Live> {
     live(markdown).into_iter().find(|thing| match thing {
         Live::Item(item) => {
             let ours = item.strip_prefix('#').and_then(|n| n.parse().ok()).is_some_and(|n| items.contains(&n));

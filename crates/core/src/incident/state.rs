@@ -7,7 +7,7 @@ use crate::{
     domain::{
         alert::{Alert, Group},
         fact::incident::{CycleFacts, IncidentFacts, IssueFacts, ShownIn},
-        id::ItemNumber,
+        id::ItemId,
         policy::Mode,
     },
     incident::{
@@ -66,7 +66,7 @@ impl<'f> Incident<'f> {
     }
 
     /// Returns the number of the issue that shows it.
-    pub(super) fn item(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
+    pub(super) fn item(&self, eval: &EvalContext<'f>) -> Option<ItemId> {
         issue_of(eval, self.present()?)?.number
     }
 
@@ -182,7 +182,7 @@ impl<'f> Incident<'f> {
     }
 
     /// Returns the issue before the present one.
-    fn previous(&self, eval: &EvalContext<'f>) -> Option<ItemNumber> {
+    fn previous(&self, eval: &EvalContext<'f>) -> Option<ItemId> {
         let last = self.facts.cycles.iter().rev();
         let before = last.skip(usize::from(self.present().is_some()));
         let item = self.item(eval);

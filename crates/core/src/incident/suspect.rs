@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     commits::landing::Work,
     context::EvalContext,
-    domain::{event::DeployState, fact::deployment::DeploymentFacts, id::ItemNumber},
+    domain::{event::DeployState, fact::deployment::DeploymentFacts, id::ItemId},
     environment::history::{Attempt, History},
     evidence::shipped::first,
     incident::view::Suspect,
@@ -71,7 +71,7 @@ fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {
 /// Returns the pull requests that a deployment added to what ran there before it, and the issues
 /// that they close, the newest first. Pull requests that the record cannot place are left out:
 /// nothing is suspected for lack of data.
-fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemNumber> {
+fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -> Vec<ItemId> {
     let facts = eval.facts;
     let Some(commit) = attempt.commit else { return Vec::new() };
     let until = first(attempt.facts, DeployState::Success).unwrap_or(attempt.begun);
@@ -79,7 +79,7 @@ fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -
     // If the previous commit is unknown, so is the difference.
     let Ok(before) = before.map(|known| known.ok_or(())).transpose() else { return Vec::new() };
     let between = before.and_then(|base| eval.recorded_between(base, commit));
-    let mut pulls: BTreeSet<(Timestamp, ItemNumber)> = BTreeSet::new();
+    let mut pulls: BTreeSet<(Timestamp, ItemId)> = BTreeSet::new();
     let oldest = until.checked_sub(MERGED_WITHIN).unwrap_or(Timestamp::MIN);
     for (_, number) in facts.index.merges.range((oldest, 0)..) {
         let landings = eval.landings(&Work::Pull(*number));
@@ -92,7 +92,7 @@ fn carried(eval: &EvalContext<'_>, history: History<'_>, attempt: Attempt<'_>) -
         });
         pulls.extend(brought.map(|landing| (landing.from, *number)));
     }
-    let mut items: Vec<ItemNumber> = Vec::new();
+    let mut items: Vec<ItemId> = Vec::new();
     for (_, pull) in pulls.into_iter().rev() {
         for item in std::iter::once(pull).chain(eval.named_issues(pull)) {
             if !items.contains(&item) {

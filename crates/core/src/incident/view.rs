@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::domain::{alert::Alert, id::ItemNumber};
+use crate::domain::{alert::Alert, id::ItemId};
 
 /// An incident as its issue shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,7 +45,7 @@ pub struct IncidentView {
     /// End of its mute.
     pub muted_until: Option<Timestamp>,
     /// The issue of the previous incident with the same key.
-    pub previous: Option<ItemNumber>,
+    pub previous: Option<ItemId>,
     /// Deployments that may have caused it, the likeliest first.
     pub suspects: Vec<Suspect>,
     /// The cause that a person named.
@@ -70,7 +70,7 @@ pub struct Suspect {
     /// Time between its end and the incident, formatted for people.
     pub age: Option<String>,
     /// The pull requests and issues that it brought.
-    pub items: Vec<ItemNumber>,
+    pub items: Vec<ItemId>,
 }
 
 /// An incident as a row of a storm's issue.
@@ -85,12 +85,12 @@ pub struct StormLine {
     /// Start of the latest firing period.
     pub started_at: Timestamp,
     /// Its own issue, if it has one.
-    pub item: Option<ItemNumber>,
+    pub item: Option<ItemId>,
 }
 
 impl IncidentView {
     /// Returns the items that its text may name.
-    pub(super) fn items(&self) -> BTreeSet<ItemNumber> {
+    pub(super) fn items(&self) -> BTreeSet<ItemId> {
         self.suspects.iter().flat_map(|suspect| suspect.items.iter().copied()).chain(self.previous).collect()
     }
 }

@@ -80,18 +80,24 @@ pub(crate) fn add_run(facts: &mut RepoFacts, seen: &CheckSeen) -> DocumentKey {
         completed: seen.completed,
         started_at: seen.started_at,
         name: seen.name.clone(),
-        app: seen.app,
+        source: seen.source,
         suite: seen.suite,
         ours: seen.ours,
         url: seen.url.clone(),
-        app_slug: seen.app_slug.clone(),
+        source_name: seen.source_name.clone(),
     };
     facts.checks.entry(seen.sha.clone()).or_default().add_run(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
 }
 
 pub(crate) fn add_status(facts: &mut RepoFacts, seen: &StatusSeen) -> DocumentKey {
-    let fact = StatusFact { at: seen.at, outcome: seen.outcome, context: seen.context.clone(), url: seen.url.clone() };
+    let fact = StatusFact {
+        at: seen.at,
+        outcome: seen.outcome,
+        context: seen.context.clone(),
+        url: seen.url.clone(),
+        ours: seen.ours,
+    };
     facts.checks.entry(seen.sha.clone()).or_default().add_status(seen.id, fact);
     DocumentKey::Checks(seen.sha.clone())
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, WorkflowSeen},
+        event::{DeploymentSeen, ProtectionSeen, ReleaseSeen, RunTrigger, WorkflowSeen},
         fact::{
             DocumentKey, Newest,
             deploy_request::RunFacts,
@@ -21,7 +21,7 @@ impl Notes<'_> {
     pub(super) fn run(&mut self, seen: &WorkflowSeen) {
         let waits =
             self.facts.waiting_jobs.range((seen.id, String::new())..).next().is_some_and(|(k, _)| k.0 == seen.id);
-        let deploys = matches!(seen.trigger.as_str(), "deployment" | "workflow_dispatch")
+        let deploys = matches!(seen.trigger, RunTrigger::Deployment | RunTrigger::Dispatch)
             || is_deploying_workflow(self.policy, &seen.workflow)
             // Another policy may decide whether this run counts.
             || self.facts.deployments.index().by_run.of(&seen.id).next().is_some();

@@ -47,7 +47,7 @@ impl Us {
     }
 
     /// Returns the bots in an event that must be distinguished from us: one that added or removed a
-    /// label, and one whose issue looks like our notice.
+    /// label, one that set a status under our name, and one whose issue looks like our notice.
     pub fn told_apart(event: &Event) -> impl Iterator<Item = &Actor> {
         let item = match &event.seen {
             Seen::Issue(item) => Some(&**item),
@@ -66,12 +66,13 @@ impl Us {
             | Seen::Protection(_)
             | Seen::Repository(_)
             | Seen::Label { .. }
-            | Seen::Installation(_)
+            | Seen::Connection(_)
             | Seen::Alert(_)
             | Seen::Nothing { .. } => None,
         };
         let labelled = |item: &&ItemSeen| matches!(item.change, ItemChange::Labeled(_) | ItemChange::Unlabeled(_));
-        let by = item.filter(labelled).and(event.sender.as_ref());
+        let named_ours = matches!(&event.seen, Seen::Status(status) if status.is_named_ours());
+        let by = event.sender.as_ref().filter(|_| named_ours || item.is_some_and(|item| labelled(&item)));
         let author = item.filter(|item| is_notice(&item.body)).and_then(|item| item.author.as_ref());
         by.into_iter().chain(author).filter(|actor| actor.bot)
     }
@@ -104,7 +105,7 @@ pub(crate) fn observe(
         Seen::Label { name, gone } => notes.label(name, gone.as_deref()),
         Seen::Alert(message) => notes.changed.extend(incident::take(notes.facts, message)),
         Seen::Protection(waiting) => notes.protection(waiting),
-        Seen::Repository(_) | Seen::Installation(_) | Seen::Nothing { .. } => {}
+        Seen::Repository(_) | Seen::Connection(_) | Seen::Nothing { .. } => {}
     }
     let mut changed = notes.changed;
     for key in &changed {
@@ -352,7 +353,9 @@ impl Notes<'_> {
     }
 
     fn status(&mut self, seen: &StatusSeen) {
-        let key = add_status(self.facts, seen);
+        let by_us = self.event.sender.as_ref().is_some_and(|sender| self.us.are(sender));
+        let seen = StatusSeen { ours: seen.is_named_ours() && (seen.ours || by_us), ..seen.clone() };
+        let key = add_status(self.facts, &seen);
         self.changed.insert(key);
     }
 

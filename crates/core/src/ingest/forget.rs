@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::domain::{
         alert::Feedback,
-        event::RunOutcome,
+        event::{CheckSource, RunOutcome},
         fact::{
             commit::{CommitFacts, GroupFacts, RunFact, StatusFact},
             incident::{FeedbackFacts, IssueFacts},
@@ -248,7 +248,13 @@ mod tests {
         facts.items.insert(5, pull);
         let group = GroupFacts { base_sha: sha(0), base_ref: "main".into(), pull: None, end: None };
         facts.groups.extend([3, 4, 5].map(|n| (sha(n), group.clone())));
-        let tested = StatusFact { context: "ci".into(), outcome: RunOutcome::Success, at: at(4), url: String::new() };
+        let tested = StatusFact {
+            context: "ci".into(),
+            outcome: RunOutcome::Success,
+            at: at(4),
+            url: String::new(),
+            ours: false,
+        };
         facts.checks.entry(sha(4)).or_default().statuses.insert(1, tested);
         let main = RefName::Branch("main".into());
         let push = push(main.clone(), sha(0), sha(3), at(4));
@@ -291,11 +297,11 @@ mod tests {
             let push = push(name.clone(), sha(day - 1), sha(day), when);
             facts.pushes.insert((name, sha(day - 1), sha(day)), push);
             let run = RunFact {
-                app_slug: String::new(),
+                source_name: String::new(),
                 completed: None,
                 started_at: when,
                 name: "ci".into(),
-                app: 1,
+                source: CheckSource(1),
                 suite: None,
                 ours: false,
                 url: String::new(),
@@ -335,7 +341,10 @@ mod tests {
 
     #[test]
     fn the_run_of_a_deployment_stays_with_it() {
-        use crate::domain::{event::DeploymentSeen, fact::deploy_request::RunFacts};
+        use crate::domain::{
+            event::{DeploymentSeen, RunTrigger},
+            fact::deploy_request::RunFacts,
+        };
         let mut facts = RepoFacts::new(RepoKey { forge: ForgeName::github(), id: 1 });
         let seen = DeploymentSeen {
             id: 1,
@@ -355,7 +364,7 @@ mod tests {
             at: at(1),
             outcome: RunOutcome::Success,
             sha: sha(1),
-            trigger: "push".into(),
+            trigger: RunTrigger::Other("push".into()),
             title: String::new(),
             workflow: "deploy.yml".into(),
             created_at: at(1),

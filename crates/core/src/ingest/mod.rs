@@ -25,7 +25,7 @@ use crate::{
     domain::{
         event::Event,
         fact::{DocumentKey, RepoFacts},
-        id::ItemNumber,
+        id::ItemId,
         needs::{Answered, Need},
         policy::Policy,
     },
@@ -37,7 +37,7 @@ pub struct Observed {
     /// Documents to store again.
     pub changed: BTreeSet<DocumentKey>,
     /// Items to derive again.
-    pub items: BTreeSet<ItemNumber>,
+    pub items: BTreeSet<ItemId>,
 }
 
 /// Adds an event to the facts; returns the changed documents and the items that it concerns.
@@ -76,7 +76,7 @@ pub fn survey(facts: &mut RepoFacts, event: &Event, terms: SurveyTerms, policy: 
 fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event: bool) -> Observed {
     // An edit that removes a reference from a pull request's text concerns the formerly named
     // items, too; and whether a push came late shows only before it is added.
-    let mut items: BTreeSet<ItemNumber> = BTreeSet::new();
+    let mut items: BTreeSet<ItemId> = BTreeSet::new();
     if let Some(number) = event.seen.item() {
         EvalContext::new(facts, policy, event.at).concerned(&DocumentKey::Item(number), &mut items);
     }
@@ -106,7 +106,7 @@ fn add(facts: &mut RepoFacts, event: &Event, policy: &Policy, us: &Us, by_event:
         | crate::domain::event::Seen::Protection(_)
         | crate::domain::event::Seen::Repository(_)
         | crate::domain::event::Seen::Label { .. }
-        | crate::domain::event::Seen::Installation(_)
+        | crate::domain::event::Seen::Connection(_)
         | crate::domain::event::Seen::Alert(_)
         | crate::domain::event::Seen::Nothing { .. } => None,
     };

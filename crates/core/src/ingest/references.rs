@@ -8,7 +8,7 @@ use pulldown_cmark::{Event as Markdown, Parser, Tag, TagEnd};
 
 use crate::domain::{
     fact::{commit::CommitFacts, item::TextRefs},
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
 };
 
 /// Maximum links followed in one text.
@@ -47,7 +47,7 @@ pub fn commit_facts(message: &str, home: &Home) -> CommitFacts {
 
 /// Returns the pull request that a forge's merge commit names in its first line: `Merge pull
 /// request #6 from …`, or `Title (#6)` for a squash.
-fn merged_pull(line: &str) -> Option<ItemNumber> {
+fn merged_pull(line: &str) -> Option<ItemId> {
     let digits = match line.strip_prefix("Merge pull request #") {
         Some(rest) => rest.split(' ').next()?,
         None => line.trim_end().strip_suffix(')')?.rsplit_once("(#")?.1,
@@ -64,7 +64,7 @@ fn prose(body: &str, home: &Home) -> String {
     let mut text = String::new();
     let mut hidden = 0_u32;
     // Open links: the start of their text, and their target.
-    let mut links: Vec<(usize, Option<ItemNumber>)> = Vec::new();
+    let mut links: Vec<(usize, Option<ItemId>)> = Vec::new();
     for event in Parser::new(body) {
         match event {
             Markdown::Start(Tag::CodeBlock(_) | Tag::BlockQuote(_) | Tag::HtmlBlock) => hidden += 1,
@@ -130,7 +130,7 @@ fn read_refs(text: &str, home: &Home, refs: &mut TextRefs) {
 
 /// Parses `#12`, `GH-12`, `owner/name#12` or the item's address, all of this repository on this
 /// forge only.
-fn item_ref(word: &str, home: &Home) -> Option<ItemNumber> {
+fn item_ref(word: &str, home: &Home) -> Option<ItemId> {
     let full_name = &home.full_name;
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '#' && c != '/');
     let digits = if let Some(digits) = word.strip_prefix('#') {
@@ -180,11 +180,11 @@ mod tests {
         Home { full_name: full_name.to_owned(), web_host: Some("github.com".to_owned()) }
     }
 
-    fn closes(body: &str) -> Vec<ItemNumber> {
+    fn closes(body: &str) -> Vec<ItemId> {
         pull_refs("", body, &home("acme/shop")).closes
     }
 
-    fn reverts(body: &str) -> Vec<ItemNumber> {
+    fn reverts(body: &str) -> Vec<ItemId> {
         pull_refs("", body, &home("acme/shop")).reverts
     }
 

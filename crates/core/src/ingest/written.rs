@@ -9,14 +9,14 @@ use crate::domain::{
         DocumentKey, RepoFacts,
         item::{ItemFacts, Labels},
     },
-    id::ItemNumber,
+    id::ItemId,
 };
 
 /// Adds the results of a write of ours: the labels on an item after it, and the labels that now
 /// exist. Returns the documents that changed.
 pub fn applied(
     facts: &mut RepoFacts,
-    labels: Option<(ItemNumber, &BTreeSet<String>)>,
+    labels: Option<(ItemId, &BTreeSet<String>)>,
     made: &BTreeSet<String>,
     at: Timestamp,
 ) -> BTreeSet<DocumentKey> {
@@ -37,7 +37,7 @@ pub fn applied(
 /// Records that the forge reports an item as deleted although no event did. The item was deleted
 /// after it was last seen: that earliest possible time is used, so that anything that started since
 /// then is shown in a new issue.
-pub fn deleted(facts: &mut RepoFacts, number: ItemNumber, now: Timestamp) -> BTreeSet<DocumentKey> {
+pub fn deleted(facts: &mut RepoFacts, number: ItemId, now: Timestamp) -> BTreeSet<DocumentKey> {
     let item = facts.items.entry(number).or_insert_with(|| ItemFacts::new(number, false));
     if item.gone.is_some() {
         return BTreeSet::new();

@@ -15,7 +15,7 @@ use crate::{
         derived::{Derived, Reason, Transition},
         event::CloseReason,
         fact::item::{ItemFacts, OverrideKind, PhaseOverride},
-        id::ItemNumber,
+        id::ItemId,
         policy::EvidenceKind,
     },
     evidence::{
@@ -38,7 +38,7 @@ struct Hit {
 }
 
 /// Derives the phase, history and reasons of one item.
-pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemNumber) -> Derived {
+pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemId) -> Derived {
     let Some(item) = eval.facts.items.get(&number) else {
         return nothing(number, "unknown", "nothing is recorded of it", false);
     };
@@ -68,7 +68,7 @@ pub(crate) fn derive(eval: &EvalContext<'_>, number: ItemNumber) -> Derived {
     }
 }
 
-fn nothing(item: ItemNumber, code: &str, sentence: &str, ours: bool) -> Derived {
+fn nothing(item: ItemId, code: &str, sentence: &str, ours: bool) -> Derived {
     let reason = Reason { code: code.into(), sentence: sentence.into(), rule: String::new() };
     Derived { item, phase: None, ours, since: None, reason, next: Vec::new(), history: Vec::new(), wake_at: None }
 }

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         event::RefName,
         fact::DocumentKey,
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need},
         policy::EvidenceKind,
     },
@@ -23,7 +23,7 @@ pub(crate) const REVERT_DEPTH: usize = 4;
 
 impl EvalContext<'_> {
     /// Adds the items that a changed document can affect.
-    pub(crate) fn concerned(&self, key: &DocumentKey, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn concerned(&self, key: &DocumentKey, items: &mut BTreeSet<ItemId>) {
         match key {
             DocumentKey::Item(number) => {
                 items.insert(*number);
@@ -77,7 +77,7 @@ impl EvalContext<'_> {
 
     /// Adds the items that a push can affect. `late` means that it joins two parts of the record,
     /// so that it may settle any open question.
-    pub(crate) fn concerned_by_push(&self, key: &DocumentKey, late: bool, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn concerned_by_push(&self, key: &DocumentKey, late: bool, items: &mut BTreeSet<ItemId>) {
         let DocumentKey::Push(name, before, after) = key else { return };
         let Some(push) = self.facts.pushes.get(&(name.clone(), before.clone(), after.clone())) else { return };
         if let RefName::Branch(branch) = name {
@@ -110,7 +110,7 @@ impl EvalContext<'_> {
     }
 
     /// Adds the items of commits that a comparison adds to the lists of pushes.
-    fn with_comparison(&self, base: &Sha, head: &Sha, items: &mut BTreeSet<ItemNumber>) {
+    fn with_comparison(&self, base: &Sha, head: &Sha, items: &mut BTreeSet<ItemId>) {
         let index = &self.facts.index;
         let pushes = [&index.ended_at, &index.began_at].into_iter().filter_map(|table| table.get(head)).flatten();
         if !pushes.into_iter().any(|(name, _, _)| self.listed_ref(name)) {
@@ -130,7 +130,7 @@ impl EvalContext<'_> {
 
     /// Adds the items closed by commits that name an item as the pull request they merge, once that
     /// item turns out not to be one.
-    fn with_named_merges(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>) {
+    fn with_named_merges(&self, number: ItemId, items: &mut BTreeSet<ItemId>) {
         let Some(merges) = self.facts.index.merges_named.get(&number) else { return };
         if self.facts.pull(number).is_some_and(|pull| pull.merged.is_some()) {
             return;
@@ -147,7 +147,7 @@ impl EvalContext<'_> {
 
     /// Adds a pull request, the issues that it closes, and the items stacked on it or reverted by
     /// it.
-    pub(crate) fn with_pull(&self, number: ItemNumber, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+    pub(crate) fn with_pull(&self, number: ItemId, items: &mut BTreeSet<ItemId>, depth: usize) {
         let Some(pull) = self.facts.pull(number) else { return };
         items.insert(number);
         items.extend(self.named_issues(number));
@@ -170,7 +170,7 @@ impl EvalContext<'_> {
     }
 
     /// Adds the items that a commit merges, picks or reverts.
-    pub(crate) fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>, depth: usize) {
+    pub(crate) fn with_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemId>, depth: usize) {
         for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
             self.with_pull(*pull, items, depth.min(1));
         }
@@ -190,7 +190,7 @@ impl EvalContext<'_> {
         }
     }
 
-    fn with_branch(&self, branch: &str, items: &mut BTreeSet<ItemNumber>) {
+    fn with_branch(&self, branch: &str, items: &mut BTreeSet<ItemId>) {
         let named = crate::domain::branch::named_issue(branch).map(|n| n.issue);
         items.extend(named.filter(|n| self.facts.items.contains_key(n)));
         for pull in self.facts.index.pulls_from.get(branch).into_iter().flatten() {
@@ -200,7 +200,7 @@ impl EvalContext<'_> {
 
     /// Adds the items that a check on `sha` can count for: the pull request of a merge group, and
     /// what landed up to some pushes before it on the same branch.
-    fn with_checks(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {
+    fn with_checks(&self, sha: &Sha, items: &mut BTreeSet<ItemId>) {
         if let Some(pull) = self.facts.groups.get(sha).and_then(|g| g.pull) {
             self.with_pull(pull, items, 0);
         }
@@ -249,16 +249,16 @@ impl EvalContext<'_> {
     }
 
     /// Adds the pull requests merged within the 24 hours before `at`, and the issues they close.
-    fn landed_near(&self, at: jiff::Timestamp, items: &mut BTreeSet<ItemNumber>) {
+    fn landed_near(&self, at: jiff::Timestamp, items: &mut BTreeSet<ItemId>) {
         let first = at.checked_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(jiff::Timestamp::MIN);
-        let near = self.facts.index.unpushed_merges.range((first, ItemNumber::MIN)..=(at, ItemNumber::MAX));
+        let near = self.facts.index.unpushed_merges.range((first, ItemId::MIN)..=(at, ItemId::MAX));
         for (_, pull) in near {
             self.with_pull(*pull, items, 1);
         }
     }
 
     /// Adds every landed item.
-    pub(crate) fn landed(&self, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn landed(&self, items: &mut BTreeSet<ItemId>) {
         for pull in self.facts.index.merged_as.values().flatten() {
             items.insert(*pull);
             items.extend(self.named_issues(*pull));

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         event::RefName,
         fact::{commit::RefFacts, item::OverrideKind},
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         policy::EvidenceKind,
         rule::name_key,
         version,
@@ -29,7 +29,7 @@ const VERSIONS_BACK: usize = 8;
 impl EvalContext<'_> {
     /// Adds the items that a deployment can affect: those that it brought, took back or came
     /// between.
-    pub(crate) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn with_deployment(&self, id: u64, items: &mut BTreeSet<ItemId>) {
         let Some(deployment) = self.facts.deployments.get(&id) else { return };
         let name = name_key(&deployment.environment);
         let begun = deployment.statuses.first().map_or(deployment.created_at, |s| s.at).min(deployment.created_at);
@@ -55,7 +55,7 @@ impl EvalContext<'_> {
     }
 
     /// Adds the items that a tag can affect.
-    pub(crate) fn with_tag(&self, tag: &str, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn with_tag(&self, tag: &str, items: &mut BTreeSet<ItemId>) {
         for release in self.facts.releases.index().by_tag.of(tag) {
             self.with_release(*release, items);
         }
@@ -87,7 +87,7 @@ impl EvalContext<'_> {
     }
 
     /// Adds the items that a release can affect: those that it adds to the releases before it.
-    pub(crate) fn with_release(&self, id: u64, items: &mut BTreeSet<ItemNumber>) {
+    pub(crate) fn with_release(&self, id: u64, items: &mut BTreeSet<ItemId>) {
         let Some(release) = self.facts.releases.get(&id) else { return };
         let state = &release.state.value;
         let Some(at) = state.published_at.or(state.withdrawn.then_some(release.state.at)) else {
@@ -113,7 +113,7 @@ impl EvalContext<'_> {
     }
 
     /// Adds the items of the commits by which `sha` differs from any of `beside`.
-    fn between_all(&self, beside: &BTreeSet<&Sha>, sha: &Sha, at: Timestamp, items: &mut BTreeSet<ItemNumber>) {
+    fn between_all(&self, beside: &BTreeSet<&Sha>, sha: &Sha, at: Timestamp, items: &mut BTreeSet<ItemId>) {
         let mut commits: BTreeSet<&Sha> = BTreeSet::new();
         for other in beside {
             match self.recorded_between(other, sha).or_else(|| self.recorded_between(sha, other)) {
@@ -135,7 +135,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns the items that a person set to a phase and that may move on from there.
-    fn set_by_hand(&self) -> impl Iterator<Item = &ItemNumber> {
+    fn set_by_hand(&self) -> impl Iterator<Item = &ItemId> {
         let index = &self.facts.index;
         let labels =
             self.policy.phases.iter().filter_map(|phase| index.labelled_by_people.get(&phase.label.to_lowercase()));
@@ -146,14 +146,14 @@ impl EvalContext<'_> {
     }
 
     /// Returns the pull requests merged within 30 days of `at` by a push that was not seen.
-    fn unpushed_near(&self, at: Timestamp) -> impl Iterator<Item = &ItemNumber> {
+    fn unpushed_near(&self, at: Timestamp) -> impl Iterator<Item = &ItemId> {
         const NEAR: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
-        let first = (at.checked_sub(NEAR).unwrap_or(Timestamp::MIN), ItemNumber::MIN);
-        let last = (at.checked_add(NEAR).unwrap_or(Timestamp::MAX), ItemNumber::MAX);
+        let first = (at.checked_sub(NEAR).unwrap_or(Timestamp::MIN), ItemId::MIN);
+        let last = (at.checked_add(NEAR).unwrap_or(Timestamp::MAX), ItemId::MAX);
         self.facts.index.unpushed_merges.range(first..=last).map(|(_, number)| number)
     }
 
-    fn with_landed_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemNumber>) {
+    fn with_landed_commit(&self, sha: &Sha, items: &mut BTreeSet<ItemId>) {
         for pull in self.facts.index.merged_as.get(sha).into_iter().flatten() {
             self.with_pull(*pull, items, REVERT_DEPTH);
         }

@@ -13,7 +13,7 @@ use crate::{
             commit::PushFacts,
             item::{ItemFacts, PullFacts},
         },
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         needs::{Answer, Need},
     },
 };
@@ -27,9 +27,9 @@ pub(crate) const CLOSING_LAG: SignedDuration = SignedDuration::from_mins(1);
 impl<'f> EvalContext<'f> {
     /// Returns the issues that a pull request closes, whoever links them: see
     /// [`Self::counts_from`].
-    pub(crate) fn named_issues(&self, number: ItemNumber) -> Vec<ItemNumber> {
+    pub(crate) fn named_issues(&self, number: ItemId) -> Vec<ItemId> {
         let Some(pull) = self.facts.pull(number) else { return Vec::new() };
-        let mut issues: Vec<ItemNumber> = Vec::new();
+        let mut issues: Vec<ItemId> = Vec::new();
         issues.extend(pull.refs.iter().flat_map(|r| &r.value.closes));
         for sha in self.branch_commits(number, pull).into_iter().chain(self.merged_commits(pull)) {
             issues.extend(self.closed_by(sha));
@@ -47,7 +47,7 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns the issues that a commit closes, by its message or according to the forge.
-    pub(crate) fn closed_by(&self, sha: &Sha) -> impl Iterator<Item = ItemNumber> {
+    pub(crate) fn closed_by(&self, sha: &Sha) -> impl Iterator<Item = ItemId> {
         let said = self.facts.commits.get(sha).into_iter().flat_map(|commit| &commit.closes).copied();
         let told = self.facts.index.closed_by_commit.get(sha).into_iter().flatten().map(|(_, issue)| *issue);
         said.chain(told)
@@ -75,7 +75,7 @@ impl<'f> EvalContext<'f> {
     ///
     /// Excludes work that began after the issue was completed, and backports of other work of the
     /// issue: neither is a second half of the completed work. To make it count, reopen the issue.
-    pub(crate) fn works_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
+    pub(crate) fn works_on(&self, issue: ItemId) -> BTreeSet<Work> {
         let mut works = self.claims_on(issue);
         let closed = self.facts.items.get(&issue).and_then(|item| item.closed(self.now));
         if let Some((completed, CloseReason::Completed)) = closed {
@@ -90,9 +90,9 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns all work that claims to close an issue.
-    fn claims_on(&self, issue: ItemNumber) -> BTreeSet<Work> {
+    fn claims_on(&self, issue: ItemId) -> BTreeSet<Work> {
         let index = &self.facts.index;
-        let mut pulls: BTreeSet<ItemNumber> = index.pulls_naming.get(&issue).into_iter().flatten().copied().collect();
+        let mut pulls: BTreeSet<ItemId> = index.pulls_naming.get(&issue).into_iter().flatten().copied().collect();
         let closing = index.commits_closing.get(&issue);
         for sha in closing.into_iter().flatten() {
             pulls.extend(self.pulls_bringing(sha));
@@ -149,9 +149,9 @@ impl<'f> EvalContext<'f> {
 
     /// Returns the pull requests that may have brought a commit: those of its branch, or those
     /// whose merge ended the push to a listed branch that brought it.
-    fn pulls_bringing(&self, sha: &Sha) -> BTreeSet<ItemNumber> {
+    fn pulls_bringing(&self, sha: &Sha) -> BTreeSet<ItemId> {
         let index = &self.facts.index;
-        let mut pulls: BTreeSet<ItemNumber> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
+        let mut pulls: BTreeSet<ItemId> = index.merged_as.get(sha).into_iter().flatten().copied().collect();
         for id in index.brought_by.get(sha).into_iter().flatten() {
             if self.listed_ref(&id.0) {
                 let merge = self.facts.pushes.get(id).and_then(|push| self.merge_after(push, sha));
@@ -184,7 +184,7 @@ impl<'f> EvalContext<'f> {
     /// the commit does and the pull request has not ended otherwise.
     fn is_merge(&self, sha: &Sha) -> bool {
         let named = self.facts.commits.get(sha).and_then(|c| c.merges);
-        let ended_otherwise = |number: ItemNumber| {
+        let ended_otherwise = |number: ItemId| {
             let item = self.facts.items.get(&number);
             // An issue's number in a title names no merge.
             item.is_some_and(|i| {

@@ -15,21 +15,21 @@ use jiff::Timestamp;
 pub use crate::phase::diff::{Decided, Shown, decide};
 use crate::{
     context::{self, EvalContext},
-    domain::{derived::Derived, fact::RepoFacts, id::ItemNumber, policy::Policy},
+    domain::{derived::Derived, fact::RepoFacts, id::ItemId, policy::Policy},
 };
 
 /// Derives the phase of one item from facts, policy and time.
-pub fn derive(facts: &RepoFacts, item: ItemNumber, policy: &Policy, now: Timestamp) -> Derived {
+pub fn derive(facts: &RepoFacts, item: ItemId, policy: &Policy, now: Timestamp) -> Derived {
     derive_one(&EvalContext::new(facts, policy, now), item)
 }
 
 /// Derives the phases of several items. What they share is evaluated once.
-pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
+pub fn derive_all(facts: &RepoFacts, items: &BTreeSet<ItemId>, policy: &Policy, now: Timestamp) -> Vec<Derived> {
     let eval = EvalContext::new(facts, policy, now);
     items.iter().map(|item| derive_one(&eval, *item)).collect()
 }
 
-fn derive_one(eval: &EvalContext<'_>, item: ItemNumber) -> Derived {
+fn derive_one(eval: &EvalContext<'_>, item: ItemId) -> Derived {
     let mut derived = derive::derive(eval, item);
     if !eval.take_wants().is_empty() && derived.ours {
         // An answer was unavailable: evaluate again soon.

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        event::{InstallationSeen, RepositoryChange, Seen},
+        event::{ConnectionSeen, RepositoryChange, Seen},
         id::RepoKey,
     },
     forge::github::{
@@ -23,23 +23,23 @@ pub(super) fn installation(delivery: &Delivery<'_>) -> Result<Understood, Useles
         // An unknown action does not show whether phasebot may still act.
         _ => return Err(Useless::because("this change to the installation is not used")),
     };
-    let seen = InstallationSeen {
+    let seen = ConnectionSeen {
         active,
         added: if active { added(delivery, "repositories") } else { Vec::new() },
         // A suspension does not remove the repositories; they are usable again when it ends.
         removed: if delivery.action == "deleted" { removed(delivery, "repositories") } else { Vec::new() },
     };
-    Ok(Understood { seen: Seen::Installation(seen), at })
+    Ok(Understood { seen: Seen::Connection(seen), at })
 }
 
 pub(super) fn installation_repositories(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let installation = payload_installation(delivery)?;
-    let seen = InstallationSeen {
+    let seen = ConnectionSeen {
         active: installation.suspended_at.0.is_none(),
         added: added(delivery, "repositories_added"),
         removed: removed(delivery, "repositories_removed"),
     };
-    Ok(Understood { seen: Seen::Installation(seen), at: installation.updated_at.0 })
+    Ok(Understood { seen: Seen::Connection(seen), at: installation.updated_at.0 })
 }
 
 fn payload_installation(delivery: &Delivery<'_>) -> Result<InstallationFull, Useless> {

@@ -3,10 +3,11 @@
 use jiff::Timestamp;
 
 use crate::{
-    domain::event::{CheckSeen, RunOutcome, Seen, StatusSeen, WorkflowSeen},
+    domain::event::{CheckSeen, CheckSource, RunOutcome, Seen, StatusSeen, WorkflowSeen},
     forge::github::{
         decode::{Delivery, Understood, Useless, actor, needed},
         payload::{CheckRun, CheckSuite, StatusCommit, WorkflowRun},
+        trigger,
     },
 };
 
@@ -49,6 +50,7 @@ pub(super) fn status(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         outcome: status_outcome(state.as_deref()),
         at: at.unwrap_or(delivery.received_at),
         url: check_page(payload.get("target_url")),
+        ours: false,
     };
     Ok(Understood { seen: Seen::Status(seen), at })
 }
@@ -60,7 +62,7 @@ pub(super) fn workflow_run(delivery: &Delivery<'_>) -> Result<Understood, Useles
         id: needed(run.id.0, "workflow_run.id")?,
         sha: needed(run.head_sha.0, "workflow_run.head_sha")?,
         suite: run.check_suite_id.0,
-        trigger: needed(run.event.0, "workflow_run.event")?,
+        trigger: trigger::of_event(needed(run.event.0, "workflow_run.event")?),
         outcome: outcome(run.status.0.as_deref(), run.conclusion.0.as_deref()),
         attempt: run.run_attempt.0.unwrap_or(1),
         title: run.display_title.0.unwrap_or_default(),
@@ -81,7 +83,7 @@ pub(in crate::forge::github) fn check_seen(
 ) -> Result<(CheckSeen, Option<Timestamp>), &'static str> {
     let suite = run.check_suite.0.unwrap_or_default();
     let app = run.app.0.unwrap_or_default();
-    let (app, app_slug) = (app.id.0.unwrap_or(0), app.slug.0.unwrap_or_default());
+    let (app_id, slug) = (app.id.0.unwrap_or(0), app.slug.0.unwrap_or_default());
     let outcome = outcome(run.status.0.as_deref(), run.conclusion.0.as_deref());
     let ended_at = run.completed_at.0.or(suite.updated_at.0).or(run.started_at.0);
     let at = if outcome == RunOutcome::Running { run.started_at.0.or(suite.updated_at.0) } else { ended_at };
@@ -89,12 +91,12 @@ pub(in crate::forge::github) fn check_seen(
         id: run.id.0.ok_or("check_run.id")?,
         sha: run.head_sha.0.ok_or("check_run.head_sha")?,
         name: run.name.0.ok_or("check_run.name")?,
-        app,
-        app_slug,
+        source: CheckSource(app_id),
+        source_name: slug,
         suite: suite.id.0,
         started_at: run.started_at.0.or(at).unwrap_or(received_at),
         completed: (outcome != RunOutcome::Running).then(|| (ended_at.unwrap_or(received_at), outcome)),
-        ours: app != 0 && app == our_app_id,
+        ours: app_id != 0 && app_id == our_app_id,
         asked_again: false,
         url: check_page(run.html_url.0),
     };

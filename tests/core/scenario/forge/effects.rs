@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use phasebot_core::domain::{
     effect::{Effect, ForgeResult, LabelSpec},
     event::{Association, CloseReason, Event, ItemChange, ItemSeen, Seen},
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
 };
 
 use super::{Forge, OUR_LOGIN, us};
 
 /// Number of the first issue that we open.
-const FIRST_ISSUE: ItemNumber = 50;
+const FIRST_ISSUE: ItemId = 50;
 
 /// An issue that we opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +30,9 @@ pub struct Issue {
 pub struct Applied {
     pub told: Option<ForgeResult>,
     /// The issue that was opened.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
     /// Labels of an item after the effect.
-    pub labels: Option<(ItemNumber, BTreeSet<String>)>,
+    pub labels: Option<(ItemId, BTreeSet<String>)>,
 }
 
 /// What became of an effect.
@@ -40,7 +40,7 @@ pub enum Outcome {
     Done(Applied),
     Failed(String),
     /// The item was deleted, although no event said so.
-    Gone(ItemNumber),
+    Gone(ItemId),
 }
 
 impl Forge {
@@ -104,13 +104,12 @@ impl Forge {
             }
             // They leave nothing behind that events or answers would show.
             Effect::React { .. }
-            | Effect::ReactTo { .. }
             | Effect::FoldComment { .. }
             | Effect::Assign { .. }
             | Effect::SetMilestone { .. }
             | Effect::RerunFailed { .. }
             | Effect::UpsertIssue { .. }
-            | Effect::SetCheck { .. }
+            | Effect::Report { .. }
             | Effect::SetDeployment { .. }
             | Effect::CancelRun { .. }
             | Effect::AnswerProtection { .. }
@@ -157,7 +156,7 @@ impl Forge {
     }
 
     /// Adds and removes labels; returns those that the item then has.
-    fn relabel(&mut self, item: ItemNumber, add: &[&LabelSpec], remove: &BTreeSet<String>) -> BTreeSet<String> {
+    fn relabel(&mut self, item: ItemId, add: &[&LabelSpec], remove: &BTreeSet<String>) -> BTreeSet<String> {
         let change = |on: &mut BTreeSet<String>| {
             on.retain(|name| !remove.iter().any(|other| other.eq_ignore_ascii_case(name)));
             on.extend(add.iter().map(|label| label.name.clone()));
@@ -178,10 +177,10 @@ impl Forge {
         labels
     }
 
-    fn open_issue(&mut self, issue: Issue, now: Timestamp) -> ItemNumber {
+    fn open_issue(&mut self, issue: Issue, now: Timestamp) -> ItemId {
         let same = self.issues.values().any(|other| other.marker == issue.marker);
         assert!(!same, "{} was opened twice", issue.marker);
-        let number = FIRST_ISSUE + ItemNumber::try_from(self.issues.len()).unwrap();
+        let number = FIRST_ISSUE + ItemId::try_from(self.issues.len()).unwrap();
         let seen = ItemSeen {
             number,
             is_pull: false,
@@ -204,7 +203,7 @@ impl Forge {
         number
     }
 
-    fn set_open(&mut self, number: ItemNumber, open: bool, now: Timestamp) {
+    fn set_open(&mut self, number: ItemId, open: bool, now: Timestamp) {
         self.issues.get_mut(&number).expect("an issue of ours").open = open;
         let Some(seen) = self.items.get_mut(&number) else { return };
         seen.open = open;
@@ -216,7 +215,7 @@ impl Forge {
     }
 
     /// Queues the event that our own change of an issue causes.
-    fn echo(&mut self, number: ItemNumber, now: Timestamp) {
+    fn echo(&mut self, number: ItemId, now: Timestamp) {
         let seen = Seen::Issue(Box::new(self.items[&number].clone()));
         let event = Event { sender: us().bot, ..self.event(now, "issues".into(), Some(OUR_LOGIN), seen) };
         self.echoes.push(event);

@@ -47,8 +47,8 @@ const OUR_LOGIN: &str = "phasebot[bot]";
 /// State of the forge.
 #[derive(Default, Clone)]
 pub struct Forge {
-    items: BTreeMap<ItemNumber, ItemSeen>,
-    pulls: BTreeMap<ItemNumber, PullSeen>,
+    items: BTreeMap<ItemId, ItemSeen>,
+    pulls: BTreeMap<ItemId, PullSeen>,
     /// Positions of branches and tags.
     tips: BTreeMap<RefName, Sha>,
     parents: BTreeMap<Sha, Vec<Sha>>,
@@ -62,13 +62,13 @@ pub struct Forge {
     teams: BTreeSet<(String, AccountId)>,
     /// Head of every pull request, where it is asked for; and whether it is a fork's.
     head: Option<(Sha, bool)>,
-    linked: BTreeMap<ItemNumber, BTreeSet<ItemNumber>>,
-    linked_branches: BTreeMap<ItemNumber, BTreeSet<String>>,
+    linked: BTreeMap<ItemId, BTreeSet<ItemId>>,
+    linked_branches: BTreeMap<ItemId, BTreeSet<String>>,
     /// Changes that closed issues.
-    closers: BTreeMap<ItemNumber, Closer>,
+    closers: BTreeMap<ItemId, Closer>,
     required: BTreeSet<RequiredCheck>,
     /// Issues of a milestone, by the milestone's title.
-    milestones: BTreeMap<String, BTreeSet<ItemNumber>>,
+    milestones: BTreeMap<String, BTreeSet<ItemId>>,
     /// Authors by commit; the others are by `dev`.
     authors: BTreeMap<Sha, BTreeSet<Account>>,
     /// Commits with an address that belongs to no account.
@@ -97,9 +97,9 @@ pub struct Forge {
     /// Results of the next effects that something waits for.
     outcomes: VecDeque<Vec<String>>,
     /// Items that were deleted without an event.
-    vanished: BTreeSet<ItemNumber>,
+    vanished: BTreeSet<ItemId>,
     /// Issues that we opened.
-    pub issues: BTreeMap<ItemNumber, Issue>,
+    pub issues: BTreeMap<ItemId, Issue>,
     /// Number of deployments and runs that we started.
     started: u64,
     /// Events about our own writes that are not delivered yet.
@@ -149,6 +149,6 @@ impl Forge {
         let mut repo = repo();
         repo.default_branch = self.default_branch.clone().or(repo.default_branch);
         let sender = sender.map(|login| self.accounts.actor(login));
-        Event { name, installation: Some(1), repo: Some(repo), sender, at, seen }
+        Event { name, connection: Some(1), repo: Some(repo), sender, at, seen }
     }
 }

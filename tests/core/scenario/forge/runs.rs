@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use phasebot_core::domain::{
     event::{
-        CheckSeen, DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, RunOutcome, StatusSeen, WorkflowSeen,
+        CheckSeen, CheckSource, DeployState, DeployStatus, DeploymentSeen, ProtectionSeen, RunOutcome, StatusSeen,
+        WorkflowSeen,
     },
     id::Actor,
 };
@@ -22,11 +23,11 @@ impl Forge {
         let begins = how == RunOutcome::Running || !self.checks.contains_key(&key);
         if begins {
             let fresh = CheckSeen {
-                app_slug: after(w, "slug").unwrap_or_default().to_owned(),
+                source_name: after(w, "slug").unwrap_or_default().to_owned(),
                 id: self.id(),
                 sha,
                 name: w[1].clone(),
-                app: number_after(w, "app").unwrap_or(15368),
+                source: CheckSource(number_after(w, "app").unwrap_or(15368)),
                 suite: number_after(w, "suite"),
                 started_at: at,
                 completed: None,
@@ -85,7 +86,7 @@ impl Forge {
     /// `status jenkins pending on m1`
     pub(super) fn status(&mut self, at: Timestamp, w: &[String]) -> Option<StatusSeen> {
         let (outcome, sha) = (outcome(&w[2])?, self.sha(after(w, "on")?));
-        Some(StatusSeen { id: self.id(), sha, context: w[1].clone(), outcome, at, url: String::new() })
+        Some(StatusSeen { id: self.id(), sha, context: w[1].clone(), outcome, at, ours: false, url: String::new() })
     }
 
     /// `workflow deployment on c1 run 801 [attempt 2] [titled T] [ends failure]`
@@ -97,7 +98,7 @@ impl Forge {
             id,
             sha,
             suite: number_after(w, "suite"),
-            trigger: w[1].clone(),
+            trigger: w[1].clone().into(),
             outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
             attempt: after(w, "attempt").and_then(|n| n.parse().ok()).unwrap_or(1),
             title: after(w, "titled").unwrap_or_default().to_owned(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use phasebot_core::domain::{
-    event::RunOutcome,
+    event::{CheckSource, RunOutcome},
     fact::deploy_request::RunFacts,
     needs::{Closer, RequiredCheck},
     permission::Role,
@@ -57,7 +57,7 @@ impl Forge {
             // `required ci e2e@9`: `e2e` has to come from the App 9.
             "required" => self.required.extend(w[1..].iter().map(|word| {
                 let (name, app) = word.split_once('@').map_or((word.as_str(), None), |(name, app)| (name, Some(app)));
-                RequiredCheck { name: name.to_owned(), app: app.map(|app| app.parse().unwrap()) }
+                RequiredCheck { name: name.to_owned(), source: app.map(|app| CheckSource(app.parse().unwrap())) }
             })),
             "milestone" => {
                 let issues = w[2..].iter().map(|n| n.parse().unwrap()).collect();
@@ -73,7 +73,7 @@ impl Forge {
                 let at = after(w, "at").and_then(time).unwrap();
                 let run = RunFacts {
                     sha: self.sha(after(w, "on").unwrap()),
-                    trigger: w[1].clone(),
+                    trigger: w[1].clone().into(),
                     outcome: after(w, "ends").and_then(outcome).unwrap_or(RunOutcome::Running),
                     title: String::new(),
                     workflow: "deploy.yml".into(),

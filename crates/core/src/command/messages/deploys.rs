@@ -3,7 +3,7 @@
 use crate::{
     command::messages::list,
     domain::{
-        id::{ItemNumber, Sha},
+        id::{ItemId, Sha},
         policy::{Mode, Policy},
     },
     text::message::quoted,
@@ -54,7 +54,7 @@ pub(crate) fn no_value(name: &str, value: &str, values: &[String]) -> String {
     )
 }
 
-pub(crate) fn merged_meanwhile(pull: ItemNumber) -> String {
+pub(crate) fn merged_meanwhile(pull: ItemId) -> String {
     format!(
         "#{pull} was merged after you wrote this, while GitHub gave no answer. Repeat the command to deploy its merge \
          commit."

@@ -1,6 +1,6 @@
 //! The command, item and request of an effect.
 
-use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemNumber};
+use crate::domain::{effect::Effect, fact::command::CommandId, id::ItemId};
 
 impl Effect {
     /// Returns the command that waits for its outcome.
@@ -11,14 +11,13 @@ impl Effect {
             Self::SetPhase { .. }
             | Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::OpenIssue { .. }
             | Self::EditIssue { .. }
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
@@ -28,10 +27,11 @@ impl Effect {
     }
 
     /// Returns the issue or pull request that it concerns.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match self {
             Self::SetPhase { item, .. }
             | Self::UpsertComment { item, .. }
+            | Self::React { item, .. }
             | Self::FoldComment { item, .. }
             | Self::Assign { item, .. }
             | Self::SetMilestone { item, .. }
@@ -39,11 +39,9 @@ impl Effect {
             | Self::SetIssueState { item, .. }
             | Self::SetLabels { item, .. } => Some(*item),
             Self::RerunFailed { pull, .. } => Some(*pull),
-            Self::React { .. }
-            | Self::ReactTo { .. }
-            | Self::OpenIssue { .. }
+            Self::OpenIssue { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::CreateDeployment { .. }
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
@@ -60,7 +58,6 @@ impl Effect {
             Self::SetPhase { .. }
             | Self::UpsertComment { .. }
             | Self::React { .. }
-            | Self::ReactTo { .. }
             | Self::FoldComment { .. }
             | Self::Assign { .. }
             | Self::SetMilestone { .. }
@@ -70,7 +67,7 @@ impl Effect {
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::UpsertIssue { .. }
-            | Self::SetCheck { .. }
+            | Self::Report { .. }
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
@@ -87,12 +84,6 @@ impl Effect {
 
     /// Returns true if its failure can be ignored, because its content is also shown elsewhere.
     pub fn is_courtesy(&self) -> bool {
-        matches!(
-            self,
-            Self::React { .. }
-                | Self::ReactTo { .. }
-                | Self::FoldComment { .. }
-                | Self::AnswerProtection { approve: None, .. }
-        )
+        matches!(self, Self::React { .. } | Self::FoldComment { .. } | Self::AnswerProtection { approve: None, .. })
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::ItemNumber;
+use crate::domain::id::ItemId;
 
 /// A label's name, colour and description.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +29,32 @@ pub enum CheckVerdict {
     ActionRequired,
 }
 
+/// Meaning of a reaction to a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// Received.
+    Taken,
+    /// Done.
+    Done,
+    /// Refused.
+    Refused,
+    /// Not understood.
+    Puzzled,
+}
+
+impl Reaction {
+    /// Returns the word for keys.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Taken => "taken",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Puzzled => "puzzled",
+        }
+    }
+}
+
 /// A message on a line of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Annotation {
@@ -50,5 +76,5 @@ pub enum RefGuard {
     /// A tag, which must still name the commit.
     Tag(String),
     /// A pull request, whose head the commit must still be.
-    Pull(ItemNumber),
+    Pull(ItemId),
 }

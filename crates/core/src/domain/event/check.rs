@@ -22,6 +22,16 @@ pub enum RunOutcome {
     Skipped,
 }
 
+/// The forge's id of a program that reports check runs, such as an App.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CheckSource(pub u64);
+
+impl CheckSource {
+    /// The source of a check run for which the forge reports none.
+    pub const UNKNOWN: Self = Self(0);
+}
+
 /// A check run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckSeen {
@@ -31,11 +41,12 @@ pub struct CheckSeen {
     pub sha: Sha,
     /// Name.
     pub name: String,
-    /// Id of the App that created it; 0 if the forge does not report it.
-    pub app: u64,
-    /// The App's slug, or empty.
-    #[serde(default)]
-    pub app_slug: String,
+    /// Source.
+    #[serde(alias = "app")]
+    pub source: CheckSource,
+    /// Name of the source, or empty.
+    #[serde(default, alias = "app_slug")]
+    pub source_name: String,
     /// The check suite it belongs to. A workflow run names the same one.
     pub suite: Option<u64>,
     /// Start time.
@@ -68,4 +79,19 @@ pub struct StatusSeen {
     /// URL of its page, or empty. Whoever reports a status may name any page.
     #[serde(default)]
     pub url: String,
+    /// True if we are known to have set it. Anyone may use our name for a status.
+    #[serde(default)]
+    pub ours: bool,
+}
+
+impl StatusSeen {
+    /// Returns true if its context is one of ours, as those that we set are.
+    pub fn is_named_ours(&self) -> bool {
+        is_own_name(&self.context)
+    }
+}
+
+/// Returns true if the name of a check run or commit status is one that we use.
+pub fn is_own_name(name: &str) -> bool {
+    name.starts_with("phasebot/")
 }

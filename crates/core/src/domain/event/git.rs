@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{Actor, ItemNumber, Sha};
+use crate::domain::id::{Actor, ItemId, Sha};
 
 /// A push that moved, created or deleted a branch or tag.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,7 +76,7 @@ pub struct MergeGroupSeen {
     /// Target branch.
     pub base_ref: String,
     /// The pull request that the group's ref names.
-    pub pull: Option<ItemNumber>,
+    pub pull: Option<ItemId>,
     /// The group's end; `None` while it is being tested.
     pub end: Option<GroupEnd>,
 }

@@ -8,6 +8,47 @@ use crate::domain::{
     id::{Actor, Sha},
 };
 
+/// The kind of event that started a workflow run. It is stored as one word.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum RunTrigger {
+    /// A deployment was created.
+    Deployment,
+    /// Someone started it by hand or through the API.
+    Dispatch,
+    /// A schedule.
+    Schedule,
+    /// Another event, by the forge's name. It only tells runs of one workflow apart.
+    Other(String),
+}
+
+impl RunTrigger {
+    /// Returns the stored word, which is also for people.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Deployment => "deployment",
+            Self::Dispatch => "workflow_dispatch",
+            Self::Schedule => "schedule",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for RunTrigger {
+    fn from(word: String) -> Self {
+        [Self::Deployment, Self::Dispatch, Self::Schedule]
+            .into_iter()
+            .find(|known| known.as_str() == word)
+            .unwrap_or(Self::Other(word))
+    }
+}
+
+impl From<RunTrigger> for String {
+    fn from(trigger: RunTrigger) -> Self {
+        trigger.as_str().to_owned()
+    }
+}
+
 /// A workflow run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkflowSeen {
@@ -17,8 +58,8 @@ pub struct WorkflowSeen {
     pub sha: Sha,
     /// The check suite of its jobs.
     pub suite: Option<u64>,
-    /// The event that triggered it, such as `push` or `schedule`.
-    pub trigger: String,
+    /// The kind of event that started it.
+    pub trigger: RunTrigger,
     /// Outcome.
     pub outcome: RunOutcome,
     /// Number of the attempt, from 1.

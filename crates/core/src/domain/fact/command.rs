@@ -19,7 +19,7 @@ pub use crate::domain::fact::command::index::{CommandIndex, Commands};
 use crate::domain::{
     decision::GateName,
     fact::item::OverrideKind,
-    id::{Account, ItemNumber, Sha},
+    id::{Account, ItemId, Sha},
     permission::Role,
     rule::ConditionName,
 };
@@ -37,7 +37,7 @@ pub enum Source {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CommandId {
     /// The item that it was written on.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// The comment or review.
     pub source: Source,
     /// Position among the commands there, from 0.
@@ -242,7 +242,7 @@ pub struct Guard<'a> {
     /// Reason.
     pub reason: Option<&'a str>,
     /// The item on which it was set.
-    pub item: ItemNumber,
+    pub item: ItemId,
     /// True if it also binds the person who set it.
     pub binds_all: bool,
 }

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
-    event::{GroupEnd, RefName, RunOutcome},
+    event::{CheckSource, GroupEnd, RefName, RunOutcome, RunTrigger},
     fact::{Newest, RepoFacts},
-    id::{Account, ItemNumber, Sha},
+    id::{Account, ItemId, Sha},
 };
 
 /// References in a commit's message to other commits and items. Nothing else of the message is
@@ -16,14 +16,14 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CommitFacts {
     /// Issues that it closes.
-    pub closes: Vec<ItemNumber>,
+    pub closes: Vec<ItemId>,
     /// Commits that it was cherry-picked from.
     pub picked_from: Vec<Sha>,
     /// Commits that it reverts.
     pub reverts: Vec<Sha>,
     /// The pull request that it says it merges.
     #[serde(default)]
-    pub merges: Option<ItemNumber>,
+    pub merges: Option<ItemId>,
 }
 
 impl CommitFacts {
@@ -137,7 +137,7 @@ impl CommitChecks {
 
     /// Returns true if a schedule started the suite: its runs say nothing about the commit.
     pub fn is_scheduled(&self, suite: Option<u64>) -> bool {
-        suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == "schedule")
+        suite.and_then(|id| self.suites.get(&id)).is_some_and(|suite| suite.trigger == RunTrigger::Schedule)
     }
 }
 
@@ -146,8 +146,8 @@ impl CommitChecks {
 pub struct SuiteFact {
     /// The workflow's file, or empty.
     pub workflow: String,
-    /// The event that triggered it, such as `push` or `schedule`.
-    pub trigger: String,
+    /// The kind of event that started it.
+    pub trigger: RunTrigger,
 }
 
 /// A check run.
@@ -159,8 +159,9 @@ pub struct RunFact {
     pub started_at: Timestamp,
     /// Name.
     pub name: String,
-    /// The App that created it.
-    pub app: u64,
+    /// Source.
+    #[serde(rename = "app")]
+    pub source: CheckSource,
     /// Check suite.
     pub suite: Option<u64>,
     /// True if we created it.
@@ -168,9 +169,9 @@ pub struct RunFact {
     /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
-    /// The slug of the App that created it, or empty if it is unknown.
-    #[serde(default)]
-    pub app_slug: String,
+    /// Name of the source, or empty if it is unknown.
+    #[serde(default, rename = "app_slug")]
+    pub source_name: String,
 }
 
 /// A commit status.
@@ -185,6 +186,9 @@ pub struct StatusFact {
     /// URL of its page, or empty.
     #[serde(default)]
     pub url: String,
+    /// True if we set it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ours: bool,
 }
 
 /// A merge group of a merge queue.
@@ -195,7 +199,7 @@ pub struct GroupFacts {
     /// Target branch.
     pub base_ref: String,
     /// The pull request that its ref names.
-    pub pull: Option<ItemNumber>,
+    pub pull: Option<ItemId>,
     /// The group's end, once it has ended.
     #[serde(default)]
     pub end: Option<GroupEnd>,
@@ -267,6 +271,7 @@ mod tests {
             outcome,
             context: format!("job {second}"),
             url: String::new(),
+            ours: false,
         };
         let mut checks = CommitChecks::default();
         let most = u64::try_from(MOST_REPORTS).unwrap();
@@ -278,7 +283,7 @@ mod tests {
         assert!(!checks.is_cut, "what is known may still end");
         checks.add_status(most, status(most.cast_signed(), RunOutcome::Failure));
         assert_eq!((checks.statuses.len(), checks.is_cut), (MOST_REPORTS, true));
-        let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: "push".into() };
+        let suite = || SuiteFact { workflow: "ci.yml".into(), trigger: RunTrigger::Other("push".into()) };
         assert!(!checks.add_suite(1, suite()) && checks.suites.is_empty());
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{
         deployment::DeploymentFacts,
         repo::{DocumentKey, RepoFacts},
     },
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
     needs::{Answer, CommitPlace, Need},
 };
 
@@ -36,7 +36,7 @@ impl RepoFacts {
     }
 
     /// Returns an open pull request from a branch of this repository with this head.
-    pub fn own_pull_with_head(&self, sha: &Sha) -> Option<ItemNumber> {
+    pub fn own_pull_with_head(&self, sha: &Sha) -> Option<ItemId> {
         self.pulls_with_head(sha).find(|number| {
             let shape = self.pull(*number).and_then(|pull| pull.shape.as_ref());
             shape.is_some_and(|shape| !shape.value.from_fork)

@@ -16,9 +16,9 @@ pub use crate::domain::fact::deploy_request::index::{REQUEST_PREFIX, RequestInde
 
 use crate::domain::{
     effect::RefGuard,
-    event::RunOutcome,
+    event::{RunOutcome, RunTrigger},
     fact::{RepoFacts, command::CommandId},
-    id::{Account, ItemNumber, Sha},
+    id::{Account, ItemId, Sha},
 };
 
 /// A deployment requested from us.
@@ -198,7 +198,7 @@ impl DeployRequest {
     }
 
     /// Returns the item on which it was requested.
-    pub fn item(&self) -> Option<ItemNumber> {
+    pub fn item(&self) -> Option<ItemId> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
             Origin::Tag(_) | Origin::Merge(_) => None,
@@ -217,8 +217,8 @@ pub struct RunFacts {
     pub outcome: RunOutcome,
     /// The commit that it runs at.
     pub sha: Sha,
-    /// The event that triggered it: `deployment`, `workflow_dispatch`, …
-    pub trigger: String,
+    /// The kind of event that started it.
+    pub trigger: RunTrigger,
     /// Title, from the workflow's `run-name`.
     pub title: String,
     /// The workflow file.

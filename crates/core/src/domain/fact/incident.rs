@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use crate::domain::{
     alert::{Feedback, Group},
     fact::Newest,
-    id::ItemNumber,
+    id::ItemId,
 };
 
 /// Returns the id of a group's incident: a short hash of connection and key, each with its length,
@@ -151,7 +151,7 @@ pub struct IssueFacts {
     /// Time and reason of the forge's refusal.
     pub refused: Option<(Timestamp, String)>,
     /// Issue number, once the forge has reported it.
-    pub number: Option<ItemNumber>,
+    pub number: Option<ItemId>,
     /// Labels that it was opened with.
     pub opened_with: BTreeSet<String>,
     /// Labels that we last wanted it to have.

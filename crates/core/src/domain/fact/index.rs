@@ -15,7 +15,7 @@ use crate::domain::{
         repo::{DocumentKey, RepoFacts},
     },
     few::Few,
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
     needs::{Answer, Closer, Need},
     version,
 };
@@ -24,27 +24,27 @@ use crate::domain::{
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Index {
     /// Pull requests by an issue that their text or linked issues name.
-    pub pulls_naming: BTreeMap<ItemNumber, Few<ItemNumber>>,
+    pub pulls_naming: BTreeMap<ItemId, Few<ItemId>>,
     /// Commits by an issue that they close, according to their messages or to the forge.
-    pub commits_closing: BTreeMap<ItemNumber, Few<Sha>>,
+    pub commits_closing: BTreeMap<ItemId, Few<Sha>>,
     /// Issues that the forge closed for this pull request.
-    pub closed_by_pull: BTreeMap<ItemNumber, Few<ItemNumber>>,
+    pub closed_by_pull: BTreeMap<ItemId, Few<ItemId>>,
     /// Issues that the forge closed for this commit, and when.
-    pub closed_by_commit: BTreeMap<Sha, Few<(Timestamp, ItemNumber)>>,
+    pub closed_by_commit: BTreeMap<Sha, Few<(Timestamp, ItemId)>>,
     /// Pull requests by source branch (of this repository).
-    pub pulls_from: BTreeMap<String, Few<ItemNumber>>,
+    pub pulls_from: BTreeMap<String, Few<ItemId>>,
     /// Pull requests by target branch.
-    pub pulls_into: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub pulls_into: BTreeMap<String, BTreeSet<ItemId>>,
     /// Pull requests by merge commit.
-    pub merged_as: BTreeMap<Sha, Few<ItemNumber>>,
+    pub merged_as: BTreeMap<Sha, Few<ItemId>>,
     /// Merged pull requests, by time.
-    pub merges: BTreeSet<(Timestamp, ItemNumber)>,
+    pub merges: BTreeSet<(Timestamp, ItemId)>,
     /// Pull requests that revert this one.
-    pub reverting_pulls: BTreeMap<ItemNumber, Few<ItemNumber>>,
+    pub reverting_pulls: BTreeMap<ItemId, Few<ItemId>>,
     /// Commits that were cherry-picked from this one.
     pub picks: BTreeMap<Sha, Few<Sha>>,
     /// Commits whose message says that they merge this pull request, by its number.
-    pub merges_named: BTreeMap<ItemNumber, Few<Sha>>,
+    pub merges_named: BTreeMap<ItemId, Few<Sha>>,
     /// Commits that revert this one.
     pub reverters: BTreeMap<Sha, Few<Sha>>,
     /// Pushes whose lists contain this commit.
@@ -73,32 +73,32 @@ pub struct Index {
     /// Answered ancestry queries by newer end.
     pub compared: BTreeMap<Sha, Few<Need>>,
     /// Merge groups by pull request.
-    pub groups_of: BTreeMap<ItemNumber, Few<Sha>>,
+    pub groups_of: BTreeMap<ItemId, Few<Sha>>,
     /// Workflow runs that changed since their deployments were last linked to their requests.
     pub runs_to_link: BTreeSet<u64>,
     /// Pull requests by each commit that was ever their head.
-    pub pulls_by_head: BTreeMap<Sha, Few<ItemNumber>>,
+    pub pulls_by_head: BTreeMap<Sha, Few<ItemId>>,
     /// Merges whose push was not seen, by time.
-    pub unpushed_merges: BTreeSet<(Timestamp, ItemNumber)>,
+    pub unpushed_merges: BTreeSet<(Timestamp, ItemId)>,
     /// Items on which a person ever set a phase: by command, or by a label that was a phase label
     /// when it was added.
-    pub marked: BTreeSet<ItemNumber>,
+    pub marked: BTreeSet<ItemId>,
     /// Items on which a person added or removed this label, by the label in lower case.
-    pub labelled_by_people: BTreeMap<String, BTreeSet<ItemNumber>>,
+    pub labelled_by_people: BTreeMap<String, BTreeSet<ItemId>>,
     /// Branches and times of the pushes that changed the policy file.
     pub policy_pushes: BTreeSet<(String, Timestamp)>,
     /// Branches to which a change of the policy file was pushed.
     pub policy_branches: BTreeSet<String>,
     /// Incidents or storms by the issues that show them.
-    pub shown_in: BTreeMap<ItemNumber, DocumentKey>,
+    pub shown_in: BTreeMap<ItemId, DocumentKey>,
     /// Issues by the time at which their state or labels were last seen.
-    pub issue_changes: BTreeSet<(Timestamp, ItemNumber)>,
+    pub issue_changes: BTreeSet<(Timestamp, ItemId)>,
     /// The time under which `issue_changes` lists each issue.
-    issue_changed_at: BTreeMap<ItemNumber, Timestamp>,
+    issue_changed_at: BTreeMap<ItemId, Timestamp>,
     /// Jobs that may still wait for our answer, by run and lower-case environment.
     pub jobs_to_answer: BTreeSet<(u64, String)>,
     /// Branches whose names refer to an issue, or that the forge links to it.
-    pub branches_for: BTreeMap<ItemNumber, Few<String>>,
+    pub branches_for: BTreeMap<ItemId, Few<String>>,
 }
 
 impl Index {
@@ -260,7 +260,7 @@ impl RepoFacts {
         }
     }
 
-    fn index_item(&mut self, number: ItemNumber) {
+    fn index_item(&mut self, number: ItemId) {
         let Some(item) = self.items.get(&number) else { return };
         let index = &mut self.index;
         for event in item.label_events.iter().filter(|event| !event.bot) {

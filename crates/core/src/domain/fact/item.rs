@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     event::{Association, CloseReason, Verdict},
     fact::{Newest, command::CommandMarks, label::LabelEvents},
-    id::{Account, Actor, ItemNumber, Sha},
+    id::{Account, Actor, ItemId, Sha},
 };
 
 /// Everything seen of one issue or pull request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ItemFacts {
     /// Issue or pull request number.
-    pub number: ItemNumber,
+    pub number: ItemId,
     /// True if it is a pull request.
     pub is_pull: bool,
     /// Author.
@@ -65,7 +65,7 @@ pub struct ItemFacts {
 
 impl ItemFacts {
     /// Creates an item of which only the number is known.
-    pub fn new(number: ItemNumber, is_pull: bool) -> Self {
+    pub fn new(number: ItemId, is_pull: bool) -> Self {
         Self {
             number,
             is_pull,
@@ -248,9 +248,9 @@ pub struct PullShape {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct TextRefs {
     /// Issues that it closes, in the order of the text.
-    pub closes: Vec<ItemNumber>,
+    pub closes: Vec<ItemId>,
     /// Pull requests that it reverts.
-    pub reverts: Vec<ItemNumber>,
+    pub reverts: Vec<ItemId>,
 }
 
 /// A merge.

@@ -2,7 +2,7 @@
 
 use crate::domain::{
     fact::command::Guard,
-    id::{Account, ItemNumber},
+    id::{Account, ItemId},
 };
 
 /// The owner of a lock, from the view of somebody who requests a deployment.
@@ -11,7 +11,7 @@ pub enum LockOwner {
     /// The requester, who took it on the item of the request.
     Same,
     /// The requester, who took it on this other item.
-    OtherItem(ItemNumber),
+    OtherItem(ItemId),
     /// Somebody else; or it binds everyone.
     Other,
 }
@@ -19,7 +19,7 @@ pub enum LockOwner {
 impl Guard<'_> {
     /// Returns the owner of this lock from the view of `who`, who requests something on `item`. A
     /// lock whose owner is unknown is somebody else's.
-    pub fn owner(&self, who: &Account, item: Option<ItemNumber>) -> LockOwner {
+    pub fn owner(&self, who: &Account, item: Option<ItemId>) -> LockOwner {
         if self.binds_all || self.by.same_as(who) != Some(true) {
             LockOwner::Other
         } else if item == Some(self.item) {

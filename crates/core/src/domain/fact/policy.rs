@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::id::{ItemNumber, Sha};
+use crate::domain::id::{ItemId, Sha};
 
 /// A file as a forge shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,7 +68,7 @@ pub struct InForce {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Complaint {
     /// Issue number, once the forge has reported it.
-    pub issue: Option<ItemNumber>,
+    pub issue: Option<ItemId>,
     /// The problem that it reports; `None`: it is closed.
     pub says: Option<String>,
 }
@@ -84,7 +84,7 @@ pub struct DerivedBy {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Proposal {
     /// A pull request.
-    Pull(ItemNumber),
+    Pull(ItemId),
     /// A merge group, by its head commit.
     Group(Sha),
 }
@@ -107,7 +107,7 @@ pub struct PolicyFiles {
     /// The policy with which the items were last derived.
     pub derived_by: Option<DerivedBy>,
     /// Set when the policy has changed: items below this number are still to be derived again.
-    pub rederive_below: Option<ItemNumber>,
+    pub rederive_below: Option<ItemId>,
     /// Proposals that are still to be checked.
     pub unchecked: BTreeSet<Proposal>,
     /// Time before which not to check one again, after a check failed.

@@ -23,7 +23,7 @@ use crate::domain::{
         tags::TagFacts,
         waiting::WaitingCommand,
     },
-    id::{ItemNumber, RepoKey, Sha},
+    id::{ItemId, RepoKey, Sha},
     needs::{Answered, Need},
 };
 
@@ -36,7 +36,7 @@ pub struct RepoFacts {
     /// Metadata of the repository.
     pub about: RepositoryMetadata,
     /// Issues and pull requests.
-    pub items: BTreeMap<ItemNumber, ItemFacts>,
+    pub items: BTreeMap<ItemId, ItemFacts>,
     /// Commits whose messages refer to other commits or to items.
     pub commits: BTreeMap<Sha, CommitFacts>,
     /// Pushes by ref, commit before and commit after.
@@ -89,7 +89,7 @@ pub enum DocumentKey {
     /// The repository's metadata.
     About,
     /// An item.
-    Item(ItemNumber),
+    Item(ItemId),
     /// A commit.
     Commit(Sha),
     /// A push.
@@ -312,7 +312,7 @@ impl RepoFacts {
     }
 
     /// Returns the pull requests whose current head is this commit.
-    pub fn pulls_with_head<'a>(&'a self, sha: &'a Sha) -> impl Iterator<Item = ItemNumber> + 'a {
+    pub fn pulls_with_head<'a>(&'a self, sha: &'a Sha) -> impl Iterator<Item = ItemId> + 'a {
         let ever = self.index.pulls_by_head.get(sha).into_iter().flatten().copied();
         ever.filter(move |number| {
             let shape = self.pull(*number).and_then(|pull| pull.shape.as_ref());
@@ -326,12 +326,12 @@ impl RepoFacts {
     }
 
     /// Returns the labels of an item as last seen or written.
-    pub fn item_labels(&self, item: ItemNumber) -> Option<&BTreeSet<String>> {
+    pub fn item_labels(&self, item: ItemId) -> Option<&BTreeSet<String>> {
         self.items.get(&item).and_then(|i| i.labels.as_ref()).map(|l| &l.names)
     }
 
     /// Returns the pull request's facts, if `item` is one.
-    pub fn pull(&self, item: ItemNumber) -> Option<&crate::domain::fact::item::PullFacts> {
+    pub fn pull(&self, item: ItemId) -> Option<&crate::domain::fact::item::PullFacts> {
         self.items.get(&item).and_then(|i| i.pull.as_ref())
     }
 }

@@ -14,7 +14,7 @@ use crate::domain::{
         DocumentKey, RepoFacts,
         command::{CommandAction, CommandFacts, CommandId, Ending, Evidence},
     },
-    id::{Account, ItemNumber},
+    id::{Account, ItemId},
     permission::Role,
 };
 
@@ -132,13 +132,13 @@ impl RepoFacts {
     }
 
     /// Returns the number of a person's records on an item that evaluations depend on.
-    pub fn lasting_commands(&self, item: ItemNumber, by: &Account) -> usize {
+    pub fn lasting_commands(&self, item: ItemId, by: &Account) -> usize {
         self.commands.index().lasting.of(&(item, person(by))).count()
     }
 
     /// Removes records beyond the limits after a person wrote something on an item. Returns the
     /// documents that changed.
-    pub fn bound_commands(&mut self, item: ItemNumber, by: &Account, now: Timestamp) -> Vec<DocumentKey> {
+    pub fn bound_commands(&mut self, item: ItemId, by: &Account, now: Timestamp) -> Vec<DocumentKey> {
         let who = person(by);
         let index = self.commands.index();
         let may_go = |id: &CommandId| {

@@ -11,12 +11,12 @@ use crate::domain::{
         command::{CommandAction, CommandFacts, CommandId, Guard, Source},
         item::ItemFacts,
     },
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
 };
 
 impl RepoFacts {
     /// Returns the commands on an item, oldest first.
-    pub fn commands_on(&self, item: ItemNumber) -> Vec<(&CommandId, &CommandFacts)> {
+    pub fn commands_on(&self, item: ItemId) -> Vec<(&CommandId, &CommandFacts)> {
         let first = CommandId { item, source: Source::Comment(0), index: 0 };
         let mut found: Vec<_> = self.commands.range(first..).take_while(|(id, _)| id.item == item).collect();
         found.sort_by_key(|(id, facts)| (facts.at, **id));
@@ -25,7 +25,7 @@ impl RepoFacts {
 
     /// Returns the holds in force on an item, oldest first. Closing the item without its change
     /// having landed also ends its holds.
-    pub fn holds(&self, item: ItemNumber) -> Vec<Guard<'_>> {
+    pub fn holds(&self, item: ItemId) -> Vec<Guard<'_>> {
         let commands = self.commands_on(item);
         let given_up = self.items.get(&item).and_then(ItemFacts::given_up_at);
         let lifted: Vec<&String> = commands
@@ -103,7 +103,7 @@ impl RepoFacts {
     }
 
     /// Returns the items on which a hold was ever set.
-    pub fn held_items(&self) -> BTreeSet<ItemNumber> {
+    pub fn held_items(&self) -> BTreeSet<ItemId> {
         self.commands.index().holds.iter().map(|id| id.item).collect()
     }
 
@@ -115,7 +115,7 @@ impl RepoFacts {
 
     /// Returns the head commit of a pull request as it was known at `at`: from the newest state if
     /// that is not later than `at`, else by the time when each commit was first seen as the head.
-    pub fn head_at(&self, pull: ItemNumber, at: Timestamp) -> Option<&Sha> {
+    pub fn head_at(&self, pull: ItemId, at: Timestamp) -> Option<&Sha> {
         let facts = self.pull(pull)?;
         if let Some(shape) = facts.shape.as_ref().filter(|shape| shape.at <= at) {
             return Some(&shape.value.head_sha);

@@ -10,7 +10,7 @@ use crate::domain::{
         command::{CommandAction, CommandFacts, CommandId, bounds::person},
         indexed::{IndexedMap, KeysBy, MapIndex},
     },
-    id::{ItemNumber, Sha},
+    id::{ItemId, Sha},
 };
 
 /// Processed slash commands.
@@ -42,9 +42,9 @@ pub struct CommandIndex {
     /// Records of people without permissions that change nothing, in order of time.
     pub strangers: BTreeSet<(Timestamp, CommandId)>,
     /// Records that change nothing, by item and person.
-    pub passing: KeysBy<(ItemNumber, String), (Timestamp, CommandId)>,
+    pub passing: KeysBy<(ItemId, String), (Timestamp, CommandId)>,
     /// Records that evaluations depend on, by item and person.
-    pub lasting: KeysBy<(ItemNumber, String), CommandId>,
+    pub lasting: KeysBy<(ItemId, String), CommandId>,
 }
 
 impl CommandIndex {

@@ -32,6 +32,7 @@ use crate::{
     port::store::StoreError,
     settings::{Loaded, Settings, SettingsError},
     telemetry::{self, LogLevel, TelemetryError},
+    version,
 };
 
 /// Label every issue and pull request with its DevOps phase, and explain why.
@@ -39,6 +40,7 @@ use crate::{
 #[command(
     name = "phasebot",
     version,
+    long_version = version::LONG,
     after_help = "Without a command, phasebot serves.\n\nExample:\n  phasebot --config /etc/phasebot.toml serve"
 )]
 pub struct Cli {

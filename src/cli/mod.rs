@@ -31,6 +31,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{
     port::store::StoreError,
     settings::{Loaded, Settings, SettingsError},
+    store::OpenError,
     telemetry::{self, LogLevel, TelemetryError},
     version,
 };
@@ -187,6 +188,12 @@ impl From<SettingsError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         Self::Message(error.to_string())
     }
 }

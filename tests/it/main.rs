@@ -32,4 +32,5 @@ mod sim;
 mod store;
 mod supply;
 mod support;
+mod upgrade;
 mod webhook;

@@ -11,6 +11,7 @@ pub mod deliveries;
 mod demo;
 mod doctor;
 mod explain;
+mod healthcheck;
 mod policy;
 mod reload;
 pub mod serve;
@@ -70,6 +71,7 @@ enum Command {
     CatchUp(catch_up::Args),
     Backfill(backfill::Args),
     Backup(backup::Args),
+    Healthcheck(healthcheck::Args),
 }
 
 /// Output format of a command.
@@ -112,6 +114,7 @@ impl Cli {
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backfill(args) => backfill::run(&args, &context, out),
             Command::Backup(args) => backup::run(&args, &context, out),
+            Command::Healthcheck(args) => healthcheck::run(&args, &context, out),
         }
     }
 }

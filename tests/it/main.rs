@@ -26,6 +26,7 @@ mod openapi;
 mod operate;
 mod policy;
 mod policy_life;
+mod release;
 mod settings;
 mod setup;
 mod sim;

@@ -16,7 +16,7 @@ use phasebot::metric::{self, Kind};
 use crate::docs::shell_blocks;
 
 #[path = "../../build.rs"]
-#[allow(dead_code, reason = "only its parts are tested")]
+#[expect(dead_code, reason = "only its parts are tested")]
 mod build_script;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -47,7 +47,7 @@ fn every_file_names_this_version() {
         let named: Vec<_> = text.match_indices("ghcr.io/phasebot/phasebot:").map(|(at, _)| &text[at..]).collect();
         assert!(!named.is_empty(), "{path}");
         for name in named {
-            assert!(name.starts_with(&line) || name.contains("phasebot:$VERSION"), "{path}: {:.50}", name);
+            assert!(name.starts_with(&line) || name.contains("phasebot:$VERSION"), "{path}: {name:.50}");
         }
     }
     assert!(read("docs/install.md").contains(&format!("VERSION={VERSION}\n")));
@@ -188,39 +188,38 @@ fn the_install_page_installs_what_the_scripts_pack() {
     let touched = fs::File::options().append(true).open(packed.join(&name).join("LICENSE-MIT")).unwrap();
     touched.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     assert!(first == pack(&work.path().join("again.tar.gz")), "the same files make the same archive");
+    let other = format!("{:064}  phasebot-of-another-target.tar.gz\n", 0);
     let sums = Command::new("sha256sum").arg(archive.file_name().unwrap()).current_dir(&dist).output().unwrap();
-    fs::write(dist.join("SHA256SUMS"), [&sums.stdout[..], b"00  phasebot-of-another-target.tar.gz\n"].concat())
-        .unwrap();
+    fs::write(dist.join("SHA256SUMS"), [&sums.stdout[..], other.as_bytes()].concat()).unwrap();
 
     let page = read("docs/install.md");
     let block = shell_blocks(&page).into_iter().find(|block| block.contains("DOWNLOADS=")).unwrap();
     let real = format!("{REPOSITORY}/releases/download/v$VERSION");
     assert!(block.contains(&real), "{block}");
-    let (clean, bin) = (work.path().join("clean"), work.path().join("bin"));
-    fs::create_dir(&clean).unwrap();
+    let bin = work.path().join("bin");
     fs::create_dir(&bin).unwrap();
     let lines = block.replace(&real, &serve(dist.clone())).replace("/usr/local/bin", bin.to_str().unwrap());
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    // As people paste them: without `set -e`.
     let follow = || {
-        Command::new("bash")
-            .args(["-euo", "pipefail", "-c", &lines])
-            .current_dir(&clean)
-            .env("PATH", &path)
-            .output()
-            .unwrap()
+        let clean = tempfile::tempdir().unwrap();
+        Command::new("bash").args(["-c", &lines]).current_dir(clean.path()).env("PATH", &path).output().unwrap()
     };
     let done = follow();
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
     assert!(said.contains(&format!("{name}.tar.gz: OK\nphasebot {VERSION}\n")), "{said}");
 
-    // A file that somebody changed on the way is not unpacked.
+    // A file that somebody changed on the way is not unpacked, and nothing is installed.
+    fs::remove_dir_all(&bin).unwrap();
+    fs::create_dir(&bin).unwrap();
     let mut changed = first;
     *changed.last_mut().unwrap() ^= 1;
     fs::write(&archive, changed).unwrap();
     let refused = follow();
     assert!(!refused.status.success());
-    assert!(!String::from_utf8_lossy(&refused.stdout).contains(&format!("phasebot {VERSION}\n")));
+    assert!(String::from_utf8_lossy(&refused.stdout).contains(&format!("{name}.tar.gz: FAILED")));
+    assert_eq!(bin.read_dir().unwrap().count(), 0);
 }
 
 /// Returns every metric that a text names, with the endings of a histogram's series.

@@ -15,11 +15,11 @@ const UNKNOWN: &str = "unknown";
 
 /// Origin of a source tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Source {
+pub struct Source {
     /// Full hash of the commit, and whether the tree differs from it.
-    commit: String,
+    pub commit: String,
     /// The commit's date, ISO 8601.
-    date: String,
+    pub date: String,
 }
 
 fn main() {
@@ -40,21 +40,21 @@ fn main() {
 
 /// Returns the origin of the source tree at `root`, if it is a source archive, a package or a
 /// checkout.
-fn source(root: &Path) -> Option<Source> {
+pub fn source(root: &Path) -> Option<Source> {
     archived(&fs::read_to_string(root.join(ARCHIVED)).unwrap_or_default())
         .or_else(|| packaged(&fs::read_to_string(root.join(PACKAGED)).ok()?))
         .or_else(|| checked_out(root))
 }
 
 /// Reads the line `HASH DATE SECONDS` of a source archive; elsewhere it is a placeholder.
-fn archived(text: &str) -> Option<Source> {
+pub fn archived(text: &str) -> Option<Source> {
     let mut words = text.split_whitespace();
     let (commit, date) = (words.next()?, words.next()?);
     is_hash(commit).then(|| Source { commit: commit.to_owned(), date: date.to_owned() })
 }
 
 /// Reads the commit of a package. It does not name its date.
-fn packaged(text: &str) -> Option<Source> {
+pub fn packaged(text: &str) -> Option<Source> {
     let commit = text.split_once("\"sha1\": \"")?.1.split('"').next()?;
     is_hash(commit).then(|| Source { commit: commit.to_owned(), date: UNKNOWN.to_owned() })
 }

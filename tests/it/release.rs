@@ -6,6 +6,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Write},
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     thread,
@@ -175,7 +176,10 @@ fn the_install_page_installs_what_the_scripts_pack() {
     let (packed, dist) = (work.path().join("packed"), work.path().join("dist"));
     fs::create_dir_all(packed.join(&name)).unwrap();
     fs::create_dir(&dist).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_phasebot"), packed.join(&name).join("phasebot")).unwrap();
+    // It stands for the program, whose debug build would take long to pack.
+    let program = packed.join(&name).join("phasebot");
+    fs::write(&program, format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_phasebot"))).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     fs::copy(root().join("LICENSE-MIT"), packed.join(&name).join("LICENSE-MIT")).unwrap();
     let archive = dist.join(format!("{name}.tar.gz"));
     let pack = |out: &Path| {

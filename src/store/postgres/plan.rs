@@ -121,7 +121,9 @@ async fn every_hot_postgres_query_uses_an_index() {
         let explain = format!("EXPLAIN {}", with(sql, &values));
         let rows = client.query_typed(&explain, &[]).await.unwrap_or_else(|error| panic!("{explain}\n{error:?}"));
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        if plan.iter().any(|line| line.contains("Seq Scan on")) {
+        // The schema's version is one row.
+        let scans = |line: &String| line.contains("Seq Scan on") && !line.contains("Seq Scan on phasebot_schema");
+        if plan.iter().any(scans) {
             wrong.push(format!("{sql}\nreads a table from end to end:\n{}", plan.join("\n")));
         }
     }

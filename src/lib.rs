@@ -14,5 +14,6 @@ pub mod port;
 pub mod settings;
 pub mod store;
 pub mod telemetry;
+pub mod version;
 
 pub use phasebot_core::{command, deploy, domain, engine, gate, incident, ingest, phase, plan, policy, text};

@@ -47,6 +47,8 @@ macro_rules! figures {
 }
 
 figures! {
+    BUILD = "phasebot_build_info", Kind::Gauge, ["version", "commit"],
+        "1, with the version and the commit of the running program";
     RECEIVED = "phasebot_received_total", Kind::Counter, ["forge", "event", "outcome"],
         "Deliveries at the door: accepted, duplicate, refused (not verified) or failed (not kept)";
     DELIVERIES = "phasebot_deliveries_total", Kind::Counter, ["forge", "event", "outcome"],

@@ -12,6 +12,7 @@ use tracing_subscriber::{Registry, filter::Targets, layer::SubscriberExt, reload
 use crate::{
     metric::{self, Kind, Metric},
     settings::{LogFormat, log_filter},
+    version,
 };
 
 /// Errors while setting up logs or metrics.
@@ -80,6 +81,7 @@ impl Metrics {
     pub fn install() -> Result<Self, TelemetryError> {
         let handle = builder()?.install_recorder()?;
         describe();
+        metrics::gauge!(metric::BUILD, "version" => version::VERSION, "commit" => version::COMMIT).set(1.0);
         Ok(Self { handle })
     }
 

@@ -11,6 +11,7 @@ pub mod deliveries;
 mod demo;
 mod doctor;
 mod explain;
+mod healthcheck;
 mod policy;
 mod reload;
 pub mod serve;
@@ -31,7 +32,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::{
     port::store::StoreError,
     settings::{Loaded, Settings, SettingsError},
+    store::OpenError,
     telemetry::{self, LogLevel, TelemetryError},
+    version,
 };
 
 /// Label every issue and pull request with its DevOps phase, and explain why.
@@ -39,6 +42,7 @@ use crate::{
 #[command(
     name = "phasebot",
     version,
+    long_version = version::LONG,
     after_help = "Without a command, phasebot serves.\n\nExample:\n  phasebot --config /etc/phasebot.toml serve"
 )]
 pub struct Cli {
@@ -67,6 +71,7 @@ enum Command {
     CatchUp(catch_up::Args),
     Backfill(backfill::Args),
     Backup(backup::Args),
+    Healthcheck(healthcheck::Args),
 }
 
 /// Output format of a command.
@@ -109,6 +114,7 @@ impl Cli {
             Command::CatchUp(args) => catch_up::run(&args, &context, out),
             Command::Backfill(args) => backfill::run(&args, &context, out),
             Command::Backup(args) => backup::run(&args, &context, out),
+            Command::Healthcheck(args) => healthcheck::run(&args, &context, out),
         }
     }
 }
@@ -185,6 +191,12 @@ impl From<SettingsError> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::Message(error.to_string())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
         Self::Message(error.to_string())
     }
 }

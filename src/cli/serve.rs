@@ -45,7 +45,7 @@ async fn serve(loaded: Loaded, credentials: &Credentials, log: LogLevel, context
     let settings = &loaded.settings;
     let metrics = Metrics::install()?;
     let policies = policy::operators(settings.policy_file.as_deref())?;
-    let store = store::open(settings).await?;
+    let store = store::open_to_serve(settings).await?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (alerts, sources) = alerts::renewable(&settings.alerts, &clock)?;
     let github = assembly::github_of(settings, credentials, clock.clone())?;

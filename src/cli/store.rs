@@ -8,14 +8,24 @@ use crate::{
     cli::Failure,
     port::store::Store,
     settings::{DatabaseUrl, Settings},
-    store,
+    store::{self, Migration, OpenError},
 };
 
-/// Opens the store, and migrates its schema to the current version.
-pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+/// Opens the store of `serve`, and migrates its schema to the current version.
+pub(super) async fn open_to_serve(settings: &Settings) -> Result<Arc<dyn Store>, Failure> {
+    let migration = if settings.backup_before_migration { Migration::AfterBackup } else { Migration::WithoutBackup };
+    Ok(open_with(settings, migration).await?)
+}
+
+/// Opens the store of a command beside `serve`. Migrates nothing: an older `serve` may be using it.
+pub(super) async fn open(settings: &Settings) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(settings, Migration::Refuse).await
+}
+
+async fn open_with(settings: &Settings, migration: Migration) -> Result<Arc<dyn Store>, OpenError> {
     let url = match &settings.database_url {
         DatabaseUrl::Sqlite(path) => format!("sqlite://{}", path.display()),
         DatabaseUrl::Postgres(url) => url.expose_secret().to_owned(),
     };
-    store::open(&url).await.map_err(|error| Failure::Message(error.to_string()))
+    store::open_with(&url, migration).await
 }

@@ -44,6 +44,7 @@ pub(super) const ROOT: &[Key<Settings>] = &[
     plain("admin_listen", |s, v| v.address().map(|it| s.admin_listen = it)),
     plain("public_url", |s, v| v.web_address().map(|it| s.public_url = it)),
     secret("database_url", |s, v| v.database().map(|it| s.database_url = it)),
+    plain("backup_before_migration", |s, v| v.flag().map(|it| s.backup_before_migration = it)),
     plain("dry_run", |s, v| v.flag().map(|it| s.dry_run = it)),
     plain("log", |s, v| v.log_filter().map(|it| s.log = it)),
     plain("log_format", |s, v| v.one_of(&LogFormat::ALL).map(|it| s.log_format = it)),

@@ -43,6 +43,8 @@ pub struct Settings {
     pub public_url: String,
     /// Database.
     pub database_url: DatabaseUrl,
+    /// Whether an SQLite file is backed up before its schema is migrated.
+    pub backup_before_migration: bool,
     /// Evaluates and records, but never writes to a forge.
     pub dry_run: bool,
     /// Log filter: a level, or `target=level` pairs.
@@ -126,6 +128,7 @@ impl Default for Settings {
             admin_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 9090)),
             public_url: "http://127.0.0.1:8080".to_owned(),
             database_url: DatabaseUrl::Sqlite(PathBuf::from("phasebot.db")),
+            backup_before_migration: true,
             dry_run: false,
             log: "info".to_owned(),
             log_format: LogFormat::Text,

@@ -10,8 +10,23 @@ use std::{path::Path, sync::Arc};
 
 use crate::{
     port::store::Store,
-    store::{postgres::PostgresStore, sqlite::SqliteStore},
+    store::{
+        postgres::PostgresStore,
+        sqlite::{SqliteOptions, SqliteStore},
+    },
 };
+
+/// How to treat a database whose schema is older than this program's. A new database always gets
+/// the newest schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migration {
+    /// Back up an SQLite file beside itself, then migrate it. PostgreSQL has backups of its own.
+    AfterBackup,
+    /// Migrate it.
+    WithoutBackup,
+    /// Leave it as it is: [`OpenError::Older`].
+    Refuse,
+}
 
 /// Reason why a store could not be opened. Never quotes the URL: it may hold a password.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,6 +73,30 @@ pub enum OpenError {
         /// Newest schema version that this program knows.
         known: u32,
     },
+    /// Written by an older phasebot, and only to be opened as it is.
+    #[error(
+        "the database {path} has schema version {found}, this phasebot works on version {known}: start \
+         `phasebot serve` of this version, which migrates it, or use the version of phasebot that serves it now"
+    )]
+    Older {
+        /// The file, or the database and its server.
+        path: String,
+        /// Schema version of the database.
+        found: u32,
+        /// Schema version of this program.
+        known: u32,
+    },
+    /// The backup before a migration failed; the database is as it was.
+    #[error(
+        "the database {path} must be migrated, and the backup before that failed: {problem}. Make room or give \
+         phasebot write access to the folder; or back it up yourself and set backup_before_migration = false"
+    )]
+    NoBackup {
+        /// The file.
+        path: String,
+        /// Reason.
+        problem: String,
+    },
     /// A SQLite database of another program.
     #[error("{path} is a database of another program: choose another file in database_url")]
     Foreign {
@@ -74,18 +113,26 @@ pub enum OpenError {
     },
 }
 
-/// Opens the store that `url` names, and migrates its schema.
+/// Opens the store that `url` names, and migrates its schema as [`Migration::AfterBackup`] says.
+pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+    open_with(url, Migration::AfterBackup).await
+}
+
+/// Opens the store that `url` names.
 ///
 /// `sqlite://phasebot.db` is a file in the working directory,
 /// `sqlite:///var/lib/phasebot.db` one by its absolute path. The path is taken
 /// literally, without percent-decoding. `postgres://…` is a database on a
 /// server; see `docs/scale.md` for its options.
-pub async fn open(url: &str) -> Result<Arc<dyn Store>, OpenError> {
+pub async fn open_with(url: &str, migration: Migration) -> Result<Arc<dyn Store>, OpenError> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Arc::new(PostgresStore::open(url).await?));
+        return Ok(Arc::new(PostgresStore::open_with(url, migration).await?));
     }
     let path = sqlite_path(url)?.to_owned();
-    let opened = tokio::task::spawn_blocking(move || SqliteStore::open(&path)).await;
+    let opened = tokio::task::spawn_blocking(move || {
+        SqliteStore::open_with(&path, &SqliteOptions { migration, ..SqliteOptions::default() })
+    })
+    .await;
     match opened {
         Ok(store) => Ok(Arc::new(store?)),
         Err(stopped) => Err(OpenError::Engine { path: "file".to_owned(), message: stopped.to_string() }),

@@ -12,7 +12,8 @@ use std::{
 use phasebot::settings::Settings;
 use serde_json::Value;
 
-const FILES: [&str; 4] = ["Dockerfile", "fly.toml", "deploy/compose.yaml", "deploy/phasebot.service"];
+const FILES: [&str; 5] =
+    ["Dockerfile", "fly.toml", "deploy/compose.yaml", "deploy/kubernetes/deployment.yaml", "deploy/phasebot.service"];
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -34,11 +35,11 @@ fn they_name_only_settings_that_there_are() {
         // A variable of Compose's own, for the value of the setting next to it.
         for name in names.iter().filter(|name| *name != "PHASEBOT_PRIVATE_KEY") {
             let value = match name.as_str() {
-                "PHASEBOT_LISTEN" => "0.0.0.0:8080",
+                "PHASEBOT_LISTEN" | "PHASEBOT_ADMIN_LISTEN" => "0.0.0.0:8080",
                 "PHASEBOT_DATABASE_URL" => "sqlite:///data/phasebot.db",
                 "PHASEBOT_LOG_FORMAT" => "json",
                 "PHASEBOT_PUBLIC_URL" => "https://phasebot.example",
-                _ => "text",
+                _ => "a text of sixteen",
             };
             let loaded = Settings::load(None, [(name.clone(), value.to_owned())]);
             assert!(loaded.is_ok(), "{path}: {name}: {}", loaded.unwrap_err());
@@ -49,37 +50,69 @@ fn they_name_only_settings_that_there_are() {
 #[test]
 fn the_container_runs_as_nobody_and_keeps_its_data() {
     let text = read("Dockerfile");
-    for line in ["USER phasebot", "VOLUME /data", "STOPSIGNAL SIGTERM", "EXPOSE 8080"] {
+    for line in ["USER 10001:10001", "VOLUME /data", "STOPSIGNAL SIGTERM", "EXPOSE 8080"] {
         assert!(text.lines().any(|l| l == line), "{line}");
     }
     let ignored = read(".dockerignore");
     assert!(ignored.lines().any(|line| line == "*"), "only what is named is sent to the builder");
 }
 
+/// What the builder gets is enough for Cargo to find every file that a manifest names.
+#[test]
+fn the_builder_gets_every_crate() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in read(".dockerignore").lines().filter_map(|line| line.strip_prefix('!')) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let copied = Command::new("cp").arg("-r").arg(root.join(name)).arg(folder.path()).status().unwrap();
+        assert!(copied.success(), "{name}");
+    }
+    let arguments = ["metadata", "--no-deps", "--offline", "--locked", "--format-version=1"];
+    let found = Command::new(env!("CARGO")).args(arguments).current_dir(folder.path()).output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let found: Value = serde_json::from_slice(&found.stdout).unwrap();
+    let packages: Vec<_> =
+        found["packages"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(packages, ["phasebot-core", "phasebot-forge-sim", "phasebot"]);
+    for package in found["packages"].as_array().unwrap() {
+        for target in package["targets"].as_array().unwrap() {
+            let path = target["src_path"].as_str().unwrap();
+            assert!(Path::new(path).exists(), "{path}");
+        }
+    }
+}
+
 /// Runs the health check's command against a server.
 #[test]
 fn the_health_check_tells_ready_from_not_ready() {
-    let text = read("Dockerfile").replace("\\\n", " ");
+    let text = read("Dockerfile");
     let line = text.lines().find(|line| line.starts_with("HEALTHCHECK")).unwrap();
     let command: Vec<String> = serde_json::from_str(line.split_once("CMD ").unwrap().1).unwrap();
-    assert!(command[2].contains("/readyz"));
-    for (status, healthy) in [("200 OK", true), ("503 Service Unavailable", false)] {
+    assert_eq!(command[0], "phasebot");
+    let check = |listen: &str| {
+        let program = env!("CARGO_BIN_EXE_phasebot");
+        let variables = [("PHASEBOT_LISTEN", listen)];
+        Command::new(program).args(&command[1..]).env_clear().envs(variables).output().unwrap()
+    };
+    for (status, healthy) in [("200 OK", true), ("503 Service Unavailable", false), ("", false)] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
+        let port = listener.local_addr().unwrap().port();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            // bash writes line by line.
             let mut request = [0; b"GET /readyz HTTP/1.0\r\n\r\n".len()];
             stream.read_exact(&mut request).unwrap();
             assert_eq!(&request, b"GET /readyz HTTP/1.0\r\n\r\n");
             write!(stream, "HTTP/1.0 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();
         });
-        let said = Command::new(&command[0]).args([&command[1], &command[2].replace("8080", &port)]).status().unwrap();
+        // As in the container: every address of the machine.
+        let said = check(&format!("0.0.0.0:{port}"));
         server.join().unwrap();
-        assert_eq!(said.success(), healthy, "{status}");
+        let err = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.success(), healthy, "{status}: {err}");
+        assert!(healthy || err.contains("not ready"), "{err}");
     }
-    let said = Command::new(&command[0]).args([&command[1], &command[2].replace("8080", "1")]).output().unwrap();
-    assert!(!said.status.success(), "nobody there");
+    let said = check("127.0.0.1:1");
+    assert_eq!(said.status.code(), Some(1), "nobody there");
+    assert!(String::from_utf8_lossy(&said.stderr).contains("Is `phasebot serve` running?"));
 }
 
 #[test]
@@ -95,15 +128,58 @@ fn fly_checks_what_the_container_serves() {
 }
 
 #[test]
-fn compose_builds_the_container_and_shows_one_port() {
+fn compose_runs_the_image_and_shows_one_port() {
     let compose: Value = serde_saphyr::from_str(&read("deploy/compose.yaml")).unwrap();
     let bot = &compose["services"]["phasebot"];
-    assert_eq!(bot["build"], "..");
+    assert_eq!(bot["image"], concat!("ghcr.io/phasebot/phasebot:", env!("CARGO_PKG_VERSION")));
     assert_eq!(bot["ports"], serde_json::json!(["127.0.0.1:8080:8080"]));
     assert_eq!(bot["depends_on"]["postgres"]["condition"], "service_healthy");
     let database = bot["environment"]["PHASEBOT_DATABASE_URL"].as_str().unwrap();
     assert!(database.starts_with("postgres://phasebot:${POSTGRES_PASSWORD"), "{database}");
     assert!(compose["services"]["postgres"]["ports"].is_null());
+}
+
+#[test]
+fn kubernetes_runs_two_locked_down_replicas() {
+    let text = read("deploy/kubernetes/deployment.yaml");
+    let parts: Vec<Value> = text.split("\n---\n").map(|part| serde_saphyr::from_str(part).unwrap()).collect();
+    let deployment = parts.iter().find(|part| part["kind"] == "Deployment").unwrap();
+    let (spec, pod) = (&deployment["spec"], &deployment["spec"]["template"]["spec"]);
+    let bot = &pod["containers"][0];
+    assert_eq!((&spec["replicas"], &spec["strategy"]["rollingUpdate"]["maxUnavailable"]), (&2.into(), &0.into()));
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert!(read("Dockerfile").contains(&format!("USER {0}:{0}\n", pod["securityContext"]["runAsUser"])));
+    let confined = serde_json::json!({
+        "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
+    });
+    assert_eq!(bot["securityContext"], confined);
+    assert_eq!(bot["readinessProbe"]["httpGet"]["path"], "/readyz");
+    assert_eq!(bot["livenessProbe"]["httpGet"]["path"], "/healthz");
+    // Longer than the pause before SIGTERM and the grace after it.
+    let pause = bot["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64().unwrap();
+    let grace = Settings::default().shutdown_grace.unsigned_abs().as_secs();
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > pause + grace);
+
+    // Everything selects the pods by the one label.
+    let label = serde_json::json!({ "app.kubernetes.io/name": "phasebot" });
+    assert_eq!(spec["template"]["metadata"]["labels"], label);
+    let object =
+        |name: &str| -> Value { serde_saphyr::from_str(&read(&format!("deploy/kubernetes/{name}.yaml"))).unwrap() };
+    let policy = &object("network-policy")["spec"];
+    for selector in [
+        &spec["selector"]["matchLabels"],
+        &object("service")["spec"]["selector"],
+        &object("pod-disruption-budget")["spec"]["selector"]["matchLabels"],
+        &policy["podSelector"]["matchLabels"],
+    ] {
+        assert_eq!(selector, &label);
+    }
+    assert_eq!(object("pod-disruption-budget")["spec"]["minAvailable"], 1);
+    let open = policy["ingress"].as_array().unwrap().iter().filter(|rule| rule["from"].is_null());
+    assert_eq!(open.map(|rule| &rule["ports"][0]["port"]).collect::<Vec<_>>(), [8080]);
+    let listed = object("kustomization")["resources"].as_array().unwrap().len();
+    let files = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/kubernetes")).unwrap().count();
+    assert_eq!(listed, files - 1, "every file but the list itself");
 }
 
 /// Runs systemd's own check, if systemd is installed.

@@ -55,7 +55,7 @@ fn links(page: &str) -> Vec<&str> {
 }
 
 /// Returns the anchors that GitHub generates from a page's headings.
-fn anchors(page: &str) -> BTreeSet<String> {
+pub fn anchors(page: &str) -> BTreeSet<String> {
     let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
     let anchor = |heading: &str| {
         let kept = heading.to_lowercase();

@@ -63,12 +63,13 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ),
     ("metric", &[]),
     ("settings", &[]),
+    ("version", &[]),
     ("forge_sim", &[]),
     ("port", &["domain"]),
     ("forge", &["domain", "port", "metric"]),
     ("alert", &["domain", "port"]),
     ("store", &["domain", "port", "metric"]),
-    ("telemetry", &["metric", "settings"]),
+    ("telemetry", &["metric", "settings", "version"]),
     (
         "app",
         &[
@@ -101,6 +102,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "store",
             "telemetry",
             "text",
+            "version",
         ],
     ),
     ("main", &["cli"]),

@@ -8,7 +8,7 @@ use crate::{
         store as opening,
     },
     settings::{DatabaseUrl, Settings},
-    store,
+    store::{self, OpenError},
 };
 
 /// Free space in bytes below which the disk will soon be full.
@@ -16,30 +16,43 @@ const LITTLE: u64 = 1024 * 1024 * 1024;
 /// Free space in bytes below which the disk counts as full: the log alone takes 64 MiB.
 const TOO_LITTLE: u64 = 128 * 1024 * 1024;
 
-/// Checks the database. Does not change an SQLite file.
+/// Checks the database. Changes nothing in one that is there.
 pub(super) async fn check(settings: &Settings) -> Vec<Finding> {
     match &settings.database_url {
         DatabaseUrl::Sqlite(path) => {
-            let path = path.clone();
-            let looked = tokio::task::spawn_blocking(move || sqlite(&path)).await;
+            let (path, backup) = (path.clone(), settings.backup_before_migration);
+            let looked = tokio::task::spawn_blocking(move || sqlite(&path, backup)).await;
             looked.unwrap_or_else(|_| vec![Finding::new("database", Verdict::Fail, "looking at it failed")])
         }
         DatabaseUrl::Postgres(_) => vec![match opening::open(settings).await {
             Ok(_) => Finding::new("database", Verdict::Ok, "PostgreSQL answers, the schema is up to date"),
+            Err(OpenError::Older { path, found, known }) => {
+                older(&path, found, known).remedy("back it up with pg_dump before the upgrade")
+            }
             Err(error) => Finding::new("database", Verdict::Fail, error.to_string())
                 .remedy("check database_url, and that the server runs and lets this machine in"),
         }],
     }
 }
 
-fn sqlite(path: &Path) -> Vec<Finding> {
+/// Returns the finding for a database that the next start of `serve` migrates.
+fn older(shown: &str, found: u32, known: u32) -> Finding {
+    let says = format!("{shown} has schema version {found}; the next start of `phasebot serve` migrates it to {known}");
+    Finding::new("database", Verdict::Note, says)
+}
+
+fn sqlite(path: &Path, backup: bool) -> Vec<Finding> {
     let shown = path.display();
     let mut found = Vec::new();
     if path.exists() {
         found.push(match store::sqlite::look(path) {
             Ok((version, known)) if version < known => {
-                let says = format!("{shown} has schema version {version}; the next start brings it to {known}");
-                Finding::new("database", Verdict::Note, says).remedy("back it up before the upgrade")
+                let note = older(&shown.to_string(), version, known);
+                note.remedy(if backup {
+                    "the start backs it up first, beside the file: keep as much room free as the file takes"
+                } else {
+                    "back it up before the upgrade: backup_before_migration is off"
+                })
             }
             Ok((version, _)) => {
                 Finding::new("database", Verdict::Ok, format!("{shown} opens, schema version {version}"))

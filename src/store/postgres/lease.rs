@@ -15,6 +15,7 @@ use crate::{
     store::postgres::{
         db::{Db, Step, Work},
         inbox::read_pending,
+        schema,
         value::{args, bits, col, count, id, number, text, text_col},
     },
 };
@@ -45,11 +46,13 @@ fn read(row: &Row) -> Result<Lease, StoreError> {
     Ok(Lease { key, epoch: count(row, 3)?, lasts: Some(LASTS) })
 }
 
-/// Acquires leases. $1 to $3: the keys; $4: the replica; $5: duration (ms). Skips a row that
-/// another write is using.
+/// Acquires leases. $1 to $3: the keys; $4: the replica; $5: duration (ms); $6: the schema's
+/// version that the replica works on, since after a migration by a newer one it may decide nothing.
+/// Skips a row that another write is using.
 pub(super) const TAKE: &str = "
     WITH wanted AS (
         SELECT * FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, id)
+        WHERE (SELECT version FROM phasebot_schema) = $6
     ), free AS (
         SELECT l.forge, l.kind, l.id FROM lease l JOIN wanted USING (forge, kind, id)
         WHERE l.owner = $4 OR l.until <= now()
@@ -78,6 +81,7 @@ pub(super) const SEIZE: &str = "
     INSERT INTO lease AS l (forge, kind, id, owner, epoch, until)
     SELECT forge, kind, id, $4, 1, now() + $5 * INTERVAL '1 millisecond'
     FROM unnest($1::text[], $2::int2[], $3::int8[]) AS g (forge, kind, id)
+    WHERE (SELECT version FROM phasebot_schema) = $6
     ORDER BY forge, kind, id
     ON CONFLICT (forge, kind, id) DO UPDATE
     SET epoch = l.epoch + CASE WHEN l.owner = $4 THEN 0 ELSE 1 END,
@@ -89,7 +93,7 @@ pub(super) const SEIZE: &str = "
 pub(super) async fn take(db: &Db, sql: &str, keys: &[LeaseKey], replica: i64) -> Result<Vec<Lease>, StoreError> {
     let keys: BTreeSet<&LeaseKey> = keys.iter().collect();
     let (forges, kinds, ids) = columns(keys.into_iter());
-    let rows = db.rows(sql, args![forges, kinds, ids, replica, number(LASTS.as_millis())]).await?;
+    let rows = db.rows(sql, args![forges, kinds, ids, replica, number(LASTS.as_millis()), schema::known()]).await?;
     rows.iter().map(read).collect()
 }
 
@@ -183,6 +187,9 @@ pub(super) fn hold<'a>(work: &'a Work, under: &'a [Lease], replica: i64) -> Step
         Ok(work.rows(HOLD, args![forges, kinds, ids, epochs, replica]).await?.len() as u64)
     })
 }
+
+/// Invalidates every lease: the replicas that hold them do not know the schema any more.
+pub(super) const VOID_ALL: &str = "UPDATE lease SET epoch = epoch + 1, owner = 0, until = now()";
 
 /// Invalidates what any replica read of a repository, or is about to read under a lease
 /// that is just being made.

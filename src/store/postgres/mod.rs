@@ -47,7 +47,7 @@ use crate::{
         StoredEffect, StoredItem, Timer,
     },
     store::{
-        OpenError,
+        Migration, OpenError,
         pack::pack,
         postgres::{connect::Address, db::Db, ingest::Ingest},
     },
@@ -67,9 +67,14 @@ impl PostgresStore {
     /// Connects to the database that `url` names, and migrates its schema. Must be
     /// called within a Tokio runtime.
     pub async fn open(url: &str) -> Result<Self, OpenError> {
+        Self::open_with(url, Migration::WithoutBackup).await
+    }
+
+    /// Connects like [`PostgresStore::open`], and treats an older schema as `migration` says.
+    pub async fn open_with(url: &str, migration: Migration) -> Result<Self, OpenError> {
         let address = Address::parse(url)?;
         let db = Db::new(address.pool()?);
-        schema::migrate(&db, &address.shown()).await?;
+        schema::migrate(&db, &address.shown(), migration).await?;
         let ingest = Ingest::start(db.clone());
         Ok(Self { db, ingest, replica: rand::random(), claimed: Mutex::default() })
     }

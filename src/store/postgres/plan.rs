@@ -57,6 +57,7 @@ async fn every_hot_postgres_query_uses_an_index() {
     client.batch_execute(FILL).await.unwrap();
 
     let (forge, repo, item) = ("'github'", "7::int8", "9::int8");
+    let version = schema::known().to_string();
     let keys = ["ARRAY['github','github']::text[]", "ARRAY[1,1]::int2[]", "ARRAY[5,6]::int8[]"];
     let list = |filter: DeliveryFilter| inbox::list_query(&filter).0;
     let by_id = list(DeliveryFilter { delivery: Some(String::new()), ..DeliveryFilter::default() });
@@ -94,8 +95,8 @@ async fn every_hot_postgres_query_uses_an_index() {
         (outbox::NEWEST_DEAD, vec!["50"]),
         (timer::DUE, vec!["500", "256", "1"]),
         (timer::NEXT, vec![]),
-        (TAKE, vec![keys[0], keys[1], keys[2], "1::int8", "15000"]),
-        (SEIZE, vec![keys[0], keys[1], keys[2], "1::int8", "15000"]),
+        (TAKE, vec![keys[0], keys[1], keys[2], "1::int8", "15000", &version]),
+        (SEIZE, vec![keys[0], keys[1], keys[2], "1::int8", "15000", &version]),
         (GIVE_BACK, vec![keys[0], keys[1], keys[2], "1"]),
         (GIVE_BACK_ALL, vec!["7"]),
         (HOLD, vec![keys[0], keys[1], keys[2], "ARRAY[1,1]::int8[]", "1"]),
@@ -121,7 +122,9 @@ async fn every_hot_postgres_query_uses_an_index() {
         let explain = format!("EXPLAIN {}", with(sql, &values));
         let rows = client.query_typed(&explain, &[]).await.unwrap_or_else(|error| panic!("{explain}\n{error:?}"));
         let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
-        if plan.iter().any(|line| line.contains("Seq Scan on")) {
+        // The schema's version is one row.
+        let scans = |line: &String| line.contains("Seq Scan on") && !line.contains("Seq Scan on phasebot_schema");
+        if plan.iter().any(scans) {
             wrong.push(format!("{sql}\nreads a table from end to end:\n{}", plan.join("\n")));
         }
     }

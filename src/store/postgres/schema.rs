@@ -3,9 +3,10 @@
 use crate::{
     port::store::StoreError,
     store::{
-        OpenError,
+        Migration, OpenError,
         postgres::{
             db::{Db, Work, patiently},
+            lease,
             value::{args, col},
         },
     },
@@ -24,8 +25,14 @@ const OLDEST_SERVER: i32 = 15;
 /// Advisory lock for migrations: of replicas that start together one migrates. "phas" in ASCII.
 const MIGRATION_LOCK: i64 = 0x7068_6173;
 
-/// Migrates the schema to the newest version, in one transaction. `shown` names the database.
-pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
+/// Returns the version of the schema that this program works on.
+pub(super) fn known() -> i32 {
+    i32::try_from(MIGRATIONS.len()).unwrap_or(i32::MAX)
+}
+
+/// Migrates the schema to the newest version, in one transaction; an older one as `migration` says.
+/// `shown` names the database.
+pub(super) async fn migrate(db: &Db, shown: &str, migration: Migration) -> Result<(), OpenError> {
     let engine = |error: StoreError| match error {
         StoreError::Unavailable(message) | StoreError::Invalid(message) | StoreError::Corrupt(message) => {
             OpenError::Engine { path: shown.to_owned(), message }
@@ -46,12 +53,15 @@ pub(super) async fn migrate(db: &Db, shown: &str) -> Result<(), OpenError> {
     // Waits as long as another replica's migration takes.
     work.run("SELECT pg_advisory_xact_lock($1)", args![MIGRATION_LOCK]).await.map_err(engine)?;
     let found = patiently(version(&work)).await.map_err(engine)?;
-    let known = u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX);
+    let known = known().unsigned_abs();
     let Some(found) = found else {
         return Err(OpenError::ForeignPostgres { path: shown.to_owned() });
     };
     if found > known {
         return Err(OpenError::TooNew { path: shown.to_owned(), found, known });
+    }
+    if (1..known).contains(&found) && migration == Migration::Refuse {
+        return Err(OpenError::Older { path: shown.to_owned(), found, known });
     }
     bring_up(&work, found, known).await.map_err(engine)?;
     work.end();
@@ -66,8 +76,10 @@ async fn bring_up(work: &Work, found: u32, known: u32) -> Result<(), StoreError>
     if found < known {
         work.plain("CREATE TABLE IF NOT EXISTS phasebot_schema (version INTEGER NOT NULL)").await?;
         work.plain("DELETE FROM phasebot_schema").await?;
-        let version = i32::try_from(known).unwrap_or(i32::MAX);
-        work.run("INSERT INTO phasebot_schema (version) VALUES ($1)", args![version]).await?;
+        work.run("INSERT INTO phasebot_schema (version) VALUES ($1)", args![self::known()]).await?;
+        if found > 0 {
+            work.plain(lease::VOID_ALL).await?;
+        }
     }
     work.plain("COMMIT").await?;
     Ok(())

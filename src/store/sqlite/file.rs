@@ -1,9 +1,13 @@
 //! Operations on the file as a whole: inspecting it, and copying it while it is in use.
 
-use std::{io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use rusqlite::{Connection, OpenFlags};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, PersistError};
 
 use crate::store::{
     OpenError, shown,
@@ -24,6 +28,27 @@ pub fn back_up(path: &Path, to: &Path) -> Result<u64, BackupError> {
     if to.symlink_metadata().is_ok() {
         return Err(BackupError::There(shown(to)));
     }
+    copy(path, to, |copy| copy.persist_noclobber(to))
+}
+
+/// Copies the database beside itself, before its schema of version `found` is migrated. Replaces an
+/// earlier copy of that version: a start that fails again and again must not fill the disk.
+pub(super) fn back_up_before_migration(path: &Path, found: u32) -> Result<(), OpenError> {
+    let mut to = path.as_os_str().to_owned();
+    to.push(format!(".schema-{found}.backup"));
+    let to = PathBuf::from(to);
+    let failed = |error: BackupError| OpenError::NoBackup { path: shown(path), problem: error.to_string() };
+    let bytes = copy(path, &to, |copy| copy.persist(&to)).map_err(failed)?;
+    tracing::info!(backup = %to.display(), bytes, "the database was backed up before its migration");
+    Ok(())
+}
+
+/// Copies the database to a temporary file in the folder of `to`, which `publish` gives its name.
+fn copy(
+    path: &Path,
+    to: &Path,
+    publish: impl FnOnce(NamedTempFile) -> Result<File, PersistError>,
+) -> Result<u64, BackupError> {
     let from = open(path)?;
     schema::look(&from, path)?;
     let writing = |error: io::Error| BackupError::Write(shown(to), error.to_string());
@@ -33,8 +58,8 @@ pub fn back_up(path: &Path, to: &Path) -> Result<u64, BackupError> {
     let name = copy.path().to_str().ok_or_else(|| BackupError::Write(shown(to), "its path is not UTF-8".to_owned()))?;
     from.execute("VACUUM INTO ?1", [name]).map_err(|error| BackupError::Write(shown(to), error.to_string()))?;
     copy.as_file().sync_all().map_err(writing)?;
-    let copy = copy.persist_noclobber(to).map_err(|error| writing(error.error))?;
-    if let Ok(folder) = std::fs::File::open(folder) {
+    let copy = publish(copy).map_err(|error| writing(error.error))?;
+    if let Ok(folder) = File::open(folder) {
         // So that the name survives a power cut, where the system supports it.
         let _ = folder.sync_all();
     }

@@ -39,7 +39,7 @@ use crate::{
         Pending, RepositoryRow, Seq, Store, StoreError, StoreStats, StoredDelivery, StoredEffect, StoredItem, Timer,
     },
     store::{
-        OpenError,
+        Migration, OpenError,
         pack::pack,
         sqlite::{connection::Role, reader::Readers, writer::Writer},
     },
@@ -57,11 +57,13 @@ pub struct SqliteOptions {
     pub queue: usize,
     /// Largest size of the database in pages of 4 KiB; `None`: only the disk limits it.
     pub max_pages: Option<u32>,
+    /// Treatment of an older schema.
+    pub migration: Migration,
 }
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { busy_timeout: Duration::from_secs(5), queue: 1024, max_pages: None }
+        Self { busy_timeout: Duration::from_secs(5), queue: 1024, max_pages: None, migration: Migration::AfterBackup }
     }
 }
 
@@ -83,7 +85,7 @@ impl SqliteStore {
         make_private(path).map_err(|failed| OpenError::engine(path, &failed))?;
         let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
         let write = connection::open(path, Role::Write, options).map_err(engine)?;
-        schema::migrate(&write, path)?;
+        schema::migrate(&write, path, options.migration)?;
         let readers = (0..READERS).map(|_| connection::open(path, Role::Read, options)).collect::<Result<_, _>>();
         let readers = Readers::new(readers.map_err(engine)?);
         let writer = Writer::start(write, options.queue).map_err(|failed| OpenError::engine(path, &failed))?;

@@ -6,7 +6,10 @@ use rusqlite::{Connection, StatementStatus, params_from_iter, types::Value};
 
 use crate::{
     port::store::{DeliveryFilter, DeliveryState},
-    store::sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
+    store::{
+        Migration,
+        sqlite::{SqliteOptions, budget, connection, decision, inbox, memo, outbox, repo, schema, timer, upkeep},
+    },
 };
 
 /// Returns SQLite's plan for a query, line by line.
@@ -19,7 +22,7 @@ fn plan(db: &Connection, sql: &str) -> Vec<String> {
 
 fn database() -> Connection {
     let db = Connection::open_in_memory().unwrap();
-    schema::migrate(&db, Path::new("a.db")).unwrap();
+    schema::migrate(&db, Path::new("a.db"), Migration::AfterBackup).unwrap();
     db
 }
 
@@ -106,7 +109,7 @@ fn no_plan_depends_on_the_values() {
     let path = folder.path().join("a.db");
     std::fs::File::create(&path).unwrap();
     let db = connection::open(&path, connection::Role::Write, &SqliteOptions::default()).unwrap();
-    schema::migrate(&db, &path).unwrap();
+    schema::migrate(&db, &path, Migration::AfterBackup).unwrap();
     for sql in [
         inbox::FIND,
         inbox::PENDING,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use crate::store::{OpenError, shown};
+use crate::store::{Migration, OpenError, shown, sqlite::file};
 
 /// Every migration, oldest first: each leads to the version that is its position, from 1.
 const MIGRATIONS: &[&str] = &[
@@ -18,8 +18,8 @@ const MIGRATIONS: &[&str] = &[
 /// Marks the file as ours: "phas" in ASCII.
 const APPLICATION_ID: i32 = 0x7068_6173;
 
-/// Migrates the schema to the newest version, in one transaction.
-pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+/// Migrates the schema to the newest version, in one transaction; an older one as `migration` says.
+pub(super) fn migrate(connection: &Connection, path: &Path, migration: Migration) -> Result<(), OpenError> {
     let engine = |failed: rusqlite::Error| OpenError::engine(path, &failed);
     // Immediate: of two processes that start together the second one waits and finds the work done.
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).map_err(engine)?;
@@ -29,6 +29,12 @@ pub(super) fn migrate(connection: &Connection, path: &Path) -> Result<(), OpenEr
         return Err(OpenError::TooNew { path: shown(path), found, known });
     }
     if found < known {
+        match migration {
+            Migration::Refuse if found > 0 => return Err(OpenError::Older { path: shown(path), found, known }),
+            // Within the transaction, so that no other process migrates the file before its backup.
+            Migration::AfterBackup if found > 0 => file::back_up_before_migration(path, found)?,
+            Migration::AfterBackup | Migration::WithoutBackup | Migration::Refuse => {}
+        }
         for migration in MIGRATIONS.iter().skip(found as usize) {
             transaction.execute_batch(migration).map_err(engine)?;
         }
@@ -70,20 +76,63 @@ mod tests {
     #[test]
     fn migrating_twice_changes_nothing() {
         let connection = Connection::open_in_memory().unwrap();
-        migrate(&connection, Path::new("a.db")).unwrap();
-        migrate(&connection, Path::new("a.db")).unwrap();
+        migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap();
+        migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap();
         assert_eq!(version(&connection, Path::new("a.db")), Ok(known()));
     }
 
-    /// As version 3 of the schema left them.
-    #[test]
-    fn timers_and_effects_of_an_earlier_version_get_their_new_keys() {
-        let connection = Connection::open_in_memory().unwrap();
+    /// A database as version 3 of the schema left it.
+    fn of_version_3(connection: &Connection) {
         for migration in &MIGRATIONS[..3] {
             connection.execute_batch(migration).unwrap();
         }
         connection.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
         connection.pragma_update(None, "user_version", 3).unwrap();
+    }
+
+    #[test]
+    fn an_older_database_is_backed_up_before_it_is_migrated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("phasebot.db");
+        let connection = Connection::open(&path).unwrap();
+        of_version_3(&connection);
+        connection.execute("INSERT INTO memo (name, value) VALUES ('kept', 'yes')", []).unwrap();
+
+        let refused = migrate(&connection, &path, Migration::Refuse).unwrap_err();
+        assert_eq!(refused, OpenError::Older { path: shown(&path), found: 3, known: known() });
+        assert_eq!(version(&connection, &path), Ok(3));
+
+        // A folder where the backup should be: nothing is migrated without it.
+        let backup = folder.path().join("phasebot.db.schema-3.backup");
+        std::fs::create_dir(&backup).unwrap();
+        let refused = migrate(&connection, &path, Migration::AfterBackup).unwrap_err();
+        assert!(refused.to_string().contains("backup_before_migration"), "{refused}");
+        assert_eq!(version(&connection, &path), Ok(3));
+        std::fs::remove_dir(&backup).unwrap();
+
+        // What an earlier try left is replaced.
+        std::fs::write(&backup, "stale").unwrap();
+        migrate(&connection, &path, Migration::AfterBackup).unwrap();
+        assert_eq!(version(&connection, &path), Ok(known()));
+        let copy = Connection::open(&backup).unwrap();
+        assert_eq!(version(&copy, &backup), Ok(3));
+        let kept: String = copy.query_row("SELECT value FROM memo WHERE name = 'kept'", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, "yes");
+        drop(copy);
+
+        // A database that is up to date, and a new one, need none.
+        std::fs::remove_file(&backup).unwrap();
+        migrate(&connection, &path, Migration::AfterBackup).unwrap();
+        let new = folder.path().join("new.db");
+        migrate(&Connection::open(&new).unwrap(), &new, Migration::AfterBackup).unwrap();
+        let left = std::fs::read_dir(folder.path()).unwrap();
+        assert!(left.into_iter().all(|entry| !entry.unwrap().file_name().to_string_lossy().contains("backup")));
+    }
+
+    #[test]
+    fn timers_and_effects_of_an_earlier_version_get_their_new_keys() {
+        let connection = Connection::open_in_memory().unwrap();
+        of_version_3(&connection);
         let old = "INSERT INTO timer (forge, repo, item, at) VALUES ('github', 1, ?1, ?2)";
         for (at, item) in [12, 0, i64::MAX - 1, i64::MAX].into_iter().enumerate() {
             connection.execute(old, rusqlite::params![item, at]).unwrap();
@@ -93,7 +142,7 @@ mod tests {
         connection.execute(old, []).unwrap();
         connection.execute(&old.replace("board/12", "react/comment-1/eyes"), []).unwrap();
         connection.execute(&old.replace("board/12", "check/a").replace("{}", r#"{"SetCheck":{}}"#), []).unwrap();
-        migrate(&connection, Path::new("a.db")).unwrap();
+        migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap();
         let mut effects = connection.prepare("SELECT key || effect FROM effect ORDER BY id").unwrap();
         let effects: Vec<String> = effects.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         assert_eq!(effects, ["status/12{}", r#"check/a{"Report":{}}"#]);
@@ -105,9 +154,9 @@ mod tests {
     #[test]
     fn a_newer_schema_is_refused_and_left_as_it_is() {
         let connection = Connection::open_in_memory().unwrap();
-        migrate(&connection, Path::new("a.db")).unwrap();
+        migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap();
         connection.pragma_update(None, "user_version", 7).unwrap();
-        let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
+        let refused = migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap_err();
         assert_eq!(refused, OpenError::TooNew { path: "a.db".to_owned(), found: 7, known: known() });
         assert!(refused.to_string().contains("version 7"), "{refused}");
     }
@@ -116,7 +165,7 @@ mod tests {
     fn a_database_of_another_program_is_refused() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE customer (name TEXT)").unwrap();
-        let refused = migrate(&connection, Path::new("a.db")).unwrap_err();
+        let refused = migrate(&connection, Path::new("a.db"), Migration::WithoutBackup).unwrap_err();
         assert_eq!(refused, OpenError::Foreign { path: "a.db".to_owned() });
     }
 }

@@ -3,6 +3,7 @@
 use phasebot::{
     domain::{id::ForgeName, timer::TimerKey},
     port::store::{Commit, DeliveryState, EffectEnd, Lease, LeaseKey, NewDelivery, Partition, Store, StoreError},
+    store::{Migration, OpenError, open_with},
 };
 
 use crate::{
@@ -201,4 +202,33 @@ async fn replicas_that_start_together_migrate_once() {
     for store in &opened {
         assert_eq!(store.ping().await, Ok(()));
     }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test postgres"]
+async fn a_replica_decides_nothing_after_a_newer_one_migrated() {
+    let database = PostgresDatabase::new().await;
+    let old = database.open().await;
+    let lease = take(&*old, 1).await.unwrap();
+    // What the migration of a newer version does, beside its changes of the schema.
+    database.execute("UPDATE phasebot_schema SET version = version + 1").await;
+    database.execute("UPDATE lease SET epoch = epoch + 1, owner = 0, until = now()").await;
+    assert!(is_lost(&old.commit(learn(vec![lease], "late")).await));
+    assert!(take(&*old, 1).await.is_none() && take(&*old, 2).await.is_none());
+    accept(&*old, delivery("still accepted")).await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: scripts/test postgres"]
+async fn a_migration_takes_the_leases_of_older_replicas_and_only_serve_migrates() {
+    let database = PostgresDatabase::new().await;
+    database.execute(include_str!("../../../../migrations/postgres/0001_foundation.sql")).await;
+    database.execute("CREATE TABLE phasebot_schema (version INTEGER NOT NULL)").await;
+    database.execute("INSERT INTO phasebot_schema VALUES (1)").await;
+    database.execute("INSERT INTO lease VALUES ('github', 1, 1, 77, 4, now() + INTERVAL '1 hour')").await;
+    let refused = open_with(&database.url, Migration::Refuse).await.err().unwrap();
+    assert!(matches!(refused, OpenError::Older { found: 1, .. }), "{refused}");
+    assert!(refused.to_string().contains("start `phasebot serve` of this version"), "{refused}");
+    let store = database.open().await;
+    assert_eq!(take(&*store, 1).await.unwrap().epoch, 6, "the older replica's hour is over");
 }

@@ -9,7 +9,7 @@ use crate::{
     store::postgres::{
         PostgresStore, budget, decision, erase, inbox, ingest,
         lease::{CLAIMED, FREE, GIVE_BACK, GIVE_BACK_ALL, HOLD, SEIZE, TAKE, VOID},
-        memo, outbox, repo, timer, upkeep,
+        memo, outbox, repo, schema, timer, upkeep,
     },
 };
 

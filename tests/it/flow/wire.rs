@@ -5,7 +5,7 @@
 //! to a folder, each flow that ends with [`super::World::check`] writes its requests there: run the
 //! flows before and after a change, and compare the folders.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use jiff::SignedDuration;
 use phasebot_forge_sim::{Exchange, NewRelease, Worker};
@@ -26,19 +26,19 @@ const ALERTS: &str = "[alerts.prod]\nkind = \"alertmanager\"\nsecrets = [\"s3cre
 const FILE: &str = ".github/workflows/deploy.yml";
 const WORKFLOW: &str = "on:\n  workflow_dispatch:\n    inputs:\n      phasebot_request: {}\n      phasebot_sha: {}\n";
 
-/// Returns one line for each request, sorted, because writes of different lanes are sent at once.
-/// What a run of the simulation draws by lot or counts up is replaced by a word: object names of
-/// git, ids, ports. Labels are listed again when an answer came late, so those requests are left out.
+/// Returns a line for each different request, sorted, because writes of different lanes are sent at
+/// once. What a run of the simulation draws by lot or counts up is replaced by a word: object names
+/// of git, ids, ports. How often labels are listed and a comment is rewritten, and its texts on the
+/// way, depend on when its lane's turn comes.
 pub fn requests(exchanges: &[Exchange]) -> String {
-    let told = |exchange: &&Exchange| exchange.method != "GET" || !exchange.path.ends_with("/labels");
-    let mut lines: Vec<String> = exchanges.iter().filter(told).map(line).collect();
-    lines.sort();
-    lines.join("\n")
+    let lines: BTreeSet<String> = exchanges.iter().map(line).collect();
+    lines.into_iter().collect::<Vec<_>>().join("\n")
 }
 
 fn line(exchange: &Exchange) -> String {
     let query: Vec<String> = exchange.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let body = exchange.request.as_ref().map(Value::to_string).unwrap_or_default();
+    let rewrites = exchange.method == "PATCH" && exchange.path.contains("/issues/comments/");
+    let body = exchange.request.as_ref().filter(|_| !rewrites).map(Value::to_string).unwrap_or_default();
     stable(format!("{} {}?{} {body}", exchange.method, exchange.path, query.join("&")).trim_end())
 }
 
@@ -58,6 +58,7 @@ fn stable(text: &str) -> String {
         let is_number = one.bytes().all(|b| b.is_ascii_digit());
         out.push_str(match one.len() {
             _ if out.ends_with("127.0.0.1:") => "PORT",
+            _ if one.starts_with("kwDO") => "NODE",
             40 if is_hex => "SHA",
             7 | 10 if is_hex && !is_number => "SHORT",
             7 if is_number => "SHORT",

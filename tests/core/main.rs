@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod contents;
 mod deploys;
 mod feedback;
 mod folder;

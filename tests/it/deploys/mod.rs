@@ -2,6 +2,7 @@
 //! workflows.
 
 mod automatic;
+mod contents;
 mod dispatch;
 mod edges;
 mod history;

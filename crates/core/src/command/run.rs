@@ -60,6 +60,10 @@ pub enum CommandResult {
     Done(String),
     /// The forge has to act first; [`crate::command::conclude`] continues from there.
     Effect(Box<Effect>),
+    /// Done, with text that is posted as the reply.
+    Told(String),
+    /// It is answered by a later decision, as its action says.
+    Later,
     /// A deploy is requested; the deploy queue takes it from here.
     Deploy(Box<DeployRequest>),
     /// Not done, with the reason.
@@ -143,6 +147,11 @@ pub fn run(
         }
         let ending = match answer {
             CommandResult::Done(words) => Ending::Done(words),
+            CommandResult::Told(words) => {
+                sayings.push(AnswerText::told(id, &line.text, &words, heard.unasked));
+                Ending::Done(String::new())
+            }
+            CommandResult::Later => Ending::Pending,
             CommandResult::Effect(effect) => {
                 let key = format!("command/{}", reply::name(id));
                 ran.effects.push(PlannedEffect { key, replaces: false, effect: *effect });

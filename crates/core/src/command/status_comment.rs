@@ -295,7 +295,7 @@ fn numbers(items: &[ItemNumber]) -> String {
     if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
 }
 
-fn section(text: &mut String, title: &str, rows: &[String]) {
+pub(super) fn section(text: &mut String, title: &str, rows: &[String]) {
     if rows.is_empty() {
         return;
     }
@@ -373,7 +373,7 @@ fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence
         };
         let outcome = match &command.ending {
             Ending::Done(words) if words.is_empty() => "done".to_owned(),
-            Ending::Done(words) => format!("done: {words}"),
+            Ending::Done(words) => format!("done: {}", words.lines().next().unwrap_or_default()),
             Ending::Pending => "under way".to_owned(),
             Ending::Refused(words) => format!("refused: {words}"),
             Ending::Misread(words) => format!("not understood: {words}"),

@@ -33,7 +33,7 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
-pub(crate) use crate::deploy::messages::{closed, open_requests};
+pub(crate) use crate::deploy::messages::{asker, closed, open_requests, open_requests_to};
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{

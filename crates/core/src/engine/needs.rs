@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::{
     context::EvalContext,
-    deploy,
+    command, deploy,
     domain::{fact::RepoFacts, id::ItemNumber, needs::Need, policy::Policy},
     gate, phase,
 };
@@ -22,5 +22,6 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemNumber>, policy: &Policy, n
     eval.want_tags();
     deploy::want_all(&eval);
     gate::want_all(&eval);
+    command::diff::want_all(&eval);
     eval.take_wants().into_iter().collect()
 }

@@ -52,6 +52,12 @@ pub(super) fn freeze(rule: &FreezeRule, now: Timestamp) -> (bool, Option<Timesta
     turn(&spans, now)
 }
 
+/// Returns until when a freeze covers `now`, if it does; `Some(None)`: without an end.
+pub(crate) fn until(rule: &FreezeRule, now: Timestamp) -> Option<Option<Timestamp>> {
+    let (frozen, turns) = freeze(rule, now);
+    frozen.then_some(turns)
+}
+
 /// Returns whether one of the spans covers `now`, and when that changes. `spans` must be sorted.
 fn turn(spans: &[(Timestamp, Timestamp)], now: Timestamp) -> (bool, Option<Timestamp>) {
     let mut until: Option<Timestamp> = None;

@@ -46,6 +46,9 @@ pub struct DeployRequest {
     /// The commit that ran in the environment when this deployment started; for a rollback, the
     /// commit it replaces.
     pub from: Option<Sha>,
+    /// Changes that it brings, in a few words, as of its start.
+    #[serde(default)]
+    pub carries: String,
     /// Current state.
     pub state: RequestState,
     /// Time at which the request entered that state.
@@ -150,6 +153,7 @@ impl DeployRequest {
             sha,
             inputs: BTreeMap::new(),
             from: None,
+            carries: String::new(),
             since: at,
             started_at: None,
             made_at: None,

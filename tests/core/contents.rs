@@ -175,9 +175,7 @@ fn check(acts: &[Act], with_phases: bool) {
         assert_eq!(carried.pulls(), model.brought(from, to), "deployment of {name}\n{}", model.steps);
         let Carried::Changes(contents) = &carried else { panic!("{carried:?}") };
         let removed: BTreeSet<u64> = contents.removes.iter().filter_map(|change| change.pull).collect();
-        let gone = model.merges.iter().filter(|(_, merge)| {
-            model.line[(to + 1).min(from + 1)..=from].contains(merge)
-        });
+        let gone = model.merges.iter().filter(|(_, merge)| model.line[(to + 1).min(from + 1)..=from].contains(merge));
         assert_eq!(removed, gone.map(|(number, _)| *number).collect(), "taken away by {name}\n{}", model.steps);
         if with_phases {
             let moved = model.merges.keys().copied().filter(|pull| shown(&facts, *pull, &policy, now));

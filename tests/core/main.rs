@@ -19,6 +19,7 @@ mod policy;
 mod preview;
 mod recheck;
 mod scenario;
+mod services;
 mod unknown;
 mod version;
 

@@ -287,6 +287,7 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
         after: Sha::from(object.oid.as_str()),
         forced: false,
         commits: Vec::new(),
+        paths: Default::default(),
         truncated: false,
         made_from: None,
         policy_file: None,

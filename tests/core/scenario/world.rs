@@ -589,8 +589,9 @@ impl World {
         })
     }
 
-    /// `push main c1 "message" m1 [policy]`: commits in order, each on top of the previous one;
-    /// `policy`: one of them changes the policy file.
+    /// `push main c1 "message" m1 [policy] [touches web/a,api/b]`: commits in order, each on top of
+    /// the previous one; `policy`: one of them changes the policy file; `touches`: each of them
+    /// changes these files.
     fn push(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
         let zero = Sha("0".repeat(40));
@@ -600,7 +601,8 @@ impl World {
             None => before.clone(),
         };
         let mut commits: Vec<CommitSeen> = Vec::new();
-        let stop = w.iter().position(|x| ["from", "by", "policy", "cut"].contains(&x.as_str())).unwrap_or(w.len());
+        let stop =
+            w.iter().position(|x| ["from", "by", "policy", "cut", "touches"].contains(&x.as_str())).unwrap_or(w.len());
         let mut merges: Option<Sha> = None;
         for word in &w[2..stop] {
             if word.contains(' ') || word.contains('#') {
@@ -646,8 +648,11 @@ impl World {
         }
         // `from c1 of develop`: a new branch without a commit of its own.
         let made_from = after(w, "of").map(str::to_owned);
+        let touched: Option<Vec<String>> = after(w, "touches").map(|list| list.split(',').map(str::to_owned).collect());
+        let paths = touched.iter().flat_map(|paths| all.iter().map(|commit| (commit.sha.clone(), paths.clone())));
         Some(PushSeen {
             name,
+            paths: paths.collect(),
             before,
             after: tip,
             forced,
@@ -699,6 +704,7 @@ impl World {
             after: to,
             forced,
             commits: Vec::new(),
+            paths: BTreeMap::new(),
             truncated: false,
             made_from: None,
             policy_file: Some(false),

@@ -9,6 +9,7 @@ mod history;
 mod lines;
 mod locks;
 mod release;
+mod services;
 pub mod stage;
 mod wait;
 mod way;

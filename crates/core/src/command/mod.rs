@@ -19,6 +19,7 @@ pub mod permissions;
 mod reference;
 pub mod reply;
 pub mod run;
+mod services_section;
 mod share;
 pub mod status_comment;
 mod time;

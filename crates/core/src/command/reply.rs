@@ -137,7 +137,11 @@ fn say_as(
         facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));
     }
     let Some(marker) = marker else { return Vec::new() };
-    let text = sayings.iter().map(|s| format!("{}: {}", quoted(&s.line), s.words).replace(": \n", ":\n")).collect::<Vec<_>>().join("\n\n");
+    let text = sayings
+        .iter()
+        .map(|s| format!("{}: {}", quoted(&s.line), s.words).replace(": \n", ":\n"))
+        .collect::<Vec<_>>()
+        .join("\n\n");
     let effect = Effect::UpsertComment { item, marker: marker.clone(), body: text, sticky: false };
     let mut effects = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
     if let Some(Reply { at, marker: Some(old), .. }) = last.filter(|last| last.marker.as_ref() != Some(&marker)) {

@@ -319,7 +319,9 @@ pub(super) fn still_permitted<'p>(
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,
-        Origin::Tag(tag) => rule.auto.on.contains(&Trigger::Tag) && rule.auto.takes_tag(tag),
+        Origin::Tag(tag) => {
+            rule.auto.on.contains(&Trigger::Tag) && eval.policy.auto_takes_tag(environment, &rule.auto, tag)
+        }
         Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
     };
     if !by_itself {

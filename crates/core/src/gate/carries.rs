@@ -53,6 +53,8 @@ pub struct Contents {
     pub brings: Vec<Change>,
     /// Changes that run and that it does not contain, newest first: a rollback takes them away.
     pub removes: Vec<Change>,
+    /// Number of changes that belong to other services alone.
+    pub others: usize,
 }
 
 /// A pull request, or a commit that came without one.
@@ -114,9 +116,18 @@ impl EvalContext<'_> {
             self.facts.answers.get(&need).map(|known| &known.answer)
         };
         let unrelated = matches!(compared(&from, &to), Some(Answer::Commits { merge_base: None, .. }));
-        let brings = changes(ctx, &brought, &bases);
-        let removes = changes(ctx, &removed, std::slice::from_ref(&to));
-        Carried::Changes(Contents { from, to, unrelated, brings, removes })
+        let mut brings = changes(ctx, &brought, &bases);
+        let mut removes = changes(ctx, &removed, std::slice::from_ref(&to));
+        let all = brings.len() + removes.len();
+        let scope = ctx.scope();
+        let is_within = |change: &Change| {
+            let work = change.pull.map_or_else(|| Work::Commit(change.sha.clone()), Work::Pull);
+            self.is_within(&work, scope)
+        };
+        brings.retain(is_within);
+        removes.retain(is_within);
+        let others = all - brings.len() - removes.len();
+        Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
     }
 
     /// Returns the commits with which a subject is compared, if its contents are known; `known`: if
@@ -134,7 +145,9 @@ impl EvalContext<'_> {
         match unknown {
             Unknown::Ask(need) => match self.facts.answers.get(need).map(|known| &known.answer) {
                 Some(Answer::Unavailable { why }) => Carried::Unknown { why: forge_reason(why), asked: false },
-                Some(_) => Carried::Unknown { why: "there are more commits than GitHub lists".to_owned(), asked: false },
+                Some(_) => {
+                    Carried::Unknown { why: "there are more commits than GitHub lists".to_owned(), asked: false }
+                }
                 None => Carried::Unknown { why: "GitHub is being asked for the commits".to_owned(), asked: true },
             },
             Unknown::Run(deployment) => Carried::Unknown {

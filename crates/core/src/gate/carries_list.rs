@@ -30,12 +30,12 @@ impl Carried {
             }
             Self::Changes(contents) => contents,
         };
-        let Contents { from, to, brings, removes, unrelated } = contents;
+        let Contents { from, to, brings, removes, unrelated, others } = contents;
         let (old, new) = (quoted(from.short()), quoted(to.short()));
         if from == to {
             return format!("{new} is what runs already: it carries nothing new.");
         }
-        let mut text = format!("From {old} to {new}: {}.", count(brings, removes));
+        let mut text = format!("From {old} to {new}: {}.", count(brings, removes, *others));
         if *unrelated {
             text.push_str(" The two have no common history.");
         }
@@ -70,7 +70,7 @@ impl Carried {
 }
 
 /// Returns how many changes there are, in words.
-fn count(brings: &[Change], removes: &[Change]) -> String {
+fn count(brings: &[Change], removes: &[Change], others: usize) -> String {
     let some = |number: usize, one: &str, many: &str| match number {
         0 => None,
         1 => Some(format!("1 {one}")),
@@ -82,6 +82,7 @@ fn count(brings: &[Change], removes: &[Change]) -> String {
         some(new().filter(|change| change.pull.is_none()).count(), "commit without one", "commits without one"),
         some(brings.len() - new().count(), "change without effect", "changes without effect"),
         some(removes.len(), "change taken away", "changes taken away"),
+        some(others, "change of other services", "changes of other services"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "no change of its own".to_owned() } else { parts.join(", ") }

@@ -10,7 +10,7 @@ use crate::{
         Parsed, PolicyFile, Problem, built_in,
         file::{
             ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
-            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
+            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, service::ServiceFile, text::Name,
         },
         problem::quote,
     },
@@ -153,6 +153,8 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
         "freezes" => file.freezes.take().is_some(),
         "override" => file.overrides.take().is_some(),
         "alerts" => file.alerts.take().is_some(),
+        "services" => file.services.take().is_some(),
+        "shared" => file.shared.take().is_some(),
         _ => false,
     }
 }
@@ -251,6 +253,15 @@ impl Merging {
         if let Some(below) = file.phases {
             above.phases = Some(phases(above.phases.as_deref().unwrap_or_default(), below));
         }
+        // What a layer above claims, a layer below can't widen.
+        for (name, service) in file.services.into_iter().flatten() {
+            let above = entry(&mut above.services, name);
+            let ServiceFile { paths, tags, environments } = service;
+            above.paths = above.paths.take().or(paths);
+            above.tags = above.tags.take().or(tags);
+            above.environments = above.environments.take().or(environments);
+        }
+        above.shared = above.shared.take().or(file.shared);
         for (name, gate) in file.gates.into_iter().flatten() {
             gate_over(&mut above.gates, &mut self.gates, name, gate);
         }

@@ -11,6 +11,7 @@ pub mod environment;
 pub mod evidence;
 pub mod gate;
 pub mod phase;
+pub mod service;
 pub mod text;
 pub mod time;
 
@@ -28,7 +29,8 @@ use crate::{
         environment::EnvironmentFile,
         gate::GateFile,
         phase::PhaseFile,
-        text::{Glob, Name},
+        service::ServiceFile,
+        text::{Glob, Globs, Name},
         time::{Freeze, Length},
     },
 };
@@ -64,6 +66,12 @@ pub struct PolicyFile {
     pub gates: Option<BTreeMap<Name, GateFile>>,
     /// Environments by name; compared without case.
     pub environments: Option<BTreeMap<Name, EnvironmentFile>>,
+    /// Services by name, if the repository holds several: an issue or pull request has the phase of
+    /// the least advanced service that it belongs to, and tags, environments, automatic deployments
+    /// and gates of a service concern only what belongs to it.
+    pub services: Option<BTreeMap<Name, ServiceFile>>,
+    /// Paths that belong to every service, such as `Cargo.lock`.
+    pub shared: Option<Globs>,
     /// Periods in which nothing is deployed, in addition to the freezes above.
     pub freezes: Option<Vec<Freeze>>,
     /// Rules for overriding conditions: who may override, for how long, and which conditions never.

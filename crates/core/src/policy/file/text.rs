@@ -155,7 +155,7 @@ word! {
 }
 
 /// Keys that an operator can lock.
-pub const LOCKABLE: [&str; 12] = [
+pub const LOCKABLE: [&str; 14] = [
     "mode",
     "policy_check",
     "ignore",
@@ -168,6 +168,8 @@ pub const LOCKABLE: [&str; 12] = [
     "freezes",
     "override",
     "alerts",
+    "services",
+    "shared",
 ];
 
 /// Sections in which an operator can lock a single entry.

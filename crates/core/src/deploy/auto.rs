@@ -145,7 +145,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     let older = facts.open_requests().filter(|(_, request)| {
         request.environment == environment
             && !request.is_under_way()
-            && !matches!(request.origin, Origin::Command(_))
+            && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_))
             && request.at <= news.at
             && !is_higher(&request.origin, &news.origin)
     });
@@ -173,7 +173,7 @@ fn id(environment: &str, news: &News) -> String {
     let what = match &news.origin {
         Origin::Tag(name) => format!("tag {name}"),
         Origin::Merge(name) => format!("merge {name}"),
-        Origin::Command(_) => String::new(),
+        Origin::Command(_) | Origin::Incident(_) => String::new(),
     };
     let digest = Sha256::digest(format!("{environment}\n{what}\n{}\n{}", news.sha, news.at));
     format!("pb-auto-{}", hex::encode(&digest[..8]))

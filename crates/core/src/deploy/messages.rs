@@ -12,9 +12,11 @@ use crate::{
         needs::Answer,
         policy::{Mode, Policy},
     },
-    text::message::{commit, forge_reason, moment, quoted},
+    text::message::{command, commit, forge_reason, moment, quoted},
 };
 use std::fmt::Write as _;
+
+use jiff::Timestamp;
 
 fn what(request: &DeployRequest) -> String {
     let name = match &request.sha {
@@ -35,6 +37,7 @@ pub(crate) fn asker(request: &DeployRequest) -> String {
         Origin::Command(id) => format!("by {} (#{})", quoted(&request.by.login), id.item),
         Origin::Tag(tag) => format!("for the tag {}", quoted(tag)),
         Origin::Merge(branch) => format!("for {}", quoted(branch)),
+        Origin::Incident(_) => "because of an incident".to_owned(),
     }
 }
 
@@ -262,6 +265,27 @@ pub(super) fn rolled_back() -> &'static str {
 
 pub(super) fn repeated() -> &'static str {
     "It was repeated with `replace`."
+}
+
+/// Returns the comment on the incident's issue that announces an automatic rollback.
+pub(super) fn rolls_back_automatically(
+    environment: &str,
+    deployment: u64,
+    since: Timestamp,
+    words: &str,
+    policy: &Policy,
+) -> String {
+    format!(
+        "The incident began at {}, and deployment {deployment} to {} is its only suspect, so phasebot rolls it back. \
+         {words}\n\nThe rollback locks the environment: {} ends that. Name the cause with `/cause REF`.",
+        moment(since, &policy.commands.zone),
+        quoted(environment),
+        command(&["unlock", environment]),
+    )
+}
+
+pub(super) fn not_due() -> &'static str {
+    "The incident is over, its cause was named, or something else was deployed."
 }
 
 pub(super) fn newer_came() -> &'static str {

@@ -11,6 +11,7 @@
 //! right before an effect is sent.
 
 mod auto;
+mod auto_rollback;
 mod finish;
 mod messages;
 mod promote;
@@ -68,6 +69,7 @@ pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     track::link(facts, terms, out);
     // A deploy that starts or ends affects those that were handled before it.
     for _ in 0..MOST_ROUNDS {
+    auto_rollback::ask(facts, terms, out);
         let open = queue::in_turn(facts);
         let before: Vec<Option<RequestState>> = open.iter().map(|id| state(facts, id)).collect();
         for id in &open {

@@ -323,6 +323,7 @@ pub(super) fn still_permitted<'p>(
             rule.auto.on.contains(&Trigger::Tag) && eval.policy.auto_takes_tag(environment, &rule.auto, tag)
         }
         Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
+        Origin::Incident(_) => rule.rollback.on_incident.is_some(),
     };
     if !by_itself {
         return Err(Refusal::No(messages::no_auto(environment)));

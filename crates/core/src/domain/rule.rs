@@ -158,9 +158,20 @@ pub struct RollbackRule {
     pub waive: Vec<ConditionName>,
 }
 
+    /// Bounds of an automatic rollback; `None`: there is none.
+    pub on_incident: Option<RollbackOnIncident>,
+}
+
+/// Bounds of an automatic rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackOnIncident {
+    /// Time after a deployment's success within which the incident has to begin.
+    pub within: SignedDuration,
+    /// Severities of the incident.
+    pub severities: Vec<String>,
 impl Default for RollbackRule {
     fn default() -> Self {
-        Self { last: 3, waive: Vec::new() }
+        Self { last: 3, waive: Vec::new(), on_incident: None }
     }
 }
 

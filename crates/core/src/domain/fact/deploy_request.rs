@@ -100,6 +100,8 @@ pub enum Origin {
     Tag(String),
     /// A branch that received new commits.
     Merge(String),
+    /// An incident, by its id.
+    Incident(String),
 }
 
 /// The state of a request.
@@ -193,10 +195,10 @@ impl DeployRequest {
         }
     }
 
-    /// Returns true if a moved tag or branch triggered it, and no command.
+    /// Returns true if a moved tag or branch or an incident triggered it, and no command.
     pub fn is_automatic(&self) -> bool {
         match self.origin {
-            Origin::Tag(_) | Origin::Merge(_) => true,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => true,
             Origin::Command(_) => false,
         }
     }
@@ -205,7 +207,7 @@ impl DeployRequest {
     pub fn item(&self) -> Option<ItemNumber> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
-            Origin::Tag(_) | Origin::Merge(_) => None,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => None,
         }
     }
 }

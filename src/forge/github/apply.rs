@@ -7,7 +7,7 @@ use crate::{
         dispatch::{self, Dispatch},
         graphql, issue, item_actions, label,
         own_account::Identity,
-        protection, release,
+        protection, release, release_notes,
         repo::Repo,
     },
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
@@ -71,6 +71,9 @@ pub(super) async fn apply(
         Effect::PublishRelease { release, tag, sha, branch, gate: _, command: _ } => {
             release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
+        Effect::SetReleaseNotes { release, tag, text, gate: _ } => {
+            release_notes::set(repo, *release, tag, text).await?
+        }
     };
     Ok(Applied { renamed_to: repo.renamed_to().await, ..applied })
 }
@@ -105,5 +108,6 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         }
         Effect::Dispatch { .. } => Cost { writes: u32::from(!context.in_doubt), creates: 0 },
         Effect::PublishRelease { .. } => Cost { writes: 2, creates: 0 },
+        Effect::SetReleaseNotes { .. } => Cost { writes: 1, creates: 0 },
     }
 }

@@ -565,6 +565,7 @@ impl Stage {
             Effect::Assign { logins, .. } => format!("assign {}", logins.join(" ")),
             Effect::SetMilestone { milestone, .. } => format!("milestone {milestone:?}"),
             Effect::RerunFailed { sha, .. } => format!("rerun at {sha}"),
+            Effect::SetReleaseNotes { tag, text, .. } => format!("notes of {tag}\n{text}"),
             other => super::sending::words(other).unwrap_or_else(|| format!("{other:?}")),
         };
         let mut lines = text.lines();

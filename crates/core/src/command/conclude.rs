@@ -128,7 +128,8 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::Dispatch { .. }
                 | Effect::CancelRun { .. }
                 | Effect::AnswerProtection { .. }
-                | Effect::PublishRelease { .. } => "",
+                | Effect::PublishRelease { .. }
+                | Effect::SetReleaseNotes { .. } => "",
             };
             Ending::Refused(messages::no_milestone(name, known))
         }

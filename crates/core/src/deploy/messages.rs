@@ -123,6 +123,10 @@ pub(super) fn no_publish(gate: &str) -> String {
     format!("the gate {} no longer says `publish: true`", quoted(gate))
 }
 
+pub(super) fn no_notes(gate: &str) -> String {
+    format!("the gate {} no longer says `notes: true`", quoted(gate))
+}
+
 pub(super) fn no_violations(gate: &str) -> String {
     format!("the policy no longer asks for issues about tags that break the gate {}", quoted(gate))
 }
@@ -263,10 +267,6 @@ pub(super) fn rolled_back() -> &'static str {
     "The environment was rolled back meanwhile, and is locked."
 }
 
-pub(super) fn repeated() -> &'static str {
-    "It was repeated with `replace`."
-}
-
 /// Returns the comment on the incident's issue that announces an automatic rollback.
 pub(super) fn rolls_back_automatically(
     environment: &str,
@@ -286,6 +286,10 @@ pub(super) fn rolls_back_automatically(
 
 pub(super) fn not_due() -> &'static str {
     "The incident is over, its cause was named, or something else was deployed."
+}
+
+pub(super) fn repeated() -> &'static str {
+    "It was repeated with `replace`."
 }
 
 pub(super) fn newer_came() -> &'static str {

@@ -14,6 +14,7 @@ mod auto;
 mod auto_rollback;
 mod finish;
 mod messages;
+mod notes;
 mod promote;
 mod protection_rule;
 mod publish;
@@ -35,6 +36,7 @@ use crate::{
 };
 
 pub(crate) use crate::deploy::messages::{asker, closed, open_requests, open_requests_to};
+pub(crate) use crate::deploy::notes::recheck as recheck_notes;
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{
@@ -61,15 +63,16 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
     }
     protection_rule::want_gates(eval);
     publish::want_gates(eval);
+    notes::want_contents(eval);
 }
 
 /// Brings every deploy, waiting job and draft release up to date with facts, policy and time.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     auto::ask(facts, terms, out);
+    auto_rollback::ask(facts, terms, out);
     track::link(facts, terms, out);
     // A deploy that starts or ends affects those that were handled before it.
     for _ in 0..MOST_ROUNDS {
-    auto_rollback::ask(facts, terms, out);
         let open = queue::in_turn(facts);
         let before: Vec<Option<RequestState>> = open.iter().map(|id| state(facts, id)).collect();
         for id in &open {
@@ -138,6 +141,7 @@ pub(crate) fn ended(
         | Effect::UpsertIssue { .. }
         | Effect::SetCheck { .. }
         | Effect::SetDeployment { .. }
+        | Effect::SetReleaseNotes { .. }
         | Effect::CancelRun { .. } => {}
     }
 }

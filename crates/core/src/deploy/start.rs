@@ -15,8 +15,8 @@ use crate::{
         rule::{EnvironmentRule, Via},
     },
     gate::{
-        subject,
         rollout_order::{Order, order},
+        subject,
         target::{self, Basis, Refusal},
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},

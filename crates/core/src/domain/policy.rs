@@ -88,6 +88,8 @@ pub struct Policy {
     pub services: BTreeMap<String, ServiceRule>,
     /// Paths that belong to every service.
     pub shared: Vec<Pattern>,
+    /// Groups of release notes: their titles, and the labels of their pull requests.
+    pub notes: Vec<(String, Vec<Pattern>)>,
     /// Gates for releases, by name.
     pub gates: BTreeMap<String, GateRule>,
     /// Periods in which nothing is released or deployed.

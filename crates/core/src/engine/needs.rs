@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
+    command,
     context::EvalContext,
-    command, deploy,
+    deploy,
     domain::{fact::RepoFacts, id::ItemNumber, needs::Need, policy::Policy},
     gate, phase,
 };

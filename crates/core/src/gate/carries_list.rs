@@ -8,6 +8,7 @@ use crate::{
     domain::{
         event::RefName,
         id::{ItemNumber, Sha},
+        policy::Pattern,
     },
     gate::carries::{Carried, Change, Contents},
     text::message::quoted,
@@ -49,6 +50,40 @@ impl Carried {
         group(eval, &mut text, "Without effect", &idle, &mut left);
         group(eval, &mut text, "Runs now, and is not in it", &removes.iter().collect::<Vec<_>>(), &mut left);
         if let Some(page) = compare(eval, from, to) {
+            let _ = writeln!(text, "\n[All commits]({page})");
+        }
+        text.trim_end().to_owned()
+    }
+
+    /// Returns the list as release notes: pull requests in the policy's groups, by their labels.
+    pub(crate) fn notes(&self, eval: &EvalContext<'_>, to: &Sha) -> String {
+        let Self::Changes(contents) = self else { return self.list(eval, to) };
+        let new: Vec<&Change> = contents.brings.iter().filter(|change| change.is_new()).collect();
+        let labels = |change: &Change| change.pull.and_then(|pull| eval.facts.item_labels(pull));
+        let group_of = |change: &Change| {
+            let has = |patterns: &[Pattern]| {
+                labels(change).into_iter().flatten().any(|label| patterns.iter().any(|pattern| pattern.matches(label)))
+            };
+            eval.policy.notes.iter().position(|(_, patterns)| has(patterns))
+        };
+        let mut text = String::from("### What it carries\n");
+        let mut left = MOST_LINES;
+        for (index, (title, _)) in eval.policy.notes.iter().enumerate() {
+            let of: Vec<&Change> = new.iter().copied().filter(|change| group_of(change) == Some(index)).collect();
+            group(eval, &mut text, &quoted(title).replace('`', ""), &of, &mut left);
+        }
+        let rest: Vec<&Change> = new.iter().copied().filter(|change| group_of(change).is_none()).collect();
+        group(
+            eval,
+            &mut text,
+            if eval.policy.notes.is_empty() { "Changes" } else { "Other changes" },
+            &rest,
+            &mut left,
+        );
+        if new.is_empty() {
+            let _ = writeln!(text, "\nNothing new since {}.", quoted(contents.from.short()));
+        }
+        if let Some(page) = compare(eval, &contents.from, &contents.to) {
             let _ = writeln!(text, "\n[All commits]({page})");
         }
         text.trim_end().to_owned()

@@ -158,9 +158,8 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, eval: &EvalContext<'_>, ad
     // An open gate needs nobody to look at the list again.
     let is_kept = !gate.live || (gate.decision.standing.is_open() && gate.shown.is_some());
     let bases = if is_kept { known.to_vec() } else { eval.bases_of(&subject, known) };
-    let is_shown = |shown: &Shown| {
-        shown.hash == hash && shown.bases == bases && !(shown.running && old_at(shown) <= now)
-    };
+    let is_shown =
+        |shown: &Shown| shown.hash == hash && shown.bases == bases && !(shown.running && old_at(shown) <= now);
     if again || !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{}", sha.0);
         let carries = gate.live.then(|| eval.carried(&subject).list(eval, &subject.sha));
@@ -232,7 +231,8 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::Dispatch { .. }
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
-        | Effect::PublishRelease { .. } => Recheck::Replace(Box::new(now)),
+        | Effect::PublishRelease { .. }
+        | Effect::SetReleaseNotes { .. } => Recheck::Replace(Box::new(now)),
     }
 }
 

@@ -73,6 +73,9 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
             .map(|(name, file)| Ok((name.as_str().to_owned(), service(file)?)))
             .collect::<Result<_, String>>()?,
         shared: globs(file.shared.as_ref())?,
+        notes: (file.notes.iter().flat_map(|notes| notes.groups.iter().flatten()))
+            .map(|group| Ok((group.title.as_str().to_owned(), globs(Some(&group.labels))?)))
+            .collect::<Result<_, String>>()?,
         gates: (file.gates.iter().flatten())
             .map(|(name, file)| Ok((name_key(name.as_str()), rules::gate(file)?)))
             .collect::<Result<_, String>>()?,

@@ -155,6 +155,7 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
         "alerts" => file.alerts.take().is_some(),
         "services" => file.services.take().is_some(),
         "shared" => file.shared.take().is_some(),
+        "notes" => file.notes.take().is_some(),
         _ => false,
     }
 }
@@ -188,6 +189,7 @@ impl Merging {
     fn add(&mut self, file: PolicyFile) {
         let above = &mut self.file;
         over(&mut above.version, file.version);
+        over(&mut above.notes, file.notes);
         over(&mut above.mode, file.mode);
         over(&mut above.policy_check, file.policy_check);
         over(&mut above.branches, file.branches);
@@ -326,7 +328,7 @@ fn gate_over(
 ) {
     let blocks = blocks.entry(name_key(name.as_str())).or_default();
     let above = entry(gates, name);
-    let GateFile { on, report, publish, on_violation, require: required, overridable } = below;
+    let GateFile { on, report, publish, notes, on_violation, require: required, overridable } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     section(&mut above.on, on, |above, below| {
         over(&mut above.tag, below.tag);
@@ -334,6 +336,7 @@ fn gate_over(
     });
     over(&mut above.report, report);
     over(&mut above.publish, publish);
+    over(&mut above.notes, notes);
     over(&mut above.on_violation, on_violation);
     over(&mut above.overridable, overridable);
 }

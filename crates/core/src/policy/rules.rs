@@ -46,6 +46,7 @@ pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
         report_branch: file.report == Some(ReportOn::Branch),
         require: conditions(file.require.as_deref())?,
         publish: file.publish.unwrap_or(false),
+        notes: file.notes.unwrap_or(false),
         issue_on_violation: file.on_violation == Some(OnViolation::Issue),
     })
 }
@@ -75,7 +76,6 @@ fn rollback_rule(file: &RollbackFile) -> RollbackRule {
     RollbackRule {
         last: file.last.unwrap_or(RollbackRule::default().last),
         waive: file.waive.clone().unwrap_or_default(),
-    }
         on_incident: file.on.map(|RollbackOn::Incident| RollbackOnIncident {
             within: file.within.map_or(ROLLBACK_WITHIN, Length::duration),
             severities: match &file.severities {
@@ -83,6 +83,7 @@ fn rollback_rule(file: &RollbackFile) -> RollbackRule {
                 None => vec!["critical".to_owned()],
             },
         }),
+    }
 }
 
 fn deploy(file: &DeployFile) -> DeployRule {

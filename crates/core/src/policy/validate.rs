@@ -105,6 +105,8 @@ impl Check<'_> {
             + tags
             + file.environments.iter().flatten().flat_map(|(_, e)| &e.auto).map(AutoFile::globs).sum::<usize>();
         let services = file.services.iter().flatten().map(|(_, service)| service.globs()).sum::<usize>();
+        let groups = file.notes.iter().flat_map(|notes| notes.groups.iter().flatten());
+        let count = count + groups.map(|group| group.labels.list().len()).sum::<usize>();
         let count = count + services + file.shared.as_ref().map_or(0, |shared| shared.list().len());
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();

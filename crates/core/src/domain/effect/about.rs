@@ -23,7 +23,8 @@ impl Effect {
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
-            | Self::AnswerProtection { .. } => None,
+            | Self::AnswerProtection { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 
@@ -49,7 +50,8 @@ impl Effect {
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
-            | Self::PublishRelease { .. } => None,
+            | Self::PublishRelease { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 
@@ -74,7 +76,8 @@ impl Effect {
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
-            | Self::PublishRelease { .. } => None,
+            | Self::PublishRelease { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 

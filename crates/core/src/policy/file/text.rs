@@ -155,7 +155,7 @@ word! {
 }
 
 /// Keys that an operator can lock.
-pub const LOCKABLE: [&str; 14] = [
+pub const LOCKABLE: [&str; 15] = [
     "mode",
     "policy_check",
     "ignore",
@@ -170,6 +170,7 @@ pub const LOCKABLE: [&str; 14] = [
     "alerts",
     "services",
     "shared",
+    "notes",
 ];
 
 /// Sections in which an operator can lock a single entry.

@@ -287,7 +287,7 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
         after: Sha::from(object.oid.as_str()),
         forced: false,
         commits: Vec::new(),
-        paths: Default::default(),
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: None,

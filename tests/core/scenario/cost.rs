@@ -31,7 +31,7 @@ fn push(name: RefName, before: Sha, after: Sha) -> Seen {
         after,
         forced: false,
         commits,
-        paths: Default::default(),
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -40,7 +40,9 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
                 }
                 Trigger::Merge => match terms.policy.scope_of_environment(environment) {
                     Scope::Everything => newest_merge(facts),
-                    scope => newest_merge_of(facts, terms.policy, scope, since),
+                    scope @ (Scope::Service(_) | Scope::Unclaimed) => {
+                        newest_merge_of(facts, terms.policy, scope, since)
+                    }
                 },
             };
             if let Some(news) = found.filter(|news| news.at >= since) {

@@ -130,15 +130,22 @@ impl EvalContext<'_> {
         Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
     }
 
-    /// Returns the commits with which a subject is compared, if its contents are known; `known`: if
-    /// these are still the ones, they are known.
+    /// Returns the commits with which a subject is compared, or its own if there are none; empty: its
+    /// contents are not known. `known` is the last result.
     pub(super) fn bases_of(&self, subject: &Subject, known: &[Sha]) -> Vec<Sha> {
-        let bases = ConditionContext { eval: self, subject }.last_bases().unwrap_or_default();
+        // The version before a release stays the same.
+        if !known.is_empty() && subject.environment().is_none() {
+            return known.to_vec();
+        }
+        let Ok(mut bases) = (ConditionContext { eval: self, subject }).last_bases() else { return Vec::new() };
         // Once it runs, the list stays as it was when it began.
         if bases.contains(&subject.sha) {
             return known.to_vec();
         }
-        if bases == known || matches!(self.carried(subject), Carried::Changes(_)) { bases } else { Vec::new() }
+        if bases.is_empty() {
+            bases.push(subject.sha.clone());
+        }
+        if bases == known || !matches!(self.carried(subject), Carried::Unknown { .. }) { bases } else { Vec::new() }
     }
 
     fn not_known(&self, unknown: &Unknown) -> Carried {

@@ -249,9 +249,9 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
         let best = |proofs: &[EvidenceSpans]| self.furthest(proofs, at, after);
         let live = self.leading(at);
-        let least = least(live.iter().map(|s| best(&s.proofs)));
-        let own = self::least(self.own.iter().map(|(_, proofs)| best(proofs)));
-        [own, least, baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+        let works = least(live.iter().map(|s| best(&s.proofs)));
+        let own = least(self.own.iter().map(|(_, proofs)| best(proofs)));
+        [own, works, baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
     }
 
     /// Returns the linked work from which the least advanced sets the item's phase: the work that

@@ -99,12 +99,10 @@ pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha
 
 /// Returns the reply to `/diff` if a name has no commit.
 pub(crate) fn ref_unknown(name: &str, answer: &Answer) -> String {
-    match answer {
-        Answer::Unavailable { why } => {
-            format!("GitHub did not say which commit {} names: {}.", quoted(name), forge_reason(why))
-        }
-        _ => format!("{} is no branch, tag or commit of this repository, or is several of these.", quoted(name)),
+    if let Answer::Unavailable { why } = answer {
+        return format!("GitHub did not say which commit {} names: {}.", quoted(name), forge_reason(why));
     }
+    format!("{} is no branch, tag or commit of this repository, or is several of these.", quoted(name))
 }
 
 /// Returns the reply to `/diff` if the forge gave no answer in time.

@@ -8,7 +8,7 @@ use crate::{
         Merged, Parsed, Problem,
         file::{
             service::ServiceFile,
-            text::{Glob, Name},
+            text::{Glob, Globs, Name},
         },
         problem::quote,
         validate::path,
@@ -47,5 +47,5 @@ pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>
 fn claims(service: &ServiceFile, environment: &str) -> bool {
     let matches =
         |glob: &Glob| Pattern::new(&name_key(glob.as_str())).is_ok_and(|glob| glob.matches(&name_key(environment)));
-    service.environments.iter().flat_map(|globs| globs.list()).any(matches)
+    service.environments.iter().flat_map(Globs::list).any(matches)
 }

@@ -85,8 +85,8 @@ impl Model {
     }
 
     fn is_undone(&self, number: u64, here: &dyn Fn(&u64) -> bool) -> bool {
-        let by = self.reverts.iter().filter(|(by, of)| **of == number && here(by));
-        by.into_iter().any(|(by, _)| !self.is_undone(*by, here))
+        let mut by = self.reverts.iter().filter(|(by, of)| **of == number && here(by));
+        by.any(|(by, _)| !self.is_undone(*by, here))
     }
 }
 

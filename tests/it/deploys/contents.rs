@@ -40,8 +40,8 @@ async fn what_is_listed_is_what_the_deploy_then_carries() {
     assert!(stage.answer().contains(&format!("- #{pull} ")), "{}", stage.answer());
     stage.say("bob", "/deploy production").await;
     let checks = stage.world.forge.check_runs(REPO, &merged);
-    let summary = checks.iter().map(|check| check["output"]["summary"].as_str().unwrap_or_default());
-    assert!(summary.into_iter().any(|text| text.contains("What it carries")), "{checks:#?}");
+    let mut summaries = checks.iter().map(|check| check["output"]["summary"].as_str().unwrap_or_default());
+    assert!(summaries.any(|text| text.contains("What it carries")), "{checks:#?}");
     stage.say("bob", "/where production").await;
     let waits = stage.answer();
     assert!(waits.contains(&format!("runs `{}`", &stage.merged[..7])) && waits.contains("waits: "), "{waits}");

@@ -45,9 +45,9 @@ fn run(turn: &mut Invocation<'_>, given: &Given) -> CommandResult {
         Ok(environment) => environment,
         Err(why) => return CommandResult::Misread(why),
     };
-    let open = turn.facts.commands.index().diffs.iter().filter_map(|id| turn.facts.commands.get(id));
+    let mut open = turn.facts.commands.index().diffs.iter().filter_map(|id| turn.facts.commands.get(id));
     let is_asking = |other: &CommandFacts| other.by.same_as(&turn.request.by) == Some(true);
-    if !turn.standing.evidence().gives_rights() && open.into_iter().any(is_asking) {
+    if !turn.standing.evidence().gives_rights() && open.any(is_asking) {
         return CommandResult::Refused(String::new());
     }
     let (reference, sha) = match meant(turn, given) {

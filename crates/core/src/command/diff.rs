@@ -165,6 +165,9 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
 
 /// Answers every pending `/diff` for which enough is known.
 pub(crate) fn answer_all(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
+    if terms.writes_disabled.is_some() {
+        return;
+    }
     let mut answered: Vec<(CommandId, Ending, Need)> = Vec::new();
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     for question in pending(facts) {

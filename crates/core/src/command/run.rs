@@ -142,7 +142,10 @@ pub fn run(
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut action) = (turn.at, turn.action.take());
         let mut answer = heard.answer;
-        if let (CommandResult::Effect(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.writes_disabled) {
+        if let (CommandResult::Effect(_) | CommandResult::Deploy(_) | CommandResult::Later, Some(why)) =
+            (&answer, terms.writes_disabled)
+        {
+            action = action.filter(|_| answer != CommandResult::Later);
             answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {

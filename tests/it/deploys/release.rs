@@ -213,8 +213,8 @@ async fn a_draft_lists_what_it_carries_beside_what_people_wrote() {
     stage.bob.merge_pull(fix, MergeMethod::Squash).unwrap();
     stage.pass(2).await;
     let edits = sent(&stage);
-    assert_eq!(edits.len(), 2, "{edits:#?}");
-    assert!(edits[1].starts_with("Thanks to all.\n\n<!-- phasebot:notes -->\n"), "{}", edits[1]);
-    assert!(edits[1].contains("**Other changes**") && edits[1].contains(&format!("- #{fix} ")), "{}", edits[1]);
+    let last = edits.last().unwrap();
+    assert!(last.starts_with("Thanks to all.\n\n<!-- phasebot:notes -->\n"), "{last}");
+    assert!(last.contains("**Other changes**") && last.contains(&format!("- #{fix} ")), "{last}");
     stage.world.check().await;
 }

@@ -1,5 +1,7 @@
 //! Notes of draft releases: a block of ours that lists what the release carries.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::{
     context::EvalContext,
     deploy::{
@@ -22,9 +24,7 @@ pub(super) fn want_contents(eval: &EvalContext<'_>) {
         return;
     }
     for draft in drafts_in(eval) {
-        let known = eval.facts.publications.get(&format!("notes {}", draft.id));
-        let is_new = known.is_none_or(|known| known.sha.as_ref() != Some(&draft.subject.sha));
-        if is_new && gate_of(eval.policy, &draft.subject.gate, &draft.tag).is_some() {
+        if gate_of(eval.policy, &draft.subject.gate, &draft.tag).is_some() {
             eval.carried(&draft.subject);
         }
     }
@@ -37,19 +37,13 @@ fn gate_of<'p>(policy: &'p Policy, gate: &GateName, tag: &str) -> Option<&'p str
     (rule.notes && covers(rule, tag)).then_some(name)
 }
 
-/// Queues the notes of every draft release whose commit changed.
+/// Queues the notes of every draft release whose contents changed.
 pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     if !terms.policy.gates.values().any(|rule| rule.notes) {
         return;
     }
     for draft in drafts(facts, terms.policy, terms.now) {
         let Some(gate) = gate_of(terms.policy, &draft.subject.gate, &draft.tag) else { continue };
-        let name = format!("notes {}", draft.id);
-        let known = facts.publications.get(&name).cloned().unwrap_or_default();
-        let sha = Some(draft.subject.sha.clone());
-        if known.sha == sha {
-            continue;
-        }
         let eval = EvalContext::new(facts, terms.policy, terms.now);
         let carried = eval.carried(&draft.subject);
         if matches!(carried, Carried::Unknown { .. }) {
@@ -57,11 +51,17 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
         }
         let text = carried.notes(&eval, &draft.subject.sha);
         drop(eval);
+        // The push of a merge may arrive before the pull request's own event, so each text counts.
+        let hash: String = hex::encode(Sha256::digest(&text)).chars().take(16).collect();
+        let name = format!("notes {} {hash}", draft.id);
+        if facts.publications.contains_key(&name) {
+            continue;
+        }
+        let sha = Some(draft.subject.sha.clone());
         let (release, tag, gate) = (draft.id, draft.tag.clone(), gate.to_owned());
         let effect = Effect::SetReleaseNotes { release, tag, gate, text };
         out.effects.push(PlannedEffect { key: format!("notes/{release}"), replaces: true, effect });
-        let attempts = known.attempts + 1;
-        facts.publications.insert(name.clone(), Publication { sha, attempts, settled: true });
+        facts.publications.insert(name.clone(), Publication { sha, attempts: 1, settled: true });
         out.changed.insert(DocumentKey::Publication(name));
     }
 }

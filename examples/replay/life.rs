@@ -170,6 +170,7 @@ fn push(name: RefName, before: &Sha, after: &Sha, commits: Vec<Sha>) -> Seen {
         after: after.clone(),
         forced: false,
         commits: commits.collect(),
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod command;
+mod contents;
 mod feedback;
 mod gate;
 mod history;
@@ -16,6 +17,7 @@ mod policy;
 mod preview;
 mod recheck;
 mod scenario;
+mod services;
 mod unknown;
 mod version;
 

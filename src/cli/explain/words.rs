@@ -131,6 +131,7 @@ pub(in crate::cli) fn effect(effect: &Effect) -> String {
         }
         Effect::CancelRun { run } => format!("cancel run {run}"),
         Effect::PublishRelease { tag, .. } => format!("publish the release {}", quoted(tag)),
+        Effect::SetReleaseNotes { tag, .. } => format!("list in the draft release {} what it carries", quoted(tag)),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         dispatch::{self, Dispatch},
         graphql, issue, item_actions, label,
         own_account::Identity,
-        protection, release,
+        protection, release, release_notes,
         repo::Repo,
     },
     port::forge::{Applied, ApplyContext, Cost, ForgeError},
@@ -78,6 +78,9 @@ pub(super) async fn apply(
         Effect::PublishRelease { release, tag, sha, branch, gate: _, command: _ } => {
             release::publish(repo, *release, tag, sha, branch.as_deref()).await?
         }
+        Effect::SetReleaseNotes { release, tag, text, gate: _ } => {
+            release_notes::set(repo, *release, tag, text).await?
+        }
     };
     Ok(Applied { renamed_to: repo.renamed_to().await, ..applied })
 }
@@ -96,6 +99,7 @@ pub(super) fn cost(effect: &Effect, context: &ApplyContext) -> Cost {
         | Effect::SetDeployment { .. }
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
+        | Effect::SetReleaseNotes { .. }
         | Effect::React { .. }
         | Effect::FoldComment { .. }
         | Effect::Assign { .. }

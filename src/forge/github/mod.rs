@@ -37,6 +37,7 @@ mod protection;
 mod ref_guard;
 pub mod register;
 mod release;
+mod release_notes;
 mod repo;
 mod required;
 pub mod route;

@@ -287,6 +287,7 @@ pub(super) fn tag(node: Tag) -> Option<PushSeen> {
         after: object.oid,
         forced: false,
         commits: Vec::new(),
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: None,

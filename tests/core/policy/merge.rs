@@ -170,7 +170,8 @@ locked: [branches]
 
 #[test]
 fn every_lockable_key_locks() {
-    let everything = format!("{CONTRACT}\npolicy_check: required").replace("policy_check: optional", "#");
+    let more = "policy_check: required\nservices: { web: { paths: web } }\nshared: Cargo.lock\nnotes: {}";
+    let everything = format!("{CONTRACT}\n{more}").replace("policy_check: optional", "#");
     for key in LOCKABLE.into_iter().chain(["gates.release", "environments.staging"]) {
         let merged = merged(&[(Operator, &format!("locked: [{key}]")), (Repository, &everything)]);
         let said: Vec<&str> = merged.notes.iter().map(|note| note.message.as_str()).collect();

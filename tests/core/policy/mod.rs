@@ -7,4 +7,5 @@ mod merge;
 mod proposal;
 mod reference;
 mod refuse;
+mod services;
 mod stale;

@@ -21,6 +21,7 @@ fn stale(branch: &str, before: &str, after: &str, forced: bool, touched: Option<
         after: sha(after),
         forced,
         commits: Vec::new(),
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: touched,

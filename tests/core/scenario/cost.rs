@@ -31,6 +31,7 @@ fn push(name: RefName, before: Sha, after: Sha) -> Seen {
         after,
         forced: false,
         commits,
+        paths: std::collections::BTreeMap::new(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -81,6 +81,7 @@ pub fn describe(effect: &Effect) -> String {
             };
             format!("{word} run {run}: {comment}")
         }
+        Effect::SetReleaseNotes { tag, text, .. } => format!("notes of {tag}\n{text}"),
         Effect::PublishRelease { tag, sha, branch, .. } => {
             let from = branch.as_ref().map_or_else(String::new, |branch| format!(" from {branch}"));
             format!("publish {tag} at {}{from}", sha.short())

@@ -2,12 +2,14 @@
 //! workflows.
 
 mod automatic;
+mod contents;
 mod dispatch;
 mod edges;
 mod history;
 mod lines;
 mod locks;
 mod release;
+mod services;
 pub mod stage;
 mod wait;
 mod way;

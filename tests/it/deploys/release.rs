@@ -1,7 +1,7 @@
 //! Draft releases and pushed tags.
 
 use jiff::SignedDuration;
-use phasebot_forge_sim::{Exchange, Fault, FaultKind, Matcher, NewCommit, NewRelease};
+use phasebot_forge_sim::{Exchange, Fault, FaultKind, Matcher, MergeMethod, NewCommit, NewRelease};
 
 use super::stage::Stage;
 use crate::flow::REPO;
@@ -15,6 +15,13 @@ const BY_ITSELF: &str = "version: 1
 mode: act
 gates:
   release: { on: { draft: true }, publish: true, require: [checks: { named: [unit tests] }] }
+";
+
+const WITH_NOTES: &str = "version: 1
+mode: act
+notes: { groups: [{ title: New, labels: feature }] }
+gates:
+  release: { on: { draft: true, tag: \"v*\" }, notes: true, require: [checks: { named: [unit tests] }] }
 ";
 
 fn draft(tag: &str) -> NewRelease {
@@ -175,4 +182,39 @@ async fn a_tag_of_an_immutable_release_is_told_to_be_used_up() {
     assert_eq!(stage.say("dan", "/release publish v1.0.0").await, ["-1", "eyes"]);
     let answer = stage.answer();
     assert!(answer.contains(&format!("`{message}: ")) && answer.contains("release a new version"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_lists_what_it_carries_beside_what_people_wrote() {
+    let stage = Stage::new(WITH_NOTES, &[], &[]).await;
+    stage.bob.tag("v1.0.0", &stage.merged).unwrap();
+    stage.world.minute().await;
+    let pull = stage.world.open_pull("feature/gift", "");
+    stage.bob.label(pull, "feature").unwrap();
+    stage.world.minute().await;
+    stage.bob.merge_pull(pull, MergeMethod::Squash).unwrap();
+    stage.world.minute().await;
+    let release = NewRelease { body: Some("Thanks to all.".to_owned()), ..draft("v1.1.0") };
+    stage.bob.release(&release).unwrap();
+    stage.pass(2).await;
+    let sent = |stage: &Stage| {
+        let edits = stage.world.forge.requests().into_iter();
+        let edits = edits.filter(|call| call.method == "PATCH" && call.route.contains("/releases/"));
+        let text = |call: Exchange| call.request.and_then(|body| Some(body["body"].as_str()?.to_owned()));
+        edits.filter_map(text).collect::<Vec<String>>()
+    };
+    let edits = sent(&stage);
+    assert_eq!(edits.len(), 1, "{edits:#?}");
+    assert!(edits[0].starts_with("Thanks to all.\n\n<!-- phasebot:notes -->\n"), "{}", edits[0]);
+    assert!(edits[0].contains("**New**") && edits[0].contains(&format!("- #{pull} ")), "{}", edits[0]);
+    // The draft's target moves on, and a second change comes with it.
+    let fix = stage.world.open_pull("fix/total", "");
+    stage.world.minute().await;
+    stage.bob.merge_pull(fix, MergeMethod::Squash).unwrap();
+    stage.pass(2).await;
+    let edits = sent(&stage);
+    let last = edits.last().unwrap();
+    assert!(last.starts_with("Thanks to all.\n\n<!-- phasebot:notes -->\n"), "{last}");
+    assert!(last.contains("**Other changes**") && last.contains(&format!("- #{fix} ")), "{last}");
+    stage.world.check().await;
 }

@@ -28,6 +28,7 @@ fn a_push_to_a_branch() {
         after: sha("c"),
         forced: false,
         commits: vec![commit("1", "Remember the cart\n\nCloses #12"), commit("c", "Merge pull request #34")],
+        paths: ["1", "c"].into_iter().map(|digit| (sha(digit), vec!["src/cart.rs".to_owned()])).collect(),
         truncated: false,
         made_from: None,
         policy_file: Some(false),

@@ -53,14 +53,16 @@ pub fn conclude(facts: &mut RepoFacts, effect: &Effect, outcome: EffectOutcome<'
 /// answered in words, too.
 pub(crate) fn settle(facts: &mut RepoFacts, id: CommandId, ending: &Ending, says: bool, now: Timestamp) -> Conclusion {
     let Some((line, node)) = end(facts, id, ending) else { return Conclusion::default() };
+    let unasked = facts.commands.get(&id).is_some_and(|command| !command.evidence.gives_rights());
     let mut effects: Vec<PlannedEffect> = Reaction::of(ending)
         .and_then(|mood| reply::react(id.item, id.source, node.as_deref(), mood))
         .into_iter()
         .collect();
     let saying = match ending {
+        Ending::Done(text) if says && text.contains('\n') => Some(AnswerText::told(id, &line, text, unasked)),
         Ending::Done(words) if says => Some(AnswerText::done(id, &line, words)),
         other @ (Ending::Done(_) | Ending::Pending | Ending::Refused(_) | Ending::Misread(_)) => {
-            AnswerText::of(id, &line, other, false)
+            AnswerText::of(id, &line, other, unasked)
         }
     };
     if let Some(saying) = saying {
@@ -129,7 +131,8 @@ fn ending(effect: &Effect, outcome: EffectOutcome<'_>) -> Ending {
                 | Effect::Dispatch { .. }
                 | Effect::CancelRun { .. }
                 | Effect::AnswerProtection { .. }
-                | Effect::PublishRelease { .. } => "",
+                | Effect::PublishRelease { .. }
+                | Effect::SetReleaseNotes { .. } => "",
             };
             Ending::Refused(messages::no_milestone(name, known))
         }

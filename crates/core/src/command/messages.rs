@@ -12,11 +12,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     command::{Row, grammar},
     domain::{
-        fact::command::Guard,
+        fact::command::{ALL, Guard},
         id::Sha,
         policy::{EvidenceKind, Mode, Policy},
     },
-    text::message::{command, duration, forge_reason, quoted, reason},
+    gate::freeze_state,
+    text::message::{command, duration, forge_reason, moment, quoted, reason},
 };
 
 pub(super) use crate::command::messages::deploys::*;
@@ -156,6 +157,22 @@ pub(super) fn guard(guard: &Guard<'_>, policy: &Policy) -> String {
         time(guard.since, policy),
         guard.item
     )
+}
+
+/// Returns a sentence for each freeze of the policy's calendar in force; with `environment`, only
+/// those that cover it.
+pub(super) fn calendar_freezes(policy: &Policy, environment: Option<&str>, now: Timestamp) -> Vec<String> {
+    let covers = |name: &str| environment.is_none_or(|environment| name == ALL || name == environment);
+    let rules = policy.freezes.iter().filter(|rule| covers(&rule.environment));
+    let frozen = rules.filter_map(|rule| {
+        let (frozen, until) = freeze_state(rule, now);
+        let until =
+            until.filter(|_| frozen).map_or_else(String::new, |at| format!(" until {}", moment(at, &rule.zone)));
+        frozen.then(|| {
+            format!("{} is frozen by the policy{until}{}", quoted(&rule.environment), reason(rule.reason.as_deref()))
+        })
+    });
+    frozen.collect()
 }
 
 pub(super) fn locked(lock: &Guard<'_>, policy: &Policy) -> String {

@@ -19,6 +19,7 @@ pub mod permissions;
 mod reference;
 pub mod reply;
 pub mod run;
+mod services_section;
 mod share;
 pub mod status_comment;
 mod time;
@@ -31,11 +32,13 @@ mod assign;
 mod audit;
 mod cause;
 mod deploy;
+pub(crate) mod diff;
 mod freeze;
 mod gate;
 mod help;
 mod hold;
 mod lock;
+mod locks;
 mod milestone;
 mod mute;
 mod override_gate;
@@ -51,6 +54,7 @@ mod unfreeze;
 mod unhold;
 mod unlock;
 mod unmute;
+mod where_runs;
 mod why;
 
 use crate::{
@@ -106,7 +110,7 @@ impl Row {
 }
 
 /// All commands, in the order in which `/help` lists them.
-pub static COMMANDS: [&Row; 25] = [
+pub static COMMANDS: [&Row; 28] = [
     &help::ROW,
     &status::ROW,
     &why::ROW,
@@ -116,6 +120,8 @@ pub static COMMANDS: [&Row; 25] = [
     &hold::ROW,
     &unhold::ROW,
     &retest::ROW,
+    &diff::ROW,
+    &where_runs::ROW,
     &deploy::ROW,
     &promote::ROW,
     &rollback::ROW,
@@ -123,6 +129,7 @@ pub static COMMANDS: [&Row; 25] = [
     &override_gate::ROW,
     &lock::ROW,
     &unlock::ROW,
+    &locks::ROW,
     &freeze::ROW,
     &unfreeze::ROW,
     &release::ROW,

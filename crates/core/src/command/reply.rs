@@ -44,7 +44,12 @@ impl AnswerText {
 impl AnswerText {
     /// Returns the text for something that was done and leaves something to do.
     pub(super) fn done(id: CommandId, line: &str, words: &str) -> Self {
-        Self { id, line: line.to_owned(), words: format!("{words}."), unasked: false }
+        Self { id, line: line.to_owned(), words: format!("{}.", words.trim_end_matches('.')), unasked: false }
+    }
+
+    /// Returns the text for a question that is answered by a text of its own.
+    pub(super) fn told(id: CommandId, line: &str, text: &str, unasked: bool) -> Self {
+        Self { id, line: line.to_owned(), words: format!("\n\n{text}"), unasked }
     }
 }
 
@@ -128,7 +133,11 @@ fn say_as(
         facts.commands.update(&saying.id, |command| command.reply = Some(reply.clone()));
     }
     let Some(marker) = marker else { return Vec::new() };
-    let text = sayings.iter().map(|s| format!("{}: {}", quoted(&s.line), s.words)).collect::<Vec<_>>().join("\n\n");
+    let text = sayings
+        .iter()
+        .map(|s| format!("{}: {}", quoted(&s.line), s.words).replace(": \n", ":\n"))
+        .collect::<Vec<_>>()
+        .join("\n\n");
     let effect = Effect::UpsertComment { item, marker: marker.clone(), body: text, sticky: false };
     let mut effects = vec![PlannedEffect { key: format!("answer/{name}"), replaces: false, effect }];
     if let Some(Reply { at, marker: Some(old), .. }) = last.filter(|last| last.marker.as_ref() != Some(&marker)) {

@@ -60,6 +60,10 @@ pub enum CommandResult {
     Done(String),
     /// The forge has to act first; [`crate::command::conclude`] continues from there.
     Effect(Box<Effect>),
+    /// Done, with text that is posted as the reply.
+    Told(String),
+    /// It is answered by a later decision, as its action says.
+    Later,
     /// A deploy is requested; the deploy queue takes it from here.
     Deploy(Box<DeployRequest>),
     /// Not done, with the reason.
@@ -138,11 +142,19 @@ pub fn run(
         let Some(heard) = turn.line(&line) else { continue };
         let (at, mut action) = (turn.at, turn.action.take());
         let mut answer = heard.answer;
-        if let (CommandResult::Effect(_) | CommandResult::Deploy(_), Some(why)) = (&answer, terms.writes_disabled) {
+        if let (CommandResult::Effect(_) | CommandResult::Deploy(_) | CommandResult::Later, Some(why)) =
+            (&answer, terms.writes_disabled)
+        {
+            action = action.filter(|_| answer != CommandResult::Later);
             answer = CommandResult::Refused(messages::silent(why));
         }
         let ending = match answer {
             CommandResult::Done(words) => Ending::Done(words),
+            CommandResult::Told(words) => {
+                sayings.push(AnswerText::told(id, &line.text, &words, heard.unasked));
+                Ending::Done(String::new())
+            }
+            CommandResult::Later => Ending::Pending,
             CommandResult::Effect(effect) => {
                 let key = format!("command/{}", reply::name(id));
                 ran.effects.push(PlannedEffect { key, replaces: false, effect: *effect });

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 
 use crate::{
-    command::{COMMANDS, messages, permissions},
+    command::{COMMANDS, messages, permissions, services_section},
     commits::landing::Work,
     context::EvalContext,
     deploy,
@@ -23,6 +23,7 @@ use crate::{
         id::{ItemId, Sha},
         permission::Grant,
         policy::{EnvironmentFilter, Mode, Pattern, Policy},
+        service::Scope,
     },
     environment::foreign::is_foreign,
     evidence::overrides,
@@ -60,6 +61,7 @@ pub fn render(facts: &RepoFacts, derived: &Derived, policy: &Policy, now: Timest
     let asked = |wanted: Wanted| commands.iter().rev().find(|(_, c)| c.action == Some(CommandAction::Show(wanted)));
     let comment = StatusComment { eval: &eval, derived, now };
     let mut text = comment.status();
+    section(&mut text, "Services", &services_section::rows(&eval, derived));
     comment.links(&mut text);
     comment.environments(&mut text);
     section(&mut text, "Deploys", &deploy::open_requests(facts, derived.item, policy));
@@ -122,7 +124,7 @@ impl StatusComment<'_, '_> {
         let mut rows: Vec<String> = Vec::new();
         let landings: Vec<_> = works.iter().flat_map(|work| self.eval.landings(work).to_vec()).collect();
         for landing in &landings {
-            for (environment, spans) in self.eval.deployed(landing, &anywhere) {
+            for (environment, spans) in self.eval.deployed(landing, &anywhere, Scope::Everything) {
                 let from = spans.iter().filter(|span| span.covers(self.now)).map(|span| span.from).min();
                 rows.extend(
                     from.map(|at| format!("- {} since {}", quoted(&environment), messages::time(at, self.eval.policy))),
@@ -295,7 +297,7 @@ fn numbers(items: &[ItemId]) -> String {
     if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
 }
 
-fn section(text: &mut String, title: &str, rows: &[String]) {
+pub(super) fn section(text: &mut String, title: &str, rows: &[String]) {
     if rows.is_empty() {
         return;
     }
@@ -373,7 +375,7 @@ fn journal(text: &mut String, commands: &[(&CommandId, &CommandFacts)], evidence
         };
         let outcome = match &command.ending {
             Ending::Done(words) if words.is_empty() => "done".to_owned(),
-            Ending::Done(words) => format!("done: {words}"),
+            Ending::Done(words) => format!("done: {}", words.lines().next().unwrap_or_default()),
             Ending::Pending => "under way".to_owned(),
             Ending::Refused(words) => format!("refused: {words}"),
             Ending::Misread(words) => format!("not understood: {words}"),

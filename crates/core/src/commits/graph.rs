@@ -146,7 +146,10 @@ impl<'f> EvalContext<'f> {
             Some(Answer::Commits { commits, complete: true, .. }) => {
                 Some(commits.iter().map(|commit| &commit.sha).collect())
             }
-            _ => self.recorded_between(base, head),
+            _ => self.recorded_between(base, head).or_else(|| {
+                // A rollback: the older commit adds nothing.
+                (self.known_to_contain(base, head) == Some(true)).then(BTreeSet::new)
+            }),
         }
     }
 

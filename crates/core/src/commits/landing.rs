@@ -215,7 +215,7 @@ impl EvalContext<'_> {
     }
 
     /// Returns the work that reverts a piece of work.
-    fn reverters(&self, work: &Work, landings: &[Landing]) -> BTreeSet<Work> {
+    pub(crate) fn reverters(&self, work: &Work, landings: &[Landing]) -> BTreeSet<Work> {
         let mut found: BTreeSet<Work> = BTreeSet::new();
         if let Work::Pull(number) = work {
             // An edit may have removed the reference since.

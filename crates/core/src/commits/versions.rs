@@ -43,6 +43,18 @@ impl<'a> EvalContext<'a> {
         }
     }
 
+    /// Returns the tags that name a commit now, as far as pushes and the last listing show.
+    pub(crate) fn tags_on(&self, sha: &Sha) -> Vec<&'a str> {
+        let here = self.facts.index.tags_at.get(sha).into_iter().flatten();
+        let listed = self.facts.tags.listed.as_ref();
+        let pushed = |tag: &String| self.facts.refs.get(&RefName::Tag(tag.clone()))?.moves().last();
+        let place = |tag: &String| match pushed(tag) {
+            Some((_, place)) => place.as_ref(),
+            None => listed?.get(tag),
+        };
+        here.filter(|tag| place(tag) == Some(sha)).map(String::as_str).collect()
+    }
+
     /// Returns the tags of a version's package that are not lower than it, lowest first.
     pub(crate) fn tags_from(
         &self,

@@ -10,11 +10,13 @@ use crate::{
         event::RefName,
         fact::{
             DocumentKey, RepoFacts,
+            commit::PushFacts,
             deploy_request::{DeployRequest, Origin, RequestEnd, RequestKind},
         },
         id::{Account, Sha},
-        policy::Mode,
-        rule::{AutoRule, Trigger},
+        policy::{Mode, Policy},
+        rule::Trigger,
+        service::Scope,
         version,
     },
     plan::{DecisionContext, PartialPlan},
@@ -32,8 +34,16 @@ pub(super) fn ask(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut 
     for (environment, rule) in terms.policy.environments.iter().filter(|(_, rule)| rule.deploy.is_some()) {
         for trigger in &rule.auto.on {
             let found = match trigger {
-                Trigger::Tag => newest_tag(facts, &rule.auto, since),
-                Trigger::Merge => newest_merge(facts),
+                Trigger::Tag => {
+                    let takes = |tag: &str| terms.policy.auto_takes_tag(environment, &rule.auto, tag);
+                    newest_tag(facts, &takes, since)
+                }
+                Trigger::Merge => match terms.policy.scope_of_environment(environment) {
+                    Scope::Everything => newest_merge(facts),
+                    scope @ (Scope::Service(_) | Scope::Unclaimed) => {
+                        newest_merge_of(facts, terms.policy, scope, since)
+                    }
+                },
             };
             if let Some(news) = found.filter(|news| news.at >= since) {
                 record(facts, environment, news, terms, out);
@@ -51,14 +61,14 @@ struct News {
 
 /// Returns the tag that moved last since then, of those that start a deploy; of several that moved
 /// at once, the one with the highest version.
-fn newest_tag(facts: &RepoFacts, rule: &AutoRule, since: Timestamp) -> Option<News> {
+fn newest_tag(facts: &RepoFacts, takes: &dyn Fn(&str) -> bool, since: Timestamp) -> Option<News> {
     let recent = facts.index.tag_moves.range((since, String::new())..).rev();
     // A tag that moved again or was deleted since starts nothing.
     let stands = |at: &Timestamp, tag: &String| {
         let place = facts.refs.get(&RefName::Tag(tag.clone())).and_then(|place| place.moves().last());
         place.is_some_and(|(last, sha)| last == at && sha.is_some())
     };
-    let mut wanted = recent.filter(|(at, tag)| version::is_final(tag) && rule.takes_tag(tag) && stands(at, tag));
+    let mut wanted = recent.filter(|(at, tag)| version::is_final(tag) && takes(tag) && stands(at, tag));
     let mut newest = wanted.next()?;
     for other in wanted.take_while(|(at, _)| *at == newest.0) {
         if is_higher_version(&other.1, &newest.1) {
@@ -89,6 +99,38 @@ fn newest_merge(facts: &RepoFacts) -> Option<News> {
     Some(News { at, sha: sha?, origin, watched })
 }
 
+/// Returns the newest push to the default branch that concerns a service, or may: a push whose files
+/// are not all known counts for every service.
+fn newest_merge_of(facts: &RepoFacts, policy: &Policy, scope: Scope<'_>, since: Timestamp) -> Option<News> {
+    let branch = facts.default_branch().to_owned();
+    let name = RefName::Branch(branch.clone());
+    let moves = facts.refs.get(&name)?.moves();
+    let mut recent =
+        moves.iter().rev().take_while(|(at, _)| *at >= since).map_while(|(at, sha)| Some((at, sha.as_ref()?)));
+    let (at, sha) = recent.find(|(_, sha)| {
+        let pushes = facts.index.ended_at.get(sha).into_iter().flatten().filter(|id| id.0 == name);
+        let mut pushes = pushes.filter_map(|id| facts.pushes.get(id));
+        pushes.any(|push| concerns(policy, push, scope))
+    })?;
+    // Later pushes of other services take nothing back, so the branch may have moved on.
+    let (origin, watched) = (Origin::Merge(branch), RefGuard::Commit);
+    Some(News { at: *at, sha: sha.clone(), origin, watched })
+}
+
+/// Returns whether a push touches files of a service, or may; for what no service claims: whether
+/// one of its commits touches files of no service.
+fn concerns(policy: &Policy, push: &PushFacts, scope: Scope<'_>) -> bool {
+    push.truncated
+        || push.commits.iter().any(|commit| match push.paths.get(commit) {
+            Some(paths) => {
+                let paths = paths.unpack();
+                let touched = policy.touched(paths.iter().map(String::as_str));
+                scope.service_name().map_or(touched.is_empty(), |service| touched.contains(service))
+            }
+            None => true,
+        })
+}
+
 /// Returns when the policy file last changed, as far as pushes show.
 fn in_force_since(facts: &RepoFacts) -> Option<Timestamp> {
     let branch = facts.default_branch().to_owned();
@@ -105,7 +147,7 @@ fn record(facts: &mut RepoFacts, environment: &str, news: News, terms: &Decision
     let older = facts.open_requests().filter(|(_, request)| {
         request.environment == environment
             && !request.is_under_way()
-            && !matches!(request.origin, Origin::Command(_))
+            && !matches!(request.origin, Origin::Command(_) | Origin::Incident(_))
             && request.at <= news.at
             && !is_higher(&request.origin, &news.origin)
     });
@@ -133,7 +175,7 @@ fn id(environment: &str, news: &News) -> String {
     let what = match &news.origin {
         Origin::Tag(name) => format!("tag {name}"),
         Origin::Merge(name) => format!("merge {name}"),
-        Origin::Command(_) => String::new(),
+        Origin::Command(_) | Origin::Incident(_) => String::new(),
     };
     let digest = Sha256::digest(format!("{environment}\n{what}\n{}\n{}", news.sha, news.at));
     format!("pb-auto-{}", hex::encode(&digest[..8]))

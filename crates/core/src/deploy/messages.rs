@@ -12,9 +12,11 @@ use crate::{
         needs::Answer,
         policy::{Mode, Policy},
     },
-    text::message::{commit, forge_reason, moment, quoted},
+    text::message::{command, commit, forge_reason, moment, quoted},
 };
 use std::fmt::Write as _;
+
+use jiff::Timestamp;
 
 fn what(request: &DeployRequest) -> String {
     let name = match &request.sha {
@@ -29,17 +31,20 @@ fn what(request: &DeployRequest) -> String {
     }
 }
 
-fn asker(request: &DeployRequest) -> String {
+/// Returns who or what asked for a deploy.
+pub(crate) fn asker(request: &DeployRequest) -> String {
     match &request.origin {
         Origin::Command(id) => format!("by {} (#{})", quoted(&request.by.login), id.item),
         Origin::Tag(tag) => format!("for the tag {}", quoted(tag)),
         Origin::Merge(branch) => format!("for {}", quoted(branch)),
+        Origin::Incident(_) => "because of an incident".to_owned(),
     }
 }
 
 /// Returns the one-line description for the forge.
-pub(super) fn description(request: &DeployRequest) -> String {
-    format!("{} {}", what(request), asker(request)).replace('`', "")
+pub(super) fn description(request: &DeployRequest, carries: &str) -> String {
+    let carries = if carries.is_empty() { String::new() } else { format!(": {carries}") };
+    format!("{} {}{carries}", what(request), asker(request)).replace('`', "")
 }
 
 /// Returns a request's state, for a delivery's notes.
@@ -51,7 +56,7 @@ pub(super) fn state(request: &DeployRequest) -> String {
         RequestState::Starting(_) => "starts".to_owned(),
         RequestState::Running => "has begun".to_owned(),
         RequestState::Ended { how: RequestEnd::Succeeded, .. } => "succeeded".to_owned(),
-        RequestState::Ended { how, why } => format!("{}: {why}", end(*how)),
+        RequestState::Ended { how, why } => format!("{}: {}", end(*how), why.lines().next().unwrap_or_default()),
     };
     format!("{} {state}", what(request))
 }
@@ -116,6 +121,10 @@ pub(super) fn no_gate(gate: &str, tag: &str) -> String {
 
 pub(super) fn no_publish(gate: &str) -> String {
     format!("the gate {} no longer says `publish: true`", quoted(gate))
+}
+
+pub(super) fn no_notes(gate: &str) -> String {
+    format!("the gate {} no longer says `notes: true`", quoted(gate))
 }
 
 pub(super) fn no_violations(gate: &str) -> String {
@@ -240,6 +249,7 @@ pub(super) fn would(
     request: &DeployRequest,
     decision: &Decision,
     busy: Option<&DeployRequest>,
+    carries: &str,
     policy: &Policy,
 ) -> String {
     let mut text = if decision.standing.is_open() {
@@ -250,11 +260,32 @@ pub(super) fn would(
     if let Some(other) = busy {
         let _ = write!(text, "; {}", self::busy(other, policy));
     }
-    text
+    format!("{text}.\n\n{carries}")
 }
 
 pub(super) fn rolled_back() -> &'static str {
     "The environment was rolled back meanwhile, and is locked."
+}
+
+/// Returns the comment on the incident's issue that announces an automatic rollback.
+pub(super) fn rolls_back_automatically(
+    environment: &str,
+    deployment: u64,
+    since: Timestamp,
+    words: &str,
+    policy: &Policy,
+) -> String {
+    format!(
+        "The incident began at {}, and deployment {deployment} to {} is its only suspect, so phasebot rolls it back. \
+         {words}\n\nThe rollback locks the environment: {} ends that. Name the cause with `/cause REF`.",
+        moment(since, &policy.commands.zone),
+        quoted(environment),
+        command(&["unlock", environment]),
+    )
+}
+
+pub(super) fn not_due() -> &'static str {
+    "The incident is over, its cause was named, or something else was deployed."
 }
 
 pub(super) fn repeated() -> &'static str {
@@ -284,7 +315,8 @@ pub(super) fn under_way() -> &'static str {
 }
 
 pub(super) fn succeeded(request: &DeployRequest) -> String {
-    format!("{} runs in {}", commit(request.sha.as_ref()), quoted(&request.environment))
+    let carries = if request.carries.is_empty() { String::new() } else { format!(", with {}", request.carries) };
+    format!("{} runs in {}{carries}", commit(request.sha.as_ref()), quoted(&request.environment))
 }
 
 pub(super) fn failed(request: &DeployRequest, run: Option<&RunFacts>) -> String {
@@ -317,20 +349,29 @@ pub(super) fn no_end() -> String {
 
 /// Returns lines about the open deploys that were requested on an item.
 pub fn open_requests(facts: &RepoFacts, item: u64, policy: &Policy) -> Vec<String> {
-    let mut open: Vec<&DeployRequest> =
-        facts.open_requests().map(|(_, request)| request).filter(|r| r.item() == Some(item)).collect();
+    let open = facts.open_requests().map(|(_, request)| request).filter(|request| request.item() == Some(item));
+    in_order(open.collect()).into_iter().map(|request| format!("- {}", open_request(request, policy))).collect()
+}
+
+/// Returns lines about the open deploys to an environment (lower case).
+pub(crate) fn open_requests_to(facts: &RepoFacts, environment: &str, policy: &Policy) -> Vec<String> {
+    let open = facts.open_requests().map(|(_, request)| request).filter(|r| r.environment == environment && !r.dry_run);
+    in_order(open.collect()).into_iter().map(|request| open_request(request, policy)).collect()
+}
+
+fn in_order(mut open: Vec<&DeployRequest>) -> Vec<&DeployRequest> {
     open.sort_by_key(|request| request.at);
-    open.into_iter()
-        .map(|request| {
-            let since = moment(request.since, &policy.commands.zone);
-            let state = match &request.state {
-                RequestState::Asked => "is looked up".to_owned(),
-                RequestState::Waiting(why) if why.is_empty() => "waits".to_owned(),
-                RequestState::Waiting(why) => format!("waits: {why}"),
-                RequestState::Starting(_) => "starts".to_owned(),
-                RequestState::Running | RequestState::Ended { .. } => "is under way".to_owned(),
-            };
-            format!("- {} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
-        })
-        .collect()
+    open
+}
+
+fn open_request(request: &DeployRequest, policy: &Policy) -> String {
+    let since = moment(request.since, &policy.commands.zone);
+    let state = match &request.state {
+        RequestState::Asked => "is looked up".to_owned(),
+        RequestState::Waiting(why) if why.is_empty() => "waits".to_owned(),
+        RequestState::Waiting(why) => format!("waits: {why}"),
+        RequestState::Starting(_) => "starts".to_owned(),
+        RequestState::Running | RequestState::Ended { .. } => "is under way".to_owned(),
+    };
+    format!("{} by {}, since {since}: {state}", what(request), quoted(&request.by.login))
 }

@@ -11,8 +11,10 @@
 //! right before an effect is sent.
 
 mod auto;
+mod auto_rollback;
 mod finish;
 mod messages;
+mod notes;
 mod promote;
 mod protection_rule;
 mod publish;
@@ -33,7 +35,8 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
-pub(crate) use crate::deploy::messages::{closed, open_requests};
+pub(crate) use crate::deploy::messages::{asker, closed, open_requests, open_requests_to};
+pub(crate) use crate::deploy::notes::recheck as recheck_notes;
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{
@@ -60,11 +63,13 @@ pub(crate) fn want_all(eval: &EvalContext<'_>) {
     }
     protection_rule::want_gates(eval);
     publish::want_gates(eval);
+    notes::want_contents(eval);
 }
 
 /// Brings every deploy, waiting job and draft release up to date with facts, policy and time.
 pub(crate) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &mut PartialPlan) {
     auto::ask(facts, terms, out);
+    auto_rollback::ask(facts, terms, out);
     track::link(facts, terms, out);
     // A deploy that starts or ends affects those that were handled before it.
     for _ in 0..MOST_ROUNDS {
@@ -135,6 +140,7 @@ pub(crate) fn ended(
         | Effect::UpsertIssue { .. }
         | Effect::Report { .. }
         | Effect::SetDeployment { .. }
+        | Effect::SetReleaseNotes { .. }
         | Effect::CancelRun { .. } => {}
     }
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     context::EvalContext,
-    deploy::messages,
+    deploy::{messages, notes},
     domain::{
         decision::{ConditionState, Decision, GateName},
         effect::{Effect, LabelSpec},
@@ -62,7 +62,7 @@ pub(crate) fn drafts(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<
     drafts_in(&EvalContext::new(facts, policy, now))
 }
 
-fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
+pub(super) fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
     let mut found = Vec::new();
     for (id, release) in eval.facts.draft_releases() {
         let state = &release.state.value;
@@ -86,7 +86,7 @@ fn drafts_in(eval: &EvalContext<'_>) -> Vec<Draft> {
 }
 
 /// Returns whether a gate guards a draft; a gate without a pattern guards every draft.
-fn covers(rule: &GateRule, tag: &str) -> bool {
+pub(super) fn covers(rule: &GateRule, tag: &str) -> bool {
     rule.draft && rule.tag.as_ref().is_none_or(|pattern| pattern.matches(tag))
 }
 
@@ -132,6 +132,7 @@ pub(super) fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>, out: &
     if terms.policy.mode != Mode::Act || terms.writes_disabled.is_some() {
         return;
     }
+    notes::advance(facts, terms, out);
     publish(facts, terms, out);
     complain(facts, terms, out);
 }

@@ -67,6 +67,8 @@ pub(super) fn want_gate(eval: &EvalContext<'_>, id: &str, request: &DeployReques
         }
     }
     order(eval, request);
+    // What it carries is shown with it.
+    eval.carried(&subject);
     // This asks where its commit is, and whether a fork's reviewer may write.
     let _ = still_permitted(eval, id, request);
 }
@@ -228,12 +230,18 @@ fn next(facts: &RepoFacts, id: &str, terms: &DecisionContext<'_>, out: &mut Part
     };
     if request.dry_run {
         // A dry run has to report the outcome, not that the questions are still open.
-        let asks = gate::subject::of_request(facts, terms.policy, id, request)
-            .is_some_and(|subject| !gate::needs(facts, terms.policy, &subject, terms.now).is_empty());
+        let asks = gate::subject::of_request(facts, terms.policy, id, request).is_some_and(|subject| {
+            let eval = EvalContext::new(facts, terms.policy, terms.now);
+            eval.carried(&subject);
+            !eval.take_wants().is_empty() || !gate::needs(facts, terms.policy, &subject, terms.now).is_empty()
+        });
         if asks && terms.now.duration_since(request.at) < PATIENCE {
             return Next::Wait(messages::finding_out().to_owned(), terms.now.checked_add(AGAIN).ok());
         }
-        return Next::End(RequestEnd::Told, messages::would(request, &decision, busy, terms.policy));
+        let eval = EvalContext::new(facts, terms.policy, terms.now);
+        let subject = gate::subject::of_request(facts, terms.policy, id, request);
+        let carries = subject.map(|subject| eval.carried(&subject).list(&eval, &subject.sha)).unwrap_or_default();
+        return Next::End(RequestEnd::Told, messages::would(request, &decision, busy, &carries, terms.policy));
     }
     if let Some(other) = busy {
         let why = messages::busy(other, terms.policy);
@@ -311,8 +319,11 @@ pub(super) fn still_permitted<'p>(
     };
     let by_itself = match &request.origin {
         Origin::Command(_) => true,
-        Origin::Tag(tag) => rule.auto.on.contains(&Trigger::Tag) && rule.auto.takes_tag(tag),
+        Origin::Tag(tag) => {
+            rule.auto.on.contains(&Trigger::Tag) && eval.policy.auto_takes_tag(environment, &rule.auto, tag)
+        }
         Origin::Merge(_) => rule.auto.on.contains(&Trigger::Merge),
+        Origin::Incident(_) => rule.rollback.on_incident.is_some(),
     };
     if !by_itself {
         return Err(Refusal::No(messages::no_auto(environment)));

@@ -16,6 +16,7 @@ use crate::{
     },
     gate::{
         rollout_order::{Order, order},
+        subject,
         target::{self, Basis, Refusal},
     },
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect},
@@ -36,8 +37,11 @@ pub(super) fn start(
     let eval = EvalContext::new(facts, terms.policy, terms.now);
     let runs = facts.requests.get(id).and_then(|request| eval.history(&request.environment).current());
     let leaves = runs.and_then(|run| run.commit).cloned();
+    let subject = facts.requests.get(id).and_then(|request| subject::of_request(facts, terms.policy, id, request));
+    let carries = subject.map(|subject| eval.carried(&subject).brief()).unwrap_or_default();
     change(facts, id, out, |request| {
         request.from = leaves;
+        request.carries = carries;
         request.attempts += 1;
     });
     let Some(request) = facts.requests.get(id) else { return };
@@ -75,7 +79,7 @@ fn effect(eval: &EvalContext<'_>, id: &str, request: &DeployRequest) -> Option<E
             sha,
             watched,
             inputs,
-            description: messages::description(request),
+            description: messages::description(request, &request.carries),
         },
         Via::Workflow { file } => Effect::Dispatch {
             workflow: file.clone(),

@@ -279,6 +279,17 @@ pub enum Effect {
         /// The command that requested it, if any.
         command: Option<CommandId>,
     },
+    /// Sets our block of a draft release's text. The rest of the text stays as it is.
+    SetReleaseNotes {
+        /// The release.
+        release: u64,
+        /// The release's tag.
+        tag: String,
+        /// The gate of the policy that wants the notes.
+        gate: String,
+        /// The block. The adapter adds the markers around it.
+        text: String,
+    },
 }
 
 impl Effect {
@@ -301,9 +312,11 @@ impl Effect {
             | Self::UpsertIssue { .. }
             | Self::Report { .. } => Lane::Conversation,
             // Updates of existing things can wait; new things go first.
-            Self::EditIssue { .. } | Self::SetIssueState { .. } | Self::SetLabels { .. } | Self::SetPhase { .. } => {
-                Lane::Labels
-            }
+            Self::EditIssue { .. }
+            | Self::SetIssueState { .. }
+            | Self::SetLabels { .. }
+            | Self::SetReleaseNotes { .. }
+            | Self::SetPhase { .. } => Lane::Labels,
         }
     }
 
@@ -320,6 +333,7 @@ impl Effect {
             | Self::SetIssueState { .. }
             | Self::SetLabels { .. }
             | Self::SetMilestone { .. }
+            | Self::SetReleaseNotes { .. }
             // Repeating the same status, approval or cancellation changes nothing; a published
             // release stays published.
             | Self::SetDeployment { .. }
@@ -355,6 +369,7 @@ impl Effect {
             Self::CancelRun { .. } => "cancel_run",
             Self::AnswerProtection { .. } => "answer_protection",
             Self::PublishRelease { .. } => "publish_release",
+            Self::SetReleaseNotes { .. } => "set_release_notes",
         }
     }
 }

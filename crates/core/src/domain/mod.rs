@@ -18,6 +18,7 @@ pub mod needs;
 pub mod permission;
 pub mod policy;
 pub mod rule;
+pub mod service;
 pub mod timer;
 pub mod version;
 pub mod when;

@@ -12,6 +12,7 @@ use crate::domain::{
     glob::{Glob, GlobError},
     permission::Grant,
     rule::{FreezeRule, GateRule, OverrideRule},
+    service::ServiceRule,
 };
 
 /// Path of the policy file in a repository, and in an organisation's `.github` repository.
@@ -83,6 +84,12 @@ pub struct Policy {
     pub ignore: Ignore,
     /// Rules for environments, by lower-case name.
     pub environments: BTreeMap<String, EnvironmentRule>,
+    /// Services, by name; empty: the repository is one.
+    pub services: BTreeMap<String, ServiceRule>,
+    /// Paths that belong to every service.
+    pub shared: Vec<Pattern>,
+    /// Groups of release notes: their titles, and the labels of their pull requests.
+    pub notes: Vec<(String, Vec<Pattern>)>,
     /// Gates for releases, by name.
     pub gates: BTreeMap<String, GateRule>,
     /// Periods in which nothing is released or deployed.

@@ -58,6 +58,8 @@ pub struct GateRule {
     pub require: Vec<ConditionRule>,
     /// True if a draft release is published as soon as its gate is open.
     pub publish: bool,
+    /// True if a block of a draft release's text lists what it carries.
+    pub notes: bool,
     /// True if an issue is opened when a tag is pushed although its gate is closed.
     pub issue_on_violation: bool,
 }
@@ -156,11 +158,22 @@ pub struct RollbackRule {
     pub last: u8,
     /// Conditions that a rollback need not meet.
     pub waive: Vec<ConditionName>,
+    /// Bounds of an automatic rollback; `None`: there is none.
+    pub on_incident: Option<RollbackOnIncident>,
+}
+
+/// Bounds of an automatic rollback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackOnIncident {
+    /// Time after a deployment's success within which the incident has to begin.
+    pub within: SignedDuration,
+    /// Severities of the incident.
+    pub severities: Vec<String>,
 }
 
 impl Default for RollbackRule {
     fn default() -> Self {
-        Self { last: 3, waive: Vec::new() }
+        Self { last: 3, waive: Vec::new(), on_incident: None }
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::{
+    command,
     context::EvalContext,
     deploy,
     domain::{fact::RepoFacts, id::ItemId, needs::Need, policy::Policy},
@@ -22,5 +23,6 @@ pub fn needs(facts: &RepoFacts, items: &BTreeSet<ItemId>, policy: &Policy, now: 
     eval.want_tags();
     deploy::want_all(&eval);
     gate::want_all(&eval);
+    command::diff::want_all(&eval);
     eval.take_wants().into_iter().collect()
 }

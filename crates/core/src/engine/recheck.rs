@@ -11,6 +11,7 @@
 //! | `AnswerProtection` | the job still waits, and the gate still says the same |
 //! | `PublishRelease` | the gate that it names still stands before the draft, with `publish` or a command, and is open |
 //! | `SetDeployment` | the deployment has not ended by itself; `in_progress` only before anybody else said anything |
+//! | `SetReleaseNotes` | the draft is still there, and its gate still has `notes` |
 //! | `Report` of a gate | always, as the gate stands now |
 //! | `OpenIssue` about a tag | the gate that it names still asks for such issues |
 //! | `Assign`, `SetMilestone`, `RerunFailed` of a command | the command still waits for it |
@@ -52,6 +53,9 @@ pub fn recheck_before_send(facts: &RepoFacts, effect: &Effect, terms: &DecisionC
             terms,
         )
         .into(),
+        Effect::SetReleaseNotes { release, tag, gate, .. } => {
+            deploy::recheck_notes(facts, *release, tag, gate, terms).into()
+        }
         Effect::SetDeployment { deployment, state, .. } => deploy::recheck_status(facts, *deployment, *state).into(),
         Effect::Report { gate: Some(name), .. } => gate::recheck(facts, name, effect, terms),
         Effect::OpenIssue { gate: Some(name), .. } => deploy::recheck_violation(name, terms).into(),

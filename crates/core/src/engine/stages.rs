@@ -1,7 +1,7 @@
 //! The stages of a decision about the repository as a whole, in their order.
 
 use crate::{
-    command::{conclude, wait},
+    command::{conclude, diff, wait},
     context::EvalContext,
     deploy,
     domain::{
@@ -18,6 +18,7 @@ pub fn advance(facts: &mut RepoFacts, terms: &DecisionContext<'_>) -> PartialPla
     let mut advanced = incident::advance(facts, terms);
     // What a deploy comes to stands in its gate's check run.
     deploy::advance(facts, terms, &mut advanced);
+    diff::answer_all(facts, terms, &mut advanced);
     answer_commands(facts, terms, &mut advanced);
     gate::advance(facts, terms, &mut advanced);
     let tags_due_at = EvalContext::new(facts, terms.policy, terms.now).tags_due_at();

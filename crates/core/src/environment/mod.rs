@@ -15,6 +15,7 @@ use crate::{
     context::EvalContext,
     domain::{
         fact::{deployment::DeploymentFacts, environment::EnvironmentIndex},
+        service::Scope,
         when::Span,
     },
     environment::history::{Backwards, Run},
@@ -96,9 +97,12 @@ impl<'f> EvalContext<'f> {
     }
 
     /// Returns when production deployments of the landed change failed or were rolled back.
-    pub(crate) fn production_falls(&self, landing: &Landing) -> BTreeSet<Timestamp> {
+    pub(crate) fn production_falls(&self, landing: &Landing, scope: Scope<'_>) -> BTreeSet<Timestamp> {
         let mut falls = BTreeSet::new();
         for environment in self.environments().iter().filter(|e| e.production) {
+            if !self.policy.scope_takes_environment(scope, environment.name) {
+                continue;
+            }
             falls.extend(self.runs_of(environment, landing).iter().filter_map(|run| run.until));
             let history = self.history(environment.name);
             for (at, id) in history.failures_since(landing.born) {

@@ -14,6 +14,7 @@ use crate::{
         id::Sha,
         needs::{Answer, Need},
         policy::{EnvironmentFilter, EvidenceKind, Pattern},
+        service::Scope,
         version,
         when::{Span, earlier},
     },
@@ -22,12 +23,13 @@ use crate::{
 
 impl EvalContext<'_> {
     /// Returns the spans in which a version tag contained the landing.
-    pub(crate) fn tagged(&self, landing: &Landing, also: &[Pattern]) -> Vec<Span> {
+    pub(crate) fn tagged(&self, landing: &Landing, also: &[Pattern], scope: Scope<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
         let moved = self.facts.index.tag_moves.range((landing.born, String::new())..);
         let tags: BTreeSet<&String> = moved.map(|(_, tag)| tag).collect();
         for tag in tags {
-            if !version::is_final(tag) && !also.iter().any(|p| p.matches(tag)) {
+            let counts = version::is_final(tag) || also.iter().any(|p| p.matches(tag));
+            if !counts || !self.policy.scope_takes_tag(scope, tag) {
                 continue;
             }
             let Some(facts) = self.facts.refs.get(&RefName::Tag(tag.clone())) else { continue };
@@ -45,13 +47,13 @@ impl EvalContext<'_> {
     }
 
     /// Returns the spans in which a published release contained the landing.
-    pub(crate) fn released(&self, landing: &Landing, prereleases: bool) -> Vec<Span> {
+    pub(crate) fn released(&self, landing: &Landing, prereleases: bool, scope: Scope<'_>) -> Vec<Span> {
         let mut spans = Vec::new();
         for (published, state) in self.facts.releases_since(landing.born) {
             if state.withdrawn || (state.prerelease && !prereleases) || version::is_floating(&state.tag) {
                 continue;
             }
-            if !prereleases && version::is_prerelease(&state.tag) {
+            if (!prereleases && version::is_prerelease(&state.tag)) || !self.policy.scope_takes_tag(scope, &state.tag) {
                 continue;
             }
             if self.tag_commit(&state.tag).is_some_and(|sha| self.contains(sha, &landing.sha)) {
@@ -76,11 +78,19 @@ impl EvalContext<'_> {
 
     /// Returns the spans in which a deployment that contains the landing was under way, or ran.
     /// Without a filter: in production, or elsewhere while `released`.
-    pub(crate) fn deploying(&self, landing: &Landing, filter: &EnvironmentFilter, released: &[Span]) -> Vec<Span> {
+    pub(crate) fn deploying(
+        &self,
+        landing: &Landing,
+        filter: &EnvironmentFilter,
+        released: &[Span],
+        scope: Scope<'_>,
+    ) -> Vec<Span> {
         let mut spans = Vec::new();
-        let fallen = self.production_falls(landing);
+        let fallen = self.production_falls(landing, scope);
         for environment in self.environments() {
-            if !names_environment(filter, environment.name) {
+            if !names_environment(filter, environment.name)
+                || !self.policy.scope_takes_environment(scope, environment.name)
+            {
                 continue;
             }
             let runs = self.runs_of(environment, landing);
@@ -129,19 +139,32 @@ impl EvalContext<'_> {
 
     /// Returns the environments that match the filter, with the spans in which each ran the
     /// landing.
-    pub(crate) fn deployed(&self, landing: &Landing, filter: &EnvironmentFilter) -> Vec<(String, Vec<Span>)> {
+    pub(crate) fn deployed(
+        &self,
+        landing: &Landing,
+        filter: &EnvironmentFilter,
+        scope: Scope<'_>,
+    ) -> Vec<(String, Vec<Span>)> {
         let production = filter.production.or_else(|| filter.names.is_empty().then_some(true));
         let wanted = self.environments().iter().filter(|environment| {
-            names_environment(filter, environment.name) && production.is_none_or(|p| p == environment.production)
+            names_environment(filter, environment.name)
+                && self.policy.scope_takes_environment(scope, environment.name)
+                && production.is_none_or(|p| p == environment.production)
         });
         let runs = wanted.map(|environment| (environment.name.to_owned(), self.runs_of(environment, landing)));
         runs.filter(|(_, spans)| !spans.is_empty()).collect()
     }
 
     /// Returns the spans in which the landing had run without an incident for `quiet`.
-    pub(crate) fn soaked(&self, landing: &Landing, filter: &EnvironmentFilter, quiet: SignedDuration) -> Vec<Span> {
+    pub(crate) fn soaked(
+        &self,
+        landing: &Landing,
+        filter: &EnvironmentFilter,
+        quiet: SignedDuration,
+        scope: Scope<'_>,
+    ) -> Vec<Span> {
         let mut spans = Vec::new();
-        for (environment, runs) in self.deployed(landing, filter) {
+        for (environment, runs) in self.deployed(landing, filter, scope) {
             for run in runs {
                 let mut begin = run.from;
                 for (from, until) in self.disturbances().get(&environment).into_iter().flatten() {
@@ -204,13 +227,13 @@ pub(crate) fn thinned(mut spans: Vec<Span>, marks: &[PhaseOverride]) -> Vec<Span
 }
 
 /// Returns the spans in which the landing was in a release, by the policy's release evidence.
-pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing) -> Vec<Span> {
+pub(crate) fn release_spans(eval: &EvalContext<'_>, landing: &Landing, scope: Scope<'_>) -> Vec<Span> {
     let mut asked = false;
     let mut spans = Vec::new();
     for evidence in eval.policy.phases.iter().flat_map(|p| &p.when) {
         match &evidence.kind {
-            EvidenceKind::Tagged { also } => spans.extend(eval.tagged(landing, also)),
-            EvidenceKind::ReleasePublished { prereleases } => spans.extend(eval.released(landing, *prereleases)),
+            EvidenceKind::Tagged { also } => spans.extend(eval.tagged(landing, also, scope)),
+            EvidenceKind::ReleasePublished { prereleases } => spans.extend(eval.released(landing, *prereleases, scope)),
             EvidenceKind::IssueOpen
             | EvidenceKind::PullRequestOpen
             | EvidenceKind::BranchLinked { .. }

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         fact::item::{ItemFacts, PhaseOverride},
         policy::{Evidence, EvidenceKind},
+        service::Scope,
         when::{Span, earlier},
     },
     evidence::{
@@ -27,27 +28,31 @@ pub(crate) struct EvidenceSpans {
     pub(crate) span: Span,
 }
 
-/// Returns the evidence that `work`, or without one the item itself, gives to the item.
+/// Returns the evidence that `work`, or without one the item itself, gives to the item
+/// within a scope.
 pub(crate) fn evidence_spans(
     eval: &EvalContext<'_>,
     item: &ItemFacts,
     work: Option<&Work>,
     cycle: Timestamp,
+    scope: Scope<'_>,
 ) -> Vec<EvidenceSpans> {
-    proofs_for(eval, item, item, work, cycle)
+    proofs_for(eval, item, item, work, cycle, scope)
 }
 
-/// Returns the evidence that `work`, or without one the item `source` itself, gives to `shown`.
+/// Returns the evidence that `work`, or without one the item `source` itself, gives to `shown`
+/// within a scope.
 pub(crate) fn proofs_for(
     eval: &EvalContext<'_>,
     shown: &ItemFacts,
     source: &ItemFacts,
     work: Option<&Work>,
     cycle: Timestamp,
+    scope: Scope<'_>,
 ) -> Vec<EvidenceSpans> {
     let landings = work.map(|w| eval.landings(w));
     let landings: Vec<Landing> = landings.iter().flat_map(|c| c.iter()).filter(|c| c.from >= cycle).cloned().collect();
-    let released: Vec<Vec<Span>> = landings.iter().map(|c| release_spans(eval, c)).collect();
+    let released: Vec<Vec<Span>> = landings.iter().map(|c| release_spans(eval, c, scope)).collect();
     let marks: Vec<PhaseOverride> = overrides::marks(shown, eval.policy).collect();
     let mut proofs = Vec::new();
     for (phase, rule) in eval.policy.phases.iter().enumerate() {
@@ -57,7 +62,7 @@ pub(crate) fn proofs_for(
             }
             let spans = match work {
                 None => own_spans(eval, source, evidence),
-                Some(work) => work_spans(eval, source, work, evidence, &landings, &released),
+                Some(work) => work_spans(eval, source, work, evidence, (&landings, &released), scope),
             };
             let spans = thinned(spans, &marks);
             let code = evidence.kind.key();
@@ -112,8 +117,8 @@ fn work_spans(
     source: &ItemFacts,
     work: &Work,
     evidence: &Evidence,
-    landings: &[Landing],
-    released: &[Vec<Span>],
+    (landings, released): (&[Landing], &[Vec<Span>]),
+    scope: Scope<'_>,
 ) -> Vec<Span> {
     let on_branch = || landings.iter().zip(released).filter(|(c, _)| branch_matches(evidence, &c.branch));
     match &evidence.kind {
@@ -135,18 +140,18 @@ fn work_spans(
             on_branch().filter_map(|(c, _)| Span::between(c.from, c.until, c.how.clone())).collect()
         }
         EvidenceKind::ChecksPassed { named } => on_branch().flat_map(|(c, _)| eval.tested(c, work, named)).collect(),
-        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| eval.tagged(c, also)).collect(),
+        EvidenceKind::Tagged { also } => on_branch().flat_map(|(c, _)| eval.tagged(c, also, scope)).collect(),
         EvidenceKind::ReleasePublished { prereleases } => {
-            on_branch().flat_map(|(c, _)| eval.released(c, *prereleases)).collect()
+            on_branch().flat_map(|(c, _)| eval.released(c, *prereleases, scope)).collect()
         }
         EvidenceKind::DeploymentStarted(filter) => {
-            on_branch().flat_map(|(c, released)| eval.deploying(c, filter, released)).collect()
+            on_branch().flat_map(|(c, released)| eval.deploying(c, filter, released, scope)).collect()
         }
         EvidenceKind::DeploymentSucceeded(filter) => {
-            on_branch().flat_map(|(c, _)| eval.deployed(c, filter)).flat_map(|(_, spans)| spans).collect()
+            on_branch().flat_map(|(c, _)| eval.deployed(c, filter, scope)).flat_map(|(_, spans)| spans).collect()
         }
         EvidenceKind::Soaked { environments, quiet } => {
-            on_branch().flat_map(|(c, _)| eval.soaked(c, environments, *quiet)).collect()
+            on_branch().flat_map(|(c, _)| eval.soaked(c, environments, *quiet, scope)).collect()
         }
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn window(window: &Window, now: Timestamp) -> (bool, Option<Timestamp
 }
 
 /// Returns whether a freeze covers `now`, and when that next changes.
-pub(super) fn freeze(rule: &FreezeRule, now: Timestamp) -> (bool, Option<Timestamp>) {
+pub(crate) fn freeze(rule: &FreezeRule, now: Timestamp) -> (bool, Option<Timestamp>) {
     let zone = &rule.zone;
     let mut spans: Vec<(Timestamp, Timestamp)> = match (rule.from, rule.until) {
         (End::Once(from, _), End::Once(until, whole_day)) => {

@@ -24,8 +24,9 @@ pub fn title(decision: &Decision) -> String {
     format!("Blocked: {closed} of {all} — {}", plain(&worst.sentence))
 }
 
-/// Returns the check run that shows a decision. If it is not `live`, a pending one fails.
-pub(super) fn check(decision: &Decision, live: bool) -> Effect {
+/// Returns the check run that shows a decision, with the list of what its subject carries. If it is
+/// not `live`, a pending one fails.
+pub(super) fn check(decision: &Decision, live: bool, carries: Option<&str>) -> Effect {
     let verdict = match decision.standing {
         ConditionState::Pass | ConditionState::Waived => CheckVerdict::Success,
         ConditionState::Fail | ConditionState::Error => CheckVerdict::Failure,
@@ -34,6 +35,9 @@ pub(super) fn check(decision: &Decision, live: bool) -> Effect {
         ConditionState::Pending => CheckVerdict::InProgress,
     };
     let mut summary = table(decision);
+    if let Some(carries) = carries {
+        let _ = write!(summary, "\n### What it carries\n\n{carries}\n");
+    }
     if !live {
         summary.push_str("\nNobody asks for this any more; it is not decided again.\n");
     }

@@ -9,6 +9,7 @@ use crate::{
         event::RefName,
         id::{ItemId, Sha},
         needs::Need,
+        service::Scope,
     },
     environment::history::{History, Run},
     gate::{ConditionContext, condition_result::ConditionResult},
@@ -49,6 +50,15 @@ impl<'f> ConditionContext<'_, 'f> {
                 history.current().map_or(Ok(Vec::new()), |run| with_evident(history, run))
             }
             GateName::Release(name) => self.version_before(name).map(Vec::from_iter),
+        }
+    }
+
+    /// Returns the service to which the subject belongs: its environment's, or its tag's.
+    pub(super) fn scope(self) -> Scope<'f> {
+        match (&self.subject.gate, self.subject.tags.first()) {
+            (GateName::Deploy(environment), _) => self.eval.policy.scope_of_environment(environment),
+            (GateName::Release(_), Some(tag)) => self.eval.policy.scope_of_tag(tag),
+            (GateName::Release(_), None) => Scope::Everything,
         }
     }
 

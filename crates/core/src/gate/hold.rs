@@ -98,6 +98,9 @@ fn carries(ctx: ConditionContext<'_, '_>, item: ItemId) -> Result<bool, Unclear>
     let closing = facts.index.commits_closing.get(&item).into_iter().flatten();
     works.extend(closing.map(|sha| Work::Commit(sha.clone())));
     let mut commits: BTreeSet<Sha> = BTreeSet::new();
+    // What belongs to other services alone holds nothing back here.
+    let scope = ctx.scope();
+    works.retain(|work| ctx.eval.is_within(work, scope));
     for work in works {
         if let Work::Pull(number) = &work
             && facts

@@ -10,6 +10,8 @@ mod authors;
 mod blockers;
 mod branch;
 mod calendar;
+pub mod carries;
+mod carries_list;
 pub mod check_run;
 mod checks;
 mod combinators;
@@ -33,6 +35,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub(crate) use crate::gate::calendar::freeze as freeze_state;
 pub(crate) use crate::gate::record::{advance, needs as want_all, recheck};
 use crate::{
     context::{EvalContext, rights::PermissionState},
@@ -135,6 +138,11 @@ pub(crate) fn objection(
 /// Returns every subject that is gated at `now`.
 pub fn subjects(facts: &RepoFacts, policy: &Policy, now: Timestamp) -> Vec<Subject> {
     EvalContext::new(facts, policy, now).subjects()
+}
+
+/// Returns what a subject carries, as far as it is known.
+pub fn carried(facts: &RepoFacts, policy: &Policy, subject: &Subject, now: Timestamp) -> carries::Carried {
+    EvalContext::new(facts, policy, now).carried(subject)
 }
 
 /// Context of a condition: the evaluation context and the subject.

@@ -112,7 +112,8 @@ fn keep(
         advanced.notes.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
     }
     if terms.writes_disabled.is_none() {
-        check(&mut gate, came_to_nothing(facts, key), terms.now, advanced);
+        let eval = EvalContext::new(facts, terms.policy, terms.now);
+        check(&mut gate, came_to_nothing(facts, key), &eval, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
         advanced.items.extend(shown_on(facts, &key.0));
@@ -140,22 +141,31 @@ fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> O
     }
 }
 
-/// Queues the check run if its content changed or it is due for renewal.
-fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut PartialPlan) {
+/// Queues the check run if the decision or its contents changed, or it is due for renewal.
+fn check(gate: &mut GateFacts, nothing: Option<&str>, eval: &EvalContext<'_>, advanced: &mut PartialPlan) {
+    let now = eval.now;
     // A re-requested check run is answered even if nothing changed.
     let again = std::mem::take(&mut gate.rerequested);
-    let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
-    let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
+    let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live, None));
+    let Some(effect) = rendered(gate, nothing, None).or_else(kept_as_is) else { return };
     let Effect::Report { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
     let running = *verdict == crate::domain::effect::CheckVerdict::InProgress;
     let old_at = |shown: &Shown| shown.at.checked_add(RENEW_AFTER).unwrap_or(Timestamp::MAX);
-    let is_shown = |shown: &Shown| shown.hash == hash && !(shown.running && old_at(shown) <= now);
+    let known = gate.shown.as_ref().map_or(&[][..], |shown| &shown.bases);
+    let subject = subject_of(eval.facts, &(gate.decision.gate.clone(), sha.clone()), gate, eval.policy);
+    // An open gate needs nobody to look at the list again.
+    let is_kept = !gate.live || (gate.decision.standing.is_open() && gate.shown.is_some());
+    let bases = if is_kept { known.to_vec() } else { eval.bases_of(&subject, known) };
+    let is_shown =
+        |shown: &Shown| shown.hash == hash && shown.bases == bases && !(shown.running && old_at(shown) <= now);
     if again || !gate.shown.as_ref().is_some_and(is_shown) {
         let key = format!("check/{name}/{sha}");
+        let carries = gate.live.then(|| eval.carried(&subject).list(eval, &subject.sha));
+        let effect = rendered(gate, nothing, carries.as_deref()).unwrap_or(effect);
         advanced.effects.push(PlannedEffect { key, replaces: true, effect });
-        gate.shown = Some(Shown { hash, at: now, running });
+        gate.shown = Some(Shown { hash, at: now, running, bases });
     }
     if running && gate.live {
         advanced.wake(gate.shown.as_ref().map(old_at));
@@ -163,12 +173,12 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
 }
 
 /// Returns the check run that shows a gate; `None`: the existing one stays as it is.
-fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
+fn rendered(gate: &GateFacts, nothing: Option<&str>, carries: Option<&str>) -> Option<Effect> {
     match nothing.filter(|_| !gate.live) {
         Some(why) => Some(check_run::came_to_nothing(&gate.decision, why)),
         // The gate passed, so its check run stays correct.
         None if !gate.live && gate.decision.standing.is_open() => None,
-        None => Some(check_run::check(&gate.decision, gate.live)),
+        None => Some(check_run::check(&gate.decision, gate.live, carries)),
     }
 }
 
@@ -182,14 +192,16 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
     };
     let listed = is_on(terms.policy) && crate::gate::required(terms.policy, name).is_some();
     let now = if !listed {
-        let closed = rendered(&GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key));
+        let closed = rendered(&GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key), None);
         closed.unwrap_or_else(|| check_run::abolished(&kept.decision))
     } else if kept.live {
         let subject = subject_of(facts, &key, kept, terms.policy);
         let decision = crate::gate::evaluate(facts, terms.policy, &subject, terms.now);
-        check_run::check(&decision, true)
+        let eval = EvalContext::new(facts, terms.policy, terms.now);
+        let carries = eval.carried(&subject).list(&eval, &subject.sha);
+        check_run::check(&decision, true, Some(&carries))
     } else {
-        match rendered(kept, came_to_nothing(facts, &key)) {
+        match rendered(kept, came_to_nothing(facts, &key), None) {
             Some(now) => now,
             None => return Recheck::Send,
         }
@@ -218,7 +230,8 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         | Effect::Dispatch { .. }
         | Effect::CancelRun { .. }
         | Effect::AnswerProtection { .. }
-        | Effect::PublishRelease { .. } => Recheck::Replace(Box::new(now)),
+        | Effect::PublishRelease { .. }
+        | Effect::SetReleaseNotes { .. } => Recheck::Replace(Box::new(now)),
     }
 }
 

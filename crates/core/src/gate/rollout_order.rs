@@ -52,7 +52,7 @@ pub(crate) fn order(eval: &EvalContext<'_>, request: &DeployRequest) -> Order {
     }
     match &request.origin {
         Origin::Tag(tag) => by_version(eval, tag, runs),
-        Origin::Command(_) | Origin::Merge(_) => Order::Forward,
+        Origin::Command(_) | Origin::Merge(_) | Origin::Incident(_) => Order::Forward,
     }
 }
 

@@ -208,7 +208,7 @@ fn labels(issue: &IssueFacts, want: &DesiredIssue, item: ItemId) -> Effect {
     let is = |eval: &LabelSpec, name: &String| eval.name.eq_ignore_ascii_case(name);
     let mut add: Vec<LabelSpec> = shown(want).collect();
     add.extend(want.looks.iter().filter(|eval| !issue.opened_with.iter().any(|name| is(eval, name))).cloned());
-    let ours = |name: &&String| name.starts_with("severity/") || name.starts_with("env/");
+    let ours = |name: &&String| ["severity/", "env/", "service/"].iter().any(|prefix| name.starts_with(prefix));
     let mut remove: BTreeSet<String> = issue
         .opened_with
         .iter()

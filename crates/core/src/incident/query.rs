@@ -16,7 +16,7 @@ use crate::{
         human_actions::IssueClosing,
         messages,
         state::{Incident, issue_of},
-        suspect::suspects,
+        suspect::{suspected_deployments, suspects},
         timeline::IncidentState,
     },
 };
@@ -71,6 +71,52 @@ pub fn open_incidents(
     }
     open.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
     open
+}
+
+/// An incident that an automatic rollback may end.
+pub(crate) struct Trouble {
+    /// Its id.
+    pub(crate) id: String,
+    /// The open issue that shows it.
+    pub(crate) issue: ItemId,
+    pub(crate) severity: Option<String>,
+    /// Start of its latest firing period, by its source's clock.
+    pub(crate) since: Timestamp,
+    /// Deployments that may have caused it.
+    pub(crate) suspects: Vec<u64>,
+}
+
+impl EvalContext<'_> {
+    /// Returns the incidents that name an environment (lower case), fire there now and have done so
+    /// for `hold`, show in an open issue, and that nobody has muted or named the cause of.
+    pub(crate) fn troubles_in(&self, environment: &str) -> Vec<Trouble> {
+        let mut found = Vec::new();
+        for (id, incident) in &self.facts.incidents {
+            let case = Incident::new(self, id, incident);
+            let is_here = case.traits.environment.as_deref() == Some(environment);
+            if !is_here || case.standing != IncidentState::Firing || is_closed(self, &case) {
+                continue;
+            }
+            let (Some(issue), Some(run), word) = (case.item(self), case.course.last(), case.word(self)) else {
+                continue;
+            };
+            if word.muted_until.is_some() || word.cause.is_some() {
+                continue;
+            }
+            let has_fired_for_hold = disturbed_by(self, &case).iter().any(|(from, _)| *from == run.from);
+            if !has_fired_for_hold {
+                continue;
+            }
+            found.push(Trouble {
+                id: id.clone(),
+                issue,
+                severity: case.traits.severity.clone(),
+                since: run.from,
+                suspects: suspected_deployments(self, environment, run.from),
+            });
+        }
+        found
+    }
 }
 
 /// Returns whether a person closed the issue of the current firing period.

@@ -9,7 +9,9 @@ use crate::domain::{
     alert::Group,
     alerting::{AlertPolicy, AlertRoute},
     effect::LabelSpec,
+    policy::Policy,
     rule::name_key,
+    service::Scope,
 };
 
 /// Maximum length of a value in a label's name, in characters.
@@ -21,6 +23,8 @@ pub(super) struct Traits {
     /// The environment, in lower case.
     pub(super) environment: Option<String>,
     pub(super) service: Option<String>,
+    /// The policy's service that claims the environment.
+    owner: Option<String>,
     pub(super) severity: Option<String>,
     /// Labels that the policy adds.
     labels: Vec<String>,
@@ -63,6 +67,14 @@ impl Traits {
         traits
     }
 
+    /// Sets the service that claims the environment in the policy. What the alert or a route says
+    /// of its service stays.
+    pub(super) fn find_service(&mut self, policy: &Policy) {
+        let scope = self.environment.as_deref().map(|environment| policy.scope_of_environment(environment));
+        self.owner = scope.and_then(Scope::service_name).map(str::to_owned);
+        self.service = self.service.take().or_else(|| self.owner.clone());
+    }
+
     /// Returns the labels of the issue, apart from those that show its state.
     pub(super) fn looks(&self) -> Vec<LabelSpec> {
         let mut looks = vec![feedback()];
@@ -76,6 +88,9 @@ impl Traits {
         }
         if let Some(environment) = self.environment.as_deref().and_then(slug) {
             looks.push(look(&format!("env/{environment}"), "C5DEF5", "Where the alert fires"));
+        }
+        if let Some(service) = self.owner.as_deref().and_then(slug) {
+            looks.push(look(&format!("service/{service}"), "D4C5F9", "Whose environment the alert fires in"));
         }
         for label in &self.labels {
             if !looks.iter().any(|known| known.name.eq_ignore_ascii_case(label)) {

@@ -40,7 +40,8 @@ impl<'f> Incident<'f> {
         let course = Timeline::new(facts, &over, &eval.policy.alerts);
         let standing = course.standing(eval.now);
         let portrait = facts.portrait.as_ref().map(|portrait| &portrait.value);
-        let traits = portrait.map_or_else(Traits::default, |group| Traits::of(group, &eval.policy.alerts));
+        let mut traits = portrait.map_or_else(Traits::default, |group| Traits::of(group, &eval.policy.alerts));
+        traits.find_service(eval.policy);
         Self { id, facts, traits, course, standing }
     }
 

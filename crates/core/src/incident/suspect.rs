@@ -27,9 +27,30 @@ const MERGED_WITHIN: SignedDuration = SignedDuration::from_hours(60 * 24);
 /// Maximum items named for each suspect; the newest are kept.
 const MOST_ITEMS: usize = 20;
 
+/// Returns the ids of the deployments that may have caused an incident which began at `began`.
+pub(super) fn suspected_deployments(eval: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<u64> {
+    found(eval, environment, began).into_iter().map(|(_, _, attempt)| attempt.deployment).collect()
+}
+
 /// Returns the deployments that may have caused an incident which began at `began`: those in
 /// progress first, then the others, the latest first.
 pub(super) fn suspects(eval: &EvalContext<'_>, environment: &str, began: Timestamp) -> Vec<Suspect> {
+    let history = eval.history(environment);
+    let named = found(eval, environment, began).into_iter().map(|(under_way, at, attempt)| Suspect {
+        environment: attempt.facts.environment.clone(),
+        reference: attempt.facts.reference.clone(),
+        commit: attempt.commit.map_or_else(|| "unknown".to_owned(), |commit| commit.short().to_owned()),
+        actor: attempt.facts.creator.as_ref().map(|creator| creator.login.clone()),
+        finished_at: (!under_way).then_some(at),
+        age: (!under_way).then(|| message::duration(began.duration_since(at))),
+        items: carried(eval, history, attempt),
+    });
+    named.collect()
+}
+
+/// Returns the suspected deployments, each with whether it was in progress, and its end or else its
+/// start.
+fn found<'f>(eval: &EvalContext<'f>, environment: &str, began: Timestamp) -> Vec<(bool, Timestamp, Attempt<'f>)> {
     let history = eval.history(environment);
     let window = eval.policy.alerts.suspect_window;
     let earliest = began.checked_sub(window).unwrap_or(Timestamp::MIN);
@@ -51,16 +72,7 @@ pub(super) fn suspects(eval: &EvalContext<'_>, environment: &str, began: Timesta
     }
     found.sort_by_key(|(under_way, at, attempt)| std::cmp::Reverse((*under_way, *at, attempt.deployment)));
     found.truncate(MOST);
-    let named = found.into_iter().map(|(under_way, at, attempt)| Suspect {
-        environment: attempt.facts.environment.clone(),
-        reference: attempt.facts.reference.clone(),
-        commit: attempt.commit.map_or_else(|| "unknown".to_owned(), |commit| commit.short().to_owned()),
-        actor: attempt.facts.creator.as_ref().map(|creator| creator.login.clone()),
-        finished_at: (!under_way).then_some(at),
-        age: (!under_way).then(|| message::duration(began.duration_since(at))),
-        items: carried(eval, history, attempt),
-    });
-    named.collect()
+    found
 }
 
 fn ended(deployment: &DeploymentFacts) -> Option<Timestamp> {

@@ -25,6 +25,7 @@ use crate::{
     incident,
     ingest::{
         answer::{add_run, add_status},
+        paths,
         references::{self, Home},
     },
 };
@@ -291,12 +292,14 @@ impl Notes<'_> {
             self.changed.extend(add_commit(self.facts, commit, &home));
         }
         let key = (seen.name.clone(), seen.before.clone(), seen.after.clone());
+        let paths = paths::kept(self.facts, seen, self.policy);
         let fact = PushFacts {
             name: seen.name.clone(),
             before: seen.before.clone(),
             after: seen.after.clone(),
             forced: seen.forced,
             commits: seen.commits.iter().map(|c| c.sha.clone()).collect(),
+            paths,
             truncated: seen.truncated,
             made_from: seen.made_from.clone(),
             policy_file: seen.policy_file,
@@ -320,6 +323,7 @@ impl Notes<'_> {
                 }
                 known.at = known.at.min(fact.at);
                 known.pusher = known.pusher.take().or(fact.pusher);
+                known.paths.extend(fact.paths);
                 known.at
             }
             None => self.facts.pushes.entry(key.clone()).or_insert(fact).at,

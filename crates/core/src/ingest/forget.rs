@@ -279,6 +279,7 @@ mod tests {
             after,
             forced: false,
             commits,
+            paths: std::collections::BTreeMap::new(),
             truncated: false,
             made_from: None,
             at,

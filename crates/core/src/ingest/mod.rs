@@ -7,6 +7,7 @@ mod answer;
 mod deployment;
 pub(crate) mod event;
 mod forget;
+mod paths;
 pub(crate) mod references;
 mod rerequest;
 mod written;

@@ -17,6 +17,7 @@ use crate::{
         fact::item::{ItemFacts, OverrideKind, PhaseOverride},
         id::ItemId,
         policy::EvidenceKind,
+        service::Scope,
     },
     evidence::{
         overrides,
@@ -118,6 +119,32 @@ fn lagging(closing: Timestamp) -> Timestamp {
     closing.checked_add(CLOSING_LAG).unwrap_or(closing)
 }
 
+/// Returns the least advanced of some phases; nothing if one of them is none.
+fn least(hits: impl Iterator<Item = Option<Hit>>) -> Option<Hit> {
+    let least = hits.reduce(|a, b| match (a, b) {
+        (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
+        _ => None,
+    });
+    least.flatten()
+}
+
+/// Returns the phase of an item within each service that it belongs to, with the reason; empty if
+/// it belongs to none.
+pub(crate) fn by_service(eval: &EvalContext<'_>, number: ItemId) -> Vec<(String, Option<(String, Reason)>)> {
+    let Some(item) = eval.facts.items.get(&number) else { return Vec::new() };
+    let sweep = Sweep::new(eval, item);
+    let live = sweep.leading(eval.now);
+    let own = sweep.own.iter().map(|(scope, proofs)| (*scope, proofs));
+    let all: Vec<(Scope<'_>, &Vec<EvidenceSpans>)> = own.chain(live.iter().map(|s| (s.scope, &s.proofs))).collect();
+    let services: BTreeSet<&str> = all.iter().filter_map(|(scope, _)| scope.service_name()).collect();
+    let phase = |service: &str| {
+        let of = all.iter().filter(|(scope, _)| scope.service_name() == Some(service));
+        let hit = least(of.map(|(_, proofs)| sweep.furthest(proofs, eval.now, None)))?;
+        Some((eval.policy.phases[hit.phase].name.clone(), hit.reason))
+    };
+    services.into_iter().map(|service| (service.to_owned(), phase(service))).collect()
+}
+
 /// Inputs of a sweep over an item's history.
 struct Sweep<'a, 'f> {
     eval: &'a EvalContext<'f>,
@@ -125,10 +152,11 @@ struct Sweep<'a, 'f> {
     cycle: Timestamp,
     /// People's overrides of the phase.
     marks: BTreeSet<PhaseOverride>,
-    /// Evidence of the item itself.
-    own: Vec<EvidenceSpans>,
-    /// Pull requests and commits that an issue follows; empty for a pull request.
-    strands: Vec<LinkedWork>,
+    /// Evidence of the item itself, by the parts of the repository in which it has to advance.
+    own: Vec<(Scope<'f>, Vec<EvidenceSpans>)>,
+    /// Pull requests and commits that an issue follows, each once for every such part; empty for a
+    /// pull request.
+    strands: Vec<LinkedWork<'f>>,
     /// Every time at which the phase may change.
     moments: BTreeSet<Timestamp>,
 }
@@ -137,14 +165,21 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn new(eval: &'a EvalContext<'f>, item: &'f ItemFacts) -> Self {
         let cycle = item.cycle_start(eval.now).unwrap_or(Timestamp::MIN);
         let (own, strands) = if item.is_pull {
-            (evidence_spans(eval, item, Some(&Work::Pull(item.number)), cycle), Vec::new())
+            let work = Work::Pull(item.number);
+            let spans = |scope| (scope, evidence_spans(eval, item, Some(&work), cycle, scope));
+            (eval.scopes_of(&work).into_iter().map(spans).collect(), Vec::new())
         } else {
             let works = eval.works_on(item.number);
-            let strands = works.into_iter().filter_map(|work| linked_work(eval, item, work, cycle));
-            (evidence_spans(eval, item, None, cycle), strands.collect())
+            let scoped = works.into_iter().flat_map(|work| {
+                let scopes = eval.scopes_of(&work);
+                scopes.into_iter().map(move |scope| (work.clone(), scope))
+            });
+            let strands = scoped.filter_map(|(work, scope)| linked_work(eval, item, work, cycle, scope));
+            let own = evidence_spans(eval, item, None, cycle, Scope::Everything);
+            (vec![(Scope::Everything, own)], strands.collect())
         };
         let mut moments = BTreeSet::from([cycle]);
-        for proof in own.iter().chain(strands.iter().flat_map(|s| &s.proofs)) {
+        for proof in own.iter().map(|(_, own)| own).chain(strands.iter().map(|s| &s.proofs)).flatten() {
             moments.insert(proof.span.from);
             moments.extend(proof.span.until);
         }
@@ -214,18 +249,16 @@ impl<'a, 'f> Sweep<'a, 'f> {
     fn standing(&self, at: Timestamp, after: Option<Timestamp>, baseline: Option<Hit>) -> Option<Hit> {
         let best = |proofs: &[EvidenceSpans]| self.furthest(proofs, at, after);
         let live = self.leading(at);
-        let least = live.iter().map(|s| best(&s.proofs)).reduce(|a, b| match (a, b) {
-            (Some(a), Some(b)) => Some(if b.phase < a.phase { b } else { a }),
-            _ => None,
-        });
-        [best(&self.own), least.flatten(), baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
+        let works = least(live.iter().map(|s| best(&s.proofs)));
+        let own = least(self.own.iter().map(|(_, proofs)| best(proofs)));
+        [own, works, baseline].into_iter().flatten().max_by_key(|hit| hit.phase)
     }
 
     /// Returns the linked work from which the least advanced sets the item's phase: the work that
     /// holds it back, else all live work.
-    fn leading(&self, at: Timestamp) -> Vec<&LinkedWork> {
-        let live: Vec<&LinkedWork> = self.strands.iter().filter(|s| s.is_live(at)).collect();
-        let leading: Vec<&LinkedWork> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
+    fn leading(&self, at: Timestamp) -> Vec<&LinkedWork<'f>> {
+        let live: Vec<&LinkedWork<'f>> = self.strands.iter().filter(|s| s.is_live(at)).collect();
+        let leading: Vec<&LinkedWork<'f>> = live.iter().copied().filter(|s| s.holds_back(at)).collect();
         if leading.is_empty() { live } else { leading }
     }
 
@@ -300,10 +333,11 @@ impl<'a, 'f> Sweep<'a, 'f> {
                 );
             }
         }
-        if live.len() > 1 {
+        let works: BTreeSet<&Work> = live.iter().map(|s| &s.work).collect();
+        if works.len() > 1 {
             let behind = live.iter().min_by_key(|s| self.furthest(&s.proofs, self.eval.now, None).map(|h| h.phase));
             if let Some(Work::Pull(number)) = behind.map(|s| &s.work) {
-                lines.push(format!("#{number} is the least advanced of its {} pull requests", live.len()));
+                lines.push(format!("#{number} is the least advanced of its {} pull requests", works.len()));
             }
         }
         lines.dedup();

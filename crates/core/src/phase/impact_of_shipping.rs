@@ -73,7 +73,9 @@ impl EvalContext<'_> {
             self.facts.refs.get(&RefName::Tag(tag.to_owned())).into_iter().flat_map(RefFacts::moves).collect();
         let [(at, Some(sha))] = moves.as_slice() else { return self.landed(items) };
         let earlier = self.facts.index.tag_moves.range(..(*at, tag.to_owned())).rev();
-        let earlier = earlier.filter(|(_, other)| other != tag && version::is_final(other));
+        let scope = self.policy.scope_of_tag(tag);
+        let earlier = earlier
+            .filter(|(_, other)| other != tag && version::is_final(other) && self.policy.scope_of_tag(other) == scope);
         let stood = earlier.take(VERSIONS_BACK).filter_map(|(_, other)| {
             let moves = self.facts.refs.get(&RefName::Tag(other.clone()))?.moves();
             moves.first().filter(|_| moves.len() == 1)?.1.as_ref()
@@ -99,7 +101,10 @@ impl EvalContext<'_> {
         let sha = self.tag_commit(&state.tag).cloned().or_else(head);
         let final_only = !state.prerelease && !version::is_prerelease(&state.tag);
         let stood = self.facts.releases_before(at).filter(|(_, other)| {
-            let counts = !other.withdrawn && other.tag != state.tag && !version::is_floating(&other.tag);
+            let counts = !other.withdrawn
+                && other.tag != state.tag
+                && !version::is_floating(&other.tag)
+                && self.policy.scope_of_tag(&other.tag) == self.policy.scope_of_tag(&state.tag);
             counts && (!final_only || (!other.prerelease && !version::is_prerelease(&other.tag)))
         });
         let mut stood = stood.take(VERSIONS_BACK).filter_map(|(_, other)| self.tag_commit(&other.tag));

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     commits::landing::Work,
     context::EvalContext,
-    domain::fact::item::ItemFacts,
+    domain::{fact::item::ItemFacts, service::Scope},
     evidence::spans::{EvidenceSpans, proofs_for},
 };
 
@@ -13,8 +13,10 @@ use crate::{
 pub(crate) type Stretch = (Timestamp, Option<Timestamp>);
 
 /// Work through which an item advances: a pull request, or a commit without one.
-pub(crate) struct LinkedWork {
+pub(crate) struct LinkedWork<'f> {
     pub(crate) work: Work,
+    /// Part of the repository in which it has to advance.
+    pub(crate) scope: Scope<'f>,
     /// Periods in which it counts for the item.
     pub(crate) lives: Vec<Stretch>,
     pub(crate) proofs: Vec<EvidenceSpans>,
@@ -24,7 +26,7 @@ pub(crate) struct LinkedWork {
     pub(crate) waits: Option<(Timestamp, Vec<Stretch>)>,
 }
 
-impl LinkedWork {
+impl LinkedWork<'_> {
     /// Returns whether this work holds the item back at a given time. Work merged into a branch
     /// from which nothing leads on, such as a backport, does not.
     pub(crate) fn holds_back(&self, at: Timestamp) -> bool {
@@ -38,13 +40,15 @@ impl LinkedWork {
     }
 }
 
-/// Returns a piece of work as linked work of an issue, if it counts in this cycle.
-pub(crate) fn linked_work(
+/// Returns a piece of work as linked work of an issue, if it counts in this cycle,
+/// within a scope.
+pub(crate) fn linked_work<'f>(
     eval: &EvalContext<'_>,
     issue: &ItemFacts,
     work: Work,
     cycle: Timestamp,
-) -> Option<LinkedWork> {
+    scope: Scope<'f>,
+) -> Option<LinkedWork<'f>> {
     let landings = eval.landings(&work);
     let landed = landings.iter().map(|c| c.from).min();
     let (from, open_until, pull) = match &work {
@@ -79,10 +83,10 @@ pub(crate) fn linked_work(
         }
     }
     let proofs = match &pull {
-        Some((pull, _, _)) => proofs_for(eval, issue, pull, Some(&work), cycle),
-        None => proofs_for(eval, issue, issue, Some(&work), cycle),
+        Some((pull, _, _)) => proofs_for(eval, issue, pull, Some(&work), cycle, scope),
+        None => proofs_for(eval, issue, issue, Some(&work), cycle, scope),
     };
     let waiting = pull.as_ref().zip(merged).filter(|_| landings.is_empty());
     let waits = waiting.map(|((pull, ..), merged)| (merged, eval.onward(pull)));
-    Some(LinkedWork { work, lives, proofs, landed: merged.or(landed), waits })
+    Some(LinkedWork { work, scope, lives, proofs, landed: merged.or(landed), waits })
 }

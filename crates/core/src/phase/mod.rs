@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+pub(crate) use crate::phase::derive::by_service;
 pub use crate::phase::diff::{Decided, Shown, decide};
 use crate::{
     context::{self, EvalContext},

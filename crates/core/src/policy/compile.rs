@@ -12,6 +12,7 @@ use crate::{
             CheckRules, CommandRules, EnvironmentFilter, Evidence, EvidenceKind, Ignore, Pattern, PhaseRule, Policy,
         },
         rule::name_key,
+        service::ServiceRule,
     },
     policy::{
         Merged, Problem,
@@ -22,7 +23,8 @@ use crate::{
             condition::Team,
             evidence::EvidenceFile,
             phase::PhaseFile,
-            text::{Color, Description, Glob, Name},
+            service::ServiceFile,
+            text::{Color, Description, Glob, Globs, Name},
             time::Length,
         },
         rules,
@@ -67,6 +69,13 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         environments: (file.environments.iter().flatten())
             .map(|(name, file)| Ok((name_key(name.as_str()), rules::environment(name, file)?)))
             .collect::<Result<_, String>>()?,
+        services: (file.services.iter().flatten())
+            .map(|(name, file)| Ok((name.as_str().to_owned(), service(file)?)))
+            .collect::<Result<_, String>>()?,
+        shared: globs(file.shared.as_ref())?,
+        notes: (file.notes.iter().flat_map(|notes| notes.groups.iter().flatten()))
+            .map(|group| Ok((group.title.as_str().to_owned(), globs(Some(&group.labels))?)))
+            .collect::<Result<_, String>>()?,
         gates: (file.gates.iter().flatten())
             .map(|(name, file)| Ok((name_key(name.as_str()), rules::gate(file)?)))
             .collect::<Result<_, String>>()?,
@@ -75,6 +84,17 @@ fn policy(merged: &Merged) -> Result<Policy, String> {
         alerts: alerts(file)?,
         policy_check_required: file.policy_check == Some(PolicyCheck::Required),
     })
+}
+
+fn service(file: &ServiceFile) -> Result<ServiceRule, String> {
+    // Environments are compared in lower case.
+    let lower = |glob: &Glob| Glob::try_from(name_key(glob.as_str()))?.pattern();
+    let environments = file.environments.iter().flat_map(Globs::list).map(lower).collect::<Result<_, _>>()?;
+    Ok(ServiceRule { paths: globs(file.paths.as_ref())?, tags: globs(file.tags.as_ref())?, environments })
+}
+
+fn globs(globs: Option<&Globs>) -> Result<Vec<Pattern>, String> {
+    globs.into_iter().flat_map(Globs::list).map(Glob::pattern).collect()
 }
 
 fn commands(file: &PolicyFile) -> CommandRules {

@@ -10,7 +10,7 @@ use crate::{
         Parsed, PolicyFile, Problem, built_in,
         file::{
             ChecksFile, IgnoreFile, OverrideFile, alerts::AlertsFile, command::CommandsFile, condition::Condition,
-            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, text::Name,
+            environment::EnvironmentFile, gate::GateFile, phase::PhaseFile, service::ServiceFile, text::Name,
         },
         problem::quote,
     },
@@ -153,6 +153,9 @@ fn take(key: &str, file: &mut PolicyFile) -> bool {
         "freezes" => file.freezes.take().is_some(),
         "override" => file.overrides.take().is_some(),
         "alerts" => file.alerts.take().is_some(),
+        "services" => file.services.take().is_some(),
+        "shared" => file.shared.take().is_some(),
+        "notes" => file.notes.take().is_some(),
         _ => false,
     }
 }
@@ -186,6 +189,7 @@ impl Merging {
     fn add(&mut self, file: PolicyFile) {
         let above = &mut self.file;
         over(&mut above.version, file.version);
+        over(&mut above.notes, file.notes);
         over(&mut above.mode, file.mode);
         over(&mut above.policy_check, file.policy_check);
         over(&mut above.branches, file.branches);
@@ -251,6 +255,15 @@ impl Merging {
         if let Some(below) = file.phases {
             above.phases = Some(phases(above.phases.as_deref().unwrap_or_default(), below));
         }
+        // What a layer above claims, a layer below can't widen.
+        for (name, service) in file.services.into_iter().flatten() {
+            let above = entry(&mut above.services, name);
+            let ServiceFile { paths, tags, environments } = service;
+            above.paths = above.paths.take().or(paths);
+            above.tags = above.tags.take().or(tags);
+            above.environments = above.environments.take().or(environments);
+        }
+        above.shared = above.shared.take().or(file.shared);
         for (name, gate) in file.gates.into_iter().flatten() {
             gate_over(&mut above.gates, &mut self.gates, name, gate);
         }
@@ -315,7 +328,7 @@ fn gate_over(
 ) {
     let blocks = blocks.entry(name_key(name.as_str())).or_default();
     let above = entry(gates, name);
-    let GateFile { on, report, publish, on_violation, require: required, overridable } = below;
+    let GateFile { on, report, publish, notes, on_violation, require: required, overridable } = below;
     above.require = require(blocks, required, overridable.unwrap_or(false));
     section(&mut above.on, on, |above, below| {
         over(&mut above.tag, below.tag);
@@ -323,6 +336,7 @@ fn gate_over(
     });
     over(&mut above.report, report);
     over(&mut above.publish, publish);
+    over(&mut above.notes, notes);
     over(&mut above.on_violation, on_violation);
     over(&mut above.overridable, overridable);
 }

@@ -8,7 +8,7 @@ use crate::{
         policy::Pattern,
         rule::{
             AutoRule, ConditionRule, DeployRule, EnvironmentRule, FreezeRule, GateRule, NamedCheck, OverrideRule,
-            RollbackRule, Via, Window, name_key,
+            RollbackOnIncident, RollbackRule, Via, Window, name_key,
         },
     },
     policy::{
@@ -16,7 +16,9 @@ use crate::{
         file::{
             OverrideFile,
             condition::{AncestryCondition, Condition, NamedCheckFile, NamedCheckSettings, Team},
-            environment::{AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, Via as ViaFile, WorkflowFile},
+            environment::{
+                AutoFile, DeployFile, EnvironmentFile, Pin, RollbackFile, RollbackOn, Via as ViaFile, WorkflowFile,
+            },
             gate::{GateFile, GateOn, OnViolation, ReportOn},
             text::{LabelName, Name},
             time::{Freeze, Length, Zone},
@@ -28,6 +30,8 @@ use crate::{
 const TAGS: &str = "v*";
 /// Default time within which a check must report.
 const REPORT_WITHIN: SignedDuration = SignedDuration::from_hours(2);
+/// Default time after a deployment within which an incident undoes it.
+const ROLLBACK_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 
 pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
     let (tag, draft) = match &file.on {
@@ -42,6 +46,7 @@ pub(super) fn gate(file: &GateFile) -> Result<GateRule, String> {
         report_branch: file.report == Some(ReportOn::Branch),
         require: conditions(file.require.as_deref())?,
         publish: file.publish.unwrap_or(false),
+        notes: file.notes.unwrap_or(false),
         issue_on_violation: file.on_violation == Some(OnViolation::Issue),
     })
 }
@@ -71,6 +76,13 @@ fn rollback_rule(file: &RollbackFile) -> RollbackRule {
     RollbackRule {
         last: file.last.unwrap_or(RollbackRule::default().last),
         waive: file.waive.clone().unwrap_or_default(),
+        on_incident: file.on.map(|RollbackOn::Incident| RollbackOnIncident {
+            within: file.within.map_or(ROLLBACK_WITHIN, Length::duration),
+            severities: match &file.severities {
+                Some(severities) => severities.iter().map(|severity| severity.as_str().to_owned()).collect(),
+                None => vec!["critical".to_owned()],
+            },
+        }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checks that no single value can show: contradictions within a file, and between layers.
 
 mod references;
+mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +53,7 @@ pub(crate) fn together(merged: &Merged) -> Vec<Problem> {
 pub(crate) fn warnings(parsed: &Parsed, merged: &Merged) -> Vec<Problem> {
     let mut warnings = parsed.warnings.clone();
     references::warn(parsed, merged, &mut warnings);
+    services::warn(parsed, merged, &mut warnings);
     warnings.sort_by(|a, b| a.order().cmp(&b.order()));
     warnings
 }
@@ -102,6 +104,10 @@ impl Check<'_> {
             + required.map(Condition::globs).sum::<usize>()
             + tags
             + file.environments.iter().flatten().flat_map(|(_, e)| &e.auto).map(AutoFile::globs).sum::<usize>();
+        let services = file.services.iter().flatten().map(|(_, service)| service.globs()).sum::<usize>();
+        let groups = file.notes.iter().flat_map(|notes| notes.groups.iter().flatten());
+        let count = count + groups.map(|group| group.labels.list().len()).sum::<usize>();
+        let count = count + services + file.shared.as_ref().map_or(0, |shared| shared.list().len());
         let routes = file.alerts.iter().flat_map(|alerts| alerts.routes.iter().flatten());
         let count = count + routes.map(|route| route.matches.len()).sum::<usize>();
         if count > MAX_GLOBS {

@@ -34,6 +34,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
     let listed: Option<Vec<Maybe<PushedCommit>>> = delivery.payload.get("commits");
     let expected = listed.as_ref().map(Vec::len);
     let policy_file = changes_policy_file(listed.iter().flatten());
+    let paths = listed.iter().flatten().filter_map(|commit| paths_of(commit.0.as_ref()?)).collect();
     let commits: Vec<CommitSeen> = listed.unwrap_or_default().into_iter().filter_map(commit).collect();
     let forced = delivery.payload.get("forced").unwrap_or(false);
     // A push that advances a branch lists the branch's new head last.
@@ -49,7 +50,7 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Understood, Useless> {
         Some(Actor { id: None, login, bot })
     });
     let policy_file = if truncated && policy_file == Some(false) { None } else { policy_file };
-    let seen = PushSeen { name, before, after, forced, commits, truncated, made_from, policy_file, pusher };
+    let seen = PushSeen { name, before, after, forced, commits, paths, truncated, made_from, policy_file, pusher };
     Ok(Understood { seen: Seen::Push(Box::new(seen)), at: delivery.pushed_at })
 }
 
@@ -105,6 +106,18 @@ fn changes_policy_file<'a>(commits: impl Iterator<Item = &'a Maybe<PushedCommit>
         }
     }
     all_tell.then_some(false)
+}
+
+/// Returns the paths that a commit touches, if the payload lists them all. A renamed file is listed
+/// as removed and added.
+fn paths_of(commit: &PushedCommit) -> Option<(Sha, Vec<String>)> {
+    let mut paths: Vec<String> = Vec::new();
+    for list in [&commit.added, &commit.modified, &commit.removed] {
+        for file in list.0.as_ref()? {
+            paths.push(file.0.clone()?);
+        }
+    }
+    (paths.len() < MOST_FILES).then_some((commit.id.0.clone()?, paths))
 }
 
 fn commit(commit: Maybe<PushedCommit>) -> Option<CommitSeen> {

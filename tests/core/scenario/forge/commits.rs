@@ -1,6 +1,6 @@
 //! Branches, tags and the commits behind them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use phasebot_core::domain::{
@@ -14,8 +14,9 @@ use super::{
 };
 
 impl Forge {
-    /// `push main c1 "message" m1 [policy]`: commits in order, each on top of the previous one;
-    /// `policy`: one of them changes the policy file.
+    /// `push main c1 "message" m1 [policy] [touches web/a,api/b]`: commits in order, each on top of
+    /// the previous one; `policy`: one of them changes the policy file; `touches`: each of them
+    /// changes these files.
     pub(super) fn push(&mut self, w: &[String]) -> Option<PushSeen> {
         let name = RefName::Branch(w[1].clone());
         let zero = Sha::FIRST;
@@ -25,7 +26,8 @@ impl Forge {
             None => before.clone(),
         };
         let mut commits: Vec<CommitSeen> = Vec::new();
-        let stop = w.iter().position(|x| ["from", "by", "policy", "cut"].contains(&x.as_str())).unwrap_or(w.len());
+        let ends = ["from", "by", "policy", "cut", "touches"];
+        let stop = w.iter().position(|x| ends.contains(&x.as_str())).unwrap_or(w.len());
         let mut merges: Option<Sha> = None;
         for word in &w[2..stop] {
             if word.contains(' ') || word.contains('#') {
@@ -69,6 +71,9 @@ impl Forge {
         if truncated {
             all.retain(|commit| commit.sha == tip);
         }
+        let touched: Option<Vec<String>> = after(w, "touches").map(|list| list.split(',').map(str::to_owned).collect());
+        let paths = touched.iter().flat_map(|paths| all.iter().map(|commit| (commit.sha.clone(), paths.clone())));
+        let paths = paths.collect();
         // `from c1 of develop`: a new branch without a commit of its own.
         let made_from = after(w, "of").map(str::to_owned);
         Some(PushSeen {
@@ -80,6 +85,7 @@ impl Forge {
             truncated,
             made_from,
             policy_file: Some(has(w, "policy")),
+            paths,
             pusher: Some(self.accounts.actor(after(w, "by").unwrap_or("dev"))),
         })
     }
@@ -103,6 +109,7 @@ impl Forge {
             truncated: false,
             made_from: None,
             policy_file: Some(false),
+            paths: BTreeMap::new(),
             pusher: None,
         })
     }

@@ -113,7 +113,8 @@ impl Forge {
             | Effect::SetDeployment { .. }
             | Effect::CancelRun { .. }
             | Effect::AnswerProtection { .. }
-            | Effect::PublishRelease { .. } => {}
+            | Effect::PublishRelease { .. }
+            | Effect::SetReleaseNotes { .. } => {}
         }
         Outcome::Done(applied)
     }

@@ -4,9 +4,10 @@ use crate::{
     command::messages::list,
     domain::{
         id::{ItemId, Sha},
+        needs::Answer,
         policy::{Mode, Policy},
     },
-    text::message::quoted,
+    text::message::{forge_reason, quoted},
 };
 
 pub(crate) fn withheld(why: &str) -> String {
@@ -98,6 +99,25 @@ pub(crate) fn no_way_back(environment: &str, to: Option<&str>, runs: Option<&Sha
             quoted(environment)
         ),
     }
+}
+
+/// Returns the reply to `/diff` if a name has no commit.
+pub(crate) fn ref_unknown(name: &str, answer: &Answer) -> String {
+    if let Answer::Unavailable { why } = answer {
+        return format!("GitHub did not say which commit {} names: {}.", quoted(name), forge_reason(why));
+    }
+    format!("{} is no branch, tag or commit of this repository, or is several of these.", quoted(name))
+}
+
+/// Returns the reply to `/diff` if the forge gave no answer in time.
+pub(crate) fn ref_unanswered(name: &str) -> String {
+    let what = if name.is_empty() { "the default branch's head".to_owned() } else { quoted(name) };
+    format!("GitHub did not say which commit {what} is. Repeat the command later.")
+}
+
+/// Returns the reply to `/diff` about a commit that may be a fork's.
+pub(crate) fn not_here(name: &str) -> String {
+    format!("{} is on no branch that counts here, and no pull request's head: name a branch or a tag.", quoted(name))
 }
 
 pub(crate) fn no_draft(tag: &str, known: &[&str]) -> String {

@@ -22,7 +22,8 @@ impl Effect {
             | Self::SetDeployment { .. }
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
-            | Self::AnswerProtection { .. } => None,
+            | Self::AnswerProtection { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 
@@ -47,7 +48,8 @@ impl Effect {
             | Self::Dispatch { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
-            | Self::PublishRelease { .. } => None,
+            | Self::PublishRelease { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 
@@ -71,7 +73,8 @@ impl Effect {
             | Self::SetDeployment { .. }
             | Self::CancelRun { .. }
             | Self::AnswerProtection { .. }
-            | Self::PublishRelease { .. } => None,
+            | Self::PublishRelease { .. }
+            | Self::SetReleaseNotes { .. } => None,
         }
     }
 

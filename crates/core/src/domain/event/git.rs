@@ -1,5 +1,7 @@
 //! Pushes, commits, refs and merge groups.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::id::{Actor, ItemId, Sha};
@@ -17,6 +19,10 @@ pub struct PushSeen {
     pub forced: bool,
     /// The pushed commits, oldest first.
     pub commits: Vec<CommitSeen>,
+    /// Paths that each of the commits touches, by old and new name; without a commit whose list is
+    /// incomplete.
+    #[serde(default)]
+    pub paths: BTreeMap<Sha, Vec<String>>,
     /// True if the list of commits is, or may be, incomplete.
     pub truncated: bool,
     /// The branch from which a new branch was created without a commit of its own.

@@ -148,6 +148,17 @@ pub enum CommandAction {
         /// Our id for the request.
         request: String,
     },
+    /// Asks what a deployment would carry, until that is answered.
+    Diff {
+        /// Environment, lower case.
+        environment: String,
+        /// A name for the commit; empty for the default branch.
+        reference: String,
+        /// The commit, if it is known.
+        sha: Option<Sha>,
+        /// Time since when it is looked up.
+        since: Timestamp,
+    },
     /// Stops tracking a deployment.
     LetGo {
         /// Our id for the request.

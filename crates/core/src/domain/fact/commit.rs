@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     event::{CheckSource, GroupEnd, RefName, RunOutcome, RunTrigger},
-    fact::{Newest, RepoFacts},
+    fact::{Newest, RepoFacts, paths::Paths},
     id::{Account, ItemId, Sha},
 };
 
@@ -49,6 +49,10 @@ pub struct PushFacts {
     pub forced: bool,
     /// The pushed commits, oldest first.
     pub commits: Vec<Sha>,
+    /// Paths that each of the commits touches, where the policy has services; without a commit of
+    /// which they are not all known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paths: BTreeMap<Sha, Paths>,
     /// True if more commits were pushed than are listed.
     pub truncated: bool,
     /// The branch from which a new one was created without a commit of its own.

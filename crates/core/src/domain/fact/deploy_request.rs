@@ -46,6 +46,9 @@ pub struct DeployRequest {
     /// The commit that ran in the environment when this deployment started; for a rollback, the
     /// commit it replaces.
     pub from: Option<Sha>,
+    /// Changes that it brings, in a few words, as of its start.
+    #[serde(default)]
+    pub carries: String,
     /// Current state.
     pub state: RequestState,
     /// Time at which the request entered that state.
@@ -97,6 +100,8 @@ pub enum Origin {
     Tag(String),
     /// A branch that received new commits.
     Merge(String),
+    /// An incident, by its id.
+    Incident(String),
 }
 
 /// The state of a request.
@@ -150,6 +155,7 @@ impl DeployRequest {
             sha,
             inputs: BTreeMap::new(),
             from: None,
+            carries: String::new(),
             since: at,
             started_at: None,
             made_at: None,
@@ -189,10 +195,10 @@ impl DeployRequest {
         }
     }
 
-    /// Returns true if a moved tag or branch triggered it, and no command.
+    /// Returns true if a moved tag or branch or an incident triggered it, and no command.
     pub fn is_automatic(&self) -> bool {
         match self.origin {
-            Origin::Tag(_) | Origin::Merge(_) => true,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => true,
             Origin::Command(_) => false,
         }
     }
@@ -201,7 +207,7 @@ impl DeployRequest {
     pub fn item(&self) -> Option<ItemId> {
         match &self.origin {
             Origin::Command(id) => Some(id.item),
-            Origin::Tag(_) | Origin::Merge(_) => None,
+            Origin::Tag(_) | Origin::Merge(_) | Origin::Incident(_) => None,
         }
     }
 }

@@ -44,6 +44,9 @@ pub struct Shown {
     pub at: Timestamp,
     /// True if it has not ended: forges let such a run go stale.
     pub running: bool,
+    /// The commits that the list of its contents starts from; empty: that list is not complete.
+    #[serde(default)]
+    pub bases: Vec<Sha>,
 }
 
 /// A change of a gate's state.

@@ -17,6 +17,7 @@ pub mod indexed;
 pub mod item;
 pub mod label;
 pub mod lock;
+pub mod paths;
 pub mod policy;
 pub mod release;
 mod repo;

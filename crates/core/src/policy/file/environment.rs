@@ -10,6 +10,7 @@ use crate::policy::{
     file::{
         condition::{Condition, ConditionName},
         text::{Globs, Name, check_name, word},
+        time::Length,
     },
     problem::quote,
 };
@@ -151,4 +152,21 @@ pub struct RollbackFile {
     pub last: Option<u8>,
     /// Conditions that a rollback need not meet.
     pub waive: Option<Vec<ConditionName>>,
+    /// `incident`: roll back automatically if an incident follows a deployment and that deployment
+    /// is its only suspect. The bounds are in "Automatic rollback" in `docs/deployments.md`.
+    /// Default: never.
+    pub on: Option<RollbackOn>,
+    /// Time after a deployment's success within which the incident has to begin, for `on:
+    /// incident`. Default: `15m`.
+    pub within: Option<Length>,
+    /// Severities of the incidents that count, for `on: incident`. Default: `critical`.
+    pub severities: Option<Vec<Name>>,
+}
+
+/// Trigger of an automatic rollback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RollbackOn {
+    /// An incident.
+    Incident,
 }

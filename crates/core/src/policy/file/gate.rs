@@ -17,6 +17,10 @@ pub struct GateFile {
     /// If `true`, a draft release is published as soon as its gate is open. Default: `false`;
     /// somebody publishes it with `/release publish TAG`.
     pub publish: Option<bool>,
+    /// If `true`, phasebot lists in a draft release what it carries since the previous version of
+    /// the gate's tags, in a block of its own; the rest of the text stays as it is. Default:
+    /// `false`.
+    pub notes: Option<bool>,
     /// Report of a tag that was pushed although its gate was closed: `check` (default) shows it in
     /// the tag's check; `issue` also opens an issue.
     pub on_violation: Option<OnViolation>,

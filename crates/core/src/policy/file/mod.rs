@@ -11,6 +11,7 @@ pub mod environment;
 pub mod evidence;
 pub mod gate;
 pub mod phase;
+pub mod service;
 pub mod text;
 pub mod time;
 
@@ -28,7 +29,8 @@ use crate::{
         environment::EnvironmentFile,
         gate::GateFile,
         phase::PhaseFile,
-        text::{Glob, Name},
+        service::ServiceFile,
+        text::{Glob, Globs, Name},
         time::{Freeze, Length},
     },
 };
@@ -64,6 +66,14 @@ pub struct PolicyFile {
     pub gates: Option<BTreeMap<Name, GateFile>>,
     /// Environments by name; compared without case.
     pub environments: Option<BTreeMap<Name, EnvironmentFile>>,
+    /// Services by name, if the repository holds several: an issue or pull request has the phase of
+    /// the least advanced service that it belongs to, and tags, environments, automatic deployments
+    /// and gates of a service concern only what belongs to it.
+    pub services: Option<BTreeMap<Name, ServiceFile>>,
+    /// Paths that belong to every service, such as `Cargo.lock`.
+    pub shared: Option<Globs>,
+    /// Release notes: how `notes: true` of a gate groups pull requests.
+    pub notes: Option<NotesFile>,
     /// Periods in which nothing is deployed, in addition to the freezes above.
     pub freezes: Option<Vec<Freeze>>,
     /// Rules for overriding conditions: who may override, for how long, and which conditions never.
@@ -111,6 +121,26 @@ pub enum PolicyCheck {
     Optional,
     /// On every pull request and merge group.
     Required,
+}
+
+/// Release notes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Notes")]
+pub struct NotesFile {
+    /// Groups in their order. A pull request is in the first group of which it has a label; those
+    /// without one come last.
+    #[schemars(length(max = 20))]
+    pub groups: Option<Vec<NotesGroupFile>>,
+}
+
+/// A group of pull requests in release notes.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "NotesGroup")]
+pub struct NotesGroupFile {
+    /// Title of the group.
+    pub title: Name,
+    /// Labels of its pull requests; globs.
+    pub labels: Globs,
 }
 
 /// Items that are left alone.

@@ -155,7 +155,7 @@ word! {
 }
 
 /// Keys that an operator can lock.
-pub const LOCKABLE: [&str; 12] = [
+pub const LOCKABLE: [&str; 15] = [
     "mode",
     "policy_check",
     "ignore",
@@ -168,6 +168,9 @@ pub const LOCKABLE: [&str; 12] = [
     "freezes",
     "override",
     "alerts",
+    "services",
+    "shared",
+    "notes",
 ];
 
 /// Sections in which an operator can lock a single entry.

@@ -33,6 +33,8 @@ pub struct CommandIndex {
     pub at_gate: KeysBy<(GateName, Sha), CommandId>,
     /// Records that show a gate in their item's status comment.
     pub shows: KeysBy<GateName, CommandId>,
+    /// Records that ask what a deployment would carry.
+    pub diffs: BTreeSet<CommandId>,
     /// Requests that somebody told us to stop tracking.
     pub let_go: BTreeSet<String>,
     /// Records in order of time.
@@ -83,6 +85,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
             }
             Some(CommandAction::ShowGate { gate }) => self.shows.add(gate.clone(), *id),
             Some(CommandAction::LetGo { request }) => drop(self.let_go.insert(request.clone())),
+            Some(CommandAction::Diff { .. }) => drop(self.diffs.insert(*id)),
             Some(
                 CommandAction::Phase { .. }
                 | CommandAction::Unhold { .. }
@@ -121,6 +124,7 @@ impl MapIndex<CommandId, CommandFacts> for CommandIndex {
             }
             Some(CommandAction::ShowGate { gate }) => self.shows.remove(gate, id),
             Some(CommandAction::LetGo { request }) => drop(self.let_go.remove(request)),
+            Some(CommandAction::Diff { .. }) => drop(self.diffs.remove(id)),
             Some(
                 CommandAction::Phase { .. }
                 | CommandAction::Unhold { .. }

@@ -1,0 +1,318 @@
+//! What a deployment or release carries, for people: the pull requests, and the commits that came
+//! without one, between what runs and the subject's commit.
+//!
+//! The commits are those that `hold` and `reviews` examine ([`super::contents`]). A change that was
+//! cherry-picked is listed once, under its original. Pull requests from one listed branch into
+//! another only move commits, so they are left out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use crate::{
+    commits::landing::Work,
+    context::EvalContext,
+    domain::{
+        event::RefName,
+        id::{ItemId, Sha},
+        needs::{Answer, Need},
+    },
+    gate::{ConditionContext, Subject, contents::Unknown},
+    text::message::forge_reason,
+};
+
+/// Limit on reverts of reverts, and on cherry-picks of cherry-picks.
+const DEEPEST: usize = 8;
+
+/// Contents of a subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Carried {
+    /// Nothing ran there before, or there is no earlier version: it carries everything.
+    First,
+    /// The difference to what runs, or to the earlier version.
+    Changes(Contents),
+    /// Not known.
+    Unknown {
+        /// The reason, for people.
+        why: String,
+        /// The forge is being asked.
+        asked: bool,
+    },
+}
+
+/// Difference between what runs and a subject's commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The commit that runs, or the earlier version's.
+    pub from: Sha,
+    /// The subject's commit.
+    pub to: Sha,
+    /// The two commits have no common history.
+    pub unrelated: bool,
+    /// Changes that it brings, newest first.
+    pub brings: Vec<Change>,
+    /// Changes that run and that it does not contain, newest first: a rollback takes them away.
+    pub removes: Vec<Change>,
+    /// Number of changes that belong to other services alone.
+    pub others: usize,
+}
+
+/// A pull request, or a commit that came without one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The pull request; `None`: a commit without one.
+    pub pull: Option<ItemId>,
+    /// The commit; of a pull request, its newest one.
+    pub sha: Sha,
+    /// Time at which it landed, if that is recorded.
+    pub at: Option<Timestamp>,
+    /// Pull requests that cherry-picked it.
+    pub picked_by: BTreeSet<ItemId>,
+    /// Name of the change that takes it back: it has no effect.
+    pub taken_back_by: Option<String>,
+    /// Pull requests that run and that it takes back.
+    pub takes_back: BTreeSet<ItemId>,
+    /// Commit that runs already and is a cherry-pick of it.
+    pub runs_as: Option<Sha>,
+}
+
+impl Carried {
+    /// Returns the pull requests that it brings and that did not run before in any form.
+    pub fn pulls(&self) -> BTreeSet<ItemId> {
+        let Self::Changes(contents) = self else { return BTreeSet::new() };
+        let new = contents.brings.iter().filter(|change| change.is_new());
+        new.flat_map(|change| change.pull.into_iter().chain(change.picked_by.iter().copied())).collect()
+    }
+}
+
+impl Change {
+    /// Returns whether it has an effect that what runs does not have.
+    pub fn is_new(&self) -> bool {
+        self.taken_back_by.is_none() && self.runs_as.is_none()
+    }
+}
+
+impl EvalContext<'_> {
+    /// Returns what a subject carries. Asks for what is not known.
+    pub(crate) fn carried(&self, subject: &Subject) -> Carried {
+        let ctx = ConditionContext { eval: self, subject };
+        let bases = match ctx.last_bases() {
+            Ok(bases) => bases,
+            Err(unknown) => return self.not_known(&unknown),
+        };
+        let Some(from) = bases.first().cloned() else { return Carried::First };
+        let brought = match ctx.new_commits() {
+            Ok(commits) => commits.unwrap_or_default(),
+            Err(unknown) => return self.not_known(&unknown),
+        };
+        let to = subject.sha.clone();
+        let goes_forward = self.known_to_contain(&to, &from) == Some(true);
+        let removed = if goes_forward { Some(BTreeSet::new()) } else { self.commits_between(&to, &from) };
+        let Some(removed) = removed else {
+            return self.not_known(&Unknown::Ask(Need::Commits { base: Some(to), head: from }));
+        };
+        let compared = |base: &Sha, head: &Sha| {
+            let need = Need::Commits { base: Some(base.clone()), head: head.clone() };
+            self.facts.answers.get(&need).map(|known| &known.answer)
+        };
+        let unrelated = matches!(compared(&from, &to), Some(Answer::Commits { merge_base: None, .. }));
+        let mut brings = changes(ctx, &brought, &bases);
+        let mut removes = changes(ctx, &removed, std::slice::from_ref(&to));
+        let all = brings.len() + removes.len();
+        let scope = ctx.scope();
+        let is_within = |change: &Change| {
+            let work = change.pull.map_or_else(|| Work::Commit(change.sha.clone()), Work::Pull);
+            self.is_within(&work, scope)
+        };
+        brings.retain(is_within);
+        removes.retain(is_within);
+        let others = all - brings.len() - removes.len();
+        Carried::Changes(Contents { from, to, unrelated, brings, removes, others })
+    }
+
+    /// Returns the commits with which a subject is compared, or its own if there are none; empty: its
+    /// contents are not known. `known` is the last result.
+    pub(super) fn bases_of(&self, subject: &Subject, known: &[Sha]) -> Vec<Sha> {
+        // The version before a release stays the same.
+        if !known.is_empty() && subject.environment().is_none() {
+            return known.to_vec();
+        }
+        let Ok(mut bases) = (ConditionContext { eval: self, subject }).last_bases() else { return Vec::new() };
+        // Once it runs, the list stays as it was when it began.
+        if bases.contains(&subject.sha) {
+            return known.to_vec();
+        }
+        if bases.is_empty() {
+            bases.push(subject.sha.clone());
+        }
+        if bases == known || !matches!(self.carried(subject), Carried::Unknown { .. }) { bases } else { Vec::new() }
+    }
+
+    fn not_known(&self, unknown: &Unknown) -> Carried {
+        match unknown {
+            Unknown::Ask(need) => match self.facts.answers.get(need).map(|known| &known.answer) {
+                Some(Answer::Unavailable { why }) => Carried::Unknown { why: forge_reason(why), asked: false },
+                Some(_) => {
+                    Carried::Unknown { why: "there are more commits than GitHub lists".to_owned(), asked: false }
+                }
+                None => Carried::Unknown { why: "GitHub is being asked for the commits".to_owned(), asked: true },
+            },
+            Unknown::Run(deployment) => Carried::Unknown {
+                why: format!("it is not known yet which commit deployment {deployment} brought"),
+                asked: true,
+            },
+        }
+    }
+
+    /// Returns whether a pull request only moves commits from one listed branch to another.
+    fn is_promotion(&self, number: ItemId) -> bool {
+        let shape = self.facts.pull(number).and_then(|pull| pull.shape.as_ref()).map(|shape| &shape.value);
+        shape.is_some_and(|shape| !shape.from_fork && self.listed(&shape.head_ref) && self.listed(&shape.base_ref))
+    }
+
+    /// Returns the commit that this one was cherry-picked from, or the commit itself.
+    fn original<'a>(&'a self, sha: &'a Sha) -> &'a Sha {
+        let mut found = sha;
+        for _ in 0..DEEPEST {
+            let Some(earlier) = self.facts.commits.get(found).and_then(|commit| commit.picked_from.first()) else {
+                break;
+            };
+            found = earlier;
+        }
+        found
+    }
+}
+
+/// Changes while they are gathered, by the work that they are.
+type Gathered = BTreeMap<Work, Change>;
+
+/// Groups commits into changes. `others`: the commits that the other side of the comparison
+/// contains.
+fn changes(ctx: ConditionContext<'_, '_>, commits: &BTreeSet<&Sha>, others: &[Sha]) -> Vec<Change> {
+    let eval = ctx.eval;
+    let mut found: Gathered = BTreeMap::new();
+    for sha in commits {
+        let (pulls, promotes) = pulls_of(ctx, sha);
+        let original = eval.original(sha);
+        let (originals, _) = if original == *sha { (BTreeSet::new(), false) } else { pulls_of(ctx, original) };
+        if originals.is_empty() && pulls.is_empty() && !promotes {
+            add(ctx, &mut found, Work::Commit(original.clone()), sha);
+        }
+        for pull in if originals.is_empty() { &pulls } else { &originals } {
+            let change = add(ctx, &mut found, Work::Pull(*pull), sha);
+            if !originals.is_empty() {
+                change.picked_by.extend(pulls.iter().filter(|by| *by != pull));
+            }
+        }
+    }
+    let works: BTreeSet<Work> = found.keys().cloned().collect();
+    for (work, change) in &mut found {
+        change.taken_back_by = taken_back_by(eval, work, &works, 0).as_ref().map(name);
+        change.takes_back = takes_back(ctx, work, commits);
+        change.takes_back.retain(|pull| !works.contains(&Work::Pull(*pull)));
+        change.runs_as = runs_as(ctx, work, commits, others);
+    }
+    let mut all: Vec<Change> = found.into_values().collect();
+    all.sort_by(|a, b| (b.at, b.pull, &b.sha).cmp(&(a.at, a.pull, &a.sha)));
+    all
+}
+
+/// Adds a commit to the change that it belongs to.
+fn add<'a>(ctx: ConditionContext<'_, '_>, found: &'a mut Gathered, work: Work, sha: &Sha) -> &'a mut Change {
+    let facts = ctx.eval.facts;
+    let pull = if let Work::Pull(number) = &work { Some(*number) } else { None };
+    let merge = pull.and_then(|number| facts.pull(number)).and_then(|pull| pull.merged.as_ref());
+    let pushed = || {
+        let pushes = facts.index.brought_by.get(sha).into_iter().flatten();
+        pushes.filter_map(|id| facts.pushes.get(id)).map(|push| push.at).min()
+    };
+    let at = merge.map(|merge| merge.at).or_else(pushed);
+    found.entry(work).or_insert_with(|| Change {
+        pull,
+        sha: merge.map_or_else(|| sha.clone(), |merge| merge.sha.clone()),
+        at,
+        picked_by: BTreeSet::new(),
+        taken_back_by: None,
+        takes_back: BTreeSet::new(),
+        runs_as: None,
+    })
+}
+
+fn name(work: &Work) -> String {
+    match work {
+        Work::Pull(number) => format!("#{number}"),
+        Work::Commit(sha) => crate::text::message::quoted(&sha.short()),
+    }
+}
+
+/// Returns the pull requests that brought a commit, without those that only moved it, and whether
+/// there were such.
+fn pulls_of(ctx: ConditionContext<'_, '_>, sha: &Sha) -> (BTreeSet<ItemId>, bool) {
+    let facts = ctx.eval.facts;
+    let mut pulls = ctx.pulls_by(sha);
+    let named = facts.commits.get(sha).and_then(|commit| commit.merges);
+    pulls.extend(named.filter(|number| facts.pull(*number).is_some_and(|pull| pull.merged.is_some())));
+    if pulls.is_empty() {
+        pulls.extend(landed_with(ctx, sha));
+    }
+    if let (true, Some(Answer::BroughtBy(by))) =
+        (pulls.is_empty(), facts.answers.get(&Need::PullsOf { sha: sha.clone() }).map(|known| &known.answer))
+    {
+        pulls.extend(by.keys());
+    }
+    if pulls.is_empty() {
+        pulls.extend(facts.pulls_with_head(sha));
+    }
+    let all = pulls.len();
+    pulls.retain(|number| !ctx.eval.is_promotion(*number));
+    (pulls.clone(), pulls.len() < all)
+}
+
+/// Returns the pull request with whose merge a commit landed: the next merge in the list of a push,
+/// which is in the order of the branch.
+fn landed_with(ctx: ConditionContext<'_, '_>, sha: &Sha) -> BTreeSet<ItemId> {
+    let facts = ctx.eval.facts;
+    let pushes = facts.index.brought_by.get(sha).into_iter().flatten();
+    let landed = pushes.filter(|(name, _, _)| matches!(name, RefName::Branch(branch) if ctx.eval.listed(branch)));
+    let lists = landed.filter_map(|id| facts.pushes.get(id)).map(|push| &push.commits);
+    let merges = lists.filter_map(|list| {
+        let mut later = list.iter().skip_while(|other| *other != sha);
+        later.find_map(|other| facts.index.merged_as.get(other))
+    });
+    merges.flatten().copied().collect()
+}
+
+/// Returns the change among `works` that takes a change back and is not taken back itself.
+fn taken_back_by(eval: &EvalContext<'_>, work: &Work, works: &BTreeSet<Work>, depth: usize) -> Option<Work> {
+    if depth >= DEEPEST {
+        return None;
+    }
+    let mut reverters = eval.reverters(work, &eval.landings(work)).into_iter();
+    reverters.find(|by| works.contains(by) && taken_back_by(eval, by, works, depth + 1).is_none())
+}
+
+/// Returns the pull requests that a change says it takes back.
+fn takes_back(ctx: ConditionContext<'_, '_>, work: &Work, commits: &BTreeSet<&Sha>) -> BTreeSet<ItemId> {
+    let facts = ctx.eval.facts;
+    let (said, shas): (Vec<ItemId>, Vec<&Sha>) = match work {
+        Work::Pull(number) => {
+            let pull = facts.pull(*number);
+            let said = pull.and_then(|pull| pull.refs.as_ref()).map(|refs| refs.value.reverts.clone());
+            (said.unwrap_or_default(), pull.and_then(|pull| pull.merged.as_ref()).map(|m| &m.sha).into_iter().collect())
+        }
+        Work::Commit(sha) => (Vec::new(), vec![sha]),
+    };
+    let reverted = shas.into_iter().filter(|sha| commits.contains(sha)).filter_map(|sha| facts.commits.get(sha));
+    let reverted = reverted.flat_map(|commit| &commit.reverts).flat_map(|sha| pulls_of(ctx, sha).0);
+    said.into_iter().chain(reverted).collect()
+}
+
+/// Returns the commit by which the other side of the comparison contains a change already.
+fn runs_as(ctx: ConditionContext<'_, '_>, work: &Work, commits: &BTreeSet<&Sha>, others: &[Sha]) -> Option<Sha> {
+    let eval = ctx.eval;
+    let landings = eval.landings(work);
+    let live = landings.iter().filter(|landing| landing.until.is_none_or(|until| until > eval.now));
+    let mut elsewhere = live.map(|landing| &landing.sha).filter(|sha| !commits.contains(sha));
+    let is_there = |sha: &&Sha| others.iter().all(|other| eval.known_to_contain(other, sha) == Some(true));
+    elsewhere.find(is_there).cloned()
+}

@@ -1,0 +1,34 @@
+//! Services of a repository.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::policy::file::text::Globs;
+
+/// A service: the paths, tags and environments that belong to it. In its globs, `*` matches `/`,
+/// too.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename = "Service")]
+pub struct ServiceFile {
+    /// Files of the service, such as `apps/web/**`. A change that touches one of them, by its old
+    /// or new name, belongs to the service.
+    pub paths: Option<Globs>,
+    /// Version tags of the service, such as `web-v*`. Default: the tags that no service claims.
+    pub tags: Option<Globs>,
+    /// Environments of the service, compared without case. Default: the environments that no
+    /// service claims.
+    pub environments: Option<Globs>,
+}
+
+impl ServiceFile {
+    /// Returns its lists, with their keys.
+    pub fn lists(&self) -> impl Iterator<Item = (&'static str, &Globs)> {
+        let lists = [("paths", &self.paths), ("tags", &self.tags), ("environments", &self.environments)];
+        lists.into_iter().filter_map(|(key, list)| Some((key, list.as_ref()?)))
+    }
+
+    /// Returns the number of globs in it.
+    pub fn globs(&self) -> usize {
+        self.lists().map(|(_, list)| list.list().len()).sum()
+    }
+}

@@ -1,0 +1,51 @@
+//! Warns of what two services claim.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    domain::{policy::Pattern, rule::name_key},
+    policy::{
+        Merged, Parsed, Problem,
+        file::{
+            service::ServiceFile,
+            text::{Glob, Globs, Name},
+        },
+        problem::quote,
+        validate::path,
+    },
+};
+
+/// Adds a warning for each glob that two services of the file have, and for each environment of the
+/// policy that the globs of two services match.
+pub(super) fn warn(parsed: &Parsed, merged: &Merged, warnings: &mut Vec<Problem>) {
+    let services = parsed.file.services.iter().flatten();
+    let mut seen: BTreeMap<(&str, String), &Name> = BTreeMap::new();
+    for (name, service) in services.clone() {
+        for (key, globs) in service.lists() {
+            for glob in globs.list() {
+                let text = if key == "environments" { name_key(glob.as_str()) } else { glob.as_str().to_owned() };
+                if let Some(other) = seen.insert((key, text), name).filter(|other| *other != name) {
+                    let message = format!("{} also belongs to {}", quote(glob.as_str()), quote(other.as_str()));
+                    let here = path(["services".into(), name.as_str().into(), key.into()]);
+                    warnings.push(parsed.problem(&here, message));
+                }
+            }
+        }
+    }
+    for (environment, _) in merged.file.environments.iter().flatten() {
+        let claim = services.clone().filter(|(_, service)| claims(service, environment.as_str()));
+        let claim: Vec<&Name> = claim.map(|(name, _)| name).collect();
+        if let [first, .., last] = claim.as_slice() {
+            let here = path(["services".into(), last.as_str().into(), "environments".into()]);
+            let (environment, first) = (quote(environment.as_str()), quote(first.as_str()));
+            let message = format!("environment {environment} belongs to {first}, which also claims it");
+            warnings.push(parsed.problem(&here, message));
+        }
+    }
+}
+
+fn claims(service: &ServiceFile, environment: &str) -> bool {
+    let matches =
+        |glob: &Glob| Pattern::new(&name_key(glob.as_str())).is_ok_and(|glob| glob.matches(&name_key(environment)));
+    service.environments.iter().flat_map(Globs::list).any(matches)
+}

@@ -9,6 +9,7 @@ mod command;
 mod deploys;
 mod feedback;
 mod folder;
+mod gallery;
 mod gate;
 mod history;
 mod incident;

@@ -76,6 +76,9 @@ impl Stage {
         if !self.keys.insert(key.clone()) && !replaces {
             return;
         }
+        if matches!(effect, Effect::SetCheck { .. }) {
+            self.messages.add_effect(&effect);
+        }
         match (&effect, words(&effect)) {
             (Effect::SetCheck { .. }, Some(words)) if self.queues.contains("checks") => {
                 let _ = writeln!(self.out, "    queued: {words}");

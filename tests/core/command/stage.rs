@@ -54,6 +54,7 @@ use phasebot_core::{
 };
 
 use super::sending::Ending;
+use crate::gallery::Messages;
 use crate::scenario::{
     accounts::Accounts,
     play::{answer, clock, kind},
@@ -89,6 +90,8 @@ pub struct Stage {
     /// Further kinds of effects that are queued: `checks`, `errands`.
     pub(super) queues: BTreeSet<String>,
     probe: Option<Probe>,
+    /// Messages for people, for the gallery.
+    pub(super) messages: Messages,
 }
 
 /// State at a time when everything is decided again.
@@ -129,6 +132,11 @@ pub fn narrate(steps: &str) -> String {
         out.replace_range(at..end, "");
     }
     out
+}
+
+/// Returns the messages that people get in the course of the steps.
+pub fn messages(steps: &str) -> Messages {
+    play(steps, false).0.messages
 }
 
 /// Returns the final state. `doubled`: every delivery arrives twice, and all of them once more at
@@ -316,6 +324,7 @@ impl Stage {
             started: 0,
             queues: BTreeSet::new(),
             probe: None,
+            messages: Messages::default(),
         }
     }
 
@@ -364,6 +373,9 @@ impl Stage {
                 let derived = phase::derive(&self.facts, item, &self.policy, now);
                 let text = status_comment::render(&self.facts, &derived, &self.policy, now);
                 let _ = writeln!(self.out, "show {item}");
+                if let Some(text) = &text {
+                    self.messages.add("Status comment", &format!("#{item}"), "", text);
+                }
                 for line in text.as_deref().unwrap_or("nothing").lines() {
                     let _ = writeln!(self.out, "{}", format!("    | {line}").trim_end());
                 }
@@ -556,6 +568,7 @@ impl Stage {
     }
 
     pub(super) fn effect(&mut self, effect: &Effect) {
+        self.messages.add_effect(effect);
         let text = match effect {
             Effect::React { content, .. } => format!("react {content}"),
             Effect::ReactTo { node, content } => format!("react {content} to {node}"),

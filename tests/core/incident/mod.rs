@@ -1,7 +1,7 @@
 //! Incidents: from alerts to the issues that people read.
 
 mod order;
-mod stage;
+pub mod stage;
 
 use crate::folder;
 

@@ -31,6 +31,7 @@ use phasebot_core::{
     plan::{DecisionContext, EffectOutcome, PartialPlan, PlannedEffect, Recheck},
 };
 
+use crate::gallery::Messages;
 use crate::scenario::{
     play::{answer, clock},
     world::{Act, Acts, read, repo},
@@ -61,9 +62,28 @@ pub struct Stage {
     /// Issues that were deleted without an event.
     vanished: BTreeSet<ItemNumber>,
     pub out: String,
+    /// Messages for people, for the gallery.
+    messages: Messages,
+}
+
+/// Returns the messages that people get in the course of the steps.
+pub fn messages(steps: &str) -> Messages {
+    play(steps).messages
 }
 
 pub fn narrate(steps: &str) -> String {
+    let mut stage = play(steps);
+    let mut out = std::mem::take(&mut stage.out);
+    for (short, name) in &stage.acts.world.names {
+        out = out.replace(short, name);
+    }
+    for (index, id) in stage.facts.incidents.keys().enumerate() {
+        out = out.replace(id, &format!("ID{}", index + 1));
+    }
+    out
+}
+
+fn play(steps: &str) -> Stage {
     let settings = ["refuse", "heartbeat"];
     let is_setting = |line: &&str| settings.iter().any(|word| line.starts_with(word));
     let is_look = |line: &str| {
@@ -107,14 +127,7 @@ pub fn narrate(steps: &str) -> String {
             None => stage.advance(at),
         }
     }
-    let mut out = stage.out;
-    for (short, name) in &stage.acts.world.names {
-        out = out.replace(short, name);
-    }
-    for (index, id) in stage.facts.incidents.keys().enumerate() {
-        out = out.replace(id, &format!("ID{}", index + 1));
-    }
-    out
+    stage
 }
 
 impl Stage {
@@ -131,6 +144,7 @@ impl Stage {
             refuse: 0,
             vanished: BTreeSet::new(),
             out: String::new(),
+            messages: Messages::default(),
         }
     }
 
@@ -270,6 +284,7 @@ impl Stage {
                 format!("#{item} {}", told.join(" "))
             }
             Effect::UpsertComment { item, body, .. } => {
+                self.messages.add_effect(&wish.effect);
                 if let Some(issue) = self.issues.get_mut(item) {
                     issue.comments.push(body.clone());
                 }
@@ -324,6 +339,7 @@ impl Stage {
         let derived = phase::derive(&self.facts, number, &self.policy, now);
         if let Some(issue) = self.issues.get(&number) {
             let labels: Vec<&str> = issue.labels.iter().map(String::as_str).collect();
+            self.messages.add("Feedback issue", &format!("#{number}"), &issue.title, &issue.body);
             writeln!(self.out, "    | {} [{}]", issue.title, labels.join(" ")).unwrap();
             for line in issue.body.lines() {
                 writeln!(self.out, "{}", format!("    | {line}").trim_end()).unwrap();
@@ -334,7 +350,7 @@ impl Stage {
             writeln!(self.out, "    {} {to}: {}", clock(step.at), step.reason.sentence).unwrap();
         }
         let comment = command::status_comment::render(&self.facts, &derived, &self.policy, now);
-        for line in comment.iter().flat_map(|text| text.lines()).filter(|line| line.starts_with("Suspected of")) {
+        for line in comment.iter().flat_map(|text| text.lines()).filter(|line| line.contains("Suspected of")) {
             writeln!(self.out, "    status comment: {line}").unwrap();
         }
     }

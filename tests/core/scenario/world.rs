@@ -349,7 +349,7 @@ impl World {
                     title: after(w, "titled").unwrap_or_default().to_owned(),
                     workflow: after(w, "file").unwrap_or("deploy.yml").to_owned(),
                     created_at: Some(created_at),
-                    url: String::new(),
+                    url: format!("https://github.com/acme/shop/actions/runs/{id}"),
                     started_by: self.starters(id, w),
                 };
                 ("workflow_run.requested".into(), Seen::Workflow(seen))

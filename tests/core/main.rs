@@ -7,6 +7,7 @@
 
 mod command;
 mod feedback;
+mod gallery;
 mod gate;
 mod history;
 mod incident;

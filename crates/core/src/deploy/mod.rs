@@ -10,7 +10,9 @@
 //! decision is made from facts; effects carry it out on the forge, and `recheck` runs once more
 //! right before an effect is sent.
 
+mod approval_request;
 mod auto;
+mod contents;
 mod finish;
 mod messages;
 mod promote;
@@ -33,7 +35,7 @@ use crate::{
     plan::{DecisionContext, EffectOutcome, PartialPlan},
 };
 
-pub(crate) use crate::deploy::messages::{closed, open_requests};
+pub(crate) use crate::deploy::messages::{closed, run_link, state_word, waits_for_another, what};
 pub(crate) use crate::deploy::promote::upstream;
 pub(crate) use crate::deploy::protection_rule::recheck as recheck_answer;
 pub(crate) use crate::deploy::publish::{
@@ -167,4 +169,7 @@ fn set_state(facts: &mut RepoFacts, id: &str, state: RequestState, terms: &Decis
         }
     });
     out.notes.extend(told);
+    if facts.requests.get(id).is_some_and(|request| !matches!(request.state, RequestState::Waiting(_))) {
+        approval_request::close(facts, id, out);
+    }
 }

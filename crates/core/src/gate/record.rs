@@ -19,7 +19,11 @@ use crate::{
         id::{ItemId, Sha},
         policy::{Mode, Policy},
     },
-    gate::{Subject, check_run, decide},
+    gate::{
+        Subject,
+        check_run::{self, Page},
+        decide,
+    },
     plan::{DecisionContext, PartialPlan, PlannedEffect, Recheck},
 };
 
@@ -112,7 +116,7 @@ fn keep(
         advanced.notes.push(format!("{name} on {}: {words}", gate.decision.sha.short()));
     }
     if terms.writes_disabled.is_none() {
-        check(&mut gate, came_to_nothing(facts, key), terms.now, advanced);
+        check(&mut gate, facts, key, terms, advanced);
     }
     if facts.gates.get(key) != Some(&gate) {
         advanced.items.extend(shown_on(facts, &key.0));
@@ -128,24 +132,42 @@ fn shown_on<'a>(facts: &'a RepoFacts, gate: &'a GateName) -> impl Iterator<Item 
 
 /// Returns why the last deploy of a commit failed or was refused, if it was automatic: there is no
 /// command to reply to, so its check run says it.
-fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<&'a str> {
+fn came_to_nothing<'a>(facts: &'a RepoFacts, (gate, sha): &(GateName, Sha)) -> Option<Nothing<'a>> {
     let GateName::Deploy(environment) = gate else { return None };
     let of_commit = facts.requests.index().by_commit.of(sha).filter_map(|id| facts.requests.get(id));
     let here = of_commit.filter(|request| request.environment == *environment && !request.dry_run);
     let last = here.max_by_key(|request| request.at)?;
     match (&last.origin, &last.state) {
+        (_, RequestState::Ended { how: RequestEnd::Failed, why }) => Some(Nothing::Failed(why)),
+        // Whoever asked by a command got the reason as an answer.
         (Origin::Command(_), _) => None,
-        (_, RequestState::Ended { how: RequestEnd::Failed | RequestEnd::Refused, why }) => Some(why),
+        (_, RequestState::Ended { how: RequestEnd::Refused, why }) => Some(Nothing::Refused(why)),
         _ => None,
     }
 }
 
+/// Why a deploy came to nothing.
+#[derive(Clone, Copy)]
+enum Nothing<'a> {
+    /// It started and failed.
+    Failed(&'a str),
+    /// It never started, and nobody waits for an answer.
+    Refused(&'a str),
+}
+
 /// Queues the check run if its content changed or it is due for renewal.
-fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: &mut PartialPlan) {
+fn check(
+    gate: &mut GateFacts,
+    facts: &RepoFacts,
+    key: &(GateName, Sha),
+    terms: &DecisionContext<'_>,
+    advanced: &mut PartialPlan,
+) {
+    let (page, now) = (Page { facts, policy: terms.policy }, terms.now);
     // A re-requested check run is answered even if nothing changed.
     let again = std::mem::take(&mut gate.rerequested);
-    let kept_as_is = || again.then(|| check_run::check(&gate.decision, gate.live));
-    let Some(effect) = rendered(gate, nothing).or_else(kept_as_is) else { return };
+    let kept_as_is = || again.then(|| check_run::check(page, &gate.decision, gate.live));
+    let Some(effect) = rendered(page, gate, came_to_nothing(facts, key)).or_else(kept_as_is) else { return };
     let Effect::Report { name, sha, verdict, title, summary, .. } = &effect else { return };
     let hash = Sha256::digest(format!("{verdict:?}\n{title}\n{summary}"));
     let hash: String = hex::encode(hash).chars().take(16).collect();
@@ -163,12 +185,17 @@ fn check(gate: &mut GateFacts, nothing: Option<&str>, now: Timestamp, advanced: 
 }
 
 /// Returns the check run that shows a gate; `None`: the existing one stays as it is.
-fn rendered(gate: &GateFacts, nothing: Option<&str>) -> Option<Effect> {
+fn rendered(page: Page<'_>, gate: &GateFacts, nothing: Option<Nothing<'_>>) -> Option<Effect> {
     match nothing.filter(|_| !gate.live) {
-        Some(why) => Some(check_run::came_to_nothing(&gate.decision, why)),
+        Some(Nothing::Failed(why)) if gate.decision.standing.is_open() => {
+            Some(check_run::deploy_failed(page, &gate.decision, why))
+        }
+        Some(Nothing::Failed(why) | Nothing::Refused(why)) => {
+            Some(check_run::came_to_nothing(page, &gate.decision, why))
+        }
         // The gate passed, so its check run stays correct.
         None if !gate.live && gate.decision.standing.is_open() => None,
-        None => Some(check_run::check(&gate.decision, gate.live)),
+        None => Some(check_run::check(page, &gate.decision, gate.live)),
     }
 }
 
@@ -181,15 +208,16 @@ pub(crate) fn recheck(facts: &RepoFacts, name: &GateName, effect: &Effect, terms
         return Recheck::Withhold("nothing is recorded of this gate on this commit".to_owned());
     };
     let listed = is_on(terms.policy) && crate::gate::required(terms.policy, name).is_some();
+    let page = Page { facts, policy: terms.policy };
     let now = if !listed {
-        let closed = rendered(&GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key));
-        closed.unwrap_or_else(|| check_run::abolished(&kept.decision))
+        let closed = rendered(page, &GateFacts { live: false, ..kept.clone() }, came_to_nothing(facts, &key));
+        closed.unwrap_or_else(|| check_run::abolished(page, &kept.decision))
     } else if kept.live {
         let subject = subject_of(facts, &key, kept, terms.policy);
         let decision = crate::gate::evaluate(facts, terms.policy, &subject, terms.now);
-        check_run::check(&decision, true)
+        check_run::check(page, &decision, true)
     } else {
-        match rendered(kept, came_to_nothing(facts, &key)) {
+        match rendered(page, kept, came_to_nothing(facts, &key)) {
             Some(now) => now,
             None => return Recheck::Send,
         }
